@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from hdh_migrate.cli.output import table
 from hdh_migrate.results.forecasts import (
     BatchEnd,
+    CostFact,
+    CostLine,
     EndingFact,
     MomentRange,
     PlanForecast,
@@ -49,7 +51,8 @@ def lines(told: PlanForecast) -> Iterator[str]:
             f"quota of the target: {size_text(quota['brings'])} of {size_text(quota['bytes'])}"
             + (": TOO LITTLE" if quota["exceeded"] else "")
         )
-    yield from (f"note: {note}" for note in told["notes"])
+    yield from _costs(told["costs"])
+    yield from (f"note: {note}" for note in (*told["notes"], *told["costs"]["notes"]))
     if told["check"]["why"]:
         yield ""
         yield from (f"attention: {why}" for why in told["check"]["why"])
@@ -101,6 +104,29 @@ def _rate(one: StepRate) -> str:
         f" {size_text(one['bytes_per_second'])}/s over {duration_text(one['measured_seconds'])} of"
         f" work{costs}"
     )
+
+
+def _costs(told: CostFact) -> Iterator[str]:
+    if not told["lines"]:
+        return
+    yield ""
+    yield table(
+        [_cost(one, told["currency"]) for one in told["lines"]],
+        {
+            "state": "exchanged", "period": "days", "side": "side", "purpose": "purpose",
+            "bytes": "leaving it", "requests": "requests", "amount": "cost",
+        },
+    )  # fmt: skip
+    if told["currency"] is not None:
+        currency = told["currency"]
+        yield (
+            f"in all {told['total']} {currency}: {told['recorded']} recorded, {told['left']} left"
+        )
+
+
+def _cost(one: CostLine, currency: str | None) -> dict[str, object]:
+    amount = "no price" if one["amount"] is None else f"{one['amount']} {currency}"
+    return {**one, "bytes": size_text(one["bytes"]), "amount": "" if currency is None else amount}
 
 
 def _deadline(one: EndingFact) -> dict[str, object]:

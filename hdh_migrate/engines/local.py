@@ -24,6 +24,7 @@ from hdh_migrate.engines.messages import (
     Answer,
     Assigned,
     Close,
+    Exchanged,
     Farewell,
     FromWorker,
     Pause,
@@ -92,6 +93,8 @@ class _Worker:
         with suppress(OSError):  # it died at once; receipts() will say so
             self.wire.send(start)
         self.orders: dict[int, Order] = {}
+        self.exchanged: tuple[EndpointTraffic, ...] = ()
+        """As it told last."""
         self.ready = False
 
     def pause(self) -> None:
@@ -210,8 +213,8 @@ class LocalEngine:
                 case Ready():
                     self._demand_our_code(message.code_sha256)
                     worker.ready = True
-                case Farewell():
-                    self._traffic.extend(message.traffic)
+                case Exchanged() | Farewell():
+                    worker.exchanged = message.traffic
                 case _:
                     yield message
 
@@ -233,6 +236,7 @@ class LocalEngine:
         worker.wire.connection.close()
         worker.process.wait()
         self._workers.remove(worker)
+        self._traffic.extend(worker.exchanged)
         if (why := _innocent(worker)) is not None:
             self._stillborn += 1
             if self._stillborn > DEATHS_MAX and not self._closing:
@@ -270,8 +274,8 @@ class LocalEngine:
         """See `ports.Engine.cluster`: all is done here."""
 
     def traffic(self) -> Sequence[EndpointTraffic]:
-        """Return what the workers exchanged with each endpoint, once they are closed."""
-        return self._traffic
+        """Return what the workers told of what they exchanged; of one that died the last word."""
+        return [*self._traffic, *(one for worker in self._workers for one in worker.exchanged)]
 
     def close(self, *, grace: float) -> None:
         """End the workers, gently for `grace` seconds."""

@@ -63,6 +63,13 @@ class Ready:
 
 
 @frozen
+class Exchanged:
+    """What a worker exchanged with each endpoint so far; of one that dies the last one counts."""
+
+    traffic: tuple[EndpointTraffic, ...]
+
+
+@frozen
 class Farewell:
     """The last message of a worker that was closed."""
 
@@ -70,7 +77,7 @@ class Farewell:
 
 
 ToWorker = Start | Assigned | Pause | Close | Answer
-FromWorker = ObjectReceipt | ReadOn | OrderDone | Question | Ready | Farewell
+FromWorker = ObjectReceipt | ReadOn | OrderDone | Question | Ready | Exchanged | Farewell
 
 KINDS: Final[Mapping[str, type[Any]]] = {
     "put": orders.PutOrder,
@@ -104,6 +111,7 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "question": Question,
     "answer": Answer,
     "ready": Ready,
+    "exchanged": Exchanged,
     "farewell": Farewell,
 }
 """Every kind of order, receipt and message of an engine by its name in JSON."""

@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn, assert_never
@@ -27,6 +27,7 @@ from hdh_migrate.engines.messages import (
     Answer,
     Assigned,
     Close,
+    Exchanged,
     Farewell,
     FromWorker,
     Pause,
@@ -39,7 +40,7 @@ from hdh_migrate.engines.starved import STARVED, is_starved
 from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Wire
 from hdh_migrate.errors import MalformedMessage, MigrateError
 from hdh_migrate.ports.work import Perform, Service
-from hdh_migrate.receipts import ObjectReceipt, OrderDone, ReadOn, SealIntent
+from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn, SealIntent
 from hdh_migrate.software import code_digest
 
 FAULT = 70
@@ -47,6 +48,9 @@ FAULT = 70
 
 FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
+EXCHANGED_SECONDS = 1.0
+"""How often it is told what was exchanged, while there is something else to tell."""
+
 JOIN_SECONDS = 0.3
 """How long work that nobody waits for any more may take to end."""
 
@@ -91,12 +95,28 @@ class _Questions:
             self._waiting.clear()
 
 
+class _Exchanges:
+    """Tells now and then, whatever thread asks, what this process exchanged."""
+
+    def __init__(self, traffic: Callable[[], Sequence[EndpointTraffic]]) -> None:
+        self._traffic = traffic
+        self._told = time.monotonic()
+
+    def due(self) -> Iterator[Exchanged]:
+        """Yield what was exchanged so far if it is time to tell it; two threads may both do so."""
+        now = time.monotonic()
+        if now - self._told >= EXCHANGED_SECONDS:
+            self._told = now
+            yield Exchanged(traffic=tuple(self._traffic()))
+
+
 class _Outbox:
     """Gathers a thread's receipts briefly before sending; losing one only repeats work."""
 
-    def __init__(self, wire: Coordinator, questions: _Questions) -> None:
+    def __init__(self, wire: Coordinator, questions: _Questions, exchanges: _Exchanges) -> None:
         self._wire = wire
         self._questions = questions
+        self._exchanges = exchanges
         self._held: list[ObjectReceipt | ReadOn] = []
         self._since = time.monotonic()
 
@@ -118,7 +138,7 @@ class _Outbox:
 
     def _flush(self, *more: FromWorker) -> None:
         held, self._held = self._held, []
-        self._wire.send(*held, *more)
+        self._wire.send(*self._exchanges.due(), *held, *more)
 
 
 def main(descriptor: int, factory: str) -> None:
@@ -138,7 +158,7 @@ def main(descriptor: int, factory: str) -> None:
         gc.freeze()
         gc.enable()
         orders, questions = Orders(), _Questions()
-        serving = (wire, orders, questions, service.perform)
+        serving = (wire, orders, questions, _Exchanges(service.traffic), service.perform)
         threads = [
             threading.Thread(target=_serve, args=serving, daemon=True) for _ in range(start.threads)
         ]
@@ -198,10 +218,16 @@ def _listen(
                     assert_never(message)
 
 
-def _serve(wire: Coordinator, orders: Orders, questions: _Questions, perform: Perform) -> None:
+def _serve(
+    wire: Coordinator,
+    orders: Orders,
+    questions: _Questions,
+    exchanges: _Exchanges,
+    perform: Perform,
+) -> None:
     try:
         while (given := orders.get()) is not None:
-            outbox = _Outbox(wire, questions)
+            outbox = _Outbox(wire, questions, exchanges)
             perform(given.order, outbox.emit, outbox.record)
             outbox.close(given.number)
     except (BrokenPipeError, ConnectionError):

@@ -13,6 +13,7 @@ from hdh_migrate.events.course import CourseEvent
 from hdh_migrate.events.cutover import SwitchEvent, Track
 from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.event import Event
+from hdh_migrate.events.exchange import ExchangeEvent
 from hdh_migrate.events.fence import FenceEvent
 from hdh_migrate.events.inventory import InventoryEvent
 from hdh_migrate.events.looks import LookEvent
@@ -36,6 +37,7 @@ JournalEvent: TypeAlias = (
     | BatchEvent
     | RunEvent
     | CourseEvent
+    | ExchangeEvent
     | FenceEvent
     | NoticeEvent
     | CutoverEvent

@@ -40,6 +40,15 @@ class Reckoning(Store):
             yield [ArchivedObject(number, key_text(key), *more) for number, key, *more in rows]
             last = rows[-1][0]
 
+    def parts_left(self, dataset: int) -> Tally:
+        """Return the large objects that wait to be sent and, as its size, their parts in all."""
+        rows = self._rows(
+            "SELECT count(*), coalesce(sum(parts), 0) FROM object"
+            " WHERE dataset = ? AND state = 0 AND parts > 0",
+            (dataset,),
+        )
+        return Tally(objects=rows[0][0], size=rows[0][1])
+
     def left_out(self, dataset: int) -> dict[str, Tally]:
         """Return objects and bytes that are left behind by each rule; scans the dataset."""
         rows = self._rows(

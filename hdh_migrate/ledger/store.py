@@ -311,6 +311,21 @@ class Store:
             for seq, at, body in self._con.execute(query, (of.kind,)):
                 yield at, read_event(seq, of, body)
 
+    def told(self, *kinds: type[Event]) -> Iterator[tuple[str, Event]]:
+        """Return time and event of the journal's events of some kinds, in their order.
+
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
+        known = {of.kind: of for of in kinds}
+        query = (
+            "SELECT seq, at, kind, body FROM event"
+            " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
+        )
+        with guarded():
+            for seq, at, kind, body in self._con.execute(query, (json.dumps([*known]),)):
+                yield at, read_event(seq, known[kind], body)
+
     def last_told(self, of: type[Event]) -> str | None:
         """Return when the last event of a kind came, None when none did; reads no body."""
         query = "SELECT at FROM event WHERE kind = ? ORDER BY seq DESC LIMIT 1"

@@ -23,6 +23,7 @@ from hdh_migrate.pipeline.course import FreeCourse
 from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
+from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.ruling import Rules
@@ -83,6 +84,10 @@ class Engines:
             engine.close(grace=grace)
             self.traffic.extend(engine.traffic())
 
+    def so_far(self) -> list[EndpointTraffic]:
+        """Return what was exchanged so far, as far as the workers told it."""
+        return [*self.traffic, *(() if self._engine is None else self._engine.traffic())]
+
 
 @mutable
 class Context:
@@ -117,6 +122,8 @@ class Context:
     """Says whether a run may go on, and how fast."""
     due: Mapping[str, float] = field(default_factory=dict)
     """When batches are to be verified, in seconds since 1970, of those that have a day."""
+    meter: Metering = field(default_factory=Unmetered)
+    """Counts what is exchanged for which work."""
     epoch: int = 0
     """In which this ledger writes; see `pipeline.fence`."""
     adopted: Collection[str] = frozenset()

@@ -125,6 +125,7 @@ class Dispatcher:
         """
         engine = self._ctx.engines.get(role)
         self._ctx.crew.look(engine.cluster(), self._ctx.clock.monotonic())
+        self._ctx.meter.turn_to(self._step, self._batch)  # those before have told all of theirs
         self._apply, self._bury, self._record = apply, bury, record
         try:
             while True:
@@ -205,6 +206,7 @@ class Dispatcher:
 
     def _sample(self, now: float) -> None:
         self._sampled, self._began = now, True
+        self._ctx.meter.look()
         if self._keeps_pace:
             self._ctx.ledger.sample(self._batch, self._step, *self._done)
             reading = Tally(objects=len(self._reading), size=sum(self._reading.values()))

@@ -64,8 +64,9 @@ class WorkSpan(NamedTuple):
         return WorkSpan(self.low / ELSEWHERE, self.likely, self.high * ELSEWHERE)
 
     def at_least(self, seconds: float) -> WorkSpan:
-        """Return the span with nothing in it under so many seconds."""
-        return WorkSpan(*(max(one, seconds) for one in self))
+        """Return the span where it takes so many seconds at least; it is no single number."""
+        low, likely = max(self.low, seconds), max(self.likely, seconds)
+        return WorkSpan(low, likely, max(self.high, seconds * (1 + MARGIN)))
 
 
 NO_WORK = WorkSpan(0.0, 0.0, 0.0)

@@ -263,6 +263,7 @@ class Runner:
 
     def _inventory(self, ctx: Context, batch: str) -> None:
         ctx.course.demand(moving=False)
+        ctx.meter.turn_to(Step.INVENTORY, batch)
         inventory = Inventory(ctx)
         before = inventory.take(batch)
         if self._wishes.refresh and before:

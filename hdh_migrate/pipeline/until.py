@@ -56,7 +56,7 @@ class Calendar:
     timed: bool = False
     """Whether the ceiling is another one at other hours."""
 
-    def pieces(self, start: float, seconds: float, size: int) -> Iterator[WorkedPiece]:
+    def pieces(self, start: float, seconds: float, size: float) -> Iterator[WorkedPiece]:
         """Yield when so many seconds of work, in which so many bytes pass, are done.
 
         What is yielded adds up to all of it, unless that is not done in twenty years.
@@ -76,7 +76,7 @@ class Calendar:
                 left -= (until - at) / slower
                 at = until
 
-    def ends(self, start: float, seconds: float, size: int) -> float | None:
+    def ends(self, start: float, seconds: float, size: float) -> float | None:
         """Return when so many seconds of work are done; None: not in twenty years."""
         if seconds <= 0:
             return start

@@ -81,6 +81,8 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "windows": _HOW,
     "planned": _HOW,
     "legal_basis": _HOW,
+    "prices": _HOW,
+    "claim": _HOW,
     "waivers": _WHO,
     "report": _HOW,
     "backup": _HOW,

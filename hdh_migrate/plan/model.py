@@ -28,6 +28,7 @@ from hdh_migrate.plan.fields import Name, unsaid
 from hdh_migrate.plan.hours import RunWindows, moment_of, timetable_of
 from hdh_migrate.plan.notices import Recipient
 from hdh_migrate.plan.pointers import Pointer
+from hdh_migrate.plan.prices import EgressClaim, UnitPrice
 from hdh_migrate.plan.rehydration import Rehydration
 from hdh_migrate.plan.reports import Report
 from hdh_migrate.plan.sides import (
@@ -102,6 +103,16 @@ class Plan(Section):
         default=(),
         exclude_if=unsaid,
         description="What allows the processing, and until when; `forecast` looks at it.",
+    )
+    prices: tuple[UnitPrice, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        description="What egress and requests cost, each from a day on.",
+    )
+    claim: EgressClaim | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Who claims egress back from whom (`forecast --dossier`).",
     )
     waivers: Waivers | None = Field(
         default=None, description="Who may waive a condition of the target."

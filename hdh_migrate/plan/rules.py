@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from hdh_migrate.plan import cutover_rules, hours_rules, lists, report_rules, source_rules
+from hdh_migrate.plan import (
+    cutover_rules,
+    hours_rules,
+    lists,
+    prices,
+    report_rules,
+    source_rules,
+)
 from hdh_migrate.plan.selection import NO_CONDITIONS
 from hdh_migrate.plan.shapes import (
     Broken,
@@ -239,5 +246,6 @@ RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
     _certificates_are_asked_for,
     *hours_rules.RULES,
     *report_rules.RULES,
+    *prices.RULES,
     *cutover_rules.RULES,
 )

@@ -63,7 +63,10 @@ class Engine(Protocol):
         """Return who works, and who does not and why; None: all is done on this machine."""
 
     def traffic(self) -> Sequence[EndpointTraffic]:
-        """Return what the workers exchanged with each endpoint, once they are closed."""
+        """Return what the workers exchanged with each endpoint, as far as they told it.
+
+        Once they are closed it is all of it. It never becomes less.
+        """
 
     def close(self, *, grace: float) -> None:
         """End the workers; what they have not acknowledged after `grace` seconds is lost."""

@@ -86,6 +86,37 @@ class QuotaFact(TypedDict):
     exceeded: bool
 
 
+Period = Literal["before 2027-01-12", "from 2027-01-12"]
+"""On which side of the day from which no charge for switching may be made (regulation (EU)
+2023/2854, article 29)."""
+
+
+class CostLine(TypedDict):
+    """What was exchanged, or will be, and what it costs; `amount` None: no price of it counts.
+
+    `bytes` are those that leave the side.
+    """
+
+    state: Literal["recorded", "left"]
+    period: Period
+    side: str
+    purpose: str
+    bytes: int
+    requests: int
+    amount: str | None
+
+
+class CostFact(TypedDict):
+    """What the migration costs in egress and requests; amounts have two decimals, as text."""
+
+    currency: str | None
+    lines: list[CostLine]
+    recorded: str
+    left: str
+    total: str
+    notes: list[str]
+
+
 class PlanForecast(TypedDict):
     """When a plan ends, against what ends before; `check` is what `--check` exits with."""
 
@@ -102,4 +133,5 @@ class PlanForecast(TypedDict):
     deadlines: list[EndingFact]
     """The one with the least margin first."""
     quota: QuotaFact | None
+    costs: CostFact
     notes: list[str]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hdh_migrate.pipeline.context import Context
     from hdh_migrate.pipeline.excused import Waived
     from hdh_migrate.pipeline.fencing import Fencing
+    from hdh_migrate.pipeline.metering import Metering
     from hdh_migrate.pipeline.retrying import Retrying
     from hdh_migrate.pipeline.runner import BatchOrder
     from hdh_migrate.wiring import OpenEngine, Services
@@ -176,6 +177,7 @@ class Desk:
         fencing: Fencing | None = None,
         *,
         obeys: bool = False,
+        meter: Metering | None = None,
     ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now.
 
@@ -208,6 +210,7 @@ class Desk:
             ),
             crew=Crew(note=self.progress.note, keep=CrewFile(self.ledger_path, self.clock).keep),
             fencing=fencing,
+            meter=meter,
         )
 
     def retrying(self) -> Retrying:

@@ -16,6 +16,7 @@ from hdh_migrate.pipeline.course import Course
 from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
+from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.tags import marks
@@ -50,6 +51,7 @@ def context_of(
     crew: Crew,
     course: Course,
     fencing: Fencing | None = None,
+    meter: Metering | None = None,
 ) -> Context:
     """Return what the steps of one run share; its ledger is bound to the plan by now.
 
@@ -88,6 +90,7 @@ def context_of(
         epoch=0 if fencing is None else fencing.epoch,
         adopted=adopted,
         contracts=contracts(ledger),
+        meter=Unmetered() if meter is None else meter,
         marks=marks(plan.migration, sha256_hex(canonical)),
         engines=Engines(
             lambda role: open_engine(

@@ -50,5 +50,5 @@ def traffic_of(contacts: Iterable[Contact], clock: Clock) -> list[EndpointTraffi
     return [
         traffic.told(side, endpoint, now, monotonic)
         for side, transport in contacts
-        for endpoint, traffic in transport.traffic.items()
+        for endpoint, traffic in list(transport.traffic.items())  # others may add to it
     ]

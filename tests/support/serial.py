@@ -36,7 +36,6 @@ class SerialEngine:
         self._service, self._limit = service, limit
         self._orders: list[Assigned] = []
         self._numbers = itertools.count(1)
-        self._traffic: Sequence[EndpointTraffic] = ()
 
     def submit(self, order: Order) -> int:
         """Keep the order until receipts are asked for."""
@@ -75,13 +74,12 @@ class SerialEngine:
         """All is done in this thread."""
 
     def traffic(self) -> Sequence[EndpointTraffic]:
-        """Return what was exchanged with each endpoint until this was closed."""
-        return self._traffic
+        """Return what was exchanged with each endpoint so far."""
+        return self._service.traffic()
 
     def close(self, *, grace: float) -> None:
         """Nothing to end."""
         del grace
-        self._traffic = self._service.traffic()
 
 
 def _carried(message: M, words: Vocabulary[Any]) -> M:

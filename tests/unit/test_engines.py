@@ -409,3 +409,15 @@ def test_a_fault_in_a_worker_is_told_without_its_words(capfd: pytest.CaptureFixt
     assert "worker: RuntimeError at workshop.py:" in said
     assert "martin" not in said
     assert "Traceback" not in said
+
+
+def test_what_a_worker_told_of_its_traffic_stays_when_it_is_killed(processes: LocalEngine) -> None:
+    processes.submit(order(wish(1, hang=1.2)))  # so that it is time to tell
+    drained(processes, 1)
+    assert [one.bytes_read for one in processes.traffic()] == [2]
+    (worker,) = processes._workers
+    os.kill(worker.process.pid, signal.SIGKILL)
+    worker.process.wait()
+    list(processes.receipts(5))
+    assert worker not in processes._workers
+    assert sum(one.bytes_read for one in processes.traffic()) == 2

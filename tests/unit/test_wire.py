@@ -17,6 +17,7 @@ from hdh_migrate.engines.messages import (
     Answer,
     Assigned,
     Close,
+    Exchanged,
     Farewell,
     FromWorker,
     Pause,
@@ -82,6 +83,13 @@ RECEIPTS: list[FromWorker] = [
     OrderDone(order=1),
     Question(number=1, intent=SealIntent(**OF, number=3, size=4, sha256="aa")),
     Ready(pid=1, code_sha256="aa"),
+    Exchanged(
+        traffic=(
+            EndpointTraffic(
+                side="target", endpoint="https://h", requests=1, bytes_read=2, bytes_written=3
+            ),
+        )
+    ),
     Farewell(
         traffic=(
             EndpointTraffic(

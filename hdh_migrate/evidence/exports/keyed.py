@@ -87,6 +87,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "adopted-batch": dict.fromkeys(("number", "adopted", "unproved", "foreign"), _as_it_is),
     "refreshed": dict.fromkeys(("number", "new", "changed", "vanished", "left"), _as_it_is),
     "refresh-ended": dict.fromkeys(("number", "listed"), _as_it_is),
+    "exchanged": dict.fromkeys(("since", "step"), _as_it_is),
     "retrying": {"reasons": _as_it_is},
     "failed": {"datasets": _as_it_is},
     "retried": {"datasets": _as_it_is},

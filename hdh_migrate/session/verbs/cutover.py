@@ -102,7 +102,14 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
             services.take(pointer)
             judge = judge_for(desk.clock, [services], desk.ledger_path)
             judge.journal = ledger.last_at
-            with Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn:
+            with Turn(
+                desk=desk,
+                opened=[services],
+                ledger=ledger,
+                judge=judge,
+                work="cutover",
+                batch=entry.batch,
+            ) as turn:
                 scene = _put_together(turn, entry, section, Track.CUTOVER)
                 told = count(scene)
                 lines = _lines(told) if show_names else []
@@ -229,7 +236,15 @@ def _scene(
     with (
         held_ledger(desk, judge) as ledger,
         fenced_for(desk, opened, ledger, [batch], write=write or fences) as fencing,
-        Turn(desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing) as turn,
+        Turn(
+            desk=desk,
+            opened=opened,
+            ledger=ledger,
+            judge=judge,
+            fencing=fencing,
+            work="cutover",
+            batch=batch,
+        ) as turn,
     ):
         if binding and write:  # a delta seals, too
             bind_recipients(ledger, desk.loaded.plan, services.recipients)

@@ -78,7 +78,7 @@ def _held(desk: Desk, over: TakeOver | None) -> Iterator[Fencing]:
     with (
         held_ledger(desk, judge) as ledger,
         fenced(desk, opened, ledger, over=over, user=operator()) as fencing,
-        Turn(desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing),
+        Turn(desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing, work="fence"),
     ):
         yield fencing
 

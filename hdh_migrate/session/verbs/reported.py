@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from hdh_migrate import __version__
+from hdh_migrate.events.exchange import TrafficCounted
 from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
 from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.events.run import BatchDone, RunEnded, RunStarted
@@ -34,8 +35,8 @@ from hdh_migrate.software import code_digest
 _QUIET = {
     one.kind
     for one in (
-        RunStarted, RunEnded, BatchDone, FenceTaking, FenceTaken, FenceReleasing, FenceReleased,
-        NoticeDelivered, NoticeGivenUp, NoticesWaiting,
+        RunStarted, RunEnded, TrafficCounted, BatchDone, FenceTaking, FenceTaken, FenceReleasing,
+        FenceReleased, NoticeDelivered, NoticeGivenUp, NoticesWaiting,
     )
 }  # fmt: skip
 """Events that every run writes, whatever it does."""

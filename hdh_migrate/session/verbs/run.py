@@ -24,6 +24,7 @@ from hdh_migrate.model import Problem, Standing, Step
 from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
+from hdh_migrate.pipeline.metering import Meter
 from hdh_migrate.pipeline.runner import Runner, Wishes, summary
 from hdh_migrate.pipeline.tags import migration_mark
 from hdh_migrate.plan.diff import changes
@@ -198,7 +199,13 @@ def at_work(
             _announce(desk, ledger, steps, selected)
             journal_notices(desk, ledger)
             with Turn(
-                desk=desk, opened=opened, ledger=ledger, judge=judge, fencing=fencing, obeys=obeys
+                desk=desk,
+                opened=opened,
+                ledger=ledger,
+                judge=judge,
+                fencing=fencing,
+                obeys=obeys,
+                work=steps[0] if len(steps) == 1 else "run",
             ) as turn:
                 yield turn
 
@@ -287,19 +294,33 @@ class Turn:
     """What is held at the target by who writes there."""
     obeys: bool = False
     """Whether windows and pauses hold it up."""
+    work: str = "run"
+    """What is done before a step begins, and where none does: the verb, or its only step."""
+    batch: str | None = None
+    """For which batch; None: for none of them alone."""
     ctx: Context = field(init=False)
     _engines: list[Engines] = field(default_factory=list, init=False)
+    _meter: Meter = field(init=False)
 
     def __post_init__(self) -> None:
         identity = self.opened[-1].envelopes.identity
         for where in tell_contents(self.ledger, self.desk.loaded, identity):
             self.desk.progress.note(f"{where} has another content than last time: journalled")
+        self._meter = Meter(self.ledger, self.desk.clock, self._so_far, self.work, self.batch)
         self._begin()
+
+    def _so_far(self) -> list[EndpointTraffic]:
+        """Return what was exchanged so far, of each process with each endpoint."""
+        return [
+            *(one for services in self.opened for one in services.traffic(self.desk.clock)),
+            *(one for engines in self._engines for one in engines.so_far()),
+        ]
 
     def _begin(self) -> Context:
         self.ctx = self.desk.context(
-            self.opened[-1], self.ledger, self.judge, self.fencing, obeys=self.obeys
-        )
+            self.opened[-1], self.ledger, self.judge, self.fencing,
+            obeys=self.obeys, meter=self._meter,
+        )  # fmt: skip
         self._engines.append(self.ctx.engines)
         return self.ctx
 
@@ -329,12 +350,9 @@ class Turn:
     def __exit__(self, *_: object) -> None:
         for engines in self._engines:
             engines.drop(grace=0.5 if self.desk.stop.is_set() else 30.0)
-        traffic = [
-            *(one for services in self.opened for one in services.traffic(self.desk.clock)),
-            *(one for engines in self._engines for one in engines.traffic),
-        ]
+        self._meter.tell()
         journal_notices(self.desk, self.ledger, ends=True)
-        self.ledger.event(RunEnded(traffic=added_up(traffic)))
+        self.ledger.event(RunEnded(traffic=added_up(self._so_far())))
         self.ledger.commit()
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import Step, Tally
-from hdh_migrate.pipeline.fitting import NO_WORK, CostFit, WorkSpan, together_in_time
+from hdh_migrate.pipeline.fitting import MARGIN, NO_WORK, CostFit, WorkSpan, together_in_time
 from hdh_migrate.pipeline.until import Calendar, WorkedPiece, moment_text
 from hdh_migrate.plan.datasets import Batch
 from hdh_migrate.results.forecasts import (
@@ -223,12 +223,14 @@ class BatchesAhead:
         assert one.spans is not None, "a batch that moves has a span"
         for step, left in ((Step.TRANSFER, one.send), (Step.VERIFY, one.prove)):
             seconds, calendar = one.spans[step][place], self._paces[step].calendar
+            # At the latest no ceiling is made full use of: no end is one number.
+            size = left.size * (1 + MARGIN if place > LIKELY else 1)
             if place == LIKELY:
                 self.later += [
                     WorkLater(one.batch.name, step, left, piece)
-                    for piece in calendar.pieces(at, seconds, left.size)
+                    for piece in calendar.pieces(at, seconds, size)
                 ]
-            end = calendar.ends(at, seconds, left.size)
+            end = calendar.ends(at, seconds, size)
             if end is None:
                 return None
             at = end

@@ -21,6 +21,7 @@ from hdh_migrate.results.looks import MonitorVerdict
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.ahead import BatchesAhead, Pace, moments
 from hdh_migrate.session.views.at_work import work_of
+from hdh_migrate.session.views.costs import costs
 from hdh_migrate.session.views.deadlines import endings, held_against
 from hdh_migrate.session.views.opening import calendar_of, stated_rate
 from hdh_migrate.session.views.progress import LedgerMoment, progress_of
@@ -75,6 +76,7 @@ def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
         "rates": [_rate(step, fit) for step in STEPS if (fit := seen.fit(step)) is not None],
         "deadlines": deadlines,
         "quota": quota,
+        "costs": costs(ledger, plan, ahead.later),
         "notes": [*_notes(plan, seen)],
     }
     told["check"] = _verdict(told)

@@ -133,6 +133,12 @@ def test_a_stated_bandwidth_is_no_measurement_and_says_so() -> None:
     assert [round(at - NOW) for at in found.batches[0].ends] == [20, 35, 60]
 
 
+def test_an_end_under_a_ceiling_is_no_single_number() -> None:
+    slow = Pace(fit=MEASURED.fit, stated=None, calendar=Calendar(ceiling=lambda _: SIZE / 10))
+    found = ahead(moment([row(1, "a")], {(1, State.LISTED): 10}), batch("a"), pace=slow)
+    assert [round(at - NOW) for at in found.ends] == [200, 200, 220]
+
+
 def test_without_any_basis_no_end_is_told() -> None:
     seen = moment([row(1, "a")], {(1, State.LISTED): 10})
     found = ahead(seen, batch("a"), pace=Pace(fit=None, stated=None))
