@@ -33,7 +33,10 @@ class WithDocs(build_py):
 
 
 class WithShared(install_data):
-    """Put what the commands say of themselves where `man` and shells look for it."""
+    """Put what the commands say of themselves where `man` and shells look for it.
+
+    And beside it the units, scripts and recipes of deploy/: who has the wheel has all it needs.
+    """
 
     def run(self) -> None:
         """Make the files from the commands, then install them below `share`."""
@@ -41,6 +44,7 @@ class WithShared(install_data):
         shutil.rmtree(made, ignore_errors=True)
         command = [sys.executable, "-m", "hdh_migrate.cli.shared_files", str(made.resolve())]
         subprocess.run(command, cwd=HERE, check=True)
+        shutil.copytree(HERE / "deploy", made / "hdh-migrate" / "deploy")
         self.data_files = [
             (str(Path("share") / path.parent.relative_to(made)), [str(path)])
             for path in sorted(made.rglob("*"))

@@ -35,6 +35,7 @@ def test_the_service_begins_again_after_a_clean_stop_and_after_nothing_else() ->
 
     assert again == {Exit.STOPPED}
     assert waits == set(Exit) - {Exit.OK, Exit.STOPPED}
+    assert {int(code) for code in service["SuccessExitStatus"].split()} == STOPS
 
 
 @pytest.mark.slow
