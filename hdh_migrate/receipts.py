@@ -245,6 +245,21 @@ class ReadOn:
     size: int
 
 
+@frozen
+class Paced:
+    """How much one worker process works on at once from here on, and why that changed."""
+
+    worker: str
+    """Tells it from every other one."""
+    now: int
+    most: int
+    why: str
+
+
+Aside = ReadOn | Paced
+"""What is told on the way: nothing came of an object by it."""
+
+
 # --- of an engine --------------------------------------------------------------------------------
 
 
@@ -263,7 +278,7 @@ class Lost:
     worker: int
 
 
-Receipt = ObjectReceipt | ReadOn | OrderDone | Lost
+Receipt = ObjectReceipt | Aside | OrderDone | Lost
 
 
 @frozen

@@ -1,15 +1,8 @@
-"""Where a run stands, in words: all of it, or what of it fits on one screen.
-
-What must not be overlooked comes first: who works, what is under way, what waits and why. A screen
-is plain lines no wider than it is, so that a terminal of 80 columns and 24 lines shows them as they
-are, without a colour.
-"""
+"""Where a run stands, in words; what of it fits on one screen `watch_screen` says."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
 from typing import Final
 
 from hdh_migrate.cli.hours import course_lines
@@ -31,9 +24,6 @@ from hdh_migrate.results.looks import (
     Work,
 )
 from hdh_migrate.telemetry import duration_text, size_text
-
-URGENCY: Final = ("under way", "failed", "held back", "begun", "not begun", "done")
-"""In which order batches are shown where not all of them fit."""
 
 CUT: Final = "~"
 NAME_MIN: Final = 6
@@ -68,29 +58,6 @@ _VERDICTS: Final = {
     Exit.AUTH: "credential refused",
     Exit.DAMAGED: "damaged",
 }
-
-
-def screen(told: Status, width: int, height: int, foot: str) -> list[str]:
-    """Return at most `height` lines of at most `width` characters; the last one is `foot`."""
-    head = [line for text in headlines(told) for line in wrap(text, width)][: max(3, height // 4)]
-    now = [
-        line
-        for batch in told["batches"]
-        for step in _now(batch)
-        for line in wrap(
-            _step_line(_cut(batch["batch"], width // 4), *step), width, subsequent_indent="  "
-        )
-    ]
-    calls = attention(told)
-    room = height - len(head) - 1
-    kept = min(len(now), max(1, room // 5)) + min(len(calls), max(2, room // 3))
-    batches = _fitting(told, room - kept - 1, width)
-    below = room - len(batches) - 1
-    now = _short(now, max(1, below - len(calls)), "steps")
-    calls = _short(calls, below - len(now), "lines: see errors, or a larger screen")
-    lines = [*head, *batches, *now, *calls]
-    lines = [*lines[: height - 1], foot]
-    return [_cut(line, width) for line in lines]
 
 
 # --- the parts ----------------------------------------------------------------------------------
@@ -173,31 +140,11 @@ def _aligned(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str
         widths[0] = min(widths[0], max(NAME_MIN, most - others))
     return [
         "  ".join(
-            [_cut(row[0], widths[0]).ljust(widths[0]), row[1].ljust(widths[1])]
+            [cut(row[0], widths[0]).ljust(widths[0]), row[1].ljust(widths[1])]
             + [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
         ).rstrip()
         for row in shown
     ]
-
-
-def _fitting(told: Status, room: int, width: int) -> list[str]:
-    """Return as much of the table of batches as there is room for, the most urgent first."""
-    batches = told["batches"]
-    sums = _sums(batches, told["total"])
-    ranked = sorted(batches, key=lambda batch: URGENCY.index(batch["state"]))
-    fit = len(ranked)
-    while fit > 1 and len(_rows(ranked[:fit])) + 1 + len(sums) + (fit < len(ranked)) > room:
-        fit -= 1
-    kept, left = ranked[:fit], ranked[fit:]
-    shown = [batch for batch in batches if batch in kept]
-    more = [_more(left)] if left else []
-    return [*_aligned([_HEADING, *_rows(shown), *sums], width), *more]
-
-
-def _more(left: Sequence[BatchStatus]) -> str:
-    counted = Counter(str(batch["state"]) for batch in left)
-    words = [f"{counted[state]} {state}" for state in URGENCY if counted[state]]
-    return f"and {len(left)} more batches: {', '.join(words)}"
 
 
 def _steps(batches: Sequence[BatchStatus]) -> list[str]:
@@ -242,6 +189,15 @@ def _arrived(batch: BatchStatus) -> Iterator[str]:
             f"{batch['batch']}: {told['parts']} parts of {told['objects']} large objects under way"
             f" have arrived ({size_text(told['bytes'])})"
         )
+
+
+def now_lines(told: Status, name_max: int) -> list[str]:
+    """Return a line for each step under way: how far, how fast, how long still."""
+    return [
+        _step_line(cut(batch["batch"], name_max), *step)
+        for batch in told["batches"]
+        for step in _now(batch)
+    ]
 
 
 def _now(batch: BatchStatus) -> Iterator[tuple[str, InventoryProgress]]:
@@ -372,17 +328,10 @@ def _second(at: str) -> str:
     return f"{at[:19]}Z"
 
 
-def _cut(line: str, width: int) -> str:
+def cut(line: str, width: int) -> str:
+    """Return a line as it can be shown, no longer than a width."""
     text = visible(line)
     return text if len(text) <= width else f"{text[: width - len(CUT)]}{CUT}"
-
-
-def _short(lines: Sequence[str], room: int, what: str) -> list[str]:
-    if len(lines) <= room:
-        return list(lines)
-    if room <= 0:
-        return []
-    return [*lines[: room - 1], f"and {len(lines) - room + 1} more {what}"]
 
 
 def joined(lines: Iterable[str]) -> str:

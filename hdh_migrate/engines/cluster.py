@@ -14,7 +14,7 @@ from hdh_migrate.engines.messages import NAMES, Assigned, Question
 from hdh_migrate.engines.wire import Vocabulary
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Role, TargetLimits
-from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn
+from hdh_migrate.receipts import Aside, EndpointTraffic, ObjectReceipt, OrderDone
 
 WORD_SECONDS = 5.0
 """How often coordinator and nodes let each other know that they are there."""
@@ -87,7 +87,7 @@ class Left:
     traffic: tuple[EndpointTraffic, ...]
 
 
-FromNode = ObjectReceipt | ReadOn | OrderDone | Question | Joined | Unfit | Died | Alive | Left
+FromNode = ObjectReceipt | Aside | OrderDone | Question | Joined | Unfit | Died | Alive | Left
 ToNode = ClusterSession | Assigned
 
 _NAMES: Final[Mapping[type[Any], str]] = {
@@ -102,6 +102,6 @@ _NAMES: Final[Mapping[type[Any], str]] = {
 
 TO_NODE = Vocabulary[ToNode](ClusterSession, Assigned, names=_NAMES)
 FROM_NODE = Vocabulary[FromNode](
-    *get_args(ObjectReceipt), ReadOn, OrderDone, Question, Joined, Unfit, Died, Alive, Left,
-    names=_NAMES,
+    *get_args(ObjectReceipt), *get_args(Aside), OrderDone, Question,
+    Joined, Unfit, Died, Alive, Left, names=_NAMES,
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, Final
 from hdh_migrate import orders, receipts
 from hdh_migrate.frozen import frozen
 from hdh_migrate.orders import Order
-from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn, SealIntent
+from hdh_migrate.receipts import Aside, EndpointTraffic, ObjectReceipt, OrderDone, SealIntent
 
 
 @frozen
@@ -77,7 +77,7 @@ class Farewell:
 
 
 ToWorker = Start | Assigned | Pause | Close | Answer
-FromWorker = ObjectReceipt | ReadOn | OrderDone | Question | Ready | Exchanged | Farewell
+FromWorker = ObjectReceipt | Aside | OrderDone | Question | Ready | Exchanged | Farewell
 
 KINDS: Final[Mapping[str, type[Any]]] = {
     "put": orders.PutOrder,
@@ -103,6 +103,7 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "failed": receipts.Failed,
     "returned": receipts.Returned,
     "read-on": receipts.ReadOn,
+    "paced": receipts.Paced,
     "order-done": receipts.OrderDone,
     "start": Start,
     "assigned": Assigned,

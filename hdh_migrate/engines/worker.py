@@ -40,7 +40,7 @@ from hdh_migrate.engines.starved import STARVED, is_starved
 from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Wire
 from hdh_migrate.errors import MalformedMessage, MigrateError
 from hdh_migrate.ports.work import Perform, Service
-from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, OrderDone, ReadOn, SealIntent
+from hdh_migrate.receipts import Aside, EndpointTraffic, ObjectReceipt, OrderDone, SealIntent
 from hdh_migrate.software import code_digest
 
 FAULT = 70
@@ -117,10 +117,10 @@ class _Outbox:
         self._wire = wire
         self._questions = questions
         self._exchanges = exchanges
-        self._held: list[ObjectReceipt | ReadOn] = []
+        self._held: list[ObjectReceipt | Aside] = []
         self._since = time.monotonic()
 
-    def emit(self, receipt: ObjectReceipt | ReadOn) -> None:
+    def emit(self, receipt: ObjectReceipt | Aside) -> None:
         self._held.append(receipt)
         now = time.monotonic()
         if len(self._held) >= FLUSH_RECEIPTS or now - self._since > FLUSH_SECONDS:

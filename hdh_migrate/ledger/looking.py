@@ -64,6 +64,21 @@ class Looking(Store):
         )
         return {row[0]: Tally(objects=row[1], size=row[2]) for row in rows}
 
+    def journalled_lately(
+        self, most: int, *, within: int, but: Collection[str]
+    ) -> list[tuple[int, str, str, str]]:
+        """Return (number, time, kind, body) of the last events, the newest last.
+
+        Of the last `within` events; those of some kinds are left out.
+        """
+        rows = self._rows(
+            "SELECT seq, at, kind, body FROM event"
+            " WHERE seq > (SELECT max(seq) FROM event) - ?"
+            " AND kind NOT IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT ?",
+            (within, json.dumps(sorted(but)), most),
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in reversed(rows)]
+
     def samples(self, batch: str | None = None, step: str | None = None) -> list[Sample]:
         """Return the samples that are kept, oldest first; of one batch or step, or of all."""
         rows = self._rows(

@@ -27,7 +27,7 @@ from hdh_migrate.pipeline.reading_back import ReadingBack, Take
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.ports.work import Emit
-from hdh_migrate.receipts import Doubted, Failed, Matched, ObjectReceipt, ReadOn
+from hdh_migrate.receipts import Aside, Doubted, Failed, Matched, ObjectReceipt, ReadOn
 
 READ_ON = 16 * MIB
 """How often it is told how far an object is read."""
@@ -72,7 +72,7 @@ class PartDigests:
         self._left = self._lengths[self._number] if more else -1
 
 
-def unheard(receipt: ObjectReceipt | ReadOn) -> None:
+def unheard(receipt: ObjectReceipt | Aside) -> None:
     """Ignore how far an object is read: the default when nobody follows."""
     del receipt
 

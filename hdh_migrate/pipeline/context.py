@@ -24,6 +24,7 @@ from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
 from hdh_migrate.pipeline.metering import Metering, Unmetered
+from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
 from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.ruling import Rules
@@ -132,6 +133,8 @@ class Context:
     """How the names of this migration's ledgers begin."""
     contracts: dict[str, Contract] = field(default_factory=dict)
     """Fidelity contracts by dataset, of those whose inventory was sealed with one."""
+    paces: PaceKeeper = field(default_factory=NoPaceKept)
+    """Is told how much workers work on at once."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 

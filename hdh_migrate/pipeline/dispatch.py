@@ -36,6 +36,7 @@ from hdh_migrate.receipts import (
     Lost,
     ObjectReceipt,
     OrderDone,
+    Paced,
     PartSent,
     ReadOn,
     Returned,
@@ -126,6 +127,7 @@ class Dispatcher:
         engine = self._ctx.engines.get(role)
         self._ctx.crew.look(engine.cluster(), self._ctx.clock.monotonic())
         self._ctx.meter.turn_to(self._step, self._batch)  # those before have told all of theirs
+        self._ctx.paces.begin(role)
         self._apply, self._bury, self._record = apply, bury, record
         try:
             while True:
@@ -195,6 +197,8 @@ class Dispatcher:
                     self._apply(receipt)
                 case ReadOn():
                     self._read_on(receipt)
+                case Paced():
+                    self._ctx.paces.take(receipt)
                 case _:
                     self._apply(receipt)
         now = self._ctx.clock.monotonic()

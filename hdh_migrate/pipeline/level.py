@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from hdh_migrate.errors import ShortRead, Throttled, Transient
 
@@ -27,6 +27,18 @@ WINDOW: Final = 32
 SLOW_SECONDS: Final = 2.0
 SLOWER: Final = 8.0
 """Items are slow that take longer than this, and so many times what they took at best."""
+
+
+QUIET_SECONDS: Final = 5.0
+"""Between two increases that are told."""
+
+
+class LevelChange(NamedTuple):
+    """From how many items to how many, and why."""
+
+    was: int
+    level: int
+    why: str
 
 
 class Level:
@@ -47,11 +59,32 @@ class Level:
         self._settled = 0.0
         self._best: float | None = None
         self._times: list[float] = []
+        self._news: LevelChange | None = None
+        self._told = -QUIET_SECONDS
 
     @property
     def now(self) -> int:
         """How many items may be under way at this moment."""
         return self._now
+
+    def news(self) -> LevelChange | None:
+        """Return the last change that nobody asked for yet; None: there is none to be told.
+
+        Each decrease is told, and of increases one now and then, and the last.
+        """
+        with self._changed:
+            if (found := self._news) is None:
+                return None
+            rises = found.was < found.level < self._most
+            if rises and self.monotonic() < self._told + QUIET_SECONDS:
+                return None
+            self._news, self._told = None, self.monotonic()
+            return found
+
+    @property
+    def most(self) -> int:
+        """How many items may ever be under way."""
+        return self._most
 
     @contextmanager
     def place(self, halt: threading.Event) -> Iterator[None]:
@@ -103,5 +136,6 @@ class Level:
 
     def _set(self, level: int, why: str) -> None:
         LOG.info("at once %d -> %d: %s", self._now, level, why)
+        self._news = LevelChange(self._now, level, why)
         self._now, self._well = level, 0
         self._changed.notify_all()

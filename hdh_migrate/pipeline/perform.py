@@ -6,6 +6,8 @@ a store does can make this raise; only faults of our own do.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar, assert_never
@@ -52,6 +54,7 @@ from hdh_migrate.receipts import (
     Drifted,
     Failed,
     ObjectReceipt,
+    Paced,
     Returned,
     ReturnReason,
     SourceState,
@@ -72,6 +75,7 @@ class Performer:
 
     def __init__(self, box: Toolbox) -> None:
         self._box = box
+        self._me = f"{socket.gethostname()}:{os.getpid()}"
         again = None if box.source is None else SecondReader(box, box.source)
         self._again = again
         self._checking = None if box.reader is None else Checking(box, box.reader, again)
@@ -94,6 +98,9 @@ class Performer:
                     emit(Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping"))
                 else:
                     emit(self._placed(order, one, task))
+                if (change := self._box.at_once.news()) is not None:
+                    most = self._box.at_once.most
+                    emit(Paced(worker=self._me, now=change.level, most=most, why=change.why))
 
     def _placed(
         self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:  # only what moves or proves has a use for them; the rest starts sooner
     from hdh_migrate.model import ClusterWorker
     from hdh_migrate.orders import Order
-    from hdh_migrate.receipts import EndpointTraffic, ObjectReceipt, ReadOn, Receipt, SealIntent
+    from hdh_migrate.receipts import Aside, EndpointTraffic, ObjectReceipt, Receipt, SealIntent
 
-Emit: TypeAlias = "Callable[[ObjectReceipt | ReadOn], None]"
+Emit: TypeAlias = "Callable[[ObjectReceipt | Aside], None]"
 """Takes what came of one item of an order, as soon as it is known, and how far it is read."""
 
 Recorder: TypeAlias = "Callable[[Sequence[SealIntent]], Sequence[bool]]"

@@ -237,6 +237,34 @@ class NamedFinding(TypedDict):
     batch: str | None
 
 
+class ConnectionChange(TypedDict):
+    """When the number of requests under way changed, to how many, and why."""
+
+    at: str
+    now: int
+    why: str
+
+
+class ConnectionsFact(TypedDict):
+    """How many requests may be under way at once now, how many at most; the newest change last."""
+
+    now: int
+    most: int
+    changes: list[ConnectionChange]
+
+
+class HappenedFact(TypedDict):
+    """One event of the journal, or all findings of one code that it tells of."""
+
+    at: str
+    event: str
+    batch: str | None
+    dataset: str | None
+    step: str | None
+    code: str | None
+    count: int | None
+
+
 class NoticeStanding(TypedDict):
     """Notices that did not arrive yet; `why` the last try failed, None: none was made."""
 
@@ -265,6 +293,10 @@ class Status(TypedDict):
     batches: list[BatchStatus]
     findings: list[FindingGroup] | list[NamedFinding]
     notices: NoticeStanding
+    connections: ConnectionsFact | None
+    """Of the run under way; None: there is none."""
+    lately: list[HappenedFact]
+    """What the journal told last, the newest last."""
 
 
 class ObjectLine(TypedDict):

@@ -186,9 +186,11 @@ class Desk:
         from hdh_migrate.pipeline.course import Course
         from hdh_migrate.pipeline.crew import Crew
         from hdh_migrate.session.views.crew_file import CrewFile
+        from hdh_migrate.session.views.pace_file import PaceFile
         from hdh_migrate.wiring.context import context_of
 
         windows = self.loaded.plan.windows
+        connections = self.loaded.plan.engine.connections
         return context_of(
             services,
             ledger,
@@ -211,6 +213,7 @@ class Desk:
             crew=Crew(note=self.progress.note, keep=CrewFile(self.ledger_path, self.clock).keep),
             fencing=fencing,
             meter=meter,
+            paces=PaceFile(self.ledger_path, self.clock, connections),
         )
 
     def retrying(self) -> Retrying:

@@ -17,6 +17,7 @@ from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.metering import Metering, Unmetered
+from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.tags import marks
@@ -52,6 +53,7 @@ def context_of(
     course: Course,
     fencing: Fencing | None = None,
     meter: Metering | None = None,
+    paces: PaceKeeper | None = None,
 ) -> Context:
     """Return what the steps of one run share; its ledger is bound to the plan by now.
 
@@ -91,6 +93,7 @@ def context_of(
         adopted=adopted,
         contracts=contracts(ledger),
         meter=Unmetered() if meter is None else meter,
+        paces=NoPaceKept() if paces is None else paces,
         marks=marks(plan.migration, sha256_hex(canonical)),
         engines=Engines(
             lambda role: open_engine(

@@ -11,10 +11,10 @@ from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Vocabulary
 from hdh_migrate.orders import Order
 from hdh_migrate.ports.work import Recorder, Service
 from hdh_migrate.receipts import (
+    Aside,
     EndpointTraffic,
     ObjectReceipt,
     OrderDone,
-    ReadOn,
     Receipt,
     SealIntent,
 )
@@ -49,7 +49,7 @@ class SerialEngine:
         orders, self._orders = self._orders, []
         done: list[Receipt] = []
 
-        def emit(receipt: ObjectReceipt | ReadOn) -> None:
+        def emit(receipt: ObjectReceipt | Aside) -> None:
             done.append(_carried(receipt, FROM_WORKER))
 
         def recorded(intent: SealIntent) -> bool:

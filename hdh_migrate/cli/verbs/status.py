@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli import board
+from hdh_migrate.cli import board, watch_screen
 from hdh_migrate.cli.command import (
     AsJson,
     Batches,
@@ -163,7 +163,7 @@ def _draw(task: Task, look: StatusView, screen: Screen, told: Status) -> Status:
         foot = f"as of {told['at'][:19]}Z, again every {WATCH_SECONDS:.0f} s, Ctrl-C ends"
         lines = [*look.notes, foot][:1]
         try:
-            screen.show(partial(board.screen, told, foot=lines[0]))
+            screen.show(partial(watch_screen.screen, told, foot=lines[0]))
         except OSError:  # the terminal is gone, and with it whoever looked
             return told
         if task.stop.wait(WATCH_SECONDS):

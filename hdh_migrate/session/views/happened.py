@@ -19,6 +19,9 @@ _WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _ROUTINE: Final = frozenset({"sent", "verified"})
 """One for each portion of objects: their sums stand in the status."""
 
+WITHIN: Final = 20_000
+"""So many events of a journal's end are looked at for what happened lately."""
+
 
 @frozen
 class Happened:
@@ -45,7 +48,10 @@ def since(ledger: SqliteLedger, seq: int) -> Iterator[Happened]:
 
 def lately(ledger: SqliteLedger, most: int) -> list[Happened]:
     """Return what happened last, the newest last; looks at no more than the journal's end."""
-    return list(since(ledger, max(0, ledger.length() - 4 * most)))[-most:]
+    rows = ledger.journalled_lately(most, within=WITHIN, but=_ROUTINE)
+    return [one for seq, at, kind, body in rows for one in _of(seq, at, kind, json.loads(body))][
+        -most:
+    ]
 
 
 def _of(seq: int, at: str, kind: str, body: Any) -> Iterator[Happened]:  # noqa: ANN401 - JSON

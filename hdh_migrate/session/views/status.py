@@ -16,6 +16,7 @@ from hdh_migrate.results.looks import (
     BatchStatus,
     CutoverStatus,
     FindingGroup,
+    HappenedFact,
     NamedFinding,
     NoticeStanding,
     Status,
@@ -26,7 +27,9 @@ from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.course import course_of
 from hdh_migrate.session.views.crew_file import workers_of
+from hdh_migrate.session.views.happened import Happened, lately
 from hdh_migrate.session.views.opening import ceilings_at
+from hdh_migrate.session.views.pace_file import connections_of
 from hdh_migrate.session.views.progress import (
     BatchProgress,
     LedgerMoment,
@@ -37,6 +40,9 @@ from hdh_migrate.session.views.progress import (
     together,
 )
 from hdh_migrate.session.views.verdict import verdict
+
+LATELY = 12
+"""How many of the last events are told."""
 
 
 def status(desk: Desk, selected: Sequence[str] = (), *, show_names: bool = False) -> Status:
@@ -75,6 +81,7 @@ def _status(
     causes = [
         one for one in seen.causes if not selected or one.batch is None or one.batch in selected
     ]
+    connections = desk.loaded.plan.engine.connections
     found: Status = {
         "migration": desk.loaded.plan.migration,
         "at": at,
@@ -89,11 +96,27 @@ def _status(
         "batches": told,
         "findings": _named(ledger, selected) if show_names else list(map(_group, causes)),
         "notices": _notices(desk),
+        "connections": connections_of(desk.ledger_path, work["pid"], connections)
+        if work["alive"]
+        else None,
+        "lately": [_happened(one) for one in lately(ledger, LATELY)],
     }
     if work["pid"] is not None and desk.loaded.plan.engine.scheduler is not None:
         found["workers"] = workers_of(desk.ledger_path, work["pid"])
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
+
+
+def _happened(one: Happened) -> HappenedFact:
+    return {
+        "at": one.at,
+        "event": one.kind,
+        "batch": one.batch,
+        "dataset": one.dataset,
+        "step": one.step,
+        "code": one.code,
+        "count": one.count,
+    }
 
 
 def _notices(desk: Desk) -> NoticeStanding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hdh_migrate.cli.board import report, screen, verdict_lines
+from hdh_migrate.cli.board import report, verdict_lines
+from hdh_migrate.cli.watch_screen import WIDE, screen
 from hdh_migrate.results.looks import FindingGroup, StepState
 from tests.support.standing import BUSY, IDLE, NOW, batch, standing
 
@@ -23,10 +24,17 @@ MANY = standing(
     batch("a-name-that-is-as-long-as-a-name-may-be1", "under way", verified=5, waiting=995),
     batch("held", "held back", "batch held needs batch bad, of which 3 objects are not verified",
           held_back=7),
-    batch("bad", "failed", verified=1, failed=3),
+    batch("bad", "failed", verified=1, failed=3, excluded=9),
     *(batch(f"later-{number}", "not begun") for number in range(9)),
     work=BUSY, findings=[finding("prefix-open", "note"), finding("denied", count=3)],
     eta={"low": 3600, "high": 9000},
+    connections={"now": 8, "most": 16, "changes": [
+        {"at": "2026-11-26T10:21:07.000Z", "now": 8, "why": "the store asks for less (SlowDown)"},
+    ]},
+    lately=[
+        {"at": "2026-11-26T10:22:00.000Z", "event": "finding", "batch": None, "dataset": "scans",
+         "step": None, "code": "denied", "count": 3},
+    ],
 )  # fmt: skip
 
 
@@ -50,12 +58,14 @@ def test_what_is_urgent_stays_on_the_screen_when_there_is_much(width: int, heigh
     assert "1 h 00 min to 2 h 30 min left" in told
     for name, state in (("a-name-t", "under way"), ("held", "held back"), ("bad", "failed")):
         assert any(line.startswith(name) and state in line for line in shown), text
-    assert any(line.startswith("in all") and " 406 " in line for line in shown), text
+    assert any(line.startswith("in all") and "406/1411" in line for line in shown), text
     assert "verify 5/1000 objects" in text
     assert "batch held needs batch bad, of which 3 objects are not verified" in text
     assert "finding: 3 x denied (scans): what denied means" in text
     assert any(line.startswith("and ") and "more batches" in line for line in shown)
-    assert "excluded" in text
+    assert ("9 excluded" in text) is (width >= WIDE)
+    assert "requests at once: up to 8 of 16, since 10:21:07: the store asks for less" in told
+    assert "finding  3 x denied  scans" in text
 
 
 def test_a_small_plan_is_shown_whole_and_in_its_order() -> None:
@@ -96,6 +106,27 @@ def test_a_step_that_is_not_done_is_not_called_so(state: StepState) -> None:
     (line,) = [line for line in lines if line.split()[:2] == ["all", "verify"]]
     assert state in line
     assert "done" not in line
+
+
+def test_a_bar_says_what_is_verified_what_is_sent_and_never_all_before_the_end() -> None:
+    cases = [
+        (batch("b", "not begun", waiting=4), "[", 0),
+        (batch("b", "under way", verified=1, waiting=3), "#=", 25),
+        (batch("b", "under way", verified=999_999, waiting=1), "#=", 99),
+        (batch("b", verified=4), "#]", 100),
+        (batch("b", "not begun"), "..", 0),
+    ]
+    for one, marks, share in cases:
+        (line,) = [x for x in screen(standing(one), 80, 24, FOOT) if x.startswith("b  ")]
+        assert marks in line
+        assert f" {share}%" in line
+
+
+def test_an_empty_object_that_is_left_keeps_a_bar_from_being_full() -> None:
+    one = batch("b", "under way", verified=3, waiting=1)
+    one["amounts"]["waiting"]["bytes"] = 0
+    (line,) = [x for x in screen(standing(one), 80, 24, FOOT) if x.startswith("b  ")]
+    assert " 99%" in line
 
 
 def test_names_cannot_drive_the_terminal() -> None:

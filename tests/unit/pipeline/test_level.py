@@ -137,3 +137,26 @@ def test_each_error_that_is_tried_again_is_told(level: Level, clock: FakeClock) 
     retry = Retrying(budget=60, pause=pause, halt=halt, troubled=level.trouble)
     assert retry(ask) == "done"
     assert level.now == 4
+
+
+def test_each_decrease_is_told_once_and_of_increases_one_now_and_then_and_the_last() -> None:
+    seconds = [0.0]
+    level = Level(4, monotonic=lambda: seconds[0])
+    assert level.news() is None
+    seconds[0] = 10.0
+    level.trouble(Throttled("slow down", retry_after=None))
+    found = level.news()
+    assert found is not None
+    assert (found.was, found.level) == (4, 2)
+    assert "asks for less" in found.why
+    assert level.news() is None
+    level.done()
+    level.done()
+    assert level.now == 3
+    assert level.news() is None  # an increase, too soon after what was told
+    for _ in range(3):
+        level.done()
+    assert level.now == 4
+    last = level.news()
+    assert last is not None
+    assert (last.level, last.why) == (4, "all goes well")
