@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hdh_migrate.model import Role
 from hdh_migrate.plan.datasets import Dataset
+from hdh_migrate.plan.hours import ZONE
 from hdh_migrate.plan.model import Plan
 
 
 def advice(plan: Plan) -> list[str]:
     """Return a note for each place of the plan that may mean more, or less, than it seems to."""
-    return [note for dataset in plan.datasets for note in _of_dataset(dataset)]
+    return [
+        *(note for dataset in plan.datasets for note in _of_dataset(dataset)),
+        *_of_hours(plan),
+    ]
+
+
+def _of_hours(plan: Plan) -> Iterator[str]:
+    tables = [table for role in Role for table in plan.rates(role) if table.hours]
+    if plan.zone is None and any(table.zone == ZONE for table in tables):
+        yield (
+            "limits: the hours of a timetable are UTC, for neither it nor `windows` names a zone;"
+            " say zone: Europe/Paris, say, in the timetable"
+        )
 
 
 def _of_dataset(dataset: Dataset) -> Iterator[str]:

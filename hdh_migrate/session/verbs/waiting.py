@@ -29,7 +29,7 @@ from hdh_migrate.session.views.course import WAITING
 
 T = TypeVar("T")
 
-LOOK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.5
 AGAIN_SECONDS: Final = 5.0
 """Before the same is tried again at once: clocks may differ a little, somebody may be at work."""
 
@@ -71,7 +71,8 @@ def through(
             until = early(done)
             if until is None or not waits:
                 return done
-        _wait(desk, windows=waits, until=until)
+        if not _wait(desk, windows=waits, until=until) and waits:
+            _pause(desk, AGAIN_SECONDS)  # clocks differ a little, or the hour has just come
         waited = True
 
 
@@ -85,8 +86,10 @@ def _is_worth_waiting(held: HeldUp | TooEarly, *, waits: bool, paused: bool) -> 
             return waits
 
 
-def _wait(desk: Desk, *, windows: bool, until: float | None) -> None:
+def _wait(desk: Desk, *, windows: bool, until: float | None) -> bool:
     """Wait until nothing that can be told in advance stands against going on.
+
+    Return whether there was anything to wait for.
 
     Raises:
         Interrupted: somebody said stop.
@@ -94,7 +97,6 @@ def _wait(desk: Desk, *, windows: bool, until: float | None) -> None:
     """
     told, stamp = "", _stamp(desk.loaded.path)
     with _waiting(desk):
-        _pause(desk, AGAIN_SECONDS if until is None else LOOK_SECONDS)
         while (why := _held(desk, windows=windows, until=until)) is not None:
             if why != told:
                 desk.progress.note(f"waiting: {why}")
@@ -102,8 +104,9 @@ def _wait(desk: Desk, *, windows: bool, until: float | None) -> None:
             _pause(desk, LOOK_SECONDS)
             if _stamp(desk.loaded.path) != stamp:
                 desk.progress.note("the plan's file was changed: it is read again")
-                return
+                return True
     desk.progress.note("going on")
+    return bool(told)
 
 
 def _held(desk: Desk, *, windows: bool, until: float | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from hdh_migrate.clocks import Moment, seconds_of
+from hdh_migrate.clocks import Moment, seconds_of, text_of_seconds
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
@@ -76,6 +76,7 @@ def _status(
     alive = desk.clock.monotonic() if work["alive"] else None
     seen = LedgerMoment.of(ledger, alive, waived, ceilings)
     chosen = [one for one in progress_of(seen, batches) if not selected or one.name in selected]
+    _hold_early(chosen, batches, seconds_of(at))
     planned = _cutovers(ledger, desk)
     told = [_batch(one, planned.get(one.name)) for one in chosen]
     causes = [
@@ -126,6 +127,15 @@ def _notices(desk: Desk) -> NoticeStanding:
         "since": waiting[0].noticed if waiting else None,
         "why": next((one.why for one in waiting if one.why is not None), None),
     }
+
+
+def _hold_early(chosen: Sequence[BatchProgress], batches: Sequence[BatchOrder], now: float) -> None:
+    """Note of batches that are not to be moved yet that they wait for their day."""
+    days = {one.name: one.not_before for one in batches if one.not_before is not None}
+    for one in chosen:
+        day = days.get(one.name)
+        if day is not None and now < day:
+            one.waits.append(f"batch {one.name} is not to be moved before {text_of_seconds(day)}")
 
 
 def _behind(desk: Desk) -> Callable[[SqliteLedger], str | None]:

@@ -13,6 +13,7 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Severity, exit_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import Grouped
+from hdh_migrate.results.courses import CourseStatus
 from hdh_migrate.results.looks import BatchStatus, MonitorVerdict, Status, Work
 from hdh_migrate.session.views.at_work import was_killed
 
@@ -21,10 +22,11 @@ MEANINGS: Final = {
     Exit.AUTH: "the last run ended because a credential was refused, or lacks a right",
     Exit.VERIFICATION_FAILED: "the target does not hold what was sent: an open finding says so",
     Exit.DRIFTED: "the source changed: an open finding says so",
-    Exit.STOPPED: "work is left that a run would do, and no run is under way",
+    Exit.STOPPED: "work is left that a run would do now, and no run is under way or waits; not"
+    " while every window is closed",
     Exit.FINDINGS: "attention: other open findings, a cutover that waits, a last run that was"
-    " refused, a plan that was changed, an older copy in the ledger's place, a run without a word"
-    " for two hours",
+    " refused, a plan that was changed, a pause, an older copy in the ledger's place, a run without"
+    " a word for two hours",
     Exit.OK: "fine: nothing is left, or a run is under way, and nothing is to be looked at",
 }
 """The exit codes of `status --check` in the table for operators."""
@@ -43,6 +45,7 @@ def verdict(told: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
     found = [
         *_of_the_run(told["run"], told["at"]),
         *_of_the_plan(told),
+        *_of_a_pause(told["course"]),
         *_of_findings(causes),
         *(reason for batch in told["batches"] for reason in _of_cutover(batch)),
         *_idle(told),
@@ -77,6 +80,12 @@ def _of_the_plan(told: Status) -> Reasons:
         yield Exit.FINDINGS, f"the ledger here is not the newest: {told['behind']}"
 
 
+def _of_a_pause(course: CourseStatus) -> Reasons:
+    paused = course["paused"]
+    if paused is not None:
+        yield Exit.FINDINGS, f"runs are paused by {paused['user']} since {paused['since']}"
+
+
 def _of_findings(causes: Sequence[Grouped]) -> Reasons:
     for cause in causes:
         code = exit_of(cause.code, Severity(cause.severity))
@@ -97,8 +106,13 @@ def _of_cutover(batch: BatchStatus) -> Reasons:
 
 
 def _idle(told: Status) -> Reasons:
-    """Return that nobody is at work though a run would have something to move."""
-    if told["run"]["alive"]:
+    """Return that nobody is at work though a run would have something to move, and might.
+
+    Who waits for a window goes on by himself, and outside of one no run would move anything.
+    """
+    course = told["course"]
+    closed = course["window"] is not None and not course["window"]["open"]
+    if told["run"]["alive"] or course["waiting"] is not None or closed:
         return
     names = [batch["batch"] for batch in told["batches"] if _has_work(batch)]
     if names:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.model import Role
+from hdh_migrate.plan.advice import advice
 from hdh_migrate.plan.classes import FieldClass
 from hdh_migrate.plan.diff import differences
 from tests.unit.plan.builders import GOOD, as_yaml, loaded, problems, value
@@ -166,6 +167,15 @@ def test_the_hours_of_a_timetable_are_those_of_the_windows_unless_it_says_anothe
     assert [one.zone for one in within.rates(Role.MOVE)] == ["Europe/Paris", "Asia/Tokyo"]
     assert [one.rates for one in within.rates(Role.MOVE)] == [(8192, 2048), (4096, 3072)]
     assert [one.rates for one in within.rates(Role.PROVE)] == [(8192, 2048), (6144,)]
+
+
+def test_hours_of_no_zone_are_utc_and_that_is_said(tmp_path: Path) -> None:
+    table = {"default": "8KiB/s", "daily 08:00-19:00": "2KiB/s"}
+    (note,) = advice(loaded(tmp_path, with_limits(to_target=table)).plan)
+    assert "are UTC" in note
+    zoned = {**table, "zone": "Europe/Paris"}
+    assert advice(loaded(tmp_path, with_limits(to_target=zoned)).plan) == []
+    assert advice(loaded(tmp_path, with_limits(to_target="8KiB/s")).plan) == []
 
 
 @pytest.mark.parametrize(

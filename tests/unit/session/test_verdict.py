@@ -13,7 +13,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.model import Grouped
 from hdh_migrate.results.looks import BatchStatus, Status
 from hdh_migrate.session.views.verdict import GRAVEST, MEANINGS, verdict
-from tests.support.standing import BUSY, IDLE, batch, standing
+from tests.support.standing import BUSY, FREE, IDLE, batch, standing
 
 DONE, LEFT = batch("all", verified=3), batch("all", "begun", verified=1, waiting=2)
 KILLED = {**IDLE, "ended": None, "exit": None}
@@ -36,12 +36,20 @@ def cut_over(**more: Any) -> BatchStatus:
 WAITS = {"at": "approve", "why": "an approval is missing", "told": []}
 
 
+CLOSED: Any = {**FREE, "window": {"zone": "UTC", "open": False, "closes": None, "opens": None}}
+WAITED_FOR: Any = {**FREE, "waiting": {"pid": 1, "host": "h", "since": None}}
+PAUSED: Any = {**FREE, "paused": {"user": "ops@here", "since": "2026-11-26", "reason": None}}
+
+
 @pytest.mark.parametrize(
     ("told", "causes", "code", "why"),
     [
         (standing(DONE), [], 0, None),
         (standing(LEFT, work=BUSY), [], 0, None),
         (standing(LEFT), [], 7, "work is left in all, and no run: none is under way"),
+        (standing(LEFT, course=CLOSED), [], 0, None),
+        (standing(LEFT, course=WAITED_FOR), [], 0, None),
+        (standing(LEFT, work=BUSY, course=PAUSED), [], 4, "runs are paused by ops@here since"),
         (standing(LEFT, work=KILLED), [], 7, "work is left in all, and no run: it was killed"),
         (standing(batch("held", "held back", "needs", held_back=2)), [cause(Code.DENIED)], 4,
          "3 x denied (dataset d): what it says"),
