@@ -4,6 +4,9 @@
 (to /dev/null) and by the source, so that each ratio comes from one run under the same load. For
 more sessions, each in a process of its own, every process reads the whole file, and so do as many
 `sftp`. One JSON line for each case: MB/s of both, their ratio, and the CPU seconds per GiB.
+
+`python -m bench.sftp --cuts 10 --size 2048` reads the file once instead, part by part, while its
+session is cut so many times, and compares the SHA-256 of what came with the file's.
 """
 
 from __future__ import annotations
@@ -16,15 +19,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.model import MIB, Place, Span
-from tests.support.sftp import section_of, sftp_source
+from hdh_migrate.errors import Transient
+from hdh_migrate.model import MIB, ObjectInfo, Place, Span
+from hdh_migrate.ports.stores import Source
+from tests.support.sftp import Cutter, section_of, sftp_source
 from tests.support.ssh import SshServer, openssh
 
 ROUNDS = 3
+PART = 64 * MIB
+"""Bytes that are read at a time while sessions are cut, as a part of an upload is."""
 
 
 def main() -> None:
@@ -32,19 +40,55 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=256, help="MiB of the file")
     parser.add_argument("--sessions", default="1,2,4", help="how many at once, case by case")
+    parser.add_argument("--cuts", type=int, default=0, help="cut the session so many times")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hdh-sftp-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
+        digest = sha256()
         with (folder / "data" / "volume").open("wb") as file:
             for _ in range(wanted.size):
-                file.write(os.urandom(MIB))
+                piece = os.urandom(MIB)
+                digest.update(piece)
+                file.write(piece)
         with openssh(folder, folder / "log") as server:
             (folder / "known_hosts").write_text(server.known_hosts)
+            if wanted.cuts:
+                told = cut(server, folder, wanted.cuts, wanted.size * MIB, digest.hexdigest())
+                sys.stdout.write(json.dumps(told) + "\n")
+                raise SystemExit(0 if told["intact"] and not told["cuts_left"] else 1)
             for count in map(int, wanted.sessions.split(",")):
                 told = measured(server, folder, wanted.size * MIB, count)
                 sys.stdout.write(json.dumps(told) + "\n")
                 sys.stdout.flush()
+
+
+def cut(server: SshServer, folder: Path, cuts: int, size: int, sha256_of_it: str) -> dict[str, Any]:
+    """Read the file through something that cuts one connection after another."""
+    each = size // (cuts + 1)
+    # Somewhere inside a part, each time somewhere else.
+    cutter = Cutter(server, [max(MIB, each // 2 + number * 9_999) for number in range(cuts)])
+    found, spent = sha256(), time.process_time()
+    source = sftp_source(server, section_of(cutter.server)).source
+    place = Place(bucket=str(folder / "data"))
+    try:
+        (obj,) = next(iter(source.pages(place))).objects
+
+        def read() -> None:
+            for start in range(0, obj.size, PART):
+                found.update(_part(source, place, obj, start, cuts))
+
+        seconds = _timed(read)
+    finally:
+        cutter.close()
+    return {
+        "bytes": obj.size,
+        "cuts": cuts,
+        "cuts_left": len(cutter.left),
+        "intact": found.hexdigest() == sha256_of_it,
+        "mb_per_second": round(obj.size / seconds / 1e6, 1),
+        "cpu_seconds": round(time.process_time() - spent, 1),
+    }
 
 
 def measured(server: SshServer, folder: Path, size: int, count: int) -> dict[str, Any]:
@@ -64,6 +108,20 @@ def measured(server: SshServer, folder: Path, size: int, count: int) -> dict[str
         "ratio": round(ours / theirs, 2),
         "cpu_seconds_per_gib": round(cpu / (size * count / (1 << 30)), 2),
     }
+
+
+def _part(source: Source, place: Place, obj: ObjectInfo, start: int, tries: int) -> bytes:
+    """Read one part; begin it anew where a session brought nothing, as a run does."""
+    for left in range(tries, -1, -1):
+        piece = bytearray()
+        try:
+            source.read(place, obj, Span(start, min(PART, obj.size - start)), piece.extend)
+        except Transient:
+            if not left:
+                raise
+        else:
+            break
+    return bytes(piece)
 
 
 def _timed(what: Callable[[], object]) -> float:

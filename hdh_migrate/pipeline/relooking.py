@@ -6,13 +6,16 @@ that was brought back keeps its ETag. So neither a type nor a size shuts an obje
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, Missing
 from hdh_migrate.model import DatasetRow, Entry, Listed, ObjectInfo, State
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.selecting import LOSSES
 
 LOOKERS = 8
 """Requests at once: nothing else is asked of the source meanwhile."""
@@ -30,6 +33,7 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
     """
     mended = 0
     for changed in found_anew(ctx, dataset, decide):
+        _note_losses(ctx, dataset, changed)  # before: killed in between, it is told twice
         ctx.ledger.update(dataset.id, [], changed)
         mended += len(changed)
     if mended:
@@ -38,6 +42,18 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
             " taken as they are"
         )
     return mended
+
+
+def _note_losses(ctx: Context, dataset: DatasetRow, changed: list[tuple[int, Listed]]) -> None:
+    """Note what objects have that were not counted while something shut them out."""
+    found = Counter(
+        Code(code)
+        for _, listed in changed
+        for code in filter(None, (listed.reason or "").split(","))
+    )
+    for code, count in sorted(found.items()):
+        detail = f"{count} more objects have {LOSSES[code]}"
+        ctx.ledger.finding(code, detail, dataset=dataset.id)
 
 
 def found_anew(

@@ -132,6 +132,21 @@ def test_nothing_that_is_written_since_changes_what_arrives(
         assert not {"drifted", "vanished"} & notes(job).keys()
 
 
+def test_what_was_then_is_read_again_when_the_plan_wants_it(
+    tmp_path: Path, target: StrictS3
+) -> None:
+    with StrictBlob() as source:
+        job = job_of(tmp_path, source, target)
+        as_of(job)
+        change(job, "report: {signer", "verify: {level: full, source: again}\nreport: {signer")
+        job.corpus.update(fill(source))
+        assert job.run_here() == (0, "")
+        job.check_stored()
+        reads = [one for one in source.asked if "/changed?" in one and one.startswith("GET")]
+        assert len(reads) == 2
+        assert all("versionid=2024-01-03" in one for one in reads)
+
+
 def test_what_nobody_kept_is_a_finding_and_the_others_are_moved(
     tmp_path: Path, target: StrictS3
 ) -> None:
@@ -204,6 +219,7 @@ def test_explain_and_validate_say_which_version_it_is(tmp_path: Path, target: St
         done = started("explain", str(job.plan), "new", "--json", env=job.environ)
         (told,) = json.loads(done.stdout)["datasets"]
         assert told["becomes"] == "not there"
+        assert told["why"] == f"there was no such object at {MOMENT}"
         done = started("preflight", str(job.plan), env=job.environ)
         assert done.returncode == 0, done.stdout
         assert "not moved" not in done.stdout  # nothing was listed that it could be counted beside

@@ -157,6 +157,7 @@ def test_a_lease_without_end_is_allowed_by_an_amendment_with_a_reason(
         job.corpus.update({"free": b"one", "held": b"two"})
         job.check_stored()
         assert "leased-for-ever" not in notes(job)
+        assert notes(job)["leased"].startswith("1 more objects have a lease")
         code, told = job.call("report", "--out", str(tmp_path / "bundle"))
         assert code == 0, told
         agreed(tmp_path / "bundle", tmp_path / "keys" / "report.pub")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from hdh_migrate.errors import Missing, UsageError
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Listed, ObjectInfo, State, Untagged
+from hdh_migrate.model import Listed, ObjectInfo, Place, State, Untagged
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
@@ -64,7 +64,7 @@ def _explained(
     try:
         obj = desk.retrying()(lambda: services.source.listed(place, key))
     except Missing as error:
-        told["why"] = str(error) if error.code else None  # the container is not there either
+        told["why"] = str(error) if error.code else _nothing_then(place)
         return told
     told["source"] = _found(obj)
     if "tags" in rules.asks and services.source.untagged(place) is not None:
@@ -87,6 +87,11 @@ def _explained(
     if listed.state is State.LISTED:
         told["target_key"] = choices.routes[dataset.name].target_key(key)
     return told
+
+
+def _nothing_then(place: Place) -> str | None:
+    """Say when it is that there is nothing; None: now, which needs no words."""
+    return None if place.as_of is None else f"there was no such object at {place.as_of}"
 
 
 def _becomes(listed: Listed) -> tuple[Becomes, str | None, str | None]:
