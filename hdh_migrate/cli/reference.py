@@ -25,7 +25,7 @@ from hdh_migrate.results.notices import Notice
 
 FOLDER: Final = Path("docs/schemas/verbs")
 NOTICE: Final = FOLDER.with_name("notice.json")
-"""What recipients of a plan's `notify` are sent."""
+"""What channels of a plan's `notify` are sent."""
 
 
 class _Closed(GenerateJsonSchema):

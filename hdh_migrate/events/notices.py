@@ -10,7 +10,7 @@ from hdh_migrate.jsonform import json_form
 
 @json_form
 class NoticeDelivered(Event):
-    """A recipient of the plan took a document."""
+    """A channel of the plan took a document."""
 
     kind: ClassVar[str] = "notice-delivered"
     channel: str
@@ -22,7 +22,7 @@ class NoticeDelivered(Event):
 
 @json_form
 class NoticeGivenUp(Event):
-    """A document is not sent any more: a recipient did not take it for too long."""
+    """A document is not sent any more: a channel did not take it for too long."""
 
     kind: ClassVar[str] = "notice-given-up"
     channel: str
@@ -34,7 +34,7 @@ class NoticeGivenUp(Event):
 
 @json_form
 class NoticesWaiting(Event):
-    """A verb ends, and a recipient has not taken so many documents; they are sent later."""
+    """A verb ends, and a channel has not taken so many documents; they are sent later."""
 
     kind: ClassVar[str] = "notices-waiting"
     channel: str

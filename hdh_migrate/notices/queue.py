@@ -20,7 +20,7 @@ from hdh_migrate.frozen import frozen
 
 FOLDER: Final = "notices"
 WAITING_MAX: Final = 1_000
-"""So many documents wait for one recipient; beyond, new ones are given up at once."""
+"""So many documents wait for one channel; beyond, new ones are given up at once."""
 
 _BYTES_MAX: Final = 65_536
 _FILE: Final = re.compile(r"([a-z0-9-]{1,40})\.([0-9a-f]{32})\.(waits|told)")
@@ -29,7 +29,7 @@ _MEMORY: Final = "memory.json"
 
 @frozen
 class WaitingNotice:
-    """One document on its way to one recipient."""
+    """One document on its way to one channel."""
 
     channel: str
     notice: str

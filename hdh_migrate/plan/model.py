@@ -26,7 +26,7 @@ from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.ends import LegalBasis
 from hdh_migrate.plan.fields import Name, unsaid
 from hdh_migrate.plan.hours import RunWindows, moment_of, timetable_of
-from hdh_migrate.plan.notices import Recipient
+from hdh_migrate.plan.notices import NotifyChannel
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.prices import EgressClaim, UnitPrice
 from hdh_migrate.plan.rehydration import Rehydration
@@ -123,7 +123,7 @@ class Plan(Section):
         exclude_if=unsaid,
         description="Where copies of the ledger go; default: none is made.",
     )
-    notify: tuple[Recipient, ...] = Field(
+    notify: tuple[NotifyChannel, ...] = Field(
         default=(),
         exclude_if=unsaid,
         max_length=20,

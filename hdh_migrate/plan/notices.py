@@ -128,5 +128,5 @@ class NoticeWebhook(NoticeSection):
         return self.tls
 
 
-Recipient: TypeAlias = Annotated[NoticeCommand | NoticeWebhook, Discriminator("kind")]
+NotifyChannel: TypeAlias = Annotated[NoticeCommand | NoticeWebhook, Discriminator("kind")]
 """Whoever is told."""

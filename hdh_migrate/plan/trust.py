@@ -27,5 +27,5 @@ def _places(plan: Plan) -> Iterator[tuple[Loc, Tls | None]]:
     for index, cutover in enumerate(plan.cutovers):
         if cutover.canary is not None:
             yield ("cutovers", index, "canary"), cutover.canary.trusts
-    for index, recipient in enumerate(plan.notify):
-        yield ("notify", index), recipient.trusts
+    for index, channel in enumerate(plan.notify):
+        yield ("notify", index), channel.trusts

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Channel(Protocol):
-    """One recipient. May be asked from another thread than the run's."""
+    """One channel. May be asked from another thread than the run's."""
 
     def deliver(self, notice: str, document: bytes) -> None:
         """Hand over a document of at most 32 KiB; `notice` is its id, by which it is known again.

@@ -56,7 +56,7 @@ class Notice(TypedDict):
 
 
 class NoticeChannel(TypedDict):
-    """What came of telling one recipient of the plan."""
+    """What came of telling one channel of the plan."""
 
     name: str
     sent: int

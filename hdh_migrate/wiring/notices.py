@@ -1,4 +1,4 @@
-"""Who is told: one row for each kind of recipient that a plan may name."""
+"""Who is told: one row for each kind of channel that a plan may name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hdh_migrate.plan.fields import is_loopback
-from hdh_migrate.plan.notices import NoticeCommand, NoticeWebhook, Recipient
+from hdh_migrate.plan.notices import NoticeCommand, NoticeWebhook, NotifyChannel
 from hdh_migrate.plan.secrets import Secret
 from hdh_migrate.ports.notices import Channel
 from hdh_migrate.telemetry import SystemClock
@@ -43,16 +43,16 @@ def _webhook(section: NoticeWebhook, vault: Vault) -> Channel:
     )
 
 
-RECIPIENTS: Mapping[str, Callable[[Any, Vault], Channel]] = {
+CHANNELS: Mapping[str, Callable[[Any, Vault], Channel]] = {
     "command": _command,
     "webhook": _webhook,
 }
 
 
-def open_channel(section: Recipient, vault: Vault) -> Channel:
-    """Open the way to a recipient; nobody is contacted, and nothing runs yet.
+def open_channel(section: NotifyChannel, vault: Vault) -> Channel:
+    """Open the way to a channel; nobody is contacted, and nothing runs yet.
 
     Raises:
         KeyUnavailable: a reference cannot be read, or is not of its form.
     """
-    return RECIPIENTS[section.kind](section, vault)
+    return CHANNELS[section.kind](section, vault)

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -19,6 +20,9 @@ from typing import Any
 import pytest
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.session.views.pace_file import FILE, connections_of
+from tests.support import lies
+from tests.support.affair import Affair
 from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
@@ -250,3 +254,22 @@ notify:
     assert ends[-1]["exit"] == Exit.FINDINGS
     by_id = {one["id"]: one for one in hook.taken}
     assert len({json.dumps(one, sort_keys=True) for one in hook.taken}) == len(by_id)
+
+
+def test_a_store_that_asks_for_less_shows_in_the_number_of_requests_and_why(affair: Affair) -> None:
+    affair.patient()
+    slow = affair.target.rule(
+        action=lies.status(503, {"Retry-After": "1"}),
+        match=lambda one: one.method == "PUT" and "/in/" in one.path,
+        times=1,
+    )
+    words = [sys.executable, "-m", "hdh_migrate", "transfer", str(affair.folder / "plan.yaml")]
+    done = subprocess.run([*words, "--no-progress"], capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.OK, done.stderr
+    assert slow.used == 1
+    ledger = affair.folder / ".hdh-migrate" / "lies" / "ledger.db"
+    pid = json.loads(ledger.with_name(FILE).read_bytes())["pid"]
+    found = connections_of(ledger, pid, 16)
+    (first, *_) = found["changes"]
+    assert first["now"] < found["most"] == 16
+    assert first["why"].startswith("the store asks for less")

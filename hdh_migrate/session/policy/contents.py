@@ -183,9 +183,9 @@ def _named(plan: Plan, loc: Loc) -> str:
 
 
 def _commands(plan: Plan) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for recipient in plan.notify:
-        for name, line in recipient.programs.items():
-            yield f"notify.{recipient.name}.{name}", line
+    for channel in plan.notify:
+        for name, line in channel.programs.items():
+            yield f"notify.{channel.name}.{name}", line
     for batch in plan.batches:
         yield from _of_pointer(f"batches.{batch.name}.pointer", batch.pointer)
     for entry in plan.cutovers:

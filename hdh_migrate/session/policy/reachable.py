@@ -24,11 +24,11 @@ def demand_reachable(desk: Desk) -> None:
     """
     wrong = [
         line
-        for recipient in desk.loaded.plan.notify
+        for channel in desk.loaded.plan.notify
         for line in (
-            _of_host(desk, recipient)
-            if isinstance(recipient, NoticeWebhook)
-            else _of_program(desk.loaded.base, recipient)
+            _of_host(desk, channel)
+            if isinstance(channel, NoticeWebhook)
+            else _of_program(desk.loaded.base, channel)
         )
     ]
     if wrong:
@@ -39,25 +39,25 @@ def demand_reachable(desk: Desk) -> None:
         )
 
 
-def _of_host(desk: Desk, recipient: NoticeWebhook) -> Iterator[str]:
+def _of_host(desk: Desk, channel: NoticeWebhook) -> Iterator[str]:
     from hdh_migrate.session.policy.gate import addresses
 
-    host = urlsplit(recipient.endpoint).hostname or ""
-    allowed = Addresses(loopback=is_loopback(recipient.endpoint), private=True)
+    host = urlsplit(channel.endpoint).hostname or ""
+    allowed = Addresses(loopback=is_loopback(channel.endpoint), private=True)
     for address in (desk.network.resolve or addresses)(host):
         if (objection := allowed.objection(address)) is not None:
-            yield f"notify {recipient.name}: {host} leads to {address}, {objection}"
+            yield f"notify {channel.name}: {host} leads to {address}, {objection}"
 
 
-def _of_program(base: Path, recipient: NoticeCommand) -> Iterator[str]:
-    name = recipient.run[0]
+def _of_program(base: Path, channel: NoticeCommand) -> Iterator[str]:
+    name = channel.run[0]
     if "/" in name:
         found = _runs(base / name)
     else:
-        path = _given(recipient.environment, base).get("PATH", os.defpath)
+        path = _given(channel.environment, base).get("PATH", os.defpath)
         found = any(_runs(base / folder / name) for folder in path.split(os.pathsep))
     if not found:
-        yield f"notify {recipient.name}: there is no program {name} that may be run"
+        yield f"notify {channel.name}: there is no program {name} that may be run"
 
 
 def _given(environment: Mapping[str, str], base: Path) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """Tell those whom the plan names: look, let wait, send, and try again; never in a run's way.
 
 Documents wait in files beside the ledger (`notices.queue`), so that a kill loses none; each
-recipient has a thread of its own, so that none waits for another. The journal is told what came of
+channel has a thread of its own, so that none waits for another. The journal is told what came of
 them by the next verb that holds the ledger: it is never opened for their sake.
 """
 
@@ -22,7 +22,7 @@ from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWa
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.notices.queue import WAITING_MAX, NoticeOutcome, NoticeQueue, WaitingNotice
-from hdh_migrate.plan.notices import Recipient
+from hdh_migrate.plan.notices import NotifyChannel
 from hdh_migrate.ports.notices import Channel
 from hdh_migrate.results.notices import Notice, NoticeChannel, Notified
 from hdh_migrate.session.desk import Desk
@@ -85,7 +85,7 @@ def notify(desk: Desk) -> Notified:
 
 
 def trial(desk: Desk) -> Notified:
-    """Send every recipient a document that says that it is a trial; it waits for nobody.
+    """Send every channel a document that says that it is a trial; it waits for nobody.
 
     Raises:
         Refused, KeyUnavailable: somebody cannot be told.
@@ -188,21 +188,21 @@ class _Post:
         found = noticing.look(self._desk, self._queue.memory(), over=over)
         waiting = Counter(one.channel for one in self._queue.waiting())
         for only, document in found.documents:
-            for recipient in self._desk.loaded.plan.notify:
-                if noticing.wanted(recipient, document, only):
-                    waiting[recipient.name] += self._add(recipient, document, waiting)
+            for channel in self._desk.loaded.plan.notify:
+                if noticing.wanted(channel, document, only):
+                    waiting[channel.name] += self._add(channel, document, waiting)
         if found.memory != self._queue.memory():
             self._queue.remember(found.memory)
         for sender in self.senders:
             sender.wake.set()
         return len(found.documents)
 
-    def _add(self, recipient: Recipient, document: Notice, waiting: Counter[str]) -> int:
+    def _add(self, channel: NotifyChannel, document: Notice, waiting: Counter[str]) -> int:
         one = WaitingNotice(
-            channel=recipient.name, notice=document["id"], noticed=document["timestamp"],
+            channel=channel.name, notice=document["id"], noticed=document["timestamp"],
             document=canonical_json(document),
         )  # fmt: skip
-        if waiting[recipient.name] >= WAITING_MAX:
+        if waiting[channel.name] >= WAITING_MAX:
             self._queue.ended(one, "too many documents wait for it")
             return 0
         return int(self._queue.add(one))
@@ -231,10 +231,10 @@ class _Post:
 
 
 class _Sender:
-    """One recipient: sends what waits for it, the oldest first, in a thread of its own."""
+    """One channel: sends what waits for it, the oldest first, in a thread of its own."""
 
     def __init__(
-        self, desk: Desk, section: Recipient, channel: Channel, queue: NoticeQueue
+        self, desk: Desk, section: NotifyChannel, channel: Channel, queue: NoticeQueue
     ) -> None:
         self.name = section.name
         self._desk, self._section, self._channel, self._queue = desk, section, channel, queue

@@ -89,6 +89,11 @@ def _of_the_run(named: Mapping[str, str], told: Status) -> Iterator[Metric]:
     ended: list[Point] = [] if work["exit"] is None else [({}, work["exit"])]
     yield _metric("run_exit_code", "How the last run ended; absent while one goes on.", ended,
                   named)  # fmt: skip
+    course = told["course"]
+    yield _metric("run_paused", "Whether somebody paused runs.",
+                  [({}, course["paused"] is not None)], named)  # fmt: skip
+    window: list[Point] = [] if course["window"] is None else [({}, course["window"]["open"])]
+    yield _metric("window_open", "Whether a window of the plan is open.", window, named)
     yield _metric("check_exit_code", "What `status --check` ends with; 0 is fine.",
                   [({}, told["check"]["exit"])], named)  # fmt: skip
     left: list[Point] = [] if eta is None else [

@@ -16,7 +16,7 @@ from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.frozen import frozen
 from hdh_migrate.pipeline.until import moment_text
-from hdh_migrate.plan.notices import Recipient
+from hdh_migrate.plan.notices import NotifyChannel
 from hdh_migrate.results.looks import BatchStatus, Status
 from hdh_migrate.results.notices import Notice, NoticeFindings, NoticeType, Summary
 from hdh_migrate.session.desk import Desk
@@ -44,12 +44,12 @@ class StandingCondition:
     ends: tuple[str, str] | None = None
     """What ends, and when."""
     only: str | None = None
-    """The one recipient whom it concerns; None: all."""
+    """The one channel whom it concerns; None: all."""
 
 
 @frozen
 class Noticed:
-    """What one look found: documents, each with the recipient it is for (None: all)."""
+    """What one look found: documents, each with the channel it is for (None: all)."""
 
     documents: tuple[tuple[str | None, Notice], ...]
     memory: Mapping[str, Any]
@@ -94,13 +94,13 @@ def trial(desk: Desk) -> Notice:
 def _ends_soon(desk: Desk, now: str) -> Iterator[StandingCondition]:
     for one in expiries(desk):
         left = seconds_of(one.ends) - seconds_of(now)
-        for recipient in desk.loaded.plan.notify:
-            for ahead in sorted({recipient.ahead_seconds, DAY_SECONDS}):
-                if left < ahead <= recipient.ahead_seconds:
+        for channel in desk.loaded.plan.notify:
+            for ahead in sorted({channel.ahead_seconds, DAY_SECONDS}):
+                if left < ahead <= channel.ahead_seconds:
                     yield StandingCondition(
-                        key=f"ends-soon {recipient.name} {one.what} {one.ends} {ahead}",
+                        key=f"ends-soon {channel.name} {one.what} {one.ends} {ahead}",
                         type="ends-soon", summary=words.ends(one.what, one.ends),
-                        ends=(one.what, one.ends), only=recipient.name,
+                        ends=(one.what, one.ends), only=channel.name,
                     )  # fmt: skip
                     break  # the nearest of them says it
 
@@ -234,6 +234,6 @@ def _of(batches: Sequence[BatchStatus], name: str) -> BatchStatus:
     return next(batch for batch in batches if batch["batch"] == name)
 
 
-def wanted(recipient: Recipient, notice: Notice, only: str | None) -> bool:
-    """Return whether a recipient of the plan is to be told of a document."""
-    return notice["type"] in recipient.on and only in {None, recipient.name}
+def wanted(channel: NotifyChannel, notice: Notice, only: str | None) -> bool:
+    """Return whether a channel of the plan is to be told of a document."""
+    return notice["type"] in channel.on and only in {None, channel.name}
