@@ -105,18 +105,26 @@ def open_to_others(handle: int) -> bool:
     Raises:
         OSError: it cannot be looked at.
     """
-    seen = os.fstat(handle)
+    read_only = bool(os.fstatvfs(handle).f_flag & os.ST_RDONLY)
+    return _open_to_read(os.fstat(handle), read_only=read_only, groups=_our_groups())
+
+
+def _open_to_read(seen: os.stat_result, *, read_only: bool, groups: Collection[int]) -> bool:
     mode = stat.S_IMODE(seen.st_mode)
     if not mode & _OTHERS:
         return False
     closed = (
         seen.st_uid == 0
         and not mode & ~(stat.S_IRUSR | stat.S_IRGRP)
-        and bool(os.fstatvfs(handle).f_flag & os.ST_RDONLY)
-        and seen.st_gid in {os.getegid(), *os.getgroups()}
+        and read_only
+        and seen.st_gid in groups
         and _ours_alone(seen.st_gid)
     )
     return not closed
+
+
+def _our_groups() -> Collection[int]:
+    return {os.getegid(), *os.getgroups()}
 
 
 def _ours_alone(gid: int) -> bool:
@@ -156,10 +164,12 @@ def _open_to_change(seen: os.stat_result) -> bool:
         return True
     if not seen.st_mode & stat.S_IWGRP:
         return False
-    return not _alone(seen.st_uid, seen.st_gid) and not _of_a_container(seen.st_uid, seen.st_gid)
+    if _alone(seen.st_uid, seen.st_gid):
+        return False
+    return not _of_a_container(seen.st_uid, seen.st_gid, _our_groups())
 
 
-def _of_a_container(uid: int, gid: int) -> bool:
+def _of_a_container(uid: int, gid: int, groups: Collection[int]) -> bool:
     """Return whether a volume is so as a container gets it to write to (decisions/0053).
 
     Root's, and of a group of ours that this machine does not name, or by its number alone, and that
@@ -169,8 +179,7 @@ def _of_a_container(uid: int, gid: int) -> bool:
         named = grp.getgrgid(gid).gr_name
     except KeyError:
         named = str(gid)
-    ours = gid in {os.getegid(), *os.getgroups()}
-    return uid == 0 and named == str(gid) and ours and _ours_alone(gid)
+    return uid == 0 and named == str(gid) and gid in groups and _ours_alone(gid)
 
 
 def _alone(uid: int, gid: int) -> bool:

@@ -57,7 +57,9 @@ def _whole(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the plan
 
 
 def _one_batch(validated: Mapping[str, Any]) -> tuple[Batch, ...]:
-    return (Batch(name="all", datasets=tuple(d.name for d in validated["datasets"])),)
+    # Of what was validated: to do it again would build a second validator whenever a plan is read.
+    names = tuple(one.name for one in validated["datasets"])
+    return (Batch.model_construct(name="all", datasets=names),)
 
 
 class Plan(Section):

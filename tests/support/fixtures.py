@@ -6,9 +6,13 @@ A server that cannot start fails every test that wants it; nothing is skipped.
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +49,30 @@ class Bucket:
 
 
 ProxyTo = Callable[[Azurite | S3Server], Proxy]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary() -> Iterator[Path]:
+    """Where this process, and all that it starts, has its temporary files.
+
+    What is killed does not clear up after itself, and many a test kills. So it goes with this
+    process; of one that was killed itself it goes when the next one begins.
+    """
+    usual, begins = tempfile.gettempdir(), f"hdh-tests-{os.getuid()}-"
+    for left in Path(usual).glob(f"{begins}*"):
+        if not Path("/proc", left.name.removeprefix(begins)).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(usual, f"{begins}{os.getpid()}")
+    folder.mkdir(mode=0o700)
+    # After multiprocessing has removed what is its own, which must be there for it.
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=-200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
+    for left in folder.iterdir():
+        if not left.name.startswith("pymp-"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

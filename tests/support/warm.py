@@ -17,6 +17,7 @@ import rich.table
 import hdh_migrate
 from hdh_migrate import frozen
 from hdh_migrate.plan import loader, template
+from hdh_migrate.plan.origins import Section
 from hdh_migrate.wiring.chosen import profile_of
 from tests.support import here
 
@@ -31,6 +32,10 @@ for _found in pkgutil.walk_packages(hdh_migrate.__path__, "hdh_migrate."):
 # The schema of plans and the `__init__` of a noun are built when one is first used.
 _loaded = loader.load(_PLAN)
 profile_of(_loaded.plan, _loaded.base)
+_sections = [Section]
+for _section in _sections:
+    _section.model_rebuild()
+    _sections += _section.__subclasses__()
 frozen.make_all_ready()
 
 gc.freeze()
