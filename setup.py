@@ -23,7 +23,9 @@ class WithDocs(build_py):
     """
 
     def run(self) -> None:
-        """Build the package, then add the pages."""
+        """Build the package, then add the pages; what an earlier build left is no part of it."""
+        if not self.editable_mode:
+            shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         if not self.editable_mode:
             home = Path(self.build_lib) / "hdh_migrate_docs"

@@ -108,6 +108,14 @@ def test_secrets_come_as_files_of_the_pods_group_alone(name: str) -> None:
     assert mount["readOnly"] is True
 
 
+@pytest.mark.parametrize("name", [name for name in PODS if "Job" in name])
+def test_the_state_is_a_folder_in_a_volume_whose_root_belongs_to_root(name: str) -> None:
+    (container,) = PODS[name]["containers"]
+    (said,) = [one["value"] for one in container["env"] if one["name"] == "HDH_STATE_DIR"]
+    (mount,) = [one for one in container["volumeMounts"] if one["name"] == "state"]
+    assert str(Path(said).parent) == mount["mountPath"]
+
+
 @pytest.mark.parametrize("name", PODS)
 def test_a_pod_calls_a_verb_with_options_that_it_has(name: str) -> None:
     (container,) = PODS[name]["containers"]
