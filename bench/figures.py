@@ -23,8 +23,12 @@ from tests.support.servers import rclone_program
 TINY = "tiny"
 """The corpus on which a command's fixed cost is measured."""
 
+QUICK = "quick"
+"""The corpus of a server that has every entry of its listing ready."""
+
 WORDS = {
     ("listing", "inventory"): "inventory of {count:,} blobs, against one `lsjson -R -M --hash`",
+    (QUICK, "inventory"): "the same of {count:,} blobs, of a server that lists at once",
     ("small", "transfer"): "sealed copy of {count:,} objects of 16 KiB",
     ("small", "verify"): "their read-back, against `check --download`",
     ("large", "transfer"): "sealed copy of one object of {mib:,} MiB",
@@ -35,6 +39,7 @@ WORDS = {
 
 BARS: dict[tuple[str, str], tuple[float, float]] = {
     ("listing", "inventory"): (1.2, 1.2),
+    (QUICK, "inventory"): (1.2, 1.2),
     ("small", "transfer"): (0.8, 0.7),
     ("small", "verify"): (0.8, 0.7),
     ("large", "transfer"): (1.0, 0.6),

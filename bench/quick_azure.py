@@ -11,12 +11,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
+
+from hdh_migrate.demo.servers import Azurite
 
 ACCOUNT: Final = "quick"
 KEY: Final = base64.b64encode(b"nobody checks what is signed with it").decode()
@@ -108,6 +112,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""
+
+
+@contextmanager
+def serving(count: int) -> Iterator[Azurite]:
+    """Run the server in a process of its own, so that it takes no time of who measures."""
+    command = [sys.executable, "-m", "bench.quick_azure", str(count)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            url, key = process.stdout.readline().split()
+            yield Azurite(url=url, account=ACCOUNT, key=key, pid=process.pid)
+        finally:
+            process.kill()
 
 
 def main() -> None:

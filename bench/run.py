@@ -20,16 +20,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import page
+from bench import page, quick_azure
 from bench.corpora import MIB, SMALL, Corpus
-from bench.figures import TINY, Figures, Run
+from bench.figures import QUICK, TINY, Figures, Run
 from bench.measure import load, measured
 from bench.tools import LISTINGS, Target, Tools
 from hdh_migrate.demo.servers import azurite
 from tests.support.servers import rclone_s3
 
 BUCKET = "bench"
-WORKS = ("listing", "small", "large", "claimed")
+LISTED = ("listing", QUICK)
+"""Works that end with the inventory."""
+
+WORKS = ("listing", QUICK, "small", "large", "claimed")
 
 
 def main() -> None:
@@ -43,7 +46,10 @@ def main() -> None:
         corpora = _corpora(wanted)
         for corpus in corpora:
             _tell(f"filling {corpus.name}: {corpus.count} x {corpus.size} bytes")
-            corpus.fill(source.connection_string)
+            if corpus.name == QUICK:
+                tools.serve(QUICK, stack.enter_context(quick_azure.serving(corpus.count)))
+            else:
+                corpus.fill(source.connection_string)
         before, began = load(), time.monotonic()
         runs, rounds = list[Run](), 0
         while rounds < wanted.rounds and _another(rounds, began, started, wanted.seconds):
@@ -71,6 +77,9 @@ def _wanted() -> argparse.Namespace:
         "--seconds", type=float, default=330, help="no round is begun that would end later"
     )
     parser.add_argument("--listed", type=int, default=10_000, help="blobs of the listing")
+    parser.add_argument(
+        "--quick", type=int, default=50_000, help="blobs of a server that lists at once"
+    )
     parser.add_argument("--small", type=int, default=2_000, help="objects of 16 KiB")
     parser.add_argument("--large", type=int, default=512, help="MiB of the large object")
     parser.add_argument("--claimed", type=int, default=8, help="objects of 64 MiB with an MD5")
@@ -110,6 +119,7 @@ def _target(wanted: argparse.Namespace, folder: Path) -> Iterator[Target]:
 def _corpora(wanted: argparse.Namespace) -> list[Corpus]:
     all_of_them = {
         "listing": Corpus(name="listing", count=wanted.listed, size=1),
+        QUICK: Corpus(name=QUICK, count=wanted.quick, size=1),
         "small": Corpus(name="small", count=wanted.small, size=SMALL),
         "large": Corpus(name="large", count=1, size=wanted.large * MIB),
         "claimed": Corpus(name="claimed", count=wanted.claimed, size=64 * MIB, claims=True),
@@ -135,7 +145,7 @@ def _round(tools: Tools, corpora: Sequence[Corpus], number: int) -> Iterator[Run
 
 def _ours(tools: Tools, corpus: Corpus, number: int) -> Iterator[Run]:
     plan = tools.plan(corpus, number)
-    verbs = ["inventory"] if corpus.name == "listing" else ["inventory", "transfer", "verify"]
+    verbs = ["inventory"] if corpus.name in LISTED else ["inventory", "transfer", "verify"]
     for verb in (["validate"] if corpus.name == TINY else []) + verbs:
         cost, _ = measured(tools.ours(verb, plan), tools.environ)
         yield Run(tool="hdh-migrate", corpus=corpus.name, verb=verb, cost=cost)
@@ -150,7 +160,7 @@ def _theirs(tools: Tools, corpus: Corpus) -> Iterator[Run]:
     best = min(tried, key=lambda cost: cost.wall)
     how = LISTINGS[tried.index(best)]
     yield Run(tool="rclone", corpus=corpus.name, verb="inventory", cost=best)
-    if corpus.name == "listing":
+    if corpus.name in LISTED:
         return
     for verb in ("transfer", "verify"):
         cost, _ = measured(tools.theirs(verb, corpus, *how), tools.environ)

@@ -40,6 +40,7 @@ class Tools:
 
     def __init__(self, folder: Path, source: Azurite, target: Target) -> None:
         self._folder, self._source, self._target = folder, source, target
+        self._sources: dict[str, Azurite] = {}
         keys = folder / "keys"
         keys.mkdir()
         for name in ("steward", "escrow"):
@@ -52,6 +53,12 @@ class Tools:
         self._config = folder / "rclone.conf"
         self._config.write_text(self._remotes())
 
+    def serve(self, name: str, source: Azurite) -> None:
+        """Take a corpus from a server of its own; both tools use its key for it alone."""
+        self._sources[name] = source
+        self.environ = {**self.environ, f"BENCH_KEY_{name.upper()}": source.key}
+        self._config.write_text(self._config.read_text() + _source_of(name, source))
+
     # --- ours ----------------------------------------------------------------------------------
 
     def plan(self, corpus: Corpus, number: int) -> Path:
@@ -59,6 +66,8 @@ class Tools:
         folder = self._folder / f"{corpus.name}-{number}"
         folder.mkdir()
         target, path = self._target, folder / "plan.yaml"
+        source = self._sources.get(corpus.name, self._source)
+        key = f"BENCH_KEY_{corpus.name.upper()}" if corpus.name in self._sources else "BENCH_KEY"
         more = [f"  region: {target.region}"] if target.region else []
         if target.attestation is not None:
             more.append(f"  attestation: {target.attestation.resolve()}")
@@ -67,8 +76,8 @@ version: 1
 migration: {corpus.name}-{number}
 source:
   kind: azure-blob
-  account_url: {self._source.url}
-  credential: {{kind: shared-key, value: "env:BENCH_KEY"}}
+  account_url: {source.url}
+  credential: {{kind: shared-key, value: "env:{key}"}}
 target:
   provider: generic
   endpoint: {target.endpoint}
@@ -118,7 +127,8 @@ datasets:
 
     def theirs(self, verb: str, corpus: Corpus, *more: str) -> list[str]:
         """Return rclone's command for the same work, with what makes it quick."""
-        origin, sealed = f"az:{corpus.name}", f"crypt:theirs-{corpus.name}"
+        remote = corpus.name if corpus.name in self._sources else "az"
+        origin, sealed = f"{remote}:{corpus.name}", f"crypt:theirs-{corpus.name}"
         arguments = {
             "inventory": ["lsjson", "-R", "-M", "--hash", *more, origin],
             "transfer": [
@@ -151,12 +161,7 @@ datasets:
         ).stdout.strip()  # fmt: skip
         target = self._target
         return f"""\
-[az]
-type = azureblob
-account = {self._source.account}
-key = {self._source.key}
-endpoint = {self._source.url}
-[s3]
+{_source_of("az", self._source)}[s3]
 type = s3
 provider = Other
 access_key_id = {target.access_key}
@@ -188,3 +193,14 @@ directory_name_encryption = false
             wrong = sum(corpus.digests.get(key) != digest for key, digest in found.items())
             missing = len(corpus.digests.keys() - found.keys())
             sys.exit(f"{tool}, {corpus.name}: {wrong} objects differ, {missing} are missing")
+
+
+def _source_of(name: str, source: Azurite) -> str:
+    """Return rclone's remote of an account."""
+    return f"""\
+[{name}]
+type = azureblob
+account = {source.account}
+key = {source.key}
+endpoint = {source.url}
+"""
