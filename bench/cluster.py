@@ -1,15 +1,15 @@
 """What a cluster costs: CPU of the coordinator, and how many orders and objects pass in a second.
 
-`python -m bench.cluster [--orders 1500] [--objects 6000]`. Two measurements on loopback:
+`python -m bench.cluster [--orders 1500] [--objects 6000] [--parts 400]`, all on loopback:
 
 - *carried*: a real scheduler and one node, whose engine swallows every order and answers for each
   object at once; nothing is read, sent or recorded. What is left is the cluster's own part.
-- *moved*: `transfer` of small files through a scheduler and a worker, to a target that swallows
-  them (bench.swallow). The CPU of `transfer` alone is the coordinator's, its ledger included; the
-  same transfer of ten objects is taken away from it.
+- *moved*: `transfer` of small files, and of a large one, through a scheduler and a worker, to a
+  target that swallows them (bench.swallow). The CPU of `transfer` alone is the coordinator's, its
+  ledger included; that of the same transfer of ten objects is taken away from it.
 
-CPU is that of each process; wall times of one busy machine say little of a cluster, so what is
-counted on is how many objects a coordinator can hand out before one processor is full.
+CPU is that of each process. Wall times of one busy machine say little of a cluster: what is counted
+on is how much a coordinator can hand out before one processor is full.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -48,6 +49,7 @@ from hdh_migrate.telemetry import SystemClock
 
 DIGEST = "ab" * 32
 SMALL = 16_384
+PART = 8 << 20
 OBJECTS_OF_AN_ORDER = 32
 CAPACITY = 64
 FEW = 10
@@ -75,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=1_500, help="of each kind that are carried")
     parser.add_argument("--objects", type=int, default=6_000, help="small files that are moved")
+    parser.add_argument("--parts", type=int, default=400, help="of one large file that is moved")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.serve:
@@ -86,7 +89,8 @@ def main() -> None:
         for kind, order in (("32 small objects", small_order()), ("one part", part_order())):
             found = carried(folder, kind, order, wanted.orders)
             print(json.dumps(asdict(found) | {"at_most": found.at_most}), flush=True)
-        print(json.dumps(moved(folder, wanted.objects)), flush=True)
+        for told in moved(folder, wanted.objects, wanted.parts):
+            print(json.dumps(told), flush=True)
 
 
 # --- carried -------------------------------------------------------------------------------------
@@ -250,30 +254,42 @@ def _cpu(process: psutil.Process | None) -> float:
 # --- moved ---------------------------------------------------------------------------------------
 
 
-def moved(folder: Path, objects: int) -> dict[str, object]:
-    """Transfer small files through a worker; return the coordinator's CPU for each of them."""
+def moved(folder: Path, objects: int, parts: int) -> Iterator[dict[str, object]]:
+    """Transfer small files, and a large one, through a worker; yield the coordinator's CPU."""
     with swallowing() as url:
-        few, _ = _transfer(folder, "few", FEW, url)
-        many, wall = _transfer(folder, "many", objects, url)
-    each = (many - few) / (objects - FEW)
-    return {
-        "moved": f"{objects} objects of {SMALL} bytes",
-        "coordinator_ms_an_object": round(1000 * each, 3),
-        "objects_a_second_at_most": round(1 / each),
-        "objects_a_second_here": round(objects / wall),
-    }
+        few = _transfer(folder, "few", partial(_small_files, FEW), url)
+        cases = {
+            f"{objects} objects of {SMALL} bytes": (objects, partial(_small_files, objects)),
+            f"{parts} parts of {PART} bytes": (parts, partial(_large_file, parts)),
+        }
+        for number, (what, (many, make)) in enumerate(cases.items()):
+            each = (_transfer(folder, f"many{number}", make, url) - few) / many
+            yield {
+                "moved": what,
+                "coordinator_ms_each": round(1000 * each, 3),
+                "each_second_at_most": round(1 / each),
+            }
 
 
-def _transfer(folder: Path, name: str, objects: int, url: str) -> tuple[float, float]:
-    """Return the CPU seconds of the coordinator, and the wall seconds."""
+def _small_files(many: int, data: Path) -> None:
+    for number in range(many):
+        (data / f"{number:06}.dcm").write_bytes(number.to_bytes(8, "big") * (SMALL // 8))
+
+
+def _large_file(parts: int, data: Path) -> None:
+    with (data / "volume.raw").open("wb") as file:
+        file.truncate(parts * PART)
+
+
+def _transfer(folder: Path, name: str, make: Callable[[Path], None], url: str) -> float:
+    """Return the CPU seconds of the coordinator."""
     place = folder / name
     data, keys = place / "data", place / "keys"
     data.mkdir(parents=True)
     keys.mkdir()
     for key in ("steward", "escrow"):
         new_pair(keys, key, passphrase=None)
-    for number in range(objects):
-        (data / f"{number:06}.dcm").write_bytes(number.to_bytes(8, "big") * (SMALL // 8))
+    make(data)
     for secret in ("id", "secret"):
         (place / secret).write_text("swallowed")
         (place / secret).chmod(0o600)
@@ -310,13 +326,11 @@ engine: {{kind: dask, scheduler: "{at}", certificates: "{ca}", processes: 1, con
         assert worker.stderr is not None
         while "at tls://" not in worker.stderr.readline():
             pass
-        began = time.monotonic()
         run = subprocess.Popen([*base, "transfer", str(plan), "--no-progress"])
         _, status, spent = os.wait4(run.pid, 0)
-        wall = time.monotonic() - began
         if os.waitstatus_to_exitcode(status):
             sys.exit(f"transfer: exit {os.waitstatus_to_exitcode(status)}")
-        return spent.ru_utime + spent.ru_stime, wall
+        return spent.ru_utime + spent.ru_stime
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ and later.
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.folders import open_to_others
 from hdh_migrate.frozen import frozen
 
 if TYPE_CHECKING:
@@ -24,8 +26,6 @@ KEY: Final = "cluster.key"
 SOON: Final = timedelta(days=7)
 """How long before their end somebody is told to make new ones."""
 
-_OTHERS: Final = 0o077
-_OTHERS_WRITE: Final = 0o022
 _MEND: Final = (
     'make a folder with "hdh-migrate worker --new-ca DIR", bring it to every machine of the'
     " cluster, and name it as engine.certificates"
@@ -57,7 +57,7 @@ def judged_certificates(folder: Path, now: datetime) -> CertificatesPeriod:
     for name in (AUTHORITY, CERTIFICATE, KEY):
         if not (folder / name).is_file():
             raise KeyUnavailable(f"{folder}: no {name}", hint=_MEND)
-    _demand_closed(folder)
+    _demand_closed(folder / KEY)
     authority, certificate = _certificate(folder / AUTHORITY), _certificate(folder / CERTIFICATE)
     _demand_one_pair(folder, authority, certificate)
     begins = max(one.not_valid_before_utc for one in (authority, certificate))
@@ -74,21 +74,18 @@ def judged_certificates(folder: Path, now: datetime) -> CertificatesPeriod:
     return CertificatesPeriod(begins=begins, ends=ends)
 
 
-def _demand_closed(folder: Path) -> None:
-    mode = stat.S_IMODE((folder / KEY).stat().st_mode)
-    if mode & _OTHERS:
+def _demand_closed(key: Path) -> None:
+    """Demand that nobody else may read the key; whose the folder is, the plan's judge looks at."""
+    try:
+        with key.open("rb") as file:
+            is_open, mode = open_to_others(file.fileno()), os.fstat(file.fileno()).st_mode
+    except OSError as error:
+        raise KeyUnavailable(f"{key}: cannot be read: {error.strerror}", hint=_MEND) from error
+    if is_open:
         raise KeyUnavailable(
-            f"{folder / KEY}: is open to others (mode {mode:04o}): whoever has it is let in",
+            f"{key}: is open to others (mode {stat.S_IMODE(mode):04o}): whoever has it is let in",
             hint="make a new folder on every machine, or chmod 600 if nobody can have read it",
         )
-    for path in (folder, folder / AUTHORITY, folder / CERTIFICATE):
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & _OTHERS_WRITE:
-            raise KeyUnavailable(
-                f"{path}: may be written by others (mode {mode:04o}), who could let themselves in",
-                hint="make a new folder on every machine, or chmod go-w if nobody can have changed"
-                " it",
-            )
 
 
 def _certificate(path: Path) -> Certificate:

@@ -136,8 +136,8 @@ def serve(
         node.close()
     if not stop.is_set():
         raise Starved(
-            f"the scheduler at {scheduler} is gone",
-            hint="nothing is lost; start it again, and this worker",
+            f"the scheduler at {scheduler} is gone, or has given this worker up",
+            hint="nothing is lost; see that the scheduler runs, then start this worker again",
         )
 
 

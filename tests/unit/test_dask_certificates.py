@@ -45,10 +45,6 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "no authority": (lambda one: (one / "ca.pem").unlink(), r"no ca\.pem", "worker --new-ca"),
     "no key": (lambda one: (one / "cluster.key").unlink(), r"no cluster\.key", "worker --new-ca"),
     "an open key": (lambda one: (one / "cluster.key").chmod(0o644), "open to others", "chmod 600"),
-    "an open folder": (lambda one: one.chmod(0o777), "written by others", "chmod go-w"),
-    "an open authority": (
-        lambda one: (one / "ca.pem").chmod(0o666), "written by others", "chmod go-w",
-    ),
     "no certificate": (
         lambda one: (one / "cluster.pem").write_text("x"), "no readable certificate", "--new-ca",
     ),

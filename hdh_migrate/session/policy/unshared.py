@@ -41,6 +41,8 @@ def _named(plan: Plan) -> list[str]:
     ]
     for keys in lists:
         found |= dict.fromkeys(keys or ())
+    if plan.engine.certificates is not None:  # whoever can exchange them lets himself in
+        found[plan.engine.certificates] = None
     if plan.backup is not None:  # whoever can exchange a copy decides what is restored
         found[plan.backup.folder] = None
     return [*found, *_references(plan.model_dump(mode="json"))]
