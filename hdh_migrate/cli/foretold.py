@@ -125,8 +125,10 @@ def _costs(told: CostFact) -> Iterator[str]:
 
 
 def _cost(one: CostLine, currency: str | None) -> dict[str, object]:
-    amount = "no price" if one["amount"] is None else f"{one['amount']} {currency}"
-    return {**one, "bytes": size_text(one["bytes"]), "amount": "" if currency is None else amount}
+    amount = "no price" if one["bytes"] and currency is not None else ""
+    if one["amount"] is not None:
+        amount = f"{one['amount']} {currency}"
+    return {**one, "bytes": size_text(one["bytes"]), "amount": amount}
 
 
 def _deadline(one: EndingFact) -> dict[str, object]:

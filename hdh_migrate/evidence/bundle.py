@@ -107,7 +107,7 @@ def write_bundle(
     unknown = set(languages) - set(LANGUAGES)
     if unknown:
         raise UsageError(f"no report in these languages: {', '.join(sorted(unknown))}")
-    with _published(out) as folder:
+    with published(out) as folder:
         return _fill(
             folder, out, facts, (exclusions, records, findings), journal, signer, languages,
             Grounds(facts) if checked else None,
@@ -259,7 +259,7 @@ def _write(path: Path, data: bytes) -> str:
 
 
 @contextmanager
-def _published(out: Path) -> Iterator[Path]:
+def published(out: Path) -> Iterator[Path]:
     """Give an empty hidden sibling of `out`, and move it there if all goes well.
 
     A crash leaves the sibling without a lock, and the next writer takes it over; while a writer

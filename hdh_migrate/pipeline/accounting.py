@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.cutover import CutoverRolledBack, CutoverSwitched, Track
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.exchange import TrafficCounted
 from hdh_migrate.events.run import RunEnded, RunStarted
-
-Purpose: TypeAlias = Literal["switching", "re-read", "parallel"]
-PURPOSES: Final[tuple[Purpose, ...]] = ("switching", "re-read", "parallel")
+from hdh_migrate.plan.pricing import PURPOSES, Purpose
 
 KINDS: Final[tuple[type[Event], ...]] = (
     RunStarted, RunEnded, TrafficCounted, CutoverSwitched, CutoverRolledBack,

@@ -117,6 +117,31 @@ class CostFact(TypedDict):
     notes: list[str]
 
 
+class DossierFact(TypedDict):
+    """The dossier that was written; days and sums are those of the source, None: nothing passed."""
+
+    folder: str
+    statement_sha256: str
+    signed_by: str
+    first_day: str | None
+    last_day: str | None
+    source_bytes: int
+    source_requests: int
+    rows: int
+
+
+class DossierChecked(TypedDict):
+    """A dossier that holds; `not_compared`: what nobody compared."""
+
+    ok: Literal[True]
+    migration: str
+    signed_by: str
+    journal_events: int
+    journal_head: str
+    journal_root: str
+    not_compared: list[str]
+
+
 class PlanForecast(TypedDict):
     """When a plan ends, against what ends before; `check` is what `--check` exits with."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UsageError
-from hdh_migrate.evidence.bundle import _published
+from hdh_migrate.evidence.bundle import published
 from hdh_migrate.evidence.signatures.signing import load_signer
 from hdh_migrate.folders import demand_unshared
 from hdh_migrate.session.verbs import fetch
@@ -125,11 +125,11 @@ def test_a_bundle_is_not_written_into_a_folder_that_lay_in_wait(tmp_path: Path) 
     waiting = tmp_path / ".evidence.partial"
     waiting.mkdir()
     waiting.chmod(0o777)
-    with pytest.raises(UsageError, match="open to others"), _published(tmp_path / "evidence"):
+    with pytest.raises(UsageError, match="open to others"), published(tmp_path / "evidence"):
         pytest.fail("it was opened")
     assert not (tmp_path / "evidence").exists()
     waiting.chmod(0o700)
-    with _published(tmp_path / "evidence"):
+    with published(tmp_path / "evidence"):
         pass
     assert (tmp_path / "evidence").stat().st_mode & 0o777 == 0o700
 

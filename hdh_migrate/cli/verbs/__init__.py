@@ -112,6 +112,7 @@ GROUPS: Final[Mapping[str, Group]] = {
             "verify": "Do all of a bundle's sums again, check its signatures.",
             "show": "Show a report's first screen in the terminal.",
             "verifier": "Write the verifier that needs no trust in a bundle's own.",
+            "dossier": "Check the dossier of a claim for egress.",
             "compare": "Check that a later bundle takes nothing back.",
             "export": "Give a bundle as CSV, JUnit XML or Markdown.",
             "prove": "Print the proof that one object stands in the manifest.",

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
-from hdh_migrate.errors import Exit
-from hdh_migrate.results.forecasts import PlanForecast
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.forecasts import DossierFact, PlanForecast
 
 
 @verb(
     examples=(
-        "forecast plan.yaml",
-        "forecast plan.yaml --check --json",
+        "forecast plan.yaml --check",
+        "forecast plan.yaml --dossier claim-2027-01",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.DAMAGED),
-    result=PlanForecast,
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.DAMAGED, Exit.LOCKED),
+    result=PlanForecast | DossierFact,
 )
 def forecast(
     plan: Plan,
@@ -28,6 +29,14 @@ def forecast(
             "--check", help="Exit 4 when something ends too early, or no end can be told."
         ),
     ] = False,
+    dossier: Annotated[
+        Path | None,
+        typer.Option(
+            "--dossier",
+            metavar="DIR",
+            help="Write the signed pages of a claim for egress there instead.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
@@ -38,6 +47,11 @@ def forecast(
     task = Task(as_json=as_json)
 
     def body() -> Exit:
+        if dossier is not None:
+            if check:
+                raise UsageError("--check looks ahead, --dossier back: give one of them")
+            _write(task, plan, state_dir, dossier)
+            return Exit.OK
         from hdh_migrate.cli.foretold import lines
         from hdh_migrate.session.views.forecast import forecast as look
 
@@ -46,3 +60,15 @@ def forecast(
         return Exit(told["check"]["exit"]) if check else Exit.OK
 
     task.run(body)
+
+
+def _write(task: Task, plan: Path, state_dir: Path | None, out: Path) -> None:
+    from hdh_migrate.session.verbs.dossier import write_dossier
+
+    told = write_dossier(task.desk(plan, state_dir), out)
+    days = f", {told['first_day']} to {told['last_day']}" if told["first_day"] else ""
+    text = (
+        f"dossier: {told['folder']}, signed by {told['signed_by']}\n"
+        f"left the source: {told['source_bytes']} bytes in {told['source_requests']} requests{days}"
+    )
+    task.out.result(told, text)

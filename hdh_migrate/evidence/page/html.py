@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.recount import add_up
-from hdh_migrate.evidence.page.catalogue import CATALOGUE, text
+from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.formats import LOCALES
@@ -57,8 +57,8 @@ def render_report(
     tells. Without a signer the page is
     marked as a draft in every place where it could be taken for evidence.
     """
-    words = _Words(language)
-    template = _environment().get_template("report.html")
+    words = PageWords(language)
+    template = environment().get_template("report.html")
     verdict, count = _verdict(predicate)
     page = template.render(
         language=language,
@@ -106,7 +106,7 @@ def render_report(
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Return what compiles templates, once: that costs more than a page."""
     return jinja2.Environment(
         autoescape=True,
@@ -118,16 +118,23 @@ def _environment() -> jinja2.Environment:
     )
 
 
-class _Words:
+class PageWords:
     """Sentences and quantities of one language, as markup that is ours and hence safe."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, catalogue: Mapping[str, Text] = CATALOGUE) -> None:
         self._language = language
+        self._catalogue = catalogue
         self._reader = LOCALES[language]
+
+    @property
+    def decimal_mark(self) -> str:
+        """What stands before the decimals of a number."""
+        return self._reader.decimal
 
     def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
         """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
-        said = escape(text(key, self._language, singular=n in self._reader.singular))
+        told = self._catalogue[key]
+        said = escape(told.said(self._language, singular=n in self._reader.singular))
         if n is not None:
             values["n"] = self.number(n)
         return said.format(**{name: _harmless(value) for name, value in values.items()})
@@ -139,12 +146,15 @@ class _Words:
     def word(self, group: str, value: str) -> Markup | str:
         """Return what a word of a plan or a journal is called; one without a name is itself."""
         key = f"{group}.{value}"
-        return escape(text(key, self._language)) if key in CATALOGUE else value
+        told = self._catalogue.get(key)
+        return value if told is None else escape(told.said(self._language))
 
     def number(self, value: int) -> Markup:
+        """Return a whole number."""
         return escape(self._reader.number(value))
 
     def size(self, value: int) -> Markup:
+        """Return bytes in a binary unit."""
         return escape(self._reader.size(value))
 
     def decimal(self, value: float) -> Markup:
@@ -160,9 +170,11 @@ class _Words:
         return escape(self._reader.share(tenths, less=less))
 
     def moment(self, value: str) -> Markup:
+        """Return a time in UTC."""
         return escape(self._reader.moment(value))
 
     def day(self, value: str) -> Markup:
+        """Return a day."""
         return escape(self._reader.day(value))
 
 
@@ -213,7 +225,7 @@ def _to_move(predicate: Predicate) -> int:
 
 
 def _doubts(
-    predicate: Predicate, signer: SignedBy | TrustedKey | None, words: _Words
+    predicate: Predicate, signer: SignedBy | TrustedKey | None, words: PageWords
 ) -> list[Markup]:
     """Return everything that the report does not prove, what is particular to this run first."""
     states = predicate["outcome"]["states"]

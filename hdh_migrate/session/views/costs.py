@@ -5,42 +5,17 @@ All amounts are decimal; nothing is rounded before it is shown.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from decimal import Decimal
 
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Step, Tally
-from hdh_migrate.pipeline.accounting import (
-    KINDS,
-    PURPOSES,
-    ExchangeAccount,
-    Purpose,
-    account,
-    purpose_of,
-)
+from hdh_migrate.pipeline.accounting import KINDS, ExchangeAccount, account, purpose_of
 from hdh_migrate.pipeline.until import day_of
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.prices import UnitPrice
-from hdh_migrate.results.forecasts import CostFact, CostLine, Period
+from hdh_migrate.plan.pricing import NO_CHARGE_FROM, PricedUse, Use, cents, priced, summed
+from hdh_migrate.results.forecasts import CostFact, CostLine
 from hdh_migrate.session.views.ahead import WorkLater
-
-NO_CHARGE_FROM: Final = "2027-01-12"
-"""From this day on providers may charge nothing for switching; regulation (EU) 2023/2854 (Data
-Act), article 29(1). For parallel use they still may, at cost (article 34(2))."""
-
-CENT: Final = Decimal("0.01")
-
-
-class Use(NamedTuple):
-    """Bytes that leave a side, and requests to it, on a day."""
-
-    day: str
-    side: str
-    purpose: Purpose
-    bytes: int
-    requests: int
 
 
 def account_of(ledger: SqliteLedger, plan: Plan) -> ExchangeAccount:
@@ -57,75 +32,37 @@ def costs(ledger: SqliteLedger, plan: Plan, later: Sequence[WorkLater]) -> CostF
         if row.side in {"source", "target"}
     ]
     lines = [
-        *_lines("recorded", recorded, plan.prices),
-        *_lines("left", list(_left(ledger, plan, later, told.switched)), plan.prices),
+        *(("recorded", one) for one in summed(recorded, plan.prices)),
+        *(
+            ("left", one)
+            for one in summed([*_left(ledger, plan, later, told.switched)], plan.prices)
+        ),
     ]
     sums = {
-        state: sum(
-            (amount for line, amount in lines if line["state"] == state and amount), Decimal()
-        )
+        state: sum((one.amount for of, one in lines if of == state and one.amount), Decimal())
         for state in ("recorded", "left")
     }
+    shown = [_line(state, one) for state, one in lines]
     return {
         "currency": plan.prices[0].currency if plan.prices else None,
-        "lines": [line for line, _ in lines],
-        "recorded": _cents(sums["recorded"]),
-        "left": _cents(sums["left"]),
-        "total": _cents(sums["recorded"] + sums["left"]),
-        "notes": [*_notes(plan, told, [line for line, _ in lines])],
+        "lines": shown,
+        "recorded": cents(sums["recorded"]),
+        "left": cents(sums["left"]),
+        "total": cents(sums["recorded"] + sums["left"]),
+        "notes": [*_notes(plan, told, shown)],
     }
 
 
-def priced(prices: Iterable[UnitPrice], use: Use) -> Decimal | None:
-    """Return what a use costs at the prices of its day; None: none of them counts.
-
-    What has a price by bytes alone costs nothing by requests, and the other way round.
-    """
-    found: Decimal | None = None
-    for of_requests, count in ((False, use.bytes), (True, use.requests)):
-        counting = [
-            one
-            for one in prices
-            if (one.purpose, one.side) == (use.purpose, use.side)
-            and one.is_of_requests is of_requests
-            and one.valid_from <= use.day
-        ]
-        if counting:
-            price = max(counting, key=lambda one: one.valid_from)
-            found = (found or Decimal()) + price.of(count)
-    return found
-
-
-def _lines(
-    state: str, uses: Sequence[Use], prices: Sequence[UnitPrice]
-) -> Iterator[tuple[CostLine, Decimal | None]]:
-    grouped: dict[tuple[Period, str, Purpose], list[Use]] = defaultdict(list)
-    for use in uses:
-        grouped[period_of(use.day), use.side, use.purpose].append(use)
-    for key in sorted(grouped, key=lambda one: (one[0], one[1], PURPOSES.index(one[2]))):
-        period, side, purpose = key
-        amounts = [priced(prices, use) for use in grouped[key]]
-        known = [one for one in amounts if one is not None]
-        amount = sum(known, Decimal()) if len(known) == len(amounts) else None
-        line: CostLine = {
-            "state": "recorded" if state == "recorded" else "left",
-            "period": period,
-            "side": side,
-            "purpose": purpose,
-            "bytes": sum(use.bytes for use in grouped[key]),
-            "requests": sum(use.requests for use in grouped[key]),
-            "amount": None if amount is None else _cents(amount),
-        }
-        yield line, amount
-
-
-def period_of(day: str) -> Period:
-    """Return on which side of the day without charges a day is."""
-    return "before 2027-01-12" if day < NO_CHARGE_FROM else "from 2027-01-12"
-
-
-def _cents(amount: Decimal) -> str:
-    return str(amount.quantize(CENT, rounding=ROUND_HALF_EVEN))
+def _line(state: str, one: PricedUse) -> CostLine:
+    return {
+        "state": "recorded" if state == "recorded" else "left",
+        "period": one.period,
+        "side": one.side,
+        "purpose": one.purpose,
+        "bytes": one.bytes,
+        "requests": one.requests,
+        "amount": None if one.amount is None else cents(one.amount),
+    }
 
 
 # --- what is left --------------------------------------------------------------------------------
@@ -171,7 +108,7 @@ def _notes(plan: Plan, told: ExchangeAccount, lines: Sequence[CostLine]) -> Iter
         )
     if told.unended:
         yield "the last run has not ended: what it exchanged since it was last told is missing"
-    if plan.prices and any(line["amount"] is None for line in lines):
+    if plan.prices and any(line["amount"] is None and line["bytes"] for line in lines):
         yield "lines without an amount have no price that counts on all of their days (prices)"
     source = [one for one in plan.prices if (one.purpose, one.side) == ("switching", "source")]
     ahead = Use(NO_CHARGE_FROM, "source", "switching", bytes=10**9, requests=10_000)

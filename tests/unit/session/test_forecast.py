@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import MIB, Listed, ObjectInfo, State
 from hdh_migrate.pipeline.inventory import Frozen
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.dossier import write_dossier
 from hdh_migrate.session.views.deadlines import Ending, held_against
 from hdh_migrate.session.views.forecast import forecast
 from tests.support.quiet import Notes, WallClock
@@ -212,3 +213,16 @@ def test_without_an_end_only_what_is_over_is_too_early() -> None:
     assert [(one["what"], one["too_early"], one["margin_days"]) for one in told] == [
         ("old", True, None), ("new", False, None),
     ]  # fmt: skip
+
+
+def test_a_dossier_needs_to_know_who_claims_and_who_signs(desk: Desk) -> None:
+    out = desk.loaded.base / "claim"
+    with pytest.raises(Refused, match="who claims from whom"):
+        write_dossier(desk, out)
+    plan = desk.loaded.base / "plan.yaml"
+    claim = 'claim: {provider: "a", customer: "b", contract: "c"}\n'
+    unsigned = PLAN.replace('report: {signer: "file:keys/report.key"}\n', "")
+    plan.write_text(unsigned + claim)
+    with pytest.raises(Refused, match="no key for it"):
+        write_dossier(Desk.open(plan, None, Notes(), threading.Event(), dry=True), out)
+    assert not out.exists()
