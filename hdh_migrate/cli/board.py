@@ -266,7 +266,8 @@ def attention(told: Status) -> list[str]:
 def _notices(told: NoticeStanding) -> Iterator[str]:
     if told["why"] is not None:  # what only waits for its first try is no trouble
         since = "" if told["since"] is None else f" since {_second(told['since'])}"
-        yield f"{told['waiting']} notices did not arrive{since}: {told['why']}"
+        many = "1 notice" if told["waiting"] == 1 else f"{told['waiting']} notices"
+        yield f"{many} did not arrive{since}: {told['why']}"
 
 
 def _idle_crew(told: Status) -> Iterator[str]:

@@ -55,8 +55,8 @@ def notify(
 def _lines(told: Notified) -> list[str]:
     lines = []
     for one in told["channels"]:
-        what = "trial " if told["test"] else ""
-        line = f"{one['name']}: {one['sent']} {what}notices taken"
+        what = "trial" if told["test"] else "new or waiting"
+        line = f"{one['name']}: {what}: {one['sent']} taken"
         if one["waiting"]:
             line += f", {one['waiting']} wait"
         lines.append(line + ("" if one["why"] is None else f"; {one['why']}"))

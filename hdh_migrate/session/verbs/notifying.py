@@ -28,6 +28,7 @@ from hdh_migrate.results.notices import Notice, NoticeChannel, Notified
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.reachable import demand_reachable
 from hdh_migrate.session.views import noticing
+from hdh_migrate.session.views.notice_words import notices
 from hdh_migrate.wiring.notices import open_channel
 from hdh_migrate.wiring.vault import Vault
 
@@ -106,15 +107,26 @@ def journal_notices(desk: Desk, ledger: SqliteLedger, *, ends: bool = False) -> 
     queue = NoticeQueue.beside(desk.ledger_path)
     if not queue.folder.is_dir():
         return
-    for one in queue.outcomes():
-        ledger.event(_event(one))
-        ledger.commit()  # told before it is forgotten: killed in between, it is told twice
+    outcomes = queue.outcomes()
+    known = _journalled(ledger) if outcomes else frozenset()
+    for one in outcomes:
+        if (one.channel, one.notice) not in known:
+            ledger.event(_event(one))
+            ledger.commit()  # before it is forgotten: whoever is killed in between finds it known
         queue.journalled(one)
     late = [one for one in queue.waiting() if one.why is not None] if ends else []
     for channel, many in Counter(one.channel for one in late).items():
         why = next(one.why or "" for one in late if one.channel == channel)
         ledger.event(NoticesWaiting(channel=channel, waiting=many, why=why))
     ledger.commit()
+
+
+def _journalled(ledger: SqliteLedger) -> frozenset[tuple[str, str]]:
+    """Return which documents of which channels the journal tells the end of."""
+    taken = {(event.channel, event.notice) for _, event in ledger.events(NoticeDelivered)}
+    return frozenset(
+        taken | {(event.channel, event.notice) for _, event in ledger.events(NoticeGivenUp)}
+    )
 
 
 def _event(one: NoticeOutcome) -> NoticeDelivered | NoticeGivenUp:
@@ -179,8 +191,8 @@ class _Post:
             many = [one for one in waiting if one.channel == name]
             why = next((f" ({one.why})" for one in many if one.why is not None), "")
             self._say(
-                f"{len(many)} notices for {name} did not arrive yet{why}; the next run, or"
-                ' "hdh-migrate notify PLAN", sends them'
+                f"{notices(len(many))} for {name} did not arrive yet{why}; the next run, or"
+                ' "hdh-migrate notify PLAN", sends what waits'
             )
 
     def look(self, *, over: bool) -> int:

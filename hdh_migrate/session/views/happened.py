@@ -16,8 +16,8 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 
 _WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_ROUTINE: Final = frozenset({"sent", "verified"})
-"""One for each portion of objects: their sums stand in the status."""
+_ROUTINE: Final = frozenset({"exchanged", "sent", "verified"})
+"""One for each portion of objects, or of requests: their sums stand elsewhere."""
 
 WITHIN: Final = 20_000
 """So many events of a journal's end are looked at for what happened lately."""

@@ -44,6 +44,11 @@ _ENDS: Final[Mapping[Exit, str]] = {
 }
 
 
+def notices(many: int) -> str:
+    """Return how many notices there are, in English."""
+    return "1 notice" if many == 1 else f"{many} notices"
+
+
 def done(batch: str, verified: Amount) -> Summary:
     """A batch is done."""
     many, size = verified["objects"], size_text(verified["bytes"])

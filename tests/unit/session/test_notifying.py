@@ -206,7 +206,7 @@ def test_what_did_not_arrive_waits_is_said_and_arrives_later(plan: Path, hook: H
         pass
     assert hook.taken == []
     (said,) = notes.lines
-    assert said.startswith("notify: 1 notices for siem did not arrive yet (notify siem: the endp")
+    assert said.startswith("notify: 1 notice for siem did not arrive yet (notify siem: the endp")
     assert "canary-of-the-path" not in said
     assert "hdh-migrate notify PLAN" in said
     with run(plan):  # which tells the journal
@@ -230,6 +230,21 @@ def test_a_document_that_was_sent_when_the_process_was_killed_has_the_same_id_ag
     notify(opened(plan))
     assert hook.types == ["run-ended"] * 3
     assert hook.taken[1]["id"] == hook.taken[2]["id"] != hook.taken[0]["id"]
+
+
+def test_a_receipt_that_was_journalled_when_the_process_was_killed_is_journalled_once(
+    plan: Path, hook: Hook
+) -> None:
+    with run(plan):
+        pass
+    folder = NoticeQueue.beside(opened(plan).ledger_path).folder
+    (outcome,) = folder.glob("*.told")
+    kept = outcome.read_bytes()
+    with run(plan):
+        assert not outcome.exists()
+        outcome.write_bytes(kept)  # killed after the commit, before it was forgotten
+    assert [one.notice for one in events(plan, NoticeDelivered)] == [hook.taken[0]["id"]]
+    assert not outcome.exists()
 
 
 def test_what_is_not_taken_for_too_long_is_given_up(plan: Path, hook: Hook) -> None:
@@ -261,7 +276,7 @@ def test_nobody_who_hangs_is_waited_for_beyond_the_end(plan: Path) -> None:
     desk.stop.set()  # somebody wants the run to end: a second is what is left
     with run_of(desk):
         pass
-    assert notes.lines[0].startswith("notify: 1 notices for room did not arrive yet")
+    assert notes.lines[0].startswith("notify: 1 notice for room did not arrive yet")
 
 
 @contextmanager
