@@ -123,14 +123,20 @@ class Link:
         return [*self._orders.values()]
 
     def hand_out(self, number: int, order: Order) -> None:
-        """Give it an order."""
+        """Give it an order; one that cannot be carried gives the node up, like any other call."""
         self._orders[number] = order
         data = TO_NODE.encode(Assigned(number=number, order=order))
-        self._carried[number] = self._carrier.carry(self.address, number, data)
+        try:
+            self._carried[number] = self._carrier.carry(self.address, number, data)
+        except Exception as error:  # noqa: BLE001 - whatever ends a connection
+            self._fail(f"it cannot be handed orders: {type(error).__name__}")
 
     def let_go(self, number: int) -> Order:
         """Forget an order that came back."""
-        self._carried.pop(number).release()
+        carried = self._carried.pop(number, None)
+        if carried is not None:
+            with suppress(Exception):  # what carried it may be gone
+                carried.release()
         return self._orders.pop(number)
 
     def holds(self, number: int) -> bool:

@@ -43,13 +43,19 @@ class Killer:
     seeded: random.Random
     run: subprocess.Popen[bytes] | None = None
 
+    @property
+    def said(self) -> Path:
+        """What the run of now says to people."""
+        return self.play.folder / "said"
+
     def restart(self) -> None:
         """Start what is not there."""
         self.machines.restart()
         if self.run is None or self.run.poll() is not None:
             if self.run is not None:  # it ended as it may: done, or resumable
-                assert self.run.returncode in {0, 7, -signal.SIGKILL}, self.run.returncode
-            self.run = self.play.start("run")
+                assert self.run.returncode in {0, 7, -signal.SIGKILL}, self.said.read_text()
+            with self.said.open("w") as said:
+                self.run = self.play.start("run", said=said)
 
     def strike(self) -> str:
         """Kill or stop one process, drawn by lot; return which."""
@@ -121,7 +127,7 @@ def test_whoever_is_killed_whenever_the_end_is_that_of_one_machine(
     killer.machines.restart()
     assert killer.run is not None
     if killer.run.poll() is None:
-        assert killer.run.wait(240) in {0, 7}
+        assert killer.run.wait(240) in {0, 7}, killer.said.read_text()
     assert run(play) == 0, struck
     whole(play)
     assert play.rows("SELECT count(*) FROM finding WHERE closed = 0") == [(0,)], struck

@@ -125,6 +125,19 @@ def test_a_node_that_left_gives_back_what_it_held_at_once(
     engine.close(grace=5)
 
 
+def test_an_order_that_cannot_be_carried_comes_back(fleet: Fleet) -> None:
+    """A client whose scheduler was killed raises: the run ended as by a fault of ours."""
+    machine = fleet.add("a")
+    engine = fleet.engine()
+    until(engine, lambda _: at_work(engine) == ["a"])
+    machine.cut = True
+    engine.submit(order(wish(1)))
+    assert [type(one) for one in until(engine, ended(1))] == [Lost]
+    (seen,) = engine.cluster()
+    assert seen.why == "it cannot be handed orders: ConnectionError"
+    engine.close(grace=0)
+
+
 @pytest.mark.parametrize(
     ("number", "words", "why"),
     [
