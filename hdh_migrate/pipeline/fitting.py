@@ -27,6 +27,9 @@ LINE = 1 << 30
 STRETCHES_MIN = 6.0
 """Of fewer stretches nothing is fitted."""
 
+STRETCHES_SURE = 30.0
+"""Only from so many stretches on it is believed that one of both costs nothing."""
+
 ALIKE = 0.00001
 """Stretches whose mix of objects and bytes differs by less cannot tell the two prices apart."""
 
@@ -193,6 +196,8 @@ def _prices(sums: PaceSums) -> tuple[float, float] | None:
     ) / determinant
     byte = sums.size_seconds * sums.objects_2 - sums.objects_seconds * sums.objects_size
     per_byte = byte / determinant
+    if min(each, per_byte) <= 0 and sums.stretches < STRETCHES_SURE:
+        return None  # more likely chance than a price of nothing
     if each <= 0:
         return 0.0, sums.size_seconds / sums.size_2
     if per_byte <= 0:

@@ -168,3 +168,16 @@ def test_the_time_between_two_runs_is_no_work() -> None:
 def test_what_is_old_counts_for_less() -> None:
     paces = {DAY: PaceSums.of(REMEMBERED_SECONDS, 1_000, MIB)}
     assert total(added(paces, NIGHT, PaceSums.of(10, 1, 1))).seconds < REMEMBERED_SECONDS
+
+
+def test_a_price_of_nothing_is_believed_after_many_stretches_only() -> None:
+    few = fitted(paces_of(mixed(0.0, 0.01, seconds=10)))
+    assert few is not None
+    assert not few.told_apart
+    rows = [PaceSums.of(1.0, count, 100 * MIB) for count in (1, 9, 2, 8, 3, 7, 4, 6) * 5]
+    sums = rows[0]
+    for one in rows[1:]:
+        sums = sums.plus(one)
+    many = fitted({DAY: sums})
+    assert many is not None
+    assert many.per_object == pytest.approx(0, abs=0.02)
