@@ -61,7 +61,7 @@ class KeyHolder(Section):
     )
 
 
-class Keeping(Section):
+class EvidenceKeeping(Section):
     """Who keeps the evidence, and how long."""
 
     by: Label = Field(description="Who keeps it.", examples=["archives de la plateforme"])
@@ -74,7 +74,9 @@ class Declared(Section):
     datasets: tuple[TitledDataset, ...] = Field(default=(), description="Titles of datasets.")
     people: tuple[Person, ...] = Field(default=(), description="Who answers for what.")
     keys: tuple[KeyHolder, ...] = Field(default=(), description="Who holds which private key.")
-    kept: Keeping | None = Field(default=None, description="Who keeps the evidence, how long.")
+    kept: EvidenceKeeping | None = Field(
+        default=None, description="Who keeps the evidence, how long."
+    )
 
 
 class Report(Section):

@@ -21,7 +21,7 @@ _OF_A_LINE: Final = frozenset(("strong", "span", "code"))
 
 
 @frozen
-class Answer:
+class PageAnswer:
     """One question of the first screen and what the page says to it, line by line."""
 
     question: str
@@ -35,7 +35,7 @@ class FirstScreen:
     title: str
     verdict: str
     why: str
-    answers: tuple[Answer, ...]
+    answers: tuple[PageAnswer, ...]
 
 
 def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: str) -> FirstScreen:
@@ -56,7 +56,7 @@ def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: s
         verdict=seen.texts["h2"][0],
         why=seen.banner,
         answers=tuple(
-            Answer(question=question, lines=tuple(lines)) for question, lines in seen.answers
+            PageAnswer(question=question, lines=tuple(lines)) for question, lines in seen.answers
         ),
     )
 

@@ -21,7 +21,7 @@ class Point(NamedTuple):
     confirmed: bool
 
 
-class Reference(NamedTuple):
+class LegalReference(NamedTuple):
     """One text that such a migration is judged by."""
 
     name: Text
@@ -33,14 +33,14 @@ class Reference(NamedTuple):
 
 
 @cache
-def references() -> tuple[Reference, ...]:
+def references() -> tuple[LegalReference, ...]:
     """Return all of them, in the order of the page."""
     data = files("hdh_migrate.evidence.page").joinpath("references.yaml").read_text("utf-8")
     return tuple(_reference(one) for one in yaml.safe_load(data))
 
 
-def _reference(one: dict[str, Any]) -> Reference:
-    return Reference(
+def _reference(one: dict[str, Any]) -> LegalReference:
+    return LegalReference(
         name=Text(**one["name"]),
         dated=str(one["dated"]),
         read=Text(**one["read"]),
