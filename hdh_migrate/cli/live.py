@@ -20,7 +20,7 @@ _COLOURS: Final = {
 """Of states of batches, which say it all without them."""
 
 
-class _Lines:
+class _ScreenLines:
     """Lines as they fit the console at the moment when they are drawn."""
 
     def __init__(self, draw: Draw) -> None:
@@ -51,7 +51,7 @@ class Screen:
 
     def show(self, draw: Draw) -> None:
         """Draw anew."""
-        self._live.update(_Lines(draw), refresh=True)
+        self._live.update(_ScreenLines(draw), refresh=True)
 
     def __enter__(self) -> Self:
         self._live.start()
