@@ -132,13 +132,22 @@ class DaskCarrier:
     def _event(self, event: tuple[float, tuple[str, int, bytes]]) -> None:
         self._listener.said(*event[1])
 
+    def _there(self) -> set[str]:
+        """Ask the scheduler itself: what the client keeps of its answers it replaces meanwhile."""
+        scheduler = self.client.scheduler
+        if scheduler is None:
+            raise ConnectionError("closed")
+        return set(self.client.sync(scheduler.identity, n_workers=-1)["workers"])
+
     def _look_around(self) -> None:
         """Ask the scheduler who is there, until the end."""
         known = set[str]()
         gone = partial(_gone, self._scheduler, self._listener)
         while not self._closed.wait(LOOK_SECONDS if known else 0.1):
             try:
-                there = set(self.client.scheduler_info(n_workers=-1)["workers"])
+                there = self._there()
+            except OSError:
+                there = known  # whether the scheduler is gone, the client says itself
             except Exception as error:  # noqa: BLE001 - whatever ends a connection
                 return gone(type(error).__name__)
             if self.client.status != "running":

@@ -385,6 +385,20 @@ def test_an_engine_may_be_closed_twice(calm: Cluster) -> None:
     assert len(engine.traffic()) == 1
 
 
+def test_who_is_there_is_not_what_the_client_happens_to_keep(calm: Cluster) -> None:
+    """It asks for no workers at all every two seconds: all of them seemed to have left."""
+    engine = calm.engine()
+    try:
+        carrier = engine._carrier
+        assert isinstance(carrier, DaskCarrier)
+        for _ in range(50):
+            carrier.client.sync(carrier.client._update_scheduler_info, n_workers=0)
+            assert carrier._there() == set(calm.addresses)
+        assert all(one.state != "gone" for one in engine.cluster())
+    finally:
+        engine.close(grace=0)
+
+
 def test_errors_are_of_ours(calm: Cluster) -> None:
     with pytest.raises(MigrateError, match="does not let us in"):
         dask_engine("tls://127.0.0.1:1", calm.certificates, session(), connect=1.0)
