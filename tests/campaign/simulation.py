@@ -15,7 +15,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hdh_migrate.codes import Code
@@ -28,14 +28,15 @@ from hdh_migrate.errors import (
     ShortRead,
     Throttled,
 )
-from hdh_migrate.model import State, Step
+from hdh_migrate.model import ObjectInfo, Place, State, Step
 from hdh_migrate.pipeline.look_again import Choice, LookAgain
 from hdh_migrate.pipeline.restoring import Restoring
 from hdh_migrate.pipeline.runner import Wishes
+from tests.support.fakes import _Open
 from tests.support.script import Killed, Point
 from tests.support.world import ALL, BIG, ONE, SEGMENT, World
 
-SIZES = (0, 1, 300, SEGMENT, 70_000, BIG)
+SIZES = (0, 1, 300, SEGMENT, 70_000, BIG, BIG, BIG)
 BUCKET, CONTAINER, PREFIX = "dst", "src", "t/"
 USER = "sim@here"
 SETTLING = 8
@@ -77,10 +78,14 @@ class Simulation:
         self._dice = random.Random(seed)
         self._folder = folder
         self.world = World(folder)
-        self._bytes: dict[tuple[str, str], bytes] = {}
+        self.world.clock._tick = self._dice.choice((0.001, 1.0))
+        """With little time passing, only what must be committed at once is."""
+        self._bytes: dict[tuple[str, str], list[bytes]] = {}
         """What the source gave under a key and version, ever."""
         self._harmed: set[str] = set()
-        """Keys whose target object somebody else touched since it was looked at."""
+        """Keys whose verified target object somebody else touched since it was looked at."""
+        self._sealed = self._moving = False
+        """Whether the inventory was sealed before; whether the source changes under a process."""
         self._foreign: dict[str, bytes] = {}
         self._journal: list[bytes] = []
         self._names = 0
@@ -191,14 +196,14 @@ class Simulation:
 
     def _remember(self, bucket: str, key: str, data: bytes, **more: object) -> None:
         self._put_at_source(bucket, key, data, **more)
-        self._bytes[key, self.world.source.version(bucket, key)] = data
+        self._bytes[key, self.world.source.version(bucket, key)] = [data]
 
     def _keys(self) -> list[str]:
         return sorted(key for _, key in self.world.source._blobs)
 
     def _change_source(self) -> None:
         keys = self._keys()
-        what = self._dice.choice(("add", "change", "drop", "drift", "lie once"))
+        what = self._dice.choice(("add", "change", "drop", "drift", "lie once", "leave out"))
         if what == "add" or not keys:
             self._add()
             return
@@ -211,13 +216,31 @@ class Simulation:
         elif what == "drift":
             data = self._dice.randbytes(self._dice.choice(SIZES))
             self.world.source.drift(key, data, midway=self._dice.random() < 0.5)
+            self._moving = True
             self.life.story.append(f"source: {key} changes while it is read, to {len(data)} bytes")
         elif what == "lie once":
             lie: dict[str, object] = {"size": self._dice.choice((0, 7, 1 << 62))}
             self.world.source.tell(key, lie)
             self.life.story.append(f"source: one listing tells a wrong size of {key}")
+        elif what == "leave out":
+            self._leave_out(key)
+
+    def _leave_out(self, key: str) -> None:
+        """Let the next listing, of either sort, not tell of an object that is there."""
+        source, whole = self.world.source, self.world.source._listed
+
+        def once(place: Place) -> list[ObjectInfo]:
+            source._listed = whole  # type: ignore[method-assign]
+            return [info for info in whole(place) if info.key != key]
+
+        source._listed = once  # type: ignore[method-assign]
+        self.life.story.append(f"source: one listing leaves {key} out")
 
     def _change_target(self) -> None:
+        open_ones = list(self.world.target._open.values())
+        if open_ones and self._dice.random() < 0.6:
+            self._change_uploads(open_ones)
+            return
         held = [stored.key for stored in self.world.target.keys(ONE[0].target)]
         held = [key for key in held if key.endswith(".c4gh")]
         if not held:
@@ -235,8 +258,22 @@ class Simulation:
         else:
             self._foreign[name] = self._dice.randbytes(40)
             self.world.target.keep(BUCKET, name, self._foreign[name])
-        self._harmed.add(key)
+        states = {row["key"]: row["state"] for row in self.world.records().values()}
+        if states.get(key) is State.VERIFIED:
+            self._harmed.add(key)
         self.life.story.append(f"target: {key} {what}")
+
+    def _change_uploads(self, open_ones: list[_Open]) -> None:
+        """Let the host lose parts of uploads that are under way, or all of an upload."""
+        if self._dice.random() < 0.5:
+            self.world.target.forget_uploads()
+            self.life.story.append("target: open uploads are gone")
+            return
+        one = self._dice.choice(open_ones)
+        if one.parts:
+            number = self._dice.choice(sorted(one.parts))
+            del one.parts[number]
+            self.life.story.append(f"target: part {number} of an open upload is gone")
 
     # --- what goes wrong -----------------------------------------------------------------------
 
@@ -250,11 +287,73 @@ class Simulation:
             script.at(method, number, when, _raising(error))  # type: ignore[arg-type]
             self.life.faults[type(error).__name__] += 1
             self.life.story.append(f"  {when} {method} {number}: {type(error).__name__}")
-        if dice.random() < 0.6:
+        if dice.random() < 0.3:
+            dice.choice((self._plant_foreign, self._plant_stale, self._plant_other_bytes))()
+        if dice.random() < 0.7:
             method = dice.choice(KILLED_AT)
             spread = 40 if method == "now" else 3
             number = script.calls[method] + dice.randint(1, spread)
             self.world.kill_at(Point(method, number, dice.choice(("before", "after"))))
+
+    def _plant_foreign(self) -> None:
+        """Let somebody else store an object under a key of ours right before we do."""
+        script, target, keys = self.world.script, self.world.target, self._keys()
+        if not keys:
+            return
+        name = f"{PREFIX}{self._dice.choice(keys)}.c4gh"
+        body = self._dice.randbytes(30)
+
+        def store() -> None:
+            if name not in target._buckets[BUCKET]:
+                target.keep(BUCKET, name, body)
+                self._foreign[name] = body
+                self.life.story.append(f"target: somebody stores {name} during the run")
+
+        for method in ("put", "complete"):
+            script.at(method, script.calls[method] + 1, "before", store)
+
+    def _plant_stale(self) -> None:
+        """Let the host acknowledge a write, and keep the bytes that were there before."""
+        script, target = self.world.script, self.world.target
+        method = self._dice.choice(("put", "complete"))
+        number, was = script.calls[method] + self._dice.randint(1, 3), dict[str, bytes]()
+
+        def remember() -> None:
+            was.update({name: one.data for name, one in target._buckets[BUCKET].items()})
+
+        def keep() -> None:
+            for name, one in target._buckets[BUCKET].items():
+                if name in was and was[name] != one.data and len(was[name]) == len(one.data):
+                    target._buckets[BUCKET][name] = replace(one, data=was[name])
+                    self.life.story.append(f"target: a write of {name} is acknowledged, not done")
+
+        script.at(method, number, "before", remember)
+        script.at(method, number, "after", keep)
+
+    def _plant_other_bytes(self) -> None:
+        """Kill the process after a part, and let the source give other bytes from then on.
+
+        They come under the same version, and of an object whose last part is to be sent again:
+        that a source gives one stretch of an object from before such a change and another from
+        after it, each once, nobody can know.
+        """
+        script, source, target = self.world.script, self.world.source, self.world.target
+        point = Point("put_part", script.calls["put_part"] + self._dice.randint(1, 3), "after")
+        body = self._dice.randbytes(BIG)
+        self.world.kill_at(point)
+        die = script._acts[point]
+
+        def change() -> None:
+            upload, _ = list(target.left)[-1]
+            name = target._open[upload].upload.key
+            key = name.removeprefix(PREFIX).removesuffix(".c4gh")
+            if (CONTAINER, key) in source._blobs and len(source.data(CONTAINER, key)) == BIG:
+                source.lie(CONTAINER, key, body)
+                self._bytes[key, source.version(CONTAINER, key)].append(body)
+                self.life.story.append(f"source: {key} has other bytes from now on")
+            die()
+
+        script.at(point.method, point.number, point.when, change)
 
     def _error(self) -> MigrateError:
         return self._dice.choice(
@@ -288,6 +387,14 @@ class Simulation:
         if journal[: len(self._journal)] != self._journal:
             raise Broken(f"{name}: events of the journal are gone")
         self._journal = journal
+        if dataset.sealed and not self._sealed and not self._moving:
+            left_out = set(self._keys()) - {row["key"] for row in rows}
+            if left_out:
+                raise Broken(f"{name}: an inventory was sealed without {min(left_out)}")
+        self._sealed = dataset.sealed
+        for bodies in self.world.target.left.values():
+            if len({body for body in bodies if len(body) == len(max(bodies, key=len))}) > 1:
+                raise Broken(f"{name}: one data key sealed two different bodies in one place")
         for row in rows:
             if row["state"] is State.VERIFIED and row["key"] not in self._harmed:
                 self._reopen(name, row["key"], row["version"])
@@ -298,7 +405,7 @@ class Simulation:
         expected = self._bytes.get((key, version or ""))
         if expected is None:
             raise Broken(f"{name}: {key} is verified in a version that never was")
-        if self._plain(key, len(expected)) != expected:
+        if self._plain(key, len(expected[0])) not in expected:
             raise Broken(f"{name}: {key} is called verified and is not")
 
     def _demand_foreign(self, name: str) -> None:
@@ -328,6 +435,7 @@ class Simulation:
         world.source._drifts.clear()
         world.source._drifts_after.clear()
         world.source._told.clear()
+        vars(world.source).pop("_listed", None)
         refresh = Wishes(refresh=True, user=USER)
         for number in range(SETTLING):
             before = self._state()
@@ -347,8 +455,8 @@ class Simulation:
         """Do what a conflict asks of people: what is in the way of an object is moved elsewhere."""
         for row in self.world.records().values():
             name = f"{PREFIX}{row['key']}.c4gh"
-            if row["reason"] == Code.CONFLICT and name in self._foreign:
-                del self._foreign[name]
+            if row["reason"] == Code.CONFLICT and name in self.world.target._buckets[BUCKET]:
+                self._foreign.pop(name, None)
                 self.world.target.drop(BUCKET, name)
                 self.life.story.append(f"target: what is in the way of {row['key']} is moved away")
 
@@ -380,10 +488,11 @@ class Simulation:
                 raise Broken(f"{key} stays {row['state'].name} and nothing says why")
             if row["version"] != world.source.version(CONTAINER, key):
                 raise Broken(f"{key} is verified in a version that is past")
-            data = world.source.data(CONTAINER, key)
-            if self._plain(key, len(data)) != data:
+            known = self._bytes[key, world.source.version(CONTAINER, key)]
+            plain = self._plain(key, len(known[0]))
+            if plain not in known:
                 raise Broken(f"{key} is verified and differs")
-            if row["sha256"] != hashlib.sha256(data).hexdigest():
+            if row["sha256"] != hashlib.sha256(plain or b"").hexdigest():
                 raise Broken(f"{key} has another digest in the ledger")
 
 
