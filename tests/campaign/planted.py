@@ -57,9 +57,10 @@ PLANTED = (
         "",
     ),
     Planted(
-        "an upload's key is not committed before its first byte", "pipeline/large.py",
-        "        self._dispatch.commit()  # no sealed byte leaves before its header is safe\n",
-        "",
+        "what is sealed is not recorded before its bytes leave", "pipeline/transfer.py",
+        "        answers = [self._large.seals(intent) for intent in asked]\n"
+        "        self._dispatch.commit()\n",
+        "        answers = [self._large.seals(intent) for intent in asked]\n",
     ),
     Planted(
         "a write has no condition", "pipeline/sending.py",
@@ -87,7 +88,10 @@ PLANTED = (
     ),
     Planted(
         "what is read back is not compared", "pipeline/checking.py",
-        "        if self.plain.hexdigest() != one.sha256:\n", "        if False:\n",
+        "        if self.plain.hexdigest() != one.sha256:\n"
+        '            return "the plaintext digest differs"\n'
+        "        if one.sealed_sha256 is not None and self.stored.hexdigest() != one.sealed_sha256:\n",
+        '        if False:\n            return "the plaintext digest differs"\n        if False:\n',
     ),
     Planted(
         "parts that are read back are not compared", "pipeline/checking.py",

@@ -49,8 +49,8 @@ CALLS = (
 """Methods of the ports that may fail, be late or lose their reply."""
 
 KILLED_AT = (
-    "now", "now", "now", "page", "read source", "read source", "put", "put", "put_part", "complete",
-    "read", "read", "head", "begin", "tag",
+    "now", "now", "now", "page", "read source", "put", "put", "put_part", "put_part", "complete",
+    "complete", "complete", "read", "head", "begin", "tag",
 )  # fmt: skip
 """Methods around whose calls the process is killed; the clock is asked before each commit."""
 
@@ -190,6 +190,8 @@ class Simulation:
 
     def _put(self, key: str, how: str) -> None:
         size = self._dice.choice(SIZES)
+        if how == "changed" and self._dice.random() < 0.5:
+            size = len(self.world.source.data(CONTAINER, key))
         data = self._dice.randbytes(size)
         self.world.source.put(CONTAINER, key, data)
         self.life.story.append(f"source: {key} {how}, {size} bytes")
