@@ -90,7 +90,8 @@ PLANTED = (
         "what is read back is not compared", "pipeline/checking.py",
         "        if self.plain.hexdigest() != one.sha256:\n"
         '            return "the plaintext digest differs"\n'
-        "        if one.sealed_sha256 is not None and self.stored.hexdigest() != one.sealed_sha256:\n",
+        "        if one.sealed_sha256 is not None and"
+        " self.stored.hexdigest() != one.sealed_sha256:\n",
         '        if False:\n            return "the plaintext digest differs"\n        if False:\n',
     ),
     Planted(
