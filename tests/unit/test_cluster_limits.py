@@ -34,13 +34,18 @@ class Sender:
     ends: float | None = None
     """When it stops sending; None: not yet."""
 
+    _place: float | None = None
+
     def send(self, now: float) -> int:
         """Send as soon as the line is free, until the next step; return the bytes."""
-        sent, free_at = 0, self.lane.advance(now, 0.0)
-        end = now + STEP if self.ends is None else min(now + STEP, self.ends)
-        while free_at < end:
-            free_at = self.lane.advance(free_at, CHUNK / RATE)
-            sent += CHUNK
+        sent, end = 0, now + STEP if self.ends is None else min(now + STEP, self.ends)
+        while now < end:
+            if self._place is None:
+                self._place = self.lane.admit(CHUNK, now)
+            now += max(0.0, self.lane.line().left(self._place, now))
+            if now > end:
+                break
+            sent, self._place = sent + CHUNK, None
         return sent
 
 
@@ -58,6 +63,7 @@ class Crowd:
         file = shared_file()
         self.files.append(file)
         lane = SharedLane(file)
+        lane.limit(RATE, self.fleet.ticks())
 
         def share(part: float) -> None:
             lane.give(part, self.fleet.ticks())
