@@ -88,6 +88,8 @@ class Simulation:
         """Whether the inventory was sealed before; whether the source changes under a process."""
         self._foreign: dict[str, bytes] = {}
         self._journal: list[bytes] = []
+        self._following = False
+        """Whether the next process follows the source, so that what was planted comes to pass."""
         self._names = 0
         self._put_at_source = self.world.source.put
         self.world.source.put = self._remember  # type: ignore[method-assign]  # drifts call it, too
@@ -128,6 +130,9 @@ class Simulation:
             ("run --retry-failed", self._retry),
         ]
         weights = (6, 5, 1, 2, 2, 4, 2, 2)
+        if self._following:
+            self._following = False
+            return done[1]
         return self._dice.choices(done, weights)[0]
 
     def _process(self, name: str, act: Callable[[], object]) -> None:
@@ -188,10 +193,8 @@ class Simulation:
         self._names += 1
         self._put(f"k{self._names}", "added")
 
-    def _put(self, key: str, how: str) -> None:
-        size = self._dice.choice(SIZES)
-        if how == "changed" and self._dice.random() < 0.5:
-            size = len(self.world.source.data(CONTAINER, key))
+    def _put(self, key: str, how: str, size: int | None = None) -> None:
+        size = self._dice.choice(SIZES) if size is None else size
         data = self._dice.randbytes(size)
         self.world.source.put(CONTAINER, key, data)
         self.life.story.append(f"source: {key} {how}, {size} bytes")
@@ -316,9 +319,13 @@ class Simulation:
 
     def _plant_stale(self) -> None:
         """Let the host acknowledge a write, and keep the bytes that were there before."""
+        keys = self._keys()
+        if not keys:
+            return
         script, target = self.world.script, self.world.target
-        method = self._dice.choice(("put", "complete"))
-        number, was = script.calls[method] + self._dice.randint(1, 3), dict[str, bytes]()
+        key, was = self._dice.choice(keys), dict[str, bytes]()
+        self._put(key, "changed", len(self.world.source.data(CONTAINER, key)))
+        self._following = True
 
         def remember() -> None:
             was.update({name: one.data for name, one in target._buckets[BUCKET].items()})
@@ -329,8 +336,10 @@ class Simulation:
                     target._buckets[BUCKET][name] = replace(one, data=was[name])
                     self.life.story.append(f"target: a write of {name} is acknowledged, not done")
 
-        script.at(method, number, "before", remember)
-        script.at(method, number, "after", keep)
+        for method in ("put", "complete"):
+            number = script.calls[method] + 1
+            script.at(method, number, "before", remember)
+            script.at(method, number, "after", keep)
 
     def _plant_other_bytes(self) -> None:
         """Kill the process after a part, and let the source give other bytes from then on.
