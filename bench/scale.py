@@ -222,7 +222,7 @@ class Measured:
 
     def _seal(self, ledger: SqliteLedger) -> None:
         began = time.process_time()
-        ledger.seal(1, Frozen(ledger.claims(1)).told)
+        ledger.seal(1, Frozen(ledger.claims(1)).counts)
         ledger.surveyed(1)
         ledger.commit()
         self._each("seal", time.process_time() - began, self._count)

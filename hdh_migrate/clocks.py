@@ -72,7 +72,7 @@ def text_of(moment: datetime, timespec: str = "seconds") -> str:
 class Sighting:
     """One Date header: its time, and when by the monotonic clock it can have been written."""
 
-    told: float
+    server_time: float
     """Seconds since 1970; the header cuts the fraction."""
     asked: float
     heard: float
@@ -82,18 +82,18 @@ class Sighting:
 
         It is the least that the header shows: 0.0 when it can be right.
         """
-        told = self.told + 0.5
-        least = local - (told + monotonic - self.asked)
-        most = local - (told + monotonic - self.heard)
+        middle = self.server_time + 0.5
+        least = local - (middle + monotonic - self.asked)
+        most = local - (middle + monotonic - self.heard)
         return max(least, 0.0) + min(most, 0.0)
 
     def earliest(self, monotonic: float) -> float:
         """Return what the endpoint's clock shows at least."""
-        return self.told + monotonic - self.heard
+        return self.server_time + monotonic - self.heard
 
     def latest(self, monotonic: float) -> float:
         """Return what the endpoint's clock shows at most."""
-        return self.told + 1.0 + monotonic - self.asked
+        return self.server_time + 1.0 + monotonic - self.asked
 
     def fresh(self, monotonic: float) -> bool:
         """Return whether it tells of this moment."""
@@ -221,8 +221,8 @@ class Judge:
         """
         found = self.now()
         witnesses, monotonic = self._witnesses(), self._monotonic()
-        told = [one.seen() for one in witnesses]
-        if any(one is not None and one.fresh(monotonic) for one in told):
+        seen = [one.seen() for one in witnesses]
+        if any(one is not None and one.fresh(monotonic) for one in seen):
             return found
         unheard = [one for one in witnesses if one.endpoint in self._away or not one.may_ask]
         _demand(

@@ -949,14 +949,14 @@ def table() -> Iterator[str]:
     yield "| code | severity | exit | meaning |"
     yield "|---|---|---|---|"
     rows: dict[tuple[str, Severity, Exit], list[Code]] = {}
-    for code in told():
+    for code in of_findings():
         rows.setdefault((code.about.row, code.severity, code.exit), []).append(code)
     for (row, severity, ends), codes in rows.items():
         names = ", ".join(f"`{code}`" for code in codes)
         yield f"| {names} | {severity} | {int(ends)} | {row} |"
 
 
-def told() -> Iterator[Code]:
+def of_findings() -> Iterator[Code]:
     """Yield every code that a finding can have; the others are only an object's reason."""
     for code in Code:
         in_verify = Code.known(f"verify-{code}")

@@ -132,15 +132,15 @@ class Contract:
             overflow=Way(said.get(OVERFLOW, Way.SIDECAR)),
         )
 
-    def told(self) -> dict[str, str]:
+    def as_ways(self) -> dict[str, str]:
         """Return every choice, as the journal tells it."""
         ways = {name: str(way) for name, way in self.ways.items()}
         return {**ways, DIRECTORIES: str(self.directories), OVERFLOW: str(self.overflow)}
 
     @classmethod
-    def read(cls, told: Mapping[str, str]) -> Contract:
+    def read(cls, ways: Mapping[str, str]) -> Contract:
         """Return what the journal tells; a feature that it does not know was not looked at."""
-        return _read(json.dumps(dict(told), sort_keys=True))
+        return _read(json.dumps(dict(ways), sort_keys=True))
 
     def of_adopted(self) -> Contract:
         """Return it for what stands at the target already: nothing can be put beside it."""
@@ -153,11 +153,11 @@ class Contract:
 
 @lru_cache(maxsize=256)
 def _read(text: str) -> Contract:
-    told = json.loads(text)
+    ways = json.loads(text)
     return Contract(
-        ways={name: Way(told.get(name, Way.DROPPED)) for name in FEATURES},
-        directories=Way(told[DIRECTORIES]),
-        overflow=Way(told[OVERFLOW]),
+        ways={name: Way(ways.get(name, Way.DROPPED)) for name in FEATURES},
+        directories=Way(ways[DIRECTORIES]),
+        overflow=Way(ways[OVERFLOW]),
     )
 
 
@@ -172,12 +172,12 @@ EARLIER: Final = Contract(
 def of_object(obj: ObjectInfo) -> Iterator[tuple[Feature, Fields]]:
     """Give each feature that an object has, with its fields."""
     own = (("modified", obj.modified), ("tier", obj.tier), ("lease", obj.lease))
-    told = {name: value for name, value in own if value is not None}
-    told |= {**obj.headers, **obj.facts}
-    there = {_FEATURE_OF[name] for name in told if name in _FEATURE_OF}
+    stored = {name: value for name, value in own if value is not None}
+    stored |= {**obj.headers, **obj.facts}
+    there = {_FEATURE_OF[name] for name in stored if name in _FEATURE_OF}
     for feature in FEATURES.values():
         if feature.name in there:
-            yield feature, {name: told[name] for name in feature.names if name in told}
+            yield feature, {name: stored[name] for name in feature.names if name in stored}
         elif feature.native and (
             fields := obj.metadata if feature.name == "metadata" else obj.tags
         ):

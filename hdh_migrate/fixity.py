@@ -42,12 +42,12 @@ class LineForm:
 
     def written(self, value: Mapping[str, str | int | None]) -> bytes:
         """Return the JSON of a value that has just these members, and no truth among them."""
-        told = [
+        lines = [
             encode_basestring(one) if isinstance(one, str) else "null" if one is None else str(one)
             for one in map(value.__getitem__, self._names)
         ]
         try:
-            return (self._form % tuple(told)).encode()
+            return (self._form % tuple(lines)).encode()
         except UnicodeEncodeError:
             return canonical_json(value)
 
@@ -116,7 +116,7 @@ class Inventoried:
             self.excluded_tree.append(leaf)
             self.excluded_size += size
 
-    def told(self) -> InventoryCounts:
+    def counts(self) -> InventoryCounts:
         """Return what the journal tells of them."""
         left = self.excluded_tree
         return InventoryCounts(

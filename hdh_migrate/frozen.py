@@ -54,11 +54,13 @@ def slotted(cls: type[T], methods: Mapping[str, object], *, by_name: bool = True
     `__init__` of its own but its base's.
     """
     own = vars(cls)
-    told = {
+    described = {
         name: hint for name, hint in own.get("__annotations__", {}).items() if not _of_class(hint)
     }
     slots = {slot for base in cls.__mro__[1:] for slot in getattr(base, "__slots__", ())}
-    kept = {name: value for name, value in own.items() if name not in told and name not in _MADE}
+    kept = {
+        name: value for name, value in own.items() if name not in described and name not in _MADE
+    }
     kind: Any = type(cls)
     made: type[T] = kind(
         cls.__name__,
@@ -66,8 +68,8 @@ def slotted(cls: type[T], methods: Mapping[str, object], *, by_name: bool = True
         {
             **methods,
             **kept,
-            "__slots__": tuple(name for name in told if name not in slots),
-            "__dataclass_fields__": _Fields(told, own, by_name=by_name),
+            "__slots__": tuple(name for name in described if name not in slots),
+            "__dataclass_fields__": _Fields(described, own, by_name=by_name),
         },
     )
     return made
@@ -87,8 +89,8 @@ def _of_class(hint: object) -> bool:
 class _Fields:
     """Stands where a dataclass has its fields, until somebody asks for them."""
 
-    def __init__(self, told: Mapping[str, Any], own: Mapping[str, Any], *, by_name: bool) -> None:
-        self._told, self._own, self._by_name = told, own, by_name
+    def __init__(self, value: Mapping[str, Any], own: Mapping[str, Any], *, by_name: bool) -> None:
+        self._value, self._own, self._by_name = value, own, by_name
         self._owner: type | None = None
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -106,8 +108,8 @@ class _Fields:
             for name, one in getattr(base, "__dataclass_fields__", {}).items()
         }
         spec = [(one.name, one.type, _again(one)) for name, one in found.items()]
-        spec = [one for one in spec if one[0] not in self._told]
-        for name, kind in self._told.items():
+        spec = [one for one in spec if one[0] not in self._value]
+        for name, kind in self._value.items():
             given = self._own.get(name, MISSING)
             spec.append((name, kind, given if isinstance(given, Field) else field(default=given)))
         stand_in = make_dataclass(
@@ -193,8 +195,8 @@ def _hash(self: object) -> int:
 
 def _repr(self: Any) -> str:  # noqa: ANN401 - any dataclass
     shown = (one.name for one in fields(self) if one.repr)
-    told = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
-    return f"{type(self).__qualname__}({told})"
+    values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+    return f"{type(self).__qualname__}({values})"
 
 
 def _set(self: object, name: str, value: object) -> None:

@@ -91,8 +91,8 @@ class JsonForm:  # noqa: PLW1641 - tables among its values have no hash
         )
 
     def __repr__(self) -> str:
-        told = (f"{one.name}={getattr(self, one.name)!r}" for one in fields(self))
-        return f"{type(self).__name__}({', '.join(told)})"
+        values = (f"{one.name}={getattr(self, one.name)!r}" for one in fields(self))
+        return f"{type(self).__name__}({', '.join(values)})"
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON form, of plain values."""

@@ -113,9 +113,9 @@ class LocalRun:
                 start_new_session=True,
             )
         except OSError as error:
-            told = os.strerror(error.errno or 0).lower()
+            why = os.strerror(error.errno or 0).lower()
             raise CommandFailed(
-                f"{self._called} {command[0]}: cannot be started: {told}",
+                f"{self._called} {command[0]}: cannot be started: {why}",
                 hint="give its path, absolute or from the plan's folder; PATH is only what"
                 " its environment in the plan says",
             ) from error

@@ -80,7 +80,7 @@ def main(
         try:
             sys.exit(app(arguments, standalone_mode=False))
         except typer.TyperException as error:
-            _tell_usage(error, sys.argv[1:] if arguments is None else arguments)
+            _print_usage(error, sys.argv[1:] if arguments is None else arguments)
             sys.exit(error.exit_code)
         except ModuleNotFoundError as error:  # what every verb needs
             wrong = unforeseen(error)
@@ -93,7 +93,7 @@ def main(
             sys.exit(int(Exit.UNEXPECTED))
 
 
-def _tell_usage(error: typer.TyperException, arguments: Sequence[str]) -> None:
+def _print_usage(error: typer.TyperException, arguments: Sequence[str]) -> None:
     """Print why the arguments are not a command; as JSON if `--json` was among them."""
     if "--json" in arguments:
         wrong = UsageError(error.format_message(), hint="--help tells what the verb takes")

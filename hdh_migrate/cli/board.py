@@ -30,23 +30,23 @@ NAME_MIN: Final = 6
 """Characters of a batch's name that any screen shows."""
 
 
-def report(told: Status) -> list[str]:
+def report(status: Status) -> list[str]:
     """Return all of it, however long the lines are."""
     return [
-        *headlines(told),
-        *amounts(told["batches"], told["total"]),
+        *headlines(status),
+        *amounts(status["batches"], status["total"]),
         "",
-        *_steps(told["batches"]),
-        *_crew(told),
-        *attention(told),
+        *_steps(status["batches"]),
+        *_crew(status),
+        *attention(status),
     ]
 
 
-def verdict_lines(told: Status) -> list[str]:
+def verdict_lines(status: Status) -> list[str]:
     """Return what a monitor shows: a line for the whole, and one for each reason."""
-    check = told["check"]
+    check = status["check"]
     word = _VERDICTS[Exit(check["exit"])]
-    return [f"{told['migration']}: {word}; {working(told['run'], told['at'])}", *check["why"]]
+    return [f"{status['migration']}: {word}; {working(status['run'], status['at'])}", *check["why"]]
 
 
 _VERDICTS: Final = {
@@ -63,22 +63,22 @@ _VERDICTS: Final = {
 # --- the parts ----------------------------------------------------------------------------------
 
 
-def headlines(told: Status) -> list[str]:
+def headlines(status: Status) -> list[str]:
     """Return who works, and how much of all is done."""
-    done = sum(batch["state"] == "done" for batch in told["batches"])
-    total = told["total"]
+    done = sum(batch["state"] == "done" for batch in status["batches"])
+    total = status["total"]
     verified = total["verified"]
     of = _plus(verified, total["waiting"], total["failed"], total["held_back"])
     share = f" ({100 * verified['bytes'] // of['bytes']} %)" if of["bytes"] else ""
-    eta = f", {span_text(told['eta'])} left" if told["eta"] and told["run"]["alive"] else ""
+    eta = f", {span_text(status['eta'])} left" if status["eta"] and status["run"]["alive"] else ""
     reached = (
-        f"{done} of {len(told['batches'])} batches done, {verified['objects']} of {of['objects']}"
+        f"{done} of {len(status['batches'])} batches done, {verified['objects']} of {of['objects']}"
         f" listed objects verified, {size_text(verified['bytes'])} of {size_text(of['bytes'])}"
     )
     return [
-        f"{told['migration']}: {working(told['run'], told['at'])}",
+        f"{status['migration']}: {working(status['run'], status['at'])}",
         f"{reached}{share}{eta}",
-        *course_lines(told["course"]),
+        *course_lines(status["course"]),
     ]
 
 
@@ -124,8 +124,14 @@ def _sums(batches: Sequence[BatchStatus], total: Amounts) -> list[list[str]]:
     return _two("in all", "", total) if len(batches) > 1 else []
 
 
-def _two(name: str, state: str, told: Amounts) -> list[list[str]]:
-    found = [told["verified"], told["waiting"], told["failed"], told["held_back"], told["excluded"]]
+def _two(name: str, state: str, amounts: Amounts) -> list[list[str]]:
+    found = [
+        amounts["verified"],
+        amounts["waiting"],
+        amounts["failed"],
+        amounts["held_back"],
+        amounts["excluded"],
+    ]
     sizes = [size_text(one["bytes"]) if one["objects"] else "" for one in found]
     objects = [name, state, *(str(one["objects"]) for one in found)]
     return [objects, ["", "", *sizes]] if any(sizes) else [objects]
@@ -159,7 +165,7 @@ def _steps(batches: Sequence[BatchStatus]) -> list[str]:
     return [*lines, *(line for batch in batches for line in _arrived(batch))]
 
 
-def _crew(told: Status) -> list[str]:
+def _crew(status: Status) -> list[str]:
     """Return a line for each worker of a cluster that is there."""
     rows = [
         {
@@ -169,9 +175,9 @@ def _crew(told: Status) -> list[str]:
             "orders": f"{one['orders']}/{one['orders_at_most']}",
             "done": f"{one['objects']} objects, {size_text(one['bytes'])}",
             "rate": f"{size_text(one['bytes_per_second'])}/s",
-            "heard": _ago(one["last_word"], told["at"]),
+            "heard": _ago(one["last_word"], status["at"]),
         }
-        for one in told.get("workers", ())
+        for one in status.get("workers", ())
         if one["state"] != "gone"
     ]
     columns = ("worker", "state", "share", "orders", "done", "rate", "heard")
@@ -183,19 +189,19 @@ def _ago(then: str, now: str) -> str:
 
 
 def _arrived(batch: BatchStatus) -> Iterator[str]:
-    told = batch["steps"]["transfer"]["arrived"]
-    if told["objects"]:
+    big = batch["steps"]["transfer"]["arrived"]
+    if big["objects"]:
         yield (
-            f"{batch['batch']}: {told['parts']} parts of {told['objects']} large objects under way"
-            f" have arrived ({size_text(told['bytes'])})"
+            f"{batch['batch']}: {big['parts']} parts of {big['objects']} large objects under way"
+            f" have arrived ({size_text(big['bytes'])})"
         )
 
 
-def now_lines(told: Status, name_max: int) -> list[str]:
+def now_lines(status: Status, name_max: int) -> list[str]:
     """Return a line for each step under way: how far, how fast, how long still."""
     return [
         _step_line(cut(batch["batch"], name_max), *step)
-        for batch in told["batches"]
+        for batch in status["batches"]
         for step in _now(batch)
     ]
 
@@ -242,37 +248,37 @@ def _moved(seen: StepProgress) -> dict[str, str]:
 # --- what somebody should know --------------------------------------------------------------------
 
 
-def attention(told: Status) -> list[str]:
+def attention(status: Status) -> list[str]:
     """Return what is waiting and why, then the open findings, blockers first."""
-    ended = told["run"]["why"]
+    ended = status["run"]["why"]
     return [
-        *([f"the last run ended so: {ended}"] if ended and not told["run"]["alive"] else []),
-        *(["the plan differs from the one this run was started with"] * told["plan_changed"]),
-        *([] if told["behind"] is None else [f"an older ledger is here: {told['behind']}"]),
-        *_notices(told["notices"]),
-        *_idle_crew(told),
-        *(line for batch in told["batches"] for line in batch["waits"]),
+        *([f"the last run ended so: {ended}"] if ended and not status["run"]["alive"] else []),
+        *(["the plan differs from the one this run was started with"] * status["plan_changed"]),
+        *([] if status["behind"] is None else [f"an older ledger is here: {status['behind']}"]),
+        *_notices(status["notices"]),
+        *_idle_crew(status),
+        *(line for batch in status["batches"] for line in batch["waits"]),
         *(
             f"batch {batch['batch']}: {batch['waived']['objects']} failed objects are waived"
-            for batch in told["batches"]
+            for batch in status["batches"]
             if batch["waived"]["objects"]
         ),
-        *(line for batch in told["batches"]
+        *(line for batch in status["batches"]
           for line in _cutover_lines(batch["batch"], batch["cutover"])),
-        *map(_finding_line, sorted(told["findings"], key=_gravity)),
+        *map(_finding_line, sorted(status["findings"], key=_gravity)),
     ]  # fmt: skip
 
 
-def _notices(told: NoticeStanding) -> Iterator[str]:
-    if told["why"] is not None:  # what only waits for its first try is no trouble
-        since = "" if told["since"] is None else f" since {_second(told['since'])}"
-        many = "1 notice" if told["waiting"] == 1 else f"{told['waiting']} notices"
-        yield f"{many} did not arrive{since}: {told['why']}"
+def _notices(standing: NoticeStanding) -> Iterator[str]:
+    if standing["why"] is not None:  # what only waits for its first try is no trouble
+        since = "" if standing["since"] is None else f" since {_second(standing['since'])}"
+        many = "1 notice" if standing["waiting"] == 1 else f"{standing['waiting']} notices"
+        yield f"{many} did not arrive{since}: {standing['why']}"
 
 
-def _idle_crew(told: Status) -> Iterator[str]:
+def _idle_crew(status: Status) -> Iterator[str]:
     """Return which workers of a cluster take no orders, and whether any does."""
-    seen = told.get("workers", ())
+    seen = status.get("workers", ())
     for one in seen:
         if one["state"] == "gone":
             yield f"worker {one['worker']} takes no orders: {one['why']}"
@@ -294,13 +300,13 @@ def _finding_line(found: FindingGroup | NamedFinding) -> str:
     return f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
 
 
-def _cutover_lines(batch: str, told: CutoverStatus | None) -> list[str]:
+def _cutover_lines(batch: str, cutover: CutoverStatus | None) -> list[str]:
     """Return where a batch's cutover stands and why it does not go on."""
-    if told is None:
+    if cutover is None:
         return []
-    until = f" until {told['window_until']}" if told["stage"] == "fallback window" else ""
-    lines = [f"cutover of {batch}: {told['stage']}{until}"]
-    waits, held = told["waits"], told["held"]
+    until = f" until {cutover['window_until']}" if cutover["stage"] == "fallback window" else ""
+    lines = [f"cutover of {batch}: {cutover['stage']}{until}"]
+    waits, held = cutover["waits"], cutover["held"]
     if waits is not None:
         lines.append(f"  stopped at {waits['at']}: {waits['why']}")
         lines += [f"    {line}" for line in waits["told"]]

@@ -250,9 +250,9 @@ class Task:
                 raise
             from hdh_migrate.cli.unforeseen import unforeseen
 
-            told = unforeseen(error)
-            self._fail(told)
-            code = told.exit_code
+            error_shown = unforeseen(error)
+            self._fail(error_shown)
+            code = error_shown.exit_code
         if self._log is not None:
             self._log.write("command-ended", exit=int(code))
         self._ended.set()

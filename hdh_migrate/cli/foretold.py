@@ -23,48 +23,48 @@ BASES = {
 }
 
 
-def lines(told: PlanForecast) -> Iterator[str]:
+def lines(forecast: PlanForecast) -> Iterator[str]:
     """Yield all of it."""
-    yield _headline(told)
+    yield _headline(forecast)
     yield ""
     yield table(
-        [_batch(one) for one in told["batches"]],
+        [_batch(one) for one in forecast["batches"]],
         {
             "batch": "batch", "left": "left", "earliest": "earliest", "likely": "likely",
             "latest": "latest",
         },
     )  # fmt: skip
-    for batch in told["batches"]:
+    for batch in forecast["batches"]:
         yield from (f"batch {batch['batch']}: {why}" for why in batch["why"])
-    if told["rates"]:
+    if forecast["rates"]:
         yield ""
-        yield from map(_rate, told["rates"])
-    if told["deadlines"]:
+        yield from map(_rate, forecast["rates"])
+    if forecast["deadlines"]:
         yield ""
         yield table(
-            [_deadline(one) for one in told["deadlines"]],
+            [_deadline(one) for one in forecast["deadlines"]],
             {"ends": "ends", "margin": "margin", "what": "what ends"},
         )
-    if (quota := told["quota"]) is not None:
+    if (quota := forecast["quota"]) is not None:
         yield ""
         yield (
             f"quota of the target: {size_text(quota['brings'])} of {size_text(quota['bytes'])}"
             + (": TOO LITTLE" if quota["exceeded"] else "")
         )
-    yield from _costs(told["costs"])
-    yield from (f"note: {note}" for note in (*told["notes"], *told["costs"]["notes"]))
-    if told["check"]["why"]:
+    yield from _costs(forecast["costs"])
+    yield from (f"note: {note}" for note in (*forecast["notes"], *forecast["costs"]["notes"]))
+    if forecast["check"]["why"]:
         yield ""
-        yield from (f"attention: {why}" for why in told["check"]["why"])
+        yield from (f"attention: {why}" for why in forecast["check"]["why"])
 
 
-def _headline(told: PlanForecast) -> str:
-    name = told["migration"]
-    if told["done"]:
+def _headline(forecast: PlanForecast) -> str:
+    name = forecast["migration"]
+    if forecast["done"]:
         return f"{name}: every batch is verified"
-    if told["ends"] is None:
+    if forecast["ends"] is None:
         return f"{name}: no end can be told"
-    return f"{name}: ends {_span(told['ends'])}, {BASES[told['basis']]}"
+    return f"{name}: ends {_span(forecast['ends'])}, {BASES[forecast['basis']]}"
 
 
 def _span(ends: MomentRange) -> str:
@@ -106,21 +106,21 @@ def _rate(one: StepRate) -> str:
     )
 
 
-def _costs(told: CostFact) -> Iterator[str]:
-    if not told["lines"]:
+def _costs(cost: CostFact) -> Iterator[str]:
+    if not cost["lines"]:
         return
     yield ""
     yield table(
-        [_cost(one, told["currency"]) for one in told["lines"]],
+        [_cost(one, cost["currency"]) for one in cost["lines"]],
         {
             "state": "exchanged", "period": "days", "side": "side", "purpose": "purpose",
             "bytes": "leaving it", "requests": "requests", "amount": "cost",
         },
     )  # fmt: skip
-    if told["currency"] is not None:
-        currency = told["currency"]
+    if cost["currency"] is not None:
+        currency = cost["currency"]
         yield (
-            f"in all {told['total']} {currency}: {told['recorded']} recorded, {told['left']} left"
+            f"in all {cost['total']} {currency}: {cost['recorded']} recorded, {cost['left']} left"
         )
 
 

@@ -10,9 +10,9 @@ from hdh_migrate.results.courses import CourseStatus, WindowFact
 from hdh_migrate.telemetry import size_text
 
 
-def course_lines(told: CourseStatus) -> Iterator[str]:
+def course_lines(course: CourseStatus) -> Iterator[str]:
     """Yield a line for each thing that holds runs up or slows them down."""
-    paused, limit, waiting = told["paused"], told["limit"], told["waiting"]
+    paused, limit, waiting = course["paused"], course["limit"], course["waiting"]
     if paused is not None:
         why = "" if paused["reason"] is None else f": {paused['reason']}"
         yield (
@@ -22,9 +22,9 @@ def course_lines(told: CourseStatus) -> Iterator[str]:
     if waiting is not None:
         who = "a run" if waiting["pid"] is None else f"pid {waiting['pid']} on {waiting['host']}"
         yield f"{who} waits, and goes on by itself"
-    if told["window"] is not None:
-        yield _window(told["window"])
-    rates = told["rates"]
+    if course["window"] is not None:
+        yield _window(course["window"])
+    rates = course["rates"]
     if limit is not None:
         until = "" if limit["until"] is None else f" until {limit['until'][:19]}Z"
         yield f"limited to {_rate(limit['bytes_per_second'])} by {limit['user']}{until}"
@@ -35,14 +35,14 @@ def course_lines(told: CourseStatus) -> Iterator[str]:
         )
 
 
-def _window(told: WindowFact) -> str:
-    zone = told["zone"]
-    if told["open"]:
-        closes = told["closes"]
+def _window(window: WindowFact) -> str:
+    zone = window["zone"]
+    if window["open"]:
+        closes = window["closes"]
         return "a window is open" + (
             "" if closes is None else f" until {shown(seconds_of(closes), zone)}"
         )
-    opens = told["opens"]
+    opens = window["opens"]
     if opens is None:
         return "no window opens any more"
     return f"no window is open; the next one opens on {shown(seconds_of(opens), zone)}"

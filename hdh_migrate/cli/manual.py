@@ -69,10 +69,10 @@ def _page_name(names: tuple[str, ...]) -> str:
 
 def _page(names: tuple[str, ...], command: Any, context: Any, day: str) -> str:  # noqa: ANN401 - as in typer
     """Return one page: what a reader looks for first, first."""
-    told, within = command, context
+    shown, within = command, context
     if isinstance(command, Defaulting):  # what it takes is what its default takes
-        told = command.get_command(context, command.default)
-        within = _inside(told, context.info_name, context.parent)
+        shown = command.get_command(context, command.default)
+        within = _inside(shown, context.info_name, context.parent)
     title = _page_name(names)
     lines = [
         f'.TH {_word(title.upper())} {SECTION} {day} "{_word(f"{PROGRAM} {__version__}")}"',
@@ -80,24 +80,24 @@ def _page(names: tuple[str, ...], command: Any, context: Any, day: str) -> str: 
         rf"{_word(title)} \- {_text(_summary(names, command))}",
         ".SH SYNOPSIS",
         ".nf",
-        _text(told.get_usage(within).removeprefix("Usage: ")),
-        *([_text(f"{within.command_path} COMMAND ...")] if told is not command else []),
+        _text(shown.get_usage(within).removeprefix("Usage: ")),
+        *([_text(f"{within.command_path} COMMAND ...")] if shown is not command else []),
         ".fi",
         ".SH DESCRIPTION",
-        *_paragraphs(told.help or ""),
+        *_paragraphs(shown.help or ""),
     ]
     for heading, kind in (("ARGUMENTS", "argument"), ("OPTIONS", "option")):
-        records = [one.get_help_record(within) for one in told.get_params(within)
+        records = [one.get_help_record(within) for one in shown.get_params(within)
                    if one.param_type_name == kind]  # fmt: skip
         lines += _listed(heading, dict(filter(None, records)))
     if isinstance(command, Menu):
         for section, verbs in command.sections.items():
             lines += _listed(section.upper(), verbs)
-    if isinstance(told, Leaf):
+    if isinstance(shown, Leaf):
         lines += [".SH EXAMPLES", ".nf", ".RS 4"]
-        lines += [_text(f"{PROGRAM} {example}") for example in told.verb.examples]
+        lines += [_text(f"{PROGRAM} {example}") for example in shown.verb.examples]
         lines += [".RE", ".fi"]
-        lines += _listed("EXIT STATUS", {str(int(one)): one.meaning for one in told.verb.exits})
+        lines += _listed("EXIT STATUS", {str(int(one)): one.meaning for one in shown.verb.exits})
     if not names:
         lines += _listed("EXIT STATUS", {str(int(one)): one.meaning for one in Exit})
         lines += _listed("ENVIRONMENT", ENVIRONMENT)

@@ -87,7 +87,7 @@ class LineProgress:
         self._quiet = quiet
         self.title = ""
         self.objects = self.size = self.of_objects = 0
-        self.began = self._told = time.monotonic()
+        self.began = self._line_at = time.monotonic()
 
     def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
         """A step of a batch begins."""
@@ -95,7 +95,7 @@ class LineProgress:
         self.title = f"{batch}: {step}"
         self.objects = self.size = 0
         self.of_objects = objects
-        self.began = self._told = time.monotonic()
+        self.began = self._line_at = time.monotonic()
         if not self._quiet:
             left = f" {objects} objects, {size_text(size)}" if objects else ""
             self._output.say(f"{self.title}{left}")
@@ -104,8 +104,8 @@ class LineProgress:
         """This much more is done."""
         self.objects += objects
         self.size += size
-        if not self._quiet and time.monotonic() - self._told >= LINE_SECONDS:
-            self._told = time.monotonic()
+        if not self._quiet and time.monotonic() - self._line_at >= LINE_SECONDS:
+            self._line_at = time.monotonic()
             self._output.say(f"{self.title}: {self.pace()}")
 
     def note(self, text: str) -> None:

@@ -64,11 +64,11 @@ def schema(names: tuple[str, ...], verb: Verb) -> dict[str, Any]:
     return _schema(f"hdh-migrate {called} --json", verb.result | FailedVerb)
 
 
-def _schema(title: str, told: Any) -> dict[str, Any]:  # noqa: ANN401 - a type, or a union of them
+def _schema(title: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - a type, or a union of them
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
-        **TypeAdapter(told).json_schema(schema_generator=_Closed),
+        **TypeAdapter(value).json_schema(schema_generator=_Closed),
     }
 
 

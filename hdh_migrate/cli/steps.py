@@ -91,9 +91,9 @@ def perform_steps(
         lambda: task.desk(plan, state_dir, progress), attend(act, metrics_file),
         waits=waits, early=lambda told: told[0].early,
     )  # fmt: skip
-    told: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
-    add_asked(told, done, refresh=refresh, again=again)
-    task.out.result(told, "\n".join([*asked_text(told), states_text(done.datasets)]))
+    asked: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
+    add_asked(asked, done, refresh=refresh, again=again)
+    task.out.result(asked, "\n".join([*asked_text(asked), states_text(done.datasets)]))
     return done.code
 
 
@@ -120,41 +120,41 @@ def audience_of(desk: Desk, metrics_file: Path | None) -> Audience:
 
 
 def add_asked(
-    told: AskedSteps, done: Performed, *, refresh: bool, again: Sequence[str] | None
+    asked: AskedSteps, done: Performed, *, refresh: bool, again: Sequence[str] | None
 ) -> None:
     """Add to a result what it has besides, because it was asked for."""
     if refresh:
-        told["refreshes"] = done.refreshes
+        asked["refreshes"] = done.refreshes
     if again is not None:
-        told["retried"] = done.retried
+        asked["retried"] = done.retried
 
 
-def asked_text(told: AskedSteps) -> list[str]:
+def asked_text(asked: AskedSteps) -> list[str]:
     """Return a line for each batch that was listed again, and one for what was tried again."""
-    lines = [line for one in told.get("refreshes", ()) for line in _refresh_lines(one)]
-    if "refreshes" in told and not lines:
+    lines = [line for one in asked.get("refreshes", ()) for line in _refresh_lines(one)]
+    if "refreshes" in asked and not lines:
         lines.append("no batch had been listed before, so none was listed again")
-    if (retried := told.get("retried")) is not None:
+    if (retried := asked.get("retried")) is not None:
         codes = ", ".join(f"{count} {code}" for code, count in sorted(retried.items()))
         what = f"{sum(retried.values())} failed objects tried again ({codes})"
         lines.append(what if retried else "no failed object was there to try again")
     return lines
 
 
-def _refresh_lines(told: RefreshPass) -> Iterator[str]:
+def _refresh_lines(done: RefreshPass) -> Iterator[str]:
     yield (
-        f"{told['batch']}: pass {told['number']}, {_amount_text(told['listed'])} at the source:"
-        f" {_found_text(told)}"
+        f"{done['batch']}: pass {done['number']}, {_amount_text(done['listed'])} at the source:"
+        f" {_found_text(done)}"
     )
-    for earlier in told["before"][-_PASSES_SHOWN:]:
+    for earlier in done["before"][-_PASSES_SHOWN:]:
         ended = f", {earlier['ended']}" if earlier["ended"] is not None else " (stopped)"
         yield f"  pass {earlier['number']}{ended}: {_found_text(earlier)}"
 
 
-def _found_text(told: RefreshFound) -> str:
-    left = told["left"]["objects"]
+def _found_text(counts: RefreshFound) -> str:
+    left = counts["left"]["objects"]
     kinds: tuple[Literal["new", "changed", "vanished"], ...] = ("new", "changed", "vanished")
-    found = ", ".join(f"{told[kind]['objects']} {kind}{_size(told[kind])}" for kind in kinds)
+    found = ", ".join(f"{counts[kind]['objects']} {kind}{_size(counts[kind])}" for kind in kinds)
     return found + (f", of which {left} had not been moved" if left else "")
 
 

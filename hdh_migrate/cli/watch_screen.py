@@ -36,23 +36,23 @@ WIDE: Final = 110
 """From so many columns on, bytes and what is excluded are told, too."""
 
 
-def screen(told: Status, width: int, height: int, foot: str) -> list[str]:
+def screen(status: Status, width: int, height: int, foot: str) -> list[str]:
     """Return at most `height` lines of at most `width` characters; the last one is `foot`."""
-    head = [line for text in headlines(told) for line in wrap(text, width)][: max(3, height // 4)]
+    head = [line for text in headlines(status) for line in wrap(text, width)][: max(3, height // 4)]
     now = [
         line
-        for text in (*now_lines(told, width // 4), *_connections(told["connections"]))
+        for text in (*now_lines(status, width // 4), *_connections(status["connections"]))
         for line in wrap(text, width, subsequent_indent="  ")
     ]
-    calls = attention(told)
-    last = min(len(told["lately"]) + 1, height // 8)
+    calls = attention(status)
+    last = min(len(status["lately"]) + 1, height // 8)
     room = height - len(head) - 1 - last
     kept = min(len(now), max(4, room // 5)) + min(len(calls), max(2, room // 4))
-    batches = _batches(told, max(3, room - kept), width)
+    batches = _batches(status, max(3, room - kept), width)
     below = room - len(batches)
     now = _short(now, max(1, below - len(calls)), "steps")
     calls = _short(calls, below - len(now), "lines: see errors, or a larger screen")
-    events = _events(told["lately"], below - len(now) - len(calls) + last)
+    events = _events(status["lately"], below - len(now) - len(calls) + last)
     lines = _apart([head, batches, now, calls, events], height - 1)
     return [cut(line, width) for line in [*lines[: height - 1], foot]]
 
@@ -78,19 +78,19 @@ class BatchRow:
     """What has reached the target, verified or not."""
 
 
-def _batches(told: Status, room: int, width: int) -> list[str]:
+def _batches(status: Status, room: int, width: int) -> list[str]:
     """Return a line for each batch that there is room for, the most urgent first."""
     every = [
         BatchRow(
             name=one["batch"], state=one["state"], amounts=one["amounts"], sent=_sent(one)
         )
-        for one in told["batches"]
+        for one in status["batches"]
     ]  # fmt: skip
     sent: Amount = {
         "objects": sum(one.sent["objects"] for one in every),
         "bytes": sum(one.sent["bytes"] for one in every),
     }
-    sums = [BatchRow(name="in all", state="", amounts=told["total"], sent=sent)]
+    sums = [BatchRow(name="in all", state="", amounts=status["total"], sent=sent)]
     sums = sums if len(every) > 1 else []
     ranked = sorted(every, key=lambda row: URGENCY.index(row.state))
     fit = len(ranked)
@@ -175,12 +175,12 @@ def _more(left: Sequence[BatchRow]) -> str:
 # --- what goes on, what happened -----------------------------------------------------------------
 
 
-def _connections(told: ConnectionsFact | None) -> Iterator[str]:
-    if told is None:
+def _connections(connections: ConnectionsFact | None) -> Iterator[str]:
+    if connections is None:
         return
-    line = f"requests at once: up to {told['now']} of {told['most']}"
-    if told["changes"]:
-        last = told["changes"][-1]
+    line = f"requests at once: up to {connections['now']} of {connections['most']}"
+    if connections["changes"]:
+        last = connections["changes"][-1]
         line += f", since {last['at'][11:19]}: {last['why']}"
     yield line
 

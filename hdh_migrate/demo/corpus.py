@@ -87,27 +87,27 @@ def fill_azure(
     """
     from azure.storage.blob import ContainerClient
 
-    tell = progress or _nobody
+    report = progress or _nobody
     with ContainerClient.from_connection_string(azurite.connection_string, container) as client:
         client.create_container()
         for item in items(big):
             if item.key == BIG_KEY:
-                _upload_blocks(client.get_blob_client(item.key), item, tell)
+                _upload_blocks(client.get_blob_client(item.key), item, report)
             else:
                 _upload(client.get_blob_client(item.key), item)
-                tell(1, item.size)
+                report(1, item.size)
 
 
 def fill_folder(path: Path, big: int = BIG, progress: Progress | None = None) -> None:
     """Write the corpus below `path`; metadata, tags and types have no place there."""
-    tell = progress or _nobody
+    report = progress or _nobody
     for item in items(big):
         file = path / item.key
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as output:
             for piece in item.open():
                 output.write(piece)
-        tell(1, item.size)
+        report(1, item.size)
 
 
 # --- the objects -----------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def _upload(blob: BlobClient, item: Item) -> None:
     )
 
 
-def _upload_blocks(blob: BlobClient, item: Item, tell: Progress) -> None:
+def _upload_blocks(blob: BlobClient, item: Item, report: Progress) -> None:
     from azure.storage.blob import BlobBlock, ContentSettings
 
     blocks: list[BlobBlock] = []
@@ -227,13 +227,13 @@ def _upload_blocks(blob: BlobClient, item: Item, tell: Progress) -> None:
         block = BlobBlock(block_id=f"{len(blocks):08d}")
         blob.stage_block(block.id, body)
         blocks.append(block)
-        tell(0, len(body))
+        report(0, len(body))
     blob.commit_block_list(
         blocks,
         metadata=dict(item.metadata),
         content_settings=ContentSettings(content_type=item.content_type),
     )
-    tell(1, 0)
+    report(1, 0)
 
 
 def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:

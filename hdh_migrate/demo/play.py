@@ -276,11 +276,11 @@ def _epilogue(stage: DemoFolder, kept: list[int]) -> None:
             f"  hdh-migrate fetch {stage.plan} emc2 '{corpus.BIG_KEY}' --out big.bin",
             "  end them with: kill " + " ".join(map(str, kept)),
         ]
-    told: Demo = {
+    result: Demo = {
         "folder": str(stage.folder),
         "plan": str(stage.plan),
         "report": str(stage.report),
         "outcome": summary["outcome"],
         "kept": kept,
     }
-    stage.out.result(told, "\n".join(lines))
+    stage.out.result(result, "\n".join(lines))

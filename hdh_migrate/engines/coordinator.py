@@ -329,9 +329,9 @@ class ClusterEngine:
         by_link = dict[Link, list[tuple[int, bool]]]()
         for (link, question), recorded in zip(asked, answers, strict=True):
             by_link.setdefault(link, []).append((question.number, recorded))
-        for link, told in by_link.items():
+        for link, given in by_link.items():
             if self._is_known(link):
-                link.answer(told)
+                link.answer(given)
 
     # --- what they are handed --------------------------------------------------------------------
 

@@ -256,7 +256,7 @@ class _Work:
             for ended in [*self._waiting.values()]:
                 ended.set()
         if why is not None:  # only now: whoever hears it gives this one's share to others
-            self._tell(why)
+            self._send(why)
 
     def _go_on(self) -> None:
         paused, spoke = False, time.monotonic()
@@ -270,11 +270,11 @@ class _Work:
             found = [*self._engine.receipts(POLL_SECONDS, self._record)]
             now = time.monotonic()
             if found:
-                self._tell(*map(self._worded, found))
+                self._send(*map(self._worded, found))
                 self._release(found)
                 spoke = now
             elif now - spoke >= WORD_SECONDS:
-                self._tell(Alive())
+                self._send(Alive())
                 spoke = now
             if now - self._heard > self._silence:
                 raise Refused("the coordinator has not been heard of for too long")
@@ -307,7 +307,7 @@ class _Work:
     def _record(self, intents: Sequence[SealIntent]) -> list[bool]:
         """Ask the coordinator, and take its silence for a no."""
         asked = [Question(number=next(self._questions), intent=one) for one in intents]
-        self._tell(*asked)
+        self._send(*asked)
         answers, until = dict[int, bool](), time.monotonic() + self._silence
         while len(answers) < len(asked) and not self._ending.is_set():
             try:
@@ -319,5 +319,5 @@ class _Work:
             answers[number] = recorded
         return [answers.get(one.number, False) for one in asked]
 
-    def _tell(self, *words: FromNode) -> None:
+    def _send(self, *words: FromNode) -> None:
         self._say(next(self._said), FROM_NODE.encode(*words))

@@ -85,24 +85,24 @@ _LIST: Final = frozenset[type]({list})
 _OBJECT: Final = frozenset[type]({dict})
 
 
-def _bytes(told: str) -> bytes:
+def _bytes(text: str) -> bytes:
     try:
-        return base64.b64decode(told, validate=True)
+        return base64.b64decode(text, validate=True)
     except ValueError:
         raise _Refused(": no base64") from None
 
 
-def _one_of(kind: type[StrEnum], told: str) -> StrEnum:
+def _one_of(kind: type[StrEnum], text: str) -> StrEnum:
     try:
-        return kind(told)
+        return kind(text)
     except ValueError:
         raise _Refused(f": no {kind.__name__}") from None
 
 
-def _texts(told: dict[str, Json]) -> Mapping[str, str]:
-    if told and not all(type(value) is str for value in told.values()):
+def _texts(texts: dict[str, Json]) -> Mapping[str, str]:
+    if texts and not all(type(value) is str for value in texts.values()):
         raise _Refused(": no mapping of texts")
-    return told
+    return texts
 
 
 _SIMPLE: Final[Mapping[Any, _Form]] = {
@@ -121,7 +121,7 @@ def _either(hints: Sequence[Any]) -> _Form:
     """Return the form of what may be None, or of several kinds."""
     if NoneType not in hints:
         kinds = Vocabulary[Any](*hints)
-        return _Form(_LIST, kinds.told, kinds.taken)
+        return _Form(_LIST, kinds.values_of, kinds.message_of)
     (form,) = (_form(hint) for hint in hints if hint is not NoneType)
     raw, write, read = form.raw | {NoneType}, form.write, form.read
     if write is None or read is None:
@@ -129,7 +129,7 @@ def _either(hints: Sequence[Any]) -> _Form:
     return _Form(
         raw,
         lambda value: None if value is None else write(value),
-        lambda told: None if told is None else read(told),
+        lambda value: None if value is None else read(value),
     )
 
 
@@ -137,11 +137,11 @@ def _many(form: _Form) -> _Form:
     """Return the form of a tuple of any length."""
     raw, write, read = form.raw, form.write, form.read
 
-    def read_all(told: list[Json]) -> tuple[Any, ...]:
-        for number, one in enumerate(told):
+    def read_all(values: list[Json]) -> tuple[Any, ...]:
+        for number, one in enumerate(values):
             if type(one) not in raw:
                 raise _Refused(f"[{number}]: {type(one).__name__}")
-        return tuple(told if read is None else map(read, told))
+        return tuple(values if read is None else map(read, values))
 
     return _Form(_LIST, list if write is None else lambda them: list(map(write, them)), read_all)
 
@@ -150,10 +150,10 @@ def _table(form: _Form) -> _Form:
     """Return the form of a mapping whose values are of one form."""
     raw, write, read = form.raw, form.write, form.read
 
-    def read_all(told: dict[str, Json]) -> Mapping[str, Any]:
-        if not all(type(one) in raw for one in told.values()):  # keys may be names: none is told
+    def read_all(value: dict[str, Json]) -> Mapping[str, Any]:
+        if not all(type(one) in raw for one in value.values()):  # keys may be names: none is shown
             raise _Refused(": a value of another type")
-        return {name: _through(one, read) for name, one in told.items()}
+        return {name: _through(one, read) for name, one in value.items()}
 
     return _Form(
         _OBJECT,
@@ -167,10 +167,10 @@ def _fixed(hints: Sequence[Any]) -> _Form:
     forms = [_form(hint) for hint in hints]
     raws, writes, reads = zip(*((one.raw, one.write, one.read) for one in forms), strict=True)
 
-    def read(told: list[Json]) -> tuple[Any, ...]:
-        if len(told) != len(raws) or not all(map(_is_of, told, raws)):
+    def read(values: list[Json]) -> tuple[Any, ...]:
+        if len(values) != len(raws) or not all(map(_is_of, values, raws)):
             raise _Refused(": no such tuple")
-        return tuple(map(_through, told, reads))
+        return tuple(map(_through, values, reads))
 
     return _Form(_LIST, lambda values: list(map(_through, values, writes)), read)
 
@@ -179,8 +179,8 @@ def _through(value: Json, change: Write | Read | None) -> Json:
     return value if change is None else change(value)
 
 
-def _is_of(told: Json, raw: frozenset[type]) -> bool:
-    return type(told) in raw
+def _is_of(value: Json, raw: frozenset[type]) -> bool:
+    return type(value) in raw
 
 
 class _Row:
@@ -222,22 +222,22 @@ class _Row:
         return [getattr(self._made, name).__set__ for name in self._names]
 
     def write(self, value: Any) -> list[Json]:  # noqa: ANN401 - of the type
-        told = [getattr(value, name) for name in self._names]
+        lines = [getattr(value, name) for name in self._names]
         for number, write in self._write:
-            told[number] = write(told[number])
-        return told
+            lines[number] = write(lines[number])
+        return lines
 
-    def read(self, told: list[Json]) -> Any:  # noqa: ANN401 - of the type
-        types = tuple(map(type, told))
+    def read(self, values: list[Json]) -> Any:  # noqa: ANN401 - of the type
+        types = tuple(map(type, values))
         if types not in self._sound:
             self._judge(types)
         for number, read in self._read:
             try:
-                told[number] = read(told[number])
+                values[number] = read(values[number])
             except _Refused as error:
                 raise _Refused(f".{self._names[number]}{error}") from None
         made = object.__new__(self._made)
-        for put, value in zip(self._put, told, strict=True):
+        for put, value in zip(self._put, values, strict=True):
             put(made, value)
         return made
 
@@ -258,8 +258,8 @@ def as_object(value: object) -> dict[str, Json]:
     }
 
 
-def from_object(made: type[T], told: Mapping[str, Json]) -> T:
-    """Return the value that `as_object` was given; what else `told` has is somebody else's.
+def from_object(made: type[T], value: Mapping[str, Json]) -> T:
+    """Return the value that `as_object` was given; what else `values` has is somebody else's.
 
     A field that has a default may be absent.
 
@@ -268,12 +268,12 @@ def from_object(made: type[T], told: Mapping[str, Json]) -> T:
     """
     values = {}
     for one in _named_fields(made):
-        if one.name not in told and one.optional:
+        if one.name not in value and one.optional:
             continue
-        if one.name not in told or type(told[one.name]) not in one.form.raw:
+        if one.name not in value or type(value[one.name]) not in one.form.raw:
             raise MalformedMessage(f"{made.__name__}.{one.name}")
         try:
-            values[one.name] = _through(told[one.name], one.form.read)
+            values[one.name] = _through(value[one.name], one.form.read)
         except _Refused as error:
             raise MalformedMessage(f"{made.__name__}.{one.name}{error}") from None
     return made(**values)
@@ -302,8 +302,8 @@ R = TypeVar("R")
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
-def _no_number(told: str) -> Json:
-    raise ValueError(told)
+def _no_number(text: str) -> Json:
+    raise ValueError(text)
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
@@ -321,39 +321,39 @@ class Vocabulary(Generic[M]):
 
     def encode(self, *messages: M) -> bytes:
         """Return messages as JSON."""
-        return _ENCODER.encode([self.told(one) for one in messages]).encode()
+        return _ENCODER.encode([self.values_of(one) for one in messages]).encode()
 
     def decode(self, data: bytes) -> list[M]:
         """Return what `encode` was given.
 
         Raises:
-            MalformedMessage: it is nothing that `encode` gives; values are not told, since they may
+            MalformedMessage: it is nothing that `encode` gives; values are not shown: they may
                 be names.
         """
         try:
-            told = _DECODER.decode(data.decode())
+            value = _DECODER.decode(data.decode())
         except (ValueError, RecursionError):
             raise MalformedMessage("no JSON") from None
-        if type(told) is not list:
+        if type(value) is not list:
             raise MalformedMessage("no list of messages")
         try:
-            return [self.taken(one) for one in told]
+            return [self.message_of(one) for one in value]
         except _Refused as error:
             raise MalformedMessage(str(error)) from None
 
-    def told(self, message: M) -> list[Json]:
+    def values_of(self, message: M) -> list[Json]:
         """Return one message as values that JSON can hold."""
         name, row = self._rows[type(message)]
         return [name, *row.write(message)]
 
-    def taken(self, told: Json) -> M:
-        """Return the message that `told` made these values of."""
-        kind = told[0] if type(told) is list and told else None
+    def message_of(self, value: Json) -> M:
+        """Return the message that `values_of` made these values of."""
+        kind = value[0] if type(value) is list and value else None
         read = self._read.get(kind) if type(kind) is str else None
         if read is None:
             raise _Refused(": a kind that is not known here")
         try:
-            return read(told[1:])  # type: ignore[no-any-return]
+            return read(value[1:])  # type: ignore[no-any-return]
         except _Refused as error:
             raise _Refused(f" {kind}{error}") from None
 

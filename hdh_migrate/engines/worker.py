@@ -100,13 +100,13 @@ class _Exchanges:
 
     def __init__(self, traffic: Callable[[], Sequence[EndpointTraffic]]) -> None:
         self._traffic = traffic
-        self._told = time.monotonic()
+        self._printable = time.monotonic()
 
     def due(self) -> Iterator[Exchanged]:
         """Yield what was exchanged so far if it is time to tell it; two threads may both do so."""
         now = time.monotonic()
-        if now - self._told >= EXCHANGED_SECONDS:
-            self._told = now
+        if now - self._printable >= EXCHANGED_SECONDS:
+            self._printable = now
             yield Exchanged(traffic=tuple(self._traffic()))
 
 
@@ -146,14 +146,14 @@ def main(descriptor: int, factory: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator decides when to stop
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     confine()
-    sys.excepthook = lambda _, error, __: _tell(error)
+    sys.excepthook = lambda _, error, __: _print_cause(error)
     wire = Coordinator(Connection(descriptor), says=FROM_WORKER, hears=TO_WORKER)
     try:
         start = _start(wire)
-        if told := start.config.get("verbosity"):
+        if verbosity := start.config.get("verbosity"):
             from hdh_migrate.telemetry import set_up_logging
 
-            set_up_logging(int(str(told)))
+            set_up_logging(int(str(verbosity)))
         service = _made(factory)(start.config)
         gc.freeze()
         gc.enable()
@@ -241,17 +241,17 @@ def _give_up(error: BaseException) -> NoReturn:
     """End the process at once: with a message for a fault of ours, silently if out of resources."""
     if is_starved(error):
         os._exit(STARVED)
-    _tell(error)
+    _print_cause(error)
     os._exit(FAULT)
 
 
-def _tell(error: BaseException) -> None:
+def _print_cause(error: BaseException) -> None:
     """Print in one line what ended this process."""
-    sys.stderr.write(_told(error) + "\n")
+    sys.stderr.write(_printable(error) + "\n")
     sys.stderr.flush()
 
 
-def _told(error: BaseException) -> str:
+def _printable(error: BaseException) -> str:
     """Return an error's text if it may be shown: a foreign error's may hold names or secrets."""
     if isinstance(error, MigrateError):
         return f"worker: {error}"

@@ -54,7 +54,7 @@ class CutoverWaits(OfCutover):
 
 
 @json_form
-class PointerTold(JsonForm):
+class PointerDescription(JsonForm):
     """Of what kind a pointer is, and how it guards its value."""
 
     kind: str
@@ -66,7 +66,7 @@ class CutoverBegun(OfCutover):
     """A cutover begins; of the pointer's values the journal has the digests only."""
 
     kind: ClassVar[str] = "cutover-begun"
-    pointer: PointerTold
+    pointer: PointerDescription
     old_sha256: str
     new_sha256: str
     user: str

@@ -106,7 +106,7 @@ class KeyDrilled(Event):
 
 
 @json_form
-class ContentsTold(Event):
+class ContentsRecorded(Event):
     """With what content of the plan's files a verb works; `changed` since the one before."""
 
     kind: ClassVar[str] = "contents"
@@ -147,7 +147,7 @@ class ProbeStarted(Event):
 
 @json_form
 class ProbeEnded(Event):
-    """What a probe wrote was removed but for `left` objects; None: it cannot be told."""
+    """What a probe wrote was removed but for `left` objects; None: it cannot be learned."""
 
     kind: ClassVar[str] = "probe-ended"
     bucket: str
@@ -196,7 +196,7 @@ RunEvent = (
     | LedgerUpgraded
     | RecipientsBound
     | KeyDrilled
-    | ContentsTold
+    | ContentsRecorded
     | ClocksCompared
     | TargetSurveyed
     | ProbeStarted

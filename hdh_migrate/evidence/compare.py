@@ -182,7 +182,7 @@ def _adopts(now: CheckedBundle, was: CheckedBundle) -> bool:
     """Return whether the new journal tells that it was begun, or went on, from the old bundle."""
     return any(
         journal["statement"] == was.statement_sha256
-        for body in now.told("adopting")
+        for body in now.events_of("adopting")
         for journal in body["journals"]
     )
 
@@ -215,7 +215,7 @@ def _compare_objects(
 def _judge(found: Comparison, since: _Since) -> None:
     """Say of each kind of objects that was found whether it contradicts the old bundle."""
     for code, what in CONTRADICTIONS.items():
-        if code in found.kinds and code in SUPERSEDED and since.tells_all():
+        if code in found.kinds and code in SUPERSEDED and since.accounts_for_all():
             said = f"{found.kinds[code].objects} {what}, as the journal tells since"
             found.notes.append((code, said))
         elif code in found.kinds:
@@ -233,12 +233,12 @@ class _Since:
     """
 
     def __init__(self, was: CheckedBundle, now: CheckedBundle) -> None:
-        self._told, self._seen = Counter[str](), Counter[str]()
+        self._dropped, self._seen = Counter[str](), Counter[str]()
         self._leaves: set[str] = set()
-        self._plain, self._untold = now.names == "plain", False
+        self._plain, self._unrecorded = now.names == "plain", False
         for kind, body in _bodies(now, was.predicate["journal"]["events"]):
             if kind == "superseded":
-                self._told.update(body.get("dropped_datasets") or {})
+                self._dropped.update(body.get("dropped_datasets") or {})
             elif kind == "inventory-changed" and self._plain:
                 pairs = (*body.get("changed", ()), *body.get("changed_excluded", ()))
                 self._leaves.update(before for before, _ in pairs)
@@ -248,12 +248,12 @@ class _Since:
         self._seen[old["dataset"]] += 1
         if self._plain and code in {"gone", "changed"}:
             leaf = inventory_leaf(key_bytes(old["key"]), old["size"], old["source_version"])
-            self._untold = self._untold or leaf.hex() not in self._leaves
+            self._unrecorded = self._unrecorded or leaf.hex() not in self._leaves
 
-    def tells_all(self) -> bool:
+    def accounts_for_all(self) -> bool:
         """Return whether it tells of no fewer objects than there are, in each dataset."""
-        return not self._untold and all(
-            count <= self._told[dataset] for dataset, count in self._seen.items()
+        return not self._unrecorded and all(
+            count <= self._dropped[dataset] for dataset, count in self._seen.items()
         )
 
 

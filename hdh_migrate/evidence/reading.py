@@ -81,7 +81,7 @@ class CheckedBundle:
         """
         return numbered(self.folder / f"{what}.jsonl", _BUILDERS[self.format, what])
 
-    def told(self, kind: str) -> Iterator[Line]:
+    def events_of(self, kind: str) -> Iterator[Line]:
         """Yield the bodies of the journal's events of one kind, oldest first."""
         with (self.folder / "journal.jsonl").open("rb") as file:
             while raw := file.readline(MAX_LINE):

@@ -102,7 +102,7 @@ def write_copy(
         Interrupted: somebody said stop.
     """
     migration = path.parent.name
-    with _telling(into):
+    with _explaining(into):
         make_private(into)
         with _partial(into, migration) as folder:
             standing = _copy_ledger(path, folder / LEDGER, clock, stopped)
@@ -173,7 +173,7 @@ def _copy_file(source: Path, to: Path) -> None:
 
 
 @contextmanager
-def _telling(into: Path) -> Iterator[None]:
+def _explaining(into: Path) -> Iterator[None]:
     """Say of whatever the disk does that it is about the copy, and that nothing else is hurt."""
     safe = "the ledger and the copies that are there already are untouched"
     try:

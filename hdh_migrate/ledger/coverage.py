@@ -82,17 +82,17 @@ class Cover:
     what: str
 
 
-def _superseded(told: Replaced) -> Event:
+def _superseded(old: Replaced) -> Event:
     return ObjectsSuperseded(
-        event=told.event, dropped=tuple(told.left), dropped_datasets=told.left_by_dataset,
-        ids=tuple(told.kept), rows_sha256=told.digests.rows, extras_sha256=told.digests.extras,
+        event=old.event, dropped=tuple(old.left), dropped_datasets=old.left_by_dataset,
+        ids=tuple(old.kept), rows_sha256=old.digests.rows, extras_sha256=old.digests.extras,
     )  # fmt: skip
 
 
-def _retried(told: Replaced) -> Event:
+def _retried(replaced: Replaced) -> Event:
     return ObjectsRetried(
-        event=told.event, ids=tuple(told.left), datasets=told.left_by_dataset,
-        kept=tuple(told.kept), rows_sha256=told.digests.rows,
+        event=replaced.event, ids=tuple(replaced.left), datasets=replaced.left_by_dataset,
+        kept=tuple(replaced.kept), rows_sha256=replaced.digests.rows,
     )  # fmt: skip
 
 
@@ -142,11 +142,11 @@ class Coverage(Store):
     def _covers(self, cover: Cover, ids: Iterable[int]) -> tuple[RowDigests, Counter[str]]:
         """Return the digests that cover rows, and how many of them are of each dataset."""
         rows, extras, counts = hashlib.sha256(), hashlib.sha256(), Counter[str]()
-        remaining, told = iter(ids), RowForm(cover.names)
+        remaining, form = iter(ids), RowForm(cover.names)
         while some := list(islice(remaining, PORTION)):
             found = self._rows(self._sql[cover.query], (json.dumps(some),))
-            rows.update("".join(map(told.line, found)).encode())
-            extras.update("".join(map(told.extra_line, found)).encode())
+            rows.update("".join(map(form.line, found)).encode())
+            extras.update("".join(map(form.extra_line, found)).encode())
             counts.update(row[1] for row in found)
         return RowDigests(rows.hexdigest(), extras.hexdigest()), counts
 
@@ -161,11 +161,11 @@ class Coverage(Store):
         for seq, covered in list(self._covered(cover, ids)):
             left = [number for number in covered if number in ids]
             kept = [number for number in covered if number not in ids]
-            told = Replaced(
+            replaced = Replaced(
                 event=seq, left=left, left_by_dataset=self._covers(cover, left)[1],
                 kept=kept, digests=self._covers(cover, kept)[0],
             )  # fmt: skip
-            self.event(cover.replacing(told))
+            self.event(cover.replacing(replaced))
 
     def _covered(
         self, cover: Cover, touching: set[int] | None = None
@@ -197,7 +197,7 @@ class Coverage(Store):
             for seq, kind, body in self._con.execute(query, tuple(types)):
                 yield seq, read_event(seq, types[kind], body)
 
-    def _told(self, of: type[E]) -> Iterator[tuple[int, E]]:
+    def _numbered(self, of: type[E]) -> Iterator[tuple[int, E]]:
         with guarded():
             query = "SELECT seq, body FROM event WHERE kind = ? ORDER BY seq"
             for seq, body in self._con.execute(query, (of.kind,)):

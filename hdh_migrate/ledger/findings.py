@@ -8,9 +8,9 @@ from typing import Any
 
 from hdh_migrate.codes import Code
 from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.looking import PACES, READING, Looking
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.telling import TellingLedger
 from hdh_migrate.model import Looked, OpenFinding, Sample, State, Tally, key_text
 from hdh_migrate.model.paces import HourlyPaces, Stretching, added, hour_of, total
 
@@ -23,7 +23,7 @@ DETAIL_MAX = 4_000
 """Characters of a finding's detail that are kept: a line of the journal has a bound."""
 
 
-class Findings(Looking, TellingLedger):
+class Findings(Looking, JournallingLedger):
     """Writes and reads findings, and how far each step had come at a moment."""
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - those of Store
@@ -86,8 +86,8 @@ class Findings(Looking, TellingLedger):
 
     def set_reading(self, batch: str, reading: Tally) -> None:
         """Remember how much of a batch's objects that are being read back is read."""
-        told = {"batch": batch, "objects": reading.objects, "bytes": reading.size}
-        self.set_meta(READING, json.dumps(told))
+        kept = {"batch": batch, "objects": reading.objects, "bytes": reading.size}
+        self.set_meta(READING, json.dumps(kept))
 
     @all_or_nothing
     def sample(self, batch: str, step: str, objects: int, size: int) -> None:
@@ -110,6 +110,6 @@ class Findings(Looking, TellingLedger):
         stretch = cutting.take(now, total(hours).seconds)
         if stretch is None:
             return
-        told = added(hours, hour_of(now.at), stretch)
-        self._paces[now.step] = (cutting, told)
-        self.set_meta(PACES + now.step, json.dumps({str(hour): told[hour] for hour in told}))
+        kept = added(hours, hour_of(now.at), stretch)
+        self._paces[now.step] = (cutting, kept)
+        self.set_meta(PACES + now.step, json.dumps({str(hour): kept[hour] for hour in kept}))

@@ -35,24 +35,24 @@ class History:
         """The root in the newest event; None before the first seal."""
         return self._seals[-1][1].root if self._seals else None
 
-    def sealed(self, seq: int, told: InventorySealed) -> None:
+    def sealed(self, seq: int, seal: InventorySealed) -> None:
         """Take in one `inventoried` event."""
-        self._seals.append((seq, told))
+        self._seals.append((seq, seal))
 
-    def changed(self, seq: int, told: InventoryChanged) -> None:
+    def changed(self, seq: int, change: InventoryChanged) -> None:
         """Take in one `inventory-changed` event.
 
         Raises:
             LedgerDamaged: it contradicts an earlier one.
         """
         self._last_change = seq
-        for leaves, excluded in ((told.joined, False), (told.joined_excluded, True)):
+        for leaves, excluded in ((change.joined, False), (change.joined_excluded, True)):
             for leaf in map(bytes.fromhex, leaves or ()):
                 self._add(seq, leaf, [(seq, None, False)], excluded=excluded)
         for pairs, excluded, was_excluded in (
-            (told.changed_included, False, True),
-            (told.changed, False, False),
-            (told.changed_excluded, True, False),
+            (change.changed_included, False, True),
+            (change.changed, False, False),
+            (change.changed_excluded, True, False),
         ):
             for pair in pairs or ():
                 was, now = map(bytes.fromhex, pair)
@@ -93,21 +93,21 @@ class History:
                 )
                 if then is not None:
                     one.add(then, size, excluded=left_out)
-        for (seq, told), one in zip(self._seals, counted, strict=True):
-            self._compare_seal(seq, told, InventorySealed.of(self._name, one.told()))
+        for (seq, seal), one in zip(self._seals, counted, strict=True):
+            self._compare_seal(seq, seal, InventorySealed.of(self._name, one.counts()))
         if met != len(self._past):
             raise self._differs(f"{len(self._past) - met} objects that joined or changed later")
 
-    def _compare_seal(self, seq: int, told: InventorySealed, found: InventorySealed) -> None:
-        was_excluded, now_excluded = told.excluded, found.excluded
+    def _compare_seal(self, seq: int, stated: InventorySealed, found: InventorySealed) -> None:
+        was_excluded, now_excluded = stated.excluded, found.excluded
         if not was_excluded or not now_excluded:
             raise LedgerDamaged(f"event {seq} of the journal is not of this version")
         if seq < self._last_change:  # sizes of then are in the root, and nowhere else
-            told, found = _sizeless(told, was_excluded), _sizeless(found, now_excluded)
-        if told == found:
+            stated, found = _sizeless(stated, was_excluded), _sizeless(found, now_excluded)
+        if stated == found:
             return
         for what, was, now in (
-            ("objects", told.objects, found.objects),
+            ("objects", stated.objects, found.objects),
             ("objects left out", was_excluded.objects, now_excluded.objects),
         ):
             if was != now:
@@ -118,5 +118,5 @@ class History:
         return LedgerDamaged(f"dataset {self._name} is not as the journal tells it: {what}")
 
 
-def _sizeless(told: InventorySealed, excluded: Covered) -> InventorySealed:
-    return replace(told, bytes=0, excluded=replace(excluded, bytes=0))
+def _sizeless(seal: InventorySealed, excluded: Covered) -> InventorySealed:
+    return replace(seal, bytes=0, excluded=replace(excluded, bytes=0))

@@ -51,7 +51,7 @@ class RunLock:
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _told(self._handle)
+            holder = _read_holder(self._handle)
             os.close(self._handle)
             raise LedgerLocked(f"another run holds the ledger: {holder.where}") from None
         with suppress(OSError):  # a file system may not have it: then nobody can ask
@@ -83,7 +83,7 @@ def holder(path: Path) -> Holder | None:
     try:
         asked = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _whole(fcntl.F_WRLCK))
         held = struct.unpack(_FLOCK, asked)[0] != fcntl.F_UNLCK
-        return _told(handle) if held else None
+        return _read_holder(handle) if held else None
     finally:
         os.close(handle)
 
@@ -107,13 +107,13 @@ def _whole(kind: int) -> bytes:
     return struct.pack(_FLOCK, kind, os.SEEK_SET, 0, 0, 0)
 
 
-def _told(handle: int) -> Holder:
+def _read_holder(handle: int) -> Holder:
     """Return what the holder wrote down; the file is written when the lock is taken, not later."""
     text = os.pread(handle, _BYTES_MAX, 0).decode(errors="replace")
     taken = datetime.fromtimestamp(os.fstat(handle).st_mtime, UTC)
     try:
-        told = json.loads(text)
-        pid, host = int(told["pid"]), str(told["host"])
+        holder = json.loads(text)
+        pid, host = int(holder["pid"]), str(holder["host"])
     except (ValueError, KeyError, TypeError):
         return Holder(pid=None, host=None, since=None)
     return Holder(pid=pid, host=host, since=text_of(taken, "milliseconds"))

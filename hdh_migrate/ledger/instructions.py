@@ -98,9 +98,9 @@ class InstructionFile:
             os.close(handle)
 
     def _write(self, all_of_them: Sequence[Instruction]) -> None:
-        told = {"version": 1, "instructions": [_as_json(one) for one in all_of_them]}
+        value = {"version": 1, "instructions": [_as_json(one) for one in all_of_them]}
         try:
-            whole(self._path, json.dumps(told, indent=1).encode() + b"\n", replace=True)
+            whole(self._path, json.dumps(value, indent=1).encode() + b"\n", replace=True)
         except OSError as error:
             raise LedgerError(f"{self._path}: cannot be written: {error.strerror}") from error
 
@@ -108,10 +108,10 @@ class InstructionFile:
         try:
             with self._path.open("rb") as file:
                 text = file.read(BYTES_MAX + 1)
-            told = json.loads(text)
-            if len(text) > BYTES_MAX or told["version"] != 1:
+            value = json.loads(text)
+            if len(text) > BYTES_MAX or value["version"] != 1:
                 raise self._broken("it is of another version")
-            return tuple(map(_read, told["instructions"]))
+            return tuple(map(_read, value["instructions"]))
         except OSError as error:
             raise self._broken(error.strerror or "") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -126,23 +126,23 @@ class InstructionFile:
 
 
 def _as_json(said: Instruction) -> dict[str, str | int]:
-    told: dict[str, str | int | None] = {
+    values: dict[str, str | int | None] = {
         "id": said.id, "kind": said.kind.value, "user": said.user, "at": said.at,
         "rate": said.rate, "until": said.until, "reason": said.reason,
     }  # fmt: skip
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _read(told: dict[str, Any]) -> Instruction:
+def _read(value: dict[str, Any]) -> Instruction:
     """Take an instruction from the file, with the types that it must have."""
     found = Instruction(
-        id=_text(told["id"]),
-        kind=InstructionKind(told["kind"]),
-        user=_text(told["user"]),
-        at=_text(told["at"]),
-        rate=told.get("rate"),
-        until=told.get("until"),
-        reason=None if told.get("reason") is None else _text(told["reason"]),
+        id=_text(value["id"]),
+        kind=InstructionKind(value["kind"]),
+        user=_text(value["user"]),
+        at=_text(value["at"]),
+        rate=value.get("rate"),
+        until=value.get("until"),
+        reason=None if value.get("reason") is None else _text(value["reason"]),
     )
     utc_seconds_of(found.at)
     if found.until is not None:

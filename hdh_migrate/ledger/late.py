@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from hdh_migrate.events.event import Event
 from hdh_migrate.fixity import inventory_leaf
 from hdh_migrate.ledger.coverage import FAILED_ROWS, PORTION, VERIFIED_ROWS
+from hdh_migrate.ledger.journalling import ENDED, pieces
 from hdh_migrate.ledger.objects import Objects
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, verified_of
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.telling import ENDED, pieces
 from hdh_migrate.model import (
     Brief,
     Listed,
@@ -55,8 +55,8 @@ class Late(Objects):
         if not rows:
             return None
         number, state, size, version, md5, kind, reason = rows[0]
-        told = Brief(key, size, version, kind, None if md5 is None else md5.hex())
-        return Pinned(number, told, State(state), reason)
+        brief = Brief(key, size, version, kind, None if md5 is None else md5.hex())
+        return Pinned(number, brief, State(state), reason)
 
     def last_object(self) -> int:
         """Return the largest object id that is in use, 0 when there is none."""
@@ -88,11 +88,11 @@ class Late(Objects):
         dataset: int,
         new: Sequence[Listed],
         changed: Sequence[tuple[int, Listed]],
-        told: Event | None = None,
+        event: Event | None = None,
     ) -> None:
         """Add objects that came late and pin the new versions of (id, object) pairs; commit.
 
-        `told` is an event of the same transaction.
+        `event` is an event of the same transaction.
 
         Raises:
             LedgerDamaged: a row was changed behind the journal's back.
@@ -103,8 +103,8 @@ class Late(Objects):
         for one in new:
             self._join(dataset, one)
         self._repin(dataset, changed)
-        if told is not None:
-            self.event(told)
+        if event is not None:
+            self.event(event)
         self.commit()
 
     def _join(self, dataset: int, one: Listed) -> None:
@@ -157,7 +157,7 @@ class Late(Objects):
         Raises:
             LedgerDamaged: a row was changed behind the journal's back.
         """
-        self._tell()  # rows that failed just now are covered before they may be let go
+        self._write_out()  # rows that failed just now are covered before they may be let go
         query = (
             "SELECT dataset, size, state, etag IS NOT NULL OR state = 3 FROM object"
             " WHERE id = ? AND state IN (0, 2, 3, 6)"
@@ -193,7 +193,7 @@ class Late(Objects):
         Raises:
             LedgerDamaged: a row was changed behind the journal's back.
         """
-        self._tell()  # what failed just now is covered before it may be let go; and memory ends
+        self._write_out()  # what failed just now is covered before it may be let go
         self._replace(FAILED_ROWS, {number for number, _ in changed})
         self._repin(dataset, changed)
 
@@ -216,7 +216,7 @@ class Late(Objects):
         Raises:
             LedgerDamaged: a row was changed behind the journal's back.
         """
-        self._tell()  # what was verified just now is covered before it may leave
+        self._write_out()  # what was verified just now is covered before it may leave
         query = "SELECT dataset, size FROM object WHERE id = ? AND state = 5"
         leaving = {number: row for number in ids for row in self._rows(query, (number,))}
         self._replace(VERIFIED_ROWS, set(leaving))

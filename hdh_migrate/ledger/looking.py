@@ -27,10 +27,10 @@ class Looking(Store):
 
     def reading(self, batch: str) -> Tally:
         """Return how much of a batch's objects was read back when that was last told."""
-        told = json.loads(self.meta(READING) or "{}")
-        if told.get("batch") != batch:
+        kept = json.loads(self.meta(READING) or "{}")
+        if kept.get("batch") != batch:
             return Tally()
-        return Tally(objects=int(told["objects"]), size=int(told["bytes"]))
+        return Tally(objects=int(kept["objects"]), size=int(kept["bytes"]))
 
     def tallies(self) -> dict[tuple[int, State], Tally]:
         """Return objects and bytes by dataset and state; what there is none of is left out."""

@@ -79,14 +79,14 @@ class Objects(UploadsLedger):
         )
 
     @all_or_nothing
-    def seal(self, dataset: int, told: InventoryCounts) -> None:
+    def seal(self, dataset: int, counts: InventoryCounts) -> None:
         """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
         first = not self._is_sealed(dataset)
         self._do(
             "UPDATE dataset SET state = 1, marker = NULL, root = ?, sealed_at = ? WHERE id = ?",
-            (told.root, self._clock.now(), dataset),
+            (counts.root, self._clock.now(), dataset),
         )
-        self._inventoried(dataset, told)
+        self._inventoried(dataset, counts)
         if first:
             for (number,) in self._rows(self._sql["ended"], (dataset,)):
                 self._fails(dataset, number)
@@ -270,7 +270,7 @@ class Objects(UploadsLedger):
         if ids is not None:
             again = [row for row in again if row[0] in ids]
         if again:
-            self._tell()  # rows that failed just now are covered before they may be let go
+            self._write_out()  # rows that failed just now are covered before they may be let go
             self._replace(FAILED_ROWS, {row[0] for row in again})
         for entry, size, _ in again:
             self._do(self._sql["again"], (entry,))

@@ -62,8 +62,8 @@ class Reckoning(Store):
         """Return what every object to move has beside its bytes; nothing else of it is told."""
         with guarded():
             for modified, extra in self._con.execute(self._sql["beside"], (dataset,)):
-                told = json.loads(extra) if extra else {}
-                yield ObjectInfo(key="", size=0, version="", modified=modified, **told)
+                kept = json.loads(extra) if extra else {}
+                yield ObjectInfo(key="", size=0, version="", modified=modified, **kept)
 
     def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
         """Return metadata and tags of every object to move that has some."""

@@ -121,11 +121,11 @@ class Reconciling(Coverage):
         self.check_receipts()
         self.check_plan()
         try:
-            told = JournalSums()
-            for event in self._all_told():
-                told.take(*event)
-            tallies = self._compare_datasets(told)
-            self._compare_findings(told)
+            sums = JournalSums()
+            for event in self._all_numbered():
+                sums.take(*event)
+            tallies = self._compare_datasets(sums)
+            self._compare_findings(sums)
         except ValueError as error:  # a leaf is no hexadecimal
             raise LedgerDamaged("an event of the journal is not of this version") from error
         self._compare_counters(tallies)
@@ -165,14 +165,14 @@ class Reconciling(Coverage):
             "SELECT body ->> '$.batch', body ->> '$.revision' || ' ' || (body ->> '$.digest')"
             " FROM event WHERE kind IN ('batch-bound', 'batch-amended') ORDER BY seq"
         )
-        told = dict(self._rows(query))
+        counted = dict(self._rows(query))
         kept = {
             name: f"{number} {sha256_hex(text.encode())}"
             for name, one in self.metas("bound/").items()
             for number, _, text in (one.partition(" "),)
         }
-        if told != kept:
-            name = min(name for name in {*told, *kept} if told.get(name) != kept.get(name))
+        if counted != kept:
+            name = min(name for name in {*counted, *kept} if counted.get(name) != kept.get(name))
             raise LedgerDamaged(f"batch {name} is bound to something else than the journal tells")
         if self.meta("bound-by-batch") is None:
             return  # an earlier version bound the plan as a whole
@@ -194,7 +194,7 @@ class Reconciling(Coverage):
         )
         return int(self._rows(query)[0][0])
 
-    def _all_told(self) -> Iterator[tuple[int, Counting]]:
+    def _all_numbered(self) -> Iterator[tuple[int, Counting]]:
         marks = ", ".join("?" * len(COUNTING))
         query = f"SELECT seq, kind, body FROM event WHERE kind IN ({marks}) ORDER BY seq"  # noqa: S608 - marks
         with guarded():
@@ -203,11 +203,11 @@ class Reconciling(Coverage):
 
     # --- inventories -------------------------------------------------------------------------
 
-    def _compare_datasets(self, told: JournalSums) -> _Tallies:
+    def _compare_datasets(self, sums: JournalSums) -> _Tallies:
         tallies: _Tallies = {}
         datasets = self.datasets()
         for dataset in datasets:
-            history = told.histories.pop(dataset.name, None)
+            history = sums.histories.pop(dataset.name, None)
             rows = self._leaves(dataset, tallies)
             if history is None or history.root is None:
                 if dataset.sealed or history is not None:
@@ -218,9 +218,9 @@ class Reconciling(Coverage):
             if not dataset.sealed or dataset.root != history.root:
                 raise _differs(dataset, "it was closed with another root")
             history.compare(rows)
-            self._compare_tallies(dataset, told, tallies)
-        if told.histories:
-            name = next(iter(told.histories))
+            self._compare_tallies(dataset, sums, tallies)
+        if sums.histories:
+            name = next(iter(sums.histories))
             raise LedgerDamaged(f"dataset {name} was inventoried, and is not there")
         query = "SELECT count(*) FROM object"
         if self._rows(query)[0][0] != sum(objects for objects, _ in tallies.values()):
@@ -249,13 +249,13 @@ class Reconciling(Coverage):
                 yield inventory_leaf(key, size, version), size, state == State.EXCLUDED
         tallies.update({(dataset.id, state): sums for state, sums in enumerate(mine) if sums[0]})
 
-    def _compare_tallies(self, dataset: DatasetRow, told: JournalSums, tallies: _Tallies) -> None:
+    def _compare_tallies(self, dataset: DatasetRow, sums: JournalSums, tallies: _Tallies) -> None:
         def there(*states: State) -> int:
             return sum(tallies.get((dataset.id, int(state)), (0, 0))[0] for state in states)
 
         for what, count, known in (
-            ("verified", there(State.VERIFIED), told.verified[dataset.name]),
-            ("failed", there(State.REFUSED, State.FAILED), told.failed[dataset.name]),
+            ("verified", there(State.VERIFIED), sums.verified[dataset.name]),
+            ("failed", there(State.REFUSED, State.FAILED), sums.failed[dataset.name]),
         ):
             if count != known:
                 raise _differs(dataset, f"it tells of {known} objects {what}, the rows of {count}")
@@ -269,24 +269,24 @@ class Reconciling(Coverage):
 
     # --- findings ----------------------------------------------------------------------------
 
-    def _compare_findings(self, told: JournalSums) -> None:
+    def _compare_findings(self, sums: JournalSums) -> None:
         """Compare the findings of the journal with those of the table, both in order of number."""
         closed = 0
-        for known, kept in zip_longest(self._told_findings(told), self._kept_findings(told)):
+        for known, kept in zip_longest(self._journal_findings(sums), self._kept_findings(sums)):
             if known is None or known != kept:
                 number = min(one[0].number for one in (known, kept) if one is not None)
                 raise LedgerDamaged(f"finding {number} is not as the journal tells it")
             closed += known[1]
-        if closed != len(told.closed):
+        if closed != len(sums.closed):
             raise LedgerDamaged("the journal closes a finding that it did not open")
 
-    def _told_findings(self, told: JournalSums) -> Iterator[tuple[OpenedFinding, bool]]:
-        for seq, event in self._told(FindingsChanged):
-            if seq > told.base:
+    def _journal_findings(self, sums: JournalSums) -> Iterator[tuple[OpenedFinding, bool]]:
+        for seq, event in self._numbered(FindingsChanged):
+            if seq > sums.base:
                 for opened in event.opened or ():
-                    yield opened, opened.number in told.closed
+                    yield opened, opened.number in sums.closed
 
-    def _kept_findings(self, told: JournalSums) -> Iterator[tuple[OpenedFinding, bool]]:
+    def _kept_findings(self, sums: JournalSums) -> Iterator[tuple[OpenedFinding, bool]]:
         """Return the table's findings and whether each is closed.
 
         Those that were closed before the journal held any are left out.
@@ -297,7 +297,7 @@ class Reconciling(Coverage):
                 " FROM finding f LEFT JOIN dataset d ON d.id = f.dataset ORDER BY f.id"
             )
             for number, at, code, severity, dataset, entry, detail, closed in rows:
-                if not closed or number in told.closed:
+                if not closed or number in sums.closed:
                     kept = OpenedFinding(
                         number=number, at=at, code=code, severity=severity,
                         dataset=dataset, object=entry, message=detail,

@@ -60,7 +60,7 @@ def extra_of(obj: ObjectInfo) -> str | None:
     ):
         return None
     kind = None if obj.kind == "object" else obj.kind
-    told = [
+    lines = [
         f"{name}: {_text(value) if isinstance(value, str) else _object(value)}"
         for name, value in zip(
             _EXTRA, (obj.headers, obj.metadata, obj.tags, obj.tier, obj.lease, kind, obj.facts),
@@ -68,7 +68,7 @@ def extra_of(obj: ObjectInfo) -> str | None:
         )
         if value
     ]  # fmt: skip
-    return f"{{{', '.join(told)}}}"
+    return f"{{{', '.join(lines)}}}"
 
 
 _EXTRA = tuple(map(_text, ("headers", "metadata", "tags", "tier", "lease", "kind", "facts")))

@@ -1,7 +1,7 @@
 """One writable connection: transactions, tallies, the journal, and what a run remembers.
 
 Changes gather in one transaction until `commit`, which also writes the tallies and the journal's
-events about them (telling.py). Nothing may be promised to the outside before `commit` returns.
+events about them (journalling.py). Nothing may be promised to the outside before `commit` returns.
 """
 
 from __future__ import annotations
@@ -169,14 +169,14 @@ class Store:
             return
         for (dataset, state), (objects, size) in self._deltas.items():
             self._do(self._sql["count"], (dataset, state, objects, size))
-        self._tell()
+        self._write_out()
         with self._using(write=True):
             self._con.execute("COMMIT")
         self._deltas.clear()
         self.pending = 0
 
-    def _tell(self) -> None:
-        """Write into the journal what was gathered for it; see `TellingLedger`."""
+    def _write_out(self) -> None:
+        """Write into the journal what was gathered for it; see `JournallingLedger`."""
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -326,7 +326,7 @@ class Store:
             for seq, at, kind, body in self._con.execute(query, (json.dumps([*known]),)):
                 yield at, read_event(seq, known[kind], body)
 
-    def last_told(self, of: type[Event]) -> str | None:
+    def last_time_of(self, of: type[Event]) -> str | None:
         """Return when the last event of a kind came, None when none did; reads no body."""
         query = "SELECT at FROM event WHERE kind = ? ORDER BY seq DESC LIMIT 1"
         return next((str(row[0]) for row in self._rows(query, (of.kind,))), None)

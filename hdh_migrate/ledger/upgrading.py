@@ -19,26 +19,26 @@ from hdh_migrate.events.objects import ObjectDrifted
 from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.reconciling import Reconciling, is_new_form
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.telling import TellingLedger
 from hdh_migrate.model import DatasetRow, State
 
-UNTOLD = "untold"
+UNCOUNTED = "untold"
 """What the ledger's memory calls a journal that was begun by an earlier version (schema-3.sql)."""
 
-TOLD_SINCE = 3
+COUNTED_SINCE = 3
 """The version of the ledger from which on its journal tells every count."""
 
 
-class Upgrading(TellingLedger, Reconciling):
+class Upgrading(JournallingLedger, Reconciling):
     """Tells once, and compares whatever the journal tells."""
 
     @property
     def outdated(self) -> bool:
         """Whether the journal lacks some counts yet; opening it to write adds them."""
         version = self._rows("PRAGMA user_version")[0][0]
-        return version < TOLD_SINCE or self.meta(UNTOLD) is not None
+        return version < COUNTED_SINCE or self.meta(UNCOUNTED) is not None
 
     def reconcile(self) -> None:
         """Check all pages and the whole journal, and compute again from the rows what it tells.
@@ -73,7 +73,7 @@ class Upgrading(TellingLedger, Reconciling):
         Raises:
             LedgerDamaged: the rows contradict the journal, or it is of the new form already.
         """
-        if self.meta(UNTOLD) is None:
+        if self.meta(UNCOUNTED) is None:
             return
         self._refuse_new_form()
         self.check_receipts()
@@ -81,7 +81,7 @@ class Upgrading(TellingLedger, Reconciling):
         sealed = {row.id: (row, self._inventory_of(row)) for row in self.datasets() if row.sealed}
         for row, found in sealed.values():
             self._compare_earlier(row, found)
-        self.event(LedgerUpgraded(schema=TOLD_SINCE, verified=self._verified_counts()))
+        self.event(LedgerUpgraded(schema=COUNTED_SINCE, verified=self._verified_counts()))
         for number, (row, found) in sealed.items():
             self._do("UPDATE dataset SET root = ? WHERE id = ?", (found.root, row.id))
             self._inventoried(number, found)
@@ -89,11 +89,11 @@ class Upgrading(TellingLedger, Reconciling):
                 self._fails(number, entry)
         for finding in self._open_findings():
             self._opened(*finding)
-        self._do("DELETE FROM meta WHERE name = ?", (UNTOLD,))
+        self._do("DELETE FROM meta WHERE name = ?", (UNCOUNTED,))
         self.commit()
 
     def _refuse_new_form(self) -> None:
-        for seq, event in self._all_told():
+        for seq, event in self._all_numbered():
             if is_new_form(event):
                 raise LedgerDamaged(f"event {seq}: the ledger's format was set back")
 
@@ -104,18 +104,18 @@ class Upgrading(TellingLedger, Reconciling):
             for key, size, version, state in self._con.execute(query, (dataset.id,)):
                 leaf = inventory_leaf(key, size, version)
                 found.add(leaf, size, excluded=state == State.EXCLUDED)
-        return found.told()
+        return found.counts()
 
     def _compare_earlier(self, dataset: DatasetRow, found: InventoryCounts) -> None:
         """Compare with the last inventory in the events of an earlier version."""
-        told = [
+        seals = [
             (seq, event)
-            for seq, event in self._told(InventorySealed)
+            for seq, event in self._numbered(InventorySealed)
             if event.dataset == dataset.name
         ]
-        if not told:
+        if not seals:
             raise LedgerDamaged(f"dataset {dataset.name} is closed, and no event closed it")
-        seq, last = told[-1]
+        seq, last = seals[-1]
         fewer = found.objects < last.objects
         if fewer or (found.root != last.root and not self._changed_since(dataset, seq)):
             raise LedgerDamaged(
@@ -128,9 +128,10 @@ class Upgrading(TellingLedger, Reconciling):
         mine = "SELECT 1 FROM object WHERE id = ? AND dataset = ?"
         return any(
             at > seq and self._rows(mine, (event.id, dataset.id))
-            for at, event in self._told(ObjectDrifted)
+            for at, event in self._numbered(ObjectDrifted)
         ) or any(
-            at > seq and event.batch == dataset.batch for at, event in self._told(CutoverRelisting)
+            at > seq and event.batch == dataset.batch
+            for at, event in self._numbered(CutoverRelisting)
         )
 
     def _verified_counts(self) -> Counter[str]:

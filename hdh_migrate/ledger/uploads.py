@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.rows import raw_digest
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.ledger.telling import TellingLedger
 from hdh_migrate.model import OpenUpload, PartReceipt
 
 
-class UploadsLedger(TellingLedger):
+class UploadsLedger(JournallingLedger):
     """Kept from the moment an upload id is known until its object is verified."""
 
     @all_or_nothing

@@ -14,7 +14,7 @@ class Pinned(NamedTuple):
     """One object as the ledger holds on to it."""
 
     number: int
-    told: Brief
+    brief: Brief
     state: State
     reason: str | None = None
     """Why it is left behind."""

@@ -186,7 +186,7 @@ class Refusal:
     """What came of trying to write where nobody should be able to."""
 
     proven: bool
-    told: str
+    detail: str
     """What the store said, in words that may be shown."""
     left: str | None = None
     """The key of an object of ours that could not be removed again."""
@@ -216,7 +216,7 @@ class Erased:
     """What came of one delete, in words that may be shown."""
 
     outcome: Erasing
-    told: str = ""
+    detail: str = ""
 
 
 @frozen
@@ -243,7 +243,7 @@ class Asked:
     """What came of asking for an archived object; `told` says why it was not taken."""
 
     taken: bool
-    told: str = ""
+    detail: str = ""
 
 
 @frozen

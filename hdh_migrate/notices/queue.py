@@ -115,10 +115,10 @@ class NoticeQueue:
 
     def ended(self, one: WaitingNotice, why: str | None) -> None:
         """Put an outcome in the place of a document: it was taken, or given up for a reason."""
-        told = {"type": json.loads(one.document)["type"], "tries": one.tries + (why is None),
+        value = {"type": json.loads(one.document)["type"], "tries": one.tries + (why is None),
                 "why": why}  # fmt: skip
         with suppress(OSError):  # it is sent again then: at least once
-            whole(self._path(one.channel, one.notice, "told"), canonical_json(told), replace=True)
+            whole(self._path(one.channel, one.notice, "told"), canonical_json(value), replace=True)
             self._path(one.channel, one.notice, "waits").unlink(missing_ok=True)
 
     def outcomes(self) -> list[NoticeOutcome]:
@@ -126,14 +126,14 @@ class NoticeQueue:
         found = []
         for path, channel, notice in self._files("told"):
             with suppress(OSError, ValueError, KeyError, TypeError):
-                told = json.loads(path.read_bytes())
-                why = None if told["why"] is None else str(told["why"])
+                value = json.loads(path.read_bytes())
+                why = None if value["why"] is None else str(value["why"])
                 found.append(
                     NoticeOutcome(
                         channel=channel,
                         notice=notice,
-                        type=str(told["type"]),
-                        tries=int(told["tries"]),
+                        type=str(value["type"]),
+                        tries=int(value["tries"]),
                         why=why,
                     )
                 )
@@ -146,12 +146,12 @@ class NoticeQueue:
     def memory(self) -> Mapping[str, Any]:
         """Return what was kept of the last look; empty when there is nothing to be read."""
         with suppress(OSError, ValueError):
-            told = json.loads((self._folder / _MEMORY).read_bytes())
-            if isinstance(told, dict):
-                return told
+            value = json.loads((self._folder / _MEMORY).read_bytes())
+            if isinstance(value, dict):
+                return value
         return {}
 
-    def remember(self, told: Mapping[str, Any]) -> None:
+    def remember(self, value: Mapping[str, Any]) -> None:
         """Keep what was looked at, after all that it led to waits.
 
         Raises:
@@ -159,7 +159,7 @@ class NoticeQueue:
         """
         self.make()
         try:
-            whole(self._folder / _MEMORY, canonical_json(told), replace=True)
+            whole(self._folder / _MEMORY, canonical_json(value), replace=True)
         except OSError as error:
             raise self._refusal(error) from error
 
@@ -181,11 +181,11 @@ class NoticeQueue:
         assert found is not None, "only such files are read"
         try:
             with path.open("rb") as file:
-                told = json.loads(file.read(_BYTES_MAX))
+                value = json.loads(file.read(_BYTES_MAX))
             return WaitingNotice(
-                channel=found[1], notice=found[2], noticed=str(told["noticed"]),
-                document=canonical_json(told["document"]), tries=int(told["tries"]),
-                why=None if told["why"] is None else str(told["why"]),
+                channel=found[1], notice=found[2], noticed=str(value["noticed"]),
+                document=canonical_json(value["document"]), tries=int(value["tries"]),
+                why=None if value["why"] is None else str(value["why"]),
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError):
             return None

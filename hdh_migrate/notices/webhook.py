@@ -42,8 +42,8 @@ def key_of(text: str) -> bytes:
 
 def signature(key: bytes, notice: str, stamp: int, document: bytes) -> str:
     """Return what the header `webhook-signature` says of a document."""
-    told = b".".join((notice.encode(), str(stamp).encode(), document))
-    return f"v1,{base64.b64encode(hmac.digest(key, told, hashlib.sha256)).decode()}"
+    signed = b".".join((notice.encode(), str(stamp).encode(), document))
+    return f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}"
 
 
 class WebhookChannel:

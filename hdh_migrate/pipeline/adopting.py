@@ -156,7 +156,7 @@ class Adopt:
         self._dispatch = Dispatcher(ctx, batch, STEP, sampled=False)
         self._queue = Queue[Candidate](self._more, order_bytes=ORDER_BYTES)
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
-        self._told, self._number = AdoptionTally(), 1
+        self._tally, self._number = AdoptionTally(), 1
         self._portions: Iterator[tuple[DatasetRow, list[Entry], list[list[AdoptionProof]]]] = iter(
             ()
         )
@@ -202,7 +202,7 @@ class Adopt:
                 user=self._user,
             )
         )
-        known = {told.ledger for _, told in ledger.events(LedgerAdopted)}
+        known = {event.ledger for _, event in ledger.events(LedgerAdopted)}
         for one in self._journals:
             name = one.ledger
             if one.statement is None or name is None or name in {*known, self._ctx.run_tag}:
@@ -254,7 +254,7 @@ class Adopt:
     def _joined(self, dataset: DatasetRow, gone: Sequence[Listed]) -> None:
         if gone:
             self._ctx.ledger.update(dataset.id, gone, [])
-            self._told.joined += len(gone)
+            self._tally.joined += len(gone)
 
     # --- what the target holds -------------------------------------------------------------------
 
@@ -308,13 +308,13 @@ class Adopt:
         ):
             tag = None if stored is None else Tag.of(stored)
             if stored is None or tag is None or not self._ours(tag.ledger):
-                self._told.foreign += stored is not None
+                self._tally.foreign += stored is not None
                 self._dispatch.advance(1, 0)
                 continue
             one = Candidate(entry=entry, stored=stored, tag=tag)
-            proof = next((told for told in known if told.of_stored(stored)), None)
+            proof = next((bundle for bundle in known if bundle.of_stored(stored)), None)
             if stored.size != self._expected(entry.size):
-                self._told.resized += 1
+                self._tally.resized += 1
                 self._left(one)
             elif proof is None:
                 left.append(one)
@@ -368,7 +368,7 @@ class Adopt:
     def _left(self, one: Candidate) -> None:
         """Leave an object to the next run; it will know that an earlier attempt of ours exists."""
         self._ctx.ledger.knows(one.id, self._last(one))
-        self._told.unproved += 1
+        self._tally.unproved += 1
         self._dispatch.advance(1, one.size)
 
     def _last(self, one: Candidate) -> int:
@@ -382,49 +382,49 @@ class Adopt:
 
     def _end(self, failed: int) -> AdoptionTally:
         """Let wait what did not prove good, and say whose objects are ours from now on."""
-        ledger, told = self._ctx.ledger, self._told
-        told.unproved += failed
-        if told.resized:
-            self._ctx.progress.note(RESIZED.format(batch=self._batch, count=told.resized))
+        ledger, tally = self._ctx.ledger, self._tally
+        tally.unproved += failed
+        if tally.resized:
+            self._ctx.progress.note(RESIZED.format(batch=self._batch, count=tally.resized))
         for row in self._datasets.values():
             retry(ledger, row, self._ctx.waivers)
         self._count()
-        if told.adopted:
+        if tally.adopted:
             ledger.finding(
                 Code.ADOPTED,
-                f"batch {self._batch}: {told.adopted} objects, {told.by_bundle} of them compared"
+                f"batch {self._batch}: {tally.adopted} objects, {tally.by_bundle} of them compared"
                 " with the digests of an earlier report and not with the source",
             )
         for name, number in self._proved():
             ledger.event(LedgerAdopted(ledger=name, statement=None, object=number))
         ledger.event(
             AdoptionEnded(
-                number=self._number, batch=self._batch, adopted=told.adopted,
-                unproved=told.unproved, foreign=told.foreign,
+                number=self._number, batch=self._batch, adopted=tally.adopted,
+                unproved=tally.unproved, foreign=tally.foreign,
             )
         )  # fmt: skip
         ledger.commit()
-        return told
+        return tally
 
     def _count(self) -> None:
         """Count what this adoption has proved, however often it was stopped."""
-        ledger, told = self._ctx.ledger, self._told
+        ledger, tally = self._ctx.ledger, self._tally
         for _, event in ledger.events(ObjectsAdopted):
             if (event.batch, event.number) == (self._batch, self._number):
                 good = len(ledger.erasable_of(self._batch, event.ids))
-                told.adopted += good
-                told.by_bundle += good if event.statement is not None else 0
+                tally.adopted += good
+                tally.by_bundle += good if event.statement is not None else 0
 
     def _proved(self) -> Iterator[tuple[str, int]]:
         """Return ledgers that were not known to be ours, each with an object that proved good."""
         ledger = self._ctx.ledger
-        known = {told.ledger for _, told in ledger.events(LedgerAdopted)} | {self._ctx.run_tag}
-        for _, told in ledger.events(ObjectsAdopted):
-            if told.ledger not in known:
-                good = next(iter(ledger.erasable_of(self._batch, told.ids)), None)
+        known = {event.ledger for _, event in ledger.events(LedgerAdopted)} | {self._ctx.run_tag}
+        for _, event in ledger.events(ObjectsAdopted):
+            if event.ledger not in known:
+                good = next(iter(ledger.erasable_of(self._batch, event.ids)), None)
                 if good is not None:
-                    known.add(told.ledger)
-                    yield told.ledger, good.id
+                    known.add(event.ledger)
+                    yield event.ledger, good.id
 
 
 class _Beside:

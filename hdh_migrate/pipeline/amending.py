@@ -32,7 +32,7 @@ MOVED: Final = (State.SENDING, State.SENT, State.VERIFIED)
 """What is at the target, or may be on its way."""
 
 Decide = Callable[[ObjectInfo, Route, DatasetRules], Listed]
-Tell = Callable[[str, Ruled, str], None]
+Note = Callable[[str, Ruled, str], None]
 """Is told dataset and object, and what becomes of it."""
 
 
@@ -72,7 +72,7 @@ class Amending:
     """The datasets whose rules changed."""
     resealed: bool
     """Whether it is sealed for somebody more."""
-    tell: Tell = field(default=lambda _dataset, _one, _becomes: None)
+    note: Note = field(default=lambda _dataset, _one, _becomes: None)
 
     def run(self, batch: str, planned: Sequence[str], *, apply: bool) -> list[Meaning]:
         """Return what it means for each dataset that the batch has or gets; `apply`: make it so.
@@ -155,14 +155,14 @@ class Amending:
     def _count(self, dataset: DatasetRow, one: Ruled, listed: Listed, found: Meaning) -> None:
         if one.state in MOVED:
             found.moved_before += 1
-            self.tell(dataset.name, one, "moved before the rule")
+            self.note(dataset.name, one, "moved before the rule")
         elif listed.state is State.EXCLUDED:
             found.excluded += 1
             found.at_target += bool(one.entry.attempt)
-            self.tell(dataset.name, one, "excluded")
+            self.note(dataset.name, one, "excluded")
         else:
             found.taken_back += 1
-            self.tell(dataset.name, one, listed.state.name.lower())
+            self.note(dataset.name, one, listed.state.name.lower())
 
     # --- names that were alike -------------------------------------------------------------------
 

@@ -61,8 +61,8 @@ def bindings(ledger: Ledger) -> dict[str, Binding]:
     plan = json.loads(ledger.meta("plan") or "{}")
     begun = dict.fromkeys(row.batch for row in ledger.datasets() if row.sealed or row.pages)
     found = {name: what_of(plan, name) for name in begun} if plan else {}
-    told = {name: what for name, what in found.items() if what is not None}
-    return {name: Binding(name, 1, canonical_json(what).decode()) for name, what in told.items()}
+    bound = {name: what for name, what in found.items() if what is not None}
+    return {name: Binding(name, 1, canonical_json(what).decode()) for name, what in bound.items()}
 
 
 def adopt(ledger: Ledger) -> None:

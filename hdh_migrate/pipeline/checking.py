@@ -270,14 +270,14 @@ class Checking:
     ) -> Stored:
         """Read the whole stored object once, and tell of a large one how far it is read."""
         stored = Stored(key=route.target_key(one.key), size=one.stored_size, etag=one.etag)
-        at = told = 0
+        at = reported = 0
 
         def count(data: bytes | memoryview) -> None:
-            nonlocal at, told
+            nonlocal at, reported
             at += len(data)
             write(data)
-            if at - told >= READ_ON:
-                told = at
+            if at - reported >= READ_ON:
+                reported = at
                 emit(ReadOn(id=one.id, attempt=one.attempt, size=min(at, one.size)))
 
         return self._whole.read(route.target.bucket, stored, count)

@@ -89,9 +89,9 @@ def _marked(seen: bytearray, number: int) -> bool:
 
 
 def _compare(
-    found: ThirdCount, ours: ObjectInfo, told: ObjectInfo, began: float, *, versions: bool
+    found: ThirdCount, ours: ObjectInfo, theirs: ObjectInfo, began: float, *, versions: bool
 ) -> None:
-    if ours.size == told.size and not (versions and ours.version != told.version):
+    if ours.size == theirs.size and not (versions and ours.version != theirs.version):
         found.same += 1
     elif _since(ours.modified, began):
         found.newer += 1
@@ -99,7 +99,7 @@ def _compare(
         found.unlike += 1
 
 
-def tell(ledger: Ledger, dataset: DatasetRow, found: ThirdCount, taken_at: str) -> None:
+def record(ledger: Ledger, dataset: DatasetRow, found: ThirdCount, taken_at: str) -> None:
     """Record a finding of what differs, in the place of that of an earlier comparison; commit."""
     for one in list(ledger.findings()):
         if one["dataset"] == dataset.name and one["code"] == Code.REPORT_DIFFERS:

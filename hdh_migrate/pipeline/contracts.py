@@ -10,9 +10,9 @@ from hdh_migrate.ports.ledger import Ledger
 
 def contracts(ledger: Ledger) -> dict[str, Contract]:
     """Return the contracts by dataset; one that an earlier version sealed has none."""
-    return {told.dataset: Contract.read(told.ways) for _, told in ledger.events(FidelityChosen)}
+    return {event.dataset: Contract.read(event.ways) for _, event in ledger.events(FidelityChosen)}
 
 
 def choose(ledger: Ledger, dataset: DatasetRow, contract: Contract) -> None:
     """Tell with which contract a dataset is sealed; in the transaction of its seal."""
-    ledger.event(FidelityChosen(dataset=dataset.name, ways=contract.told()))
+    ledger.event(FidelityChosen(dataset=dataset.name, ways=contract.as_ways()))

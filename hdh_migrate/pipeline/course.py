@@ -81,7 +81,7 @@ class Course(FreeCourse):
         self._standing = Standing()
         self._said: Sequence[Instruction] | None = None
         self._closed: OutsideWindows | None = None
-        self._told: HeldUp | None = None
+        self._noted: HeldUp | None = None
         self._engine: Engine | None = None
         self._set: dict[Role, tuple[int | None, str]] = {}
 
@@ -163,8 +163,8 @@ class Course(FreeCourse):
 
     def _held(self, held: HeldUp | None) -> HeldUp | None:
         """Have the journal tell once that it is held up."""
-        if held is not None and self._told is None:
-            self._told = held
+        if held is not None and self._noted is None:
+            self._noted = held
             self._ledger.event(RunHeldUp(why=held.why, until=held.until))
             self._ledger.commit()
         return held

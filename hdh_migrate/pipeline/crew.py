@@ -29,7 +29,7 @@ class Crew:
         """Names of who took orders at the last look; None: nobody has looked."""
         self._since: float | None = None
         """Since when nobody is at work of whom that is to be told yet."""
-        self._told = dict[str, str]()
+        self._reasons = dict[str, str]()
         """Why somebody takes no orders, by name, as it was told last."""
 
     def look(self, seen: Sequence[ClusterWorker] | None, now: float) -> None:
@@ -46,12 +46,12 @@ class Crew:
         for name in sorted(at_work - before):
             self._note(f"worker {name} takes orders: {many}")
         for name in sorted(before - at_work):
-            self._told[name] = gone.get(name, "it has left")
-            what = f"worker {name} is gone ({self._told[name]}): {many}"
+            self._reasons[name] = gone.get(name, "it has left")
+            what = f"worker {name} is gone ({self._reasons[name]}): {many}"
             self._note(f"{what}; what it held is handed out again")
         for name, why in gone.items():
-            if self._told.get(name) != why:
-                self._told[name] = why
+            if self._reasons.get(name) != why:
+                self._reasons[name] = why
                 self._note(f"worker {name} takes no orders: {why}")
         if at_work:
             self._since = None

@@ -40,9 +40,9 @@ class DueWatch:
         end = self._ctx.course.ends(at, seconds)
         if end is not None and end <= self._due:
             return
-        self._tell(self._due, end)
+        self._report(self._due, end)
 
-    def _tell(self, due: float, end: float | None) -> None:
+    def _report(self, due: float, end: float | None) -> None:
         ledger = self._ctx.ledger
         if noted(self._ctx, self._batch):
             return

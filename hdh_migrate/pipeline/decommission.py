@@ -48,13 +48,13 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
     """
     story.ctx.ledger.reconcile()
     root, now = story.root(), story.standing()
-    told = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    reasons = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
-        told.append(moved)
+        reasons.append(moved)
     consent, holder = story.consent(STAGE, root), story.held()
     if not consent.given:
-        told += [f"approval: {line}" for line in unapproved(consent, root, now)]
-    told += [] if holder is None else [f"held {holder}"]
+        reasons += [f"approval: {line}" for line in unapproved(consent, root, now)]
+    reasons += [] if holder is None else [f"held {holder}"]
     look, differing = _reread(story, now, quick=quick)
     gone = _gone_already(story, now)
     left = _less(story, _left(story, now), gone | differing.keys())
@@ -69,7 +69,7 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
         "kept": {"excluded": _tally(story, State.EXCLUDED), "failed": _tally(story, State.FAILED)},
         "done": done,
         "recheck": look,
-        "blockers": told,
+        "blockers": reasons,
     }
 
 
@@ -80,7 +80,7 @@ def _reread(
 
     What was read lately enough is only asked for, as it is right before a delete.
     """
-    told: RecheckForecast = {
+    recheck: RecheckForecast = {
         "level": story.level,
         "reason": story.reason,
         "objects": 0,
@@ -95,12 +95,12 @@ def _reread(
     elif story.attested():
         skipped = "it may not be asked"
     if skipped is not None:
-        return {**told, "skipped": skipped}, to_keep(now)
+        return {**recheck, "skipped": skipped}, to_keep(now)
     differing: dict[int, str] = {}
 
     def keep(portion: Portion) -> None:
-        told["objects"] += portion.objects
-        told["bytes"] += portion.size
+        recheck["objects"] += portion.objects
+        recheck["bytes"] += portion.size
         differing.update(portion.differing)
 
     def look(row: Verified) -> RereadWanted:
@@ -113,7 +113,7 @@ def _reread(
         Rereading(ctx, story.batch, wanted, keep, moment=story.moment, sampled=False).run()
     finally:
         ctx.engines.drop(grace=30.0)
-    return told, differing
+    return recheck, differing
 
 
 def _left(story: Undertaking, now: CutoverStanding) -> Amount:
@@ -171,7 +171,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
     """
     now = story.standing()
     if now.stage in {CutoverStage.REQUESTED, CutoverStage.OBSERVED} and not now.erasure.pending:
-        return _told(story)
+        return _result(story)
     story.ctx.ledger.reconcile()  # what is compared with the target is what verify wrote
     root = story.root()
     consent = demand(story, root, now)
@@ -182,7 +182,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
         )  # fmt: skip
         story.noted(now, agreed)
     Deletion(story, root, now, keep_going=keep_going).run()
-    return _told(story)
+    return _result(story)
 
 
 def observe(story: Undertaking) -> Decommissioned:
@@ -207,7 +207,7 @@ def observe(story: Undertaking) -> Decommissioned:
         )
     remains = story.ctx.retry(partial(_remains, story))
     story.note(CutoverObserved(**story.about, remains=remains))
-    return _told(story)
+    return _result(story)
 
 
 def _remains(story: Undertaking) -> Remains:
@@ -248,7 +248,7 @@ def _tally(story: Undertaking, state: State) -> Amount:
     }
 
 
-def _told(story: Undertaking) -> Decommissioned:
+def _result(story: Undertaking) -> Decommissioned:
     now = story.standing()
     return {
         "batch": story.batch,

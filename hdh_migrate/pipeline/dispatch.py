@@ -96,7 +96,7 @@ class Dispatcher:
         self._done = [0, 0]
         self._reading: dict[int, int] = {}
         """Bytes by object that is being read back."""
-        self._told: Tally | None = None
+        self._reported: Tally | None = None
         """What of these the ledger knows."""
         self._began = False
         self._deadline = DueWatch(ctx, batch)
@@ -214,8 +214,8 @@ class Dispatcher:
         if self._keeps_pace:
             self._ctx.ledger.sample(self._batch, self._step, *self._done)
             reading = Tally(objects=len(self._reading), size=sum(self._reading.values()))
-            if reading != self._told:
-                self._told = reading
+            if reading != self._reported:
+                self._reported = reading
                 self._ctx.ledger.set_reading(self._batch, reading)
             self._deadline.look()
 

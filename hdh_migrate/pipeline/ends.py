@@ -44,8 +44,8 @@ class Ends:
         the version is the same and its bytes are not.
         """
         if now.kind not in MOVABLE:
-            told = f"not a plain object: {now.kind}"
-            self.failed(entry, Code.of_kind(now.kind), Verdict.DRIFTED, told)
+            why = f"not a plain object: {now.kind}"
+            self.failed(entry, Code.of_kind(now.kind), Verdict.DRIFTED, why)
             return
         try:
             parts = self._ctx.cut(now.size).count
@@ -71,14 +71,14 @@ class Ends:
 
         What nobody tells any more of exactly this version stays as it was listed.
         """
-        ctx, told = self._ctx, entry.obj
+        ctx, obj = self._ctx, entry.obj
         (name,) = [row.name for row in ctx.ledger.datasets() if row.id == entry.dataset]
         place = ctx.routes[name].source
         with suppress(Permanent, Transient, Stopped):
             found = ctx.retry(lambda: ctx.source.listed(place, entry.obj.key))
-            told = found if found.version == now.version else told
+            obj = found if found.version == now.version else obj
         return replace(
-            told, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
+            obj, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
             kind=now.kind,
         )  # fmt: skip
 

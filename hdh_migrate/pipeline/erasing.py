@@ -32,7 +32,7 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.recheck import OpenFindings, Recheck, in_portions
-from hdh_migrate.pipeline.rechecking import LOST, TOLD, UNREAD, compared
+from hdh_migrate.pipeline.rechecking import LOST, UNREAD, WORDS, compared
 from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
 from hdh_migrate.pipeline.work import Route
 
@@ -52,7 +52,7 @@ class _Turn:
     outcome: str
     pending: bool = False
     """Whether it is to be asked for again by a later run."""
-    told: str | None = None
+    detail: str | None = None
     """What a finding says of it, besides what is wrong at the target."""
 
 
@@ -72,7 +72,7 @@ def to_keep(now: CutoverStanding) -> dict[int, str]:
 def summed(differing: Mapping[int, str]) -> list[str]:
     """Return the differences found at the target, one line for each kind."""
     counts = sorted(Counter(differing.values()).items())
-    return [f"{count} object{'s' * (count > 1)}: {TOLD[code]}" for code, count in counts]
+    return [f"{count} object{'s' * (count > 1)}: {WORDS[code]}" for code, count in counts]
 
 
 class Deletion:
@@ -83,8 +83,8 @@ class Deletion:
     ) -> None:
         self._story, self._root, self._now = story, root, now
         self._keep_going = keep_going
-        self._told = OpenFindings(story.ctx.ledger, story.batch)
-        self._recheck = Recheck(story, now, self._told, keep_going=keep_going)
+        self._findings = OpenFindings(story.ctx.ledger, story.batch)
+        self._recheck = Recheck(story, now, self._findings, keep_going=keep_going)
         self._routes = story.routes()
         self._halt = threading.Event()
         self._error: MigrateError | None = None
@@ -141,11 +141,11 @@ class Deletion:
         """
         if self._keep_going or not (differing := to_keep(self._now)):
             return
-        told = summed(differing)
-        self._story.waits("target-differs", told)
+        difference = summed(differing)
+        self._story.waits("target-differs", difference)
         raise TargetDiffers(
             f"the target does not hold batch {self._story.batch} as it was verified:\n"
-            + "\n".join(f"  {line}" for line in told),
+            + "\n".join(f"  {line}" for line in difference),
             hint="nothing more is deleted at the source, which keeps them; mend the target and give"
             " the same command again: they are read again. Or give --keep-going to delete the"
             " others",
@@ -172,7 +172,7 @@ class Deletion:
                 pending.append((row.id, turn.outcome))
             else:
                 outcomes[turn.outcome] += 1
-            self._tell(row, turn)
+            self._record(row, turn)
         receipt = CutoverErased(
             **story.about, first=first, last=last, again=ids,
             outcomes=outcomes, pending=tuple(pending),
@@ -196,13 +196,13 @@ class Deletion:
         ages = (between(one.at, moment) for one in found if one is not None)
         return story.within_seconds - max(ages, default=0.0)
 
-    def _tell(self, row: Verified, turn: _Turn) -> None:
-        if turn.outcome in TOLD:
-            self._told.differs(row, turn.outcome)
-        elif turn.told is not None:
-            self._told.tell(row, turn.outcome, turn.told)
+    def _record(self, row: Verified, turn: _Turn) -> None:
+        if turn.outcome in WORDS:
+            self._findings.differs(row, turn.outcome)
+        elif turn.detail is not None:
+            self._findings.record(row, turn.outcome, turn.detail)
         elif turn.outcome in {Erasing.DELETED, GONE}:
-            self._told.close(row.id)
+            self._findings.close(row.id)
 
     def _turns(self, rows: Sequence[Verified], unseen: Collection[int]) -> list[_Turn]:
         return list(self._each(partial(self._turn, unseen), rows))
@@ -286,4 +286,4 @@ class Deletion:
             return _Turn(GONE)
         # What its service holds may be let go of; another version is never ours to delete.
         held = erased.outcome is Erasing.KEPT
-        return _Turn(erased.outcome, pending=held, told=erased.told)
+        return _Turn(erased.outcome, pending=held, detail=erased.detail)

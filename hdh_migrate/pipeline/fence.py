@@ -84,12 +84,14 @@ def known(ledger: Ledger) -> Mapping[str, Known]:
     intents: dict[str, list[FenceTaking]] = {}
     for _, taking in ledger.events(FenceTaking):
         intents.setdefault(taking.bucket, []).append(taking)
-    receipts: dict[str, FenceTaken] = {told.bucket: told for _, told in ledger.events(FenceTaken)}
-    released = {told.nonce for _, told in ledger.events(FenceReleased)}
+    receipts: dict[str, FenceTaken] = {
+        fence.bucket: fence for _, fence in ledger.events(FenceTaken)
+    }
+    released = {fence.nonce for _, fence in ledger.events(FenceReleased)}
     found = {}
-    for bucket, told in intents.items():
+    for bucket, fence in intents.items():
         last = receipts.get(bucket)
-        nonces = [one.nonce for one in told]
+        nonces = [one.nonce for one in fence]
         if last is not None:
             nonces = nonces[nonces.index(last.nonce) :]
         found[bucket] = Known(
@@ -110,10 +112,10 @@ def look(reader: TargetReader, bucket: str, migration: str) -> FenceStanding | N
     """Read a bucket's fence; None when there is none.
 
     Raises:
-        StorageError: it cannot be told.
+        StorageError: it cannot be learned.
     """
     key = fence_key(migration)
-    with telling(bucket, "s3:GetObject"):
+    with naming_right(bucket, "s3:GetObject"):
         for _ in range(LOOKS_MAX):
             stored = reader.head(bucket, key)
             if stored is None:
@@ -130,7 +132,7 @@ def look(reader: TargetReader, bucket: str, migration: str) -> FenceStanding | N
 
 
 @contextmanager
-def telling(bucket: str, right: str) -> Iterator[None]:
+def naming_right(bucket: str, right: str) -> Iterator[None]:
     """Add to an error which right is missing, if one is."""
     try:
         yield
@@ -184,18 +186,18 @@ def _as_new_as_this(shown: Shown, place: str) -> str | None:
     if shown.state != "running" or shown.place == place:
         return None
     return (
-        f"{told(shown)}; that run began with a copy of this ledger that is as new as this one, and"
+        f"{words_of(shown)}; that run began with a copy of this ledger as new as this one, and"
         " it has not said that it ended"
     )
 
 
 def _newer_than_this(shown: Shown, ledger: str) -> str | None:
     if shown.ledger == ledger:
-        return f"another copy of this ledger writes there: {told(shown)}"
-    return None if shown.state == "released" else f"another ledger writes there: {told(shown)}"
+        return f"another copy of this ledger writes there: {words_of(shown)}"
+    return None if shown.state == "released" else f"another ledger writes there: {words_of(shown)}"
 
 
-def told(shown: Shown) -> str:
+def words_of(shown: Shown) -> str:
     """Return who holds a fence, for people."""
     state = {
         "running": "a run is under way, or was killed",
@@ -222,7 +224,7 @@ def judge(
     One that never took a fence, where there is none, is of an earlier version.
 
     Raises:
-        StorageError: it cannot be told.
+        StorageError: it cannot be learned.
     """
     problems = []
     for bucket in buckets:
@@ -231,7 +233,7 @@ def judge(
         if why is None and standing is not None and standing.shown is not None:
             if standing.shown.nonce in mine.nonces:
                 continue
-            why = f"bucket {bucket}: another ledger was the last: {told(standing.shown)}"
+            why = f"bucket {bucket}: another ledger was the last: {words_of(standing.shown)}"
         if why is not None:
             problems.append(why)
     return problems

@@ -97,7 +97,7 @@ class Fencing:
 
         Raises:
             Fenced: somebody else writes there; nothing was written.
-            StorageError: it cannot be told, or the target cannot be written to.
+            StorageError: it cannot be learned, or the target cannot be written to.
         """
         try:
             return self._take(buckets, over)
@@ -200,17 +200,17 @@ class Fencing:
 
     def _begun(self, found: Mapping[str, FenceStanding | None]) -> dict[str, str]:
         """Return whose fences an earlier command took over that was killed before it could tell."""
-        receipts = {told.nonce for _, told in self._ledger.events(FenceTaken)}
+        receipts = {event.nonce for _, event in self._ledger.events(FenceTaken)}
         begun = {
-            told.nonce: told
-            for _, told in self._ledger.events(FenceTaking)
-            if told.reason is not ABSENT and told.nonce not in receipts
+            event.nonce: event
+            for _, event in self._ledger.events(FenceTaking)
+            if event.reason is not ABSENT and event.nonce not in receipts
         }
         shown = {bucket: one.shown for bucket, one in found.items() if one is not None}
         return {
-            bucket: UNKNOWN if told.over is ABSENT else f"ledger {told.over.ledger}"
+            bucket: UNKNOWN if event.over is ABSENT else f"ledger {event.over.ledger}"
             for bucket, one in shown.items()
-            if one is not None and (told := begun.get(one.nonce)) is not None
+            if one is not None and (event := begun.get(one.nonce)) is not None
         }
 
     def _note_taking(self, bucket: str, whose: str) -> None:
@@ -243,7 +243,7 @@ class Fencing:
 
         Raises:
             Fenced: somebody else writes here by now.
-            StorageError: it cannot be told.
+            StorageError: it cannot be learned.
         """
         if self.lost is not None:
             raise self.lost

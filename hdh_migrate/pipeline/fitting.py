@@ -81,7 +81,7 @@ class CostFit:
 
     sums: PaceSums
     per_object: float | None
-    """Seconds; None: it cannot be told from the price of a byte."""
+    """Seconds; None: it cannot be learned from the price of a byte."""
     per_byte: float | None
     hours: Mapping[int, float]
     """By hour of the day (UTC): how many times as long work takes; hours not measured: as long."""

@@ -117,8 +117,8 @@ class Forecast:
     ) -> float:
         """Return the minimum seconds that the target's rates for one bucket allow."""
         requests: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-        for one, told in zip(left, datasets, strict=True):
-            target, bucket = told["requests"]["target"], self._ctx.route(one.row).target.bucket
+        for one, dataset in zip(left, datasets, strict=True):
+            target, bucket = dataset["requests"]["target"], self._ctx.route(one.row).target.bucket
             if writing:
                 requests[True][bucket] += target["put"] + target["upload"]
                 requests[False][bucket] += target["head"] + target["list"]

@@ -81,15 +81,15 @@ class Foresight:
         """Return each batch, the exit code that a run would end with, and why that one."""
         found = {batch.name: self._ahead(batch) for batch in self._batches}
         self._judge(list(found.values()))
-        told = [self._told(one) for one in found.values()]
+        batches = [self._forecast_of(one) for one in found.values()]
         refused = [one for one in found.values() if one.would == "refused"]
         if refused:
-            return told, Exit.REFUSED, [line for one in refused for line in one.why]
+            return batches, Exit.REFUSED, [line for one in refused for line in one.why]
         ends = self._findings(list(found.values()))
         code = gravest(exit_of(name, Severity.FINDING) for name in ends)
         if code is Exit.OK and any(one.would == "held back" for one in found.values()):
             code = Exit.FINDINGS
-        return told, code, [f"{count} x {name}" for name, count in sorted(ends.items())]
+        return batches, code, [f"{count} x {name}" for name, count in sorted(ends.items())]
 
     # --- what there is -----------------------------------------------------------------------
 
@@ -227,25 +227,25 @@ class Foresight:
             if not waived(found):
                 yield found["code"], found["object"]
 
-    def _told(self, one: Ahead) -> BatchForecast:
+    def _forecast_of(self, one: Ahead) -> BatchForecast:
         forecast = self._forecast.batch(one.batch.name, one.left)
         rules = [
             f"dataset {found['dataset']}: {found['detail']} [{found['code']}]"
             for found in self._fresh.ledger.findings()
             if found["batch"] == one.batch.name and found["code"] in NOTED
         ]
-        told: BatchForecast = {**forecast, "would": one.would, "why": one.why}
-        told["notes"] += rules
-        told["notes"] += self._fidelity(one)
-        return told
+        batch: BatchForecast = {**forecast, "would": one.would, "why": one.why}
+        batch["notes"] += rules
+        batch["notes"] += self._fidelity(one)
+        return batch
 
     def _fidelity(self, one: Ahead) -> Iterator[str]:
         """Say what of the objects that no run has listed would not stay beside them."""
         ctx = self._fresh
         for row in ctx.ledger.datasets(one.batch.name):
             contract = ctx.rules[row.name].contract
-            told = FeatureCounts.of(ctx.ledger.beside(row.id), ctx.limits, contract)
-            yield from (f"dataset {row.name}: {line}" for line in told.lines())
+            counts = FeatureCounts.of(ctx.ledger.beside(row.id), ctx.limits, contract)
+            yield from (f"dataset {row.name}: {line}" for line in counts.lines())
 
 
 def _line(one: Ahead, need: str, left: int | None) -> str:

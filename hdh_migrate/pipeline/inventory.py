@@ -253,7 +253,7 @@ class Inventory:
             self._note_crowd(dataset, frozen.digest[0])
             chosen = self._ctx.rules[dataset.name].contract
             choose(ledger, dataset, chosen)
-            ledger.seal(dataset.id, frozen.told)
+            ledger.seal(dataset.id, frozen.counts)
             ledger.commit()
         self._ctx.contracts[dataset.name] = chosen
 
@@ -405,7 +405,7 @@ class Frozen:
             elif state == State.REFUSED:
                 self.refused.append((entry, Code(reason)))
         self.digest = (inventoried.tree.count, total)
-        self.told = inventoried.told()
+        self.counts = inventoried.counts()
 
 
 def demand_total(dataset: DatasetRow, total: int) -> None:

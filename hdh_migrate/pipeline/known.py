@@ -75,8 +75,8 @@ class Adoption(NamedTuple):
 
 def adoption_of(ledger: Ledger, batch: str) -> Adoption:
     """Return where the last adoption of a batch stands."""
-    begun = [told.number for _, told in ledger.events(Adopting) if told.batch == batch]
-    ended = {told.number for _, told in ledger.events(AdoptionEnded) if told.batch == batch}
+    begun = [event.number for _, event in ledger.events(Adopting) if event.batch == batch]
+    ended = {event.number for _, event in ledger.events(AdoptionEnded) if event.batch == batch}
     last = max(begun, default=0)
     return Adoption(last, last not in {0, *ended})
 

@@ -177,9 +177,9 @@ class Large:
             and self._ctx.ledger.seals(big.entry.id, intent.number, intent.size, intent.sha256)
         )
 
-    def _waits_for(self, told: Attempted) -> Big | None:
-        big = self._big.get(told.id)
-        return big if big is not None and told.attempt == big.entry.attempt else None
+    def _waits_for(self, receipt: Attempted) -> Big | None:
+        big = self._big.get(receipt.id)
+        return big if big is not None and receipt.attempt == big.entry.attempt else None
 
     def apply(self, receipt: ObjectReceipt) -> None:
         """Write down what came of an object, its part or stage, unless nobody waits for it."""

@@ -23,7 +23,7 @@ from hdh_migrate.model import Stored, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
 from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, TOLD, UNPROVEN, UNREAD, Held, compared
+from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, UNPROVEN, UNREAD, WORDS, Held, compared
 from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
@@ -55,8 +55,8 @@ DETAIL = {
         ' ours again: "verify PLAN --again --restore {number}". Take it as it is:'
         ' "verify PLAN --again --accept {number} --reason TEXT"'
     ),
-    UNREAD: f"{TOLD[UNREAD]}; the next look tries it again",
-    UNPROVEN: f"{TOLD[UNPROVEN]}: only a new transfer could prove it",
+    UNREAD: f"{WORDS[UNREAD]}; the next look tries it again",
+    UNPROVEN: f"{WORDS[UNPROVEN]}: only a new transfer could prove it",
 }
 
 
@@ -101,13 +101,13 @@ class Found:
         """Whether the target does not hold something as it was verified."""
         return bool(self.gone or self.damaged or self.replaced)
 
-    def add(self, told: LookedAgain) -> None:
+    def add(self, looked: LookedAgain) -> None:
         """Count a portion."""
-        self.objects, self.size = self.objects + told.objects, self.size + told.bytes
-        self.gone += told.gone
-        self.damaged += told.damaged
-        self.replaced += told.replaced
-        self.unread += told.unread
+        self.objects, self.size = self.objects + looked.objects, self.size + looked.bytes
+        self.gone += looked.gone
+        self.damaged += looked.damaged
+        self.replaced += looked.replaced
+        self.unread += looked.unread
 
 
 class Looks:
@@ -121,23 +121,23 @@ class Looks:
             if began.batch == batch:
                 self.begun.append(began)
                 self.last_word = at
-        ended = {told.number for _, told in ledger.events(LookEnded) if told.batch == batch}
+        ended = {event.number for _, event in ledger.events(LookEnded) if event.batch == batch}
         last = self.begun[-1] if self.begun else None
         self.unfinished = None if last is None or last.number in ended else last
         self._by_level: dict[str, Readings] = {}
         self._of_last = Readings()
-        self.told_by_last: list[LookedAgain] = []
+        self.of_last: list[LookedAgain] = []
         for at, one in ledger.events(LookedAgain):
             if one.batch == batch:
                 self.last_word = max(self.last_word, at, key=seconds_of)
                 self._take(one, of_last=last is not None and one.number == last.number)
 
-    def _take(self, told: LookedAgain, *, of_last: bool) -> None:
+    def _take(self, looked: LookedAgain, *, of_last: bool) -> None:
         if of_last:
-            self.told_by_last.append(told)
-        for first, end in told.spans:
-            reading = Reading(first, end, told.at, told.level)
-            self._by_level.setdefault(told.level, Readings()).add(reading)
+            self.of_last.append(looked)
+        for first, end in looked.spans:
+            reading = Reading(first, end, looked.at, looked.level)
+            self._by_level.setdefault(looked.level, Readings()).add(reading)
             if of_last:
                 self._of_last.add(reading)
 
@@ -215,8 +215,8 @@ class LookAgain:
             and between(looks.last_word, now) <= GOES_ON_SECONDS
         ):
             self._goes_on, self._number = True, last.number
-            for told in looks.told_by_last:
-                self._found.add(told)
+            for event in looks.of_last:
+                self._found.add(event)
         elif looks.begun:
             self._number = looks.begun[-1].number + 1
 
@@ -264,7 +264,7 @@ class LookAgain:
         by_kind: dict[str, list[int]] = {}
         for number, kind in sorted(wrong.items()):
             by_kind.setdefault(kind, []).append(number)
-        told = LookedAgain(
+        event = LookedAgain(
             number=self._number, batch=self._batch, level=self._choice.level, at=portion.at,
             spans=tuple((first, last) for first, last, _ in portion.spans()),
             objects=portion.objects, bytes=portion.size,
@@ -273,12 +273,12 @@ class LookAgain:
             unread=(*by_kind.get(UNREAD, ()), *by_kind.get(UNPROVEN, ())),
         )  # fmt: skip
         with ctx.ledger.whole():
-            ctx.ledger.relist([*told.gone, *told.damaged])
+            ctx.ledger.relist([*event.gone, *event.damaged])
             for number in portion.ids:
-                self._tell(number, wrong.get(number), rows.get(number))
-            ctx.ledger.event(told)
+                self._record(number, wrong.get(number), rows.get(number))
+            ctx.ledger.event(event)
             ctx.ledger.commit()
-        self._found.add(told)
+        self._found.add(event)
 
     def _judged(self, differing: Mapping[int, str], rows: Mapping[int, Verified]) -> dict[int, str]:
         """Say of what differs whose it is; what was accepted is as it should be."""
@@ -311,7 +311,7 @@ class LookAgain:
         taken = self._accepted.get(row.id) == (stored.etag, stored.version_id)
         return ACCEPTED if taken else REPLACED
 
-    def _tell(self, number: int, kind: str | None, row: Verified | None) -> None:
+    def _record(self, number: int, kind: str | None, row: Verified | None) -> None:
         """Keep exactly one open finding about an object: the current one."""
         if kind in {GONE, DAMAGED}:
             return  # listing it again has closed whatever was open
@@ -347,9 +347,9 @@ def accepted(ledger: Ledger, batch: str) -> dict[int, tuple[str, str | None]]:
     if not any(Code.TARGET_ACCEPTED in one for one in known.values()):
         return {}
     return {
-        told.id: (told.etag, told.version_id)
-        for _, told in ledger.events(ObjectAccepted)
-        if told.batch == batch and Code.TARGET_ACCEPTED in known.get(told.id, ())
+        event.id: (event.etag, event.version_id)
+        for _, event in ledger.events(ObjectAccepted)
+        if event.batch == batch and Code.TARGET_ACCEPTED in known.get(event.id, ())
     }
 
 
@@ -384,8 +384,8 @@ def is_ours(ctx: Context, row: Verified, stored: Stored, *, followed: bool) -> b
 def was_followed(ledger: Ledger, batch: str) -> bool:
     """Say whether consumers may ever have followed a batch's pointer to the target."""
     return any(
-        isinstance(told, CutoverSwitching) and (told.batch, told.track) == (batch, Track.CUTOVER)
-        for _, _, told in ledger.cutovers()
+        isinstance(event, CutoverSwitching) and (event.batch, event.track) == (batch, Track.CUTOVER)
+        for _, _, event in ledger.cutovers()
     )
 
 
@@ -404,8 +404,8 @@ def _drawn(rows: Iterator[Verified], of: int, count: int) -> Iterator[Verified]:
 
 def _same(last: LookingAgain, choice: Choice) -> bool:
     """Return whether a look that was stopped is the one that is asked for; samples never are."""
-    told = (last.level, last.older_than, last.sampled)
-    return told == (choice.level, choice.older_than, False) and not choice.sampled
+    chosen = (last.level, last.older_than, last.sampled)
+    return chosen == (choice.level, choice.older_than, False) and not choice.sampled
 
 
 class LookFact(TypedDict):
@@ -425,20 +425,20 @@ class LookFact(TypedDict):
 
 def look_facts(ledger: Ledger) -> list[LookFact]:
     """Return the last look at each batch, in the order of their names."""
-    ended = {(told.batch, told.number) for _, told in ledger.events(LookEnded)}
+    ended = {(event.batch, event.number) for _, event in ledger.events(LookEnded)}
     found: dict[str, LookFact] = {}
-    for _, told in ledger.events(LookedAgain):
-        known = found.get(told.batch)
-        if known is None or known["number"] != told.number:
-            known = found[told.batch] = {
-                "batch": told.batch, "number": told.number, "level": told.level, "at": told.at,
+    for _, event in ledger.events(LookedAgain):
+        known = found.get(event.batch)
+        if known is None or known["number"] != event.number:
+            known = found[event.batch] = {
+                "batch": event.batch, "number": event.number, "level": event.level, "at": event.at,
                 "objects": 0, "gone": 0, "damaged": 0, "replaced": 0, "unread": 0,
-                "ended": (told.batch, told.number) in ended,
+                "ended": (event.batch, event.number) in ended,
             }  # fmt: skip
-        known["at"] = min(known["at"], told.at, key=seconds_of)
-        known["objects"] += told.objects
-        known["gone"] += len(told.gone)
-        known["damaged"] += len(told.damaged)
-        known["replaced"] += len(told.replaced)
-        known["unread"] += len(told.unread)
+        known["at"] = min(known["at"], event.at, key=seconds_of)
+        known["objects"] += event.objects
+        known["gone"] += len(event.gone)
+        known["damaged"] += len(event.damaged)
+        known["replaced"] += len(event.replaced)
+        known["unread"] += len(event.unread)
     return [found[batch] for batch in sorted(found)]

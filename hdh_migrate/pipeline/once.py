@@ -60,12 +60,12 @@ class Once:
         """
         known = self._known.get(size)
         if known is None:
-            self._tell(size, sha256)
+            self._keep(size, sha256)
             self._known[size] = sha256
         elif known != sha256:
             raise _changed()
 
-    def _tell(self, size: int, sha256: str) -> None:
+    def _keep(self, size: int, sha256: str) -> None:
         part = self._part
         intent = SealIntent(
             id=part.id, attempt=part.attempt, number=part.number, size=size, sha256=sha256

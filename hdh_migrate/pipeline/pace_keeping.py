@@ -14,7 +14,7 @@ class PaceKeeper(Protocol):
     def begin(self, role: Role) -> None:
         """Workers of a role begin, or go on; those of another one are gone."""
 
-    def take(self, told: Paced) -> None:
+    def take(self, paced: Paced) -> None:
         """A worker works on more or less at once from here on."""
 
 
@@ -24,5 +24,5 @@ class NoPaceKept:
     def begin(self, role: Role) -> None:
         """Keep nothing."""
 
-    def take(self, told: Paced) -> None:
+    def take(self, paced: Paced) -> None:
         """Keep nothing."""

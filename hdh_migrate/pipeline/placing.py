@@ -47,12 +47,12 @@ class FeatureCounts:
         cls, objects: Iterable[ObjectInfo], limits: TargetLimits, contract: Contract
     ) -> FeatureCounts:
         """Count what becomes of objects."""
-        told = cls()
+        counts = cls()
         for obj in objects:
             places = placed(obj, limits, contract)
-            told.sidecar.update(places.sidecar.keys())
-            told.dropped.update(places.dropped)
-        return told
+            counts.sidecar.update(places.sidecar.keys())
+            counts.dropped.update(places.dropped)
+        return counts
 
     def lines(self) -> Iterator[str]:
         """Say it in a line for each way."""

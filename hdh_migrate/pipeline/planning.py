@@ -100,25 +100,25 @@ def problems(limits: TargetLimits, pace: PlannedPace, *, header: int, sealed: bo
 
 def notes(limits: TargetLimits, pace: PlannedPace) -> list[str]:
     """Return what is worth knowing of a plan that is accepted."""
-    told = []
+    lines = []
     needed = connections_needed(limits, pace)
     if needed is not None and needed > pace.connections:
-        told.append(
+        lines.append(
             f"the stated bandwidth takes {needed} connections to this target, the plan has"
             f" {pace.connections} (engine.connections): it will be slower"
         )
     if limits.request_seconds is not None and pace.connection_rate is None:
-        told.append(
+        lines.append(
             f"the target ends a request after {limits.request_seconds:.0f} s; parts are cut for"
             f" {pace.of_connection(limits) / MIB:.1f} MiB/s a connection: state what you measured"
             " in limits.connection_rate"
         )
     if limits.quota_bytes is not None:
-        told.append(
+        lines.append(
             f"the target lets a project hold {_terabytes(limits.quota_bytes)}, what is there"
             " already included; more takes a request to the host, and time"
         )
-    return told
+    return lines
 
 
 def crowded(limits: TargetLimits, objects: Mapping[str, int]) -> list[str]:

@@ -22,9 +22,9 @@ from hdh_migrate.pipeline.fence import (
     State,
     fence_key,
     look,
+    naming_right,
     plain,
-    telling,
-    told,
+    words_of,
 )
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.tags import ATTEMPT
@@ -139,7 +139,7 @@ class Post:
 
         Raises:
             Fenced: somebody else's stands there by now.
-            StorageError: it cannot be told.
+            StorageError: it cannot be learned.
         """
         # Where versions are kept each write would stay for ever.
         if self.firm and self._stored.version_id in {None, "null"}:
@@ -152,7 +152,7 @@ class Post:
 
         Raises:
             Fenced: somebody else's stands there by now.
-            StorageError: it cannot be told.
+            StorageError: it cannot be learned.
         """
         self.retry(self._demand)
 
@@ -198,7 +198,7 @@ class Post:
 
     def _overtaken(self, standing: FenceStanding | None) -> Fenced:
         shown = None if standing is None else standing.shown
-        who = "it is gone" if shown is None else f"it is held by {told(shown)}"
+        who = "it is gone" if shown is None else f"it is held by {words_of(shown)}"
         return Fenced(f"the fence of bucket {self.bucket} is not this ledger's any more: {who}")
 
     def _body(self, state: State) -> bytes:
@@ -216,7 +216,7 @@ class Post:
 
     def _claim(self, state: State, replaces: str | None) -> Stored:
         body = self._body(state)
-        with telling(self.bucket, "s3:PutObject"):
+        with naming_right(self.bucket, "s3:PutObject"):
             return self.writer().claim(
                 self.bucket, self._stored.key, memoryview(body), sha256=sha256_hex(body),
                 stamp=Stamp(attempt=self._tag), replaces=replaces,
@@ -226,7 +226,7 @@ class Post:
         body = self._body(state)
 
         def put() -> Stored:
-            with telling(self.bucket, "s3:PutObject"):
+            with naming_right(self.bucket, "s3:PutObject"):
                 return self.writer().put(
                     self.bucket, self._stored.key, memoryview(body), sha256=sha256_hex(body),
                     stamp=Stamp(attempt=self._tag), replaces=replaces,

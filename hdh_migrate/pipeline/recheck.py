@@ -14,7 +14,7 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.events.decommission import CutoverRechecked, CutoverRechecking
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding
-from hdh_migrate.pipeline.rechecking import LOST, TOLD
+from hdh_migrate.pipeline.rechecking import LOST, WORDS
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.ports.ledger import Ledger
@@ -41,7 +41,7 @@ class OpenFindings:
             if mine and found["object"] is not None:
                 self._open.setdefault(found["object"], {})[found["code"]] = found["id"]
 
-    def tell(self, row: Verified, what: str, detail: str) -> None:
+    def record(self, row: Verified, what: str, detail: str) -> None:
         """Keep exactly one open finding about an object: this one."""
         code = Code(CODE + what)
         if code in self._open.get(row.id, {}):
@@ -53,7 +53,7 @@ class OpenFindings:
     def differs(self, row: Verified, code: str) -> None:
         """Tell what is wrong with the target's object."""
         kept = "" if code == LOST else "; the source keeps it"
-        self.tell(row, code, TOLD[code] + kept)
+        self.record(row, code, WORDS[code] + kept)
 
     def close(self, number: int) -> None:
         """Let every finding about an object be over."""
@@ -73,9 +73,9 @@ class Recheck:
     """Reads again what must be, and writes down what came of it."""
 
     def __init__(
-        self, story: Undertaking, now: CutoverStanding, told: OpenFindings, *, keep_going: bool
+        self, story: Undertaking, now: CutoverStanding, findings: OpenFindings, *, keep_going: bool
     ) -> None:
-        self._story, self._now, self._told = story, now, told
+        self._story, self._now, self._findings = story, now, findings
         self._keep_going, self._found = keep_going, 0
 
     def run(self) -> None:
@@ -133,10 +133,10 @@ class Recheck:
         for row in story.ctx.ledger.erasable_of(story.batch, portion.differing):
             if story.unseen(now, row.id) and story.gone(routes[row.dataset], row):
                 portion.differing[row.id] = LOST
-            self._told.differs(row, portion.differing[row.id])
+            self._findings.differs(row, portion.differing[row.id])
         for number in portion.ids:
             if number not in portion.differing:
-                self._told.mended(number)
+                self._findings.mended(number)
         rechecked = CutoverRechecked(
             **story.about, at=portion.at, spans=tuple(portion.spans()),
             objects=portion.objects, bytes=portion.size,

@@ -24,7 +24,7 @@ UNREAD, UNPROVEN = str(Code.TARGET_UNREAD), str(Code.TARGET_UNPROVEN)
 LOST = "target-lost"
 """The same, seen after its source object had been deleted: there is nothing left to keep."""
 
-TOLD: Mapping[str, str] = {
+WORDS: Mapping[str, str] = {
     LOST: "the target does not hold it as verified, and the source has deleted it already",
     GONE: "the target does not hold the object any more",
     DIFFERS: "the target holds something else than what was verified",

@@ -34,7 +34,7 @@ from hdh_migrate.pipeline.cutover.seen import SeenIds
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, standing
 from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, demand_total
 from hdh_migrate.pipeline.recounting import element
-from hdh_migrate.pipeline.resealing import tell_anew
+from hdh_migrate.pipeline.resealing import renew_findings
 from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.pipeline.vanishing import Vanishing
 from hdh_migrate.ports.ledger import Ledger
@@ -213,7 +213,7 @@ class Refresh:
             self._watcher.found(dataset, found.listed)
             self._ctx.ledger.update(
                 dataset.id, found.new, [*found.changed, *found.back],
-                self._told(dataset, difference) if difference.any else None,
+                self._event(dataset, difference) if difference.any else None,
             )  # fmt: skip
         return _FoundPart()
 
@@ -221,9 +221,9 @@ class Refresh:
         """Record what vanished, in the same transaction as its consequences."""
         difference = PassDifference(vanished=vanished, left=left)
         self._total += difference
-        self._ctx.ledger.event(self._told(dataset, difference))
+        self._ctx.ledger.event(self._event(dataset, difference))
 
-    def _told(self, dataset: DatasetRow, found: PassDifference) -> Refreshed:
+    def _event(self, dataset: DatasetRow, found: PassDifference) -> Refreshed:
         return Refreshed(
             number=self._number, batch=self._batch, dataset=dataset.name,
             new=_amount(found.new), changed=_amount(found.changed),
@@ -237,11 +237,11 @@ class Refresh:
         ledger = self._ctx.ledger
         usage = Usage(self._ctx.rules[dataset.name].rules, self._ctx.route(dataset).source.prefix)
         frozen = Frozen(usage.watched(ledger.claims(dataset.id, labelled=usage.labelled)))
-        if frozen.told.root == dataset.root and not moved:
+        if frozen.counts.root == dataset.root and not moved:
             return
         with ledger.whole():
-            tell_anew(ledger, dataset, frozen, usage)
-            ledger.seal(dataset.id, frozen.told)
+            renew_findings(ledger, dataset, frozen, usage)
+            ledger.seal(dataset.id, frozen.counts)
             ledger.commit()
 
     def _free(self, datasets: Sequence[DatasetRow]) -> None:
@@ -282,7 +282,7 @@ class _Listing:
 
 
 @mutable
-class PassTold:
+class RecordedPass:
     """One pass as the journal tells it; `listed` is None while it has not ended."""
 
     number: int
@@ -294,20 +294,20 @@ class PassTold:
     """Those in which something was found."""
 
 
-def passes(ledger: Ledger) -> dict[str, list[PassTold]]:
+def passes(ledger: Ledger) -> dict[str, list[RecordedPass]]:
     """Return every pass over each batch that has one, the oldest first; scans the journal."""
-    found: dict[str, dict[int, PassTold]] = {}
+    found: dict[str, dict[int, RecordedPass]] = {}
     for at, begun in ledger.events(Refreshing):
         of_batch = found.setdefault(begun.batch, {})
-        of_batch.setdefault(begun.number, PassTold(number=begun.number, begun=at))
+        of_batch.setdefault(begun.number, RecordedPass(number=begun.number, begun=at))
     if not found:
         return {}
-    for _, told in ledger.events(Refreshed):
-        one = found[told.batch][told.number]
-        one.datasets.add(told.dataset)
+    for _, event in ledger.events(Refreshed):
+        one = found[event.batch][event.number]
+        one.datasets.add(event.dataset)
         one.found += PassDifference(
-            new=_read(told.new), changed=_read(told.changed),
-            vanished=_read(told.vanished), left=_read(told.left),
+            new=_read(event.new), changed=_read(event.changed),
+            vanished=_read(event.vanished), left=_read(event.left),
         )  # fmt: skip
     for at, ended in ledger.events(RefreshEnded):
         one = found[ended.batch][ended.number]
@@ -348,13 +348,13 @@ def _differs(known: Pinned, obj: ObjectInfo) -> bool:
     A rule leaves an object out by its name, whatever it became; that it is a folder's marker is
     what a listing said.
     """
-    told = known.told
+    brief = known.brief
     if known.state is State.EXCLUDED:
-        return told.kind == "directory" != obj.kind
-    if (told.size, told.version, told.md5) != (obj.size, obj.version, obj.md5):
+        return brief.kind == "directory" != obj.kind
+    if (brief.size, brief.version, brief.md5) != (obj.size, obj.version, obj.md5):
         return True
     # What was moved stays moved when the source archives it: a tier is no part of the content.
-    return told.kind not in {*MOVABLE, obj.kind}
+    return brief.kind not in {*MOVABLE, obj.kind}
 
 
 def _came_back(known: Pinned) -> bool:

@@ -85,7 +85,7 @@ class Rehydrating:
         ledger.commit()
         replies = list(pool.map(lambda one: self._ask(place, one), wanted))
         taken = [one for one, reply in zip(wanted, replies, strict=True) if reply.taken]
-        refused = Counter(reply.told for reply in replies if not reply.taken)
+        refused = Counter(reply.detail for reply in replies if not reply.taken)
         ledger.event(
             RehydrationAsked(
                 batch=batch, ids=tuple(one.number for one in taken), refused=dict(refused)

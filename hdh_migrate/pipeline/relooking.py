@@ -92,9 +92,9 @@ def _changed(
     for entry, now in zip(entries, pool.map(look, entries), strict=True):
         if now is None or (_alike(now, entry) and not _moves(decide(dataset, entry.obj))):
             continue
-        told = beside(entry)
+        seen = beside(entry)
         obj = replace(
-            told, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
+            seen, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
             kind=now.kind,
         )  # fmt: skip
         listed = decide(dataset, obj)

@@ -30,19 +30,19 @@ def reseal(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str
             f"dataset {dataset.name}: its rules would leave none of its {usage.objects} objects",
             hint="nothing was changed; if that is right, set `allow_empty: true` on the dataset",
         )
-    tell_anew(ledger, dataset, frozen, usage)
-    ledger.seal(dataset.id, frozen.told)
+    renew_findings(ledger, dataset, frozen, usage)
+    ledger.seal(dataset.id, frozen.counts)
 
 
-def tell_anew(ledger: Ledger, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
+def renew_findings(ledger: Ledger, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
     """Open findings for what is new in an inventory, and close those that no longer apply."""
     open_ones = [one for one in ledger.findings() if one["dataset"] == dataset.name]
-    told = {(one["object"], Code.known(one["code"])) for one in open_ones}
+    known = {(one["object"], Code.known(one["code"])) for one in open_ones}
     for entry, code in frozen.refused:
-        if (entry, code) not in told:
+        if (entry, code) not in known:
             ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
     for entry, code in frozen.failed:
-        if code.startswith("kind-") and (entry, code) not in told:
+        if code.startswith("kind-") and (entry, code) not in known:
             detail = f"not a plain object: {code.removeprefix('kind-')}"
             ledger.finding(code, detail, dataset=dataset.id, entry=entry)
     unlike = {(str(code), detail) for code, detail in usage.findings()}

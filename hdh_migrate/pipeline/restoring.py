@@ -73,9 +73,9 @@ class Restoring:
             StorageError, Interrupted: it ended early; the same command goes on.
         """
         before = {
-            told.id: told
-            for _, told in self._ctx.ledger.events(ObjectRestoring)
-            if told.batch == self._batch
+            event.id: event
+            for _, event in self._ctx.ledger.events(ObjectRestoring)
+            if event.batch == self._batch
         }
 
         def act(row: Verified, stored: Stored, found: DecisionOutcome) -> None:

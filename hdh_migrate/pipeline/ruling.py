@@ -70,12 +70,12 @@ class KeyList:
 
     def lacking(self, seen: Collection[int], wanted: Callable[[bytes], bool]) -> list[int]:
         """Return the places of `wanted` keys whose numbers were not seen; one key, one place."""
-        told: dict[int, int] = {}
+        counts: dict[int, int] = {}
         for place, key in self._read():
             number = self.find(key)
             if number is not None and number not in seen and wanted(key):
-                told.setdefault(number, place)
-        return sorted(told.values())
+                counts.setdefault(number, place)
+        return sorted(counts.values())
 
 
 def _digest(key: bytes) -> bytes:

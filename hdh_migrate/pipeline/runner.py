@@ -228,10 +228,10 @@ class Runner:
     def _note(self, batch: str, detail: str) -> None:
         """Keep exactly one note about a waiting batch in the ledger: the current one."""
         ledger, known = self._ctx.ledger, False
-        for number, told in list(self._notes.items()):
-            if told == detail and not known:
+        for number, noted in list(self._notes.items()):
+            if noted == detail and not known:
                 known = True
-            elif told.startswith(_batch_of(batch)):
+            elif noted.startswith(_batch_of(batch)):
                 ledger.close_finding(number)
                 del self._notes[number]
         if detail and not known:

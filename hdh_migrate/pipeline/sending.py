@@ -216,9 +216,9 @@ class Sending:
             Fenced: it is of a later epoch than ours.
             LedgerBehind: it is ours, and the ledger does not know that attempt.
         """
-        tag, told = stored.metadata.get(ATTEMPT), Tag.of(stored)
+        tag, found = stored.metadata.get(ATTEMPT), Tag.of(stored)
         own = (self._box.run_tag, one.id, self._box.epoch)
-        if told is not None and told[:3] == own and told.attempt >= one.attempt:
+        if found is not None and found[:3] == own and found.attempt >= one.attempt:
             raise LedgerBehind(UNKNOWN)
         if self._box.epoch_of(tag, one.id) is None and stored.etag != one.replaces:
             raise self._box.conflict(tag)

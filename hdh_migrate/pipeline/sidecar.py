@@ -183,18 +183,18 @@ class Sidecars:
         obj = one.entry.obj
         if obj.kind == SIDECAR:
             return None
-        told: dict[str, Any] = {"version": obj.version}
+        line: dict[str, Any] = {"version": obj.version}
         if one.state is State.EXCLUDED:
             if one.reason != DIRECTORY or contract.directories is not Way.SIDECAR:
                 return None
-            told["directory"] = True
-            told["features"] = {feature.name: dict(one) for feature, one in of_object(obj)}
+            line["directory"] = True
+            line["features"] = {feature.name: dict(one) for feature, one in of_object(obj)}
         else:
             sidecar = placed(obj, self._ctx.limits, contract).sidecar
             if not sidecar:
                 return None
-            told["features"] = {name: dict(fields) for name, fields in sidecar.items()}
-        return canonical_json(told | named(obj.key)) + b"\n"
+            line["features"] = {name: dict(fields) for name, fields in sidecar.items()}
+        return canonical_json(line | named(obj.key)) + b"\n"
 
 
 def named(key: str) -> dict[str, str]:
@@ -207,9 +207,9 @@ def named(key: str) -> dict[str, str]:
         return {"key": shown, "key_b64": base64.b64encode(raw).decode()}
 
 
-def key_of(told: dict[str, Any]) -> str:
+def key_of(line: dict[str, Any]) -> str:
     """Return the key that a line names."""
-    return key_text(base64.b64decode(told["key_b64"])) if "key_b64" in told else str(told["key"])
+    return key_text(base64.b64decode(line["key_b64"])) if "key_b64" in line else str(line["key"])
 
 
 def _wants(contract: Contract) -> bool:

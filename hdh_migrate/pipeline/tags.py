@@ -35,10 +35,10 @@ class Tag(NamedTuple):
     def of(cls, stored: Stored) -> Tag | None:
         """Return an object's tag, None when it has none of ours."""
         ledger, *numbers = stored.metadata.get(ATTEMPT, "").split(".")
-        told = [whole(number) for number in numbers]
-        if not ledger or len(told) not in {2, 3}:  # a third number is the epoch
+        values = [whole(number) for number in numbers]
+        if not ledger or len(values) not in {2, 3}:  # a third number is the epoch
             return None
-        entry, attempt, epoch = (*told, 0)[:3]
+        entry, attempt, epoch = (*values, 0)[:3]
         if entry is None or attempt is None or epoch is None:
             return None
         return cls(ledger, entry, epoch, attempt)

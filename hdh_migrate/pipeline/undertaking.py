@@ -68,7 +68,7 @@ class Undertaking(Story):
         """Return the time at which something is read, by the clock that is furthest behind.
 
         Raises:
-            ClocksDiffer: it cannot be told which time it is.
+            ClocksDiffer: it cannot be learned which time it is.
         """
         return self.ctx.judge.now().earliest
 
@@ -118,13 +118,13 @@ class Undertaking(Story):
 
 def blockers(story: Undertaking, now: CutoverStanding) -> list[str]:
     """Return what stands against deleting, besides evidence, approvals, hold and pointer."""
-    told = []
+    reasons = []
     if now.stage not in FINAL:
-        told.append(f"the cutover of batch {story.batch} is not finalized ({now.stage})")
+        reasons.append(f"the cutover of batch {story.batch} is not finalized ({now.stage})")
     elif not story.ctx.judge.firm().passed(story.cooled(now)):
-        told.append(f"the cooling period lasts until {story.cooled(now)}")
+        reasons.append(f"the cooling period lasts until {story.cooled(now)}")
     closed = story.attested()
-    return [*told, *(closed or story.fenced())]  # who is not attested is not even asked
+    return [*reasons, *(closed or story.fenced())]  # who is not attested is not even asked
 
 
 ANOTHER = "the manifest is another one than was finalized"
@@ -137,8 +137,8 @@ def unapproved(consent: Consent, root: str, now: CutoverStanding) -> list[str]:
     approvals and evidence are for the one that there is now.
     """
     if now.root in {None, root}:
-        return list(consent.told)
-    return [f"{ANOTHER}: it takes a report, and approvals, of its own", *consent.told]
+        return list(consent.reasons)
+    return [f"{ANOTHER}: it takes a report, and approvals, of its own", *consent.reasons]
 
 
 def elsewhere(story: Undertaking, now: CutoverStanding) -> str | None:
@@ -162,15 +162,15 @@ def demand(story: Undertaking, root: str, now: CutoverStanding) -> Consent:
         ApprovalMissing: nothing but approvals is missing.
     """
     story.judged(STAGE)
-    told = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    reasons = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
-        told.append(moved)
+        reasons.append(moved)
     consent = story.consent(STAGE, root)
-    if told and not consent.given:
-        told += [f"approval: {line}" for line in unapproved(consent, root, now)]
-    if told:
+    if reasons and not consent.given:
+        reasons += [f"approval: {line}" for line in unapproved(consent, root, now)]
+    if reasons:
         raise Refused(
-            f"batch {story.batch} may not be deleted at the source", blockers=told,
+            f"batch {story.batch} may not be deleted at the source", blockers=reasons,
             hint="nothing was deleted",
         )  # fmt: skip
     if not consent.given:
@@ -192,21 +192,21 @@ def permit(story: Undertaking, root: str, now: CutoverStanding) -> None:
         story.waits("held", [holder])
         raise SwitchHeld(f"held: {holder}")
     try:
-        told = blockers(story, now)
+        reasons = blockers(story, now)
     except ClocksDiffer as error:
         story.waits("clock", error.blockers)
         raise
-    if told:
-        story.waits("blocked", told)
+    if reasons:
+        story.waits("blocked", reasons)
         raise Refused(
-            f"batch {story.batch} may not be deleted at the source any more", blockers=told,
+            f"batch {story.batch} may not be deleted at the source any more", blockers=reasons,
             hint="nothing more is deleted; mend it and give the same command again",
         )  # fmt: skip
     consent = story.consent(STAGE, root)
     if not consent.given:
-        story.waits("approval", consent.told)
-        told = unapproved(consent, root, now)
-        raise _unapproved(story, told, "nothing more is deleted until then")
+        story.waits("approval", consent.reasons)
+        reasons = unapproved(consent, root, now)
+        raise _unapproved(story, reasons, "nothing more is deleted until then")
     demand_pointer(story, now)
 
 
@@ -226,10 +226,10 @@ def demand_pointer(story: Undertaking, now: CutoverStanding) -> None:
         )
 
 
-def _unapproved(story: Undertaking, told: Sequence[str], safe: str) -> ApprovalMissing:
+def _unapproved(story: Undertaking, reasons: Sequence[str], safe: str) -> ApprovalMissing:
     return ApprovalMissing(
         f"decommission of batch {story.batch} is not approved:\n"
-        + "\n".join(f"  {line}" for line in told),
+        + "\n".join(f"  {line}" for line in reasons),
         hint=f'"hdh-migrate approve PLAN --batch {story.batch} --stage decommission --key FILE";'
         f" {safe}",
     )

@@ -33,9 +33,11 @@ class Usage:
         self._named = rules.asks <= NAMES
         self._prefix = prefix
         self._is_open = bool(prefix) and not prefix.endswith("/")
-        told = {at: rule for at, rule in rules.placed.items() if at not in rules.allowed_unused}
-        self._waiting = dict(told)
-        self._lists = [(at, rule, rule.keys) for at, rule in told.items() if rule.keys is not None]
+        expected = {at: rule for at, rule in rules.placed.items() if at not in rules.allowed_unused}
+        self._waiting = dict(expected)
+        self._lists = [
+            (at, rule, rule.keys) for at, rule in expected.items() if rule.keys is not None
+        ]
         self._seen: dict[str, set[int]] = {at: set() for at, _, _ in self._lists}
 
     def watched(self, rows: Iterable[Claimed]) -> Iterator[Claimed]:
@@ -77,17 +79,17 @@ class Usage:
 
         Their places in the list are told, never the keys.
         """
-        told = []
+        lines = []
         for at, rule, keys in self._lists:
             places = keys.lacking(self._seen[at], rule.expects)
             if places:
                 shown = ", ".join(map(str, places[:PLACES_SHOWN]))
                 more = len(places) - PLACES_SHOWN
-                told.append(
+                lines.append(
                     f"{at}: {len(places)} keys of its list are not at the source (entries {shown}"
                     + (f" and {more} more)" if more > 0 else " of the list)")
                 )
-        return told
+        return lines
 
     def findings(self) -> list[tuple[Code, str]]:
         """Return the finding of each rule that did not do what it says, with its detail."""

@@ -80,7 +80,7 @@ class Vanishing:
         self.held, self.unmoved = VanishedObjects(), VanishedObjects()
         self._names: list[tuple[int, str, str]] = []
         """Id, key and version of the first of them."""
-        self._told: dict[int, list[int]] = {}
+        self._noted: dict[int, list[int]] = {}
         self._back: list[int] = []
         self._otherwise: list[tuple[int, int, str]] = []
         """Finding, object and detail of what the plan calls otherwise by now."""
@@ -88,7 +88,7 @@ class Vanishing:
             if found["code"] in CODES and found["dataset"] == dataset.name:
                 number, detail = found["object"], found["detail"]
                 assert number is not None, "what vanished is an object"
-                self._told.setdefault(number, []).append(found["id"])
+                self._noted.setdefault(number, []).append(found["id"])
                 right = Code.VANISHED if detail == UNPROVEN else self._code
                 if found["code"] != right and not (number <= seen.last and seen.has(number)):
                     self._otherwise.append((found["id"], number, detail))
@@ -97,7 +97,7 @@ class Vanishing:
             if number > seen.last or key.startswith(sidecars):
                 continue  # it joined by this very listing, or comes from no source
             if seen.has(number):
-                self._back += self._told.get(number, ())
+                self._back += self._noted.get(number, ())
             elif (gone := self._of(number, State(state))) is not None:
                 gone.add(number, size)
                 if len(self._names) <= ASKED_MAX:
@@ -105,7 +105,7 @@ class Vanishing:
 
     def _of(self, number: int, state: State) -> VanishedObjects | None:
         if state in AT_TARGET:
-            return None if number in self._told else self.held
+            return None if number in self._noted else self.held
         return self.unmoved if state in UNMOVED else None
 
     def __len__(self) -> int:
@@ -154,7 +154,7 @@ class Vanishing:
             for brief in ctx.source.recount(place):
                 known = ctx.ledger.pinned(self._dataset.id, brief.key)
                 if known is not None and gone.has(known.number):
-                    found.append((known.number, brief.version == known.told.version))
+                    found.append((known.number, brief.version == known.brief.version))
                 if ctx.stop.is_set():
                     raise _stopped()
             return found
@@ -180,13 +180,13 @@ class Vanishing:
 
     # --- what becomes of it --------------------------------------------------------------------
 
-    def settle(self, tell: Settled) -> None:
+    def settle(self, note: Settled) -> None:
         """Keep one open finding, or note, for each; leave behind what was not moved."""
         ledger = self._ctx.ledger
         for portion in self.held.portions():
             with ledger.whole():
                 self._find(dict.fromkeys(portion.ids, KEPT), self._code)
-                tell(portion.tally, Tally())
+                note(portion.tally, Tally())
                 ledger.commit()
         for portion in self.unmoved.portions():
             with ledger.whole():
@@ -194,7 +194,7 @@ class Vanishing:
                 self._find({n: LEFT for n, unsure in left.items() if not unsure}, self._code)
                 # Whatever the plan says: of these somebody must know what the target has.
                 self._find({n: UNPROVEN for n, unsure in left.items() if unsure}, Code.VANISHED)
-                tell(portion.tally, portion.tally)
+                note(portion.tally, portion.tally)
                 ledger.commit()
         with ledger.whole():
             for finding in self._back:

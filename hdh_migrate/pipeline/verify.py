@@ -62,7 +62,7 @@ class Verification:
         self._queue = Queue[Entry](self._fetch, order_bytes=ORDER_BYTES)
         self._doubted: list[Entry] = []
         self._doubts = Queue[Entry](self._set_aside, order_bytes=ORDER_BYTES)
-        self._told: set[int] = set()
+        self._reported: set[int] = set()
 
     def run(self) -> None:
         """Verify everything that was sent.
@@ -197,12 +197,12 @@ class Verification:
     def _renamed(self, dataset: int, detail: str) -> None:
         """Tell once for a dataset that its host changes names of metadata, with a count."""
         ledger, name = self._ctx.ledger, self._datasets[dataset].name
-        told = (
+        why = (
             found["dataset"] == name and found["code"] == Code.METADATA_RENAMED
             for found in ledger.findings(severity=Severity.FINDING)
         )  # fmt: skip
-        if dataset in self._told or any(told):
-            self._told.add(dataset)
+        if dataset in self._reported or any(why):
+            self._reported.add(dataset)
             return
         names = (extra.get("metadata") or {} for extra in ledger.adorned(dataset))
         count = sum(any("_" in name for name in found) for found in names)
@@ -210,7 +210,7 @@ class Verification:
             Code.METADATA_RENAMED, f"{detail}; {count} objects have such names",
             dataset=dataset,
         )  # fmt: skip
-        self._told.add(dataset)
+        self._reported.add(dataset)
 
     def _failed(self, entry: Entry, receipt: Failed) -> None:
         ledger, code = self._ctx.ledger, receipt.code

@@ -97,7 +97,7 @@ def load_attestation(path: Path) -> LoadedAttestation:
     """Read an attestation with the same care as a plan.
 
     Raises:
-        PlanInvalid: it cannot be read or is malformed; all problems are told.
+        PlanInvalid: it cannot be read or is malformed; all problems are named.
     """
     attestation, digest = beside.load(path, Attestation, "an attestation", hint=HINT)
     return LoadedAttestation(attestation=attestation, sha256=digest, path=path)

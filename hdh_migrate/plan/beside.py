@@ -1,7 +1,7 @@
 """Reads the small YAML files that stand beside a plan, with the same care as the plan itself.
 
 An attestation, a customer's own profile: bounded, strict UTF-8, one document, no anchors, closed
-to unknown fields, every problem told at once as file:line:column.
+to unknown fields, every problem reported at once as file:line:column.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def load(path: Path, model: type[Model], what: str, *, hint: str) -> tuple[Model
     """Return a file as a model, and the digest of its bytes.
 
     Raises:
-        PlanInvalid: it cannot be read or is refused; all problems are told.
+        PlanInvalid: it cannot be read or is refused; all problems are named.
     """
     text = read(path, what, hint=hint)
     found = parsed(text, str(path), what, hint=hint)

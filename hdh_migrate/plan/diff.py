@@ -26,7 +26,7 @@ class PlanDifference:
     """As people read it: `datasets[pmsi].target.bucket`."""
     path: str
     """The same without names, as `plan.classes` knows it: `datasets[].target.bucket`."""
-    told: str
+    change: str
     """What was there and what is."""
     was: Any = None
     now: Any = None
@@ -37,7 +37,7 @@ class PlanDifference:
     @property
     def line(self) -> str:
         """The difference in one line."""
-        return f"{self.place}: {self.told}"
+        return f"{self.place}: {self.change}"
 
     @property
     def kind(self) -> FieldClass:
@@ -63,11 +63,11 @@ def _mapping(
     for field in dict.fromkeys((*old, *new)):
         place, way = (f"{where}.{field}", f"{path}.{field}") if where else (field, field)
         if field not in new:
-            told = f"removed (was {_text(old[field])})"
-            yield PlanDifference(place=place, path=way, told=told, was=old[field])
+            words = f"removed (was {_text(old[field])})"
+            yield PlanDifference(place=place, path=way, change=words, was=old[field])
         elif field not in old:
-            told = f"added ({_text(new[field])})"
-            yield PlanDifference(place=place, path=way, told=told, now=new[field])
+            words = f"added ({_text(new[field])})"
+            yield PlanDifference(place=place, path=way, change=words, now=new[field])
         else:
             yield from _value(place, way, old[field], new[field])
 
@@ -78,8 +78,8 @@ def _value(place: str, path: str, old: Any, new: Any) -> Iterator[PlanDifference
     elif isinstance(old, list) and isinstance(new, list):
         yield from _list(place, path, old, new)
     elif _text(old) != _text(new):  # in JSON, unlike Python, true is not 1
-        told = f"{_text(old)} -> {_text(new)}"
-        yield PlanDifference(place=place, path=path, told=told, was=old, now=new)
+        words = f"{_text(old)} -> {_text(new)}"
+        yield PlanDifference(place=place, path=path, change=words, was=old, now=new)
 
 
 def _list(
@@ -88,23 +88,23 @@ def _list(
     before, after = _labelled(old), _labelled(new)
     if before is None or after is None:
         if _text(old) != _text(new):
-            told = f"{_text(old)} -> {_text(new)}"
-            yield PlanDifference(place=place, path=path, told=told, was=old, now=new)
+            words = f"{_text(old)} -> {_text(new)}"
+            yield PlanDifference(place=place, path=path, change=words, was=old, now=new)
         return
     inner = path + ENTRY
     for label in dict.fromkeys((*before, *after)):
         entry = f"{place}[{label}]"
         if label not in after:
-            yield PlanDifference(place=entry, path=inner, told="removed", was=before[label])
+            yield PlanDifference(place=entry, path=inner, change="removed", was=before[label])
         elif label not in before:
-            yield PlanDifference(place=entry, path=inner, told="added", now=after[label])
+            yield PlanDifference(place=entry, path=inner, change="added", now=after[label])
         else:
             yield from _value(entry, inner, before[label], after[label])
     kept = [label for label in before if label in after]
     moved = [label for label in after if label in before]
     if kept != moved:
-        told = f"order is now {', '.join(moved)}"
-        yield PlanDifference(place=place, path=path, told=told, was=kept, now=moved, order=True)
+        words = f"order is now {', '.join(moved)}"
+        yield PlanDifference(place=place, path=path, change=words, was=kept, now=moved, order=True)
 
 
 def _labelled(entries: Sequence[Any]) -> dict[str, Any] | None:

@@ -26,9 +26,9 @@ class Chosen(Section):
 
 
 def _choice(ways: Iterable[Way], default: Way, words: str) -> tuple[Any, Any]:
-    told = Literal[tuple(str(way) for way in ways)]  # type: ignore[valid-type]  # the table's data
+    choices = Literal[tuple(str(way) for way in ways)]  # type: ignore[valid-type]  # the table's data
     described = f"{words[0].upper()}{words[1:]}; `{default}` unless given."
-    return (told | None, Field(default=None, exclude_if=unsaid, description=described))
+    return (choices | None, Field(default=None, exclude_if=unsaid, description=described))
 
 
 _FIELDS: dict[str, Any] = {

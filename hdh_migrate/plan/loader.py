@@ -72,7 +72,7 @@ def load(path: Path, model: type[Plan] = Plan) -> LoadedPlan:
     `model` is what plans are (see `plan.model.knowing`).
 
     Raises:
-        PlanInvalid: it cannot be read or is no valid plan; all problems are told.
+        PlanInvalid: it cannot be read or is no valid plan; all problems are named.
     """
     text = _read(path)
     read = document.read(text)
@@ -146,9 +146,9 @@ def _validated(read: Document, model: type[Plan]) -> tuple[Plan | None, list[Fau
     try:
         plan = model.model_validate_json(json.dumps(read.value))
     except ValidationError as error:
-        from hdh_migrate.plan.problems import told
+        from hdh_migrate.plan.problems import plan_problems
 
-        found.extend(told(error, read.value, model))
+        found.extend(plan_problems(error, read.value, model))
     if broken := list(rules.broken(read.value, model.kinds)):
         from hdh_migrate.plan.problems import PlanProblem
 
@@ -169,8 +169,8 @@ def _with_lists(
     faults = [_located(PlanProblem(loc, message), read) for loc, message in wrong]
     if faults:
         return plan, faults
-    told = lists.with_digests(read.value, digests)
-    return model.model_validate_json(json.dumps(told)), []
+    whole = lists.with_digests(read.value, digests)
+    return model.model_validate_json(json.dumps(whole)), []
 
 
 def _follows_from_fault(loc: Loc, read: Document) -> bool:
@@ -200,9 +200,11 @@ def _secrets(text: str, read: Document) -> Iterator[Fault]:
 
 def _refused(path: Path, faults: list[Fault]) -> PlanInvalid:
     name = "".join(c if c.isprintable() else "?" for c in str(path))
-    told = sorted(dict.fromkeys(faults), key=lambda fault: fault.spot)
-    if len(told) > MAX_PROBLEMS:
-        more = Fault(told[MAX_PROBLEMS].spot, "and more from here on: mend these first")
-        told[MAX_PROBLEMS:] = [more]
-    lines = [f"{name}:{fault.spot.line}:{fault.spot.column}: {fault.message}" for fault in told]
+    sorted_faults = sorted(dict.fromkeys(faults), key=lambda fault: fault.spot)
+    if len(sorted_faults) > MAX_PROBLEMS:
+        more = Fault(sorted_faults[MAX_PROBLEMS].spot, "and more from here on: mend these first")
+        sorted_faults[MAX_PROBLEMS:] = [more]
+    lines = [
+        f"{name}:{fault.spot.line}:{fault.spot.column}: {fault.message}" for fault in sorted_faults
+    ]
     return PlanInvalid(lines, hint=_HINT)

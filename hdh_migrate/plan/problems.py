@@ -18,7 +18,7 @@ from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan import datasets, fields, model, selection
 from hdh_migrate.plan.rules import Loc
 
-MAX_TOLD: Final = 500
+MAX_SHOWN: Final = 500
 """Of one refused value; a plan with more is not read to the end by anyone."""
 
 _FIXED = {
@@ -52,11 +52,11 @@ class PlanProblem:
     """The place to print, when it is not `loc`."""
 
 
-def told(
+def plan_problems(
     error: ValidationError, value: object, root: type[model.Plan] = model.Plan
 ) -> Iterator[PlanProblem]:
     """Yield the problems of a plan, of the model `root`, whose JSON value was refused."""
-    for detail in error.errors(include_url=False, include_input=False)[:MAX_TOLD]:
+    for detail in error.errors(include_url=False, include_input=False)[:MAX_SHOWN]:
         problem = _problem(detail, value, root)
         # Pydantic counts valid entries only: a list of wrong ones is not a list without any.
         miscounted = detail["type"] == "too_short" and bool(_at(value, problem.loc))

@@ -51,7 +51,7 @@ it there. `plans/schema.json` says the same to editors; `plans/` holds examples 
 The file is UTF-8 YAML of at most 1 MiB: one document without anchors, aliases, merge keys and
 tags, no key twice, at most 16 levels and 20,000 values and keys. Words mean what they mean in
 YAML 1.2: only `true` and `false` are truth values, and `no` is text; a number with a leading zero
-is refused. Every problem is told at once, as `file:line:column: place: what is wrong`.
+is refused. Every problem is reported at once, as `file:line:column: place: what is wrong`.
 """
 
 

@@ -17,8 +17,8 @@ Kind = type[SourceSection]
 
 def named(plan: Mapping[str, Any], kinds: Sequence[Kind]) -> Kind | None:
     """Return the kind of source that a plan names; None when it is none of these."""
-    told = mapping(plan, "source").get("kind")
-    return next((kind for kind in kinds if kind_of(kind) == told), None)
+    word = mapping(plan, "source").get("kind")
+    return next((kind for kind in kinds if kind_of(kind) == word), None)
 
 
 def _ranges_have_digests(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
@@ -42,10 +42,10 @@ def _origin_fits_source(plan: Mapping[str, Any], source: Kind) -> Iterator[Broke
 
 def _tokens_come_from_where_they_count(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
     """An `endpoint` for tokens is on this machine, and so is the source that they are for."""
-    told = mapping(plan, "source")
-    here = is_loopback(str(told.get(source.traits.address or "", "")))
+    section = mapping(plan, "source")
+    here = is_loopback(str(section.get(source.traits.address or "", "")))
     found: list[tuple[Loc, Mapping[str, Any]]] = [
-        (("source", "credential"), mapping(told, "credential")),
+        (("source", "credential"), mapping(section, "credential")),
         (("freeze", "credential"), mapping(mapping(plan, "freeze"), "credential")),
         (("rehydrate", "credential"), mapping(mapping(plan, "rehydrate"), "credential")),
     ]

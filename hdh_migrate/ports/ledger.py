@@ -156,7 +156,7 @@ class InventoryLedger(Protocol):
     def restart_listing(self, dataset: int) -> None:
         """Forget an unfinished listing; no event of the journal counts its rows."""
 
-    def seal(self, dataset: int, told: InventoryCounts) -> None:
+    def seal(self, dataset: int, counts: InventoryCounts) -> None:
         """Close a dataset's inventory, or close it again; `told` is of `fixity.Inventoried`."""
 
     def claims(self, dataset: int, *, labelled: bool = False) -> Iterator[Claimed]:
@@ -197,11 +197,11 @@ class InventoryLedger(Protocol):
         dataset: int,
         new: Sequence[Listed],
         changed: Sequence[tuple[int, Listed]],
-        told: Event | None = None,
+        event: Event | None = None,
     ) -> None:
         """Add objects that came late and pin the new versions of (id, object) pairs; commit.
 
-        `told` is an event of the same transaction.
+        `event` is an event of the same transaction.
 
         Raises:
             LedgerDamaged: a row was changed behind the journal's back.

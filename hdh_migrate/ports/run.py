@@ -26,7 +26,7 @@ class Instructions(Protocol):
         """Return what was said, in its order; cheap enough to be asked all the time.
 
         Raises:
-            LedgerDamaged: it cannot be told.
+            LedgerDamaged: it cannot be learned.
         """
 
     def forget(self, ids: Collection[str]) -> None:

@@ -34,7 +34,7 @@ class SecondsEstimate(TypedDict):
 
 
 class StepRate(TypedDict):
-    """What an object and a byte cost in a step, in seconds; None: it cannot be told apart.
+    """What an object and a byte cost in a step, in seconds; None: it cannot be learned apart.
 
     `by_hour` is by hour of the day (UTC): how many times as long work takes; an hour of which too
     little was measured is not there.

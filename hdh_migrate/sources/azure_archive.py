@@ -78,9 +78,9 @@ class AzureRehydrator:
         if reply.status in {200, 202} or code == "BlobBeingRehydrated":
             return Asked(taken=True)
         if reply.status == 404 and code != "ContainerNotFound":
-            return Asked(taken=False, told="it is gone")
+            return Asked(taken=False, detail="it is gone")
         if reply.status == 409:
-            return Asked(taken=False, told=f"the service refuses ({code or 'HTTP 409'})")
+            return Asked(taken=False, detail=f"the service refuses ({code or 'HTTP 409'})")
         raise from_reply(reply, WHAT)
 
     def _ask(self, place: Place, key: str) -> Reply:
@@ -92,11 +92,11 @@ class AzureRehydrator:
 def facts() -> ArchiveFacts:
     """Return what is known of the archive tier."""
     text = files(__package__).joinpath("azure-archive.yaml").read_text(encoding="utf-8")
-    told: dict[str, Any] = yaml.safe_load(text)
-    sources = {name: f"{one['title']}, {one['url']}" for name, one in told["sources"].items()}
+    read: dict[str, Any] = yaml.safe_load(text)
+    sources = {name: f"{one['title']}, {one['url']}" for name, one in read["sources"].items()}
     return ArchiveFacts(
-        as_of=str(told["as_of"]),
-        early_deletion_days=told["early_deletion_days"]["value"],
+        as_of=str(read["as_of"]),
+        early_deletion_days=read["early_deletion_days"]["value"],
         priorities={
             name: PriorityFacts(
                 hours=one["hours"]["value"],
@@ -108,6 +108,6 @@ def facts() -> ArchiveFacts:
                 currency=one["per_gb"]["currency"],
                 price_from=sources[one["per_gb"]["source"]],
             )
-            for name, one in told["priorities"].items()
+            for name, one in read["priorities"].items()
         },
     )

@@ -154,11 +154,11 @@ class AsOfContainer:
     def notes(self) -> Sequence[Note]:
         """Say how what is moved stands today."""
         fates = self._fates
-        told = (
+        said = (
             f"as of {self._moment}: {fates[Fate.CURRENT]} objects as they are now,"
             f" {fates[Fate.EARLIER]} of an earlier version"
         )
-        notes = [Note(Code.AS_OF, told)]
+        notes = [Note(Code.AS_OF, said)]
         if undeleted := fates[Fate.UNDELETED]:
             detail = (
                 f"{undeleted} objects are moved that have no current version: the source does not"

@@ -48,12 +48,12 @@ class Beside:
         if _may(account, place, ",".join(_WORDS)):
             found.extend(_WORDS)
         else:
-            for word, told in _WORDS.items():
+            for word, flag in _WORDS.items():
                 may = _may(account, place, word)
                 if may:
                     found.append(word)
                 elif may is None and _may(account, place, ""):
-                    unread.add(told)
+                    unread.add(flag)
         return cls("".join(f",{word}" for word in found), unread)
 
 
@@ -99,10 +99,10 @@ def history(found: Mapping[Trace, tuple[int, int]], moved: MovedForms) -> Iterat
         trace: (objects - moved.of(trace)[0], size - moved.of(trace)[1])
         for trace, (objects, size) in found.items()
     }
-    told = [
+    notes = [
         f"{objects} {_FORMS[trace]}" + (f" ({size} bytes)" if size > 0 else "")
         for trace, (objects, size) in left.items()
         if objects > 0 and trace in _FORMS
     ]
-    if told:
-        yield Note(Code.HISTORY_LEFT, f"not moved: {', '.join(told)}")
+    if notes:
+        yield Note(Code.HISTORY_LEFT, f"not moved: {', '.join(notes)}")

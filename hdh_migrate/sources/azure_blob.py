@@ -224,8 +224,8 @@ class AzureBlobSource:
         if then is not None and place in self._counted:
             notes.extend(then.notes())
         if beside.unread:
-            told = ", ".join(sorted(beside.unread))
-            notes.append(Note(Code.FEATURES_UNREAD, f"the source does not let read: {told}"))
+            unread = ", ".join(sorted(beside.unread))
+            notes.append(Note(Code.FEATURES_UNREAD, f"the source does not let read: {unread}"))
         return notes
 
     def _history(self, place: Place, unread: set[str]) -> Mapping[Trace, tuple[int, int]]:

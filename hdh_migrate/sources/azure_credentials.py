@@ -136,8 +136,8 @@ def account_sas(
     except ValueError as error:  # the message would hold the key
         raise AuthFailed(f"{whose} shared key is not a storage account key") from error
     signature = b64encode(hmac.digest(secret, text.encode(), "sha256")).decode()
-    told = {name: value for name, value in fields.items() if value} | {"sig": signature}
-    return urlencode(told, quote_via=quote)
+    signed = {name: value for name, value in fields.items() if value} | {"sig": signature}
+    return urlencode(signed, quote_via=quote)
 
 
 def _second(moment: datetime) -> str:

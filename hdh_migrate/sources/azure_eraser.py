@@ -40,26 +40,28 @@ class AzureEraser:
         if not version:
             raise ValueError("nothing is deleted without its version")
         if Pin.read(version).address:
-            return Erased(outcome=Erasing.KEPT, told="it was moved as of a moment")
+            return Erased(outcome=Erasing.KEPT, detail="it was moved as of a moment")
         reply = self._account.blob("DELETE", place, key, {"If-Match": f'"{version}"'})
         code = reply.headers.get("x-ms-error-code", "")
         if reply.status == 202:
             return Erased(outcome=Erasing.DELETED)
         if code in _KEPT:
-            return Erased(outcome=Erasing.KEPT, told=_KEPT[code])
+            return Erased(outcome=Erasing.KEPT, detail=_KEPT[code])
         if reply.status == 404 and code != "ContainerNotFound":
-            return Erased(outcome=Erasing.MISSING, told="it was not there")
+            return Erased(outcome=Erasing.MISSING, detail="it was not there")
         if reply.status == 412:
             return self._unlike(place, key)
         if reply.status == 409:
-            return Erased(outcome=Erasing.KEPT, told=f"the service refuses ({code or 'HTTP 409'})")
+            return Erased(
+                outcome=Erasing.KEPT, detail=f"the service refuses ({code or 'HTTP 409'})"
+            )
         raise from_reply(reply, WHAT)
 
     def _unlike(self, place: Place, key: str) -> Erased:
         # Some services say 412 of a blob that is gone, too: no version is not that version.
         if self._account.blob("HEAD", place, key, {}).status == 404:
-            return Erased(outcome=Erasing.MISSING, told="it was not there")
-        return Erased(outcome=Erasing.DRIFTED, told="it has another version now")
+            return Erased(outcome=Erasing.MISSING, detail="it was not there")
+        return Erased(outcome=Erasing.DRIFTED, detail="it has another version now")
 
     # --- looking ---------------------------------------------------------------------------------
 

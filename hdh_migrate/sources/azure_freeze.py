@@ -50,13 +50,13 @@ class AzureFreezeProbe:
             headers = {"x-ms-blob-type": "BlockBlob", "If-None-Match": "*"}
             reply = self._send("PUT", place, name, headers, body=memoryview(b""))
         except AuthFailed as error:
-            return Refusal(proven=False, told=str(error))
+            return Refusal(proven=False, detail=str(error))
         code = word(reply.headers.get("x-ms-error-code", ""))
         if reply.status == 201:
             removed = self._removed(place, name, {"If-Match": f'"{reply.etag}"'})
             return Refusal(
                 proven=False,
-                told="the write succeeded: writers are not shut out",
+                detail="the write succeeded: writers are not shut out",
                 left=None if removed else name,
             )
         if reply.status in {429, 503}:
@@ -64,8 +64,8 @@ class AzureFreezeProbe:
         if reply.status >= 500 or reply.status == 408:
             raise Transient(f"the freeze trial: HTTP {reply.status}")
         if reply.status == 403 and code in _SHUT_OUT:
-            return Refusal(proven=True, told=f"{_SHUT_OUT[code]} ({code})")
-        return Refusal(proven=False, told=_inconclusive(reply, code))
+            return Refusal(proven=True, detail=f"{_SHUT_OUT[code]} ({code})")
+        return Refusal(proven=False, detail=_inconclusive(reply, code))
 
     def clear(self, place: Place, name: str) -> bool:
         """Remove the blob of a trial whose end nobody saw."""

@@ -50,10 +50,10 @@ def described(account: AzureAccount, place: Place, obj: ObjectInfo) -> dict[str,
         count, size = count + 1, size + span.length
         if count <= RECORDED_MAX:
             ranges.append(f"{span.start}-{span.end - 1}")
-    told = {"page-count": str(count), "page-bytes": str(size)}
+    facts = {"page-count": str(count), "page-bytes": str(size)}
     if 0 < count <= RECORDED_MAX:
-        told["page-ranges"] = ",".join(ranges)
-    return told
+        facts["page-ranges"] = ",".join(ranges)
+    return facts
 
 
 def _page(

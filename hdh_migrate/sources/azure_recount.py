@@ -78,10 +78,10 @@ class Forms:
         metadata, tags, properties = self._WITHIN
         beside = tags.sub(b"", metadata.sub(b"", entry))
         found = properties.search(beside)
-        told = found[1] if found is not None else b""
-        trace = self._trace(properties.sub(b"", beside), told)
+        marker = found[1] if found is not None else b""
+        trace = self._trace(properties.sub(b"", beside), marker)
         if trace is not Trace.CURRENT:
-            self._add(trace, 1, whole(_element(told, b"<Content-Length>")) or 0)
+            self._add(trace, 1, whole(_element(marker, b"<Content-Length>")) or 0)
         return trace is Trace.CURRENT
 
     def _trace(self, beside: bytes, properties: bytes) -> Trace:

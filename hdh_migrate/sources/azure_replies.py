@@ -38,9 +38,9 @@ def exactly(obj: ObjectInfo, span: Span, *, checked: bool) -> Callable[[Reply], 
     def accept(reply: Reply) -> None:
         if reply.status != 206:
             raise ShortRead(f"the source answered {reply.status} to a ranged read")
-        told = reply.headers.get("content-range", "")
-        if told != wanted:
-            total = _TOTAL.match(told)
+        content_range = reply.headers.get("content-range", "")
+        if content_range != wanted:
+            total = _TOTAL.match(content_range)
             if total is not None and total[1] != str(obj.size):
                 raise SourceChanged("a source object has another size than the inventory says")
             raise ShortRead("the source sent another range than was asked for")

@@ -58,10 +58,10 @@ class AzureReport:
             Refused: it is of another account, did not succeed, or is not what it says of itself.
         """
         self._folder = folder
-        self.sha256, self._told = _manifest(folder)
+        self.sha256, self._document = _manifest(folder)
         self._demand_account(account_url)
-        rule = self._told.get("ruleDefinition")
-        if self._told.get("status") != "Succeeded" or not isinstance(rule, dict):
+        rule = self._document.get("ruleDefinition")
+        if self._document.get("status") != "Succeeded" or not isinstance(rule, dict):
             raise _refused("the service did not finish this report")
         if rule.get("objectType", "blob") != "blob":
             raise _refused("it is a report of containers, not of blobs")
@@ -70,13 +70,13 @@ class AzureReport:
         self._format = str(rule.get("format", "")).lower()
         if self._format not in {"csv", "parquet"} or "Name" not in self._fields:
             raise _refused("its manifest names no format or no columns that are known here")
-        self.taken_at = _moment(self._told.get("inventoryStartTime"))
-        summary = self._told.get("summary")
+        self.taken_at = _moment(self._document.get("inventoryStartTime"))
+        summary = self._document.get("summary")
         count = summary.get("objectCount") if isinstance(summary, dict) else None
         if type(count) is not int or count < 0:
             raise _refused("its manifest does not count its objects")
         self._count: int = count
-        self._files = [self._file(one) for one in _list(self._told, "files")]
+        self._files = [self._file(one) for one in _list(self._document, "files")]
 
     # --- what it is of ---------------------------------------------------------------------------
 
@@ -109,8 +109,8 @@ class AzureReport:
         return "Etag" in self._fields
 
     def _demand_account(self, account_url: str) -> None:
-        told, ours = urlsplit(str(self._told.get("endpoint", ""))), urlsplit(account_url)
-        if (told.hostname, told.path.strip("/")) != (ours.hostname, ours.path.strip("/")):
+        theirs, ours = urlsplit(str(self._document.get("endpoint", ""))), urlsplit(account_url)
+        if (theirs.hostname, theirs.path.strip("/")) != (ours.hostname, ours.path.strip("/")):
             raise _refused("the report is of another account")
 
     # --- rows ------------------------------------------------------------------------------------
@@ -137,14 +137,14 @@ class AzureReport:
             )
         yield portion
 
-    def _file(self, told: Any) -> Path:  # noqa: ANN401 - JSON
-        if not isinstance(told, dict) or not isinstance(told.get("blob"), str):
+    def _file(self, entry: Any) -> Path:  # noqa: ANN401 - JSON
+        if not isinstance(entry, dict) or not isinstance(entry.get("blob"), str):
             raise _refused("its manifest names no files")
-        name = told["blob"].rpartition("/")[2]
+        name = entry["blob"].rpartition("/")[2]
         path: Path = self._folder / name
         if name in {"", ".", ".."} or not path.is_file():
             raise _refused("a file that its manifest names is not there")
-        if path.stat().st_size != told.get("size"):
+        if path.stat().st_size != entry.get("size"):
             raise _refused("a file has another size than its manifest says: it was cut or changed")
         return path
 
@@ -199,10 +199,10 @@ def _manifest(folder: Path) -> tuple[str, dict[str, Any]]:
         )
     path = found[0]
     data = _read(path, MANIFEST_BYTES_MAX)
-    told = _read(path.with_suffix(".checksum"), 4096).strip().strip(b'"')
+    checksum = _read(path.with_suffix(".checksum"), 4096).strip().strip(b'"')
     digest = hashlib.md5(data, usedforsecurity=False)
     known = {digest.hexdigest().encode(), binascii.b2a_base64(digest.digest()).strip()}
-    if told.lower() not in known and told not in known:
+    if checksum.lower() not in known and checksum not in known:
         raise _refused("its manifest is not the one of its checksum file")
     try:
         manifest = json.loads(data)
@@ -225,8 +225,8 @@ def _read(path: Path, most: int) -> bytes:
     return data
 
 
-def _list(told: Mapping[str, Any], name: str) -> list[Any]:
-    found = told.get(name)
+def _list(section: Mapping[str, Any], name: str) -> list[Any]:
+    found = section.get(name)
     return found if isinstance(found, list) else []
 
 
@@ -235,9 +235,9 @@ def _whole_name(prefix: str) -> str:
     return prefix if "/" in prefix else f"{prefix}/"
 
 
-def _moment(told: Any) -> str:  # noqa: ANN401 - JSON
+def _moment(cell: Any) -> str:  # noqa: ANN401 - JSON
     try:
-        return text_of(datetime.fromtimestamp(seconds_of(str(told)), UTC))
+        return text_of(datetime.fromtimestamp(seconds_of(str(cell)), UTC))
     except (ValueError, OverflowError, OSError):
         raise _refused("its manifest does not say when it was begun") from None
 
@@ -259,8 +259,8 @@ def _is_current(row: Row) -> bool:
     return row.get("VersionId") in _NONE or _true(row.get("IsCurrentVersion"))
 
 
-def _true(told: object) -> bool:
-    return told is True or str(told).lower() == "true"
+def _true(cell: object) -> bool:
+    return cell is True or str(cell).lower() == "true"
 
 
 def _object(row: Row, key: str) -> ObjectInfo:
@@ -288,33 +288,33 @@ def _object(row: Row, key: str) -> ObjectInfo:
     )
 
 
-def _text(told: object) -> str | None:
-    return None if told in _NONE else str(told)
+def _text(cell: object) -> str | None:
+    return None if cell in _NONE else str(cell)
 
 
-def _date(told: Any) -> str | None:  # noqa: ANN401 - a cell
+def _date(cell: Any) -> str | None:  # noqa: ANN401 - a cell
     """Return a date of a report: text, milliseconds since 1970, or what Parquet calls a date."""
-    if told in _NONE:
+    if cell in _NONE:
         return None
     try:
-        if isinstance(told, datetime):
-            return text_of(told)
-        if isinstance(told, int) or whole(str(told)) is not None:
-            return text_of(datetime.fromtimestamp(int(told) / 1000, UTC))
-        return text_of(datetime.fromtimestamp(seconds_of(str(told)), UTC))
+        if isinstance(cell, datetime):
+            return text_of(cell)
+        if isinstance(cell, int) or whole(str(cell)) is not None:
+            return text_of(datetime.fromtimestamp(int(cell) / 1000, UTC))
+        return text_of(datetime.fromtimestamp(seconds_of(str(cell)), UTC))
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _tags(told: Any) -> dict[str, str]:  # noqa: ANN401 - a cell
-    if told in _NONE:
+def _tags(cell: Any) -> dict[str, str]:  # noqa: ANN401 - a cell
+    if cell in _NONE:
         return {}
-    if isinstance(told, str):
+    if isinstance(cell, str):
         try:
-            told = json.loads(told)
+            cell = json.loads(cell)
         except (ValueError, RecursionError) as error:
             raise _refused("the tags of a row are not what the service writes") from error
-    pairs = told.items() if isinstance(told, dict) else told
+    pairs = cell.items() if isinstance(cell, dict) else cell
     try:
         return {str(name): str(value) for name, value in pairs}
     except (TypeError, ValueError) as error:

@@ -167,7 +167,7 @@ class AzureSftpSource:
         if self._twice:
             read = "its bytes are read a second time when it is verified, and compared"
         weak = Note(Code.VERSION_BY_TIME, f"{_BY_TIME}; {read}")
-        return [weak, *(Note(Code.SSH_AGREED, told) for told in self._secured())]
+        return [weak, *(Note(Code.SSH_AGREED, agreed) for agreed in self._secured())]
 
     def _walk(self, session: Session, place: Place, held: int) -> FolderWalk:
         session.begin()

@@ -177,17 +177,17 @@ def _token(reply: Reply, who: str) -> Token:
             f"{who} gives no token: {_reason(reply)}",
             hint="check tenant, application, secret and what the identity may do; nothing is lost",
         )
-    told = _json(reply.body)
-    value, lifetime = told.get("access_token"), _seconds(told.get("expires_in"))
-    bearer = str(told.get("token_type", "")).lower() == "bearer"
+    reply_value = _json(reply.body)
+    value, lifetime = reply_value.get("access_token"), _seconds(reply_value.get("expires_in"))
+    bearer = str(reply_value.get("token_type", "")).lower() == "bearer"
     if not isinstance(value, str) or not _TOKEN.fullmatch(value) or not lifetime or not bearer:
         raise ShortRead(f"{who}: what it gave is no bearer token")
     return Token(value=value, seconds=lifetime)
 
 
 def _reason(reply: Reply) -> str:
-    told = _json(reply.body)
-    word, text = told.get("error"), told.get("error_description")
+    value = _json(reply.body)
+    word, text = value.get("error"), value.get("error_description")
     found = _CODE.search(text) if isinstance(text, str) else None
     code = found[0] if found else None
     word = word if isinstance(word, str) and _WORD.fullmatch(word) else None
@@ -196,10 +196,10 @@ def _reason(reply: Reply) -> str:
 
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
-        told = json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _seconds(value: object) -> int | None:

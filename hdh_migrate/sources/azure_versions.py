@@ -109,15 +109,15 @@ def marked_briefs(body: bytes) -> tuple[Iterator[tuple[Mark, Brief]], str | None
 
 def _mark_in(entry: bytes) -> Mark:
     head, _, properties = entry.partition(b"<Properties>")
-    told = {name: text.decode(errors="replace") for name, text in _TOLD.findall(head)}
+    texts = {name: text.decode(errors="replace") for name, text in _TOLD.findall(head)}
     known = {name: text.decode(errors="replace") for name, text in _KNOWN.findall(properties)}
     return _mark(
-        lambda name: told.get(name.encode(), ""), lambda name: known.get(name.encode(), "")
+        lambda name: texts.get(name.encode(), ""), lambda name: known.get(name.encode(), "")
     )
 
 
-def _mark(told: Callable[[str], str], known: Callable[[str], str]) -> Mark:
-    version, snapshot = _moment(told("VersionId")), _moment(told("Snapshot"))
+def _mark(shown: Callable[[str], str], known: Callable[[str], str]) -> Mark:
+    version, snapshot = _moment(shown("VersionId")), _moment(shown("Snapshot"))
     written = _second(known("Last-Modified"))
     if not written:
         raise ListingBroken("the source lists a blob without saying when it was written")
@@ -128,9 +128,9 @@ def _mark(told: Callable[[str], str], known: Callable[[str], str]) -> Mark:
     if snapshot:
         trace, until, address = Trace.SNAPSHOT, snapshot, f"snapshot={snapshot}"
         begins = f"{written}.9999999Z"
-    elif not version or told("IsCurrentVersion") == "true":
+    elif not version or shown("IsCurrentVersion") == "true":
         trace = Trace.CURRENT
-    if told("Deleted") == "true":
+    if shown("Deleted") == "true":
         trace = Trace.SOFT_DELETED
         ended = _second(known("DeletedTime"))
         until = until or (f"{ended}.0000000Z" if ended and not address else None)

@@ -86,9 +86,9 @@ class Session:
 
     def passed(self) -> tuple[int, int, int]:
         """Return requests, and bytes received and sent, since this was asked before."""
-        told = self.requests, self.received, self.sent
+        sums = self.requests, self.received, self.sent
         self.requests = self.received = self.sent = 0
-        return told
+        return sums
 
     def close(self) -> None:
         """End the connection, whatever is under way."""
@@ -141,14 +141,14 @@ class Session:
         """
         handle = self.handled(self.post(Ask.OPENDIR, text(folder)))
         asked: deque[int] = deque()
-        ended, told = False, 0
+        ended, count = False, 0
         while asked or not ended:
             while not ended and len(asked) < FOLDER_AHEAD:
                 asked.append(self.post(Ask.READDIR, text(handle)))
             piece = self._piece(asked.popleft())
             ended = ended or piece is None
-            told += len(piece or ())
-            if told > NAMES_MAX:
+            count += len(piece or ())
+            if count > NAMES_MAX:
                 raise ShortRead("the source lists a directory without end")
             if piece:
                 yield piece
@@ -338,10 +338,10 @@ class Session:
     def _greet(self) -> None:
         self._out += struct.pack(">IBI", 5, Ask.INIT, VERSION)
         self._flush()
-        size, kind, told = _HEAD.unpack(self._take(9))
+        size, kind, version = _HEAD.unpack(self._take(9))
         if not 5 <= size <= PACKET_MAX:
             raise Unsupported("the server does not speak SFTP")
-        if kind != ReplyKind.VERSION or told != VERSION:
+        if kind != ReplyKind.VERSION or version != VERSION:
             raise Unsupported("the server does not speak version 3 of SFTP")
         self._take(size - 5)  # extensions, of which none is needed
         self.received += size + 4

@@ -29,7 +29,7 @@ from hdh_migrate.ssh.wire import GatheringSocket
 if TYPE_CHECKING:
     from paramiko import PKey
 
-    from hdh_migrate.ssh.told import SshTransport
+    from hdh_migrate.ssh.bounded_transport import SshTransport
 
 CONNECT_SECONDS: Final = 15.0
 KEEPALIVE_SECONDS: Final = 10
@@ -108,7 +108,7 @@ def connect(login: Login, objection: Objection) -> SshTransport:
 
 
 def _logged_in(login: Login, wire: GatheringSocket) -> SshTransport:
-    from hdh_migrate.ssh.told import BoundedPacketizer, SshTransport
+    from hdh_migrate.ssh.bounded_transport import BoundedPacketizer, SshTransport
 
     # Its thread logs the traceback of every error that it hands over as well.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)

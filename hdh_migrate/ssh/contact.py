@@ -13,7 +13,7 @@ from hdh_migrate.transport import Traffic
 from hdh_migrate.transport.traffic import TrafficByEndpoint
 
 if TYPE_CHECKING:
-    from hdh_migrate.ssh.told import SshTransport
+    from hdh_migrate.ssh.bounded_transport import SshTransport
 
 
 class Contact:

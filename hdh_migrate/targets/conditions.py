@@ -127,21 +127,21 @@ def _look(
             raise
         return None, "no answer"
     except Unsupported:
-        return None, _UNTOLD
+        return None, _UNKNOWN
     except (Permanent, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None, "no answer that can be understood"
 
 
 # --- one function for each thing that can be seen ------------------------------------------------
 
-_UNTOLD = "the host does not tell"
+_UNKNOWN = "the host does not tell"
 
 
 def _region(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
-    told = _told(endpoint, bucket, "location", "LocationConstraint")
-    if told is None:
-        return None, _UNTOLD
-    text = (told.text or "").strip()
+    reply = _answer(endpoint, bucket, "location", "LocationConstraint")
+    if reply is None:
+        return None, _UNKNOWN
+    text = (reply.text or "").strip()
     found = _named(text) if text else region  # empty: the host's default region
     return (found,), f"region {found}"
 
@@ -194,7 +194,7 @@ def _storage_classes(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Va
     del region
     reply = _asked(endpoint.client.list_objects_v2, bucket)
     if reply is None or not {"KeyCount", "IsTruncated"} & reply.keys():
-        return None, _UNTOLD
+        return None, _UNKNOWN
     # What is written from here on goes to the default class: none is ever asked for.
     found = {"STANDARD"} | {
         _named(entry.get("StorageClass") or "STANDARD") for entry in reply.get("Contents", ())
@@ -205,10 +205,10 @@ def _storage_classes(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Va
 
 def _versioning(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    told = _told(endpoint, bucket, "versioning", "VersioningConfiguration")
-    if told is None:
-        return None, _UNTOLD
-    on = told.findtext("{*}Status") == "Enabled"
+    reply = _answer(endpoint, bucket, "versioning", "VersioningConfiguration")
+    if reply is None:
+        return None, _UNKNOWN
+    on = reply.findtext("{*}Status") == "Enabled"
     return on, "versioning on" if on else "versioning not on"
 
 
@@ -298,7 +298,7 @@ def _listed(value: Any) -> list[str]:  # noqa: ANN401 - JSON
 # --- asking --------------------------------------------------------------------------------------
 
 
-def _told(endpoint: S3Endpoint, bucket: str, question: str, answer: str) -> ET.Element | None:
+def _answer(endpoint: S3Endpoint, bucket: str, question: str, answer: str) -> ET.Element | None:
     """Return the document that answers a question; None when another one came.
 
     Where botocore reads an empty answer and none at all alike.

@@ -48,7 +48,7 @@ def claim_facts(claim: Claim) -> ClaimFact:
     value = claim.value
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # as it was written
-    told: ClaimFact = {
+    fact: ClaimFact = {
         "value": list(value) if isinstance(value, tuple) else value,
         "as_of": claim.as_of,
         "source": claim.source,
@@ -56,8 +56,8 @@ def claim_facts(claim: Claim) -> ClaimFact:
         "origin": claim.origin,
     }
     if claim.note is not None:
-        told["note"] = claim.note
-    return told
+        fact["note"] = claim.note
+    return fact
 
 
 def described(profile: Profile) -> ProfileFact:

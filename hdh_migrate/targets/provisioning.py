@@ -84,7 +84,7 @@ def provision(
 def _bucket(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before) -> Any:  # noqa: ANN401 - a generator that returns whether the bucket is there
     wanted = "a bucket with object lock" if wish.lock else "a bucket"
 
-    def told(seen: str, done: str, *, ok: bool) -> ProvisionStep:
+    def step(seen: str, done: str, *, ok: bool) -> ProvisionStep:
         return ProvisionStep(
             bucket=wish.bucket, step="bucket", seen=seen, wanted=wanted, done=done, ok=ok
         )
@@ -94,18 +94,18 @@ def _bucket(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before) 
             endpoint.client.head_bucket(Bucket=wish.bucket)
     except Missing:
         if not execute:
-            yield told("there is none", WOULD, ok=False)
+            yield step("there is none", WOULD, ok=False)
             return False
         before(wish.bucket, "bucket")
         _create(endpoint, wish)
-        yield told("there was none", DONE, ok=True)
+        yield step("there was none", DONE, ok=True)
         return True
     except AccessDenied as error:
         raise AccessDenied(
             f"bucket {wish.bucket}: it may belong to somebody else",
             hint="bucket names are taken by whoever comes first: choose another name",
         ) from error
-    yield told("it is there", NOTHING, ok=True)
+    yield step("it is there", NOTHING, ok=True)
     return True
 
 
@@ -128,20 +128,20 @@ def _lock(
 ) -> ProvisionStep:
     wanted = "object lock" if wish.lock_later else "object lock, which only a new bucket can get"
 
-    def told(seen: str, done: str, *, ok: bool = False) -> ProvisionStep:
+    def step(seen: str, done: str, *, ok: bool = False) -> ProvisionStep:
         return ProvisionStep(
             bucket=wish.bucket, step=_LOCK, seen=seen, wanted=wanted, done=done, ok=ok
         )
 
     if will_be_made:
-        return told("no bucket yet", WOULD)
+        return step("no bucket yet", WOULD)
     on, seen = _locked(endpoint, wish)
     if on is not False:
-        return told(seen, NOTHING if on else _UNSEEN, ok=bool(on))
+        return step(seen, NOTHING if on else _UNSEEN, ok=bool(on))
     if not wish.lock_later:
-        return told(seen, _CANNOT)
+        return step(seen, _CANNOT)
     if not execute:
-        return told(seen, f"{WOULD}, with versioning, if the host lets it be done later")
+        return step(seen, f"{WOULD}, with versioning, if the host lets it be done later")
     before(wish.bucket, _LOCK)
     try:
         with translated("the bucket's object lock"):
@@ -150,9 +150,9 @@ def _lock(
                 Bucket=wish.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
             )
     except StorageError as error:
-        return told(seen, f"tried, with versioning turned on, and refused: {error}; {_CANNOT}")
+        return step(seen, f"tried, with versioning turned on, and refused: {error}; {_CANNOT}")
     on, after = _locked(endpoint, wish)
-    return told(seen, DONE if on else f"done, but seen after it: {after}", ok=bool(on))
+    return step(seen, DONE if on else f"done, but seen after it: {after}", ok=bool(on))
 
 
 _LOCK = "object-lock"
@@ -174,28 +174,28 @@ def _mended(
 ) -> ProvisionStep:
     found = _seen(endpoint, wish, rule)
 
-    def told(done: str, *, ok: bool) -> ProvisionStep:
+    def step(done: str, *, ok: bool) -> ProvisionStep:
         return ProvisionStep(bucket=wish.bucket, step=rule.name, seen=found.seen, wanted=rule.rule,
                     done=done, ok=ok)  # fmt: skip
 
     if found.holds:
-        return told(NOTHING, ok=True)
+        return step(NOTHING, ok=True)
     if not found.shown:
-        return told(_UNSEEN, ok=False)
+        return step(_UNSEEN, ok=False)
     mend = _MENDS.get(rule.see)
     if mend is None or (rule.see == _POLICY and wish.policy is None):
         more = "give one with --policy FILE, or " if rule.see == _POLICY else ""
-        return told(f"not done here: {more}{found.fix}", ok=False)
+        return step(f"not done here: {more}{found.fix}", ok=False)
     if not execute:
-        return told(WOULD, ok=False)
+        return step(WOULD, ok=False)
     before(wish.bucket, rule.name)
     try:
         with translated(rule.name):
             mend(endpoint.client, wish)
     except StorageError as error:
-        return told(f"failed: {error}", ok=False)
+        return step(f"failed: {error}", ok=False)
     again = _seen(endpoint, wish, rule)
-    return told(DONE if again.holds else f"done, but seen after it: {again.seen}", ok=again.holds)
+    return step(DONE if again.holds else f"done, but seen after it: {again.seen}", ok=again.holds)
 
 
 def _seen(endpoint: S3Endpoint, wish: Wish, rule: HealthRule) -> Condition:

@@ -114,7 +114,7 @@ class S3Reader:
             key=key,
             size=reply.length,
             etag=reply.etag,
-            **s3_beside.told(reply),
+            **s3_beside.beside_of(reply),
         )
 
     def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
@@ -143,7 +143,9 @@ class S3Reader:
             raise from_reply(reply, "a target object")
         if got != want:
             raise ShortRead("the target sent less than was stored")
-        return Stored(key=stored.key, size=stored.size, etag=stored.etag, **s3_beside.told(reply))
+        return Stored(
+            key=stored.key, size=stored.size, etag=stored.etag, **s3_beside.beside_of(reply)
+        )
 
     def _send(
         self,

@@ -84,7 +84,7 @@ def lock_headers(lock: Lock) -> dict[str, str]:
     return headers
 
 
-def told(reply: Reply) -> dict[str, Any]:
+def beside_of(reply: Reply) -> dict[str, Any]:
     """Return the fields of `Stored` that a reply's headers tell of what is beside the bytes."""
     count = reply.headers.get("x-amz-tagging-count")
     return {
@@ -134,14 +134,14 @@ def object_lock_of(endpoint: S3Endpoint, bucket: str) -> bool:
     """
     try:
         with translated("the bucket's object lock"):
-            told = endpoint.client.get_object_lock_configuration(Bucket=bucket)
+            reply = endpoint.client.get_object_lock_configuration(Bucket=bucket)
     except (AccessDenied, AuthFailed, HostRefused):
         raise
     except Permanent as error:
         if error.code == "NoSuchBucket":
             raise
         return False  # in whichever words: there is none
-    return bool(told.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+    return bool(reply.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
 
 
 def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:

@@ -55,7 +55,7 @@ class Lists:
         """
         root = self._page(Bucket, _OBJECTS, more, "the target's listing")
         encoded = root.findtext("{*}EncodingType") == "url"
-        return _told(root, "Contents", "Contents", unquote_plus if encoded else str)
+        return _page(root, "Contents", "Contents", unquote_plus if encoded else str)
 
     def list_multipart_uploads(self, *, Bucket: str, **more: Any) -> Mapping[str, Any]:  # noqa: N803, ANN401 - as boto3 names them
         """Return one page of the uploads that are open under a prefix.
@@ -65,7 +65,7 @@ class Lists:
             KeyError: an upload has no beginning.
         """
         root = self._page(Bucket, _UPLOADS, more, "the target's list of uploads")
-        page = _told(root, "Upload", "Uploads", str)
+        page = _page(root, "Upload", "Uploads", str)
         for entry in page.get("Uploads", ()):
             entry["Initiated"] = _moment(entry["Initiated"])
         return page
@@ -78,7 +78,7 @@ class Lists:
         return large_tree(body)  # judged by who asked
 
 
-def _told(
+def _page(
     root: ET.Element, entry: str, entries: str, decoded: Callable[[str], str]
 ) -> dict[str, Any]:
     """Return what a page says, each `entry` of it in a list under the name `entries`."""
@@ -86,10 +86,10 @@ def _told(
     for element in root:
         name = _local(element)
         if name == entry:
-            told = {_local(one): _value(one) for one in element}
-            if "Key" in told:
-                told["Key"] = decoded(told["Key"])
-            page.setdefault(entries, []).append(told)
+            made = {_local(one): _value(one) for one in element}
+            if "Key" in made:
+                made["Key"] = decoded(made["Key"])
+            page.setdefault(entries, []).append(made)
         else:
             page[name] = _value(element)
     return page

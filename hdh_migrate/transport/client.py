@@ -230,16 +230,18 @@ class Transport:
     ) -> None:
         reply, ask = exchange.reply, handle.getinfo
         received, sent = int(ask(pycurl.SIZE_DOWNLOAD_T)), int(ask(pycurl.SIZE_UPLOAD_T))
-        told = http_date(reply.headers.get("date", ""))
+        date = http_date(reply.headers.get("date", ""))
         answered = reply.status > 0
         self._counted.add(
             endpoint,
             received=received,
             sent=sent,
             address=ask(pycurl.PRIMARY_IP),
-            date=None if told is None else Sighting(told=told, asked=asked, heard=exchange.heard),
+            date=None
+            if date is None
+            else Sighting(server_time=date, asked=asked, heard=exchange.heard),
             answered=answered,
-            tls=handshake.told(handle) if handshake is not None and answered else None,
+            tls=handshake.read(handle) if handshake is not None and answered else None,
         )
         if SPOKEN.listens:
             SPOKEN.add(

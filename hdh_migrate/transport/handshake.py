@@ -32,7 +32,7 @@ class Handshake:
         handle.setopt(pycurl.DEBUGFUNCTION, self._heard)
         handle.setopt(pycurl.OPT_CERTINFO, 1)
 
-    def told(self, handle: pycurl.Curl) -> str | None:
+    def read(self, handle: pycurl.Curl) -> str | None:
         """Return version, suite and the server's certificate, None when any of it is not known.
 
         As evidence has it: `TLSv1.3 TLS_AES_256_GCM_SHA384 sha256:` and the SHA-256 of the DER

@@ -70,7 +70,7 @@ class Spoken:
         with self._lock:
             if not self._ends:
                 self._ends = True
-                atexit.register(self.tell)
+                atexit.register(self.log)
             sums = self._sums.setdefault((host, kind, answer), [0, 0.0, 0.0, 0, 0])
             sums[0] += 1
             sums[1] += seconds
@@ -79,9 +79,9 @@ class Spoken:
             sums[4] += sent
             is_due = time.monotonic() - self._since >= EVERY_SECONDS
         if is_due:
-            self.tell()
+            self.log()
 
-    def tell(self) -> None:
+    def log(self) -> None:
         """Log the sums since the last time, a line for each kind and status."""
         with self._lock:
             sums, self._sums = self._sums, {}

@@ -37,7 +37,7 @@ class Traffic:
         ):
             self.date = date
 
-    def told(self, side: str, endpoint: str, now: float, monotonic: float) -> EndpointTraffic:
+    def totals(self, side: str, endpoint: str, now: float, monotonic: float) -> EndpointTraffic:
         """Return it by the local clock and the monotonic one."""
         from hdh_migrate.receipts import EndpointTraffic
 

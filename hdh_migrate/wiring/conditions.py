@@ -26,20 +26,24 @@ class Compiler:
         self._lists: dict[tuple[str, str | None], KeyList] = {}
 
     def rule(
-        self, dataset: Dataset, told: str | Conditions, moment: str | None, *, takes: bool
+        self, dataset: Dataset, written: str | Conditions, moment: str | None, *, takes: bool
     ) -> Rule:
         """Return one rule; `takes`: of `include`. Relative ages count from `moment`."""
-        if isinstance(told, str):
-            return by_glob(told)
-        keys = None if told.keys_from is None else self._list(told.keys_from, told.keys_sha256)
-        tests = [*_tests(told), *_dates(told, moment, unknown=takes)]
+        if isinstance(written, str):
+            return by_glob(written)
+        keys = (
+            None
+            if written.keys_from is None
+            else self._list(written.keys_from, written.keys_sha256)
+        )
+        tests = [*_tests(written), *_dates(written, moment, unknown=takes)]
         if keys is not None:
             tests.append(_listed(keys))
         return Rule(
             tests=tuple(tests),
             keys=keys,
-            expects=lambda key: self._is_here(dataset, told, key),
-            asks=frozenset(told.model_fields_set - NO_CONDITIONS),
+            expects=lambda key: self._is_here(dataset, written, key),
+            asks=frozenset(written.model_fields_set - NO_CONDITIONS),
         )
 
     def _list(self, name: str, digest: str | None) -> KeyList:
@@ -47,14 +51,14 @@ class Compiler:
             self._lists[name, digest] = KeyList(partial(_read, self._base / name, digest))
         return self._lists[name, digest]
 
-    def _is_here(self, dataset: Dataset, told: Conditions, key: bytes) -> bool:
+    def _is_here(self, dataset: Dataset, conditions: Conditions, key: bytes) -> bool:
         """Say whether a key of a list is this dataset's to have, and not another one's with it."""
         if key.startswith(key_bytes(dataset.source.place.prefix)):
             return True
         return not any(
             key.startswith(key_bytes(other.source.place.prefix))
             for other in self._plan.datasets
-            if other.name != dataset.name and told.keys_from in set(_lists_of(other))
+            if other.name != dataset.name and conditions.keys_from in set(_lists_of(other))
         )
 
 
@@ -78,33 +82,33 @@ def _listed(keys: KeyList) -> Test:
     return lambda _, obj: keys.find(key_bytes(obj.key)) is not None
 
 
-def _tests(told: Conditions) -> Iterator[Test]:
+def _tests(conditions: Conditions) -> Iterator[Test]:
     """Yield a test for everything that a rule asks, the quick ones first."""
-    if told.larger_than is not None:
-        yield _larger(fields.bytes_of(told.larger_than))
-    if told.smaller_than is not None:
-        yield _smaller(fields.bytes_of(told.smaller_than))
-    if told.type is not None:
-        yield _of_type(frozenset(told.type))
-    if told.tier is not None:
-        yield _of_tier(frozenset(told.tier))
-    if told.prefix is not None:
-        yield _begins(told.prefix)
-    if told.glob is not None:
-        yield by_glob(told.glob).tests[0]
-    if told.tags is not None:
-        yield _tagged(told.tags)
+    if conditions.larger_than is not None:
+        yield _larger(fields.bytes_of(conditions.larger_than))
+    if conditions.smaller_than is not None:
+        yield _smaller(fields.bytes_of(conditions.smaller_than))
+    if conditions.type is not None:
+        yield _of_type(frozenset(conditions.type))
+    if conditions.tier is not None:
+        yield _of_tier(frozenset(conditions.tier))
+    if conditions.prefix is not None:
+        yield _begins(conditions.prefix)
+    if conditions.glob is not None:
+        yield by_glob(conditions.glob).tests[0]
+    if conditions.tags is not None:
+        yield _tagged(conditions.tags)
 
 
-def _dates(told: Conditions, moment: str | None, *, unknown: bool) -> Iterator[Test]:
-    if told.older_than is not None:
-        yield dated(_earlier(_ago(moment, told.older_than)), unknown=unknown)
-    if told.newer_than is not None:
-        yield dated(_later(_ago(moment, told.newer_than)), unknown=unknown)
-    if told.modified_before is not None:
-        yield dated(_earlier(_day(told.modified_before)), unknown=unknown)
-    if told.modified_since is not None:
-        yield dated(_later(_day(told.modified_since)), unknown=unknown)
+def _dates(conditions: Conditions, moment: str | None, *, unknown: bool) -> Iterator[Test]:
+    if conditions.older_than is not None:
+        yield dated(_earlier(_ago(moment, conditions.older_than)), unknown=unknown)
+    if conditions.newer_than is not None:
+        yield dated(_later(_ago(moment, conditions.newer_than)), unknown=unknown)
+    if conditions.modified_before is not None:
+        yield dated(_earlier(_day(conditions.modified_before)), unknown=unknown)
+    if conditions.modified_since is not None:
+        yield dated(_later(_day(conditions.modified_since)), unknown=unknown)
 
 
 def _ago(moment: str | None, period: str) -> float:

@@ -65,7 +65,7 @@ def context_of(
     rules = rules_of(plan, services.vault.base, counted)
     assert run_tag is not None
     write = services.writer is not None
-    adopted = frozenset(told.ledger for _, told in ledger.events(LedgerAdopted))
+    adopted = frozenset(event.ledger for _, event in ledger.events(LedgerAdopted))
     return Context(
         ledger=ledger,
         source=services.source,

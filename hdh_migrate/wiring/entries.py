@@ -7,8 +7,8 @@ from collections.abc import Callable
 from hdh_migrate.door import Addresses, Door, Resolve
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import SigV4, TlsTrust, Transport
-from hdh_migrate.wiring.told import TargetAccess
 from hdh_migrate.wiring.vault import Vault
+from hdh_migrate.wiring.worker_config import TargetAccess
 
 
 def open_entry(

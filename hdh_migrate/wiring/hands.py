@@ -18,9 +18,9 @@ from hdh_migrate.transport import Transport
 from hdh_migrate.wiring.entries import open_entry
 from hdh_migrate.wiring.envelopes import envelopes_for
 from hdh_migrate.wiring.opened import Contact, traffic_of
-from hdh_migrate.wiring.sources import SOURCES, Sources, open_told
-from hdh_migrate.wiring.told import WorkerConfig
+from hdh_migrate.wiring.sources import SOURCES, Sources, open_plain
 from hdh_migrate.wiring.vault import Vault
+from hdh_migrate.wiring.worker_config import WorkerConfig
 
 if TYPE_CHECKING:
     from hdh_migrate.receipts import EndpointTraffic
@@ -55,7 +55,7 @@ class Hands:
         """
         from hdh_migrate.targets.s3 import S3Reader, S3Writer
 
-        source = None if config.source is None else open_told(config.source, vault, sources)
+        source = None if config.source is None else open_plain(config.source, vault, sources)
         reads = None if config.reads is None else open_entry(config.reads, vault, pace=pace)
         writes = None if config.writes is None else open_entry(config.writes, vault, pace=pace)
         targets = tuple(one.transport for one in (reads, writes) if one is not None)

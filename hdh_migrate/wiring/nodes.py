@@ -21,8 +21,8 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring.sealing import load_recipients
-from hdh_migrate.wiring.told import WorkerConfig
 from hdh_migrate.wiring.vault import Vault
+from hdh_migrate.wiring.worker_config import WorkerConfig
 from hdh_migrate.wiring.workers import config_of, local_engine
 
 if TYPE_CHECKING:

@@ -48,7 +48,7 @@ def traffic_of(contacts: Iterable[Contact], clock: Clock) -> list[EndpointTraffi
     """Return what was exchanged with each endpoint so far."""
     now, monotonic = seconds_of(clock.now()), time.monotonic()
     return [
-        traffic.told(side, endpoint, now, monotonic)
+        traffic.totals(side, endpoint, now, monotonic)
         for side, transport in contacts
         for endpoint, traffic in list(transport.traffic.items())  # others may add to it
     ]

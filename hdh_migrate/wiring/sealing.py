@@ -47,9 +47,9 @@ def open_envelopes(
         KeyUnavailable: one is missing, unreadable, or does not belong to the others.
     """
     seal = plan.seal
-    told = load_recipients(plan, vault.base) if recipients is None else recipients
+    keys = load_recipients(plan, vault.base) if recipients is None else recipients
     opens = identity or (seal.identity, seal.identity_passphrase)
-    return envelopes_for(told, opens, vault, encrypts=seal.encrypts)
+    return envelopes_for(keys, opens, vault, encrypts=seal.encrypts)
 
 
 def open_consumer(

@@ -24,8 +24,8 @@ from hdh_migrate.ports.run import Clock
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.hands import Hands
 from hdh_migrate.wiring.sources import SOURCES, Sources
-from hdh_migrate.wiring.told import WorkerConfig
 from hdh_migrate.wiring.vault import Vault
+from hdh_migrate.wiring.worker_config import WorkerConfig
 
 if TYPE_CHECKING:
     from hdh_migrate.receipts import EndpointTraffic
@@ -36,11 +36,11 @@ class WorkerService:
 
     def __init__(
         self,
-        told: Mapping[str, Any],
+        values: Mapping[str, Any],
         halt: threading.Event | None = None,
         sources: Sources = SOURCES,
     ) -> None:
-        config = WorkerConfig.of(told)
+        config = WorkerConfig.of(values)
         limits, processes = config.limits, config.processes
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()

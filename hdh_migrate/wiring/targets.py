@@ -16,8 +16,8 @@ from hdh_migrate.wiring.chosen import endpoint_of, is_rehearsal, profile_of
 if TYPE_CHECKING:
     from hdh_migrate.targets.s3_endpoint import S3Endpoint
     from hdh_migrate.transport import TlsTrust
-    from hdh_migrate.wiring.told import TargetAccess
     from hdh_migrate.wiring.vault import Vault
+    from hdh_migrate.wiring.worker_config import TargetAccess
 
 
 @frozen
@@ -55,8 +55,8 @@ def open_target(
 
 def entry_of(plan: Plan, credential: AccessKey, base: Path) -> TargetAccess:
     """Return what is known of the plan's target, entered with one credential."""
-    from hdh_migrate.wiring.told import TargetAccess
     from hdh_migrate.wiring.trust import trust_of
+    from hdh_migrate.wiring.worker_config import TargetAccess
 
     profile, url = profile_of(plan, base), endpoint_of(plan, base)
     local = is_loopback(url)

@@ -12,15 +12,15 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.wiring.readings import routes_of
-from hdh_migrate.wiring.sources import tell
+from hdh_migrate.wiring.sources import as_plain
 from hdh_migrate.wiring.targets import entry_of
-from hdh_migrate.wiring.told import WorkerConfig
 from hdh_migrate.wiring.vault import Vault
+from hdh_migrate.wiring.worker_config import WorkerConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hdh_migrate.wiring.told import TargetAccess
+    from hdh_migrate.wiring.worker_config import TargetAccess
 
 
 @frozen
@@ -104,7 +104,7 @@ def config_of(
         write=write and role is Role.MOVE,
         admitted=admitted,
         limits=limits,
-        source=tell(plan.source) if far.source else None,
+        source=as_plain(plan.source) if far.source else None,
         reads=_entry(plan, far.reads, vault.base),
         writes=_entry(plan, far.writes, vault.base),
         encrypts=seal.encrypts,
@@ -138,7 +138,7 @@ def local_engine(config: Mapping[str, Any], plan: Plan, lane: int) -> Engine:
         most = plan.source.sessions_at_most
         # Each has one connection at least, and one session where these are counted.
         processes = max(1, min(processes, connections if most is None else most, connections))
-        config = {**config, "source": tell(plan.source.shared(processes))}
+        config = {**config, "source": as_plain(plan.source.shared(processes))}
     return LocalEngine(
         "hdh_migrate.wiring.service:worker", {**config, "lane": lane},
         processes=processes, connections=connections,

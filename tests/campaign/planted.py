@@ -105,12 +105,12 @@ PLANTED = (
     ),
     Planted(
         "what a look finds gone is not listed again", "pipeline/look_again.py",
-        "            ctx.ledger.relist([*told.gone, *told.damaged])\n", "",
+        "            ctx.ledger.relist([*event.gone, *event.damaged])\n", "",
     ),
     Planted(
         "what a look finds damaged is left as it is", "pipeline/look_again.py",
-        "            ctx.ledger.relist([*told.gone, *told.damaged])\n",
-        "            ctx.ledger.relist([*told.gone])\n",
+        "            ctx.ledger.relist([*event.gone, *event.damaged])\n",
+        "            ctx.ledger.relist([*event.gone])\n",
     ),
     Planted(
         "a foreign object is not kept before ours takes its place", "pipeline/restoring.py",

@@ -144,7 +144,7 @@ def test_what_the_first_connection_was_secured_with_is_told(
             transport.request("GET", f"{endpoint}/bucket", {})
             assert not transport._counted.is_new(endpoint)
         expected = f"{told} sha256:{certificate.fingerprint(SHA256()).hex()}"
-        assert transport.traffic[endpoint].told("target", endpoint, 0.0, 0.0).tls == (expected,)
+        assert transport.traffic[endpoint].totals("target", endpoint, 0.0, 0.0).tls == (expected,)
         assert heard.connections == 1
 
 
@@ -163,7 +163,7 @@ def test_nothing_is_told_of_tls_that_was_refused_or_was_none(
         with pytest.raises(ConnectionLost):
             by_data(s3)
     (traffic,) = s3._endpoint.transport.traffic.values()
-    assert not traffic.told("target", "https://h", 0.0, 0.0).tls
+    assert not traffic.totals("target", "https://h", 0.0, 0.0).tls
 
 
 def test_asking_what_secures_a_connection_shows_nothing(

@@ -80,7 +80,7 @@ def test_snapshots_and_leases_are_not_got_around(container: Container) -> None:
     try:
         for key, told in (("snapshot", "it has snapshots"), ("lease", "it is leased")):
             erased = eraser_of(container).erase(place_of(container), key, version(container, key))
-            assert (erased.outcome, erased.told) == (Erasing.KEPT, told)
+            assert (erased.outcome, erased.detail) == (Erasing.KEPT, told)
         assert len(list(container.client.list_blobs())) == 2
     finally:
         lease.release()

@@ -67,7 +67,7 @@ def test_a_writer_without_the_right_to_write_proves_the_freeze(
     found = probe_with(tmp_path, container, container.server.sas("rl")).probe(place, name_in(place))
 
     assert (found.proven, found.left) == (True, None)
-    assert "AuthorizationPermissionMismatch" in found.told
+    assert "AuthorizationPermissionMismatch" in found.detail
     assert blobs(container) == before
 
 
@@ -106,7 +106,7 @@ def test_a_credential_that_is_refused_itself_proves_nothing(
     found = probe_with(tmp_path, container, forged).probe(place, name_in(place))
 
     assert not found.proven
-    assert "AAAA" not in found.told
+    assert "AAAA" not in found.detail
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_only_a_refusal_that_every_writer_would_meet_is_a_proof(
     )
 
     assert found.proven is proven
-    assert code in found.told
+    assert code in found.detail
 
 
 def test_a_container_that_is_not_there_proves_nothing(tmp_path: Path, container: Container) -> None:

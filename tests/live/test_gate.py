@@ -22,7 +22,7 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import Exit, MigrateError, PlanInvalid
-from hdh_migrate.events.run import ContentsTold
+from hdh_migrate.events.run import ContentsRecorded
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Step
@@ -316,7 +316,7 @@ def test_a_waiver_by_a_key_that_signed_reports_lets_no_run_begin(
     desk = site.desk(NETWORK)
     ledger = SqliteLedger.open(desk.ledger_path, desk.clock)
     files = {"report.signer": f"ed25519:{fingerprint}"}
-    ledger.event(ContentsTold(files=files, changed=()))
+    ledger.event(ContentsRecorded(files=files, changed=()))
     ledger.commit()
     ledger.close()
     for verb in RUNS:  # nor does any other verb contact the target for it

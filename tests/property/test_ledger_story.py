@@ -87,7 +87,7 @@ class Story(RuleBasedStateMachine):
         for _, key, size, version, state, _ in self.ledger.listing(dataset):
             leaf = inventory_leaf(key, size, version)
             told.add(leaf, size, excluded=state == State.EXCLUDED)
-        self.ledger.seal(dataset, told.told())
+        self.ledger.seal(dataset, told.counts())
 
     @rule(pick=picks)
     def collide(self, pick: int) -> None:
@@ -155,7 +155,7 @@ class Story(RuleBasedStateMachine):
             one, known = listed(key, *found[key]), self.ledger.pinned(dataset, key)
             if known is None:
                 new.append(one)
-            elif known.told.version != one.obj.version or known.state is State.EXCLUDED:
+            elif known.brief.version != one.obj.version or known.state is State.EXCLUDED:
                 changed.append((known.number, one))
         self.ledger.update(dataset, new, changed)
 

@@ -39,7 +39,7 @@ def begun(fates: list[Fate], uploads: set[int]) -> SqliteLedger:
     for number, (state, reason) in enumerate(fates, start=1):
         if state in {State.REFUSED, State.FAILED}:
             ledger.finding(reason, "as it was found", dataset=1, entry=number)
-    ledger.seal(1, Frozen(ledger.claims(1)).told)
+    ledger.seal(1, Frozen(ledger.claims(1)).counts)
     for number in uploads:
         ledger.begun(
             OpenUpload(

@@ -96,12 +96,12 @@ class FakeProbe:
     def probe(self, place: Place, name: str) -> Refusal:
         with self.script.call("probe"):
             if self.denied:
-                return Refusal(proven=True, told="AuthorizationPermissionMismatch (HTTP 403)")
+                return Refusal(proven=True, detail="AuthorizationPermissionMismatch (HTTP 403)")
             self.source.put(place.bucket, name, b"")
             if not self.removable:
-                return Refusal(proven=False, told="the write went through", left=name)
+                return Refusal(proven=False, detail="the write went through", left=name)
             self.source.drop(place.bucket, name)
-            return Refusal(proven=False, told="the write went through")
+            return Refusal(proven=False, detail="the write went through")
 
     def clear(self, place: Place, name: str) -> bool:
         with self.script.call("clear"):
@@ -250,7 +250,7 @@ class Affair:
                 return Consent(given=True, keys=("SHA256:dpo",), begins=self.stated)
             if (stage, root) in self.approved:
                 return Consent(given=True, keys=("SHA256:dpo",))
-            return Consent(given=False, told=("0 of 1 approvals",))
+            return Consent(given=False, reasons=("0 of 1 approvals",))
 
     def _held(self) -> str | None:
         with self.script.call("held"):
@@ -265,7 +265,7 @@ def program(name: str, *, ok: bool = True, act: Callable[[], None] = lambda: Non
 
     def run() -> Ran:
         act()
-        return Ran(ok=ok, told="status 0" if ok else "status 1")
+        return Ran(ok=ok, detail="status 0" if ok else "status 1")
 
     return Program(name=name, run=run)
 

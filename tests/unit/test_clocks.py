@@ -72,7 +72,7 @@ class Server:
         if self.dated:
             at = self.monotonic()
             told = float(int(seconds_of(NOW) + self.ahead))
-            self.date = Sighting(told=told, asked=at, heard=at)
+            self.date = Sighting(server_time=told, asked=at, heard=at)
 
 
 def judge(*servers: Server, clock: WallClock | None = None, **more: Any) -> Judge:
@@ -157,7 +157,7 @@ def test_what_cannot_be_taken_back_needs_a_time_told_just_now() -> None:
 def test_a_time_that_was_told_a_while_ago_is_asked_for_again() -> None:
     server = Server()
     at = 100.0 - FRESH_SECONDS - 1
-    server.date = Sighting(told=seconds_of(NOW) - FRESH_SECONDS - 1, asked=at, heard=at)
+    server.date = Sighting(server_time=seconds_of(NOW) - FRESH_SECONDS - 1, asked=at, heard=at)
     judge(server).firm()
     assert server.asked == 1
     judge(server).firm()
@@ -173,7 +173,7 @@ def test_where_no_endpoint_tells_the_time_the_local_clock_is_alone() -> None:
 
 
 def test_a_reply_that_took_long_shows_no_more_than_it_can() -> None:
-    slow = Sighting(told=seconds_of(NOW), asked=0.0, heard=100.0)
+    slow = Sighting(server_time=seconds_of(NOW), asked=0.0, heard=100.0)
     assert slow.ahead(seconds_of(NOW) + 70, 100.0) == 0.0
     assert slow.ahead(seconds_of(NOW) + 170, 100.0) == 69.5
     assert slow.ahead(seconds_of(NOW) - 70, 100.0) == -70.5
@@ -186,7 +186,9 @@ def test_the_journal_is_never_dated_by_a_clock_that_is_known_to_be_ahead() -> No
     assert judged.dating().now() == NOW
     clock.at = later(NOW, 45 * DAY)
     assert judged.dating().now() == later(NOW, 1)
-    server.date = Sighting(told=http_date("Fri, 31 Dec 9999 23:59:59 GMT") or 0, asked=1, heard=1)
+    server.date = Sighting(
+        server_time=http_date("Fri, 31 Dec 9999 23:59:59 GMT") or 0, asked=1, heard=1
+    )
     clock.at = NOW
     assert judged.dating().now() == NOW  # an endpoint that is mad drags it nowhere
 
@@ -212,7 +214,7 @@ def test_dates_are_read_as_they_are_sent() -> None:
 def test_a_date_at_the_end_of_the_calendar_refuses_and_breaks_nothing(date: str) -> None:
     told = http_date(date)
     assert told is not None
-    server = Server(dated=False, date=Sighting(told=told, asked=100.0, heard=100.0))
+    server = Server(dated=False, date=Sighting(server_time=told, asked=100.0, heard=100.0))
     with pytest.raises(ClocksDiffer, match="days"):
         judge(server).firm()
 
@@ -250,7 +252,7 @@ def test_of_the_offsets_of_coordinator_and_workers_the_newest_is_kept() -> None:
 
 
 def test_what_all_of_them_saw_of_tls_is_added_up() -> None:
-    nothing = Traffic().told("source", "https://blob.example", 0.0, 0.0)
+    nothing = Traffic().totals("source", "https://blob.example", 0.0, 0.0)
     assert not nothing.tls
     seen = [replace(nothing, tls=("b", "c")), replace(nothing, tls=("a", "b"))]
     (told,) = added_up([nothing, *seen])
@@ -261,11 +263,11 @@ def test_what_all_of_them_saw_of_tls_is_added_up() -> None:
 
 def test_a_newer_date_takes_the_place_of_the_first_and_a_vague_one_does_not() -> None:
     traffic = Traffic()
-    sharp, newer = (Sighting(told=1.0, asked=at, heard=at + 0.1) for at in (0.0, 500.0))
+    sharp, newer = (Sighting(server_time=1.0, asked=at, heard=at + 0.1) for at in (0.0, 500.0))
     traffic.heard(sharp)
     traffic.heard(newer)
     assert traffic.date is newer
-    traffic.heard(Sighting(told=1.0, asked=500.2, heard=900.0))
+    traffic.heard(Sighting(server_time=1.0, asked=500.2, heard=900.0))
     assert traffic.date is newer
 
 

@@ -119,7 +119,7 @@ def test_whatever_is_wrong_in_verify_has_a_finding_of_its_own() -> None:
 
 
 def test_whatever_keeps_an_object_from_being_deleted_has_a_code() -> None:
-    for outcome in {*rechecking.TOLD, *Erasing} - {Erasing.DELETED}:
+    for outcome in {*rechecking.WORDS, *Erasing} - {Erasing.DELETED}:
         assert Code(recheck.CODE + outcome).about.found == "decommission"
 
 

@@ -17,7 +17,7 @@ from hdh_migrate.sources.azure_account import from_reply as azure_error
 from hdh_migrate.sources.azure_forms import _form
 from hdh_migrate.sources.azure_listing import EntryReader
 from hdh_migrate.sources.azure_recount import parse_brief
-from hdh_migrate.targets.conditions import _told
+from hdh_migrate.targets.conditions import _answer
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, _plain, xml_code
 from hdh_migrate.targets.s3_endpoint import from_reply as s3_error
 from hdh_migrate.transport import Reply
@@ -94,7 +94,7 @@ class Answers:
 
 
 def look_at_region(body: bytes) -> object:
-    found = _told(cast("S3Endpoint", Answers(body)), "b", "location", "LocationConstraint")
+    found = _answer(cast("S3Endpoint", Answers(body)), "b", "location", "LocationConstraint")
     return None if found is None else found.text
 
 

@@ -31,7 +31,7 @@ def test_requests_are_summed_up_by_kind_and_status(caplog: pytest.LogCaptureFixt
         for status in (200, 200, 503, 0):
             spoken.add("PUT", "https://u:p@s3/b/k", status=status, seconds=0.5, received=1, sent=7)
         assert caplog.messages == []
-        spoken.tell()
+        spoken.log()
     assert [line.partition(" in ")[0] for line in caplog.messages] == [
         "s3 PUT: 200, 2", "s3 PUT: 503, 1", "s3 PUT: no answer, 1",
     ]  # fmt: skip
@@ -43,5 +43,5 @@ def test_nothing_is_kept_where_nobody_asked(caplog: pytest.LogCaptureFixture) ->
     with caplog.at_level(logging.WARNING, logger="hdh_migrate.transport.spoken"):
         spoken.add("PUT", "https://s3/b/k", status=200, seconds=0.5, received=1, sent=7)
     with caplog.at_level(logging.INFO, logger="hdh_migrate.transport.spoken"):
-        spoken.tell()
+        spoken.log()
     assert caplog.messages == []

@@ -57,11 +57,13 @@ def adopt(
     def body() -> Exit:
         from hdh_migrate.session.verbs.adopt import adopt as adopted
 
-        told = task.at_desk(plan, state_dir, lambda desk: adopted(desk, batch or (), bundle or ()))
-        lines = [line for one in told["batches"] for line in _lines(one)]
-        lines += [states_text(told["datasets"]), *(f"next: {one}" for one in told["next"])]
-        task.out.result(told, "\n".join(lines))
-        return Exit(told["exit"])
+        result = task.at_desk(
+            plan, state_dir, lambda desk: adopted(desk, batch or (), bundle or ())
+        )
+        lines = [line for one in result["batches"] for line in _lines(one)]
+        lines += [states_text(result["datasets"]), *(f"next: {one}" for one in result["next"])]
+        task.out.result(result, "\n".join(lines))
+        return Exit(result["exit"])
 
     task.run(body)
 

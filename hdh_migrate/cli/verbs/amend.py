@@ -45,34 +45,34 @@ def amend(
         from hdh_migrate.session.verbs import amend as amending
 
         desk = task.desk(plan, state_dir, dry=not execute)
-        told = amending.amend(desk, batch, reason, execute=execute, show_names=show_names)
-        task.out.result(told, "\n".join(_text(told)))
+        result = amending.amend(desk, batch, reason, execute=execute, show_names=show_names)
+        task.out.result(result, "\n".join(_text(result)))
 
     task.run(body)
 
 
-def _text(told: Amendment) -> Iterator[str]:
-    batch = told["batch"]
-    if not told["changes"]:
-        yield f"batch {batch} is what the plan says (revision {told['revision']}): nothing to amend"
+def _text(new: Amendment) -> Iterator[str]:
+    batch = new["batch"]
+    if not new["changes"]:
+        yield f"batch {batch} is what the plan says (revision {new['revision']}): nothing to amend"
     else:
-        done = "amended" if told["executed"] else "would be amended"
+        done = "amended" if new["executed"] else "would be amended"
         yield f"batch {batch} {done}:"
-        yield from (f"  {line}" for line in told["changes"])
-        for row in told["datasets"]:
+        yield from (f"  {line}" for line in new["changes"])
+        for row in new["datasets"]:
             yield from (f"{row['dataset']}: {line}" for line in _meaning(row))
-        if told["recipients_added"]:
+        if new["recipients_added"]:
             yield (
-                f"for {', '.join(told['recipients_added'])} only what was not moved is sealed; what"
+                f"for {', '.join(new['recipients_added'])} only what was not moved is sealed; what"
                 " was stays sealed for the earlier recipients alone"
             )
-        for one in told.get("objects", ()):
+        for one in new.get("objects", ()):
             yield f"  {one['dataset']}  {one['id']}  {one['becomes']}  {visible(one['key'])}"
-        if told["executed"]:
-            yield f"revision {told['revision']}; approvals of the one before are void"
+        if new["executed"]:
+            yield f"revision {new['revision']}; approvals of the one before are void"
         else:
             yield "nothing was changed: --execute does it"
-    yield from (f"still refused: {line}" for line in told["refused"])
+    yield from (f"still refused: {line}" for line in new["refused"])
 
 
 def _meaning(row: AmendedDataset) -> Iterator[str]:

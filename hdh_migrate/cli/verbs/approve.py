@@ -139,12 +139,12 @@ def approve(
             raise UsageError("--bundle and --trust belong together")
         if bundle is not None and out is None:
             raise UsageError("--bundle needs --out: there is no ledger here to keep it beside")
-        told = _made(
+        result = _made(
             desk, task.out.say, batch=batch, stage=str(stage), key=key, phrase_from=passphrase_from,
             until=until, lasting=lasting, begins=begins, comment=comment, bundle=bundle,
             trust=trust or [], out=out,
         )  # fmt: skip
-        task.out.result(told, _lines(told))
+        task.out.result(result, _lines(result))
 
     task.run(body)
 
@@ -203,7 +203,7 @@ def _made(
     if out is not None:
         approving.write_new(out, canonical_json(envelope) + b"\n")
     path = out or approving.keep(desk, envelope)
-    told: ApprovalMade = {
+    approval: ApprovalMade = {
         "batch": batch,
         "stage": stage,
         "plan_digest": subject.plan_digest,
@@ -218,16 +218,16 @@ def _made(
         "time": ALONE,
     }
     if difference:
-        told["difference"] = difference
+        approval["difference"] = difference
     if subject.longest is not None:
-        told["from"] = first
-    return told
+        approval["from"] = first
+    return approval
 
 
-def _lines(told: Mapping[str, object]) -> str:
+def _lines(payload: Mapping[str, object]) -> str:
     lines = []
-    for name in sorted(told, key=_SHOWN.index):
-        value = told[name]
+    for name in sorted(payload, key=_SHOWN.index):
+        value = payload[name]
         lines += [f"{name}: {one}" for one in (value if isinstance(value, list) else [value])]
     return "\n".join(lines)
 
@@ -248,17 +248,17 @@ def _withdrawn(
 
     _demand_comment(comment)
     signer = _signer(desk, key, phrase_from)
-    digest, told = approving.kept_approval(desk, named, signer.verifier)
+    digest, approval = approving.kept_approval(desk, named, signer.verifier)
     envelope = approvals.withdrawal(
-        signer, digest, batch=told["batch"], stage=told["stage"],
+        signer, digest, batch=approval["batch"], stage=approval["stage"],
         made_at=offline(desk.clock, desk.ledger_path).now().earliest, comment=comment,
     )  # fmt: skip
     if out is not None:
         approving.write_new(out, canonical_json(envelope) + b"\n")
     return {
         "withdrawn": digest,
-        "batch": told["batch"],
-        "stage": told["stage"],
+        "batch": approval["batch"],
+        "stage": approval["stage"],
         "by": signer.key_id,
         "written": str(out or approving.keep(desk, envelope)),
     }

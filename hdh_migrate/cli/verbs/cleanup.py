@@ -42,10 +42,10 @@ def cleanup(
 
         seconds = _seconds(older_than)
         desk = task.desk(plan, state_dir, task.out.progress())
-        code, told = clean(desk, older_than=seconds, execute=execute)
+        code, result = clean(desk, older_than=seconds, execute=execute)
         head = [] if execute else ["dry run: nothing was aborted; --execute does it"]
-        document: Cleaned = {"dry_run": not execute, "datasets": told, "exit": int(code)}
-        task.out.result(document, "\n".join([*head, *lines(told, execute=execute)]))
+        document: Cleaned = {"dry_run": not execute, "datasets": result, "exit": int(code)}
+        task.out.result(document, "\n".join([*head, *lines(result, execute=execute)]))
         return code
 
     task.run(body)

@@ -96,11 +96,11 @@ def decommission(
         if keep_going and not execute:
             raise UsageError("--keep-going goes with --execute")
         if not execute and not observe:
-            told = task.at_desk(
+            result = task.at_desk(
                 plan, state_dir, lambda desk: session.forecast(desk, batch, evidence, quick=quick)
             )
-            task.out.result(told, "\n".join(_forecast_lines(told)))
-            return _forecast_code(told)
+            task.out.result(result, "\n".join(_forecast_lines(result)))
+            return _forecast_code(result)
 
         def act(desk: Desk) -> Decommissioned:
             if observe:
@@ -131,34 +131,34 @@ def _asked(task: Task, names: Sequence[str]) -> list[str]:
         ) from None
 
 
-def _forecast_lines(told: DecommissionForecast) -> list[str]:
-    would, kept = told["would_delete"], told["kept"]
+def _forecast_lines(forecast: DecommissionForecast) -> list[str]:
+    would, kept = forecast["would_delete"], forecast["kept"]
     size = size_text(would["bytes"])
     return [
-        f"dry run: batch {told['batch']}, each object at its version",
-        *_done(told["done"]),
+        f"dry run: batch {forecast['batch']}, each object at its version",
+        *_done(forecast["done"]),
         f"  would be deleted at the source: {would['objects']} objects, {size}",
-        *(f"  would be kept: {count} {what}" for what, count in told["would_keep"].items()),
+        *(f"  would be kept: {count} {what}" for what, count in forecast["would_keep"].items()),
         f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed",
-        _looked(told["recheck"]),
-        *(f"  against it: {line}" for line in told["blockers"]),
+        _looked(forecast["recheck"]),
+        *(f"  against it: {line}" for line in forecast["blockers"]),
         "nothing was changed",
     ]
 
 
-def _forecast_code(told: DecommissionForecast) -> Exit:
-    if told["blockers"]:
+def _forecast_code(forecast: DecommissionForecast) -> Exit:
+    if forecast["blockers"]:
         return Exit.REFUSED
-    return Exit.VERIFICATION_FAILED if told["would_keep"] else Exit.OK
+    return Exit.VERIFICATION_FAILED if forecast["would_keep"] else Exit.OK
 
 
-def _lines(told: Decommissioned) -> list[str]:
-    lines = [f"batch {told['batch']}: {told['stage']}"]
-    if told["requested"] is not None:
-        counts = ", ".join(f"{count} {what}" for what, count in sorted(told["requested"].items()))
+def _lines(result: Decommissioned) -> list[str]:
+    lines = [f"batch {result['batch']}: {result['stage']}"]
+    if result["requested"] is not None:
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(result["requested"].items()))
         lines.append(f"  requested: {counts}")
-    if told["observed"] is not None:
-        lines += _observed(told["observed"])
+    if result["observed"] is not None:
+        lines += _observed(result["observed"])
     return [*lines, PROVES]
 
 
@@ -199,10 +199,10 @@ def _left(seen: Remains) -> dict[str, int]:
     }
 
 
-def _code(told: Decommissioned) -> Exit:
-    requested = told["requested"] or {}
-    if told["observed"] is not None:
-        return Exit.FINDINGS if any(_left(told["observed"]).values()) else Exit.OK
+def _code(result: Decommissioned) -> Exit:
+    requested = result["requested"] or {}
+    if result["observed"] is not None:
+        return Exit.FINDINGS if any(_left(result["observed"]).values()) else Exit.OK
     if any(what.startswith("target-") for what in requested):
         return Exit.VERIFICATION_FAILED
     kept = {"missing", "drifted", "kept"} & requested.keys()

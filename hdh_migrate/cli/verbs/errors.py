@@ -41,10 +41,10 @@ def errors(
         from hdh_migrate.session.views.objects import causes
 
         desk = task.desk(plan, state_dir, dry=True)
-        told = causes(desk, show_names=show_names)
-        text = "\n".join(map(_text, told["causes"])) or "no finding is open"
-        task.out.result(told, text)
-        return Exit(told["exit"])
+        result = causes(desk, show_names=show_names)
+        text = "\n".join(map(_text, result["causes"])) or "no finding is open"
+        task.out.result(result, text)
+        return Exit(result["exit"])
 
     task.run(body)
 

@@ -51,9 +51,11 @@ def explain(
     def body() -> Exit | None:
         from hdh_migrate.session.verbs.explain import explain as look
 
-        told = look(task.desk(plan, state_dir, dry=True), _asked(key), list(dataset or ()))
-        task.out.result(told, "\n".join(line for one in told["datasets"] for line in _lines(one)))
-        return Exit.FINDINGS if all(not one["source"] for one in told["datasets"]) else None
+        result = look(task.desk(plan, state_dir, dry=True), _asked(key), list(dataset or ()))
+        task.out.result(
+            result, "\n".join(line for one in result["datasets"] for line in _lines(one))
+        )
+        return Exit.FINDINGS if all(not one["source"] for one in result["datasets"]) else None
 
     task.run(body)
 

@@ -55,11 +55,11 @@ def fence(
             raise UsageError("--release and --take-over are given alone; nothing was touched")
         desk = task.desk(plan, state_dir, task.out.progress())
         if given is not None:
-            told = verbs.take_over(desk, given)
+            result = verbs.take_over(desk, given)
         else:
-            told = verbs.release(desk) if release else verbs.show(desk)
-        task.out.result(told, "\n".join(map(_line, told["fences"])))
-        return Exit(told["exit"])
+            result = verbs.release(desk) if release else verbs.show(desk)
+        task.out.result(result, "\n".join(map(_line, result["fences"])))
+        return Exit(result["exit"])
 
     task.run(body)
 

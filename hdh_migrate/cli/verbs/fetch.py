@@ -57,7 +57,7 @@ def fetch(
         from hdh_migrate.session.verbs.fetch import fetch as bring
 
         desk = task.desk(plan, state_dir)
-        told = bring(desk, dataset, key, out, reason=reason)
-        task.out.result(told, f"{out}: {size_text(told['size'])}, sha256 {told['sha256']}")
+        result = bring(desk, dataset, key, out, reason=reason)
+        task.out.result(result, f"{out}: {size_text(result['size'])}, sha256 {result['sha256']}")
 
     task.run(body)

@@ -55,9 +55,9 @@ def forecast(
         from hdh_migrate.cli.foretold import lines
         from hdh_migrate.session.views.forecast import forecast as look
 
-        told = look(task.desk(plan, state_dir, dry=True))
-        task.out.result(told, "\n".join(lines(told)))
-        return Exit(told["check"]["exit"]) if check else Exit.OK
+        result = look(task.desk(plan, state_dir, dry=True))
+        task.out.result(result, "\n".join(lines(result)))
+        return Exit(result["check"]["exit"]) if check else Exit.OK
 
     task.run(body)
 
@@ -65,10 +65,10 @@ def forecast(
 def _write(task: Task, plan: Path, state_dir: Path | None, out: Path) -> None:
     from hdh_migrate.session.verbs.dossier import write_dossier
 
-    told = write_dossier(task.desk(plan, state_dir), out)
-    days = f", {told['first_day']} to {told['last_day']}" if told["first_day"] else ""
+    made = write_dossier(task.desk(plan, state_dir), out)
+    days = f", {made['first_day']} to {made['last_day']}" if made["first_day"] else ""
     text = (
-        f"dossier: {told['folder']}, signed by {told['signed_by']}\n"
-        f"left the source: {told['source_bytes']} bytes in {told['source_requests']} requests{days}"
+        f"dossier: {made['folder']}, signed by {made['signed_by']}\n"
+        f"left the source: {made['source_bytes']} bytes in {made['source_requests']} requests{days}"
     )
-    task.out.result(told, text)
+    task.out.result(made, text)

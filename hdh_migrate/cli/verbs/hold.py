@@ -41,7 +41,7 @@ def hold(
             task.out.result(let_go, text)
         else:
             held = holding.hold(desk, reason)
-            told: Held = {"held": held}
-            task.out.result(told, f"held {held}")
+            result: Held = {"held": held}
+            task.out.result(result, f"held {held}")
 
     task.run(body)

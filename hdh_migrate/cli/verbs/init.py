@@ -91,9 +91,9 @@ def init(
             raise MigrateError(
                 f"{folder}: {error.strerror}", hint="choose a folder of yours"
             ) from error
-        told: Made = {"made": [str(path) for path in made]}
+        result: Made = {"made": [str(path) for path in made]}
         task.out.result(
-            told,
+            result,
             "\n".join(f"made {path}" for path in made)
             + f"\n\nnext: edit {plan}, then hdh-migrate validate {plan}"
             "\nthe private keys have no passphrase: move keys/escrow.sec offline, and protect"

@@ -88,16 +88,16 @@ def inventory(
             )
         from hdh_migrate.session.verbs.third_count import third_count
 
-        told = third_count(task.desk(plan, state_dir), compare, list(batch or ()))
-        task.out.result(told, "\n".join(_lines(told)))
-        return Exit(told["exit"])
+        result = third_count(task.desk(plan, state_dir), compare, list(batch or ()))
+        task.out.result(result, "\n".join(_lines(result)))
+        return Exit(result["exit"])
 
     task.run(body)
 
 
-def _lines(told: ReportCompared) -> list[str]:
-    lines = [f"a report of the source, begun at {told['taken_at']}, beside the inventory"]
-    for one in told["datasets"]:
+def _lines(compared: ReportCompared) -> list[str]:
+    lines = [f"a report of the source, begun at {compared['taken_at']}, beside the inventory"]
+    for one in compared["datasets"]:
         lines.append(
             f"dataset {one['dataset']}: {one['reported']['objects']} objects reported,"
             f" {one['same']} are the same; {one['newer']} changed since"

@@ -49,8 +49,8 @@ def limit(
         most, seconds = _rate(rate), _seconds(lasts)
         desk = task.desk(plan, state_dir)
         kind = InstructionKind.RELEASE if release else InstructionKind.LIMIT
-        told = instruct(desk, kind, rate=most, seconds=seconds, reason=reason)
-        task.out.result(told, _text(told))
+        result = instruct(desk, kind, rate=most, seconds=seconds, reason=reason)
+        task.out.result(result, _text(result))
 
     task.run(body)
 
@@ -75,13 +75,13 @@ def _seconds(text: str | None) -> int | None:
     return fields.seconds_of(text)
 
 
-def _text(told: InstructionGiven) -> str:
-    counts = told["limit"]
+def _text(given: InstructionGiven) -> str:
+    counts = given["limit"]
     if counts is None:
         return (
-            "nobody had set a limit" if told["said"] is None else "let go: the plan's limits count"
+            "nobody had set a limit" if given["said"] is None else "let go: the plan's limits count"
         )
     until = "" if counts["until"] is None else f" until {counts['until'][:19]}Z"
-    run = told["run"]
+    run = given["run"]
     heard = "no run is under way: it counts for the next one" if run is None else f"heard by {run}"
     return f"at most {size_text(counts['bytes_per_second'])}/s{until}; {heard}"

@@ -74,8 +74,8 @@ def _json(line: ObjectLine) -> str:
 
 
 def _text(line: ObjectLine) -> str:
-    told = f"{line['dataset']}  {line['id']}  {line['state']:<8}  {line['size']}"
+    text = f"{line['dataset']}  {line['id']}  {line['state']:<8}  {line['size']}"
     codes, key = ",".join(line["codes"]), line.get("key")
     if key is not None:
-        return f"{told}  {codes or '-'}  {visible(key)}\n"
-    return (f"{told}  {codes}" if codes else told) + "\n"
+        return f"{text}  {codes or '-'}  {visible(key)}\n"
+    return (f"{text}  {codes}" if codes else text) + "\n"

@@ -45,17 +45,17 @@ def notify(
                 "the plan names nobody who is to be told",
                 hint="add `notify` to it: hdh-migrate docs monitoring",
             )
-        told = notifying.trial(desk) if test else notifying.notify(desk)
-        task.out.result(told, "\n".join(_lines(told)))
-        return Exit(told["exit"])
+        result = notifying.trial(desk) if test else notifying.notify(desk)
+        task.out.result(result, "\n".join(_lines(result)))
+        return Exit(result["exit"])
 
     task.run(body)
 
 
-def _lines(told: Notified) -> list[str]:
+def _lines(notified: Notified) -> list[str]:
     lines = []
-    for one in told["channels"]:
-        what = "trial" if told["test"] else "new or waiting"
+    for one in notified["channels"]:
+        what = "trial" if notified["test"] else "new or waiting"
         line = f"{one['name']}: {what}: {one['sent']} taken"
         if one["waiting"]:
             line += f", {one['waiting']} wait"

@@ -39,11 +39,11 @@ def pause(
         from hdh_migrate.model import InstructionKind
         from hdh_migrate.session.verbs.instruct import instruct
 
-        told = instruct(task.desk(plan, state_dir), InstructionKind.PAUSE, reason=reason)
-        run = told["run"]
+        result = instruct(task.desk(plan, state_dir), InstructionKind.PAUSE, reason=reason)
+        run = result["run"]
         heard = "no run is under way: the next one does not begin"
         if run is not None:
             heard = f"the run under way ({run}) begins nothing more"
-        task.out.result(told, f'paused: {heard}; "hdh-migrate resume PLAN" lets it go on')
+        task.out.result(result, f'paused: {heard}; "hdh-migrate resume PLAN" lets it go on')
 
     task.run(body)

@@ -46,8 +46,8 @@ def preflight(
             lines += [f"     note: {note}" for note in check.get("notes", ())]
             lines += [f"     to mend: {check['mend']}"] if "mend" in check else []
             lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
-        told: Preflight = {"checks": checks, "exit": int(code)}
-        task.out.result(told, "\n".join(lines))
+        result: Preflight = {"checks": checks, "exit": int(code)}
+        task.out.result(result, "\n".join(lines))
         return code
 
     task.run(body)

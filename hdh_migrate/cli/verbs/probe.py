@@ -67,16 +67,16 @@ def probe(
     task.run(body)
 
 
-def _intention(told: ProbeIntention) -> str:
+def _intention(probe: ProbeIntention) -> str:
     lines = [
         "dry run: nobody was contacted",
         (
-            f"would write throw-away objects to {told['endpoint']} bucket {told['bucket']} under"
-            f" {told['prefix']} and remove them"
+            f"would write throw-away objects to {probe['endpoint']} bucket {probe['bucket']} under"
+            f" {probe['prefix']} and remove them"
         ),
-        "would find out: " + ", ".join(told["would_observe"]),
-        "would not try: " + ", ".join(told["would_not_try"]),
-        *(f"note: {note}" for note in told["would_note"]),
+        "would find out: " + ", ".join(probe["would_observe"]),
+        "would not try: " + ", ".join(probe["would_not_try"]),
+        *(f"note: {note}" for note in probe["would_note"]),
     ]
     return "\n".join(lines)
 
@@ -94,9 +94,9 @@ def _findings(record: Probed, *, verbose: bool) -> str:
         known = one["observed"] is not None
         worse = one["name"] in record["differences"]
         mark = "DIFF" if worse else "ok  " if known else "?   "
-        told = _short(one["observed"]) if known else "unknown"
+        observed = _short(one["observed"]) if known else "unknown"
         claim = f" (profile: {_short(one['profile'])})" if one["agrees"] is False else ""
-        lines.append(visible(f"{mark} {one['name'].ljust(width)}  {told}{claim}"))
+        lines.append(visible(f"{mark} {one['name'].ljust(width)}  {observed}{claim}"))
         if verbose or worse or not known:
             lines.append(visible(f"     {' ' * width}  {one['how']}"))
     if record["left"] != 0:

@@ -48,8 +48,8 @@ def provision(
         code, steps = provision_buckets(desk, policy=policy, execute=execute)
         lines = [] if execute else ["dry run: nothing was changed; --execute does it"]
         lines += [visible(f"{'ok  ' if one['ok'] else '--  '} {_step(one)}") for one in steps]
-        told: Provisioned = {"dry_run": not execute, "steps": steps, "exit": int(code)}
-        task.out.result(told, "\n".join(lines))
+        result: Provisioned = {"dry_run": not execute, "steps": steps, "exit": int(code)}
+        task.out.result(result, "\n".join(lines))
         return code
 
     task.run(body)

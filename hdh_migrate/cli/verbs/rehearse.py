@@ -40,23 +40,25 @@ def rehearse(
     def body() -> Exit:
         from hdh_migrate.session.verbs import cutover as session
 
-        told = task.at_desk(plan, state_dir, lambda desk: session.rehearse(desk, batch))
-        task.out.result(told, "\n".join(_rehearsed(told)))
-        return Exit.OK if told["ok"] else Exit.VERIFICATION_FAILED
+        result = task.at_desk(plan, state_dir, lambda desk: session.rehearse(desk, batch))
+        task.out.result(result, "\n".join(_rehearsed(result)))
+        return Exit.OK if result["ok"] else Exit.VERIFICATION_FAILED
 
     task.run(body)
 
 
-def _rehearsed(told: Rehearsed) -> list[str]:
-    lines = [f"batch {told['batch']}: {'rehearsed' if told['ok'] else 'THE REHEARSAL FAILED'}"]
-    if told["failed"]:
-        lines.append(told["failed"])
-    same = told["same"]
+def _rehearsed(rehearsed: Rehearsed) -> list[str]:
+    lines = [
+        f"batch {rehearsed['batch']}: {'rehearsed' if rehearsed['ok'] else 'THE REHEARSAL FAILED'}"
+    ]
+    if rehearsed["failed"]:
+        lines.append(rehearsed["failed"])
+    same = rehearsed["same"]
     for what, kept in (
         ("pointer", same["pointer"]), ("source", same["source"]), ("target", same["target"]),
     ):  # fmt: skip
         lines.append(f"  {what}: {'the same' if kept else 'DIFFERENT'} before and after")
-    found = told["a_start_would_find"]
+    found = rehearsed["a_start_would_find"]
     to_move = found["to_move"]
     lines.append(
         f"  a start would find: {to_move['new']} new, {to_move['changed']} changed,"

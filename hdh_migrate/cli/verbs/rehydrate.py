@@ -53,53 +53,53 @@ def rehydrate(
             ahead = forecast(task.desk(plan, state_dir, dry=True), batch or ())
             task.out.result(ahead, "\n".join(_ahead(ahead)))
             return None
-        told = task.at_desk(
+        result = task.at_desk(
             plan, state_dir, lambda desk: bring(desk, batch or (), wait=not no_wait)
         )
-        task.out.result(told, "\n".join(_told(told)))
-        return Exit(told["exit"])
+        task.out.result(result, "\n".join(_text_lines(result)))
+        return Exit(result["exit"])
 
     task.run(body)
 
 
-def _ahead(told: RehydrationForecast) -> list[str]:
-    if not told["objects"]:
+def _ahead(ahead: RehydrationForecast) -> list[str]:
+    if not ahead["objects"]:
         return ["nothing is archived"]
-    cost, hours = told["cost"], told["hours_at_most"]
+    cost, hours = ahead["cost"], ahead["hours_at_most"]
     price = "unknown" if cost["amount"] is None else f"{cost['amount']:.2f} {cost['currency']}"
     dated = "" if cost["as_of"] is None else f", as of {cost['as_of']}"
     return [
         "dry run: nothing was asked for; --execute does it",
         *(
             f"dataset {one['dataset']}: {one['objects']} objects, {size_text(one['bytes'])}"
-            for one in told["datasets"]
+            for one in ahead["datasets"]
         ),
         (
-            f"in all {told['objects']} archived objects, {size_text(told['bytes'])}, to tier"
-            f" {told['tier']} with {told['priority']} priority"
+            f"in all {ahead['objects']} archived objects, {size_text(ahead['bytes'])}, to tier"
+            f" {ahead['tier']} with {ahead['priority']} priority"
         ),
         (
             f"time: {'unknown' if hours is None else f'up to {hours:.0f} hours'}"
-            f" ({told['hours_from']})"
+            f" ({ahead['hours_from']})"
         ),
         f"cost: {price} ({cost['source']}{dated})",
-        *(f"note: {note}" for note in told["notes"]),
+        *(f"note: {note}" for note in ahead["notes"]),
     ]
 
 
-def _told(told: Rehydrated) -> list[str]:
+def _text_lines(done: Rehydrated) -> list[str]:
     lines = [
         (
-            f"asked for {told['asked']} archived objects; {told['readable']} were readable, and"
-            f" sent; {told['coming']} are coming"
+            f"asked for {done['asked']} archived objects; {done['readable']} were readable, and"
+            f" sent; {done['coming']} are coming"
         ),
-        *(f"{many} were refused: {why}" for why, many in sorted(told["refused"].items())),
+        *(f"{many} were refused: {why}" for why, many in sorted(done["refused"].items())),
     ]
-    if told["moot"]:
-        lines.append(f"{told['moot']} are gone or changed since the inventory: a run looks at them")
-    if told["archived_again"]:
+    if done["moot"]:
+        lines.append(f"{done['moot']} are gone or changed since the inventory: a run looks at them")
+    if done["archived_again"]:
         lines.append(
-            f"{told['archived_again']} are archived again and nobody brings them back: look at the"
+            f"{done['archived_again']} are archived again and nobody brings them back: look at the"
             " account's lifecycle rules, then run the same command"
         )
     return lines

@@ -53,15 +53,15 @@ def restore_view(
     def body() -> Exit:
         from hdh_migrate.session.verbs.restore_view import restore_view as rebuild
 
-        told, code = rebuild(task.desk(plan, state_dir), dataset, out, reason=reason)
-        task.out.result(told, "\n".join(_text(told)))
+        result, code = rebuild(task.desk(plan, state_dir), dataset, out, reason=reason)
+        task.out.result(result, "\n".join(_text(result)))
         return code
 
     task.run(body)
 
 
-def _text(told: RestoredView) -> Iterator[str]:
-    for one in told["datasets"]:
+def _text(view: RestoredView) -> Iterator[str]:
+    for one in view["datasets"]:
         yield (
             f"dataset {one['dataset']}: {one['objects']} objects, {one['directories']} folder"
             f" markers, {one['sidecar_files']} files of the sidecar,"

@@ -20,8 +20,8 @@ def resume(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -
         from hdh_migrate.model import InstructionKind
         from hdh_migrate.session.verbs.instruct import instruct
 
-        told = instruct(task.desk(plan, state_dir), InstructionKind.RESUME)
-        text = "nobody had paused it" if told["said"] is None else "runs may go on"
-        task.out.result(told, text)
+        result = instruct(task.desk(plan, state_dir), InstructionKind.RESUME)
+        text = "nobody had paused it" if result["said"] is None else "runs may go on"
+        task.out.result(result, text)
 
     task.run(body)

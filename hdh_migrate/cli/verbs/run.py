@@ -186,17 +186,17 @@ def _whole(
     desk, done, report, written, code = through(
         opened, attend(act, metrics_file), waits=waits, early=lambda told: told[1].early
     )
-    told: FullRun = {
+    full: FullRun = {
         "exit": int(code),
         "datasets": done.datasets,
         "plan_digest": desk.loaded.digest,
         "report": report,
         "report_written": written,
     }
-    add_asked(told, done, refresh=refresh, again=again)
-    lines = [*asked_text(told), states_text(done.datasets)]
+    add_asked(full, done, refresh=refresh, again=again)
+    lines = [*asked_text(full), states_text(done.datasets)]
     task.out.result(
-        told,
+        full,
         "\n".join(lines)
         + f"\nreport: {report['folder']}"
         + ("" if written else " (of an earlier run: there is nothing to add)")
@@ -208,15 +208,15 @@ def _whole(
 def _dry_run(task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str]) -> Exit:
     from hdh_migrate.session.verbs.dry_run import forecast
 
-    told = task.at_desk(plan, state_dir, lambda desk: forecast(desk, batches), dry=True)
-    task.out.result(told, "\n".join(_forecast_lines(told)))
-    return Exit(told["exit"])
+    dry = task.at_desk(plan, state_dir, lambda desk: forecast(desk, batches), dry=True)
+    task.out.result(dry, "\n".join(_forecast_lines(dry)))
+    return Exit(dry["exit"])
 
 
-def _forecast_lines(told: DryRun) -> list[str]:
-    known = "of what earlier runs left" if told["ledger"] else "of a first run: no ledger is here"
+def _forecast_lines(dry: DryRun) -> list[str]:
+    known = "of what earlier runs left" if dry["ledger"] else "of a first run: no ledger is here"
     lines = [f"dry run {known}; nothing was written on either side, no state is kept"]
-    for number, batch in enumerate(told["batches"], 1):
+    for number, batch in enumerate(dry["batches"], 1):
         lines += [
             (
                 f"{number}. batch {batch['batch']}: would be {batch['would']}"
@@ -227,9 +227,9 @@ def _forecast_lines(told: DryRun) -> list[str]:
             *_left_lines(batch),
             *(f"  note: {note}" for note in batch["notes"]),
         ]
-    ends = Exit(told["exit"])
+    ends = Exit(dry["exit"])
     lines.append(f"the run would end with {int(ends)} ({ends.meaning}), as this dry run does")
-    return [*lines, *(f"  for {why}" for why in told["why"])]
+    return [*lines, *(f"  for {why}" for why in dry["why"])]
 
 
 def _left_lines(batch: BatchForecast) -> list[str]:

@@ -77,10 +77,10 @@ def status(
         if watch:
             watch_on(task, look, None if as_json else _screen())
             return Exit.OK
-        told = look()
-        lines = board.verdict_lines(told) if check else board.report(told)
-        task.out.result(told, board.joined(lines))
-        return Exit(told["check"]["exit"]) if check else Exit.OK
+        result = look()
+        lines = board.verdict_lines(result) if check else board.report(result)
+        task.out.result(result, board.joined(lines))
+        return Exit(result["check"]["exit"]) if check else Exit.OK
 
     task.run(body)
 
@@ -144,28 +144,28 @@ class StatusView:
 def watch_on(task: Task, look: StatusView, screen: Screen | None = None) -> None:
     """Show the status until stopped or stdout is closed; without a terminal, line by line."""
     task.leaves_at_once = True
-    told = look()
+    status = look()
     if screen is not None and screen.usable:
         with screen:
-            told = _draw(task, look, screen, told)
-        task.out.result(told, board.joined(board.headlines(told)))
+            status = _draw(task, look, screen, status)
+        task.out.result(status, board.joined(board.headlines(status)))
         return
     while True:  # each time all of it: somebody may keep it
-        task.out.result(told, board.joined([*board.report(told), *look.notes, ""]))
+        task.out.result(status, board.joined([*board.report(status), *look.notes, ""]))
         if task.out.lost is not None or task.stop.wait(WATCH_SECONDS):
             return
-        told = look()
+        status = look()
 
 
-def _draw(task: Task, look: StatusView, screen: Screen, told: Status) -> Status:
+def _draw(task: Task, look: StatusView, screen: Screen, status: Status) -> Status:
     """Draw one screen after another; return what the last one showed."""
     while True:
-        foot = f"as of {told['at'][:19]}Z, again every {WATCH_SECONDS:.0f} s, Ctrl-C ends"
+        foot = f"as of {status['at'][:19]}Z, again every {WATCH_SECONDS:.0f} s, Ctrl-C ends"
         lines = [*look.notes, foot][:1]
         try:
-            screen.show(partial(watch_screen.screen, told, foot=lines[0]))
+            screen.show(partial(watch_screen.screen, status, foot=lines[0]))
         except OSError:  # the terminal is gone, and with it whoever looked
-            return told
+            return status
         if task.stop.wait(WATCH_SECONDS):
-            return told
-        told = look()
+            return status
+        status = look()

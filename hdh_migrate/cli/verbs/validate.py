@@ -97,7 +97,7 @@ def validate(
         if loaded.plan.engine.certificates is not None:
             target["notes"] += _about_the_cluster(loaded)
         chosen = fidelity(loaded.plan)
-        told: Valid = {
+        result: Valid = {
             "valid": True, "plan_digest": loaded.digest, "target": target, "fidelity": chosen,
         }  # fmt: skip
         lines = [f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(target)]
@@ -108,12 +108,12 @@ def validate(
             from hdh_migrate.cli.trials import lines_of
 
             desk = task.desk(plan, state_dir, dry=True)
-            told |= _tried(desk, objects, from_report)
-            if "report_taken_at" in told:
-                lines.append(f"a report of the source, begun at {told['report_taken_at']}")
-            lines += [line for one in told["sample"] for line in lines_of(one)]
-        task.out.result(told, "\n".join(lines))
-        return Exit.FINDINGS if unused(told.get("sample", ())) else None
+            result |= _tried(desk, objects, from_report)
+            if "report_taken_at" in result:
+                lines.append(f"a report of the source, begun at {result['report_taken_at']}")
+            lines += [line for one in result["sample"] for line in lines_of(one)]
+        task.out.result(result, "\n".join(lines))
+        return Exit.FINDINGS if unused(result.get("sample", ())) else None
 
     task.run(body)
 
@@ -125,8 +125,8 @@ def _about_the_cluster(loaded: LoadedPlan) -> list[str]:
 
     now = SystemClock().now()
     found = problems(loaded.plan, loaded.base, now)
-    told = notes(loaded.plan, loaded.base, now)
-    return [*map(str, found), *(f"certificates of the cluster: {one}" for one in told)]
+    lines = notes(loaded.plan, loaded.base, now)
+    return [*map(str, found), *(f"certificates of the cluster: {one}" for one in lines)]
 
 
 def _tried(desk: Desk, objects: int, report: Path | None) -> Valid:
@@ -137,5 +137,5 @@ def _tried(desk: Desk, objects: int, report: Path | None) -> Valid:
         return {"sample": sampled(desk, objects)}  # type: ignore[typeddict-item]  # a part of it
     from hdh_migrate.session.verbs.third_count import tried_on
 
-    taken_at, told = tried_on(desk, report)
-    return {"sample": told, "report_taken_at": taken_at}  # type: ignore[typeddict-item]
+    taken_at, tried = tried_on(desk, report)
+    return {"sample": tried, "report_taken_at": taken_at}  # type: ignore[typeddict-item]

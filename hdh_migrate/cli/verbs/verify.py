@@ -184,10 +184,12 @@ def _look(
     def look(desk: Desk) -> LooksMade:
         return look_again(desk, batches, choice, show_names=show_names)
 
-    told = task.at_desk(plan, state_dir, attend(look, metrics_file))
-    lines = [line for look in told["looks"] for line in _lines(look)]
-    task.out.result(told, "\n".join([*lines, states_text(told["datasets"]), *_next(told["next"])]))
-    return Exit(told["exit"])
+    looked = task.at_desk(plan, state_dir, attend(look, metrics_file))
+    lines = [line for look in looked["looks"] for line in _lines(look)]
+    task.out.result(
+        looked, "\n".join([*lines, states_text(looked["datasets"]), *_next(looked["next"])])
+    )
+    return Exit(looked["exit"])
 
 
 def _lines(look: BatchLook) -> list[str]:
@@ -224,13 +226,13 @@ def _decide(
 
     ids = _ids(restore or accept or ())
     if restore:
-        told = task.at_desk(plan, state_dir, lambda desk: verbs.restore(desk, batches, ids))
+        decided = task.at_desk(plan, state_dir, lambda desk: verbs.restore(desk, batches, ids))
     else:
-        told = task.at_desk(
+        decided = task.at_desk(
             plan, state_dir, lambda desk: verbs.accept(desk, batches, ids, reason or "")
         )
     lines = []
-    for one in told["objects"]:
+    for one in decided["objects"]:
         line = f"object {one['id']}: {one['became']}"
         if one["became"] == "left":
             line += ", nothing of somebody else's is there any more"
@@ -240,8 +242,8 @@ def _decide(
             line += ", theirs is kept by the bucket as an earlier version"
         lines.append(line)
     text = lines or ["nothing to decide about"]
-    task.out.result(told, "\n".join([*text, *_next(told["next"])]))
-    return Exit(told["exit"])
+    task.out.result(decided, "\n".join([*text, *_next(decided["next"])]))
+    return Exit(decided["exit"])
 
 
 def _ids(words: Sequence[str]) -> list[int] | None:

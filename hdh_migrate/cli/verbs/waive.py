@@ -98,7 +98,7 @@ def waive(
                 "warning: there is no ledger here, so nobody looked whether such a finding is open;"
                 " this covers those that are open by now, and none that comes later"
             )
-        told: Waived = {
+        result: Waived = {
             "made": str(path),
             "what": what,
             "until": until,
@@ -109,7 +109,7 @@ def waive(
             "time": ALONE,
         }
         task.out.result(
-            told,
+            result,
             f"made {path}\n{what} is waived until {until} for plan {loaded.digest[:16]}"
             + ("" if covered is None else f", of which {covered} are open")
             + "\n"

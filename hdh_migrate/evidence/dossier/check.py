@@ -105,8 +105,8 @@ def check_dossier(
     if list(costs_of(facts.rows, _prices(facts.prices))) != list(facts.costs):
         raise EvidenceDamaged(f"{ENVELOPE}: the costs are not those of its rows and prices")
     if facts.code_sha256 != code_sha256:
-        told = f"another version of the tool wrote the pages (code {facts.code_sha256[:16]})"
-        return CheckedDossier(facts=facts, signed_by=signers[0].key_id, not_compared=(told,))
+        why = f"another version of the tool wrote the pages (code {facts.code_sha256[:16]})"
+        return CheckedDossier(facts=facts, signed_by=signers[0].key_id, not_compared=(why,))
     made = [
         {page_name(one): render_dossier(facts, SignedBy(key.key_id, key.fingerprint), one)
          for one in LANGUAGES}
@@ -153,9 +153,9 @@ def _demand_rows(facts: EgressDossier) -> None:
         raise EvidenceDamaged(f"{ENVELOPE}: two rows are of the same day, endpoint and purpose")
 
 
-def _prices(told: Sequence[DossierPrice]) -> list[UnitPrice]:
+def _prices(values: Sequence[DossierPrice]) -> list[UnitPrice]:
     try:
-        return [UnitPrice.model_validate_json(canonical_json(one.as_json())) for one in told]
+        return [UnitPrice.model_validate_json(canonical_json(one.as_json())) for one in values]
     except ValueError:
         raise EvidenceDamaged(f"{ENVELOPE}: a price is not what a price may be") from None
 

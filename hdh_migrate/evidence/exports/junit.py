@@ -74,7 +74,7 @@ def _seen(reading: CheckedBundle, *, show_names: bool) -> dict[str, _Seen]:
 
 def _properties(reading: CheckedBundle, batch: Mapping[str, Any]) -> ET.Element:
     predicate, outcome = reading.predicate, reading.predicate["outcome"]
-    told = {
+    values = {
         "draft": reading.draft,
         "rehearsal": predicate["rehearsal"],
         "complete": outcome["complete"],
@@ -94,7 +94,7 @@ def _properties(reading: CheckedBundle, batch: Mapping[str, Any]) -> ET.Element:
         "tool_version": predicate["tool"]["version"],
     }
     properties = ET.Element("properties")
-    for name, value in told.items():
+    for name, value in values.items():
         text = str(value).lower() if isinstance(value, bool) else visible(str(value))
         ET.SubElement(properties, "property", name=name, value=text)
     return properties
@@ -129,20 +129,20 @@ def _case(reading: CheckedBundle, dataset: Mapping[str, Any], seen: _Seen) -> ET
         return case
     else:
         outcome = ET.SubElement(case, "system-out")
-    outcome.text = "\n".join(_told(objects, unfinished, seen))
+    outcome.text = "\n".join(_text_lines(objects, unfinished, seen))
     return case
 
 
-def _told(objects: Mapping[str, int], unfinished: list[str], seen: _Seen) -> list[str]:
-    told = [", ".join(f"{count} {state}" for state, count in objects.items())]
-    told += unfinished
+def _text_lines(objects: Mapping[str, int], unfinished: list[str], seen: _Seen) -> list[str]:
+    lines = [", ".join(f"{count} {state}" for state, count in objects.items())]
+    lines += unfinished
     if below := sum(count for level, count in seen.levels.items() if level != "full"):
-        told.append(f"{_objects(below)} not read back whole and unsealed: not proven")
-    told += [f"finding {visible(code)}: {count}" for code, count in sorted(seen.codes.items())]
-    told += seen.failed
+        lines.append(f"{_objects(below)} not read back whole and unsealed: not proven")
+    lines += [f"finding {visible(code)}: {count}" for code, count in sorted(seen.codes.items())]
+    lines += seen.failed
     if (more := objects["failed"] - len(seen.failed)) > 0:
-        told.append(f"and {more} more that failed")
-    return told
+        lines.append(f"and {more} more that failed")
+    return lines
 
 
 def _objects(count: int) -> str:

@@ -123,10 +123,10 @@ class ObjectKey:
         """Return what stands for the digest of the plaintext."""
         return self._digest(b"sha256", bytes.fromhex(sha256)).hex()
 
-    def version(self, told: str) -> str:
+    def version(self, text: str) -> str:
         """Return what stands for a version that is the digest of the plaintext; others stay."""
-        digest = _SIDECAR.fullmatch(told)
-        return told if digest is None else f"{SIDECAR_VERSION}{PREFIX}{self.content(digest[1])}"
+        digest = _SIDECAR.fullmatch(text)
+        return text if digest is None else f"{SIDECAR_VERSION}{PREFIX}{self.content(digest[1])}"
 
     def _digest(self, *items: bytes) -> bytes:
         return _hmac(self.raw, *items)
@@ -189,14 +189,14 @@ def journal(events: Iterable[Event]) -> Iterator[Event]:
         body = json.loads(text)
         counted = _COUNTED.get(kind, {})
         said = {name: value for name, value in body.items() if name in _SAID}
-        said |= {name: tell(body[name]) for name, tell in counted.items() if name in body}
+        said |= {name: write(body[name]) for name, write in counted.items() if name in body}
         if isinstance(body.get("ids"), list):
             said["objects"] = len(body["ids"])
         if left := sorted(body.keys() - _SAID - counted.keys()):
             said["left_out"] = left
-        told = canonical_json(said).decode()
-        head = hashlib.sha256(head + canonical_json([seq, at, kind, told])).digest()
-        yield seq, at, kind, told, head
+        payload = canonical_json(said).decode()
+        head = hashlib.sha256(head + canonical_json([seq, at, kind, payload])).digest()
+        yield seq, at, kind, payload, head
 
 
 def _hmac(key: bytes, *items: bytes) -> bytes:

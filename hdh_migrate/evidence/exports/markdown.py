@@ -131,7 +131,7 @@ def _findings(predicate: Mapping[str, Any]) -> Iterator[str]:
 def _months(months: Chronicle) -> Iterator[list[str]]:
     """Say what the time after the first inventory brought, each kind in a line."""
     counts = months.counts
-    told = (
+    rows = (
         ("The source was listed again", counts.get("passes", 0), "time"),
         ("Batches were amended", counts.get("revisions", 0), "time"),
         ("Objects were adopted from another ledger", counts.get("adoptions", 0), "time"),
@@ -140,7 +140,7 @@ def _months(months: Chronicle) -> Iterator[list[str]]:
         ("Sent again, for nobody knew how it had ended", months.resent, "object"),
         ("Tried again because somebody asked", months.retried, "failed object"),
     )
-    lines = [f"- **{what}:** {_some(count, unit)}" for what, count, unit in told if count]
+    lines = [f"- **{what}:** {_some(count, unit)}" for what, count, unit in rows if count]
     if lines:
         yield lines
 

@@ -50,7 +50,7 @@ def opening(bundle: Path, record: Mapping[str, Any], key: ObjectKey) -> dict[str
             "the bundle has no line for this object",
             hint="it was made with another names.key, or before the object was inventoried",
         )
-    told = {
+    made = {
         "version": VERSION,
         "dataset": record["dataset"],
         **{field: record[field] for field in (*_FIELDS, "sha256")},
@@ -61,16 +61,16 @@ def opening(bundle: Path, record: Mapping[str, Any], key: ObjectKey) -> dict[str
         "path": [digest.hex() for digest in proof.path],
         "root": root_of(found[0], proof).hex(),
     }
-    if _differing(told, read_line(found[0] + b"\n", manifest_line), key):
+    if _differing(made, read_line(found[0] + b"\n", manifest_line), key):
         raise UsageError(
             "the object is not what it was when the bundle was made",
             hint='make a new one with "hdh-migrate report PLAN --names keyed"',
         )
     for field in _FIELDS:
-        told[field], raw = readable(told[field])
+        made[field], raw = readable(made[field])
         if raw is not None:
-            told[f"{field}_b64"] = raw
-    return told
+            made[f"{field}_b64"] = raw
+    return made
 
 
 def check_opening(path: Path, root: str) -> dict[str, Any]:
@@ -85,12 +85,12 @@ def check_opening(path: Path, root: str) -> dict[str, Any]:
             object's.
     """
     otherwise = f"{path}: not an opening"
-    told = read_proof(path, otherwise)
-    line, inclusion = inclusion_of(told, otherwise)
+    proof = read_proof(path, otherwise)
+    line, inclusion = inclusion_of(proof, otherwise)
     try:
-        key = ObjectKey(bytes.fromhex(told["opening"]))
-        claim = _claim(told)
-        version_is_known = told["version"] == VERSION and len(key.raw) == SECRET_BYTES
+        key = ObjectKey(bytes.fromhex(proof["opening"]))
+        claim = _claim(proof)
+        version_is_known = proof["version"] == VERSION and len(key.raw) == SECRET_BYTES
     except (ValueError, KeyError, TypeError):
         raise EvidenceDamaged(otherwise) from None
     if not version_is_known:
@@ -107,12 +107,12 @@ def check_opening(path: Path, root: str) -> dict[str, Any]:
     return {**record, **stands, "source_version": version}
 
 
-def _claim(told: Mapping[str, Any]) -> dict[str, Any]:
+def _claim(proof: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an opening says of its object; ValueError and the like if it is malformed."""
-    claim: dict[str, Any] = {"dataset": str(told["dataset"]), "sha256": told["sha256"]}
+    claim: dict[str, Any] = {"dataset": str(proof["dataset"]), "sha256": proof["sha256"]}
     for field in _FIELDS:
-        raw = told.get(f"{field}_b64")
-        claim[field] = str(told[field]) if raw is None else key_text(base64.b64decode(raw))
+        raw = proof.get(f"{field}_b64")
+        claim[field] = str(proof[field]) if raw is None else key_text(base64.b64decode(raw))
         key_bytes(claim[field])
     claim["dataset"].encode()
     if claim["sha256"] is not None and not DIGEST.fullmatch(claim["sha256"]):

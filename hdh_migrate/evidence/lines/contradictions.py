@@ -64,11 +64,11 @@ class Grounds:
             EvidenceDamaged: it says something else than its plan or its journal.
         """
         try:
-            told = Walk(predicate, FORMAT, ())
-            told.read(journal)
+            walk = Walk(predicate, FORMAT, ())
+            walk.read(journal)
             found = [
                 *rules.misstated(predicate, StatedPlan(predicate, FORMAT)),
-                *story.untold(predicate, told, FORMAT),
+                *story.unsaid(predicate, walk, FORMAT),
             ]
         except Wrong as wrong:
             found = [str(wrong)]
@@ -81,10 +81,10 @@ class Grounds:
             )
 
 
-def _held(rule: Callable[[Line, str], None], told: Line, line: bytes) -> None:
+def _held(rule: Callable[[Line, str], None], parsed: Line, line: bytes) -> None:
     try:
         # Only a key that is no text stands in its line otherwise than here.
-        rule(json.loads(line) if b'_b64":' in line else told, "")
+        rule(json.loads(line) if b'_b64":' in line else parsed, "")
     except Wrong as wrong:
         raise EvidenceDamaged(str(wrong).removeprefix(": ")) from None
     except KeyError:

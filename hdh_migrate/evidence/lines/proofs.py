@@ -98,22 +98,22 @@ def read_proof(path: Path, otherwise: str) -> Mapping[str, Any]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        told = json.loads(data) if len(data) <= LARGEST else None
+        proof = json.loads(data) if len(data) <= LARGEST else None
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        proof = None
+    if not isinstance(proof, dict):
         raise EvidenceDamaged(otherwise)
-    return told
+    return proof
 
 
-def inclusion_of(told: Mapping[str, Any], otherwise: str) -> tuple[bytes, InclusionProof]:
+def inclusion_of(proof: Mapping[str, Any], otherwise: str) -> tuple[bytes, InclusionProof]:
     """Return the line of a proof, and where it says that it stands.
 
     Raises:
         EvidenceDamaged: `otherwise`; it is malformed.
     """
-    line, path = told.get("line"), told.get("path")
-    index, size = told.get("index"), told.get("size")
+    line, path = proof.get("line"), proof.get("path")
+    index, size = proof.get("index"), proof.get("size")
     if not isinstance(line, str) or not isinstance(path, list):
         raise EvidenceDamaged(otherwise)
     if type(index) is not int or type(size) is not int or size > MOST_LEAVES:

@@ -153,8 +153,8 @@ def _dataset(dataset: DatasetFacts, recount: Recount) -> dict[str, Any]:
     }
 
 
-def _copied(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if told is None else dict(told)
+def _copied(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if section is None else dict(section)
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:

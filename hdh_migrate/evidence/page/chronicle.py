@@ -136,8 +136,14 @@ class Chronicle:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to show: one run after another, each to its end."""
-        told = (*self.counts.values(), self.cut_off, self.resent, self.continued, self.retried)
-        return not any(told)
+        everything = (
+            *self.counts.values(),
+            self.cut_off,
+            self.resent,
+            self.continued,
+            self.retried,
+        )
+        return not any(everything)
 
     @property
     def operators(self) -> list[OperatorLine]:
@@ -195,62 +201,62 @@ class Chronicle:
         self._count("passes")
         return made
 
-    def _passed(self, told: Refreshed) -> None:
-        one = self._pass(told.batch, told.number)
-        one.new += told.new.objects
-        one.changed += told.changed.objects
-        one.gone += told.vanished.objects
-        one.left += told.left.objects
+    def _passed(self, event: Refreshed) -> None:
+        one = self._pass(event.batch, event.number)
+        one.new += event.new.objects
+        one.changed += event.changed.objects
+        one.gone += event.vanished.objects
+        one.left += event.left.objects
 
-    def _revised(self, at: str, told: BatchAmended) -> None:
+    def _revised(self, at: str, event: BatchAmended) -> None:
         meant, self._intent = self._intent, None
-        if meant is None or (meant.batch, meant.revision) != (told.batch, told.revision):
+        if meant is None or (meant.batch, meant.revision) != (event.batch, event.revision):
             meant = None
         self._count("revisions")
         self.revisions.append(
             RevisionLine(
-                batch=told.batch,
-                revision=told.revision,
+                batch=event.batch,
+                revision=event.revision,
                 at=at,
                 user="" if meant is None else meant.user,
                 reason="" if meant is None else meant.reason,
                 changes=() if meant is None else meant.changes,
-                excluded=sum(told.excluded.values()),
-                taken_back=sum(told.taken_back.values()),
-                moved_before=sum(told.moved_before.values()),
-                sealed_for=len(told.recipients) if told.recipients else None,
+                excluded=sum(event.excluded.values()),
+                taken_back=sum(event.taken_back.values()),
+                moved_before=sum(event.moved_before.values()),
+                sealed_for=len(event.recipients) if event.recipients else None,
             )
         )
 
-    def _adopting(self, told: Adopting) -> None:
+    def _adopting(self, event: Adopting) -> None:
         for one in self.adoptions:
-            if (one.batch, one.number) == (told.batch, told.number):
+            if (one.batch, one.number) == (event.batch, event.number):
                 return  # it goes on after a stop
         self._count("adoptions")
-        bundles = sum(one.statement is not None for one in told.journals)
+        bundles = sum(one.statement is not None for one in event.journals)
         self.adoptions.append(
-            AdoptionLine(told.batch, told.number, told.user, len(told.journals), bundles)
+            AdoptionLine(event.batch, event.number, event.user, len(event.journals), bundles)
         )
 
-    def _adopted(self, at: str, told: AdoptionEnded) -> None:
+    def _adopted(self, at: str, event: AdoptionEnded) -> None:
         for one in self.adoptions:
-            if (one.batch, one.number) == (told.batch, told.number):
-                one.ended, one.adopted = at, told.adopted
-                one.unproved, one.foreign = told.unproved, told.foreign
+            if (one.batch, one.number) == (event.batch, event.number):
+                one.ended, one.adopted = at, event.adopted
+                one.unproved, one.foreign = event.unproved, event.foreign
 
-    def _taken(self, at: str, told: FenceTaking) -> None:
-        if not told.reason:
+    def _taken(self, at: str, event: FenceTaking) -> None:
+        if not event.reason:
             return  # every run takes it
         self._count("take_overs")
         self.take_overs.append(
             TakeOverLine(
-                bucket=told.bucket,
+                bucket=event.bucket,
                 at=at,
-                user=told.user,
-                epoch=told.epoch,
-                host=told.over.host if told.over else None,
-                since=told.over.since if told.over else None,
-                reason=told.reason,
+                user=event.user,
+                epoch=event.epoch,
+                host=event.over.host if event.over else None,
+                since=event.over.since if event.over else None,
+                reason=event.reason,
             )
         )
 
@@ -274,8 +280,8 @@ def _events(journal: Path) -> Iterator[tuple[str, Event]]:
         for line in file:
             if not any(mark in line for mark in _MARKS):
                 continue  # most are of objects: these are never parsed
-            told = json.loads(line)
+            body = json.loads(line)
             try:
-                yield told["at"], read(KINDS[told["kind"]], told["body"])
+                yield body["at"], read(KINDS[body["kind"]], body["body"])
             except OtherForm:
                 continue  # of a keyed bundle, or of another version

@@ -133,8 +133,8 @@ class PageWords:
 
     def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
         """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
-        told = self._catalogue[key]
-        said = escape(told.said(self._language, singular=n in self._reader.singular))
+        sentence = self._catalogue[key]
+        said = escape(sentence.said(self._language, singular=n in self._reader.singular))
         if n is not None:
             values["n"] = self.number(n)
         return said.format(**{name: _harmless(value) for name, value in values.items()})
@@ -146,8 +146,8 @@ class PageWords:
     def word(self, group: str, value: str) -> Markup | str:
         """Return what a word of a plan or a journal is called; one without a name is itself."""
         key = f"{group}.{value}"
-        told = self._catalogue.get(key)
-        return value if told is None else escape(told.said(self._language))
+        sentence = self._catalogue.get(key)
+        return value if sentence is None else escape(sentence.said(self._language))
 
     def number(self, value: int) -> Markup:
         """Return a whole number."""
@@ -280,17 +280,17 @@ def _erased(predicate: Predicate) -> int:
 
 def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
     """Return what a probe saw less of than the profile claims."""
-    told = (predicate["capabilities"] or {"observations": ()})["observations"]
-    return [one for one in told if one["agrees"] is False and not one["better"]]
+    observations = (predicate["capabilities"] or {"observations": ()})["observations"]
+    return [one for one in observations if one["agrees"] is False and not one["better"]]
 
 
 def _undated(predicate: Predicate) -> list[str]:
     """Return the endpoints that were contacted and never sent a Date."""
-    told = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
+    endpoints = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
     return [
         one["url"]
         for one in predicate["endpoints"]
-        if one["requests"] and not f"{one['url']}/".startswith(told)
+        if one["requests"] and not f"{one['url']}/".startswith(endpoints)
     ]
 
 

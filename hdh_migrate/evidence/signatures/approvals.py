@@ -265,13 +265,13 @@ def _withdrawn(
 ) -> set[Withdrawal]:
     found: set[Withdrawal] = set()
     for _, envelope in envelopes:
-        told = read_withdrawal(envelope)
-        if told is None:
+        withdrawal = read_withdrawal(envelope)
+        if withdrawal is None:
             continue
         payload, claims = claims_of(envelope, WITHDRAWAL_TYPE)
         message = pre_authentication_encoding(WITHDRAWAL_TYPE, payload)
         found.update(
-            (told["approval"], key.fingerprint)
+            (withdrawal["approval"], key.fingerprint)
             for key in keys
             for _, signature in claims
             if key.accepts(signature, message)
@@ -316,28 +316,32 @@ def _signatures(
 def read(payload: bytes) -> ApprovalPayload | None:
     """Return what an approval's payload says, or None when it is not one."""
     try:
-        told = json.loads(payload)
-        if not isinstance(told, dict) or canonical_json(told) != payload:
+        approval = json.loads(payload)
+        if not isinstance(approval, dict) or canonical_json(approval) != payload:
             return None
-        fields = {1: _FIRST, 2: _SECOND, VERSION: _FIELDS}[told["version"]]
-        whole = set(told) == fields and all(isinstance(told[name], str) for name in _TEXTS)
-        whole = whole and isinstance(told["root"], str | None)
-        utc_seconds_of(told["made_at"]), utc_seconds_of(told["expires"])
-        if told["version"] >= 2:
-            whole = whole and isinstance(told["ledger"], str) and isinstance(told["terms"], str)
-            whole = whole and type(told["attempt"]) is int
-            whole = whole and (told["from"] is not None) == (told["stage"] == ApprovalStage.FREEZE)
-            utc_seconds_of(told["from"] or told["made_at"])
-        if told["version"] >= VERSION:
-            whole = whole and _is_journal(told["journal"])
+        fields = {1: _FIRST, 2: _SECOND, VERSION: _FIELDS}[approval["version"]]
+        whole = set(approval) == fields and all(isinstance(approval[name], str) for name in _TEXTS)
+        whole = whole and isinstance(approval["root"], str | None)
+        utc_seconds_of(approval["made_at"]), utc_seconds_of(approval["expires"])
+        if approval["version"] >= 2:
+            whole = (
+                whole and isinstance(approval["ledger"], str) and isinstance(approval["terms"], str)
+            )
+            whole = whole and type(approval["attempt"]) is int
+            whole = whole and (approval["from"] is not None) == (
+                approval["stage"] == ApprovalStage.FREEZE
+            )
+            utc_seconds_of(approval["from"] or approval["made_at"])
+        if approval["version"] >= VERSION:
+            whole = whole and _is_journal(approval["journal"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
-    return told if whole else None
+    return approval if whole else None
 
 
-def _is_journal(told: Any) -> bool:  # noqa: ANN401 - JSON
-    events, head = told["events"], told["head"]
-    whole = set(told) == {"events", "head"} and type(events) is int and 0 <= events <= LARGEST_SIZE
+def _is_journal(seen: Any) -> bool:  # noqa: ANN401 - JSON
+    events, head = seen["events"], seen["head"]
+    whole = set(seen) == {"events", "head"} and type(events) is int and 0 <= events <= LARGEST_SIZE
     return whole and isinstance(head, str) and _HEAD.fullmatch(head) is not None
 
 
@@ -345,50 +349,57 @@ def read_withdrawal(envelope: SignedEnvelope) -> ApprovalPayload | None:
     """Return what a withdrawal says, or None when the envelope holds none; nobody is believed."""
     try:
         payload, _ = claims_of(envelope, WITHDRAWAL_TYPE)
-        told = json.loads(payload)
-        if not isinstance(told, dict) or canonical_json(told) != payload:
+        withdrawal = json.loads(payload)
+        if not isinstance(withdrawal, dict) or canonical_json(withdrawal) != payload:
             return None
         texts = _WITHDRAWAL - {"version"}
-        whole = set(told) == _WITHDRAWAL and all(isinstance(told[name], str) for name in texts)
-        utc_seconds_of(told["made_at"])
+        whole = set(withdrawal) == _WITHDRAWAL and all(
+            isinstance(withdrawal[name], str) for name in texts
+        )
+        utc_seconds_of(withdrawal["made_at"])
     except (EvidenceDamaged, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
-    return told if whole and told["version"] == 1 else None
+    return withdrawal if whole and withdrawal["version"] == 1 else None
 
 
-def _against(told: ApprovalPayload, subject: Subject, goes_on: GoesOn, now: Moment) -> Why | None:
+def _against(
+    approval: ApprovalPayload, subject: Subject, goes_on: GoesOn, now: Moment
+) -> Why | None:
     """Return the first reason why a signed approval does not count for this subject now."""
     for differs, why in (
-        (told["batch"] != subject.batch, Why.OTHER_BATCH),
-        (told["stage"] != subject.stage, Why.OTHER_STAGE),
-        (told["version"] != VERSION, Why.OLD_FORM),
+        (approval["batch"] != subject.batch, Why.OTHER_BATCH),
+        (approval["stage"] != subject.stage, Why.OTHER_STAGE),
+        (approval["version"] != VERSION, Why.OLD_FORM),
     ):
         if differs:
             return why
     for differs, why in (
-        (told["ledger"] != subject.ledger, Why.OTHER_LEDGER),
-        (told["plan_digest"] != subject.plan_digest, Why.OTHER_PLAN),
-        (told["attempt"] != subject.attempt, Why.OTHER_ATTEMPT),
-        (told["root"] != subject.root, Why.OTHER_ROOT),
-        (told["terms"] != subject.terms, Why.OTHER_TERMS),
-        (not goes_on(told["journal"]["events"], told["journal"]["head"]), Why.OTHER_JOURNAL),
-        (now.not_yet(told["made_at"]), Why.NOT_YET),
-        (not now.before(told["expires"]), Why.EXPIRED),
-        (_before(told["made_at"], subject.since), Why.TOO_EARLY),
+        (approval["ledger"] != subject.ledger, Why.OTHER_LEDGER),
+        (approval["plan_digest"] != subject.plan_digest, Why.OTHER_PLAN),
+        (approval["attempt"] != subject.attempt, Why.OTHER_ATTEMPT),
+        (approval["root"] != subject.root, Why.OTHER_ROOT),
+        (approval["terms"] != subject.terms, Why.OTHER_TERMS),
+        (
+            not goes_on(approval["journal"]["events"], approval["journal"]["head"]),
+            Why.OTHER_JOURNAL,
+        ),
+        (now.not_yet(approval["made_at"]), Why.NOT_YET),
+        (not now.before(approval["expires"]), Why.EXPIRED),
+        (_before(approval["made_at"], subject.since), Why.TOO_EARLY),
     ):
         if differs:
             return why
-    return _of_window(told, subject, now)
+    return _of_window(approval, subject, now)
 
 
-def _of_window(told: ApprovalPayload, subject: Subject, now: Moment) -> Why | None:
+def _of_window(approval: ApprovalPayload, subject: Subject, now: Moment) -> Why | None:
     """Return why a stated freeze does not cover this moment."""
     if subject.longest is None:
         return None
-    begins = told["from"] or told["made_at"]
+    begins = approval["from"] or approval["made_at"]
     if not now.passed(begins):
         return Why.NOT_FROM_HERE
-    lasts = seconds_of(told["expires"]) - seconds_of(begins)
+    lasts = seconds_of(approval["expires"]) - seconds_of(begins)
     return Why.TOO_LONG if lasts > subject.longest else None
 
 
@@ -396,16 +407,16 @@ def _before(made_at: str, since: str | None) -> bool:
     return since is not None and seconds_of(made_at) < seconds_of(since)
 
 
-def _accepted(name: str, who: _Who, told: ApprovalPayload, digest: str) -> Accepted:
+def _accepted(name: str, who: _Who, approval: ApprovalPayload, digest: str) -> Accepted:
     return Accepted(
         name=name,
         key_id=who.key_id,
         fingerprint=who.fingerprint,
-        made_at=told["made_at"],
-        expires=told["expires"],
-        comment=told["comment"],
+        made_at=approval["made_at"],
+        expires=approval["expires"],
+        comment=approval["comment"],
         digest=digest,
-        begins=told["from"],
+        begins=approval["from"],
     )
 
 

@@ -119,8 +119,8 @@ def add_witness(path: Path, signer: Signer, trusted: Sequence[TrustedKey]) -> in
         raise EvidenceDamaged("no trusted key signed the checkpoint, so it is not signed")
     if signers(note, [signer.verifier]):
         raise EvidenceDamaged(f"the checkpoint has a signature of {signer.key_id} already")
-    told, claims = parse(note)
-    more = _signature(told.text, signer.key_id, signer).encode()
+    checkpoint, claims = parse(note)
+    more = _signature(checkpoint.text, signer.key_id, signer).encode()
     _replace(path, note + more)
     return len(claims) + 1
 
@@ -159,8 +159,8 @@ class Watched:
         """
         for event in self._journal:
             self._tree.append(leaf_digest(journal_line(*event)[:-1]))
-            told = self._kept.get(self._tree.count)
-            if told is not None and told != self._tree.root():
+            expected = self._kept.get(self._tree.count)
+            if expected is not None and expected != self._tree.root():
                 raise self._differs(self._tree.count)
             yield event
         if self._kept and max(self._kept) > self._tree.count:

@@ -42,7 +42,7 @@ _BLOCK = 16
 class KeyLock:
     """What stands between a key file and the key: how, and whether that costs a guesser enough."""
 
-    told: str
+    description: str
     strong: bool
     bearable: bool = True
     """Whether opening it ends in reasonable time."""
@@ -88,15 +88,15 @@ def _lock(data: bytes) -> KeyLock:
         return KeyLock("an old scheme (PBES1)", strong=False) if known else _UNKNOWN
     derivation = _items(_one(parameters))
     (_, function), (_, costs) = next(derivation), next(derivation)
-    told = list(_items(costs))
-    numbers = [int.from_bytes(value, "big") for tag, value in told if tag == 2]
+    items = list(_items(costs))
+    numbers = [int.from_bytes(value, "big") for tag, value in items if tag == 2]
     if function == _SCRYPT:
         n, r, p = numbers[:3]
         return KeyLock(
             f"scrypt, N={n}, r={r}, p={p}", n * r * p >= SCRYPT_WORK, n * r * p <= WORK_MAX
         )
     if function == _PBKDF2:
-        digest = next((_HMAC_SHA.get(next(_items(v))[1]) for t, v in told if t == 0x30), None)
+        digest = next((_HMAC_SHA.get(next(_items(v))[1]) for t, v in items if t == 0x30), None)
         strong = numbers[0] >= PBKDF2_ROUNDS and digest is not None
         words = f"PBKDF2, {numbers[0]:,} rounds of {digest or 'SHA-1'}"
         return KeyLock(words, strong, numbers[0] <= WORK_MAX)
@@ -131,8 +131,8 @@ def _der(tag: int, content: bytes) -> bytes:
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
-    told = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(told))) + told + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + content
 
 
 def _integer(number: int) -> bytes:

@@ -180,7 +180,9 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
         raise KeyUnavailable(f"{path}: the private key needs its passphrase")
     lock = lock_of(pem) if is_protected else None
     if lock is not None and not lock.bearable:
-        raise KeyUnavailable(f"{path}: opening it could take for ever: it is locked by {lock.told}")
+        raise KeyUnavailable(
+            f"{path}: opening it could take for ever: it is locked by {lock.description}"
+        )
     try:
         key = load_pem_private_key(pem, passphrase if is_protected else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -191,7 +193,7 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
     weakness = None
     if lock is not None and not lock.strong:
         weakness = (
-            f"private key {path} is locked too cheaply ({lock.told});"
+            f"private key {path} is locked too cheaply ({lock.description});"
             f' "hdh-migrate keys relock {path}" locks it anew'
         )
     return Signer(verifier_of(key.public_key()), key, weakness)

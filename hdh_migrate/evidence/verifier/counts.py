@@ -244,9 +244,9 @@ class DatasetAccount:
 
     def choose(self, ways: Optional[Mapping[str, str]]) -> None:  # noqa: UP045
         """Take with which contract it is closed from here on; None: of keyed names, untold."""
-        told = {} if ways is None else ways
-        forms.must(ways is None or told.keys() >= ALWAYS)
-        forms.must(set(told.values()) <= WAYS)
+        chosen = {} if ways is None else ways
+        forms.must(ways is None or chosen.keys() >= ALWAYS)
+        forms.must(set(chosen.values()) <= WAYS)
         self.contract, self.contracted = ways, True
 
     def kept(self, what: str) -> Optional[str]:  # noqa: UP045

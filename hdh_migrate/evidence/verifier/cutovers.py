@@ -32,7 +32,7 @@ class CutoverAccount:
     """One cutover or rehearsal of a batch, told by its events one after another."""
 
     def __init__(self, batch: str, track: str) -> None:
-        self.told: dict[str, Any] = {
+        self.story: dict[str, Any] = {
             "batch": batch, "track": track, "stage": "not started", "since": None,
             "on_this_machine": None, "times": {}, "waits": None, "attempt": 1, "terms": None,
             "terms_changes": [], "approved_under": {}, "keys_beside": [],
@@ -54,11 +54,11 @@ class CutoverAccount:
         if recheck is not None:
             recheck = {**recheck, "differing": len(self.differing)}
         end = {**self.end, "outcomes": outcomes, "recheck": recheck}
-        return {**self.told, "decommission": end}
+        return {**self.story, "decommission": end}
 
     def take(self, name: str, at: str, body: Mapping[str, Any]) -> None:
         """Apply one event, named without `cutover-`."""
-        now = self.told
+        now = self.story
         now["times"][name] = at
         if name == "waits":
             now["waits"] = {"why": body["why"], "told": body["told"], "at": at}
@@ -79,55 +79,58 @@ class CutoverAccount:
 
     def _fixed(self, name: str, at: str, body: Mapping[str, Any]) -> None:
         if name == "terms-changed":
-            told = _picked(body, "was", "now", "difference", "approvals")
-            before = self.told["terms"]
-            self.told["terms_changes"].append({"at": at, **told, "terms_before": before})
-        self.told["terms"], self.told["keys_beside"] = body["terms"], body["beside"]
+            change = _picked(body, "was", "now", "difference", "approvals")
+            before = self.story["terms"]
+            self.story["terms_changes"].append({"at": at, **change, "terms_before": before})
+        self.story["terms"], self.story["keys_beside"] = body["terms"], body["beside"]
 
     def _approved(self, body: Mapping[str, Any]) -> str:
-        stage, under, terms = body["approved_stage"], body.get("terms"), self.told["terms"]
+        stage, under, terms = body["approved_stage"], body.get("terms"), self.story["terms"]
         forms.must(forms.is_string(stage))
         forms.must(terms is None or under == forms.sha256(forms.canonical(terms)))
-        self.told["approvals"][stage], self.told["approved_under"][stage] = body["approvals"], under
+        self.story["approvals"][stage], self.story["approved_under"][stage] = (
+            body["approvals"],
+            under,
+        )
         return str(stage)
 
     def _begun(self, body: Mapping[str, Any]) -> None:
-        self.told.update(
+        self.story.update(
             pointer={**body["pointer"], **_picked(body, "old_sha256", "new_sha256")},
             on_this_machine=body["rehearsing"], freeze=None, delta=[], smoke=None,
             window_until=None, written_by_consumers=None,
         )  # fmt: skip
 
     def _frozen(self, body: Mapping[str, Any]) -> None:
-        self.told["freeze"] = _picked(body, "how", "relists", "interval_seconds")
+        self.story["freeze"] = _picked(body, "how", "relists", "interval_seconds")
 
     def _delta(self, body: Mapping[str, Any]) -> None:
-        self.told["delta"].append(_picked(body, "round", "new", "changed", "vanished"))
+        self.story["delta"].append(_picked(body, "round", "new", "changed", "vanished"))
 
     def _switching(self, body: Mapping[str, Any]) -> None:
         self.intended = True
-        self.told["pointer"].update(_picked(body, "old_sha256", "new_sha256"))
-        self.told["root"] = body["root"]
-        self.told["not_ours_before_the_switch"] = body["strangers"]
+        self.story["pointer"].update(_picked(body, "old_sha256", "new_sha256"))
+        self.story["root"] = body["root"]
+        self.story["not_ours_before_the_switch"] = body["strangers"]
 
     def _smoked(self, body: Mapping[str, Any]) -> None:
-        self.told["smoke"] = _picked(body, "ok", "objects", "bytes", "commands", "failures")
+        self.story["smoke"] = _picked(body, "ok", "objects", "bytes", "commands", "failures")
 
     def _open(self, body: Mapping[str, Any]) -> None:
-        self.told["window_until"] = body["until"]
+        self.story["window_until"] = body["until"]
 
     def _rolled_back(self, body: Mapping[str, Any]) -> None:
-        self.told["window_until"] = None
-        self.told["attempt"] += 1
+        self.story["window_until"] = None
+        self.story["attempt"] += 1
         switched = body["switched"] is True
         self.intended = self.intended and not switched  # or it may land late
-        self.told["written_by_consumers"] = None if switched else {}
+        self.story["written_by_consumers"] = None if switched else {}
 
     def _counted(self, body: Mapping[str, Any]) -> None:
-        self.told["written_by_consumers"] = _picked(body, "new", "changed", "gone")
+        self.story["written_by_consumers"] = _picked(body, "new", "changed", "gone")
 
     def _finalized(self, body: Mapping[str, Any]) -> None:
-        self.told["finalized"] = _picked(body, "early", "reason")
+        self.story["finalized"] = _picked(body, "early", "reason")
 
     def _rechecking(self, body: Mapping[str, Any]) -> None:
         read = self.end["recheck"] or {"objects": 0, "bytes": 0}
@@ -148,7 +151,7 @@ class CutoverAccount:
         del body
         for name in ("requested", "observed"):
             self.end[name] = None
-            self.told["times"].pop(name, None)
+            self.story["times"].pop(name, None)
 
     def _erased(self, body: Mapping[str, Any]) -> None:
         for number in of(body.get("again", []), [is_id]):
@@ -302,7 +305,7 @@ class LookAccount:
     def __init__(self, batch: str) -> None:
         self.batch, self.number, self.ended = batch, 0, True
         self.level = ""
-        self.told: dict[str, Any] = {}
+        self.look: dict[str, Any] = {}
         """The last look that has read something."""
 
     def begin(self, body: Mapping[str, Any]) -> None:
@@ -321,20 +324,20 @@ class LookAccount:
         at, objects = body["at"], body["objects"]
         forms.must(body["level"] == self.level and forms.TIME.holds(at))
         forms.must(forms.is_count(objects) and 0 < objects >= sum(counts.values()))
-        told = self.told if self.told.get("number") == self.number else {}
-        self.told = {
+        before = self.look if self.look.get("number") == self.number else {}
+        self.look = {
             "batch": self.batch, "number": self.number, "level": self.level, "ended": False,
-            "at": min(told.get("at", at), at, key=forms.instant),
-            "objects": told.get("objects", 0) + objects,
-            **{name: told.get(name, 0) + counts[name] for name in FOUND},
+            "at": min(before.get("at", at), at, key=forms.instant),
+            "objects": before.get("objects", 0) + objects,
+            **{name: before.get(name, 0) + counts[name] for name in FOUND},
         }  # fmt: skip
 
     def end(self, body: Mapping[str, Any]) -> None:
         """Take a `look-ended`."""
         self._demand_open(body)
         self.ended = True
-        if self.told.get("number") == self.number:
-            self.told = {**self.told, "ended": True}
+        if self.look.get("number") == self.number:
+            self.look = {**self.look, "ended": True}
 
     def _demand_open(self, body: Mapping[str, Any]) -> None:
         forms.must(type(body["number"]) is int and body["number"] == self.number)

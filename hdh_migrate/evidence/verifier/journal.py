@@ -140,17 +140,17 @@ class Journal:
         del seq
         self.ended = at
         for entry in body["traffic"]:
-            told = {name: entry[name] for name in TRAFFIC}
-            forms.must(forms.ill_formed(told, TRAFFIC, "") is None)
-            self.traffic.append(told)
+            counted = {name: entry[name] for name in TRAFFIC}
+            forms.must(forms.ill_formed(counted, TRAFFIC, "") is None)
+            self.traffic.append(counted)
             if "tls" in entry:
-                forms.must(told["endpoint"].startswith("https://") and bool(entry["tls"]))
+                forms.must(counted["endpoint"].startswith("https://") and bool(entry["tls"]))
                 forms.must(forms.ill_formed(entry["tls"], [forms.HANDSHAKE], "") is None)
-                told["tls"] = entry["tls"]
+                counted["tls"] = entry["tls"]
             if "clock_offset" in entry:
                 forms.must(forms.is_number(entry["clock_offset"]))
                 if entry["side"] != "identity":
-                    self.offsets[told["endpoint"]] = entry["clock_offset"]
+                    self.offsets[counted["endpoint"]] = entry["clock_offset"]
 
     def _probed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
@@ -159,9 +159,9 @@ class Journal:
 
     def _object_opened(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
-        told = {} if self.keyed else {name: body[name] for name in forms.OPENING}
-        forms.must(self.keyed or forms.ill_formed(told, forms.OPENING, "") is None)
-        self.openings.append(told)
+        opening = {} if self.keyed else {name: body[name] for name in forms.OPENING}
+        forms.must(self.keyed or forms.ill_formed(opening, forms.OPENING, "") is None)
+        self.openings.append(opening)
 
     def _inventoried(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del at
@@ -169,31 +169,31 @@ class Journal:
         if not self._new_form(seq, new="excluded" in body):
             return
         self._shaped("inventoried", body)
-        told = self.datasets[body["dataset"]]
-        told.seals.append(Seal(seq, body))
-        if len(told.seals) > 1:  # a seal says nothing but what the one before and changes say
-            forms.must(told.objects == body["objects"])
-            forms.must(told.excluded == body["excluded"]["objects"])
-        told.objects, told.excluded = body["objects"], body["excluded"]["objects"]
-        told.changed = False
+        account = self.datasets[body["dataset"]]
+        account.seals.append(Seal(seq, body))
+        if len(account.seals) > 1:  # a seal says nothing but what the one before and changes say
+            forms.must(account.objects == body["objects"])
+            forms.must(account.excluded == body["excluded"]["objects"])
+        account.objects, account.excluded = body["objects"], body["excluded"]["objects"]
+        account.changed = False
 
     def _changed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del at
         self._new_form(seq, new=True)
         self._shaped("inventory-changed", body, some=True)
-        told = self.datasets[body["dataset"]]
-        forms.must(bool(told.seals) and body.keys() - {LEFT} > {"dataset"})
+        account = self.datasets[body["dataset"]]
+        forms.must(bool(account.seals) and body.keys() - {LEFT} > {"dataset"})
         counts = {name: value for name, value in body.items() if name not in ("dataset", LEFT)}
         if not self.keyed:
-            forms.must(told.change(seq, body))
+            forms.must(account.change(seq, body))
             counts = {name: len(value) for name, value in counts.items()}
-        told.objects += counts.get("joined", 0) + counts.get("joined_excluded", 0)
-        told.excluded += counts.get("joined_excluded", 0) + counts.get("changed_excluded", 0)
-        told.excluded -= counts.get("changed_included", 0)
-        told.came += counts.get("joined", 0) + counts.get("changed_included", 0)
-        told.went += counts.get("changed_excluded", 0)
-        forms.must(told.excluded >= 0)
-        told.changed = True
+        account.objects += counts.get("joined", 0) + counts.get("joined_excluded", 0)
+        account.excluded += counts.get("joined_excluded", 0) + counts.get("changed_excluded", 0)
+        account.excluded -= counts.get("changed_included", 0)
+        account.came += counts.get("joined", 0) + counts.get("changed_included", 0)
+        account.went += counts.get("changed_excluded", 0)
+        forms.must(account.excluded >= 0)
+        account.changed = True
 
     def _sent(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq
@@ -245,17 +245,17 @@ class Journal:
         del at
         forms.must(not self.upgraded and not self.new_form)
         self.upgraded = seq
-        for told in self.datasets.values():
-            told.clear()
+        for account in self.datasets.values():
+            account.clear()
         self._counted("verified", body["verified"], None)
 
     def _cutover(self, name: str, at: str, body: Mapping[str, Any]) -> None:
         batch, track = body["batch"], "" if self.keyed else body["track"]
         forms.must(forms.TEXT.holds(batch) and track in ("", "cutover", "rehearsal"))
         forms.must(self.keyed or track != "")
-        told = self.cutovers.setdefault((batch, track), CutoverAccount(batch, track))
+        account = self.cutovers.setdefault((batch, track), CutoverAccount(batch, track))
         if not self.keyed:
-            told.take(name, at, body)
+            account.take(name, at, body)
 
     def _bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
@@ -278,8 +278,8 @@ class Journal:
     def _fidelity_chosen(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
         ways = body.get("ways")
-        told = ways is not None or not self.keyed  # keyed ones of an earlier version say nothing
-        forms.must(not told or forms.ill_formed(ways, {str: forms.is_string}, "") is None)
+        says = ways is not None or not self.keyed  # keyed ones of an earlier version say nothing
+        forms.must(not says or forms.ill_formed(ways, {str: forms.is_string}, "") is None)
         self.datasets[body["dataset"]].choose(ways)
 
     def _look(self, body: Mapping[str, Any]) -> LookAccount:
@@ -325,20 +325,20 @@ class Journal:
     def _refreshed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
         self._pass(body).demand_open(body)
-        told = self.datasets[body["dataset"]]
+        account = self.datasets[body["dataset"]]
         sums = {name: body[name] for name in PASSED}
-        forms.must(forms.ill_formed(sums, PASSED, "") is None and bool(told.seals))
+        forms.must(forms.ill_formed(sums, PASSED, "") is None and bool(account.seals))
         forms.must(any(one["objects"] for one in sums.values()))
         forms.must(all(sums["left"][unit] <= sums["vanished"][unit] for unit in SUM))
-        told.new += sums["new"]["objects"]
-        told.left += sums["left"]["objects"]
+        account.new += sums["new"]["objects"]
+        account.left += sums["left"]["objects"]
 
     def _refresh_ended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
         forms.must(forms.ill_formed(body["listed"], SUM, "") is None)
-        told = self._pass(body)
-        told.demand_open(body)
-        told.ended = True
+        account = self._pass(body)
+        account.demand_open(body)
+        account.ended = True
 
     def _retrying(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
@@ -366,12 +366,12 @@ class Journal:
 
     def _shaped(self, kind: str, body: Mapping[str, Any], *, some: bool = False) -> None:
         shape = SHAPES[self.keyed][kind]
-        told = {name: value for name, value in body.items() if name != LEFT or not self.keyed}
+        members = {name: value for name, value in body.items() if name != LEFT or not self.keyed}
         if some:
-            forms.must(told.keys() <= shape.keys())
-            shape = {name: shape[name] for name in told}
-        forms.must(forms.ill_formed(told, shape, "") is None)
-        pairs = [] if self.keyed else [pair for name in CHANGES for pair in told.get(name, ())]
+            forms.must(members.keys() <= shape.keys())
+            shape = {name: shape[name] for name in members}
+        forms.must(forms.ill_formed(members, shape, "") is None)
+        pairs = [] if self.keyed else [pair for name in CHANGES for pair in members.get(name, ())]
         forms.must(all(len(pair) == 2 for pair in pairs))
 
     def _many(self, body: Mapping[str, Any], name: str, *, once: bool = True) -> int:
@@ -446,5 +446,5 @@ HANDLERS = {
 
 def findings_digest(finding: Mapping[str, Any], **more: bool) -> str:
     """Return what a finding's opening and its line have in common, as a digest."""
-    told = {name: finding[name] for name in OPENED}
-    return forms.sha256(forms.canonical({**told, **more}))
+    opened = {name: finding[name] for name in OPENED}
+    return forms.sha256(forms.canonical({**opened, **more}))

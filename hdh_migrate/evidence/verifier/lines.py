@@ -22,8 +22,8 @@ VANISHED = "vanished"
 class Lines:
     """Reads findings, exclusions and manifest, in little memory; the last two side by side."""
 
-    def __init__(self, predicate: Mapping[str, Any], planned: StatedPlan, told: Journal) -> None:
-        self.said, self.plan, self.told = predicate["datasets"], planned, told
+    def __init__(self, predicate: Mapping[str, Any], planned: StatedPlan, journal: Journal) -> None:
+        self.said, self.plan, self.journal = predicate["datasets"], planned, journal
         self.version = planned.version
         self.sums = Sums(self.said, self.version)
         self.taken = sum(
@@ -34,7 +34,7 @@ class Lines:
         self.offset = 0
         looks = self.version > 1 and not planned.keyed
         self.inventories = {
-            dataset["name"]: CountedInventory(told.datasets[dataset["name"]])
+            dataset["name"]: CountedInventory(journal.datasets[dataset["name"]])
             for dataset in self.said
             if looks and dataset["closed"]
         }
@@ -96,8 +96,8 @@ class Lines:
             self.sums.finding(line)
             if self.version == 1:
                 continue
-            named = {} if self.told.keyed else {"of_object": line["key"] is not None}
-            opened = self.told.findings.pop(line["number"], None)
+            named = {} if self.journal.keyed else {"of_object": line["key"] is not None}
+            opened = self.journal.findings.pop(line["number"], None)
             if line["number"] <= last or opened != findings_digest(line, **named):
                 raise forms.Wrong(f"{where}: not a finding that is open by the journal")
             last = line["number"]
@@ -110,7 +110,7 @@ class Lines:
                     raise forms.Wrong(f"{where}: about an object that has no line")
                 order = (line["dataset"].encode(), forms.key_of(line))
                 self.named[order] = where
-                number = self.told.objects[line["number"]]
+                number = self.journal.objects[line["number"]]
                 if number is not None and (
                     orders.setdefault(number, order) != order
                     or numbers.setdefault(order, number) != number
@@ -127,7 +127,7 @@ class Lines:
             yield from meeting(folder / "manifest.jsonl", begins, suffix)
         if self.version == 1:
             return
-        if self.told.findings:
+        if self.journal.findings:
             yield "findings.jsonl: findings are missing that are open by the journal"
         for dataset in self.said:
             yield from self._uncounted(dataset)
@@ -136,25 +136,25 @@ class Lines:
 
     def _uncounted(self, dataset: Mapping[str, Any]) -> Iterator[str]:
         """Compare the counts of a dataset with those that the journal adds up to."""
-        told, tally = self.told.datasets[dataset["name"]], self.sums.states[dataset["name"]]
+        account, tally = self.journal.datasets[dataset["name"]], self.sums.states[dataset["name"]]
         inventoried = dataset["tally"]["inventoried"]
-        if dataset["closed"] is not bool(told.seals):
+        if dataset["closed"] is not bool(account.seals):
             yield "statement.json: closed is not what the journal tells of a dataset"
         counts = [tally["verified"]["objects"]]
-        known = [told.verified]
-        if told.seals:
+        known = [account.verified]
+        if account.seals:
             counts += [inventoried["objects"], tally["excluded"]["objects"]]
-            known += [told.objects, told.excluded]
-            if not told.changed:
-                last = told.seals[-1].body
+            known += [account.objects, account.excluded]
+            if not account.changed:
+                last = account.seals[-1].body
                 counts += [inventoried["bytes"], tally["excluded"]["bytes"]]
                 known += [last["bytes"], last["excluded"]["bytes"]]
             counts += [
                 sum(tally[state][unit] for state in STATES) for unit in UNITS
             ]  # not only closes
             known += [inventoried[unit] for unit in UNITS]
-        counts.append(tally["failed"]["objects"] if told.seals else 0)
-        known.append(told.failed)
+        counts.append(tally["failed"]["objects"] if account.seals else 0)
+        known.append(account.failed)
         if counts != known:
             yield "journal.jsonl: the lines of a dataset are not as many as the journal tells"
 
@@ -162,9 +162,9 @@ class Lines:
 class CountedInventory:
     """The inventories of one dataset in the journal, counted again from the bundle's lines."""
 
-    def __init__(self, told: DatasetAccount) -> None:
-        self.told = told
-        self.trees = [(forms.Tree(), forms.Tree()) for _ in told.seals]
+    def __init__(self, account: DatasetAccount) -> None:
+        self.account = account
+        self.trees = [(forms.Tree(), forms.Tree()) for _ in account.seals]
         self.seen = 0
 
     def add(self, line: Mapping[str, Any], where: str, *, excluded: bool) -> None:
@@ -172,7 +172,7 @@ class CountedInventory:
         now = hashlib.sha256(
             b"\0%b\0%d\0%b" % (forms.key_of(line), line["size"], line["source_version"].encode())
         ).digest()
-        past = self.told.pasts.get(now)
+        past = self.account.pasts.get(now)
         if excluded and line["rule"] == VANISHED and not _vanished(past, now):
             raise forms.Wrong(f"{where}: the journal does not tell that it vanished")
         if past is None:
@@ -181,7 +181,7 @@ class CountedInventory:
             return
         self.seen += 1
         leaf: bytes | None = now
-        for seal, trees in zip(reversed(self.told.seals), reversed(self.trees)):  # noqa: B905 - Python 3.9
+        for seal, trees in zip(reversed(self.account.seals), reversed(self.trees)):  # noqa: B905 - Python 3.9
             while past is not None and past.seq > seal.seq:
                 if past.excluded is not excluded:
                     raise forms.Wrong(f"{where}: not what the journal says of this object")
@@ -192,9 +192,9 @@ class CountedInventory:
 
     def problems(self) -> Iterator[str]:
         """Say which events the lines contradict."""
-        if self.seen != len(self.told.pasts):
+        if self.seen != len(self.account.pasts):
             yield "journal.jsonl: objects that joined or changed have no line"
-        for seal, (whole, left) in zip(self.told.seals, self.trees):  # noqa: B905 - Python 3.9
+        for seal, (whole, left) in zip(self.account.seals, self.trees):  # noqa: B905 - Python 3.9
             found = [whole.count, whole.root(), left.count, left.root()]
             body, inner = seal.body, seal.body["excluded"]
             if found != [body["objects"], body["root"], inner["objects"], inner["root"]]:

@@ -55,7 +55,7 @@ class Outcome:
         self.statement: Mapping[str, Any] = {}
         """What was judged. Who goes on with it takes it from here: files may change meanwhile."""
 
-    def told(self) -> list[str]:
+    def text_lines(self) -> list[str]:
         """Return the outcome as lines for people: what was checked, and what was not."""
         if self.problems:
             wrong = [f"WRONG   {problem}" for problem in self.problems]
@@ -65,18 +65,18 @@ class Outcome:
 
 
 def say_what_is_open(
-    outcome: Outcome, version: int, told: Walk, digests: Mapping[str, str]
+    outcome: Outcome, version: int, walk: Walk, digests: Mapping[str, str]
 ) -> None:
     """Add what this bundle leaves open, and which checkpoints its journal goes on from."""
     if version == 1:
         outcome.open.append(FIRST_FORMAT)
-    elif told.upgraded:
-        outcome.open.append(UPGRADED.format(told.upgraded))
+    elif walk.upgraded:
+        outcome.open.append(UPGRADED.format(walk.upgraded))
     if version > 1 and any(name.startswith("report.") for name in digests):
         outcome.open.append(PAGES)
-    if told.notes:
-        outcome.open[outcome.open.index(ALONE)] = SINCE.format(max(n.size for n in told.notes))
-    for note in told.notes:
+    if walk.notes:
+        outcome.open[outcome.open.index(ALONE)] = SINCE.format(max(n.size for n in walk.notes))
+    for note in walk.notes:
         outcome.checked.append(
             f"12 the journal goes on from the checkpoint of {note.size} events, which"
             f" {note.signed} trusted keys signed"

@@ -235,27 +235,27 @@ def _bears_utf8(text: str) -> bool:
     return text != "" and not any("\ud800" <= one <= "\udfff" for one in text)
 
 
-def _rule(told: Any, version: int, *, reasoned: bool = False) -> StatedRule:  # noqa: ANN401 - any JSON value
+def _rule(rule: Any, version: int, *, reasoned: bool = False) -> StatedRule:  # noqa: ANN401 - any JSON value
     """Read a rule; one of `exclude` is `reasoned`, and no other."""
-    if type(told) is str:
-        told = {"glob": told}
-    forms.must(type(told) is dict and type(told.get("allow_unused")) in (bool, type(None)))
-    forms.must(type(told.get("reason")) is str if reasoned else "reason" not in told)
-    forms.must((told.get("keys_from") is None) is (told.get("keys_sha256") is None))
+    if type(rule) is str:
+        rule = {"glob": rule}
+    forms.must(type(rule) is dict and type(rule.get("allow_unused")) in (bool, type(None)))
+    forms.must(type(rule.get("reason")) is str if reasoned else "reason" not in rule)
+    forms.must((rule.get("keys_from") is None) is (rule.get("keys_sha256") is None))
     asks = [
         _asked(name, value, version)
-        for name, value in told.items()
+        for name, value in rule.items()
         if name not in NO_CONDITIONS and value is not None
     ]
     forms.must(bool(asks))
     return StatedRule(asks)
 
 
-def _said(told: Mapping[str, Any]) -> str:
+def _said(rule: Mapping[str, Any]) -> str:
     """Return what the exclusions by a rule of `exclude` call it."""
     asks = {
         name: value
-        for name, value in told.items()
+        for name, value in rule.items()
         if name not in NO_CONDITIONS and value is not None
     }
     alone = asks["glob"] if set(asks) == {"glob"} else None
@@ -281,16 +281,16 @@ class StatedDataset(NamedTuple):
             return True
         return any(rule.takes(name, line) for rule, _, _ in self.exclude)
 
-    def leaves(self, told: tuple[str, str], name: str, line: Mapping[str, Any]) -> bool:
+    def leaves(self, stated: tuple[str, str], name: str, line: Mapping[str, Any]) -> bool:
         """Say whether the object of a line may be left behind by the rule that the line tells."""
         taken = [rule.takes(name, line) for rule in self.include]
-        if self.include and told == self.not_included and not any(taken):
+        if self.include and stated == self.not_included and not any(taken):
             return True
         if self.include and all(one is False for one in taken):
             return False
         for rule, said, reason in self.exclude:
             takes = rule.takes(name, line)
-            if takes is not False and told == (said, reason):
+            if takes is not False and stated == (said, reason):
                 return True
             if takes:
                 return False
@@ -298,8 +298,8 @@ class StatedDataset(NamedTuple):
 
     def reasons(self) -> set[tuple[str, str]]:
         """Return every rule and reason for which something may be left behind."""
-        told = {(rule, reason) for _, rule, reason in self.exclude}
-        return told | {DIRECTORY, VANISHED} | ({self.not_included} if self.include else set())
+        stated = {(rule, reason) for _, rule, reason in self.exclude}
+        return stated | {DIRECTORY, VANISHED} | ({self.not_included} if self.include else set())
 
 
 class StatedPlan:
@@ -331,9 +331,9 @@ class StatedPlan:
         self.earliest = forms.instant(self.times["started"] or "")
         self.latest = forms.instant(self.times["written"])
 
-    def _dataset(self, told: Mapping[str, Any]) -> StatedDataset:
-        source, version = told["source"], self.version
-        included = _list(told, "include")
+    def _dataset(self, dataset: Mapping[str, Any]) -> StatedDataset:
+        source, version = dataset["source"], self.version
+        included = _list(dataset, "include")
         only_globs = all(type(rule) is str for rule in included)
         return StatedDataset(
             source={
@@ -341,14 +341,14 @@ class StatedPlan:
                 "prefix": "" if "path" in source else _text(_given(source, "prefix", "")),
             },
             as_of=_moment(source),
-            target={name: _text(told["target"][name]) for name in ("bucket", "prefix")},
+            target={name: _text(dataset["target"][name]) for name in ("bucket", "prefix")},
             include=[_rule(rule, version) for rule in included],
             exclude=[
                 (_rule(rule, version, reasoned=True), _said(rule), rule["reason"])
-                for rule in _list(told, "exclude")
+                for rule in _list(dataset, "exclude")
             ],
             not_included=NOT_INCLUDED if only_globs else NOT_INCLUDED_BY_RULES,
-            claims=told.get("ignore_md5") is None,
+            claims=dataset.get("ignore_md5") is None,
         )
 
     def amended(
@@ -389,10 +389,10 @@ class StatedPlan:
 
     def exclusion(self, line: Mapping[str, Any], where: str) -> None:
         """Raise Wrong at an exclusion that is not by a rule of this plan."""
-        planned, told = self.datasets[line["dataset"]], (line["rule"], line["reason"])
+        planned, stated = self.datasets[line["dataset"]], (line["rule"], line["reason"])
         if self.keyed:
             self._keyed(line["key"], where)
-            holds = told in planned.reasons()
+            holds = stated in planned.reasons()
         else:
             if not forms.key_of(line).startswith(planned.source["prefix"].encode()):
                 raise forms.Wrong(f"{where}: not under the prefix of its dataset")
@@ -400,12 +400,12 @@ class StatedPlan:
             name = _below(line, planned)
             if name.startswith(SIDECARS):
                 version = line.get("source_version")
-                holds = told == VANISHED and SIDECAR_VERSION.fullmatch(str(version)) is not None
+                holds = stated == VANISHED and SIDECAR_VERSION.fullmatch(str(version)) is not None
             else:
-                holds = told in (DIRECTORY, VANISHED) or planned.leaves(told, name, line)
-        if told == VANISHED and self.version < SECOND:
+                holds = stated in (DIRECTORY, VANISHED) or planned.leaves(stated, name, line)
+        if stated == VANISHED and self.version < SECOND:
             holds = False
-        if not holds or (told == DIRECTORY and (line["size"] or not self.folders)):
+        if not holds or (stated == DIRECTORY and (line["size"] or not self.folders)):
             raise forms.Wrong(f"{where}: no rule of the plan leaves this object behind")
 
     def _keyed(self, name: str, where: str) -> None:
@@ -555,14 +555,14 @@ def _moment(source: Mapping[str, Any]) -> Optional[str]:  # noqa: UP045 - Python
     return as_of
 
 
-def _given(told: Mapping[str, Any], name: str, default: object) -> Any:  # noqa: ANN401 - any JSON value
+def _given(section: Mapping[str, Any], name: str, default: object) -> Any:  # noqa: ANN401 - any JSON value
     """Return a member of a plan; one that it leaves out is absent or null."""
-    value = told.get(name)
+    value = section.get(name)
     return default if value is None else value
 
 
-def _list(told: Mapping[str, Any], name: str) -> list[Any]:
-    value = _given(told, name, [])
+def _list(section: Mapping[str, Any], name: str) -> list[Any]:
+    value = _given(section, name, [])
     forms.must(isinstance(value, list))
     return list(value)
 

@@ -34,21 +34,23 @@ def misstated(predicate: Mapping[str, Any], planned: StatedPlan) -> Iterator[str
 def _places(predicate: Mapping[str, Any], planned: StatedPlan) -> bool:
     plan = planned.canonical
     batches = [(name, batch["name"]) for batch in plan["batches"] for name in batch["datasets"]]
-    told = {each["name"]: (each["source"], each["target"]) for each in predicate["datasets"]}
+    stated = {each["name"]: (each["source"], each["target"]) for each in predicate["datasets"]}
     places = {name: (each.source, each.target) for name, each in planned.datasets.items()}
-    once = len(told) == len(predicate["datasets"]) == len(plan["datasets"])  # or sums would double
+    once = (
+        len(stated) == len(predicate["datasets"]) == len(plan["datasets"])
+    )  # or sums would double
     batched = sorted(batches) == sorted(
         (each["name"], each["batch"]) for each in predicate["datasets"]
     )
-    return told == places and once and batched and plan["migration"] == predicate["migration"]
+    return stated == places and once and batched and plan["migration"] == predicate["migration"]
 
 
 def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     """There are two: the plan's source and the plan's target."""
     del planned
-    told = predicate["endpoints"]
-    local = [addresses.is_local(place["url"]) for place in told]
-    if predicate["rehearsal"] is not all(local) or local != [place["local"] for place in told]:
+    stated = predicate["endpoints"]
+    local = [addresses.is_local(place["url"]) for place in stated]
+    if predicate["rehearsal"] is not all(local) or local != [place["local"] for place in stated]:
         yield "statement.json: rehearsal or local endpoints are misstated"
     origin, target = plan["source"], plan["target"]
     source = {"side": "source", "kind": origin["kind"], "region": None}
@@ -56,11 +58,11 @@ def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: S
     host = {"side": "target", "kind": target["provider"], "region": target["region"]}
     if target.get("endpoint") is not None:
         host["url"] = target["endpoint"]
-    elif len(told) == 2 and told[1]["local"]:
+    elif len(stated) == 2 and stated[1]["local"]:
         yield "statement.json: a provider's own address is never local"
     wanted = [source, host]
-    if [{name: one[name] for name in want} for one, want in zip(told, wanted)] != wanted or len(  # noqa: B905 - Python 3.9
-        told
+    if [{name: one[name] for name in want} for one, want in zip(stated, wanted)] != wanted or len(  # noqa: B905 - Python 3.9
+        stated
     ) != len(wanted):
         yield "statement.json: the endpoints are not the plan's"
 
@@ -167,18 +169,18 @@ def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Stat
         each["name"]: each["tally"]["verified"]["objects"] + each["tally"]["pending"]["objects"]
         for each in predicate["datasets"]
     }
-    told = {(loss["dataset"], loss["what"]): loss for loss in predicate["losses"]}
+    stated = {(loss["dataset"], loss["what"]): loss for loss in predicate["losses"]}
     fits = all(0 < loss["objects"] <= moved.get(loss["dataset"], 0) for loss in predicate["losses"])
-    if len(told) != len(predicate["losses"]) or not fits:
+    if len(stated) != len(predicate["losses"]) or not fits:
         yield "statement.json: losses of more objects than there are, or told twice"
     if planned.version == 1:
-        if any(loss["kept"] == "sidecar" for loss in told.values()):
+        if any(loss["kept"] == "sidecar" for loss in stated.values()):
             yield "statement.json: the first format knows no sidecar"
         return
-    if not all(_is_kept(what, loss["kept"]) for (_, what), loss in told.items()):
+    if not all(_is_kept(what, loss["kept"]) for (_, what), loss in stated.items()):
         yield "statement.json: not a loss, or kept elsewhere"
     modified = {
-        name: told[name, "modified"]["objects"] for name, what in told if what == "modified"
+        name: stated[name, "modified"]["objects"] for name, what in stated if what == "modified"
     }
     if modified != {name: objects for name, objects in moved.items() if objects}:
         yield "statement.json: no target keeps the time of the last change of any object"
@@ -200,10 +202,10 @@ def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: St
 
 def unapproved(predicate: Mapping[str, Any], batches: Collection[str], version: int) -> Rule:
     """Say which cutovers are of no batch, or not approved as their terms ask."""
-    told = [(story.get("batch"), story.get("track")) for story in predicate["cutovers"]]
-    tracks = all(track in ("cutover", "rehearsal") for _, track in told)
-    known = all(isinstance(batch, str) and batch in batches for batch, _ in told)
-    if not tracks or not known or len(set(told)) != len(told):
+    stated = [(story.get("batch"), story.get("track")) for story in predicate["cutovers"]]
+    tracks = all(track in ("cutover", "rehearsal") for _, track in stated)
+    known = all(isinstance(batch, str) and batch in batches for batch, _ in stated)
+    if not tracks or not known or len(set(stated)) != len(stated):
         raise forms.Wrong("statement.json: a cutover of no batch of the plan, or told twice")
     for story in predicate["cutovers"]:
         # Statements of the first format tell of no terms.
@@ -222,7 +224,7 @@ _TABLES = ("times", "approvals", "approved_under")
 def agreed(story: Mapping[str, Any]) -> Rule:
     """What needs approvals has some, each by enough of those whom the terms in force then ask."""
     forms.must(isinstance(story["times"], dict))
-    batch, history = story["batch"], terms_told(story)
+    batch, history = story["batch"], terms_stated(story)
     digests = [forms.sha256(forms.canonical(terms)) for terms in history]
     changes = story["terms_changes"]
     chained = [(one["was"], one["now"]) for one in changes]
@@ -247,10 +249,10 @@ def agreed(story: Mapping[str, Any]) -> Rule:
             yield f"statement.json: batch {batch}: {name}, and nobody is told who approved it"
 
 
-def terms_told(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def terms_stated(story: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return all terms of a cutover that a statement tells, the first ones first."""
-    told = [*(one["terms_before"] for one in story["terms_changes"]), story["terms"]]
-    return [terms for terms in told if terms is not None]
+    found = [*(one["terms_before"] for one in story["terms_changes"]), story["terms"]]
+    return [terms for terms in found if terms is not None]
 
 
 def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> bool:

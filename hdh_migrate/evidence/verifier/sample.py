@@ -40,12 +40,12 @@ class SampleCheck:
         """
         if count < 1 or credentials is None:
             raise ValueError("--sample: at least 1, and with --target-credentials FILE")
-        told = credentials.read_text().split()
-        if len(told) not in (2, 3):
+        words = credentials.read_text().split()
+        if len(words) not in (2, 3):
             raise ValueError(f"{credentials}: give id and secret of an access key, a line each")
         self.count = count
         self.nonce = nonce or secrets.token_hex(16)
-        self._key_id, self._secret, self._token = (*told, "")[:3]
+        self._key_id, self._secret, self._token = (*words, "")[:3]
 
     def draw(self, folder: Path, outcome: Any) -> None:  # noqa: ANN401 - verify.Outcome
         """Read the drawn objects of a bundle that has been checked; return the outcome."""
@@ -62,12 +62,12 @@ class SampleCheck:
             try:
                 found = self.read(place, line)
             except (OSError, http.client.HTTPException, ValueError) as error:
-                told = f"cannot be read at the target: {str(error) or type(error).__name__}"
+                problem = f"cannot be read at the target: {str(error) or type(error).__name__}"
             else:
                 if found == (line["stored_size"], line["stored_sha256"]):
                     continue
-                told = "the target holds other bytes than were stored"
-            outcome.problems.append(f"manifest.jsonl line {number}: {told}")
+                problem = "the target holds other bytes than were stored"
+            outcome.problems.append(f"manifest.jsonl line {number}: {problem}")
         outcome.checked.append(f"11 {self._confidence(len(drawn), whole)}")
         outcome.open = [what for what in outcome.open if "--sample" not in what]
 

@@ -37,18 +37,18 @@ def envelope(folder: Path, problems: list[str]) -> tuple[Any, Claims, bytes | No
     """
     try:
         raw = forms.document(folder / "statement.json")
-        told = json.loads(raw)
-        forms.must(forms.canonical(told) + b"\n" == raw)
-        if told.get("draft") is True and told.keys() == {"draft", "statement"}:
+        document = json.loads(raw)
+        forms.must(forms.canonical(document) + b"\n" == raw)
+        if document.get("draft") is True and document.keys() == {"draft", "statement"}:
             problems.append("statement.json: an unsigned draft, not evidence")
-            return told["statement"], [], None
-        payload, claims = _claims(told)
+            return document["statement"], [], None
+        payload, claims = _claims(document)
         said = json.loads(payload)
         forms.must(forms.canonical(said) == payload)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         problems.append("statement.json: neither an envelope nor a draft in canonical form")
         return None, [], None
-    kind = told["payloadType"].encode()
+    kind = document["payloadType"].encode()
     return said, claims, b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 

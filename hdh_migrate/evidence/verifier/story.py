@@ -15,15 +15,15 @@ from hdh_migrate.evidence.verifier.journal import Journal
 from hdh_migrate.evidence.verifier.planned import what_of
 
 
-def untold(predicate: Mapping[str, Any], journal: Journal, version: int) -> Iterator[str]:
+def unsaid(predicate: Mapping[str, Any], journal: Journal, version: int) -> Iterator[str]:
     """Say what the statement says otherwise than the journal."""
     if version > 1:
-        yield from _untold(predicate, journal)
+        yield from _unsaid(predicate, journal)
     elif "looks" in predicate:
         yield "statement.json: the first format knows of no looks at the target"
 
 
-def _untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+def _unsaid(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     times = predicate["times"]
     if (journal.started, journal.ended) != (times["started"], times["ended"]):
         yield "statement.json: the journal has another beginning or end of the run"
@@ -36,13 +36,13 @@ def _untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     probed = predicate["capabilities"]
     if probed is not None and forms.sha256(forms.canonical(probed)) not in journal.probes:
         yield "statement.json: the journal knows of no such probe"
-    told, known = predicate.get("openings", []), journal.openings
-    if journal.keyed and any((one["object"], one["reason"]) != (None, None) for one in told):
+    stated, known = predicate.get("openings", []), journal.openings
+    if journal.keyed and any((one["object"], one["reason"]) != (None, None) for one in stated):
         yield "statement.json: an opening says more than keyed names allow"
-    same = forms.canonical(told) == forms.canonical(known)  # keyed ones are only counted
-    if len(told) != len(known) or not (journal.keyed or same):
+    same = forms.canonical(stated) == forms.canonical(known)  # keyed ones are only counted
+    if len(stated) != len(known) or not (journal.keyed or same):
         yield "statement.json: the journal knows of other openings"
-    looks = [look.told for _, look in sorted(journal.again.items()) if look.told]
+    looks = [look.look for _, look in sorted(journal.again.items()) if look.look]
     # Absent where there is none: an empty list says that there were looks, and names none.
     if forms.canonical(predicate.get("looks")) != forms.canonical(looks or None):
         yield "statement.json: the journal knows of other looks at the target"
@@ -54,9 +54,9 @@ def _untold(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     yield from _cutovers(predicate["cutovers"], journal)
 
 
-def _losses(told: Sequence[Mapping[str, Any]], journal: Journal) -> Iterator[str]:
+def _losses(values: Sequence[Mapping[str, Any]], journal: Journal) -> Iterator[str]:
     """What a target does not hold is kept where the contract of its dataset says."""
-    for loss in told:
+    for loss in values:
         dataset = journal.datasets.get(loss["dataset"])
         if loss["what"] == "modified" or dataset is None:
             continue
@@ -87,18 +87,18 @@ def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:
 def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     moved = journal.ended is not None and bool(journal.receipts["sent"].first)
     for place in predicate["endpoints"]:
-        told = [entry for entry in journal.traffic if entry["side"] == place["side"]]
+        entries = [entry for entry in journal.traffic if entry["side"] == place["side"]]
         sums = {
-            name: sum(entry[name] for entry in told)
+            name: sum(entry[name] for entry in entries)
             for name in ("bytes_read", "bytes_written", "requests")
         }
-        seen = sorted({address for entry in told for address in entry["addresses"]})
+        seen = sorted({address for entry in entries for address in entry["addresses"]})
         if {**sums, "addresses": seen} != {name: place[name] for name in (*sums, "addresses")}:
             yield "statement.json: the journal knows of other traffic"
-        secured = sorted({one for entry in told for one in entry.get("tls", ())})
+        secured = sorted({one for entry in entries for one in entry.get("tls", ())})
         if place.get("tls", []) != secured or ("tls" in place) is not bool(secured):
             yield "statement.json: the journal knows of other TLS"
-        if not all(addresses.leads(entry["endpoint"], place["url"]) for entry in told):
+        if not all(addresses.leads(entry["endpoint"], place["url"]) for entry in entries):
             yield "journal.jsonl: other endpoints were contacted than the statement's"
         if any(addresses.is_this_machine(address) is not place["local"] for address in seen):
             yield "statement.json: an address of this machine that is not local, or one of another"
@@ -111,9 +111,9 @@ def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
 
 def _paces(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     verified = predicate["outcome"]["states"]["verified"]
-    told = {pace["step"]: pace for pace in predicate["paces"]}
+    stated = {pace["step"]: pace for pace in predicate["paces"]}
     for step, kind in (("transfer", "sent"), ("verify", "verified")):
-        receipts, pace = journal.receipts[kind], told.get(step)
+        receipts, pace = journal.receipts[kind], stated.get(step)
         if pace is None:
             if receipts.first:
                 yield "statement.json: a pace is missing that the journal tells"
@@ -131,11 +131,11 @@ def _paces(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
             yield "statement.json: the slices of a pace are not as long as its time"
 
 
-def _cutovers(told: Sequence[Mapping[str, Any]], journal: Journal) -> Iterator[str]:
+def _cutovers(stated: Sequence[Mapping[str, Any]], journal: Journal) -> Iterator[str]:
     if journal.keyed:
-        same = {story["batch"] for story in told} == {batch for batch, _ in journal.cutovers}
+        same = {story["batch"] for story in stated} == {batch for batch, _ in journal.cutovers}
     else:
         known = [story.facts() for story in journal.cutovers.values()]
-        same = forms.canonical(told) == forms.canonical(known)
+        same = forms.canonical(stated) == forms.canonical(known)
     if not same:
         yield "statement.json: the journal knows of other cutovers"

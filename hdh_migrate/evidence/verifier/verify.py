@@ -220,29 +220,29 @@ def _disagreements(
         yield "not the verifier's files of this format"
     planned = StatedPlan(predicate, version)
     yield from rules.misstated(predicate, planned)
-    told = Walk(predicate, version, notes)
-    told.read(folder / "journal.jsonl")
-    if forms.canonical(told.end()) != forms.canonical(predicate["journal"]):
+    walk = Walk(predicate, version, notes)
+    walk.read(folder / "journal.jsonl")
+    if forms.canonical(walk.end()) != forms.canonical(predicate["journal"]):
         yield "statement.json: the journal has another end or length"
-    known = {name for name, one in told.datasets.items() if one.contracted}
+    known = {name for name, one in walk.datasets.items() if one.contracted}
     contracted = known if version > 1 else None
-    planned.amended(told.bindings.moved_before, told.bindings.sealed_for, contracted)
-    counted = Lines(predicate, planned, told)
+    planned.amended(walk.bindings.moved_before, walk.bindings.sealed_for, contracted)
+    counted = Lines(predicate, planned, walk)
     counted.read(folder)
     for part, value in counted.sums.parts().items():
         if forms.canonical(predicate[part]) != forms.canonical(value):  # to Python 1 == True
             yield f"statement.json: {part} is not what the bundle's files add up to"
     yield from counted.problems(folder)
-    yield from story.untold(predicate, told, version)
+    yield from story.unsaid(predicate, walk, version)
     if version > 1:
         yield from unlike_pages(folder, predicate)
-    yield from told.unextended()
+    yield from walk.unextended()
     if (
         forms.document(folder / "summary.json")
         != forms.canonical(summary(predicate, signer)) + b"\n"
     ):
         yield "summary.json: not the summary of the statement"
-    say_what_is_open(outcome, version, told, digests)
+    say_what_is_open(outcome, version, walk, digests)
 
 
 def format_of(said: Mapping[str, Any]) -> int:
@@ -293,7 +293,7 @@ def main() -> int:
     outcome = check(wanted.bundle, keys, wanted.threshold, stamped, notes)
     if reader is not None and not outcome.problems:
         reader.draw(wanted.bundle, outcome)
-    sys.stdout.write("\n".join(outcome.told()) + "\n")
+    sys.stdout.write("\n".join(outcome.text_lines()) + "\n")
     return 10 if outcome.problems else 0
 
 

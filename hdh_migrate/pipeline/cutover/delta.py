@@ -78,8 +78,8 @@ class Delta:
         stated = seconds_of(self._stated)
         times = (one.obj.modified for one in listed)
         if any(at is not None and seconds_of(at) > stated for at in times):
-            told = f"dataset {dataset.name} was written after somebody signed that nobody writes"
-            self._scene.waits("source-written", [told])
+            why = f"dataset {dataset.name} was written after somebody signed that nobody writes"
+            self._scene.waits("source-written", [why])
             self._stated = None
 
     def listed(self, dataset: DatasetRow, digest: tuple[int, int]) -> None:
@@ -95,6 +95,6 @@ class Delta:
         ledger = self._ctx.ledger
         return any(ledger.tally(row.id, *PENDING).objects for row in self._scene.datasets())
 
-    def _written(self, told: str) -> SourceWritten:
-        self._scene.waits("source-written", [told])
-        return SourceWritten(f"the source is still being written: {told}")
+    def _written(self, why: str) -> SourceWritten:
+        self._scene.waits("source-written", [why])
+        return SourceWritten(f"the source is still being written: {why}")

@@ -107,7 +107,7 @@ def _recheck(story: CutoverStanding) -> RecheckFact | None:
 def waits_of(story: CutoverStanding) -> Waits | None:
     """Return why a cutover does not go on, None while nothing holds it."""
     found = story.waits
-    return None if found is None else {"why": found.why, "told": [*found.told], "at": found.at}
+    return None if found is None else {"why": found.why, "told": [*found.reasons], "at": found.at}
 
 
 def smoke_of(story: CutoverStanding) -> SmokeFact | None:
@@ -128,8 +128,8 @@ def observed_of(story: CutoverStanding) -> Remains | None:
     """Return what the source showed after the deletion, None while nobody looked."""
     if story.observed is None:
         return None
-    told = story.observed.items()
-    listed = {name: list(one) if isinstance(one, tuple) else one for name, one in told}
+    observed = story.observed.items()
+    listed = {name: list(one) if isinstance(one, tuple) else one for name, one in observed}
     return cast("Remains", listed)
 
 
@@ -162,13 +162,13 @@ def _terms(found: ConsentTerms | None) -> TermsInForce | None:
     return None if found is None else cast("TermsInForce", found.as_json())
 
 
-def _terms_change(told: standing.RecordedTermsChange) -> TermsChangeFact:
-    change = told.event
+def _terms_change(recorded: standing.RecordedTermsChange) -> TermsChangeFact:
+    change = recorded.event
     return {
-        "at": told.at,
+        "at": recorded.at,
         "was": change.was,
         "now": change.now,
         "difference": [*change.difference],
         "approvals": [*change.approvals],
-        "terms_before": _terms(told.before),
+        "terms_before": _terms(recorded.before),
     }

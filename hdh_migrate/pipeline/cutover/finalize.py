@@ -18,7 +18,7 @@ def finalize(scene: Scene, reason: str | None) -> CutoverStanding:
         Refused: with every blocker.
         ApprovalMissing, SwitchHeld: it may not be, or not now.
         LedgerDamaged: the rows are not as the journal tells them.
-        ClocksDiffer: it cannot be told whether the window has passed.
+        ClocksDiffer: it cannot be learned whether the window has passed.
     """
     now = scene.standing()
     if now.stage in FINAL:
@@ -30,18 +30,18 @@ def finalize(scene: Scene, reason: str | None) -> CutoverStanding:
             hint="finish what was begun first; nothing was changed",
         )
     early = not scene.judged("finalize").passed(now.window_until)
-    told = []
+    reasons = []
     if early and not (reason or "").strip():
-        told.append(f"the fallback window is open until {now.window_until}; or give --reason")
+        reasons.append(f"the fallback window is open until {now.window_until}; or give --reason")
     if scene.ctx.retry(scene.pointer.read) != scene.value:
-        told.append("the pointer does not have the new value: somebody else changed it")
+        reasons.append("the pointer does not have the new value: somebody else changed it")
     root = scene.root()
     if root != now.root:
-        told.append("the manifest is not the one that was cut over")
-    if told:
-        scene.waits("blocked", told)
+        reasons.append("the manifest is not the one that was cut over")
+    if reasons:
+        scene.waits("blocked", reasons)
         raise Refused(
-            f"batch {scene.batch} cannot be finalized yet", blockers=told,
+            f"batch {scene.batch} cannot be finalized yet", blockers=reasons,
             hint="nothing was changed; a rollback is still possible",
         )  # fmt: skip
     consent = let_through(scene, "finalize", root)

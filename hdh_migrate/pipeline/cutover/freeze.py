@@ -55,9 +55,9 @@ def prove(scene: Scene, root: str) -> Listing:
         relists.append(_relisting(scene.ctx.clock.now(), listings[-1]))
     if listings[0] != listings[1]:
         counts = " and ".join(f"{relist.objects} objects" for relist in relists)
-        told = f"two listings {scene.terms.relist_seconds} s apart differ ({counts})"
-        scene.waits("source-written", [told])
-        raise SourceWritten(f"the source is still being written: {told}")
+        why = f"two listings {scene.terms.relist_seconds} s apart differ ({counts})"
+        scene.waits("source-written", [why])
+        raise SourceWritten(f"the source is still being written: {why}")
     seconds = scene.terms.relist_seconds
     scene.note(
         CutoverFrozen(**scene.about, how=how, relists=tuple(relists), interval_seconds=seconds)
@@ -75,7 +75,7 @@ def clear(scene: Scene, now: CutoverStanding) -> None:
         dataset = next(row for row in scene.datasets() if row.name == trial.dataset)
         if scene.probe is not None:
             _clear(scene, scene.probe, dataset, trial.name)
-        _probed(scene, dataset, trial.name, Refusal(proven=False, told="cut short"))
+        _probed(scene, dataset, trial.name, Refusal(proven=False, detail="cut short"))
 
 
 def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> None:
@@ -92,10 +92,10 @@ def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> 
 def _stated(scene: Scene, root: str) -> FreezeStatement:
     consent = scene.consent("freeze", root)
     if not consent.given:
-        scene.waits("approval", consent.told)
+        scene.waits("approval", consent.reasons)
         raise ApprovalMissing(
             "nobody has signed that the source is frozen:\n"
-            + "\n".join(f"  {line}" for line in consent.told),
+            + "\n".join(f"  {line}" for line in consent.reasons),
             hint=f'stop the writers, then "hdh-migrate approve PLAN --batch {scene.batch}'
             ' --stage freeze --key FILE"; nothing was switched',
         )
@@ -103,19 +103,19 @@ def _stated(scene: Scene, root: str) -> FreezeStatement:
 
 
 def _tried(scene: Scene, probe: FreezeProbe) -> FreezeTrials:
-    told = []
+    trials = []
     for dataset in scene.datasets():
         refusal = scene.ctx.retry(partial(_trial, scene, probe, dataset))
         if not refusal.proven:
-            line = f"dataset {dataset.name}: {refusal.told}"
+            line = f"dataset {dataset.name}: {refusal.detail}"
             scene.waits("not-frozen", [line])
             raise Refused(
                 "the source is not frozen",
                 blockers=[line],
                 hint="take the writers' rights away, then start again; nothing was switched",
             )
-        told.append(FreezeTrial(dataset=dataset.name, told=refusal.told))
-    return FreezeTrials(trials=tuple(told))
+        trials.append(FreezeTrial(dataset=dataset.name, told=refusal.detail))
+    return FreezeTrials(trials=tuple(trials))
 
 
 def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
@@ -132,7 +132,7 @@ def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
         refusal = probe.probe(place, name)
     except Transient:
         _clear(scene, probe, dataset, name)
-        _probed(scene, dataset, name, Refusal(proven=False, told="no answer"))
+        _probed(scene, dataset, name, Refusal(proven=False, detail="no answer"))
         raise
     if refusal.left is not None:
         raise _left(dataset.name)  # the intent stays open: the next start removes it
@@ -143,7 +143,7 @@ def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
 def _probed(scene: Scene, dataset: DatasetRow, name: str, found: Refusal) -> None:
     scene.note(
         CutoverProbed(
-            **scene.about, dataset=dataset.name, name=name, proven=found.proven, told=found.told
+            **scene.about, dataset=dataset.name, name=name, proven=found.proven, told=found.detail
         )
     )
 

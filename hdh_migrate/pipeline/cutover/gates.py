@@ -20,17 +20,17 @@ UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
 CUT_OVER = FINAL | {CutoverStage.OPEN}
 
 
-def demand(scene: Scene, told: list[str]) -> None:
+def demand(scene: Scene, reasons: list[str]) -> None:
     """Raise unless there is no blocker at all.
 
     Raises:
         Refused: with every blocker.
     """
-    if told:
-        scene.waits("blocked", told)
+    if reasons:
+        scene.waits("blocked", reasons)
         raise Refused(
             f"batch {scene.batch} cannot be cut over yet",
-            blockers=told,
+            blockers=reasons,
             hint="nothing was switched; mend these, then start again",
         )
 
@@ -45,12 +45,12 @@ def blockers(scene: Scene, now: CutoverStanding) -> list[str]:
     """
     scene.ctx.ledger.reconcile()
     closed = scene.attested()
-    told = [*_moved(scene, now), *_findings(scene), *closed, *_needs(scene)]
-    told += _pointer(scene, now)
+    reasons = [*_moved(scene, now), *_findings(scene), *closed, *_needs(scene)]
+    reasons += _pointer(scene, now)
     moved = not now.moving and not any(_unmoved(scene, row) for row in scene.datasets())
     if moved and not closed:  # not even a credential is sent to a host that is not attested
-        told += [*_target(scene), *_smoke(scene)]
-    return told
+        reasons += [*_target(scene), *_smoke(scene)]
+    return reasons
 
 
 def _moved(scene: Scene, now: CutoverStanding) -> Iterator[str]:
@@ -137,9 +137,9 @@ def _target(scene: Scene) -> Iterator[str]:
 
 def _smoke(scene: Scene) -> Iterator[str]:
     """Smoke tests must be possible: a missing key must show before the switch, not after."""
-    told = scene.lacking()
-    yield from told
-    if told:
+    reasons = scene.lacking()
+    yield from reasons
+    if reasons:
         return
     for dataset, key in smoke.sample(scene, "")[:1]:
         route = scene.ctx.route(dataset)

@@ -12,7 +12,7 @@ from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.seen import SeenIds
 from hdh_migrate.pipeline.look_again import accepted
 
-Tell = Callable[[str, str, str], None]
+Note = Callable[[str, str, str], None]
 """Takes what a difference is (new, changed, gone), the dataset and the target key."""
 
 HELD = (State.VERIFIED, State.SENT)
@@ -45,7 +45,7 @@ class Holdings:
         return {"new": self.new, "changed": self.changed, "gone": self.gone}
 
 
-def look(scene: Scene, tell: Tell | None = None) -> Holdings:
+def look(scene: Scene, note: Note | None = None) -> Holdings:
     """List the batch's places and compare every key with the ledger; safe to call again.
 
     Raises:
@@ -53,11 +53,11 @@ def look(scene: Scene, tell: Tell | None = None) -> Holdings:
     """
     found = Holdings()
     for dataset in scene.datasets():
-        _look(scene, dataset, found, tell or _silent)
+        _look(scene, dataset, found, note or _silent)
     return found
 
 
-def _look(scene: Scene, dataset: DatasetRow, found: Holdings, tell: Tell) -> None:
+def _look(scene: Scene, dataset: DatasetRow, found: Holdings, note: Note) -> None:
     ctx, route = scene.ctx, scene.ctx.route(dataset)
     seen, taken = SeenIds(ctx.ledger.last_object()), accepted(ctx.ledger, scene.batch)
     for stored in ctx.reader.keys(route.target):
@@ -69,7 +69,7 @@ def _look(scene: Scene, dataset: DatasetRow, found: Holdings, tell: Tell) -> Non
         if known is None or known[1] not in HELD:
             if not _of_another(scene, dataset, stored.key):
                 found.new += 1
-                tell("new", dataset.name, stored.key)
+                note("new", dataset.name, stored.key)
             continue
         entry, _ = known
         seen.mark(entry.id)
@@ -77,12 +77,12 @@ def _look(scene: Scene, dataset: DatasetRow, found: Holdings, tell: Tell) -> Non
             continue  # somebody said why
         if not _same(scene, route.target.bucket, stored, entry.etag, entry.stored_size):
             found.changed += 1
-            tell("changed", dataset.name, stored.key)
+            note("changed", dataset.name, stored.key)
     for number, key_bytes, _, _, state, _ in ctx.ledger.listing(dataset.id):
         if state in HELD and not seen.has(number):
             found.gone += 1
             key = key_bytes.decode("utf-8", "surrogateescape")
-            tell("gone", dataset.name, route.target_key(key))
+            note("gone", dataset.name, route.target_key(key))
 
 
 def _same(scene: Scene, bucket: str, stored: Stored, etag: str | None, size: int | None) -> bool:

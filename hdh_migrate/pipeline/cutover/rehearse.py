@@ -55,7 +55,7 @@ def rehearse(scene: Scene) -> Rehearsed:
         "written": written,
         "a_start_would_find": {
             "approved": consent.given,
-            "approvals": list(consent.told),
+            "approvals": list(consent.reasons),
             "to_move": {
                 "new": found.new.objects,
                 "changed": found.changed.objects,

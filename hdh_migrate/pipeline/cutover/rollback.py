@@ -37,7 +37,7 @@ def roll_back(scene: Scene) -> ConsumerWrites:
         StorageError: the pointer is restored, but the target could not be listed.
     """
     restore(scene.back)
-    with told_back():
+    with after_restoring():
         return count(scene)
 
 
@@ -93,7 +93,7 @@ def _old_value(back: Back, now: CutoverStanding) -> str:
 
 
 @contextmanager
-def told_back() -> Iterator[None]:
+def after_restoring() -> Iterator[None]:
     """Add to any error of the listing that the pointer has been restored."""
     try:
         yield
@@ -139,18 +139,18 @@ def _hint(now: CutoverStanding, file: str | None) -> str | None:
     if file is None:
         return None
     counts = now.written or {}
-    told = ", ".join(f"{counts[what]} {what}" for what in ("new", "changed", "gone"))
+    found = ", ".join(f"{counts[what]} {what}" for what in ("new", "changed", "gone"))
     before = f"; {now.strangers} were there before the switch" if now.strangers else ""
-    return f"the target is not as it was verified: {told}{before}; the names stand in {file}"
+    return f"the target is not as it was verified: {found}{before}; the names stand in {file}"
 
 
 def _listed(scene: Scene) -> Holdings:
     with scene.drawer.open(_name(scene, WRITTEN)) as file:
 
-        def tell(what: str, dataset: str, key: str) -> None:
+        def write(what: str, dataset: str, key: str) -> None:
             file.write(json.dumps({"what": what, "dataset": dataset, "target_key": key}) + "\n")
 
-        return holdings.look(scene, tell)
+        return holdings.look(scene, write)
 
 
 def _failed(back: Back, error: MigrateError) -> MigrateError:
@@ -166,7 +166,7 @@ def _failed(back: Back, error: MigrateError) -> MigrateError:
 
 
 def _runbook(back: Back, now: CutoverStanding, error: MigrateError, *, exact: bool) -> str:
-    def told(value: str | None) -> str:
+    def described(value: str | None) -> str:
         if value is None:
             return "unknown"
         return value if exact else back.shown(value)
@@ -180,9 +180,9 @@ def _runbook(back: Back, now: CutoverStanding, error: MigrateError, *, exact: bo
         (
             f"the rollback of batch {back.batch} failed: {error}",
             f"  the journal says: {now.stage}, since {now.since}",
-            f"  pointer ({now.pointer and now.pointer.kind}) has now:   {told(value)}",
-            f"  before the switch it had:   {told(old)}",
-            f"  the switch gave it:         {told(back.value)}",
+            f"  pointer ({now.pointer and now.pointer.kind}) has now:   {described(value)}",
+            f"  before the switch it had:   {described(old)}",
+            f"  the switch gave it:         {described(back.value)}",
             "nothing more is done by itself; no object was touched on either side. By hand:",
             "  1. hold everything else: hdh-migrate hold PLAN",
             "  2. find out who changed the pointer, or why it does not answer",

@@ -14,7 +14,7 @@ from hdh_migrate.events.cutover import (
     PREFIX,
     CutoverBegun,
     CutoverWaits,
-    PointerTold,
+    PointerDescription,
     StoryKey,
     Track,
 )
@@ -39,7 +39,7 @@ class Consent:
 
     given: bool
     keys: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
     """Why it is not given, or which approvals did not count."""
     terms: str | None = None
     """The digest of the terms under which it was judged."""
@@ -52,7 +52,7 @@ class Ran:
     """How a program of the plan ended; `ok` is status 0 within its time limit."""
 
     ok: bool
-    told: str
+    detail: str
 
 
 @frozen
@@ -124,9 +124,9 @@ class Tale:
         self.ledger.event(event)
         self.ledger.commit()
 
-    def waits(self, why: str, told: Sequence[str]) -> None:
+    def waits(self, why: str, reasons: Sequence[str]) -> None:
         """Write down why it does not go on, for `status`."""
-        self.note(CutoverWaits(**self.about, why=why, told=tuple(told)))
+        self.note(CutoverWaits(**self.about, why=why, told=tuple(reasons)))
 
     def stopped_by(self, why: str, error: MigrateError) -> None:
         """Write down an error that it does not go on for, without values and programs' words."""
@@ -188,7 +188,7 @@ class Story(Tale):
         """Return the present for a step that cannot be taken back; journal whose Date it rests on.
 
         Raises:
-            ClocksDiffer: it cannot be told; nothing may be permitted.
+            ClocksDiffer: it cannot be learned; nothing may be permitted.
         """
         try:
             found = self.ctx.judge.firm()
@@ -249,7 +249,7 @@ def begun(scene: Scene, old: str) -> CutoverBegun:
     """Return what tells that a cutover begins, the pointer having this value."""
     return CutoverBegun(
         **scene.about,
-        pointer=PointerTold(kind=scene.pointer.kind, guard=scene.pointer.guard),
+        pointer=PointerDescription(kind=scene.pointer.kind, guard=scene.pointer.guard),
         old_sha256=digest(old), new_sha256=digest(scene.value),
         user=scene.user, rehearsing=scene.rehearsing,
     )  # fmt: skip

@@ -38,19 +38,19 @@ def test(scene: Scene, root: str) -> None:
             if failure is not None:
                 failures[f"dataset {dataset.name}: {failure}"] += 1
     commands = [_ran(scene, number) for number in range(len(scene.programs))]
-    told = [f"{count} objects of {what}" for what, count in sorted(failures.items())]
-    told += [f"command {one.name}: {one.told}" for one in commands if not one.ok]
+    problems = [f"{count} objects of {what}" for what, count in sorted(failures.items())]
+    problems += [f"command {one.name}: {one.told}" for one in commands if not one.ok]
     scene.note(
         CutoverSmoked(
-            **scene.about, ok=not told, objects=len(chosen) - failures.total(), bytes=size,
-            commands=tuple(commands), failures=tuple(told),
+            **scene.about, ok=not problems, objects=len(chosen) - failures.total(), bytes=size,
+            commands=tuple(commands), failures=tuple(problems),
         )
     )  # fmt: skip
-    if told:
-        scene.waits("smoke-failed", told)
+    if problems:
+        scene.waits("smoke-failed", problems)
         raise SmokeFailed(
             "the pointer is switched, but smoke tests failed:\n"
-            + "\n".join(f"  {line}" for line in told),
+            + "\n".join(f"  {line}" for line in problems),
             hint=f'go back with "hdh-migrate cutover rollback PLAN --batch {scene.batch}", or mend'
             " it and start again: the tests are run again",
         )
@@ -102,4 +102,4 @@ def _digest(
 def _ran(scene: Scene, number: int) -> SmokeCommandRan:
     program = scene.programs[number]
     ran = program.run()
-    return SmokeCommandRan(name=program.name, ok=ran.ok, told=ran.told)
+    return SmokeCommandRan(name=program.name, ok=ran.ok, told=ran.detail)

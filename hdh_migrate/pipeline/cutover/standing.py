@@ -99,7 +99,7 @@ class WaitReason:
     """Why a cutover does not go on: a word for programs, lines for people, and since when."""
 
     why: str
-    told: tuple[str, ...]
+    reasons: tuple[str, ...]
     at: str
 
 
@@ -122,7 +122,7 @@ class CutoverStanding:
     since: str | None = None
     waits: WaitReason | None = None
     """None while nothing holds it."""
-    pointer: cutover.PointerTold | None = None
+    pointer: cutover.PointerDescription | None = None
     rehearsing: bool | None = None
     """Whether both endpoints lay on this machine."""
     old_sha256: str | None = None
@@ -313,16 +313,16 @@ def _decommissioned(now: CutoverStanding, event: DecommissionEvent) -> None:
             assert_never(event)
 
 
-def _rechecked(told: RecheckState, event: decommission.CutoverRechecked) -> None:
+def _rechecked(state: RecheckState, event: decommission.CutoverRechecked) -> None:
     for first, last, level in event.spans:
-        told.readings.add(Reading(first, last, event.at, level))
-        few = last - first < len(told.differing)
-        ids = range(first, last + 1) if few else [n for n in told.differing if first <= n <= last]
+        state.readings.add(Reading(first, last, event.at, level))
+        few = last - first < len(state.differing)
+        ids = range(first, last + 1) if few else [n for n in state.differing if first <= n <= last]
         for number in ids:
-            told.differing.pop(number, None)
-    told.differing.update(event.differing)
-    told.objects += event.objects
-    told.size += event.bytes
+            state.differing.pop(number, None)
+    state.differing.update(event.differing)
+    state.objects += event.objects
+    state.size += event.bytes
 
 
 def _erasing(now: CutoverStanding, event: decommission.CutoverErasing) -> None:

@@ -32,7 +32,7 @@ def start(scene: Scene) -> CutoverStanding:
         ApprovalMissing: nobody agreed, or not to this manifest; nothing was switched.
         SourceWritten: the source is not frozen; nothing was switched.
         SwitchHeld: the switch is held; nothing was switched.
-        ClocksDiffer: it cannot be told which time it is; nothing was switched.
+        ClocksDiffer: it cannot be learned which time it is; nothing was switched.
         PointerMoved: somebody else changed the pointer; it was not touched.
         SmokeFailed: the pointer is switched and smoke tests fail.
     """
@@ -80,12 +80,12 @@ def _gated(scene: Scene, now: CutoverStanding) -> str:
         Refused: with every blocker, missing approvals among them.
         ApprovalMissing: nothing but approvals is missing.
     """
-    told = gates.blockers(scene, now)
+    reasons = gates.blockers(scene, now)
     root = scene.root()
     consent = scene.consent("cutover", root)
-    if told and not consent.given:
-        told += [f"approval: {line}" for line in consent.told]
-    gates.demand(scene, told)
+    if reasons and not consent.given:
+        reasons += [f"approval: {line}" for line in consent.reasons]
+    gates.demand(scene, reasons)
     if not consent.given and not now.moving:
         _demand_anew(scene, root)
     return root
@@ -108,16 +108,16 @@ def _demand_anew(scene: Scene, root: str) -> None:
     consent = scene.consent("cutover", root)
     if consent.given:
         return
-    told = list(consent.told)
+    reasons = list(consent.reasons)
     rounds = scene.standing().rounds
     if rounds:
         moved = sum(one.new + one.changed for one in rounds)
-        told.insert(0, f"the final delta moved and verified {moved} objects, so the manifest is"
+        reasons.insert(0, f"the final delta moved and verified {moved} objects, so the manifest is"
                        " another one now")  # fmt: skip
-    scene.waits("approval", told)
+    scene.waits("approval", reasons)
     raise ApprovalMissing(
         f"cutover of batch {scene.batch} is not approved (manifest root {root}):\n"
-        + "\n".join(f"  {line}" for line in told),
+        + "\n".join(f"  {line}" for line in reasons),
         hint=f'look at the report, then "hdh-migrate approve PLAN --batch {scene.batch} --stage'
         ' cutover --key FILE" and start again; nothing was switched',
     )
@@ -127,7 +127,7 @@ def open_window(scene: Scene) -> CutoverStanding:
     """Run the smoke tests behind the switched pointer and open the fallback window.
 
     Raises:
-        ClocksDiffer: it cannot be told when the window ends; it is not opened.
+        ClocksDiffer: it cannot be learned when the window ends; it is not opened.
         SmokeFailed: the pointer stays switched, unless the plan says to roll back by itself.
     """
     root = scene.standing().root
@@ -137,10 +137,10 @@ def open_window(scene: Scene) -> CutoverStanding:
     except SmokeFailed as error:
         if not scene.terms.roll_back:
             raise
-        told: Any = roll_back(scene)
+        rolled_back: Any = roll_back(scene)
         raise SmokeFailed(
             f"{error}\nrolled back, as the plan says; the pointer has its old value again",
-            hint=told["hint"],
+            hint=rolled_back["hint"],
         ) from error
     until = later(scene.judged("window").latest, scene.terms.window_seconds)
     scene.note(CutoverOpen(**scene.about, until=until))

@@ -33,10 +33,10 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
     Raises:
         SwitchHeld: somebody holds it.
         ApprovalMissing: the approvals do not count (any more).
-        ClocksDiffer: it cannot be told whether they still count.
+        ClocksDiffer: it cannot be learned whether they still count.
         PointerMoved: the pointer has another value; it was not touched.
         Fenced: another copy of this ledger writes at the target by now.
-        StorageError: it cannot be told whether it was switched; the next start asks the pointer.
+        StorageError: it cannot be learned whether it was switched; the next start asks the pointer.
     """
     old = scene.ctx.retry(scene.pointer.read)
     if digest(old) != now.old_sha256:
@@ -119,10 +119,10 @@ def demand_switched(scene: Scene) -> None:
         PointerMoved: it has not.
     """
     if scene.ctx.retry(scene.pointer.read) != scene.value:
-        told = "the pointer was switched, and does not have the new value any more"
-        scene.waits("pointer-moved", [told])
+        why = "the pointer was switched, and does not have the new value any more"
+        scene.waits("pointer-moved", [why])
         raise PointerMoved(
-            f"{told}: somebody else changed it",
+            f"{why}: somebody else changed it",
             hint="find out who and why; then set it to the new value and start again, or go back"
             f' with "hdh-migrate cutover rollback PLAN --batch {scene.batch}"',
         )
@@ -141,10 +141,10 @@ def let_through(scene: Story, stage: str, root: str) -> Consent:
         raise SwitchHeld(f"held before the {stage}: {holder}")
     consent = scene.consent(stage, root)
     if not consent.given and scene.track is Track.CUTOVER:
-        scene.waits("approval", consent.told)
+        scene.waits("approval", consent.reasons)
         raise ApprovalMissing(
             f"{stage} of batch {scene.batch} is not approved (manifest root {root}):\n"
-            + "\n".join(f"  {line}" for line in consent.told),
+            + "\n".join(f"  {line}" for line in consent.reasons),
             hint=f'"hdh-migrate approve PLAN --batch {scene.batch} --stage {stage} --key FILE";'
             " nothing was changed",
         )

@@ -28,17 +28,17 @@ def bind_recipients(ledger: SqliteLedger, plan: Plan, recipients: Sequence[str])
     """
     if not plan.seal.encrypts:
         return
-    told = bound_recipients(ledger)
-    if told is None:
+    bound = bound_recipients(ledger)
+    if bound is None:
         if bindings(ledger):
             # An earlier version sealed without binding: for whom nobody can tell any more.
             first = next(ledger.events(RunStarted), None) is None
             ledger.event(RecipientsBound(recipients=tuple(recipients), first=first))
             ledger.commit()
         return
-    if set(told) == set(recipients):
+    if set(bound) == set(recipients):
         return
-    was, now = map(fingerprints, (told, recipients))
+    was, now = map(fingerprints, (bound, recipients))
     lines = [
         f"seal.recipients[{number}] ({path}): was {old}, is {new}"
         for number, (path, old, new) in enumerate(zip(plan.seal.recipients, was, now, strict=False))
@@ -64,11 +64,11 @@ def bound_recipients(ledger: SqliteLedger) -> list[str] | None:
 
     Amendments may have added some; what was sealed before stays sealed for the earlier ones.
     """
-    told = recipients_told(ledger)
-    return list(told[-1]) if told else None
+    bound = recipients_over_time(ledger)
+    return list(bound[-1]) if bound else None
 
 
-def recipients_told(ledger: SqliteLedger) -> list[tuple[str, ...]]:
+def recipients_over_time(ledger: SqliteLedger) -> list[tuple[str, ...]]:
     """Return for whom was sealed at one time or another, the latest last."""
     first = [event.recipients for _, event in ledger.events(RecipientsBound)]
     more = [event.recipients for _, event in ledger.events(BatchAmended)]

@@ -22,7 +22,7 @@ from hdh_migrate.pipeline.adopting import AdoptionProof
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
-from hdh_migrate.session.policy.terms import terms_told
+from hdh_migrate.session.policy.terms import terms_stated
 from hdh_migrate.wiring import Vault, routes_of
 
 MANIFEST = "manifest.jsonl"
@@ -72,13 +72,13 @@ class Bundles:
         Raises:
             EvidenceDamaged: they are not of the form that terms have.
         """
-        told = (
-            terms_told(story.get("terms"))
+        found = (
+            terms_stated(story.get("terms"))
             for one in self.found
             for story in one.bundle.predicate["cutovers"]
             if (story["batch"], story["track"]) == (batch, "cutover")
         )
-        return next((one for one in told if one is not None), None)
+        return next((one for one in found if one is not None), None)
 
 
 def trusted_bundles(desk: Desk, folders: Sequence[Path]) -> Bundles:
@@ -124,7 +124,7 @@ def _trusted(desk: Desk, folder: Path, keys: Sequence[TrustedKey]) -> Trusted:
             f"{folder}: a bundle of the migration {migration}, not of this one",
             hint="nothing was done",
         )
-    named = next(bundle.told(LedgerNamed.kind), None)
+    named = next(bundle.events_of(LedgerNamed.kind), None)
     ledger = None if named is None else str(named["ledger"])
     return Trusted(bundle=bundle, ledger=ledger, begins=_begins(folder))
 

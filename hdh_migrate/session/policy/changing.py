@@ -48,12 +48,12 @@ class Change:
     @property
     def line(self) -> str:
         """The difference, and what stands against it."""
-        told = self.difference.line
+        text = self.difference.line
         if not self.batches:
-            return told
+            return text
         bound = f"bound by batch {', '.join(self.batches)}"
         each = ", and for each other" if self.verb and len(self.batches) > 1 else ""
-        return f"{told} ({bound}: {self.verb or PUT_BACK}{each})"
+        return f"{text} ({bound}: {self.verb or PUT_BACK}{each})"
 
 
 def judged(ledger: SqliteLedger, new: CanonicalPlan) -> list[Change]:
@@ -91,7 +91,7 @@ def _differing(binding: Binding, new: CanonicalPlan) -> list[PlanDifference]:
     now = what_of(new, binding.batch)
     if now is None:
         place = f"batches[{binding.batch}]"
-        return [PlanDifference(place=place, path="batches[]", told="not in the plan any more")]
+        return [PlanDifference(place=place, path="batches[]", change="not in the plan any more")]
     found = differences(binding.what, now)
     return [one for one in found if not one.order or is_ordered(one.path)]
 

@@ -54,22 +54,22 @@ class Consents:
 
         Raises:
             KeyUnavailable: a public key, or the operator's own key, cannot be read.
-            ClocksDiffer: it cannot be told which of them have expired.
+            ClocksDiffer: it cannot be learned which of them have expired.
         """
         now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
         if now.terms is not None and digest_of(now.terms) != digest_of(terms):
             lines = difference(now.terms, terms)
-            return Consent(given=False, told=("the terms differ from those in force", *lines))
+            return Consent(given=False, reasons=("the terms differ from those in force", *lines))
         # The key files are read once: what they hold a moment later approves nothing.
         found = self._judged(now, ApprovalStage(stage), root, terms, by=terms)
         more = "approvals are" if found.missing > 1 else "approval is"
-        told = [f"{found.missing} more {more} needed"] if found.missing else []
+        reasons = [f"{found.missing} more {more} needed"] if found.missing else []
         # Those of other batches and stages are kept on the same shelf and say nothing here.
         refused = [one for one in found.refused if one.why not in _OTHERS]
         return Consent(
             given=not found.missing,
             keys=tuple(one.fingerprint for one in found.accepted),
-            told=(*told, *(f"not counted: {one}" for one in refused)),
+            reasons=(*reasons, *(f"not counted: {one}" for one in refused)),
             terms=digest_of(terms),
             begins=min(
                 (one.begins for one in found.accepted if one.begins is not None),
@@ -175,7 +175,7 @@ class Consents:
             threshold=highest(by) if stage is ApprovalStage.TERMS else threshold(by, stage),
             signers=self._signers, withdrawn=now.withdrawn,
         )  # fmt: skip
-        self._tell(now, found)
+        self._record(now, found)
         return found
 
     def _agreed(
@@ -189,12 +189,12 @@ class Consents:
             signed = [one.made_at for one in found.accepted]
             keys = tuple(one.fingerprint for one in found.accepted)
             return keys, max(signed, key=seconds_of)
-        told = [*lines, f"{found.missing} of those who approved before must agree to this"]
-        told += [f"not counted: {one}" for one in found.refused if one.why not in _OTHERS]
-        self._note(CutoverWaits(**self._about, why="terms", told=tuple(told)))
+        reasons = [*lines, f"{found.missing} of those who approved before must agree to this"]
+        reasons += [f"not counted: {one}" for one in found.refused if one.why not in _OTHERS]
+        self._note(CutoverWaits(**self._about, why="terms", told=tuple(reasons)))
         raise ApprovalMissing(
             f"batch {self.batch}: the plan changes the terms of its cutover:\n"
-            + "\n".join(f"  {line}" for line in told),
+            + "\n".join(f"  {line}" for line in reasons),
             hint=f'"hdh-migrate approve PLAN --batch {self.batch} --stage terms --key FILE", by'
             " those who approved before; or take the change back; nothing was done",
         )
@@ -216,7 +216,7 @@ class Consents:
             self._final = now
         return now
 
-    def _tell(self, now: CutoverStanding, found: Judgement) -> None:
+    def _record(self, now: CutoverStanding, found: Judgement) -> None:
         if not self.writes:
             return
         for approval, key in sorted(found.withdrawn - now.withdrawn):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import PlanInvalid, Refused
-from hdh_migrate.events.run import ContentsTold
+from hdh_migrate.events.run import ContentsRecorded
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
@@ -61,7 +61,7 @@ def contents_of(loaded: LoadedPlan, identity: str | None) -> dict[str, str]:
     return found
 
 
-def tell_contents(ledger: SqliteLedger, loaded: LoadedPlan, identity: str | None) -> list[str]:
+def record_contents(ledger: SqliteLedger, loaded: LoadedPlan, identity: str | None) -> list[str]:
     """Write down what this verb works with, if it is not what the one before worked with.
 
     Returns the fields whose content is another one now; none the first time. An attestation or
@@ -70,13 +70,13 @@ def tell_contents(ledger: SqliteLedger, loaded: LoadedPlan, identity: str | None
     Raises:
         KeyUnavailable: a key or its passphrase cannot be read.
     """
-    was, now = _told(ledger), contents_of(loaded, identity)
+    was, now = _recorded(ledger), contents_of(loaded, identity)
     if was == now:
         return []
     changed = sorted(
         name for name in {*now, *(was or {})} if was is not None and was.get(name) != now.get(name)
     )
-    ledger.event(ContentsTold(files=now, changed=tuple(changed)))
+    ledger.event(ContentsRecorded(files=now, changed=tuple(changed)))
     for name in sorted(_SHOWN.intersection(changed)):
         old, new = (files.get(name, "none") for files in (was or {}, now))
         ledger.finding(Code.ATTESTATION_OTHER, f"{name}: {old} until now, {new} from here on")
@@ -92,7 +92,7 @@ def demand_known(ledger: SqliteLedger, loaded: LoadedPlan) -> None:
     Raises:
         Refused: a file has a content that no run has worked with; nothing was written.
     """
-    known = [told.files for _, told in ledger.events(ContentsTold)]
+    known = [event.files for _, event in ledger.events(ContentsRecorded)]
     if not known:
         return
     other = [
@@ -113,8 +113,8 @@ def demand_known(ledger: SqliteLedger, loaded: LoadedPlan) -> None:
 
 def signers(ledger: SqliteLedger) -> frozenset[str]:
     """Return the fingerprints of all keys that were to sign reports when a verb worked."""
-    told = (event.files.get(SIGNER) for _, event in ledger.events(ContentsTold))
-    return frozenset(one.removeprefix(_ED25519) for one in told if one is not None)
+    fingerprints = (event.files.get(SIGNER) for _, event in ledger.events(ContentsRecorded))
+    return frozenset(one.removeprefix(_ED25519) for one in fingerprints if one is not None)
 
 
 def _digest(loaded: LoadedPlan, where: str, path: str) -> str | None:
@@ -199,8 +199,8 @@ def _of_pointer(where: str, pointer: Pointer | None) -> Iterator[tuple[str, tupl
         yield from ((f"{where}.{name}", line) for name, line in pointer.programs.items())
 
 
-def _told(ledger: SqliteLedger) -> Mapping[str, str] | None:
+def _recorded(ledger: SqliteLedger) -> Mapping[str, str] | None:
     newest = None
-    for _, told in ledger.events(ContentsTold):
-        newest = told.files
+    for _, event in ledger.events(ContentsRecorded):
+        newest = event.files
     return newest

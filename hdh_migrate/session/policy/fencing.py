@@ -43,7 +43,7 @@ def fenced(
     Raises:
         Fenced: somebody else writes there; nothing was written.
         Refused: it is to be taken over, and consumers follow a batch without this ledger's doing.
-        StorageError: it cannot be told, or the target cannot be written to.
+        StorageError: it cannot be learned, or the target cannot be written to.
     """
     fencing = fencing_of(desk, opened, ledger, user=user)
     buckets = buckets_of(desk.loaded.plan, selected)
@@ -54,8 +54,8 @@ def fenced(
         demand_pointers_unmoved(desk, opened[-1], ledger, chosen)
     taken = fencing.take(buckets, over)
     if over is not None:
-        told = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"
-        desk.progress.note(f"{told}; this ledger writes in epoch {fencing.epoch}")
+        taken_over = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"
+        desk.progress.note(f"{taken_over}; this ledger writes in epoch {fencing.epoch}")
     keeper = Keeper(fencing)
     try:
         yield fencing
@@ -106,7 +106,7 @@ def demand_the_writer(
 
     Raises:
         Fenced: another one, or another copy of it, did.
-        StorageError: it cannot be told.
+        StorageError: it cannot be learned.
     """
     problems = not_the_writer(desk, ledger, reader, selected)()
     if problems:
@@ -128,19 +128,19 @@ def held_by_another(
         finally:
             ledger.close()
         place = place_of(path)
-    told = []
+    holders = []
     for bucket in buckets_of(plan, selected):
         try:
             standing = look(services.reader, bucket, plan.migration)
         except AccessDenied as error:
-            told.append(Problem(where=WHERE, what=str(error), hint=error.hint, auth=True))
+            holders.append(Problem(where=WHERE, what=str(error), hint=error.hint, auth=True))
             continue
         except StorageError:
             continue
         mine = own.get(bucket, Known())
         if (why := against(bucket, standing, mine, ledger=name, place=place)) is not None:
-            told.append(Problem(where=WHERE, what=why, hint=Fenced.default_hint))
-    return told
+            holders.append(Problem(where=WHERE, what=why, hint=Fenced.default_hint))
+    return holders
 
 
 def owner_of(desk: Desk, ledger: SqliteLedger, user: str) -> Owner:

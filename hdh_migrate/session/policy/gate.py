@@ -67,7 +67,7 @@ def admit(services: Services, plan: Plan, judge: Judge) -> None:
 
     Raises:
         Refused: the gate stays shut; with every reason.
-        ClocksDiffer: it cannot be told which time it is; the gate is shut again.
+        ClocksDiffer: it cannot be learned which time it is; the gate is shut again.
     """
     _demand(_opened(services, plan, services.vault.base, judge, services.network))
 
@@ -104,7 +104,7 @@ def _opened(
     nothing is attested, so the clocks are compared and keep nothing shut.
 
     Raises:
-        ClocksDiffer: it cannot be told which time it is.
+        ClocksDiffer: it cannot be learned which time it is.
     """
     rehearsal, is_open = is_rehearsal(plan, base), False
     try:
@@ -262,13 +262,13 @@ def _in_force(plan: Plan, attestation: Attestation, now: Moment) -> Iterator[Pro
     last = now.last_day
     if plan.planned is not None:
         last = max(last, plan.planned.last_day)
-    for name, told in (("secnumcloud", attestation.secnumcloud), ("hds", attestation.hds)):
-        period = f"{name} is in force from {told.valid_from} to {told.valid_until}"
-        if now.first_day < told.valid_from:
+    for name, certificate in (("secnumcloud", attestation.secnumcloud), ("hds", attestation.hds)):
+        period = f"{name} is in force from {certificate.valid_from} to {certificate.valid_until}"
+        if now.first_day < certificate.valid_from:
             yield Problem(where=WHERE, what=f"{period}, not {now.first_day}")
-        elif now.last_day > told.valid_until:
+        elif now.last_day > certificate.valid_until:
             yield Problem(where=WHERE, what=f"{period}, not {now.last_day}")
-        elif last > told.valid_until:
+        elif last > certificate.valid_until:
             what = f"{period}, not until the last planned day, {last}"
             yield Problem(where=WHERE, what=what)
 

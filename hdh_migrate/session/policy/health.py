@@ -36,7 +36,7 @@ def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment
 def checks(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Check]:
     """Return one check for each bucket and rule, with what was seen and what mends it."""
     rehearsal = is_rehearsal(plan, services.vault.base)
-    told: list[Check] = []
+    results: list[Check] = []
     for bucket, found, waiver in _looked(services, plan, buckets, now):
         passes = found.holds or waiver is not None or rehearsal
         check: Check = {
@@ -54,8 +54,8 @@ def checks(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) 
             check["notes"] = [f"{_what(found)}; waived until {waiver.until}: {waiver.reason}"]
         elif rehearsal and not found.holds:
             check["notes"] = [f"off this machine this would refuse: {_what(found)}"]
-        told.append(check)
-    return told
+        results.append(check)
+    return results
 
 
 def _what(found: Condition) -> str:

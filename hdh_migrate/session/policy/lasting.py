@@ -42,16 +42,16 @@ def too_short(
     """Return a note for each batch that may still be under way when the credential ends."""
     if claims is None or claims.ends is None:
         return {}
-    at, told = datetime.fromisoformat(now), dict[str, str]()
+    at, ends = datetime.fromisoformat(now), dict[str, str]()
     for batch in batches:
         at += timedelta(seconds=batch["seconds"]["high"])
         if at > claims.ends:
-            told[batch["batch"]] = (
+            ends[batch["batch"]] = (
                 f"the source's {claims.called} ends at {shown(claims.ends)}, and this batch may"
                 f" last until {shown(at)}: renew it before, or give it as file: and renew it on"
                 " the way"
             )
-    return told
+    return ends
 
 
 def shown(moment: datetime) -> str:

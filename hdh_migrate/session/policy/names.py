@@ -102,9 +102,9 @@ def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> Nam
             hint='make one with "hdh-migrate report PLAN --names keyed"',
         )
     names = keyed.KeyedNames(_secret(path))
-    told = opening(bundle, record, names.object_key(dataset, key))
-    save([canonical_json(told) + b"\n"], out)
-    return {"out": str(out), "dataset": dataset, "index": told["index"], "root": told["root"]}
+    opened = opening(bundle, record, names.object_key(dataset, key))
+    save([canonical_json(opened) + b"\n"], out)
+    return {"out": str(out), "dataset": dataset, "index": opened["index"], "root": opened["root"]}
 
 
 def _record(desk: Desk, dataset: str, key: str) -> dict[str, Any]:

@@ -64,7 +64,9 @@ def behind(ledger: SqliteLedger, newest: tuple[Path, JournalSeen] | None) -> str
 
 
 def _settled(ledger: SqliteLedger) -> set[tuple[int, str]]:
-    return {(one.events, one.head) for _, told in ledger.events(Adopting) for one in told.journals}
+    return {
+        (one.events, one.head) for _, event in ledger.events(Adopting) for one in event.journals
+    }
 
 
 def _against(ledger: SqliteLedger, where: Path, seen: JournalSeen, *, is_copy: bool) -> str | None:
@@ -86,7 +88,7 @@ def learnt_at(ledger: SqliteLedger) -> str | None:
     Fences of somebody else were taken over, or objects adopted: what was agreed to before was
     agreed to in a story that is not all of it.
     """
-    over = (at for at, told in ledger.events(FenceTaking) if told.reason is not ABSENT)
+    over = (at for at, event in ledger.events(FenceTaking) if event.reason is not ABSENT)
     return max((*over, *(at for at, _ in ledger.events(Adopting))), default=None)
 
 
@@ -106,9 +108,9 @@ def _all(desk: Desk, bundles: Iterable[Path]) -> Iterator[tuple[Path, JournalSee
     reports = desk.ledger_path.parent / "reports"
     newest = sorted(reports.iterdir(), reverse=True) if reports.is_dir() else []
     for folder in (*bundles, *newest[:LOOKED_AT]):
-        told = peeked(folder)
-        if told is not None:
-            yield folder, told, False
+        journal = peeked(folder)
+        if journal is not None:
+            yield folder, journal, False
 
 
 def copies_at(desk: Desk) -> list[Path]:

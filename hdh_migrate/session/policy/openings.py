@@ -29,7 +29,7 @@ LINE_MAX: Final = 8_192
 
 _TAKEN: Final = "openings"
 _START: Final = "0" * 64
-_TOLD: Final = ("at", "who", "dataset", "object", "reason")
+_MEMBERS: Final = ("at", "who", "dataset", "object", "reason")
 
 
 def reason_of(text: str | None, *, rehearsal: bool) -> str:
@@ -38,15 +38,15 @@ def reason_of(text: str | None, *, rehearsal: bool) -> str:
     Raises:
         UsageError: there is none, though the object is not a rehearsal's; or it is too long.
     """
-    told = " ".join((text or "").split())
-    if not told and rehearsal:
+    reason = " ".join((text or "").split())
+    if not reason and rehearsal:
         return "rehearsal"
-    if not told or len(told) > REASON_MAX or not told.isprintable():
+    if not reason or len(reason) > REASON_MAX or not reason.isprintable():
         raise UsageError(
             f"say in up to {REASON_MAX} characters why the object is opened",
             hint='add --reason "..."; it goes into the journal and the report, so name nobody',
         )
-    return told
+    return reason
 
 
 @json_form
@@ -75,7 +75,7 @@ class Line(Opening):
         )  # fmt: skip
 
 
-def note(ledger_path: Path, taken: str | None, told: Opening) -> None:
+def note(ledger_path: Path, taken: str | None, opening: Opening) -> None:
     """Write an opening down, durably, before it happens; `taken` is what is `remembered`.
 
     Raises:
@@ -93,8 +93,8 @@ def note(ledger_path: Path, taken: str | None, told: Opening) -> None:
             number, digest = _place(taken)
             for one in _checked(path, found, number, digest):
                 number, digest = one.number, one.digest
-            line = {"number": number + 1, "digest": _digest(digest, number + 1, told)}
-            file.write(canonical_json({**told.as_json(), **line}) + b"\n")
+            line = {"number": number + 1, "digest": _digest(digest, number + 1, opening)}
+            file.write(canonical_json({**opening.as_json(), **line}) + b"\n")
             file.flush()
             os.fsync(handle)
         sync(path.parent)
@@ -138,8 +138,8 @@ def is_behind(ledger: SqliteLedger, ledger_path: Path) -> bool:
 def opening_facts(ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
     """Return every opening in the journal, the oldest first."""
     for _, event in ledger.events(ObjectOpened):
-        told = event.as_json()
-        yield {name: told[name] for name in _TOLD}
+        body = event.as_json()
+        yield {name: body[name] for name in _MEMBERS}
 
 
 def _place(taken: str | None) -> tuple[int, str]:
@@ -201,8 +201,8 @@ def _line(path: Path, raw: bytes) -> Line:
     raise _damaged(path)
 
 
-def _digest(previous: str, number: int, told: Opening) -> str:
-    values = [number, told.at, told.who, told.dataset, told.object, told.reason]
+def _digest(previous: str, number: int, opening: Opening) -> str:
+    values = [number, opening.at, opening.who, opening.dataset, opening.object, opening.reason]
     return sha256_hex(bytes.fromhex(previous) + canonical_json(values))
 
 

@@ -55,14 +55,14 @@ def terms_of(loaded: LoadedPlan, batch: str) -> ConsentTerms:
     )  # fmt: skip
 
 
-def terms_told(told: object) -> ConsentTerms | None:
+def terms_stated(section: object) -> ConsentTerms | None:
     """Return the terms in force that a bundle's statement tells, None: it tells none.
 
     Raises:
         EvidenceDamaged: they are not of the form that terms have.
     """
     try:
-        return None if told is None else ConsentTerms.of_json(told)
+        return None if section is None else ConsentTerms.of_json(section)
     except OtherForm as error:
         raise EvidenceDamaged(f"the bundle's terms are not of this version: {error}") from None
 
@@ -156,9 +156,11 @@ def _thresholds(plan: Plan, batch: str) -> dict[str, int]:
 
 
 def _freeze(plan: Plan, relist_seconds: int | None) -> FreezeTerms:
-    told = None if plan.freeze is None else plan.freeze.model_dump(mode="json", exclude_none=True)
+    section = (
+        None if plan.freeze is None else plan.freeze.model_dump(mode="json", exclude_none=True)
+    )
     return FreezeTerms(
-        how=told, longest_seconds=longest_freeze(plan), relist_seconds=relist_seconds
+        how=section, longest_seconds=longest_freeze(plan), relist_seconds=relist_seconds
     )
 
 
@@ -173,9 +175,9 @@ def _keys(base: Path, paths: Iterable[str]) -> tuple[TermsKey, ...]:
                 f"{first} and {path} hold the same key",
                 hint="ask who was to have another one; nothing was done",
             )
-    return tuple(_told(key) for _, (_, key) in sorted(found.items()))
+    return tuple(_key(key) for _, (_, key) in sorted(found.items()))
 
 
-def _told(key: TrustedKey) -> TermsKey:
+def _key(key: TrustedKey) -> TermsKey:
     public = key.public.public_bytes_raw().hex()
     return TermsKey(fingerprint=key.fingerprint, public=public, until=key.until)

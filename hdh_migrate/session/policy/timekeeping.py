@@ -69,15 +69,15 @@ def dated_ahead(bundle: Path, predicate: Mapping[str, Any], moment: Moment) -> l
     from hdh_migrate.evidence.archives import unpacked  # a run asks for the time, for no bundle
     from hdh_migrate.evidence.signatures.stamps import stamp_of
 
-    told = []
+    ahead = []
     written = str(predicate["times"]["written"])
     if moment.not_yet(written):
-        told.append(f"it was written on {written}, in the future of this machine's clock")
+        ahead.append(f"it was written on {written}, in the future of this machine's clock")
     try:
         with unpacked(bundle) as folder:
             stamp = stamp_of(folder, None)
     except EvidenceDamaged as error:
-        return [*told, str(error)]
+        return [*ahead, str(error)]
     if stamp is not None and moment.not_yet(stamp.at):
-        told.append(f"its time-stamp is of {stamp.at}, so this machine's clock is behind: set it")
-    return told
+        ahead.append(f"its time-stamp is of {stamp.at}, so this machine's clock is behind: set it")
+    return ahead

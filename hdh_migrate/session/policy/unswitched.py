@@ -45,9 +45,9 @@ def demand_not_switched(desk: Desk, bundles: Bundles, batches: Sequence[str]) ->
 
 def _in_bundles(bundles: Bundles) -> Iterator[tuple[str, str, str]]:
     for one in bundles.found:
-        for told in one.bundle.predicate["cutovers"]:
-            if told["track"] == Track.CUTOVER:
-                yield told["batch"], told["stage"], f"the bundle of {one.written}"
+        for story in one.bundle.predicate["cutovers"]:
+            if story["track"] == Track.CUTOVER:
+                yield story["batch"], story["stage"], f"the bundle of {one.written}"
 
 
 def _in_copies(desk: Desk) -> Iterator[tuple[str, str, str]]:

@@ -164,7 +164,7 @@ def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[WaiverFact]:
     ]
 
 
-def told(waiver: WaiverFact) -> str:
+def waiver_line(waiver: WaiverFact) -> str:
     """Return a waiver's facts as a line for people."""
     return (
         f"{waiver['what']} is waived until {waiver['until']} by {waiver['key_id']}:"
@@ -246,8 +246,10 @@ def _read(
         raise EvidenceDamaged("none of the plan's waivers.keys signed it")
     try:
         statement = json.loads(verify_envelope(envelope, [signer]))
-        told = statement["predicate"]
-        fields = {name: str(told[name]) for name in ("what", "reason", "until", "made_at", "by")}
+        predicate = statement["predicate"]
+        fields = {
+            name: str(predicate[name]) for name in ("what", "reason", "until", "made_at", "by")
+        }
         about = [subject["digest"]["sha256"] for subject in statement["subject"]]
         kind = statement["predicateType"]
         utc_seconds_of(fields["made_at"])

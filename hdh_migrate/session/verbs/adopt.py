@@ -46,18 +46,18 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         demand_pointers_unmoved(desk, turn.opened[-1], turn.ledger, chosen)
         for name in chosen:
             Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
-        told = [_told(name, _adopted(turn, name, bundles, journals)) for name in chosen]
+        rows = [_row(name, _adopted(turn, name, bundles, journals)) for name in chosen]
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         states = summary(turn.ctx)
     if bundles.found:
         remember_statement(desk, bundles.found[0].bundle.statement_sha256)
-    open_ends = any(one["unproved"] or one["foreign"] for one in told)
+    open_ends = any(one["unproved"] or one["foreign"] for one in rows)
     return {
         "exit": int(Exit.FINDINGS if open_ends and code is Exit.OK else code),
         "plan_digest": desk.loaded.digest,
         "datasets": states,
-        "batches": told,
-        "next": [TAKING_OVER if any(one["adopted"] for one in told) else RUN],
+        "batches": rows,
+        "next": [TAKING_OVER if any(one["adopted"] for one in rows) else RUN],
     }
 
 
@@ -85,7 +85,7 @@ def _adopted(
             turn.ctx.progress.note("a credential was renewed; going on")
 
 
-def _told(batch: str, tally: AdoptionTally) -> ledgers.AdoptedBatch:
+def _row(batch: str, tally: AdoptionTally) -> ledgers.AdoptedBatch:
     return {
         "batch": batch, "adopted": tally.adopted, "by_bundle": tally.by_bundle,
         "unproved": tally.unproved, "foreign": tally.foreign, "joined": tally.joined,

@@ -67,26 +67,26 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
         ledger = desk.read_ledger()
         try:
             with ledger.snapshot():
-                return _Case.of(desk, ledger, batch).told(apply=False, show_names=show_names)
+                return _Case.of(desk, ledger, batch).amendment(apply=False, show_names=show_names)
         finally:
             ledger.close()
     with copied_after(desk), journal_of(desk, offline(desk.clock, desk.ledger_path)) as ledger:
         adopt(ledger)
         case = _Case.of(desk, ledger, batch)
         if not case.changes:
-            return case.told(apply=False, show_names=show_names)
+            return case.amendment(apply=False, show_names=show_names)
         ledger.event(case.intent(reason))
         ledger.commit()
         with ledger.whole():
-            told = case.told(apply=True, show_names=show_names)
-            ledger.event(case.receipt(told))
+            amendment = case.amendment(apply=True, show_names=show_names)
+            ledger.event(case.receipt(amendment))
             keep(ledger, case.after)
-            told["refused"] = case.refused()
+            amendment["refused"] = case.refused()
             ledger.commit()
         ledger.reconcile()
-        if not told["refused"]:
+        if not amendment["refused"]:
             bind(desk, ledger)
-        return told
+        return amendment
 
 
 @mutable
@@ -155,9 +155,9 @@ class _Case:
             reason=reason.strip(), user=operator(),
         )  # fmt: skip
 
-    def receipt(self, told: Amendment) -> BatchAmended:
+    def receipt(self, amendment: Amendment) -> BatchAmended:
         """Return what the journal is told with the change."""
-        rows = told["datasets"]
+        rows = amendment["datasets"]
         return BatchAmended(
             batch=self.batch,
             revision=self.after.revision,
@@ -168,7 +168,7 @@ class _Case:
             recipients=ABSENT if self.recipients is None else tuple(self.recipients),
         )
 
-    def told(self, *, apply: bool, show_names: bool) -> Amendment:
+    def amendment(self, *, apply: bool, show_names: bool) -> Amendment:
         """Judge every object, and with `apply` let it be what it is judged to be."""
         plan = self.desk.loaded.plan
         limits = paced(self.desk.limits, pace_of(plan))
@@ -189,9 +189,9 @@ class _Case:
             decide=by_plan,
             touched=sorted(self._touched(planned)),
             resealed=any(one.difference.path.startswith("seal.") for one in self.changes),
-            tell=self._name if show_names else lambda *_: None,
+            note=self._name if show_names else lambda *_: None,
         ).run(self.batch, planned, apply=apply)
-        told: Amendment = {
+        amendment: Amendment = {
             "batch": self.batch,
             "executed": apply,
             "revision": self.after.revision if apply else self.before.revision,
@@ -201,9 +201,9 @@ class _Case:
             "refused": self.refused(),
         }
         if show_names:
-            told["objects"] = self.objects[:SHOWN]
-            told["objects_shown"] = SHOWN
-        return told
+            amendment["objects"] = self.objects[:SHOWN]
+            amendment["objects_shown"] = SHOWN
+        return amendment
 
     def refused(self) -> list[str]:
         """Return what else of the plan's changes stands against the next run."""

@@ -49,7 +49,7 @@ from hdh_migrate.session.policy.terms import (
     digest_of,
     longest_freeze,
     terms_of,
-    terms_told,
+    terms_stated,
 )
 from hdh_migrate.session.policy.timekeeping import dated_ahead
 from hdh_migrate.session.verbs.run import NAMED
@@ -179,8 +179,8 @@ def subject_of_bundle(
             "the bundle's names are keyed, so its root is not that of the ledger",
             hint="approve from a bundle with plain names, or beside the ledger",
         )
-    told = next(one for one in predicate["batches"] if one["name"] == batch)
-    if not told["proven"]:
+    stated = next(one for one in predicate["batches"] if one["name"] == batch)
+    if not stated["proven"]:
         raise Refused(
             f"the bundle does not prove batch {batch}",
             hint="wait for a bundle in which every object of the batch is verified at level full",
@@ -192,10 +192,10 @@ def subject_of_bundle(
         )
     stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
     story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
-    root = None if stage is ApprovalStage.FREEZE else str(told["merkle_root"])
+    root = None if stage is ApprovalStage.FREEZE else str(stated["merkle_root"])
     changed: list[str] = []
     if stage is ApprovalStage.TERMS:
-        was = _changed(terms_told(story.get("terms")), terms)
+        was = _changed(terms_stated(story.get("terms")), terms)
         root, changed = digest_of(was), difference(was, terms)
     subject = Subject(
         plan_digest=desk.loaded.digest,
@@ -230,26 +230,26 @@ def keep(desk: Desk, envelope: SignedEnvelope) -> Path:
         UsageError: it is neither.
         Refused: it is of another plan, or of no batch of this one.
     """
-    told = _told(envelope)
-    if told is None:
+    approval = _payload(envelope)
+    if approval is None:
         raise UsageError("this is no approval, nor a withdrawal", hint="nothing was added")
-    if told.get("plan_digest", desk.loaded.digest) != desk.loaded.digest:
+    if approval.get("plan_digest", desk.loaded.digest) != desk.loaded.digest:
         raise Refused(
-            f"this approval is of plan {told['plan_digest'][:12]}, the plan here is"
+            f"this approval is of plan {approval['plan_digest'][:12]}, the plan here is"
             f" {desk.loaded.digest[:12]}",
             hint="nothing was added; it is another plan's, or this one was changed since: have"
             " it approved as it is now",
         )
-    if told["batch"] not in {batch.name for batch in desk.loaded.plan.ordered_batches()}:
+    if approval["batch"] not in {batch.name for batch in desk.loaded.plan.ordered_batches()}:
         raise Refused(
-            f"this approval is of batch {told['batch']}, which is not in the plan",
+            f"this approval is of batch {approval['batch']}, which is not in the plan",
             hint="nothing was added",
         )
     data = canonical_json(envelope) + b"\n"
     folder = shelf(desk)
     make_private(folder)
-    what = "withdrawn-" if "approval" in told else ""
-    path = folder / f"{what}{told['stage']}-{told['batch']}-{sha256_hex(data)[:16]}.json"
+    what = "withdrawn-" if "approval" in approval else ""
+    path = folder / f"{what}{approval['stage']}-{approval['batch']}-{sha256_hex(data)[:16]}.json"
     if not path.exists():
         write_new(path, data)
     return path
@@ -298,31 +298,35 @@ def kept_approval(desk: Desk, named: str, by: TrustedKey) -> tuple[str, SignedEn
     )
     found, mine = {}, set[str]()
     for envelope in candidates:
-        told = _told(envelope)
-        if told is not None and "approval" not in told:
+        approval = _payload(envelope)
+        if approval is not None and "approval" not in approval:
             payload, claims = claims_of(envelope, APPROVAL_TYPE)
             digest, message = (
                 sha256_hex(payload),
                 pre_authentication_encoding(APPROVAL_TYPE, payload),
             )
-            found[digest] = told
+            found[digest] = approval
             if any(by.accepts(signature, message) for _, signature in claims):
                 mine.add(digest)
     if not path.is_file():
         short = len(named) < _LEAST
-        found = {} if short else {one: told for one, told in found.items() if one.startswith(named)}
+        found = (
+            {}
+            if short
+            else {one: approval for one, approval in found.items() if one.startswith(named)}
+        )
     if len(found) != 1:
         raise UsageError(
             f"{named}: {'more than one approval' if found else 'no approval that is kept here'}",
             hint="give its file, or the digits that were printed when it was made",
         )
-    digest, told = found.popitem()
+    digest, approval = found.popitem()
     if digest not in mine:
         raise UsageError(
             f"{named}: this approval is not of {by.key_id}",
             hint="only the key that approved can take it back; nothing was withdrawn",
         )
-    return digest, told
+    return digest, approval
 
 
 def judgement(
@@ -344,7 +348,7 @@ def judgement(
 
     Raises:
         KeyUnavailable: the operator's own key cannot be read.
-        ClocksDiffer: it cannot be told which of them have expired.
+        ClocksDiffer: it cannot be learned which of them have expired.
     """
     return judge(
         kept_approvals(shelf(desk)),
@@ -383,17 +387,21 @@ def _envelope(data: bytes) -> SignedEnvelope | None:
     return found if isinstance(found, dict) else None
 
 
-def _told(envelope: SignedEnvelope) -> ApprovalPayload | None:
-    told = read_withdrawal(envelope)
-    if told is None:
+def _payload(envelope: SignedEnvelope) -> ApprovalPayload | None:
+    approval = read_withdrawal(envelope)
+    if approval is None:
         try:
             payload, _ = claims_of(envelope, APPROVAL_TYPE)
         except EvidenceDamaged:
             return None
-        told = read(payload)
-    if told is None or told["stage"] not in set(ApprovalStage) or not _plain(told["batch"]):
+        approval = read(payload)
+    if (
+        approval is None
+        or approval["stage"] not in set(ApprovalStage)
+        or not _plain(approval["batch"])
+    ):
         return None
-    return told
+    return approval
 
 
 def _plain(batch: str) -> bool:

@@ -51,17 +51,17 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
     judge = judge_of(desk, endpoint)
     writer = S3Writer(endpoint, desk.limits)
     routes = routes_of(desk.loaded.plan)
-    told: list[StaleUploads] = []
+    found: list[StaleUploads] = []
     with journal_of(desk, judge) as ledger:
         if execute:
             demand_the_writer(desk, ledger, writer)
         for dataset in ledger.datasets():
             route = routes.get(dataset.name)
             if route is None or not dataset.surveyed:
-                told.append(_told(dataset, "no run has looked at its target yet"))
+                found.append(_row(dataset, "no run has looked at its target yet"))
                 continue
-            told.append(_one(judge, writer, ledger, dataset, route, older_than, execute=execute))
-    return Exit.OK, told
+            found.append(_one(judge, writer, ledger, dataset, route, older_than, execute=execute))
+    return Exit.OK, found
 
 
 def _one(
@@ -71,7 +71,7 @@ def _one(
     try:
         found = list(_stale(judge, writer, ledger, dataset, route, older_than))
     except Unsupported:
-        return _told(dataset, "the target cannot list open uploads")
+        return _row(dataset, "the target cannot list open uploads")
     aborted = 0
     for stale in found if execute else ():
         ledger.event(CleanupAbort(id=stale.entry, upload_id=stale.upload.upload_id))
@@ -82,7 +82,7 @@ def _one(
             ledger.drop_upload(stale.entry)
             ledger.commit()
     return {
-        **_told(dataset, None),
+        **_row(dataset, None),
         "stale": len(found),
         "resumable": sum(stale.resumable for stale in found),
         "oldest_seconds": round(max((stale.age for stale in found), default=0.0)),
@@ -90,7 +90,7 @@ def _one(
     }
 
 
-def _told(dataset: DatasetRow, why_not: str | None) -> StaleUploads:
+def _row(dataset: DatasetRow, why_not: str | None) -> StaleUploads:
     return {"dataset": dataset.name, "skipped": why_not, "stale": 0, "resumable": 0, "aborted": 0}
 
 
@@ -114,10 +114,10 @@ def _stale(
             yield Stale(upload=upload, entry=entry[0].id, resumable=resumable, age=age)
 
 
-def lines(told: Sequence[StaleUploads], *, execute: bool) -> list[str]:
+def lines(stale: Sequence[StaleUploads], *, execute: bool) -> list[str]:
     """Return what came of it, for people."""
     found = []
-    for one in told:
+    for one in stale:
         if one["skipped"]:
             found.append(f"{one['dataset']}: skipped: {one['skipped']}")
             continue

@@ -13,7 +13,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.facts import cutover_facts, waits_of
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
-from hdh_migrate.pipeline.cutover.rollback import count, restore, told_back
+from hdh_migrate.pipeline.cutover.rollback import after_restoring, count, restore
 from hdh_migrate.pipeline.cutover.scene import (
     Back,
     Consumer,
@@ -75,7 +75,7 @@ def start(desk: Desk, batch: str) -> CutoverFact:
         _scene(desk, batch, Track.CUTOVER, write=True, binding=True) as scene,
     ):
         go(scene)
-        return _told(scene)
+        return _fact(scene)
 
 
 def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
@@ -95,7 +95,7 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     with copied_after(desk), bound_ledger(desk, dating) as ledger:
         pointer = open_pointer(plan, section, Vault.open(desk.loaded.base))
         restore(_back(desk, ledger, pointer.thing, section.value, batch))
-        with told_back():
+        with after_restoring():
             take_in(ledger, desk.ledger_path)
             services = desk.services(write=False)
             services.transports = (*services.transports, ("source", transport))
@@ -111,15 +111,15 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
                 batch=entry.batch,
             ) as turn:
                 scene = _put_together(turn, entry, section, Track.CUTOVER)
-                told = count(scene)
-                lines = _lines(told) if show_names else []
-                return {**told, **_told(scene), "lines": lines}
+                writes = count(scene)
+                lines = _lines(writes) if show_names else []
+                return {**writes, **_fact(scene), "lines": lines}
 
 
-def _lines(told: ConsumerWrites) -> list[str]:
-    if told["names"] is None:
+def _lines(writes: ConsumerWrites) -> list[str]:
+    if writes["names"] is None:
         return []
-    with open(told["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
+    with open(writes["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
         return file.read().splitlines()
 
 
@@ -136,7 +136,7 @@ def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverFact:
         finish(scene, reason)
         assert scene.fencing is not None
         scene.fencing.release(_done_with(desk, scene))
-        return _told(scene)
+        return _fact(scene)
 
 
 def _done_with(desk: Desk, scene: Scene) -> list[str]:
@@ -334,18 +334,18 @@ def _consumer(desk: Desk, services: Services, entry: Cutover, judge: Judge) -> C
 
 def _lacking(plan: Plan, entry: Cutover, vault: Vault) -> list[str]:
     """Return why the smoke tests could not be made, before anything is switched."""
-    told = []
+    lines = []
     try:
         open_consumer(plan, entry.smoke, vault)[0].thing.envelopes.self_test()
     except KeyUnavailable as error:
-        told.append(f"smoke tests: {error}")
+        lines.append(f"smoke tests: {error}")
     for command in entry.smoke.commands:
         try:
             for ref in command.environment.values():
                 vault.reveal(ref)
         except KeyUnavailable as error:
-            told.append(f"smoke test {command.name}: {error}")
-    return told
+            lines.append(f"smoke test {command.name}: {error}")
+    return lines
 
 
 def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Program:
@@ -355,15 +355,15 @@ def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Pro
         try:
             ended = runner(section.run, {"HDH_POINTER": value})
         except CommandFailed as error:
-            return Ran(ok=False, told=str(error))
+            return Ran(ok=False, detail=str(error))
         # What it printed may name objects, so it goes where names may stand.
         drawer, name = drawer_of(desk), f"smoke-{section.name}.log"
         with drawer.open(name) as file:
             file.write((ended.output + ended.errors).decode("utf-8", "surrogateescape"))
         if ended.status == 0:
-            return Ran(ok=True, told="status 0")
+            return Ran(ok=True, detail="status 0")
         how = "took too long" if ended.status is None else f"status {ended.status}"
-        return Ran(ok=False, told=f"{how}; its output stands in {drawer.path(name)}")
+        return Ran(ok=False, detail=f"{how}; its output stands in {drawer.path(name)}")
 
     return Program(name=section.name, run=run)
 
@@ -373,9 +373,9 @@ def drawer_of(desk: Desk) -> FolderDrawer:
     return FolderDrawer(desk.ledger_path.with_name("cutover"))
 
 
-def _told(scene: Scene) -> CutoverFact:
+def _fact(scene: Scene) -> CutoverFact:
     return next(
-        told
-        for told in cutover_facts(scene.ctx.ledger)
-        if (told["batch"], told["track"]) == (scene.batch, scene.track)
+        story
+        for story in cutover_facts(scene.ctx.ledger)
+        if (story["batch"], story["track"]) == (scene.batch, scene.track)
     )

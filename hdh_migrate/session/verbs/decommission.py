@@ -131,25 +131,25 @@ def proof_lacks(
         predicate = outcome.statement["predicate"]  # not read again: it may be another one by now
     except (KeyUnavailable, EvidenceDamaged) as error:
         return [str(error)]
-    told = dated_ahead(bundle, predicate, judge.now())
+    ahead = dated_ahead(bundle, predicate, judge.now())
     if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
-        told.append("it is of another plan, or the plan was changed since")
+        ahead.append("it is of another plan, or the plan was changed since")
     journal = predicate["journal"]
     if not ledger.goes_on_from(journal["events"], journal["head"]):
-        told.append(
+        ahead.append(
             "its journal is not the beginning of the ledger's: an older copy was put back, or the"
             " ledger was written anew since"
         )
     found = next((one for one in predicate["batches"] if one["name"] == batch), None)
     if found is None or not found["proven"]:
-        told.append(
+        ahead.append(
             f"it does not prove batch {batch}: not every object is verified at level full. A waiver"
             ' lets a failed object go and proves nothing; mend it, "run PLAN --retry-failed", and'
             " write a new report"
         )
     elif found["merkle_root"] != root:
-        told.append("its manifest is not the one of the ledger: write a new report")
-    return told
+        ahead.append("its manifest is not the one of the ledger: write a new report")
+    return ahead
 
 
 def _section(desk: Desk, batch: str) -> tuple[Cutover, Decommission]:

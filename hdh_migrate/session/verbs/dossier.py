@@ -87,8 +87,8 @@ def write_dossier(desk: Desk, out: Path) -> DossierFact:
 
 
 def _facts(desk: Desk, ledger: SqliteLedger, claim: EgressClaim) -> EgressDossier:
-    plan, told = desk.loaded.plan, account_of(ledger, desk.loaded.plan)
-    rows = tuple(DossierRow(**row._asdict()) for row in told.rows)
+    plan, account = desk.loaded.plan, account_of(ledger, desk.loaded.plan)
+    rows = tuple(DossierRow(**row._asdict()) for row in account.rows)
     journal = Watched(ledger.journal(), {})
     for _ in journal:
         pass  # to read it is all
@@ -96,7 +96,7 @@ def _facts(desk: Desk, ledger: SqliteLedger, claim: EgressClaim) -> EgressDossie
     switches = {
         event.batch: at
         for at, event in ledger.events(CutoverSwitched)
-        if event.track is Track.CUTOVER and event.batch in told.switched
+        if event.track is Track.CUTOVER and event.batch in account.switched
     }
     return EgressDossier(
         migration=plan.migration,
@@ -112,7 +112,7 @@ def _facts(desk: Desk, ledger: SqliteLedger, claim: EgressClaim) -> EgressDossie
         currency=plan.prices[0].currency if plan.prices else None,
         prices=tuple(map(DossierPrice.of, plan.prices)),
         switches=tuple(BatchSwitch(batch=one, at=at) for one, at in sorted(switches.items())),
-        runs=told.runs,
-        cut_off=told.cut_off,
-        unended=told.unended,
+        runs=account.runs,
+        cut_off=account.cut_off,
+        unended=account.unended,
     )

@@ -37,7 +37,7 @@ def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
             )
         Crypt4ghEnvelopes([PublicKey(bytes.fromhex(raw)) for raw in bound], private).self_test()
         name = private.public.fingerprint
-        before = [at for at, told in ledger.events(KeyDrilled) if told.fingerprint == name]
+        before = [at for at, event in ledger.events(KeyDrilled) if event.fingerprint == name]
         ledger.event(KeyDrilled(fingerprint=name, user=operator()))
         ledger.commit()
         at = ledger.last_at()

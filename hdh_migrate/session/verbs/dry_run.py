@@ -57,14 +57,14 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
                 None if kept is None else desk.context(services, kept, judge),
                 batches, selected, pace_of(loaded.plan),
             )  # fmt: skip
-            told, code, why = foresight.look()
-            for batch in told:
+            foreseen, code, why = foresight.look()
+            for batch in foreseen:
                 for each in batch["datasets"]:
                     each["left_behind"] = _left_behind(desk, each["dataset"], (fresh, kept))
         finally:
             fresh.close()
-    short = lasting.too_short(services.source_claims(), desk.clock.now(), told)
-    for one in told:
+    short = lasting.too_short(services.source_claims(), desk.clock.now(), foreseen)
+    for one in foreseen:
         one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
     at_work = holder(desk.ledger_path.with_name("lock"))
     if at_work is not None:
@@ -75,7 +75,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
         "why": why,
         "ledger": kept is not None,
         "plan_digest": loaded.digest,
-        "batches": told,
+        "batches": foreseen,
     }
 
 

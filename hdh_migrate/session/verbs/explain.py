@@ -47,7 +47,7 @@ def _explained(
     desk: Desk, services: Services, choices: Choices, dataset: Dataset, key: str
 ) -> ExplainedObject:
     rules, place = choices.rules[dataset.name], dataset.source.place
-    told: ExplainedObject = {
+    explained: ExplainedObject = {
         "dataset": dataset.name,
         "source": None,
         "rule": None,
@@ -64,12 +64,12 @@ def _explained(
     try:
         obj = desk.retrying()(lambda: services.source.listed(place, key))
     except Missing as error:
-        told["why"] = str(error) if error.code else _nothing_then(place)
-        return told
-    told["source"] = _found(obj)
+        explained["why"] = str(error) if error.code else _nothing_then(place)
+        return explained
+    explained["source"] = _found(obj)
     if "tags" in rules.asks and services.source.untagged(place) is not None:
         why = services.source.untagged(place)
-        told["becomes"], told["why"] = (
+        explained["becomes"], explained["why"] = (
             "unknown",
             (
                 "its rules ask for index tags, which the credential may not read"
@@ -77,16 +77,16 @@ def _explained(
                 else "its rules ask for index tags, which the source's account has not"
             ),
         )
-        return told
+        return explained
     decided = rules.decide(key.removeprefix(place.prefix), obj)
     if decided.place:
-        told["rule"] = decided.place
-        told["asks"], told["reason"] = said(dataset, decided.place)
+        explained["rule"] = decided.place
+        explained["asks"], explained["reason"] = said(dataset, decided.place)
     listed = choices.decide(dataset.name, obj)
-    told["becomes"], told["code"], told["why"] = _becomes(listed)
+    explained["becomes"], explained["code"], explained["why"] = _becomes(listed)
     if listed.state is State.LISTED:
-        told["target_key"] = choices.routes[dataset.name].target_key(key)
-    return told
+        explained["target_key"] = choices.routes[dataset.name].target_key(key)
+    return explained
 
 
 def _nothing_then(place: Place) -> str | None:

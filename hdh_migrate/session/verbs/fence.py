@@ -24,7 +24,7 @@ def show(desk: Desk) -> Fences:
     Raises:
         UsageError: no run of this plan has begun here.
         Refused: the target is not attested.
-        StorageError: it cannot be told.
+        StorageError: it cannot be learned.
     """
     ledger = desk.read_ledger()
     try:
@@ -32,15 +32,15 @@ def show(desk: Desk) -> Fences:
     finally:
         ledger.close()
     reader, retry = S3Reader(admitted(desk), desk.limits), desk.retrying()
-    told = []
+    fences = []
     for bucket in buckets_of(desk.loaded.plan):
         standing = retry(lambda bucket=bucket: look(reader, bucket, owner.migration))  # type: ignore[misc]
         why = against(
             bucket, standing, own.get(bucket, Known()), ledger=owner.ledger, place=owner.place
         )
-        told.append(_told(bucket, standing, own.get(bucket, Known()), why))
-    code = Exit.LOCKED if any(one["against"] is not None for one in told) else Exit.OK
-    return {"exit": int(code), "fences": told}
+        fences.append(_row(bucket, standing, own.get(bucket, Known()), why))
+    code = Exit.LOCKED if any(one["against"] is not None for one in fences) else Exit.OK
+    return {"exit": int(code), "fences": fences}
 
 
 def take_over(desk: Desk, reason: str) -> Fences:
@@ -83,7 +83,7 @@ def _held(desk: Desk, over: TakeOver | None) -> Iterator[Fencing]:
         yield fencing
 
 
-def _told(bucket: str, standing: FenceStanding | None, own: Known, why: str | None) -> Fence:
+def _row(bucket: str, standing: FenceStanding | None, own: Known, why: str | None) -> Fence:
     shown = None if standing is None else standing.shown
     return {
         "bucket": bucket,

@@ -43,7 +43,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
         raise UsageError(f"no dataset {dataset} in the plan")
     if os.path.lexists(out):
         raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
-    told = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
+    why = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
     ledger = desk.read_ledger()
     try:
         row = next(row for row in ledger.datasets() if row.name == dataset)
@@ -59,7 +59,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     gate.admit(services, loaded.plan, judge_for(desk.clock, [services], desk.ledger_path))
     services.envelopes.self_test()
     opening = openings.Opening(
-        at=desk.clock.now(), who=operator(), dataset=dataset, object=entry.id, reason=told
+        at=desk.clock.now(), who=operator(), dataset=dataset, object=entry.id, reason=why
     )
     openings.note(desk.ledger_path, taken, opening)
     stored = Stored(

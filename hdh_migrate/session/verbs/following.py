@@ -44,7 +44,7 @@ def followed(desk: Desk, tell: Callable[[Happened], None] | None) -> Iterator[No
 
 class _Follower:
     def __init__(self, desk: Desk, tell: Callable[[Happened], None]) -> None:
-        self._desk, self._tell = desk, tell
+        self._desk, self._write = desk, tell
         self._seen = 0
 
     def skip(self) -> None:
@@ -62,7 +62,7 @@ class _Follower:
         with ledger.snapshot():
             end = ledger.length()
             for one in since(ledger, self._seen):
-                self._tell(one)
+                self._write(one)
         self._seen = max(self._seen, end)
         return end
 

@@ -51,7 +51,7 @@ def look_again(
             if verified:
                 found = _looked(turn, batch.name, choice)
                 lost = lost or found.lost
-                looks.append(_told(turn, batch.name, choice, found, verified, show_names))
+                looks.append(_row(turn, batch.name, choice, found, verified, show_names))
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         kinds = {one["found"] for look in looks for one in look["differing"]}
         return {
@@ -125,23 +125,23 @@ def _decide(
         }
         known = {number for numbers in waiting.values() for number in numbers}
         strange = sorted(set(ids or ()) - known)
-        told: list[moves.DecidedObject] = []
+        decided: list[moves.DecidedObject] = []
         for name, story in stories.items():
             chosen = [one for one in waiting[name] if ids is None or one in ids]
             if strange:
                 chosen = strange  # refuses, before anything is done
             found = act(story, chosen)
             kept = dict(found.copies)
-            told += [{"id": one, "became": became, "kept": kept.get(one)} for one in found.done]
-            told += [{"id": one, "became": "left", "kept": None} for one in found.others]
+            decided += [{"id": one, "became": became, "kept": kept.get(one)} for one in found.done]
+            decided += [{"id": one, "became": "left", "kept": None} for one in found.others]
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
-        left = any(one["became"] == "left" for one in told)
-        restored = any(one["became"] == "restored" for one in told)
+        left = any(one["became"] == "left" for one in decided)
+        restored = any(one["became"] == "restored" for one in decided)
         return {
             "exit": int(code),
             "plan_digest": desk.loaded.digest,
             "datasets": summary(turn.ctx),
-            "objects": told,
+            "objects": decided,
             "next": [*([RUN] if restored else []), *([AGAIN] if left else [])],
         }
 
@@ -165,7 +165,7 @@ def _looked(turn: Turn, batch: str, choice: Choice) -> Found:
             turn.ctx.progress.note("a credential was renewed; going on")
 
 
-def _told(
+def _row(
     turn: Turn, batch: str, choice: Choice, found: Found, verified: int, show_names: bool
 ) -> moves.BatchLook:
     kinds: dict[int, Literal["gone", "damaged", "replaced", "unread"]] = {

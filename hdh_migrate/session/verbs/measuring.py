@@ -63,15 +63,17 @@ def measured(desk: Desk, file: Path | None = None) -> Iterator[None]:
         if planned is not None and planned.port is not None:
             sinks.append(stack.enter_context(_port(planned.port)))
         if sinks:
-            stack.enter_context(_telling(desk, sinks, 15 if planned is None else planned.seconds))
+            stack.enter_context(
+                _publishing(desk, sinks, 15 if planned is None else planned.seconds)
+            )
         yield
 
 
 @contextmanager
-def _telling(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[None]:
+def _publishing(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[None]:
     said, over = set[str](), threading.Event()
 
-    def tell() -> None:
+    def publish() -> None:
         try:
             text = metrics_text(desk)
             for sink in sinks:
@@ -88,7 +90,7 @@ def _telling(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[None
 
     def on_and_on() -> None:
         while not over.wait(seconds):
-            tell()
+            publish()
 
     text = metrics_text(desk)
     for sink in sinks:
@@ -100,7 +102,7 @@ def _telling(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[None
     finally:
         over.set()
         thread.join()
-        tell()
+        publish()
 
 
 def _demand_name(file: Path) -> None:

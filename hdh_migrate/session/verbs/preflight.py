@@ -135,8 +135,10 @@ def _source_notes(services: Services, plan: Plan, selected: Sequence[str]) -> li
         for place in places
         if (why := services.source.untagged(place)) is not None
     ]
-    told = dict.fromkeys(note.detail for place in places for note in services.source.notes(place))
-    return [*untagged, *told]
+    details = dict.fromkeys(
+        note.detail for place in places for note in services.source.notes(place)
+    )
+    return [*untagged, *details]
 
 
 def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
@@ -150,20 +152,20 @@ def report(
     base = services.vault.base
     closed, apart = gate.opened(services, plan, judge), judge.objections()
     clocks = {problem.where for problem in apart}
-    told = outlook(plan, base)
+    ahead = outlook(plan, base)
     checks: list[Check] = [
         _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault, later=True)]),
         {**_outcome("clock", apart), "notes": _clock_notes(judge), "offsets": judge.ahead()},
         _outcome("attestation", [one for one in closed if one.where not in clocks]),
         _outcome("room for the ledger", _room(state_dir)),
-        {**_outcome("pace of the target", []), "notes": told["notes"], "target": told},
+        {**_outcome("pace of the target", []), "notes": ahead["notes"], "target": ahead},
     ]
     now = None if apart else judge.now()
     if now is not None:
         checks += cluster_keys.checks(plan, base, now.latest)
     if now is not None and (waived := waivers.waiver_facts(plan, base, now)):
         checks.append({**_outcome("waivers", []), "waivers": waived,
-                       "notes": [waivers.told(waiver) for waiver in waived]})  # fmt: skip
+                       "notes": [waivers.waiver_line(waiver) for waiver in waived]})  # fmt: skip
     if not closed:
         checks += [
             *([] if now is None else lasting.checks(services.source_claims(), now.latest)),

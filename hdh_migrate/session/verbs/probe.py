@@ -77,7 +77,7 @@ def probe(
     refusals = [str(problem) for problem in missing(plan, record)]
     worse = record["differences"] or record["left"] != 0 or refusals
     code = Exit.FINDINGS if worse else Exit.OK
-    told: Probed = {
+    probed: Probed = {
         **record,
         "kept": str(kept),
         "signed": signer is not None,
@@ -85,7 +85,7 @@ def probe(
         "notes": notes(plan, desk.loaded.base, record),
         "exit": int(code),
     }
-    return code, told
+    return code, probed
 
 
 def _bucket(desk: Desk, wanted: str | None) -> str:
@@ -120,7 +120,7 @@ def admitted(desk: Desk) -> S3Endpoint:
 
     Raises:
         Refused: the gate stays shut; with every reason.
-        ClocksDiffer: it cannot be told which time it is.
+        ClocksDiffer: it cannot be learned which time it is.
         KeyUnavailable: a reference cannot be read.
     """
     plan, base = desk.loaded.plan, desk.loaded.base
@@ -150,11 +150,13 @@ def _sweep(desk: Desk, endpoint: S3Endpoint, ledger: SqliteLedger) -> int:
     """Remove what earlier probes of this ledger left behind; return how many had left something."""
     here = endpoint_of(desk.loaded.plan, desk.loaded.base)
     open_ = {
-        (told.bucket, told.prefix)
-        for _, told in ledger.events(ProbeStarted)
-        if told.endpoint == here
+        (event.bucket, event.prefix)
+        for _, event in ledger.events(ProbeStarted)
+        if event.endpoint == here
     }
-    done = {(told.bucket, told.prefix) for _, told in ledger.events(ProbeEnded) if told.left == 0}
+    done = {
+        (event.bucket, event.prefix) for _, event in ledger.events(ProbeEnded) if event.left == 0
+    }
     left = sorted(open_ - done)
     for bucket, prefix in left:
         remains = _bench(desk, endpoint, bucket, prefix).clear()

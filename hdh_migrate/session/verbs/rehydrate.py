@@ -44,7 +44,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> RehydrationForecast:
     ledger = desk.read_ledger()
     try:
         datasets = [
-            told for row in _rows(ledger, selected) if (told := _counted(ledger, row, facts))
+            counted for row in _rows(ledger, selected) if (counted := _counted(ledger, row, facts))
         ]
     finally:
         ledger.close()
@@ -83,7 +83,7 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
             "the plan does not say who may ask for archived objects",
             hint="give it a `rehydrate` with a credential of its own; nothing was asked for",
         )
-    told: Rehydrated = {
+    result: Rehydrated = {
         "executed": True, "asked": 0, "coming": 0, "readable": 0, "moot": 0, "refused": {},
         "archived_again": 0, "exit": int(Exit.OK),
     }  # fmt: skip
@@ -100,15 +100,15 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
         for batch in desk.batches(selected):
             if not selected or batch.name in selected:
                 found = asks.ask(batch.name)
-                told["asked"] += found.asked
-                told["readable"] += found.readable
-                told["moot"] += found.moot
+                result["asked"] += found.asked
+                result["readable"] += found.readable
+                result["moot"] += found.moot
                 refused += found.refused
                 waits += found.waits
-        desk.progress.note(f"asked for {told['asked']} archived objects, {len(waits)} are coming")
-    told["refused"], told["coming"] = dict(refused), len(waits)
+        desk.progress.note(f"asked for {result['asked']} archived objects, {len(waits)} are coming")
+    result["refused"], result["coming"] = dict(refused), len(waits)
     codes = [Exit.FINDINGS] if refused else []
-    if told["readable"] or told["moot"]:
+    if result["readable"] or result["moot"]:
         codes.append(_move(desk, selected))
     while wait and waits:
         if desk.stop.wait(section.poll_seconds):
@@ -117,16 +117,16 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
                 hint='the same command goes on: "hdh-migrate rehydrate PLAN --execute"',
             )
         came, waits, again = _sorted(desk, rehydrator, waits)
-        told["readable"] += came
-        told["archived_again"] += again
+        result["readable"] += came
+        result["archived_again"] += again
         desk.progress.note(f"{came} archived objects have become readable, {len(waits)} are coming")
         if came:
             codes.append(_move(desk, selected))
-    told["coming"] = len(waits)
-    if told["archived_again"]:
+    result["coming"] = len(waits)
+    if result["archived_again"]:
         codes.append(Exit.FINDINGS)
-    told["exit"] = int(gravest(codes))
-    return told
+    result["exit"] = int(gravest(codes))
+    return result
 
 
 def _sorted(

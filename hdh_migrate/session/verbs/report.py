@@ -156,10 +156,10 @@ def _kept(desk: Desk) -> dict[int, str]:
         return {}
     try:
         notes = [json.loads(line)["note"] for line in path.read_text().splitlines()]
-        told = [parse(note.encode())[0] for note in notes]
+        notes_kept = [parse(note.encode())[0] for note in notes]
     except (ValueError, KeyError, TypeError, AttributeError, EvidenceDamaged) as error:
         raise LedgerDamaged(f"{path}: a line of it is no checkpoint") from error
-    return {one.size: one.root for one in told}
+    return {one.size: one.root for one in notes_kept}
 
 
 def _default_folder(desk: Desk) -> Path:
@@ -209,8 +209,8 @@ def _appending(desk: Desk, name: str) -> Iterator[Callable[[Mapping[str, str]], 
     handle = os.open(desk.ledger_path.with_name(name), flags, 0o600)
     with os.fdopen(handle, "w") as file:
 
-        def append(told: Mapping[str, str]) -> None:
-            file.write(json.dumps({"at": desk.clock.now(), **told}) + "\n")
+        def append(event: Mapping[str, str]) -> None:
+            file.write(json.dumps({"at": desk.clock.now(), **event}) + "\n")
             file.flush()
             os.fsync(file.fileno())
 

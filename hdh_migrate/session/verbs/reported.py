@@ -61,9 +61,9 @@ def report_at_end(desk: Desk, out: Path | None) -> tuple[ReportFact, bool]:
         return known, False
     if out is not None and (aside := shelf.put_aside(out, desk.loaded.plan.migration)) is not None:
         desk.progress.note(f"the report of an earlier run is now {aside}")
-    told = write_stamped_report(desk, out)
-    _keep(desk, told)
-    return told, True
+    written = write_stamped_report(desk, out)
+    _keep(desk, written)
+    return written, True
 
 
 def _last(desk: Desk, out: Path | None) -> ReportFact | None:
@@ -100,10 +100,10 @@ def _lacks(desk: Desk, folder: Path, report: ReportFact) -> bool:
 
 def _statement(folder: Path) -> bytes:
     """Return the statement of a bundle as it was signed, or would have been."""
-    told = json.loads((folder / "statement.json").read_bytes())
-    if "payload" in told:
-        return base64.b64decode(told["payload"], validate=True)
-    return canonical_json(told["statement"])
+    statement = json.loads((folder / "statement.json").read_bytes())
+    if "payload" in statement:
+        return base64.b64decode(statement["payload"], validate=True)
+    return canonical_json(statement["statement"])
 
 
 def _stands(desk: Desk) -> str:
@@ -125,5 +125,5 @@ def _stands(desk: Desk) -> str:
 
 
 def _keep(desk: Desk, report: ReportFact) -> None:
-    told = {"report": report, "stands": _stands(desk)}
-    whole(desk.ledger_path.with_name(LAST), canonical_json(told), replace=True)
+    kept = {"report": report, "stands": _stands(desk)}
+    whole(desk.ledger_path.with_name(LAST), canonical_json(kept), replace=True)

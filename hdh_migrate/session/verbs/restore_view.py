@@ -86,13 +86,13 @@ class Restored:
 
     def listed(self) -> dict[str, Any]:
         """Return it in the shape of the source's own listings."""
-        told: dict[str, str] = {"Content-Length": str(self.size), "BlobType": "BlockBlob"}
+        properties: dict[str, str] = {"Content-Length": str(self.size), "BlobType": "BlockBlob"}
         for name, fields in self.features.items():
             if not FEATURES[name].native:
-                told.update({ELEMENTS[one]: value for one, value in fields.items()})
+                properties.update({ELEMENTS[one]: value for one, value in fields.items()})
         if self.directory:
-            told["ResourceType"] = "directory"
-        entry: dict[str, Any] = {**named(self.key), "Properties": told}
+            properties["ResourceType"] = "directory"
+        entry: dict[str, Any] = {**named(self.key), "Properties": properties}
         for name, word in (("metadata", "Metadata"), ("tags", "Tags")):
             if name in self.features:
                 entry[word] = dict(self.features[name])
@@ -100,7 +100,7 @@ class Restored:
 
 
 @mutable_row
-class _Told:
+class _Compared:
     """What the comparison of one dataset came to."""
 
     objects: int = 0
@@ -133,7 +133,7 @@ def restore_view(
         raise UsageError(f"no dataset {dataset} in the plan")
     if out is not None and os.path.lexists(out):
         raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
-    told = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
+    why = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
     ledger = desk.read_ledger()
     try:
         services = desk.services(write=False, looks=False)
@@ -143,7 +143,7 @@ def restore_view(
             row for row in ledger.datasets()
             if row.sealed and row.name in routes and dataset in {None, row.name}
         ]  # fmt: skip
-        view = _View(desk, ledger, services, told, limits_of(loaded.plan, loaded.base))
+        view = _View(desk, ledger, services, why, limits_of(loaded.plan, loaded.base))
         with appearing(out) if out is not None else nullcontext() as file:
             found = [view.dataset(row, routes[row.name], file) for row in rows]
     finally:
@@ -174,25 +174,25 @@ class _View:
 
     def dataset(self, row: DatasetRow, route: Route, file: IO[bytes] | None) -> RestoredDataset:
         """Rebuild one dataset and compare it."""
-        told, contract = _Told(), self._contracts.get(row.name, EARLIER)
+        tally, contract = _Compared(), self._contracts.get(row.name, EARLIER)
         lines = SidecarLines[Stored](
             row.name, lambda stored: self._retry(partial(self._open, route, stored))
         )
         seen = bytearray((self._ledger.last_object() >> 3) + 1)
-        for key, line in self._sidecar(row, route, lines, told):
-            self._marker(row, key, line, told, seen, file)
+        for key, line in self._sidecar(row, route, lines, tally):
+            self._marker(row, key, line, tally, seen, file)
         with ThreadPoolExecutor(ASKERS) as pool:
             for one in self._objects(route, pool.map):
                 if (found := lines.line(one.key)) is not None:
                     one.features.update(found["features"])
-                self._compare(row, one, contract, told, seen)
+                self._compare(row, one, contract, tally, seen)
                 _write(file, row, one)
         for _ in range(lines.unreadable):
-            told.differ("a file of the sidecar cannot be opened or read")
+            tally.differ("a file of the sidecar cannot be opened or read")
         for _ in range(lines.left):
-            told.differ("a line of the sidecar about an object that the target does not hold")
-        self._missing(row, told, seen, contract)
-        return _result(row, told)
+            tally.differ("a line of the sidecar about an object that the target does not hold")
+        self._missing(row, tally, seen, contract)
+        return _result(row, tally)
 
     # --- what target and sidecar give back -------------------------------------------------------
 
@@ -251,7 +251,7 @@ class _View:
         return body - SEALED_OVERHEAD * -(-body // (SEGMENT + SEALED_OVERHEAD))
 
     def _sidecar(
-        self, row: DatasetRow, route: Route, lines: SidecarLines[Stored], told: _Told
+        self, row: DatasetRow, route: Route, lines: SidecarLines[Stored], tally: _Compared
     ) -> Iterator[tuple[str, Line]]:
         """Learn every file of the dataset's sidecar; give the lines of folder markers."""
         place = type(route.target)(
@@ -261,12 +261,12 @@ class _View:
             key = route.source_key(stored.key)
             if key is None:
                 continue
-            told.files += 1
+            tally.files += 1
             try:
                 self._note(row, key)
                 yield from lines.learn(stored)
             except UNREADABLE:
-                told.differ("a file of the sidecar cannot be opened or read")
+                tally.differ("a file of the sidecar cannot be opened or read")
 
     def _note(self, row: DatasetRow, key: str) -> None:
         """Write down that a file is opened, before it is."""
@@ -290,58 +290,60 @@ class _View:
     # --- the comparison ----------------------------------------------------------------------
 
     def _compare(
-        self, row: DatasetRow, one: Restored, contract: Contract, told: _Told, seen: bytearray
+        self, row: DatasetRow, one: Restored, contract: Contract, tally: _Compared, seen: bytearray
     ) -> None:
         known = self._ledger.find(row.id, one.key)
         if known is None or known[1] not in AT_TARGET:
             state = (
                 "the inventory does not have" if known is None else f"is {known[1].name.lower()}"
             )
-            told.differ(f"an object at the target that {state}")
+            tally.differ(f"an object at the target that {state}")
             return
         entry = known[0]
         seen[entry.id >> 3] |= 1 << (entry.id & 7)
-        told.objects += 1
+        tally.objects += 1
         if one.size != entry.obj.size:
-            told.differ(f"object {entry.id}: {one.size} bytes, and {entry.obj.size} were listed")
-        self._features(entry.id, entry.obj, one, contract, told)
+            tally.differ(f"object {entry.id}: {one.size} bytes, and {entry.obj.size} were listed")
+        self._features(entry.id, entry.obj, one, contract, tally)
 
     def _features(
-        self, number: int, obj: ObjectInfo, one: Restored, contract: Contract, told: _Told
+        self, number: int, obj: ObjectInfo, one: Restored, contract: Contract, tally: _Compared
     ) -> None:
         dropped = set(placed(obj, self._limits, contract).dropped)
         for feature, fields in of_object(obj):
             if _same(one.features.get(feature.name, {}), fields, native=feature.native):
-                told.restored[feature.name] += 1
+                tally.restored[feature.name] += 1
             elif feature.name in dropped:
-                told.dropped[feature.name] += 1
+                tally.dropped[feature.name] += 1
             else:
-                told.differs[feature.name] += 1
-                told.differ(f"object {number}: {feature.en}")
+                tally.differs[feature.name] += 1
+                tally.differ(f"object {number}: {feature.en}")
 
     def _marker(
-        self, row: DatasetRow, key: str, line: Line, told: _Told, seen: bytearray,
+        self, row: DatasetRow, key: str, line: Line, tally: _Compared, seen: bytearray,
         file: IO[bytes] | None,
     ) -> None:  # fmt: skip
         """Take a line of the sidecar that is about no object of the target: a folder marker."""
         known = self._ledger.find(row.id, key)
         one = Restored(key, 0, directory=True, features=line["features"])
         if known is None:
-            told.differ("a line of the sidecar about an object that the target does not hold")
+            tally.differ("a line of the sidecar about an object that the target does not hold")
             return
         entry = known[0]
         seen[entry.id >> 3] |= 1 << (entry.id & 7)
-        told.directories += 1
+        tally.directories += 1
         whole = Contract(ways=dict.fromkeys(FEATURES, Way.SIDECAR))
-        self._features(entry.id, entry.obj, one, whole, told)
+        self._features(entry.id, entry.obj, one, whole, tally)
         _write(file, row, one)
 
-    def _missing(self, row: DatasetRow, told: _Told, seen: bytearray, contract: Contract) -> None:
+    def _missing(
+        self, row: DatasetRow, tally: _Compared, seen: bytearray, contract: Contract
+    ) -> None:
         for portion in self._ledger.ruled(row.id):
             for one in portion:
                 number = one.entry.id
                 if _expected(one, contract) and not seen[number >> 3] >> (number & 7) & 1:
-                    told.differ(f"object {number}: neither the target nor the sidecar has it")
+                    tally.differ(f"object {number}: neither the target nor the sidecar has it")
 
 
 def _expected(one: Ruled, contract: Contract) -> bool:
@@ -366,21 +368,21 @@ def _write(file: IO[bytes] | None, row: DatasetRow, one: Restored) -> None:
         file.write(json.dumps(line, sort_keys=True).encode() + b"\n")
 
 
-def _result(row: DatasetRow, told: _Told) -> RestoredDataset:
-    counted = told.restored + told.dropped + told.differs
+def _result(row: DatasetRow, tally: _Compared) -> RestoredDataset:
+    counted = tally.restored + tally.dropped + tally.differs
     features: list[RestoredFeature] = [
         {
-            "feature": name, "restored": told.restored[name], "dropped": told.dropped[name],
-            "differs": told.differs[name],
+            "feature": name, "restored": tally.restored[name], "dropped": tally.dropped[name],
+            "differs": tally.differs[name],
         }
         for name in FEATURES if counted[name]
     ]  # fmt: skip
     return {
         "dataset": row.name,
-        "objects": told.objects,
-        "directories": told.directories,
-        "sidecar_files": told.files,
+        "objects": tally.objects,
+        "directories": tally.directories,
+        "sidecar_files": tally.files,
         "features": features,
-        "differences": told.differences,
-        "shown": told.lines,
+        "differences": tally.differences,
+        "shown": tally.lines,
     }

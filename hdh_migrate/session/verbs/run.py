@@ -33,7 +33,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.changing import demand_allowed, demand_datasets, judged
-from hdh_migrate.session.policy.contents import signers, tell_contents
+from hdh_migrate.session.policy.contents import record_contents, signers
 from hdh_migrate.session.policy.fencing import fenced
 from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.openings import take_in
@@ -42,9 +42,9 @@ from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
 from hdh_migrate.session.verbs.notifying import journal_notices
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
-from hdh_migrate.session.views.last_run import telling
+from hdh_migrate.session.views.last_run import recording
 from hdh_migrate.session.views.looked import finished, since_when
-from hdh_migrate.session.views.passes import demand_failures, told_of_passes
+from hdh_migrate.session.views.passes import demand_failures, pass_rows
 from hdh_migrate.session.views.probed import missing, probe_facts
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring import Services
@@ -111,19 +111,19 @@ def perform_with(
     last = [one.name for one in batches if not selected or one.name in selected][-1:]
     if Step.INVENTORY not in steps:
         desk.read_ledger().close()  # without one there is nothing that they could work on
-    told = tuple(str(step) for step in steps)
+    words = tuple(str(step) for step in steps)
     over = None if taking_over is None else TakeOver(reason=taking_over)
 
     def ended(batch: str) -> None:
         if batch not in last:  # for the last one, the copy at the end of it all is the better one
             copies.take()
 
-    with telling(desk, told, selected) as kept:
+    with recording(desk, words, selected) as kept:
         with (
             copies.at_end(unless_well=reported),
             at_work(
                 desk,
-                told,
+                words,
                 selected,
                 write=Step.TRANSFER in steps,
                 over=over,
@@ -140,7 +140,7 @@ def perform_with(
             for line in since_when(turn.ledger, idle):
                 desk.progress.note(line)
             datasets = summary(turn.ctx)
-            passes = told_of_passes(turn.ledger, runner.passes)
+            passes = pass_rows(turn.ledger, runner.passes)
         kept.code = copies.judged(code)
         return Performed(
             code=kept.code, datasets=datasets, refreshes=passes, retried=dict(runner.retried),
@@ -304,7 +304,7 @@ class Turn:
 
     def __post_init__(self) -> None:
         identity = self.opened[-1].envelopes.identity
-        for where in tell_contents(self.ledger, self.desk.loaded, identity):
+        for where in record_contents(self.ledger, self.desk.loaded, identity):
             self.desk.progress.note(f"{where} has another content than last time: journalled")
         self._meter = Meter(self.ledger, self.desk.clock, self._so_far, self.work, self.batch)
         self._begin()

@@ -57,11 +57,11 @@ class SidecarLines(Generic[F]):
         """
         keys, markers = list[bytes](), list[tuple[str, Line]]()
         for line in self._lines(file):
-            told = _checked(json.loads(line))
-            if told.get("directory"):
-                markers.append((key_of(told), told))
+            value = _checked(json.loads(line))
+            if value.get("directory"):
+                markers.append((key_of(value), value))
             else:
-                keys.append(key_bytes(key_of(told)))
+                keys.append(key_bytes(key_of(value)))
         if keys:
             self._reaches.append(_Reach(min(keys), max(keys), len(self._files)))
             self._files.append(file)
@@ -82,8 +82,8 @@ class SidecarLines(Generic[F]):
         if line is None:
             return None
         self.left -= 1
-        told: Line = json.loads(line)
-        return told
+        value: Line = json.loads(line)
+        return value
 
     def _of(self, number: int) -> dict[bytes, bytes]:
         """Return what is left of a file's lines, by key; a line that was taken may be there again.
@@ -95,9 +95,9 @@ class SidecarLines(Generic[F]):
             return self._held[number]
         try:
             found = {
-                key_bytes(key_of(told)): line
+                key_bytes(key_of(value)): line
                 for line in self._lines(self._files[number])
-                if not (told := _checked(json.loads(line))).get("directory")
+                if not (value := _checked(json.loads(line))).get("directory")
             }
         except UNREADABLE:
             self.unreadable += 1
@@ -114,7 +114,7 @@ class SidecarLines(Generic[F]):
         return lines
 
 
-def _checked(told: Line) -> Line:
-    if not told["features"].keys() <= FEATURES.keys():
+def _checked(entry: Line) -> Line:
+    if not entry["features"].keys() <= FEATURES.keys():
         raise ValueError("an unknown feature")
-    return told
+    return entry

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.inventory import CountedByReport
-from hdh_migrate.pipeline.comparing import ThirdCount, compared, tell
+from hdh_migrate.pipeline.comparing import ThirdCount, compared, record
 from hdh_migrate.pipeline.tried import RuleTrial
 from hdh_migrate.results.moves import ReportCompared, ThirdCountFact
 from hdh_migrate.results.plans import TriedDataset
@@ -24,18 +24,18 @@ def tried_on(desk: Desk, folder: Path) -> tuple[str, list[TriedDataset]]:
 
     Raises:
         UsageError: there is no report in the folder.
-        Refused: it is of another place, not whole, or does not tell what the rules ask.
+        Refused: it is of another place, not whole, or does not record what the rules ask.
     """
     report = open_report(desk.loaded.plan, folder, desk.sources)
-    choices, told = Choices.of(desk), []
+    choices, datasets = Choices.of(desk), []
     for dataset in desk.loaded.plan.datasets:
         place = dataset.source.place
         trial = RuleTrial(rules=choices.rules[dataset.name], prefix=place.prefix)
         report.demand(place, trial.rules.asks)
         for portion in report.objects(place):
             trial.take(portion, partial(choices.decide, dataset.name))
-        told.append(tried(dataset, trial, choices, whole=True))
-    return report.taken_at, told
+        datasets.append(tried(dataset, trial, choices, whole=True))
+    return report.taken_at, datasets
 
 
 def third_count(desk: Desk, folder: Path, selected: list[str]) -> ReportCompared:
@@ -49,7 +49,7 @@ def third_count(desk: Desk, folder: Path, selected: list[str]) -> ReportCompared
     desk.batches(selected)
     desk.read_ledger().close()
     routes = routes_of(desk.loaded.plan)
-    told: list[ThirdCountFact] = []
+    counts: list[ThirdCountFact] = []
     with journal_of(desk, offline(desk.clock, desk.ledger_path)) as ledger:
         rows = [
             row for row in ledger.datasets()
@@ -76,13 +76,13 @@ def third_count(desk: Desk, folder: Path, selected: list[str]) -> ReportCompared
                     differences=found.differences,
                 )
             )  # fmt: skip
-            tell(ledger, row, found, report.taken_at)
+            record(ledger, row, found, report.taken_at)
             ledger.commit()
-            told.append(_fact(row.name, found))
-    differ = any(one["differences"] for one in told)
+            counts.append(_fact(row.name, found))
+    differ = any(one["differences"] for one in counts)
     return {
         "taken_at": report.taken_at,
-        "datasets": told,
+        "datasets": counts,
         "exit": int(Exit.FINDINGS if differ else Exit.OK),
     }
 

@@ -42,8 +42,8 @@ def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") 
     Raises:
         As `write_report`; nothing because of the stamp.
     """
-    told = write_report(desk, out, names=names)
-    return {**told, "stamp": _stamped(desk, Path(told["folder"]))}
+    report = write_report(desk, out, names=names)
+    return {**report, "stamp": _stamped(desk, Path(report["folder"]))}
 
 
 def _stamped(desk: Desk, folder: Path) -> Stamped | Unstamped | None:
@@ -54,9 +54,9 @@ def _stamped(desk: Desk, folder: Path) -> Stamped | Unstamped | None:
         roots = load_roots(desk.loaded.base / tsa.trust)
         ask = partial(asked, tls=trust_of(tsa.tls, desk.loaded.base))
         made = stamp(folder, tsa.url, roots, nonce=secrets.randbits(NONCE_BITS), ask=ask)
-        if (told := apart(made.at, desk.clock.now())) is not None:
-            desk.progress.note(told)
-        return told_of(made)
+        if (difference := apart(made.at, desk.clock.now())) is not None:
+            desk.progress.note(difference)
+        return as_stamped(made)
     except MigrateError as error:
         desk.progress.note(
             f"the report has no time-stamp: {error}; it is valid all the same, and"
@@ -65,7 +65,7 @@ def _stamped(desk: Desk, folder: Path) -> Stamped | Unstamped | None:
         return {"error": str(error)}
 
 
-def told_of(made: TimeStamp) -> Stamped:
+def as_stamped(made: TimeStamp) -> Stamped:
     """Return a stamp as JSON."""
     return {"at": made.at, "authority": made.authority, "trusted": made.trusted}
 

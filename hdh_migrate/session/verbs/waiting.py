@@ -95,18 +95,18 @@ def _wait(desk: Desk, *, windows: bool, until: float | None) -> bool:
         Interrupted: somebody said stop.
         LedgerLocked: another process waits already.
     """
-    told, stamp = "", _stamp(desk.loaded.path)
+    shown, stamp = "", _stamp(desk.loaded.path)
     with _waiting(desk):
         while (why := _held(desk, windows=windows, until=until)) is not None:
-            if why != told:
+            if why != shown:
                 desk.progress.note(f"waiting: {why}")
-                told = why
+                shown = why
             _pause(desk, LOOK_SECONDS)
             if _stamp(desk.loaded.path) != stamp:
                 desk.progress.note("the plan's file was changed: it is read again")
                 return True
     desk.progress.note("going on")
-    return bool(told)
+    return bool(shown)
 
 
 def _held(desk: Desk, *, windows: bool, until: float | None) -> str | None:

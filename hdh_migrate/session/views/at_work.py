@@ -16,7 +16,7 @@ def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
         LedgerError: the lock cannot be read.
     """
     held, last = holder(desk.ledger_path.with_name("lock")), last_run(desk)
-    told: Work = {
+    work: Work = {
         "alive": held is not None,
         "pid": None,
         "host": None,
@@ -29,13 +29,13 @@ def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
         "why": None,
     }
     if held is not None:
-        told["pid"], told["host"], told["since"] = held.pid, held.host, held.since
+        work["pid"], work["host"], work["since"] = held.pid, held.host, held.since
         if last is None or last.ended is not None or last.pid != held.pid:
-            return told  # another verb has it, and of that one nothing more is known
+            return work  # another verb has it, and of that one nothing more is known
     if last is not None:
-        told["steps"], told["batches"] = list(last.steps), list(last.batches)
-        told["ended"], told["exit"], told["why"] = last.ended, last.exit, last.why
-    return told
+        work["steps"], work["batches"] = list(last.steps), list(last.batches)
+        work["ended"], work["exit"], work["why"] = last.ended, last.exit, last.why
+    return work
 
 
 def _last_word(ledger: SqliteLedger) -> str | None:

@@ -16,5 +16,5 @@ def capabilities(desk: Desk, ledger: SqliteLedger) -> ProbeRecord | None:
     if record is None:
         return None
     digest = sha256_hex(canonical_json(record))
-    known = any(told.record_sha256 == digest for _, told in ledger.events(TargetProbed))
+    known = any(event.record_sha256 == digest for _, event in ledger.events(TargetProbed))
     return record if known else None

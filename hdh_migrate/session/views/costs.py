@@ -25,17 +25,17 @@ def account_of(ledger: SqliteLedger, plan: Plan) -> ExchangeAccount:
 
 def costs(ledger: SqliteLedger, plan: Plan, later: Sequence[WorkLater]) -> CostFact:
     """Return what was recorded and what is left, each by period, side and purpose."""
-    told = account_of(ledger, plan)
+    known = account_of(ledger, plan)
     recorded = [
         Use(row.last_day, row.side, row.purpose, row.bytes_read, row.requests)
-        for row in told.rows
+        for row in known.rows
         if row.side in {"source", "target"}
     ]
     lines = [
         *(("recorded", one) for one in summed(recorded, plan.prices)),
         *(
             ("left", one)
-            for one in summed([*_left(ledger, plan, later, told.switched)], plan.prices)
+            for one in summed([*_left(ledger, plan, later, known.switched)], plan.prices)
         ),
     ]
     sums = {
@@ -49,7 +49,7 @@ def costs(ledger: SqliteLedger, plan: Plan, later: Sequence[WorkLater]) -> CostF
         "recorded": cents(sums["recorded"]),
         "left": cents(sums["left"]),
         "total": cents(sums["recorded"] + sums["left"]),
-        "notes": [*_notes(plan, told, shown)],
+        "notes": [*_notes(plan, known, shown)],
     }
 
 
@@ -100,13 +100,13 @@ def _of_step(plan: Plan, one: WorkLater, parts: Tally) -> Iterator[tuple[str, st
         yield "source", "verify", one.left.size, one.left.objects
 
 
-def _notes(plan: Plan, told: ExchangeAccount, lines: Sequence[CostLine]) -> Iterator[str]:
-    if told.cut_off:
+def _notes(plan: Plan, known: ExchangeAccount, lines: Sequence[CostLine]) -> Iterator[str]:
+    if known.cut_off:
         yield (
-            f"{told.cut_off} of {told.runs} runs ended without a last word: what they exchanged"
+            f"{known.cut_off} of {known.runs} runs ended without a last word: what they exchanged"
             " after it was last told, an hour at most, is missing"
         )
-    if told.unended:
+    if known.unended:
         yield "the last run has not ended: what it exchanged since it was last told is missing"
     if plan.prices and any(line["amount"] is None and line["bytes"] for line in lines):
         yield "lines without an amount have no price that counts on all of their days (prices)"

@@ -41,17 +41,17 @@ class CrewFile:
             return
         self._who, self._kept = who, passed
         now = self._clock.now()
-        told = {"pid": os.getpid(), "workers": [_fact(one, now) for one in seen]}
+        seen_now = {"pid": os.getpid(), "workers": [_fact(one, now) for one in seen]}
         with suppress(OSError):
-            whole(self._path, json.dumps(told).encode(), replace=True)
+            whole(self._path, json.dumps(seen_now).encode(), replace=True)
 
 
 def workers_of(ledger: Path, pid: int) -> list[WorkerFact]:
     """Return the workers that the run of a process left there; none where it left nothing."""
     try:
         with ledger.with_name(FILE).open("rb") as file:
-            told = json.loads(file.read(BYTES_MAX + 1))
-        return [_read(one) for one in told["workers"]] if told["pid"] == pid else []
+            value = json.loads(file.read(BYTES_MAX + 1))
+        return [_read(one) for one in value["workers"]] if value["pid"] == pid else []
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
@@ -72,21 +72,21 @@ def _fact(seen: ClusterWorker, now: str) -> WorkerFact:
     }
 
 
-def _read(told: Mapping[str, Any]) -> WorkerFact:
+def _read(value: Mapping[str, Any]) -> WorkerFact:
     """Take a fact from the file, with the types that it must have."""
-    seconds_of(told["last_word"])
+    seconds_of(value["last_word"])
     return {
-        "worker": str(told["worker"]),
-        "address": str(told["address"]),
-        "state": _STATES[told["state"]],
-        "share": float(told["share"]),
-        "orders": int(told["orders"]),
-        "orders_at_most": int(told["orders_at_most"]),
-        "objects": int(told["objects"]),
-        "bytes": int(told["bytes"]),
-        "bytes_per_second": int(told["bytes_per_second"]),
-        "last_word": str(told["last_word"]),
-        "why": None if told["why"] is None else str(told["why"]),
+        "worker": str(value["worker"]),
+        "address": str(value["address"]),
+        "state": _STATES[value["state"]],
+        "share": float(value["share"]),
+        "orders": int(value["orders"]),
+        "orders_at_most": int(value["orders_at_most"]),
+        "objects": int(value["objects"]),
+        "bytes": int(value["bytes"]),
+        "bytes_per_second": int(value["bytes_per_second"]),
+        "last_word": str(value["last_word"]),
+        "why": None if value["why"] is None else str(value["why"]),
     }
 
 

@@ -63,15 +63,15 @@ def held_against(
 
     `latest` is when all ends at the latest, `of_batch` when a batch does; None: nobody can tell.
     """
-    told = [_told(one, now, of_batch.get(one.batch) if one.batch else latest) for one in found]
-    return sorted(told, key=_urgency)
+    lines = [_fact(one, now, of_batch.get(one.batch) if one.batch else latest) for one in found]
+    return sorted(lines, key=_urgency)
 
 
-def _told(one: Ending, now: float, needed: float | None) -> EndingFact:
+def _fact(one: Ending, now: float, needed: float | None) -> EndingFact:
     margin = None
     if one.ends is not None and needed is not None:
         margin = round((one.ends - needed) / DAY, 1)
-    told: EndingFact = {
+    ending: EndingFact = {
         "what": one.what,
         "batch": one.batch,
         "ends": None if one.ends is None else moment_text(one.ends),
@@ -80,8 +80,8 @@ def _told(one: Ending, now: float, needed: float | None) -> EndingFact:
         "too_early": one.ends is not None and one.ends < (now if needed is None else needed),
     }
     if one.note:
-        told["note"] = one.note
-    return told
+        ending["note"] = one.note
+    return ending
 
 
 def _urgency(one: EndingFact) -> tuple[bool, bool, float, str]:
@@ -171,14 +171,18 @@ def _approved(desk: Desk) -> Iterator[Ending]:
     if not plan.cutovers:
         return
     kept = [envelope for _, envelope in kept_approvals(shelf(desk))]
-    gone = {told["approval"] for one in kept if (told := read_withdrawal(one)) is not None}
+    gone = {approval["approval"] for one in kept if (approval := read_withdrawal(one)) is not None}
     for envelope in kept:
         try:
             payload, _ = claims_of(envelope, APPROVAL_TYPE)
         except EvidenceDamaged:
             continue
-        told = read(payload)
-        if told is None or told["plan_digest"] != desk.loaded.digest or sha256_hex(payload) in gone:
+        approval = read(payload)
+        if (
+            approval is None
+            or approval["plan_digest"] != desk.loaded.digest
+            or sha256_hex(payload) in gone
+        ):
             continue
-        what = f"approval of {told['stage']}"
-        yield Ending(what, utc_seconds_of(told["expires"]), batch=told["batch"])
+        what = f"approval of {approval['stage']}"
+        yield Ending(what, utc_seconds_of(approval["expires"]), batch=approval["batch"])

@@ -34,7 +34,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import (
     bound_recipients,
     fingerprint_of,
-    recipients_told,
+    recipients_over_time,
 )
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
@@ -90,7 +90,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         verify_level=plan.verify.level,
         seal=plan.seal.format,
         recipients=_recipients(desk, ledger),
-        sealed_for=frozenset(map(len, recipients_told(ledger))),
+        sealed_for=frozenset(map(len, recipients_over_time(ledger))),
         moved_before={
             name: count
             for _, amended in ledger.events(BatchAmended)
@@ -126,15 +126,15 @@ def _recipients(desk: Desk, ledger: SqliteLedger) -> tuple[str, ...]:
     seal = desk.loaded.plan.seal
     if not seal.encrypts:
         return ()
-    if (told := bound_recipients(ledger)) is not None:
-        return tuple(fingerprint_of(raw) for raw in told)
+    if (bound := bound_recipients(ledger)) is not None:
+        return tuple(fingerprint_of(raw) for raw in bound)
     # An earlier version bound none, and nothing was run since.
     return tuple(PublicKey.load(desk.loaded.base / path).fingerprint for path in seal.recipients)
 
 
 def _proved(ledger: SqliteLedger) -> Iterator[dict[str, str]]:
     """Yield when each recipient's key was last seen to open what is sealed for it."""
-    last = {told.fingerprint: at for at, told in ledger.events(KeyDrilled)}
+    last = {event.fingerprint: at for at, event in ledger.events(KeyDrilled)}
     for name in map(fingerprint_of, bound_recipients(ledger) or ()):
         if name in last:
             yield {"recipient": name, "at": last[name]}
@@ -142,15 +142,15 @@ def _proved(ledger: SqliteLedger) -> Iterator[dict[str, str]]:
 
 def _endpoints(desk: Desk, ledger: SqliteLedger) -> tuple[Endpoint, ...]:
     plan = desk.loaded.plan
-    told = [entry for _, ended in ledger.events(RunEnded) for entry in ended.traffic]
+    entries = [entry for _, ended in ledger.events(RunEnded) for entry in ended.traffic]
     return (
         Endpoint(
             side="source", kind=plan.source.kind, url=plan.source.address,
-            **_passed(told, "source"),
+            **_passed(entries, "source"),
         ),
         Endpoint(
             side="target", kind=plan.target.provider, url=endpoint_of(plan, desk.loaded.base),
-            region=plan.target.region, **_passed(told, "target"),
+            region=plan.target.region, **_passed(entries, "target"),
         ),
     )  # fmt: skip
 
@@ -163,9 +163,9 @@ class _Passed(TypedDict):
     tls: tuple[str, ...]
 
 
-def _passed(told: Sequence[ExchangeTotal], side: str) -> _Passed:
+def _passed(totals: Sequence[ExchangeTotal], side: str) -> _Passed:
     """Return what passed through one side, over all runs that ended."""
-    entries = [entry for entry in told if entry.side == side]
+    entries = [entry for entry in totals if entry.side == side]
     return {
         "bytes_read": sum(entry.bytes_read for entry in entries),
         "bytes_written": sum(entry.bytes_written for entry in entries),
@@ -192,9 +192,9 @@ def _attestation(desk: Desk) -> dict[str, Any] | None:
 
 def _losses(desk: Desk, ledger: SqliteLedger) -> Iterator[Loss]:
     """Say, where it applies, what the target does not hold beside sealed bytes."""
-    limits, told = limits_of(desk.loaded.plan, desk.loaded.base), contracts(ledger)
+    limits, chosen = limits_of(desk.loaded.plan, desk.loaded.base), contracts(ledger)
     for row in ledger.datasets():
-        lost = _lost(ledger, row, limits, told.get(row.name))
+        lost = _lost(ledger, row, limits, chosen.get(row.name))
         for what, (objects, kept) in lost.items():
             if objects:
                 yield Loss(dataset=row.name, what=what, objects=objects, kept=kept)
@@ -207,12 +207,12 @@ def _lost(
     counted = ledger.left_behind(row.id)
     # No target has this time for its own; the manifest has it whatever the contract says.
     found = {"modified": (counted.pop("modified"), "manifest")}
-    told = FeatureCounts.of(ledger.beside(row.id), limits, contract or EARLIER)
+    counts = FeatureCounts.of(ledger.beside(row.id), limits, contract or EARLIER)
     if contract is None:
-        earlier = {**counted, **{name: told.dropped[name] for name in ("metadata", "tags")}}
+        earlier = {**counted, **{name: counts.dropped[name] for name in ("metadata", "tags")}}
         return {**found, **{name: (count, "ledger") for name, count in earlier.items()}}
-    dropped = {name: (count, "ledger") for name, count in told.dropped.items()}
-    sidecar = {name: (count, "sidecar") for name, count in told.sidecar.items()}
+    dropped = {name: (count, "ledger") for name, count in counts.dropped.items()}
+    sidecar = {name: (count, "sidecar") for name, count in counts.sidecar.items()}
     return {**found, **dropped, **sidecar}
 
 

@@ -12,18 +12,18 @@ from hdh_migrate.results.plans import FidelityFact
 def fidelity(plan: Plan) -> list[FidelityFact]:
     """Return each dataset's contract."""
     return [
-        {"dataset": one.name, "ways": one.contract.told(), "as_of": one.source.moment}
+        {"dataset": one.name, "ways": one.contract.as_ways(), "as_of": one.source.moment}
         for one in plan.datasets
     ]
 
 
-def fidelity_text(told: Sequence[FidelityFact]) -> Iterator[str]:
+def fidelity_text(facts: Sequence[FidelityFact]) -> Iterator[str]:
     """Give the contracts as lines for people; datasets with the same one share them."""
-    for one in told:
+    for one in facts:
         if one["as_of"] is not None:
             yield f"versions of {one['dataset']}: what was current at {one['as_of']}"
     sharing: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for one in told:
+    for one in facts:
         sharing.setdefault(tuple(one["ways"].items()), []).append(one["dataset"])
     for ways, datasets in sharing.items():
         yield f"beside the bytes of {', '.join(datasets)}:"

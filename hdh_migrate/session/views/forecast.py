@@ -65,7 +65,7 @@ def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
     of_batch = {one.batch.name: max(one.ends, default=None) for one in ahead.batches}
     deadlines = held_against(endings(desk), now, latest, of_batch)
     quota = _quota(desk, seen)
-    told: PlanForecast = {
+    forecast: PlanForecast = {
         "migration": plan.migration,
         "at": at,
         "check": {"exit": 0, "why": []},
@@ -79,8 +79,8 @@ def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
         "costs": costs(ledger, plan, ahead.later),
         "notes": [*_notes(plan, seen)],
     }
-    told["check"] = _verdict(told)
-    return told
+    forecast["check"] = _verdict(forecast)
+    return forecast
 
 
 def _ahead(desk: Desk, seen: LedgerMoment, now: float) -> BatchesAhead:
@@ -155,22 +155,22 @@ def _notes(plan: Plan, seen: LedgerMoment) -> Iterator[str]:
         )
 
 
-def _verdict(told: PlanForecast) -> MonitorVerdict:
+def _verdict(forecast: PlanForecast) -> MonitorVerdict:
     """Return what `--check` exits with: 4 when something ends too early, or no end can be told."""
     why = [
         f"{one['what']} ends {one['ends']}, before the latest end {one['needed_until']}"
         if one["needed_until"]
         else f"{one['what']} ended {one['ends']}"
-        for one in told["deadlines"]
+        for one in forecast["deadlines"]
         if one["too_early"]
     ]
-    quota = told["quota"]
+    quota = forecast["quota"]
     if quota is not None and quota["exceeded"]:
         why.append("the target's quota does not hold all of it")
-    if not told["done"] and told["ends"] is None:
+    if not forecast["done"] and forecast["ends"] is None:
         why += [
             f"batch {one['batch']}: no end can be told: {'; '.join(one['why']) or one['state']}"
-            for one in told["batches"]
+            for one in forecast["batches"]
             if one["ends"] is None and one["state"] != "done"
         ]
     return {"exit": int(Exit.FINDINGS if why else Exit.OK), "why": why}

@@ -55,8 +55,8 @@ def lately(ledger: SqliteLedger, most: int) -> list[Happened]:
 
 
 def _of(seq: int, at: str, kind: str, body: Any) -> Iterator[Happened]:  # noqa: ANN401 - JSON
-    told = body if isinstance(body, dict) else {}
-    opened = told.get("opened") if kind == "findings" else None
+    known = body if isinstance(body, dict) else {}
+    opened = known.get("opened") if kind == "findings" else None
     if isinstance(opened, list):
         found = Counter(
             (_word(one.get("code")), _word(one.get("dataset")))
@@ -69,14 +69,14 @@ def _of(seq: int, at: str, kind: str, body: Any) -> Iterator[Happened]:  # noqa:
     if kind == "findings":
         return  # some were closed, and nothing was found
     yield Happened(
-        seq=seq, at=at, kind=kind, batch=_word(told.get("batch")),
-        dataset=_word(told.get("dataset")), step=_steps(told), code=_word(told.get("code")),
+        seq=seq, at=at, kind=kind, batch=_word(known.get("batch")),
+        dataset=_word(known.get("dataset")), step=_steps(known), code=_word(known.get("code")),
     )  # fmt: skip
 
 
-def _steps(told: dict[str, Any]) -> str | None:
-    steps = told.get("steps")
-    found = [_word(one) for one in steps] if isinstance(steps, list) else [_word(told.get("step"))]
+def _steps(value: dict[str, Any]) -> str | None:
+    steps = value.get("steps")
+    found = [_word(one) for one in steps] if isinstance(steps, list) else [_word(value.get("step"))]
     return "+".join(one for one in found if one is not None) or None
 
 

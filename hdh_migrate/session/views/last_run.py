@@ -79,23 +79,23 @@ class LastRunWriter:
 
 
 @contextmanager
-def telling(desk: Desk, steps: Sequence[str], batches: Sequence[str]) -> Iterator[LastRunWriter]:
+def recording(desk: Desk, steps: Sequence[str], batches: Sequence[str]) -> Iterator[LastRunWriter]:
     """Tell of a run, whatever ends it; its `code` is how it ends when nothing is raised."""
-    told = LastRunWriter(desk=desk, run=LastRun(pid=os.getpid(), steps=steps, batches=batches))
+    writer = LastRunWriter(desk=desk, run=LastRun(pid=os.getpid(), steps=steps, batches=batches))
     try:
-        yield told
+        yield writer
     except LedgerLocked:
         raise
     except MigrateError as error:
-        told.ends(error.exit_code, "; ".join(line.strip() for line in str(error).splitlines()))
+        writer.ends(error.exit_code, "; ".join(line.strip() for line in str(error).splitlines()))
         raise
     except KeyboardInterrupt:
-        told.ends(Exit.INTERRUPTED, None)
+        writer.ends(Exit.INTERRUPTED, None)
         raise
     except Exception as error:
-        told.ends(Exit.UNEXPECTED, type(error).__name__)  # its words may hold anything
+        writer.ends(Exit.UNEXPECTED, type(error).__name__)  # its words may hold anything
         raise
-    told.ends(told.code, None)
+    writer.ends(writer.code, None)
 
 
 def last_run(desk: Desk) -> LastRun | None:
@@ -103,15 +103,15 @@ def last_run(desk: Desk) -> LastRun | None:
     try:
         with desk.ledger_path.with_name(FILE).open("rb") as file:
             text = file.read(BYTES_MAX + 1)
-        told = json.loads(text)
+        kept = json.loads(text)
         return LastRun(
-            pid=int(told["pid"]),
-            steps=[str(step) for step in told["steps"]],
-            batches=[str(batch) for batch in told["batches"]],
-            began=_text(told["began"]),
-            ended=_text(told["ended"]),
-            exit=None if told["exit"] is None else int(Exit(told["exit"])),
-            why=_text(told["why"]),
+            pid=int(kept["pid"]),
+            steps=[str(step) for step in kept["steps"]],
+            batches=[str(batch) for batch in kept["batches"]],
+            began=_text(kept["began"]),
+            ended=_text(kept["ended"]),
+            exit=None if kept["exit"] is None else int(Exit(kept["exit"])),
+            why=_text(kept["why"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -36,8 +36,8 @@ def since_when(ledger: SqliteLedger, batches: Sequence[str]) -> list[str]:
     """Return a line for each finished batch: a run of it looks at neither side again."""
     if not batches:
         return []
-    listed = {told.dataset: at for at, told in ledger.events(InventorySealed)}
-    verified = ledger.last_told(ObjectsVerified)
+    listed = {event.dataset: at for at, event in ledger.events(InventorySealed)}
+    verified = ledger.last_time_of(ObjectsVerified)
     known = passes(ledger)
     looks = {look["batch"]: look for look in look_facts(ledger)}
     lines = []

@@ -34,27 +34,27 @@ def metrics_text(desk: Desk) -> bytes:
     """Look once and return all of it; before the first run only what is known without a ledger."""
     ends = expiries(desk)
     try:
-        told = status(desk)
+        now = status(desk)
     except UsageError:  # nothing has begun here
         return exposition(_before(desk.loaded.plan.migration, desk.clock.now(), ends))
     batch_of = {name: batch.name for batch in desk.loaded.plan.batches for name in batch.datasets}
-    return exposition(metrics_of(told, ends, batch_of))
+    return exposition(metrics_of(now, ends, batch_of))
 
 
 def metrics_of(
-    told: Status, ends: Sequence[Expiry], batch_of: Mapping[str, str]
+    status: Status, ends: Sequence[Expiry], batch_of: Mapping[str, str]
 ) -> Iterator[Metric]:
     """Yield every metric of a status; `batch_of` names the batch of each dataset."""
-    named = {"migration": told["migration"]}
-    yield from _general(named, told["at"], ends)
-    yield from _of_the_run(named, told)
+    named = {"migration": status["migration"]}
+    yield from _general(named, status["at"], ends)
+    yield from _of_the_run(named, status)
     yield _metric("notices_waiting", "Notices that did not arrive yet.",
-                  [({}, told["notices"]["waiting"])], named)  # fmt: skip
-    label = _labels([batch["batch"] for batch in told["batches"]])
-    yield from _of_batches(named, told["batches"], label)
+                  [({}, status["notices"]["waiting"])], named)  # fmt: skip
+    label = _labels([batch["batch"] for batch in status["batches"]])
+    yield from _of_batches(named, status["batches"], label)
     yield _metric(
         "findings", "Open findings by code; a waived one counts, too.",
-        _findings(told, batch_of, label), named,
+        _findings(status, batch_of, label), named,
     )  # fmt: skip
 
 
@@ -75,8 +75,8 @@ def _general(named: Mapping[str, str], at: str, ends: Sequence[Expiry]) -> Itera
     )  # fmt: skip
 
 
-def _of_the_run(named: Mapping[str, str], told: Status) -> Iterator[Metric]:
-    work, eta = told["run"], told["eta"]
+def _of_the_run(named: Mapping[str, str], status: Status) -> Iterator[Metric]:
+    work, eta = status["run"], status["eta"]
 
     def moment(name: str, words: str, at: str | None) -> Metric:
         points: list[Point] = [] if at is None else [({}, seconds_of(at))]
@@ -89,13 +89,13 @@ def _of_the_run(named: Mapping[str, str], told: Status) -> Iterator[Metric]:
     ended: list[Point] = [] if work["exit"] is None else [({}, work["exit"])]
     yield _metric("run_exit_code", "How the last run ended; absent while one goes on.", ended,
                   named)  # fmt: skip
-    course = told["course"]
+    course = status["course"]
     yield _metric("run_paused", "Whether somebody paused runs.",
                   [({}, course["paused"] is not None)], named)  # fmt: skip
     window: list[Point] = [] if course["window"] is None else [({}, course["window"]["open"])]
     yield _metric("window_open", "Whether a window of the plan is open.", window, named)
     yield _metric("check_exit_code", "What `status --check` ends with; 0 is fine.",
-                  [({}, told["check"]["exit"])], named)  # fmt: skip
+                  [({}, status["check"]["exit"])], named)  # fmt: skip
     left: list[Point] = [] if eta is None else [
         ({"bound": "low"}, eta["low"]), ({"bound": "high"}, eta["high"]),
     ]  # fmt: skip
@@ -156,10 +156,10 @@ def _pace(
 
 
 def _findings(
-    told: Status, batch_of: Mapping[str, str], label: Callable[[str], str]
+    status: Status, batch_of: Mapping[str, str], label: Callable[[str], str]
 ) -> list[Point]:
     summed = Counter[tuple[str, str, str]]()
-    for one in told["findings"]:
+    for one in status["findings"]:
         batch = batch_of.get(one["dataset"] or "")
         where = "" if batch is None else label(batch)
         many = one["count"] if "count" in one else 1  # noqa: SIM401 - mypy: a union of two forms
@@ -171,8 +171,8 @@ def _findings(
 
 
 def _labels(batches: Sequence[str]) -> Callable[[str], str]:
-    told = frozenset(batches[:BATCHES_MAX])
-    return lambda batch: batch if batch in told else OTHERS
+    shown = frozenset(batches[:BATCHES_MAX])
+    return lambda batch: batch if batch in shown else OTHERS
 
 
 def _metric(name: str, words: str, points: Sequence[Point], named: Mapping[str, str]) -> Metric:

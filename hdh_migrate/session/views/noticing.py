@@ -58,21 +58,21 @@ class Noticed:
 def look(desk: Desk, memory: Mapping[str, Any], *, over: bool) -> Noticed:
     """Look once; `over`: no run is under way that would still change it."""
     try:
-        told = status(desk)
+        seen = status(desk)
     except UsageError:  # nothing has begun here
-        told = None
+        seen = None
     now = desk.clock.now()
     known, first = {str(key) for key in memory.get("standing", ())}, "standing" not in memory
-    holds = [*_ends_soon(desk, now), *_run_ended(desk, told)]
-    if told is not None:
-        holds += [*_of_batches(told, known, over=over), *_of_findings(told)]
-        holds += _of_dates(desk, told, known, seconds_of(now))
+    holds = [*_ends_soon(desk, now), *_run_ended(desk, seen)]
+    if seen is not None:
+        holds += [*_of_batches(seen, known, over=over), *_of_findings(seen)]
+        holds += _of_dates(desk, seen, known, seconds_of(now))
     new = [
         one for one in holds
         if one.key not in known and not (first and one.type in _OLD_NEWS)
     ]  # fmt: skip
     turn = int(memory.get("turn", 0))
-    told_now = _documents(desk, new, told, now, turn)
+    told_now = _documents(desk, new, seen, now, turn)
     standing = sorted({one.key for one in holds})
     changed = first or bool(new) or standing != sorted(known)
     return Noticed(
@@ -105,24 +105,26 @@ def _ends_soon(desk: Desk, now: str) -> Iterator[StandingCondition]:
                     break  # the nearest of them says it
 
 
-def _run_ended(desk: Desk, told: Status | None) -> Iterator[StandingCondition]:
+def _run_ended(desk: Desk, status: Status | None) -> Iterator[StandingCondition]:
     last = last_run(desk)
-    if last is None or (told is not None and told["run"]["alive"]):
+    if last is None or (status is not None and status["run"]["alive"]):
         return
     if last.ended is not None and last.exit is not None:
         yield StandingCondition(
             key=f"run-ended {last.ended} {last.pid}", type="run-ended", exit=last.exit,
             summary=words.run_ended(Exit(last.exit), last.why),
         )  # fmt: skip
-    elif told is not None and was_killed(told["run"]):
+    elif status is not None and was_killed(status["run"]):
         yield StandingCondition(
             key=f"run-ended {last.began} {last.pid} killed", type="run-ended",
             summary=words.KILLED,
         )  # fmt: skip
 
 
-def _of_batches(told: Status, known: Collection[str], *, over: bool) -> Iterator[StandingCondition]:
-    for batch in told["batches"]:
+def _of_batches(
+    status: Status, known: Collection[str], *, over: bool
+) -> Iterator[StandingCondition]:
+    for batch in status["batches"]:
         name, waits = batch["batch"], batch["waits"]
         if batch["state"] == "done":
             yield StandingCondition(
@@ -145,11 +147,11 @@ def _of_batches(told: Status, known: Collection[str], *, over: bool) -> Iterator
 
 
 def _of_dates(
-    desk: Desk, told: Status, known: Collection[str], now: float
+    desk: Desk, status: Status, known: Collection[str], now: float
 ) -> Iterator[StandingCondition]:
     """A date was missed, or will be at the pace that was measured; once said, it stays so."""
     plan = desk.loaded.plan
-    done = {batch["batch"] for batch in told["batches"] if batch["state"] == "done"}
+    done = {batch["batch"] for batch in status["batches"] if batch["state"] == "done"}
     dated = {
         batch.name: by
         for batch in plan.batches
@@ -173,19 +175,19 @@ def _of_dates(
             )  # fmt: skip
 
 
-def _of_findings(told: Status) -> Iterator[StandingCondition]:
-    for one in _counted(told):
+def _of_findings(status: Status) -> Iterator[StandingCondition]:
+    for one in _counted(status):
         key = f"findings {one['dataset'] or ''} {one['code']}"
         yield StandingCondition(key=key, type="findings", summary=words.found([one]))
 
 
-def _counted(told: Status) -> list[NoticeFindings]:
+def _counted(status: Status) -> list[NoticeFindings]:
     return [
         {
             "code": one["code"], "severity": one["severity"], "dataset": one["dataset"],
             "count": one["count"],
         }
-        for one in told["findings"]
+        for one in status["findings"]
         if "count" in one and one["severity"] != Severity.NOTE
     ]  # fmt: skip
 
@@ -194,27 +196,27 @@ def _counted(told: Status) -> list[NoticeFindings]:
 
 
 def _documents(
-    desk: Desk, new: Sequence[StandingCondition], told: Status | None, now: str, turn: int
+    desk: Desk, new: Sequence[StandingCondition], status: Status | None, now: str, turn: int
 ) -> Iterator[tuple[str | None, Notice]]:
     found = [one for one in new if one.type == "findings"]
-    if found and told is not None:  # one document for all of them
-        every = _counted(told)
+    if found and status is not None:  # one document for all of them
+        every = _counted(status)
         keys = " ".join(sorted(one.key for one in found))
         whole = StandingCondition(key=keys, type="findings", summary=words.found(every))
-        yield None, {**_document(desk, whole, told, now, turn), "findings": every[:FINDINGS_MAX]}
+        yield None, {**_document(desk, whole, status, now, turn), "findings": every[:FINDINGS_MAX]}
     for one in new:
         if one.type != "findings":
-            yield one.only, _document(desk, one, told, now, turn)
+            yield one.only, _document(desk, one, status, now, turn)
 
 
 def _document(
-    desk: Desk, one: StandingCondition, told: Status | None, now: str, turn: int | str
+    desk: Desk, one: StandingCondition, status: Status | None, now: str, turn: int | str
 ) -> Notice:
     migration = desk.loaded.plan.migration
     name = "\0".join((migration, one.key, str(turn)))
     amounts = None
-    if told is not None:
-        amounts = _of(told["batches"], one.batch)["amounts"] if one.batch else told["total"]
+    if status is not None:
+        amounts = _of(status["batches"], one.batch)["amounts"] if one.batch else status["total"]
     return {
         "version": 1,
         "id": hashlib.sha256(name.encode()).hexdigest()[:32],

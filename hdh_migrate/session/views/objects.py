@@ -40,9 +40,9 @@ def objects(
     desk.batches(wanted.batches)  # refuses one that the plan has not
     ledger = desk.read_ledger()
     try:
-        told = _codes(ledger, wanted)
+        codes = _codes(ledger, wanted)
         for row in _datasets(ledger, wanted):
-            for portion in ledger.look(row.id, states=states, codes=told):
+            for portion in ledger.look(row.id, states=states, codes=codes):
                 lines: list[ObjectLine] = [
                     {
                         "dataset": row.name,
@@ -62,7 +62,7 @@ def objects(
 
 
 def _codes(ledger: SqliteLedger, wanted: ObjectFilter) -> set[str]:
-    there = [str(code) for code in codes.told()]
+    there = [str(code) for code in codes.of_findings()]
     if set(wanted.codes) - set(there):  # perhaps another version of this software found it
         there += sorted({found["code"] for found in ledger.findings()} - set(there))
     return _known("code", wanted.codes, there)

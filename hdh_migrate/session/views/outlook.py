@@ -77,15 +77,15 @@ def outlook(plan: Plan, base: Path) -> Outlook:
     }
 
 
-def outlook_text(told: Outlook) -> list[str]:
+def outlook_text(outlook: Outlook) -> list[str]:
     """Return the outlook as lines for people."""
     lines = [
         (
-            f"target {told['provider']}, profile of {told['profile_as_of']}: objects up to"
-            f" {size_text(told['largest_object'])} in {told['max_parts']} parts of up to"
-            f" {size_text(told['largest_part'])}"
+            f"target {outlook['provider']}, profile of {outlook['profile_as_of']}: objects up to"
+            f" {size_text(outlook['largest_object'])} in {outlook['max_parts']} parts of up to"
+            f" {size_text(outlook['largest_part'])}"
         )
     ]
-    if told["overrides"]:
-        lines.append(f"the plan's own profile replaces {', '.join(told['overrides'])}")
-    return [*lines, *(f"note: {note}" for note in told["notes"])]
+    if outlook["overrides"]:
+        lines.append(f"the plan's own profile replaces {', '.join(outlook['overrides'])}")
+    return [*lines, *(f"note: {note}" for note in outlook["notes"])]

@@ -48,37 +48,37 @@ class PaceFile:
             if lessened:
                 self._keep("other workers begin")
 
-    def take(self, told: Paced) -> None:
+    def take(self, paced: Paced) -> None:
         """Keep what a worker tells."""
-        self._less[told.worker] = told.most - told.now
-        self._keep(told.why)
+        self._less[paced.worker] = paced.most - paced.now
+        self._keep(paced.why)
 
     def _keep(self, why: str) -> None:
         now = max(1, self._connections - sum(self._less.values()))
         self._changes.append({"at": self._clock.now(), "now": now, "why": why[:_WHY_MAX]})
-        told = {
+        kept = {
             "pid": os.getpid(), "now": now, "most": self._connections,
             "changes": list(self._changes),
         }  # fmt: skip
         with suppress(OSError):
-            whole(self._path, json.dumps(told).encode(), replace=True)
+            whole(self._path, json.dumps(kept).encode(), replace=True)
 
 
 def connections_of(ledger: Path, pid: int | None, connections: int) -> ConnectionsFact:
     """Return what the run of a process left there; all of its connections where it left nothing."""
     try:
         with ledger.with_name(FILE).open("rb") as file:
-            told = json.loads(file.read(BYTES_MAX + 1))
-        if told["pid"] == pid:
+            value = json.loads(file.read(BYTES_MAX + 1))
+        if value["pid"] == pid:
             return {
-                "now": int(told["now"]), "most": int(told["most"]),
-                "changes": [_change(one) for one in told["changes"]],
+                "now": int(value["now"]), "most": int(value["most"]),
+                "changes": [_change(one) for one in value["changes"]],
             }  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return {"now": connections, "most": connections, "changes": []}
 
 
-def _change(told: Mapping[str, Any]) -> ConnectionChange:
-    seconds_of(told["at"])
-    return {"at": str(told["at"]), "now": int(told["now"]), "why": str(told["why"])}
+def _change(value: Mapping[str, Any]) -> ConnectionChange:
+    seconds_of(value["at"])
+    return {"at": str(value["at"]), "now": int(value["now"]), "why": str(value["why"])}

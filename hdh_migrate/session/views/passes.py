@@ -16,21 +16,21 @@ BEFORE = 10
 """Earlier passes that are told of."""
 
 
-def told_of_passes(ledger: SqliteLedger, done: Sequence[Pass]) -> list[RefreshPass]:
+def pass_rows(ledger: SqliteLedger, done: Sequence[Pass]) -> list[RefreshPass]:
     """Return passes with those before them: whether a source comes to rest shows beside these."""
     known = passes(ledger) if done else {}
-    told: list[RefreshPass] = []
+    rows: list[RefreshPass] = []
     for one in done:
         earlier: list[EarlierPass] = [
             {**_found(was.found), "number": was.number, "ended": was.ended}
             for was in known[one.batch]
             if was.number < one.number
         ]
-        told.append({
+        rows.append({
             **_found(one.found), "batch": one.batch, "number": one.number,
             "listed": _amount(one.listed), "before": earlier[-BEFORE:],
         })  # fmt: skip
-    return told
+    return rows
 
 
 def demand_failures(codes: Sequence[str]) -> None:

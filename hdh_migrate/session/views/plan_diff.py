@@ -31,18 +31,18 @@ def plan_diff(desk: Desk) -> PlanDiff:
                     for one in bound.values()
                 ],
                 "free": [one.name for one in desk.batches(()) if one.name not in bound],
-                "changes": [_told(one) for one in changes],
+                "changes": [_row(one) for one in changes],
             }
     finally:
         ledger.close()
 
 
-def _told(change: Change) -> PlanChange:
+def _row(change: Change) -> PlanChange:
     one = change.difference
     return {
         "field": one.place,
         "field_class": change.kind.value,
-        "change": one.told,
+        "change": one.change,
         "was": one.was,
         "now": one.now,
         "bound_by": list(change.batches),

@@ -34,7 +34,7 @@ def probe_facts(state_dir: Path, plan: Plan, base: Path) -> ProbeRecord | None:
     path = _path(state_dir, plan, RECORD)
     try:
         record: ProbeRecord = json.loads(path.read_bytes())
-        told = record["endpoint"], record["region"]
+        place = record["endpoint"], record["region"]
         names = [(one["name"], one["observed"], one["agrees"]) for one in record["observations"]]
         whole = record["format"] == FORMAT and bool(names) and isinstance(record["bucket"], str)
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def probe_facts(state_dir: Path, plan: Plan, base: Path) -> ProbeRecord | None:
             f"{path}: not a probe's record",
             hint='remove the file, or run "hdh-migrate probe" again',
         )
-    return record if told == (endpoint_of(plan, base), plan.target.region) else None
+    return record if place == (endpoint_of(plan, base), plan.target.region) else None
 
 
 def probed_by(key_id: str) -> str:
@@ -62,16 +62,16 @@ def buckets_of(plan: Plan) -> list[str]:
 def unproved(plan: Plan, record: ProbeRecord, key_id: str | None) -> list[str]:
     """Return what a record does not prove for a plan; `key_id` is None where it cannot be read."""
     others = [bucket for bucket in buckets_of(plan) if bucket != record["bucket"]]
-    told = []
+    lines = []
     if others:
-        told.append(f"it was made in bucket {record['bucket']}, not in {', '.join(others)}")
+        lines.append(f"it was made in bucket {record['bucket']}, not in {', '.join(others)}")
     by = {**record}.get("credential")  # records of an earlier version have none
     if by is None:
-        told.append("it does not say which credential it was made with")
+        lines.append("it does not say which credential it was made with")
     elif key_id is not None and by != probed_by(key_id):
-        told.append("it was made with another access key than the plan's of today")
+        lines.append("it was made with another access key than the plan's of today")
     hint = 'what it found missing counts all the same; "hdh-migrate probe" looks anew'
-    return [f"{line}: {hint}" for line in told]
+    return [f"{line}: {hint}" for line in lines]
 
 
 def limits_of(state_dir: Path, plan: Plan, base: Path) -> TargetLimits:
@@ -114,8 +114,8 @@ def missing(plan: Plan, record: ProbeRecord | None) -> list[Problem]:
     keeping = [dataset.name for dataset in plan.datasets if dataset.collisions == "keep"]
     for name, what in FOLDING.items():
         if keeping and observed(record, name) is True:
-            told = f"{what}, so datasets {', '.join(keeping)} cannot keep collisions"
-            found.append(Problem(where=where, what=told, hint=hint))
+            why = f"{what}, so datasets {', '.join(keeping)} cannot keep collisions"
+            found.append(Problem(where=where, what=why, hint=hint))
     return found
 
 

@@ -82,9 +82,9 @@ def _without_end(row: ObjectRecord) -> ObjectRecord:
 
 def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[ExclusionRecord]:
     """Return every object that the plan leaves behind, with its rule and reason."""
-    told = {dataset.name: _told_of(dataset) for dataset in desk.loaded.plan.datasets}
+    names = {dataset.name: _names_of(dataset) for dataset in desk.loaded.plan.datasets}
     for dataset in sorted(ledger.datasets(), key=lambda row: row.name):
-        rules = {**_RULES, **told[dataset.name]}
+        rules = {**_RULES, **names[dataset.name]}
         for row in ledger.records(dataset.id):
             if row["state"] is State.EXCLUDED:
                 if row["reason"] not in rules:
@@ -100,7 +100,7 @@ def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[ExclusionRecord]:
                 }
 
 
-def _told_of(dataset: Dataset) -> dict[str, tuple[str, str]]:
+def _names_of(dataset: Dataset) -> dict[str, tuple[str, str]]:
     """Return what evidence calls each rule of a dataset, and its reason, by the ledger's word."""
     what = "globs" if all(isinstance(rule, str) for rule in dataset.include) else "rules"
     return {

@@ -78,7 +78,7 @@ def _status(
     chosen = [one for one in progress_of(seen, batches) if not selected or one.name in selected]
     _hold_early(chosen, batches, seconds_of(at))
     planned = _cutovers(ledger, desk)
-    told = [_batch(one, planned.get(one.name)) for one in chosen]
+    rows = [_batch(one, planned.get(one.name)) for one in chosen]
     causes = [
         one for one in seen.causes if not selected or one.batch is None or one.batch in selected
     ]
@@ -92,9 +92,9 @@ def _status(
         "run": work,
         "course": course_of(desk, at),
         "check": {"exit": 0, "why": []},
-        "total": together([batch["amounts"] for batch in told]),
+        "total": together([batch["amounts"] for batch in rows]),
         "eta": eta_of(seen, chosen),
-        "batches": told,
+        "batches": rows,
         "findings": _named(ledger, selected) if show_names else list(map(_group, causes)),
         "notices": _notices(desk),
         "connections": connections_of(desk.ledger_path, work["pid"], connections)

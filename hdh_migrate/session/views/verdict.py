@@ -40,15 +40,15 @@ _RESUMABLE: Final = (Exit.OK, Exit.FINDINGS, Exit.STOPPED, Exit.INTERRUPTED)
 _STANDING: Final = (Exit.AUTH, Exit.DAMAGED)
 
 
-def verdict(told: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
+def verdict(status: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
     """Return the exit code of `status --check` and why, the gravest first; 0: nothing to do."""
     found = [
-        *_of_the_run(told["run"], told["at"]),
-        *_of_the_plan(told),
-        *_of_a_pause(told["course"]),
+        *_of_the_run(status["run"], status["at"]),
+        *_of_the_plan(status),
+        *_of_a_pause(status["course"]),
         *_of_findings(causes),
-        *(reason for batch in told["batches"] for reason in _of_cutover(batch)),
-        *_idle(told),
+        *(reason for batch in status["batches"] for reason in _of_cutover(batch)),
+        *_idle(status),
     ]
     found.sort(key=lambda reason: GRAVEST.index(reason[0]))
     return {
@@ -73,11 +73,11 @@ def _of_the_run(work: Work, now: str) -> Reasons:
     yield (ended if ended in _STANDING else Exit.FINDINGS), why
 
 
-def _of_the_plan(told: Status) -> Reasons:
-    if told["plan_changed"]:
+def _of_the_plan(status: Status) -> Reasons:
+    if status["plan_changed"]:
         yield Exit.FINDINGS, "the plan differs from the one this run was started with"
-    if told["behind"] is not None:
-        yield Exit.FINDINGS, f"the ledger here is not the newest: {told['behind']}"
+    if status["behind"] is not None:
+        yield Exit.FINDINGS, f"the ledger here is not the newest: {status['behind']}"
 
 
 def _of_a_pause(course: CourseStatus) -> Reasons:
@@ -105,18 +105,18 @@ def _of_cutover(batch: BatchStatus) -> Reasons:
         )
 
 
-def _idle(told: Status) -> Reasons:
+def _idle(status: Status) -> Reasons:
     """Return that nobody is at work though a run would have something to move, and might.
 
     Who waits for a window goes on by himself, and outside of one no run would move anything.
     """
-    course = told["course"]
+    course = status["course"]
     closed = course["window"] is not None and not course["window"]["open"]
-    if told["run"]["alive"] or course["waiting"] is not None or closed:
+    if status["run"]["alive"] or course["waiting"] is not None or closed:
         return
-    names = [batch["batch"] for batch in told["batches"] if _has_work(batch)]
+    names = [batch["batch"] for batch in status["batches"] if _has_work(batch)]
     if names:
-        how = "it was killed" if was_killed(told["run"]) else "none is under way"
+        how = "it was killed" if was_killed(status["run"]) else "none is under way"
         yield Exit.STOPPED, f"work is left in {', '.join(names)}, and no run: {how}"
 
 

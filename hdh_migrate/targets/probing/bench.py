@@ -292,8 +292,8 @@ class Bench:
         """List versions and delete markers, or plain keys; None when the host does not list."""
         found: list[tuple[str, str | None]] = []
         with suppress(Unclear, StorageError), translated("the versions"):
-            told = self.call("list_object_versions", Prefix=self.prefix).data
-            listed = (*told.get("Versions", ()), *told.get("DeleteMarkers", ()))
+            listing = self.call("list_object_versions", Prefix=self.prefix).data
+            listed = (*listing.get("Versions", ()), *listing.get("DeleteMarkers", ()))
             found.extend((one["Key"], one.get("VersionId")) for one in listed)
         if found:
             return found

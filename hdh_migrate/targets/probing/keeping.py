@@ -48,8 +48,8 @@ def object_lock(bench: Bench) -> Iterator[Observation]:
     again; `compliance` only with consent, for nobody can.
     """
     answer = bench.call("get_object_lock_configuration")
-    told = answer.data.get("ObjectLockConfiguration", {})
-    if not answer.good or told.get("ObjectLockEnabled") != "Enabled":
+    configured = answer.data.get("ObjectLockConfiguration", {})
+    if not answer.good or configured.get("ObjectLockEnabled") != "Enabled":
         if answer.good or answer.code in NO_LOCK:
             how = f"GetObjectLockConfiguration: {answer}; this bucket has no lock"
             yield seen("bucket_object_lock", False, how)
@@ -108,8 +108,8 @@ def _retained(bench: Bench, mode: str) -> tuple[bool, str]:
     """Keep an object for some seconds by the host's own clock, and try to delete that version."""
     key, body = bench.key(), b"kept"
     date = http_date(bench.head(key).headers.get("date", ""))
-    told = None if date is None else datetime.fromtimestamp(date, UTC)
-    now = told or datetime.now(UTC)  # noqa: TID251 - the host's clock, as far as it tells
+    shown_until = None if date is None else datetime.fromtimestamp(date, UTC)
+    now = shown_until or datetime.now(UTC)  # noqa: TID251 - the host's clock, as far as it tells
     until = text_of(now + timedelta(seconds=LOCK_SECONDS))
     put = bench.put(
         key, body, content_md5=md5_value(body), x_amz_object_lock_mode=mode,

@@ -184,5 +184,5 @@ def metadata_names(bench: Bench) -> Iterator[Observation]:
     there = bench.head(key).headers
     found = [name for name in ("a_name", "a-name") if there.get(f"x-amz-meta-{name}") == value]
     how = f"PUT with x-amz-meta-a_name: {put}; HEAD shows it as {found[0] if found else 'nothing'}"
-    told = {"a_name": "exact", "a-name": "hyphens"}
-    yield seen("metadata_names", told[found[0]] if found else "lost", how)
+    spelled = {"a_name": "exact", "a-name": "hyphens"}
+    yield seen("metadata_names", spelled[found[0]] if found else "lost", how)

@@ -126,13 +126,13 @@ def observe(bench: Bench, *, stopped: Callable[[], bool]) -> Iterator[Observatio
     for row in CHECKS:
         if stopped():
             return
-        yield from _told(bench, row)
+        yield from _observed(bench, row)
     yield seen("throttled", bench.busy, "answers that asked for fewer requests")
     for name, why in NOT_TRIED.items():
         yield unknown(name, f"not tried: {why}")
 
 
-def _told(bench: Bench, row: Row) -> Iterator[Observation]:
+def _observed(bench: Bench, row: Row) -> Iterator[Observation]:
     left = dict.fromkeys(row.names)
     why = "the check ended before it came to this"
     try:

@@ -88,15 +88,15 @@ def unknown(name: str, why: str) -> Observation:
     return Observation(name=name, observed=None, how=why)
 
 
-def differences(told: Iterable[ObservationFact]) -> list[ObservationFact]:
+def differences(facts: Iterable[ObservationFact]) -> list[ObservationFact]:
     """Return the observations in which the host is less than the profile claims."""
-    return [one for one in told if one["agrees"] is False and not one["better"]]
+    return [one for one in facts if one["agrees"] is False and not one["better"]]
 
 
 def observed(record: ProbeRecord | None, name: str) -> Any:  # noqa: ANN401 - JSON
     """Return what a record says of one trait, None when it does not know."""
-    told = record["observations"] if record else ()
-    return next((one["observed"] for one in told if one["name"] == name), None)
+    observations = record["observations"] if record else ()
+    return next((one["observed"] for one in observations if one["name"] == name), None)
 
 
 def lowered(limits: TargetLimits, record: ProbeRecord | None) -> TargetLimits:

@@ -125,9 +125,9 @@ def reads(bench: Bench) -> Iterator[Observation]:
     key = bench.key()
     bench.put(key, BODY)
     part = bench.get(key, range="bytes=4-10")
-    told = part.headers.get("content-range", "none")
-    right = part.body == BODY[4:11] and told == f"bytes 4-10/{len(BODY)}"
-    how = f"GET with a Range: {part}, Content-Range: {told}"
+    content_range = part.headers.get("content-range", "none")
+    right = part.body == BODY[4:11] and content_range == f"bytes 4-10/{len(BODY)}"
+    how = f"GET with a Range: {part}, Content-Range: {content_range}"
     how += "" if part.body == BODY[4:11] else f", {len(part.body)} bytes instead of 7"
     yield seen("range_reads", right and part.status == 206, how)
     yield seen("ranges_exact", right, how)

@@ -55,7 +55,7 @@ def load(name: str, own: Path | None = None, reference: str | None = None) -> Pr
     `reference` is how the plan names `own`.
 
     Raises:
-        PlanInvalid: there is no profile of that name, or `own` is refused; all problems are told.
+        PlanInvalid: there is no profile of that name, or `own` is refused; all problems are named.
     """
     if name not in names():
         raise PlanInvalid([f"target.provider: no provider {name}; there are {', '.join(names())}"])
@@ -121,14 +121,14 @@ def _document(name: str) -> Mapping[str, Any]:
 def _claims(claims: Mapping[str, Mapping[str, Any]], origin: str) -> dict[str, Claim]:
     return {
         name: Claim(
-            value=_frozen(told["value"]),
-            as_of=told["as_of"],
-            source=told["source"],
-            confirmed=told["confirmed"] == "yes",
+            value=_frozen(claim["value"]),
+            as_of=claim["as_of"],
+            source=claim["source"],
+            confirmed=claim["confirmed"] == "yes",
             origin=origin,
-            note=told["note"],
+            note=claim["note"],
         )
-        for name, told in claims.items()
+        for name, claim in claims.items()
     }
 
 

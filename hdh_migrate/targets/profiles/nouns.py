@@ -45,10 +45,10 @@ class HealthRule:
 
     def mended_by(self, *, bucket: str, endpoint: str, region: str) -> str:
         """Return what mends it, for one bucket."""
-        told = self.fix
+        text = self.fix
         for name, value in (("bucket", bucket), ("endpoint", endpoint), ("region", region)):
-            told = told.replace(f"{{{name}}}", value)
-        return told
+            text = text.replace(f"{{{name}}}", value)
+        return text
 
 
 @frozen

@@ -34,7 +34,7 @@ def shipped(name: str, text: str) -> Mapping[str, Any]:
     """Return what a profile of the package says; its sources are said in full.
 
     Raises:
-        PlanInvalid: it is none; all problems are told.
+        PlanInvalid: it is none; all problems are named.
     """
     _, found = _shipped(name, text)
     return {
@@ -42,11 +42,11 @@ def shipped(name: str, text: str) -> Mapping[str, Any]:
         "title": found.title,
         "as_of": found.as_of,
         "claims": {
-            one: _told(getattr(found.claims, one), found.sources)
+            one: _with_sources(getattr(found.claims, one), found.sources)
             for one in ProfileClaims.model_fields
         },
-        "health": [_told(rule, found.sources) for rule in found.health],
-        "notes": [_told(note, found.sources) for note in found.notes],
+        "health": [_with_sources(rule, found.sources) for rule in found.health],
+        "notes": [_with_sources(note, found.sources) for note in found.notes],
     }
 
 
@@ -54,7 +54,7 @@ def own(path: Path, below: str) -> OwnWritten:
     """Return what a customer's own profile says; `below` is the text of what it is laid over.
 
     Raises:
-        PlanInvalid: it is refused, or does not fit what it is laid over; all problems are told.
+        PlanInvalid: it is refused, or does not fit what it is laid over; all problems are named.
     """
     text = beside.read(path, "a profile", hint=HINT)
     found = beside.parsed(text, str(path), "a profile", hint=HINT)
@@ -63,8 +63,8 @@ def own(path: Path, below: str) -> OwnWritten:
     whole = {"claims": {**document["claims"], **mine.claims}}
     merged = beside.checked(Merged, whole, found, str(path), hint=HINT).claims
     return OwnWritten(
-        claims={one: _told(getattr(merged, one), mine.sources) for one in mine.claims},
-        health=[_told(rule, mine.sources) for rule in mine.health],
+        claims={one: _with_sources(getattr(merged, one), mine.sources) for one in mine.claims},
+        health=[_with_sources(rule, mine.sources) for rule in mine.health],
         sha256=beside.digest_of(text),
     )
 
@@ -76,8 +76,10 @@ def _shipped(name: str, text: str) -> tuple[Mapping[str, Any], ProfileFile]:
     return found.value, beside.checked(ProfileFile, found.value, found, where, hint=HINT)
 
 
-def _told(one: WrittenClaim[Any] | Section, sources: Mapping[str, Citation]) -> Mapping[str, Any]:
+def _with_sources(
+    one: WrittenClaim[Any] | Section, sources: Mapping[str, Citation]
+) -> Mapping[str, Any]:
     """Return something dated as plain values, with the title of its source."""
-    told = one.model_dump(mode="json")
-    source = told["source"]
-    return {**told, "source": sources[source].title if source in sources else source}
+    value = one.model_dump(mode="json")
+    source = value["source"]
+    return {**value, "source": sources[source].title if source in sources else source}

@@ -67,14 +67,14 @@ def plan_of(sources: Sources) -> type[Plan]:
     return knowing(tuple(kind.section() for kind in sources.values()))
 
 
-def tell(section: SourceSection) -> Mapping[str, Any]:
-    """Return what a worker is told of the plan's source; `open_told` opens it.
+def as_plain(section: SourceSection) -> Mapping[str, Any]:
+    """Return what a worker needs of the plan's source; `open_plain` opens it.
 
     The fields of its section and all that it answers, in plain values.
     """
-    told = _plain(section)
-    assert isinstance(told, dict)
-    return told
+    plain = _plain(section)
+    assert isinstance(plain, dict)
+    return plain
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a section
@@ -98,21 +98,21 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a section
     return value
 
 
-def open_told(
-    told: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES
+def open_plain(
+    plain: Mapping[str, Any], vault: Vault, sources: Sources = SOURCES
 ) -> OpenedAdapter[Source]:
-    """Open what `tell` told for reading; nothing is contacted yet.
+    """Open what `as_plain` made for reading; nothing is contacted yet.
 
     Raises:
         KeyUnavailable: a reference cannot be read, or is no credential.
         Refused: there is no such kind.
     """
-    kind = sources.get(told["kind"])
+    kind = sources.get(plain["kind"])
     if kind is None:
-        raise _unable(told["kind"], "it is not known here")
-    from hdh_migrate.wiring.told import ToldSection
+        raise _unable(plain["kind"], "it is not known here")
+    from hdh_migrate.wiring.worker_config import PlainSection
 
-    return _told(lambda: kind.read(ToldSection(told), vault))
+    return _as_missing_key(lambda: kind.read(PlainSection(plain), vault))
 
 
 def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> OpenedAdapter[Source]:
@@ -122,7 +122,7 @@ def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> OpenedA
         KeyUnavailable: a reference cannot be read, or is no credential.
     """
     kind = _of(plan, sources)
-    return _told(lambda: kind.read(plan.source, vault))
+    return _as_missing_key(lambda: kind.read(plan.source, vault))
 
 
 def source_claims(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> CredentialClaims | None:
@@ -132,7 +132,7 @@ def source_claims(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> Crede
         KeyUnavailable: the reference cannot be read, or is no such credential.
     """
     kind = _of(plan, sources)
-    return _told(lambda: kind.claims(plan.source, vault))
+    return _as_missing_key(lambda: kind.claims(plan.source, vault))
 
 
 def open_freeze_probe(
@@ -152,7 +152,7 @@ def open_freeze_probe(
     kind = _of(plan, sources)
     if (opens := kind.trial) is None:
         raise _unable(plan.source.kind, "no writer of it can be tried")
-    return _told(lambda: opens(plan.source, freeze, vault))
+    return _as_missing_key(lambda: opens(plan.source, freeze, vault))
 
 
 def open_eraser(
@@ -167,7 +167,7 @@ def open_eraser(
     kind = _of(plan, sources)
     if (opens := kind.eraser) is None:
         raise _unable(plan.source.kind, "nothing can be deleted there")
-    return _told(lambda: opens(plan.source, section, vault))
+    return _as_missing_key(lambda: opens(plan.source, section, vault))
 
 
 def archive_facts(plan: Plan, sources: Sources = SOURCES) -> ArchiveFacts:
@@ -189,7 +189,7 @@ def open_rehydrator(
         Refused: the plan's source has no archive tier.
     """
     archive = _archive(plan, sources)
-    return _told(lambda: archive.rehydrator(plan.source, section, vault))
+    return _as_missing_key(lambda: archive.rehydrator(plan.source, section, vault))
 
 
 def _archive(plan: Plan, sources: Sources) -> Archive[Any]:
@@ -231,7 +231,7 @@ def _unable(kind: str, why: str) -> Refused:
     )
 
 
-def _told(opens: Callable[[], T]) -> T:
+def _as_missing_key(opens: Callable[[], T]) -> T:
     """Say of a credential that it is none in the words of a key that is not there."""
     try:
         return opens()

@@ -151,18 +151,18 @@ def _archive_facts() -> ArchiveFacts:
     return facts()
 
 
-def _rehydrator(section: AzureBlob, told: Rehydration, vault: Vault) -> OpenedAdapter[Rehydrator]:
+def _rehydrator(section: AzureBlob, asked: Rehydration, vault: Vault) -> OpenedAdapter[Rehydrator]:
     from hdh_migrate.sources.azure_account import AzureAccount
     from hdh_migrate.sources.azure_archive import AzureRehydrator
 
     url = section.account_url
     reads, asks = transport_to(section, vault.base), transport_to(section, vault.base)
     reader = _authorizer(section.credential, vault, _with_key(url))
-    asker = _authorizer(told.credential, vault, _with_key(url, may_write=True))
+    asker = _authorizer(asked.credential, vault, _with_key(url, may_write=True))
     return OpenedAdapter(
         thing=AzureRehydrator(
             AzureAccount(url, reader, reads), AzureAccount(url, asker, asks),
-            tier=told.tier, priority=told.priority,
+            tier=asked.tier, priority=asked.priority,
         ),
         contacts=(
             ("source", reads), ("source", asks), *_tokens_of(reader), *_tokens_of(asker),

@@ -34,7 +34,7 @@ def test_a_new_key_is_locked_by_scrypt_and_opens_everywhere(tmp_path: Path) -> N
 
     told = lock.lock_of(pem)
     assert told.strong
-    assert told.told == "scrypt, N=16384, r=8, p=5"
+    assert told.description == "scrypt, N=16384, r=8, p=5"
     key = load_pem_private_key(pem, PHRASE)
     assert isinstance(key, Ed25519PrivateKey)
     assert openssl(
@@ -106,7 +106,7 @@ def test_the_lock_of_another_tool_is_judged(
         "pkcs8", "-topk8", "-in", str(plain), "-out", str(path), "-passout", "pass:abc", *arguments
     )
     found = lock.lock_of(path.read_bytes())
-    assert told in found.told
+    assert told in found.description
     assert found.strong is strong
     assert found.bearable
 

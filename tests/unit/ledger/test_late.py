@@ -13,14 +13,14 @@ import pytest
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged, PlanChanged
-from hdh_migrate.events.cutover import CutoverBegun, PointerTold, Track
+from hdh_migrate.events.cutover import CutoverBegun, PointerDescription, Track
 from hdh_migrate.events.inventory import Covered, InventoryCounts
 from hdh_migrate.events.looks import ObjectRestored
 from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import SqliteLedger, chain, database
 from hdh_migrate.ledger.database import connect
-from hdh_migrate.ledger.upgrading import UNTOLD
+from hdh_migrate.ledger.upgrading import UNCOUNTED
 from hdh_migrate.model import Listed, State
 from tests.support.quiet import FakeClock
 from tests.unit.ledger.test_ledger import (
@@ -168,7 +168,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
     first.event(
         CutoverBegun(
             batch="pilot", track=Track.CUTOVER, old_sha256="a" * 64, new_sha256="b" * 64,
-            pointer=PointerTold(kind="file", guard="checked"), user="ops", rehearsing=True,
+            pointer=PointerDescription(kind="file", guard="checked"), user="ops", rehearsing=True,
         )
     )  # fmt: skip
     first.commit()
@@ -247,7 +247,7 @@ class Torn:
 
 
 def untold(ledger: SqliteLedger) -> None:
-    ledger.set_meta(UNTOLD, "2")
+    ledger.set_meta(UNCOUNTED, "2")
     ledger.bring_up()
 
 

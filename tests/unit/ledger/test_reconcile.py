@@ -45,7 +45,7 @@ def inventoried(ledger: SqliteLedger, dataset: int) -> dict[str, object]:
     for _, key, size, version, state, _ in ledger.listing(dataset):
         leaf = inventory_leaf(key, size, version)
         found.add(leaf, size, excluded=state == State.EXCLUDED)
-    return found.told()
+    return found.counts()
 
 
 def end(ledger: SqliteLedger, dataset: int, key: str, *, well: bool) -> None:

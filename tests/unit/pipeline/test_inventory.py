@@ -95,8 +95,8 @@ def test_the_root_covers_key_size_version_and_order() -> None:
         frozen((b"a", 1, "v"), (b"b", 2, "x")),
         frozen((b"b", 2, "w"), (b"a", 1, "v")),
     ]
-    assert frozen((b"a", 1, "v"), (b"b", 2, "w")).told.root == base.told.root
-    assert len({base.told.root, *(other.told.root for other in others)}) == 6
+    assert frozen((b"a", 1, "v"), (b"b", 2, "w")).counts.root == base.counts.root
+    assert len({base.counts.root, *(other.counts.root for other in others)}) == 6
     assert others[4].digest == base.digest  # the second opinion does not depend on the order
     assert frozen().digest == (0, 0)
 

@@ -98,7 +98,7 @@ def test_what_an_earlier_version_sealed_keeps_what_it_kept(tmp_path: Path) -> No
     assert world.run() is Exit.OK
     assert lines(world) == {}
     world.datasets = (CHOSEN,)
-    assert EARLIER.told() != CHOSEN.contract.told()
+    assert EARLIER.as_ways() != CHOSEN.contract.as_ways()
 
 
 def test_without_anything_to_keep_there_is_no_sidecar(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import PlanChanged, Refused, UsageError
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
-from hdh_migrate.events.cutover import CutoverBegun, CutoverSwitching, PointerTold, Track
+from hdh_migrate.events.cutover import CutoverBegun, CutoverSwitching, PointerDescription, Track
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.run import PlanRebound, RunStarted
 from hdh_migrate.jsonform import ABSENT
@@ -167,7 +167,7 @@ def numbered(ledger: SqliteLedger, key: str) -> int:
 
 
 def close(ledger: SqliteLedger, dataset: int) -> None:
-    ledger.seal(dataset, Frozen(ledger.claims(dataset)).told)
+    ledger.seal(dataset, Frozen(ledger.claims(dataset)).counts)
 
 
 def move(ledger: SqliteLedger, key: str) -> None:
@@ -434,7 +434,7 @@ def test_a_batch_that_consumers_follow_stays_as_it_was_approved(months: Months) 
     exclude(months)
     about: dict[str, Any] = {"batch": "pilot", "track": Track.CUTOVER}
     with months.ledger() as ledger:
-        pointer = PointerTold(kind="file", guard="checked")
+        pointer = PointerDescription(kind="file", guard="checked")
         ledger.event(CutoverBegun(**about, pointer=pointer, rehearsing=False, user="u",
                                   old_sha256="0" * 64, new_sha256="1" * 64))  # fmt: skip
         ledger.commit()

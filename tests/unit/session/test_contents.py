@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Refused
-from hdh_migrate.events.run import ContentsTold
+from hdh_migrate.events.run import ContentsRecorded
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import LoadedPlan, load
-from hdh_migrate.session.policy.contents import LARGEST, contents_of, demand_known, tell_contents
+from hdh_migrate.session.policy.contents import LARGEST, contents_of, demand_known, record_contents
 from tests.support.quiet import FakeClock
 from tests.unit.plan.builders import full
 
@@ -67,10 +67,10 @@ def test_waivers_are_told_though_their_files_go_before_a_report(
     waiver = loaded.base / "waivers" / "attestation-2027-01-31-00aabbcc.json"
     waiver.parent.mkdir(exist_ok=True)
     waiver.write_text("{}\n")
-    tell_contents(ledger, loaded, None)
+    record_contents(ledger, loaded, None)
     waiver.unlink()
-    assert tell_contents(ledger, loaded, None) == [f"waivers/{waiver.name}"]
-    first, _ = (event.files for _, event in ledger.events(ContentsTold))
+    assert record_contents(ledger, loaded, None) == [f"waivers/{waiver.name}"]
+    first, _ = (event.files for _, event in ledger.events(ContentsRecorded))
     assert first[f"waivers/{waiver.name}"] == digest("{}\n")
 
 
@@ -89,14 +89,14 @@ def test_what_is_no_plain_file_is_not_read(loaded: LoadedPlan) -> None:
 
 
 def test_the_journal_tells_a_change_once(loaded: LoadedPlan, ledger: SqliteLedger) -> None:
-    assert tell_contents(ledger, loaded, None) == []
-    assert tell_contents(ledger, loaded, None) == []
+    assert record_contents(ledger, loaded, None) == []
+    assert record_contents(ledger, loaded, None) == []
     (loaded.base / "attested.yaml").write_text("provider: another\n")
-    assert tell_contents(ledger, loaded, None) == ["target.attestation"]
-    assert tell_contents(ledger, loaded, "c4gh:0011223344556677") == ["seal.identity"]
+    assert record_contents(ledger, loaded, None) == ["target.attestation"]
+    assert record_contents(ledger, loaded, "c4gh:0011223344556677") == ["seal.identity"]
     (loaded.base / "attested.yaml").unlink()
-    assert tell_contents(ledger, loaded, None) == ["seal.identity", "target.attestation"]
-    bodies = [event for _, event in ledger.events(ContentsTold)]
+    assert record_contents(ledger, loaded, None) == ["seal.identity", "target.attestation"]
+    bodies = [event for _, event in ledger.events(ContentsRecorded)]
     assert bodies[0].changed == ()
     assert len(bodies) == 4
 
@@ -110,7 +110,7 @@ def test_an_attestation_that_was_exchanged_for_a_while_stands_in_the_report(
     )  # fmt: skip
     for text in (ours, theirs, ours):
         attested.write_text(text)
-        tell_contents(ledger, loaded, None)
+        record_contents(ledger, loaded, None)
     told = [(one["code"], one["detail"]) for one in ledger.findings()]
     assert told == [
         ("attestation-other",
@@ -118,7 +118,7 @@ def test_an_attestation_that_was_exchanged_for_a_while_stands_in_the_report(
         for was, now in ((ours, theirs), (theirs, ours))
     ]  # fmt: skip
     (loaded.base / "bin" / "alias").write_text("#!/bin/sh\necho two\n")
-    tell_contents(ledger, loaded, None)
+    record_contents(ledger, loaded, None)
     assert len(list(ledger.findings())) == 2  # programs stand in the journal
 
 
@@ -127,12 +127,12 @@ def test_a_report_shows_what_some_run_has_worked_with(
 ) -> None:
     attested = loaded.base / "attested.yaml"
     demand_known(ledger, loaded)  # an earlier version told nothing
-    tell_contents(ledger, loaded, None)
+    record_contents(ledger, loaded, None)
     demand_known(ledger, loaded)
     attested.write_text("provider: another\n")
     with pytest.raises(Refused, match=r"target\.attestation: attested\.yaml"):
         demand_known(ledger, loaded)
-    tell_contents(ledger, loaded, None)
+    record_contents(ledger, loaded, None)
     demand_known(ledger, loaded)
     attested.unlink()  # nothing is shown of it
     demand_known(ledger, loaded)

@@ -104,7 +104,7 @@ def listed(desk: Desk, objects: int, *, size: int = MIB, measured: float = 0.0) 
         for number in range(objects)
     ]  # fmt: skip
     ledger.add_page(1, page, None)
-    ledger.seal(1, Frozen(ledger.claims(1)).told)
+    ledger.seal(1, Frozen(ledger.claims(1)).counts)
     for second in range(round(measured) + 1):
         clock.passed = float(second)
         passed = (second + 1) // 2

@@ -14,7 +14,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.run import bound_ledger
 from hdh_migrate.session.views.at_work import was_killed, work_of
-from hdh_migrate.session.views.last_run import FILE, last_run, telling
+from hdh_migrate.session.views.last_run import FILE, last_run, recording
 from tests.support.quiet import Notes
 from tests.unit.cli.test_watch import plan
 
@@ -32,7 +32,7 @@ def ends(desk: Desk, error: BaseException, *, begins: bool = True) -> None:
 
 
 def _run(desk: Desk, error: BaseException, *, begins: bool) -> None:
-    with telling(desk, ("transfer",), ("pilot",)) as told:
+    with recording(desk, ("transfer",), ("pilot",)) as told:
         if begins:
             told.begins()
         raise error
@@ -40,7 +40,7 @@ def _run(desk: Desk, error: BaseException, *, begins: bool) -> None:
 
 def test_a_run_that_ends_well_tells_its_code(desk: Desk) -> None:
     assert last_run(desk) is None
-    with telling(desk, ("transfer",), ()) as told:
+    with recording(desk, ("transfer",), ()) as told:
         told.begins()
         told.code = Exit.FINDINGS
     found = last_run(desk)
@@ -72,7 +72,7 @@ def test_words_of_an_error_that_nobody_foresaw_are_not_kept(desk: Desk) -> None:
 
 def test_who_is_locked_out_or_refused_leaves_the_run_under_way_alone(desk: Desk) -> None:
     lock = RunLock(desk.ledger_path.with_name("lock"))
-    with telling(desk, ("verify",), ()) as told:
+    with recording(desk, ("verify",), ()) as told:
         told.begins()
         before = desk.ledger_path.with_name(FILE).read_bytes()
         ends(desk, LedgerLocked("another run holds the ledger"), begins=False)
@@ -83,7 +83,7 @@ def test_who_is_locked_out_or_refused_leaves_the_run_under_way_alone(desk: Desk)
 
 def test_a_run_that_was_killed_is_told_from_one_that_goes_on(desk: Desk) -> None:
     with bound_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
-        told = telling(desk, ("transfer",), ())
+        told = recording(desk, ("transfer",), ())
         told.__enter__().begins()
         work = work_of(desk, ledger)
         assert (work["alive"], work["steps"], was_killed(work)) == (True, ["transfer"], False)
@@ -104,6 +104,6 @@ def test_a_file_that_cannot_be_read_is_none(desk: Desk, text: str) -> None:
 
 def test_a_file_that_cannot_be_written_stops_no_run(desk: Desk) -> None:
     desk.ledger_path.with_name(FILE).mkdir()
-    with telling(desk, ("transfer",), ()) as told:
+    with recording(desk, ("transfer",), ()) as told:
         told.begins()
     assert last_run(desk) is None

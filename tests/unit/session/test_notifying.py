@@ -23,7 +23,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.notifying import journal_notices, notified, notify, trial
 from hdh_migrate.session.verbs.run import bound_ledger
-from hdh_migrate.session.views.last_run import telling
+from hdh_migrate.session.views.last_run import recording
 from hdh_migrate.wiring.targets import Network
 from tests.support.hooks import SECRET, Hook, hooked
 from tests.support.quiet import Notes
@@ -78,7 +78,7 @@ def opened(plan: Path, notes: Notes | None = None) -> Desk:
 def run(plan: Path, code: Exit = Exit.OK, notes: Notes | None = None) -> Iterator[SqliteLedger]:
     """Be a run, as far as those who are told can see."""
     desk = opened(plan, notes)
-    with notified(desk), telling(desk, ("transfer",), ()) as kept:
+    with notified(desk), recording(desk, ("transfer",), ()) as kept:
         with bound_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
             kept.begins()
             journal_notices(desk, ledger)
@@ -145,7 +145,7 @@ def test_findings_are_told_together_once_and_again_when_they_come_again(
 
 
 def cut_short(desk: Desk) -> None:
-    with telling(desk, ("transfer",), ()) as kept:
+    with recording(desk, ("transfer",), ()) as kept:
         kept.begins()
         raise SystemExit  # what writes no end, as a kill
 
@@ -281,7 +281,7 @@ def test_nobody_who_hangs_is_waited_for_beyond_the_end(plan: Path) -> None:
 
 @contextmanager
 def run_of(desk: Desk) -> Iterator[None]:
-    with notified(desk), telling(desk, ("transfer",), ()) as kept:
+    with notified(desk), recording(desk, ("transfer",), ()) as kept:
         kept.begins()
         yield
 

@@ -89,7 +89,7 @@ def test_who_journals_without_a_plan_takes_openings_in_and_is_dated_by_the_judge
     told = openings.Opening(at=at, who="ops", dataset="all", object=1, reason="a test")
     openings.note(desk.ledger_path, None, told)
     early = seconds_of(desk.clock.now()) - 3600
-    sighting = Sighting(told=early, asked=time.monotonic(), heard=time.monotonic())
+    sighting = Sighting(server_time=early, asked=time.monotonic(), heard=time.monotonic())
     judge = Judge(desk.clock, witnesses=lambda: [Told(sighting)])
     with journal_of(desk, judge) as ledger:
         assert [one["reason"] for one in openings.opening_facts(ledger)] == ["a test"]

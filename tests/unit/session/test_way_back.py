@@ -17,7 +17,7 @@ from hdh_migrate.events.cutover import (
     CutoverBegun,
     CutoverSwitched,
     CutoverSwitching,
-    PointerTold,
+    PointerDescription,
     Track,
 )
 from hdh_migrate.evidence.signatures.signing import new_report_key
@@ -72,7 +72,7 @@ def switched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
         values = {"old_sha256": digest(OLD), "new_sha256": digest(NEW)}
         ledger.set_meta("cutover-old:cutover:all", OLD)
         for event in (
-            CutoverBegun(**said, **values, pointer=PointerTold(kind="file", guard="checked"),
+            CutoverBegun(**said, **values, pointer=PointerDescription(kind="file", guard="checked"),
                          rehearsing=False, user="ops"),
             CutoverSwitching(**said, **values, strangers=0, root="0" * 64, terms=None,
                              guard="checked", approvals=(), approved_stage="cutover"),

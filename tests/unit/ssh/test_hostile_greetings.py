@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hdh_migrate.errors import ConnectionLost, MigrateError
+from hdh_migrate.ssh.bounded_transport import GREETING_MAX, LONGEST
 from hdh_migrate.ssh.connection import Login, connect
 from hdh_migrate.ssh.host_keys import pins
-from hdh_migrate.ssh.told import GREETING_MAX, LONGEST
 
 GREETING = b"SSH-2.0-OpenSSH_9.6\r\n"
 PINNED = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

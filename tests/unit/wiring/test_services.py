@@ -22,7 +22,7 @@ from hdh_migrate.wiring import (
     open_pointer,
 )
 from hdh_migrate.wiring.hands import Hands
-from hdh_migrate.wiring.told import WorkerConfig
+from hdh_migrate.wiring.worker_config import WorkerConfig
 from hdh_migrate.wiring.workers import config_of
 from tests.support.fakes import LIMITS
 from tests.support.quiet import Notes, WallClock

@@ -13,7 +13,7 @@ from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, worker_secrets
-from hdh_migrate.wiring.told import WorkerConfig
+from hdh_migrate.wiring.worker_config import WorkerConfig
 from hdh_migrate.wiring.workers import config_of
 from tests.support.fakes import LIMITS
 

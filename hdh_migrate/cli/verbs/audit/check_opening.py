@@ -39,9 +39,9 @@ def check_opening(
         shown = {name: value for name, value in record.items() if name not in hidden}
         known = {name: value for name, value in shown.items() if value is not None}
         text = [f"{name}: {visible(str(value))}" for name, value in known.items()]
-        told: Proved = {"ok": True, "record": cast("Record", shown)}
+        result: Proved = {"ok": True, "record": cast("Record", shown)}
         task.out.result(
-            told,
+            result,
             "\n".join(["ok      the line is this object's, under this root", *text]),
         )
 

@@ -41,7 +41,7 @@ def check_proof(
         record = read_line(line + b"\n", manifest_line)
         if root_of(line, inclusion).hex() != root.lower():
             raise EvidenceDamaged("the proof does not lead to this root")
-        told: Proved = {"ok": True, "record": cast("Record", record)}
-        task.out.result(told, f"ok      {line.decode()}")
+        result: Proved = {"ok": True, "record": cast("Record", record)}
+        task.out.result(result, f"ok      {line.decode()}")
 
     task.run(body)

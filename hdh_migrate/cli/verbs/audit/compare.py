@@ -55,7 +55,7 @@ def compare(
             },
             "exit": int(code),
         }
-        task.out.result(document, "\n".join(_told(found)))
+        task.out.result(document, "\n".join(_text_lines(found)))
         return code
 
     task.run(body)
@@ -65,7 +65,7 @@ def _said(code: str, message: str) -> Said:
     return {"code": code, "message": message}
 
 
-def _told(found: Comparison) -> list[str]:
+def _text_lines(found: Comparison) -> list[str]:
     from hdh_migrate.evidence.compare import CONTRADICTIONS, LISTED
 
     lines = [f"WRONG   {message} [{code}]" for code, message in found.contradictions]

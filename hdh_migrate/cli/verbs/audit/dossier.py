@@ -36,7 +36,7 @@ def dossier(
         from hdh_migrate.software import code_digest
 
         found = check_dossier(folder, trusted_keys(trust, threshold), threshold, code_digest())
-        told: DossierChecked = {
+        result: DossierChecked = {
             "ok": True,
             "migration": found.facts.migration,
             "signed_by": found.signed_by,
@@ -50,8 +50,8 @@ def dossier(
             "ok      each page is the one that was signed",
             "ok      the costs are those of its rows and prices",
             *(f"open    {one}" for one in found.not_compared),
-            f"journal {told['journal_events']} events, root {told['journal_root']}",
+            f"journal {result['journal_events']} events, root {result['journal_root']}",
         ]
-        task.out.result(told, "\n".join(text))
+        task.out.result(result, "\n".join(text))
 
     task.run(body)

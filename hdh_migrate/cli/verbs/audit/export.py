@@ -103,12 +103,12 @@ def export(
                 task.out.stream(pieces)
                 return
             size = save(pieces, Path(out))
-        told: Exported = {
+        result: Exported = {
             "out": out,
             "format": str(form),
             "bytes": size,
             "trusted": reading.trusted,
         }
-        task.out.result(told, f"{out}: {size} bytes")
+        task.out.result(result, f"{out}: {size} bytes")
 
     task.run(body)

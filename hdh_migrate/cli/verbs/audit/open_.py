@@ -43,7 +43,7 @@ def open_name(
         from hdh_migrate.session.policy.names import open_one
 
         desk = task.desk(plan, state_dir)
-        told = open_one(desk, dataset, key, bundle, out)
-        task.out.result(told, f"{out}: one object of {dataset}, under the root {told['root']}")
+        result = open_one(desk, dataset, key, bundle, out)
+        task.out.result(result, f"{out}: one object of {dataset}, under the root {result['root']}")
 
     task.run(body)

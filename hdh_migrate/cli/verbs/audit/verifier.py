@@ -36,9 +36,9 @@ def verifier(
         from hdh_migrate.evidence.verifier.copies import verifier_digest, write_verifier
 
         files, digest = write_verifier(out), verifier_digest()
-        told: VerifierFiles = {"folder": str(out), "files": files, "sha256": digest}
+        result: VerifierFiles = {"folder": str(out), "files": files, "sha256": digest}
         task.out.result(
-            told,
+            result,
             f"made {out}: {', '.join(files)}\nsha256 {digest} (sha256sum *.py | sha256sum)",
         )
 

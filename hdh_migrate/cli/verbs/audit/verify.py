@@ -82,14 +82,14 @@ def verify(
             also=partial(compare_pages, keys, code_digest()),
         )  # fmt: skip
         code = Exit.DAMAGED if outcome.problems else Exit.OK
-        told: BundleChecked = {
+        result: BundleChecked = {
             "ok": not outcome.problems,
             "problems": outcome.problems,
             "checked": [] if outcome.problems else outcome.checked,
             "not_checked": outcome.open,
             "exit": int(code),
         }
-        task.out.result(told, "\n".join(outcome.told()))
+        task.out.result(result, "\n".join(outcome.text_lines()))
         return code
 
     task.run(body)

@@ -48,8 +48,10 @@ def finalize(
     def body() -> None:
         from hdh_migrate.session.verbs import cutover as session
 
-        told = task.at_desk(plan, state_dir, lambda desk: session.finalize(desk, batch, reason))
+        result = task.at_desk(plan, state_dir, lambda desk: session.finalize(desk, batch, reason))
         task.out.say(f"*** batch {batch} IS FINAL: rollback is refused from now on ***")
-        task.out.result(told, f"batch {batch}: {told['stage']} at {told['times']['finalized']}")
+        task.out.result(
+            result, f"batch {batch}: {result['stage']} at {result['times']['finalized']}"
+        )
 
     task.run(body)

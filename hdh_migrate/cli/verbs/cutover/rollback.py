@@ -51,14 +51,14 @@ def rollback(
     def body() -> Exit:
         from hdh_migrate.session.verbs import cutover as session
 
-        told = task.at_desk(
+        result = task.at_desk(
             plan, state_dir,
             lambda desk: session.rollback(desk, batch, show_names=show_names),
         )  # fmt: skip
-        lines = [f"batch {batch}: {told['stage']}; the pointer has its old value"]
-        lines += [told["hint"]] if told["hint"] else []
-        lines += [visible(line) for line in told["lines"]]
-        task.out.result(told, "\n".join(lines))
-        return Exit.FINDINGS if any(told["written"].values()) else Exit.OK
+        lines = [f"batch {batch}: {result['stage']}; the pointer has its old value"]
+        lines += [result["hint"]] if result["hint"] else []
+        lines += [visible(line) for line in result["lines"]]
+        task.out.result(result, "\n".join(lines))
+        return Exit.FINDINGS if any(result["written"].values()) else Exit.OK
 
     task.run(body)

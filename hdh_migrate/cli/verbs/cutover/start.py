@@ -42,14 +42,14 @@ def start(
     def body() -> None:
         from hdh_migrate.session.verbs import cutover as session
 
-        told = task.at_desk(plan, state_dir, lambda desk: session.start(desk, batch))
-        final = told["times"].get("finalized")
-        until = f"since {final}" if final else f"until {told['window_until']}"
+        done = task.at_desk(plan, state_dir, lambda desk: session.start(desk, batch))
+        final = done["times"].get("finalized")
+        until = f"since {final}" if final else f"until {done['window_until']}"
         back = f"hdh-migrate cutover rollback {plan} --batch {batch}"
         task.out.result(
-            told,
-            f"batch {batch}: {told['stage']}, {until}\n"
-            f"pointer ({told['pointer']['kind']}, guard {told['pointer']['guard']}) is switched; "
+            done,
+            f"batch {batch}: {done['stage']}, {until}\n"
+            f"pointer ({done['pointer']['kind']}, guard {done['pointer']['guard']}) is switched; "
             f"way back: {'none' if final else back}",
         )
 

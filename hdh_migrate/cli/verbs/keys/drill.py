@@ -37,11 +37,11 @@ def drill(
         from hdh_migrate.session.verbs.drill import drill as prove
 
         desk = task.desk(plan, state_dir)
-        told = prove(desk, key, passphrase_from)
+        result = prove(desk, key, passphrase_from)
         task.out.result(
-            told,
-            f"{told['fingerprint']} opens what is sealed (last proved before:"
-            f" {told['proved_before'] or 'never'})",
+            result,
+            f"{result['fingerprint']} opens what is sealed (last proved before:"
+            f" {result['proved_before'] or 'never'})",
         )
 
     task.run(body)

@@ -35,7 +35,7 @@ def import_(
         from hdh_migrate.evidence.signatures.signing import import_public, load_trusted_key
 
         made = import_public(path, folder, name, valid_until)
-        told: Imported = {"made": str(made), "key_id": load_trusted_key(made).key_id}
-        task.out.result(told, f"made {made}, {told['key_id']}; name it with --key to sign")
+        result: Imported = {"made": str(made), "key_id": load_trusted_key(made).key_id}
+        task.out.result(result, f"made {made}, {result['key_id']}; name it with --key to sign")
 
     task.run(body)

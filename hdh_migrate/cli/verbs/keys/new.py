@@ -65,7 +65,7 @@ def new(
             made = new_pair(folder, name, passphrase=phrase)
         if phrase is None:
             task.out.say("warning: the private key has no passphrase; only its mode protects it")
-        told: Made = {"made": [str(path) for path in made]}
-        task.out.result(told, "\n".join(f"made {path}" for path in made))
+        result: Made = {"made": [str(path) for path in made]}
+        task.out.result(result, "\n".join(f"made {path}" for path in made))
 
     task.run(body)

@@ -43,8 +43,8 @@ def relock(
         assert new is not None
         demand_strong(new)
         _lock(path, old, new)
-        told: Relocked = {"relocked": str(path)}
-        task.out.result(told, f"locked anew: {path}")
+        result: Relocked = {"relocked": str(path)}
+        task.out.result(result, f"locked anew: {path}")
 
     task.run(body)
 

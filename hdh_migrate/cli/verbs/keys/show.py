@@ -32,8 +32,8 @@ def show(
 
     def body() -> None:
         phrase = passphrase_of(asked=False, reference=passphrase_from)
-        told = _described(path, phrase)
-        task.out.result(told, "\n".join(f"{name}: {value}" for name, value in told.items()))
+        result = _described(path, phrase)
+        task.out.result(result, "\n".join(f"{name}: {value}" for name, value in result.items()))
 
     task.run(body)
 
@@ -60,7 +60,7 @@ def _described(path: Path, passphrase: str | None) -> KeyFile:
     if b"PUBLIC KEY" in head:
         return {"kind": "ed25519 public key", "fingerprint": load_trusted_key(path).key_id}
     signer = load_signer(path, passphrase.encode() if passphrase else None)
-    told: KeyFile = {"kind": "ed25519 private key", "fingerprint": signer.key_id}
+    described: KeyFile = {"kind": "ed25519 private key", "fingerprint": signer.key_id}
     if signer.weakness is not None:
-        told["warning"] = signer.weakness
-    return told
+        described["warning"] = signer.weakness
+    return described

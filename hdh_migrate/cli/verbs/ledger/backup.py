@@ -52,12 +52,12 @@ def backup(
     def body() -> None:
         from hdh_migrate.session.verbs.backup import backup as copied
 
-        told = copied(task.desk(plan, state_dir), to, keep)
+        result = copied(task.desk(plan, state_dir), to, keep)
         lines = [
-            f"copied to {told['folder']}",
-            f"{size_text(told['bytes'])}, {told['events']} events; it was read back and checks",
-            *(f"removed: {folder}" for folder in told["removed"]),
+            f"copied to {result['folder']}",
+            f"{size_text(result['bytes'])}, {result['events']} events; it was read back and checks",
+            *(f"removed: {folder}" for folder in result["removed"]),
         ]
-        task.out.result(told, "\n".join(lines))
+        task.out.result(result, "\n".join(lines))
 
     task.run(body)

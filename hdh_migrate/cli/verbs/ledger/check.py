@@ -34,12 +34,12 @@ def check(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) ->
     def body() -> None:
         from hdh_migrate.session.views.checked import checked
 
-        told = checked(task.desk(plan, state_dir, dry=True))
+        result = checked(task.desk(plan, state_dir, dry=True))
         lines = [
-            f"the ledger checks: {size_text(told['bytes'])}, every page of it",
-            f"{told['objects']} objects, each as the journal tells it",
-            f"{told['events']} events, chained; the last is {told['head']}",
+            f"the ledger checks: {size_text(result['bytes'])}, every page of it",
+            f"{result['objects']} objects, each as the journal tells it",
+            f"{result['events']} events, chained; the last is {result['head']}",
         ]
-        task.out.result(told, "\n".join(lines))
+        task.out.result(result, "\n".join(lines))
 
     task.run(body)

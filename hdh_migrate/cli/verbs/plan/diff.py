@@ -27,23 +27,23 @@ def diff(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> 
     def body() -> Exit:
         from hdh_migrate.session.views.plan_diff import plan_diff
 
-        told = plan_diff(task.desk(plan, state_dir, dry=True))
-        task.out.result(told, _text(told))
-        return Exit.OK if told["allowed"] else Exit.REFUSED
+        result = plan_diff(task.desk(plan, state_dir, dry=True))
+        task.out.result(result, _text(result))
+        return Exit.OK if result["allowed"] else Exit.REFUSED
 
     task.run(body)
 
 
-def _text(told: PlanDiff) -> str:
-    bound = ", ".join(f"{one['batch']} (revision {one['revision']})" for one in told["bound"])
-    lines = [f"bound: {bound or 'no batch'}; free: {', '.join(told['free']) or 'no batch'}"]
-    if not told["changes"]:
+def _text(diff: PlanDiff) -> str:
+    bound = ", ".join(f"{one['batch']} (revision {one['revision']})" for one in diff["bound"])
+    lines = [f"bound: {bound or 'no batch'}; free: {', '.join(diff['free']) or 'no batch'}"]
+    if not diff["changes"]:
         return "\n".join([*lines, "the plan is as it is bound"])
-    return "\n".join([*lines, *map(_line, told["changes"])])
+    return "\n".join([*lines, *map(_line, diff["changes"])])
 
 
 def _line(change: PlanChange) -> str:
-    told = f"{change['field_class']:<4}  {change['field']}: {change['change']}"
+    text = f"{change['field_class']:<4}  {change['field']}: {change['change']}"
     if change["bound_by"]:
-        return f"{told}\n      bound by batch {', '.join(change['bound_by'])}: {change['verb']}"
-    return f"{told}\n      free: {change['verb'] or 'the next run takes it and tells the journal'}"
+        return f"{text}\n      bound by batch {', '.join(change['bound_by'])}: {change['verb']}"
+    return f"{text}\n      free: {change['verb'] or 'the next run takes it and tells the journal'}"

@@ -48,7 +48,7 @@ def list_(*, as_json: AsJson = False) -> None:
         ]
         columns = {"name": "NAME", "regions": "REGIONS", "as_of": "AS OF", "confirmed": "CONFIRMED",
                    "health_rules": "HEALTH RULES", "title": "TITLE"}  # fmt: skip
-        told: Providers = {"providers": rows}
-        task.out.result(told, table(shown, columns))
+        result: Providers = {"providers": rows}
+        task.out.result(result, table(shown, columns))
 
     task.run(body)

@@ -39,13 +39,13 @@ def show(
 
         if name not in profiles.names():
             raise UsageError(f"no provider {name}; there are {', '.join(profiles.names())}")
-        told = described(profiles.load(name, own, None if own is None else str(own)))
-        task.out.result(told, _profile_text(told))
+        result = described(profiles.load(name, own, None if own is None else str(own)))
+        task.out.result(result, _profile_text(result))
 
     task.run(body)
 
 
-def _profile_text(told: ProfileFact) -> str:
+def _profile_text(profile: ProfileFact) -> str:
     from hdh_migrate.targets.profiles import OWN
 
     rows = [
@@ -56,29 +56,29 @@ def _profile_text(told: ProfileFact) -> str:
             "confirmed": "yes" if claim["confirmed"] else "no",
             "source": claim["source"] + (f" [{OWN}]" if claim["origin"] == OWN else ""),
         }
-        for name, claim in told["claims"].items()
+        for name, claim in profile["claims"].items()
     ]
     columns = {"name": "CLAIM", "value": "VALUE", "as_of": "AS OF", "confirmed": "CONFIRMED",
                "source": "SOURCE"}  # fmt: skip
-    lines = [f"{told['name']}: {told['title']}, gone through on {told['as_of']}", ""]
+    lines = [f"{profile['name']}: {profile['title']}, gone through on {profile['as_of']}", ""]
     lines.append(table(rows, columns))
     lines += [
         visible(f"  of {name}: {claim['note']}")
-        for name, claim in told["claims"].items() if "note" in claim
+        for name, claim in profile["claims"].items() if "note" in claim
     ]  # fmt: skip
-    if told["health"]:
+    if profile["health"]:
         lines += ["", "a bucket for health data:"]
-    for rule in told["health"]:
+    for rule in profile["health"]:
         lines.append(visible(f"  {rule['name']}: {rule['rule']}{_dated(rule)}"))
-    if told["notes"]:
+    if profile["notes"]:
         lines += ["", "notes:"]
-    lines += [visible(f"  {note['text']}{_dated(note)}") for note in told["notes"]]
+    lines += [visible(f"  {note['text']}{_dated(note)}") for note in profile["notes"]]
     return "\n".join(lines)
 
 
-def _dated(told: HealthRuleFact | NoteFact) -> str:
-    confirmed = "" if told["confirmed"] == "yes" else ", not confirmed"
-    return f" ({told['source']}, {told['as_of']}{confirmed})"
+def _dated(fact: HealthRuleFact | NoteFact) -> str:
+    confirmed = "" if fact["confirmed"] == "yes" else ", not confirmed"
+    return f" ({fact['source']}, {fact['as_of']}{confirmed})"
 
 
 def _value(value: object) -> str:

@@ -48,9 +48,9 @@ def sign(
         task.out.warn(signer.weakness)
         what = "checkpoint" if bundle.is_file() else "statement"
         count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
-        told: Signed = {"signed_by": signer.key_id, "signatures": count}
+        result: Signed = {"signed_by": signer.key_id, "signatures": count}
         task.out.result(
-            told,
+            result,
             f"signed by {signer.key_id}; the {what} has {count} signatures now",
         )
 

@@ -56,8 +56,8 @@ def timestamp(
             text = f"{query}: a request, for the authority; its answer goes to --token"
             task.out.result(asked, text)
         else:
-            told = _stamp(bundle, token, tsa, tsa_trust)
-            task.out.result(told, stamp_text(told))
+            result = _stamp(bundle, token, tsa, tsa_trust)
+            task.out.result(result, stamp_text(result))
 
     task.run(body)
 
@@ -84,17 +84,17 @@ def _stamp(bundle: Path, token: Path | None, tsa: str | None, tsa_trust: Path | 
 
     from hdh_migrate.evidence.signatures.stamps import add_stamp, load_roots
     from hdh_migrate.plan.fields import authority_url
-    from hdh_migrate.session.verbs.timestamp import NONCE_BITS, stamp, told_of
+    from hdh_migrate.session.verbs.timestamp import NONCE_BITS, as_stamped, stamp
 
     roots = given(load_roots, [tsa_trust])[0] if tsa_trust is not None else None
     if tsa is None:
         assert token is not None
-        return told_of(add_stamp(bundle, _answer(token), roots))
+        return as_stamped(add_stamp(bundle, _answer(token), roots))
     try:
         authority_url(tsa)
     except PydanticCustomError as error:
         raise UsageError(f"--tsa: {error.message()}") from None
-    return told_of(stamp(bundle, tsa, roots, nonce=secrets.randbits(NONCE_BITS)))
+    return as_stamped(stamp(bundle, tsa, roots, nonce=secrets.randbits(NONCE_BITS)))
 
 
 def _answer(path: Path) -> bytes:

@@ -54,23 +54,25 @@ def write(
         from hdh_migrate.session.verbs.timestamp import write_stamped_report
 
         desk = task.desk(plan, state_dir)
-        told = write_stamped_report(desk, out, names=names)
-        signed = "signed" if told["signed"] else "draft, not evidence: no report.signer in the plan"
+        result = write_stamped_report(desk, out, names=names)
+        signed = (
+            "signed" if result["signed"] else "draft, not evidence: no report.signer in the plan"
+        )
         lines = [
-            f"report: {told['folder']} ({signed})",
-            f"{told['objects']} objects, root {told['root']}",
+            f"report: {result['folder']} ({signed})",
+            f"{result['objects']} objects, root {result['root']}",
         ]
-        if (stamp := told["stamp"]) is not None and "error" not in stamp:
+        if (stamp := result["stamp"]) is not None and "error" not in stamp:
             lines.append(stamp_text(stamp))
-        lines.append(_checkpoint_text(told, names))
-        task.out.result(told, "\n".join(lines))
+        lines.append(_checkpoint_text(result, names))
+        task.out.result(result, "\n".join(lines))
 
     task.run(body)
 
 
-def _checkpoint_text(told: ReportFact, names: Names) -> str:
+def _checkpoint_text(report: ReportFact, names: Names) -> str:
     """Return the checkpoint for people to keep, or why there is none."""
-    if (made := told["checkpoint"]) is not None:
+    if (made := report["checkpoint"]) is not None:
         return f"checkpoint of the journal, to keep or have signed: {made['file']}\n{made['note']}"
     if names is Names.KEYED:
         return "no checkpoint: a keyed bundle's journal has a chain of its own"

@@ -64,11 +64,11 @@ class FakeEraser:
             self.asked.append((key, version))
             blob = self.source._blobs.get((place.bucket, key))
             if blob is None:
-                return Erased(outcome=Erasing.MISSING, told="it was not there")
+                return Erased(outcome=Erasing.MISSING, detail="it was not there")
             if key in self.kept:
-                return Erased(outcome=Erasing.KEPT, told=self.kept[key])
+                return Erased(outcome=Erasing.KEPT, detail=self.kept[key])
             if blob.info.version != version:
-                return Erased(outcome=Erasing.DRIFTED, told="it has another version now")
+                return Erased(outcome=Erasing.DRIFTED, detail="it has another version now")
             self.source.drop(place.bucket, key)
             return Erased(outcome=Erasing.DELETED)
 

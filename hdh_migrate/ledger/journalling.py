@@ -57,24 +57,24 @@ class Changes:
 
     def split(self, dataset: str) -> Iterator[InventoryChanged]:
         """Yield one event after another, each with one list."""
-        told = partial(
+        make = partial(
             InventoryChanged, dataset=dataset,
             joined=ABSENT, joined_excluded=ABSENT, changed=ABSENT, changed_excluded=ABSENT,
             changed_included=ABSENT,
         )  # fmt: skip
         for leaves in pieces(self.joined, LEAVES):
-            yield told(joined=tuple(leaves))
+            yield make(joined=tuple(leaves))
         for leaves in pieces(self.joined_excluded, LEAVES):
-            yield told(joined_excluded=tuple(leaves))
+            yield make(joined_excluded=tuple(leaves))
         for pairs in pieces(self.changed_included, LEAVES):
-            yield told(changed_included=tuple(pairs))
+            yield make(changed_included=tuple(pairs))
         for pairs in pieces(self.changed, LEAVES):
-            yield told(changed=tuple(pairs))
+            yield make(changed=tuple(pairs))
         for pairs in pieces(self.changed_excluded, LEAVES):
-            yield told(changed_excluded=tuple(pairs))
+            yield make(changed_excluded=tuple(pairs))
 
 
-class TellingLedger(Coverage):
+class JournallingLedger(Coverage):
     """Gathers, and writes on `commit`, or before what must come after it in the journal."""
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - those of Store
@@ -150,11 +150,11 @@ class TellingLedger(Coverage):
 
     # --- writing -------------------------------------------------------------------------------
 
-    def _tell(self) -> None:
+    def _write_out(self) -> None:
         """Write what was gathered; the order in which it happened is the order of the events."""
         for dataset, changes in self._changes.items():
-            for told in changes.split(self._name(dataset)):
-                self.event(told)
+            for event in changes.split(self._name(dataset)):
+                self.event(event)
         self._changes.clear()
         for of, adopted in self._adopted.items():
             for some in pieces(adopted, IDS):
@@ -174,10 +174,10 @@ class TellingLedger(Coverage):
             else:
                 self.event(ObjectsSent(ids=ids, rows_sha256=chain.rows_digest(rows)))
         self._receipts.clear()
-        self._tell_ended()
-        self._tell_findings()
+        self._write_ended()
+        self._write_findings()
 
-    def _tell_ended(self) -> None:
+    def _write_ended(self) -> None:
         for some in pieces(self._ended.items(), IDS):
             ids = tuple(number for number, _ in some)
             self.event(
@@ -189,7 +189,7 @@ class TellingLedger(Coverage):
             )
         self._ended.clear()
 
-    def _tell_findings(self) -> None:
+    def _write_findings(self) -> None:
         for some in short(self._findings_opened):
             self.event(FindingsChanged(opened=tuple(some), closed=ABSENT))
         for numbers in pieces(self._findings_closed, IDS):
@@ -197,10 +197,10 @@ class TellingLedger(Coverage):
         self._findings_opened.clear()
         self._findings_closed.clear()
 
-    def _inventoried(self, dataset: int, told: InventoryCounts) -> None:
+    def _inventoried(self, dataset: int, counts: InventoryCounts) -> None:
         """Tell what a dataset's inventory is now, after all that changed before."""
-        self._tell()
-        self.event(InventorySealed.of(self._name(dataset), told))
+        self._write_out()
+        self.event(InventorySealed.of(self._name(dataset), counts))
 
     # --- small tools ---------------------------------------------------------------------------
 

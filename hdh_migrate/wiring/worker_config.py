@@ -37,23 +37,23 @@ class TargetAccess:
     pins: tuple[str, ...]
 
 
-class ToldSection:
-    """A section of a plan as it was told: its fields and its answers; lists are tuples."""
+class PlainSection:
+    """A section of a plan as plain values: its fields and its answers; lists are tuples."""
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        for name, value in told.items():
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
             setattr(self, name, _section(value))
 
 
 def _section(value: Any) -> Any:  # noqa: ANN401 - any value of a section
     if isinstance(value, Mapping):
-        return ToldSection(value)
+        return PlainSection(value)
     return tuple(map(_section, value)) if isinstance(value, list) else value
 
 
 @frozen
 class WorkerConfig:
-    """What a worker process is told when it starts; it goes over its own pipe alone."""
+    """What a worker process is given when it starts; it goes over its own pipe alone."""
 
     base: Path
     """The plan's folder; relative paths start there."""
@@ -104,10 +104,10 @@ class WorkerConfig:
         return as_object(self)
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> WorkerConfig:
+    def of(cls, values: Mapping[str, Any]) -> WorkerConfig:
         """Return what an engine sent; what else it adds is its own.
 
         Raises:
             MalformedMessage: a field is missing or of another type.
         """
-        return from_object(cls, told)
+        return from_object(cls, values)

@@ -13,9 +13,9 @@ from hdh_migrate.model import Role
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import SOURCES as SECTIONS
 from hdh_migrate.plan.sides import SourceSection, one_of
-from hdh_migrate.wiring.sources import SOURCES, open_told, tell
-from hdh_migrate.wiring.told import ToldSection, WorkerConfig
+from hdh_migrate.wiring.sources import SOURCES, as_plain, open_plain
 from hdh_migrate.wiring.vault import Vault
+from hdh_migrate.wiring.worker_config import PlainSection, WorkerConfig
 from tests.support.fakes import LIMITS
 
 GUID = "00000000-0000-0000-0000-000000000000"
@@ -59,10 +59,10 @@ def section(shape: str) -> SourceSection:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_is_told_opens_the_same_source(shape: str, tmp_path: Path) -> None:
     read = section(shape)
-    told = json.loads(json.dumps(tell(read)))
+    told = json.loads(json.dumps(as_plain(read)))
     ours = SOURCES[read.kind].read(read, Vault.of(tmp_path, SECRETS))
 
-    opened = open_told(told, Vault.of(tmp_path, SECRETS))
+    opened = open_plain(told, Vault.of(tmp_path, SECRETS))
 
     assert type(opened.thing) is type(ours.thing)
     assert [(side, one.door.endpoint) for side, one in opened.contacts] == [
@@ -74,10 +74,10 @@ def test_what_is_told_opens_the_same_source(shape: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_field_and_every_answer_is_told(shape: str) -> None:
-    read, told = section(shape), ToldSection(tell(section(shape)))
+    read, told = section(shape), PlainSection(as_plain(section(shape)))
     for name in {*type(read).model_fields, "address", "is_local", "is_contacted", "reads_twice"}:
         value, ours = getattr(told, name), getattr(read, name)
-        assert value == ours or isinstance(value, ToldSection | tuple), name
+        assert value == ours or isinstance(value, PlainSection | tuple), name
 
 
 def test_all_kinds_are_among_them() -> None:
