@@ -108,7 +108,7 @@ class Simulation:
         for _ in range(dice.randint(2, 9)):
             if dice.random() < 0.6:
                 self._change_source()
-            if dice.random() < 0.35:
+            if dice.random() < (0.6 if self.world.target._open else 0.35):
                 self._change_target()
             self._plant()
             self._process(*self._drawn())

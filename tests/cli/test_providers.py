@@ -75,7 +75,7 @@ def test_validate_tells_what_the_target_takes(tmp_path: Path) -> None:
     assert target["overrides"] == ["max_parts"]
     assert 2 << 40 < target["largest_object"] < 3 << 40
     text = called("validate", "plan.yaml", cwd=tmp_path).stdout
-    assert "objects up to 2.3 TiB in 500 parts of up to 4.7 GiB" in text
+    assert "objects up to 2.2 TiB in 500 parts of up to 4.6 GiB" in text
     assert "the plan's own profile replaces max_parts" in text
 
 

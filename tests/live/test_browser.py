@@ -102,13 +102,13 @@ def test_a_page_fits_its_screen_and_can_be_read(
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_the_first_screen_of_a_desk_answers_all_six_questions(
+def test_the_first_screen_of_a_desk_answers_all_eight_questions(
     window: Browser, report: Path, language: str
 ) -> None:
     window.size(1440, 900)
     window.open(report / f"report.{language}.html")
 
-    assert window.run(FIRST_SCREEN) == 1 + 6
+    assert window.run(FIRST_SCREEN) == 1 + 8
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
