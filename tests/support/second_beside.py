@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from tests.support.second_batches import amended_in
@@ -60,6 +61,7 @@ def check_lines(
             need(at <= instant(written), f"{where}: verified after the bundle was written")
         if line["verdict"] == "match":
             check_match(line, plan, amended.many, keyed, where)
+            check_version(line, dataset.as_of, where)
             if dataset.checks_md5 and line["source_md5"] is not None:
                 nothing = line["source_md5"] == NOTHING_MD5
                 need(nothing == (line["size"] == 0), f"{where}: source_md5 of nothing")
@@ -100,6 +102,21 @@ def check_match(line: Json, plan: Plan, many: set[int], keyed: bool, where: str)
         need((at_target == NOTHING) == (stored == {0}), f"{where}: stored_sha256 of nothing")
     if plain is not None and at_target is not None and not keyed:
         need((plain == at_target) != crypted, f"{where}: the two digests")
+
+
+PINNED = re.compile(
+    r".*;(versionid|snapshot)=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z)", re.ASCII | re.DOTALL
+)
+
+
+def check_version(line: Json, as_of: str | None, where: str) -> None:
+    """Hold that the version of a blob was the current one at this moment."""
+    pinned = PINNED.fullmatch(line["source_version"])
+    if as_of is not None and pinned is not None:
+        kind, made = pinned[1], instant(pinned[2])
+        then = instant(as_of)
+        current = made <= then if kind == "versionid" else made >= then
+        need(current, f"{where}: not the version that was current")
 
 
 # 7.6 Exclusions beside the plan -------------------------------------------------------------------

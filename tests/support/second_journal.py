@@ -5,7 +5,9 @@ from __future__ import annotations
 from tests.support.second_again import check_again_form, check_looks, check_passes
 from tests.support.second_batches import check_batch_form, check_batches
 from tests.support.second_bodies import Event, check_form, in_new_form, in_old_form
+from tests.support.second_contracts import check_contract_form, check_contracts
 from tests.support.second_forms import RULES, Json, instant, need, parse
+from tests.support.second_plan import Plan
 from tests.support.second_receipts import check_openings, check_receipts
 from tests.support.second_story import (
     Account,
@@ -16,6 +18,8 @@ from tests.support.second_story import (
     check_vanished,
 )
 
+FORMS = (check_form, check_again_form, check_batch_form, check_contract_form)
+
 
 def read_told(predicate: Json, lines: dict[str, list[Json]]) -> list[Event]:
     """Return the events, each in the form of its kind."""
@@ -23,12 +27,14 @@ def read_told(predicate: Json, lines: dict[str, list[Json]]) -> list[Event]:
     names = {one["name"] for one in predicate["datasets"]}
     keyed = predicate["names"] == "keyed"
     for event in events:
-        for check in (check_form, check_again_form, check_batch_form):
+        for check in FORMS:
             check(event, names, keyed)
     return events
 
 
-def check_told(predicate: Json, lines: dict[str, list[Json]], events: list[Event]) -> None:
+def check_told(
+    predicate: Json, plan: Plan, lines: dict[str, list[Json]], events: list[Event]
+) -> None:
     names = {one["name"] for one in predicate["datasets"]}
     keyed = predicate["names"] == "keyed"
     need(keyed or sum(kind == "bound" for kind, _, _ in events) <= 1, "bound: twice")
@@ -47,6 +53,7 @@ def check_told(predicate: Json, lines: dict[str, list[Json]], events: list[Event
     check_findings(story.open, lines["findings.jsonl"], keyed)
     check_receipts(predicate, events, keyed)
     check_openings(predicate, events, keyed)
+    check_contracts(predicate, plan, lines["manifest.jsonl"], events, keyed)
     check_looks(predicate, events, keyed)  # 8.5
     check_passes(events, keyed)  # 8.6
     check_batches(predicate["plan"]["canonical"], events, keyed)  # 8.7

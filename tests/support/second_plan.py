@@ -28,6 +28,7 @@ DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no co
 VANISHED = ("vanished", "gone from the source before this version of it was moved")
 is_keyed_name = matching(r"k:[0-9a-f]{64}")
 is_recipient = matching(r"c4gh:[0-9a-f]{16}")
+is_whole_moment = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 # What is asked of a plan --------------------------------------------------------------------------
@@ -45,6 +46,8 @@ class Dataset:
     only_globs: bool
     """Whether all of `include` are texts."""
     checks_md5: bool
+    as_of: str | None
+    """As of which moment its versions are moved, if it is of one."""
 
     @property
     def not_included(self) -> tuple[str, str]:
@@ -120,7 +123,17 @@ def read_dataset(one: Json, first: bool) -> Dataset:
         [read_excluded(rule, first) for rule in exclude],
         all(isinstance(rule, str) for rule in include),
         one.get("ignore_md5") is None,
+        read_as_of(source.get("versions")),
     )
+
+
+def read_as_of(versions: Json) -> str | None:
+    """Section 7.5: the moment as of which versions are moved; none, of what is current."""
+    if versions in (None, "current"):
+        return None
+    need(isinstance(versions, dict), "plan: versions")
+    need(is_whole_moment(versions.get("as_of")), "plan: as_of")
+    return str(versions["as_of"])
 
 
 # 7.3 The statement beside its plan ----------------------------------------------------------------

@@ -95,7 +95,7 @@ def verify(
             events = attempt(read_told, predicate, lines)  # the forms of section 8
         attempt(check_lines, predicate, plan, lines, events or [])  # 7.5 and 7.6
     if plan is not None and not problems and not first:
-        attempt(check_told, predicate, lines, events)  # section 8
+        attempt(check_told, predicate, plan, lines, events)  # section 8
         attempt(check_findings, predicate, plan, lines)  # 7.7
     if checkpoint is not None:
         about = (predicate, files["journal.jsonl"], trusted, threshold, day)
