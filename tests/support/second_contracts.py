@@ -10,6 +10,7 @@ from tests.support.second_forms import Json, need, raw_key
 from tests.support.second_plan import Plan
 from tests.support.second_rules import BESIDE
 
+Ways = dict[str, str]
 WAYS = ("kept", "sidecar", "dropped")
 
 
@@ -32,16 +33,17 @@ def check_contracts(
     predicate: Json, plan: Plan, lines: list[Json], events: list[Event], keyed: bool
 ) -> None:
     """Section 8.3: losses, and the tool's own files, beside the contracts."""
-    contracts = {
+    contracts: dict[str, Ways | None] = {
         body["dataset"]: body.get("ways") for kind, _, body in events if kind == "fidelity-chosen"
     }
     for loss in predicate["losses"]:
-        name, what, kept = (loss[member] for member in ("dataset", "what", "kept"))
-        unknown = name in contracts and contracts[name] is None
-        if what != "modified" and not unknown:
-            leads = way(contracts[name], what) if name in contracts else None
-            wanted = {"sidecar": {"sidecar"}, "ledger": {"dropped", None}}[kept]
-            need(leads in wanted, f"losses: no contract by which {what} of {name} is there")
+        name, what, kept = loss["dataset"], loss["what"], loss["kept"]
+        ways = contracts.get(name)
+        if what == "modified" or (name in contracts and ways is None):
+            continue
+        wanted = {"sidecar": "sidecar", "ledger": "dropped"}[kept]
+        leads = way(ways, what) == wanted if ways is not None else kept == "ledger"
+        need(leads, f"losses: no contract by which {what} of {name} is there")
     for line in [] if keyed else lines:
         if line["verdict"] == "match" and line["dataset"] not in contracts:
             prefix = str(plan.datasets[line["dataset"]].source["prefix"]).encode()
@@ -49,7 +51,7 @@ def check_contracts(
             need(not own, f"{line['dataset']}: a sidecar without a contract")
 
 
-def way(ways: dict[str, str], feature: str) -> str:
+def way(ways: Ways, feature: str) -> str:
     """Return what becomes of a feature of which the target does not hold all."""
     word = ways.get(feature, "dropped")
     return ways["overflow"] if word == "kept" else word

@@ -17,6 +17,7 @@ from tests.unit.evidence.worlds import (
     body,
     both,
     desk_in,
+    gone,
     hour,
     in_keyed_names,
     insert,
@@ -263,15 +264,18 @@ def contracted(dataset: str, **ways: Any) -> Change:
     return insert(1, "fidelity-chosen", hour(0), **told)
 
 
-def beside(key: str = OWN, version: str = DIGEST, **more: Any) -> Change:
-    """Let the one object of a dataset be a file beside it."""
+def beside(
+    key: str = OWN, version: str = DIGEST, contract_of: str | None = "more", **more: Any
+) -> Change:
+    """Let the one object of a dataset be a file beside it, and a dataset have a contract."""
 
     def edit(made: World) -> None:
         one = made["manifest.jsonl"][0]
         place = {"key": key, "target_key": f"pmsi/more/{key}.c4gh", "source_version": version}
         one.update(place, **more)
         body(made, "inventoried", 2).update(inventory("more", [one], []))
-        contracted("more")(made)
+        if contract_of is not None:
+            contracted(contract_of)(made)
 
     return edit
 
@@ -309,6 +313,12 @@ def test_files_beside_a_dataset_are_judged_alike(desk: Desk) -> None:
         "a name that is not it": beside(OWN.removesuffix("/x"), "v"),
         "below a folder": beside("a/" + OWN, "v"),
         "its version at another name": beside("a"),
+        "a keyed version at another name": beside("a", "sidecar:k:" + "11" * 32),
+        "a name that is not it, without a contract": beside("a/" + OWN, "v", None),
+        "whatever the contract says": both(
+            beside(contract_of=None),
+            contracted("more", directories="dropped", overflow="dropped"),
+        ),
     }
     bad: dict[str, tuple[Change, str]] = {
         "another digest": (beside(version="sidecar:" + "12" * 32), "of another digest"),
@@ -316,6 +326,12 @@ def test_files_beside_a_dataset_are_judged_alike(desk: Desk) -> None:
         "half a digest": (beside(version="sidecar:" + "11" * 31), "source_version of a sidecar"),
         "upper case": (beside(version="sidecar:" + "AB" * 32, sha256="ab" * 32),
                        "source_version of a sidecar"),
+        "a keyed version": (beside(version="sidecar:k:" + "11" * 32),
+                            "source_version of a sidecar"),
+        "no contract": (beside(contract_of=None), "a sidecar without a contract"),
+        "another dataset's contract": (
+            beside(contract_of="pmsi"), "a sidecar without a contract"
+        ),
         "a rule takes what is not it": (
             both(beside(OWN.removesuffix("/x"), "v"), ruled(**ALL)), BEHIND
         ),
@@ -325,6 +341,23 @@ def test_files_beside_a_dataset_are_judged_alike(desk: Desk) -> None:
     }  # fmt: skip
     assert judged(desk, world(), good) == [*good]
     refused(desk, world(), bad)
+
+
+def test_only_a_verified_file_beside_a_dataset_needs_a_contract(desk: Desk) -> None:
+    unknown = ("sha256", "stored_size", "stored_sha256", "target_etag", "level", "verdict")
+    pending = both(
+        beside(contract_of=None, verified_at=None, **dict.fromkeys(unknown)),
+        gone("verified", 1),
+        put("paces", 1, "bins", 0, objects=5),
+        put("verification", sha256_taken_in_verify=2),
+    )
+    assert judged(desk, world(), {"pending": pending}) == ["pending"]
+
+
+def test_of_keyed_names_nothing_is_compared_with_the_version_of_a_file_beside(desk: Desk) -> None:
+    versions = ("sidecar:k:" + "12" * 32, "sidecar:k:zz", DIGEST, "sidecar:k:" + "11" * 32)
+    good = {version: line(0, source_version=version) for version in versions}
+    assert judged(desk, in_keyed_names(world()), good) == [*good]
 
 
 def test_a_file_beside_a_dataset_that_vanished_is_judged_alike(desk: Desk) -> None:
@@ -351,6 +384,22 @@ def test_losses_are_judged_alike(desk: Desk) -> None:
     refused(desk, world(), {
         f"{what} {kept}": (lost(what, kept), "losses: not a property") for what, kept in wrong
     })  # fmt: skip
+    told = {
+        what: {
+            "no contract": lost(what, "sidecar"),
+            "another dataset's": both(
+                lost(what, "sidecar"), contracted("scans", **{what: "sidecar"})
+            ),
+            "dropped": both(lost(what, "sidecar"), contracted("pmsi", **{what: "dropped"})),
+            "not dropped": both(lost(what, "ledger"), contracted("pmsi", **{what: "sidecar"})),
+        }
+        for what in whats
+    }
+    for made in (world(), in_keyed_names(world())):
+        refused(desk, made, {
+            f"{what}: {which}": (change, f"no contract by which {what}")
+            for what, changes in told.items() for which, change in changes.items()
+        })  # fmt: skip
 
 
 # --- What the second holds more strictly ----------------------------------------------------------
