@@ -106,7 +106,8 @@ def test_a_loss_is_kept_where_the_contract_says(desk: Desk, what: str) -> None:
         assert desk.judge(laid(desk, made, GOOD[what])) == ([], [])
 
 
-# By section 8.3 both must refuse these. Ours takes them still: whoever mends it moves them to BAD.
+# By sections 8 and 8.3 both must refuse these. Ours takes them still (the second of keyed names):
+# whoever mends it moves them to BAD.
 ONLY_THE_SECOND: dict[str, Change] = {
     "kept, and what does not fit is kept, and in the ledger": both(
         chosen(ways(tags="kept", overflow="kept")), lost("ledger")
