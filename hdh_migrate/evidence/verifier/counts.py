@@ -250,14 +250,17 @@ class DatasetAccount:
         self.contract, self.contracted = ways, True
 
     def kept(self, what: str) -> Optional[str]:  # noqa: UP045
-        """Return where a feature is kept that the target does not hold; None: nothing tells."""
+        """Return where a feature is kept that the target does not hold; None: nothing tells.
+
+        Of one that by the contract the target holds whatever happens: nowhere, an empty text.
+        """
         if not self.contracted:
             return "ledger"
         if self.contract is None:
             return None
         way = self.contract.get(what, "dropped")
         way = self.contract["overflow"] if way == "kept" else way
-        return "sidecar" if way == "sidecar" else "ledger"
+        return {"sidecar": "sidecar", "dropped": "ledger"}.get(way, "")
 
     def change(self, seq: int, body: Mapping[str, Any]) -> bool:
         """Apply an `inventory-changed` event that lists leaves; False: it contradicts others."""

@@ -278,7 +278,7 @@ class Journal:
     def _fidelity_chosen(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
         del seq, at
         ways = body.get("ways")
-        says = ways is not None or not self.keyed  # keyed ones of an earlier version say nothing
+        says = "ways" in body or not self.keyed  # keyed ones of an earlier version say nothing
         forms.must(not says or forms.ill_formed(ways, {str: forms.is_string}, "") is None)
         self.datasets[body["dataset"]].choose(ways)
 
