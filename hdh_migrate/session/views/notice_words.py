@@ -8,6 +8,7 @@ from typing import Final
 from hdh_migrate.errors import Exit
 from hdh_migrate.results import Amount
 from hdh_migrate.results.notices import NoticeFindings, Summary
+from hdh_migrate.session.views.expiry import Relied
 from hdh_migrate.telemetry import size_text
 
 WHY_MAX: Final = 300
@@ -21,10 +22,14 @@ KILLED: Final[Summary] = {
     "fr": "l'exécution a été tuée ; la même commande reprend",
 }
 
-_THINGS: Final[Mapping[str, tuple[str, str]]] = {
+_THINGS: Final[Mapping[Relied, tuple[str, str]]] = {
     "source-credential": ("the source's credential", "l'accès à la source"),
     "secnumcloud": ("the attested SecNumCloud period", "la période SecNumCloud attestée"),
     "hds": ("the attested HDS period", "la période HDS attestée"),
+    "cluster-certificates": (
+        "the period of the cluster's certificates",
+        "la validité des certificats du cluster",
+    ),
 }
 
 _ENDS: Final[Mapping[Exit, str]] = {
@@ -73,7 +78,7 @@ def found(every: Sequence[NoticeFindings]) -> Summary:
     return {"en": f"{many} open findings: {listed}", "fr": f"{many} constats ouverts : {listed}"}
 
 
-def ends(what: str, at: str) -> Summary:
+def ends(what: Relied, at: str) -> Summary:
     """Something is about to end."""
     english, french = _THINGS[what]
     return {"en": f"{english} ends at {at}", "fr": f"{french} prend fin le {at}"}

@@ -8,13 +8,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
 
 from hdh_migrate.codes import Code
+from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import Exit, KeyUnavailable, PlanInvalid, Refused
 from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.ledger import SqliteLedger
@@ -23,7 +25,9 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.notifying import journal_notices, notified, notify, trial
 from hdh_migrate.session.verbs.run import bound_ledger
+from hdh_migrate.session.views.expiry import Relied
 from hdh_migrate.session.views.last_run import recording
+from hdh_migrate.session.views.notice_words import ends
 from hdh_migrate.wiring.targets import Network
 from tests.support.hooks import SECRET, Hook, hooked
 from tests.support.quiet import Notes
@@ -32,6 +36,7 @@ from tests.unit.session.test_metrics import ATTESTATION
 
 __all__ = ["plan"]
 
+END = "2028-01-31T00:00:00Z"
 SCHEMA = json.loads(
     (Path(__file__).parents[3] / "docs" / "schemas" / "notice.json").read_text("utf-8")
 )
@@ -171,6 +176,26 @@ def test_what_ends_soon_is_told_ahead_and_a_day_before(plan: Path, hook: Hook) -
         ends = [one for one in hook.taken if one["type"] == "ends-soon"]
         assert len(ends) == many, now
     assert ends[0]["ends"] == {"what": "hds", "at": "2028-03-01T00:00:00Z"}
+
+
+def test_certificates_of_a_cluster_that_end_soon_are_told_and_stop_no_run(
+    plan: Path, hook: Hook
+) -> None:
+    """There were no words for them: in their last two weeks no run of such a plan began."""
+    begun = datetime(2028, 1, 1, tzinfo=UTC)
+    new_authority(plan.parent / "ca", begun, 30)
+    engine = 'engine: {kind: dask, scheduler: "tls://127.0.0.1:9", certificates: ca}\n'
+    plan.write_text(plan.read_text() + engine)
+    with run_of(at(opened(plan), "2028-01-20T12:00:00.000Z")):
+        pass
+    (notice,) = [one for one in hook.taken if one["type"] == "ends-soon"]
+    assert notice["ends"] == {"what": "cluster-certificates", "at": "2028-01-31T00:00:00Z"}
+    assert notice["summary"]["en"].startswith("the period of the cluster's certificates ends at")
+
+
+@pytest.mark.parametrize("what", get_args(Relied))
+def test_there_are_words_for_everything_that_ends_by_itself(what: Relied) -> None:
+    assert all(f" {END}" in one for one in ends(what, END).values())
 
 
 def at(desk: Desk, now: str) -> Desk:
