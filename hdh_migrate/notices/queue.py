@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeGuard
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.fixity import canonical_json
@@ -147,7 +147,7 @@ class NoticeQueue:
         """Return what was kept of the last look; empty when there is nothing to be read."""
         with suppress(OSError, ValueError):
             value = json.loads((self._folder / _MEMORY).read_bytes())
-            if isinstance(value, dict):
+            if _is_memory(value):
                 return value
         return {}
 
@@ -189,6 +189,14 @@ class NoticeQueue:
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def _is_memory(value: object) -> TypeGuard[dict[str, Any]]:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("standing"), list)
+        and type(value.get("turn")) is int
+    )
 
 
 def _text(one: WaitingNotice) -> bytes:

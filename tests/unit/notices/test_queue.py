@@ -57,6 +57,16 @@ def test_what_is_no_document_is_left_alone(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.parametrize(
+    "value", [{}, {"standing": None, "turn": 1}, {"standing": ["a"], "turn": "many"}, []]
+)
+def test_a_memory_of_another_form_is_none(tmp_path: Path, value: object) -> None:
+    (tmp_path / "memory.json").write_bytes(canonical_json(value))
+    assert NoticeQueue(tmp_path).memory() == {}
+    NoticeQueue(tmp_path).remember({"standing": ["a"], "turn": 2})
+    assert NoticeQueue(tmp_path).memory() == {"standing": ["a"], "turn": 2}
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "notices").write_text("a file")
     with pytest.raises(Refused, match="cannot be written"):
