@@ -74,14 +74,11 @@ def _publishing(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[N
     said, over = set[str](), threading.Event()
 
     def publish() -> None:
-        try:
+        with _noted(_say):
             text = metrics_text(desk)
             for sink in sinks:
-                sink(text)
-        except MigrateError as error:
-            _say(str(error))
-        except Exception as error:  # noqa: BLE001 - who looks on must not end what it looks at
-            _say(type(error).__name__)
+                with _noted(_say):  # a full disk does not silence the port
+                    sink(text)
 
     def _say(why: str) -> None:
         if why not in said:
@@ -103,6 +100,17 @@ def _publishing(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[N
         over.set()
         thread.join()
         publish()
+
+
+@contextmanager
+def _noted(say: Callable[[str], None]) -> Iterator[None]:
+    """Say what fails, and go on: who looks on must not end what it looks at."""
+    try:
+        yield
+    except MigrateError as error:
+        say(str(error))
+    except Exception as error:  # noqa: BLE001 - see above
+        say(type(error).__name__)
 
 
 def _demand_name(file: Path) -> None:

@@ -6,6 +6,7 @@ import http.client
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,22 @@ def test_the_port_answers_this_machine_while_a_run_goes_on(plan: Path, port: int
             enter_again(desk)
     with pytest.raises(ConnectionRefusedError):
         got(port, "/metrics")
+
+
+def test_the_port_goes_on_when_the_file_cannot_be_written_any_more(plan: Path, port: int) -> None:
+    """It answered with what it had been told before the disk was full."""
+    added(plan, f"metrics: {{file: out/m.prom, port: {port}, every: 1s}}")
+    folder = plan.parent / "out"
+    folder.mkdir()
+    stamp = 'hdh_migrate_status_timestamp_seconds{migration="watched"}'
+    with measured(opened(plan)[0]):
+        (folder / "m.prom").unlink()
+        folder.rmdir()
+        first = values(got(port, "/metrics")[1])[stamp]
+        until = time.monotonic() + 30
+        while values(got(port, "/metrics")[1])[stamp] == first:
+            assert time.monotonic() < until, "the port is silent"
+            time.sleep(0.05)
 
 
 def enter_again(desk: Desk) -> None:
