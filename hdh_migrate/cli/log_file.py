@@ -93,11 +93,13 @@ class LogFile:
             self._open()
 
     def _move_aside(self) -> None:
-        self._shut()
-        for number in range(KEPT - 1, 0, -1):
-            with suppress(FileNotFoundError):
-                self._aside(number).replace(self._aside(number + 1))
-        self._path.replace(self._aside(1))
+        """Make room; where nothing can be moved the file grows, for lost lines are worse."""
+        with suppress(OSError):
+            for number in range(KEPT - 1, 0, -1):
+                with suppress(FileNotFoundError):
+                    self._aside(number).replace(self._aside(number + 1))
+            self._path.replace(self._aside(1))
+            self._shut()
 
     def _aside(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")

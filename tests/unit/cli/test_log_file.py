@@ -71,6 +71,17 @@ def test_a_full_file_is_moved_aside_and_the_oldest_goes(tmp_path: Path) -> None:
     assert told == list(range(20 - len(told), 20))
 
 
+def test_a_full_file_that_cannot_be_moved_aside_is_written_on(tmp_path: Path) -> None:
+    """Every line was lost from then on, and each time a line said that one was."""
+    for number in (KEPT - 1, KEPT):  # as in a folder where we may not move anything
+        (tmp_path / f"run.log.{number}" / "full").mkdir(parents=True)
+    log = opened(tmp_path / "run.log", bytes_max=300)
+    for number in range(9):
+        log.write("note", text=f"{number:0100d}")
+    kept = lines(tmp_path / "run.log")
+    assert [int(line["text"]) for line in kept] == list(range(9))
+
+
 def test_a_file_that_logrotate_moved_is_opened_anew(tmp_path: Path) -> None:
     path = tmp_path / "run.log"
     log = opened(path)
