@@ -47,6 +47,8 @@ class LogFile:
         self._path, self._run, self._max = path, run, bytes_max
         self._lock = threading.Lock()
         self._lost = 0
+        self._torn = False
+        """Whether the disk took a part of the last line only."""
         self._handle = -1
         try:
             self._open()
@@ -74,9 +76,12 @@ class LogFile:
         data = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         try:
             self._make_ready(len(data))
-            return os.write(self._handle, data) == len(data)
+            data = b"\n" + data if self._torn else data
+            written = os.write(self._handle, data)
         except OSError:
             return False
+        self._torn = written < len(data)
+        return not self._torn
 
     def _make_ready(self, size: int) -> None:
         """Have the file open that bears the name, with room for another line."""
@@ -113,7 +118,7 @@ class LogFile:
     def _shut(self) -> None:
         if self._handle >= 0:
             os.close(self._handle)
-            self._handle = -1
+            self._handle, self._torn = -1, False
 
 
 class LogFileHandler(logging.Handler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
 import threading
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,24 @@ def test_lines_that_could_not_be_written_are_counted_and_stop_nothing(tmp_path: 
     told = lines(folder / "run.log")
     assert [(line["event"], line.get("count")) for line in told] == [
         ("lines-lost", 2), ("kept", None),
+    ]  # fmt: skip
+
+
+def test_a_line_of_which_a_full_disk_took_a_part_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    log = opened(path)
+    log.write("first")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, limits[1]))
+    try:
+        log.write("torn")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log.write("kept")
+    first, torn, *after = path.read_text().splitlines()
+    assert (json.loads(first)["event"], len(torn)) == ("first", 20)
+    assert [(line["event"], line.get("count")) for line in map(json.loads, after)] == [
+        ("lines-lost", 1), ("kept", None),
     ]  # fmt: skip
 
 
