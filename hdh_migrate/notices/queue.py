@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self, TypeGuard
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Refused
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import make_private, whole
@@ -140,8 +141,9 @@ class NoticeQueue:
         return found
 
     def journalled(self, one: NoticeOutcome) -> None:
-        """Forget an outcome that the journal has."""
-        self._path(one.channel, one.notice, "told").unlink(missing_ok=True)
+        """Forget an outcome that the journal has; one that stays is found to be known again."""
+        with suppress(OSError):
+            self._path(one.channel, one.notice, "told").unlink(missing_ok=True)
 
     def memory(self) -> Mapping[str, Any]:
         """Return what was kept of the last look; empty when there is nothing to be read."""
@@ -167,7 +169,7 @@ class NoticeQueue:
         return Refused(f"{self._folder}: cannot be written: {error.strerror}")
 
     def _files(self, state: str) -> Iterator[tuple[Path, str, str]]:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # what cannot be looked at is said when something is to wait there
             for path in sorted(self._folder.iterdir()):
                 found = _FILE.fullmatch(path.name)
                 if found is not None and found[3] == state:
@@ -182,12 +184,13 @@ class NoticeQueue:
         try:
             with path.open("rb") as file:
                 value = json.loads(file.read(_BYTES_MAX))
+            seconds_of(value["noticed"])
             return WaitingNotice(
                 channel=found[1], notice=found[2], noticed=str(value["noticed"]),
                 document=canonical_json(value["document"]), tries=int(value["tries"]),
                 why=None if value["why"] is None else str(value["why"]),
             )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 

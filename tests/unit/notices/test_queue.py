@@ -52,9 +52,11 @@ def test_what_is_no_document_is_left_alone(tmp_path: Path) -> None:
     queue = NoticeQueue(tmp_path)
     for name in (f"room.{'a' * 32}.waits", "room.short.waits", "notes.txt"):
         (tmp_path / name).write_text("{")
+    undated = {"noticed": "soon", "document": {"type": "test"}, "tries": 0, "why": None}
+    (tmp_path / f"room.{'b' * 32}.waits").write_bytes(canonical_json(undated))
     assert queue.waiting() == []
     assert queue.memory() == {}
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize(

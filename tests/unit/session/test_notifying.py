@@ -272,6 +272,21 @@ def test_a_receipt_that_was_journalled_when_the_process_was_killed_is_journalled
     assert not outcome.exists()
 
 
+def test_a_queue_that_cannot_be_read_any_more_is_said_and_changes_no_runs_end(
+    plan: Path, hook: Hook
+) -> None:
+    """Who told died of it, and then the end of the run was an unexpected error."""
+    notes = Notes()
+    with run(plan):
+        pass
+    with run(plan, notes=notes):
+        folder = NoticeQueue.beside(opened(plan).ledger_path).folder
+        folder.rename(folder.with_name("elsewhere"))
+        folder.write_text("a file")
+    assert [one for one in notes.lines if "notices: cannot be written" in one] == notes.lines
+    assert len(notes.lines) == 1
+
+
 def test_what_is_not_taken_for_too_long_is_given_up(plan: Path, hook: Hook) -> None:
     named(plan, webhook(hook.url, ", keep_trying: 1s"))
     hook.answers = [500] * 50
