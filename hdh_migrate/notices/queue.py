@@ -115,10 +115,13 @@ class NoticeQueue:
         return again
 
     def ended(self, one: WaitingNotice, why: str | None) -> None:
-        """Put an outcome in the place of a document: it was taken, or given up for a reason."""
+        """Put an outcome in the place of a document: it was taken, or given up for a reason.
+
+        Where the disk does not take that, the document goes on waiting.
+        """
         value = {"type": json.loads(one.document)["type"], "tries": one.tries + (why is None),
                 "why": why}  # fmt: skip
-        with suppress(OSError):  # it is sent again then: at least once
+        with suppress(OSError):
             whole(self._path(one.channel, one.notice, "told"), canonical_json(value), replace=True)
             self._path(one.channel, one.notice, "waits").unlink(missing_ok=True)
 

@@ -251,6 +251,8 @@ class _Sender:
         self.name = section.name
         self._desk, self._section, self._channel, self._queue = desk, section, channel, queue
         self.wake = threading.Event()
+        self._taken = set[str]()
+        """Documents that were taken: while the disk is full they go on waiting, and only there."""
         self._closing = threading.Event()
         self._wait = FIRST_WAIT
         self._thread = threading.Thread(
@@ -270,7 +272,11 @@ class _Sender:
         """Send what waits until something is not taken; return how many were."""
         sent = 0
         for one in self._mine():
+            if one.notice in self._taken:
+                self._queue.ended(one, None)
+                continue
             if (why := self.try_once(one.notice, one.document)) is None:
+                self._taken.add(one.notice)
                 self._queue.ended(one, None)
                 sent += 1
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -285,6 +286,24 @@ def test_a_queue_that_cannot_be_read_any_more_is_said_and_changes_no_runs_end(
         folder.write_text("a file")
     assert [one for one in notes.lines if "notices: cannot be written" in one] == notes.lines
     assert len(notes.lines) == 1
+
+
+def test_what_was_taken_while_the_disk_is_full_is_not_sent_again_and_again(plan: Path) -> None:
+    with bound_ledger(opened(plan), offline(opened(plan).clock, opened(plan).ledger_path)) as one:
+        one.finding(Code.DENIED, "what it says")
+        one.commit()
+    folder = NoticeQueue.beside(opened(plan).ledger_path).folder
+    named(plan, program(plan, (
+        """id=$(/bin/sed 's/.*"id":"\\([0-9a-f]*\\)".*/\\1/')\necho $id >> taken\n"""
+        f"/bin/mkdir -p {folder}/room.$id.told/full"  # where the outcome cannot be written
+    )))  # fmt: skip
+    with notified(opened(plan)):
+        until = time.monotonic() + 30
+        while not (plan.parent / "taken").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+    taken = (plan.parent / "taken").read_text().split()
+    assert taken
+    assert len(set(taken)) == len(taken)
 
 
 def test_what_is_not_taken_for_too_long_is_given_up(plan: Path, hook: Hook) -> None:
