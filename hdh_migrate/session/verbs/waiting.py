@@ -30,6 +30,7 @@ from hdh_migrate.session.views.course import WAITING
 T = TypeVar("T")
 
 LOOK_SECONDS: Final = 0.5
+SETTLE_LOOKS: Final = 20
 AGAIN_SECONDS: Final = 5.0
 """Before the same is tried again at once: clocks may differ a little, somebody may be at work."""
 
@@ -103,6 +104,7 @@ def _wait(desk: Desk, *, windows: bool, until: float | None) -> bool:
                 shown = why
             _pause(desk, LOOK_SECONDS)
             if _stamp(desk.loaded.path) != stamp:
+                _settle(desk)
                 desk.progress.note("the plan's file was changed: it is read again")
                 return True
     desk.progress.note("going on")
@@ -146,6 +148,17 @@ def _waiting(desk: Desk) -> Iterator[None]:
 def _pause(desk: Desk, seconds: float) -> None:
     if desk.stop.wait(seconds):
         raise Interrupted("interrupted while waiting; nothing was under way")
+
+
+def _settle(desk: Desk) -> None:
+    """Let whoever changes the plan's file write all of it: two looks see the same, or enough."""
+    before = None
+    for _ in range(SETTLE_LOOKS):
+        now = _stamp(desk.loaded.path)
+        if now is not None and now == before:
+            return
+        before = now
+        _pause(desk, LOOK_SECONDS)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -131,6 +131,21 @@ def test_outside_windows_it_sleeps_until_the_plan_has_others(play: Play) -> None
     assert any("it is read again" in one for one in play.notes.lines)
 
 
+def test_a_plan_that_is_being_saved_is_read_when_all_of_it_is_written(play: Play) -> None:
+    """Half of it was read at once, was no plan, and ended a run that waited for the night."""
+    text = play.path.read_text()
+    play.say(InstructionKind.PAUSE)
+    play.held = [under_way()]
+    play.stop = Minutes(
+        lambda: play.path.write_text(text[: len(text) // 2]),
+        play.path.unlink,
+        lambda: play.path.write_text(text),
+        lambda: play.say(InstructionKind.RESUME),
+    )
+    assert play.through(waits=True) == "done"
+    assert play.notes.lines.count("the plan's file was changed: it is read again") == 1
+
+
 def test_windows_that_never_open_again_are_not_waited_for(play: Play) -> None:
     play.held = [outside(until=None)]
     with pytest.raises(OutsideWindows):
