@@ -41,7 +41,7 @@ def checks(plan: Plan, base: Path, now: str) -> list[Check]:
 
 
 def notes(plan: Plan, base: Path, now: str) -> Iterator[str]:
-    """Return a line when the certificates end soon, or before the plan's last day."""
+    """Return a line that says when the certificates end, and what to do when that is soon."""
     at = datetime.fromisoformat(now)
     try:
         period = certificates_period(plan, base, at)

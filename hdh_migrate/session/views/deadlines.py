@@ -7,6 +7,7 @@ approval or a waiver its own words are taken, which the step that needs it judge
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +25,7 @@ from hdh_migrate.session.policy.waivers import in_force
 from hdh_migrate.session.verbs.approve import kept_approvals, shelf
 from hdh_migrate.wiring import Vault, identity_path
 from hdh_migrate.wiring.chosen import is_rehearsal
+from hdh_migrate.wiring.nodes import certificates_period
 from hdh_migrate.wiring.sources import source_claims
 
 UNREADABLE: Final = "not known here: {}"
@@ -43,6 +45,7 @@ def endings(desk: Desk) -> list[Ending]:
     plan = desk.loaded.plan
     return [
         *_credential(desk),
+        *_cluster(desk),
         *_attested(desk),
         *(
             Ending(f"legal basis: {one.reference}", _last(one.valid_until))
@@ -105,6 +108,17 @@ def _credential(desk: Desk) -> Iterator[Ending]:
         return
     if claims is not None and claims.ends is not None:
         yield Ending(f"{claims.called} of the source", claims.ends.timestamp())
+
+
+def _cluster(desk: Desk) -> Iterator[Ending]:
+    now = datetime.fromisoformat(desk.clock.now())
+    try:
+        period = certificates_period(desk.loaded.plan, desk.loaded.base, now)
+    except KeyUnavailable as error:
+        yield Ending("certificates of the cluster", None, note=UNREADABLE.format(error))
+        return
+    if period is not None:
+        yield Ending("certificates of the cluster", period.ends.timestamp())
 
 
 def _attested(desk: Desk) -> Iterator[Ending]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import MIB, Listed, ObjectInfo, State
 from hdh_migrate.pipeline.inventory import Frozen
 from hdh_migrate.plan.diff import changes
+from hdh_migrate.results.forecasts import EndingFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.dossier import write_dossier
 from hdh_migrate.session.views.deadlines import Ending, held_against
@@ -157,6 +160,24 @@ def test_a_credential_that_cannot_be_read_is_unknown_and_stands_last(desk: Desk)
     assert last["what"] == "credential of the source"
     assert last["ends"] is None
     assert "not known here" in last["note"]
+
+
+def test_the_certificates_of_a_cluster_end_too(desk: Desk) -> None:
+    """A run of months ended with 7 on their last day, and no forecast had said so."""
+    base, now = desk.loaded.base, datetime.fromisoformat(NOW)
+    engine = 'engine: {kind: dask, scheduler: "tls://10.0.0.7:8786", certificates: ca}\n'
+    (base / "plan.yaml").write_text(PLAN + engine)
+    again = Desk.open(base / "plan.yaml", None, Notes(), threading.Event(), dry=True)
+
+    def found() -> EndingFact:
+        lines = forecast(replace(again, clock=WallClock(NOW)))["deadlines"]
+        (one,) = (line for line in lines if line["what"] == "certificates of the cluster")
+        return one
+
+    assert found()["ends"] is None
+    assert found()["note"].endswith("/ca: there is no such folder")
+    new_authority(base / "ca", now, 30)
+    assert found()["ends"] == "2026-12-26T10:00:00Z"
 
 
 def test_the_token_of_the_source_is_in_no_forecast(desk: Desk) -> None:
