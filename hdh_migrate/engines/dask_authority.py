@@ -27,7 +27,8 @@ def new_authority(folder: Path, now: datetime, days: int) -> datetime:
     one shuts all others out.
 
     Raises:
-        Refused: the folder is there already, or the days are not from 1 to `DAYS_MAX`.
+        Refused: the folder is there already or cannot be made, or the days are not from 1 to
+            `DAYS_MAX`.
     """
     if not 1 <= days <= DAYS_MAX:
         raise Refused(f"a cluster's certificates end after 1 to {DAYS_MAX} days, not {days}")
@@ -38,6 +39,10 @@ def new_authority(folder: Path, now: datetime, days: int) -> datetime:
             f"{folder} is there already",
             hint="name a folder that is not there yet; nothing was changed",
         ) from None
+    except OSError as error:
+        raise Refused(
+            f"{folder}: cannot be made: {error.strerror}", hint="name another folder"
+        ) from error
     end = now + timedelta(days=days)
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root_name = _name("hdh-migrate cluster authority")

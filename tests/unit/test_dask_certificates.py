@@ -11,7 +11,7 @@ import pytest
 
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.engines.dask_certificates import judged_certificates
-from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.errors import KeyUnavailable, Refused
 
 NOW = datetime(2026, 11, 26, 10, tzinfo=UTC)
 
@@ -38,6 +38,12 @@ def exchanged(name: str) -> Callable[[Path], None]:
         shutil.copy(other / name, folder / name)
 
     return mix
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match=r"file/cluster: cannot be made: Not a directory$"):
+        new_authority(tmp_path / "file" / "cluster", NOW, 30)
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
