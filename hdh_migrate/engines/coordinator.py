@@ -290,6 +290,8 @@ class ClusterEngine:
             yield from self._leave_link(link, "it says what is not known here", self._silence)
             return
         for word in words:
+            if not self._is_known(link):
+                break  # by a word before it was given up
             yield from self._take(link, word)
         self._hand_out()
 

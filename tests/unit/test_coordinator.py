@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.engines.cluster import SILENCE_SECONDS, WORD_SECONDS
+from hdh_migrate.engines.cluster import FROM_NODE, SILENCE_SECONDS, WORD_SECONDS, Unfit
 from hdh_migrate.engines.coordinator import LEFT_SECONDS, ClusterEngine
 from hdh_migrate.errors import Starved
 from hdh_migrate.receipts import Lost, OrderDone, Receipt
@@ -162,6 +162,22 @@ def test_a_node_that_says_what_it_should_not_is_given_up(
     assert seen.state == "gone"
     assert seen.why is not None
     assert seen.why.startswith(why)
+    engine.close(grace=0)
+
+
+def test_what_a_node_says_after_the_word_that_gave_it_up_is_not_heard(
+    fleet: Fleet, stuck: threading.Event
+) -> None:
+    """Its order came back twice: as lost, and as done."""
+    del stuck
+    fleet.add("a")
+    engine = fleet.engine()
+    number = engine.submit(order(wish(1)))
+    until(engine, lambda _: at_work(engine) == ["a"])
+    assert fleet.lines.listener is not None
+    words = FROM_NODE.encode(Unfit(why="no room on its disk"), OrderDone(order=number))
+    fleet.lines.listener.said("node of a", 0, words)
+    assert [type(one) for one in until(engine, ended(1))] == [Lost]
     engine.close(grace=0)
 
 
