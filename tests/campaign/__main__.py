@@ -85,7 +85,10 @@ def until(part: Part, seconds: float, seed: int, once: Callable[[Part, int], Non
         seed += 1
         part.seconds = time.monotonic() - began
         if part.seconds >= seconds:
-            return part
+            break
+    if not part.count:
+        part.failed.append(f"{part.name}: nothing was tried")
+    return part
 
 
 def lives(part: Part, seed: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.__main__ import Part, until
 from tests.campaign.matrix import FAULTS, by_test
 from tests.campaign.planted import PLANTED, ROOT, Planted
 
@@ -43,3 +44,10 @@ def test_the_page_shows_every_fault(request: pytest.FixtureRequest) -> None:
 
     for fault in FAULTS:
         assert f"| {fault.number:02} | {fault.what} |" in page
+
+
+def test_a_part_that_tried_nothing_has_not_survived() -> None:
+    """Kills that were all skipped, on a machine without the servers, made a green campaign."""
+    part = until(Part("process trees killed", "kills"), 0.0, 1, lambda _part, _seed: None)
+
+    assert part.failed == ["process trees killed: nothing was tried"]
