@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Severity
-from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.frozen import frozen
 from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.notices import NotifyChannel
@@ -57,10 +57,13 @@ class Noticed:
 
 def look(desk: Desk, memory: Mapping[str, Any], *, over: bool) -> Noticed:
     """Look once; `over`: no run is under way that would still change it."""
+    seen, unread = None, False
     try:
         seen = status(desk)
-    except UsageError:  # nothing has begun here
-        seen = None
+    except UsageError:
+        pass  # nothing has begun here
+    except MigrateError:  # a damaged ledger is what somebody is to be told of: as a run's end
+        unread = True
     now = desk.clock.now()
     known, first = {str(key) for key in memory.get("standing", ())}, "standing" not in memory
     holds = [*_ends_soon(desk, now), *_run_ended(desk, seen)]
@@ -73,7 +76,7 @@ def look(desk: Desk, memory: Mapping[str, Any], *, over: bool) -> Noticed:
     ]  # fmt: skip
     turn = int(memory.get("turn", 0))
     told_now = _documents(desk, new, seen, now, turn)
-    standing = sorted({one.key for one in holds})
+    standing = sorted({one.key for one in holds} | (known if unread else set()))
     changed = first or bool(new) or standing != sorted(known)
     return Noticed(
         documents=tuple(told_now),

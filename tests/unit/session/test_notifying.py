@@ -18,7 +18,7 @@ import pytest
 
 from hdh_migrate.codes import Code
 from hdh_migrate.engines.dask_authority import new_authority
-from hdh_migrate.errors import Exit, KeyUnavailable, PlanInvalid, Refused
+from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, PlanInvalid, Refused
 from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.notices.queue import NoticeQueue
@@ -304,6 +304,26 @@ def test_what_was_taken_while_the_disk_is_full_is_not_sent_again_and_again(plan:
     taken = (plan.parent / "taken").read_text().split()
     assert taken
     assert len(set(taken)) == len(taken)
+
+
+def test_that_a_run_ended_because_its_ledger_is_damaged_is_told(plan: Path, hook: Hook) -> None:
+    """Of the gravest end of all nobody was told: whoever looked could not read the ledger."""
+    with run(plan, Exit.FINDINGS) as ledger:
+        ledger.finding(Code.DENIED, "what it says")
+        ledger.commit()
+    kept = opened(plan).ledger_path.read_bytes()
+    opened(plan).ledger_path.write_bytes(b"no database" * 1000)
+    desk = opened(plan)
+    with (
+        pytest.raises(LedgerDamaged),
+        notified(desk),
+        recording(desk, ("transfer",), ()),
+    ):
+        desk.read_ledger()
+    assert (hook.taken[-1]["type"], hook.taken[-1]["exit"]) == ("run-ended", int(Exit.DAMAGED))
+    opened(plan).ledger_path.write_bytes(kept)
+    notify(opened(plan))
+    assert hook.types.count("findings") == 1
 
 
 def test_what_is_not_taken_for_too_long_is_given_up(plan: Path, hook: Hook) -> None:
