@@ -27,7 +27,6 @@ Week = tuple[tuple[Stretch, ...], ...]
 _DAY = "|".join(WEEKDAYS)
 DAYS = rf"daily|({_DAY})(-({_DAY}))?(,({_DAY})(-({_DAY}))?)*"
 HOURS = r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)"
-_DAYS = re.compile(DAYS, re.ASCII)
 _HOURS = re.compile(HOURS, re.ASCII)
 _ENTRY = re.compile(rf"(?:{DAYS}) {HOURS}", re.ASCII)
 

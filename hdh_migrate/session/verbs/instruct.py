@@ -17,7 +17,6 @@ from hdh_migrate.session.verbs.run import operator
 from hdh_migrate.session.views.course import limit_fact, pause_fact
 
 REASON_MAX = 300
-LONGEST_SECONDS = 365 * 86_400
 
 
 def instruct(
