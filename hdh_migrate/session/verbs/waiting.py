@@ -52,7 +52,7 @@ def through(
         HeldUp: it does not wait for this.
         MigrateError: whatever else ended it.
     """
-    waited = paused = False
+    waited = paused = queued = False
     while True:
         desk = open_desk()
         try:
@@ -60,7 +60,9 @@ def through(
         except LedgerLocked:
             if not waited:
                 raise
-            desk.progress.note("another command holds the ledger: waiting for it")
+            if not queued:
+                desk.progress.note("another command holds the ledger: waiting for it")
+            queued = True
             _pause(desk, AGAIN_SECONDS)
             continue
         except (HeldUp, TooEarly) as held:
@@ -74,7 +76,7 @@ def through(
                 return done
         if not _wait(desk, windows=waits, until=until) and waits:
             _pause(desk, AGAIN_SECONDS)  # clocks differ a little, or the hour has just come
-        waited = True
+        waited, queued = True, False
 
 
 def _is_worth_waiting(held: HeldUp | TooEarly, *, waits: bool, paused: bool) -> bool:

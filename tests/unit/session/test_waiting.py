@@ -164,6 +164,7 @@ def test_it_waits_for_a_day_and_then_for_whoever_has_the_ledger(play: Play) -> N
     play.held = [TooEarly("later", until=1.0), LedgerLocked("another run"), LedgerLocked("again")]
     assert play.through(waits=True) == "done"
     assert play.acts == 4
+    assert sum("holds the ledger" in one for one in play.notes.lines) == 1  # not every 5 seconds
     play.held = [LedgerLocked("another run")]
     with pytest.raises(LedgerLocked):
         play.through(waits=True)
