@@ -89,7 +89,11 @@ def _publishing(desk: Desk, sinks: Sequence[Sink], seconds: float) -> Iterator[N
         while not over.wait(seconds):
             publish()
 
-    text = metrics_text(desk)
+    try:
+        text = metrics_text(desk)
+    except MigrateError:  # of a ledger that cannot be read the run tells, and leaves word of it
+        yield
+        return
     for sink in sinks:
         sink(text)
     thread = threading.Thread(target=on_and_on, name="metrics", daemon=True)

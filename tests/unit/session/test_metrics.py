@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.errors import Refused, UsageError
+from hdh_migrate.errors import Exit, LedgerDamaged, Refused, UsageError
 from hdh_migrate.plan.loader import load
 from hdh_migrate.results.looks import Status
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.measuring import measured, write_metrics
 from hdh_migrate.session.views.expiry import Expiry, expiries
 from hdh_migrate.session.views.exposition import Metric, MetricPoint, exposition
+from hdh_migrate.session.views.last_run import last_run, recording
 from hdh_migrate.session.views.metrics import BATCHES_MAX, OTHERS, metrics_of
 from tests.support.quiet import Notes
 from tests.support.standing import BUSY, batch, standing
@@ -167,6 +168,18 @@ def test_a_file_that_cannot_be_written_any_more_is_said_and_stops_nothing(plan: 
         folder.rmdir()
     (said,) = notes.lines
     assert said.endswith("cannot be written: no such file or directory; the run goes on")
+
+
+def test_a_damaged_ledger_is_told_by_the_run_itself(plan: Path) -> None:
+    """Its numbers could not be made, so the run never got as far as saying how it ended."""
+    added(plan, "metrics: {file: m.prom}")
+    desk, _ = opened(plan)
+    desk.ledger_path.write_bytes(b"no database" * 1000)
+    with pytest.raises(LedgerDamaged), measured(desk), recording(desk, ("transfer",), ()):
+        desk.read_ledger()
+    kept = last_run(desk)
+    assert kept is not None
+    assert kept.exit == Exit.DAMAGED
 
 
 def test_the_plan_names_the_file_from_its_own_folder(plan: Path) -> None:
