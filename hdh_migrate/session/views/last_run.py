@@ -1,7 +1,8 @@
 """The last run of a plan, in a file beside the ledger: what it was asked, and how it ended.
 
 A run may end before it has opened its ledger (an expired credential, a target that is refused), and
-then the journal cannot tell of it. Nothing but `status` reads this file, and nothing depends on it.
+then the journal cannot tell of it. `status`, metrics and notices read this file; no run depends on
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from hdh_migrate.ledger.holding import holder
 from hdh_migrate.session.desk import Desk
 
 FILE: Final = "last-run.json"
-BYTES_MAX: Final = 10_000
+BYTES_MAX: Final = 1 << 20
 WHY_MAX: Final = 500
 
 

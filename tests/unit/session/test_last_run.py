@@ -56,6 +56,16 @@ def test_what_ended_it_is_told_in_one_line(desk: Desk) -> None:
     assert (found.exit, found.why) == (3, "preflight refuses to go on; source x: no right")
 
 
+def test_a_run_of_hundreds_of_batches_is_no_run_that_nobody_can_read(desk: Desk) -> None:
+    """A kill of it was told by nobody: not by status, not by a notice."""
+    batches = [f"batch-of-the-year-{number:04}" for number in range(1000)]
+    with recording(desk, ("transfer",), batches) as kept:
+        kept.begins()
+    found = last_run(desk)
+    assert found is not None
+    assert found.batches == batches
+
+
 def test_a_run_that_had_no_ledger_yet_tells_too(desk: Desk) -> None:
     ends(desk, AuthFailed("the SAS has expired"), begins=False)
     found = last_run(desk)
