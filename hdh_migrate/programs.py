@@ -66,6 +66,19 @@ class LocalRun:
         self._environment = environment
         self._seconds = seconds
         self._called = called
+        self._process: subprocess.Popen[bytes] | None = None
+        self._over = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._over
+
+    def end(self) -> None:
+        """End the program that another thread runs, with all it started; none runs from now on."""
+        self._over = True
+        if (process := self._process) is not None:
+            _kill(process)
 
     def __call__(
         self, command: Sequence[str], variables: Mapping[str, str], given: bytes = b""
@@ -76,7 +89,9 @@ class LocalRun:
             CommandFailed: it could not be started.
         """
         assert len(given) <= INPUT_MAX, "more than a pipe holds"
-        process = self._started(command, {**self._environment, **variables})
+        process = self._process = self._started(command, {**self._environment, **variables})
+        if self._over:  # since before it had started
+            _kill(process)
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -94,7 +109,9 @@ class LocalRun:
             pass
         finally:
             if status is None:
-                _end(process)
+                _kill(process)
+                process.wait()
+            self._process = None
         # Something that it left running may hold the outputs open; that is not waited for.
         return Ended(status, output.taken(), errors.taken())
 
@@ -121,10 +138,9 @@ class LocalRun:
             ) from error
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _reader(pipe: IO[bytes]) -> Callable[[int], bytes]:

@@ -29,6 +29,8 @@ class ProgramChannel:
         """Run the program once."""
         del notice  # the document tells it
         ended = self._run(self._command, {}, document)
+        if self._run.over and ended.status != 0:
+            raise CommandFailed(f"notify {self._name}: the run was over before the program")
         if ended.status is None:
             raise CommandFailed(
                 f"notify {self._name}: the program took longer than {self._seconds:.0f} s and was"
@@ -36,3 +38,7 @@ class ProgramChannel:
             )
         if ended.status:
             raise CommandFailed(f"notify {self._name}: the program ended with {ended.status}")
+
+    def close(self) -> None:
+        """End the program if it goes on: nobody would, once the run is over."""
+        self._run.end()

@@ -90,3 +90,6 @@ class WebhookChannel:
         )
         if not 200 <= reply.status <= 299:
             raise Transient(f"notify {self._name}: the endpoint answered {reply.status}")
+
+    def close(self) -> None:
+        """Nothing goes on of it without the run."""

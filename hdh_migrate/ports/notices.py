@@ -17,3 +17,6 @@ class Channel(Protocol):
         Raises:
             MigrateError: it was not, or nobody can tell; the message is free of secrets.
         """
+
+    def close(self) -> None:
+        """End what goes on in another thread, if it does not end with this process by itself."""

@@ -42,6 +42,10 @@ LAST_SECONDS, STOPPED_SECONDS = 10.0, 1.0
 """How long a run waits at its end for what is to be sent; the less when it was asked to stop."""
 
 
+CLOSE_SECONDS: Final = 0.3
+"""How long it may take until what was ended is known to be."""
+
+
 @contextmanager
 def notified(desk: Desk) -> Iterator[None]:
     """Tell of what is inside, from before it to after its end; where nobody is named, do nothing.
@@ -186,6 +190,9 @@ class _Post:
         until = time.monotonic() + seconds
         for sender in self.senders:
             sender.finish(until)
+        until = time.monotonic() + CLOSE_SECONDS
+        for sender in self.senders:
+            sender.ended(until)
         waiting = self._queue.waiting()
         for name in sorted({one.channel for one in waiting}):
             many = [one for one in waiting if one.channel == name]
@@ -266,6 +273,12 @@ class _Sender:
         """Send what waits now once more, for as long as there is time."""
         self._closing.set()
         self.wake.set()
+        self._thread.join(max(0.0, until - time.monotonic()))
+        if self._thread.is_alive():
+            self._channel.close()
+
+    def ended(self, until: float) -> None:
+        """Wait until what was closed is known to have ended, for as long as there is time."""
         self._thread.join(max(0.0, until - time.monotonic()))
 
     def send_all(self) -> int:

@@ -349,13 +349,15 @@ def test_a_redirect_is_not_followed(plan: Path, hook: Hook) -> None:
 
 
 def test_nobody_who_hangs_is_waited_for_beyond_the_end(plan: Path) -> None:
-    named(plan, program(plan, "exec sleep 60"))
+    named(plan, program(plan, "echo $$ > child; exec /bin/sleep 60"))
     notes = Notes()
     desk = opened(plan, notes)
     desk.stop.set()  # somebody wants the run to end: a second is what is left
     with run_of(desk):
         pass
     assert notes.lines[0].startswith("notify: 1 notice for room did not arrive yet")
+    # It stayed behind: one more of them after each run.
+    assert is_gone(int((plan.parent / "child").read_text()))
 
 
 @contextmanager
@@ -372,9 +374,12 @@ def test_a_program_that_takes_too_long_is_ended_with_all_it_started(plan: Path) 
     assert told["channels"][0]["why"] == (
         "notify room: the program took longer than 1 s and was ended"
     )
-    child = int((plan.parent / "child").read_text())
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert is_gone(int((plan.parent / "child").read_text()))
+
+
+def is_gone(process: int) -> bool:
+    state = Path(f"/proc/{process}/stat")
+    return not state.exists() or state.read_text().split()[2] == "Z"
 
 
 def test_a_program_sees_the_document_and_no_environment_but_its_own(
