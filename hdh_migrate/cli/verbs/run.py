@@ -161,6 +161,7 @@ def _whole(
     from hdh_migrate.session.verbs.run import Performed, perform_with
     from hdh_migrate.session.verbs.waiting import through
     from hdh_migrate.session.views import shelf
+    from hdh_migrate.session.views.last_run import recording_on
 
     progress = task.progress()
 
@@ -178,10 +179,12 @@ def _whole(
             )  # fmt: skip
         finally:
             progress.close()
-        report, written = report_at_end(desk, out)
-        copies = Backups(desk)
-        copies.take()
-        return desk, done, report, written, copies.judged(done.code)
+        with recording_on(desk, done.code) as kept:
+            report, written = report_at_end(desk, out)
+            copies = Backups(desk)
+            copies.take()
+            kept.code = copies.judged(done.code)
+        return desk, done, report, written, kept.code
 
     desk, done, report, written, code = through(
         opened, attend(act, metrics_file), waits=waits, early=lambda told: told[1].early

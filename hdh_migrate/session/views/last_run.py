@@ -83,8 +83,29 @@ class LastRunWriter:
 def recording(desk: Desk, steps: Sequence[str], batches: Sequence[str]) -> Iterator[LastRunWriter]:
     """Tell of a run, whatever ends it; its `code` is how it ends when nothing is raised."""
     writer = LastRunWriter(desk=desk, run=LastRun(pid=os.getpid(), steps=steps, batches=batches))
-    try:
+    with _recorded(writer):
         yield writer
+
+
+@contextmanager
+def recording_on(desk: Desk, code: Exit) -> Iterator[LastRunWriter]:
+    """Tell how a run ended whose steps ended with a code, once what comes after them is over, too.
+
+    A file that is of another run by now is left to that one.
+    """
+    known = last_run(desk)
+    if known is None or known.pid != os.getpid():
+        yield LastRunWriter(desk=desk, run=LastRun(pid=os.getpid(), steps=(), batches=()))
+        return
+    writer = LastRunWriter(desk=desk, run=known, code=code)
+    with _recorded(writer):
+        yield writer
+
+
+@contextmanager
+def _recorded(writer: LastRunWriter) -> Iterator[None]:
+    try:
+        yield
     except LedgerLocked:
         raise
     except MigrateError as error:

@@ -14,7 +14,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.run import bound_ledger
 from hdh_migrate.session.views.at_work import was_killed, work_of
-from hdh_migrate.session.views.last_run import FILE, last_run, recording
+from hdh_migrate.session.views.last_run import FILE, last_run, recording, recording_on
 from tests.support.quiet import Notes
 from tests.unit.cli.test_watch import plan
 
@@ -64,6 +64,36 @@ def test_a_run_of_hundreds_of_batches_is_no_run_that_nobody_can_read(desk: Desk)
     found = last_run(desk)
     assert found is not None
     assert found.batches == batches
+
+
+def test_a_report_that_fails_after_the_steps_is_how_the_run_ended(desk: Desk) -> None:
+    """It ended with 3, and status and notices said that nothing was left open."""
+    _done(desk)
+    with pytest.raises(Refused), recording_on(desk, Exit.OK):
+        raise Refused("the folder is in use")
+    found = last_run(desk)
+    assert found is not None
+    assert (found.exit, found.why, found.steps) == (3, "the folder is in use", ["transfer"])
+    with recording_on(desk, Exit.OK) as kept:
+        kept.code = Exit.FINDINGS
+    found = last_run(desk)
+    assert found is not None
+    assert (found.exit, found.why) == (Exit.FINDINGS, None)
+
+
+def test_what_comes_after_the_steps_leaves_the_next_run_alone(desk: Desk) -> None:
+    _done(desk)
+    path = desk.ledger_path.with_name(FILE)
+    path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', '"pid": 1'))
+    before = path.read_text()
+    with pytest.raises(Refused), recording_on(desk, Exit.OK):
+        raise Refused("the folder is in use")
+    assert path.read_text() == before
+
+
+def _done(desk: Desk) -> None:
+    with recording(desk, ("transfer",), ()) as kept:
+        kept.begins()
 
 
 def test_a_run_that_had_no_ledger_yet_tells_too(desk: Desk) -> None:
