@@ -55,6 +55,7 @@ def render_dossier(facts: EgressDossier, signer: SignedBy, language: str) -> byt
     words = DossierWords(language)
     source = [row for row in facts.rows if row.side == "source"]
     switching = [row for row in source if row.purpose == "switching"]
+    claimed = switching or source  # whose days the claim names
     shown, by_month = _shown(source)
     page = (
         environment()
@@ -72,8 +73,8 @@ def render_dossier(facts: EgressDossier, signer: SignedBy, language: str) -> byt
             out=sum(row.bytes_read for row in switching),
             asked=sum(row.requests for row in switching),
             amount=_claimed(facts),
-            first=min((row.first_day for row in source), default=None),
-            last=max((row.last_day for row in source), default=None),
+            first=min((row.first_day for row in claimed), default=None),
+            last=max((row.last_day for row in claimed), default=None),
             endpoints=_endpoints(facts),
             sums=[one for one in facts.costs if one.bytes or one.requests],
             spans=any(row.first_day != row.last_day for row in source),

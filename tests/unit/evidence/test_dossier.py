@@ -142,6 +142,16 @@ def test_the_page_says_who_what_when_and_how_much_in_both_languages(signer: Sign
     assert f"{int(whole):,}".replace(",", "\u202f") + f",{cents}\u00a0EUR" in french
 
 
+def test_the_days_of_the_claim_are_those_of_switching_alone(signer: Signer) -> None:
+    """What was read in parallel use for months after it stretched the days of the switch."""
+    rows = (row("2026-11-03", "switching", 10**9), row("2027-02-20", "parallel", 10**6))
+    by = SignedBy(signer.key_id, signer.verifier.fingerprint)
+    page = render_dossier(facts(*rows), by, "en").decode()
+    banner = page.partition('<section class="banner')[2].partition("</section>")[0]
+    assert "2026" in banner
+    assert "2027" not in banner
+
+
 def test_few_lines_are_shown_day_by_day(signer: Signer) -> None:
     by = SignedBy(signer.key_id, signer.verifier.fingerprint)
     page = render_dossier(facts(*season(10)), by, "en").decode()
