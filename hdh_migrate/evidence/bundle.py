@@ -29,7 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
+from hdh_migrate.errors import EvidenceDamaged, NoSpace, Refused, UsageError
 from hdh_migrate.evidence.check import check_bundle, sums_text
 from hdh_migrate.evidence.lines.contradictions import Grounds
 from hdh_migrate.evidence.lines.facts import Facts, check_facts
@@ -285,6 +285,11 @@ def published(out: Path) -> Iterator[Path]:
             ) from None
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             _refuse_used(out)
+        if isinstance(error, OSError) and lock < 0:
+            raise Refused(
+                f"{out}: cannot be made: {error.strerror}",
+                hint="nothing was written there; name another folder",
+            ) from error
         raise
     finally:
         if lock >= 0:

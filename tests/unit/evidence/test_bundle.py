@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
-from hdh_migrate.evidence.bundle import check_bundle
+from hdh_migrate.errors import EvidenceDamaged, NoSpace, Refused, UsageError
+from hdh_migrate.evidence.bundle import check_bundle, published
 from hdh_migrate.evidence.lines.facts import Endpoint, ObjectCounts
 from hdh_migrate.evidence.signatures.signing import verify_envelope
 from hdh_migrate.evidence.verifier.verify import CODES
@@ -494,3 +494,11 @@ def test_memory_does_not_grow_with_two_hundred_thousand_records(tmp_path: Path) 
 
     assert (tmp_path / "large" / "manifest.jsonl").stat().st_size > 80 << 20
     assert int(measured.stdout) < 4096  # KiB
+
+
+def test_a_place_where_no_bundle_can_be_made_is_refused(tmp_path: Path) -> None:
+    """A run of weeks ended with 1, as by a fault of ours, for a mistyped --out."""
+    (tmp_path / "file").touch()
+    refused = pytest.raises(Refused, match=r"file/out: cannot be made: (Not a dir|File exists)")
+    with refused, published(tmp_path / "file" / "out"):
+        pytest.fail("began")
