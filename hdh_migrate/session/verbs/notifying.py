@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.errors import Exit, MigrateError
+from hdh_migrate.errors import Exit, MigrateError, Refused
 from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.ledger import SqliteLedger
@@ -178,7 +178,19 @@ class _Post:
             os.close(handle)
 
     def begin(self) -> None:
-        self.look(over=False)  # how the last run ended, before this one writes its own beginning
+        """Look how the last run ended, before this one writes its own beginning; then go on.
+
+        Raises:
+            Refused: what is to be sent cannot be kept.
+        """
+        try:
+            self.look(over=False)
+        except Refused:
+            raise
+        except MigrateError as error:
+            self._say(str(error))
+        except Exception as error:  # noqa: BLE001 - who is told of a run must not end it
+            self._say(type(error).__name__)
         self._thread.start()
         for sender in self.senders:
             sender.start()

@@ -17,6 +17,7 @@ from hdh_migrate.errors import (
     Interrupted,
     LedgerLocked,
     OutsideWindows,
+    PlanInvalid,
     RunPaused,
     TooEarly,
 )
@@ -53,8 +54,8 @@ def through(
         MigrateError: whatever else ended it.
     """
     waited = paused = queued = False
+    desk = open_desk()
     while True:
-        desk = open_desk()
         try:
             done = act(desk)
         except LedgerLocked:
@@ -64,6 +65,7 @@ def through(
                 desk.progress.note("another command holds the ledger: waiting for it")
             queued = True
             _pause(desk, AGAIN_SECONDS)
+            desk = _anew(open_desk, desk)
             continue
         except (HeldUp, TooEarly) as held:
             if not _is_worth_waiting(held, waits=waits, paused=paused):
@@ -77,6 +79,27 @@ def through(
         if not _wait(desk, windows=waits, until=until) and waits:
             _pause(desk, AGAIN_SECONDS)  # clocks differ a little, or the hour has just come
         waited, queued = True, False
+        desk = _anew(open_desk, desk)
+
+
+def _anew(open_desk: Callable[[], Desk], desk: Desk) -> Desk:
+    """Read the plan again; one that somebody has just spoilt is waited for, not the end of it all.
+
+    Raises:
+        Interrupted: somebody said stop.
+        MigrateError: it cannot go on for another reason.
+    """
+    said = ""
+    while True:
+        stamp = _stamp(desk.loaded.path)
+        try:
+            return open_desk()
+        except PlanInvalid as error:
+            if str(error) != said:
+                said = str(error)
+                desk.progress.note(f"{said}\nwaiting until the plan can be read again")
+        while _stamp(desk.loaded.path) == stamp:
+            _pause(desk, LOOK_SECONDS)
 
 
 def _is_worth_waiting(held: HeldUp | TooEarly, *, waits: bool, paused: bool) -> bool:

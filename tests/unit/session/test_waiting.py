@@ -146,6 +146,25 @@ def test_a_plan_that_is_being_saved_is_read_when_all_of_it_is_written(play: Play
     assert play.notes.lines.count("the plan's file was changed: it is read again") == 1
 
 
+def test_a_plan_that_somebody_spoilt_is_waited_for_and_said_once(play: Play) -> None:
+    """A slip of the pen at 23:00 ended a run that waited for the night."""
+    text = play.path.read_text()
+    play.say(InstructionKind.PAUSE)
+    play.held = [under_way()]
+    play.stop = Minutes(
+        lambda: play.path.write_text(text.replace("version: 1", "vresion: 1")),
+        *[lambda: None] * 6,
+        lambda: play.path.write_text(text),
+        lambda: play.say(InstructionKind.RESUME),
+    )
+
+    assert play.through(waits=True) == "done"
+
+    said = [one for one in play.notes.lines if "waiting until the plan can be read again" in one]
+    assert len(said) == 1
+    assert "vresion" in said[0] or "version" in said[0]
+
+
 def test_windows_that_never_open_again_are_not_waited_for(play: Play) -> None:
     play.held = [outside(until=None)]
     with pytest.raises(OutsideWindows):
