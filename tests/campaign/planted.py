@@ -112,11 +112,6 @@ PLANTED = (
         "                self._keep(row, stored, intent.kept)\n", "",
     ),
     Planted(
-        "a resumed part is trusted though the target does not hold it", "pipeline/sending.py",
-        "        same = (n for n, p in held.items() if known.get(n) == (p.etag, p.size))\n",
-        "        same = known\n",
-    ),
-    Planted(
         "an upload that is gone is taken for a completed object", "pipeline/sending.py",
         "            return (Completed if done else Gone)(id=one.id, attempt=one.attempt)\n",
         "            return Completed(id=one.id, attempt=one.attempt)\n",
