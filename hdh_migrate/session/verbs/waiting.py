@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 LOOK_SECONDS: Final = 0.5
 SETTLE_LOOKS: Final = 20
+"""For so many looks at most a plan's file that keeps changing is left to whoever saves it."""
+
 AGAIN_SECONDS: Final = 5.0
 """Before the same is tried again at once: clocks may differ a little, somebody may be at work."""
 
