@@ -272,10 +272,14 @@ class OrderDone:
 
 @frozen
 class Lost:
-    """The worker that held an order died; workers that died are counted from 1."""
+    """The worker that held an order died; workers that died are counted from 1.
+
+    `machine`: a machine left with everything that it held, which says little of this order.
+    """
 
     order: Order
     worker: int
+    machine: bool = False
 
 
 Receipt = ObjectReceipt | Aside | OrderDone | Lost

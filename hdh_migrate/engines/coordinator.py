@@ -255,7 +255,7 @@ class ClusterEngine:
         if orders:
             number = next(self._died)
             for order in orders:
-                yield Lost(order=order, worker=number)
+                yield Lost(order=order, worker=number, machine=True)
 
     def _remember(self, link: Link, why: str, now: float) -> None:
         seen = link.seen(0.0, now)

@@ -36,7 +36,7 @@ from hdh_migrate.model import (
     Stored,
     key_bytes,
 )
-from hdh_migrate.orders import DigestOrder, Order, OrderItem
+from hdh_migrate.orders import DigestOrder, OrderItem
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -48,7 +48,7 @@ from hdh_migrate.pipeline.queue import Queue
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.pipeline.verify import ORDER_BYTES, Verification
-from hdh_migrate.receipts import Digested, ObjectReceipt, Returned, Sent
+from hdh_migrate.receipts import Digested, Lost, ObjectReceipt, Returned, Sent
 
 STEP = "adopt"
 RESIZED = (
@@ -343,8 +343,8 @@ class Adopt:
             case _:  # whatever else came of it: its bytes are not known, so it is not adopted
                 self._left(one)
 
-    def _lost(self, order: Order, worker: int) -> None:
-        for one in self._queue.lost(order, worker):
+    def _lost(self, lost: Lost) -> None:
+        for one in self._queue.lost(lost):
             self._left(one)
 
     def _taken(self, one: Candidate, sha256: str, proof: AdoptionProof | None) -> None:

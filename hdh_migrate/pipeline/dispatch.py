@@ -65,7 +65,7 @@ OWN_TROUBLE_TIMES = 2
 Apply = Callable[[ObjectReceipt], None]
 """Takes what came of one object."""
 
-Bury = Callable[[Order, int], None]
+Bury = Callable[[Lost], None]
 """Takes an order that a worker, of this number, died with."""
 
 
@@ -191,7 +191,7 @@ class Dispatcher:
                     self._out -= 1
                 case Lost():
                     self._out -= 1
-                    self._bury(receipt.order, receipt.worker)
+                    self._bury(receipt)
                 case Returned():
                     self._take_back(receipt)
                     self._apply(receipt)

@@ -1,7 +1,9 @@
 """Waiting objects: cut into orders, and queued again when the worker that had them died.
 
-Objects that workers died with travel alone, so that none is blamed for another; what three workers
-died with is not given to a fourth.
+Objects that workers died with travel alone, so that none is blamed for another; what three worker
+processes died with is not given to a fourth. A machine that leaves with all that it held (stopped
+by hand, cut off, its scheduler restarted) says less of an object than a process that dies: it
+takes ten. A large object of which a part was sent in between is blamed for nothing before.
 """
 
 from __future__ import annotations
@@ -12,13 +14,13 @@ from typing import Generic, Protocol, TypeVar
 
 from hdh_migrate.codes import Code
 from hdh_migrate.model import Verdict
-from hdh_migrate.orders import Order
-from hdh_migrate.receipts import Failed
+from hdh_migrate.receipts import Failed, Lost
 
 ORDER_OBJECTS = 32
 LOSSES_MAX = 3
+MACHINES_MAX = 10
 
-DIED = f"{LOSSES_MAX} worker processes died with this object"
+DIED = f"{LOSSES_MAX} worker processes, or {MACHINES_MAX} machines, were lost with this object"
 
 
 class Attempted(Protocol):
@@ -54,19 +56,26 @@ T = TypeVar("T", bound=WaitingItem)
 
 
 class Deaths:
-    """Which workers died while they held which object."""
+    """Which workers were lost while they held which object, since it last moved on."""
 
     def __init__(self) -> None:
-        self._workers: dict[int, set[int]] = {}
+        self._objects = set[int]()
+        self._workers = dict[tuple[int, bool], set[int]]()
 
     def __contains__(self, number: int) -> bool:
-        return number in self._workers
+        return number in self._objects
 
-    def fatal(self, number: int, worker: int) -> bool:
+    def fatal(self, number: int, lost: Lost) -> bool:
         """Count a worker once, whatever it held of an object; say whether it was one too many."""
-        workers = self._workers.setdefault(number, set())
-        workers.add(worker)
-        return len(workers) >= LOSSES_MAX
+        self._objects.add(number)
+        workers = self._workers.setdefault((number, lost.machine), set())
+        workers.add(lost.worker)
+        return len(workers) >= (MACHINES_MAX if lost.machine else LOSSES_MAX)
+
+    def moved_on(self, number: int) -> None:
+        """Forget who was lost with an object: a part of it was sent since."""
+        for machine in (False, True):
+            self._workers.pop((number, machine), None)
 
 
 class Queue(Generic[T]):
@@ -112,13 +121,13 @@ class Queue(Generic[T]):
         """Queue one object again, behind the others."""
         self._waiting.append(one)
 
-    def lost(self, order: Order, worker: int) -> list[T]:
+    def lost(self, lost: Lost) -> list[T]:
         """Queue again what a worker died with; return what it is not to be tried with again."""
         fatal = []
-        for one in map(self.landed, order.objects):
+        for one in map(self.landed, lost.order.objects):
             if one is None:
                 continue
-            if self._deaths.fatal(one.id, worker):
+            if self._deaths.fatal(one.id, lost):
                 fatal.append(one)
             else:
                 self.again(one)

@@ -12,14 +12,14 @@ from typing import ClassVar
 
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import DatasetRow, Role, Verified
-from hdh_migrate.orders import Order, RecheckItem, RecheckOrder
+from hdh_migrate.orders import RecheckItem, RecheckOrder
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import merged
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.queue import Queue
 from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, UNPROVEN, UNREAD
 from hdh_migrate.pipeline.verify import ORDER_BYTES
-from hdh_migrate.receipts import ObjectReceipt, Rechecked, Returned
+from hdh_migrate.receipts import Lost, ObjectReceipt, Rechecked, Returned
 
 STEP = "recheck"
 PORTION_OBJECTS = 1000
@@ -135,8 +135,8 @@ class Rereading:
             self._took(following, self._moment(), UNPROVEN)
         return ()
 
-    def _lost(self, order: Order, worker: int) -> None:
-        for one in self._queue.lost(order, worker):
+    def _lost(self, lost: Lost) -> None:
+        for one in self._queue.lost(lost):
             self._took(one, self._begun[one.id], UNREAD)
 
     def _apply(self, receipt: ObjectReceipt) -> None:

@@ -21,7 +21,7 @@ from hdh_migrate.pipeline.queue import DIED, Deaths, died
 from hdh_migrate.pipeline.sidecar import Sidecars
 from hdh_migrate.pipeline.small import Small
 from hdh_migrate.pipeline.uploads import TargetSurvey
-from hdh_migrate.receipts import ObjectReceipt, Returned, ReturnReason, SealIntent
+from hdh_migrate.receipts import Lost, ObjectReceipt, PartSent, Returned, ReturnReason, SealIntent
 
 
 class Transfer:
@@ -124,11 +124,14 @@ class Transfer:
 
     def _apply(self, receipt: ObjectReceipt) -> None:
         receipt = self._dispatch.judged(receipt)
+        if isinstance(receipt, PartSent):
+            self._deaths.moved_on(receipt.id)
         # An object is with one of them at a time, and the other waits for no receipt of it.
         self._large.apply(receipt)
         self._small.apply(receipt)
 
-    def _lost(self, order: Order, worker: int) -> None:
+    def _lost(self, lost: Lost) -> None:
         """A worker died with this order; who dies with the same object again leaves it out."""
-        for back in Returned.all_of(order, ReturnReason.LOST, DIED):
-            self._apply(died(back) if self._deaths.fatal(back.id, worker) else back)
+        for back in Returned.all_of(lost.order, ReturnReason.LOST, DIED):
+            fatal = self._deaths.fatal(back.id, lost)
+            self._apply(died(back) if fatal else back)

@@ -35,6 +35,7 @@ from hdh_migrate.receipts import (
     Drifted,
     Failed,
     Gone,
+    Lost,
     Matched,
     ObjectReceipt,
     PartSent,
@@ -236,6 +237,6 @@ class Verification:
         ctx.ledger.amend(entry, now, plan.count)
         return replace(entry, obj=now)
 
-    def _lost(self, queue: Queue[Entry], order: Order, worker: int) -> None:
-        for entry in queue.lost(order, worker):
+    def _lost(self, queue: Queue[Entry], lost: Lost) -> None:
+        for entry in queue.lost(lost):
             self._failed(entry, died(entry))

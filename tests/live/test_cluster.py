@@ -189,7 +189,9 @@ def test_three_nodes_that_an_object_kills_are_told_apart(two: Cluster) -> None:
         numbers = list[int]()
         for _ in range(3):
             node_at(two, busy(engine)).kill()
-            numbers += [one.worker for one in lost(engine) if isinstance(one, Lost)]
+            found = [one for one in lost(engine) if isinstance(one, Lost)]
+            assert all(one.machine for one in found)
+            numbers += [one.worker for one in found]
             two.add()
         assert numbers == [1, 2, 3]
     finally:

@@ -52,10 +52,17 @@ class Killer:
         """Start what is not there."""
         self.machines.restart()
         if self.run is None or self.run.poll() is not None:
-            if self.run is not None:  # it ended as it may: done, or resumable
-                assert self.run.returncode in {0, 7, -signal.SIGKILL}, self.said.read_text()
+            if self.run is not None:
+                self.judge(self.run.returncode)
             with self.said.open("w") as said:
                 self.run = self.play.start("run", said=said)
+
+    def judge(self, ended: int) -> None:
+        """A run is done, resumable, killed; or left out what one worker after another died with."""
+        assert ended in {0, 4, 7, -signal.SIGKILL}, self.said.read_text()
+        if ended == 4:
+            found = self.play.rows("SELECT DISTINCT code FROM finding WHERE closed = 0")
+            assert found == [("worker-lost",)], self.said.read_text()
 
     def strike(self) -> str:
         """Kill or stop one process, drawn by lot; return which."""
@@ -126,8 +133,7 @@ def test_whoever_is_killed_whenever_the_end_is_that_of_one_machine(
         struck.append(killer.strike())
     killer.machines.restart()
     assert killer.run is not None
-    if killer.run.poll() is None:
-        assert killer.run.wait(240) in {0, 7}, killer.said.read_text()
+    killer.judge(killer.run.wait(240))
     assert run(play) == 0, struck
     whole(play)
     assert play.rows("SELECT count(*) FROM finding WHERE closed = 0") == [(0,)], struck

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from hdh_migrate.model import Entry, ObjectInfo
 from hdh_migrate.orders import OrderItem, PutOrder
-from hdh_migrate.pipeline.queue import LOSSES_MAX, ORDER_OBJECTS, Queue
-from hdh_migrate.receipts import Gone
+from hdh_migrate.pipeline.queue import LOSSES_MAX, MACHINES_MAX, ORDER_OBJECTS, Deaths, Queue
+from hdh_migrate.receipts import Gone, Lost
 
 
 def entry(number: int, *, dataset: int = 1, size: int = 1) -> Entry:
@@ -50,7 +50,7 @@ def test_an_order_is_of_one_dataset_and_bounded_in_objects_and_bytes() -> None:
 def test_what_a_worker_died_with_travels_alone_ever_after() -> None:
     made = queue(*map(entry, range(1, 4)))
     made.take()
-    assert made.lost(order(1, 2), worker=1) == []
+    assert made.lost(Lost(order=order(1, 2), worker=1)) == []
     made.again(entry(4))
     made.again(entry(5))
     assert orders(made) == [[1], [2], [4, 5]]
@@ -61,10 +61,32 @@ def test_what_three_workers_died_with_comes_back_to_be_left_out() -> None:
     made = queue(entry(1))
     for worker in range(1, LOSSES_MAX):
         assert [one.id for one in made.take()] == [1]
-        assert made.lost(order(1), worker) == []
+        assert made.lost(Lost(order=order(1), worker=worker)) == []
     assert [one.id for one in made.take()] == [1]
-    assert [one.id for one in made.lost(order(1), LOSSES_MAX)] == [1]
+    assert [one.id for one in made.lost(Lost(order=order(1), worker=LOSSES_MAX))] == [1]
     assert made.take() == []
+
+
+def test_machines_that_leave_say_less_of_an_object_than_processes_that_die() -> None:
+    """A scheduler restarted three times set aside whatever was under way."""
+    made = queue(entry(1))
+    for machine in range(1, MACHINES_MAX):
+        assert [one.id for one in made.take()] == [1]
+        assert made.lost(Lost(order=order(1), worker=machine, machine=True)) == []
+    assert [one.id for one in made.take()] == [1]
+    last = Lost(order=order(1), worker=MACHINES_MAX, machine=True)
+    assert [one.id for one in made.lost(last)] == [1]
+
+
+def test_an_object_that_moves_on_is_blamed_for_nothing_before() -> None:
+    deaths = Deaths()
+    for part in range(10):
+        for worker in range(1, LOSSES_MAX):
+            assert not deaths.fatal(1, Lost(order=order(1), worker=10 * part + worker))
+        deaths.moved_on(1)
+    assert [
+        deaths.fatal(1, Lost(order=order(1), worker=100 + worker)) for worker in range(LOSSES_MAX)
+    ] == [False] * (LOSSES_MAX - 1) + [True]
 
 
 def test_a_receipt_counts_once_and_only_for_its_attempt() -> None:
@@ -73,5 +95,5 @@ def test_a_receipt_counts_once_and_only_for_its_attempt() -> None:
     assert made.landed(receipt(1, attempt=2)) is None
     assert made.landed(receipt(1)) == entry(1)
     assert made.landed(receipt(1)) is None
-    assert made.lost(order(1), worker=1) == []
+    assert made.lost(Lost(order=order(1), worker=1)) == []
     assert made.take() == []
