@@ -370,6 +370,13 @@ class UnsealFailed(MigrateError):
     exit_code = Exit.VERIFICATION_FAILED
 
 
+class PackDamaged(MigrateError):
+    """A grant's pack is not whole, or not the one that its statement is about."""
+
+    exit_code = Exit.DAMAGED
+    default_hint = "use nothing of it; ask whoever gave the grant for it again"
+
+
 class EvidenceDamaged(MigrateError):
     """Ledger and evidence contradict each other; no report is made from them."""
 

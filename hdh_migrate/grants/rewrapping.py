@@ -1,0 +1,39 @@
+"""Headers for one more reader: the data key is wrapped anew, and no segment changes.
+
+Of a header only the data-key packet is for its reader; our objects have no other packets (a header
+with an edit list, say, is none of ours and does not open). Packets of one writer share a key
+agreement, which both halves keep: the opening one by writer key, the wrapping one for the reader.
+"""
+
+from __future__ import annotations
+
+from hdh_migrate.errors import UsageError
+from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+from hdh_migrate.sealing.packets import PacketReader, PacketWriter, data_key_of
+
+
+class Rewrapping:
+    """Makes headers for one reader of those that an identity opens; not for many threads."""
+
+    def __init__(self, identity: PrivateKey, reader: PublicKey) -> None:
+        """Agree on a secret with the reader's key, once.
+
+        Raises:
+            UsageError: the reader's key is the identity's own.
+            KeyUnavailable: no secret comes of the reader's key.
+        """
+        if reader.raw == identity.public.raw:
+            raise UsageError(
+                f"{reader.fingerprint} is the steward's own key: it opens everything already",
+                hint="give the public key of the reader whom the permit names",
+            )
+        self._opens = PacketReader(identity)
+        self._wraps = PacketWriter([reader])
+
+    def header(self, header: bytes) -> bytes:
+        """Return a header for the reader alone, of one that the identity opens.
+
+        Raises:
+            UnsealFailed: it is no header of ours, or not for the identity.
+        """
+        return self._wraps.header(data_key_of(header, self._opens))
