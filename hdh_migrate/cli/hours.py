@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.hours.zones import shown
-from hdh_migrate.results.courses import CourseStatus, WindowFact
+from hdh_migrate.results.courses import CourseStatus, InstructionGiven, WaitingFact, WindowFact
 from hdh_migrate.telemetry import size_text
 
 
@@ -20,8 +20,7 @@ def course_lines(course: CourseStatus) -> Iterator[str]:
             ' ("hdh-migrate resume PLAN" lets it go on)'
         )
     if waiting is not None:
-        who = "a run" if waiting["pid"] is None else f"pid {waiting['pid']} on {waiting['host']}"
-        yield f"{who} waits, and goes on by itself"
+        yield f"{waiting_text(waiting)} waits, and goes on by itself"
     if course["window"] is not None:
         yield _window(course["window"])
     rates = course["rates"]
@@ -33,6 +32,19 @@ def course_lines(course: CourseStatus) -> Iterator[str]:
             f"at most {_rate(rates['to_target'])} to the target now,"
             f" {_rate(rates['from_target'])} from it"
         )
+
+
+def heard_by(given: InstructionGiven) -> str | None:
+    """Return who hears what was said: the run under way, or one that waits; None: nobody yet."""
+    if given["run"] is not None:
+        return f"the run under way ({given['run']})"
+    waiting = given["waiting"]
+    return None if waiting is None else f"the run that waits ({waiting_text(waiting)})"
+
+
+def waiting_text(waiting: WaitingFact) -> str:
+    """Return who waits."""
+    return "a run" if waiting["pid"] is None else f"pid {waiting['pid']} on {waiting['host']}"
 
 
 def _window(window: WindowFact) -> str:

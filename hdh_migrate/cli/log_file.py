@@ -73,6 +73,7 @@ class LogFile:
             "at": at, "run": self._run, "event": event,
             "batch": None, "step": None, "code": None, **more,
         }  # fmt: skip
+        line = {name: _kept(value) for name, value in line.items()}
         data = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         try:
             self._make_ready(len(data))
@@ -132,7 +133,7 @@ class LogFileHandler(logging.Handler):
         """Add a record, redacted and without its traceback."""
         with suppress(ValueError, TypeError):  # one that cannot be formatted
             self._file.write("log", level=record.levelname.lower(), logger=record.name,
-                             text=redact(record.getMessage())[:TEXT_MAX])  # fmt: skip
+                             text=record.getMessage())  # fmt: skip
 
 
 class LoggedProgress(LineProgress):
@@ -161,7 +162,7 @@ class LoggedProgress(LineProgress):
     def note(self, text: str) -> None:
         """One line for people."""
         self._shown.note(text)
-        self._file.write("note", text=redact(text)[:TEXT_MAX])
+        self._file.write("note", text=text)
 
     def happened(self, one: Happened) -> None:
         """The journal tells something."""
@@ -183,6 +184,11 @@ class LoggedProgress(LineProgress):
                 bytes=self.size, seconds=round(time.monotonic() - self._begun),
             )  # fmt: skip
             self._begun = None
+
+
+def _kept(value: Value) -> Value:
+    """Return a value as it stands in a line, whoever gave it: redacted, and no longer than that."""
+    return redact(value)[:TEXT_MAX] if isinstance(value, str) else value
 
 
 def _refused(path: Path, error: OSError) -> Refused:

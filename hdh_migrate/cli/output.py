@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hdh_migrate.cli import streams
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.results import FailedVerb
-from hdh_migrate.telemetry import duration_text, size_text
+from hdh_migrate.telemetry import duration_text, redact, size_text
 
 LINE_SECONDS = 15.0
 
@@ -47,8 +47,8 @@ class Output:
                 return
 
     def say(self, text: str) -> None:
-        """Print a message for people on stderr; a failure to print it is ignored."""
-        streams.write(sys.stderr, _shown(text) + "\n")
+        """Print a message for people on stderr, redacted; a failure to print it is ignored."""
+        streams.write(sys.stderr, _shown(redact(text)) + "\n")
 
     def _print(self, data: str | bytes) -> None:
         if self.lost is None and (why := streams.write(sys.stdout, data)) is not None:
@@ -132,8 +132,8 @@ def error_document(error: MigrateError) -> FailedVerb:
     return {
         "error": {
             "kind": type(error).__name__,
-            "message": str(error),
-            "hint": error.hint,
+            "message": redact(str(error)),
+            "hint": None if error.hint is None else redact(error.hint),
             "exit": int(error.exit_code),
         }
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
@@ -88,8 +89,8 @@ def perform_steps(
 
     progress = task.progress()
     done, digest = through(
-        lambda: task.desk(plan, state_dir, progress), attend(act, metrics_file),
-        waits=waits, early=lambda told: told[0].early,
+        lambda: task.desk(plan, state_dir, progress), act,
+        waits=waits, early=lambda done: done[0].early, attending=attending(metrics_file),
     )  # fmt: skip
     asked: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
     add_asked(asked, done, refresh=refresh, again=again)
@@ -101,12 +102,21 @@ def attend(act: Callable[[Desk], T], metrics_file: Path | None) -> Callable[[Des
     """Return what acts at a desk while others look on."""
 
     def attended_act(desk: Desk) -> T:
-        from hdh_migrate.session.verbs.attended import attended
-
-        with attended(desk, audience_of(desk, metrics_file)):
+        with attending(metrics_file)(desk):
             return act(desk)
 
     return attended_act
+
+
+def attending(metrics_file: Path | None) -> Callable[[Desk], AbstractContextManager[None]]:
+    """Return what lets others look on at a desk, for as long as it is open."""
+
+    def watched(desk: Desk) -> AbstractContextManager[None]:
+        from hdh_migrate.session.verbs.attended import attended
+
+        return attended(desk, audience_of(desk, metrics_file))
+
+    return watched
 
 
 def audience_of(desk: Desk, metrics_file: Path | None) -> Audience:

@@ -22,15 +22,6 @@ class LimitFact(TypedDict):
     until: str | None
 
 
-class InstructionGiven(TypedDict):
-    """What was said (null: it was so before), what counts now, and which process is at work."""
-
-    said: str | None
-    paused: PauseFact | None
-    limit: LimitFact | None
-    run: str | None
-
-
 class WindowFact(TypedDict):
     """Whether a window of the plan is open; times are null where there is no such moment."""
 
@@ -55,6 +46,18 @@ class WaitingFact(TypedDict):
     pid: int | None
     host: str | None
     since: str | None
+
+
+class InstructionGiven(TypedDict):
+    """What was said (null: it was so before), what counts now, and who hears it."""
+
+    said: str | None
+    paused: PauseFact | None
+    limit: LimitFact | None
+    run: str | None
+    """Which process is at work."""
+    waiting: WaitingFact | None
+    """Which one waits, and goes on by itself."""
 
 
 class CourseStatus(TypedDict):

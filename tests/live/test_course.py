@@ -21,6 +21,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.events.course import RateSet, RunHeldUp, RunInstructed
 from hdh_migrate.events.event import Event
 from hdh_migrate.session.desk import Desk
+from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes
@@ -150,19 +151,47 @@ def test_a_run_is_paused_killed_limited_and_resumed_from_another_terminal(job: E
 def test_outside_windows_a_run_stops_and_with_wait_goes_on_when_the_plan_says_so(
     job: Errand,
 ) -> None:
-    job.plan.write_text(job.plan.read_text() + NEVER + "\n")
+    job.plan.write_text(job.plan.read_text() + f"{NEVER}\nmetrics: {{every: 1s}}\n")
     code, told = job.call("run")
     assert (code, told["error"]["kind"]) == (Exit.STOPPED, "OutsideWindows")
     assert "opens on Tue 2199-01-01 00:00 (UTC)" in told["error"]["message"]
     assert status(job)["course"]["window"] == {
         "zone": "UTC", "open": False, "closes": None, "opens": "2199-01-01T00:00:00.000Z",
     }  # fmt: skip
-    waiting = Terminal(job, "run", "--wait")
+    waiting = Terminal(job, "run", "--wait", "--metrics-file", str(job.folder / "m.prom"))
     waiting.says("opens on Tue 2199-01-01 00:00 (UTC)")
+    first = metric(job, "status_timestamp_seconds")
+    until(lambda: metric(job, "status_timestamp_seconds") != first)  # nobody refreshed it
+    assert (metric(job, "run_waiting"), metric(job, "run_active")) == ("1", "0")
+    who = f"pid {waiting.process.pid} on "
+    assert who in started("pause", str(job.plan), env=job.environ).stdout
+    waiting.says("waiting: paused by")
+    assert who in started("resume", str(job.plan), env=job.environ).stdout
     change(job, "open: [], exc", "open: ['daily 00:00-24:00'], exc")
     assert waiting.ends() == Exit.OK
     assert "it is read again" in waiting.heard
     job.check_stored()
+    assert [one.what for one in journal(job, RunInstructed)] == ["pause", "resume"]
+
+
+def metric(job: Errand, name: str) -> str:
+    """Return what the file says of a number."""
+    lines = (job.folder / "m.prom").read_text().splitlines()
+    (value,) = (one.split()[-1] for one in lines if one.startswith(f"hdh_migrate_{name}{{"))
+    return value
+
+
+@pytest.mark.parametrize("out", ["plan.yaml/report", "data/empty/report", "/proc/report"])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_moves(
+    job: Errand, out: str
+) -> None:
+    """Weeks of work ended with that it cannot."""
+    code, said = job.call("run", "--out", str(job.folder / out))
+    assert (code, said["error"]["kind"]) == (Exit.REFUSED, "Refused")
+    assert "no report can be written there" in said["error"]["message"]
+    assert not (job.folder / ".hdh-migrate").exists()
+    code, said = job.call("run", "--until", "verify", "--out", str(job.folder / "report"))
+    assert (code, "--out is of a run that reports" in said["error"]["message"]) == (2, True)
 
 
 def test_who_waits_can_be_told_to_stop(job: Errand) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.hours import heard_by
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.courses import InstructionGiven
 from hdh_migrate.telemetry import size_text
@@ -82,6 +83,6 @@ def _text(given: InstructionGiven) -> str:
             "nobody had set a limit" if given["said"] is None else "let go: the plan's limits count"
         )
     until = "" if counts["until"] is None else f" until {counts['until'][:19]}Z"
-    run = given["run"]
-    heard = "no run is under way: it counts for the next one" if run is None else f"heard by {run}"
+    who = heard_by(given)
+    heard = "no run is under way: it counts for the next one" if who is None else f"heard by {who}"
     return f"at most {size_text(counts['bytes_per_second'])}/s{until}; {heard}"

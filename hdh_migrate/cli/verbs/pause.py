@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.hours import heard_by
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.courses import InstructionGiven
 
@@ -28,7 +29,7 @@ def pause(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Pause the run under way within two seconds, or the next one; `resume` lets it go on.
+    """Pause the run under way or that waits, within two seconds, or the next one; see `resume`.
 
     What the run has begun it may finish for two seconds; then it gives the ledger back and waits.
     Without a run under way, the next one ends at once with exit 7, unless it has --wait.
@@ -40,10 +41,10 @@ def pause(
         from hdh_migrate.session.verbs.instruct import instruct
 
         result = instruct(task.desk(plan, state_dir), InstructionKind.PAUSE, reason=reason)
-        run = result["run"]
+        who = heard_by(result)
         heard = "no run is under way: the next one does not begin"
-        if run is not None:
-            heard = f"the run under way ({run}) begins nothing more"
+        if who is not None:
+            heard = f"{who} begins nothing more"
         task.out.result(result, f'paused: {heard}; "hdh-migrate resume PLAN" lets it go on')
 
     task.run(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.hours import heard_by
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.courses import InstructionGiven
 
@@ -21,7 +22,15 @@ def resume(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -
         from hdh_migrate.session.verbs.instruct import instruct
 
         result = instruct(task.desk(plan, state_dir), InstructionKind.RESUME)
-        text = "nobody had paused it" if result["said"] is None else "runs may go on"
-        task.out.result(result, text)
+        task.out.result(result, _text(result))
 
     task.run(body)
+
+
+def _text(given: InstructionGiven) -> str:
+    if given["said"] is None:
+        return "nobody had paused it"
+    who = heard_by(given)
+    if who is None:
+        return "runs may go on; none is under way, and none waits: the next one may begin"
+    return f"{who} goes on as soon as windows and dates of batches let it"

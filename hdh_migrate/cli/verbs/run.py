@@ -27,7 +27,7 @@ from hdh_migrate.cli.steps import (
     TakeOver,
     add_asked,
     asked_text,
-    attend,
+    attending,
     perform_steps,
     states_text,
     why,
@@ -130,6 +130,8 @@ def run(
         order = ["inventory", "transfer", "verify", "report"]
         steps = order[: order.index(str(until)) + 1]
         if until is not Until.REPORT:
+            if out is not None:
+                raise UsageError(f"--out is of a run that reports: leave --until {until} away")
             return perform_steps(
                 task, plan, state_dir, steps, batches, refresh=refresh, again=again,
                 taking_over=given, metrics_file=metrics_file, waits=wait,
@@ -169,6 +171,7 @@ def _whole(
         desk = task.desk(plan, state_dir, progress)
         if out is not None:
             shelf.earlier_bundle(out, desk.loaded.plan.migration)
+            shelf.try_place(out)
         return desk
 
     def act(desk: Desk) -> tuple[Desk, Performed, ReportFact, bool, Exit]:
@@ -187,8 +190,9 @@ def _whole(
         return desk, done, report, written, kept.code
 
     desk, done, report, written, code = through(
-        opened, attend(act, metrics_file), waits=waits, early=lambda told: told[1].early
-    )
+        opened, act, waits=waits, early=lambda result: result[1].early,
+        attending=attending(metrics_file),
+    )  # fmt: skip
     full: FullRun = {
         "exit": int(code),
         "datasets": done.datasets,

@@ -1,6 +1,7 @@
 """Tell a run something from another terminal: pause, go on, no faster than that.
 
-What is said is in a file beside the ledger at once; a run that is under way looks twice a second.
+What is said is in a file beside the ledger at once; a run that is under way, or waits, looks twice
+a second. The journal tells of it when a run has the ledger next.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from hdh_migrate.model import Instruction, InstructionKind, Standing
 from hdh_migrate.results.courses import InstructionGiven
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.run import operator
-from hdh_migrate.session.views.course import limit_fact, pause_fact
+from hdh_migrate.session.views.course import limit_fact, pause_fact, waiting_fact
 
 REASON_MAX = 300
 
@@ -60,4 +61,5 @@ def instruct(
         "paused": pause_fact(counts.paused),
         "limit": limit_fact(counts.limit),
         "run": None if held is None else held.where,
+        "waiting": waiting_fact(desk),
     }

@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
@@ -19,15 +17,11 @@ from hdh_migrate.errors import MigrateError, Refused, UsageError
 from hdh_migrate.folders import whole
 from hdh_migrate.plan.watching import is_collected
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.views.exposition import CONTENT_TYPE
+from hdh_migrate.session.verbs.loopback import HERE, LoopbackServer
 from hdh_migrate.session.views.metrics import metrics_text
 
-HERE: Final = "127.0.0.1"
 _PUBLIC: Final = 0o644
 """The collector is another user; nothing in these numbers is a secret or names an object."""
-
-_ANSWER_SECONDS: Final = 10
-"""How long a client of the port may take to ask."""
 
 Sink = Callable[[bytes], None]
 
@@ -139,7 +133,7 @@ def _to_file(file: Path, text: bytes) -> None:
 def _port(port: int) -> Iterator[Sink]:
     """Answer at a port of this machine with what was told last."""
     try:
-        server = _LoopbackServer(port)
+        server = LoopbackServer(port)
     except OSError as error:
         raise Refused(
             f"metrics port {port} of {HERE}: cannot be had: {_why(error)}",
@@ -151,46 +145,6 @@ def _port(port: int) -> Iterator[Sink]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-class _LoopbackServer(ThreadingHTTPServer):
-    """Serves one text at `/metrics`, to this machine alone."""
-
-    daemon_threads = True
-
-    def __init__(self, port: int) -> None:
-        self.text = b""
-        super().__init__((HERE, port), _Answer)
-
-    def take(self, text: bytes) -> None:
-        """Serve this from now on."""
-        self.text = text
-
-    def handle_error(self, *_: object) -> None:
-        """A client that goes away is none of the run's business."""
-
-
-class _Answer(BaseHTTPRequestHandler):
-    timeout = _ANSWER_SECONDS
-    server: _LoopbackServer
-
-    def do_GET(self) -> None:
-        host = self.headers.get("Host", "").rsplit(":", 1)[0]
-        if host not in {HERE, "localhost"}:  # a page in a browser here, by a name of its own
-            self.send_error(HTTPStatus.FORBIDDEN)
-            return
-        if self.path.partition("?")[0] != "/metrics":
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return
-        text = self.server.text
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", CONTENT_TYPE)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet: stderr belongs to the run."""
 
 
 def _why(error: OSError) -> str:

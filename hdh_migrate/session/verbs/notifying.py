@@ -13,7 +13,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from hdh_migrate.clocks import seconds_of
@@ -28,6 +29,7 @@ from hdh_migrate.results.notices import Notice, NoticeChannel, Notified
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.reachable import demand_reachable
 from hdh_migrate.session.views import noticing
+from hdh_migrate.session.views.last_run import is_over_here
 from hdh_migrate.session.views.notice_words import notices
 from hdh_migrate.wiring.notices import open_channel
 from hdh_migrate.wiring.vault import Vault
@@ -41,6 +43,7 @@ FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
 LAST_SECONDS, STOPPED_SECONDS = 10.0, 1.0
 """How long a run waits at its end for what is to be sent; the less when it was asked to stop."""
 
+_LOCK_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 CLOSE_SECONDS: Final = 0.3
 """How long it may take until what was ended is known to be."""
@@ -50,6 +53,8 @@ CLOSE_SECONDS: Final = 0.3
 def notified(desk: Desk) -> Iterator[None]:
     """Tell of what is inside, from before it to after its end; where nobody is named, do nothing.
 
+    A disk that does not keep what is to be sent is said, and stops nothing.
+
     Raises:
         Refused, KeyUnavailable: somebody cannot be told (`demand_reachable`); nothing was begun.
     """
@@ -57,7 +62,12 @@ def notified(desk: Desk) -> Iterator[None]:
         yield
         return
     post = _Post(desk)
-    with post.lock() as held:
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(post.lock())
+        except Refused as error:
+            post.say(f"{error}; nobody is told of this run meanwhile")
+            held = False
         if not held:  # another command of this plan tells meanwhile, and this one will not have
             yield  # the ledger
             return
@@ -161,36 +171,27 @@ class _Post:
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
-        """Say whether this command may look and send; another one may be at it."""
-        self._queue.make()
-        handle = os.open(
-            self._queue.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-            0o600,
-        )  # fmt: skip
+        """Say whether this command may look and send; another one may be at it.
+
+        Raises:
+            Refused: nobody can know that here.
+        """
+        handle = self._lock_file()
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+            yield _locked(handle, self._queue.folder)
         finally:
             os.close(handle)
 
-    def begin(self) -> None:
-        """Look how the last run ended, before this one writes its own beginning; then go on.
-
-        Raises:
-            Refused: what is to be sent cannot be kept.
-        """
+    def _lock_file(self) -> int:
+        self._queue.make()
         try:
-            self.look(over=False)
-        except Refused:
-            raise
-        except MigrateError as error:
-            self._say(str(error))
-        except Exception as error:  # noqa: BLE001 - who is told of a run must not end it
-            self._say(type(error).__name__)
+            return os.open(self._queue.folder / "lock", _LOCK_FLAGS, 0o600)
+        except OSError as error:
+            raise _no_lock(self._queue.folder, error) from error
+
+    def begin(self) -> None:
+        """Look how the last run ended, before this one writes its own beginning; then go on."""
+        self._look_safely(over=False)
         self._thread.start()
         for sender in self.senders:
             sender.start()
@@ -209,7 +210,7 @@ class _Post:
         for name in sorted({one.channel for one in waiting}):
             many = [one for one in waiting if one.channel == name]
             why = next((f" ({one.why})" for one in many if one.why is not None), "")
-            self._say(
+            self.say(
                 f"{notices(len(many))} for {name} did not arrive yet{why}; the next run, or"
                 ' "hdh-migrate notify PLAN", sends what waits'
             )
@@ -245,20 +246,40 @@ class _Post:
 
     def _look_on(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
-            self._look_safely(over=False)
+            self._look_safely(over=is_over_here(self._desk))
 
     def _look_safely(self, *, over: bool) -> None:
         try:
             self.look(over=over)
         except MigrateError as error:
-            self._say(str(error))
+            self.say(str(error))
         except Exception as error:  # noqa: BLE001 - who is told of a run must not end it
-            self._say(type(error).__name__)
+            self.say(type(error).__name__)
 
-    def _say(self, why: str) -> None:
+    def say(self, why: str) -> None:
+        """Say once what does not arrive, and why."""
         if why not in self._said:
             self._said.add(why)
             self._desk.progress.note(f"notify: {why}")
+
+
+def _locked(handle: int, folder: Path) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:  # a file system without locks
+        raise _no_lock(folder, error) from error
+    return True
+
+
+def _no_lock(folder: Path, error: OSError) -> Refused:
+    why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
+    return Refused(
+        f"{folder / 'lock'}: cannot be locked: {why}",
+        hint="what waits there is untouched; it must be a file of yours on a disk that knows"
+        ' locks: mend that, then "hdh-migrate notify PLAN" sends what waits',
+    )
 
 
 class _Sender:

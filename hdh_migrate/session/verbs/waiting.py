@@ -7,7 +7,7 @@ for is looked at anew each second, the plan's file included.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -44,12 +44,13 @@ def through(
     *,
     waits: bool,
     early: Callable[[T], float | None] = lambda _: None,
+    attending: Callable[[Desk], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> T:
     """Act, and again after each wait, until nothing holds it up any more.
 
     Who was at work when somebody paused it waits in any case; for windows, dates of batches and an
     earlier pause only who `waits`. `early` tells of a result until when some of it is to wait, in
-    seconds since 1970.
+    seconds since 1970. Who is `attending` looks on while it acts and while it waits.
 
     Raises:
         HeldUp: it does not wait for this.
@@ -58,30 +59,31 @@ def through(
     waited = paused = queued = False
     desk = open_desk()
     while True:
-        try:
-            done = act(desk)
-        except LedgerLocked:
-            if not waited:
-                raise
-            if not queued:
-                desk.progress.note("another command holds the ledger: waiting for it")
-            queued = True
-            _pause(desk, AGAIN_SECONDS)
+        with attending(desk):
+            try:
+                done = act(desk)
+            except LedgerLocked:
+                if not waited:
+                    raise
+                if not queued:
+                    desk.progress.note("another command holds the ledger: waiting for it")
+                queued = True
+                _pause(desk, AGAIN_SECONDS)
+                desk = _anew(open_desk, desk)
+                continue
+            except (HeldUp, TooEarly) as held:
+                if not _is_worth_waiting(held, waits=waits, paused=paused):
+                    raise
+                paused = paused or isinstance(held, RunPaused)
+                until = held.until if isinstance(held, TooEarly) else None
+            else:
+                until = early(done)
+                if until is None or not waits:
+                    return done
+            if not _wait(desk, windows=waits, until=until) and waits:
+                _pause(desk, AGAIN_SECONDS)  # clocks differ a little, or the hour has just come
+            waited, queued = True, False
             desk = _anew(open_desk, desk)
-            continue
-        except (HeldUp, TooEarly) as held:
-            if not _is_worth_waiting(held, waits=waits, paused=paused):
-                raise
-            paused = paused or isinstance(held, RunPaused)
-            until = held.until if isinstance(held, TooEarly) else None
-        else:
-            until = early(done)
-            if until is None or not waits:
-                return done
-        if not _wait(desk, windows=waits, until=until) and waits:
-            _pause(desk, AGAIN_SECONDS)  # clocks differ a little, or the hour has just come
-        waited, queued = True, False
-        desk = _anew(open_desk, desk)
 
 
 def _anew(open_desk: Callable[[], Desk], desk: Desk) -> Desk:

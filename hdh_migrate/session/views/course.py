@@ -33,7 +33,7 @@ def course_of(desk: Desk, at: str) -> CourseStatus:
         "paused": pause_fact(counts.paused),
         "limit": limit_fact(counts.limit),
         "rates": {"to_target": rate(Role.MOVE), "from_target": rate(Role.PROVE)},
-        "waiting": _waiting(desk),
+        "waiting": waiting_fact(desk),
     }
 
 
@@ -67,7 +67,8 @@ def limit_fact(said: Instruction | None) -> LimitFact | None:
     }
 
 
-def _waiting(desk: Desk) -> WaitingFact | None:
+def waiting_fact(desk: Desk) -> WaitingFact | None:
+    """Return who waits until runs may go on."""
     found = holder(desk.ledger_path.with_name(WAITING))
     if found is None:
         return None

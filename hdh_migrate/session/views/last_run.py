@@ -19,6 +19,7 @@ from hdh_migrate.folders import whole
 from hdh_migrate.frozen import mutable
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.telemetry import redact
 
 FILE: Final = "last-run.json"
 BYTES_MAX: Final = 1 << 20
@@ -66,7 +67,7 @@ class LastRunWriter:
         if self.run.began is None and self._is_anothers():
             return
         self.run.ended, self.run.exit = self.desk.clock.now(), int(code)
-        self.run.why = None if why is None else why[:WHY_MAX]
+        self.run.why = None if why is None else redact(why)[:WHY_MAX]
         self._write()
 
     def _is_anothers(self) -> bool:
@@ -137,6 +138,12 @@ def last_run(desk: Desk) -> LastRun | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_over_here(desk: Desk) -> bool:
+    """Return whether the last run was one of this process, and is over: it writes or waits."""
+    last = last_run(desk)
+    return last is not None and last.pid == os.getpid() and last.ended is not None
 
 
 def _text(value: object) -> str | None:

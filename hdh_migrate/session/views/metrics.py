@@ -92,6 +92,8 @@ def _of_the_run(named: Mapping[str, str], status: Status) -> Iterator[Metric]:
     course = status["course"]
     yield _metric("run_paused", "Whether somebody paused runs.",
                   [({}, course["paused"] is not None)], named)  # fmt: skip
+    yield _metric("run_waiting", "Whether a run waits, and goes on by itself.",
+                  [({}, course["waiting"] is not None)], named)  # fmt: skip
     window: list[Point] = [] if course["window"] is None else [({}, course["window"]["open"])]
     yield _metric("window_open", "Whether a window of the plan is open.", window, named)
     yield _metric("check_exit_code", "What `status --check` ends with; 0 is fine.",

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.errors import UsageError
+from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.evidence.signatures.checkpoint import sidecar, taken
 from hdh_migrate.evidence.signatures.signing import SignedEnvelope
 from hdh_migrate.folders import sync
@@ -39,6 +41,23 @@ def earlier_bundle(out: Path, migration: str) -> str | None:
         f"{out}: exists and holds something other than a report of this migration",
         hint="name another folder with --out; nothing there was touched",
     )
+
+
+def try_place(out: Path) -> None:
+    """Try whether a bundle can be written at a place; leave nothing there.
+
+    Raises:
+        Refused: no folder can be made there.
+    """
+    place = out.absolute()
+    nearest = next(one for one in place.parents if os.path.lexists(one))
+    try:
+        Path(tempfile.mkdtemp(prefix=".hdh-partial-", dir=nearest)).rmdir()
+    except OSError as error:
+        raise Refused(
+            f"{out}: no report can be written there: {nearest}: {error.strerror}",
+            hint="nothing was moved; name another folder with --out",
+        ) from error
 
 
 def put_aside(out: Path, migration: str) -> Path | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.cli.command import Task
 from hdh_migrate.cli.log_file import KEPT, LogFile, LogFileHandler, LoggedProgress
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.codes import Code
@@ -21,6 +22,7 @@ from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.following import followed
 from hdh_migrate.session.verbs.run import bound_ledger
 from hdh_migrate.session.views.happened import Happened
+from hdh_migrate.session.views.last_run import last_run, recording
 from tests.support.quiet import Notes
 from tests.unit.cli.test_watch import plan
 
@@ -175,3 +177,34 @@ def test_the_journal_is_followed_from_where_it_was_to_its_end(plan: Path) -> Non
         ("batch-done", "pilot", "transfer+verify", None), ("finding", None, None, "denied"),
     ]  # fmt: skip
     assert told[-1].count == 1
+
+
+KEYS = [
+    "sig=CANARY%3D", "AccountKey=CANARY==", "X-Amz-Signature=CANARY", "Bearer CANARY",
+    "X-Amz-Security-Token=CANARY",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_way_out_of_a_command_shows_a_key(
+    plan: Path, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error's words stood in the log file as they were; so did those that others are told."""
+    path = plan.parent / "run.log"
+    task = Task(as_json=True, log_file=path)
+
+    def fails() -> None:
+        desk = task.desk(plan, None, task.progress())
+        desk.progress.note(f"asked for {key}")
+        with recording(desk, ("transfer",), ()):
+            raise Refused(f"refused {key}", blockers=[f"for {key}"], hint=f"mend {key}")
+
+    with pytest.raises(SystemExit) as ended:
+        task.run(fails)
+    assert ended.value.code == 3
+    shown = capsys.readouterr()
+    kept = last_run(Desk.open(plan, None, Notes(), threading.Event(), dry=True))
+    assert kept is not None
+    for text in (shown.out, shown.err, path.read_text(), str(kept.why)):
+        assert "***" in text
+        assert "CANARY" not in text

@@ -7,6 +7,9 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from hdh_migrate.errors import Exit, LedgerDamaged, Refused, UsageError
 from hdh_migrate.plan.loader import load
 from hdh_migrate.results.looks import Status
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.loopback import LoopbackServer
 from hdh_migrate.session.verbs.measuring import measured, write_metrics
 from hdh_migrate.session.views.expiry import Expiry, expiries
 from hdh_migrate.session.views.exposition import Metric, MetricPoint, exposition
@@ -254,3 +258,58 @@ def test_the_port_goes_on_when_the_file_cannot_be_written_any_more(plan: Path, p
 def enter_again(desk: Desk) -> None:
     with measured(desk):
         pytest.fail("began")
+
+
+# --- clients of the port -------------------------------------------------------------------------
+
+
+@contextmanager
+def served(**bounds: Any) -> Iterator[int]:
+    server = LoopbackServer(0, **bounds)
+    server.take(b"numbers 1\n")
+    threading.Thread(target=partial(server.serve_forever, 0.05), daemon=True).start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_reply_does_not_say_by_which_software_it_is_made() -> None:
+    with served() as port:
+        for method, path in (("GET", "/metrics"), ("GET", "/else"), ("PUT", "/metrics")):
+            client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            client.request(method, path)
+            reply = client.getresponse()
+            text = (str(reply.getheaders()) + reply.read().decode()).lower()
+            assert reply.getheader("Server") is None
+            assert "python" not in text
+            client.close()
+
+
+def test_clients_that_say_nothing_cost_few_threads_and_not_for_long() -> None:
+    """Each of them cost the run a thread for as long as it sent a byte now and then."""
+    before = threading.active_count()
+    with served(clients=3, seconds=0.3) as port:
+        slow = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(30)]
+        for one in slow:
+            with suppress(OSError):
+                one.sendall(b"GET /metrics HT")  # and no more
+        assert all(ended(one) for one in slow)
+        assert threading.active_count() <= before + 4
+        until = time.monotonic() + 30
+        while True:
+            with suppress(OSError, http.client.HTTPException):
+                if got(port, "/metrics") == (200, b"numbers 1\n"):
+                    break
+            assert time.monotonic() < until
+        for one in slow:
+            one.close()
+
+
+def ended(client: socket.socket) -> bool:
+    """Return whether somebody was let go of, however that was done."""
+    try:
+        return client.recv(1) == b""
+    except ConnectionError:
+        return True

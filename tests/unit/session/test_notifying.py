@@ -27,7 +27,7 @@ from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.notifying import journal_notices, notified, notify, trial
 from hdh_migrate.session.verbs.run import bound_ledger
 from hdh_migrate.session.views.expiry import Relied
-from hdh_migrate.session.views.last_run import recording
+from hdh_migrate.session.views.last_run import is_over_here, recording
 from hdh_migrate.session.views.notice_words import ends
 from hdh_migrate.wiring.targets import Network
 from tests.support.hooks import SECRET, Hook, hooked
@@ -473,3 +473,36 @@ def test_while_one_command_tells_another_does_not(plan: Path, hook: Hook) -> Non
         with notified(opened(plan)):
             pass
     assert hook.types == []
+
+
+@pytest.mark.parametrize("lock", ["a folder", "a link"])
+def test_a_lock_that_cannot_be_had_is_one_line_and_blocks_no_run(
+    plan: Path, hook: Hook, lock: str
+) -> None:
+    """It was an unexpected error (exit 1), for the run as well."""
+    folder = NoticeQueue.beside(opened(plan).ledger_path).folder
+    folder.mkdir(mode=0o700)
+    where = folder / "lock"
+    if lock == "a folder":
+        where.mkdir()
+    else:
+        where.symlink_to("elsewhere")
+    notes = Notes()
+    with run(plan, notes=notes):
+        pass
+    (said,) = notes.lines
+    assert f"{where}: cannot be locked: " in said
+    assert said.endswith("nobody is told of this run meanwhile")
+    assert hook.taken == []
+    with pytest.raises(Refused, match="cannot be locked") as refused:
+        notify(opened(plan))
+    assert refused.value.exit_code == Exit.REFUSED
+    assert "hdh-migrate notify PLAN" in (refused.value.hint or "")
+
+
+def test_while_a_run_waits_it_is_told_as_over(plan: Path) -> None:
+    """What a batch waits for is news once the run's steps are over, though its process lives on."""
+    assert not is_over_here(opened(plan))
+    with run(plan):
+        assert not is_over_here(opened(plan))
+    assert is_over_here(opened(plan))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from hdh_migrate.cli.hours import heard_by
 from hdh_migrate.errors import (
     HeldUp,
     Interrupted,
@@ -19,7 +22,9 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import Instruction, InstructionKind
+from hdh_migrate.results.courses import InstructionGiven
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.instruct import instruct
 from hdh_migrate.session.verbs.waiting import through
 from hdh_migrate.session.views.course import WAITING, course_of
 from tests.support.quiet import Notes
@@ -28,6 +33,7 @@ from tests.unit.cli.test_watch import plan
 __all__ = ["plan"]
 
 NOW = "2026-11-26T10:00:00.000Z"
+NEVER = "windows: {zone: UTC, open: [], exceptions: [{date: 2199-01-01, open: ['01:00-02:00']}]}"
 
 
 class Minutes(threading.Event):
@@ -55,6 +61,9 @@ class Play:
         self.stop = Minutes()
         self.held: list[Exception] = []
         self.acts = 0
+        self.attended: str | None = None
+        self.watched: list[str] = []
+        """The digest of each plan under which somebody looked on."""
 
     def desk(self) -> Desk:
         return Desk.open(self.path, None, self.notes, self.stop, dry=True)
@@ -73,7 +82,17 @@ class Play:
         return "done"
 
     def through(self, *, waits: bool) -> str:
-        return through(self.desk, self.act, waits=waits)
+        return through(self.desk, self.act, waits=waits, attending=self.attending)
+
+    @contextmanager
+    def attending(self, desk: Desk) -> Iterator[None]:
+        assert self.attended is None, "two at once"
+        self.attended = desk.loaded.digest
+        self.watched.append(self.attended)
+        try:
+            yield
+        finally:
+            self.attended = None
 
 
 @pytest.fixture
@@ -216,3 +235,53 @@ def test_who_waits_is_seen_is_alone_and_can_be_stopped(play: Play) -> None:
     with pytest.raises(LedgerLocked, match="another run waits already"):
         play.through(waits=True)
     lock.release()
+
+
+def test_who_looks_on_does_so_while_it_waits_and_by_the_plan_as_it_is_then(play: Play) -> None:
+    """A night's wait told nobody that a credential ended in it, and no port answered."""
+    text, seen = play.path.read_text(), list[bool]()
+    play.held = [outside(), LedgerLocked("another run")]
+    play.path.write_text(f"{text}\n{NEVER}\n")
+
+    def looked() -> None:
+        seen.append(play.attended is not None)
+
+    def spoilt() -> None:
+        looked()
+        play.path.write_text("version: 1")
+
+    def mended() -> None:
+        looked()
+        play.path.write_text(text)
+
+    play.stop = Minutes(looked, spoilt, *[looked] * 5, mended, *[looked] * 20)
+    assert play.through(waits=True) == "done"
+    assert len(seen) > 8
+    assert all(seen)
+    assert play.attended is None
+    assert len(set(play.watched)) == 2
+
+
+def test_who_pauses_hears_that_a_run_waits_and_acts_on_it(play: Play) -> None:
+    """`pause` said that no run was under way while one waited for its window."""
+    text = play.path.read_text()
+    play.path.write_text(f"{text}\n{NEVER}\n")
+    play.held = [outside()]
+    given: list[InstructionGiven] = []
+
+    def say(kind: InstructionKind) -> Callable[[], None]:
+        return lambda: given.append(instruct(play.desk(), kind))
+
+    play.stop = Minutes(
+        say(InstructionKind.PAUSE), lambda: None, say(InstructionKind.RESUME), lambda: None,
+        lambda: play.path.write_text(text),
+    )  # fmt: skip
+    assert play.through(waits=True) == "done"
+    assert [one["run"] for one in given] == [None, None]
+    for one in given:
+        who = heard_by(one)
+        assert who is not None
+        assert who.startswith(f"the run that waits (pid {os.getpid()} on ")
+    said = [one.partition(":")[0] for one in play.notes.lines if one.startswith("waiting")]
+    assert len(said) == 3  # for the window, for whoever paused, for the window again
+    assert heard_by(instruct(play.desk(), InstructionKind.PAUSE)) is None
