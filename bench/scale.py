@@ -38,7 +38,8 @@ from hdh_migrate.pipeline.inventory import Frozen
 from hdh_migrate.receipts import Matched, Sent
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.verbs.run import bind, operator
+from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy.bound_ledger import bind
 from hdh_migrate.software import code_digest
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import header_size_of

@@ -24,8 +24,9 @@ from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verification
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.timekeeping import judge_for
-from hdh_migrate.session.verbs.run import held_ledger, perform
+from hdh_migrate.session.verbs.run import perform
 from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes
 

@@ -22,10 +22,10 @@ from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.approve import subject_here
 from hdh_migrate.session.verbs.report import write_report
-from hdh_migrate.session.verbs.run import bound_ledger
 from tests.support.agreed import agreed
 from tests.support.quiet import FakeClock, Notes
 from tests.unit.ledger.test_reconcile import cover_anew, end, inventoried, listed

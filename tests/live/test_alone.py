@@ -17,10 +17,10 @@ from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report
 from hdh_migrate.ledger import chain
 from hdh_migrate.pipeline.fence import fence_key
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.decommission import proof_lacks
-from hdh_migrate.session.verbs.run import operator
 from hdh_migrate.session.views.records import batch_root
 from tests.support.agreed import agreed
 from tests.support.opens import opens_of

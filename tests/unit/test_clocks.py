@@ -33,7 +33,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.session.policy import gate, waivers
-from hdh_migrate.session.verbs.run import added_up
+from hdh_migrate.session.views.traffic import added_up
 from hdh_migrate.transport import Traffic
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.targets import Network

@@ -56,10 +56,10 @@ def waive(
         from hdh_migrate.folders import STATE_DIR, ledger_path
         from hdh_migrate.plan.fields import is_day
         from hdh_migrate.plan.loader import load
+        from hdh_migrate.session.operator import operator
         from hdh_migrate.session.policy import waivers
         from hdh_migrate.session.policy.timekeeping import offline
         from hdh_migrate.session.policy.waivable import open_findings
-        from hdh_migrate.session.verbs.run import operator
         from hdh_migrate.telemetry import SystemClock
         from hdh_migrate.wiring.chosen import check, profile_of
 

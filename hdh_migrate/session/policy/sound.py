@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import held_ledger, name_of
 from hdh_migrate.session.policy.changing import demand_datasets
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.run import held_ledger, name_of
 
 
 @contextmanager

@@ -12,13 +12,14 @@ from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.tags import mark_of, marks
 from hdh_migrate.results import ledgers
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.newest import copies_seen
 from hdh_migrate.session.policy.unswitched import demand_not_switched, demand_pointers_unmoved
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.report import remember_statement
-from hdh_migrate.session.verbs.run import Turn, at_work, operator
+from hdh_migrate.session.verbs.run import Turn, at_work
 
 RUN = "hdh-migrate run PLAN"
 TAKING_OVER = f"{RUN} --take-over --reason TEXT"

@@ -29,7 +29,9 @@ from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.results.plans import AmendedDataset, AmendedObject, Amendment
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
+from hdh_migrate.session.policy.bound_ledger import bind, journal_of
 from hdh_migrate.session.policy.changing import (
     RECIPIENT,
     Change,
@@ -39,7 +41,6 @@ from hdh_migrate.session.policy.changing import (
 )
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.run import bind, journal_of, operator
 from hdh_migrate.wiring import header_size_of, moments_of, pace_of, routes_of, rules_of
 from hdh_migrate.wiring.sealing import load_recipients
 

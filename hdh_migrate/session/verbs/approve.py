@@ -41,6 +41,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import NAMED
 from hdh_migrate.session.policy.newest import learnt_at
 from hdh_migrate.session.policy.reporters import barred
 from hdh_migrate.session.policy.sound import sound_ledger
@@ -52,7 +53,6 @@ from hdh_migrate.session.policy.terms import (
     terms_stated,
 )
 from hdh_migrate.session.policy.timekeeping import dated_ahead
-from hdh_migrate.session.verbs.run import NAMED
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring.context import RUN_TAG
 

@@ -18,9 +18,9 @@ from hdh_migrate.pipeline.uploads import PROBE
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.verbs.probe import admitted, judge_of
-from hdh_migrate.session.verbs.run import journal_of
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.wiring import routes_of
 

@@ -34,8 +34,10 @@ from hdh_migrate.programs import LocalRun
 from hdh_migrate.results.looks import CutoverStatus
 from hdh_migrate.results.switches import ConsumerWrites, CutoverFact, Rehearsed, RolledBack
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bind_recipients
+from hdh_migrate.session.policy.bound_ledger import bound_ledger, held_ledger
 from hdh_migrate.session.policy.canary import demand_apart
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.fencing import buckets_of
@@ -43,14 +45,7 @@ from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for, judge_over
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.run import (
-    Turn,
-    bound_ledger,
-    fenced_for,
-    held_ledger,
-    operator,
-    self_test,
-)
+from hdh_migrate.session.verbs.run import Turn, fenced_for, self_test
 from hdh_migrate.session.views.drawer import FolderDrawer
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring import (

@@ -21,7 +21,9 @@ from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports.switching import Eraser
 from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.fencing import not_the_writer
 from hdh_migrate.session.policy.terms import verifiers
@@ -29,7 +31,7 @@ from hdh_migrate.session.policy.timekeeping import dated_ahead, judge_for
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.cutover import entry_of
-from hdh_migrate.session.verbs.run import Turn, held_ledger, operator, self_test
+from hdh_migrate.session.verbs.run import Turn, self_test
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
 

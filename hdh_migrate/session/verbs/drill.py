@@ -10,9 +10,10 @@ from hdh_migrate.results.keys import Drilled
 from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import bound_recipients
+from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.run import held_ledger, operator
 from hdh_migrate.wiring import Vault
 
 

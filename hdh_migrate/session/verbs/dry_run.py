@@ -19,6 +19,7 @@ from hdh_migrate.results.moves import DryRun, LeftByRule
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import lasting
 from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
+from hdh_migrate.session.policy.bound_ledger import name_of
 from hdh_migrate.session.policy.changing import demand_allowed, judged
 from hdh_migrate.session.policy.choices import left_by
 from hdh_migrate.session.policy.contents import signers
@@ -27,7 +28,7 @@ from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
-from hdh_migrate.session.verbs.run import demand, name_of, self_test, unmet
+from hdh_migrate.session.verbs.run import demand, self_test, unmet
 from hdh_migrate.wiring import Services, pace_of
 from hdh_migrate.wiring.context import RUN_TAG
 

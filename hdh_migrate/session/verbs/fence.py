@@ -10,11 +10,13 @@ from hdh_migrate.pipeline.fence import FenceStanding, Known, against, known, loo
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.results.hosts import Fence, Fences
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.fencing import buckets_of, fenced, owner_of
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.probe import admitted
-from hdh_migrate.session.verbs.run import Turn, held_ledger, operator
+from hdh_migrate.session.verbs.run import Turn
 from hdh_migrate.targets.s3 import S3Reader
 
 

@@ -18,9 +18,9 @@ from hdh_migrate.model import State, Stored
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.results.looks import Fetched
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.policy.timekeeping import judge_for
-from hdh_migrate.session.verbs.run import operator
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal
 

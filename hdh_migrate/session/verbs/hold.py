@@ -11,7 +11,7 @@ import os
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.folders import make_private, sync
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.verbs.run import operator
+from hdh_migrate.session.operator import operator
 
 MAX_BYTES = 2_000
 _SHOWN = 300

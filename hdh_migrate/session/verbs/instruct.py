@@ -14,7 +14,7 @@ from hdh_migrate.ledger.holding import holder
 from hdh_migrate.model import Instruction, InstructionKind, Standing
 from hdh_migrate.results.courses import InstructionGiven
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.verbs.run import operator
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.views.course import limit_fact, pause_fact, waiting_fact
 
 REASON_MAX = 300

@@ -13,9 +13,10 @@ from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.results import moves
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.run import Turn, at_work, operator
+from hdh_migrate.session.verbs.run import Turn, at_work
 
 RUN = "hdh-migrate run PLAN"
 RESTORE = "hdh-migrate verify PLAN --again --restore all"

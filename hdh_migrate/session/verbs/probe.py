@@ -21,9 +21,9 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.hosts import Probed, ProbeIntention, ProbeRecord
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.timekeeping import judge_over
 from hdh_migrate.session.verbs.report import signer_of
-from hdh_migrate.session.verbs.run import journal_of
 from hdh_migrate.session.views.probed import keep, missing, notes, probed_by
 from hdh_migrate.targets.probing.bench import ROOT, Bench
 from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims

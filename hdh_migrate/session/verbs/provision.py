@@ -9,8 +9,8 @@ from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.run import BucketProvisioned, BucketProvisioning
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.verbs.probe import admitted, judge_of
-from hdh_migrate.session.verbs.run import journal_of
 from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
 from hdh_migrate.wiring.chosen import profile_of
 

@@ -20,7 +20,8 @@ from hdh_migrate.results.archives import (
     RehydrationForecast,
 )
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.verbs.run import at_work, operator, perform
+from hdh_migrate.session.operator import operator
+from hdh_migrate.session.verbs.run import at_work, perform
 from hdh_migrate.wiring import archive_facts, open_rehydrator
 
 GB: Final = 10**9

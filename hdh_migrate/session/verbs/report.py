@@ -18,13 +18,13 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.proofs import BundleFact, CheckpointFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
+from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.contents import demand_known
 from hdh_migrate.session.policy.names import FORMS, Streams
 from hdh_migrate.session.policy.openings import is_behind
 from hdh_migrate.session.policy.reporters import demand_apart
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.run import journal_of
 from hdh_migrate.session.views.facts import facts_of
 from hdh_migrate.session.views.records import batch_root, exclusions, findings, records
 from hdh_migrate.wiring import Vault

@@ -43,10 +43,10 @@ from hdh_migrate.pipeline.sidecar import named
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.results.looks import RestoredDataset, RestoredFeature, RestoredView
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.fetch import appearing
-from hdh_migrate.session.verbs.run import operator
 from hdh_migrate.session.verbs.sidecar_lines import UNREADABLE, Line, SidecarLines
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal, limits_of

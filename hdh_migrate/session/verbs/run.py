@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pwd
-import secrets
-import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, Refused, RunPaused
-from hdh_migrate.events.run import ExchangeTotal, LedgerNamed, RunEnded, RunStarted
+from hdh_migrate.errors import Exit, KeyUnavailable, Refused, RunPaused
+from hdh_migrate.events.run import RunEnded, RunStarted
 from hdh_migrate.frozen import frozen, mutable
-from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem, Standing, Step
-from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.pipeline.metering import Meter
 from hdh_migrate.pipeline.runner import Runner, Wishes, summary
-from hdh_migrate.pipeline.tags import migration_mark
-from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.moves import DatasetStates, RefreshPass
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bind_recipients
-from hdh_migrate.session.policy.changing import demand_allowed, demand_datasets, judged
+from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.contents import record_contents, signers
 from hdh_migrate.session.policy.fencing import fenced
-from hdh_migrate.session.policy.newest import demand_newest
-from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
@@ -46,15 +37,12 @@ from hdh_migrate.session.views.last_run import recording
 from hdh_migrate.session.views.looked import finished, since_when
 from hdh_migrate.session.views.passes import demand_failures, pass_rows
 from hdh_migrate.session.views.probed import missing, probe_facts
+from hdh_migrate.session.views.traffic import added_up
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring import Services
-from hdh_migrate.wiring.context import RUN_TAG
 
 if TYPE_CHECKING:
     from hdh_migrate.receipts import EndpointTraffic
-
-NAMED = "ledger-named"
-"""The journal's kind of event that tells this name, once: approvals are for one ledger."""
 
 
 @frozen
@@ -225,58 +213,6 @@ def fenced_for(
     return fenced(desk, opened, ledger, selected, over, user=operator())
 
 
-@contextmanager
-def held_ledger(
-    desk: Desk, judge: Judge, *, newest: bool = True, known: Sequence[Path] = ()
-) -> Iterator[SqliteLedger]:
-    """Open the ledger for a verb: bound to the plan, with openings taken in that it lacked.
-
-    Raises:
-        Refused: as `bound_ledger`.
-    """
-    with bound_ledger(desk, judge, newest=newest, known=known) as ledger:
-        take_in(ledger, desk.ledger_path)
-        yield ledger
-
-
-@contextmanager
-def bound_ledger(
-    desk: Desk, judge: Judge, *, newest: bool = True, known: Sequence[Path] = ()
-) -> Iterator[SqliteLedger]:
-    """Open the ledger, bound to the plan; openings are left for whoever comes next.
-
-    Raises:
-        Refused: something knows more than it does (`demand_newest`), and `newest` is asked for.
-    """
-    with _writable(desk, judge) as ledger:
-        if newest:
-            demand_newest(desk, ledger, known)
-        bind(desk, ledger)
-        yield ledger
-
-
-@contextmanager
-def journal_of(desk: Desk, judge: Judge) -> Iterator[SqliteLedger]:
-    """Open the ledger for journalling, with the openings; that binds it to no plan."""
-    with _writable(desk, judge) as ledger:
-        take_in(ledger, desk.ledger_path)
-        yield ledger
-
-
-@contextmanager
-def _writable(desk: Desk, judge: Judge) -> Iterator[SqliteLedger]:
-    """Open the ledger and let go of it in the end; nobody else opens one for writing.
-
-    From then on the judge follows its journal, and dates it.
-    """
-    ledger = SqliteLedger.open(desk.ledger_path, judge.dating())
-    judge.journal = ledger.last_at
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
 @mutable
 class Turn:
     """One verb at work: what its steps share, and every service it has used.
@@ -356,49 +292,6 @@ class Turn:
         self.ledger.commit()
 
 
-def bind(desk: Desk, ledger: SqliteLedger) -> None:
-    """Bind a ledger to the plan, or to the plan as it was changed since.
-
-    Raises:
-        PlanChanged: what the plan changes is bound, or its pointer is one that was switched.
-        LedgerDamaged: it does not have the plan's datasets, or another name than it had.
-    """
-    plan = desk.loaded.plan
-    name_of(ledger)
-    if ledger.meta("plan_digest") is not None:
-        adopt(ledger)
-    demand_allowed(judged(ledger, json.loads(desk.loaded.canonical)))
-    batch_of = {name: batch.name for batch in plan.ordered_batches() for name in batch.datasets}
-    ledger.start(
-        desk.loaded.digest,
-        desk.loaded.canonical,
-        [(dataset.name, batch_of[dataset.name]) for dataset in plan.datasets],
-        diff=changes,
-        may_change=lambda _was, _now: True,  # as was demanded
-    )
-    adopt(ledger)
-    demand_datasets(ledger, desk.loaded)
-    if ledger.meta(RUN_TAG) is None:
-        # What names the migration alone would take another ledger's objects for ours.
-        ledger.set_meta(RUN_TAG, f"{migration_mark(plan.migration)}-{secrets.token_hex(6)}")
-    if ledger.meta(NAMED) is None:
-        ledger.event(LedgerNamed(ledger=ledger.meta(RUN_TAG) or ""))
-        ledger.set_meta(NAMED, "told")
-    ledger.commit()
-
-
-def name_of(ledger: SqliteLedger) -> str | None:
-    """Return the ledger's name, None before it has one.
-
-    Raises:
-        LedgerDamaged: it is not the one that the journal tells: approvals are for one ledger.
-    """
-    name = ledger.meta(RUN_TAG)
-    if any(event.ledger != name for _, event in ledger.events(LedgerNamed)):
-        raise LedgerDamaged("the ledger has another name than its journal tells")
-    return name
-
-
 def self_test(services: Services) -> None:
     """Seal and open something before anything is moved.
 
@@ -451,39 +344,3 @@ def _announce(
         )
     )
     ledger.commit()
-
-
-def operator() -> str:
-    """Return who runs this, as the machine tells it: not as the environment says."""
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # no entry for this user id
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
-
-
-def added_up(traffic: Iterable[EndpointTraffic]) -> tuple[ExchangeTotal, ...]:
-    """Return traffic with one entry for each side and endpoint; of its Dates the newest counts."""
-    total: dict[tuple[str, str], ExchangeTotal] = {}
-    newest: dict[tuple[str, str], float] = {}
-    for one in traffic:
-        key, at = (one.side, one.endpoint), one.clock_at
-        sums = total.get(key) or ExchangeTotal(
-            side=one.side, endpoint=one.endpoint, requests=0, bytes_read=0,
-            bytes_written=0, addresses=(), tls=ABSENT, ssh=ABSENT, clock_offset=ABSENT,
-        )  # fmt: skip
-        tls, ssh = {*(sums.tls or ()), *one.tls}, {*(sums.ssh or ()), *one.ssh}
-        sums = replace(
-            sums,
-            requests=sums.requests + one.requests,
-            bytes_read=sums.bytes_read + one.bytes_read,
-            bytes_written=sums.bytes_written + one.bytes_written,
-            addresses=tuple(sorted({*sums.addresses, *one.addresses})),
-            tls=tuple(sorted(tls)) if tls else sums.tls,
-            ssh=tuple(sorted(ssh)) if ssh else sums.ssh,
-        )
-        offset = one.clock_offset
-        if at is not None and offset is not None and at >= newest.get(key, at):
-            sums, newest[key] = replace(sums, clock_offset=offset), at
-        total[key] = sums
-    return tuple(total.values())

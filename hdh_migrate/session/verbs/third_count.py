@@ -12,9 +12,9 @@ from hdh_migrate.pipeline.tried import RuleTrial
 from hdh_migrate.results.moves import ReportCompared, ThirdCountFact
 from hdh_migrate.results.plans import TriedDataset
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.choices import Choices
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.run import journal_of
 from hdh_migrate.session.verbs.sample import tried
 from hdh_migrate.wiring import open_report, routes_of
 

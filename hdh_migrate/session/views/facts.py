@@ -31,6 +31,7 @@ from hdh_migrate.pipeline.placing import FeatureCounts
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import (
     bound_recipients,
     fingerprint_of,
@@ -38,7 +39,6 @@ from hdh_migrate.session.policy.binding import (
 )
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
-from hdh_migrate.session.verbs.run import operator
 from hdh_migrate.session.views.capabilities import capabilities
 from hdh_migrate.software import code_digest
 from hdh_migrate.targets.facts import profile_facts

@@ -18,9 +18,9 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.run import BatchDone
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.following import followed
-from hdh_migrate.session.verbs.run import bound_ledger
 from hdh_migrate.session.views.happened import Happened
 from hdh_migrate.session.views.last_run import last_run, recording
 from tests.support.quiet import Notes

@@ -18,8 +18,8 @@ from hdh_migrate.cli.live import Screen
 from hdh_migrate.cli.verbs.status import StatusView, watch_on
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.run import bound_ledger
 from tests.support.quiet import Notes
 
 PLAN = """\

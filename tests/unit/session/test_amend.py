@@ -28,10 +28,10 @@ from hdh_migrate.results.plans import Amendment
 from hdh_migrate.sealing.keys import PublicKey, new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
+from hdh_migrate.session.policy.bound_ledger import bind, bound_ledger
 from hdh_migrate.session.policy.changing import PUT_BACK
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.amend import amend
-from hdh_migrate.session.verbs.run import bind, bound_ledger
 from hdh_migrate.session.views.plan_diff import plan_diff
 from hdh_migrate.session.views.records import batch_root, exclusions
 from hdh_migrate.wiring import SOURCES, plan_of

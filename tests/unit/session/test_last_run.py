@@ -11,8 +11,8 @@ import pytest
 from hdh_migrate.errors import AuthFailed, Exit, LedgerLocked, Refused
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.run import bound_ledger
 from hdh_migrate.session.views.at_work import was_killed, work_of
 from hdh_migrate.session.views.last_run import FILE, last_run, recording, recording_on
 from tests.support.quiet import Notes

@@ -23,9 +23,9 @@ from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWa
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.notifying import journal_notices, notified, notify, trial
-from hdh_migrate.session.verbs.run import bound_ledger
 from hdh_migrate.session.views.expiry import Relied
 from hdh_migrate.session.views.last_run import is_over_here, recording
 from hdh_migrate.session.views.notice_words import ends

@@ -14,8 +14,9 @@ from hdh_migrate.clocks import Judge, Sighting, seconds_of
 from hdh_migrate.events.run import RunEnded
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import openings
+from hdh_migrate.session.policy.bound_ledger import held_ledger, journal_of
 from hdh_migrate.session.policy.timekeeping import judge_for
-from hdh_migrate.session.verbs.run import Turn, held_ledger, journal_of
+from hdh_migrate.session.verbs.run import Turn
 from hdh_migrate.transport import Traffic
 from tests.support.quiet import Notes
 
@@ -68,15 +69,15 @@ def test_a_credential_counts_as_renewed_once_and_what_both_exchanged_is_told(des
             witness = judge._witnesses()[-1]
             assert opened[1].transports[-1][1] in witness.transports  # type: ignore[attr-defined]
         ((_, ended),) = ledger.events(RunEnded)
-    (told,) = (one for one in ended.traffic if one.side == "target")
-    assert told.requests >= 7
+    (seen,) = (one for one in ended.traffic if one.side == "target")
+    assert seen.requests >= 7
 
 
 def test_a_ledger_is_opened_for_writing_in_one_place() -> None:
     """So its journal is dated by a judge, and tells the openings, whichever verb comes first."""
     root = Path(hdh_migrate.__file__).parent
     found = [path for path in root.rglob("*.py") if "Ledger.open(" in path.read_text()]
-    assert [str(path.relative_to(root)) for path in found] == ["session/verbs/run.py"]
+    assert [str(path.relative_to(root)) for path in found] == ["session/policy/bound_ledger.py"]
 
 
 def test_who_journals_without_a_plan_takes_openings_in_and_is_dated_by_the_judge(

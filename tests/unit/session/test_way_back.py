@@ -24,8 +24,8 @@ from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.pipeline.cutover.scene import digest
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import openings
+from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.verbs import cutover
-from hdh_migrate.session.verbs.run import held_ledger
 from hdh_migrate.wiring.targets import Network
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import GOOD, PLAN, UNSEALED
