@@ -455,6 +455,7 @@ CATALOGUE: dict[str, Text] = {
     "ref.previous": Text("Déclaration précédente", "Previous statement"),
     "ref.previous.none": Text("aucune : c'est la première", "none: this is the first"),
     "ref.seal": Text("Chiffrement", "Encryption"),
+    "seal.none": Text("aucun", "none"),
     "ref.attestation": Text("Attestation du client", "The customer's attestation"),
     "ref.attestation.value": Text(
         "Service « {service} » ; SecNumCloud : {visa}, jusqu'au {visa_end} ; HDS : {hds}, jusqu'au "

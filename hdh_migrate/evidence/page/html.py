@@ -22,6 +22,7 @@ from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.formats import LOCALES
+from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.signatures.signing import TrustedKey
@@ -96,6 +97,9 @@ def render_report(
         undated=_undated(predicate),
         said=words.said,
         meaning=_meaning,
+        message=words.message,
+        rule=words.rule,
+        reason=words.reason,
         claims=_claims(predicate),
         batches=_batches(predicate),
         findings=findings,
@@ -148,6 +152,23 @@ class PageWords:
         key = f"{group}.{value}"
         sentence = self._catalogue.get(key)
         return value if sentence is None else escape(sentence.said(self._language))
+
+    def message(self, finding: Mapping[str, Any]) -> Markup | str:
+        """Return what a finding says; its original text is never shown in another language."""
+        text: str = finding["message"]
+        if self._language != "fr":
+            return text
+        said = french(text)
+        return elsewhere(finding["number"]) if said is None else said
+
+    def rule(self, left: Mapping[str, str]) -> str:
+        """Return what the rule is called that left objects behind; the plan's as the plan does."""
+        return RULES.get(left["rule"], left["rule"]) if self._language == "fr" else left["rule"]
+
+    def reason(self, left: Mapping[str, str]) -> Markup | str:
+        """Return why a rule left objects behind: the plan's words, or the page's for our own."""
+        own = french(left["reason"]) if self._language == "fr" and left["rule"] in RULES else None
+        return left["reason"] if own is None else own
 
     def number(self, value: int) -> Markup:
         """Return a whole number."""

@@ -43,6 +43,7 @@ from tests.unit.evidence.builders import (
     signer,
 )
 from tests.unit.evidence.test_chronicle import months
+from tests.unit.evidence.test_messages import english_in
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -438,6 +439,16 @@ def test_every_entry_says_something_in_both_languages_with_the_same_values() -> 
         said = [set(re.findall(r"\{(\w+)\}", each)) for each in entry]
         assert said[0] == said[1], name
         assert entry.fr.count("|") == entry.en.count("|") <= 1, name
+
+
+def test_no_french_page_has_english_but_what_people_wrote(every_page: Pages) -> None:
+    theirs = ("certificate 7", WAIVER["reason"], "too much <to read>", "the machine burned",
+              "it is gone", "nobody")  # fmt: skip
+    for page in every_page["fr"]:
+        left = [
+            words for words in english_in(page.source) if not any(one in words for one in theirs)
+        ]
+        assert left == []
 
 
 @pytest.mark.slow

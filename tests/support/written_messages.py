@@ -1,0 +1,210 @@
+"""Every message of a finding that this tool can write, gathered from where it is written.
+
+What is passed to a store's error, to `Note`, `failed` or `ledger.finding` is followed back to its
+literal text; what stands in its places is not known here, so examples are tried. Only whole
+expressions are followed: of `str(error)` and of a receipt's detail the text is found where the
+error was raised.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import hdh_migrate
+
+ROOT: Final = Path(hdh_migrate.__file__).parent
+PACKAGES: Final = ("sources", "targets", "transport", "sealing", "pipeline", "ssh")
+MORE: Final = ("session/policy/contents.py",)
+NO_FINDINGS: Final = frozenset({
+    "targets/probing/prober.py", "targets/provisioning.py", "sources/azure_tokens.py",
+    "pipeline/fence.py", "pipeline/cutover/freeze.py", "pipeline/undertaking.py",
+    "sources/sftp_listing.py", "targets/s3_endpoint.py:_plain",
+})  # fmt: skip
+"""Where these errors end a verb, or are settled, before any object is worked on."""
+
+ERRORS: Final = frozenset({
+    "Missing", "Permanent", "Conflict", "AccessDenied", "SignatureRefused", "ShortRead",
+    "UnsealFailed", "ClaimDiffers", "Unsupported", "SourceChanged",
+})  # fmt: skip
+"""Errors that an object's finding quotes."""
+
+PLACES: Final = {**dict.fromkeys(ERRORS, 0), "Note": 1, "failed": 3, "finding": 1}
+"""Which argument of a call is the message."""
+
+RETURNED: Final = frozenset({
+    "unused", "lacking", "open_prefix", "detail", "crowded", "_less", "difference", "history",
+    "_blockers", "_unlisted", "_left", "_tags", "_metadata", "_lock",
+})  # fmt: skip
+"""Functions that return or yield messages, or pairs of a code and a message."""
+
+EXAMPLES: Final = (
+    "7", "word", "2026-11-26T10:00:00Z", "2026-11-26T10:00Z", "a target object",
+    "a lease: somebody may still be writing", "3 snapshots (5 bytes)", "legal holds",
+    "it is leased", "ledger a", "1 dataset is", "1 object is", "file", "verified",
+    "batch b needs batch ", "of which 2 objects are not verified",
+    "the target writes `_` in the names of metadata as `-`",
+)  # fmt: skip
+
+FEW: Final = 4
+"""With so many places in a message only so many examples are tried in each."""
+
+
+class Written(NamedTuple):
+    """One message: where it is written, and its literal pieces with a place between each two."""
+
+    where: str
+    pieces: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The message with its places open."""
+        return "{}".join(self.pieces)
+
+    def examples(self) -> Iterator[str]:
+        """Yield the message with things in its places, one of which makes sense."""
+        places = len(self.pieces) - 1
+        some = EXAMPLES if places < FEW else EXAMPLES[:FEW]
+        for values in product(some, repeat=places):
+            yield self.pieces[0] + "".join(
+                value + piece for value, piece in zip(values, self.pieces[1:], strict=True)
+            )
+
+
+def written_messages() -> list[Written]:
+    """Return every message that can be followed to its literal text, each once."""
+    found: dict[tuple[str, ...], Written] = {}
+    files = [*(path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py")))]
+    for path in [*files, *(ROOT / name for name in MORE)]:
+        name = path.relative_to(ROOT).as_posix()
+        if name not in NO_FINDINGS:
+            for one in _File(path, name).messages():
+                found.setdefault(one.pieces, one)
+    return list(found.values())
+
+
+Pieces = tuple[str, ...]
+
+
+class _File:
+    """One module, its tree and what its names stand for."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._name = name
+        self._tree = ast.parse(path.read_text())
+        dotted = "hdh_migrate." + name.removesuffix(".py").replace("/", ".")
+        self._module = importlib.import_module(dotted.removesuffix(".__init__"))
+
+    def messages(self) -> Iterator[Written]:
+        functions = [node for node in ast.walk(self._tree) if isinstance(node, ast.FunctionDef)]
+        for function in functions:
+            if f"{self._name}:{function.name}" in NO_FINDINGS:
+                continue
+            local = _assigned(function)
+            for node in ast.walk(function):
+                for expression in self._expressions(node, function.name):
+                    for pieces in self._texts(expression, local):
+                        where = f"{self._name}:{expression.lineno}"
+                        yield Written(where, pieces)
+
+    def _expressions(self, node: ast.AST, function: str) -> Iterator[ast.expr]:
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            at = PLACES.get(name)
+            if at is not None and len(node.args) > at:
+                yield node.args[at]
+            if name in {"Failed", "Erased", "Returned"}:
+                yield from (one.value for one in node.keywords if one.arg == "detail")
+        elif isinstance(node, ast.Return | ast.Yield) and function in RETURNED:
+            value = node.value
+            if isinstance(value, ast.Tuple) and len(value.elts) == 2:
+                value = value.elts[1]
+            if isinstance(value, ast.ListComp):
+                value = value.elt
+            if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Note":
+                value = None  # seen as a call
+            if value is not None:
+                yield value
+
+    def _texts(self, node: ast.expr, local: Mapping[str, list[ast.expr]]) -> Iterator[Pieces]:
+        """Yield what an expression can come to; nothing where that is not known here."""
+        match node:
+            case ast.Constant(value=str() as text):
+                yield (text,)
+            case ast.JoinedStr():
+                joined: list[Pieces] = [("",)]
+                for value in node.values:
+                    more = list(self._piece(value, local))
+                    joined = [_glued(a, b) for a in joined for b in more]
+                yield from joined
+            case ast.BinOp(op=ast.Add()):
+                right = list(self._texts(node.right, local)) or [("", "")]
+                for left in self._texts(node.left, local):
+                    yield from (_glued(left, one) for one in right)
+            case ast.IfExp():
+                yield from self._texts(node.body, local)
+                yield from self._texts(node.orelse, local)
+            case ast.Name(id=name):
+                if name in local:
+                    for value in local[name]:
+                        yield from self._texts(value, {k: v for k, v in local.items() if k != name})
+                else:
+                    yield from _values(getattr(self._module, name, None))
+            case ast.Subscript(value=ast.Name(id=name)):
+                yield from _values(getattr(self._module, name, None))
+            case ast.Call(func=ast.Attribute(value=inner, attr="format")):
+                yield from self._texts(inner, local)
+            case _:
+                return
+
+    def _piece(self, value: ast.expr, local: Mapping[str, list[ast.expr]]) -> Iterator[Pieces]:
+        if isinstance(value, ast.FormattedValue):
+            inner = value.value
+            known = []
+            if isinstance(inner, ast.Name | ast.IfExp | ast.Subscript):
+                known = list(self._texts(inner, local))
+            yield from known or [("", "")]
+        else:
+            yield from self._texts(value, local)
+
+
+def _glued(left: Pieces, right: Pieces) -> Pieces:
+    return (*left[:-1], left[-1] + right[0], *right[1:])
+
+
+def _values(value: object) -> Iterator[Pieces]:
+    if isinstance(value, str):
+        yield _open(value)
+    elif isinstance(value, Mapping):
+        yield from (_open(one) for one in value.values() if isinstance(one, str))
+
+
+def _open(text: str) -> Pieces:
+    return tuple(text.replace("{number}", "\0").split("\0"))
+
+
+def _assigned(function: ast.FunctionDef) -> dict[str, list[ast.expr]]:
+    """Return what is assigned to each name in a function, but for what loops and calls give."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.setdefault(node.targets[0].id, []).append(node.value)
+    for one in (*function.args.args, *function.args.kwonlyargs):
+        found.setdefault(one.arg, [])
+    return found
+
+
+Read = Callable[[str], object]
+
+
+def unread(read: Read) -> list[str]:
+    """Return every message that `read` takes in none of its examples, with where it is written."""
+    return [
+        f"{one.where}: {one.text}"
+        for one in written_messages()
+        if one.text.strip("{} ") and not any(read(text) for text in one.examples())
+    ]

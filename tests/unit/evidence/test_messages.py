@@ -1,0 +1,188 @@
+"""Findings say on a French page what they say in English, and nothing there is English."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hdh_migrate.codes import Code
+from hdh_migrate.evidence.page.messages import FORMS, french
+from hdh_migrate.evidence.page.messages.form import MessageForm
+from hdh_migrate.evidence.page.messages.stores import TERMS
+from tests.support.written_messages import unread, written_messages
+from tests.unit.evidence.builders import bundle, dataset, exclusion, facts, finding, record, signer
+
+ENGLISH = re.compile(
+    r"\b(the|of|is|not|was|with|and|that|which|by|are|were|for|from|this|has|have|been|object|it"
+    r"|objects|none|there|until|target|because|its|you|no|nobody|somebody|another|than|to|be)\b",
+    re.IGNORECASE,
+)
+"""Words that no French sentence of the page has; technical words stand in an element of theirs."""
+
+PLACED: dict[str, Any] = {
+    "number": "7", "size": "2048", "moment": "2026-11-26T10:00:00Z", "word": "mot",
+    "numbers": "1, 2", "name": "claire", "quoted": "une raison", "terms": "3 snapshots (5 bytes)",
+    "message": "it is leased",
+}  # fmt: skip
+
+
+class Seen(HTMLParser):
+    """The text of a page that a reader takes for its words: without code, styles and examples."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._apart = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        self._apart += tag in {"code", "pre", "style"}
+
+    def handle_endtag(self, tag: str) -> None:
+        self._apart -= tag in {"code", "pre", "style"}
+
+    def handle_data(self, data: str) -> None:
+        if not self._apart and data.strip():
+            self.words.append(" ".join(data.split()))
+
+
+def english_in(page: str) -> list[str]:
+    return [words for words in Seen(page).words if ENGLISH.search(words)]
+
+
+def example(form: MessageForm) -> str:
+    """Return one message of a form."""
+    terms = {"term": next(term for term in TERMS if "lease" in term)}
+    return form.filled(**{name: {**PLACED, **terms}[kind] for name, kind in form.kinds.items()})
+
+
+LEASE = "a lease: somebody may still be writing"
+
+
+def page_of(tmp_path: Path, findings: list[dict[str, Any]], language: str = "fr") -> str:
+    made = bundle(
+        tmp_path / "bundle", [record("a.csv")], about=facts(dataset(2, 2000)),
+        signer=signer(tmp_path), findings=findings, languages=(language,),
+        exclusions=[exclusion("_t/b.csv", rule="exclude **/_t/**", reason="brouillon")],
+    )  # fmt: skip
+    return (made.folder / f"report.{language}.html").read_text()
+
+
+@pytest.mark.slow
+def test_every_message_that_this_tool_writes_is_said_in_french() -> None:
+    assert len(written_messages()) > 140
+    assert not unread(french)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.en[:50])
+def test_a_form_reads_its_own_message_and_says_it_without_english(form: MessageForm) -> None:
+    said = french(example(form))
+
+    assert said is not None
+    assert english_in(f"<p>{said}</p>") == []
+    for name, kind in form.kinds.items():
+        read = form.read(example(form))
+        assert read is not None
+        assert read[name].kind == kind
+
+
+@settings(max_examples=15)
+@given(n=st.integers(0, 10**15), batch=st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True))
+def test_what_is_filled_into_a_form_is_read_back(n: int, batch: str) -> None:
+    for form in FORMS:
+        own = {"number": str(n), "size": str(n), "word": batch, "name": batch, "quoted": batch}
+        values = {
+            name: own.get(kind, PLACED.get(kind, "a target object"))
+            for name, kind in form.kinds.items()
+        }
+        read = form.read(form.filled(**values))
+        assert read is not None
+        assert {name: one.text for name, one in read.items()} == values
+
+
+def test_no_two_forms_have_the_same_words() -> None:
+    first = {
+        form.en: next(one for one in FORMS if one.read(example(form)) is not None) for form in FORMS
+    }
+    assert {en: found.en for en, found in first.items()} == {en: en for en in first}
+
+
+def test_every_code_is_told_on_a_french_page_without_english(tmp_path: Path) -> None:
+    codes = list(Code)
+    known = [example(form) for form in FORMS if example(form)]
+    page = page_of(
+        tmp_path,
+        [
+            finding(str(code), message=known[at % len(known)], key=None)
+            for at, code in enumerate(codes)
+        ],
+    )
+
+    assert all(f"<code>{code}</code>" in page for code in codes)
+    assert english_in(page) == []
+
+
+def test_every_message_is_told_on_a_french_page_without_english(tmp_path: Path) -> None:
+    page = page_of(tmp_path, [finding("drifted", message=example(form)) for form in FORMS])
+
+    assert english_in(page) == []
+    assert "en anglais" not in page
+
+
+def test_a_message_of_another_version_is_named_and_not_shown(tmp_path: Path) -> None:
+    found = [finding(str(code), message="the moon was not there", key=None) for code in Code]
+    page = page_of(tmp_path, found)
+
+    assert "moon" not in page
+    assert english_in(page) == []
+    number = "le texte d\u2019origine, en anglais, est le constat n\u00ba\u00a01 de"
+    assert number in page
+
+
+def test_an_english_page_has_the_message_as_it_is_stored(tmp_path: Path) -> None:
+    assert "the moon was not there" in page_of(
+        tmp_path, [finding("drifted", message="the moon was not there")], "en"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (f"1 objects have {LEASE}", "1 objet a un bail\u00a0: quelqu\u2019un"),
+        (f"1200 objects have {LEASE}", "1\u202f200 objets ont un bail"),
+        ("not moved: 3 snapshots (1536 bytes)", "déplacés\u00a0: 3 instantanés (1,5\u00a0Kio)"),
+        ("it is kept until 2027-01-01T00:00:00Z, not as planned", "1er\u00a0janvier\u00a02027"),
+    ],
+)  # fmt: skip
+def test_parameters_are_written_as_a_french_reader_expects_them(message: str, said: str) -> None:
+    assert said in str(french(message))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "it is kept until 2027-13-45T00:00:00Z, not as planned",  # no day
+        "9" * 30 + " objects have a lease: somebody may still be writing",
+        "a strange object: NoSuchKey (HTTP 404)",
+        "not moved: 3 dragons",
+        "; ".join(["it is leased"] * 40),
+        "the target does not show its tags: " * 30,
+    ],
+)
+def test_what_fits_no_form_is_not_said_at_all(message: str) -> None:
+    assert french(message) is None
+
+
+def test_markup_in_a_parameter_stays_text() -> None:
+    said = str(french("accepted by <b>eve</b>: <script>alert(1)</script> `x` {n}"))
+
+    assert "<script>" not in said
+    assert "<b>" not in said
+    assert "{n}" in said
