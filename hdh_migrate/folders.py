@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import errno
 import grp
+import json
 import os
 import pwd
 import shlex
 import stat
 import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from hdh_migrate.errors import Refused
+from hdh_migrate.jsonform import record
+
+R = TypeVar("R")
 
 STATE_DIR = ".hdh-migrate"
 """Where ledgers live, beside the plan, unless somebody says otherwise."""
@@ -246,6 +250,26 @@ def whole(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = False) 
     """
     with writing(path, mode=mode, replace=replace) as file:
         file.write(data)
+
+
+def kept(path: Path, kind: type[R], most: int) -> R | None:
+    """Return what a small JSON file of ours holds, as a `TypedDict`.
+
+    None where it is not there, cannot be read, has more than `most` bytes or another form: only for
+    files on which nothing depends.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(most + 1)
+        return record(kind, json.loads(text)) if len(text) <= most else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def keep(path: Path, value: Mapping[str, object]) -> None:
+    """Replace what such a file holds; nothing depends on it, so a failure is nobody's trouble."""
+    with suppress(OSError):
+        whole(path, json.dumps(value).encode(), replace=True)
 
 
 def _name(partial: Path, path: Path) -> None:

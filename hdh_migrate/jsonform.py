@@ -16,6 +16,7 @@ from typing import (
     Any,
     Final,
     Literal,
+    NotRequired,
     Self,
     TypeVar,
     Union,
@@ -28,6 +29,7 @@ from typing import (
 from hdh_migrate.frozen import slotted
 
 T = TypeVar("T", bound="JsonForm")
+R = TypeVar("R")
 
 CanonicalPlan = Mapping[str, Any]
 """A plan as its digest covers it: JSON values with all defaults filled in, of any version.
@@ -128,6 +130,16 @@ class JsonForm:  # noqa: PLW1641 - tables among its values have no hash
         return made
 
 
+def record(kind: type[R], value: object) -> R:
+    """Return a JSON object as a `TypedDict`, every member of its type and none besides.
+
+    Raises:
+        OtherForm: it is of another form.
+    """
+    found: R = _reader(kind)(value)
+    return found
+
+
 # --- reading: one reader for each type -----------------------------------------------------------
 
 _Read = Callable[[Any], Any]
@@ -164,15 +176,29 @@ def _unknown(cls: type[JsonForm], value: Mapping[str, Any]) -> Mapping[str, Any]
     return {name: one for name, one in value.items() if name not in names}
 
 
-def _reader(hint: Any) -> _Read:  # noqa: ANN401, PLR0911 - a type, and one return for each kind
+def _reader(hint: Any) -> _Read:  # noqa: ANN401 - a type
     """Return what reads JSON as a type.
 
     Raises:
         TypeError: the type has no JSON form.
     """
-    origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return _anything
+    if (origin := get_origin(hint)) is not None:
+        return _reader_of(origin, get_args(hint))
+    if hasattr(hint, "__required_keys__"):  # a TypedDict, of whichever module
+        return partial(_record, *_members_of(hint))
+    if hint in _SCALARS:
+        return partial(_scalar, {int, float} if hint is float else {hint})
+    if isinstance(hint, type) and issubclass(hint, JsonForm):
+        return hint.of_json
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return partial(_member_of, hint)
+    raise TypeError(f"{hint} has no JSON form")
+
+
+def _reader_of(origin: object, args: tuple[Any, ...]) -> _Read:
+    """Return what reads JSON as a type that is made of others."""
     if origin in {Union, UnionType}:
         one_of = [_reader(one) for one in args if one is not Absent]
         return one_of[0] if len(one_of) == 1 else partial(_one_of, one_of)
@@ -182,15 +208,12 @@ def _reader(hint: Any) -> _Read:  # noqa: ANN401, PLR0911 - a type, and one retu
         return partial(_list, args[0], _reader(args[0]))
     if origin is tuple:
         return partial(_row, [_reader(one) for one in args])
+    if origin is list:
+        inner = partial(_list, args[0], _reader(args[0]))
+        return lambda value: list(inner(value))
     if origin is Mapping:
         return partial(_table, args[1], _reader(args[1]))
-    if hint in _SCALARS:
-        return partial(_scalar, {int, float} if hint is float else {hint})
-    if isinstance(hint, type) and issubclass(hint, JsonForm):
-        return hint.of_json
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return partial(_member_of, hint)
-    raise TypeError(f"{hint} has no JSON form")
+    raise TypeError(f"{origin} has no JSON form")
 
 
 def _anything(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -225,12 +248,31 @@ def _one_of(readers: list[_Read], value: object) -> object:
     raise OtherForm("of none of the types that may stand here")
 
 
-def _list(inner: Any, read: _Read, value: object) -> object:  # noqa: ANN401 - a type
+def _list(inner: Any, read: _Read, value: object) -> tuple[Any, ...]:  # noqa: ANN401 - a type
     if not isinstance(value, list):
         raise OtherForm("no list")
     if set(map(type, value)) <= {inner}:  # of whole numbers or texts, quickly
         return tuple(value)
     return tuple(map(read, value))
+
+
+def _members_of(hint: Any) -> tuple[Mapping[str, _Read], frozenset[str]]:  # noqa: ANN401
+    """Return what reads each member of a `TypedDict`, and those that must be there."""
+    readers = {name: _reader(one) for name, one in get_type_hints(hint).items()}
+    # Not `__required_keys__`: it takes annotations that are texts for required ones.
+    hints = get_type_hints(hint, include_extras=True)
+    optional = {name for name, one in hints.items() if get_origin(one) is NotRequired}
+    return readers, frozenset(hints.keys() - optional)
+
+
+def _record(readers: Mapping[str, _Read], required: frozenset[str], value: object) -> object:
+    if not isinstance(value, dict):
+        raise OtherForm("no object")
+    if missing := sorted(required - value.keys()):
+        raise OtherForm(f"{missing[0]}: missing")
+    if unknown := sorted(value.keys() - readers.keys()):
+        raise OtherForm(f"{unknown[0]}: not known")
+    return {name: readers[name](one) for name, one in value.items()}
 
 
 def _row(readers: list[_Read], value: object) -> object:

@@ -13,11 +13,12 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
 
 from hdh_migrate.clocks import utc_seconds_of
 from hdh_migrate.errors import LedgerDamaged, LedgerError, Refused
 from hdh_migrate.folders import make_private, whole
+from hdh_migrate.jsonform import record
 from hdh_migrate.ledger.holding import opened
 from hdh_migrate.model import Instruction, InstructionKind
 
@@ -27,6 +28,22 @@ BYTES_MAX: Final = 1_000_000
 WAITING_MAX: Final = 200
 """Instructions that no run has taken in."""
 RATE_MAX: Final = 10**12
+TEXT_MAX: Final = 1000
+
+
+class _InstructionKept(TypedDict):
+    id: str
+    kind: InstructionKind
+    user: str
+    at: str
+    rate: NotRequired[int | None]
+    until: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+class _InstructionsKept(TypedDict):
+    version: int
+    instructions: list[_InstructionKept]
 
 
 class InstructionFile:
@@ -98,7 +115,7 @@ class InstructionFile:
             os.close(handle)
 
     def _write(self, all_of_them: Sequence[Instruction]) -> None:
-        value = {"version": 1, "instructions": [_as_json(one) for one in all_of_them]}
+        value = _InstructionsKept(version=1, instructions=list(map(_as_json, all_of_them)))
         try:
             whole(self._path, json.dumps(value, indent=1).encode() + b"\n", replace=True)
         except OSError as error:
@@ -108,13 +125,15 @@ class InstructionFile:
         try:
             with self._path.open("rb") as file:
                 text = file.read(BYTES_MAX + 1)
-            value = json.loads(text)
-            if len(text) > BYTES_MAX or value["version"] != 1:
+            if len(text) > BYTES_MAX:
+                raise self._broken("it is longer than we write it")
+            value = record(_InstructionsKept, json.loads(text))
+            if value["version"] != 1:
                 raise self._broken("it is of another version")
             return tuple(map(_read, value["instructions"]))
         except OSError as error:
             raise self._broken(error.strerror or "") from error
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, RecursionError):
             raise self._broken("it is not of its form") from None
 
     def _broken(self, why: str) -> LedgerDamaged:
@@ -125,36 +144,27 @@ class InstructionFile:
         )
 
 
-def _as_json(said: Instruction) -> dict[str, str | int]:
-    values: dict[str, str | int | None] = {
-        "id": said.id, "kind": said.kind.value, "user": said.user, "at": said.at,
-        "rate": said.rate, "until": said.until, "reason": said.reason,
-    }  # fmt: skip
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _read(value: dict[str, Any]) -> Instruction:
-    """Take an instruction from the file, with the types that it must have."""
-    found = Instruction(
-        id=_text(value["id"]),
-        kind=InstructionKind(value["kind"]),
-        user=_text(value["user"]),
-        at=_text(value["at"]),
-        rate=value.get("rate"),
-        until=value.get("until"),
-        reason=None if value.get("reason") is None else _text(value["reason"]),
-    )
-    utc_seconds_of(found.at)
-    if found.until is not None:
-        utc_seconds_of(found.until)
-    rate = found.rate
-    limits = found.kind is InstructionKind.LIMIT
-    if limits is not (type(rate) is int and 0 < rate <= RATE_MAX):
-        raise ValueError("a limit, and nothing else, has a rate")
+def _as_json(said: Instruction) -> _InstructionKept:
+    found = _InstructionKept(id=said.id, kind=said.kind, user=said.user, at=said.at)
+    if said.rate is not None:
+        found["rate"] = said.rate
+    if said.until is not None:
+        found["until"] = said.until
+    if said.reason is not None:
+        found["reason"] = said.reason
     return found
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 1000:
-        raise ValueError("no text")
-    return value
+def _read(said: _InstructionKept) -> Instruction:
+    """Take an instruction from the file."""
+    found = Instruction(**said)
+    texts = (found.id, found.user, found.at, found.until or "", found.reason or "")
+    if max(map(len, texts)) > TEXT_MAX:
+        raise ValueError("a text is too long")
+    utc_seconds_of(found.at)
+    if found.until is not None:
+        utc_seconds_of(found.until)
+    limits = found.kind is InstructionKind.LIMIT
+    if limits is not (found.rate is not None and 0 < found.rate <= RATE_MAX):
+        raise ValueError("a limit, and nothing else, has a rate")
+    return found

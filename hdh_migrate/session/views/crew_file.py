@@ -6,15 +6,14 @@ Who works on other machines is known to the run alone, while it lasts. So it lea
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from hdh_migrate.clocks import later, seconds_of
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import keep, kept
 from hdh_migrate.model import ClusterWorker, WorkerState
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.results.looks import WorkerFact
@@ -23,6 +22,11 @@ FILE: Final = "workers.json"
 BYTES_MAX: Final = 1_000_000
 KEEP_SECONDS: Final = 2.0
 """How often it is written while the same workers are there."""
+
+
+class _Crew(TypedDict):
+    pid: int
+    workers: list[WorkerFact]
 
 
 class CrewFile:
@@ -41,19 +45,21 @@ class CrewFile:
             return
         self._who, self._kept = who, passed
         now = self._clock.now()
-        seen_now = {"pid": os.getpid(), "workers": [_fact(one, now) for one in seen]}
-        with suppress(OSError):
-            whole(self._path, json.dumps(seen_now).encode(), replace=True)
+        keep(self._path, _Crew(pid=os.getpid(), workers=[_fact(one, now) for one in seen]))
 
 
 def workers_of(ledger: Path, pid: int) -> list[WorkerFact]:
     """Return the workers that the run of a process left there; none where it left nothing."""
-    try:
-        with ledger.with_name(FILE).open("rb") as file:
-            value = json.loads(file.read(BYTES_MAX + 1))
-        return [_read(one) for one in value["workers"]] if value["pid"] == pid else []
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    crew = kept(ledger.with_name(FILE), _Crew, BYTES_MAX)
+    there = crew is not None and crew["pid"] == pid and all(map(_dated, crew["workers"]))
+    return crew["workers"] if crew is not None and there else []
+
+
+def _dated(one: WorkerFact) -> bool:
+    with suppress(ValueError):
+        seconds_of(one["last_word"])
+        return True
+    return False
 
 
 def _fact(seen: ClusterWorker, now: str) -> WorkerFact:
@@ -70,24 +76,3 @@ def _fact(seen: ClusterWorker, now: str) -> WorkerFact:
         "last_word": later(now, -seen.silent),
         "why": seen.why,
     }
-
-
-def _read(value: Mapping[str, Any]) -> WorkerFact:
-    """Take a fact from the file, with the types that it must have."""
-    seconds_of(value["last_word"])
-    return {
-        "worker": str(value["worker"]),
-        "address": str(value["address"]),
-        "state": _STATES[value["state"]],
-        "share": float(value["share"]),
-        "orders": int(value["orders"]),
-        "orders_at_most": int(value["orders_at_most"]),
-        "objects": int(value["objects"]),
-        "bytes": int(value["bytes"]),
-        "bytes_per_second": int(value["bytes_per_second"]),
-        "last_word": str(value["last_word"]),
-        "why": None if value["why"] is None else str(value["why"]),
-    }
-
-
-_STATES: Final[Mapping[str, WorkerState]] = {"begins": "begins", "works": "works", "gone": "gone"}

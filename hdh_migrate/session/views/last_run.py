@@ -7,15 +7,14 @@ it.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import field
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from hdh_migrate.errors import Exit, LedgerLocked, MigrateError
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import keep, kept
 from hdh_migrate.frozen import mutable
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.session.desk import Desk
@@ -24,6 +23,16 @@ from hdh_migrate.telemetry import redact
 FILE: Final = "last-run.json"
 BYTES_MAX: Final = 1 << 20
 WHY_MAX: Final = 500
+
+
+class _LastRunKept(TypedDict):
+    pid: int
+    steps: list[str]
+    batches: list[str]
+    began: str | None
+    ended: str | None
+    exit: int | None
+    why: str | None
 
 
 @mutable
@@ -41,7 +50,7 @@ class LastRun:
     exit: int | None = None
     why: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def kept(self) -> _LastRunKept:
         """Return what is kept of it."""
         return {
             "pid": self.pid, "steps": list(self.steps), "batches": list(self.batches),
@@ -75,9 +84,7 @@ class LastRunWriter:
         return not path.exists() or holder(path.with_name("lock")) is not None
 
     def _write(self) -> None:
-        path = self.desk.ledger_path.with_name(FILE)
-        with suppress(OSError):
-            whole(path, json.dumps(self.run.as_json()).encode(), replace=True)
+        keep(self.desk.ledger_path.with_name(FILE), self.run.kept())
 
 
 @contextmanager
@@ -123,28 +130,13 @@ def _recorded(writer: LastRunWriter) -> Iterator[None]:
 
 def last_run(desk: Desk) -> LastRun | None:
     """Return the last run; None when there was none, or nothing that can be read tells of it."""
-    try:
-        with desk.ledger_path.with_name(FILE).open("rb") as file:
-            text = file.read(BYTES_MAX + 1)
-        kept = json.loads(text)
-        return LastRun(
-            pid=int(kept["pid"]),
-            steps=[str(step) for step in kept["steps"]],
-            batches=[str(batch) for batch in kept["batches"]],
-            began=_text(kept["began"]),
-            ended=_text(kept["ended"]),
-            exit=None if kept["exit"] is None else int(Exit(kept["exit"])),
-            why=_text(kept["why"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+    last = kept(desk.ledger_path.with_name(FILE), _LastRunKept, BYTES_MAX)
+    if last is None or (last["exit"] is not None and last["exit"] not in set(Exit)):
         return None
+    return LastRun(**last)
 
 
 def is_over_here(desk: Desk) -> bool:
     """Return whether the last run was one of this process, and is over: it writes or waits."""
     last = last_run(desk)
     return last is not None and last.pid == os.getpid() and last.ended is not None
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

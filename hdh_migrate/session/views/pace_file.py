@@ -6,16 +6,14 @@ reads this file, and nothing depends on it.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import keep, kept
 from hdh_migrate.model import Role
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.receipts import Paced
@@ -27,6 +25,10 @@ KEPT: Final = 10
 """Changes that are kept."""
 
 _WHY_MAX: Final = 200
+
+
+class _Pace(ConnectionsFact):
+    pid: int
 
 
 class PaceFile:
@@ -56,29 +58,20 @@ class PaceFile:
     def _keep(self, why: str) -> None:
         now = max(1, self._connections - sum(self._less.values()))
         self._changes.append({"at": self._clock.now(), "now": now, "why": why[:_WHY_MAX]})
-        kept = {
-            "pid": os.getpid(), "now": now, "most": self._connections,
-            "changes": list(self._changes),
-        }  # fmt: skip
-        with suppress(OSError):
-            whole(self._path, json.dumps(kept).encode(), replace=True)
+        changes = list(self._changes)
+        keep(self._path, _Pace(pid=os.getpid(), now=now, most=self._connections, changes=changes))
 
 
 def connections_of(ledger: Path, pid: int | None, connections: int) -> ConnectionsFact:
     """Return what the run of a process left there; all of its connections where it left nothing."""
-    try:
-        with ledger.with_name(FILE).open("rb") as file:
-            value = json.loads(file.read(BYTES_MAX + 1))
-        if value["pid"] == pid:
-            return {
-                "now": int(value["now"]), "most": int(value["most"]),
-                "changes": [_change(one) for one in value["changes"]],
-            }  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return {"now": connections, "most": connections, "changes": []}
+    pace = kept(ledger.with_name(FILE), _Pace, BYTES_MAX)
+    if pace is None or pace["pid"] != pid or not all(map(_dated, pace["changes"])):
+        return {"now": connections, "most": connections, "changes": []}
+    return {"now": pace["now"], "most": pace["most"], "changes": pace["changes"]}
 
 
-def _change(value: Mapping[str, Any]) -> ConnectionChange:
-    seconds_of(value["at"])
-    return {"at": str(value["at"]), "now": int(value["now"]), "why": str(value["why"])}
+def _dated(one: ConnectionChange) -> bool:
+    with suppress(ValueError):
+        seconds_of(one["at"])
+        return True
+    return False
