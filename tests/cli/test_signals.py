@@ -6,11 +6,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from hdh_migrate.errors import Exit
+from tests.support.processes import LONG
 
 STUBBORN = """
 import sys, time
@@ -19,7 +19,7 @@ from hdh_migrate.cli.command import Task
 def body():
     sys.stderr.write("at it\\n")
     sys.stderr.flush()
-    until = time.monotonic() + 90
+    until = time.monotonic() + 900
     while time.monotonic() < until:
         try:
             time.sleep(1)
@@ -47,10 +47,8 @@ def test_a_command_that_does_not_look_up_is_ended(number: signal.Signals, caught
     )  # fmt: skip
     assert process.stderr is not None
     assert process.stderr.readline() == "at it\n"
-    asked = time.monotonic()
     process.send_signal(number)
-    out, err = process.communicate(timeout=80)
-    assert time.monotonic() - asked < 45  # 5 s, on a machine that has time for us
+    out, err = process.communicate(timeout=LONG)  # 5 s, on a machine that has time for us
     assert process.returncode == Exit.INTERRUPTED
     assert json.loads(out)["error"]["exit"] == Exit.INTERRUPTED
     assert err.splitlines()[0].startswith(f"{number.name}: ")

@@ -22,6 +22,7 @@ from hdh_migrate.receipts import (
 from tests.support.carrier import Fleet
 from tests.support.cluster import Cluster
 from tests.support.orders import EVERY_KIND
+from tests.support.processes import LONG
 from tests.support.serial import SerialEngine
 from tests.support.workshop import FACTORY, ROOT, Workshop, drained, order, told, wish
 
@@ -191,7 +192,7 @@ def test_an_idle_engine_can_be_closed_at_once(engine: Engine) -> None:
 def test_an_engine_tells_its_workers_traffic_when_it_is_closed(engine: Engine) -> None:
     engine.submit(order(wish(1)))
     drained(engine, 1)
-    engine.close(grace=5)
+    engine.close(grace=LONG)
     seen = engine.traffic()
     assert {(one.side, one.requests, one.bytes_read, one.bytes_written) for one in seen} == {
         ("source", 1, 2, 3)

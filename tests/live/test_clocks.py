@@ -238,5 +238,5 @@ def test_the_report_shows_the_offset_that_was_last_seen(site: Site) -> None:
     statement = json.loads((site.folder / "bundle" / "statement.json").read_text())
     times = json.loads(base64.b64decode(statement["payload"]))["predicate"]["times"]
     assert len(times["clock_offsets"]) == 2
-    assert all(49 < seconds < 51 for seconds in times["clock_offsets"].values()), times
+    assert all(20 < seconds < 80 for seconds in times["clock_offsets"].values()), times
     assert told["complete"]

@@ -21,6 +21,7 @@ from hdh_migrate.errors import KeyUnavailable, MigrateError, Starved
 from hdh_migrate.receipts import Lost, OrderDone, Receipt
 from tests.support.cluster import Cluster, cluster, session
 from tests.support.line import line
+from tests.support.processes import LONG
 from tests.support.workshop import ROOT, drained, order, told, wish
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -42,7 +43,7 @@ def two() -> Iterator[Cluster]:
 def busy(engine: ClusterEngine, seconds: float = 600.0) -> str:
     """Hand out an order that takes long, wait until its node works on it; return its address."""
     number = engine.submit(order(wish(1, hang=seconds)))
-    until = time.monotonic() + 120
+    until = time.monotonic() + LONG
     while time.monotonic() < until:
         list(engine.receipts(0.2))
         for address, link in engine._links.items():
@@ -56,7 +57,7 @@ def node_at(made: Cluster, address: str) -> subprocess.Popen[str]:
 
 
 def lost(engine: ClusterEngine) -> list[Receipt]:
-    return [one for one in drained(engine, 1, seconds=240) if isinstance(one, Lost)]
+    return [one for one in drained(engine, 1) if isinstance(one, Lost)]
 
 
 def until_raised(engine: ClusterEngine) -> None:
@@ -83,7 +84,7 @@ def test_the_processes_of_a_killed_node_end_with_it(two: Cluster) -> None:
         assert workers
         node.kill()
         lost(engine)
-        assert not psutil.wait_procs(workers, timeout=60)[1]
+        assert not psutil.wait_procs(workers, timeout=LONG)[1]
     finally:
         engine.close(grace=0)
 
@@ -91,7 +92,7 @@ def test_the_processes_of_a_killed_node_end_with_it(two: Cluster) -> None:
 def test_what_a_stopped_node_says_when_it_wakes_is_not_heard(two: Cluster) -> None:
     engine = two.engine(silence=20.0)
     try:
-        node = node_at(two, busy(engine, seconds=10.0))
+        node = node_at(two, busy(engine, seconds=15.0))
         node.send_signal(signal.SIGSTOP)
         assert len(lost(engine)) == 1
         node.send_signal(signal.SIGCONT)
@@ -109,17 +110,21 @@ def test_a_node_that_was_cut_off_is_given_up_and_not_heard_when_the_line_is_mend
         made.add(through=f"tls://127.0.0.1:{wire.port}")
         engine = made.engine(silence=10.0)
         try:
-            busy(engine, seconds=5.0)
+            busy(engine, seconds=15.0)
             wire.cut()  # what it says stays on the line
             assert len(lost(engine)) == 1
             wire.mend()
-            late, until = list[Receipt](), time.monotonic() + 10
+            late, until = list[Receipt](), time.monotonic() + 15
             while time.monotonic() < until:
                 late.extend(engine.receipts(0.2))
             assert late == []
             made.add()
-            engine.submit(order(wish(2)))
-            assert list(told(drained(engine, 1, seconds=240))) == [2]
+            for _ in range(5):  # a node of a busy machine may be silent for too long, too
+                engine.submit(order(wish(2)))
+                done = list(told(drained(engine, 1)))
+                if done:
+                    break
+            assert done == [2]
         finally:
             engine.close(grace=0)
 
@@ -129,9 +134,9 @@ def test_a_line_that_is_cut_for_a_moment_loses_nothing() -> None:
         made.add(through=f"tls://127.0.0.1:{wire.port}")
         engine = made.engine()
         try:
-            busy(engine, seconds=1.0)
+            busy(engine, seconds=5.0)
             wire.cut()
-            for _ in range(15):
+            for _ in range(35):
                 assert list(engine.receipts(0.2)) == []
             wire.mend()
             assert list(told(drained(engine, 1))) == [1]
@@ -174,7 +179,7 @@ asyncio.run(work())
 
 def until_refused(engine: ClusterEngine) -> None:
     """Take receipts until a node is known that takes none, and the run ends for it."""
-    until = time.monotonic() + 240
+    until = time.monotonic() + LONG
     while time.monotonic() < until:
         try:
             list(engine.receipts(0.2))
@@ -217,7 +222,7 @@ def test_a_node_that_comes_later_is_given_what_waits() -> None:
                 engine.submit(order(wish(number)))
             assert list(engine.receipts(0.5)) == []
             made.add()
-            assert sorted(told(drained(engine, 3, seconds=120))) == [0, 1, 2]
+            assert sorted(told(drained(engine, 3))) == [0, 1, 2]
         finally:
             engine.close(grace=5)
 
@@ -264,8 +269,8 @@ def test_a_new_run_ends_what_a_dead_one_left_at_its_nodes(two: Cluster) -> None:
     second = two.engine(run_tag="m", coordinator="alive")
     try:
         second.submit(order(wish(5)))
-        assert list(told(drained(second, 1, seconds=120))) == [5]
-        assert not psutil.wait_procs(workers, timeout=60)[1]
+        assert list(told(drained(second, 1))) == [5]
+        assert not psutil.wait_procs(workers, timeout=LONG)[1]
     finally:
         second.close(grace=0)
         first.close(grace=0)
@@ -279,7 +284,7 @@ def test_a_node_that_was_restarted_is_another_one(two: Cluster) -> None:
             lost(engine)
             two.add()
         engine.submit(order(wish(2)))
-        assert list(told(drained(engine, 1, seconds=120))) == [2]
+        assert list(told(drained(engine, 1))) == [2]
     finally:
         engine.close(grace=0)
 
@@ -291,7 +296,7 @@ def test_tasks_are_forgotten_as_soon_as_they_are_done(calm: Cluster) -> None:
             engine.submit(order(wish(number)))
         found = drained(engine, 30)
         assert sum(isinstance(one, OrderDone) for one in found) == 30
-        until = time.monotonic() + 60
+        until = time.monotonic() + LONG
         carrier = engine._carrier
         assert isinstance(carrier, DaskCarrier)
         while (left := carrier.client.run_on_scheduler(_tasks)) and time.monotonic() < until:
@@ -308,7 +313,7 @@ def _tasks(dask_scheduler: object) -> int:
 CANARY = "canary-of-a-secret-"
 
 SECRETIVE = """
-import sys
+import sys, time
 from pathlib import Path
 from hdh_migrate.model import Role
 from hdh_migrate.plan.loader import load
@@ -324,6 +329,9 @@ config = config_of(
 )
 assert "canary-of-a-secret-" in str(dict(config.secrets))
 engine = cluster_engine(config, plan.plan)
+until = time.monotonic() + 240
+while all(one.state == "begins" for one in engine.cluster()) and time.monotonic() < until:
+    list(engine.receipts(0.2))
 for _ in range(20):
     list(engine.receipts(0.2))
 engine.close(grace=0)

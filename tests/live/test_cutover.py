@@ -12,7 +12,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.site import NEW, OLD, Said, Site, script
+from tests.support.fixtures import ProxyTo
+from tests.support.proxy import Upstream
+from tests.support.site import NEW, OLD, Said, Site, script, through
+from tests.support.wire import Reply, Request
 
 pytestmark = pytest.mark.live
 
@@ -384,15 +387,26 @@ def journal(site: Site) -> list[dict[str, str]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-def test_an_approval_that_expires_between_gate_and_door_is_missed_there(site: Site) -> None:
-    (entry,) = site.section("cutovers")
-    site.change(cutovers=[{**entry, "relist_interval": "6s"}])
+def lists(request: Request) -> bool:
+    return request.params.get("comp") == "list"
+
+
+def test_an_approval_that_expires_between_gate_and_door_is_missed_there(
+    site: Site, proxy_to: ProxyTo
+) -> None:
+    proxy = through(site, proxy_to)
     site.run()
-    for seconds in (5, 10, 15, 20):  # a busy machine may come to the gate when it has expired
+    for seconds in (5, 50, 500):  # a busy machine may come to the gate when it has expired
         soon = datetime.now(UTC) + timedelta(seconds=seconds)
         site.approve("cutover", "dpo", "--until", soon.isoformat(timespec="seconds"))
 
+        def expire(request: Request, upstream: Upstream, soon: datetime = soon) -> Reply:
+            upstream.pause((soon - datetime.now(UTC)).total_seconds() + 1)
+            return upstream.forward(request)
+
+        proxy.rule(match=lists, action=expire)  # nothing is listed before the gate
         missed = site.cutover("start", expect=8)
+        proxy.clear()
 
         assert "it has expired" in missed.err
         settled = any(line["kind"] == "cutover-settled" for line in journal(site))
@@ -406,21 +420,21 @@ def test_an_approval_that_expires_between_gate_and_door_is_missed_there(site: Si
 
 
 @pytest.mark.crash
-def test_a_source_that_is_written_during_a_start_stops_it(site: Site) -> None:
-    (entry,) = site.section("cutovers")
-    site.change(cutovers=[{**entry, "relist_interval": "3s"}])
+def test_a_source_that_is_written_during_a_start_stops_it(site: Site, proxy_to: ProxyTo) -> None:
+    proxy = through(site, proxy_to)
     site.run()
     site.approve("cutover")
-    process = site.start("cutover", "start", site.plan, "--batch", "all", "--no-progress")
-    for number in itertools.count():
-        if process.poll() is not None:
-            break
-        site.container.client.upload_blob(f"pmsi/late {number}", b"x")
-        time.sleep(0.2)
-    _, err = process.communicate()
+    numbers = itertools.count()
 
-    assert process.returncode == 6, err
-    assert "the source is still being written" in err
+    def written(request: Request, upstream: Upstream) -> Reply:
+        reply = upstream.forward(request)
+        site.container.client.upload_blob(f"pmsi/late {next(numbers)}", b"x")
+        return reply
+
+    proxy.rule(match=lists, action=written)
+    said = site.real("cutover", "start", site.plan, "--batch", "all", "--no-progress", expect=6)
+
+    assert "the source is still being written" in said.err
     assert site.status()["waits"]["why"] == "source-written"
     assert site.pointer == OLD
 

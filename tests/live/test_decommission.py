@@ -17,8 +17,9 @@ import pytest
 
 from tests.support.agreed import agreed
 from tests.support.fixtures import ProxyTo
-from tests.support.proxy import Action, Proxy, Upstream
-from tests.support.site import NEW, OLD, Said, Site
+from tests.support.processes import LONG
+from tests.support.proxy import Action, Upstream
+from tests.support.site import NEW, OLD, Said, Site, through
 from tests.support.wire import Reply, Request
 
 pytestmark = pytest.mark.live
@@ -192,13 +193,6 @@ def acting(act: Callable[[], None]) -> Action:
     return action
 
 
-def through(site: Site, proxy_to: ProxyTo, **more: object) -> Proxy:
-    """Lead the plan's source through a proxy."""
-    proxy = proxy_to(site.container.server)
-    site.change(source={**site.section("source"), "account_url": proxy.url}, **more)
-    return proxy
-
-
 def test_an_object_lost_after_everything_was_read_again_is_seen_by_the_last_look(
     site: Site, proxy_to: ProxyTo
 ) -> None:
@@ -234,7 +228,7 @@ def test_a_dry_run_after_a_kill_says_what_is_left_and_what_is_done(
     proxy.rule(match=deletes, action=acting(count))
     process = site.start(*command(site, "--execute", "--confirm", "emc2", "--no-progress"))
     running.append(process)
-    process.communicate(timeout=120)
+    process.communicate(timeout=LONG)
     proxy.clear()
     left = len(names(site) - SCRATCH)
     assert 0 < left < 60

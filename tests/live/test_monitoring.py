@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.hooks import SECRET, hooked
+from tests.support.processes import LONG, free_port
 from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -119,8 +119,7 @@ rule_files: [{rule_file}]
 scrape_configs:
   - {{job_name: hdh, static_configs: [{{targets: ["127.0.0.1:{scraped}"]}}]}}
 """)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             ["prometheus", f"--config.file={folder}/prometheus.yml",
@@ -135,7 +134,8 @@ scrape_configs:
 
 
 def wait_for_target(server: str) -> None:
-    for _ in range(600):
+    until = time.monotonic() + LONG
+    while time.monotonic() < until:
         try:
             if asked(server, "hdh_migrate_build_info") and asked(server, "ALERTS"):
                 return
@@ -146,7 +146,7 @@ def wait_for_target(server: str) -> None:
 
 
 def get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as reply:
+    with urllib.request.urlopen(url, timeout=LONG) as reply:
         return json.loads(reply.read())["data"]
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from typing import Any
 
 from tests.support.command import command
 from tests.support.fixtures import Bucket, Container
+from tests.support.processes import free_port
 from tests.support.season import Season, season
 
 BIG = 24 << 20
@@ -103,14 +103,11 @@ def clustered(folder: Path, container: Container, bucket: Bucket) -> Season:
         made.blob(f"pmsi/{number}.csv", seeded.randbytes(seeded.randrange(100_000)))
     made.dataset("pmsi", "pmsi/")
     made.batch("pilot", "pmsi")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     done = command("worker", "--new-ca", str(folder / "keys" / "cluster"))
     assert done.returncode == 0, done.stderr
     made.plan["engine"] = {
         "kind": "dask", "processes": 1, "connections": 2, "certificates": "keys/cluster",
-        "scheduler": f"tls://127.0.0.1:{port}",
+        "scheduler": f"tls://127.0.0.1:{free_port()}",
     }  # fmt: skip
     made.write()
     return made

@@ -22,8 +22,10 @@ import yaml
 from hdh_migrate.cli import app as cli
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
-from tests.support.fixtures import Bucket, Container
+from tests.support.fixtures import Bucket, Container, ProxyTo
 from tests.support.here import HERE
+from tests.support.processes import LONG
+from tests.support.proxy import Proxy
 from tests.support.schemas import hold
 
 OLD, NEW = "https://hdh.example/emc2/pmsi", "s3://hds/in/"
@@ -73,7 +75,7 @@ class Site:
     def real(self, *arguments: str, expect: int | None = None) -> Said:
         """Run a command as a process of its own."""
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=LONG)
         hold(arguments, process.returncode, out)
         return Said(process.returncode, out, err).expected(expect, arguments)
 
@@ -157,6 +159,13 @@ class Site:
 
     def shut_writers_out(self) -> None:
         self.environ["S_WRITER"] = self.container.server.sas("rl")
+
+
+def through(site: Site, proxy_to: ProxyTo, **more: object) -> Proxy:
+    """Lead the plan's source through a proxy."""
+    proxy = proxy_to(site.container.server)
+    site.change(source={**site.section("source"), "account_url": proxy.url}, **more)
+    return proxy
 
 
 def script(path: Path, text: str) -> None:

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hdh_migrate.demo.servers import ServerFailed, serving
 from hdh_migrate.ssh.host_keys import HostKey
+from tests.support.processes import free_port
 
 USER = "operator"
 
@@ -93,7 +94,7 @@ def openssh(
     keys.write_text(login.public + "\n")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where it separates its privileges
-    port = _free_port()
+    port = free_port()
     command = [
         *(sshd_program(), "-D", "-e", "-f", "/dev/null", "-p", str(port)),
         *("-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=no"),
@@ -219,9 +220,3 @@ def _execute(channel: paramiko.Channel, command: bytes) -> None:
 
 def _me() -> str:
     return subprocess.run(["id", "-un"], capture_output=True, check=True, text=True).stdout.strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -26,6 +26,7 @@ from hdh_migrate.receipts import (
     SealIntent,
     Sent,
 )
+from tests.support.processes import LONG
 
 FACTORY = "tests.support.workshop:worker"
 ROOT = str(Path(__file__).parents[2])
@@ -97,7 +98,7 @@ def told(found: Iterable[Receipt]) -> dict[int, dict[str, Any]]:
 
 
 def drained(
-    engine: Engine, count: int, *, seconds: float = 60, record: Recorder | None = None
+    engine: Engine, count: int, *, seconds: float = LONG, record: Recorder | None = None
 ) -> list[Receipt]:
     """Take receipts until `count` orders ended."""
     found, ended, until = list[Receipt](), 0, time.monotonic() + seconds

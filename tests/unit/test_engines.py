@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from hdh_migrate.plan.loader import load
 from hdh_migrate.receipts import Lost, OrderDone, Receipt, Returned, ReturnReason
 from hdh_migrate.wiring import Vault, open_engine
 from tests.support.fakes import LIMITS
+from tests.support.processes import LONG, alive, gone
 from tests.support.workshop import FACTORY, ROOT, drained, order, told, wish
 from tests.unit.wiring.test_worker_secrets import PLAN
 
@@ -39,10 +39,10 @@ engine = LocalEngine(
     "tests.support.workshop:worker", {}, processes=2, connections=2, search=sys.argv[1:]
 )
 engine.submit(order(wish(1)))
-engine.submit(order(wish(2, hang=60)))
+engine.submit(order(wish(2, hang=900)))
 while not (told := list(engine.receipts(0.5))): pass
 print([worker.process.pid for worker in engine._workers], flush=True)
-time.sleep(60)
+time.sleep(900)
 """
 
 
@@ -166,10 +166,7 @@ def test_workers_end_when_their_coordinator_is_killed() -> None:
         coordinator.send_signal(signal.SIGKILL)
         coordinator.wait()
 
-    until = time.monotonic() + 60
-    while any(alive(pid) for pid in workers) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not [pid for pid in workers if alive(pid)]
+    assert all(gone(pid) for pid in workers)
 
 
 def test_a_stopped_worker_does_not_hold_up_the_end(processes: LocalEngine) -> None:
@@ -178,10 +175,8 @@ def test_a_stopped_worker_does_not_hold_up_the_end(processes: LocalEngine) -> No
     drained(processes, 1)
     os.kill(victim.pid, signal.SIGSTOP)
 
-    began = time.monotonic()
-    processes.close(grace=0.5)
+    processes.close(grace=0.5)  # and not for ever
 
-    assert time.monotonic() - began < 60  # and not for ever
     assert victim.poll() is not None
 
 
@@ -189,7 +184,7 @@ def test_workers_tell_their_traffic_when_they_are_closed(processes: LocalEngine)
     for number in range(2):
         processes.submit(order(wish(number)))
     drained(processes, 2)
-    processes.close(grace=5)
+    processes.close(grace=LONG)
     assert len(processes.traffic()) == 2
 
 
@@ -286,13 +281,6 @@ def starved(found: Sequence[Receipt]) -> list[tuple[int, int]]:
     ]
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 # --- whose code runs, and what it gets to know ---------------------------------------------------
 
 OTHER_CODE = """
@@ -309,7 +297,7 @@ while not any(isinstance(one, OrderDone) for one in engine.receipts(0.5)): pass
 with open(Path(hdh_migrate.__file__).with_name("fixity.py"), "a") as file:
     file.write("# an upgrade under the run\\n")
 os.kill(engine._workers[0].process.pid, signal.SIGKILL)
-until = time.monotonic() + 60
+until = time.monotonic() + 240
 try:
     while time.monotonic() < until: list(engine.receipts(0.5))
 except Refused as error:
@@ -391,7 +379,7 @@ def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
     assert done.stdout.startswith("refused: a worker process runs other code"), done.stderr

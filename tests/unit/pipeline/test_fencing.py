@@ -30,6 +30,7 @@ from hdh_migrate.pipeline.fencing import Fencing, Keeper, TakeOver
 from hdh_migrate.pipeline.post import Owner
 from hdh_migrate.pipeline.runner import Runner
 from tests.support.fakes import FakeTarget, _Object
+from tests.support.processes import LONG
 from tests.support.quiet import Waits
 from tests.support.script import Killed, Point
 from tests.support.world import ALL, BIG, ONE, RUN_TAG, SMALL, World
@@ -307,13 +308,13 @@ def test_a_keeper_renews_and_leaves_and_waits_for_no_target_that_hangs(one: Mach
         fencing.take(["dst"])
         number = one.world.script.calls["claim"]
         one.world.script.at("claim", number + 2, "after", renewed.set)
-        keeper = Keeper(fencing, seconds=0.001)
-        assert renewed.wait(30)
+        keeper = Keeper(fencing, seconds=0.001, patience=LONG)
+        assert renewed.wait(LONG)
         keeper.stop()
         assert shown(one).state == "idle"
         fencing.take(["dst"])
         number = one.world.script.calls["claim"]
-        one.world.script.at("claim", number + 1, "before", lambda: hangs.wait(30))
+        one.world.script.at("claim", number + 1, "before", lambda: hangs.wait(LONG))
         keeper = Keeper(fencing, patience=0.01)
         keeper.stop()
         assert shown(one).state == "running"

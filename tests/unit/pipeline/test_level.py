@@ -11,6 +11,7 @@ import pytest
 from hdh_migrate.errors import ConnectionLost, ShortRead, Throttled
 from hdh_migrate.pipeline.level import SETTLE_SECONDS, WINDOW, Level
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from tests.support.processes import LONG
 from tests.support.quiet import FakeClock
 
 
@@ -102,14 +103,14 @@ def test_no_more_are_under_way_than_the_level_and_who_waits_hears_a_stop() -> No
             with lock:
                 under += 1
                 most = max(most, under)
-            go.wait(10)
+            go.wait(LONG)
             with lock:
                 under -= 1
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
     for thread in threads:
         thread.start()
-    until = time.monotonic() + 10
+    until = time.monotonic() + LONG
     while under < 2 and time.monotonic() < until:
         time.sleep(0.01)
     assert under == most == 2
@@ -119,7 +120,7 @@ def test_no_more_are_under_way_than_the_level_and_who_waits_hears_a_stop() -> No
     assert under == 6  # nobody waits for a place any more
     go.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(LONG)
     assert not any(thread.is_alive() for thread in threads)
 
 

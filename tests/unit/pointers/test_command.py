@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from hdh_migrate.errors import CommandFailed, Exit, Permanent, PointerMoved, Transient
 from hdh_migrate.pointers.command import PointerByCommand
 from hdh_migrate.programs import LocalRun
+from tests.support.processes import LONG, alive, gone
 
 OLD, NEW = "https://old.example.org/pmsi/", "s3://hds-emc2/pmsi/"
 
@@ -23,7 +23,7 @@ def pointer(
     apply: str = 'printf %s "$HDH_NEW" > at',
     revert: str | None = None,
     environment: Mapping[str, str] | None = None,
-    seconds: float = 20,
+    seconds: float = LONG,
 ) -> PointerByCommand:
     (folder / "at").write_text(OLD)
     given = environment or {}
@@ -38,20 +38,6 @@ def pointer(
     )
 
 
-def gone(pid: int) -> bool:
-    """Say whether a process ends that was killed; the kernel does it in its own time."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False
-
-
 def test_apply_and_revert_get_what_is_expected_and_what_is_new(tmp_path: Path) -> None:
     tell = 'echo "%s $HDH_EXPECTED $HDH_NEW" >> log; printf %%s "$HDH_NEW" > at'
     made = pointer(tmp_path, apply=tell % "apply", revert=tell % "revert")
@@ -63,27 +49,25 @@ def test_apply_and_revert_get_what_is_expected_and_what_is_new(tmp_path: Path) -
 
 
 def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
-    slow = "sleep 60 & echo $! > child; sleep 60"
-    began = time.monotonic()
+    slow = "sleep 900 & echo $! > child; sleep 900"
+    for seconds in (0.5, 5, 50):  # a busy machine may not have come to the program before
+        with pytest.raises(Transient, match="took too long"):
+            pointer(tmp_path, apply=slow, seconds=seconds).swap(expected=OLD, new=NEW)
+        if (tmp_path / "child").exists() and (tmp_path / "child").read_text():
+            break
 
-    with pytest.raises(Transient, match="took too long"):
-        pointer(tmp_path, apply=slow, seconds=0.5).swap(expected=OLD, new=NEW)
-
-    assert time.monotonic() - began < 20
-    child = int((tmp_path / "child").read_text())
-    assert gone(child)
+    assert gone(int((tmp_path / "child").read_text()))
     assert (tmp_path / "at").read_text() == OLD
 
 
 @pytest.mark.slow
 def test_a_program_that_leaves_something_running_is_not_waited_for(tmp_path: Path) -> None:
-    began = time.monotonic()
-
-    made = pointer(tmp_path, apply='sleep 30 & echo $! > child; printf %s "$HDH_NEW" > at')
+    made = pointer(tmp_path, apply='sleep 900 & echo $! > child; printf %s "$HDH_NEW" > at')
     made.swap(expected=OLD, new=NEW)
 
-    assert time.monotonic() - began < 20
-    os.kill(int((tmp_path / "child").read_text()), 9)
+    child = int((tmp_path / "child").read_text())
+    assert alive(child)
+    os.kill(child, 9)
 
 
 def test_an_endless_output_is_heard_to_a_bound_only(tmp_path: Path) -> None:
@@ -152,7 +136,7 @@ def test_a_check_that_does_not_say_one_line_stops_everything(tmp_path: Path, che
 def test_arguments_are_never_read_by_a_shell(tmp_path: Path) -> None:
     (tmp_path / "at").write_text("x")
     made = PointerByCommand(
-        LocalRun(tmp_path, {}, seconds=20),
+        LocalRun(tmp_path, {}, seconds=LONG),
         check=["/bin/echo", "$(touch ran)`touch ran`;touch ran"],
         apply=["/bin/true"],
         revert=["/bin/true"],
@@ -166,7 +150,7 @@ def test_arguments_are_never_read_by_a_shell(tmp_path: Path) -> None:
 
 def test_a_program_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
     made = PointerByCommand(
-        LocalRun(tmp_path, {}, seconds=20),
+        LocalRun(tmp_path, {}, seconds=LONG),
         check=["./flip"], apply=["./flip"], revert=["./flip"], value=NEW, where="pointer command",
     )  # fmt: skip
 

@@ -25,6 +25,7 @@ from hdh_migrate.session.views.expiry import Expiry, expiries
 from hdh_migrate.session.views.exposition import Metric, MetricPoint, exposition
 from hdh_migrate.session.views.last_run import last_run, recording
 from hdh_migrate.session.views.metrics import BATCHES_MAX, OTHERS, metrics_of
+from tests.support.processes import LONG, free_port
 from tests.support.quiet import Notes
 from tests.support.standing import BUSY, batch, standing
 from tests.unit.cli.test_watch import PLAN, plan
@@ -209,12 +210,11 @@ def load_again(plan: Path) -> Any:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 def got(port: int, path: str, host: str | None = None) -> tuple[int, bytes]:
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)
     try:
         client.request("GET", path, headers={} if host is None else {"Host": host})
         reply = client.getresponse()
@@ -249,7 +249,7 @@ def test_the_port_goes_on_when_the_file_cannot_be_written_any_more(plan: Path, p
         (folder / "m.prom").unlink()
         folder.rmdir()
         first = values(got(port, "/metrics")[1])[stamp]
-        until = time.monotonic() + 30
+        until = time.monotonic() + LONG
         while values(got(port, "/metrics")[1])[stamp] == first:
             assert time.monotonic() < until, "the port is silent"
             time.sleep(0.05)
@@ -278,7 +278,7 @@ def served(**bounds: Any) -> Iterator[int]:
 def test_a_reply_does_not_say_by_which_software_it_is_made() -> None:
     with served() as port:
         for method, path in (("GET", "/metrics"), ("GET", "/else"), ("PUT", "/metrics")):
-            client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            client = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)
             client.request(method, path)
             reply = client.getresponse()
             text = (str(reply.getheaders()) + reply.read().decode()).lower()
@@ -291,13 +291,13 @@ def test_clients_that_say_nothing_cost_few_threads_and_not_for_long() -> None:
     """Each of them cost the run a thread for as long as it sent a byte now and then."""
     before = threading.active_count()
     with served(clients=3, seconds=0.3) as port:
-        slow = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(30)]
+        slow = [socket.create_connection(("127.0.0.1", port), timeout=LONG) for _ in range(30)]
         for one in slow:
             with suppress(OSError):
                 one.sendall(b"GET /metrics HT")  # and no more
         assert all(ended(one) for one in slow)
         assert threading.active_count() <= before + 4
-        until = time.monotonic() + 30
+        until = time.monotonic() + LONG
         while True:
             with suppress(OSError, http.client.HTTPException):
                 if got(port, "/metrics") == (200, b"numbers 1\n"):

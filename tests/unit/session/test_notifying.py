@@ -31,6 +31,7 @@ from hdh_migrate.session.views.last_run import is_over_here, recording
 from hdh_migrate.session.views.notice_words import ends
 from hdh_migrate.wiring.targets import Network
 from tests.support.hooks import SECRET, Hook, hooked
+from tests.support.processes import LONG, gone
 from tests.support.quiet import Notes
 from tests.unit.cli.test_watch import PLAN, plan
 from tests.unit.session.test_metrics import ATTESTATION
@@ -298,7 +299,7 @@ def test_what_was_taken_while_the_disk_is_full_is_not_sent_again_and_again(plan:
         f"/bin/mkdir -p {folder}/room.$id.told/full"  # where the outcome cannot be written
     )))  # fmt: skip
     with notified(opened(plan)):
-        until = time.monotonic() + 30
+        until = time.monotonic() + LONG
         while not (plan.parent / "taken").exists() and time.monotonic() < until:
             time.sleep(0.02)
     taken = (plan.parent / "taken").read_text().split()
@@ -349,15 +350,18 @@ def test_a_redirect_is_not_followed(plan: Path, hook: Hook) -> None:
 
 
 def test_nobody_who_hangs_is_waited_for_beyond_the_end(plan: Path) -> None:
-    named(plan, program(plan, "echo $$ > child; exec /bin/sleep 60"))
-    notes = Notes()
+    named(plan, program(plan, "echo $$ > child; exec /bin/sleep 900"))
+    notes, child = Notes(), plan.parent / "child"
     desk = opened(plan, notes)
     desk.stop.set()  # somebody wants the run to end: a second is what is left
-    with run_of(desk):
-        pass
+    for _ in range(60):
+        with run_of(desk):
+            pass
+        if child.exists() and child.read_text():
+            break  # a busy machine may not have come to the program within that second
     assert notes.lines[0].startswith("notify: 1 notice for room did not arrive yet")
     # It stayed behind: one more of them after each run.
-    assert is_gone(int((plan.parent / "child").read_text()))
+    assert gone(int(child.read_text()))
 
 
 @contextmanager
@@ -368,18 +372,17 @@ def run_of(desk: Desk) -> Iterator[None]:
 
 
 def test_a_program_that_takes_too_long_is_ended_with_all_it_started(plan: Path) -> None:
-    named(plan, program(plan, "sleep 60 & echo $! > child; wait").replace(
-        "}", ", timeout: 1s, environment: {PATH: 'env:PATH'}}"))  # fmt: skip
-    told = trial(opened(plan))
-    assert told["channels"][0]["why"] == (
-        "notify room: the program took longer than 1 s and was ended"
-    )
-    assert is_gone(int((plan.parent / "child").read_text()))
-
-
-def is_gone(process: int) -> bool:
-    state = Path(f"/proc/{process}/stat")
-    return not state.exists() or state.read_text().split()[2] == "Z"
+    child = plan.parent / "child"
+    for seconds in (1, 10, 60):  # a busy machine may not have come to the program before
+        named(plan, program(plan, "sleep 900 & echo $! > child; wait").replace(
+            "}", f", timeout: {seconds}s, environment: {{PATH: 'env:PATH'}}}}"))  # fmt: skip
+        told = trial(opened(plan))
+        assert told["channels"][0]["why"] == (
+            f"notify room: the program took longer than {seconds} s and was ended"
+        )
+        if child.exists() and child.read_text():
+            break
+    assert gone(int(child.read_text()))
 
 
 def test_a_program_sees_the_document_and_no_environment_but_its_own(
