@@ -128,4 +128,5 @@ lock: ## renew requirements/*.lock, one for each purpose (needs uv)
 	$(LOCK) pyproject.toml --extra inventory -c requirements/run.lock -o requirements/inventory.lock
 	$(LOCK) pyproject.toml --extra demo -c requirements/run.lock -o requirements/demo.lock
 	$(LOCK) pyproject.toml --extra dask -c requirements/run.lock -o requirements/cluster.lock
+	$(LOCK) pyproject.toml --extra access -c requirements/cluster.lock -o requirements/access.lock
 	$(LOCK) pyproject.toml --all-extras -c requirements/demo.lock -c requirements/cluster.lock -o requirements/dev.lock

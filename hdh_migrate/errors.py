@@ -377,6 +377,13 @@ class PackDamaged(MigrateError):
     default_hint = "use nothing of it; ask whoever gave the grant for it again"
 
 
+class NotAsGranted(MigrateError):
+    """What the host gives is not what a grant is about: replaced, moved, cut, damaged or gone."""
+
+    exit_code = Exit.VERIFICATION_FAILED
+    default_hint = "use nothing of it, and tell whoever gave the grant"
+
+
 class EvidenceDamaged(MigrateError):
     """Ledger and evidence contradict each other; no report is made from them."""
 

@@ -118,9 +118,12 @@ class PackReader:
             PackDamaged: it is no pack.
         """
         self._lines = _lines(file, identity)
-        self.head: PackHead = head_of(next(self._lines, b""))
+        first = next(self._lines, b"")
+        self.head: PackHead = head_of(first)
         self.end: PackEnd | None = None
         """What the last line says, once everything before it was read and agrees with it."""
+        self.at = len(first) + 1
+        """Where in the pack's clear text the line begins that was given last."""
 
     def __iter__(self) -> Iterator[GrantedObject]:
         """Yield the objects in the order in which they were written.
@@ -140,6 +143,7 @@ class PackReader:
             tree.append(leaf(line))
             size += one.length
             yield one
+            self.at += len(line) + 1
         damaged()
 
     def through(self) -> Self:

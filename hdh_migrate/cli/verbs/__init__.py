@@ -54,6 +54,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "errors": "Group open findings by cause; say what is safe and what mends.",
         "explain": "Say which rule decides about an object, and what becomes of it.",
         "fetch": "Read one object back from the target, unsealed and checked.",
+        "open": "Open a grant with its reader's key: list, download; no plan.",
         "restore-view": "Rebuild the source's listing from target and sidecar; compare.",
     },
     "Switch": {

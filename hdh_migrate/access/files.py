@@ -1,0 +1,50 @@
+"""One granted object as a file that is read: for fsspec, and for whoever reads through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fsspec.spec import AbstractBufferedFile
+
+from hdh_migrate.access.segments import AHEAD_MAX, GrantedReader, RunningDigest
+
+if TYPE_CHECKING:
+    from hdh_migrate.access.filesystem import GrantFileSystem
+
+BLOCK: Final = 8 << 10
+"""Bytes in which lines are looked for; every line is."""
+
+
+class GrantedFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec is not annotated
+    """Reads one object. Not for many threads at once; each opens a file of its own.
+
+    It keeps nothing but its place: segments are kept by the grant, for all of its files. Who reads
+    on in order gets more and more ahead. What was read from the beginning to the end without a gap
+    has been compared with the digest of the pack when the last byte is given.
+    """
+
+    def __init__(
+        self,
+        fs: GrantFileSystem,
+        path: str,
+        reader: GrantedReader,
+        *,
+        cache_type: str = "none",
+        cache_options: dict[str, Any] | None = None,
+    ) -> None:
+        self._reader = reader
+        self._digest = RunningDigest(reader.of)
+        self._next = self._ahead = 0
+        super().__init__(
+            fs, path, "rb", BLOCK,
+            cache_type=cache_type, cache_options=cache_options, size=reader.of.length,
+        )  # fmt: skip
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        """Return bytes in clear; fsspec calls this for everything that is read."""
+        on = start == self._next and start > 0
+        self._ahead = min(max(1, 2 * self._ahead), AHEAD_MAX) if on else 0
+        found = self._reader.read(start, end - start, ahead=self._ahead)
+        self._next = start + len(found)
+        self._digest.add(start, found)
+        return found

@@ -1,0 +1,132 @@
+"""The host that a grant points to: spans of stored objects, each pinned to what was granted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    Conflict,
+    HostRefused,
+    Missing,
+    NotAsGranted,
+    ShortRead,
+    StorageError,
+    Transient,
+)
+from hdh_migrate.fixity import EMPTY_SHA256
+from hdh_migrate.grants.objects import GrantedObject
+from hdh_migrate.model import Span
+from hdh_migrate.pipeline.retrying import Retrying
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply
+from hdh_migrate.transport import Reply
+
+_ASK: Final = "ask whoever gave the grant what is wrong with the host; nothing of it was used"
+_HINTS: Final[tuple[tuple[type[StorageError], str], ...]] = (
+    (HostRefused, "nothing was sent there; ask whoever gave the grant for the host's address"),
+    (AuthFailed, "renew the credential that --credential-id and --credential-secret refer to"),
+    (AccessDenied, "ask whoever gave the grant whether the host lets this credential read"),
+    (Transient, "nothing is lost: the same again goes on where this one stopped"),
+)
+"""What a reader can do, who has no plan to run again."""
+
+
+class GrantHost:
+    """Reads spans of granted objects. Safe to share between threads, and known after a fork."""
+
+    def __init__(
+        self,
+        open_endpoint: Callable[[], S3Endpoint],
+        *,
+        retry: Retrying,
+        demand_allowed: Callable[[], None],
+    ) -> None:
+        """Contact nobody yet.
+
+        `open_endpoint` is asked once in each process. `demand_allowed` raises when the grant is
+        over; it is asked before each request and before what came is handed on.
+        """
+        self._open, self._retry, self._demand_allowed = open_endpoint, retry, demand_allowed
+        self._endpoint: S3Endpoint | None = None
+        self._process = 0
+
+    @property
+    def endpoint(self) -> S3Endpoint:
+        """The endpoint of this process: connections of another one are not ours to use."""
+        if self._endpoint is None or self._process != os.getpid():
+            self._endpoint, self._process = self._open(), os.getpid()
+        return self._endpoint
+
+    @property
+    def opened(self) -> S3Endpoint | None:
+        """The endpoint, None when nothing was asked of it yet."""
+        return self._endpoint
+
+    def read(self, of: GrantedObject, span: Span) -> bytearray:
+        """Return so many bytes of the stored object, of the granted version and no other.
+
+        Raises:
+            NotAsGranted: the host holds another object than the one that was granted, or none.
+            Refused: the grant is over.
+            StorageError: they could not be had; what a reader can do is its hint.
+        """
+        self._demand_allowed()
+        try:
+            found = self._retry(lambda: self._read(of, span))
+        except Missing:
+            raise NotAsGranted("the host does not hold the object that was granted") from None
+        except Conflict:
+            raise NotAsGranted(
+                "the host holds another object than the one that was granted"
+            ) from None
+        except StorageError as error:
+            error.hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), _ASK)
+            raise
+        self._demand_allowed()  # the host has told the time now, if it had not before
+        return found
+
+    def _read(self, of: GrantedObject, span: Span) -> bytearray:
+        headers = {
+            "x-amz-content-sha256": EMPTY_SHA256,
+            "Range": f"bytes={span.start}-{span.end - 1}",
+            "If-Match": f'"{of.etag}"',
+        }
+        query = None if of.version is None else {"versionId": of.version}
+        found = bytearray()
+
+        def take(data: bytes) -> None:
+            if len(found) + len(data) > span.length:
+                raise ShortRead("the host sent more than was asked for")
+            found.extend(data)
+
+        reply = self.endpoint.send(
+            "GET", of.bucket, of.key, headers,
+            query=query, accept=lambda reply: _demand_exact(reply, of, span), sink=take,
+        )  # fmt: skip
+        if not 200 <= reply.status < 300:
+            raise from_reply(reply, "a granted object")
+        if len(found) != span.length:
+            raise ShortRead("the host sent less than was asked for")
+        return found
+
+
+def _demand_exact(reply: Reply, of: GrantedObject, span: Span) -> None:
+    """Judge a reply's head before its first byte.
+
+    Raises:
+        ShortRead: it is of another span, or of an object of another size.
+        Conflict: it is of another object or version.
+    """
+    if reply.etag != of.etag:
+        raise Conflict("another ETag")
+    if of.version is not None and reply.headers.get("x-amz-version-id", of.version) != of.version:
+        raise Conflict("another version")
+    # Some servers answer 200 to a range and say in Content-Range that they kept to it.
+    wanted = f"bytes {span.start}-{span.end - 1}/{of.sealed}"
+    if reply.status not in {200, 206} or reply.headers.get("content-range") != wanted:
+        raise ShortRead("the host sent another range than was asked for")
+    if reply.length not in {None, span.length}:
+        raise ShortRead("the host announced another length than was asked for")
