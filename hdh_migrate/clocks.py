@@ -42,6 +42,7 @@ _DATE = re.compile(
     r" (\d\d):(\d\d):(\d\d) (?:GMT|UTC|\+0000)",
     re.ASCII,
 )
+_DAY_SECONDS = 86_400
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
@@ -367,6 +368,14 @@ def length(seconds: float) -> str:
         if seconds >= least * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def day_over(day: str) -> float:
+    """Return when a day is over, in seconds since 1970: what counts through it, in UTC, ends then.
+
+    That moment is the first at which it does not count any more.
+    """
+    return seconds_of(f"{day}T00:00:00Z") + _DAY_SECONDS
 
 
 def text_of_seconds(seconds: float) -> str:

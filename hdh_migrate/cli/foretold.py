@@ -135,7 +135,7 @@ def _deadline(one: EndingFact) -> dict[str, object]:
     margin = one["margin_days"]
     shown = "" if margin is None else f"{margin:+.1f} days"
     if one["too_early"]:
-        shown = f"{shown} TOO EARLY".strip()
+        shown = f"{shown} {'ENDED' if one['ended'] else 'TOO EARLY'}".strip()
     what = one["what"] if one["batch"] is None else f"batch {one['batch']}: {one['what']}"
     return {
         "ends": "unknown" if one["ends"] is None else _minute(one["ends"]),

@@ -52,6 +52,25 @@ def judged_certificates(folder: Path, now: datetime) -> CertificatesPeriod:
     Raises:
         KeyUnavailable: nobody would be let in with this folder, or others could be who should not.
     """
+    period = period_of(folder)
+    if now < period.begins:
+        raise KeyUnavailable(
+            f"{folder}: its certificates count from {period.begins:%Y-%m-%dT%H:%M:%SZ} only",
+            hint="see that this machine's clock is right",
+        )
+    if now >= period.ends:
+        raise KeyUnavailable(
+            f"{folder}: its certificates ended on {period.ends:%Y-%m-%dT%H:%M:%SZ}", hint=_MEND
+        )
+    return period
+
+
+def period_of(folder: Path) -> CertificatesPeriod:
+    """Return when the certificates of a folder count, whether they do now or not.
+
+    Raises:
+        KeyUnavailable: nobody would ever be let in with it, or others could be who should not.
+    """
     if not folder.is_dir():
         raise KeyUnavailable(f"{folder}: there is no such folder", hint=_MEND)
     for name in (AUTHORITY, CERTIFICATE, KEY):
@@ -62,15 +81,6 @@ def judged_certificates(folder: Path, now: datetime) -> CertificatesPeriod:
     _demand_one_pair(folder, authority, certificate)
     begins = max(one.not_valid_before_utc for one in (authority, certificate))
     ends = min(one.not_valid_after_utc for one in (authority, certificate))
-    if now < begins:
-        raise KeyUnavailable(
-            f"{folder}: its certificates count from {begins:%Y-%m-%dT%H:%M:%SZ} only",
-            hint="see that this machine's clock is right",
-        )
-    if now >= ends:
-        raise KeyUnavailable(
-            f"{folder}: its certificates ended on {ends:%Y-%m-%dT%H:%M:%SZ}", hint=_MEND
-        )
     return CertificatesPeriod(begins=begins, ends=ends)
 
 

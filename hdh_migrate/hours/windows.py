@@ -68,10 +68,6 @@ class Windows:
         if held is not None:
             yield held
 
-    def open_seconds(self, start: float, end: float) -> float:
-        """Return for how many seconds they are open between two moments."""
-        return sum(last - first for first, last in self._pieces(start, end))
-
     def after(self, start: float, seconds: float) -> float | None:
         """Return when they will have been open for so many seconds; None: not in fifty years."""
         if self.opens(start) is None:

@@ -98,6 +98,28 @@ class Calendar:
         return slower
 
 
+def by_day(
+    calendar: Calendar, start: float, seconds: float, size: float
+) -> tuple[list[WorkedPiece], float | None]:
+    """Return the pieces of work, one for each day (UTC) on which any is done, and their end.
+
+    A piece that is worked on with breaks spans them. The end is None, and nothing is counted on,
+    when not all is done in twenty years: of what never ends nobody knows what it costs.
+    """
+    days: list[WorkedPiece] = []
+    done, at = 0.0, start
+    for one in calendar.pieces(start, seconds, size):
+        done, at = done + one.share, one.end
+        last = days[-1] if days else None
+        if last is not None and last.begin // DAY == one.begin // DAY:
+            days[-1] = WorkedPiece(last.begin, one.end, last.share + one.share)
+        else:
+            days.append(one)
+    if seconds > 0 and done <= 1 - 1e-9:
+        return [], None
+    return days, at
+
+
 def moment_text(at: float) -> str:
     """Return a moment as results have it."""
     return text_of(datetime.fromtimestamp(round(at), UTC))

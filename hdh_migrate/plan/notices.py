@@ -70,6 +70,11 @@ class NoticeSection(Section):
         """The command lines of programs on this machine, by field."""
         return {}
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether what it is told is signed with a secret that both know."""
+        return False
+
 
 class NoticeCommand(NoticeSection):
     """A program on this machine; never through a shell."""
@@ -126,6 +131,11 @@ class NoticeWebhook(NoticeSection):
     def trusts(self) -> Tls | None:
         """What the plan says of the endpoint's certificate."""
         return self.tls
+
+    @property
+    def is_signed(self) -> bool:
+        """It is: see `secret`."""
+        return True
 
 
 NotifyChannel: TypeAlias = Annotated[NoticeCommand | NoticeWebhook, Discriminator("kind")]

@@ -110,6 +110,11 @@ class SourceSection(Section):
         return None
 
     @property
+    def pinned_until(self) -> str | None:
+        """The last day on which a key that it must show counts; None: nobody says so."""
+        return None
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """Variables of the environment that its credential is reached by."""
         return ()

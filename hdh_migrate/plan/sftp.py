@@ -135,6 +135,13 @@ class AzureSftp(SourceSection):
         return self.account_url
 
     @property
+    def pinned_until(self) -> str | None:
+        """The last day of the host key that counts longest; None: one has no last day."""
+        days = [one.valid_until for one in self.host_keys]
+        last = [day for day in days if day is not None]
+        return max(last) if last and len(last) == len(days) and not self.known_hosts else None
+
+    @property
     def host(self) -> str:
         """The server's name or address."""
         return urlsplit(self.account_url).hostname or ""

@@ -75,6 +75,8 @@ class EndingFact(TypedDict):
     needed_until: str | None
     margin_days: float | None
     too_early: bool
+    ended: bool
+    """It has ended already."""
     note: NotRequired[str]
 
 

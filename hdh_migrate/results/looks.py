@@ -206,6 +206,8 @@ class BatchStatus(TypedDict):
     """Those of its failed objects that signed waivers let go: they hold nothing back."""
     waits: list[str]
     """Why no run moves it now."""
+    waits_fr: list[str]
+    """The same in French."""
     steps: StepsStatus
     cutover: CutoverStatus | None
     states: dict[str, int]

@@ -74,6 +74,19 @@ def certificates_period(plan: Plan, base: Path, now: datetime) -> CertificatesPe
     return judged_certificates(base / plan.engine.certificates, now)
 
 
+def certificates_at_any_time(plan: Plan, base: Path) -> CertificatesPeriod | None:
+    """Return when the certificates of a plan's cluster count, be it over; None: no cluster.
+
+    Raises:
+        KeyUnavailable: with them nobody would ever be let in.
+    """
+    if plan.engine.certificates is None:
+        return None
+    from hdh_migrate.engines.dask_certificates import period_of
+
+    return period_of(base / plan.engine.certificates)
+
+
 def cluster_engine(config: WorkerConfig, plan: Plan) -> Engine:
     """Begin a session with the nodes of a plan's cluster, for one role.
 

@@ -59,6 +59,7 @@ def batch(name: str, state: StepState = "done", *waits: str, **objects: int) -> 
     rate = 5_000_000 if state == "under way" else None
     return {
         "batch": name, "state": state, "amounts": amounts(**objects), "waits": list(waits),
+        "waits_fr": list(waits),
         "waived": {"objects": 0, "bytes": 0},
         "steps": {
             "inventory": {"state": "done", "done": True, "objects": every, "bytes": 1000 * every},

@@ -186,8 +186,8 @@ def _read(section: Toy, vault: Vault) -> OpenedAdapter[Source]:
     return OpenedAdapter(thing=source, contacts=(("source", transport),))
 
 
-def _claims(section: Toy, vault: Vault) -> None:
-    del section, vault
+def _claims(section: Toy, credential: object, vault: Vault) -> None:
+    del section, credential, vault
 
 
 KIND = SourceKind(

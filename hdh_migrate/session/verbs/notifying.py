@@ -29,6 +29,7 @@ from hdh_migrate.results.notices import Notice, NoticeChannel, Notified
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.reachable import demand_reachable
 from hdh_migrate.session.views import noticing
+from hdh_migrate.session.views.endings import BatchEndings
 from hdh_migrate.session.views.last_run import is_over_here
 from hdh_migrate.session.views.notice_words import notices
 from hdh_migrate.wiring.notices import open_channel
@@ -167,6 +168,7 @@ class _Post:
         ]
         self._over = threading.Event()
         self._said = set[str]()
+        self._endings = BatchEndings(desk)
         self._thread = threading.Thread(target=self._look_on, name="notices", daemon=True)
 
     @contextmanager
@@ -217,7 +219,7 @@ class _Post:
 
     def look(self, *, over: bool) -> int:
         """Look once, let wait what is new; return how many documents that are."""
-        found = noticing.look(self._desk, self._queue.memory(), over=over)
+        found = noticing.look(self._desk, self._queue.memory(), over=over, endings=self._endings)
         waiting = Counter(one.channel for one in self._queue.waiting())
         for only, document in found.documents:
             for channel in self._desk.loaded.plan.notify:

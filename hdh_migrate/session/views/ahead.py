@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import Step, Tally
 from hdh_migrate.pipeline.fitting import MARGIN, NO_WORK, CostFit, WorkSpan, together_in_time
-from hdh_migrate.pipeline.until import Calendar, WorkedPiece, moment_text
+from hdh_migrate.pipeline.until import Calendar, WorkedPiece, by_day, moment_text
 from hdh_migrate.plan.datasets import Batch
 from hdh_migrate.results.forecasts import (
     Basis,
@@ -69,7 +69,7 @@ class Pace:
 
 
 class WorkLater(NamedTuple):
-    """A time in which a share of what is left of a step will most likely be done."""
+    """A day, at most, in which a share of what is left of a step will most likely be done."""
 
     batch: str
     step: Step
@@ -163,7 +163,7 @@ class BatchesAhead:
                 f'not everything of it is listed: "hdh-migrate inventory PLAN --batch {batch.name}"'
             )
         elif why := blocked(seen, batch.name):
-            found.state, found.why = "held back", why
+            found.state, found.why = "held back", [one.en for one in why]
         elif progress.failed:
             found.why.append(f"without {progress.failed} objects that failed")
             if not prove.objects:
@@ -226,11 +226,10 @@ class BatchesAhead:
             # At the latest no ceiling is made full use of: no end is one number.
             size = left.size * (1 + MARGIN if place > LIKELY else 1)
             if place == LIKELY:
-                self.later += [
-                    WorkLater(one.batch.name, step, left, piece)
-                    for piece in calendar.pieces(at, seconds, size)
-                ]
-            end = calendar.ends(at, seconds, size)
+                pieces, end = by_day(calendar, at, seconds, size)
+                self.later += [WorkLater(one.batch.name, step, left, piece) for piece in pieces]
+            else:
+                end = calendar.ends(at, seconds, size)
             if end is None:
                 return None
             at = end

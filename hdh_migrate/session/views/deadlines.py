@@ -7,12 +7,11 @@ approval or a waiver its own words are taken, which the step that needs it judge
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from hdh_migrate.clocks import Moment, seconds_of, utc_seconds_of
-from hdh_migrate.errors import AuthFailed, EvidenceDamaged, KeyUnavailable, PlanInvalid
+from hdh_migrate.clocks import Moment, day_over, utc_seconds_of
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, PlanInvalid
 from hdh_migrate.evidence.signatures.approvals import APPROVAL_TYPE, read, read_withdrawal
 from hdh_migrate.evidence.signatures.signing import claims_of, load_trusted_key
 from hdh_migrate.fixity import sha256_hex
@@ -23,12 +22,9 @@ from hdh_migrate.results.forecasts import EndingFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.waivers import in_force
 from hdh_migrate.session.verbs.approve import kept_approvals, shelf
+from hdh_migrate.session.views.credentials import UNREADABLE, credential_ends
 from hdh_migrate.wiring import Vault, identity_path
 from hdh_migrate.wiring.chosen import is_rehearsal
-from hdh_migrate.wiring.nodes import certificates_period
-from hdh_migrate.wiring.sources import source_claims
-
-UNREADABLE: Final = "not known here: {}"
 
 
 class Ending(NamedTuple):
@@ -44,11 +40,10 @@ def endings(desk: Desk) -> list[Ending]:
     """Return everything of a plan that ends by itself."""
     plan = desk.loaded.plan
     return [
-        *_credential(desk),
-        *_cluster(desk),
+        *(Ending(one.called, one.ends, one.batch, one.why) for one in credential_ends(desk)),
         *_attested(desk),
         *(
-            Ending(f"legal basis: {one.reference}", _last(one.valid_until))
+            Ending(f"legal basis: {one.reference}", day_over(one.valid_until))
             for one in plan.legal_basis
         ),
         *_planned(plan),
@@ -81,6 +76,7 @@ def _fact(one: Ending, now: float, needed: float | None) -> EndingFact:
         "needed_until": None if needed is None else moment_text(needed),
         "margin_days": margin,
         "too_early": one.ends is not None and one.ends < (now if needed is None else needed),
+        "ended": one.ends is not None and one.ends <= now,
     }
     if one.note:
         ending["note"] = one.note
@@ -92,33 +88,7 @@ def _urgency(one: EndingFact) -> tuple[bool, bool, float, str]:
     return one["ends"] is None, not one["too_early"], margin, one["ends"] or ""
 
 
-def _last(day: str) -> float:
-    """Return the end of the last day on which something counts, in UTC."""
-    return seconds_of(f"{day}T00:00:00Z") + DAY - 1
-
-
 # --- what there is -------------------------------------------------------------------------------
-
-
-def _credential(desk: Desk) -> Iterator[Ending]:
-    try:
-        claims = source_claims(desk.loaded.plan, Vault.open(desk.loaded.base), desk.sources)
-    except (KeyUnavailable, AuthFailed) as error:
-        yield Ending("credential of the source", None, note=UNREADABLE.format(error))
-        return
-    if claims is not None and claims.ends is not None:
-        yield Ending(f"{claims.called} of the source", claims.ends.timestamp())
-
-
-def _cluster(desk: Desk) -> Iterator[Ending]:
-    now = datetime.fromisoformat(desk.clock.now())
-    try:
-        period = certificates_period(desk.loaded.plan, desk.loaded.base, now)
-    except KeyUnavailable as error:
-        yield Ending("certificates of the cluster", None, note=UNREADABLE.format(error))
-        return
-    if period is not None:
-        yield Ending("certificates of the cluster", period.ends.timestamp())
 
 
 def _attested(desk: Desk) -> Iterator[Ending]:
@@ -132,13 +102,15 @@ def _attested(desk: Desk) -> Iterator[Ending]:
         yield Ending("attestation of the target", None, note=UNREADABLE.format(error.problems[0]))
         return
     for name, one in (("SecNumCloud", attested.secnumcloud), ("HDS", attested.hds)):
-        yield Ending(f"attestation of the target: {name}, {one.reference}", _last(one.valid_until))
+        yield Ending(
+            f"attestation of the target: {name}, {one.reference}", day_over(one.valid_until)
+        )
 
 
 def _planned(plan: Plan) -> Iterator[Ending]:
     if plan.planned is not None:
         yield Ending(
-            "the days that the plan is for (planned.last_day)", _last(plan.planned.last_day)
+            "the days that the plan is for (planned.last_day)", day_over(plan.planned.last_day)
         )
 
 
@@ -155,7 +127,7 @@ def _waived(desk: Desk) -> Iterator[Ending]:
         yield Ending("waivers", None, note=UNREADABLE.format(error))
         return
     for one in counted:
-        yield Ending(f"waiver of {one.what}", _last(one.until))
+        yield Ending(f"waiver of {one.what}", day_over(one.until))
 
 
 def _keys(desk: Desk) -> Iterator[Ending]:
@@ -176,7 +148,7 @@ def _of_key(what: str, path: Path, *, own: bool = False) -> Iterator[Ending]:
         yield Ending(what, None, note=UNREADABLE.format(error))
         return
     if key.until is not None:
-        yield Ending(what, _last(key.until))
+        yield Ending(what, day_over(key.until))
 
 
 def _approved(desk: Desk) -> Iterator[Ending]:

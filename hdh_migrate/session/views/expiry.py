@@ -1,23 +1,20 @@
-"""What a migration relies on that ends by itself: credentials and attested periods."""
+"""What a migration relies on that ends by itself, and when: credentials and attested periods."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from hdh_migrate.clocks import text_of
-from hdh_migrate.errors import KeyUnavailable, PlanInvalid
+from hdh_migrate.clocks import day_over
+from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.frozen import frozen
+from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.wiring.nodes import certificates_period
-from hdh_migrate.wiring.sources import source_claims
-from hdh_migrate.wiring.vault import Vault
+from hdh_migrate.session.views.credentials import CredentialRole, credential_ends
 
-Relied = Literal["source-credential", "secnumcloud", "hds", "cluster-certificates"]
-"""What ends: the credential that reads the source, one of the periods that are attested, or what
-the machines of a cluster show each other."""
+Relied: TypeAlias = Literal[CredentialRole, "secnumcloud", "hds"]
+"""What ends: a credential, or one of the periods that are attested."""
 
 
 @frozen
@@ -29,25 +26,25 @@ class Expiry:
 
 
 def expiries(desk: Desk) -> list[Expiry]:
-    """Return what is known to end, the first end first; nobody is asked for it.
+    """Return when each thing that is known to end does so first, the first end first.
 
-    What cannot be read here and now (a variable that only the run has) is left out: whoever needs
-    it says so.
+    Nobody is asked. What cannot be read here and now (a variable that only the run has) is left
+    out: whoever needs it says so.
     """
-    found = [*_credential(desk), *_attested(desk), *_cluster(desk)]
-    return sorted(found, key=lambda one: one.ends)
+    first: dict[Relied, float] = {}
+    for what, ends in (*_credentials(desk), *_attested(desk)):
+        first[what] = min(ends, first.get(what, ends))
+    found = sorted(first.items(), key=lambda one: one[1])
+    return [Expiry(what=what, ends=moment_text(ends)) for what, ends in found]
 
 
-def _credential(desk: Desk) -> Iterator[Expiry]:
-    try:
-        claims = source_claims(desk.loaded.plan, Vault.open(desk.loaded.base), desk.sources)
-    except KeyUnavailable:
-        return
-    if claims is not None and claims.ends is not None:
-        yield Expiry(what="source-credential", ends=text_of(claims.ends.astimezone(UTC)))
+def _credentials(desk: Desk) -> Iterator[tuple[Relied, float]]:
+    for one in credential_ends(desk):
+        if one.ends is not None:
+            yield one.role, one.ends
 
 
-def _attested(desk: Desk) -> Iterator[Expiry]:
+def _attested(desk: Desk) -> Iterator[tuple[Relied, float]]:
     named = desk.loaded.plan.target.attestation
     if named is None:
         return
@@ -55,21 +52,5 @@ def _attested(desk: Desk) -> Iterator[Expiry]:
         attestation = load_attestation(desk.loaded.base / named).attestation
     except PlanInvalid:
         return
-    yield Expiry(what="secnumcloud", ends=_after(attestation.secnumcloud.valid_until))
-    yield Expiry(what="hds", ends=_after(attestation.hds.valid_until))
-
-
-def _cluster(desk: Desk) -> Iterator[Expiry]:
-    now = datetime.fromisoformat(desk.clock.now())
-    try:
-        period = certificates_period(desk.loaded.plan, desk.loaded.base, now)
-    except KeyUnavailable:
-        return
-    if period is not None:
-        yield Expiry(what="cluster-certificates", ends=text_of(period.ends.astimezone(UTC)))
-
-
-def _after(day: str) -> str:
-    """Return when a day is over: it counts to its end, in UTC."""
-    midnight = datetime.combine(date.fromisoformat(day), time(), UTC)
-    return text_of(midnight + timedelta(days=1))
+    yield "secnumcloud", day_over(attestation.secnumcloud.valid_until)
+    yield "hds", day_over(attestation.hds.valid_until)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Exit
+from hdh_migrate.events.course import BatchLate
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.fitting import CostFit
 from hdh_migrate.pipeline.planning import stored_bytes
+from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.forecasts import (
     Basis,
@@ -19,10 +22,11 @@ from hdh_migrate.results.forecasts import (
 )
 from hdh_migrate.results.looks import MonitorVerdict
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.views.ahead import BatchesAhead, Pace, moments
+from hdh_migrate.session.views.ahead import LIKELY, BatchesAhead, Pace, moments
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.costs import costs
 from hdh_migrate.session.views.deadlines import endings, held_against
+from hdh_migrate.session.views.endings import LikelyEnd
 from hdh_migrate.session.views.opening import calendar_of, stated_rate
 from hdh_migrate.session.views.progress import LedgerMoment, progress_of
 from hdh_migrate.session.views.status import waived_now
@@ -43,6 +47,30 @@ def forecast(desk: Desk) -> PlanForecast:
             return _forecast(desk, ledger)
     finally:
         ledger.close()
+
+
+def likely_ends(desk: Desk) -> dict[str, LikelyEnd]:
+    """Return when each batch most likely ends at the measured pace, and what its run said of it."""
+    ledger = _opened(desk)
+    try:
+        with ledger.snapshot():
+            alive = work_of(desk, ledger)["alive"]
+            seen = LedgerMoment.of(
+                ledger, desk.clock.monotonic() if alive else None, waived_now(desk, ledger)
+            )
+            ahead = _ahead(desk, seen, seconds_of(desk.clock.now()))
+            said = defaultdict[str, set[str]](set)
+            for _, event in ledger.events(BatchLate):
+                said[event.batch].add(event.due)
+    finally:
+        ledger.close()
+    return {
+        one.batch.name: LikelyEnd(
+            likely=moment_text(one.ends[LIKELY]) if one.ends and one.basis == "measured" else None,
+            said_late=frozenset(said[one.batch.name]),
+        )
+        for one in ahead.batches
+    }
 
 
 def _opened(desk: Desk) -> SqliteLedger:
@@ -158,9 +186,9 @@ def _notes(plan: Plan, seen: LedgerMoment) -> Iterator[str]:
 def _verdict(forecast: PlanForecast) -> MonitorVerdict:
     """Return what `--check` exits with: 4 when something ends too early, or no end can be told."""
     why = [
-        f"{one['what']} ends {one['ends']}, before the latest end {one['needed_until']}"
-        if one["needed_until"]
-        else f"{one['what']} ended {one['ends']}"
+        f"{one['what']} ended {one['ends']}"
+        if one["ended"]
+        else f"{one['what']} ends {one['ends']}, before the latest end {one['needed_until']}"
         for one in forecast["deadlines"]
         if one["too_early"]
     ]

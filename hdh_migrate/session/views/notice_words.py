@@ -30,6 +30,18 @@ _THINGS: Final[Mapping[Relied, tuple[str, str]]] = {
         "the period of the cluster's certificates",
         "la validité des certificats du cluster",
     ),
+    "freeze-credential": ("the credential of the freeze's trial", "l'accès d'essai du gel"),
+    "rehydration-credential": ("the credential of rehydration", "l'accès de réhydratation"),
+    "decommission-credential": (
+        "the credential of decommissioning",
+        "l'accès de suppression à la source",
+    ),
+    "source-host-keys": (
+        "the last day of the source's host keys",
+        "le dernier jour des clés d'hôte de la source",
+    ),
+    "target-session": ("the session of the target's credential", "la session d'accès à la cible"),
+    "webhook-secret": ("the secret of a webhook", "le secret d'un webhook"),
 }
 
 _ENDS: Final[Mapping[Exit, str]] = {
@@ -63,11 +75,11 @@ def done(batch: str, verified: Amount) -> Summary:
     }
 
 
-def blocked(batch: str, why: str) -> Summary:
-    """A batch cannot go on; `why` is told as `status` tells it."""
+def blocked(batch: str, english: str, french: str) -> Summary:
+    """A batch cannot go on, for a reason in both languages."""
     return {
-        "en": f"batch {batch} cannot go on: {why[:WHY_MAX]}",
-        "fr": f"le lot {batch} est bloqué : {why[:WHY_MAX]}",
+        "en": f"batch {batch} cannot go on: {english[:WHY_MAX]}",
+        "fr": f"le lot {batch} est bloqué : {french[:WHY_MAX]}",
     }
 
 
@@ -78,29 +90,38 @@ def found(every: Sequence[NoticeFindings]) -> Summary:
     return {"en": f"{many} open findings: {listed}", "fr": f"{many} constats ouverts : {listed}"}
 
 
-def ends(what: Relied, at: str) -> Summary:
-    """Something is about to end."""
+def ends(what: Relied, at: str, *, over: bool = False) -> Summary:
+    """Something is about to end, or has ended (`over`)."""
     english, french = _THINGS[what]
+    if over:
+        return {"en": f"{english} ended at {at}", "fr": f"{french} a pris fin le {at}"}
     return {"en": f"{english} ends at {at}", "fr": f"{french} prend fin le {at}"}
 
 
-def late(batch: str, by: str, likely: str | None) -> Summary:
-    """A batch was not done by its day (`likely` None), or will likely be done only then."""
-    if likely is None:
-        return {
-            "en": f"batch {batch} was to be done by {by}, and is not",
-            "fr": f"le lot {batch} devait être terminé le {by}, et ne l'est pas",
-        }
+def missed(batch: str, by: str) -> Summary:
+    """A batch was not done by its day."""
     return {
-        "en": f"batch {batch} is to be done by {by}; at the measured pace it will be at {likely}",
-        "fr": f"le lot {batch} doit être terminé le {by} ; au rythme mesuré, il le sera {likely}",
+        "en": f"batch {batch} was to be done by {by}, and is not",
+        "fr": f"le lot {batch} devait être terminé le {by}, et ne l'est pas",
+    }
+
+
+def late(batch: str, by: str, likely: str | None) -> Summary:
+    """A batch will be done only then, most likely; None: later than its day, nobody knows when."""
+    when, quand = f"at {likely}", f"le {likely}"
+    if likely is None:
+        when, quand = "later", "plus tard"
+    return {
+        "en": f"batch {batch} is to be done by {by}; at the measured pace it will be {when}",
+        "fr": f"le lot {batch} doit être terminé le {by} ; au rythme mesuré, il le sera {quand}",
     }
 
 
 def run_ended(code: Exit, why: str | None) -> Summary:
-    """A run is over; `why` is told as the run told it."""
+    """A run is over; `why` is told as the run told it, which is in English."""
     more = f": {why[:WHY_MAX]}" if why else ""
+    motif = f" ; motif d'origine, en anglais : « {why[:WHY_MAX]} »" if why else ""
     return {
         "en": f"the run ended with {int(code)} ({code.meaning}){more}",
-        "fr": f"l'exécution s'est terminée par {int(code)} ({_ENDS[code]}){more}",
+        "fr": f"l'exécution s'est terminée par {int(code)} ({_ENDS[code]}){motif}",
     }

@@ -22,6 +22,7 @@ from hdh_migrate.results.notices import Notice, NoticeFindings, NoticeType, Summ
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views import notice_words as words
 from hdh_migrate.session.views.at_work import was_killed
+from hdh_migrate.session.views.endings import BatchEndings, LikelyEnd, dated
 from hdh_migrate.session.views.expiry import expiries
 from hdh_migrate.session.views.last_run import last_run
 from hdh_migrate.session.views.status import status
@@ -55,8 +56,13 @@ class Noticed:
     memory: Mapping[str, Any]
 
 
-def look(desk: Desk, memory: Mapping[str, Any], *, over: bool) -> Noticed:
-    """Look once; `over`: no run is under way that would still change it."""
+def look(
+    desk: Desk, memory: Mapping[str, Any], *, over: bool, endings: BatchEndings | None = None
+) -> Noticed:
+    """Look once; `over`: no run is under way that would still change it.
+
+    Who looks again and again keeps its `endings` from one look to the next.
+    """
     seen, unread = None, False
     try:
         seen = status(desk)
@@ -69,7 +75,8 @@ def look(desk: Desk, memory: Mapping[str, Any], *, over: bool) -> Noticed:
     holds = [*_ends_soon(desk, now), *_run_ended(desk, seen)]
     if seen is not None:
         holds += [*_of_batches(seen, known, over=over), *_of_findings(seen)]
-        holds += _of_dates(desk, seen, known, seconds_of(now))
+        foreseen = (endings or BatchEndings(desk)).of(seen, anew=over)
+        holds += _of_dates(desk, seen, known, seconds_of(now), foreseen)
     new = [
         one for one in holds
         if one.key not in known and not (first and one.type in _OLD_NEWS)
@@ -98,11 +105,11 @@ def _ends_soon(desk: Desk, now: str) -> Iterator[StandingCondition]:
     for one in expiries(desk):
         left = seconds_of(one.ends) - seconds_of(now)
         for channel in desk.loaded.plan.notify:
-            for ahead in sorted({channel.ahead_seconds, DAY_SECONDS}):
-                if left < ahead <= channel.ahead_seconds:
+            for ahead in sorted({channel.ahead_seconds, DAY_SECONDS, 0}):
+                if left <= ahead <= channel.ahead_seconds:
                     yield StandingCondition(
                         key=f"ends-soon {channel.name} {one.what} {one.ends} {ahead}",
-                        type="ends-soon", summary=words.ends(one.what, one.ends),
+                        type="ends-soon", summary=words.ends(one.what, one.ends, over=not ahead),
                         ends=(one.what, one.ends), only=channel.name,
                     )  # fmt: skip
                     break  # the nearest of them says it
@@ -138,44 +145,41 @@ def _of_batches(
         if waits and (over or f"blocked {name}" in known):
             yield StandingCondition(
                 key=f"blocked {name}", type="blocked", batch=name,
-                summary=words.blocked(name, waits[0]),
+                summary=words.blocked(name, waits[0], batch["waits_fr"][0]),
             )  # fmt: skip
         cutover = batch["cutover"]
         if cutover is not None and cutover["waits"] is not None:
             at = cutover["waits"]["at"]
             yield StandingCondition(
                 key=f"blocked {name} cutover {at}", type="blocked", batch=name,
-                summary=words.blocked(name, f"its cutover stopped at {at}"),
+                summary=words.blocked(
+                    name, f"its cutover stopped at {at}", f"sa bascule s'est arrêtée à {at}"
+                ),
             )  # fmt: skip
 
 
 def _of_dates(
-    desk: Desk, status: Status, known: Collection[str], now: float
+    desk: Desk,
+    status: Status,
+    known: Collection[str],
+    now: float,
+    foreseen: Mapping[str, LikelyEnd],
 ) -> Iterator[StandingCondition]:
     """A date was missed, or will be at the pace that was measured; once said, it stays so."""
-    plan = desk.loaded.plan
-    done = {batch["batch"] for batch in status["batches"] if batch["state"] == "done"}
-    dated = {
-        batch.name: by
-        for batch in plan.batches
-        if (by := plan.done_by(batch)) is not None and batch.name not in done
-    }
-    if not dated:
-        return
-    from hdh_migrate.session.views.forecast import forecast  # much, and only for a plan with dates
-
-    for one in forecast(desk)["batches"]:
-        by = dated.get(one["batch"])
-        if by is None:
+    for batch, by in dated(desk, status).items():
+        found, at = foreseen.get(batch), moment_text(by)
+        key = f"date-missed {batch} {by:.0f}{' past' if now >= by else ''}"
+        if now >= by:
+            summary = words.missed(batch, at)
+        elif found is not None and found.is_late(by):
+            summary = words.late(batch, at, found.likely)
+        elif key in known:
+            summary = words.late(batch, at, None)
+        else:
             continue
-        likely = one["ends"]["likely"] if one["ends"] and one["basis"] == "measured" else None
-        key = f"date-missed {one['batch']} {by:.0f}{' past' if now >= by else ''}"
-        if now >= by or key in known or (likely is not None and seconds_of(likely) > by):
-            at = moment_text(by)
-            yield StandingCondition(
-                key=key, type="date-missed", batch=one["batch"], ends=("done_by", at),
-                summary=words.late(one["batch"], at, None if now >= by else likely),
-            )  # fmt: skip
+        yield StandingCondition(
+            key=key, type="date-missed", batch=batch, ends=("done_by", at), summary=summary
+        )
 
 
 def _of_findings(status: Status) -> Iterator[StandingCondition]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from typing import NamedTuple
 
 from hdh_migrate.codes import Severity
 from hdh_migrate.frozen import frozen
@@ -118,10 +119,17 @@ class LedgerMoment:
         return 0 <= self.now - last.seconds < FRESH_SECONDS
 
 
+class HoldReason(NamedTuple):
+    """Why no run moves a batch now; the French of it goes on from "le lot ... est bloqué : "."""
+
+    en: str
+    fr: str
+
+
 class BatchProgress:
     """One batch of the plan in what was seen."""
 
-    def __init__(self, seen: LedgerMoment, name: str, waits: Sequence[str]) -> None:
+    def __init__(self, seen: LedgerMoment, name: str, waits: Sequence[HoldReason]) -> None:
         self._seen, self.name, self.waits = seen, name, list(waits)
         self._rows = [row for row in seen.rows if row.batch == name]
         self._closed = bool(self._rows) and all(row.sealed for row in self._rows)
@@ -276,16 +284,26 @@ def progress_of(seen: LedgerMoment, batches: Sequence[BatchOrder]) -> list[Batch
     return list(found.values())
 
 
-def _unmet(batch: str, need: BatchProgress) -> list[str]:
+def _unmet(batch: str, need: BatchProgress) -> list[HoldReason]:
     left = need.unverified
     if left is None:
-        return [f"batch {batch} needs batch {need.name}, of which not everything is listed yet"]
+        return [
+            HoldReason(
+                f"batch {batch} needs batch {need.name}, of which not everything is listed yet",
+                f"il a besoin du lot {need.name}, dont tout n'est pas encore inventorié",
+            )
+        ]
     if left:
-        return [f"batch {batch} needs batch {need.name}, of which {left} objects are not verified"]
+        return [
+            HoldReason(
+                f"batch {batch} needs batch {need.name}, of which {left} objects are not verified",
+                f"il a besoin du lot {need.name}, dont {left} objets ne sont pas vérifiés",
+            )
+        ]
     return []
 
 
-def blocked(seen: LedgerMoment, batch: str) -> list[str]:
+def blocked(seen: LedgerMoment, batch: str) -> list[HoldReason]:
     """Return why a batch cannot be moved whatever else is done; empty: it can."""
     count = sum(
         cause.many
@@ -294,7 +312,12 @@ def blocked(seen: LedgerMoment, batch: str) -> list[str]:
     )
     if not count:
         return []
-    return [f"batch {batch} has {count} objects that cannot be moved as planned"]
+    return [
+        HoldReason(
+            f"batch {batch} has {count} objects that cannot be moved as planned",
+            f"{count} de ses objets ne peuvent être déplacés comme prévu",
+        )
+    ]
 
 
 def together(amounts: Sequence[Amounts]) -> Amounts:

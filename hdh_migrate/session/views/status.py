@@ -32,6 +32,7 @@ from hdh_migrate.session.views.opening import ceilings_at
 from hdh_migrate.session.views.pace_file import connections_of
 from hdh_migrate.session.views.progress import (
     BatchProgress,
+    HoldReason,
     LedgerMoment,
     amount_of,
     batch_state,
@@ -135,7 +136,13 @@ def _hold_early(chosen: Sequence[BatchProgress], batches: Sequence[BatchOrder], 
     for one in chosen:
         day = days.get(one.name)
         if day is not None and now < day:
-            one.waits.append(f"batch {one.name} is not to be moved before {text_of_seconds(day)}")
+            at = text_of_seconds(day)
+            one.waits.append(
+                HoldReason(
+                    f"batch {one.name} is not to be moved before {at}",
+                    f"il ne doit pas être déplacé avant le {at}",
+                )
+            )
 
 
 def _behind(desk: Desk) -> Callable[[SqliteLedger], str | None]:
@@ -186,7 +193,8 @@ def _batch(one: BatchProgress, switched: CutoverStatus | None) -> BatchStatus:
         "state": batch_state(steps),
         "amounts": one.amounts(),
         "waived": amount_of(one.waived),
-        "waits": one.waits,
+        "waits": [why.en for why in one.waits],
+        "waits_fr": [why.fr for why in one.waits],
         "steps": steps,
         "cutover": switched,
         "states": {state.name.lower(): one.sum(state).objects for state in State},

@@ -125,14 +125,18 @@ def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> OpenedA
     return _as_missing_key(lambda: kind.read(plan.source, vault))
 
 
-def source_claims(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> CredentialClaims | None:
+def source_claims(
+    plan: Plan, vault: Vault, sources: Sources = SOURCES, credential: object = None
+) -> CredentialClaims | None:
     """Return what the credential that reads the source says of itself; None: nothing.
+
+    Or another `credential` that the plan names for something at the source.
 
     Raises:
         KeyUnavailable: the reference cannot be read, or is no such credential.
     """
     kind = _of(plan, sources)
-    return _as_missing_key(lambda: kind.claims(plan.source, vault))
+    return _as_missing_key(lambda: kind.claims(plan.source, credential, vault))
 
 
 def open_freeze_probe(

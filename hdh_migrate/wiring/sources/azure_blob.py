@@ -107,12 +107,15 @@ class _SasClaims:
         return self.sas.problems(now, secure=self.secure)
 
 
-def _claims(section: AzureBlob, vault: Vault) -> _SasClaims | None:
-    if section.credential.kind != "sas":
-        return None
+def _claims(section: AzureBlob, credential: object, vault: Vault) -> _SasClaims | None:
+    from hdh_migrate.plan.consent import WriterSas
+    from hdh_migrate.plan.sides import Sas
     from hdh_migrate.sources.azure_sas import SasToken
 
-    sas = SasToken.read(vault.reveal(section.credential.value))
+    found = section.credential if credential is None else credential
+    if not isinstance(found, Sas | WriterSas):
+        return None
+    sas = SasToken.read(vault.reveal(found.value))
     return _SasClaims(sas, secure=section.account_url.startswith("https:"))
 
 

@@ -73,9 +73,9 @@ def _read(section: AzureSftp, vault: Vault) -> OpenedAdapter[Source]:
     return OpenedAdapter(thing=source, contacts=(("source", contact),))
 
 
-def _claims(section: AzureSftp, vault: Vault) -> None:
+def _claims(section: AzureSftp, credential: object, vault: Vault) -> None:
     """Say nothing: a key or a password does not tell when it ends."""
-    del section, vault
+    del section, credential, vault
 
 
 KIND = SourceKind(

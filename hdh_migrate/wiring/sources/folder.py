@@ -26,9 +26,9 @@ def _read(section: Folder, vault: Vault) -> OpenedAdapter[Source]:
     return OpenedAdapter(thing=FolderSource(vault.base), contacts=(("source", transport),))
 
 
-def _claims(section: Folder, vault: Vault) -> None:
+def _claims(section: Folder, credential: object, vault: Vault) -> None:
     """Say nothing: there is no credential."""
-    del section, vault
+    del section, credential, vault
 
 
 KIND = SourceKind(

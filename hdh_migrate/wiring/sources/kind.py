@@ -64,8 +64,9 @@ class SourceKind(Generic[S]):
 
     In a worker process the section is no model: it has its fields and its answers (properties) as
     plain values, and no methods."""
-    claims: Callable[[S, Vault], CredentialClaims | None]
-    """Says what the credential that reads says of itself; None: nothing."""
+    claims: Callable[[S, object, Vault], CredentialClaims | None]
+    """Says what a credential of the plan for this source says of itself; None: nothing. Of the
+    credential that reads for None."""
     trial: Callable[[S, DeniedWrite, Vault], OpenedAdapter[FreezeProbe]] | None
     """Opens what tries, with a writer's credential, whether writers are shut out."""
     eraser: Callable[[S, Decommission, Vault], OpenedAdapter[Eraser]] | None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hdh_migrate.pipeline.until import DAY, HOUR, Calendar, day_of, moment_text
+from hdh_migrate.pipeline.until import DAY, HOUR, Calendar, by_day, day_of, moment_text
 
 MIDNIGHT = 1_795_651_200.0
 """2026-11-26T00:00:00Z"""
@@ -65,3 +65,18 @@ def test_what_never_opens_never_ends() -> None:
 
 def test_a_moment_is_told_in_utc() -> None:
     assert moment_text(MIDNIGHT) == "2026-11-26T00:00:00Z"
+
+
+def test_what_is_left_is_told_in_no_more_pieces_than_days() -> None:
+    """Years of quarters of an hour were kept, each as a thing of its own."""
+    calendar = Calendar(timed=True)
+    pieces, end = by_day(calendar, 0.0, 10 * DAY, 1.0)
+    assert end == calendar.ends(0.0, 10 * DAY, 1.0) == 10 * DAY
+    assert len(pieces) == 10 < len([*calendar.pieces(0.0, 10 * DAY, 1.0)])
+    assert sum(one.share for one in pieces) == pytest.approx(1.0)
+    assert by_day(calendar, 0.0, 0.0, 0.0) == ([], 0.0)
+
+
+def test_of_what_never_ends_nothing_is_kept() -> None:
+    hour = Calendar(spans=lambda start, end: iter([(start, start + HOUR)]))
+    assert by_day(hour, 0.0, 2.0 * HOUR, 1.0) == ([], None)

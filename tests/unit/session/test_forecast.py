@@ -11,17 +11,21 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hdh_migrate.cli.foretold import lines
+from hdh_migrate.clocks import day_over
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import MIB, Listed, ObjectInfo, State
 from hdh_migrate.pipeline.inventory import Frozen
+from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.forecasts import EndingFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.dossier import write_dossier
 from hdh_migrate.session.views.deadlines import Ending, held_against
+from hdh_migrate.session.views.expiry import expiries
 from hdh_migrate.session.views.forecast import forecast
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import GOOD
@@ -80,12 +84,12 @@ def desk(tmp_path: Path) -> Desk:
 def test_what_ends_is_told_before_anything_is_listed_and_the_first_one_first(desk: Desk) -> None:
     told = forecast(desk)
     assert [(one["what"].partition(",")[0], one["ends"]) for one in told["deadlines"]] == [
-        ("attestation of the target: HDS", "2026-11-24T23:59:59Z"),
+        ("attestation of the target: HDS", "2026-11-25T00:00:00Z"),
         ("SAS of the source", "2026-11-27T10:00:00Z"),
-        ("legal basis: CNIL 2023-146", "2026-12-21T23:59:59Z"),
-        ("key of the report", "2026-12-31T23:59:59Z"),
-        ("the days that the plan is for (planned.last_day)", "2027-01-31T23:59:59Z"),
-        ("attestation of the target: SecNumCloud", "2028-12-31T23:59:59Z"),
+        ("legal basis: CNIL 2023-146", "2026-12-22T00:00:00Z"),
+        ("key of the report", "2027-01-01T00:00:00Z"),
+        ("the days that the plan is for (planned.last_day)", "2027-02-01T00:00:00Z"),
+        ("attestation of the target: SecNumCloud", "2029-01-01T00:00:00Z"),
     ]
     assert [one["too_early"] for one in told["deadlines"]] == [True, *[False] * 5]
     assert told["batches"][0]["state"] == "not listed"
@@ -247,3 +251,87 @@ def test_a_dossier_needs_to_know_who_claims_and_who_signs(desk: Desk) -> None:
     with pytest.raises(Refused, match="no key for it"):
         write_dossier(Desk.open(plan, None, Notes(), threading.Event(), dry=True), out)
     assert not out.exists()
+
+
+def test_a_day_ends_at_one_moment_wherever_it_is_told(desk: Desk) -> None:
+    """One page had 23:59:59 of the last day, and the other midnight after it."""
+    told = {one["what"]: one["ends"] for one in forecast(desk)["deadlines"]}
+    ends = {one.what: one.ends for one in expiries(desk)}
+    attested = {name.partition(",")[0][-3:]: at for name, at in told.items() if "attest" in name}
+    assert ends["hds"] == attested["HDS"] == moment_text(day_over("2026-11-24"))
+    assert ends["source-credential"] == told["SAS of the source"]
+
+
+def test_certificates_that_have_ended_are_said_to_have_ended(desk: Desk) -> None:
+    """They were `unknown`, as those that cannot be read."""
+    new_authority(desk.loaded.base / "ca", datetime.fromisoformat("2026-10-01T00:00:00Z"), 30)
+    engine = 'engine: {kind: dask, scheduler: "tls://127.0.0.1:9", certificates: ca}\n'
+    desk = again(desk, PLAN + engine)
+    told = forecast(desk)
+    (one,) = [one for one in told["deadlines"] if one["what"] == "certificates of the cluster"]
+    assert (one["ends"], one["ended"], one["too_early"]) == ("2026-10-31T00:00:00Z", True, True)
+    assert "certificates of the cluster ended 2026-10-31T00:00:00Z" in told["check"]["why"]
+    (line,) = [line for line in lines(told) if "certificates of the cluster" in line
+               and "attention" not in line and "ENDED" in line]  # fmt: skip
+    assert "unknown" not in line
+    assert ("cluster-certificates", "2026-10-31T00:00:00Z") in [
+        (one.what, one.ends) for one in expiries(desk)
+    ]
+
+
+CREDENTIALS = """\
+rehydrate: {credential: {kind: sas, value: "file:source.sas"}}
+freeze: {kind: denied-write, credential: {kind: sas, value: "env:NOT_HERE"}}
+notify:
+  - {name: siem, kind: webhook, endpoint: "https://hooks.example.org", secret: "env:NOT_HERE"}
+"""
+
+
+def test_every_credential_is_told_with_its_end_or_that_it_is_unknown(desk: Desk) -> None:
+    session = 'secret: "env:T_SECRET", session_token: "env:T_SESSION"}'
+    desk = again(desk, PLAN.replace('secret: "env:T_SECRET"}', session) + CREDENTIALS)
+    told = {one["what"]: (one["ends"], one.get("note", "")) for one in forecast(desk)["deadlines"]}
+    assert told["SAS of rehydration"] == ("2026-11-27T10:00:00Z", "")
+    for what, why in (
+        ("credential of the freeze's trial", "not known here: "),
+        ("session token of the target's credential", "it does not say when it ends"),
+        ("secret of notify siem", "it does not say when it ends"),
+    ):
+        ends, note = told[what]
+        assert ends is None
+        assert note.startswith(why)
+    assert {one.what for one in expiries(desk)} >= {"source-credential", "rehydration-credential"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "ends"),
+    [
+        (["2027-03-31"], "2027-04-01T00:00:00Z"),
+        (["2026-12-31", "2027-03-31"], "2027-04-01T00:00:00Z"),
+        (["2026-12-31", None], None),
+    ],
+    ids=str,
+)
+def test_pinned_host_keys_end_with_the_last_of_them(
+    desk: Desk, keys: list[str | None], ends: str | None
+) -> None:
+    pinned = [
+        {"fingerprint": f"SHA256:{str(number) * 43}"} | ({"valid_until": day} if day else {})
+        for number, day in enumerate(keys)
+    ]
+    plan = yaml.safe_load(PLAN)
+    plan["source"] = {
+        "kind": "azure-sftp", "account_url": "sftp://hdh.blob.core.windows.net",
+        "user": "hdh.mover",
+        "credential": {"kind": "ssh-agent"}, "host_keys": pinned,
+    }  # fmt: skip
+    plan["datasets"][0]["source"] = {"path": "emc2"}
+    told = forecast(again(desk, yaml.safe_dump(plan)))["deadlines"]
+    found = [one["ends"] for one in told if one["what"] == "host keys of the source (host_keys)"]
+    assert found == ([] if ends is None else [ends])
+
+
+def again(desk: Desk, plan: str) -> Desk:
+    (desk.loaded.base / "plan.yaml").write_text(plan)
+    opened = Desk.open(desk.loaded.base / "plan.yaml", None, Notes(), threading.Event(), dry=True)
+    return replace(opened, clock=WallClock(NOW))

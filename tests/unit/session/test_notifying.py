@@ -16,9 +16,11 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, PlanInvalid, Refused
+from hdh_migrate.events.course import BatchLate
 from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.notices.queue import NoticeQueue
@@ -26,13 +28,15 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.notifying import journal_notices, notified, notify, trial
+from hdh_migrate.session.views.endings import BatchEndings
 from hdh_migrate.session.views.expiry import Relied
 from hdh_migrate.session.views.last_run import is_over_here, recording
-from hdh_migrate.session.views.notice_words import ends
+from hdh_migrate.session.views.notice_words import ends, run_ended
+from hdh_migrate.session.views.status import status
 from hdh_migrate.wiring.targets import Network
 from tests.support.hooks import SECRET, Hook, hooked
 from tests.support.processes import LONG, gone
-from tests.support.quiet import Notes
+from tests.support.quiet import Notes, WallClock
 from tests.unit.cli.test_watch import PLAN, plan
 from tests.unit.session.test_metrics import ATTESTATION
 
@@ -193,6 +197,14 @@ def test_certificates_of_a_cluster_that_end_soon_are_told_and_stop_no_run(
     (notice,) = [one for one in hook.taken if one["type"] == "ends-soon"]
     assert notice["ends"] == {"what": "cluster-certificates", "at": "2028-01-31T00:00:00Z"}
     assert notice["summary"]["en"].startswith("the period of the cluster's certificates ends at")
+    for now, more in (("2028-01-30T12:00", 1), ("2028-01-31T00:00", 2), ("2028-02-20T12:00", 2)):
+        notify(at(opened(plan), f"{now}:00.000Z"))
+        told = [one["summary"] for one in hook.taken if one["type"] == "ends-soon"]
+        assert len(told) == 1 + more, now
+    assert told[-1] == {
+        "en": "the period of the cluster's certificates ended at 2028-01-31T00:00:00Z",
+        "fr": "la validité des certificats du cluster a pris fin le 2028-01-31T00:00:00Z",
+    }
 
 
 @pytest.mark.parametrize("what", get_args(Relied))
@@ -201,9 +213,104 @@ def test_there_are_words_for_everything_that_ends_by_itself(what: Relied) -> Non
 
 
 def at(desk: Desk, now: str) -> Desk:
-    from tests.support.quiet import WallClock
-
     return replace(desk, clock=WallClock(now))
+
+
+def late(plan: Path, now: str, due: str) -> None:
+    """Be a run that sees that it will miss a date, at a moment."""
+    desk = at(opened(plan), now)
+    with bound_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
+        ledger.finding(Code.BATCH_LATE, "batch pilot is to be verified")
+        ledger.event(BatchLate(batch="pilot", due=due, expected=None))
+        ledger.commit()
+
+
+def test_a_date_that_a_run_sees_endangered_is_told_at_once_and_once_in_both_languages(
+    plan: Path, hook: Hook
+) -> None:
+    """The journal had it, and those who were to be told had to wait for a forecast of their own."""
+    text = plan.read_text().replace("datasets: [d]}", 'datasets: [d], done_by: "2027-02-01"}')
+    plan.write_text(text)
+    due = "2027-02-02T00:00:00.000Z"
+    late(plan, "2027-01-20T10:00:00.000Z", "2027-01-15T00:00:00.000Z")  # of a date that was changed
+    notify(at(opened(plan), "2027-01-20T10:00:01.000Z"))
+    assert "date-missed" not in hook.types
+    late(plan, "2027-01-20T10:00:02.000Z", due)
+    for now in ("2027-01-20T10:00:03", "2027-01-20T10:00:13", "2027-01-25T00:00:00"):
+        notify(at(opened(plan), f"{now}.000Z"))
+    (told,) = [one for one in hook.taken if one["type"] == "date-missed"]
+    assert told["summary"] == {
+        "en": "batch pilot is to be done by 2027-02-02T00:00:00Z; at the measured pace it will be"
+        " later",
+        "fr": "le lot pilot doit être terminé le 2027-02-02T00:00:00Z ; au rythme mesuré, il le"
+        " sera plus tard",
+    }
+    notify(at(opened(plan), due))
+    assert hook.types.count("date-missed") == 2
+    assert "et ne l'est pas" in hook.taken[-1]["summary"]["fr"]
+
+
+def test_who_looks_every_few_seconds_makes_no_forecast_each_time(plan: Path) -> None:
+    """A plan with dates made a whole forecast of its ledger every ten seconds, for months."""
+    text = plan.read_text().replace("datasets: [d]}", 'datasets: [d], done_by: "2027-02-01"}')
+    plan.write_text(text)
+    desk = replace(opened(plan), clock=Hands("2027-01-20T10:00:00.000Z"))
+    clock, endings = desk.clock, BatchEndings(desk)
+    assert isinstance(clock, Hands)
+    first = endings.of(status(desk), anew=False)
+    clock.passed = 59.0
+    assert endings.of(status(desk), anew=False) is first
+    assert endings.of(status(desk), anew=True) is not first
+    kept = endings.of(status(desk), anew=False)
+    clock.passed = 59.0 + 61.0
+    assert endings.of(status(desk), anew=False) is not kept
+    kept = endings.of(status(desk), anew=False)
+    late(plan, "2027-01-20T10:00:02.000Z", "2027-02-02T00:00:00.000Z")
+    found = endings.of(status(desk), anew=False)["pilot"]
+    assert found is not kept["pilot"]
+    assert found.is_late(seconds_of("2027-02-02T00:00:00Z"))
+
+
+class Hands(WallClock):
+    """A clock whose seconds pass as a test says."""
+
+    passed = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed
+
+
+def test_no_french_line_has_an_english_reason_that_it_does_not_call_so(
+    plan: Path, hook: Hook
+) -> None:
+    text = plan.read_text().replace(
+        "  - {name: pilot, datasets: [d]}",
+        '  - {name: pilot, datasets: [d]}\n  - {name: next, datasets: [e], needs: [pilot]}\n'
+        '  - {name: later, datasets: [f], not_before: "2099-01-01"}',
+    ).replace(
+        "batches:\n",
+        "".join(
+            f"  - {{name: {name}, source: {{path: data/{name}}}, target: {{bucket: landing,"
+            f" prefix: {name}/}}}}\n"
+            for name in "ef"
+        ) + "batches:\n",
+    )  # fmt: skip
+    plan.write_text(text)
+    desk = opened(plan)
+    with bound_ledger(desk, offline(desk.clock, desk.ledger_path)):
+        pass
+    notify(opened(plan))
+    blocked = {one["batch"]: one["summary"]["fr"] for one in hook.taken if one["type"] == "blocked"}
+    assert blocked == {
+        "next": "le lot next est bloqué : il a besoin du lot pilot, dont tout n'est pas encore"
+        " inventorié",
+        "later": "le lot later est bloqué : il ne doit pas être déplacé avant le"
+        " 2099-01-01T00:00:00.000Z",
+    }
+    assert run_ended(Exit.STOPPED, "no window is open")["fr"] == (
+        "l'exécution s'est terminée par 7 (arrêté proprement ; la même commande reprend) ; motif"
+        " d'origine, en anglais : « no window is open »"
+    )
 
 
 def test_a_date_that_was_missed_is_told_once(plan: Path, hook: Hook) -> None:

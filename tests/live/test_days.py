@@ -1,0 +1,58 @@
+"""Nights over which the clocks change, played on a real `run --wait` (issue 17).
+
+How fast bytes pass is measured by `python -m bench.days`; here no verdict depends on speed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import Exit
+from tests.support.days import compiler, days, held_until, wall
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.skipif(compiler() is None, reason="needs a compiler of C"),
+]
+
+KIB = 1 << 10
+
+
+@pytest.mark.parametrize(
+    ("evening", "closes"),
+    [("2027-03-27", "2027-03-28T05:00"), ("2027-10-30", "2027-10-31T05:00")],
+    ids=["an hour is left out", "an hour comes twice"],
+)
+def test_a_window_closes_by_the_clock_of_the_night_in_which_it_changes(
+    tmp_path: Path, evening: str, closes: str
+) -> None:
+    with days(
+        tmp_path, 400, 64 * KIB,
+        windows={"zone": "Europe/Paris", "open": ["daily 22:00-05:00"]},
+        limits={"bandwidth": "256KiB/s"},
+        notify=[{"name": "room", "kind": "command", "run": ["./tell"], "on": ["run-ended"]}],
+    ) as play:  # fmt: skip
+        play.move_to(wall(f"{evening}T21:59:55"))
+        play.begin("run")
+        play.hears("waiting: no window of the plan is open; the next one opens on Sat")
+        play.until(lambda: play.server.count("PutObject"), "22:00")
+        assert play.events("run-started")[-1][0] >= wall(f"{evening}T22:00")
+        assert len(held_until(play, "window")) == 1
+
+        play.jump(wall(closes) - 8)
+        play.hears("waiting: no window of the plan is open; the next one opens on Sun")
+        _, held = held_until(play, "window")
+        assert held >= wall(closes)
+        sent = play.server.count("PutObject")
+
+        play.move_to(wall(closes) + 16 * 3600)
+        assert play.server.count("PutObject") == sent
+        play.change(limits={"bandwidth": "100MiB/s"})
+        play.move_to(wall(closes) + 17 * 3600 - 1)  # 21:59:59
+        assert play.ends() == Exit.OK, play.said
+        assert play.events("run-started")[-1][0] >= wall(closes) + 17 * 3600
+        assert play.server.count("PutObject") > sent
+        assert [one["exit"] for one in play.notices()][-1] == Exit.OK
