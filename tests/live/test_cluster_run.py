@@ -16,7 +16,9 @@ import pytest
 from tests.support.command import command
 from tests.support.fixtures import Bucket, Container
 from tests.support.machines import Machines, clustered, compare_with_one_machine, run, whole
+from tests.support.proxy import Proxy, Upstream
 from tests.support.season import Season
+from tests.support.wire import Hangup, Reply, Request
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -42,6 +44,37 @@ def test_a_cluster_moves_what_one_machine_would(play: Season, machines: Machines
     again = play.call("run", "--dry-run", expect=0)
     assert again["batches"] == [] or all(one["objects"] == 0 for one in again["batches"])
     compare_with_one_machine(play)
+
+
+def test_an_object_that_kills_three_processes_is_left_out_and_the_next_run_sends_it(
+    play: Season, machines: Machines
+) -> None:
+    """Whoever reads it dies; nothing else is blamed, and nobody asks for it a fourth time."""
+    with Proxy(play.container.server.url) as source:
+        play.plan["source"]["account_url"] = source.url
+        play.write()
+        machines.schedule()
+        for _ in range(2):
+            machines.worker()
+
+        def die(request: Request, _: Upstream) -> Reply:
+            machines.kill_who_asked(request.peer)
+            raise Hangup
+
+        rule = source.rule(match=_reads_poison, action=die)
+        assert run(play) == 4
+        assert rule.used == 3
+        open_ones = "SELECT code FROM finding WHERE closed = 0"
+        assert play.rows(open_ones) == [("worker-lost",)]
+        assert play.counted() == {"pilot": {"verified": 40, "failed": 1}}
+        source.clear()
+        assert run(play) == 0
+        assert play.rows(open_ones) == []
+        whole(play)
+
+
+def _reads_poison(request: Request) -> bool:
+    return request.method == "GET" and request.path.endswith("/pmsi/7.csv")
 
 
 def status(play: Season, wanted: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:

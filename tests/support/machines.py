@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,20 @@ class Machines:
     def of_workers(self) -> list[int]:
         """Return the processes that workers started for orders."""
         return [child for one in self.workers for child in _children(one.pid)]
+
+    def kill_who_asked(self, port: int) -> None:
+        """Kill the process of a worker that holds the connection from a local port."""
+        socket_of = {
+            int(columns[1].rpartition(":")[2], 16): f"socket:[{columns[9]}]"
+            for columns in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+        }
+        for process in self.of_workers():
+            for handle in Path(f"/proc/{process}/fd").iterdir():
+                with suppress(OSError):
+                    if str(handle.readlink()) == socket_of.get(port):
+                        os.kill(process, signal.SIGKILL)
+                        return
+        raise AssertionError(f"no process of a worker holds port {port}")
 
     def _start(self, *more: str) -> subprocess.Popen[str]:
         """Start one machine and wait until it says its address."""

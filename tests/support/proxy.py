@@ -254,6 +254,7 @@ class _Connection(socketserver.StreamRequestHandler):
         request = wire.read_request(self.rfile, self._proceed)
         if request is None:
             return False
+        request.peer = self.client_address[1]
         proxy = self.server.proxy
         seen = proxy.note(request)
         body = request.body  # an action may put another in its place

@@ -97,6 +97,8 @@ class Request:
     body: Body
     continues: bool = False
     """The client waits for "100 Continue" before it sends its body."""
+    peer: int = 0
+    """The client's port; 0 where nobody noted it."""
 
     @property
     def path(self) -> str:
