@@ -24,9 +24,12 @@ CROWD = 2
 class Helpers:
     """Helping threads of one process, started when first needed. Safe to share between threads."""
 
-    def __init__(self, connections: int = 1) -> None:
-        """Take how many requests this process may have under way; with one, nobody helps."""
-        self._connections = connections
+    def __init__(self, connections: int = 1, ceiling: Callable[[], int] | None = None) -> None:
+        """Take how many requests this process may have under way; with one, nobody helps.
+
+        `ceiling` may say at each moment that it is fewer.
+        """
+        self._connections, self._ceiling = connections, ceiling or (lambda: connections)
         self._lock = threading.Lock()
         self._orders = self._lent = self._idle = 0
         self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -50,7 +53,7 @@ class Helpers:
     def fetch(self, task: Callable[[], T]) -> Future[T] | None:
         """Let another thread make requests; None: all connections have something to do."""
         with self._lock:
-            if self._orders + self._lent >= self._connections:
+            if self._orders + self._lent >= self._ceiling():
                 return None
             self._lent += 1
 

@@ -149,6 +149,16 @@ def lane(descriptor: int | None) -> Lane:
     return OwnLane() if descriptor is None else SharedLane(descriptor)
 
 
+def part_of(lane: Lane, together: int | None, processes: int, own: int) -> Callable[[], int]:
+    """Return what says how many of the requests under way `together` a process may have now.
+
+    It has an equal share of its machine's part, one at least and its `own` at most.
+    """
+    if together is None:
+        return lambda: own
+    return lambda: max(1, min(own, int(together * lane.part() / processes)))
+
+
 def limited(descriptor: int) -> Callable[[float | None], None]:
     """Return what sets the ceiling of a shared file's lane from this moment on."""
     shared = SharedLane(descriptor)

@@ -49,9 +49,14 @@ class Level:
         most: int = 1_000,
         *,
         fixed: bool = False,
+        ceiling: Callable[[], int] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin at `most`; with `fixed` it stays there."""
+        """Begin at `most`; with `fixed` it stays there.
+
+        Whatever the level, no more are under way than `ceiling` says at each moment.
+        """
+        self._ceiling = ceiling or (lambda: most)
         self._most, self._fixed, self.monotonic = most, fixed, monotonic
         self._now = most
         self._changed = threading.Condition()
@@ -90,7 +95,7 @@ class Level:
     def place(self, halt: threading.Event) -> Iterator[None]:
         """Wait until one more item may be under way, or the run is told to stop."""
         with self._changed:
-            while self._busy >= self._now and not halt.is_set():
+            while self._busy >= min(self._now, self._ceiling()) and not halt.is_set():
                 self._changed.wait(0.2)
             self._busy += 1
         try:

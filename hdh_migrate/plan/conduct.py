@@ -121,6 +121,16 @@ class Limits(Section):
         description="A ceiling for what a verification reads back, besides `bandwidth`.",
         examples=[{"default": "1GiB/s", "daily 07:00-20:00": "200MiB/s"}],
     )
+    connections: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        exclude_if=unsaid,
+        description="Requests under way at the same time, of all machines of a cluster together, in"
+        " equal parts; each worker process has one at least. On one machine `engine.connections`"
+        " says the same.",
+        examples=[64],
+    )
     retry_budget: Duration = Field(
         default="10m",
         description="How long a failing request is tried again before the run stops, resumable.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
-from hdh_migrate.pipeline.lanes import lane
+from hdh_migrate.pipeline.lanes import lane, part_of
 from hdh_migrate.pipeline.level import Level
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
@@ -58,7 +58,10 @@ class WorkerService:
         reader = None if reader is None else ThrottledReader(reader, width)
         writer = None if writer is None else ThrottledWriter(writer, width)
         pause = SharedPause(clock.monotonic, self.halt)
-        at_once = Level(config.connections, fixed=config.fixed, monotonic=clock.monotonic)
+        most = part_of(line, config.together, processes, config.connections)
+        at_once = Level(
+            config.connections, fixed=config.fixed, ceiling=most, monotonic=clock.monotonic
+        )
         self.perform = Performer(
             Toolbox(
                 source=source,
@@ -81,7 +84,7 @@ class WorkerService:
                 pool=BufferPool(config.memory // processes),
                 clock=clock,
                 halt=self.halt,
-                helpers=Helpers(config.connections),
+                helpers=Helpers(config.connections, most),
                 at_once=at_once,
             )
         ).perform

@@ -95,6 +95,8 @@ class WorkerConfig:
     """Whether so many requests are under way whatever the stores say."""
     connections: int = 1
     """How many requests this process may have under way; the engine says it."""
+    together: int | None = None
+    """How many requests all processes of all machines may have under way; None: nobody says."""
     lane: int | None = None
     """The descriptor of the file through which they share what they may move in a second; None:
     each for itself, and without a ceiling."""

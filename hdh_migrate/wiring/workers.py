@@ -118,6 +118,7 @@ def config_of(
         retry_budget=plan.limits.retry_budget_seconds,
         memory=plan.limits.memory_bytes,
         fixed=plan.engine.level == "fixed",
+        together=plan.limits.connections,
         adopted=tuple(sorted(adopted)),
     )
 

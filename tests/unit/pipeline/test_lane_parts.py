@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from hdh_migrate.model import TargetLimits
-from hdh_migrate.pipeline.lanes import OwnLane, SharedLane, shared_file
+from hdh_migrate.pipeline.lanes import OwnLane, SharedLane, part_of, shared_file
 from hdh_migrate.pipeline.throttling import AHEAD_SECONDS, LOOK_SECONDS, Bandwidth, RequestPace
 from tests.support.quiet import FakeClock, Waits
 
@@ -55,6 +55,18 @@ def test_every_process_with_the_file_sees_part_and_rate(shared: SharedLane) -> N
     assert other.part() == 0.25
     other.admit(1.0, 0.0)
     assert left(shared, 0.0) == 4.0
+
+
+def test_requests_of_all_machines_together_are_shared_like_the_line(shared: SharedLane) -> None:
+    most = part_of(shared, together=24, processes=2, own=8)
+    assert most() == 8
+    shared.give(0.5, 0.0)
+    assert most() == 6
+    shared.give(1 / 3, 0.0)
+    assert most() == 4
+    shared.give(0.01, 0.0)
+    assert most() == 1
+    assert part_of(shared, together=None, processes=2, own=8)() == 8
 
 
 def test_bytes_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:

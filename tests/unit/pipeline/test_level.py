@@ -9,6 +9,7 @@ import time
 import pytest
 
 from hdh_migrate.errors import ConnectionLost, ShortRead, Throttled
+from hdh_migrate.pipeline.helping import Helpers
 from hdh_migrate.pipeline.level import SETTLE_SECONDS, WINDOW, Level
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from tests.support.processes import LONG
@@ -161,3 +162,39 @@ def test_each_decrease_is_told_once_and_of_increases_one_now_and_then_and_the_la
     last = level.news()
     assert last is not None
     assert (last.level, last.why) == (4, "all goes well")
+
+
+def test_no_more_are_under_way_than_the_ceiling_says_at_each_moment() -> None:
+    allowed, halt, inside = [1], threading.Event(), threading.Semaphore(0)
+    level = Level(16, ceiling=lambda: allowed[0])
+    leave = threading.Event()
+
+    def item() -> None:
+        with level.place(halt):
+            inside.release()
+            leave.wait(LONG)
+
+    threads = [threading.Thread(target=item) for _ in range(3)]
+    for one in threads:
+        one.start()
+    assert inside.acquire(timeout=LONG)
+    assert level._busy == 1
+    allowed[0] = 2
+    assert inside.acquire(timeout=LONG)
+    assert level._busy == 2
+    allowed[0] = 16
+    assert inside.acquire(timeout=LONG)
+    leave.set()
+    for one in threads:
+        one.join()
+
+
+def test_nobody_helps_beyond_the_ceiling() -> None:
+    allowed = [1]
+    helpers = Helpers(16, lambda: allowed[0])
+    with helpers.order():
+        assert helpers.fetch(lambda: 1) is None
+        allowed[0] = 2
+        fetched = helpers.fetch(lambda: 1)
+        assert fetched is not None
+        assert fetched.result(LONG) == 1
