@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.fixtures import Bucket, Container
 from tests.support.machines import (
+    SECONDS,
     Machines,
     clustered,
     compare_with_one_machine,
@@ -133,7 +134,7 @@ def test_whoever_is_killed_whenever_the_end_is_that_of_one_machine(
         struck.append(killer.strike())
     killer.machines.restart()
     assert killer.run is not None
-    killer.judge(killer.run.wait(240))
+    killer.judge(killer.run.wait(SECONDS))
     assert run(play) == 0, struck
     whole(play)
     assert play.rows("SELECT count(*) FROM finding WHERE closed = 0") == [(0,)], struck
