@@ -104,6 +104,14 @@ Root = Annotated[
     str, typer.Option("--root", metavar="HEX", help="The root in a statement you trust.")
 ]
 
+CredentialId = Annotated[
+    str | None,
+    typer.Option(metavar="REF", help="Id of a key that may set bucket policies: env:NAME."),
+]
+CredentialSecret = Annotated[
+    str | None, typer.Option(metavar="REF", help="Its secret: env:NAME or file:PATH.")
+]
+
 # --- what a verb declares ------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.exchange import ExchangeEvent
 from hdh_migrate.events.fence import FenceEvent
+from hdh_migrate.events.grants import GrantEvent
 from hdh_migrate.events.inventory import InventoryEvent
 from hdh_migrate.events.looks import LookEvent
 from hdh_migrate.events.notices import NoticeEvent
@@ -40,6 +41,7 @@ JournalEvent: TypeAlias = (
     | ExchangeEvent
     | FenceEvent
     | NoticeEvent
+    | GrantEvent
     | CutoverEvent
 )
 

@@ -259,3 +259,15 @@ class Late(Objects):
         """Return objects and bytes of the verified objects of a batch after an id; scans them."""
         objects, size = self._rows(self._sql["erasable_left"], (after, batch, whole))[0]
         return Tally(objects=objects, size=size)
+
+    def grantable(self, dataset: int) -> Iterator[tuple[Verified, State]]:
+        """Yield the objects of a dataset that are not left out, in the order of keys, with states.
+
+        What is not verified has of its row what there is. Files of sidecars are left out: no
+        source has them, and they tell of all objects.
+        """
+        after = b""
+        while rows := self._rows(self._sql["grantable"], (dataset, after, PORTION)):
+            for row in rows:
+                yield verified_of(row), State(row[12])
+            after = rows[-1][2]

@@ -205,6 +205,13 @@ ORDER BY id;
 SELECT count(*), coalesce(sum(size), 0) FROM object
 WHERE id > ?1 AND state = 5 AND (?3 OR substr(version, 1, 8) <> 'sidecar:') AND dataset IN (SELECT id FROM dataset WHERE batch = ?2);
 
+-- grantable: the objects of a dataset that are not left out, after a given key, in the order of keys.
+SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
+       level, verified_at, state
+FROM object
+WHERE dataset = ?1 AND key > ?2 AND state <> 1 AND substr(version, 1, 8) <> 'sidecar:'
+ORDER BY key LIMIT ?3;
+
 -- arrived: objects under way of which parts have arrived, the parts, and their bytes at the source.
 SELECT dataset, count(*), sum(parts), sum(bytes) FROM (
   SELECT o.dataset AS dataset, count(*) AS parts,

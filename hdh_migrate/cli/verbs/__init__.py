@@ -54,8 +54,13 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "errors": "Group open findings by cause; say what is safe and what mends.",
         "explain": "Say which rule decides about an object, and what becomes of it.",
         "fetch": "Read one object back from the target, unsealed and checked.",
-        "open": "Open a grant with its reader's key: list, download; no plan.",
         "restore-view": "Rebuild the source's listing from target and sidecar; compare.",
+    },
+    "Share": {
+        "grant": "Let one more reader open verified objects where they are.",
+        "grants": "List who may read what, on which permit, until when.",
+        "revoke": "Take a grant back; says what remains of it.",
+        "open": "Open a grant with its reader's key: list, download; no plan.",
     },
     "Switch": {
         "rehearse": "Play the whole cutover on a canary pointer and back.",

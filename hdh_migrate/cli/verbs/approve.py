@@ -17,6 +17,8 @@ from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.switches import ApprovalKept, ApprovalMade, Withdrawn
 
 if TYPE_CHECKING:
+    from hdh_migrate.clocks import Moment
+    from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Subject
     from hdh_migrate.evidence.signatures.signing import Signer
     from hdh_migrate.session.desk import Desk
 
@@ -35,6 +37,7 @@ _SHOWN = (
     "terms", "from", "expires", "approval", "by", "written", "time",
 )  # fmt: skip
 """The order in which people are told."""
+_DIFFERENCE = "difference: "
 
 
 class ApprovableStage(StrEnum):
@@ -45,6 +48,7 @@ class ApprovableStage(StrEnum):
     FINALIZE = "finalize"
     DECOMMISSION = "decommission"
     TERMS = "terms"
+    GRANT = "grant"
 
 
 @verb(
@@ -67,6 +71,10 @@ def approve(
             help="What is approved; freeze: a statement that nobody writes any more; terms: what"
             " the plan changes of who approves, and with what delays."
         ),
+    ] = None,
+    grant: Annotated[
+        str | None,
+        typer.Option("--grant", metavar="ID", help="Which grant; --batch and --stage follow."),
     ] = None,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The approver's private key.")
@@ -111,7 +119,10 @@ def approve(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Sign that a stage of a batch's cutover may go on: this plan, this manifest, until then."""
+    """Sign that a stage of a batch's cutover may go on, or that somebody is let read.
+
+    It counts for this plan and this manifest, until then.
+    """
     task = Task(as_json=as_json)
 
     def body() -> None:
@@ -133,14 +144,17 @@ def approve(
             )
             task.out.result(withdrawn, _lines(withdrawn))
             return
-        if batch is None or stage is None or key is None:
+        if (grant is None) != (stage is not ApprovableStage.GRANT) and stage is not None:
+            raise UsageError("--stage grant and --grant ID belong together")
+        if key is None or (grant is None and (batch is None or stage is None)):
             raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
         if (bundle is None) != (not trust):
             raise UsageError("--bundle and --trust belong together")
         if bundle is not None and out is None:
             raise UsageError("--bundle needs --out: there is no ledger here to keep it beside")
         result = _made(
-            desk, task.out.say, batch=batch, stage=str(stage), key=key, phrase_from=passphrase_from,
+            desk, task.out.say, batch=batch or "", stage=str(stage or ApprovableStage.GRANT),
+            grant=grant, key=key, phrase_from=passphrase_from,
             until=until, lasting=lasting, begins=begins, comment=comment, bundle=bundle,
             trust=trust or [], out=out,
         )  # fmt: skip
@@ -155,6 +169,7 @@ def _made(
     *,
     batch: str,
     stage: str,
+    grant: str | None,
     key: Path,
     phrase_from: str | None,
     until: str | None,
@@ -167,7 +182,7 @@ def _made(
 ) -> ApprovalMade:
     from hdh_migrate.clocks import ALONE, length, seconds_of
     from hdh_migrate.evidence.signatures import approvals
-    from hdh_migrate.evidence.signatures.signing import claims_of, load_trusted_key
+    from hdh_migrate.evidence.signatures.signing import claims_of
     from hdh_migrate.fixity import canonical_json, sha256_hex
     from hdh_migrate.session.policy.timekeeping import offline
     from hdh_migrate.session.verbs import approve as approving
@@ -178,16 +193,9 @@ def _made(
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
     wanted = approvals.ApprovalStage(stage)
-    difference: list[str] = []
-    if bundle is None:
-        subject = approving.subject_here(desk, batch, wanted)
-        if wanted is approvals.ApprovalStage.TERMS:
-            difference = approving.difference_here(desk, batch)
-    else:
-        trusted = given(load_trusted_key, trust)
-        subject, difference = approving.subject_of_bundle(desk, batch, wanted, bundle, trusted, now)
-    for line in difference:  # before a passphrase is asked for: who signs has read it
-        say(f"difference: {line}")
+    subject, shown = _subject(desk, batch, wanted, grant, bundle, trust, now)
+    for line in shown:  # before a passphrase is asked for: who signs has read it
+        say(line)
     signer = _signer(desk, key, phrase_from)
     first = made_at if begins is None else _moment(begins, "--from")
     usual = _USUAL if subject.longest is None else timedelta(seconds=subject.longest)
@@ -204,7 +212,7 @@ def _made(
         approving.write_new(out, canonical_json(envelope) + b"\n")
     path = out or approving.keep(desk, envelope)
     approval: ApprovalMade = {
-        "batch": batch,
+        "batch": subject.batch,
         "stage": stage,
         "plan_digest": subject.plan_digest,
         "root": subject.root,
@@ -217,11 +225,41 @@ def _made(
         "written": str(path),
         "time": ALONE,
     }
-    if difference:
-        approval["difference"] = difference
+    if wanted is approvals.ApprovalStage.TERMS:
+        approval["difference"] = [line.removeprefix(_DIFFERENCE) for line in shown]
     if subject.longest is not None:
         approval["from"] = first
     return approval
+
+
+def _subject(
+    desk: Desk,
+    batch: str,
+    stage: ApprovalStage,
+    grant: str | None,
+    bundle: Path | None,
+    trust: list[Path],
+    now: Moment,
+) -> tuple[Subject, list[str]]:
+    """Return what is approved, and in lines what whoever signs must have read."""
+    from hdh_migrate.evidence.signatures.approvals import ApprovalStage as Stage
+    from hdh_migrate.evidence.signatures.signing import load_trusted_key
+    from hdh_migrate.session.verbs import approve as approving
+    from hdh_migrate.session.verbs import approve_grant
+
+    trusted = given(load_trusted_key, trust)
+    if grant is not None:
+        if bundle is None:
+            return approve_grant.grant_here(desk, grant)
+        return approve_grant.grant_of_bundle(desk, grant, bundle, trusted, now)
+    difference: list[str] = []
+    if bundle is not None:
+        subject, difference = approving.subject_of_bundle(desk, batch, stage, bundle, trusted, now)
+    else:
+        subject = approving.subject_here(desk, batch, stage)
+        if stage is Stage.TERMS:
+            difference = approving.difference_here(desk, batch)
+    return subject, [f"{_DIFFERENCE}{line}" for line in difference]
 
 
 def _lines(payload: Mapping[str, object]) -> str:

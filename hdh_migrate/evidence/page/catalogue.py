@@ -8,6 +8,7 @@ from __future__ import annotations
 from hdh_migrate.evidence.page.annexes import ANNEXES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.over_time import OVER_TIME
+from hdh_migrate.evidence.page.readers import READERS
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
 
 __all__ = ["CATALOGUE", "LANGUAGES", "text"]
@@ -480,4 +481,5 @@ CATALOGUE: dict[str, Text] = {
     **ANNEXES,
     **CUSTODY,
     **OVER_TIME,
+    **READERS,
 }

@@ -22,6 +22,7 @@ from hdh_migrate.events.objects import SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read
 from hdh_migrate.events.run import RunEnded, RunStarted
+from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.jsonform import OtherForm
 
@@ -30,7 +31,7 @@ SHOWN: Final = 50
 
 LOOKED_AT: Final[tuple[type[Event], ...]] = (
     Adopting, AdoptionEnded, BatchAmended, BatchAmending, FenceTaking, Refreshed, RefreshEnded,
-    Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
+    Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain, *GRANT_EVENTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in LOOKED_AT)
@@ -128,6 +129,8 @@ class Chronicle:
     """Large objects whose uploads went on after a run had ended."""
     retried: int = 0
     """Failed objects that somebody asked to be tried again."""
+    grants: GrantAccounts = field(default_factory=GrantAccounts)
+    """Who was let read."""
     logins: dict[str, OperatorLine] = field(default_factory=dict)
     """Who started runs, at most `SHOWN` of them, in the order of their first."""
     _open: bool = False
@@ -190,7 +193,7 @@ class Chronicle:
             case RetryingFailed():
                 self.retried += sum(event.reasons.values())
             case _:
-                pass
+                self.grants.take(at, event)
 
     def _pass(self, batch: str, number: int) -> PassLine:
         for one in reversed(self.passes):

@@ -23,6 +23,7 @@ from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
+from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.signatures.signing import TrustedKey
@@ -104,6 +105,8 @@ def render_report(
         batches=_batches(predicate),
         findings=findings,
         months=chronicle,
+        readers=grant_lines(chronicle.grants, predicate["times"]["written"]),
+        readers_all=chronicle.grants.told,
         signer=signer,
     )
     return page.encode()

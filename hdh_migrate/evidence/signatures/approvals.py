@@ -50,7 +50,8 @@ class ApprovalStage(StrEnum):
     """What an approval is for.
 
     A `freeze` is a statement that nobody writes to the source. `terms` is the consent of those who
-    approved before to other terms; its root is the digest of the terms in force.
+    approved before to other terms; its root is the digest of the terms in force. A `grant` lets
+    somebody read; its root is the digest of the request in the journal.
     """
 
     FREEZE = "freeze"
@@ -58,6 +59,7 @@ class ApprovalStage(StrEnum):
     FINALIZE = "finalize"
     DECOMMISSION = "decommission"
     TERMS = "terms"
+    GRANT = "grant"
 
 
 class Why(StrEnum):

@@ -342,3 +342,77 @@ class LookAccount:
     def _demand_open(self, body: Mapping[str, Any]) -> None:
         forms.must(type(body["number"]) is int and body["number"] == self.number)
         forms.must(not self.ended)
+
+
+class GrantLedger:
+    """Every grant that a journal tells of, and how far each has come."""
+
+    def __init__(self, datasets: Mapping[str, Any]) -> None:
+        self._datasets = datasets
+        self._asked: dict[str, Mapping[str, Any]] = {}
+        self._past: dict[str, set[str]] = {}
+        """By grant: what happened of it."""
+        self._set: dict[tuple[str, str], tuple[Any, Any]] = {}
+        """By grant and bucket: the principal that was to be let in, or out."""
+
+    def take(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Take one event; `kind` is what follows `grant-`."""
+        grant = body["grant"]
+        forms.must(forms.TEXT.holds(grant))
+        if kind == "asked":
+            self._ask(grant, body)
+            return
+        past = self._past[grant]
+        if kind in _AFTER:
+            needed, never = _AFTER[kind]
+            forms.must(needed <= past and not never & past)
+        past.add(kind)
+        if kind == "given":
+            self._given(self._asked[grant], body)
+        elif kind == "revoked":
+            forms.must(forms.TEXT.holds(body["reason"]) and forms.TEXT.holds(body["user"]))
+        elif kind == "pack-withdrawn":
+            forms.must(type(body["found"]) is bool)
+        elif kind in ("policy-setting", "policy-set"):
+            self._policy(kind, grant, body)
+
+    def _ask(self, grant: str, body: Mapping[str, Any]) -> None:
+        forms.must(grant not in self._asked)
+        self._asked[grant], self._past[grant] = body, set()
+        texts = ("batch", "permit", "purpose", "user")
+        forms.must(body["dataset"] in self._datasets)
+        forms.must(all(forms.TEXT.holds(body[name]) for name in texts))
+        forms.must([body["reader"]] == _fingerprints([body["key"]]))
+        forms.must(forms.TIME.holds(body["until"]) and forms.DIGEST.holds(body["manifest"]))
+        forms.must(forms.DIGEST_OR_NULL.holds(body["selection"]))
+        forms.must(forms.is_count(body["objects"]) and body["objects"] > 0)
+        forms.must(forms.is_count(body["bytes"]))
+        about = {name: one for name, one in body.items() if name not in ("request", "user")}
+        forms.must(body["request"] == forms.sha256(forms.canonical(about)))
+
+    @staticmethod
+    def _given(asked: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+        forms.must(all(body[name] == asked[name] for name in ("objects", "bytes")))
+        digests = ("root", "pack_sha256", "statement_sha256")
+        forms.must(all(forms.DIGEST.holds(body[name]) for name in digests))
+        forms.must(all(forms.DIGEST.holds(key) for key in body["approvals"]))
+
+    def _policy(self, kind: str, grant: str, body: Mapping[str, Any]) -> None:
+        place, told = (grant, body["bucket"]), (body["principal"], body["allowed"])
+        forms.must(forms.TEXT.holds(body["bucket"]) and forms.TEXT.holds(body["principal"]))
+        forms.must(type(body["allowed"]) is bool)
+        if kind == "policy-setting":
+            self._set[place] = told
+        else:
+            forms.must(self._set[place] == told and forms.DIGEST_OR_NULL.holds(body["sha256"]))
+
+
+_AFTER = {
+    "given": (set[str](), {"given", "dropped", "revoked"}),
+    "dropped": (set[str](), {"given", "dropped", "revoked"}),
+    "revoked": (set[str](), {"dropped", "revoked"}),
+    "pack-withdrawn": ({"revoked"}, set[str]()),
+    "policy-setting": ({"given"}, set[str]()),
+    "policy-set": ({"given"}, set[str]()),
+}
+"""By what happens of a grant: what must have happened, and what must not."""

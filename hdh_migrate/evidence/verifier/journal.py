@@ -31,6 +31,7 @@ from hdh_migrate.evidence.verifier.cutovers import (
     KIND,
     Bindings,
     CutoverAccount,
+    GrantLedger,
     LookAccount,
     PassAccount,
 )
@@ -64,6 +65,7 @@ class Journal:
         self.openings: list[Mapping[str, Any]] = []
         self.again: dict[str, LookAccount] = {}
         self.passes: dict[str, PassAccount] = {}
+        self.grants = GrantLedger(self.datasets)
         self.retried = self.asked = 0
         self.dropped: set[int] = set()
         """What is verified no more, since the last event that told of the target."""
@@ -114,6 +116,9 @@ class Journal:
         try:
             if kind.startswith(KIND):
                 self._cutover(kind[len(KIND) :], at, body)
+            elif kind.startswith(GRANT):
+                if not self.keyed:
+                    self.grants.take(kind[len(GRANT) :], body)
             elif (handler := HANDLERS.get(kind)) is not None:
                 forms.must(not (self.keyed and NAMING & body.keys()))
                 handler(self, line["seq"], at, body)
@@ -403,6 +408,8 @@ class Journal:
 
 
 LEFT = "left_out"
+GRANT = "grant-"
+"""How the kinds of events about grants begin."""
 NAMING = {"ids", "dropped"}
 """What tells of rows, and so of names: never beside keyed ones."""
 LATER = ("failed", "findings", "inventory-changed", "ledger-upgraded", "retried")

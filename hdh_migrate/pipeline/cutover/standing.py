@@ -201,6 +201,7 @@ class CutoverStanding:
             "finalize": (self.times.get("switched"),),
             "decommission": (self.times.get("finalized"),),
             "terms": (),
+            "grant": (),
         }
         moments = (*needed[stage], self.terms_since)
         return max((at for at in moments if at is not None), key=seconds_of, default=None)

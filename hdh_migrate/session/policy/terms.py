@@ -6,9 +6,9 @@ SHA-256 of their canonical JSON, so whoever has plan and public keys computes th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -24,6 +24,9 @@ from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 
 STAGES = ("cutover", "finalize", "decommission")
+
+_AS_MANY_AS: Final[Mapping[str, str]] = {"grant": "freeze"}
+"""Stages that terms have no number for: as many approve as for another one, which is for all."""
 
 
 def terms_of(loaded: LoadedPlan, batch: str) -> ConsentTerms:
@@ -80,7 +83,7 @@ def longest_freeze(plan: Plan) -> int:
 
 def threshold(terms: ConsentTerms, stage: str) -> int:
     """Return how many must approve a stage; 0: nobody is asked."""
-    return terms.thresholds.get(stage, 0)
+    return terms.thresholds.get(_AS_MANY_AS.get(stage, stage), 0)
 
 
 def highest(terms: ConsentTerms) -> int:

@@ -69,6 +69,10 @@ NOT_TRIED = {
     "quota_bytes": "it would take as many bytes",
     "object_lock_later": "a probe changes no bucket",
     "bucket_policy": "a probe changes no bucket",
+    **dict.fromkeys(
+        ("policy_version", "policy_principal", "policy_resource", "policy_dates"),
+        "a probe changes no bucket",
+    ),
     "bucket_encryption": "a probe changes no bucket",
     "lifecycle": "a probe changes no bucket",
 }

@@ -187,6 +187,18 @@ class ProfileClaims(Section):
     implicit_deny: WrittenClaim[bool] = Field(
         description="a bucket policy denies everybody what it does not allow"
     )
+    policy_version: WrittenClaim[Label] = Field(
+        description="the version that a bucket policy names, where there are bucket policies"
+    )
+    policy_principal: WrittenClaim[Label] = Field(
+        description="what a bucket policy calls the namespace of whom it lets in"
+    )
+    policy_resource: WrittenClaim[
+        Annotated[str, StringConstraints(pattern=r"^[a-z0-9:]*\{resource\}$")]
+    ] = Field(description="how a bucket policy names objects; {resource} is BUCKET/PREFIX*")
+    policy_dates: WrittenClaim[bool] = Field(
+        description="a bucket policy ends by itself: DateLessThanEquals with aws:CurrentTime"
+    )
     lifecycle: WrittenClaim[bool] = Field(description="lifecycle rules")
     bucket_encryption: WrittenClaim[bool] = Field(description="PutBucketEncryption")
     sse_modes: WrittenClaim[tuple[Label, ...]] = Field(description="encryption on the host's side")

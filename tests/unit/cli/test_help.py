@@ -68,7 +68,7 @@ def test_the_program_groups_its_verbs_in_the_order_of_use() -> None:
     text = helped(())
     titles = [line[:-1] for line in text.splitlines() if line.endswith(":") and line[0] != " "]
     assert titles == ["Options", *SECTIONS]
-    assert titles[1:] == ["Plan", "Move", "Look", "Switch", "Prove", "Host", "Keys"]
+    assert titles[1:] == ["Plan", "Move", "Look", "Share", "Switch", "Prove", "Host", "Keys"]
     move = text.split("Move:\n")[1].split("\n\n")[0]
     verbs = [line.split()[0] for line in move.splitlines()]
     assert verbs == [

@@ -12,6 +12,16 @@ from hdh_migrate.events.adoption import Adopting, AdoptionEnded, JournalSeen
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceHolder, FenceTaking
+from hdh_migrate.events.grants import (
+    GrantAsked,
+    GrantDropped,
+    GrantEntry,
+    GrantGiven,
+    GrantPolicySet,
+    GrantPolicySetting,
+    GrantRevoked,
+    PackWithdrawn,
+)
 from hdh_migrate.events.objects import SendingAgain
 from hdh_migrate.events.refreshes import (
     PassAmount,
@@ -23,6 +33,7 @@ from hdh_migrate.events.refreshes import (
 from hdh_migrate.events.run import RunEnded, RunStarted
 from hdh_migrate.evidence.lines.records import journal_line
 from hdh_migrate.evidence.page.chronicle import NOTHING, SHOWN, Chronicle, chronicle_of
+from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
 
@@ -90,6 +101,39 @@ def taken(*, over: bool, reason: str | None) -> FenceTaking:
     )  # fmt: skip
 
 
+def asked(grant: str, *, part: bool = False, until: str = "2099-01-01T00:00:00Z") -> GrantAsked:
+    return GrantAsked(
+        grant=grant, dataset="pmsi", batch="pilot", permit="EHDS-2027-0042", purpose="survival",
+        reader="c4gh:0123456789abcdef", key="0" * 64, until=until,
+        selection="3" * 64 if part else None, objects=3, bytes=30, manifest="4" * 64,
+        request="5" * 64, user="ops@here",
+    )  # fmt: skip
+
+
+def given(grant: str, *approvals: str) -> GrantGiven:
+    return GrantGiven(
+        grant=grant, objects=3, bytes=30, root="6" * 64, pack_sha256="7" * 64,
+        statement_sha256="8" * 64, approvals=approvals,
+    )  # fmt: skip
+
+
+def granted(number: int) -> list[Event]:
+    """Grants in every stage, each with what a host may have been told."""
+    names = [f"g-{number}-{stage}" for stage in range(5)]
+    waiting, valid, over, gone, dropped = names
+    entry = GrantEntry(grant=valid, bucket="hds", principal="arn:reader", allowed=True)
+    out = GrantEntry(grant=gone, bucket="hds", principal="arn:reader", allowed=False)
+    return [
+        asked(waiting, part=True),
+        asked(valid), given(valid, "9" * 64, "a" * 64), GrantPolicySetting(**entry),
+        asked(over, until="2020-01-01T00:00:00Z"), given(over),
+        asked(gone), given(gone), GrantRevoked(grant=gone, reason="the study ended", user="o@h"),
+        GrantPolicySetting(**out), GrantPolicySet(**out, sha256=None),
+        PackWithdrawn(grant=gone, found=True),
+        asked(dropped), GrantDropped(grant=dropped),
+    ]  # fmt: skip
+
+
 def happened(count: int = 2) -> list[Event]:
     """So many of each that there is, and what was stopped."""
     told: list[Event] = []
@@ -101,6 +145,7 @@ def happened(count: int = 2) -> list[Event]:
             taken(over=False, reason=None),
             SendingAgain(dataset="pmsi", unacknowledged=1, going_on=1),
             RetryingFailed(batch="pilot", asked=(), reasons={"conflict": 1}, user="ops@here"),
+            *granted(number),
         ]  # fmt: skip
     return [*told, begun(), RunEnded(traffic=())]
 
@@ -167,3 +212,19 @@ def test_one_run_after_another_is_nothing_to_tell(tmp_path: Path) -> None:
 def test_an_event_of_another_form_tells_nothing(tmp_path: Path, body: str) -> None:
     kinds = [one.kind for one in happened()]
     assert chronicle(tmp_path, [], *((kind, body) for kind in dict.fromkeys(kinds))).empty
+
+
+def test_grants_are_told_as_they_stood(tmp_path: Path) -> None:
+    found = chronicle(tmp_path, happened(1)).grants
+
+    stages = [str(one.stage(AT)) for one in found.by_id.values()]
+    assert stages == ["asked", "given", "ended", "revoked", "dropped"]
+    assert found.told == 4
+    valid, gone = list(found.by_id.values())[1::2][:2]
+    assert [(one.allowed, one.sure) for one in valid.at_host.values()] == [(True, False)]
+    assert [(one.allowed, one.sure) for one in gone.at_host.values()] == [(False, True)]
+    assert [len(grant_lines(found, AT)), grant_lines(found, AT)[0].stage] == [4, "asked"]
+
+
+def test_an_event_of_a_grant_that_nobody_asked_for_tells_nothing(tmp_path: Path) -> None:
+    assert chronicle(tmp_path, [given("g")]).grants.told == 0

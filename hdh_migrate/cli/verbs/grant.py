@@ -1,0 +1,161 @@
+"""`grant`: let a reader open verified objects where they are; print or set what the host allows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import (
+    AsJson,
+    CredentialId,
+    CredentialSecret,
+    Plan,
+    StateDir,
+    Task,
+    Verbose,
+    verb,
+)
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.grants import BOUNDS, GrantMade, GrantPolicy
+from hdh_migrate.telemetry import size_text
+
+
+@verb(
+    examples=(
+        (
+            "grant plan.yaml --dataset pmsi --to lab.pub --permit R-7 --until 2027-12-31"
+            ' --purpose "survival after stroke" --out lab'
+        ),
+        (
+            "grant plan.yaml --policy g-3f9a0c5e7b21 --principal arn:aws:iam::123456789012:root"
+            " --execute --credential-id env:ADMIN_ID --credential-secret env:ADMIN_SECRET"
+        ),
+    ),
+    exits=(
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED,
+        Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
+    ),
+    result=GrantMade | GrantPolicy,
+)  # fmt: skip
+def grant(
+    plan: Plan,
+    *,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", metavar="NAME", help="Of which dataset.")
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Only these objects; repeatable. Default: all."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="KEY", help="The reader's public key file.")
+    ] = None,
+    permit: Annotated[
+        str | None, typer.Option(metavar="REF", help="The permit that it rests on.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Its last day (UTC), 2027-12-31, or last moment."),
+    ] = None,
+    purpose: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What for; it stands in the report.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder for pack and statement.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Instead: print the bucket policy of a given grant."),
+    ] = None,
+    principal: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Whom the host lets in, as the host writes it."),
+    ] = None,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Set that policy, and read it back.")
+    ] = False,
+    credential_id: CredentialId = None,
+    credential_secret: CredentialSecret = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Let one more reader open verified objects where they are: no body moves, no key is shared.
+
+    Writes a pack that only the reader's key opens and a signed statement. The same command goes
+    on after any stop. Who may fetch the sealed bytes is the host's to say.
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> None:
+        from hdh_migrate.session.policy.granting import wish_of
+        from hdh_migrate.session.verbs.grant import grant as give
+
+        if policy is not None:
+            given = (dataset, include, to, permit, until, purpose, out)
+            if any(one is not None for one in given):
+                raise UsageError("--policy is of a grant that is given: leave its words out")
+            keys = (credential_id, credential_secret)
+            _policy(task, plan, state_dir, policy, principal, keys, execute=execute)
+            return
+        if execute or principal or credential_id or credential_secret:
+            raise UsageError("--principal, --execute and its credential belong to --policy ID")
+        needed = {
+            "--dataset": dataset, "--to": to, "--permit": permit, "--until": until,
+            "--purpose": purpose, "--out": out,
+        }  # fmt: skip
+        if missing := [name for name, value in needed.items() if value is None]:
+            raise UsageError(f"{', '.join(missing)}: needed", hint="nothing was granted")
+        assert dataset is not None
+        assert to is not None
+        assert out is not None
+        wish = wish_of(dataset, include or (), to, permit or "", purpose or "", until or "")
+        result = task.at_desk(plan, state_dir, lambda desk: give(desk, wish, out))
+        task.out.result(result, _lines(result))
+
+    task.run(body)
+
+
+def _policy(
+    task: Task,
+    plan: Path,
+    state_dir: Path | None,
+    grant: str,
+    principal: str | None,
+    keys: tuple[str | None, str | None],
+    *,
+    execute: bool,
+) -> None:
+    from hdh_migrate.session.verbs.grant_policy import administrator_of, grant_policy
+
+    administrator = administrator_of(*keys)
+    if principal is None:
+        raise UsageError("--principal: needed: whom the host is to let in, as it writes that")
+    if execute != (administrator is not None):
+        raise UsageError(
+            "--execute needs --credential-id and --credential-secret, and they need it",
+            hint="the credential that sets policies is used for nothing else; nothing was changed",
+        )
+    result = grant_policy(task.desk(plan, state_dir), grant, principal, administrator)
+    lines = []
+    for one in result["buckets"]:
+        done = "set, and read back" if one["applied"] else "dry run: --execute sets it"
+        ends = "" if one["date"] else "; it does not end by itself here: revoke takes it back"
+        lines += [f"bucket {one['bucket']}: {done}{ends}", json.dumps(one["policy"], indent=2)]
+    task.out.result(result, "\n".join([*lines, BOUNDS]))
+
+
+def _lines(made: GrantMade) -> str:
+    again = " (given before; nothing was done)" if made["again"] else ""
+    amount = f"{made['objects']} objects ({size_text(made['bytes'])}) of {made['dataset']}"
+    whom = f"{made['reader']} until {made['until']}"
+    return "\n".join(
+        (
+            f"grant {made['grant']}: {amount} for {whom}{again}",
+            f"{made['folder']}: hand it to the reader whole",
+            BOUNDS,
+        )
+    )

@@ -1,0 +1,50 @@
+"""`grants`: who may read what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.output import visible
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.grants import GrantListed, GrantsListed
+from hdh_migrate.telemetry import size_text
+
+
+@verb(
+    examples=("grants plan.yaml", "grants plan.yaml --json"),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    result=GrantsListed,
+)
+def grants(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
+    """List every grant: who may read what, on which permit, until when, and what became of it.
+
+    Nobody is contacted. Whether a reader used it only the host's own logs tell.
+    """
+    task = Task(as_json=as_json)
+
+    def body() -> None:
+        from hdh_migrate.session.views.grants import grants as listed
+
+        result = listed(task.desk(plan, state_dir))
+        lines = [line for one in result["grants"] for line in _lines(one)]
+        task.out.result(result, "\n".join([*lines, result["bounds"]] if lines else ["no grants"]))
+
+    task.run(body)
+
+
+def _lines(one: GrantListed) -> Iterator[str]:
+    part = "" if one["whole"] else "a part of "
+    amount = f"{one['objects']} objects ({size_text(one['bytes'])}) of {part}{one['dataset']}"
+    yield visible(f"{one['grant']}  {one['stage']:<8} {one['reader']}  until {one['until']}")
+    yield visible(f"  {amount}; permit {one['permit']}; for {one['purpose']}")
+    if one["stage"] == "asked":
+        yield f"  asked for at {one['asked_at']} by {one['asked_by']}; nothing was given yet"
+    if one["revoked_at"] is not None:
+        yield visible(f"  revoked at {one['revoked_at']}: {one['reason']}")
+    for entry in one["at_host"]:
+        told = "lets in" if entry["allowed"] else "no longer lets in"
+        sure = "" if entry["sure"] else ", or may: what told it so never ended"
+        yield visible(f"  bucket {entry['bucket']} {told} {entry['principal']}{sure}")
+    if one["stage"] in {"given", "ended"} and not one["at_host"]:
+        yield "  no policy was set from here: what the host serves to the reader is not known here"

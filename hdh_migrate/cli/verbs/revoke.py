@@ -1,0 +1,72 @@
+"""`revoke`: take a grant back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import (
+    AsJson,
+    CredentialId,
+    CredentialSecret,
+    Plan,
+    StateDir,
+    Task,
+    Verbose,
+    verb,
+)
+from hdh_migrate.cli.output import visible
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.grants import GrantTakenBack
+
+
+@verb(
+    examples=(
+        'revoke plan.yaml g-3f9a0c5e7b21 --reason "the study ended"',
+        (
+            "revoke plan.yaml g-3f9a0c5e7b21 --reason withdrawn --credential-id env:ADMIN_ID"
+            " --credential-secret env:ADMIN_SECRET"
+        ),
+    ),
+    exits=(
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED,
+        Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
+    ),
+    result=GrantTakenBack,
+)  # fmt: skip
+def revoke(
+    plan: Plan,
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="The grant's id.")],
+    *,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it stands in the report.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="Where the pack is now, if it was moved."),
+    ] = None,
+    credential_id: CredentialId = None,
+    credential_secret: CredentialSecret = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Take a grant back: in the journal, in the bucket's policy, and where its pack was written.
+
+    The policy is taken back with a credential that may set it, and read back. Says what remains;
+    exits with 4 while the host may still let the reader in.
+    """
+    task = Task(as_json=as_json, verbose=verbose)
+
+    def body() -> Exit:
+        from hdh_migrate.session.verbs.grant_policy import administrator_of
+        from hdh_migrate.session.verbs.revoke import revoke as take_back
+
+        administrator = administrator_of(credential_id, credential_secret)
+        desk = task.desk(plan, state_dir)
+        code, result = take_back(desk, grant, reason, administrator, folder)
+        lines = [f"revoked {grant}", *(f"remains: {line}" for line in result["remains"])]
+        task.out.result(result, visible("\n".join(lines)))
+        return code
+
+    task.run(body)

@@ -1,0 +1,129 @@
+"""Who may read: grants that were asked for, given, taken back, and what the host was told of them.
+
+A grant is asked for before anything of it is made (the intent) and given when its pack is whole
+(the receipt). No event names an object or a path; who reads is told by the reader's public key.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypedDict
+
+from hdh_migrate.events.event import Event
+from hdh_migrate.jsonform import json_form
+
+
+@json_form
+class GrantAsked(Event):
+    """Somebody is to read some objects of a dataset; what `request` covers is what is approved."""
+
+    kind: ClassVar[str] = "grant-asked"
+    grant: str
+    """Its id."""
+    dataset: str
+    batch: str
+    permit: str
+    purpose: str
+    reader: str
+    """Fingerprint of the reader's key."""
+    key: str
+    """That public key, in hexadecimal."""
+    until: str
+    """The last moment for which it is given, RFC 3339 in UTC."""
+    selection: str | None
+    """Digest of the globs that choose among the dataset's objects; None: all of them."""
+    objects: int
+    bytes: int
+    manifest: str
+    """Merkle root of the batch's manifest."""
+    request: str
+    """Digest of all of this: what an approval of it is bound to."""
+    user: str
+
+
+@json_form
+class GrantGiven(Event):
+    """A grant's pack is whole, and its statement is signed."""
+
+    kind: ClassVar[str] = "grant-given"
+    grant: str
+    objects: int
+    bytes: int
+    root: str
+    """Merkle root over the lines of the pack's objects."""
+    pack_sha256: str
+    statement_sha256: str
+    approvals: tuple[str, ...]
+    """Fingerprints of the keys that approved it; none: the plan asks nobody."""
+
+
+@json_form
+class GrantDropped(Event):
+    """A grant that was asked for is not given: the dataset became another one meanwhile."""
+
+    kind: ClassVar[str] = "grant-dropped"
+    grant: str
+
+
+@json_form
+class GrantRevoked(Event):
+    """A grant is taken back; what undoes it at the host and beside the reader follows."""
+
+    kind: ClassVar[str] = "grant-revoked"
+    grant: str
+    reason: str
+    user: str
+
+
+@json_form
+class PackWithdrawn(Event):
+    """What became of a revoked grant's pack where it was written; copies are the reader's."""
+
+    kind: ClassVar[str] = "grant-pack-withdrawn"
+    grant: str
+    found: bool
+    """Whether it was there still."""
+
+
+class GrantEntry(TypedDict):
+    """Which reader a bucket's policy lets in, or no longer."""
+
+    grant: str
+    bucket: str
+    principal: str
+    allowed: bool
+
+
+@json_form
+class GrantPolicySetting(Event):
+    """The policy of a bucket is about to let a grant's reader in, or out again."""
+
+    kind: ClassVar[str] = "grant-policy-setting"
+    grant: str
+    bucket: str
+    principal: str
+    """Whom the host lets in, as it writes that."""
+    allowed: bool
+
+
+@json_form
+class GrantPolicySet(Event):
+    """The policy of a bucket was read back: it lets a grant's reader in, or no longer."""
+
+    kind: ClassVar[str] = "grant-policy-set"
+    grant: str
+    bucket: str
+    principal: str
+    allowed: bool
+    sha256: str | None
+    """Of the policy as it was read back, in canonical JSON; None: the bucket has none."""
+
+
+GrantEvent = (
+    GrantAsked
+    | GrantGiven
+    | GrantDropped
+    | GrantRevoked
+    | PackWithdrawn
+    | GrantPolicySetting
+    | GrantPolicySet
+)

@@ -1,0 +1,123 @@
+"""Grants as a journal tells them: a fold over its events, for reports and for those who look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import field
+from enum import StrEnum
+from typing import Final
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.grants import (
+    GrantAsked,
+    GrantDropped,
+    GrantGiven,
+    GrantPolicySet,
+    GrantPolicySetting,
+    GrantRevoked,
+    PackWithdrawn,
+)
+from hdh_migrate.frozen import frozen_row, mutable_row
+
+GRANT_EVENTS: Final[tuple[type[Event], ...]] = (
+    GrantAsked, GrantGiven, GrantDropped, GrantRevoked, PackWithdrawn, GrantPolicySetting,
+    GrantPolicySet,
+)  # fmt: skip
+
+
+class GrantStage(StrEnum):
+    """How far a grant has come."""
+
+    ASKED = "asked"
+    DROPPED = "dropped"
+    GIVEN = "given"
+    ENDED = "ended"
+    REVOKED = "revoked"
+
+
+@frozen_row
+class HostEntry:
+    """What the host was last told of a grant's reader at one bucket."""
+
+    principal: str
+    allowed: bool
+    sure: bool
+    """Whether it was read back; otherwise the command that told it never ended."""
+
+
+@mutable_row
+class GrantAccount:
+    """One grant: what was asked, and what became of it."""
+
+    asked: GrantAsked
+    asked_at: str
+    given: GrantGiven | None = None
+    given_at: str | None = None
+    dropped: bool = False
+    revoked: GrantRevoked | None = None
+    revoked_at: str | None = None
+    withdrawn: PackWithdrawn | None = None
+    at_host: dict[str, HostEntry] = field(default_factory=dict)
+    """By bucket."""
+
+    @property
+    def id(self) -> str:
+        """The grant's id."""
+        return self.asked.grant
+
+    def stage(self, now: str) -> GrantStage:
+        """Return how it stands at a moment, RFC 3339 in UTC."""
+        if self.revoked is not None:
+            return GrantStage.REVOKED
+        if self.given is None:
+            return GrantStage.DROPPED if self.dropped else GrantStage.ASKED
+        over = seconds_of(now) > seconds_of(self.asked.until)
+        return GrantStage.ENDED if over else GrantStage.GIVEN
+
+    def take(self, at: str, event: Event) -> None:
+        """Apply one event about this grant."""
+        match event:
+            case GrantGiven():
+                self.given, self.given_at = event, at
+            case GrantDropped():
+                self.dropped = True
+            case GrantRevoked():
+                self.revoked, self.revoked_at = event, at
+            case PackWithdrawn():
+                self.withdrawn = event
+            case GrantPolicySetting():
+                self.at_host[event.bucket] = HostEntry(event.principal, event.allowed, sure=False)
+            case GrantPolicySet():
+                self.at_host[event.bucket] = HostEntry(event.principal, event.allowed, sure=True)
+            case _:
+                pass
+
+
+class GrantAccounts:
+    """Every grant that a journal tells of, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, GrantAccount] = {}
+
+    @property
+    def told(self) -> int:
+        """How many there are that were not dropped again."""
+        return sum(not one.dropped for one in self.by_id.values())
+
+    @classmethod
+    def of(cls, events: Iterable[tuple[str, Event]]) -> GrantAccounts:
+        """Return what events, with their times and in their order, tell."""
+        made = cls()
+        for at, event in events:
+            made.take(at, event)
+        return made
+
+    def take(self, at: str, event: Event) -> None:
+        """Take one event; what is about a grant that nobody asked for tells nothing."""
+        if isinstance(event, GrantAsked):
+            self.by_id.setdefault(event.grant, GrantAccount(event, at))
+            return
+        account = self.by_id.get(getattr(event, "grant", ""))
+        if account is not None:
+            account.take(at, event)

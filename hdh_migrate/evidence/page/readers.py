@@ -1,0 +1,63 @@
+"""The report's section on who may read, and its sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdh_migrate.evidence.lines.granted import GrantAccount, GrantAccounts, GrantStage, HostEntry
+from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.frozen import frozen
+
+SHOWN_GRANTS = 200
+"""Grants on the page, the last ones; the others are in the journal only."""
+
+
+@frozen
+class GrantLine:
+    """One grant as the page shows it: how it stood when the report was written."""
+
+    account: GrantAccount
+    stage: GrantStage
+    at_host: dict[str, HostEntry]
+
+
+def grant_lines(accounts: GrantAccounts, written: str) -> list[GrantLine]:
+    """Return the grants, the oldest first, as they stood at a moment, RFC 3339 in UTC."""
+    return list(_lines(accounts, written))[-SHOWN_GRANTS:]
+
+
+def _lines(accounts: GrantAccounts, written: str) -> Iterator[GrantLine]:
+    for account in accounts.by_id.values():
+        if not account.dropped:
+            yield GrantLine(account=account, stage=account.stage(written), at_host=account.at_host)
+
+
+READERS: dict[str, Text] = {
+    "readers": Text("Qui peut lire", "Who may read"),
+    "readers.why": Text(
+        "Outre les destinataires des clés ci-dessous. La date est tenue par l'accès que donne "
+        "l'hébergeur, l'en-tête par les mathématiques ; ce qui a été lu ne peut pas être non lu.",
+        "Besides the recipients of the keys below. The date is enforced by the host's credential, "
+        "the header by mathematics; what was read cannot be unread.",
+    ),
+    "readers.last": Text(
+        "Ci-dessous les {n} dernières autorisations sur {all}.",
+        "Below the last {n} grants of {all}.",
+    ),
+    "col.reader": Text("Lecteur", "Reader"),
+    "col.permit": Text("Permis", "Permit"),
+    "col.purpose": Text("Finalité", "Purpose"),
+    "col.until": Text("Jusqu'au", "Until"),
+    "col.stands": Text("État", "State"),
+    "col.host": Text("Chez l'hébergeur", "At the host"),
+    "reader.part": Text("une partie", "a part of it"),
+    "reader.approved": Text("approuvée par", "approved by"),
+    "stage.asked": Text("demandée, pas donnée", "asked for, not given"),
+    "stage.given": Text("donnée", "given"),
+    "stage.ended": Text("échue", "ended"),
+    "stage.revoked": Text("révoquée", "revoked"),
+    "host.in": Text("{name} est admis", "{name} is let in"),
+    "host.out": Text("{name} n'est plus admis", "{name} is no longer let in"),
+    "host.unsure": Text("pas relu", "not read back"),
+    "host.unset": Text("rien n'y a été réglé d'ici", "nothing was set there from here"),
+}

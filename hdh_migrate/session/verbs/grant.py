@@ -1,0 +1,319 @@
+"""Give a grant: ask for it in the journal, read and wrap headers, write the pack, sign, write that.
+
+What is not whole is not given: the pack and its statement take their names last, and the journal
+tells of the grant after them. Killed anywhere, the same command goes on: the request stands in the
+journal, the headers that were read in a file beside the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from hdh_migrate.errors import ApprovalMissing, UsageError
+from hdh_migrate.events.grants import GrantAsked, GrantDropped, GrantGiven
+from hdh_migrate.evidence.lines.granted import GrantAccount
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.folders import make_private, sync, whole, writing
+from hdh_migrate.frozen import frozen
+from hdh_migrate.grants import pack, statement
+from hdh_migrate.grants.collecting import HeaderFile, collect
+from hdh_migrate.grants.objects import FORMAT, GrantedObject, HostAddress, PackHead
+from hdh_migrate.grants.rewrapping import Rewrapping
+from hdh_migrate.grants.statement import Given, StandsOn
+from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import DatasetRow
+from hdh_migrate.results.grants import BOUNDS, GrantMade
+from hdh_migrate.sealing.keys import PublicKey
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy import gate, granting
+from hdh_migrate.session.policy.bound_ledger import held_ledger
+from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.granting import GrantChoice, GrantWish
+from hdh_migrate.session.policy.keyring import signer_of
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.run import Turn, self_test
+from hdh_migrate.session.views.records import batch_root
+from hdh_migrate.wiring import Services, Vault, routes_of
+from hdh_migrate.wiring.envelopes import opening_key
+from hdh_migrate.wiring.targets import entry_of
+
+STEP: Final = "grant"
+FOLDER: Final = "grants"
+"""Beside the ledger: the headers of grants that are being made, and where packs were written."""
+
+
+def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
+    """Let a reader read the verified objects of a dataset; see the module.
+
+    Raises:
+        UsageError: there is no such dataset, the reader is a steward, or `out` is in use.
+        Refused: something stands against it, all of it said; nothing was granted.
+        ApprovalMissing: those whom the plan asks have not approved this request.
+        TargetDiffers: an object at the target is not the one that was verified.
+        Interrupted, StorageError: it ended early; the same command goes on.
+    """
+    if wish.dataset not in routes_of(desk.loaded.plan):
+        raise UsageError(f"no dataset {wish.dataset} in the plan")
+    desk.read_ledger().close()  # a ledger is never made here
+    services = desk.services(write=False, looks=False)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    gate.admit(services, desk.loaded.plan, judge)
+    with (
+        copied_after(desk),
+        held_ledger(desk, judge) as ledger,
+        Turn(desk=desk, opened=[services], ledger=ledger, judge=judge, work=STEP) as turn,
+    ):
+        granting.demand_grantable(desk.loaded.plan, ledger, wish, judge.now())
+        self_test(services)
+        signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
+        assert signer is not None, "the plan names one, as was demanded"
+        return _Granting(desk, turn, services, signer, wish, out).run()
+
+
+@frozen
+class _Prepared:
+    """A grant that was asked for, and who approved it."""
+
+    asked: GrantAsked
+    approvals: tuple[str, ...]
+
+
+class _Granting:
+    """One grant under way."""
+
+    def __init__(
+        self, desk: Desk, turn: Turn, services: Services, signer: Signer, wish: GrantWish, out: Path
+    ) -> None:
+        self._desk, self._turn, self._services = desk, turn, services
+        self._signer, self._wish, self._out = signer, wish, out
+        self._ledger: SqliteLedger = turn.ledger
+        self._dataset: DatasetRow = next(
+            row for row in self._ledger.datasets() if row.name == wish.dataset
+        )
+        route = routes_of(desk.loaded.plan)[wish.dataset]
+        self._choice = GrantChoice(self._ledger, self._dataset, route, wish.include)
+
+    def run(self) -> GrantMade:
+        self._ledger.reconcile()  # what is granted is what verify wrote
+        amount, manifest = self._choice.count(), self._manifest()
+        before = self._before(amount, manifest)
+        if before is not None and before.given is not None:
+            return self._again(before)
+        self._demand_free(before)
+        asked = before.asked if before is not None else self._ask(amount, manifest)
+        prepared = _Prepared(asked=asked, approvals=self._approved(asked))
+        with self._headers(asked) as headers:
+            self._collect(headers)
+            written = self._written(asked, headers)
+        return self._given(prepared, written)
+
+    # --- asking ------------------------------------------------------------------------------
+
+    def _manifest(self) -> str:
+        return batch_root(self._desk, self._ledger, self._dataset.batch)
+
+    def _before(self, amount: tuple[int, int], manifest: str) -> GrantAccount | None:
+        """Return the same grant, asked for or given before; drop those that cannot be given."""
+        found = None
+        for account in granting.accounts(self._ledger).by_id.values():
+            if account.dropped or account.revoked or not granting.is_of(account.asked, self._wish):
+                continue
+            if granting.same_objects(account.asked, amount, manifest):
+                found = account
+            elif account.given is None:
+                self._note(GrantDropped(grant=account.id))
+        return found
+
+    def _ask(self, amount: tuple[int, int], manifest: str) -> GrantAsked:
+        asked = granting.asked_for(self._wish, self._dataset, amount, manifest, operator())
+        self._note(asked)
+        return asked
+
+    def _approved(self, asked: GrantAsked) -> tuple[str, ...]:
+        """Return who approved the request; nobody where the plan asks nobody.
+
+        Raises:
+            ApprovalMissing: too few did.
+        """
+        if self._desk.loaded.plan.approvals is None:
+            return ()
+        consents = Consents(self._desk, self._ledger, self._turn.judge, asked.batch)
+        consents.settle()
+        consent = consents(ApprovalStage.GRANT, asked.request)
+        if not consent.given:
+            raise ApprovalMissing(
+                f"grant {asked.grant} of dataset {asked.dataset}: " + "; ".join(consent.reasons),
+                hint=f'have it approved, "hdh-migrate approve PLAN --grant {asked.grant} --key'
+                ' FILE", then give the same command again; nothing was granted yet',
+            )
+        return consent.keys
+
+    # --- making ------------------------------------------------------------------------------
+
+    def _demand_free(self, before: GrantAccount | None) -> None:
+        """Demand a folder that is new, or that this very grant began to fill.
+
+        Raises:
+            UsageError: something else is there.
+        """
+        if not self._out.exists():
+            return
+        ours = {pack.NAME, statement.GIVEN}
+        strangers = not self._out.is_dir() or {one.name for one in self._out.iterdir()} - ours
+        if strangers or before is None:
+            raise UsageError(
+                f"{self._out}: exists already", hint="give another --out; nothing is overwritten"
+            )
+
+    @contextmanager
+    def _headers(self, asked: GrantAsked) -> Iterator[HeaderFile]:
+        folder = self._desk.ledger_path.with_name(FOLDER)
+        make_private(folder)
+        headers = HeaderFile(folder / f"{asked.grant}.headers")
+        try:
+            yield headers
+        finally:
+            headers.close()
+
+    def _collect(self, headers: HeaderFile) -> None:
+        kept = headers.kept(self._choice.heads())
+        left = iter(self._choice.heads())
+        for _ in range(kept):
+            next(left)
+        progress, objects = self._desk.progress, self._choice.count()[0]
+        progress.step(self._dataset.batch, STEP, objects=objects - kept, size=0)
+        seal = self._desk.loaded.plan.seal
+        steward = opening_key((seal.identity, seal.identity_passphrase), self._services.vault)
+        assert steward is not None, "it was tested"
+        collect(
+            left,
+            into=headers,
+            wraps=Rewrapping(steward, self._wish.reader),
+            reader=self._services.reader,
+            retry=self._turn.ctx.retry,
+            connections=self._desk.loaded.plan.engine.connections,
+            done=lambda: progress.advance(1, 0),
+            stopped=self._desk.stop.is_set,
+        )
+
+    def _written(self, asked: GrantAsked, headers: HeaderFile) -> pack.WrittenPack:
+        """Write the pack under its name; one that an earlier attempt left is written anew."""
+        self._out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in (statement.GIVEN, pack.NAME):  # without a statement a pack is nobody's grant
+            (self._out / name).unlink(missing_ok=True)
+        with writing(self._out / pack.NAME) as file:
+            reader = PublicKey(bytes.fromhex(asked.key))
+            return pack.write(file, reader, self._head(asked), self._objects(headers))
+
+    def _head(self, asked: GrantAsked) -> PackHead:
+        plan = self._desk.loaded.plan
+        entry = entry_of(plan, plan.target.credential, self._desk.loaded.base)
+        address = HostAddress(
+            url=entry.url, region=entry.region, addressing=entry.addressing,
+            pins=tuple(entry.pins) or ABSENT,
+        )  # fmt: skip
+        return PackHead(
+            format=FORMAT, grant=asked.grant, migration=plan.migration, dataset=asked.dataset,
+            permit=asked.permit, purpose=asked.purpose, reader=asked.reader, until=asked.until,
+            endpoint=address, objects=asked.objects, bytes=asked.bytes,
+        )  # fmt: skip
+
+    def _objects(self, headers: HeaderFile) -> Iterator[GrantedObject]:
+        kept = headers.headers(self._choice.heads())
+        for one, header in zip(self._choice, kept, strict=True):
+            stored = one.head.stored
+            assert one.row.sha256 is not None, "it is proven"
+            yield GrantedObject(
+                name=one.name, bucket=one.head.bucket, key=stored.key, version=stored.version_id,
+                etag=stored.etag, body=one.head.body, length=one.row.size, sealed=stored.size,
+                sha256=one.row.sha256, sealed_sha256=one.row.stored_sha256, header=header,
+            )  # fmt: skip
+
+    # --- giving ------------------------------------------------------------------------------
+
+    def _given(self, prepared: _Prepared, written: pack.WrittenPack) -> GrantMade:
+        asked = prepared.asked
+        envelope = statement.sign(
+            self._signer,
+            Given(
+                grant=asked.grant, migration=self._desk.loaded.plan.migration,
+                dataset=asked.dataset, whole=asked.selection is None, permit=asked.permit,
+                purpose=asked.purpose, reader=asked.reader, until=asked.until,
+                made_at=self._desk.clock.now(), objects=written.objects, bytes=written.bytes,
+                root=written.root,
+                stands_on=StandsOn(
+                    plan=self._desk.loaded.digest, batch=asked.batch, manifest=asked.manifest,
+                    journal=self._ledger.head(),
+                ),
+            ),
+            written.sha256,
+        )  # fmt: skip
+        data = canonical_json(envelope) + b"\n"
+        whole(self._out / statement.GIVEN, data)
+        sync(self._out.parent)
+        self._ledger.set_meta(place_of(asked.grant), str(self._out.resolve()))
+        event = GrantGiven(
+            grant=asked.grant, objects=written.objects, bytes=written.bytes, root=written.root,
+            pack_sha256=written.sha256, statement_sha256=sha256_hex(data),
+            approvals=prepared.approvals,
+        )  # fmt: skip
+        self._note(event)
+        headers = self._desk.ledger_path.with_name(FOLDER) / f"{asked.grant}.headers"
+        headers.unlink(missing_ok=True)
+        return self._result(asked, event, again=False)
+
+    def _again(self, before: GrantAccount) -> GrantMade:
+        """Return what was given before, if it is where it is asked for now.
+
+        Raises:
+            UsageError: it was written elsewhere.
+        """
+        assert before.given is not None
+        try:
+            with (self._out / pack.NAME).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            found = None
+        if found != before.given.pack_sha256:
+            raise UsageError(
+                f"this was granted before, as {before.id}, and its pack is not in {self._out}",
+                hint=f'"hdh-migrate revoke PLAN {before.id} --reason TEXT" takes it back; to give'
+                " the same once more, say another --purpose",
+            )
+        return self._result(before.asked, before.given, again=True)
+
+    def _result(self, asked: GrantAsked, given: GrantGiven, *, again: bool) -> GrantMade:
+        return {
+            "grant": asked.grant,
+            "dataset": asked.dataset,
+            "permit": asked.permit,
+            "purpose": asked.purpose,
+            "reader": asked.reader,
+            "until": asked.until,
+            "objects": given.objects,
+            "bytes": given.bytes,
+            "root": given.root,
+            "pack_sha256": given.pack_sha256,
+            "approvals": list(given.approvals),
+            "folder": str(self._out),
+            "again": again,
+            "bounds": BOUNDS,
+        }
+
+    def _note(self, event: GrantAsked | GrantDropped | GrantGiven) -> None:
+        self._ledger.event(event)
+        self._ledger.commit()
+
+
+def place_of(grant: str) -> str:
+    """Return how the ledger's memory calls the folder that a grant's pack was written to."""
+    return f"grant.{grant}"

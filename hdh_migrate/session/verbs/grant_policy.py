@@ -1,0 +1,212 @@
+"""Tell the host whom a grant lets read: print the bucket policy, set it, take it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from hdh_migrate.errors import Refused, UsageError
+from hdh_migrate.events.grants import GrantEntry, GrantPolicySet, GrantPolicySetting
+from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
+from hdh_migrate.frozen import frozen
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.plan.sides import AccessKey
+from hdh_migrate.results.grants import BOUNDS, GrantPolicy
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.bound_ledger import journal_of
+from hdh_migrate.session.policy.granting import accounts
+from hdh_migrate.session.policy.timekeeping import judge_over
+from hdh_migrate.targets import policies
+from hdh_migrate.targets.policies import PolicyDialect
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.wiring import Vault, routes_of
+from hdh_migrate.wiring.chosen import profile_of
+from hdh_migrate.wiring.targets import open_target
+
+PRINCIPAL_MAX: Final = 300
+
+
+@frozen
+class HostAdministrator:
+    """The credential that may set bucket policies, by reference; nothing else uses it."""
+
+    id: str
+    secret: str
+
+    @property
+    def section(self) -> AccessKey:
+        """The credential as plans write one.
+
+        Raises:
+            UsageError: a reference is none.
+        """
+        try:
+            return AccessKey(kind="access-key", id=self.id, secret=self.secret)
+        except ValueError:
+            raise UsageError(
+                "a credential is named by reference: env:NAME or file:PATH",
+                hint="no secret stands on a command line; nothing was changed",
+            ) from None
+
+
+def administrator_of(key_id: str | None, secret: str | None) -> HostAdministrator | None:
+    """Return the credential of two references, None where none is given.
+
+    Raises:
+        UsageError: one of them is missing.
+    """
+    if (key_id is None) != (secret is None):
+        raise UsageError("--credential-id and --credential-secret belong together")
+    return None if key_id is None or secret is None else HostAdministrator(id=key_id, secret=secret)
+
+
+def grant_policy(
+    desk: Desk, grant: str, principal: str, administrator: HostAdministrator | None
+) -> GrantPolicy:
+    """Return the policy for a grant's reader; with an administrator's credential, set it.
+
+    Raises:
+        UsageError: there is no such grant, or it is not given.
+        Refused: the host has no such thing, or setting it would shut others out.
+        TargetDiffers: what was read back is not what was set.
+        StorageError: the host refuses it.
+    """
+    who = _principal(principal)
+    dialect = PolicyDialect.of(profile_of(desk.loaded.plan, desk.loaded.base))
+    account = _given(desk, grant)
+    bucket, statement = _statement(desk, dialect, account, who)
+    policy: policies.BucketPolicy = dialect.policy([statement])
+    applied = administrator is not None
+    if administrator is not None:
+        with _at_host(desk, administrator) as (endpoint, ledger):
+            policy = _let_in(desk, endpoint, ledger, account, bucket, who, statement, dialect)
+    return {
+        "grant": grant,
+        "principal": who,
+        "dry_run": administrator is None,
+        "buckets": [
+            {"bucket": bucket, "policy": policy, "date": dialect.dates, "applied": applied}
+        ],
+        "bounds": BOUNDS,
+    }
+
+
+def let_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator) -> None:
+    """Take what lets a grant's reader in out of every policy that has it, and read that back.
+
+    Raises:
+        TargetDiffers: what was read back is not what was set.
+        StorageError: the host refuses it.
+    """
+    with _at_host(desk, administrator) as (endpoint, ledger):
+        for bucket, entry in account.at_host.items():
+            if not entry.allowed and entry.sure:
+                continue
+            about = GrantEntry(
+                grant=account.id, bucket=bucket, principal=entry.principal, allowed=False
+            )
+            _note(ledger, GrantPolicySetting(**about))
+            policy = policies.read_policy(endpoint, bucket)
+            sha256 = None
+            if policy is not None:
+                rest = policies.without_statement(policy, sid_of(account.id))
+                sha256 = policies.write_policy(endpoint, bucket, rest)
+            _note(ledger, GrantPolicySet(**about, sha256=sha256))
+
+
+def sid_of(grant: str) -> str:
+    """Return what a bucket policy calls the statement of a grant."""
+    return "HdhGrant" + "".join(filter(str.isalnum, grant))
+
+
+def _let_in(
+    desk: Desk,
+    endpoint: S3Endpoint,
+    ledger: SqliteLedger,
+    account: GrantAccount,
+    bucket: str,
+    principal: str,
+    statement: policies.BucketPolicy,
+    dialect: PolicyDialect,
+) -> policies.BucketPolicy:
+    before = policies.read_policy(endpoint, bucket)
+    denies = profile_of(desk.loaded.plan, desk.loaded.base).value("implicit_deny")
+    if before is None and denies:
+        raise Refused(
+            f"bucket {bucket} has no policy yet, and here a policy denies everybody what it does"
+            " not allow: this one would shut out whoever writes and verifies",
+            hint='give it one that lets those in first ("hdh-migrate provision PLAN --policy FILE'
+            ' --execute"); nothing was changed',
+        )
+    about = GrantEntry(grant=account.id, bucket=bucket, principal=principal, allowed=True)
+    _note(ledger, GrantPolicySetting(**about))
+    policy: policies.BucketPolicy = policies.with_statement(before, statement, dialect)
+    _note(ledger, GrantPolicySet(**about, sha256=policies.write_policy(endpoint, bucket, policy)))
+    return policy
+
+
+def _statement(
+    desk: Desk, dialect: PolicyDialect, account: GrantAccount, principal: str
+) -> tuple[str, policies.BucketPolicy]:
+    place = routes_of(desk.loaded.plan)[account.asked.dataset].target
+    until = account.asked.until
+    return place.bucket, dialect.statement(
+        sid_of(account.id), place.bucket, place.prefix, principal, until
+    )
+
+
+def _given(desk: Desk, grant: str) -> GrantAccount:
+    account = account_of(desk, grant)
+    stage = account.stage(desk.clock.now())
+    if stage is not GrantStage.GIVEN:
+        raise UsageError(
+            f"grant {grant} lets nobody read: it is {stage}",
+            hint='"hdh-migrate grants PLAN" shows how each stands; nothing was changed',
+        )
+    return account
+
+
+def account_of(desk: Desk, grant: str) -> GrantAccount:
+    """Return a grant of this migration.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    ledger = desk.read_ledger()
+    try:
+        account = accounts(ledger).by_id.get(grant)
+    finally:
+        ledger.close()
+    if account is None:
+        raise UsageError(f"no grant {grant}", hint='"hdh-migrate grants PLAN" lists them')
+    return account
+
+
+def _principal(text: str) -> str:
+    if not text or len(text) > PRINCIPAL_MAX or not text.isascii() or not text.isprintable():
+        raise UsageError(f"--principal: up to {PRINCIPAL_MAX} characters, as the host writes it")
+    if "*" in text:
+        raise UsageError(
+            "--principal: no wildcard: it would let others read the sealed bytes",
+            hint="name the one whom the host's console shows for the reader; nothing was changed",
+        )
+    return text
+
+
+@contextmanager
+def _at_host(
+    desk: Desk, administrator: HostAdministrator
+) -> Iterator[tuple[S3Endpoint, SqliteLedger]]:
+    plan, base = desk.loaded.plan, desk.loaded.base
+    endpoint = open_target(plan, administrator.section, Vault.open(base), network=desk.network)
+    judge = judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
+    gate.admit_target(endpoint, plan, base, judge)
+    with journal_of(desk, judge) as ledger:
+        yield endpoint, ledger
+
+
+def _note(ledger: SqliteLedger, event: GrantPolicySetting | GrantPolicySet) -> None:
+    ledger.event(event)
+    ledger.commit()

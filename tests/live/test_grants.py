@@ -1,0 +1,160 @@
+"""A reader is let read at the real command line: asked, approved, given, and opened by others."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crypt4gh.keys import get_private_key
+from crypt4gh.lib import decrypt
+
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
+from hdh_migrate.grants import pack, statement
+from hdh_migrate.grants.pack import PackReader
+from hdh_migrate.sealing.keys import PrivateKey, new_pair
+from tests.support.agreed import agreed
+from tests.support.site import CORPUS, Said, Site
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+GRANTED = {name: body for name, body in CORPUS.items() if not name.startswith("tmp/")}
+
+
+def asks(site: Site, *more: str, reader: str = "lab", expect: int | None = None) -> Said:
+    keys = site.folder / "keys"
+    if not (keys / f"{reader}.pub").exists():
+        new_pair(keys, reader, passphrase=None)
+    return site.cli(
+        "grant", site.plan, "--dataset", "emc2", "--to", str(keys / f"{reader}.pub"),
+        "--permit", "EHDS-2027-0042", "--until", "2099-12-31", "--purpose", "survival",
+        "--out", str(site.folder / "lab"), *more, expect=expect,
+    )  # fmt: skip
+
+
+def approves(site: Site, key: str = "dpo") -> Said:
+    (grant,) = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
+    key = str(site.folder / "keys" / f"{key}.key")
+    return site.cli("approve", site.plan, "--grant", grant["grant"], "--key", key, expect=0)
+
+
+def pack_of(folder: Path, site: Site, reader: str = "lab") -> PackReader:
+    identity = PrivateKey.load(site.folder / "keys" / f"{reader}.sec", None)
+    return PackReader(io.BytesIO((folder / pack.NAME).read_bytes()), identity)
+
+
+def test_a_grant_waits_for_its_approval_and_opens_what_the_reader_may_read(site: Site) -> None:
+    site.run()
+
+    assert "1 more approval is needed" in asks(site, expect=8).err
+    assert not (site.folder / "lab").exists()
+    approves(site)
+    given = asks(site, "--json", expect=0).json
+
+    found = statement.read(site.folder / "lab", [load_trusted_key(site.folder / "keys/report.pub")])
+    assert (found.given.grant, found.pack) == (given["grant"], given["pack_sha256"])
+    reader = pack_of(site.folder / "lab", site)
+    objects = list(reader)
+    assert {one.name for one in objects} == set(GRANTED)
+    assert reader.end is not None
+    assert reader.end.root == found.given.root == given["root"]
+    secret = get_private_key(str(site.folder / "keys" / "lab.sec"), lambda: "")
+    for one in objects:
+        stored = site.bucket.client.get_object(Bucket=one.bucket, Key=one.key)
+        body = stored["Body"].read()[one.body :]
+        out = io.BytesIO()
+        decrypt([(0, secret, None)], io.BytesIO(one.header + body), out)
+        assert out.getvalue() == GRANTED[one.name]
+
+
+def test_the_report_tells_who_may_read_and_both_verifiers_take_it(site: Site) -> None:
+    site.run()
+    site.change(approvals=None, freeze=None, cutovers=None)
+    asks(site, expect=0)
+
+    bundle = site.folder / "bundle"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+
+    key = site.folder / "keys" / "report.pub"
+    site.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
+    agreed(bundle, key)
+    for language, words in (("en", "Who may read"), ("fr", "Qui peut lire")):
+        page = (bundle / f"report.{language}.html").read_text()
+        assert words in page
+        assert "EHDS-2027-0042" in page
+
+
+OWN_PROFILE = """
+claims:
+  bucket_policy: {value: true, as_of: 2026-11-01, source: seen here, confirmed: yes}
+  policy_dates: {value: true, as_of: 2026-11-01, source: seen here, confirmed: yes}
+"""
+ADMINISTRATOR = ("--credential-id", "env:T_ID", "--credential-secret", "env:T_SECRET")
+READER = "arn:aws:iam::123456789012:root"
+
+
+def with_policies(site: Site) -> None:
+    (site.folder / "own.yaml").write_text(OWN_PROFILE)
+    target = site.section("target")
+    site.change(
+        target={**target, "profile": "own.yaml"}, approvals=None, freeze=None, cutovers=None
+    )
+
+
+def policy_of(site: Site) -> dict[str, Any] | None:
+    try:
+        return json.loads(site.bucket.client.get_bucket_policy(Bucket=site.bucket.name)["Policy"])
+    except site.bucket.client.exceptions.ClientError:
+        return None
+
+
+def test_a_policy_is_printed_set_beside_others_and_taken_back(site: Site) -> None:
+    with_policies(site)
+    site.run()
+    grant = asks(site, "--json", expect=0).json["grant"]
+    others = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Sid": "ours", "Effect": "Allow", "Principal": {"AWS": READER},
+             "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{site.bucket.name}"}
+        ],
+    }  # fmt: skip
+    site.bucket.client.put_bucket_policy(Bucket=site.bucket.name, Policy=json.dumps(others))
+    asked = ("grant", site.plan, "--policy", grant, "--principal", READER)
+
+    printed = site.cli(*asked, "--json", expect=0).json
+    assert policy_of(site) == others
+    (one,) = printed["buckets"][0]["policy"]["Statement"]
+    assert one["Resource"] == [f"arn:aws:s3:::{site.bucket.name}/in/*"]
+    assert one["Action"] == ["s3:GetObject"]
+    assert one["Condition"] == {"DateLessThanEquals": {"aws:CurrentTime": "2099-12-31T23:59:59Z"}}
+    for _ in range(2):
+        site.cli(*asked, "--execute", *ADMINISTRATOR, expect=0)
+        assert policy_of(site) == {**others, "Statement": [*others["Statement"], one]}
+
+    (listed,) = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
+    assert listed["at_host"] == [
+        {"bucket": site.bucket.name, "principal": READER, "allowed": True, "sure": True}
+    ]
+    half = site.cli("revoke", site.plan, grant, "--reason", "over", "--json", expect=4).json
+    assert any("may still let" in line for line in half["remains"])
+    assert half["pack_withdrawn"]
+    folder = site.folder / "lab"
+    assert {one.name for one in folder.iterdir()} == {statement.GIVEN, statement.REVOKED}
+    whole = site.cli("revoke", site.plan, grant, "--reason", "over", *ADMINISTRATOR, expect=0)
+    assert "what the reader has read" in whole.out
+    assert policy_of(site) == others
+    (listed,) = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
+    assert (listed["stage"], listed["reason"], listed["pack_withdrawn"]) == (
+        "revoked",
+        "over",
+        True,
+    )
+
+    bundle, key = site.folder / "bundle", site.folder / "keys" / "report.pub"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+    site.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
+    agreed(bundle, key)
+    assert "révoquée" in (bundle / "report.fr.html").read_text()
