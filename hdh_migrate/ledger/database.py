@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -42,6 +42,8 @@ _PRAGMAS = (
     "PRAGMA cell_size_check = ON",
 )
 
+
+_BLANK = "the ledger is empty: the command that made it was stopped at that moment"
 
 _FAILURES = {
     apsw.SQLITE_IOERR_FSYNC: "what was written cannot be made durable",
@@ -119,22 +121,37 @@ def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:
         if read_only:
             assert path is not None
             con = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs="cksmvfs")
+        else:
+            con = apsw.Connection(
+                str(path) if path else "", vfs="cksmvfs" if path is not None else None
+            )
+        try:
             con.set_busy_timeout(10_000)
-            _check_version(con)
-            return con
-        con = apsw.Connection(
-            str(path) if path else "", vfs="cksmvfs" if path is not None else None
-        )
-        con.set_busy_timeout(10_000)
-        fresh = con.pragma("page_count") == 0
-        if not fresh:
-            _check_version(con)  # before a pragma changes a file that is not ours
-        elif path is not None:
-            _reserve(con)
-        for pragma in _PRAGMAS:
-            con.execute(pragma)
-        _migrate(con)
+            if read_only:
+                _look(con)
+            else:
+                _make_whole(con, named=path is not None)
+        except BaseException:
+            with suppress(apsw.Error):
+                con.close()  # its files are not kept open until somebody collects it
+            raise
         return con
+
+
+def _look(con: apsw.Connection) -> None:
+    if _is_blank(con):
+        raise LedgerDamaged(_BLANK, hint='nothing was begun; "hdh-migrate run PLAN" makes it')
+    _check_version(con)
+
+
+def _make_whole(con: apsw.Connection, *, named: bool) -> None:
+    if not _is_blank(con):
+        _check_version(con)  # before a pragma changes a file that is not ours
+    elif named:
+        _reserve(con)
+    for pragma in _PRAGMAS:
+        con.execute(pragma)
+    _migrate(con)
 
 
 def copy_pages(
@@ -169,6 +186,21 @@ def _load_checksums() -> None:
 def _reserve(con: apsw.Connection) -> None:
     size = ctypes.c_int(CHECKSUM_BYTES)  # room for a checksum at the end of every page
     con.file_control("main", apsw.SQLITE_FCNTL_RESERVE_BYTES, ctypes.addressof(size))
+
+
+def _is_blank(con: apsw.Connection) -> bool:
+    """Return whether nothing was ever written; true as well when its making was cut short.
+
+    A file that has settings of ours and no table yet is what a kill right then leaves. Another
+    program's file, even an empty one, has no room for checksums and is none of these.
+    """
+    if con.pragma("page_count") == 0:
+        return True
+    size = ctypes.c_int(-1)
+    con.file_control("main", apsw.SQLITE_FCNTL_RESERVE_BYTES, ctypes.addressof(size))
+    marks = (con.pragma("application_id"), con.pragma("user_version"), size.value)
+    tables = con.execute("SELECT count(*) FROM sqlite_schema").get
+    return (*marks, tables) == (0, 0, CHECKSUM_BYTES, 0)
 
 
 def _check_version(con: apsw.Connection) -> None:

@@ -95,9 +95,31 @@ class Inventory:
     # --- listing -----------------------------------------------------------------------------
 
     def _list(self, dataset: DatasetRow, batch: str) -> None:
-        ctx = self._ctx
+        """List a dataset, or go on; what does not go on from an earlier page is listed anew.
+
+        Raises:
+            ListingBroken: a listing contradicts itself; nothing of it is kept.
+        """
         if dataset.pages and dataset.marker is None:
             return  # every page is in the ledger; only the seal is missing
+        try:
+            self._list_on(dataset, batch)
+        except ListingBroken:
+            self._forget(dataset)
+            if not dataset.pages:
+                raise
+            self._list(self._as_it_is(dataset, batch), batch)
+
+    def _forget(self, dataset: DatasetRow) -> None:
+        with self._ctx.ledger.whole():
+            self._ctx.ledger.restart_listing(dataset.id)
+            self._ctx.ledger.commit()
+
+    def _as_it_is(self, dataset: DatasetRow, batch: str) -> DatasetRow:
+        return next(row for row in self._ctx.ledger.datasets(batch) if row.id == dataset.id)
+
+    def _list_on(self, dataset: DatasetRow, batch: str) -> None:
+        ctx = self._ctx
         ctx.progress.step(batch, f"{Step.INVENTORY} {dataset.name}", objects=0, size=0)
         order, total = KeyOrder(dataset.last_key), ctx.ledger.tally(dataset.id, *State).size
         for page in self.pages(dataset):
@@ -202,13 +224,9 @@ class Inventory:
                 return frozen, usage
             ctx.stop.wait(0.5 * attempt)
             if attempt < RECOUNTS_MAX - 1:
-                with ctx.ledger.whole():
-                    ctx.ledger.restart_listing(dataset.id)
-                    ctx.ledger.commit()
+                self._forget(dataset)
                 second = self._second(dataset)
-                self._list(
-                    next(row for row in ctx.ledger.datasets(batch) if row.id == dataset.id), batch
-                )
+                self._list(self._as_it_is(dataset, batch), batch)
         counts = frozen.digest[0], counted[0]
         detail = (
             f"two listings differ: {counts[0]} and {counts[1]} objects"

@@ -146,6 +146,31 @@ def test_a_listing_that_never_comes_ends_the_run_and_what_was_listed_stays(world
     assert (len(world.states()), world.script.calls["page"]) == (10, 2)
 
 
+def test_a_listing_that_went_on_after_a_lie_was_refused_for_ever(world: World) -> None:
+    """The first page left an object out, so the next ones began with one that it had."""
+    source = world.source
+    whole = source._listed
+    source._listed = lambda place: whole(place)[1:]  # type: ignore[method-assign]
+    world.script.at("page", 2, "before", world.stop.set)
+    with pytest.raises(Interrupted):
+        world.run(INVENTORY)
+    world.stop.clear()
+    source._listed = whole  # type: ignore[method-assign]
+    assert world.run(INVENTORY) is Exit.OK
+    assert len(world.states()) == 10
+
+
+def test_nothing_of_a_listing_that_contradicts_itself_is_kept(world: World) -> None:
+    source = world.source
+    whole = source._listed
+    source._listed = lambda place: [*whole(place)[:4], *whole(place)[:4]]  # type: ignore[method-assign]
+    with pytest.raises(ListingBroken, match="twice or out of order"):
+        world.run(INVENTORY)
+    assert world.states() == {}
+    source._listed = whole  # type: ignore[method-assign]
+    assert world.run(INVENTORY) is Exit.OK
+
+
 def test_a_stop_between_pages_is_resumed_at_the_next_one(world: World) -> None:
     world.script.at("page", 2, "after", world.stop.set)
     with pytest.raises(Interrupted):
