@@ -42,8 +42,8 @@ test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=
 quick: setup ## what needs no server and no second, while you work  [JOBS=2]
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest tests/unit tests/property -m "not slow" --hypothesis-profile brief --numprocesses $(or $(JOBS),2) --dist worksteal
 
-campaign: setup ## kills, power cuts, drawn lives, planted faults; writes docs/reliability.md  [MINUTES=30] [SEED=] [PLANTED=]
-	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m tests.campaign --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted)
+campaign: setup ## kills, power cuts, drawn lives, planted faults; writes docs/reliability.md  [MINUTES=30] [SEED=] [ONLY=lives] [PLANTED=]
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m tests.campaign --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(foreach one,$(ONLY),--only $(one)) $(if $(PLANTED),--planted)
 
 coverage: setup ## lines and branches that the tests without servers reach, and a floor under them  [T=path] [FLOOR=80]
 	@rm -rf build/coverage && mkdir -p build/coverage

@@ -12,13 +12,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hdh_migrate.ledger import database
-from tests.campaign.simulation import Broken, Life, Simulation
+from tests.campaign.life import Broken, Life
+from tests.campaign.simulation import Simulation
 
 
 @dataclass(slots=True)
@@ -28,28 +26,15 @@ class Lived:
     lives: int = 0
     processes: int = 0
     kills: int = 0
+    cuts: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     broken: list[tuple[int, str, list[str]]] = field(default_factory=list)
     """Seed, what was broken, and the story."""
 
 
-@contextmanager
-def unsynced() -> Iterator[None]:
-    """Let ledgers be written without waiting for the disk: a kill of a process loses nothing.
-
-    Power cuts are another part of the campaign.
-    """
-    kept = database._PRAGMAS
-    setattr(database, "_PRAGMAS", (*kept, "PRAGMA synchronous = OFF"))  # noqa: B010 - its type counts them
-    try:
-        yield
-    finally:
-        setattr(database, "_PRAGMAS", kept)  # noqa: B010
-
-
 def live(seed: int, folder: Path | None = None) -> tuple[Life, str]:
     """Live one life; return it, and what was broken (nothing: an empty text)."""
-    with tempfile.TemporaryDirectory(prefix="life-", dir=folder) as name, unsynced():
+    with tempfile.TemporaryDirectory(prefix="life-", dir=folder) as name:
         simulation = Simulation(Path(name), seed)
         try:
             simulation.live()
@@ -63,18 +48,19 @@ def live(seed: int, folder: Path | None = None) -> tuple[Life, str]:
 def lived(
     first: int, *, lives: int | None = None, seconds: float | None = None, until_broken: bool
 ) -> Lived:
-    """Live from a seed on, so many lives or so long."""
-    found, began = Lived(), time.monotonic()
+    """Live from a seed on, so many lives or so many seconds of a processor."""
+    found, began = Lived(), time.process_time()
     memory = Path("/dev/shm")
     folder = memory if memory.is_dir() and shutil.disk_usage(memory).free > 1 << 28 else None
     while (lives is None or found.lives < lives) and (
-        seconds is None or time.monotonic() - began < seconds
+        seconds is None or time.process_time() - began < seconds
     ):
         seed = first + found.lives
         life, broken = live(seed, folder)
         found.lives += 1
         found.processes += life.processes
         found.kills += life.kills
+        found.cuts += life.cuts
         found.faults.update(life.faults)
         if broken:
             found.broken.append((seed, broken, life.story))
@@ -88,7 +74,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--lives", type=int, help="how many lives")
-    parser.add_argument("--seconds", type=float, help="how long")
+    parser.add_argument("--seconds", type=float, help="of a processor")
     parser.add_argument("--first", action="store_true", help="stop at the first that is broken")
     given = parser.parse_args()
     lives = given.lives if given.lives or given.seconds else 100
@@ -97,7 +83,7 @@ def main() -> int:
         sys.stdout.write("\n".join([f"seed {seed}: {broken}", *(f"  {one}" for one in story)]))
         sys.stdout.write("\n\n")
     sys.stdout.write(
-        f"{found.lives} lives, {found.processes} processes, {found.kills} kills,"
+        f"{found.lives} lives, {found.processes} processes, {found.kills} kills, {found.cuts} cuts,"
         f" {sum(found.faults.values())} faults, {len(found.broken)} broken\n"
     )
     which, said = (str(found.broken[0][0]), found.broken[0][1]) if found.broken else ("", "")

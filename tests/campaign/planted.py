@@ -116,6 +116,82 @@ PLANTED = (
         "            return (Completed if done else Gone)(id=one.id, attempt=one.attempt)\n",
         "            return Completed(id=one.id, attempt=one.attempt)\n",
     ),
+    Planted(
+        "a decommission does not look again before a delete", "pipeline/erasing.py",
+        "        return self._head(row) and self._head(row)\n", "        return None\n",
+    ),
+    Planted(
+        "a decommission believes what was verified", "pipeline/recheck.py",
+        "        if row.id in now.recheck.differing or not story.fresh(now, row.id, moment):\n",
+        "        if row.id in now.recheck.differing:\n",
+    ),
+    Planted(
+        "a decommission does not ask where consumers are led", "pipeline/undertaking.py",
+        "    return None if digest(value) == now.new_sha256 else _POINTER\n", "    return None\n",
+    ),
+    Planted(
+        "a delete has no intent", "pipeline/erasing.py",
+        "        story.noted(now, intent)\n",
+        "        now.take(now.since or '', intent.kind, intent)\n",
+    ),
+    Planted(
+        "a finalization does not read the pointer", "pipeline/cutover/finalize.py",
+        "    if scene.ctx.retry(scene.pointer.read) != scene.value:\n", "    if False:\n",
+    ),
+    Planted(
+        "an approval counts for every attempt", "evidence/signatures/approvals.py",
+        '        (approval["attempt"] != subject.attempt, Why.OTHER_ATTEMPT),\n', "",
+    ),
+    Planted(
+        "an intent of a cutover is not committed", "pipeline/cutover/scene.py",
+        "        self.ledger.event(event)\n        self.ledger.commit()\n",
+        "        self.ledger.event(event)\n",
+    ),
+    Planted(
+        "a rollback has no intent", "pipeline/cutover/rollback.py",
+        "            back.note(CutoverRollingBack(**back.about, user=back.user))\n",
+        "            pass\n",
+    ),
+    Planted(
+        "a switch without a receipt is taken for done", "pipeline/cutover/switch.py",
+        "    value = back.retry(back.pointer.read)\n    if value == back.value:\n",
+        "    value = back.value\n    if value == back.value:\n",
+    ),
+    Planted(
+        "a hold is not heard", "pipeline/cutover/switch.py",
+        "    holder = scene.held()\n", "    holder = None\n",
+    ),
+    Planted(
+        "a fence that was taken over is not noticed", "pipeline/post.py",
+        "        if now is None or now.metadata.get(ATTEMPT) != self._tag:\n",
+        "        if now is None:\n",
+    ),
+    Planted(
+        "a copy of a ledger may write", "pipeline/fence.py",
+        "    elif standing.shown.nonce in own.nonces:\n", "    elif standing.shown.nonce:\n",
+    ),
+    Planted(
+        "a writer of an earlier epoch overwrites a later one", "pipeline/sending.py",
+        "        return epoch is not None and epoch < self._box.epoch\n",
+        "        return epoch is not None\n",
+    ),
+    Planted(
+        "an amendment forgets what was moved", "pipeline/amending.py",
+        "                if one.state not in MOVED:\n", "                if one.state:\n",
+    ),
+    Planted(
+        "a commit does not wait for the disk", "ledger/database.py",
+        '    "PRAGMA synchronous = FULL",\n', '    "PRAGMA synchronous = OFF",\n',
+    ),
+    Planted(
+        "a listing goes on after it contradicted itself", "pipeline/inventory.py",
+        "            self._forget(dataset)\n            if not dataset.pages:\n",
+        "            if dataset:\n",
+    ),
+    Planted(
+        "a ledger that was never made whole is refused", "ledger/database.py",
+        "    return (*marks, tables) == (0, 0, CHECKSUM_BYTES, 0)\n", "    return False\n",
+    ),
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
-from hdh_migrate.model import Place, Problem, Refusal, State
+from hdh_migrate.model import Erased, Erasing, Place, Problem, Refusal, Remnant, State, Trace
 from hdh_migrate.pipeline.cutover.scene import Consent, Consumer, Need, Program, Ran, Scene, Terms
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.ports.switching import Pointer
@@ -109,6 +109,39 @@ class FakeProbe:
                 return False  # who may not write may not delete either
             self.source._blobs.pop((place.bucket, name), None)
             return True
+
+
+class FakeEraser:
+    """Deletes from a world's source, by version."""
+
+    def __init__(self, world: World) -> None:
+        self.script, self.source = world.script, world.source
+        self.kept: dict[str, str] = {}
+        self.left: list[Remnant] = []
+        self.asked: list[tuple[str, str]] = []
+
+    def erase(self, place: Place, key: str, version: str) -> Erased:
+        with self.script.call("erase"):
+            self.asked.append((key, version))
+            blob = self.source._blobs.get((place.bucket, key))
+            if blob is None:
+                return Erased(outcome=Erasing.MISSING, detail="it was not there")
+            if key in self.kept:
+                return Erased(outcome=Erasing.KEPT, detail=self.kept[key])
+            if blob.info.version != version:
+                return Erased(outcome=Erasing.DRIFTED, detail="it has another version now")
+            self.source.drop(place.bucket, key)
+            return Erased(outcome=Erasing.DELETED)
+
+    def remnants(self, place: Place) -> Iterator[Remnant]:
+        with self.script.call("remnants"):
+            yield from self.left
+            for bucket, key in sorted(self.source._blobs):
+                if bucket == place.bucket:
+                    yield Remnant(key=key, trace=Trace.CURRENT)
+
+    def unseen(self) -> Sequence[Trace]:
+        return [Trace.VERSION]
 
 
 class FakeDrawer:

@@ -108,8 +108,9 @@ class World:
         sealed: bool = True,
         memory: int = 64 << 20,
         budget: float = 600.0,
+        script: Script | None = None,
     ) -> None:
-        self.script = Script()
+        self.script = script or Script()
         self.source = FakeSource(self.script)
         buckets = {dataset.target.bucket for dataset in datasets}
         self.target = FakeTarget(*buckets, limits=limits, script=self.script)
@@ -118,6 +119,8 @@ class World:
         self.stop: threading.Event = Waits(self.clock)
         self.engine: Callable[[Toolbox], Engine] = serial
         self.renewals: list[Callable[[], None]] = []
+        self.cut: Callable[[Path, Path], None] = lambda folder, image: None
+        """What a kill does, besides, to the image that it leaves of the ledger's folder."""
         self.datasets = datasets
         self.reread = self.checked = False
         self.waived: set[str] = set()
@@ -162,6 +165,7 @@ class World:
             if self._saved.exists():
                 shutil.rmtree(self._saved)
             shutil.copytree(self.path.parent, self._saved)
+            self.cut(self.path.parent, self._saved)
             self.script.dead = True
             raise Killed(str(point))
 
@@ -176,8 +180,12 @@ class World:
         """Open the ledger as a run does."""
         ledger = SqliteLedger.open(self.path, self.clock)
         rows = [(dataset.name, dataset.batch) for dataset in self.datasets]
-        ledger.start("digest", b"{}", rows, diff=changes)
-        ledger.commit()
+        try:
+            ledger.start("digest", b"{}", rows, diff=changes)
+            ledger.commit()
+        except BaseException:
+            ledger.close()
+            raise
         return ledger
 
     def toolbox(self, role: Role) -> Toolbox:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.decommission import CutoverErasing
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Erased, Erasing, Place, Problem, Remnant, State, Trace, Verified
+from hdh_migrate.model import Problem, Remnant, State, Trace, Verified
 from hdh_migrate.pipeline import erasing, queue, recheck, rereading
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
@@ -40,47 +40,14 @@ from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.decommission import execute, forecast, observe
 from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import Undertaking
-from tests.support.cutover import NEW, OLD, Affair
+from tests.support.cutover import NEW, OLD, Affair, FakeEraser
 from tests.support.fakes import FakeTarget
 from tests.support.script import Killed, Point
-from tests.support.world import ONE, Dataset, World
+from tests.support.world import ONE, Dataset
 
 DATASET = Dataset(
     name="d", batch="b", source=ONE[0].source, target=ONE[0].target, exclude=("tmp/**",)
 )
-
-
-class FakeEraser:
-    """Deletes from a world's source, by version."""
-
-    def __init__(self, world: World) -> None:
-        self.script, self.source = world.script, world.source
-        self.kept: dict[str, str] = {}
-        self.left: list[Remnant] = []
-        self.asked: list[tuple[str, str]] = []
-
-    def erase(self, place: Place, key: str, version: str) -> Erased:
-        with self.script.call("erase"):
-            self.asked.append((key, version))
-            blob = self.source._blobs.get((place.bucket, key))
-            if blob is None:
-                return Erased(outcome=Erasing.MISSING, detail="it was not there")
-            if key in self.kept:
-                return Erased(outcome=Erasing.KEPT, detail=self.kept[key])
-            if blob.info.version != version:
-                return Erased(outcome=Erasing.DRIFTED, detail="it has another version now")
-            self.source.drop(place.bucket, key)
-            return Erased(outcome=Erasing.DELETED)
-
-    def remnants(self, place: Place) -> Iterator[Remnant]:
-        with self.script.call("remnants"):
-            yield from self.left
-            for bucket, key in sorted(self.source._blobs):
-                if bucket == place.bucket:
-                    yield Remnant(key=key, trace=Trace.CURRENT)
-
-    def unseen(self) -> Sequence[Trace]:
-        return [Trace.VERSION]
 
 
 class End:

@@ -1,0 +1,195 @@
+"""What the world does between and during processes: source, target, consumers, people, time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hdh_migrate.model import ObjectInfo, Place
+from tests.campaign.council import Council
+from tests.campaign.guards import GuardedPointer
+from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, SUFFIX, Setting
+from tests.support.cutover import NEW, OLD, FakeProbe
+from tests.support.fakes import _Open
+from tests.support.world import BIG, ONE, SEGMENT
+
+SIZES = (0, 1, 300, 900, SEGMENT, 70_000, BIG, BIG)
+DAY = 86_400
+
+
+class Chances:
+    """Draws what happens."""
+
+    def __init__(self, setting: Setting, council: Council, pointer: GuardedPointer) -> None:
+        self._setting, self._council, self._pointer = setting, council, pointer
+        self._names = 0
+        self._whole = setting.source._listed
+
+    # --- the source ----------------------------------------------------------------------------
+
+    def add(self) -> None:
+        """Let an object come to the source."""
+        self._names += 1
+        self.put(f"k{self._names}", "added")
+
+    def put(self, key: str, how: str, size: int | None = None) -> None:
+        """Write an object at the source."""
+        setting = self._setting
+        size = setting.dice.choice(SIZES) if size is None else size
+        setting.source.put(CONTAINER, key, setting.dice.randbytes(size))
+        setting.life.tell(f"source: {key} {how}, {size} bytes")
+
+    def change_source(self) -> None:
+        """Add, change, delete, or let a listing lie."""
+        setting, keys = self._setting, self._setting.source_keys()
+        dice, source = setting.dice, setting.source
+        what = dice.choice(("add", "change", "drop", "drift", "lie once", "leave out"))
+        if what == "add" or not keys:
+            self.add()
+            return
+        key = dice.choice(keys)
+        if what == "change":
+            self.put(key, "changed")
+        elif what == "drop" and len(keys) > 1:
+            source.drop(CONTAINER, key)
+            setting.life.tell(f"source: {key} deleted")
+        elif what == "drift":
+            data = dice.randbytes(dice.choice(SIZES))
+            source.drift(key, data, midway=dice.random() < 0.5)
+            setting.moving = True
+            setting.life.tell(f"source: {key} changes while it is read, to {len(data)} bytes")
+        elif what == "lie once":
+            source.tell(key, {"size": dice.choice((0, 7, 1 << 62))})
+            setting.life.tell(f"source: one listing tells a wrong size of {key}")
+        elif what == "leave out":
+            self._lie_in_a_listing(
+                f"leaves {key} out", lambda found: [one for one in found if one.key != key]
+            )
+
+    def break_a_listing(self) -> None:
+        """Let a listing end early, repeat itself, or come out of order."""
+        what = self._setting.dice.choice(("ends early", "repeats an object", "is out of order"))
+        lies: dict[str, Callable[[list[ObjectInfo]], list[ObjectInfo]]] = {
+            "ends early": lambda found: found[: len(found) // 2],
+            "repeats an object": lambda found: [*found[:1], *found],
+            "is out of order": lambda found: found[::-1],
+        }
+        self._lie_in_a_listing(what, lies[what])
+
+    def _lie_in_a_listing(
+        self, what: str, lie: Callable[[list[ObjectInfo]], list[ObjectInfo]]
+    ) -> None:
+        """Let the next listing, of either sort, tell something else than what is there."""
+        source = self._setting.source
+
+        def once(place: Place) -> list[ObjectInfo]:
+            source._listed = self._whole  # type: ignore[method-assign]
+            return lie(self._whole(place))
+
+        source._listed = once  # type: ignore[method-assign]
+        self._setting.life.tell(f"source: one listing {what}")
+
+    # --- the target ----------------------------------------------------------------------------
+
+    def change_target(self) -> None:
+        """Let objects, uploads or parts be lost, spoiled or replaced."""
+        open_ones = list(self._setting.target._open.values())
+        if open_ones and self._setting.dice.random() < 0.6:
+            self._change_uploads(open_ones)
+        else:
+            self.harm()
+
+    def harm(self, *, hard: bool = False) -> None:
+        """Let one stored object be lost, spoiled or replaced; `hard`: so that a HEAD shows it."""
+        setting = self._setting
+        dice, target = setting.dice, setting.target
+        held = [
+            name
+            for name in sorted(target._buckets[BUCKET])
+            if name.startswith(PREFIX) and name.endswith(SUFFIX)
+            and setting.key(name) not in setting.erased
+        ]  # fmt: skip
+        if not held:
+            return
+        name = dice.choice(held)
+        key, size = setting.key(name), len(target.data(BUCKET, name))
+        what = dice.choice(("gone", "replaced") if hard else ("gone", "spoiled", "replaced"))
+        if what == "spoiled" and size:
+            target.spoil(BUCKET, name, dice.randrange(size))
+            setting.foreign.pop(name, None)
+        elif what == "replaced":
+            setting.foreign[name] = dice.randbytes(40)
+            target.keep(BUCKET, name, setting.foreign[name])
+        else:
+            what = "gone"
+            target.drop(BUCKET, name)
+            setting.foreign.pop(name, None)
+        setting.touch(key, what)
+        setting.life.tell(f"target: {key} {what}")
+
+    def _change_uploads(self, open_ones: list[_Open]) -> None:
+        setting = self._setting
+        if setting.dice.random() < 0.5:
+            setting.target.forget_uploads()
+            setting.life.tell("target: open uploads are gone")
+            return
+        one = setting.dice.choice(open_ones)
+        if one.parts:
+            number = setting.dice.choice(sorted(one.parts))
+            del one.parts[number]
+            setting.life.tell(f"target: part {number} of an open upload is gone")
+
+    def consume(self) -> None:
+        """Let consumers write beside what was moved: nothing of it is ours to touch."""
+        setting = self._setting
+        name = f"{PREFIX}consumer-{setting.script.step}"
+        setting.foreign[name] = setting.dice.randbytes(20)
+        setting.target.keep(BUCKET, name, setting.foreign[name])
+        setting.life.tell("target: consumers write an object of theirs")
+
+    # --- the pointer, people, time -----------------------------------------------------------
+
+    def happen(self) -> None:
+        """Draw what people, consumers and clocks do around a cutover."""
+        setting, dice = self._setting, self._setting.dice
+        if setting.pointer_touched and dice.random() < 0.6:
+            self._pointer.put_right()
+        if setting.affair.holder is not None and dice.random() < 0.7:
+            self._council.hold(held=False)
+        if isinstance(probe := setting.affair.probe, FakeProbe):
+            probe.denied = dice.random() < 0.9
+        what = dice.random()
+        if what < 0.08:
+            self.move_pointer()
+        elif what < 0.14:
+            self._council.hold(held=True)
+        elif what < 0.20:
+            self._council.withdraw()
+        elif what < 0.30:
+            setting.clock.seconds += dice.choice((60, 3_600, DAY, 8 * DAY, 45 * DAY))
+            setting.life.tell("time goes by")
+        elif what < 0.36 and self._pointer.value == NEW:
+            self.consume()
+
+    def move_pointer(self) -> None:
+        """Let somebody else set the pointer."""
+        self._pointer.by_somebody(self._setting.dice.choice((OTHER, OTHER, OLD, NEW)))
+
+    def waive(self) -> None:
+        """Let people sign waivers for every finding that is open."""
+        self._setting.waived.update(code for code, _ in self._setting.world.findings())
+
+    def heal(self) -> None:
+        """Let source, listings and people be well again."""
+        source = self._setting.source
+        source._drifts.clear()
+        source._drifts_after.clear()
+        source._told.clear()
+        source._listed = self._whole  # type: ignore[method-assign]
+        if isinstance(probe := self._setting.affair.probe, FakeProbe):
+            probe.denied = True
+        if self._setting.affair.holder is not None:
+            self._council.hold(held=False)
+
+    def place(self) -> Place:
+        """Return where ours are stored."""
+        return ONE[0].target

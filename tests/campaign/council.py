@@ -1,0 +1,154 @@
+"""Those who approve: their signatures are real, and judged by the code that judges them in a run.
+
+What the session asks of a plan, `session.policy.consents` and `session.verbs.approve`, is asked
+here of the setting. Beside it stands a second count, made without that code: which approvals were
+signed for what, and when.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hdh_migrate.clocks import later, seconds_of
+from hdh_migrate.evidence.signatures.approvals import (
+    ApprovalStage,
+    JournalReached,
+    Subject,
+    approval,
+    judge,
+    withdrawal,
+)
+from hdh_migrate.evidence.signatures.signing import SignedEnvelope, Signer, verifier_of
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.pipeline.cutover.scene import Consent
+from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.session.policy.newest import learnt_at
+from tests.campaign.setting import Setting
+from tests.support.cutover import BATCH
+
+DAYS_30 = 30 * 86_400.0
+_KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"dpo").digest())
+DPO = Signer(verifier_of(_KEY.public_key()), _KEY)
+
+
+@dataclass(slots=True)
+class RememberedApproval:
+    """One approval as an outsider remembers it."""
+
+    stage: str
+    root: str
+    step: int
+    """When it was signed."""
+    envelope: SignedEnvelope
+    withdrawn: bool = False
+
+
+class Council:
+    """Signs, withdraws, holds; and says what was agreed to."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self.signed: list[RememberedApproval] = []
+        self._shelf: list[tuple[str, SignedEnvelope]] = []
+        self.changed = 0
+        """The step at which somebody last changed their mind."""
+
+    # --- what people do ------------------------------------------------------------------------
+
+    def approve(self, stage: str) -> None:
+        """Sign for a stage, for the manifest as it is now."""
+        setting = self._setting
+        ledger = setting.world.open()
+        try:
+            root = setting.affair.root(ledger)
+            subject = self._subject(ledger, stage, root)
+        finally:
+            ledger.close()
+        now = setting.clock.now()
+        envelope = approval(DPO, subject, made_at=now, expires=later(now, DAYS_30))
+        self.signed.append(RememberedApproval(stage, root, setting.script.step, envelope))
+        self._shelf.append((f"{len(self._shelf)}.json", envelope))
+        setting.life.tell(f"people: approve {stage}")
+
+    def withdraw(self) -> None:
+        """Take one approval back."""
+        setting = self._setting
+        valid = [one for one in self.signed if not one.withdrawn]
+        if not valid:
+            return
+        one = setting.dice.choice(valid)
+        one.withdrawn, self.changed = True, setting.script.step
+        digest = hashlib.sha256(_payload(one.envelope)).hexdigest()
+        back = withdrawal(DPO, digest, batch=BATCH, stage=one.stage, made_at=setting.clock.now())
+        self._shelf.append((f"{len(self._shelf)}.json", back))
+        setting.life.tell(f"people: an approval of {one.stage} is withdrawn")
+
+    def hold(self, *, held: bool) -> None:
+        """Hold the switch, or let it go."""
+        self._setting.affair.holder = "by ward 3" if held else None
+        self.changed = self._setting.script.step
+        self._setting.life.tell("people: the switch is " + ("held" if held else "free"))
+
+    # --- what a verb asks ----------------------------------------------------------------------
+
+    def consent(self, ledger: SqliteLedger, stage: str, root: str) -> Consent:
+        """Return what the approvals of a stage for a manifest root come to."""
+        with self._setting.script.call("consent"):
+            found = judge(
+                self._shelf,
+                self._subject(ledger, stage, root),
+                keys=[DPO.verifier],
+                threshold=1,
+                goes_on=ledger.goes_on_from,
+                now=self._setting.world.context(ledger).judge.now(),
+            )
+        return Consent(
+            given=not found.missing,
+            keys=tuple(one.fingerprint for one in found.accepted),
+            reasons=() if not found.missing else tuple(str(one) for one in found.refused),
+            terms="0" * 64,
+        )
+
+    def _subject(self, ledger: SqliteLedger, stage: str, root: str) -> Subject:
+        now = standing(ledger.cutovers(), BATCH)
+        since = (now.known_since(stage), learnt_at(ledger))
+        return Subject(
+            plan_digest="d" * 64,
+            ledger=self._setting.host.run_tag,
+            batch=BATCH,
+            stage=ApprovalStage(stage),
+            root=root,
+            terms="0" * 64,
+            journal=JournalReached(ledger.length(), ledger.head()),
+            attempt=now.attempt,
+            since=max((at for at in since if at is not None), key=seconds_of, default=None),
+        )
+
+    # --- what an outsider knows ------------------------------------------------------------------
+
+    def agreed(self, stage: str, root: str, since: int) -> bool:
+        """Return whether somebody agreed to a stage of this manifest after a step, and still does.
+
+        Whoever changed their mind after the last time that they were asked is not heard yet.
+        """
+        unheard = self.changed > self._setting.script.last.get("consent", 0)
+        return any(
+            one.stage == stage
+            and one.root == root
+            and one.step >= since
+            and (unheard or not one.withdrawn)
+            for one in self.signed
+        )
+
+    def holds(self) -> bool:
+        """Return whether somebody holds the switch, and said so before they were last asked."""
+        asked = self._setting.script.last.get("held", 0)
+        return self._setting.affair.holder is not None and self.changed <= asked
+
+
+def _payload(envelope: SignedEnvelope) -> bytes:
+    return base64.b64decode(str(envelope["payload"]))

@@ -1,0 +1,163 @@
+"""A pointer and a source that look, at each effect, whether anybody may have asked for it.
+
+Both read what is committed in the ledger's file, through a connection of their own: an effect
+whose intent is not there could not be accounted for after a kill at this very moment.
+"""
+
+from __future__ import annotations
+
+from hdh_migrate.errors import PointerMoved
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Erased, Erasing, Place
+from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
+from tests.campaign.council import Council
+from tests.campaign.life import Broken
+from tests.campaign.setting import Setting
+from tests.support.cutover import BATCH, NEW, OLD, FakeEraser, FakePointer
+
+
+class Committed:
+    """What the journal of the machine that acts has for good, at this moment."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+
+    def standing(self) -> tuple[CutoverStanding, str]:
+        """Return how the batch stands, and its manifest root."""
+        ledger = SqliteLedger.read_only(self._setting.world.path, self._setting.clock)
+        try:
+            return standing(ledger.cutovers(), BATCH), self._setting.affair.root(ledger)
+        finally:
+            ledger.close()
+
+    def number(self, key: str) -> int | None:
+        """Return the ledger's number of an object."""
+        ledger = SqliteLedger.read_only(self._setting.world.path, self._setting.clock)
+        try:
+            (dataset,) = ledger.datasets(BATCH)
+            known = ledger.pinned(dataset.id, key)
+            return None if known is None else known.number
+        finally:
+            ledger.close()
+
+
+class GuardedPointer(FakePointer):
+    """Is switched only with an intent, an approval that was not used before, and nobody's hold."""
+
+    def __init__(self, setting: Setting, council: Council) -> None:
+        super().__init__(setting.script)
+        self._steps = setting.script
+        self._setting, self._council = setting, council
+        self._committed = Committed(setting)
+        self.back_at = 0
+        """The step at which it last went back."""
+        self.switched_at = 0
+        """The step at which it last was switched."""
+
+    def swap(self, *, expected: str, new: str) -> None:
+        """Change it, if it has the expected value; what may not be is broken."""
+        with self.script.call("pointer swap"):
+            self.land(expected, new)
+
+    def land(self, expected: str, new: str) -> None:
+        """Let a change take effect."""
+        if self.value == new:
+            return
+        if self.value != expected:
+            raise PointerMoved("the pointer has another value")
+        with self._steps.undisturbed():
+            self._demand(new)
+        self.value = new
+        self.swaps.append((expected, new))
+        self._setting.switched_by = self._setting.host
+        if new == NEW:
+            self.switched_at = self._steps.step
+        else:
+            self.back_at = self._steps.step
+
+    def _demand(self, new: str) -> None:
+        now, root = self._committed.standing()
+        intent = CutoverStage.SWITCHING if new == NEW else CutoverStage.ROLLING_BACK
+        if now.stage is not intent:
+            raise Broken(f"the pointer is changed without an intent (the journal: {now.stage})")
+        if new != NEW:
+            return
+        if now.root != root:
+            raise Broken("the pointer is switched for another manifest than was approved")
+        if not self._council.agreed("cutover", root, self.back_at):
+            raise Broken("the pointer is switched and nobody approved this attempt")
+        if self._council.holds():
+            raise Broken("the pointer is switched while somebody holds it")
+
+    def by_somebody(self, value: str) -> None:
+        """Let somebody else set it."""
+        self.value = value
+        self._setting.pointer_touched = self._steps.step
+        self._setting.life.tell(f"pointer: somebody sets it to {value}")
+
+    def put_right(self) -> None:
+        """Let people set it to what we left there."""
+        if not self._setting.pointer_touched:
+            return
+        self.value = self.swaps[-1][1] if self.swaps else OLD
+        self._setting.pointer_touched = 0
+        self._setting.life.tell(f"people: the pointer is put right, to {self.value}")
+
+
+class GuardedEraser(FakeEraser):
+    """Deletes only what is finalized, approved, led away from, and at the target this moment."""
+
+    def __init__(self, setting: Setting, council: Council, pointer: GuardedPointer) -> None:
+        super().__init__(setting.world)
+        self._steps = setting.script
+        self._setting, self._council, self._pointer = setting, council, pointer
+        self._committed = Committed(setting)
+        self.within = 0.0
+        """How old a reading of the target may be."""
+
+    def erase(self, place: Place, key: str, version: str) -> Erased:
+        """Delete one object, if it has this version; what may not be is broken."""
+        there = self.source._blobs.get((place.bucket, key))
+        if there is not None and there.info.version == version:
+            self._demand(key, version)
+        found = super().erase(place, key, version)
+        if found.outcome is Erasing.DELETED:
+            self._setting.erased.add(key)
+        return found
+
+    def _demand(self, key: str, version: str) -> None:
+        setting, council, last = self._setting, self._council, self._steps.last
+        with self._steps.undisturbed():
+            (now, root), number = self._committed.standing(), self._committed.number(key)
+        done = now.erasure
+        covered = number is not None and (
+            number in done.reopened or done.after < number <= (done.open_until or 0)
+        )
+        if now.stage is not CutoverStage.ERASING or not covered:
+            raise Broken(f"{key} is deleted without an intent (the journal: {now.stage})")
+        if not council.agreed("finalize", str(now.root), self._pointer.switched_at):
+            raise Broken(f"{key} is deleted and nobody approved the finalization")
+        if not council.agreed("decommission", root, self._pointer.switched_at):
+            raise Broken(f"{key} is deleted and nobody approved it for this manifest")
+        if council.holds():
+            raise Broken(f"{key} is deleted while somebody holds the switch")
+        moved = setting.pointer_touched
+        if self._pointer.value != NEW and moved <= last.get("pointer read", 0):
+            raise Broken(f"{key} is deleted while consumers are led to somewhere else")
+        if not setting.holds(key, version) and not self._unknowable(key):
+            raise Broken(f"{key} is deleted and the target does not hold it")
+
+    def _unknowable(self, key: str) -> bool:
+        """Say whether nobody could know yet that the target lost an object.
+
+        An object that is gone or replaced shows when it is asked for, right before; one whose
+        bytes were spoiled under the same ETag shows only when all of it is read.
+        """
+        setting, name = self._setting, self._setting.name(key)
+        touched = setting.touched.get(key)
+        if touched is None:
+            return False
+        if touched.how != "spoiled":
+            return touched.step > setting.looked.get(name, 0)
+        step, second = setting.read.get(name, (0, 0.0))
+        return touched.step > step and setting.clock.seconds - second <= self.within + 60

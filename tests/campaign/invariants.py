@@ -1,0 +1,105 @@
+"""What must hold after each process, whatever happened to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import ObjectRecord, State
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standing
+from tests.campaign.council import Council
+from tests.campaign.guards import GuardedPointer
+from tests.campaign.life import Broken
+from tests.campaign.setting import AT_TARGET, BUCKET, PREFIX, Setting
+from tests.support.cutover import BATCH, NEW
+
+NOT_SWITCHED = frozenset({CutoverStage.NONE, CutoverStage.PREPARING, CutoverStage.ROLLED_BACK})
+
+
+class Invariants:
+    """Looks at everything that a process left."""
+
+    def __init__(self, setting: Setting, council: Council, pointer: GuardedPointer) -> None:
+        self._setting, self._council, self._pointer = setting, council, pointer
+        self._final: CutoverStage | None = None
+
+    def check(self, name: str) -> None:
+        """Check everything.
+
+        Raises:
+            Broken: something does not hold.
+        """
+        setting, host = self._setting, self._setting.host
+        ledger = setting.world.open()
+        try:
+            ledger.check()
+            ledger.reconcile()
+            (dataset,) = ledger.datasets()
+            rows = list(ledger.records(dataset.id))
+            self._count(name, ledger, dataset.id, rows)
+            journal = [digest for *_, digest in ledger.journal()]
+            now = standing(ledger.cutovers(), BATCH)
+            root = setting.affair.root(ledger) if now.stage in FINAL else ""
+        except MigrateError as error:
+            raise Broken(f"{name}: the ledger does not check: {error}") from error
+        finally:
+            ledger.close()
+        if journal[: len(host.journal)] != host.journal:
+            raise Broken(f"{name}: events of the journal are gone")
+        host.journal = journal
+        if dataset.sealed and not host.sealed and not setting.moving:
+            left_out = set(setting.source_keys()) - {row["key"] for row in rows}
+            if left_out:
+                raise Broken(f"{name}: an inventory was sealed without {min(left_out)}")
+        host.sealed = dataset.sealed
+        for bodies in setting.target.left.values():
+            longest = max(map(len, bodies))
+            if len({body for body in bodies if len(body) == longest}) > 1:
+                raise Broken(f"{name}: one data key sealed two different bodies in one place")
+        for row in rows:
+            if row["state"] is State.VERIFIED and row["key"] not in setting.harmed:
+                self._reopen(name, row)
+        self._demand_foreign(name)
+        self._demand_pointer(name, now, root)
+
+    def _count(
+        self, name: str, ledger: SqliteLedger, dataset: int, rows: list[ObjectRecord]
+    ) -> None:
+        counts = Counter(row["state"] for row in rows)
+        tallies = {state: ledger.tally(dataset, state).objects for state in State}
+        if any(counts[state] != count for state, count in tallies.items()):
+            raise Broken(f"{name}: the counts do not close: {counts} {tallies}")
+
+    def _reopen(self, name: str, row: ObjectRecord) -> None:
+        """Demand that what is called verified opens to the bytes of its version."""
+        key, version = row["key"], row["version"] or ""
+        if (key, version) not in self._setting.bytes:
+            raise Broken(f"{name}: {key} is verified in a version that never was")
+        if not self._setting.holds(key, version):
+            raise Broken(f"{name}: {key} is called verified and is not")
+
+    def _demand_foreign(self, name: str) -> None:
+        """Demand that somebody else's object is where it was, or was kept aside."""
+        if not self._setting.foreign:
+            return
+        held = self._setting.target._buckets[BUCKET]
+        ours = [one for one in held if one.startswith(PREFIX)]
+        for key, body in self._setting.foreign.items():
+            if body not in {held[one].data for one in ours if key in one}:
+                raise Broken(f"{name}: somebody else's object was overwritten: {key}")
+
+    def _demand_pointer(self, name: str, now: CutoverStanding, root: str) -> None:
+        """Demand that the pointer is where the journal says, and that the end was agreed to."""
+        setting, pointer = self._setting, self._pointer
+        if not setting.pointer_touched and (setting.switched_by in (None, setting.host)):
+            if now.stage in AT_TARGET and pointer.value != NEW:
+                raise Broken(f"{name}: the journal says {now.stage}, the pointer does not")
+            if now.stage in NOT_SWITCHED and not now.intended and pointer.value == NEW:
+                raise Broken(f"{name}: the pointer is switched, the journal says {now.stage}")
+        if now.stage in FINAL and self._final is None:
+            self._final = now.stage
+            if not self._council.agreed("finalize", str(now.root), pointer.switched_at):
+                raise Broken(f"{name}: finalized, and nobody approved that")
+            if pointer.value != NEW and setting.pointer_touched <= setting.began:
+                raise Broken(f"{name}: finalized while consumers are led to somewhere else")

@@ -1,0 +1,312 @@
+"""What operators do: each verb is one process, from the opening of the ledger to its close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import partial
+
+from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.events.batches import BatchAmended, BatchAmending
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Listed, ObjectInfo, State, Step
+from hdh_migrate.pipeline.adopting import Adopt, AdoptionProof
+from hdh_migrate.pipeline.amending import Amending
+from hdh_migrate.pipeline.binding import Binding, keep
+from hdh_migrate.pipeline.context import Context, DatasetRules
+from hdh_migrate.pipeline.cutover.finalize import finalize
+from hdh_migrate.pipeline.cutover.rollback import roll_back
+from hdh_migrate.pipeline.cutover.scene import Scene, Story
+from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.cutover.start import start
+from hdh_migrate.pipeline.decommission import execute, forecast, observe
+from hdh_migrate.pipeline.fence import judge, known, refusal
+from hdh_migrate.pipeline.fencing import Fencing, TakeOver
+from hdh_migrate.pipeline.look_again import Choice, LookAgain
+from hdh_migrate.pipeline.post import Owner
+from hdh_migrate.pipeline.restoring import Restoring
+from hdh_migrate.pipeline.runner import NO_WISHES, Runner, Wishes
+from hdh_migrate.pipeline.selecting import decide
+from hdh_migrate.pipeline.undertaking import Undertaking
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.session.policy.changing import is_followed
+from tests.campaign.council import Council
+from tests.campaign.guards import GuardedEraser
+from tests.campaign.setting import BUCKET, USER, Setting
+from tests.support.cutover import BATCH, NEW
+from tests.support.world import ALL
+
+MIGRATION = "m"
+GONE = TakeOver(reason="the other machine is gone")
+REFRESH = Wishes(refresh=True, user=USER)
+AGAIN = Wishes(again=(), user=USER)
+
+
+class NoProofs:
+    """No bundle says anything: what is adopted is compared with the source."""
+
+    def of(self, dataset: str) -> Iterator[AdoptionProof]:
+        """Say nothing of a dataset."""
+        del dataset
+        return iter(())
+
+
+class Operators:
+    """Every verb that a life may draw."""
+
+    def __init__(self, setting: Setting, council: Council, eraser: GuardedEraser) -> None:
+        self._setting, self._council, self._eraser = setting, council, eraser
+        self.level = "stored"
+        """How closely the target is read again before a delete."""
+        self.within_seconds = 7 * 86_400
+        self.cooling_seconds = 3_600
+
+    # --- moving --------------------------------------------------------------------------------
+
+    def run(self, steps: Sequence[Step] = ALL, wishes: Wishes = NO_WISHES) -> Exit:
+        """Go through steps; who moves holds the fence."""
+        with self._opened(writes=Step.TRANSFER in steps) as (ledger, ctx):
+            return self._run(ledger, ctx, steps, wishes)
+
+    def take_over(self) -> Exit:
+        """Run, and take the fence from whoever has it."""
+        self._demand_pointer_unmoved()
+        with self._opened(writes=True, over=GONE) as (ledger, ctx):
+            return self._run(ledger, ctx, ALL, NO_WISHES)
+
+    def _demand_pointer_unmoved(self) -> None:
+        """Refuse to take over while consumers are led to the target without this ledger's doing."""
+        now = self._setting.standing()
+        if self._setting.pointer.value == NEW and not is_followed(now):
+            raise Refused("consumers follow a batch that this ledger did not switch")
+
+    def look(self, level: str) -> Exit:
+        """Look again at all that is verified."""
+        with self._opened(writes=False) as (ledger, ctx):
+            if self._setting.fenced:
+                self._demand_the_writer(ledger)
+            LookAgain(ctx, BATCH, Choice(level=level), user=USER).run()
+            ledger.check_receipts()
+            ledger.reconcile()
+        return Exit.OK
+
+    def restore(self) -> Exit:
+        """Keep foreign objects aside and send ours again."""
+        with self._opened(writes=True) as (_, ctx):
+            story = Restoring(ctx, BATCH, user=USER)
+            story.restore(story.waiting(accepted=True))
+        return self.run()
+
+    def adopt(self) -> Exit:
+        """Let the ledger know what a lost one, or another copy of it, has moved."""
+        self._demand_pointer_unmoved()
+        tag = self._setting.host.run_tag
+        with self._opened(writes=False) as (_, ctx):
+            Adopt(
+                ctx, BATCH, ours=lambda name: name == tag, proofs=NoProofs(), journals=(), user=USER
+            ).run()
+        return Exit.OK
+
+    def _run(
+        self, ledger: SqliteLedger, ctx: Context, steps: Sequence[Step], wishes: Wishes
+    ) -> Exit:
+        batches = self._setting.world._batches()
+        code = Runner(ctx, batches, renewed=lambda: None, wishes=wishes).run(steps, ())
+        ledger.reconcile()
+        return code
+
+    # --- the plan ------------------------------------------------------------------------------
+
+    def amend(self, excluded: Sequence[str]) -> Exit:
+        """Let the plan leave other objects out than before."""
+        host, world = self._setting.host, self._setting.world
+        dataset = replace(host.plans[-1], exclude=tuple(excluded))
+        planned = {dataset.name: dataset}
+        with self._opened(writes=False) as (ledger, ctx):
+            if is_followed(standing(ledger.cutovers(), BATCH)):
+                raise Refused(f"batch {BATCH} is cut over: what it is stays as it was approved")
+            before = revision(ledger)
+            text = canonical_json({"left out": list(excluded)}).decode()
+            bound = Binding(BATCH, before + 1, text)
+
+            def by_plan(obj: ObjectInfo, route: Route, rules: DatasetRules) -> Listed:
+                limits = self._setting.target.limits
+                return decide(obj, route, rules.rules, limits, header=ctx.header, sealed=ctx.sealed)
+
+            ledger.event(
+                BatchAmending(
+                    batch=BATCH, revision=before + 1, was="0" * 64, now=bound.digest,
+                    changes=(f"leaves out {len(excluded)}",), reason="a simulation", user=USER,
+                )
+            )  # fmt: skip
+            ledger.commit()
+            with ledger.whole():
+                Amending(
+                    ledger=ledger, routes=ctx.routes,
+                    rules={name: one.rules for name, one in planned.items()},
+                    decide=by_plan, touched=[dataset.name], resealed=False,
+                ).run(BATCH, [dataset.name], apply=True)  # fmt: skip
+                ledger.event(
+                    BatchAmended(
+                        batch=BATCH, revision=before + 1, digest=bound.digest,
+                        excluded={}, taken_back={}, moved_before={}, recipients=ABSENT,
+                    )
+                )  # fmt: skip
+                keep(ledger, bound)
+                host.plans.append(dataset)  # it counts once this is committed: see `settle_plan`
+                ledger.commit()
+            ledger.reconcile()
+        world.datasets = (host.plans[-1],)
+        return Exit.OK
+
+    def settle_plan(self) -> None:
+        """Let the plan be the one that the ledger is bound to, whatever became of an amendment."""
+        host = self._setting.host
+        ledger = host.world.open()
+        try:
+            count = revision(ledger)
+        finally:
+            ledger.close()
+        del host.plans[count + 1 :]
+        host.world.datasets = (host.plans[-1],)
+
+    # --- cutover -------------------------------------------------------------------------------
+
+    def start(self) -> str:
+        """Cut the batch over, or go on with it."""
+        return str(self._cut(start).stage)
+
+    def roll_back(self) -> str:
+        """Go back."""
+        return str(self._cut(roll_back)["stage"])
+
+    def finalize(self, reason: str | None) -> str:
+        """End the fallback window for good."""
+        return str(self._cut(lambda scene: finalize(scene, reason)).stage)
+
+    def report(self) -> Exit:
+        """Write a report that proves the batch, if all of it is verified."""
+        with self._opened(writes=False) as (ledger, _):
+            ledger.reconcile()
+            (dataset,) = ledger.datasets(BATCH)
+            rows = list(ledger.records(dataset.id))
+            if any(row["state"] not in {State.VERIFIED, State.EXCLUDED} for row in rows):
+                raise Refused("not every object is verified")
+            self._setting.reported.add(self._setting.affair.root(ledger))
+        return Exit.OK
+
+    def _cut(self, verb: Callable[[Scene], object]):  # type: ignore[no-untyped-def]  # as the verb
+        with self._opened(writes=True) as (ledger, ctx):
+            return verb(self._scene(ledger, ctx))
+
+    def _scene(self, ledger: SqliteLedger, ctx: Context) -> Scene:
+        scene = self._setting.affair.scene(ledger, Track.CUTOVER)
+        scene.ctx = ctx
+        scene.consent = partial(self._council.consent, ledger)
+        scene.waivers = lambda: lambda found: found["code"] in self._setting.waived
+        scene.fencing = self._setting.holding
+        return scene
+
+    # --- the end at the source -------------------------------------------------------------------
+
+    def decommission(self, *, keep_going: bool = False) -> str:
+        """Delete at the source what is at the target."""
+        return self._undertake(lambda story: execute(story, keep_going=keep_going)["stage"])
+
+    def forecast(self) -> str:
+        """Say what a decommission would do."""
+        return self._undertake(lambda story: f"{len(forecast(story)['blockers'])} blockers")
+
+    def observe(self) -> str:
+        """List what the source still shows."""
+        return self._undertake(lambda story: observe(story)["stage"])
+
+    def _undertake(self, verb: Callable[[Undertaking], str]) -> str:
+        with self._opened(writes=False) as (ledger, ctx):
+            scene = self._scene(ledger, ctx)
+            shared = {one.name: getattr(scene, one.name) for one in fields(Story) if one.init}
+            self._eraser.within = self.within_seconds
+            return str(
+                verb(
+                    Undertaking(
+                        **shared, eraser=self._eraser, evidence=self._lacking,
+                        pointer=scene.pointer, attested=list,
+                        fenced=lambda: self._against(ledger), level=self.level, reason=None,
+                        within_seconds=self.within_seconds, cooling_seconds=self.cooling_seconds,
+                        connections=1,
+                    )
+                )
+            )  # fmt: skip
+
+    def _lacking(self, root: str) -> list[str]:
+        return [] if root in self._setting.reported else ["no report proves this manifest"]
+
+    # --- the fence -----------------------------------------------------------------------------
+
+    @contextmanager
+    def _opened(
+        self, *, writes: bool, over: TakeOver | None = None
+    ) -> Iterator[tuple[SqliteLedger, Context]]:
+        """Open the ledger for one process; who writes holds the fence meanwhile."""
+        setting, world = self._setting, self._setting.world
+        setting.holding = None
+        ledger = world.open()
+        try:
+            if not (setting.fenced and writes):
+                yield ledger, world.context(ledger)
+                return
+            fencing = self._fencing(ledger)
+            fencing.take([BUCKET], over)
+            world.epoch = fencing.epoch
+            ctx = world.context(ledger)
+            ctx.fenced = lambda: fencing.lost
+            setting.holding = fencing
+            try:
+                yield ledger, ctx
+            finally:
+                setting.holding = None
+                if not setting.script.dead:
+                    fencing.leave()
+        finally:
+            ledger.close()
+            if setting.script.dead:
+                world._put_back()
+
+    def _fencing(self, ledger: SqliteLedger) -> Fencing:
+        world = self._setting.world
+        return Fencing(
+            ledger, lambda: world.target, self._owner(), clock=world.clock,
+            retry=world._retry(world.stop), progress=world.notes, wait=world.stop.wait,
+        )  # fmt: skip
+
+    def _owner(self) -> Owner:
+        host = self._setting.host
+        return Owner(
+            migration=MIGRATION, ledger=host.run_tag, place=str(host.world.path),
+            host=host.name, pid=7, user=USER,
+        )  # fmt: skip
+
+    def _against(self, ledger: SqliteLedger) -> list[str]:
+        """Say why this machine is not the one that wrote last; empty: it is."""
+        if not self._setting.fenced:
+            return []
+        owner = self._owner()
+        return self._setting.world._retry(self._setting.world.stop)(
+            lambda: judge(
+                self._setting.target, known(ledger), [BUCKET], migration=MIGRATION,
+                ledger=owner.ledger, place=owner.place,
+            )
+        )  # fmt: skip
+
+    def _demand_the_writer(self, ledger: SqliteLedger) -> None:
+        if problems := self._against(ledger):
+            raise refusal(problems)
+
+
+def revision(ledger: SqliteLedger) -> int:
+    """Return how often the batch was amended."""
+    return sum(1 for _ in ledger.events(BatchAmended))

@@ -1,0 +1,241 @@
+"""Everything that a life happens in: both ends, the pointer, the machines, what is known of them.
+
+What is kept here is what an outsider knows who saw everything: which bytes the source ever gave
+under a version, what somebody else stored, when an object was touched, read or asked for. The
+ledger is asked for none of it.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.model import FREEZE_TRIAL, ObjectRecord, Span, State, Stored
+from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
+from hdh_migrate.pipeline.fencing import Fencing
+from hdh_migrate.ports.stores import Write
+from tests.campaign.disk import Disk
+from tests.campaign.life import Life, StepScript
+from tests.support.cutover import BATCH, Affair, FakePointer
+from tests.support.world import ONE, RUN_TAG, Dataset, World
+
+BUCKET, CONTAINER, PREFIX, SUFFIX = "dst", "src", "t/", ".c4gh"
+OTHER = "https://somebody.example/"
+USER = "sim@here"
+
+
+@dataclass(slots=True)
+class SimulatedHost:
+    """A machine with a ledger of its own, or with a copy of another one's."""
+
+    name: str
+    world: World
+    journal: list[bytes] = field(default_factory=list)
+    sealed: bool = False
+    plans: list[Dataset] = field(default_factory=lambda: [ONE[0]])
+    """The dataset as each revision of the batch has it."""
+    run_tag: str = RUN_TAG
+
+
+@dataclass(slots=True)
+class Touched:
+    """When somebody else touched a thing, in steps, and how."""
+
+    step: int
+    how: str
+
+
+class Setting:
+    """The ends and the machines of one life."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.life = Life(seed)
+        self.dice = random.Random(seed)
+        self.script = StepScript()
+        self.folder = folder
+        self.disk = Disk(self.dice)
+        self.affair = Affair(folder / "one", script=self.script)
+        self.host = SimulatedHost("one", self.affair.world)
+        self.hosts = [self.host]
+        world = self.affair.world
+        self.source, self.target, self.clock = world.source, world.target, world.clock
+        self.clock._tick = self.dice.choice((0.001, 1.0))
+        """With little time passing, only what must be committed at once is."""
+        self.fenced = self.dice.random() < 0.4
+        """Whether who writes holds the fence; without it there is one machine."""
+        self.switches = self.dice.random() < 0.5
+        """Whether the batch is to be cut over in this life, besides being moved."""
+        self.bytes: dict[tuple[str, str], list[bytes]] = {}
+        """What the source gave under a key and version, ever."""
+        self.harmed: set[str] = set()
+        """Keys whose verified target object somebody else touched since it was looked at."""
+        self.touched: dict[str, Touched] = {}
+        """By key: when somebody else last touched what the target holds."""
+        self.looked: dict[str, int] = {}
+        """By target name: the step of the last time it was asked for."""
+        self.read: dict[str, tuple[int, float]] = {}
+        """By target name: step and second of the last time all of it was read."""
+        self.foreign: dict[str, bytes] = {}
+        self.erased: set[str] = set()
+        """Keys that were deleted at the source on our word."""
+        self.opened: dict[tuple[str, str], bytes] = {}
+        """By key and version: what was stored when it was last opened and found right."""
+        self.moving = False
+        """Whether the source changes under a process."""
+        self.following = False
+        """Whether the next process follows the source, so that what was planted comes to pass."""
+        self.holding: Fencing | None = None
+        """The fence of the process that is under way."""
+        self.waived: set[str] = set()
+        self.reported: set[str] = set()
+        """Manifest roots of which there is a report that proves every object."""
+        self.pointer_touched = 0
+        """The step at which somebody else last changed the pointer; 0: it is as we left it."""
+        self.switched_by: SimulatedHost | None = None
+        """Which machine last changed the pointer."""
+        self.began = 0
+        """The step at which the process under way, or the last one, began."""
+        self._watch()
+
+    @property
+    def world(self) -> World:
+        """The machine that acts now."""
+        return self.host.world
+
+    @property
+    def pointer(self) -> FakePointer:
+        """What consumers follow."""
+        return self.affair.pointer
+
+    def turn_to(self, host: SimulatedHost) -> None:
+        """Let another machine act from here on."""
+        self.host = host
+        self.affair.world = host.world
+
+    def distrust(self) -> None:
+        """Take whatever is verified for touched: another machine may have written since."""
+        self.harmed.update(row["key"] for row in self.records())
+
+    def _watch(self) -> None:
+        """Remember what the source ever gave, and when the target was asked for what."""
+        source, target = self.source, self.target
+        put, head, read = source.put, target.head, target.read
+
+        def remembered(bucket: str, key: str, data: bytes, **more: object) -> None:
+            put(bucket, key, data, **more)
+            self.bytes[key, source.version(bucket, key)] = [data]
+
+        def asked(bucket: str, key: str) -> Stored | None:
+            found = head(bucket, key)
+            self.looked[key] = self.script.step
+            return found
+
+        def whole(bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
+            found = read(bucket, stored, span, write)
+            self.read[stored.key] = (self.script.step, self.clock.seconds)
+            return found
+
+        source.put = remembered  # type: ignore[method-assign]  # drifts call it, too
+        target.head, target.read = asked, whole  # type: ignore[method-assign]
+
+    # --- what is there -------------------------------------------------------------------------
+
+    def source_keys(self) -> list[str]:
+        """Return the keys of the source, without what a trial of ours may have left."""
+        return sorted(key for _, key in self.source._blobs if not key.startswith(FREEZE_TRIAL))
+
+    def name(self, key: str) -> str:
+        """Return under which name an object is stored."""
+        return f"{PREFIX}{key}{SUFFIX}"
+
+    def key(self, name: str) -> str:
+        """Return of which object a stored one is."""
+        return name.removeprefix(PREFIX).removesuffix(SUFFIX)
+
+    def stored(self, key: str) -> bytes | None:
+        """Return what is stored for an object."""
+        found = self.target._buckets[BUCKET].get(self.name(key))
+        return None if found is None else found.data
+
+    def plain(self, key: str, size: int) -> bytes | None:
+        """Return what is stored for an object, opened; None: it does not open."""
+        out = bytearray()
+        stored = self.stored(key)
+        if stored is None:
+            return None
+        try:
+            unsealer = self.world.envelopes.unsealer(size=size, write=out.extend)
+            unsealer.write(stored)
+            unsealer.close()
+        except MigrateError:
+            return None
+        return bytes(out)
+
+    def holds(self, key: str, version: str) -> bool:
+        """Return whether the target holds an object as the source gave it in a version."""
+        known = self.bytes.get((key, version))
+        stored = self.stored(key)
+        if known is None or stored is None:
+            return False
+        if self.opened.get((key, version)) is stored:
+            return True
+        if self.plain(key, len(known[0])) not in known:
+            return False
+        self.opened[key, version] = stored
+        return True
+
+    def touch(self, key: str, how: str) -> None:
+        """Remember that somebody else touched what the target holds."""
+        self.touched[key] = Touched(self.script.step, how)
+        self.harmed.add(key)
+
+    # --- what our ledger tells, for who plays people or chance -----------------------------------
+
+    def records(self) -> list[ObjectRecord]:
+        """Return the rows of the machine that acts."""
+        return list(self.world.records().values())
+
+    def standing(self) -> CutoverStanding:
+        """Return how the batch stands, as the ledger of the machine that acts has it."""
+        ledger = self.world.open()
+        try:
+            return standing(ledger.cutovers(), BATCH)
+        finally:
+            ledger.close()
+
+    def verified(self, key: str) -> bool:
+        """Return whether an object is verified."""
+        return any(row["key"] == key and row["state"] is State.VERIFIED for row in self.records())
+
+    def another(self) -> SimulatedHost:
+        """Return a new machine with a copy of the state folder as it is."""
+        name = f"copy-{len(self.hosts)}"
+        other = World(self.folder / name, script=self.script)
+        for shared in ("source", "target", "clock", "stop", "notes"):
+            setattr(other, shared, getattr(self.world, shared))
+        other.datasets = self.world.datasets
+        self.copy_state(self.world.path.parents[1], other.path.parents[1])
+        host = replace(
+            self.host, name=name, world=other, journal=list(self.host.journal),
+            plans=list(self.host.plans),
+        )  # fmt: skip
+        self.hosts.append(host)
+        return host
+
+    @staticmethod
+    def copy_state(source: Path, target: Path) -> None:
+        """Copy a state folder."""
+        if source.exists():
+            shutil.copytree(source, target)
+
+
+AT_TARGET = frozenset(
+    {
+        CutoverStage.SWITCHED, CutoverStage.OPEN, CutoverStage.FINALIZED, CutoverStage.ERASING,
+        CutoverStage.REQUESTED, CutoverStage.OBSERVED,
+    }
+)  # fmt: skip
+"""Stages in which consumers are led to the target."""

@@ -1,0 +1,190 @@
+"""The end of a life: the world heals, and quiet work must come to what an undisturbed one gives."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from hdh_migrate.codes import Code
+from hdh_migrate.model import State
+from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
+from hdh_migrate.session.policy.changing import is_followed
+from tests.campaign.chances import Chances
+from tests.campaign.council import Council
+from tests.campaign.guards import GuardedPointer
+from tests.campaign.life import Broken
+from tests.campaign.operators import AGAIN, REFRESH, Operators
+from tests.campaign.setting import BUCKET, CONTAINER, Setting
+from tests.support.cutover import NEW
+from tests.support.world import ALL
+
+SETTLING = 8
+"""Quiet rounds after which a migration must have come to rest."""
+
+Process = Callable[[str, Callable[[], object]], None]
+
+
+class Settling:
+    """Goes on without trouble until nothing changes any more, and compares."""
+
+    def __init__(
+        self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
+        operators: Operators, process: Process,
+    ) -> None:  # fmt: skip
+        self._setting, self._council, self._pointer = setting, council, pointer
+        self._chances, self._operators, self._process = chances, operators, process
+
+    def settle(self) -> None:
+        """Come to rest, then to the end that was wished for.
+
+        Raises:
+            Broken: it does not, or it is another end.
+        """
+        self._chances.heal()
+        self._setting.turn_to(self._setting.switched_by or self._setting.host)
+        self._setting.distrust()
+        self._pointer.put_right()
+        if self._setting.host.plans[-1].exclude and not self._followed():
+            self._process("settling: amend", lambda: self._operators.amend(()))
+        if self._setting.fenced:
+            self._process("settling: adopt", self._operators.adopt)
+            self._process("settling: run --take-over", self._operators.take_over)
+        self._finish_switch()
+        if self._setting.host.plans[-1].exclude and not self._followed():
+            self._process("settling: amend", lambda: self._operators.amend(()))
+        self._rest()
+        self._compare()
+        if self._setting.switches:
+            self._cut_over()
+
+    def _followed(self) -> bool:
+        return is_followed(self._setting.standing())
+
+    def _finish_switch(self) -> None:
+        """Go back from whatever is not final: a source that is followed again is moved whole."""
+        stage = self._setting.standing().stage
+        if stage in FINAL or stage in {CutoverStage.NONE, CutoverStage.ROLLED_BACK}:
+            return
+        self._process("settling: cutover rollback", self._operators.roll_back)
+        if (now := self._setting.standing().stage) is not CutoverStage.ROLLED_BACK:
+            raise Broken(f"a rollback without trouble leaves the batch {now}")
+
+    def _rest(self) -> None:
+        act, setting = self._operators, self._setting
+        for number in range(SETTLING):
+            before = self._state()
+            self._move_away()
+            self._process("settling: verify --again full", lambda: act.look("full"))
+            setting.harmed.clear()
+            self._process("settling: verify --restore", act.restore)
+            self._process("settling: run --retry-failed", lambda: act.run(ALL, AGAIN))
+            self._process("settling: run --refresh", lambda: act.run(ALL, REFRESH))
+            if number and self._state() == before:
+                return
+        raise Broken(f"not at rest after {SETTLING} rounds without trouble")
+
+    def _move_away(self) -> None:
+        """Do what a conflict asks of people: what is in the way of an object is moved elsewhere."""
+        setting = self._setting
+        for row in setting.records():
+            name = setting.name(row["key"])
+            if row["reason"] == Code.CONFLICT and name in setting.target._buckets[BUCKET]:
+                setting.foreign.pop(name, None)
+                setting.target.drop(BUCKET, name)
+                setting.life.tell(f"target: what is in the way of {row['key']} is moved away")
+
+    def _state(self) -> str:
+        """Return a digest of all that must come to rest."""
+        fields = ("key", "state", "version", "sha256", "reason")
+        rows = [[str({**record}[one]) for one in fields] for record in self._setting.records()]
+        held = sorted(
+            (stored.key, stored.etag) for stored in self._setting.target.keys(self._chances.place())
+        )
+        said = repr((rows, held, self._setting.target.uploads()))
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def _compare(self) -> None:
+        """Demand what a migration without trouble gives: all of the source, and nothing else."""
+        setting = self._setting
+        if self._left_open():
+            raise Broken("uploads were left open")
+        rows = {record["key"]: record for record in setting.records()}
+        findings = {key for _, key in setting.world.findings()}
+        followed = self._followed()
+        for key in setting.source_keys():
+            row = rows.get(key)
+            if followed and (row is None or row["state"] is not State.VERIFIED):
+                continue  # it came, or changed, after consumers were led away from it
+            if row is None:
+                raise Broken(f"{key} was never inventoried")
+            if row["state"] is not State.VERIFIED:
+                if key in findings:
+                    raise Broken(f"{key} stays {row['state'].name}: {row['reason']}")
+                raise Broken(f"{key} stays {row['state'].name} and nothing says why")
+            version = row["version"] or ""
+            if not followed and version != setting.source.version(CONTAINER, key):
+                raise Broken(f"{key} is verified in a version that is past")
+            if not setting.holds(key, version):
+                raise Broken(f"{key} is verified and differs")
+            known = setting.bytes[key, version]
+            if row["sha256"] not in {hashlib.sha256(one).hexdigest() for one in known}:
+                raise Broken(f"{key} has another digest in the ledger")
+
+    def _left_open(self) -> list[str]:
+        """Return the uploads that are open, without those that a copy takes for somebody else's.
+
+        A copy from before the first write sees what another copy left as what was there before it,
+        and an upload says nothing of who began it.
+        """
+        setting = self._setting
+        open_ones = list(setting.target._open)
+        if len(setting.hosts) == 1 or not open_ones:
+            return open_ones
+        ledger = setting.world.open()
+        try:
+            return [one for one in open_ones if not ledger.is_foreign(one)]
+        finally:
+            ledger.close()
+
+    # --- to the end ----------------------------------------------------------------------------
+
+    def _cut_over(self) -> None:
+        """Switch, finalize and decommission; everything must come through at the second try."""
+        setting, act = self._setting, self._operators
+        self._chances.waive()
+        if not any(row["state"] is State.VERIFIED for row in setting.records()):
+            return
+        if setting.standing().stage not in FINAL:
+            for _ in range(2):
+                self._council.approve("cutover")
+                self._process("settling: cutover start", act.start)
+            if (stage := setting.standing().stage) is not CutoverStage.OPEN:
+                raise Broken(f"a cutover without trouble stops at {stage}")
+            self._council.approve("finalize")
+            self._process("settling: cutover finalize", lambda: act.finalize("the end"))
+            if (stage := setting.standing().stage) is not CutoverStage.FINALIZED:
+                raise Broken(f"a finalization without trouble stops at {stage}")
+        if self._pointer.value != NEW:
+            raise Broken("it is finalized and the pointer leads elsewhere")
+        self._decommission()
+
+    def _decommission(self) -> None:
+        setting, act = self._setting, self._operators
+        setting.clock.seconds += act.cooling_seconds + 60
+        self._process("settling: report", act.report)
+        self._council.approve("decommission")
+        kept = {row["key"] for row in setting.records() if row["state"] is not State.VERIFIED}
+        if kept - setting.erased and any(one for one in kept if one in setting.source_keys()):
+            return  # what is not proven is not deleted, and no report proves the batch
+        self._process("settling: decommission", lambda: act.decommission(keep_going=True))
+        self._process("settling: decommission --observe", act.observe)
+        rows = {record["key"]: record for record in setting.records()}
+        for key in setting.source_keys():
+            row = rows.get(key)
+            same = row is not None and row["version"] == setting.source.version(CONTAINER, key)
+            if row is not None and row["state"] is State.VERIFIED and same:
+                raise Broken(f"{key} was to be deleted at the source and is there")
+        for key in setting.erased:
+            version = rows[key]["version"] or ""
+            if not setting.holds(key, version):
+                raise Broken(f"{key} is nowhere any more")
