@@ -19,10 +19,10 @@ from hdh_migrate import frozen
 from hdh_migrate.plan import loader, template
 from hdh_migrate.plan.origins import Section
 from hdh_migrate.wiring.chosen import profile_of
-from tests.support import here
+from tests.support import command, here
 
 _THIRD = (boto3.session, botocore.session, jinja2, pycurl, rich.progress, rich.table)
-_OURS = (template, here)
+_OURS = (template, command, here)
 _PLAN = Path(__file__).parents[2] / "plans" / "azure-to-ovhcloud.yaml"
 
 for _found in pkgutil.walk_packages(hdh_migrate.__path__, "hdh_migrate."):
