@@ -15,9 +15,14 @@ import rich.progress
 import rich.table
 
 import hdh_migrate
-from hdh_migrate import frozen
+from hdh_migrate import frozen, jsonform
+from hdh_migrate.evidence.page.html import environment
+from hdh_migrate.evidence.page.references import references
+from hdh_migrate.jsonform import JsonForm
 from hdh_migrate.plan import loader, template
 from hdh_migrate.plan.origins import Section
+from hdh_migrate.software import code_digest
+from hdh_migrate.targets import profiles
 from hdh_migrate.wiring.chosen import profile_of
 from tests.support import command, here
 
@@ -37,5 +42,18 @@ for _section in _sections:
     _section.model_rebuild()
     _sections += _section.__subclasses__()
 frozen.make_all_ready()
+_forms = [JsonForm]
+for _form in _forms:
+    jsonform._members(_form)
+    jsonform._defaults(_form)
+    _forms += _form.__subclasses__()
+
+# What a process reads or builds once: the page's templates cost more than a run of few objects.
+for _name in environment().list_templates(extensions=["html"]):
+    environment().get_template(_name)
+references()
+code_digest()
+for _name in profiles.names():
+    profiles.load(_name)
 
 gc.freeze()
