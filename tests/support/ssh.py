@@ -101,6 +101,7 @@ def openssh(
         *(part for key in (host_key, *more_host_keys) for part in ("-h", str(key.path))),
         *("-o", f"AuthorizedKeysFile={keys}", "-o", "StrictModes=no", "-o", "PidFile=none"),
         *("-o", "PasswordAuthentication=no", "-o", "KbdInteractiveAuthentication=no"),
+        *("-o", "SetEnv=SHLVL=1"),  # else bash reads what this user has in ~/.bashrc, each time
         *("-o", "Subsystem=sftp internal-sftp", *(part for one in options for part in ("-o", one))),
     ]
     listens = re.compile(r"Server listening on (127\.0\.0\.1 port \d+)")
