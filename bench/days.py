@@ -114,9 +114,10 @@ def played(folder: Path, saturday: str, seconds: float) -> Iterator[Observed]:
 
 def _first_night(play: Days, saturday: str, sunday: str, seconds: float) -> Iterator[Observed]:
     opens = wall(f"{saturday}T22:00")
-    play.move_to(opens - 8)
+    play.move_to(opens - 3_600)
     play.begin("run")
     play.hears("waiting: no window of the plan is open")
+    play.move_to(opens - 3)
     play.until(lambda: play.server.count("PutObject"), "a first object")
     yield _at("the window opens", opens, play.events("run-started")[-1][0], AHEAD)
     yield _rate("the rate by default", DEFAULT, play.rate("PutObject", seconds))

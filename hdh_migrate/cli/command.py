@@ -22,7 +22,7 @@ from hdh_migrate.errors import Exit, Interrupted, MigrateError
 from hdh_migrate.frozen import frozen
 
 if TYPE_CHECKING:
-    from hdh_migrate.cli.log_file import LogFile
+    from hdh_migrate.log_lines import LogFile
     from hdh_migrate.ports.run import Progress
     from hdh_migrate.session.desk import Desk
     from hdh_migrate.wiring import OpenEngine
@@ -288,7 +288,7 @@ class Task:
             return
         import logging
 
-        from hdh_migrate.cli.log_file import LogFile, LogFileHandler
+        from hdh_migrate.log_lines import LogFile, LogFileHandler
 
         self._log = LogFile(self._log_to, run=self.name)
         self._log.write("command-began", version=__version__)

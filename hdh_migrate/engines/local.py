@@ -36,6 +36,7 @@ from hdh_migrate.engines.messages import (
 from hdh_migrate.engines.starved import STARVED
 from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Wire
 from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
+from hdh_migrate.log_lines import share_log
 from hdh_migrate.orders import Order
 from hdh_migrate.ports.work import Recorder
 from hdh_migrate.receipts import (
@@ -133,7 +134,10 @@ class LocalEngine:
         self._limit = limit
         self._code = code_digest()
         threads = -(-connections // processes)
-        shares = {"processes": processes, "connections": threads, "verbosity": verbosity()}
+        shares = {
+            "processes": processes, "connections": threads, "verbosity": verbosity(),
+            "log": share_log(),
+        }  # fmt: skip
         self._start = Start(config={**config, **shares}, threads=threads)
         self._numbers = itertools.count(1)
         self._deaths = self._stillborn = self._lost = 0

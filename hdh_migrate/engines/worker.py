@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn, assert_never
+from typing import Any, NoReturn, assert_never
 
 from hdh_migrate.confined import confine
 from hdh_migrate.engines.messages import (
@@ -55,6 +55,9 @@ JOIN_SECONDS = 0.3
 """How long work that nobody waits for any more may take to end."""
 
 TRACE_FRAMES = 8
+
+_STEPS: Mapping[str, str] = {"move": "transfer", "prove": "verify"}
+"""The step whose work each role does, as lines of a log name it."""
 
 Factory = Callable[[Mapping[str, object]], Service]
 """Makes what a worker runs from what it is told when it starts."""
@@ -150,10 +153,7 @@ def main(descriptor: int, factory: str) -> None:
     wire = Coordinator(Connection(descriptor), says=FROM_WORKER, hears=TO_WORKER)
     try:
         start = _start(wire)
-        if verbosity := start.config.get("verbosity"):
-            from hdh_migrate.telemetry import set_up_logging
-
-            set_up_logging(int(str(verbosity)))
+        _keep_log(start.config)
         service = _made(factory)(start.config)
         gc.freeze()
         gc.enable()
@@ -177,6 +177,20 @@ def main(descriptor: int, factory: str) -> None:
         os._exit(1)
     except BaseException as error:  # noqa: BLE001 - reported and fatal
         _give_up(error)
+
+
+def _keep_log(config: Mapping[str, Any]) -> None:
+    """Log as much as the coordinator does, and where it does."""
+    verbosity, place = int(str(config.get("verbosity") or 0)), config.get("log")
+    if not verbosity and place is None:
+        return
+    from hdh_migrate.telemetry import set_up_logging
+
+    set_up_logging(verbosity)
+    if place is not None:
+        from hdh_migrate.log_lines import log_to
+
+        log_to(place, step=_STEPS.get(str(config.get("role"))))
 
 
 def _start(wire: Coordinator) -> Start:

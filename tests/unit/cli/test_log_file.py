@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import resource
 import threading
+from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hdh_migrate.cli.command import Task
-from hdh_migrate.cli.log_file import KEPT, LogFile, LogFileHandler, LoggedProgress
+from hdh_migrate.cli.log_file import LoggedProgress
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.run import BatchDone
+from hdh_migrate.log_lines import KEPT, LogFile, LogFileHandler, log_to, share_log
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
@@ -27,6 +31,17 @@ from tests.support.quiet import Notes
 from tests.unit.cli.test_watch import plan
 
 __all__ = ["plan"]
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Leave the log of this process as it was."""
+    root = logging.getLogger()
+    before = [*root.handlers]
+    try:
+        yield
+    finally:
+        root.handlers[:] = before
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -208,3 +223,46 @@ def test_no_way_out_of_a_command_shows_a_key(
     for text in (shown.out, shown.err, path.read_text(), str(kept.why)):
         assert "***" in text
         assert "CANARY" not in text
+
+
+def writer(path: str, run: str, many: int) -> None:
+    log = LogFile(Path(path), run=run, bytes_max=20_000)
+    for number in range(many):
+        log.write("kept", count=number)
+    log.close()
+
+
+def test_several_processes_share_a_file_and_its_moving_aside(tmp_path: Path) -> None:
+    """No line is torn, none is lost, and no file is moved aside before it is full."""
+    path, many = tmp_path / "run.log", 150
+    context = get_context("fork")
+    writers = [
+        context.Process(target=writer, args=(str(path), f"run-{number}", many))
+        for number in range(4)
+    ]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join(120)
+        assert one.exitcode == 0
+    files = [path, *tmp_path.glob("run.log.*")]
+    seen = [(line["run"], line["count"]) for file in files for line in lines(file)]
+    assert sorted(seen) == [(f"run-{run}", number) for run in range(4) for number in range(many)]
+    assert 2 <= len(files) <= KEPT
+    assert all(file.stat().st_size > 15_000 for file in files if file != path)
+
+
+def test_a_worker_keeps_its_log_where_the_command_does(tmp_path: Path) -> None:
+    """With -v its lines went to stderr alone, so of weeks of retries no log was left."""
+    assert share_log() is None
+    handler = LogFileHandler(opened(tmp_path / "run.log"))
+    logging.getLogger().addHandler(handler)
+    place = share_log()
+    assert place is not None
+    logging.getLogger().removeHandler(handler)  # as in another process
+    log_to(place, step="verify")
+    logging.getLogger("hdh_migrate.of_a_worker").warning("a try failed: sig=%s", "canary")
+    log_to({**place, "path": str(tmp_path / "none" / "run.log")})  # stops nothing
+    (line,) = lines(tmp_path / "run.log")
+    assert (line["run"], line["step"], line["batch"]) == ("2026-11-26T10:00:00Z-7", "verify", None)
+    assert (line["text"], line["process"]) == ("a try failed: sig=***", os.getpid())
