@@ -350,6 +350,30 @@ class Code(StrEnum):
         ),
         fr="la cible tient déjà un autre objet", en="the target holds another object",
     )
+    VERSION_ORDER = _finding(
+        "version-order", "transfer",
+        "this version of a blob was not sent: at the target it would not stand where the source has"
+        " it, for a later one is there, or what comes before it is not ([fidelity](fidelity.md))",
+        Remedy(
+            "nothing was deleted or overwritten; the versions that are at the target stay verified",
+            "to have all of them in their order, move the dataset anew under another target prefix"
+            " by a plan of its own; or " + _waived("version-order"),
+        ),
+        fr="versions qui ne sont pas, ou ne seraient pas, à la cible dans l'ordre de la source",
+        en="versions that are not, or would not be, at the target in the order of the source",
+    )
+    VERSION_WAITS = _finding(
+        "version-waits", "transfer",
+        "this version of a blob was not sent, for one that comes before it could not be: sent now,"
+        " the order would be lost ([fidelity](fidelity.md))",
+        Remedy(
+            _NOT_SENT,
+            "mend what keeps the version before it, or leave that one out (`exclude`, then"
+            f' "hdh-migrate amend PLAN"); then {_RETRY}',
+        ),
+        fr="version en attente d'une version antérieure du même blob",
+        en="version that waits for an earlier one of the same blob",
+    )
     WORKER_LOST = _finding(
         "worker-lost", "transfer", _UNSENT,
         Remedy(_NOT_SENT, f"give the machine more memory or lower `limits.memory`; then {_RETRY}"),
@@ -483,6 +507,39 @@ class Code(StrEnum):
             _NOT_PROVEN,
             f"give the machine more memory or lower `limits.memory`; then {_RETRY}",
         ), _UNLIKE,
+    )
+    VERIFY_VERSION_ORDER = _in_verify(
+        VERSION_ORDER,
+        Remedy(
+            "nothing was deleted; each version's bytes are compared by themselves",
+            "move the dataset anew under another target prefix by a plan of its own; or "
+            + _waived("verify-version-order"),
+        ),
+        "the target lists the versions of a blob in another order than the source, or not all of"
+        " them ([fidelity](fidelity.md))",
+    )
+    VERSION_FOREIGN = _finding(
+        "version-foreign", "verify",
+        "the target lists versions, or deletes, of the dataset's blobs that are none of this"
+        " migration ([fidelity](fidelity.md))",
+        Remedy(
+            "nothing was overwritten; every version of the manifest is there and is verified",
+            "find out who writes to the bucket; or " + _waived("version-foreign"),
+        ),
+        fr="versions étrangères à cette migration parmi celles de la cible",
+        en="versions of somebody else's among those at the target",
+    )
+    VERSION_TWICE = _note(
+        "version-twice", "verify",
+        "attempts that were cut off after their bytes had arrived left versions at the target, each"
+        " right before the one that counts ([fidelity](fidelity.md))",
+        Remedy(
+            "every version of the manifest is there, verified, and in its order",
+            'delete what is left by its version id, if it is in the way: what "hdh-migrate report'
+            ' PLAN" does not list is left',
+        ),
+        fr="versions laissées à la cible par des tentatives interrompues",
+        en="versions left at the target by attempts that were cut off",
     )
     SOURCE_MD5_DIFFERS = _finding(
         "source-md5-differs", "transfer", _MD5,
@@ -822,6 +879,25 @@ class Code(StrEnum):
         ),
         fr="objets supprimés à la source, avant ou après le moment voulu : repris",
         en="objects deleted at the source, before or after the moment that is wanted: moved",
+    )
+    ALL_VERSIONS = _note(
+        "all-versions", "inventory",
+        "the plan wants all versions of a dataset: how many of each form there are"
+        " ([fidelity](fidelity.md))",
+        _NOTHING,
+        fr="jeu pris avec toutes ses versions",
+        en="dataset taken with all its versions",
+    )
+    VERSIONS_UNDELETED = _note(
+        "versions-undeleted", "inventory",
+        "blobs that somebody deleted and whose versions are still there: at the target the last of"
+        " them is current ([fidelity](fidelity.md))",
+        Remedy(
+            "nothing was deleted at the source or at the target",
+            'leave behind what must not come back: add `exclude`, then "hdh-migrate amend PLAN"',
+        ),
+        fr="blobs supprimés à la source, dont les versions sont reprises",
+        en="blobs deleted at the source whose versions are moved",
     )
     BUCKET_CROWDED = _note(
         "bucket-crowded", "inventory", _NOTED,

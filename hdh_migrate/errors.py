@@ -238,6 +238,10 @@ class Conflict(Permanent):
     exit_code = Exit.FINDINGS
 
 
+class OutOfOrder(Conflict):
+    """What is current under a key is not what comes before the version that was to be sent."""
+
+
 class ClaimDiffers(Permanent):
     """The source's checksum of an object is not that of the bytes it gives, read twice."""
 

@@ -29,6 +29,7 @@ class ItemFields(TypedDict):
     metadata: Mapping[str, str]
     tags: Mapping[str, str]
     replaces: str | None
+    after: str | None
 
 
 @frozen
@@ -49,6 +50,9 @@ class OrderItem:
     """The object's bytes, where no source has them."""
     replaces: str | None = None
     """The ETag of somebody else's object that may be replaced: people said so."""
+    after: str | None = None
+    """Of one version of a name: which version of the target's comes right before it; empty: none
+    does. None: it is no version, and the only object of its key."""
 
     @property
     def obj(self) -> ObjectInfo:
@@ -121,6 +125,7 @@ class VerifyItem(OrderItem):
 
     stored_size: int
     etag: str
+    version_id: str | None
     sha256: str | None
     sealed_sha256: str | None
     parts: tuple[SentPart, ...] = ()

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hdh_migrate.cli import streams
 from hdh_migrate.errors import MigrateError
+from hdh_migrate.model.naming import shown
 from hdh_migrate.results import FailedVerb
 from hdh_migrate.telemetry import duration_text, redact, size_text
 
@@ -140,8 +141,11 @@ def error_document(error: MigrateError) -> FailedVerb:
 
 
 def visible(text: str) -> str:
-    """Return one line that cannot drive a terminal: controls and bidi marks are escaped."""
-    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in text)
+    """Return one line that cannot drive a terminal: controls and bidi marks are escaped.
+
+    A key of one version of a name is written as people give it.
+    """
+    return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in shown(text))
 
 
 def table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> str:

@@ -124,13 +124,12 @@ class Objects(UploadsLedger):
             self._uncompared = True
 
     def collisions(self) -> list[tuple[int, int]]:
-        """Return (object, dataset) of every object that shares its folded target address."""
+        """Return (object, dataset) of every object that shares its folded target address.
+
+        Versions of one name share theirs, and are one.
+        """
         self._do("CREATE INDEX IF NOT EXISTS object_fold ON object (fold) WHERE fold IS NOT NULL")
-        return self._rows(
-            "SELECT id, dataset FROM object WHERE state <> 1 AND fold IN (SELECT fold FROM object"
-            " WHERE fold IS NOT NULL AND state <> 1 GROUP BY fold HAVING count(*) > 1)"
-            " ORDER BY id"
-        )
+        return self._rows(self._sql["collisions"])
 
     @all_or_nothing
     def refuse(self, entry: int, dataset: int, code: str) -> bool:
@@ -147,7 +146,10 @@ class Objects(UploadsLedger):
     # --- transfer ------------------------------------------------------------------------------
 
     def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]:
-        """Return entries of a to-do query: `small`, `big`, `verify` or `sending`."""
+        """Return entries of a to-do query: `small`, `big`, `verify` or `sending`.
+
+        With `ready_` before the first two, of versions only those that may be sent now.
+        """
         name = "sending" if kind == "sending" else f"todo_{kind}"
         return [entry_of(row) for row in self._rows(self._sql[name], (dataset, *more))]
 
@@ -288,6 +290,17 @@ class Objects(UploadsLedger):
         )
         return (entry_of(rows[0][:-1]), State(rows[0][-1])) if rows else None
 
+    def named(self, dataset: int, name: str) -> list[tuple[Entry, State]]:
+        """Return the object of this key, or every version of this name, the oldest first."""
+        raw = key_bytes(name)
+        rows = self._rows(self._sql["named"], (dataset, raw, raw + b"\0", raw + b"\1"))
+        return [(entry_of(row[:-1]), State(row[-1])) for row in rows]
+
+    def before(self, dataset: int, key: str) -> Entry | None:
+        """Return the version of a name that comes right before this one; None: none is moved."""
+        rows = self._rows(self._sql["version_before"], (dataset, key_bytes(key)))
+        return entry_of(rows[0]) if rows else None
+
     # --- verify and reading ----------------------------------------------------------------------
 
     @all_or_nothing
@@ -327,13 +340,14 @@ class Objects(UploadsLedger):
         with guarded():
             for (
                 number, key, size, version, modified, md5, state, reason, sha256, stored_size,
-                stored_sha256, etag, level, verdict, verified_at,
+                stored_sha256, etag, version_id, level, verdict, verified_at,
             ) in self._con.execute(self._sql["records"], (dataset,)):  # fmt: skip
                 yield {
                     "id": number, "key": key_text(key), "size": size, "version": version,
                     "modified": modified, "md5": hex_of(md5), "state": states[state],
                     "reason": reason, "sha256": hex_of(sha256), "stored_size": stored_size,
-                    "stored_sha256": hex_of(stored_sha256), "etag": etag, "level": level,
+                    "stored_sha256": hex_of(stored_sha256), "etag": etag, "version_id": version_id,
+                    "level": level,
                     "verdict": verdict, "verified_at": verified_at,
                 }  # fmt: skip
 

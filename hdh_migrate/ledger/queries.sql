@@ -52,6 +52,44 @@ FROM object WHERE dataset = ? AND state = 0 AND parts = 0 ORDER BY id LIMIT ?;
 SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
 FROM object WHERE dataset = ? AND state = 0 AND parts > 0 ORDER BY id LIMIT ?;
 
+-- todo_ready_small: versions that fit one PUT and may be sent, for what comes before is landed; their keys have a zero byte.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
+FROM object o WHERE dataset = ? AND state = 0 AND parts = 0
+  AND (instr(key, x'00') = 0 OR coalesce((SELECT p.state FROM object p INDEXED BY object_key
+       WHERE p.dataset = o.dataset AND p.key > substr(o.key, 1, instr(o.key, x'00'))
+         AND p.key < o.key AND p.state <> 1 ORDER BY p.key DESC LIMIT 1), 5) IN (4, 5))
+ORDER BY id LIMIT ?;
+
+-- todo_ready_big: the same of those that need a multipart upload.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
+FROM object o WHERE dataset = ? AND state = 0 AND parts > 0
+  AND (instr(key, x'00') = 0 OR coalesce((SELECT p.state FROM object p INDEXED BY object_key
+       WHERE p.dataset = o.dataset AND p.key > substr(o.key, 1, instr(o.key, x'00'))
+         AND p.key < o.key AND p.state <> 1 ORDER BY p.key DESC LIMIT 1), 5) IN (4, 5))
+ORDER BY id LIMIT ?;
+
+-- version_before: what comes right before one version of a name, of what is to be moved.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt,
+       sha256, sealed_sha256, stored_size, etag, version_id
+FROM object INDEXED BY object_key WHERE dataset = ?1
+  AND key > substr(?2, 1, instr(?2, x'00')) AND key < ?2 AND state <> 1
+ORDER BY key DESC LIMIT 1;
+
+-- named: what there is of a name: the object of that key, or every version of it, the oldest first.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt,
+       sha256, sealed_sha256, stored_size, etag, version_id, state
+FROM object INDEXED BY object_key WHERE dataset = ?1
+  AND (key = ?2 OR (key > ?3 AND key < ?4)) ORDER BY key;
+
+-- collisions: objects that share their folded target address; versions of one name are one object.
+SELECT id, dataset FROM object WHERE state <> 1 AND fold IN (
+  SELECT fold FROM object WHERE fold IS NOT NULL AND state <> 1 AND fold IN (
+    SELECT fold FROM object WHERE fold IS NOT NULL AND state <> 1 GROUP BY fold HAVING count(*) > 1)
+  GROUP BY fold
+  HAVING count(DISTINCT dataset || ' ' || hex(iif(instr(key, x'00') > 0,
+         substr(key, 1, instr(key, x'00') - 1), key))) > 1)
+ORDER BY id;
+
 -- adoptable: waiting objects of a dataset that the target may hold something of, in key order from a key on.
 SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
 FROM object INDEXED BY object_key
@@ -105,7 +143,7 @@ SELECT id, size, reason FROM object WHERE dataset = ? AND state = 6 ORDER BY id;
 
 -- records: every object of a dataset in key order, for the manifest.
 SELECT id, key, size, version, modified, md5, state, reason, sha256, stored_size, stored_sha256,
-       etag, level, verdict, verified_at
+       etag, version_id, level, verdict, verified_at
 FROM object WHERE dataset = ? ORDER BY key;
 
 -- verified_row: what digests of verified objects cover, ordered as a list of ids; last the extras.

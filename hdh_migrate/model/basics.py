@@ -100,6 +100,8 @@ class Place:
     prefix: str = ""
     as_of: str | None = None
     """The moment at which a source is meant, RFC 3339 in UTC, in seconds; None: as it is now."""
+    every_version: bool = False
+    """Whether every version of each object is meant, with the keys of `model.naming`."""
 
 
 FENCES: Final = ".hdh-migrate-fence/"

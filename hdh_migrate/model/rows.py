@@ -258,6 +258,7 @@ class ObjectRecord(TypedDict):
     stored_size: int | None
     stored_sha256: str | None
     etag: str | None
+    version_id: str | None
     level: str | None
     verdict: str | None
     verified_at: str | None

@@ -81,6 +81,18 @@ class Stored:
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     lock: Lock = Lock()
     tag_count: int | None = None  # None: the reply did not say
+    exact: bool = False
+    """Whether exactly this version is meant; otherwise it is what is current under the key."""
+
+
+@frozen
+class StoredVersion:
+    """One version as a target lists it: a key has several; a `marker` says that it was deleted."""
+
+    key: str = field(repr=False)
+    version_id: str
+    marker: bool = False
+    latest: bool = False
 
 
 @frozen

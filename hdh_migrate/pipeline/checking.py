@@ -19,6 +19,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import MIB, SIDECAR, Stored, Verdict
+from hdh_migrate.model.naming import is_version
 from hdh_migrate.orders import RecheckItem, VerifyItem
 from hdh_migrate.pipeline.again import SecondReader, failed
 from hdh_migrate.pipeline.beside import beside
@@ -254,7 +255,9 @@ class Checking:
 
     def _head(self, route: Route, one: VerifyItem, emit: Emit) -> _Compared:
         del emit
-        stored = self._reader.head(route.target.bucket, route.target_key(one.key))
+        stored = self._reader.head(
+            route.target.bucket, route.target_key(one.key), version_id=asked_version(one)
+        )
         if stored is None:
             raise Missing("the target does not hold the object")
         if (stored.size, stored.etag) != (one.stored_size, one.etag):
@@ -269,7 +272,10 @@ class Checking:
         emit: Emit = unheard,
     ) -> Stored:
         """Read the whole stored object once, and tell of a large one how far it is read."""
-        stored = Stored(key=route.target_key(one.key), size=one.stored_size, etag=one.etag)
+        stored = Stored(
+            key=route.target_key(one.key), size=one.stored_size, etag=one.etag,
+            version_id=one.version_id, exact=is_version(one.key),
+        )  # fmt: skip
         at = reported = 0
 
         def count(data: bytes | memoryview) -> None:
@@ -281,6 +287,11 @@ class Checking:
                 emit(ReadOn(id=one.id, attempt=one.attempt, size=min(at, one.size)))
 
         return self._whole.read(route.target.bucket, stored, count)
+
+
+def asked_version(one: VerifyItem | RecheckItem) -> str | None:
+    """Return which version of the target's is to be looked at; None: whatever is current."""
+    return (one.version_id or "null") if is_version(one.key) else None
 
 
 def _unsaid(one: VerifyItem) -> bool:

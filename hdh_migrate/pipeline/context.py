@@ -18,6 +18,7 @@ from hdh_migrate.model import (
     Role,
     TargetLimits,
 )
+from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.course import FreeCourse
 from hdh_migrate.pipeline.crew import Crew
@@ -156,7 +157,13 @@ class Context:
             "metadata": beside.metadata,
             "tags": beside.tags,
             "replaces": self.pins.get(entry.id),
+            "after": self._after(entry) if is_version(obj.key) else None,
         }
+
+    def _after(self, entry: Entry) -> str:
+        """Return which version of the target's comes right before an entry's; empty: none."""
+        before = self.ledger.before(entry.dataset, entry.obj.key)
+        return "" if before is None else before.version_id or ""
 
     def contract(self, dataset: DatasetRow) -> Contract:
         """Return what was chosen for a dataset when its inventory was sealed."""

@@ -370,7 +370,8 @@ class KeyOrder:
     _ORDERS: tuple[Callable[[str], bytes], ...] = (
         key_bytes,
         lambda key: key.encode("utf-16-be", "surrogatepass"),
-        lambda key: key_bytes(key).replace(b"/", b"\0"),
+        # A zero byte is where a version's token begins: it comes before every other name.
+        lambda key: key_bytes(key).replace(b"\0", b"\0\0").replace(b"/", b"\0"),
     )
 
     def __init__(self, last: str | None) -> None:

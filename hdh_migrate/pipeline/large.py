@@ -39,6 +39,7 @@ from hdh_migrate.pipeline.dispatch import Dispatcher, number_of, unasked
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.queue import Attempted
 from hdh_migrate.pipeline.tags import UNKNOWN
+from hdh_migrate.pipeline.version_order import ready
 from hdh_migrate.receipts import (
     Begun,
     Completed,
@@ -162,7 +163,8 @@ class Large:
 
     def _claim(self) -> Entry | None:
         for dataset in self._datasets:
-            for entry in self._ctx.ledger.todo("big", dataset, 1):
+            kind = ready(self._ctx.route(self._datasets[dataset]), "big")
+            for entry in self._ctx.ledger.todo(kind, dataset, 1):
                 return self._dispatch.claimed([entry])[0]
         return None
 

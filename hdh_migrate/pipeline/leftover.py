@@ -144,6 +144,10 @@ def _refused(ledger: Ledger, row: DatasetRow, mended: Collection[int]) -> int:
 
 
 def _occupied(ctx: Context, found: Leftover, waiting: dict[int, Waiting] | None) -> None:
+    if ctx.route(found.row).every_version:
+        # Under a key that has its versions already the next one is put over them.
+        found.existing = found.prove.objects + found.verified.objects
+        return
     asked = _Asked(ctx, found)
     if found.sealed and waiting is not None:
         found.existing = found.prove.objects + found.verified.objects

@@ -20,6 +20,7 @@ from hdh_migrate.events.cutover import CutoverSwitching, Track
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, ObjectAccepted
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import Stored, Verified
+from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
 from hdh_migrate.pipeline.cutover.standing import standing
@@ -365,7 +366,8 @@ def open_findings(ledger: Ledger, batch: str) -> dict[int, dict[str, int]]:
 def look(ctx: Context, route: Route, row: Verified) -> Stored | None:
     """Ask what is under an object's key, None when nothing is."""
     key = route.target_key(row.key)
-    return ctx.retry(lambda: ctx.reader.head(route.target.bucket, key))
+    version_id = (row.version_id or "null") if is_version(row.key) else None
+    return ctx.retry(lambda: ctx.reader.head(route.target.bucket, key, version_id=version_id))
 
 
 def is_ours(ctx: Context, row: Verified, stored: Stored, *, followed: bool) -> bool:

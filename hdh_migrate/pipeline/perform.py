@@ -23,6 +23,7 @@ from hdh_migrate.errors import (
     HostRefused,
     LedgerBehind,
     Missing,
+    OutOfOrder,
     Permanent,
     ShortRead,
     SignatureRefused,
@@ -220,6 +221,7 @@ def _held(hands: T | None, order: Order) -> T:
 _CODES: tuple[tuple[type[Exception], Code, Verdict], ...] = (
     (Missing, Code.MISSING, Verdict.MISSING),
     (ClaimDiffers, Code.SOURCE_MD5_DIFFERS, Verdict.UNVERIFIABLE),
+    (OutOfOrder, Code.VERSION_ORDER, Verdict.MISMATCH),
     (Conflict, Code.CONFLICT, Verdict.MISMATCH),
     (AccessDenied, Code.DENIED, Verdict.UNVERIFIABLE),
     (SignatureRefused, Code.DENIED, Verdict.UNVERIFIABLE),

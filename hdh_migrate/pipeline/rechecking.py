@@ -13,7 +13,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Conflict, Missing, UnsealFailed
 from hdh_migrate.model import Stored
 from hdh_migrate.orders import RecheckItem
-from hdh_migrate.pipeline.checking import Checking, taken
+from hdh_migrate.pipeline.checking import Checking, asked_version, taken
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.receipts import Rechecked
 
@@ -72,7 +72,9 @@ class Rechecking(Checking):
         return None if same and seen.version_id == one.version_id else DIFFERS
 
     def _looked_at(self, route: Route, one: RecheckItem) -> str | None:
-        seen = self._reader.head(route.target.bucket, route.target_key(one.key))
+        seen = self._reader.head(
+            route.target.bucket, route.target_key(one.key), version_id=asked_version(one)
+        )
         return compared(seen, (one.stored_size, one.etag, one.version_id))
 
 

@@ -117,7 +117,7 @@ def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[Code]:
 
 def left_out(obj: ObjectInfo, route: Route, rules: Rules) -> str | None:
     """Return by which rule an object is left behind; None: it is not."""
-    return rules.decide(obj.key.removeprefix(route.source.prefix), obj).reason
+    return rules.decide(route.name(obj.key).removeprefix(route.source.prefix), obj).reason
 
 
 def _refused_key(target_key: str, limits: TargetLimits) -> Code | None:

@@ -16,6 +16,7 @@ from hdh_migrate.errors import (
     Conflict,
     LedgerBehind,
     Missing,
+    OutOfOrder,
     Permanent,
     ShortRead,
     Unsupported,
@@ -36,6 +37,7 @@ from hdh_migrate.model import (
 from hdh_migrate.orders import CompleteItem, OrderItem, PartItem, ResumeItem
 from hdh_migrate.pipeline.filling import Sealing
 from hdh_migrate.pipeline.once import Once
+from hdh_migrate.pipeline.succession import GONE_BEFORE, NOT_BEFORE, demand_kept
 from hdh_migrate.pipeline.tags import ATTEMPT, UNKNOWN, Tag
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.sealing import Envelope
@@ -95,7 +97,7 @@ class Sending:
         """Send one small object in one request."""
         box, obj = self._box, one.obj
         key = route.target_key(obj.key)
-        replaces = self._ask(route, key, one) if one.attempt > 1 else None
+        replaces = self._ask(route, key, one) if one.attempt > 1 or one.after else None
         with box.pool.buffer(box.envelopes.sealed_size(obj.size)) as out:
 
             def seal() -> Sealing:
@@ -126,6 +128,7 @@ class Sending:
             body, digest = out[: sealing.size], sealing.stored.hexdigest()
             stamp = self._stamp(route, one)
             stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces, one))
+        demand_kept(stored, one)
         if not self._writer.limits.tags_with_put:
             self._label(route, stored, one)
         return Sent(
@@ -200,12 +203,27 @@ class Sending:
         return same and at == len(body)
 
     def _ask(self, route: Route, key: str, one: OrderItem) -> str | None:
-        """Ask what an earlier attempt left; return the ETag that may be replaced."""
-        bucket = route.target.bucket
-        stored = self._box.retry(lambda: self._writer.head(bucket, key))
+        """Ask what is there, of an earlier attempt or version; return the ETag to put ours over."""
+        stored = self._box.retry(lambda: self._writer.head(route.target.bucket, key))
+        return self._over(stored, one)
+
+    def _over(self, stored: Stored | None, one: OrderItem) -> str | None:
+        """Return the ETag of what is current under a key, if ours may be put over it.
+
+        Raises:
+            Conflict, Fenced, LedgerBehind: it may not.
+        """
         if stored is None:
+            if one.after:
+                raise OutOfOrder(GONE_BEFORE)
             return None
-        self._demand_ours(stored, one)
+        if not one.after or stored.version_id != one.after:
+            try:
+                self._demand_ours(stored, one)
+            except Conflict as error:
+                if one.after is None or stored.etag == one.replaces:
+                    raise
+                raise OutOfOrder(NOT_BEFORE) from error
         return stored.etag
 
     def _demand_ours(self, stored: Stored, one: OrderItem) -> None:
@@ -338,17 +356,16 @@ class Sending:
         tag = self._box.tag(one.id, one.attempt)
         stored = self._box.retry(lambda: self._writer.head(bucket, key))
         if stored is None or stored.metadata.get(ATTEMPT) != tag:
-            if stored:
-                self._demand_ours(stored, one)
+            replaces = self._over(stored, one)
             upload = Upload(bucket=bucket, key=key, upload_id=one.upload_id)
             parts = [(part.number, part.etag) for part in one.parts]
             size = sum(part.stored_size for part in one.parts)
-            replaces = stored.etag if stored else None
             stored = self._box.retry(
                 lambda: self._writer.complete(
                     upload, parts, size=size, attempt=tag, replaces=replaces
                 )
             )
+        demand_kept(stored, one)
         self._keep(route, stored)
         # Equal numbers may be other tags, which verify finds; an upload that began on its own keeps
         # what it was given or nothing.

@@ -12,6 +12,7 @@ from hdh_migrate.pipeline.dispatch import Dispatcher, unasked
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.queue import Deaths, Queue
 from hdh_migrate.pipeline.sidecar import Sidecars
+from hdh_migrate.pipeline.version_order import ready
 from hdh_migrate.receipts import (
     Begun,
     Completed,
@@ -68,7 +69,8 @@ class Small:
 
     def _claim(self) -> list[Entry]:
         for dataset in self._datasets:
-            found = self._ctx.ledger.todo("small", dataset, CLAIM_OBJECTS)
+            kind = ready(self._ctx.route(self._datasets[dataset]), "small")
+            found = self._ctx.ledger.todo(kind, dataset, CLAIM_OBJECTS)
             if found:
                 return self._dispatch.claimed(self._ready(dataset, found))
         return []

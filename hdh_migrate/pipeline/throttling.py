@@ -16,6 +16,7 @@ from hdh_migrate.model import (
     Span,
     Stamp,
     Stored,
+    StoredVersion,
     TargetLimits,
     Untagged,
     Upload,
@@ -194,9 +195,17 @@ class ThrottledReader:
         """See `ports.TargetReader.keys`."""
         return self._reader.keys(place)
 
-    def head(self, bucket: str, key: str) -> Stored | None:
+    def keeps_versions(self, place: Place) -> bool:
+        """See `ports.TargetReader.keeps_versions`."""
+        return self._reader.keeps_versions(place)
+
+    def versions(self, place: Place) -> Iterator[StoredVersion]:
+        """See `ports.TargetReader.versions`."""
+        return self._reader.versions(place)
+
+    def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
         """See `ports.TargetReader.head`."""
-        return self._reader.head(bucket, key)
+        return self._reader.head(bucket, key, version_id=version_id)
 
     def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
         """Read as the target does, at no more than the rate."""

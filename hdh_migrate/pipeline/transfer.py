@@ -21,6 +21,7 @@ from hdh_migrate.pipeline.queue import DIED, Deaths, died
 from hdh_migrate.pipeline.sidecar import Sidecars
 from hdh_migrate.pipeline.small import Small
 from hdh_migrate.pipeline.uploads import TargetSurvey
+from hdh_migrate.pipeline.version_order import set_aside
 from hdh_migrate.receipts import Lost, ObjectReceipt, PartSent, Returned, ReturnReason, SealIntent
 
 
@@ -63,6 +64,9 @@ class Transfer:
         self._ctx.progress.step(self._batch, Step.TRANSFER, objects=objects, size=size)
         self._dispatch.run(Role.MOVE, self._next, self._apply, self._lost, self._record)
         self._demand_the_fence()
+        for dataset in self._datasets.values():
+            if self._ctx.route(dataset).every_version:
+                set_aside(self._ctx, dataset)
         for number in self._large.began:
             # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
             TargetSurvey(self._ctx).sweep(self._datasets[number])

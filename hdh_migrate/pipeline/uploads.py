@@ -12,6 +12,7 @@ from hdh_migrate.events.run import TargetSurveyed
 from hdh_migrate.model import DatasetRow, Entry, Place, Stamp, State, Upload, is_reserved
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.known import ASKED, demand_known
+from hdh_migrate.pipeline.version_order import demand_bare
 
 PROBE = ".hdh-migrate-may-write"
 """The key, under a dataset's prefix, of the upload that shows whether we may write."""
@@ -31,6 +32,8 @@ class TargetSurvey:
         """
         ctx, route = self._ctx, self._ctx.route(dataset)
         self.may_write(dataset)
+        if route.every_version:
+            demand_bare(ctx, dataset)
         found = self.occupy(dataset, most=ASKED)
         for upload in self._open(route.target):
             if upload.key == route.target.prefix + PROBE:
@@ -75,13 +78,13 @@ class TargetSurvey:
         ctx, route = self._ctx, self._ctx.route(dataset)
         for upload in self._open(route.target):
             key = route.source_key(upload.key)
-            found = ctx.ledger.find(dataset.id, key) if key is not None else None
-            if found is None or ctx.ledger.is_foreign(upload.upload_id):
+            found = ctx.ledger.named(dataset.id, key) if key is not None else []
+            if not found or ctx.ledger.is_foreign(upload.upload_id):
                 continue
-            known = ctx.ledger.upload(found[0].id)
-            if known is None or known.upload_id != upload.upload_id:
+            known = (ctx.ledger.upload(entry.id) for entry, _ in found)
+            if not any(one is not None and one.upload_id == upload.upload_id for one in known):
                 self._abort(upload)
-                ctx.ledger.event(OrphanAborted(id=found[0].id))
+                ctx.ledger.event(OrphanAborted(id=found[0][0].id))
         ctx.ledger.commit()
 
     def may_write(self, dataset: DatasetRow) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from hdh_migrate.codes import Code
 from hdh_migrate.model import Claimed, ObjectInfo, State, key_text
+from hdh_migrate.model.naming import name_in
 from hdh_migrate.pipeline.ruling import DIRECTORY, LABELS, Rules
 
 NAMES = frozenset({"glob", "prefix"})
@@ -49,7 +50,7 @@ class Usage:
                 if self._waiting:
                     self._match(row)
                 for at, _, keys in self._lists:
-                    number = keys.find(row.key)
+                    number = keys.find(row.key.partition(b"\0")[0])
                     if number is not None:
                         self._seen[at].add(number)
                 if self._is_open and row.state != State.EXCLUDED:
@@ -57,7 +58,7 @@ class Usage:
             yield row
 
     def _match(self, row: Claimed) -> None:
-        name = key_text(row.key).removeprefix(self._prefix)
+        name = name_in(key_text(row.key)).removeprefix(self._prefix)
         # Rules that never match ask every row: of globs, with the name alone.
         obj = NOTHING_ELSE if self._named else listed_as(row)
         matched = [at for at, rule in self._waiting.items() if rule.match(name, obj)]
@@ -65,7 +66,7 @@ class Usage:
             del self._waiting[at]
 
     def _place(self, key: bytes) -> None:
-        name = key_text(key).removeprefix(self._prefix)
+        name = name_in(key_text(key)).removeprefix(self._prefix)
         self.beside += bool(name) and not name.startswith("/")
 
     def unused(self) -> list[str]:

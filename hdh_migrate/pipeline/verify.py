@@ -27,6 +27,7 @@ from hdh_migrate.orders import AgainOrder, Order, SentPart, VerifyItem, VerifyOr
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.queue import Queue, died
+from hdh_migrate.pipeline.version_order import VersionOrder
 from hdh_migrate.receipts import (
     Begun,
     Completed,
@@ -71,6 +72,12 @@ class Verification:
         Raises:
             AuthFailed, Interrupted, Transient: the run ended early and can be resumed.
         """
+        self._read_all()
+        for dataset in self._datasets.values():
+            if self._ctx.route(dataset).every_version:
+                VersionOrder(self._ctx, dataset).check()
+
+    def _read_all(self) -> None:
         left = [self._ctx.ledger.tally(row, State.SENT) for row in self._datasets]
         objects, size = sum(t.objects for t in left), sum(t.size for t in left)
         if not objects:
@@ -132,6 +139,7 @@ class Verification:
             **self._ctx.about(entry, self._datasets[entry.dataset]),
             stored_size=entry.stored_size,
             etag=entry.etag,
+            version_id=entry.version_id,
             sha256=entry.sha256,
             sealed_sha256=entry.sealed_sha256,
             parts=parts,

@@ -11,6 +11,7 @@ from hdh_migrate.bounded import whole
 from hdh_migrate.errors import Conflict, SourceChanged
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import SIDECARS, Keeping, Lock, ObjectInfo, Place
+from hdh_migrate.model.naming import name_in
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
 from hdh_migrate.pipeline.level import Level
@@ -42,8 +43,18 @@ class Route:
         return Lock(mode=kept.mode, until=until, hold=kept.hold)
 
     def target_key(self, key: str) -> str:
-        """Return the key under which an object is stored."""
-        return self.target.prefix + key.removeprefix(self.source.prefix) + self.suffix
+        """Return the key under which an object is stored: of all versions of a name the same."""
+        name = self.name(key)
+        return self.target.prefix + name.removeprefix(self.source.prefix) + self.suffix
+
+    def name(self, key: str) -> str:
+        """Return the name that a key is of; where each is a name of its own, the key."""
+        return name_in(key) if self.every_version else key
+
+    @property
+    def every_version(self) -> bool:
+        """Whether each version of a name is an object of its own here (`model.naming`)."""
+        return self.source.every_version
 
     def sidecar(self, dataset: str) -> str:
         """Return how the keys begin of the files of a dataset's sidecar."""
@@ -54,7 +65,7 @@ class Route:
         return key.startswith(self.source.prefix + SIDECARS)
 
     def source_key(self, target_key: str) -> str | None:
-        """Return the key whose object would be stored under `target_key`, None if there is none."""
+        """Return the name whose object would be stored under `target_key`, None if none would."""
         if not target_key.startswith(self.target.prefix) or not target_key.endswith(self.suffix):
             return None
         middle = target_key[len(self.target.prefix) : len(target_key) - len(self.suffix)]

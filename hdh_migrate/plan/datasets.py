@@ -44,20 +44,19 @@ FORMS: Final = frozenset({A_WORD, A_MOMENT})
 """What pydantic puts into the place of `versions`; no field has such a name."""
 
 
+CURRENT: Final = "current"
+ALL: Final = "all"
+
+
 def _some_versions(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the plan
-    if value == "all":
-        raise fields.refusal(
-            "moving all versions in their order is not built: give `as_of` and a moment, in a"
-            " dataset for each moment that matters, or leave this out to move what is current"
-        )
-    if value != "current" and not isinstance(value, Mapping | AsOf):
-        raise fields.refusal("must be `current`, or a mapping with `as_of` and a moment")
+    if value not in (CURRENT, ALL) and not isinstance(value, Mapping | AsOf):
+        raise fields.refusal("must be `current`, `all`, or a mapping with `as_of` and a moment")
     return value
 
 
 _Versions = Annotated[
-    Annotated[Literal["current"], Tag(A_WORD)] | Annotated[AsOf, Tag(A_MOMENT)],
-    Discriminator(lambda value: A_WORD if value == "current" else A_MOMENT),
+    Annotated[Literal["current", "all"], Tag(A_WORD)] | Annotated[AsOf, Tag(A_MOMENT)],
+    Discriminator(lambda value: A_WORD if value in (CURRENT, ALL) else A_MOMENT),
     BeforeValidator(_some_versions),
 ]
 
@@ -74,20 +73,31 @@ class FromContainer(Section):
     versions: _Versions | None = Field(
         default=None,
         exclude_if=unsaid,
-        description="Which version of each blob is moved: what is `current`, which it is by"
-        " default, or what was current at a moment (`as_of`).",
+        description="Which versions of each blob are moved: what is `current`, which it is by"
+        " default, what was current at a moment (`as_of`), or `all`: every version and snapshot,"
+        " each an object of its own, sent with the oldest first into a bucket that keeps versions.",
         examples=[{"as_of": "2026-01-31T18:00:00Z"}],
     )
 
     @property
     def place(self) -> Place:
         """Where the source adapter finds the dataset."""
-        return Place(bucket=self.container, prefix=self.prefix, as_of=self.moment)
+        return Place(
+            bucket=self.container,
+            prefix=self.prefix,
+            as_of=self.moment,
+            every_version=self.every_version,
+        )
 
     @property
     def moment(self) -> str | None:
         """The moment as of which it is meant; None: as it is now."""
         return self.versions.as_of if isinstance(self.versions, AsOf) else None
+
+    @property
+    def every_version(self) -> bool:
+        """Whether all versions are moved."""
+        return self.versions == ALL
 
 
 class FromFolder(Section):
@@ -108,6 +118,11 @@ class FromFolder(Section):
     def moment(self) -> None:
         """None: files have no versions."""
         return
+
+    @property
+    def every_version(self) -> bool:
+        """False: files have no versions."""
+        return False
 
 
 class Retention(Section):

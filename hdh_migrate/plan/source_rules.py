@@ -110,31 +110,42 @@ def _its_versions_are_kept(plan: Mapping[str, Any], source: Kind) -> Iterator[Br
             yield Broken(("datasets", index, "source", "versions"), why)
 
 
+def _chosen_versions(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Return how evidence says it of each dataset that is not moved as it is now, by its name."""
+    found = {}
+    for _, dataset in mappings(plan, "datasets"):
+        versions = mapping(dataset, "source").get("versions")
+        if isinstance(versions, Mapping):
+            found[str(dataset.get("name"))] = "as of a moment"
+        elif versions == "all":
+            found[str(dataset.get("name"))] = "with all versions"
+    return found
+
+
 def _what_was_then_is_only_read(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
-    """What is moved as of a moment is neither deleted at the source nor brought back there."""
+    """What is moved as of a moment, or with all versions, is neither deleted nor brought back."""
     del source
-    then = {
-        str(dataset.get("name"))
-        for _, dataset in mappings(plan, "datasets")
-        if mapping(mapping(dataset, "source"), "versions")
-    }
+    chosen = _chosen_versions(plan)
     moved = {
-        str(batch.get("name"))
+        str(batch.get("name")): chosen[name]
         for _, batch in mappings(plan, "batches")
-        if then & {name for _, name in texts(batch.get("datasets"))}
+        for _, name in texts(batch.get("datasets"))
+        if name in chosen
     }
     for index, cutover in mappings(plan, "cutovers"):
         if cutover.get("decommission") is not None and str(cutover.get("batch")) in moved:
+            how = moved[str(cutover.get("batch"))]
+            stay = "other versions of it stay" if how == "as of a moment" else "a delete is of one"
             yield Broken(
                 ("cutovers", index, "decommission"),
-                "a dataset of this batch is moved as of a moment, and other versions of it stay:"
+                f"a dataset of this batch is moved {how}, and {stay}:"
                 " leave this out, and delete at the source by other means",
             )
-    if then and plan.get("rehydrate") is not None:
+    if chosen and plan.get("rehydrate") is not None:
         yield Broken(
             ("rehydrate",),
-            "a dataset is moved as of a moment, and no tier of a version is set: leave this out,"
-            " and move that dataset by a plan of its own",
+            f"a dataset is moved {next(iter(chosen.values()))}, and no tier of a version is set:"
+            " leave this out, and move that dataset by a plan of its own",
         )
 
 

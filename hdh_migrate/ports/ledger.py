@@ -252,7 +252,10 @@ class TransferLedger(Protocol):
     """What is on its way: intents, receipts, uploads and their parts."""
 
     def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]:
-        """Return entries of a to-do query: `small`, `big`, `verify` or `sending`."""
+        """Return entries of a to-do query: `small`, `big`, `verify` or `sending`.
+
+        With `ready_` before the first two, of versions only those that may be sent now.
+        """
 
     def claim(self, entry: Entry) -> None:
         """Record the intent to send; commit before acting on it."""
@@ -283,6 +286,12 @@ class TransferLedger(Protocol):
 
     def find(self, dataset: int, key: str) -> tuple[Entry, State] | None:
         """Return one object by its key."""
+
+    def named(self, dataset: int, name: str) -> list[tuple[Entry, State]]:
+        """Return the object of this key, or every version of this name, the oldest first."""
+
+    def before(self, dataset: int, key: str) -> Entry | None:
+        """Return the version of a name that comes right before this one; None: none is moved."""
 
     def surveyed(self, dataset: int) -> None:
         """Note that the target was looked at before the first write."""

@@ -21,6 +21,7 @@ from hdh_migrate.model import (
     Span,
     Stamp,
     Stored,
+    StoredVersion,
     TargetLimits,
     Untagged,
     Upload,
@@ -171,11 +172,28 @@ class TargetReader(Protocol):
             ListingBroken: truncated without a token, a repeated token, or no listing at all.
         """
 
-    def head(self, bucket: str, key: str) -> Stored | None:
-        """Describe one object; None when there is none."""
+    def keeps_versions(self, place: Place) -> bool:
+        """Return whether the bucket keeps every version that is written (versioning is on).
+
+        Raises:
+            AccessDenied: the credential may not see it.
+        """
+
+    def versions(self, place: Place) -> Iterator[StoredVersion]:
+        """List every version under the prefix, key by key; those of a key the newest first.
+
+        Raises:
+            ListingBroken: as `keys`.
+            AccessDenied: the credential may not list them.
+        """
+
+    def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
+        """Describe one object, or one version of it; None when there is none."""
 
     def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
         """Hand the whole object (or a span of it), as long as its ETag is `stored.etag`.
+
+        What is current under the key is read; of an `exact` one that version.
 
         Returns what the target said of it, its metadata included.
 

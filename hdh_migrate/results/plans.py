@@ -77,12 +77,13 @@ class TriedDataset(TypedDict):
 class FidelityFact(TypedDict):
     """What becomes of each feature of a dataset's objects: `kept`, `sidecar` or `dropped`.
 
-    `as_of` is the moment whose versions are moved; None: what is current.
+    `as_of` is the moment whose versions are moved; None: what is current, or all of them.
     """
 
     dataset: str
     ways: dict[str, str]
     as_of: str | None
+    all_versions: bool
 
 
 class Valid(TypedDict):

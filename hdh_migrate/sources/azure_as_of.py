@@ -41,6 +41,15 @@ ASKED_OF_ONE: Final = 500
 """Entries of one name that are asked for at once."""
 
 
+def known_forms(account: AzureAccount, place: Place) -> list[str]:
+    """Return the words for other forms than the current one that an account knows.
+
+    Raises:
+        AccessDenied, AuthFailed: the credential may not list all of them.
+    """
+    return [word for word, _ in LOOKS if accepted(account, place, word)]
+
+
 class AsOfContainer:
     """One place of one account, at one moment."""
 
@@ -62,7 +71,7 @@ class AsOfContainer:
         """
         if self._words is None:
             self._demand_over()
-            known = [word for word, _ in LOOKS if accepted(self._account, self._place, word)]
+            known = known_forms(self._account, self._place)
             if not {"versions", "snapshots"} & set(known):
                 raise Refused(
                     "the source's account keeps no versions and no snapshots, so nobody knows what"
@@ -71,6 +80,12 @@ class AsOfContainer:
                 )
             self._words = "".join(f",{word}" for word in known)
         return self._words
+
+    def _chooser(self) -> Chooser[ObjectInfo]:
+        return Chooser(self._moment)
+
+    def _brief_chooser(self) -> Chooser[Brief]:
+        return Chooser(self._moment)
 
     def _demand_over(self) -> None:
         reply = self._account.listing(self._place, None, size=1, limit=ENTRY_BYTES_MAX)
@@ -95,7 +110,7 @@ class AsOfContainer:
             found, following = ask(self._place, at, size, words)
             return [(obj.key, mark, obj) for mark, obj in found], following
 
-        for found, place in by_name(pages_of(page, begin.marker), begin, self._moment):
+        for found, place in by_name(pages_of(page, begin.marker), begin, self._chooser):
             objects = tuple(_object(one) for one in found)
             yield Page(objects=objects, marker=None if place is None else str(place))
 
@@ -134,7 +149,7 @@ class AsOfContainer:
             current += sum(mark.trace is Trace.CURRENT for _, mark, _ in entries)
             return entries, following
 
-        for found, _ in by_name(pages_of(page), Position(), self._moment):
+        for found, _ in by_name(pages_of(page), Position(), self._brief_chooser):
             for one in found:
                 fates[one.fate] += 1
                 if one.fate in MOVED and one.mark.trace is not Trace.CURRENT:

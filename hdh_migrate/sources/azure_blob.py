@@ -36,8 +36,10 @@ from hdh_migrate.model import (
     Trace,
     Untagged,
 )
+from hdh_migrate.model.naming import name_in
 from hdh_migrate.ports.stores import Note, Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
+from hdh_migrate.sources.azure_all_versions import AllVersionsContainer, address_in
 from hdh_migrate.sources.azure_as_of import AsOfContainer
 from hdh_migrate.sources.azure_beside import Beside, MovedForms, asked, history
 from hdh_migrate.sources.azure_forms import counted
@@ -91,7 +93,7 @@ class AzureBlobSource:
         self._account = account
         self._untagged: dict[str, Untagged] = {}
         self._more: dict[str, Beside] = {}
-        self._thens: dict[Place, AsOfContainer] = {}
+        self._thens: dict[Place, AsOfContainer | AllVersionsContainer] = {}
         self._counted: dict[Place, int] = {}
         """Current blobs of each place that was listed again."""
         self._forms: dict[Place, Mapping[Trace, tuple[int, int]] | None] = {}
@@ -116,12 +118,16 @@ class AzureBlobSource:
         ):
             yield Page(objects=tuple(objects), marker=following)
 
-    def _then(self, place: Place) -> AsOfContainer | None:
-        """Return the place as it was at its moment; None: it is meant as it is now."""
-        if place.as_of is None:
+    def _then(self, place: Place) -> AsOfContainer | AllVersionsContainer | None:
+        """Return the place with its versions, or some of them; None: it is meant as it is now."""
+        if place.as_of is None and not place.every_version:
             return None
         if place not in self._thens:
-            self._thens[place] = AsOfContainer(self._account, place, place.as_of)
+            self._thens[place] = (
+                AllVersionsContainer(self._account, place)
+                if place.as_of is None
+                else AsOfContainer(self._account, place, place.as_of)
+            )
         return self._thens[place]
 
     def _marked(
@@ -255,11 +261,13 @@ class AzureBlobSource:
 
     def head(self, place: Place, key: str) -> ObjectInfo:
         """Describe one blob as it is, or was, when its place is meant."""
-        return self.listed(place, key) if place.as_of is not None else self._head(place, key, "")
+        if place.as_of is not None:
+            return self.listed(place, key)
+        return self._head(place, key, address_in(key))
 
     def _head(self, place: Place, key: str, address: str) -> ObjectInfo:
         """Describe the version of a blob at this address; without one, what is current."""
-        reply = self._account.blob("HEAD", place, key, {}, query=Pin("", address).query)
+        reply = self._account.blob("HEAD", place, name_in(key), {}, query=Pin("", address).query)
         if reply.status != 200:
             raise from_reply(reply, "a source object")
         if reply.length is None or reply.length > SIZE_MAX or not reply.etag:
@@ -339,7 +347,7 @@ class AzureBlobSource:
             write(data)
 
         reply = self._account.blob(
-            "GET", place, obj.key, headers, query=pin.query,
+            "GET", place, name_in(obj.key), headers, query=pin.query,
             accept=exactly(obj, span, checked=checked), sink=count,
         )  # fmt: skip
         if reply.status != 206:

@@ -13,6 +13,7 @@ from hdh_migrate import markup
 from hdh_migrate.bounded import whole
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import SIZE_MAX, ObjectInfo, Place, Span
+from hdh_migrate.model.naming import name_in
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_listing import pages_of
 from hdh_migrate.sources.azure_versions import Pin
@@ -67,7 +68,7 @@ def _page(
         "If-Match": f'"{pin.etag}"',
         "x-ms-range": f"bytes={span.start}-{span.end - 1}",
     }
-    reply = account.blob("GET", place, obj.key, headers, query=query, limit=REPLY_MAX)
+    reply = account.blob("GET", place, name_in(obj.key), headers, query=query, limit=REPLY_MAX)
     if reply.status != 200:
         raise from_reply(reply, "the pages of a source object")
     try:

@@ -14,9 +14,9 @@ Block and Put Page make no version. No listing says when a blob was deleted that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from xml.etree import ElementTree as ET
 
 from hdh_migrate.errors import ListingBroken
@@ -26,6 +26,8 @@ from hdh_migrate.sources.azure_recount import parse_brief
 
 P = TypeVar("P")
 Q = TypeVar("Q")
+Taken_contra = TypeVar("Taken_contra", contravariant=True)
+Given_co = TypeVar("Given_co", covariant=True)
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z", re.ASCII)
 _PIN: Final = re.compile(r"(.+);(versionid|snapshot)=([0-9T:.Z-]{28})", re.ASCII | re.DOTALL)
@@ -217,6 +219,11 @@ class Chooser(Generic[P]):
             return Then(Fate.CURRENT, *self._best)
         return Then(Fate.EARLIER if self._current else Fate.UNDELETED, *self._best)
 
+    def given(self) -> Sequence[Then[P]]:
+        """Return what was chosen, if anything was."""
+        then = self.chosen()
+        return () if then is None else (then,)
+
     def _came_later(self, first: Mark) -> bool:
         """Say whether the earliest entry is the beginning of its name, and after the moment."""
         if first.begins <= self._moment or not self._created:
@@ -251,25 +258,38 @@ class Position(NamedTuple):
         return f"{self.taken}:{self.marker or ''}"
 
 
-def by_name(
-    pages: Iterator[tuple[list[Entry[P]], str | None]], begin: Position, moment: str
-) -> Iterator[tuple[list[Then[P]], Position | None]]:
-    """Give page by page what each name held, with where to go on; None: after the last.
+class TakesName(Protocol[Taken_contra, Given_co]):
+    """Takes all entries of one name, in any order, and says what becomes of them."""
 
-    Entries of one name may lie on several pages; it is given when the next name begins.
+    def take(self, mark: Mark, entry: Taken_contra, /) -> None:
+        """Take one entry."""
+
+    def given(self) -> Sequence[Given_co]:
+        """Return what is made of them."""
+
+
+def by_name(
+    pages: Iterator[tuple[list[Entry[P]], str | None]],
+    begin: Position,
+    begins: Callable[[], TakesName[P, Q]],
+) -> Iterator[tuple[list[Q], Position | None]]:
+    """Give page by page what is made of each name, with where to go on; None: after the last.
+
+    `begins` is called for each name. Entries of one name may lie on several pages; it is given when
+    the next name begins.
     """
     key: str | None = None
-    chooser = Chooser[P](moment)
+    taker = begins()
     place, begun, taken = begin.marker, begin, begin.taken
     for entries, following in pages:
-        done = list[Then[P]]()
+        done = list[Q]()
         for number, (name, mark, entry) in enumerate(entries[taken:], taken):
             if name != key:
-                done.extend(filter(None, (chooser.chosen(),)))
-                key, chooser, begun = name, Chooser(moment), Position(place, number)
-            chooser.take(mark, entry)
+                done.extend(taker.given())
+                key, taker, begun = name, begins(), Position(place, number)
+            taker.take(mark, entry)
         if following is None:
-            yield [*done, *filter(None, (chooser.chosen(),))], None
+            yield [*done, *taker.given()], None
             return
         if done:
             yield done, begun

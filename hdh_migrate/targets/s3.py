@@ -30,6 +30,7 @@ from hdh_migrate.model import (
     Span,
     Stamp,
     Stored,
+    StoredVersion,
     TargetLimits,
     Upload,
 )
@@ -45,7 +46,13 @@ from hdh_migrate.targets.s3_endpoint import (
     translated,
     xml_code,
 )
-from hdh_migrate.targets.s3_pages import PAGE, object_pages, part_pages, upload_pages
+from hdh_migrate.targets.s3_pages import (
+    PAGE,
+    object_pages,
+    part_pages,
+    upload_pages,
+    version_pages,
+)
 from hdh_migrate.transport import Reply
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -101,9 +108,21 @@ class S3Reader:
                 found = [_listed(entry) for entry in page.get("Contents", ())]
             yield from found
 
-    def head(self, bucket: str, key: str) -> Stored | None:
-        """Describe one object; None when there is none."""
-        reply = self._send("HEAD", bucket, key, {}, EMPTY_SHA256)
+    def keeps_versions(self, place: Place) -> bool:
+        """Ask for the bucket's versioning; see `ports.TargetReader.keeps_versions`."""
+        return s3_beside.versioning_of(self._endpoint, place.bucket)
+
+    def versions(self, place: Place) -> Iterator[StoredVersion]:
+        """List every version under the prefix; see `ports.TargetReader.versions`."""
+        for page in version_pages(self._endpoint, place):
+            with translated("the target's list of versions"):
+                found = [_version_listed(entry) for entry in page.get("Versions", ())]
+            yield from found
+
+    def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
+        """Describe one object, or one version of it; None when there is none."""
+        query = None if version_id is None else {"versionId": version_id}
+        reply = self._send("HEAD", bucket, key, {}, EMPTY_SHA256, query=query)
         if reply.status == 404:
             return None
         if reply.status != 200:
@@ -134,8 +153,9 @@ class S3Reader:
             write(data)
 
         accept = _exactly(stored, part)
+        query = {"versionId": stored.version_id or "null"} if stored.exact else None
         reply = self._send(
-            "GET", bucket, stored.key, headers, EMPTY_SHA256, accept=accept, sink=count
+            "GET", bucket, stored.key, headers, EMPTY_SHA256, query=query, accept=accept, sink=count
         )
         if reply.status == 412:
             raise Conflict(_REPLACED)
@@ -408,6 +428,23 @@ def _kept(reply: Reply, key: str, size: int) -> Stored:
     if not reply.etag:
         raise Transient("the target acknowledged an object without an ETag")
     return Stored(key=key, size=size, etag=reply.etag, version_id=s3_beside.version_of(reply))
+
+
+def _version_listed(entry: Mapping[str, Any]) -> StoredVersion:
+    """Return one entry of a list of versions.
+
+    Raises:
+        KeyError, ValueError: it lacks what every entry has, or calls itself by what is no name.
+    """
+    version_id = str(entry["VersionId"])
+    if not token(version_id):
+        raise ValueError("no name of a version")
+    return StoredVersion(
+        key=entry["Key"],
+        version_id=version_id,
+        marker=bool(entry["DeleteMarker"]),
+        latest=entry.get("IsLatest") == "true",
+    )
 
 
 def _listed(entry: Mapping[str, Any]) -> Stored:

@@ -144,6 +144,17 @@ def object_lock_of(endpoint: S3Endpoint, bucket: str) -> bool:
     return bool(reply.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
 
 
+def versioning_of(endpoint: S3Endpoint, bucket: str) -> bool:
+    """Return whether a bucket keeps every version that is written.
+
+    Raises:
+        StorageError: nobody knows: the credential may not see it, or nobody answered.
+    """
+    with translated("the bucket's versioning"):
+        reply = endpoint.client.get_bucket_versioning(Bucket=bucket)
+    return bool(reply.get("Status") == "Enabled")
+
+
 def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:
     """Ask what keeps one stored version; see `ports.TargetReader.lock`."""
     where = _version(bucket, stored)

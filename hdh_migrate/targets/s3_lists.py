@@ -22,9 +22,11 @@ _ASKED: Final = {
     "ContinuationToken": "continuation-token",
     "KeyMarker": "key-marker",
     "UploadIdMarker": "upload-id-marker",
+    "VersionIdMarker": "version-id-marker",
 }
 _OBJECTS: Final = {"list-type": "2", "encoding-type": "url"}
 _UPLOADS: Final = {"uploads": ""}
+_VERSIONS: Final = {"versions": ""}
 _COUNTS: Final = frozenset(("KeyCount", "MaxKeys", "MaxUploads", "Size"))
 _NUMBER: Final = re.compile("-?[0-9]{1,20}", re.ASCII)
 
@@ -68,6 +70,26 @@ class Lists:
         page = _page(root, "Upload", "Uploads", str)
         for entry in page.get("Uploads", ()):
             entry["Initiated"] = _moment(entry["Initiated"])
+        return page
+
+    def list_object_versions(self, *, Bucket: str, **more: Any) -> Mapping[str, Any]:  # noqa: N803, ANN401 - as boto3 names them
+        """Return one page of versions and delete markers, both under `Versions` as they come.
+
+        Keys are asked for as they are: no key of ours has a control character.
+
+        Raises:
+            StorageError, ValueError: as above.
+        """
+        root = self._page(Bucket, _VERSIONS, more, "the target's list of versions")
+        page = _page(root, "", "", str)
+        page["Versions"] = [
+            {"DeleteMarker": _local(entry) == "DeleteMarker"}
+            | {_local(one): one.text or "" for one in entry}
+            for entry in root
+            if _local(entry) in {"Version", "DeleteMarker"}
+        ]
+        # Some hosts put all delete markers of a page behind its versions.
+        page["Versions"].sort(key=lambda entry: str(entry.get("Key")).encode())
         return page
 
     def _page(

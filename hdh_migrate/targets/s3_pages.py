@@ -26,6 +26,7 @@ _NAMES = {  # what is asked for again, and what a reply calls it
     "KeyMarker": "NextKeyMarker",
     "UploadIdMarker": "NextUploadIdMarker",
     "PartNumberMarker": "NextPartNumberMarker",
+    "VersionIdMarker": "NextVersionIdMarker",
 }
 
 
@@ -73,6 +74,23 @@ def uploads_asked(
     """
     markers = ("KeyMarker", "UploadIdMarker")
     return _paged("the target's list of uploads", ask, markers, "Uploads", "MaxUploads")
+
+
+def version_pages(endpoint: S3Endpoint, place: Place) -> Iterator[Mapping[str, Any]]:
+    """List every version and delete marker under a prefix.
+
+    Raises:
+        ListingBroken: truncated, and it does not go on.
+    """
+
+    def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+        page = endpoint.lists.list_object_versions(Bucket=place.bucket, Prefix=place.prefix, **more)
+        if "IsTruncated" not in page:  # an empty 200 parses as a bucket without versions
+            raise ListingBroken("the target's reply to a listing of versions is not a listing")
+        return page
+
+    markers = ("KeyMarker", "VersionIdMarker")
+    return _paged("the target's list of versions", ask, markers, "Versions", "MaxKeys")
 
 
 def part_pages(endpoint: S3Endpoint, upload: Upload) -> Iterator[Mapping[str, Any]]:

@@ -128,8 +128,8 @@ class Setting:
             put(bucket, key, data, **more)
             self.bytes[key, source.version(bucket, key)] = [data]
 
-        def asked(bucket: str, key: str) -> Stored | None:
-            found = head(bucket, key)
+        def asked(bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
+            found = head(bucket, key, version_id=version_id)
             self.looked[key] = self.script.step
             return found
 

@@ -231,8 +231,7 @@ def test_explain_and_validate_say_which_version_it_is(tmp_path: Path, target: St
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ("versions: all", "moving all versions in their order is not built"),
-        ("versions: newest", "must be `current`, or a mapping with `as_of`"),
+        ("versions: newest", "must be `current`, `all`, or a mapping with `as_of`"),
         ("versions: {as_of: yesterday}", "must be an instant in UTC"),
         ("versions: {as_of: 2024-02-30T00:00:00Z}", "must be an instant in UTC"),
         ("versions: {}", "as_of"),

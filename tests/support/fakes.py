@@ -31,6 +31,7 @@ from hdh_migrate.model import (
     Span,
     Stamp,
     Stored,
+    StoredVersion,
     TargetLimits,
     Untagged,
     Upload,
@@ -284,6 +285,14 @@ class FakeTarget:
             found = [held[key].stored for key in sorted(held) if key.startswith(place.prefix)]
         yield from (replace(stored, metadata={}) for stored in found)
 
+    def keeps_versions(self, place: Place) -> bool:
+        with self.script.call("keeps_versions"):
+            return False
+
+    def versions(self, place: Place) -> Iterator[StoredVersion]:
+        with self.script.call("versions"):
+            yield from ()
+
     def locks(self, place: Place) -> bool:
         with self.script.call("locks"):
             return self.object_lock and place.bucket in self._buckets
@@ -296,7 +305,7 @@ class FakeTarget:
         with self.script.call("tags"):
             return self._bucket(bucket)[stored.key].tags
 
-    def head(self, bucket: str, key: str) -> Stored | None:
+    def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
         with self.script.call("head"):
             found = self._bucket(bucket).get(key)
             return found.stored if found else None

@@ -28,12 +28,14 @@ from tests.support.workshop import wish
 ABOUT: ItemFields = {
     "id": 1, "attempt": 2, "key": "{}", "size": 3, "version": "v", "md5": None,
     "kind": "object", "metadata": {"a": "b"}, "tags": {"c": "d"}, "replaces": "f",
+    "after": None,
 }  # fmt: skip
 HELD = (HeldPart(number=1, etag="e", stored_size=9),)
 PART = SentPart(size=1, sha256="aa", stored_size=2, sealed_sha256="bb")
 VERIFY = VerifyItem(
-    **ABOUT, stored_size=1, etag="e", sha256=None, sealed_sha256=None, parts=(PART,), header=b"\0h"
-)
+    **ABOUT, stored_size=1, etag="e", version_id=None, sha256=None, sealed_sha256=None,
+    parts=(PART,), header=b"\0h",
+)  # fmt: skip
 EVERY_KIND: tuple[Order, ...] = (
     PutOrder(dataset="d", objects=(wish(1), wish(2))),
     BeginOrder(dataset="d", objects=(wish(1),)),

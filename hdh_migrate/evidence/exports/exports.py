@@ -20,6 +20,7 @@ from hdh_migrate.evidence.exports.markdown import markdown
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.folders import writing
 from hdh_migrate.frozen import frozen
+from hdh_migrate.model.naming import shown
 
 COLUMNS: dict[str, Sequence[str]] = {
     "manifest": (
@@ -71,7 +72,7 @@ def _cell(value: str | int | None) -> str:
     """Return a value's cell; what is not known is empty, which no known text is."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else safe(value)
+    return str(value) if isinstance(value, int) else safe(shown(value))
 
 
 class _Encoder:

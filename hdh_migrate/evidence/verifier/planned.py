@@ -274,6 +274,8 @@ class StatedDataset(NamedTuple):
     """Whether the source's MD5 values are compared."""
     as_of: Optional[str]  # noqa: UP045 - Python 3.9 reads this
     """The moment as of which it is moved; None: as it is."""
+    every_version: bool
+    """Whether each version of a name has a line of its own."""
 
     def stays(self, name: str, line: Mapping[str, Any]) -> bool:
         """Say whether the rules surely leave the object of a line behind."""
@@ -328,6 +330,9 @@ class StatedPlan:
         self.moved_before: dict[str, int] = {}
         self.contracted: Optional[Collection[str]] = None  # noqa: UP045 - Python 3.9 reads this
         """Datasets that have a fidelity contract; None: nothing tells."""
+        self._versions: set[str] = set()
+        self._name: tuple[str, bytes] = ("", b"")
+        """The name whose versions at the target these are, of the lines that stand together."""
         self.earliest = forms.instant(self.times["started"] or "")
         self.latest = forms.instant(self.times["written"])
 
@@ -341,6 +346,7 @@ class StatedPlan:
                 "prefix": "" if "path" in source else _text(_given(source, "prefix", "")),
             },
             as_of=_moment(source),
+            every_version=source.get("versions") == EVERY_VERSION,
             target={name: _text(dataset["target"][name]) for name in ("bucket", "prefix")},
             include=[_rule(rule, version) for rule in included],
             exclude=[
@@ -369,6 +375,8 @@ class StatedPlan:
         planned = self.datasets[line["dataset"]]
         if line["bucket"] != planned.target["bucket"] or not self._leads(line, planned):
             raise forms.Wrong(f"{where}: not where the plan puts this object")
+        if planned.every_version and not self.keyed:
+            self._versioned(line, where)
         if not self.keyed and self._stays(line, planned):
             left = self.moved_before.get(line["dataset"], 0)
             if not left:
@@ -396,6 +404,8 @@ class StatedPlan:
         else:
             if not forms.key_of(line).startswith(planned.source["prefix"].encode()):
                 raise forms.Wrong(f"{where}: not under the prefix of its dataset")
+            if planned.every_version:
+                self._versioned(line, where)
             # VANISHED is what the journal tells.
             name = _below(line, planned)
             if name.startswith(SIDECARS):
@@ -420,13 +430,42 @@ class StatedPlan:
         begin, put = planned.source["prefix"], planned.target["prefix"]
         if "key_b64" not in line and "target_key_b64" not in line:
             key = line["key"]
+            if planned.every_version:
+                key = key.partition(MARK)[0]
             return bool(
                 key.startswith(begin)
                 and line["target_key"] == put + key[len(begin) :] + self.suffix
             )
-        raw, old = forms.key_of(line), begin.encode()
+        raw, old = _name_of(line, planned), begin.encode()
         new = put.encode() + raw[len(old) :] + self.suffix.encode()
         return raw.startswith(old) and forms.key_of(line, "target_key") == new
+
+    def _versioned(self, line: Mapping[str, Any], where: str) -> None:
+        """Raise Wrong unless the key of a line says which version of which name it is."""
+        if self._is_sidecar(line):
+            return
+        key = forms.key_of(line)
+        name, _, token = key.partition(b"\0")
+        found = TOKEN.fullmatch(token)
+        if not name or found is None:
+            raise forms.Wrong(f"{where}: the key does not say which version it is")
+        pin = PIN.search(line["source_version"])
+        told = None if pin is None else (pin[2].encode(), pin[1].encode())
+        if told != (None if found[1] is None else (found[1], found[2])):
+            raise forms.Wrong(f"{where}: another version than the key says")
+        if line.get("verdict") == "match":
+            self._apart(line, name, where)
+
+    def _apart(self, line: Mapping[str, Any], name: bytes, where: str) -> None:
+        """Raise Wrong unless a verified version has a version of its own at the target."""
+        version = STORED.search(line["target_etag"] or "")
+        if version is None:
+            raise forms.Wrong(f"{where}: no version of the target's is told")
+        if self._name != (line["dataset"], name):
+            self._name, self._versions = (line["dataset"], name), set()
+        if version[1] in self._versions:
+            raise forms.Wrong(f"{where}: another version is this one at the target")
+        self._versions.add(version[1])
 
     def _stays(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
         if not planned.include and not planned.exclude:
@@ -499,9 +538,15 @@ class StatedPlan:
 
 
 def _below(line: Mapping[str, Any], planned: StatedDataset) -> str:
-    """Return the key without the source prefix; a byte that is no text is a character."""
-    name = forms.key_of(line).decode("utf-8", "surrogateescape")
+    """Return the name without the source prefix; a byte that is no text is a character."""
+    name = _name_of(line, planned).decode("utf-8", "surrogateescape")
     return name[len(planned.source["prefix"]) :]
+
+
+def _name_of(line: Mapping[str, Any], planned: StatedDataset) -> bytes:
+    """Return the key of a line; where versions have lines of their own, without the version."""
+    key = forms.key_of(line)
+    return key.partition(b"\0")[0] if planned.every_version else key
 
 
 Begin = tuple[str, int, int]
@@ -523,16 +568,23 @@ def meeting(path: Path, begins: Iterable[Begin], suffix: int) -> Iterator[str]:
 
 def _verified(path: Path, begin: Begin, suffix: int) -> Iterator[tuple[bytes, str]]:
     dataset, offset, number = begin
+    last = None
     found = forms.lines(path, forms.RECORD, ordered=False, begin=offset, number=number)
     for where, _, line in found:
         if line["dataset"] != dataset:
             return
         if line["verdict"] == "match":
             key = forms.key_of(line, "target_key")
-            yield b"=" + key[: len(key) - suffix], where
+            if key != last:  # versions of one name have one key there
+                yield b"=" + key[: len(key) - suffix], where
+            last = key
 
 
 PIN = re.compile(r";(versionid|snapshot)=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z)\Z", re.ASCII)
+EVERY_VERSION, MARK = "all", "\0"
+TOKEN = re.compile(rb"current|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z);(versionid|snapshot)")
+"""Which version of its name a key is of, behind the zero byte."""
+STORED = re.compile(r";versionid=(.+)\Z", re.DOTALL)
 WHOLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
@@ -548,7 +600,7 @@ def was_then(version: str, as_of: str) -> bool:
 def _moment(source: Mapping[str, Any]) -> Optional[str]:  # noqa: UP045 - Python 3.9 reads this
     """Return as of which moment a dataset is moved; None: as it is."""
     versions = source.get("versions")
-    if versions is None or versions == "current":
+    if versions is None or versions in ("current", EVERY_VERSION):
         return None
     as_of = _text(versions["as_of"])
     forms.must(WHOLE.fullmatch(as_of) is not None)

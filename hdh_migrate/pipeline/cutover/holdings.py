@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import field
+from itertools import groupby
 
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import DatasetRow, State, Stored, is_reserved
@@ -60,6 +61,10 @@ def look(scene: Scene, note: Note | None = None) -> Holdings:
 def _look(scene: Scene, dataset: DatasetRow, found: Holdings, note: Note) -> None:
     ctx, route = scene.ctx, scene.ctx.route(dataset)
     seen, taken = SeenIds(ctx.ledger.last_object()), accepted(ctx.ledger, scene.batch)
+    if route.every_version:
+        _look_at_versions(scene, dataset, found, note, seen)
+        _gone(scene, dataset, found, note, seen)
+        return
     for stored in ctx.reader.keys(route.target):
         if is_reserved(stored.key):
             continue
@@ -78,6 +83,40 @@ def _look(scene: Scene, dataset: DatasetRow, found: Holdings, note: Note) -> Non
         if not _same(scene, route.target.bucket, stored, entry.etag, entry.stored_size):
             found.changed += 1
             note("changed", dataset.name, stored.key)
+    _gone(scene, dataset, found, note, seen)
+
+
+def _look_at_versions(
+    scene: Scene, dataset: DatasetRow, found: Holdings, note: Note, seen: SeenIds
+) -> None:
+    """Compare every version with the ledger: one that is not of it is new, a delete is a change."""
+    ctx, route = scene.ctx, scene.ctx.route(dataset)
+    versions = ctx.reader.versions(route.target)
+    for target_key, some in groupby(versions, key=lambda one: one.key):
+        if is_reserved(target_key):
+            continue
+        name = route.source_key(target_key)
+        own = name is not None and route.is_sidecar(name)
+        known = {
+            entry.version_id: entry.id
+            for entry, state in (ctx.ledger.named(dataset.id, name) if name is not None else ())
+            if state in HELD
+        }
+        for one in some:
+            found.take(Stored(key=target_key, size=0, etag=one.version_id))
+            if (number := known.get(one.version_id)) is not None:
+                seen.mark(number)
+            elif known and (one.marker or own):  # of our own files earlier versions are no news
+                found.changed += one.latest
+                if one.latest:
+                    note("changed", dataset.name, target_key)
+            elif not one.marker and not _of_another(scene, dataset, target_key):
+                found.new += 1
+                note("new", dataset.name, target_key)
+
+
+def _gone(scene: Scene, dataset: DatasetRow, found: Holdings, note: Note, seen: SeenIds) -> None:
+    ctx, route = scene.ctx, scene.ctx.route(dataset)
     for number, key_bytes, _, _, state, _ in ctx.ledger.listing(dataset.id):
         if state in HELD and not seen.has(number):
             found.gone += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -62,13 +63,24 @@ def sample(scene: Scene, root: str) -> list[tuple[DatasetRow, str]]:
 
     def ranked() -> Any:  # noqa: ANN401 - a generator
         for dataset in scene.datasets():
-            for _, key, _, _, state, _ in scene.ctx.ledger.listing(dataset.id):
-                if state == State.VERIFIED:
-                    text = dataset.name.encode() + b"\0" + key
-                    yield hashlib.blake2b(text, key=seed).digest(), dataset, key_text(key)
+            for key in _current(scene, dataset):
+                text = dataset.name.encode() + b"\0" + key
+                yield hashlib.blake2b(text, key=seed).digest(), dataset, key_text(key)
 
     best = heapq.nsmallest(scene.terms.smoke_objects, ranked(), key=lambda one: one[0])
     return [(dataset, key) for _, dataset, key in best]
+
+
+def _current(scene: Scene, dataset: DatasetRow) -> Iterator[bytes]:
+    """Give the keys of verified objects: of versions of a name the last, which readers get."""
+    last: bytes | None = None
+    for _, key, _, _, state, _ in scene.ctx.ledger.listing(dataset.id):
+        if state == State.VERIFIED:
+            if last is not None and last.partition(b"\0")[0] != key.partition(b"\0")[0]:
+                yield last
+            last = key
+    if last is not None:
+        yield last
 
 
 def _read(

@@ -27,6 +27,7 @@ from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.model import State
 from hdh_migrate.results.proofs import NameOpened
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.asked import asked_for
 from hdh_migrate.wiring import routes_of
 
 NAMES_KEY = "names.key"
@@ -102,7 +103,7 @@ def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> Nam
             hint='make one with "hdh-migrate report PLAN --names keyed"',
         )
     names = keyed.KeyedNames(_secret(path))
-    opened = opening(bundle, record, names.object_key(dataset, key))
+    opened = opening(bundle, record, names.object_key(dataset, record["key"]))
     save([canonical_json(opened) + b"\n"], out)
     return {"out": str(out), "dataset": dataset, "index": opened["index"], "root": opened["root"]}
 
@@ -115,7 +116,7 @@ def _record(desk: Desk, dataset: str, key: str) -> dict[str, Any]:
     ledger = desk.read_ledger()
     try:
         row = next(row for row in ledger.datasets() if row.name == dataset)
-        found = ledger.find(row.id, key)
+        found = asked_for(ledger, row.id, route, key)
     finally:
         ledger.close()
     if found is None:
@@ -123,6 +124,7 @@ def _record(desk: Desk, dataset: str, key: str) -> dict[str, Any]:
     entry, state = found
     if state is State.EXCLUDED:
         raise UsageError("the plan excludes this object: the manifest has no line of it to open")
+    key = entry.obj.key
     target_key = route.target_key(key)
     return {"dataset": dataset, "key": key, "target_key": target_key, "sha256": entry.sha256}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hdh_migrate.errors import AuthFailed, Exit
+from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.adoption import JournalSeen
 from hdh_migrate.pipeline.adopting import Adopt, AdoptionTally
 from hdh_migrate.pipeline.runner import Runner, summary
@@ -37,6 +37,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     """
     batches = desk.batches(selected)
     chosen = [one.name for one in batches if not selected or one.name in selected]
+    _demand_single_versions(desk, chosen)
     bundles = trusted_bundles(desk, folders)
     demand_not_switched(desk, bundles, chosen)
     journals = (*(one.seen for one in bundles.found), *copies_seen(desk))
@@ -60,6 +61,24 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         "batches": rows,
         "next": [TAKING_OVER if any(one["adopted"] for one in rows) else RUN],
     }
+
+
+def _demand_single_versions(desk: Desk, chosen: Sequence[str]) -> None:
+    """Demand that no chosen batch is moved with all versions.
+
+    Raises:
+        Refused: one is: which version is whose, no listing of current objects shows.
+    """
+    plan = desk.loaded.plan
+    for batch in plan.batches:
+        names = [name for name in batch.datasets if plan.dataset(name).source.every_version]
+        if batch.name in chosen and names:
+            raise Refused(
+                f"batch {batch.name}: dataset {names[0]} is moved with all versions, which cannot"
+                " be adopted",
+                hint="nothing was changed; bring a copy of the ledger back, or move the dataset"
+                " anew under another target prefix",
+            )
 
 
 def _adopted(

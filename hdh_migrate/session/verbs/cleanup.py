@@ -107,11 +107,12 @@ def _stale(
             yield Stale(upload=upload, entry=None, resumable=False, age=age)
             continue
         key = route.source_key(upload.key)
-        entry = ledger.find(dataset.id, key) if key is not None else None
-        if entry is not None:
-            known = ledger.upload(entry[0].id)
-            resumable = known is not None and known.upload_id == upload.upload_id
-            yield Stale(upload=upload, entry=entry[0].id, resumable=resumable, age=age)
+        named = ledger.named(dataset.id, key) if key is not None else []
+        known = [ledger.upload(entry.id) for entry, _ in named]
+        of = [one.entry for one in known if one and one.upload_id == upload.upload_id]
+        if named:
+            entry = of[0] if of else named[0][0].id
+            yield Stale(upload=upload, entry=entry, resumable=bool(of), age=age)
 
 
 def lines(stale: Sequence[StaleUploads], *, execute: bool) -> list[str]:

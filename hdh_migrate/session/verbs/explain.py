@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from hdh_migrate.errors import Missing, UsageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Place, State, Untagged
+from hdh_migrate.model.naming import given, name_in
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.asked import asked_for
 from hdh_migrate.session.policy.choices import Choices, said
 from hdh_migrate.wiring import Services
 
@@ -59,10 +61,11 @@ def _explained(
         "target_key": None,
         "ages_count_from": rules.moment,
         "ages_fixed": dataset.name in choices.fixed,
-        "ledger": _kept(desk, dataset.name, key),
+        "ledger": _kept(desk, choices, dataset.name, key),
     }
     try:
-        obj = desk.retrying()(lambda: services.source.listed(place, key))
+        wanted = given(key) if place.every_version else key
+        obj = desk.retrying()(lambda: services.source.listed(place, wanted))
     except Missing as error:
         explained["why"] = str(error) if error.code else _nothing_then(place)
         return explained
@@ -78,14 +81,14 @@ def _explained(
             ),
         )
         return explained
-    decided = rules.decide(key.removeprefix(place.prefix), obj)
+    decided = rules.decide(name_in(obj.key).removeprefix(place.prefix), obj)
     if decided.place:
         explained["rule"] = decided.place
         explained["asks"], explained["reason"] = said(dataset, decided.place)
     listed = choices.decide(dataset.name, obj)
     explained["becomes"], explained["code"], explained["why"] = _becomes(listed)
     if listed.state is State.LISTED:
-        explained["target_key"] = choices.routes[dataset.name].target_key(key)
+        explained["target_key"] = choices.routes[dataset.name].target_key(obj.key)
     return explained
 
 
@@ -121,14 +124,14 @@ def _found(obj: ObjectInfo) -> FoundObject:
     }
 
 
-def _kept(desk: Desk, dataset: str, key: str) -> KeptObject | None:
+def _kept(desk: Desk, choices: Choices, dataset: str, key: str) -> KeptObject | None:
     """Return what a ledger knows of the object; None: there is no ledger, or not of it."""
     if not desk.ledger_path.exists():
         return None
     ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
     try:
         for row in _rows(ledger, dataset):
-            if (known := ledger.find(row, key)) is not None:
+            if (known := asked_for(ledger, row, choices.routes[dataset], key)) is not None:
                 entry, state = known
                 return {
                     "id": entry.id,

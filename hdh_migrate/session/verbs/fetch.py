@@ -15,11 +15,13 @@ from typing import IO, Final
 from hdh_migrate.errors import Missing, UnsealFailed, UsageError
 from hdh_migrate.folders import sync
 from hdh_migrate.model import State, Stored
+from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.results.looks import Fetched
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
+from hdh_migrate.session.policy.asked import asked_for
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal
@@ -47,7 +49,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     ledger = desk.read_ledger()
     try:
         row = next(row for row in ledger.datasets() if row.name == dataset)
-        found, taken = ledger.find(row.id, key), openings.remembered(ledger)
+        found, taken = asked_for(ledger, row.id, route, key), openings.remembered(ledger)
     finally:
         ledger.close()
     if found is None:
@@ -63,8 +65,9 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     )
     openings.note(desk.ledger_path, taken, opening)
     stored = Stored(
-        key=route.target_key(entry.obj.key), size=entry.stored_size or 0, etag=entry.etag
-    )
+        key=route.target_key(entry.obj.key), size=entry.stored_size or 0, etag=entry.etag,
+        version_id=entry.version_id, exact=is_version(entry.obj.key),
+    )  # fmt: skip
     retry = Retrying(
         budget=loaded.plan.limits.retry_budget_seconds,
         pause=SharedPause(desk.clock.monotonic, desk.stop),

@@ -21,6 +21,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.folders import ledger_path
 from hdh_migrate.model import Place, Problem, Untagged, Upload
+from hdh_migrate.pipeline.version_order import VERSIONING_HINT
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetWriter
@@ -118,6 +119,7 @@ def _reached(
             *_tried(f"target bucket {dataset.target.place.bucket}",
                     services.reader.check, dataset.target.place, demand=demand),
             *_keeps(services, dataset, demand=demand),
+            *_keeps_versions(services, dataset, demand=demand),
         ):  # fmt: skip
             found[str(problem)] = problem
     return list(found.values())
@@ -271,6 +273,24 @@ def _keeps(services: Services, dataset: Dataset, *, demand: bool) -> Iterator[Pr
     hint = 'object lock is set when a bucket is made: "hdh-migrate provision" makes one so'
     what = f"no object lock, which the retention of dataset {dataset.name} needs"
     yield Problem(where=where, what=what, hint=hint)
+
+
+def _keeps_versions(services: Services, dataset: Dataset, *, demand: bool) -> Iterator[Problem]:
+    """Check that a bucket keeps versions if all of them are wanted."""
+    if not dataset.source.every_version:
+        return
+    where, place = f"target bucket {dataset.target.bucket}", dataset.target.place
+    try:
+        if services.reader.keeps_versions(place):
+            return
+    except (Transient, Permanent) as error:
+        if demand and isinstance(error, Transient):
+            raise
+        auth = isinstance(error, AuthFailed | AccessDenied)
+        yield Problem(where=where, what=str(error), hint=error.hint, auth=auth)
+        return
+    what = f"it keeps no versions, which all versions of dataset {dataset.name} need"
+    yield Problem(where=where, what=what, hint=VERSIONING_HINT)
 
 
 def _clock_notes(judge: Judge) -> list[str]:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -182,7 +183,8 @@ class _View:
         for key, line in self._sidecar(row, route, lines, tally):
             self._marker(row, key, line, tally, seen, file)
         with ThreadPoolExecutor(ASKERS) as pool:
-            for one in self._objects(route, pool.map):
+            listed = self._versions if route.every_version else self._objects
+            for one in listed(row, route, pool.map, tally):
                 if (found := lines.line(one.key)) is not None:
                     one.features.update(found["features"])
                 self._compare(row, one, contract, tally, seen)
@@ -196,13 +198,46 @@ class _View:
 
     # --- what target and sidecar give back -------------------------------------------------------
 
+    def _versions(
+        self, row: DatasetRow, route: Route, ask: Callable[..., Iterable[Restored | None]],
+        tally: _Compared,
+    ) -> Iterator[Restored]:  # fmt: skip
+        """Give every version that the target lists, with what is beside it."""
+
+        def look(one: tuple[Stored, str]) -> Restored | None:
+            return self._retry(lambda: self._look(route, *one))
+
+        versions = self._services.reader.versions(route.target)
+        for target_key, some in groupby(versions, key=lambda one: one.key):
+            name = route.source_key(target_key)
+            if name is None or is_reserved(target_key) or route.is_sidecar(name):
+                continue
+            keys = {
+                entry.version_id: entry.obj.key for entry, _ in self._ledger.named(row.id, name)
+            }
+            wanted = list[tuple[Stored, str]]()
+            for one in some:
+                key = keys.get(one.version_id)
+                if one.marker:
+                    tally.differ("a name that was deleted at the target")
+                elif key is None:
+                    tally.differ("a version at the target that the inventory does not have")
+                else:
+                    stored = Stored(
+                        key=target_key, size=0, etag="", version_id=one.version_id, exact=True
+                    )
+                    wanted.append((stored, key))
+            yield from (found for found in ask(look, reversed(wanted)) if found is not None)
+
     def _objects(
-        self, route: Route, ask: Callable[..., Iterable[Restored | None]]
-    ) -> Iterator[Restored]:
+        self, row: DatasetRow, route: Route, ask: Callable[..., Iterable[Restored | None]],
+        tally: _Compared,
+    ) -> Iterator[Restored]:  # fmt: skip
         """Give every object of the dataset that the target lists, with what is beside it."""
+        del row, tally
 
         def look(stored: Stored) -> Restored | None:
-            return self._retry(lambda: self._look(route, stored))
+            return self._retry(lambda: self._look(route, stored, route.source_key(stored.key)))
 
         portion = list[Stored]()
         for stored in self._services.reader.keys(route.target):
@@ -215,10 +250,10 @@ class _View:
                 portion = []
         yield from (one for one in ask(look, portion) if one is not None)
 
-    def _look(self, route: Route, stored: Stored) -> Restored | None:
+    def _look(self, route: Route, stored: Stored, key: str | None) -> Restored | None:
         reader, bucket = self._services.reader, route.target.bucket
-        now = reader.head(bucket, stored.key)
-        key = route.source_key(stored.key)
+        version_id = stored.version_id if stored.exact else None
+        now = reader.head(bucket, stored.key, version_id=version_id)
         if now is None or key is None:
             return None
         one = Restored(key, self._plain(now.size))

@@ -12,7 +12,12 @@ from hdh_migrate.results.plans import FidelityFact
 def fidelity(plan: Plan) -> list[FidelityFact]:
     """Return each dataset's contract."""
     return [
-        {"dataset": one.name, "ways": one.contract.as_ways(), "as_of": one.source.moment}
+        {
+            "dataset": one.name,
+            "ways": one.contract.as_ways(),
+            "as_of": one.source.moment,
+            "all_versions": one.source.every_version,
+        }
         for one in plan.datasets
     ]
 
@@ -20,6 +25,8 @@ def fidelity(plan: Plan) -> list[FidelityFact]:
 def fidelity_text(facts: Sequence[FidelityFact]) -> Iterator[str]:
     """Give the contracts as lines for people; datasets with the same one share them."""
     for one in facts:
+        if one["all_versions"]:
+            yield f"versions of {one['dataset']}: all of them, with the snapshots, oldest first"
         if one["as_of"] is not None:
             yield f"versions of {one['dataset']}: what was current at {one['as_of']}"
     sharing: dict[tuple[tuple[str, str], ...], list[str]] = {}

@@ -16,6 +16,7 @@ from hdh_migrate.evidence.lines.records import (
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import VANISHED, ObjectRecord, OpenFinding, State, Step, Verdict
+from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.session.desk import Desk
@@ -68,11 +69,18 @@ def _record(dataset: str, route: Route, row: ObjectRecord) -> ManifestRecord:
         "target_key": route.target_key(row["key"]),
         "stored_size": row["stored_size"],
         "stored_sha256": row["stored_sha256"],
-        "target_etag": row["etag"],
+        "target_etag": _etag(row),
         "level": row["level"],
         "verdict": verdict,
         "verified_at": row["verified_at"],
     }
+
+
+def _etag(row: ObjectRecord) -> str | None:
+    """Return the ETag of what is stored; of one version of a name with its id at the target."""
+    if row["etag"] is None or not is_version(row["key"]):
+        return row["etag"]
+    return f"{row['etag']};versionid={row['version_id'] or 'null'}"
 
 
 def _without_end(row: ObjectRecord) -> ObjectRecord:

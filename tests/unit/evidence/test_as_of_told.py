@@ -115,7 +115,7 @@ def test_a_moment_that_is_none_is_no_plan(desk: Desk, moment: Any) -> None:
         assert other == ["plan: as_of"]
 
 
-@pytest.mark.parametrize("versions", ["all", "", [], [MOMENT], 1, True])
+@pytest.mark.parametrize("versions", ["", [], [MOMENT], 1, True])
 def test_versions_that_are_neither_current_nor_of_a_moment_are_no_plan(
     desk: Desk, versions: Any
 ) -> None:

@@ -66,3 +66,28 @@ def test_a_source_that_keeps_no_versions_says_so() -> None:
         for broken in rule(yaml.safe_load(GOOD.replace(NOW, THEN)), Toy)
     ]
     assert "a toy keeps no versions: leave this out" in told
+
+
+ALL = "source: {container: emc2, prefix: pmsi/, versions: all}"
+
+
+def test_all_versions_are_meant_where_the_plan_says_so(tmp_path: Path) -> None:
+    plan = loaded(tmp_path, GOOD.replace(NOW, ALL)).plan
+    assert plan.dataset("pmsi").source.place.every_version
+    assert not plan.dataset("scans").source.place.every_version
+    current = loaded(tmp_path, GOOD.replace(NOW, f"{NOW[:-1]}, versions: current}}")).plan
+    assert not current.dataset("pmsi").source.place.every_version
+
+
+def test_nothing_is_deleted_of_what_is_moved_with_all_versions(tmp_path: Path) -> None:
+    plan = yaml.safe_load(with_cutovers(ENTRY))
+    plan["datasets"][0]["source"]["versions"] = "all"
+    told = problems(tmp_path, as_yaml(plan))
+    words = "decommission: a dataset of this batch is moved with all versions"
+    assert any(words in one for one in told), told
+
+
+def test_nothing_is_brought_back_beside_what_is_moved_with_all_versions(tmp_path: Path) -> None:
+    asks = 'rehydrate: {credential: {kind: sas, value: "env:ASKS"}}\n'
+    (told,) = problems(tmp_path, GOOD.replace(NOW, ALL) + asks)
+    assert "rehydrate: a dataset is moved with all versions" in told

@@ -148,7 +148,7 @@ def listing(
         (pages[number], str(number + 1) if number + 1 < len(pages) else None)
         for number in range(first, len(pages))
     )
-    return list(by_name(asked, begin, MOMENT))
+    return list(by_name(asked, begin, lambda: Chooser[int](MOMENT)))
 
 
 def test_a_listing_goes_on_anywhere_with_the_same_names() -> None:

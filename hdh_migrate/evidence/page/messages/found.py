@@ -115,6 +115,64 @@ OF_STEPS: Final = (
         " supprimés avant le {at} ou après",
     ),
     MessageForm(
+        "all versions: {names:number} names with {current:number} current versions,"
+        " {earlier:number} earlier ones and {snapshots:number} snapshots",
+        "toutes les versions : {names} noms, {current} versions courantes, {earlier} antérieures et"
+        " {snapshots} instantanés",
+    ),
+    MessageForm(
+        "{n:number} names have versions and no current one: somebody deleted them; at the target"
+        " the last version of each is current",
+        "{n} nom a des versions et aucune n'est courante, car quelqu'un l'a supprimé : à la cible,"
+        " la dernière est courante"
+        "|{n} noms ont des versions et aucune n'est courante, car quelqu'un les a supprimés : à la"
+        " cible, la dernière de chacun est courante",
+    ),
+    MessageForm(
+        "there is no such version of a source object",
+        "l'objet n'a pas cette version à la source",
+    ),
+    # --- all versions at the target ----------------------------------------------------------
+    MessageForm(
+        "the target has none of the versions that come before this one any more",
+        "la cible n'a plus aucune des versions qui précèdent celle-ci",
+    ),
+    MessageForm(
+        "what is current at the target under this name is not the version that comes before this"
+        " one: sent now, it would not stand where the source has it",
+        "ce qui est courant à la cible sous ce nom n'est pas la version qui précède celle-ci :"
+        " envoyée maintenant, elle n'y serait pas à la place qu'elle a à la source",
+    ),
+    MessageForm(
+        "a version of this name that comes before it is not at the target",
+        "une version antérieure du même nom n'est pas à la cible",
+    ),
+    MessageForm(
+        "the target's bucket keeps no versions (any more): it would have the last one alone",
+        "le compartiment de la cible ne garde pas (ou plus) de versions : il n'aurait que la"
+        " dernière",
+    ),
+    MessageForm(
+        "its versions do not stand at the target in the order of the source",
+        "ses versions ne sont pas à la cible dans l'ordre de la source",
+    ),
+    MessageForm(
+        "{n:number} versions at the target were left by attempts that were cut off; each stands"
+        " right before the one that was sent again, which the manifest has",
+        "{n} version à la cible vient d'une tentative interrompue ; elle précède celle qui a été"
+        " renvoyée, que le manifeste cite"
+        "|{n} versions à la cible viennent de tentatives interrompues ; chacune précède celle qui a"
+        " été renvoyée, que le manifeste cite",
+    ),
+    MessageForm(
+        "{n:number} versions at the target are none of this migration, and {deleted:number} names"
+        " were deleted there since",
+        "{n} version à la cible n'est pas de cette migration, et {deleted} noms y ont été supprimés"
+        " depuis"
+        "|{n} versions à la cible ne sont pas de cette migration, et {deleted} noms y ont été"
+        " supprimés depuis",
+    ),
+    MessageForm(
         "SFTP tells no version: a file counts as unchanged while its size and its time of change,"
         " in whole seconds, are the same; its bytes are read once",
         "SFTP ne donne pas de version : un fichier compte comme inchangé tant que sa taille et sa"

@@ -298,6 +298,8 @@ TERMS: Final = {
     "the target's listing": "liste de la cible",
     "the target's list of parts": "liste des parties à la cible",
     "the target's list of uploads": "liste des envois à la cible",
+    "the target's list of versions": "liste des versions à la cible",
+    "the bucket's versioning": "réglage des versions du compartiment",
     "the bucket": "compartiment",
     "making the bucket": "création du compartiment",
     "the bucket's object lock": "verrou d'objets du compartiment",

@@ -1,0 +1,27 @@
+"""Which object of a dataset somebody means who gives a key."""
+
+from __future__ import annotations
+
+from hdh_migrate.model import Entry, State
+from hdh_migrate.model.naming import given
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports.ledger import Ledger
+
+AT_TARGET = (State.SENT, State.VERIFIED)
+
+
+def asked_for(ledger: Ledger, dataset: int, route: Route, key: str) -> tuple[Entry, State] | None:
+    """Return the object of a key; None: there is none.
+
+    Where each version of a name is an object, a name alone means the last one that the target has,
+    and a name with a token in square brackets, as `ls --show-names` writes it, that version.
+    """
+    if not route.every_version:
+        return ledger.find(dataset, key)
+    found = ledger.find(dataset, given(key))
+    if found is not None:
+        return found
+    named = ledger.named(dataset, key)
+    there = [one for one in named if one[1] in AT_TARGET]
+    found_last = there or named
+    return found_last[-1] if found_last else None
