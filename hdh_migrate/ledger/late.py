@@ -271,3 +271,11 @@ class Late(Objects):
             for row in rows:
                 yield verified_of(row), State(row[12])
             after = rows[-1][2]
+
+    def has_versions(self, dataset: int) -> bool:
+        """Return whether the target gave a version to any verified object of a dataset; scans."""
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM object WHERE dataset = ? AND state = 5"
+            " AND version_id IS NOT NULL)"
+        )
+        return bool(self._rows(query, (dataset,))[0][0])

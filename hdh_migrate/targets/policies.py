@@ -39,8 +39,6 @@ class PolicyDialect:
     """With `{resource}` for BUCKET/PREFIX*."""
     dates: bool
     """Whether a statement can end by itself."""
-    versions: bool
-    """Whether single versions are read, which is a right of its own."""
 
     @classmethod
     def of(cls, profile: Profile) -> PolicyDialect:
@@ -61,14 +59,16 @@ class PolicyDialect:
             principal=str(profile.value("policy_principal")),
             resource=str(profile.value("policy_resource")),
             dates=bool(profile.value("policy_dates")),
-            versions=bool(profile.value("versioning")),
         )
 
     def statement(
-        self, sid: str, bucket: str, prefix: str, principal: str, until: str
+        self, sid: str, bucket: str, prefix: str, principal: str, until: str, *, versions: bool
     ) -> dict[str, Any]:
-        """Return a statement that lets a principal read what lies under a prefix, until then."""
-        actions = ["s3:GetObject", *(["s3:GetObjectVersion"] if self.versions else [])]
+        """Return a statement that lets a principal read what lies under a prefix, until then.
+
+        With `versions` also single versions of it, which is a right of its own.
+        """
+        actions = ["s3:GetObject", *(["s3:GetObjectVersion"] if versions else [])]
         ends = {"DateLessThanEquals": {"aws:CurrentTime": until}}
         return {
             "Sid": sid,

@@ -158,3 +158,102 @@ def test_a_policy_is_printed_set_beside_others_and_taken_back(site: Site) -> Non
     site.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
     agreed(bundle, key)
     assert "révoquée" in (bundle / "report.fr.html").read_text()
+
+
+def waiting(site: Site) -> list[str]:
+    """Return the ids of the grants that wait for approval."""
+    listed = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
+    return [one["grant"] for one in listed if one["stage"] == "asked"]
+
+
+def test_a_grant_is_approved_elsewhere_from_a_bundle_and_evidence_tells_it(site: Site) -> None:
+    site.change(freeze=None, cutovers=None, approvals={**site.section("approvals"), "threshold": 2})
+    site.run()
+    asks(site, expect=8)
+    (grant,) = waiting(site)
+    keys, bundle = site.folder / "keys", site.folder / "before"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+    elsewhere = site.folder / "approval.json"
+    made = site.cli(
+        "approve", site.plan, "--grant", grant, "--key", str(keys / "dpo.key"), "--bundle",
+        str(bundle), "--trust", str(keys / "report.pub"), "--out", str(elsewhere), expect=0,
+    )  # fmt: skip
+    assert "permit: EHDS-2027-0042" in made.err
+    site.cli("approve", site.plan, "--import", str(elsewhere), expect=0)
+    assert "1 more approval is needed" in asks(site, expect=8).err
+    for key, why in (("stranger", "not one of the plan's"), ("report", "operator's own")):
+        path = str(keys / f"{key}.key")
+        site.cli("approve", site.plan, "--grant", grant, "--key", path, expect=0)
+        assert why in asks(site, expect=8).err
+    approves(site, "ciso")
+    given = asks(site, "--json", expect=0).json
+    assert (given["grant"], len(given["approvals"])) == (grant, 2)
+    said = site.cli(
+        "approve", site.plan, "--grant", grant, "--key", str(keys / "dpo.key"), expect=2
+    )
+    assert "waits for no approval" in said.err
+
+    after, key = site.folder / "after", keys / "report.pub"
+    site.cli("report", site.plan, "--out", str(after), expect=0)
+    site.cli("audit", "verify", str(after), "--trust", str(key), expect=0)
+    agreed(after, key)
+    assert "approuvée par" in (after / "report.fr.html").read_text()
+
+
+def test_an_approval_of_other_objects_or_of_another_reader_counts_for_nothing(site: Site) -> None:
+    site.run()
+    asks(site, expect=8)
+    (first,) = waiting(site)
+    approves(site)
+    site.container.client.upload_blob("pmsi/late.csv", b"7,8,9\n")
+    site.cli("run", site.plan, "--refresh", "--until", "verify", "--no-progress", expect=0)
+
+    assert "1 more approval is needed" in asks(site, expect=8).err
+    (second,) = waiting(site)
+    assert second != first
+    listed = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
+    assert [one["stage"] for one in listed] == ["dropped", "asked"]
+    assert asks(site, reader="other", expect=8).code == 8
+    assert len(waiting(site)) == 2
+    key = str(site.folder / "keys" / "dpo.key")
+    site.cli("approve", site.plan, "--grant", second, "--key", key, expect=0)
+    assert asks(site, "--json", expect=0).json["objects"] == len(GRANTED) + 1
+    assert "not the one that was approved" in asks(site, reader="other", expect=8).err
+
+
+def test_who_reads_keyed_evidence_is_not_told_who_may_read(site: Site) -> None:
+    site.change(approvals=None, freeze=None, cutovers=None)
+    site.run()
+    grant = asks(site, "--json", expect=0).json["grant"]
+    bundle, key = site.folder / "keyed", site.folder / "keys" / "report.pub"
+    site.cli("report", site.plan, "--names", "keyed", "--out", str(bundle), expect=0)
+    site.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
+    agreed(bundle, key)
+    journal = (bundle / "journal.jsonl").read_text()
+    assert "grant-given" in journal
+    assert not any(word in journal for word in (grant, "EHDS-2027-0042", "survival"))
+
+
+def test_the_reader_opens_a_grant_without_plan_and_ledger_and_others_do_not(site: Site) -> None:
+    site.change(approvals=None, freeze=None, cutovers=None)
+    site.run()
+    asks(site, "--include", "pmsi/**", expect=0)
+    keys, data = site.folder / "keys", site.folder / "data"
+    opened = (
+        "open", str(site.folder / "lab"), "--trust", str(keys / "report.pub"),
+        "--credential-id", "env:C_ID", "--credential-secret", "env:C_SEC", "--get", "**",
+        "--out", str(data), "--no-progress",
+    )  # fmt: skip
+
+    site.cli(*opened, "--identity", str(keys / "steward.sec"), expect=3)
+    assert not data.exists()
+    site.cli(*opened, "--identity", str(keys / "lab.sec"), expect=0)
+    found = {
+        str(one.relative_to(data)): one.read_bytes() for one in data.rglob("*") if one.is_file()
+    }
+    assert found == {name: body for name, body in GRANTED.items() if name.startswith("pmsi/")}
+
+    (grant,) = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
+    site.cli("revoke", site.plan, grant["grant"], "--reason", "over", expect=0)
+    refused = site.cli(*opened, "--identity", str(keys / "lab.sec"), expect=3)
+    assert "was revoked at" in refused.err

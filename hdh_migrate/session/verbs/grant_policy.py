@@ -150,11 +150,18 @@ def _let_in(
 def _statement(
     desk: Desk, dialect: PolicyDialect, account: GrantAccount, principal: str
 ) -> tuple[str, policies.BucketPolicy]:
-    place = routes_of(desk.loaded.plan)[account.asked.dataset].target
-    until = account.asked.until
+    dataset = account.asked.dataset
+    place = routes_of(desk.loaded.plan)[dataset].target
+    ledger = desk.read_ledger()
+    try:
+        number = next(row.id for row in ledger.datasets() if row.name == dataset)
+        versions = ledger.has_versions(number)
+    finally:
+        ledger.close()
     return place.bucket, dialect.statement(
-        sid_of(account.id), place.bucket, place.prefix, principal, until
-    )
+        sid_of(account.id), place.bucket, place.prefix, principal, account.asked.until,
+        versions=versions,
+    )  # fmt: skip
 
 
 def _given(desk: Desk, grant: str) -> GrantAccount:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hdh_migrate.clocks import Moment, day_over, utc_seconds_of
+from hdh_migrate.clocks import Moment, day_over, seconds_of, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, PlanInvalid
 from hdh_migrate.evidence.signatures.approvals import APPROVAL_TYPE, read, read_withdrawal
 from hdh_migrate.evidence.signatures.signing import claims_of, load_trusted_key
@@ -23,6 +23,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.waivers import in_force
 from hdh_migrate.session.verbs.approve import kept_approvals, shelf
 from hdh_migrate.session.views.credentials import UNREADABLE, credential_ends
+from hdh_migrate.session.views.grant_ends import grant_ends
 from hdh_migrate.wiring import Vault, identity_path
 from hdh_migrate.wiring.chosen import is_rehearsal
 
@@ -34,6 +35,8 @@ class Ending(NamedTuple):
     ends: float | None
     batch: str | None = None
     note: str = ""
+    relied: bool = True
+    """Whether the migration needs it; otherwise it never ends too early."""
 
 
 def endings(desk: Desk) -> list[Ending]:
@@ -51,6 +54,15 @@ def endings(desk: Desk) -> list[Ending]:
         *_waived(desk),
         *_keys(desk),
         *_approved(desk),
+        *(
+            Ending(
+                f"grant {one.grant} of dataset {one.dataset}",
+                seconds_of(one.ends),
+                note="the migration needs it for nothing",
+                relied=False,
+            )
+            for one in grant_ends(desk)
+        ),
     ]
 
 
@@ -61,8 +73,13 @@ def held_against(
 
     `latest` is when all ends at the latest, `of_batch` when a batch does; None: nobody can tell.
     """
-    lines = [_fact(one, now, of_batch.get(one.batch) if one.batch else latest) for one in found]
-    return sorted(lines, key=_urgency)
+
+    def needed(one: Ending) -> float | None:
+        if not one.relied:
+            return None
+        return of_batch.get(one.batch) if one.batch else latest
+
+    return sorted((_fact(one, now, needed(one)) for one in found), key=_urgency)
 
 
 def _fact(one: Ending, now: float, needed: float | None) -> EndingFact:
@@ -75,7 +92,9 @@ def _fact(one: Ending, now: float, needed: float | None) -> EndingFact:
         "ends": None if one.ends is None else moment_text(one.ends),
         "needed_until": None if needed is None else moment_text(needed),
         "margin_days": margin,
-        "too_early": one.ends is not None and one.ends < (now if needed is None else needed),
+        "too_early": one.relied
+        and one.ends is not None
+        and one.ends < (now if needed is None else needed),
         "ended": one.ends is not None and one.ends <= now,
     }
     if one.note:

@@ -98,6 +98,19 @@ def ends(what: Relied, at: str, *, over: bool = False) -> Summary:
     return {"en": f"{english} ends at {at}", "fr": f"{french} prend fin le {at}"}
 
 
+def grant_ends(grant: str, dataset: str, at: str, *, over: bool, open_: bool) -> Summary:
+    """A grant is about to end, or has ended; `open_`: a policy may still let its reader in."""
+    tense, temps = ("ended", "a pris fin") if over else ("ends", "prend fin")
+    more, plus = "", ""
+    if over and open_:
+        more = "; a bucket's policy may still let its reader in: revoke it"
+        plus = " ; une règle d'accès admet peut-être encore son lecteur : révoquez-la"
+    return {
+        "en": f"grant {grant} of dataset {dataset} {tense} at {at}{more}",
+        "fr": f"l'autorisation {grant} sur le jeu {dataset} {temps} le {at}{plus}",
+    }
+
+
 def missed(batch: str, by: str) -> Summary:
     """A batch was not done by its day."""
     return {

@@ -24,6 +24,7 @@ from hdh_migrate.session.views import notice_words as words
 from hdh_migrate.session.views.at_work import was_killed
 from hdh_migrate.session.views.endings import BatchEndings, LikelyEnd, dated
 from hdh_migrate.session.views.expiry import expiries
+from hdh_migrate.session.views.grant_ends import grant_ends
 from hdh_migrate.session.views.last_run import last_run
 from hdh_migrate.session.views.status import status
 
@@ -74,6 +75,7 @@ def look(
     known, first = {str(key) for key in memory.get("standing", ())}, "standing" not in memory
     holds = [*_ends_soon(desk, now), *_run_ended(desk, seen)]
     if seen is not None:
+        holds += _grants_end(desk, now)
         holds += [*_of_batches(seen, known, over=over), *_of_findings(seen)]
         foreseen = (endings or BatchEndings(desk)).of(seen, anew=over)
         holds += _of_dates(desk, seen, known, seconds_of(now), foreseen)
@@ -111,6 +113,22 @@ def _ends_soon(desk: Desk, now: str) -> Iterator[StandingCondition]:
                         key=f"ends-soon {channel.name} {one.what} {one.ends} {ahead}",
                         type="ends-soon", summary=words.ends(one.what, one.ends, over=not ahead),
                         ends=(one.what, one.ends), only=channel.name,
+                    )  # fmt: skip
+                    break  # the nearest of them says it
+
+
+def _grants_end(desk: Desk, now: str) -> Iterator[StandingCondition]:
+    for one in grant_ends(desk):
+        left = seconds_of(one.ends) - seconds_of(now)
+        for channel in desk.loaded.plan.notify:
+            for ahead in sorted({channel.ahead_seconds, DAY_SECONDS, 0}):
+                if left <= ahead <= channel.ahead_seconds:
+                    yield StandingCondition(
+                        key=f"grant-ends {channel.name} {one.grant} {ahead}", type="ends-soon",
+                        summary=words.grant_ends(
+                            one.grant, one.dataset, one.ends, over=not ahead, open_=one.open
+                        ),
+                        ends=("grant", one.ends), only=channel.name,
                     )  # fmt: skip
                     break  # the nearest of them says it
 

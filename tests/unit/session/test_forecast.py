@@ -335,3 +335,13 @@ def again(desk: Desk, plan: str) -> Desk:
     (desk.loaded.base / "plan.yaml").write_text(plan)
     opened = Desk.open(desk.loaded.base / "plan.yaml", None, Notes(), threading.Event(), dry=True)
     return replace(opened, clock=WallClock(NOW))
+
+
+def test_what_the_migration_does_not_need_never_ends_too_early() -> None:
+    grant = Ending("grant g-1 of dataset pmsi", 50.0, relied=False)
+    approval = Ending("approval of cutover", 50.0)
+
+    last, first = held_against([grant, approval], 100.0, 200.0, {})[::-1]
+
+    assert (first["what"], first["too_early"]) == ("approval of cutover", True)
+    assert (last["too_early"], last["ended"], last["needed_until"]) == (False, True, None)

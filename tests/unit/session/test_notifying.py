@@ -21,6 +21,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import Exit, KeyUnavailable, LedgerDamaged, PlanInvalid, Refused
 from hdh_migrate.events.course import BatchLate
+from hdh_migrate.events.grants import GrantEntry, GrantPolicySetting, GrantRevoked
 from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.notices.queue import NoticeQueue
@@ -38,6 +39,7 @@ from tests.support.hooks import SECRET, Hook, hooked
 from tests.support.processes import LONG, gone
 from tests.support.quiet import Notes, WallClock
 from tests.unit.cli.test_watch import PLAN, plan
+from tests.unit.evidence.test_chronicle import asked, given
 from tests.unit.session.test_metrics import ATTESTATION
 
 __all__ = ["plan"]
@@ -205,6 +207,30 @@ def test_certificates_of_a_cluster_that_end_soon_are_told_and_stop_no_run(
         "en": "the period of the cluster's certificates ended at 2028-01-31T00:00:00Z",
         "fr": "la validité des certificats du cluster a pris fin le 2028-01-31T00:00:00Z",
     }
+
+
+def test_a_grant_that_ends_is_told_ahead_at_its_end_and_no_more_once_revoked(
+    plan: Path, hook: Hook
+) -> None:
+    with run(plan) as ledger:
+        for grant in ("g-1", "g-2"):
+            ledger.event(asked(grant, until="2028-03-01T00:00:00Z"))
+            ledger.event(given(grant))
+        ledger.event(GrantRevoked(grant="g-2", reason="over", user="o@h"))
+        entry = GrantEntry(grant="g-1", bucket="hds", principal="arn:reader", allowed=True)
+        ledger.event(GrantPolicySetting(**entry))
+        ledger.commit()
+    for now, many in (
+        ("2028-01-01", 0), ("2028-02-25", 1), ("2028-02-29", 2), ("2028-03-02", 3),
+        ("2028-03-05", 3), ("2028-06-01", 3),
+    ):  # fmt: skip
+        notify(at(opened(plan), f"{now}T12:00:00.000Z"))
+        ends_of = [one for one in hook.taken if one["type"] == "ends-soon"]
+        assert len(ends_of) == many, now
+    assert {one["ends"]["what"] for one in ends_of} == {"grant"}
+    assert "grant g-1 of dataset pmsi ends at 2028-03-01" in ends_of[0]["summary"]["en"]
+    assert "may still let its reader in" in ends_of[2]["summary"]["en"]
+    assert "admet peut-\u00eatre encore" in ends_of[2]["summary"]["fr"]
 
 
 @pytest.mark.parametrize("what", get_args(Relied))
