@@ -13,7 +13,7 @@ FLOOR  ?= 80
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help campaign setup system-packages demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit try-kit base image release
+.PHONY: help campaign setup system-packages oracles demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit try-kit base image release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,13 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $(STAMP)
 
+oracles: $(VENV)/oracles/.done ## what others wrote to judge what we write, apart from .venv's own packages (test does this first)
+
+$(VENV)/oracles/.done: requirements/oracles.lock $(STAMP)
+	rm -rf $(VENV)/oracles
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --target $(VENV)/oracles -r requirements/oracles.lock
+	@touch $@
+
 system-packages: ## install Debian's packages that the tests use and that are missing (as root)
 	@tests/support/programs --install
 
@@ -34,7 +41,7 @@ demo: setup ## run the main job end to end on this machine: Azurite to S3, with 
 
 # Tests with servers wait for them a good part of their time: two processes for each of two cores.
 # Who has nothing left takes work from the others, so that no long file is alone at the end.
-test: setup ## every test, live servers included  [T=path] [K=expression] [JOBS=4]
+test: setup oracles ## every test, live servers included  [T=path] [K=expression] [JOBS=4]
 	@tests/support/programs || [ "$(T)" != tests ]  # a part of the tests may need none of them
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest $(T) $(if $(K),-k "$(K)") --numprocesses $(or $(JOBS),4) --dist worksteal
 
@@ -125,6 +132,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --onl
 lock: ## renew requirements/*.lock, one for each purpose (needs uv)
 	$(LOCK) pyproject.toml -o requirements/run.lock
 	$(LOCK) requirements/audit.in -c requirements/run.lock -o requirements/audit.lock
+	$(LOCK) requirements/oracles.in -o requirements/oracles.lock
 	$(LOCK) pyproject.toml --extra inventory -c requirements/run.lock -o requirements/inventory.lock
 	$(LOCK) pyproject.toml --extra demo -c requirements/run.lock -o requirements/demo.lock
 	$(LOCK) pyproject.toml --extra dask -c requirements/run.lock -o requirements/cluster.lock

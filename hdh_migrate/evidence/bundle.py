@@ -313,7 +313,10 @@ def _locked(partial: Path) -> int:
         _refuse_moved(lock, partial)
         _refuse_of_others(lock, partial)
         for left in list(partial.iterdir()):
-            left.unlink()
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
     except (BlockingIOError, FileNotFoundError):
         os.close(lock)
         raise UsageError(

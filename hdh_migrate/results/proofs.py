@@ -135,7 +135,7 @@ class Compared(TypedDict):
 
 
 class Exported(TypedDict):
-    """The file that was written; `trusted`: enough trusted keys signed what it is made from."""
+    """A file or folder that was written; `trusted`: enough trusted keys signed what it tells."""
 
     out: str
     format: str

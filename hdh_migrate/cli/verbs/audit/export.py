@@ -1,4 +1,4 @@
-"""`audit export`: a bundle as CSV, JUnit XML or Markdown."""
+"""`audit export`: a bundle as CSV, JUnit XML, Markdown, a bag or an RO-Crate."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from hdh_migrate.results.proofs import Exported
 
 
 class Format(StrEnum):
-    """What an export may be (`evidence.exports.FORMATS`; not imported here, for a quick help)."""
+    """What an export may be (`evidence.exports`; not imported here, for a quick help)."""
 
     CSV = "csv"
     JUNIT = "junit"
     MARKDOWN = "markdown"
+    BAGIT = "bagit"
+    RO_CRATE = "ro-crate"
+
+
+FOLDERS = frozenset({Format.BAGIT, Format.RO_CRATE})
+"""What is a folder and not a file (`evidence.exports.packages.PACKAGES`)."""
 
 
 class What(StrEnum):
@@ -39,10 +45,10 @@ class CsvDialect(StrEnum):
 
 @verb(
     examples=(
-        "audit export evidence-2026-11 --format junit --out migration.xml",
         "audit export evidence-2026-11 --format csv --what findings --dialect excel-fr",
+        "audit export evidence.zip --format bagit --out bag-2026-11",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=Exported,
 )
 def export(
@@ -50,7 +56,12 @@ def export(
     *,
     form: Annotated[Format, typer.Option("--format", help="The form of the export.")],
     out: Annotated[
-        str, typer.Option("--out", metavar="FILE", help="A new file, or - for stdout.")
+        str,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="A new file, or - for stdout; of bagit and ro-crate a new folder.",
+        ),
     ] = "-",
     what: Annotated[
         What | None, typer.Option("--what", help="Which lines, for csv; default manifest.")
@@ -69,9 +80,10 @@ def export(
     show_names: ShowNames = False,
     as_json: AsJson = False,
 ) -> None:
-    r"""Give a bundle as CSV, JUnit XML (for CI) or a Markdown summary; checks the bundle first.
+    r"""Give a bundle as CSV, JUnit XML, Markdown, a bag or an RO-Crate; checks the bundle first.
 
-    CSV holds the object names; junit only with --show-names; markdown never.
+    CSV holds the object names; junit only with --show-names; markdown never. bagit (RFC 8493) and
+    ro-crate (1.1) are folders for archives that hold the whole bundle unchanged, names included.
 
     CSV cells are safe in spreadsheets: a cell that begins with = + - @ (full-width forms too) or
     with an apostrophe gets an apostrophe in front; control, direction and invisible characters
@@ -83,6 +95,7 @@ def export(
     def body() -> None:
         from hdh_migrate.evidence.archives import unpacked
         from hdh_migrate.evidence.exports.exports import FORMATS, ExportRequest, save
+        from hdh_migrate.evidence.exports.packages import package
         from hdh_migrate.evidence.reading import open_bundle
 
         if what is not None and form is not Format.CSV:
@@ -91,6 +104,8 @@ def export(
             raise UsageError("--dialect is how a CSV file is written", hint="leave it out")
         if as_json and out == "-":
             raise UsageError("stdout holds the export itself", hint="give --out FILE with --json")
+        if form in FOLDERS and out == "-":
+            raise UsageError(f"{form} is a folder", hint="give --out with a folder that is new")
         with unpacked(bundle) as folder:
             reading = open_bundle(folder, trusted_keys(trust or (), threshold), threshold)
             wanted = ExportRequest(
@@ -98,11 +113,14 @@ def export(
                 dialect=dialect or CsvDialect.RFC4180,
                 show_names=show_names,
             )
-            pieces = FORMATS[form](reading, wanted)
-            if out == "-":
-                task.out.stream(pieces)
-                return
-            size = save(pieces, Path(out))
+            if form in FOLDERS:
+                size = package(reading, form, Path(out))
+            else:
+                pieces = FORMATS[form](reading, wanted)
+                if out == "-":
+                    task.out.stream(pieces)
+                    return
+                size = save(pieces, Path(out))
         result: Exported = {
             "out": out,
             "format": str(form),
