@@ -7,6 +7,7 @@ from tests.support.second_batches import check_batch_form, check_batches
 from tests.support.second_bodies import Event, check_form, in_new_form, in_old_form
 from tests.support.second_contracts import check_contract_form, check_contracts
 from tests.support.second_forms import RULES, Json, instant, need, parse
+from tests.support.second_grants import check_grant_form, check_grants
 from tests.support.second_plan import Plan
 from tests.support.second_receipts import check_openings, check_receipts
 from tests.support.second_story import (
@@ -18,7 +19,7 @@ from tests.support.second_story import (
     check_vanished,
 )
 
-FORMS = (check_form, check_again_form, check_batch_form, check_contract_form)
+FORMS = (check_form, check_again_form, check_batch_form, check_contract_form, check_grant_form)
 
 
 def read_told(predicate: Json, lines: dict[str, list[Json]]) -> list[Event]:
@@ -57,6 +58,8 @@ def check_told(
     check_looks(predicate, events, keyed)  # 8.5
     check_passes(events, keyed)  # 8.6
     check_batches(predicate["plan"]["canonical"], events, keyed)  # 8.7
+    if not keyed:
+        check_grants(events)  # 8.12
 
 
 def read_event(line: Json) -> Event:

@@ -395,7 +395,8 @@ class GrantLedger:
         forms.must(all(body[name] == asked[name] for name in ("objects", "bytes")))
         digests = ("root", "pack_sha256", "statement_sha256")
         forms.must(all(forms.DIGEST.holds(body[name]) for name in digests))
-        forms.must(all(forms.DIGEST.holds(key) for key in body["approvals"]))
+        approvals = body["approvals"]
+        forms.must(isinstance(approvals, list) and all(map(forms.DIGEST.holds, approvals)))
 
     def _policy(self, kind: str, grant: str, body: Mapping[str, Any]) -> None:
         place, told = (grant, body["bucket"]), (body["principal"], body["allowed"])

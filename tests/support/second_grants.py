@@ -1,0 +1,99 @@
+"""Grants for the second verifier: section 8.12, their events' forms and the order of them.
+
+From docs/evidence-format.md alone, as the module second_verifier says.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from tests.support.second_bodies import Event
+from tests.support.second_forms import RULES, Json, canonical, is_count, is_digest, is_text, need
+
+TEXTS = {
+    "asked": ["grant", "batch", "permit", "purpose", "reader", "user"],
+    "given": ["grant"],
+    "dropped": ["grant"],
+    "revoked": ["grant", "reason", "user"],
+    "pack-withdrawn": ["grant"],
+    "policy-setting": ["grant", "bucket", "principal"],
+    "policy-set": ["grant", "bucket", "principal"],
+}
+DIGESTS = {"asked": ["key", "manifest", "request"], "given": [
+    "root", "pack_sha256", "statement_sha256",
+]}  # fmt: skip
+FLAGS = {"pack-withdrawn": "found", "policy-setting": "allowed", "policy-set": "allowed"}
+BEFORE = "grant-"
+
+
+def check_grant_form(event: Event, names: set[str], keyed: bool) -> None:
+    """The form of one event; beside keyed names it is not looked at."""
+    kind, _, body = event
+    what = kind.removeprefix(BEFORE)
+    if keyed or not kind.startswith(BEFORE) or what not in TEXTS:
+        return
+    for name in TEXTS[what]:
+        need(is_text(body.get(name)), f"{kind}: {name}")
+    for name in DIGESTS.get(what, []):
+        need(is_digest(body.get(name)), f"{kind}: {name}")
+    if what in FLAGS:
+        need(isinstance(body.get(FLAGS[what]), bool), f"{kind}: {FLAGS[what]}")
+    if what == "policy-set":
+        need("sha256" in body, "grant-policy-set: sha256")
+        need(body["sha256"] is None or is_digest(body["sha256"]), "grant-policy-set: sha256")
+    elif what == "given":
+        approvals = body.get("approvals")
+        need(isinstance(approvals, list) and all(map(is_digest, approvals)), f"{kind}: approvals")
+        need(is_count(body.get("objects")) and is_count(body.get("bytes")), f"{kind}: amounts")
+    elif what == "asked":
+        check_asked(body, names)
+
+
+def check_asked(body: dict[str, Json], names: set[str]) -> None:
+    dataset = body.get("dataset")
+    need(isinstance(dataset, str) and dataset in names, "grant-asked: dataset")
+    need(RULES["moment"](body.get("until")), "grant-asked: until")
+    need("selection" in body, "grant-asked: selection")
+    need(body["selection"] is None or is_digest(body["selection"]), "grant-asked: selection")
+    need(is_count(body.get("objects")) and body["objects"] >= 1, "grant-asked: objects")
+    need(is_count(body.get("bytes")), "grant-asked: bytes")
+    print_of = sha256(bytes.fromhex(body["key"])).hexdigest()[:16]
+    need(body["reader"] == f"c4gh:{print_of}", "grant-asked: another reader than its key's")
+    rest = {name: value for name, value in body.items() if name not in ("request", "user")}
+    need(body["request"] == sha256(canonical(rest)).hexdigest(), "grant-asked: request")
+
+
+def check_grants(events: list[Event]) -> None:
+    """What may follow upon what; a grant that was given stays so when it is revoked."""
+    asked: dict[str, dict[str, Json]] = {}
+    past: dict[str, set[str]] = {}
+    setting: dict[tuple[str, str], tuple[str, bool]] = {}
+    for kind, _, body in events:
+        what = kind.removeprefix(BEFORE)
+        if not kind.startswith(BEFORE) or what not in TEXTS:
+            continue
+        grant = body["grant"]
+        if what == "asked":
+            need(grant not in asked, "grant-asked: twice")
+            asked[grant], past[grant] = body, set()
+            continue
+        need(grant in asked, f"{kind}: nobody asked for it")
+        was = past[grant]
+        if what == "given":
+            need(not was & {"given", "dropped", "revoked"}, "grant-given: too late, or twice")
+            amounts = [(one["objects"], one["bytes"]) for one in (body, asked[grant])]
+            need(amounts[0] == amounts[1], "grant-given: other amounts")
+        elif what == "dropped":
+            need(not was & {"given", "dropped", "revoked"}, "grant-dropped: too late, or twice")
+        elif what == "revoked":
+            need(not was & {"dropped", "revoked"}, "grant-revoked: of a dropped one, or twice")
+        elif what == "pack-withdrawn":
+            need("revoked" in was, "grant-pack-withdrawn: it is not revoked")
+        else:
+            need("given" in was, f"{kind}: it is not given")
+            place, said = (grant, body["bucket"]), (body["principal"], body["allowed"])
+            if what == "policy-set":
+                need(setting.get(place) == said, "grant-policy-set: not what was to be set")
+            else:
+                setting[place] = said
+        was.add(what)

@@ -1,0 +1,184 @@
+"""What the journal tells of grants, judged by both verifiers: one broken rule of 8.12 each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from random import Random
+from typing import Any
+
+import pytest
+
+from hdh_migrate.fixity import canonical_json
+from tests.unit.evidence.forgery import Desk
+from tests.unit.evidence.worlds import (
+    Change,
+    World,
+    both,
+    desk_in,
+    hour,
+    in_keyed_names,
+    laid,
+    world,
+)
+
+pytestmark = pytest.mark.slow
+
+KEY, ONE, TWO = "22" * 32, "33" * 32, "44" * 32
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return desk_in(tmp_path_factory.mktemp("grants"))
+
+
+def say(what: str, grant: Any = "g1", **values: Any) -> Change:
+    """Let the journal end with one more event."""
+    return lambda made: made["journal.jsonl"].append(
+        [f"grant-{what}", hour(20), {"grant": grant, **values}]
+    )
+
+
+def asked(grant: Any = "g1", *, request: str | None = None, **values: Any) -> Change:
+    about = {
+        "grant": grant, "dataset": "pmsi", "batch": "pilot", "permit": "P-1", "purpose": "care",
+        "reader": "c4gh:" + sha256(bytes.fromhex(KEY)).hexdigest()[:16], "key": KEY,
+        "until": "2027-01-31T23:59:59Z", "selection": None, "objects": 2, "bytes": 30,
+        "manifest": ONE, **values,
+    }  # fmt: skip
+    made = request or sha256(canonical_json(about)).hexdigest()
+    return say("asked", **{**about, "request": made, "user": "ops@host"})
+
+
+def given(grant: Any = "g1", **values: Any) -> Change:
+    digests = dict.fromkeys(("root", "pack_sha256", "statement_sha256"), ONE)
+    return say("given", grant, **{**digests, "approvals": [], "objects": 2, "bytes": 30, **values})
+
+
+def revoked(grant: Any = "g1", **values: Any) -> Change:
+    return say("revoked", grant, **{"reason": "over", "user": "ops@host", **values})
+
+
+def withdrawn(grant: Any = "g1", found: Any = True) -> Change:
+    return say("pack-withdrawn", grant, found=found)
+
+
+def setting(grant: Any = "g1", **values: Any) -> Change:
+    about = {"bucket": "b", "principal": "p", "allowed": True, **values}
+    return say("policy-setting", grant, **about)
+
+
+def done(grant: Any = "g1", **values: Any) -> Change:
+    about = {"bucket": "b", "principal": "p", "allowed": True, "sha256": TWO, **values}
+    return say("policy-set", grant, **about)
+
+
+def lacking(change: Change, name: str) -> Change:
+    def lacks(made: World) -> None:
+        change(made)
+        del made["journal.jsonl"][-1][2][name]
+
+    return lacks
+
+
+SHUT: dict[str, Any] = {"allowed": False}
+GOOD: dict[str, Change] = {
+    "asked": asked(),
+    "of some objects": asked(selection=TWO),
+    "nothing in it": asked(bytes=0),
+    "more beside it": asked(more=1),
+    "given": both(asked(), given()),
+    "given by two": both(asked(), given(approvals=[ONE, TWO], more=1)),
+    "dropped": both(asked(), say("dropped")),
+    "revoked before it was given": both(asked(), revoked()),
+    "revoked after": both(asked(), given(), revoked(), withdrawn(), withdrawn(found=False)),
+    "a policy": both(asked(), given(), setting(), done()),
+    "a policy that has gone": both(
+        asked(), given(), setting(), done(), revoked(), setting(**SHUT), done(**SHUT, sha256=None)
+    ),
+    "a policy that was not set": both(asked(), given(), setting()),
+    "set twice": both(asked(), given(), setting(), done(), done()),
+    "two of them": both(asked(), asked("g2"), given("g2"), given()),
+}
+BAD: dict[str, Change] = {
+    "asked for twice": both(asked(), asked()),
+    "no id": asked(None),
+    "of a dataset that is none": asked(dataset="x"),
+    "of another reader": asked(reader="c4gh:" + "0" * 16),
+    "a key that is none": asked(key="22"),
+    "until whenever": asked(until="2027-01-31"),
+    "of nothing": asked(objects=0),
+    "fewer bytes than none": asked(bytes=-1),
+    "a selection that is none": asked(selection=""),
+    "no selection": lacking(asked(), "selection"),
+    "no batch": lacking(asked(), "batch"),
+    "no user": lacking(asked(), "user"),
+    "no manifest": lacking(asked(), "manifest"),
+    "another request": asked(request=TWO),
+    "a manifest that is no digest": asked(manifest="m"),
+    "given, and nobody asked": given(),
+    "another one is given": both(asked(), given("g2")),
+    "given twice": both(asked(), given(), given()),
+    "given after it was dropped": both(asked(), say("dropped"), given()),
+    "given after it was revoked": both(asked(), revoked(), given()),
+    "given with more": both(asked(), given(objects=3)),
+    "given with other bytes": both(asked(), given(bytes=31)),
+    "approved by what is no key": both(asked(), given(approvals=["dpo"])),
+    "approved by a table": both(asked(), given(approvals={})),
+    "approved by a text": both(asked(), given(approvals="")),
+    "no approvals": both(asked(), lacking(given(), "approvals")),
+    "no pack": both(asked(), lacking(given(), "pack_sha256")),
+    "dropped twice": both(asked(), say("dropped"), say("dropped")),
+    "dropped after it was given": both(asked(), given(), say("dropped")),
+    "dropped after it was revoked": both(asked(), revoked(), say("dropped")),
+    "revoked twice": both(asked(), revoked(), revoked()),
+    "revoked after it was dropped": both(asked(), say("dropped"), revoked()),
+    "revoked without a reason": both(asked(), lacking(revoked(), "reason")),
+    "withdrawn, and not revoked": both(asked(), given(), withdrawn()),
+    "withdrawn somehow": both(asked(), revoked(), withdrawn(found="yes")),
+    "a policy of what is not given": both(asked(), setting()),
+    "a policy that nobody began": both(asked(), given(), done()),
+    "of another bucket": both(asked(), given(), setting(), done(bucket="c")),
+    "of another principal": both(asked(), given(), setting(), done(principal="q")),
+    "the other way round": both(asked(), given(), setting(), done(**SHUT)),
+    "of another grant": both(asked(), asked("g2"), given(), given("g2"), setting(), done("g2")),
+    "not as it was begun last": both(asked(), given(), setting(), setting(**SHUT), done()),
+    "allowed somehow": both(asked(), given(), setting(allowed=1), done(allowed=1)),
+    "no digest of a policy": both(asked(), given(), setting(), done(sha256="x")),
+    "no word of a policy": both(asked(), given(), setting(), lacking(done(), "sha256")),
+}
+
+
+@pytest.mark.parametrize("what", GOOD)
+def test_a_grant_that_follows_the_rules_is_believed(desk: Desk, what: str) -> None:
+    for made in (world(), in_keyed_names(world())):
+        assert desk.judge(laid(desk, made, GOOD[what])) == ([], [])
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_grant_that_cannot_be_is_refused_by_both(desk: Desk, what: str) -> None:
+    ours, other = desk.judge(laid(desk, world(), BAD[what]))
+    assert ours
+    assert any("grant-" in one for one in other), other
+
+
+def test_beside_keyed_names_grants_are_not_looked_at(desk: Desk) -> None:
+    bad = ("given, and nobody asked", "of a dataset that is none", "no id")
+    for what in bad:
+        assert desk.judge(laid(desk, in_keyed_names(world()), BAD[what])) == ([], [])
+
+
+DRAWN: list[Callable[[Any], Change]] = [
+    asked, given, lambda grant: say("dropped", grant), revoked, withdrawn, setting,
+    done, lambda grant: setting(grant, allowed=False), lambda grant: done(grant, allowed=False),
+]  # fmt: skip
+
+
+def test_stories_that_are_drawn_are_judged_alike(desk: Desk) -> None:
+    draw, good = Random(812), 0
+    for _ in range(60):
+        story = [draw.choice(DRAWN)("g1") for _ in range(draw.randint(1, 5))]
+        ours, other = desk.judge(laid(desk, world(), both(asked("g1"), *story)))
+        assert bool(ours) is bool(other), (ours, other)
+        good += not ours
+    assert 0 < good < 60
