@@ -49,16 +49,20 @@ class Sealing:
         self.stored.update(header)
         self.size = len(header)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Take the next plaintext; never more than was announced."""
-        at = 0
-        while at < len(data):
-            room = min(WINDOW - self._held, len(data) - at)
-            self._window[self._held : self._held + room] = data[at : at + room]
+        view, at = memoryview(data), 0
+        while at < len(view):
+            if not self._held and len(view) - at >= WINDOW:
+                self._seal(view[at : at + WINDOW])
+                at += WINDOW
+                continue
+            room = min(WINDOW - self._held, len(view) - at)
+            self._window[self._held : self._held + room] = view[at : at + room]
             self._held += room
             at += room
             if self._held == WINDOW:
-                self._seal()
+                self._seal_held()
 
     def close(self) -> None:
         """Seal what is held back.
@@ -67,13 +71,16 @@ class Sealing:
             ShortRead: less plaintext came than was announced.
         """
         if self._held:
-            self._seal()
+            self._seal_held()
         if self._left:
             raise ShortRead("the source sent less than was asked for")
 
-    def _seal(self) -> None:
-        plain = self._window[: self._held]
-        self._left -= self._held
+    def _seal_held(self) -> None:
+        held, self._held = self._held, 0
+        self._seal(self._window[:held])
+
+    def _seal(self, plain: memoryview) -> None:
+        self._left -= len(plain)
         self.plain.update(plain)
         if self.md5 is not None:
             self.md5.update(plain)
@@ -82,5 +89,4 @@ class Sealing:
         written = self._envelope.seal_into(plain, self._next, final=final, out=out)
         self.stored.update(out[:written])
         self.size += written
-        self._next += -(-self._held // SEGMENT)
-        self._held = 0
+        self._next += -(-len(plain) // SEGMENT)

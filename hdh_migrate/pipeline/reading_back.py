@@ -121,7 +121,7 @@ class ReadingBack:
         def fetch() -> Stored:
             at = 0
 
-            def put(data: bytes) -> None:
+            def put(data: bytes | memoryview) -> None:
                 nonlocal at
                 room[at : at + len(data)] = data
                 at += len(data)

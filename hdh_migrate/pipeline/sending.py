@@ -194,7 +194,7 @@ class Sending:
         """Say whether the target holds exactly these bytes: no other PUT has the same ones."""
         at, same = 0, True
 
-        def compare(data: bytes) -> None:
+        def compare(data: bytes | memoryview) -> None:
             nonlocal at, same
             same = same and body[at : at + len(data)] == data
             at += len(data)

@@ -60,7 +60,7 @@ class Bandwidth:
     def metered(self, write: Write) -> Write:
         """Return `write`, called no faster than the rate allows."""
 
-        def slow(data: bytes) -> None:
+        def slow(data: bytes | memoryview) -> None:
             self.take(len(data))
             write(data)
 

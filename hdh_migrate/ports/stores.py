@@ -27,7 +27,7 @@ from hdh_migrate.model import (
     Upload,
 )
 
-Write = Callable[[bytes], object]
+Write = Callable[[bytes | memoryview], object]
 """Takes the next bytes of a reply, in order; they are valid during the call only."""
 
 

@@ -217,7 +217,7 @@ class Crypt4ghUnsealer:
         self._left = sealed_size(size, 0)  # of the body: what is not opened yet
         self._window = min(self._left, WINDOW * SEALED_SEGMENT)
         self._plain = memoryview(bytearray(min(size, WINDOW * SEGMENT)))
-        self._held = memoryview(b"")  # made when a window does not come in one piece
+        self._held = memoryview(b"")  # made when a segment does not come in one piece
         self._fill = 0
         self._broken = False
 
@@ -266,24 +266,29 @@ class Crypt4ghUnsealer:
         return view
 
     def _take_body(self, view: memoryview) -> None:
-        """Open window by window: from the caller's bytes where they suffice, else from ours."""
+        """Open whole segments from the caller's bytes; a cut one is put together in ours."""
         if self._fill + len(view) > self._left:
             raise unseal_failed()
         while view:
-            if not self._fill and len(view) >= min(self._window, self._left):
-                self._unseal(view[: self._window])
-                view = view[self._window :]
+            if not self._fill and (whole := self._whole(len(view))):
+                self._unseal(view[:whole])
+                view = view[whole:]
                 continue
             if not self._held:
-                self._held = memoryview(bytearray(self._window))
-            fill = min(self._window, self._fill + len(view))
+                self._held = memoryview(bytearray(min(SEALED_SEGMENT, self._left)))
+            fill = min(SEALED_SEGMENT, self._left, self._fill + len(view))
             taken = fill - self._fill
             self._held[self._fill : fill] = view[:taken]
             view = view[taken:]
             self._fill = fill
-            if fill == min(self._window, self._left):
+            if fill == min(SEALED_SEGMENT, self._left):
                 self._fill = 0
                 self._unseal(self._held[:fill])
+
+    def _whole(self, size: int) -> int:
+        """Return how many of so many bytes, which begin a segment, are whole ones of one window."""
+        size = min(size, self._window)
+        return self._left if size >= self._left else size - size % SEALED_SEGMENT
 
     def _unseal(self, sealed: memoryview) -> None:
         assert self._envelope is not None
@@ -291,7 +296,7 @@ class Crypt4ghUnsealer:
         size = self._envelope.unseal_into(
             sealed, self._index, final=not self._left, out=self._plain
         )
-        self._index += WINDOW
+        self._index += segments(size)
         self._sink(self._plain[:size])
 
 

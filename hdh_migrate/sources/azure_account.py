@@ -59,13 +59,20 @@ class AzureAccount:
         query: Mapping[str, str] | None = None,
         body: memoryview | None = None,
         accept: Callable[[Reply], None] | None = None,
-        sink: Write | None = None,
+        gathered: Write | None = None,
         limit: int = ERROR_BODY_MAX,
     ) -> Reply:
         """Make one request about a blob; see `Transport.request`."""
         path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
         return self._send(
-            method, path, query or {}, headers, body=body, accept=accept, sink=sink, limit=limit
+            method,
+            path,
+            query or {},
+            headers,
+            body=body,
+            accept=accept,
+            gathered=gathered,
+            limit=limit,
         )
 
     def tier(self, place: Place, key: str, headers: Mapping[str, str]) -> Reply:
@@ -80,7 +87,7 @@ class AzureAccount:
         *,
         size: int,
         include: str = "",
-        sink: Write | None = None,
+        sink: Callable[[bytes], object] | None = None,
         limit: int = ERROR_BODY_MAX,
     ) -> Reply:
         """Ask for a page of at most `size` blobs under a prefix; `include` is what each tells."""
@@ -98,14 +105,15 @@ class AzureAccount:
         *,
         body: memoryview | None = None,
         accept: Callable[[Reply], None] | None = None,
-        sink: Write | None = None,
+        sink: Callable[[bytes], object] | None = None,
+        gathered: Write | None = None,
         limit: int = ERROR_BODY_MAX,
     ) -> Reply:
         sent = {"x-ms-version": API_VERSION, **headers}
         text = self._authorizer.apply(urlencode(query, quote_via=quote), sent)
         url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
         return self._transport.request(
-            method, url, sent, body=body, accept=accept, sink=sink, limit=limit
+            method, url, sent, body=body, accept=accept, sink=sink, gathered=gathered, limit=limit
         )
 
 

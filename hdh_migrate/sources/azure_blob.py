@@ -337,7 +337,7 @@ class AzureBlobSource:
             headers["x-ms-range-get-content-md5"] = "true"
         got = 0
 
-        def count(data: bytes) -> None:
+        def count(data: bytes | memoryview) -> None:
             nonlocal got
             got += len(data)
             if got > span.length:
@@ -348,7 +348,7 @@ class AzureBlobSource:
 
         reply = self._account.blob(
             "GET", place, name_in(obj.key), headers, query=pin.query,
-            accept=exactly(obj, span, checked=checked), sink=count,
+            accept=exactly(obj, span, checked=checked), gathered=count,
         )  # fmt: skip
         if reply.status != 206:
             raise from_reply(reply, "a source object")

@@ -145,7 +145,7 @@ class S3Reader:
             headers["Range"] = f"bytes={part.start}-{part.end - 1}"
         got = 0
 
-        def count(data: bytes) -> None:
+        def count(data: bytes | memoryview) -> None:
             nonlocal got
             got += len(data)
             if got > want:
@@ -155,8 +155,9 @@ class S3Reader:
         accept = _exactly(stored, part)
         query = {"versionId": stored.version_id or "null"} if stored.exact else None
         reply = self._send(
-            "GET", bucket, stored.key, headers, EMPTY_SHA256, query=query, accept=accept, sink=count
-        )
+            "GET", bucket, stored.key, headers, EMPTY_SHA256, query=query, accept=accept,
+            gathered=count,
+        )  # fmt: skip
         if reply.status == 412:
             raise Conflict(_REPLACED)
         if not 200 <= reply.status < 300:

@@ -16,6 +16,7 @@ from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door, origin_of
 from hdh_migrate.frozen import frozen
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
+from hdh_migrate.transport.gathering import ROOM, Gathering, Take
 from hdh_migrate.transport.handshake import Handshake
 from hdh_migrate.transport.spoken import SPOKEN
 from hdh_migrate.transport.traffic import Traffic, TrafficByEndpoint
@@ -83,6 +84,7 @@ class Transport:
         pull: tuple[int, Callable[[int], bytes]] | None = None,
         accept: Callable[[Reply], None] | None = None,
         sink: Callable[[bytes], object] | None = None,
+        gathered: Take | None = None,
         limit: int = ERROR_BODY_MAX,
         signed: bool = False,
         stall: int = STALL_SECONDS,
@@ -90,7 +92,8 @@ class Transport:
         """Make one request and return its reply, whatever its status.
 
         `accept` sees the status and headers of a 2xx reply before its first byte and may raise.
-        `sink` takes the body of a 2xx reply; without it, and for other replies, up to `limit`
+        `sink` takes the body of a 2xx reply piece by piece; `gathered` does so in long pieces, each
+        valid during its call only. Without one of them, and for other replies, up to `limit`
         bytes are kept (a longer 2xx body is an error). `pull` is (size, function) for a body
         that is made while it is sent. `signed`: the headers carry a signature already. `stall`:
         seconds without a byte after which the connection is dropped.
@@ -102,13 +105,28 @@ class Transport:
                 certificate does not verify, or its key is not pinned.
         """
         self.door.demand(url)
+        gathering = None if gathered is None else Gathering(gathered, self._room())
+        if gathering is not None:
+            sink = gathering.write
         exchange = Exchange(accept, sink, limit, self._deadline + stall)
         if body is not None:
             pull = (len(body), Slices(body).read)
         try:
-            return self._perform(exchange, method, url, headers, pull, sign=not signed, stall=stall)
+            reply = self._perform(
+                exchange, method, url, headers, pull, sign=not signed, stall=stall
+            )
+            if gathering is not None:
+                gathering.end()
+            return reply
         finally:
             exchange.forget()
+
+    def _room(self) -> memoryview:
+        """Return this thread's memory for a reply that is gathered."""
+        room: memoryview | None = getattr(self._local, "room", None)
+        if room is None:
+            room = self._local.room = memoryview(bytearray(ROOM))
+        return room
 
     def _perform(
         self,

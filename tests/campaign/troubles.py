@@ -165,7 +165,7 @@ class Troubles:
         def flipped(
             place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
         ) -> None:
-            def turned(data: bytes) -> None:
+            def turned(data: bytes | memoryview) -> None:
                 if self._flips and data and obj.md5 is not None:
                     self._flips -= 1
                     data = bytes([data[0] ^ 1, *data[1:]])
@@ -232,7 +232,7 @@ class Troubles:
         def turned(bucket: str, stored: Any, span: Span | None, write: Write) -> Any:
             target.read = read  # type: ignore[method-assign]
 
-            def other(data: bytes) -> None:
+            def other(data: bytes | memoryview) -> None:
                 write(bytes([data[0] ^ 1, *data[1:]]) if data else data)
 
             return read(bucket, stored, span, other)
