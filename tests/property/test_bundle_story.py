@@ -16,6 +16,7 @@ from hdh_migrate.evidence.verifier.journal import Journal, findings_digest
 from hdh_migrate.evidence.verifier.lines import CountedInventory
 from hdh_migrate.model import State, key_text
 from tests.property.test_ledger_story import Story
+from tests.support.examples import many
 
 ENDED = {State.FAILED, State.REFUSED}
 
@@ -70,5 +71,5 @@ class Audited(Story):
 @pytest.mark.slow
 def test_an_auditor_counts_what_the_ledger_lived_through() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Audited, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+        Audited, settings=settings(max_examples=many(60), stateful_step_count=40, deadline=None)
     )

@@ -31,6 +31,7 @@ from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, OtherForm
 from hdh_migrate.ledger.store import read_event
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding
 from tests.support.events import demand_round_trip
+from tests.support.examples import many
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -73,7 +74,7 @@ def forms(of: type[JsonForm]) -> st.SearchStrategy[JsonForm]:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=many(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_an_event_is_read_as_it_was_written(kind: str, data: st.DataObject) -> None:
     event = data.draw(forms(KINDS[kind]))

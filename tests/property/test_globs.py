@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hdh_migrate.plan.globs import compiled, objection
+from tests.support.examples import many
 
 PIECES = st.sampled_from(["a", "b", "_", ".", "/", "?", "*", "**", "**/", "é", "\n"])
 GLOBS = st.lists(PIECES, min_size=1, max_size=9).map("".join)
@@ -24,7 +25,7 @@ def plainly(glob: str) -> re.Pattern[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=many(1500), deadline=None)
 @given(GLOBS, st.lists(KEYS, max_size=20))
 def test_a_glob_matches_what_its_words_say(glob: str, keys: list[str]) -> None:
     if objection(glob) is not None:

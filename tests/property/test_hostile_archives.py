@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hdh_migrate.cli.app import main
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.evidence.archives import unpacked
+from tests.support.examples import many
 from tests.unit.evidence.builders import record
 
 CONTENT = {
@@ -80,7 +81,7 @@ def test_what_is_whole_is_unpacked(name: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=many(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(WHOLE)), st.data())
 def test_a_damaged_archive_is_a_finding_and_nothing_else(name: str, data: st.DataObject) -> None:
     whole = bytearray(WHOLE[name])
@@ -98,7 +99,7 @@ MAGIC = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(MAGIC, st.binary(max_size=1200))
 def test_what_only_begins_as_an_archive_is_a_finding(magic: bytes, rest: bytes) -> None:
     assert found(magic + rest) is None
@@ -190,7 +191,7 @@ LINE = json.dumps({**record("a")}, sort_keys=True, separators=(",", ":"))
 
 
 @settings(
-    max_examples=25,
+    max_examples=many(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -27,6 +27,7 @@ from hdh_migrate.hours.weekly import (
 )
 from hdh_migrate.hours.windows import Windows
 from hdh_migrate.hours.zones import changes_of, stretches
+from tests.support.examples import many
 
 MINUTE, QUARTER = 60, 15
 STEP = QUARTER * MINUTE
@@ -72,7 +73,7 @@ def on_the_wall(windows: Windows, at: float) -> bool:
 
 
 @given(any_windows, moments, st.integers(1, 2 * 96))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=many(40))
 def test_spans_are_the_minutes_that_the_wall_shows(
     windows: Windows, start: int, length: int
 ) -> None:
@@ -88,7 +89,7 @@ def test_spans_are_the_minutes_that_the_wall_shows(
 
 
 @given(any_windows, moments)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=many(40))
 def test_the_next_opening_and_closing_are_the_first_that_the_wall_shows(
     windows: Windows, at: int
 ) -> None:
@@ -103,7 +104,7 @@ def test_the_next_opening_and_closing_are_the_first_that_the_wall_shows(
 
 
 @given(any_windows, moments, st.integers(0, 40 * 3600))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=many(40))
 def test_work_ends_when_the_windows_were_open_for_so_long(
     windows: Windows, start: int, seconds: int
 ) -> None:
@@ -115,7 +116,7 @@ def test_work_ends_when_the_windows_were_open_for_so_long(
 
 
 @given(zones, moments, st.integers(1, 400 * 86_400))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=many(40))
 def test_stretches_of_a_zone_cover_all_time_and_agree_with_its_clock(
     zone: str, start: int, length: int
 ) -> None:
@@ -199,7 +200,7 @@ def test_days_and_hours_mean_what_they_say(text: str, days: dict[int, tuple[Stre
 
 
 @given(st.lists(weeks, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=many(30))
 def test_no_minute_is_shared_missing_or_merged_away_unless_it_is(several: list[Week]) -> None:
     def has(week: Week, day: int, minute: int) -> bool:
         return any(first <= minute < last for first, last in week[day])
@@ -218,7 +219,7 @@ def test_no_minute_is_shared_missing_or_merged_away_unless_it_is(several: list[W
 @example("Europe/Paris", 2 * 60 + 30, 5 * 60)
 @example("Australia/Lord_Howe", 105, 200)
 @given(zones, minutes, minutes)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=many(40))
 def test_hours_that_are_accepted_are_open_once_on_each_day_and_as_long_as_they_can_be(
     zone: str, first: int, last: int
 ) -> None:

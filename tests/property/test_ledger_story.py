@@ -19,6 +19,7 @@ from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State
 from tests.support.events import run_started
+from tests.support.examples import many
 from tests.support.quiet import FakeClock
 from tests.unit.ledger.test_ledger import matched, sent
 
@@ -249,7 +250,7 @@ class Story(RuleBasedStateMachine):
 
 TestStory = Story.TestCase
 TestStory.settings = settings(
-    max_examples=30,
+    max_examples=many(30),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -12,6 +12,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, OpenUpload, State
 from hdh_migrate.pipeline.inventory import Frozen
+from tests.support.examples import many
 from tests.support.quiet import FakeClock
 
 pytestmark = pytest.mark.slow
@@ -64,7 +65,7 @@ def kept(ledger: SqliteLedger) -> dict[str, list[Any]]:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(
     st.lists(FATES, min_size=1, max_size=12),
     st.lists(FATES, min_size=12, max_size=12),

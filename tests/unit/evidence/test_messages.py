@@ -15,6 +15,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.evidence.page.messages import FORMS, french
 from hdh_migrate.evidence.page.messages.form import MessageForm
 from hdh_migrate.evidence.page.messages.stores import TERMS
+from tests.support.examples import many
 from tests.support.written_messages import unread, written_messages
 from tests.unit.evidence.builders import bundle, dataset, exclusion, facts, finding, record, signer
 
@@ -93,7 +94,7 @@ def test_a_form_reads_its_own_message_and_says_it_without_english(form: MessageF
         assert read[name].kind == kind
 
 
-@settings(max_examples=15)
+@settings(max_examples=many(15))
 @given(n=st.integers(0, 10**15), batch=st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True))
 def test_what_is_filled_into_a_form_is_read_back(n: int, batch: str) -> None:
     for form in FORMS:

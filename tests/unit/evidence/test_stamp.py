@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.evidence.verifier.stamp import LARGEST_STAMP, check_token
 from tests.support.authority import TIME_STAMPING, YEAR, Authority, Issuer, issue
+from tests.support.examples import many
 
 DATA = b"what was signed"
 NONCE = 0x5A17_0BAD_CAFE_F00D
@@ -340,7 +341,7 @@ def test_no_truncation_is_accepted(world: World) -> None:
                 check_token(whole[:length], DATA, world.roots)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(200), deadline=None)
 @given(cuts=st.lists(st.tuples(st.integers(0, 1 << 11), st.binary(max_size=4)), max_size=6))
 def test_whatever_is_written_into_a_stamp_only_a_value_error_comes_out(
     world: World, cuts: list[tuple[int, bytes]]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.plan.loader import MAX_PROBLEMS
+from tests.support.examples import many
 from tests.unit.plan.builders import GOOD, as_yaml, full, loaded, problems
 from tests.unit.plan.hostile import HOSTILE
 
@@ -97,7 +98,9 @@ def test_a_hostile_plan_is_told_what_and_where(name: str, problem: str, tmp_path
 
 
 _FOLDER_IS_SHARED = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=many(150),
 )
 
 
@@ -150,7 +153,7 @@ _VALUES = st.recursive(
 
 
 @pytest.mark.slow
-@settings(_FOLDER_IS_SHARED, max_examples=60)
+@settings(_FOLDER_IS_SHARED, max_examples=many(60))
 @given(data=st.data())
 def test_a_whole_plan_with_any_value_in_one_place_loads_or_is_refused(
     data: st.DataObject, tmp_path: Path

@@ -17,6 +17,7 @@ from hdh_migrate.sealing.crypt4gh import (
     sealed_size,
 )
 from hdh_migrate.sealing.keys import PublicKey
+from tests.support.examples import many
 from tests.unit.sealing.helpers import (
     ESCROW,
     STEWARD,
@@ -156,7 +157,7 @@ def test_nothing_to_seal_writes_nothing():
         )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(40), deadline=None)
 @given(
     size=st.integers(0, 40 * SEGMENT)
     | st.sampled_from([SEGMENT, 16 * SEGMENT - 1, 16 * SEGMENT, 16 * SEGMENT + 1, 32 * SEGMENT]),
@@ -173,7 +174,7 @@ def test_any_size_makes_the_round_trip_under_any_cut(size, cuts):
     assert unseal(made, chunks, size) == plain
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=many(10), deadline=None)
 @given(step=st.integers(1, 40))
 def test_a_small_object_makes_the_round_trip_under_tiny_cuts(step):
     made, plain = envelopes(), b"a few bytes"
@@ -184,7 +185,7 @@ def test_a_small_object_makes_the_round_trip_under_tiny_cuts(step):
     assert unseal(made, chunks, len(plain)) == plain
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=many(25), deadline=None)
 @given(size=st.integers(0, 24 * SEGMENT), step=st.integers(1, 9))
 def test_sealing_in_parts_equals_sealing_at_once(size, step):
     envelope, plain = envelopes().new(), noise(size)

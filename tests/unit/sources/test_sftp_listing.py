@@ -16,6 +16,7 @@ from hdh_migrate.errors import ListingBroken, Missing
 from hdh_migrate.sources.sftp_listing import DEPTH_MAX, HELD_MIN, FolderWalk
 from hdh_migrate.sources.sftp_packets import Attrs
 from hdh_migrate.sources.sftp_session import Session
+from tests.support.examples import many
 
 FILE, FOLDER = Attrs(1, stat.S_IFREG, 1), Attrs(1, stat.S_IFDIR, 1)
 
@@ -54,7 +55,7 @@ NAMES = st.binary(min_size=1, max_size=3).filter(
 KEYS = st.lists(st.lists(NAMES, min_size=1, max_size=4).map(b"/".join), max_size=30, unique=True)
 
 
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 @given(KEYS, st.data())
 def test_keys_come_in_byte_order_and_go_on_at_each(keys: list[bytes], data: st.DataObject) -> None:
     tree = Tree(keys)

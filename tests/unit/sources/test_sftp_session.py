@@ -20,6 +20,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.sources.sftp_packets import Ask, Fields, ReplyKind, text
 from hdh_migrate.sources.sftp_session import AHEAD, READ, Session
+from tests.support.examples import many
 
 Answer = Callable[[int, int, bytes], bytes]
 """Answers a request: its kind, its number, its body."""
@@ -257,7 +258,7 @@ def test_a_directory_that_contradicts_itself_is_not_believed(piece: bytes) -> No
         list(session(folder([piece])).names(b"/"))
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.lists(st.binary(max_size=64), max_size=8), st.booleans())
 def test_whatever_a_server_says_is_an_answer_or_an_error_of_ours(
     said: list[bytes], framed: bool

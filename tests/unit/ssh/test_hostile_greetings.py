@@ -16,6 +16,7 @@ from hdh_migrate.errors import ConnectionLost, MigrateError
 from hdh_migrate.ssh.bounded_transport import GREETING_MAX, LONGEST
 from hdh_migrate.ssh.connection import Login, connect
 from hdh_migrate.ssh.host_keys import pins
+from tests.support.examples import many
 
 GREETING = b"SSH-2.0-OpenSSH_9.6\r\n"
 PINNED = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -75,7 +76,7 @@ def test_what_has_no_end_is_not_waited_for(said: tuple[bytes, ...], why: str) ->
     assert why in str(raised.value.__cause__)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=many(40), deadline=None, suppress_health_check=list(HealthCheck))
 @example(struct.pack(">IBB", 4, 4, 20) + b"\xff" * 40)
 @example(struct.pack(">IBB", 68, 4, 20) + b"\0" * 16 + (struct.pack(">I", 4) + b"\xff" * 4) * 20)
 @given(st.binary(max_size=200))
