@@ -22,6 +22,7 @@ from hdh_migrate.model import FENCES
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.command import command as started
 from tests.support.fixtures import Bucket, s3_client
+from tests.support.processes import LONG
 
 ROOT = Path(__file__).parents[2]
 CANARY_SECRET = "cAnArY0secret0value0never0to0be0seen"
@@ -266,7 +267,7 @@ def test_a_second_run_says_who_holds_the_ledger(desk: Desk) -> None:
     holder = (
         "import sys, time; from pathlib import Path;"
         "from hdh_migrate.ledger.holding import RunLock;"
-        "lock = RunLock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+        "lock = RunLock(Path(sys.argv[1])); print('held', flush=True); time.sleep(900)"
     )
     path = desk.folder / ".hdh-migrate" / "essai" / "lock"
     with subprocess.Popen(
@@ -287,11 +288,11 @@ def test_an_interrupted_run_ends_with_130_and_the_next_one_completes(desk: Desk)
         desk.command("run", str(desk.plan), "--no-progress"),
         env=desk.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONG
     while not desk.stored() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=LONG)
     assert process.returncode == Exit.INTERRUPTED
     assert desk.run("run", str(desk.plan)).returncode == Exit.OK
 

@@ -16,6 +16,7 @@ import pytest
 from tests.support.command import command
 from tests.support.fixtures import Bucket, Container
 from tests.support.machines import Machines, clustered, compare_with_one_machine, run, whole
+from tests.support.processes import LONG
 from tests.support.proxy import Proxy, Upstream
 from tests.support.season import Season
 from tests.support.wire import Hangup, Reply, Request
@@ -79,7 +80,7 @@ def _reads_poison(request: Request) -> bool:
 
 def status(play: Season, wanted: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
     """Ask for the status until it shows workers as wanted."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + LONG
     while time.monotonic() < until:
         done = looked(play, "--json")
         workers: list[dict[str, Any]] = json.loads(done).get("workers", [])

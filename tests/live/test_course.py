@@ -24,6 +24,7 @@ from hdh_migrate.session.desk import Desk
 from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.processes import LONG
 from tests.support.quiet import Notes
 from tests.support.strict_s3 import Manner, StrictS3
 
@@ -77,10 +78,10 @@ class Terminal:
         self.process.wait()
 
     def ends(self) -> int:
-        return self.process.wait(120)
+        return self.process.wait(LONG)
 
 
-def until(seen: Callable[[], object], seconds: float = 120) -> None:
+def until(seen: Callable[[], object], seconds: float = LONG) -> None:
     began = time.monotonic()
     while not seen():
         assert time.monotonic() - began < seconds

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.support.processes import LONG
 from tests.support.site import Site
 
 pytestmark = pytest.mark.live
@@ -59,7 +60,7 @@ def test_a_key_that_the_source_does_not_have_is_exit_4(site: Site) -> None:
 def test_a_key_may_come_from_stdin_where_nobody_sees_it(site: Site) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "hdh_migrate", "explain", site.plan, "-"],
-        input="pmsi/théo dupont 1970.csv\n".encode(), capture_output=True, timeout=60,
+        input="pmsi/théo dupont 1970.csv\n".encode(), capture_output=True, timeout=LONG,
         env=os.environ | site.environ, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ from tests.support import lies
 from tests.support.agreed import agreed
 from tests.support.archive import SlowArchive
 from tests.support.fixtures import ProxyTo
+from tests.support.processes import LONG
 from tests.support.site import Site
 
 pytestmark = pytest.mark.live
@@ -146,7 +147,7 @@ def test_killed_while_it_asks_it_asks_again_and_goes_on(
             os.killpg(process.pid, signal.SIGKILL)
 
     archive.on_ask = kill
-    process.wait(60)
+    process.wait(LONG)
     archive.on_ask = lambda: None
     assert archive.asked
     told = site.cli("rehydrate", site.plan, "--execute", "--json", "--no-progress", expect=0).json

@@ -18,6 +18,7 @@ from hdh_migrate.model import Step
 from tests.support import lies
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
+from tests.support.processes import LONG
 from tests.support.proxy import Proxy
 from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.wire import Request
@@ -130,7 +131,7 @@ def hanging(method: str, listing: bool) -> Callable[[Request], bool]:
     return lambda request: request.method == method and ("list-type" in request.params) == listing
 
 
-HANGS = 90
+HANGS = 900
 
 
 @pytest.mark.parametrize(
@@ -151,16 +152,13 @@ def test_a_signal_does_not_wait_for_a_call_that_hangs(
         job.command(verb), env=dict(job.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     began = time.monotonic()
-    while not rule.used and process.poll() is None and time.monotonic() - began < 60:
+    while not rule.used and process.poll() is None and time.monotonic() - began < LONG:
         time.sleep(0.02)
-    asked = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=HANGS)
-    took = time.monotonic() - asked
+    out, err = process.communicate(timeout=LONG)  # 5 s, on a machine that has time for us
     assert rule.used
     assert process.returncode == Exit.INTERRUPTED, err
     assert json.loads(out)["error"]["exit"] == Exit.INTERRUPTED
-    assert took < HANGS / 2, took  # 5 s, on a machine that has time for us
     assert b"Traceback" not in err
     line.clear()
     assert job.run_here()[0] == Exit.OK

@@ -26,6 +26,7 @@ from hdh_migrate.demo.watch import wait_for
 from tests.support import lies
 from tests.support import servers as test_servers
 from tests.support.fixtures import Bucket, Container, ProxyTo, s3_client
+from tests.support.processes import LONG
 from tests.support.proxy import Action, Proxy
 
 pytestmark = pytest.mark.live
@@ -63,7 +64,7 @@ def get(container: Container, lying: Proxy) -> Get:
     def ask(
         method: str = "GET", what: str = "/blob?", body: bytes | None = None, **headers: str
     ) -> Got:
-        connection = http.client.HTTPConnection(host, timeout=20)
+        connection = http.client.HTTPConnection(host, timeout=LONG)
         try:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, f"{base}{what}&{token}", body, sent)
@@ -279,7 +280,7 @@ def test_the_proxy_keeps_connections_open_and_serves_many_at_once(
     path = f"/{container.server.account}/{container.name}/blob?{token}"
 
     def read_five(_: int) -> set[str]:
-        connection = http.client.HTTPConnection(host, timeout=20)
+        connection = http.client.HTTPConnection(host, timeout=LONG)
         digests = set()
         for _ in range(5):
             connection.request("GET", path)
@@ -321,15 +322,15 @@ def test_the_proxy_streams_a_large_body_that_waits_for_100_continue(
 def test_a_closed_proxy_ends_its_threads_and_connections(container: Container) -> None:
     before = threading.active_count()
     with Proxy(container.server.url) as proxy:
-        proxy.rule(action=lies.delay(240))
+        proxy.rule(action=lies.delay(900))
         host = urlsplit(proxy.url)
         idle = socket.create_connection((host.hostname, host.port))
         waiting = socket.create_connection((host.hostname, host.port))
         waiting.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert wait_for(lambda: proxy.requests, 10)
+        assert wait_for(lambda: proxy.requests, LONG)
         began = time.monotonic()
 
-    assert time.monotonic() - began < 120
+    assert time.monotonic() - began < LONG
     assert threading.active_count() == before
     assert idle.recv(1) == b""
     idle.close()
@@ -342,7 +343,7 @@ def test_a_rule_that_fails_fails_the_test(container: Container) -> None:
 
     proxy = Proxy(container.server.url)
     proxy.rule(action=broken)  # type: ignore[arg-type]
-    connection = http.client.HTTPConnection(urlsplit(proxy.url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(proxy.url).netloc, timeout=LONG)
     connection.request("GET", "/")
     with pytest.raises(http.client.RemoteDisconnected):
         connection.getresponse()

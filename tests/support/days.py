@@ -31,6 +31,7 @@ import yaml
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.fixtures import s3_client
+from tests.support.processes import LONG
 from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.strict_s3.server import Seen
 
@@ -152,11 +153,11 @@ class Days:
         """What the run said so far."""
         return (self.folder / "said").read_text()
 
-    def hears(self, words: str, times: int = 1, seconds: float = 120) -> None:
+    def hears(self, words: str, times: int = 1, seconds: float = LONG) -> None:
         """Wait until the run has said something so many times."""
         self.until(lambda: self.said.count(words) >= times, words, seconds)
 
-    def until(self, seen: Callable[[], object], what: str, seconds: float = 120) -> None:
+    def until(self, seen: Callable[[], object], what: str, seconds: float = LONG) -> None:
         """Wait until something is so, for as long as the run is there."""
         assert self.process is not None, "it has begun"
         until = time.monotonic() + seconds

@@ -30,6 +30,7 @@ from hdh_migrate.session.verbs.probe import probe
 from hdh_migrate.session.verbs.run import perform
 from tests.support.command import command as started
 from tests.support.here import HERE
+from tests.support.processes import LONG
 from tests.support.quiet import Notes
 
 MIB = 1 << 20
@@ -99,7 +100,7 @@ class Errand:
             stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         began = time.monotonic()
-        while not seen() and process.poll() is None and time.monotonic() - began < 60:
+        while not seen() and process.poll() is None and time.monotonic() - began < LONG:
             time.sleep(0.002)
         was_running = process.poll() is None
         if was_running:

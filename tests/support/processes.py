@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-LONG = 240.0
+LONG = 400.0
 """Seconds until a test gives up: none is too slow for it, on however busy a machine."""
 
 

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.processes import LONG
+
 STRANGER = 65_533
 ROOTS = "/usr/share"
 """A folder of root's on every machine, where root is not who runs the tests."""
@@ -30,6 +32,6 @@ def call_beside(folder: Path, command: Sequence[str]) -> str:
     else:
         apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", _LAID_OVER, "sh"]
         whole = [*apart, ROOTS, str(folder), *command]
-    done = subprocess.run(whole, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(whole, check=False, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0, f"this machine lets nobody but root try it: {done.stderr}"
     return done.stdout.strip()

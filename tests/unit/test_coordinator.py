@@ -15,6 +15,7 @@ from hdh_migrate.engines.coordinator import LEFT_SECONDS, ClusterEngine
 from hdh_migrate.errors import Starved
 from hdh_migrate.receipts import Lost, OrderDone, Receipt
 from tests.support.carrier import IDENTITY, Fleet, unfit
+from tests.support.processes import LONG
 from tests.support.serial import SerialEngine
 from tests.support.workshop import Workshop, order, told, wish
 
@@ -27,7 +28,7 @@ def fleet() -> Iterator[Fleet]:
 
 
 def until(
-    engine: ClusterEngine, done: Callable[[list[Receipt]], bool], seconds: float = 60.0
+    engine: ClusterEngine, done: Callable[[list[Receipt]], bool], seconds: float = LONG
 ) -> list[Receipt]:
     """Take receipts until they are as wished for; the test's clock stands still meanwhile."""
     found, end = list[Receipt](), time.monotonic() + seconds
@@ -101,7 +102,7 @@ def test_what_a_node_says_that_was_given_up_is_not_heard(
     machine.cut = False  # it wakes
     stuck.set()
     for thread in fleet.lines.threads:
-        thread.join(60)
+        thread.join(LONG)
     fleet.add("b")
     engine.submit(order(wish(2)))
     found = until(engine, ended(1))

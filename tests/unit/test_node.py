@@ -26,6 +26,7 @@ from hdh_migrate.model import Role
 from hdh_migrate.receipts import OrderDone, Returned, Sent
 from hdh_migrate.software import code_digest
 from tests.support.cluster import PLAN, session
+from tests.support.processes import LONG
 from tests.support.serial import SerialEngine
 from tests.support.workshop import Workshop, order, wish
 
@@ -99,12 +100,13 @@ def test_what_must_be_recorded_waits_for_the_coordinators_answer(node: Node) -> 
     assert ['"recorded": true' in one for one in said] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_coordinators_silence_is_a_no() -> None:
     def tools(asked: ClusterSession) -> Tools:
         del asked
         return Tools(engine=SerialEngine(Workshop({})), share=lambda _: None)
 
-    node, carried, asked = Node("n", IDENTITY, tools, silence=0.3), Carried(), session()
+    node, carried, asked = Node("n", IDENTITY, tools, silence=1.5), Carried(), session()
     began(node, asked, carried)
 
     node.perform(asked.id, assigned(1, 1, asks=True))
@@ -129,7 +131,7 @@ def test_a_coordinator_that_is_gone_ends_its_session() -> None:
     node, carried, asked = Node("n", IDENTITY, tools, silence=0.2), Carried(), session()
     began(node, asked, carried)
 
-    assert ended.wait(60)
+    assert ended.wait(LONG)
     assert not node.answer(asked.id, ())
     node.close()
 
@@ -236,5 +238,5 @@ def test_whoever_waits_for_an_order_is_let_go_when_the_session_ends(node: Node) 
     waits.start()
     time.sleep(0.05)
     node.end(asked.id, 0.0)
-    waits.join(60)
+    waits.join(LONG)
     assert not waits.is_alive()

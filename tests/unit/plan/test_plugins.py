@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.processes import LONG
+
 SCRIPT = """
 import sys
 from hdh_migrate.plan.plugins import let_none_in
@@ -29,7 +31,7 @@ def test_a_plug_in_that_is_installed_is_not_let_in(tmp_path: Path) -> None:
 
     def ended(script: str) -> int:
         command = [sys.executable, "-c", script]
-        return subprocess.run(command, env=environ, check=False, timeout=60).returncode
+        return subprocess.run(command, env=environ, check=False, timeout=LONG).returncode
 
     assert ended(SCRIPT.replace("\nlet_none_in()", "")) == 7  # it would get in
     assert ended(SCRIPT) == 0

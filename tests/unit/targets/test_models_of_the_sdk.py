@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import LONG
+
 PROGRAM = """
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.door import Door
@@ -32,7 +34,7 @@ def test_a_model_in_a_home_folder_is_not_taken(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())},
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=LONG,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["2006-03-01"] * 2
