@@ -32,7 +32,7 @@ def test_a_window_closes_by_the_clock_of_the_night_in_which_it_changes(
     with days(
         tmp_path, 400, 64 * KIB,
         windows={"zone": "Europe/Paris", "open": ["daily 22:00-05:00"]},
-        limits={"bandwidth": "256KiB/s"},
+        limits={"bandwidth": "64KiB/s"},  # minutes of work, however late the pause comes
         notify=[{"name": "room", "kind": "command", "run": ["./tell"], "on": ["run-ended"]}],
     ) as play:  # fmt: skip
         play.move_to(wall(f"{evening}T21:00"))

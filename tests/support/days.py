@@ -185,7 +185,7 @@ class Days:
         self.move_to(at)
         self.resume()
 
-    def ends(self, seconds: float = 300) -> int:
+    def ends(self, seconds: float = LONG) -> int:
         """Wait for its end; return its exit code."""
         assert self.process is not None, "it has begun"
         return self.process.wait(seconds)
