@@ -329,7 +329,7 @@ config = config_of(
 )
 assert "canary-of-a-secret-" in str(dict(config.secrets))
 engine = cluster_engine(config, plan.plan)
-until = time.monotonic() + LONG
+until = time.monotonic() + 240
 while all(one.state == "begins" for one in engine.cluster()) and time.monotonic() < until:
     list(engine.receipts(0.2))
 for _ in range(20):
