@@ -96,6 +96,40 @@ def test_one_object_is_proved_without_the_others(bundle: Path) -> None:
     assert audit(bundle, "prove", "bundle", "nothing").returncode == Exit.USAGE
 
 
+def test_a_tlog_proof_is_made_under_a_checkpoint_and_checked_with_keys_alone(
+    bundle: Path,
+) -> None:
+    new_report_key(bundle.parent, "second", None)
+    signed = ("report", "sign", "bundle", "--trust", "operator.pub", "--checkpoint", "o.checkpoint")
+    for name, has in (("witness", "1 signature now"), ("second", "2 signatures now")):
+        done = command(bundle, *signed, "--key", f"{name}.key")
+        assert done.returncode == Exit.OK, done.stderr
+        assert has in done.stdout
+    proved = audit(bundle, "prove", "bundle", "one.csv", "--checkpoint", "o.checkpoint")
+    assert proved.stdout.startswith("c2sp.org/tlog-proof@v1\n")
+    (bundle.parent / "one.tlog-proof").write_text(proved.stdout)
+
+    both = ("--trust", "second.pub", "--trust", "witness.pub", "--threshold", "2")
+    assert audit(bundle, "check-proof", "one.tlog-proof", *both).returncode == Exit.OK
+    (bundle.parent / "two.tlog-proof").write_text(proved.stdout.replace("index ", "index 1"))
+    wrong = audit(bundle, "check-proof", "two.tlog-proof", *both)
+    assert wrong.returncode == Exit.DAMAGED
+    for mistaken in ((), (*both, "--root", "00" * 32)):
+        assert audit(bundle, "check-proof", "one.tlog-proof", *mistaken).returncode == Exit.USAGE
+    asked = audit(bundle, "prove", "bundle", "one.csv", "--checkpoint", "o.checkpoint", "--json")
+    assert asked.returncode == Exit.USAGE
+
+
+def test_a_bundle_that_does_not_check_proves_nothing(bundle: Path) -> None:
+    manifest = bundle / "manifest.jsonl"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"match"', b'"waived"', 1))
+
+    done = audit(bundle, "prove", "bundle", "one.csv")
+
+    assert done.returncode == Exit.DAMAGED
+    assert set(json.loads(done.stdout)) == {"error"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -122,7 +122,7 @@ GROUPS: Final[Mapping[str, Group]] = {
             "compare": "Check that a later bundle takes nothing back.",
             "export": "Give a bundle as CSV, JUnit XML or Markdown.",
             "prove": "Print the proof that one object stands in the manifest.",
-            "check-proof": "Check such a proof against a manifest's root.",
+            "check-proof": "Check such a proof, against a root or against keys.",
             "open": "Open one name of a report with keyed names, with proof.",
             "check-opening": "Check such a name against a manifest's root.",
             "journal": "Print a ledger's or bundle's journal, its chain checked.",

@@ -66,7 +66,7 @@ def sidecar(bundle: Path) -> Path:
 def signed(checkpoint: Checkpoint, signer: Signer) -> bytes:
     """Return a checkpoint as a note that the operator signs, under the journal's own name."""
     text = checkpoint.text
-    return f"{text}\n{_signature(text, checkpoint.origin, signer)}".encode()
+    return f"{text}\n{signature_line(text, checkpoint.origin, signer)}".encode()
 
 
 def parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
@@ -120,12 +120,13 @@ def add_witness(path: Path, signer: Signer, trusted: Sequence[TrustedKey]) -> in
     if signers(note, [signer.verifier]):
         raise EvidenceDamaged(f"the checkpoint has a signature of {signer.key_id} already")
     checkpoint, claims = parse(note)
-    more = _signature(checkpoint.text, signer.key_id, signer).encode()
+    more = signature_line(checkpoint.text, signer.key_id, signer).encode()
     _replace(path, note + more)
     return len(claims) + 1
 
 
-def _signature(text: str, name: str, signer: Signer) -> str:
+def signature_line(text: str, name: str, signer: Signer) -> str:
+    """Return the line of one signature over a note's text, under a name."""
     hashed = key_hash(name, signer.verifier.public.public_bytes_raw())
     return _line(name, hashed + signer.sign_bytes(text.encode()))
 

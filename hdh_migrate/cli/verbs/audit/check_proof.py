@@ -1,4 +1,4 @@
-"""`audit check-proof`: does a proof lead to a root?"""
+"""`audit check-proof`: does a proof lead to a root, or to one that trusted keys signed?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, cast
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Root, Task, verb
+from hdh_migrate.cli.command import AsJson, Task, Threshold, verb
+from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.results.proofs import Proved, Record
 
@@ -15,7 +16,7 @@ from hdh_migrate.results.proofs import Proved, Record
 @verb(
     examples=(
         "audit check-proof proof.json --root $ROOT",
-        "audit check-proof proof.json --root $ROOT --json",
+        "audit check-proof mco.tlog-proof --trust operator.pub --trust witness.pub --threshold 2",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
     result=Proved,
@@ -23,25 +24,63 @@ from hdh_migrate.results.proofs import Proved, Record
 def check_proof(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="What `audit prove` printed.")],
     *,
-    root: Root,
+    root: Annotated[
+        str | None,
+        typer.Option("--root", metavar="HEX", help="The root in a statement you trust."),
+    ] = None,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option("--trust", metavar="KEY", help="Who signs a .tlog-proof; repeatable."),
+    ] = None,
+    threshold: Threshold = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Check a proof against a manifest root; exit 0, or 10 when it does not lead there."""
+    """Check a proof against a root, or a .tlog-proof against keys; exit 0, or 10 if it fails."""
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.lines.facts import DIGEST
-        from hdh_migrate.evidence.lines.proofs import inclusion_of, read_proof, root_of
         from hdh_migrate.evidence.lines.records import manifest_line, read_line
 
-        if not DIGEST.fullmatch(root.lower()):
-            raise UsageError("--root: not the 64 hexadecimal digits of a root")
-        otherwise = f"{proof}: not a proof"
-        line, inclusion = inclusion_of(read_proof(proof, otherwise), otherwise)
+        if root is not None and trust:
+            raise UsageError("--root and --trust are two ways to check", hint="leave one out")
+        line = _by_keys(proof, trust, threshold) if root is None else _by_root(proof, root)
         record = read_line(line + b"\n", manifest_line)
-        if root_of(line, inclusion).hex() != root.lower():
-            raise EvidenceDamaged("the proof does not lead to this root")
         result: Proved = {"ok": True, "record": cast("Record", record)}
         task.out.result(result, f"ok      {line.decode()}")
 
     task.run(body)
+
+
+def _by_root(proof: Path, root: str) -> bytes:
+    """Return the line that a proof in JSON leads from to a root."""
+    from hdh_migrate.evidence.lines.facts import DIGEST
+    from hdh_migrate.evidence.lines.proofs import inclusion_of, read_proof, root_of
+
+    if not DIGEST.fullmatch(root.lower()):
+        raise UsageError("--root: not the 64 hexadecimal digits of a root")
+    otherwise = f"{proof}: not a proof"
+    line, inclusion = inclusion_of(read_proof(proof, otherwise), otherwise)
+    if root_of(line, inclusion).hex() != root.lower():
+        raise EvidenceDamaged("the proof does not lead to this root")
+    return line
+
+
+def _by_keys(proof: Path, trust: list[Path] | None, threshold: int) -> bytes:
+    """Return the line that a .tlog-proof leads from to a root that enough keys signed."""
+    from hdh_migrate.evidence.lines.proofs import LARGEST
+    from hdh_migrate.evidence.signatures.objects import check_tlog_proof
+
+    if not trust:
+        raise UsageError("nothing to check the proof against", hint="give --root or --trust")
+    keys = trusted_keys(trust, threshold)
+    try:
+        with proof.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{proof}: cannot be read: {error.strerror}") from None
+    found = check_tlog_proof(data, keys)
+    if found.signed < threshold:
+        raise EvidenceDamaged(
+            f"{found.signed} trusted keys signed the proof's checkpoint, not {threshold}"
+        )
+    return found.line

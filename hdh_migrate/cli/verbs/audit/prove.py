@@ -7,32 +7,57 @@ from typing import Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Bundle, Task, verb
+from hdh_migrate.cli.command import AnyBundle, AsJson, Task, verb
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.results.proofs import LineProof
 
 
 @verb(
     examples=(
-        "audit prove evidence-2026-11 pmsi/2024/mco.csv",
-        "audit prove evidence-2026-11 mco.csv --dataset pmsi",
+        "audit prove evidence-2026-11.zip mco.csv --dataset pmsi",
+        "audit prove evidence-2026-11 mco.csv --checkpoint objects.checkpoint",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
     result=LineProof,
 )
 def prove(
-    bundle: Bundle,
+    bundle: AnyBundle,
     key: Annotated[str, typer.Argument(metavar="KEY", help="The object's key at the source.")],
     *,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Its dataset.")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="Give a .tlog-proof under this checkpoint (report sign --checkpoint).",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the proof that one object stands in the manifest, without showing any other."""
-    task = Task(as_json=True)
-    del as_json  # a proof is a document in any case
+    """Print the proof that one object stands in the manifest, without showing any other.
+
+    The bundle is checked first. The proof is JSON, for "audit check-proof --root"; under a
+    checkpoint of the manifest it is a .tlog-proof of the C2SP, which needs only the signers' keys.
+    """
+    task = Task(as_json=as_json or checkpoint is None)  # a proof is a document in any case
 
     def body() -> None:
-        task.out.data(proof_in(bundle, key, dataset))
+        from hdh_migrate.evidence.archives import unpacked
+        from hdh_migrate.evidence.lines.proofs import inclusion_of
+        from hdh_migrate.evidence.reading import open_bundle
+        from hdh_migrate.evidence.signatures.objects import tlog_proof
+
+        if as_json and checkpoint is not None:
+            raise UsageError("a .tlog-proof is no JSON", hint="leave --json or --checkpoint out")
+        with unpacked(bundle) as folder:
+            reading = open_bundle(folder)
+            proof = proof_in(folder, key, dataset)
+            if checkpoint is None:
+                task.out.data(proof)
+                return
+            line, inclusion = inclusion_of(proof, "not a proof")
+            task.out.stream([tlog_proof(reading, checkpoint, line, inclusion).encode()])
 
     task.run(body)
 

@@ -9,14 +9,14 @@ import typer
 
 from hdh_migrate.cli.command import AsJson, PassphraseFrom, Task, Trust, verb
 from hdh_migrate.cli.keyfiles import given
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import Signed
 
 
 @verb(
     examples=(
         "report sign evidence-2026-11 --key witness.key --trust operator.pub",
-        "report sign evidence-2026-11.checkpoint --key witness.key --trust operator.pub",
+        "report sign evidence-2026-11 --key k.key --trust k.pub --checkpoint objects.checkpoint",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=Signed,
@@ -28,30 +28,50 @@ def sign(
     *,
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The witness's key.")],
     trust: Trust,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="Sign a checkpoint of the manifest instead: in a new file, or beside others.",
+        ),
+    ] = None,
     passphrase_from: PassphraseFrom = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a bundle and add a witness's signature to it, on a machine of the witness's.
 
-    Given the checkpoint of a journal, the witness signs that instead: its length and root.
+    Given the .checkpoint file of a journal, the witness signs that instead: its length and root.
+    With --checkpoint it is the manifest's, under which "audit prove" gives a .tlog-proof of an
+    object (hdh-migrate docs exports); the operator signs it first.
     """
     task = Task(as_json=as_json)
 
     def body() -> None:
+        from hdh_migrate.evidence.reading import open_bundle
         from hdh_migrate.evidence.signatures.checkpoint import add_witness
         from hdh_migrate.evidence.signatures.countersign import countersign
+        from hdh_migrate.evidence.signatures.objects import sign_objects
         from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key
         from hdh_migrate.wiring import Vault
 
         phrase = Vault.open(Path()).reveal(passphrase_from).encode() if passphrase_from else None
         signer, trusted = load_signer(key, phrase), given(load_trusted_key, trust)
         task.out.warn(signer.weakness)
-        what = "checkpoint" if bundle.is_file() else "statement"
-        count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
+        what = "statement" if checkpoint is None and not bundle.is_file() else "checkpoint"
+        if checkpoint is not None:
+            if bundle.is_file():
+                raise UsageError(
+                    f"{bundle}: not a report's folder",
+                    hint="--checkpoint is of a bundle's manifest: name the bundle",
+                )
+            count = sign_objects(open_bundle(bundle, trusted), checkpoint, signer)
+        else:
+            count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
         result: Signed = {"signed_by": signer.key_id, "signatures": count}
         task.out.result(
             result,
-            f"signed by {signer.key_id}; the {what} has {count} signatures now",
+            f"signed by {signer.key_id}; the {what} has {count} signature{'s'[: count > 1]} now",
         )
 
     task.run(body)
