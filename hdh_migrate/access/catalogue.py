@@ -1,6 +1,6 @@
 """What a grant is of: its objects in the order of their names, found again without an index of all.
 
-A pack may tell of ten million objects. It is read once, from its beginning to its end; each 256th
+A pack may tell of ten million objects. It is read once, from its beginning to its end; each 64th
 name is kept with its place, and what stands between two of them is opened again when it is needed.
 """
 
@@ -14,13 +14,13 @@ from weakref import finalize
 
 from hdh_migrate.errors import PackDamaged, UnsealFailed
 from hdh_migrate.frozen import frozen_row
-from hdh_migrate.grants.objects import GrantedObject, damaged, object_of
+from hdh_migrate.grants.objects import GrantedObject, damaged, json_of, object_of
 from hdh_migrate.grants.pack import PackEnd, PackReader
 from hdh_migrate.model import SEGMENT, key_bytes
 from hdh_migrate.sealing.crypt4gh import SEALED_SEGMENT, Crypt4ghEnvelopes, header_size
 from hdh_migrate.sealing.keys import PrivateKey
 
-EVERY: Final = 256
+EVERY: Final = 64
 """Of so many names one is kept."""
 
 _AT_ONCE: Final = 4
@@ -74,10 +74,11 @@ class Catalogue:
         Raises:
             PackDamaged: the pack's file was changed since it was read.
         """
+        before = True
         for place, line in self._lines(self._before(name)):
-            one = object_of(line)
-            if key_bytes(one.name) >= name:
-                yield CataloguedObject(place, one)
+            before = before and _name_in(line) < name
+            if not before:
+                yield CataloguedObject(place, object_of(line))
 
     def under(self, prefix: str) -> Iterator[CataloguedObject]:
         """Yield every object whose name begins so."""
@@ -120,3 +121,8 @@ class Catalogue:
         except UnsealFailed:
             damaged()
         return bytes(clear[:many])
+
+
+def _name_in(line: bytes) -> bytes:
+    """Return the name in an object's line, which was read whole once."""
+    return key_bytes(json_of(line)["name"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fsspec.spec import AbstractBufferedFile
 
+from hdh_migrate.access.hints import hinted
 from hdh_migrate.access.segments import AHEAD_MAX, GrantedReader, RunningDigest
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class GrantedFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec is not 
         """Return bytes in clear; fsspec calls this for everything that is read."""
         on = start == self._next and start > 0
         self._ahead = min(max(1, 2 * self._ahead), AHEAD_MAX) if on else 0
-        found = self._reader.read(start, end - start, ahead=self._ahead)
+        with hinted():
+            found = self._reader.read(start, end - start, ahead=self._ahead)
+            self._digest.add(start, found)
         self._next = start + len(found)
-        self._digest.add(start, found)
         return found

@@ -20,6 +20,7 @@ except ImportError:  # pragma: no cover - the extra is there in the tests
 
 from hdh_migrate.access.catalogue import CataloguedObject
 from hdh_migrate.access.files import GrantedFile
+from hdh_migrate.access.hints import hinted
 from hdh_migrate.access.opened import OpenedGrant, shared
 from hdh_migrate.access.segments import RunningDigest
 from hdh_migrate.access.settings import (
@@ -89,7 +90,8 @@ class GrantFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is no
             ca_file=None if ca_file is None else Path(ca_file),
             cache_bytes=cache_bytes, patience=patience,
         )  # fmt: skip
-        self.opened: OpenedGrant = shared(self.settings)
+        with hinted():
+            self.opened: OpenedGrant = shared(self.settings)
 
     @property
     def fsid(self) -> str:
@@ -226,8 +228,9 @@ class GrantFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is no
         found = self._found(self._strip_protocol(path))
         size = found.of.length
         first, last = slice(start, end).indices(size)[:2]
-        data = self.opened.reader(found).read(first, last - first)
-        RunningDigest(found.of).add(first, data)
+        with hinted():
+            data = self.opened.reader(found).read(first, last - first)
+            RunningDigest(found.of).add(first, data)
         return data
 
     def cat_ranges(

@@ -142,6 +142,13 @@ class OpenedGrant:
             raise PackDamaged("pack and statement contradict each other: root", hint=_ASK)
 
     def _demand_now(self) -> None:
+        """Demand that the grant is still good: what was true when it was opened may be over.
+
+        Raises:
+            Refused: it was taken back meanwhile, or its time is over.
+        """
+        if os.path.lexists(self._settings.grant / statement.REVOKED):
+            statement.read(self._settings.grant)
         self._demand_time(self._judge.glance())
 
     def _demand_time(self, moment: Moment) -> None:

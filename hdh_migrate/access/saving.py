@@ -12,21 +12,28 @@ import fcntl
 import hashlib
 import os
 import stat
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from hdh_migrate.access.catalogue import CataloguedObject
 from hdh_migrate.access.names import PARTIAL, SUFFIX, FileNames, parts_of
 from hdh_migrate.access.opened import OpenedGrant
 from hdh_migrate.access.segments import WINDOW, GrantedReader, OpenedSegments, RunningDigest
-from hdh_migrate.errors import MigrateError, NotAsGranted, Refused, UsageError
+from hdh_migrate.errors import MigrateError, NotAsGranted, Refused, Stopped, UsageError
 from hdh_migrate.folders import make_private
 from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.grants.objects import GrantedObject
 from hdh_migrate.model import SEGMENT
 from hdh_migrate.plan import globs
 from hdh_migrate.sealing.crypt4gh import SEALED_SEGMENT
+
+THREADS: Final = 8
+"""Objects that are written at the same time; each takes up to 8 MiB of memory."""
 
 Report = Callable[[int, int], None]
 """Is told of objects and bytes in clear that are done."""
@@ -87,15 +94,50 @@ def save(
         raise UsageError("no object of the grant fits", hint='see "--list" for their names')
     names.demand_different()
     saved = Saved()
-    with _folder(out) as root:
+    with _folder(out) as root, _several(halted) as (start, going):
+        due: deque[tuple[int, Future[bool]]] = deque()
+
+        def finish() -> None:
+            size, one = due.popleft()
+            saved.already += one.result()
+            saved.objects += 1
+            saved.bytes += size
+            done(1, size)
+
         for found in grant.catalogue.starting():
             if wanted(found.of.name):
                 halted()
-                saved.already += _one(root, grant.reader(found), sealed=sealed, halted=halted)
-                saved.objects += 1
-                saved.bytes += found.of.length
-                done(1, found.of.length)
+                one = start(_one, root, grant, found, sealed=sealed, going=going)
+                due.append((found.of.length, one))
+                if len(due) == 2 * THREADS:
+                    finish()
+        while due:
+            finish()
     return saved
+
+
+@contextmanager
+def _several(
+    halted: Callable[[], None],
+) -> Iterator[tuple[Callable[..., Future[bool]], Callable[[], None]]]:
+    """Give what starts a piece of work in a thread, and what each asks whether to go on.
+
+    Where one fails, or the block does, the others end at once; nothing is begun any more.
+    """
+    over = threading.Event()
+
+    def going() -> None:
+        if over.is_set():
+            raise Stopped("another object could not be written")
+        halted()
+
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="hdh-get") as pool:
+        try:
+            yield pool.submit, going
+        except BaseException:
+            over.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def _wanted(patterns: Sequence[str]) -> Callable[[str], bool]:
@@ -106,9 +148,16 @@ def _wanted(patterns: Sequence[str]) -> Callable[[str], bool]:
     return lambda name: any(one.match(name) for one in compiled)
 
 
-def _one(root: int, reader: GrantedReader, *, sealed: bool, halted: Callable[[], None]) -> bool:
+def _one(
+    root: int,
+    grant: OpenedGrant,
+    found: CataloguedObject,
+    *,
+    sealed: bool,
+    going: Callable[[], None],
+) -> bool:
     """Have one object's file there; return whether it was before."""
-    of = reader.of
+    reader, of = grant.reader(found), found.of
     form = (
         _FileForm(head=of.header, segment=SEALED_SEGMENT, suffix=SUFFIX)
         if sealed
@@ -116,11 +165,13 @@ def _one(root: int, reader: GrantedReader, *, sealed: bool, halted: Callable[[],
     )
     *folders, name = parts_of(of.name, form.suffix)
     with _below(root, folders) as folder:
-        if _is_there(folder, name, reader, form):
-            return True
         partial = PARTIAL + _mark(of, form)
+        if _is_there(folder, name, reader, form):
+            with suppress(FileNotFoundError):  # who was killed right after the file had its name
+                os.unlink(partial, dir_fd=folder)
+            return True
         with _held(folder, partial) as handle:
-            _fill(handle, reader, form, halted)
+            _fill(handle, reader, form, going)
             try:
                 os.link(partial, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError:
@@ -130,7 +181,7 @@ def _one(root: int, reader: GrantedReader, *, sealed: bool, halted: Callable[[],
     return False
 
 
-def _fill(handle: int, reader: GrantedReader, form: _FileForm, halted: Callable[[], None]) -> None:
+def _fill(handle: int, reader: GrantedReader, form: _FileForm, going: Callable[[], None]) -> None:
     """Write what is missing of an object into its hidden file, and demand the whole."""
     digest = RunningDigest(reader.of)
     first = _kept(handle, reader, form, digest)
@@ -140,7 +191,7 @@ def _fill(handle: int, reader: GrantedReader, form: _FileForm, halted: Callable[
     at = os.lseek(handle, 0, os.SEEK_END)
     try:
         for opened in reader.through(first):
-            halted()
+            going()
             digest.add(digest.at, opened.clear)
             at += _written(handle, form.piece(opened), at)
         digest.demand()

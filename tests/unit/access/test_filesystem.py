@@ -237,8 +237,9 @@ def test_a_host_that_lies_is_found_through_a_file(site: GrantedSite) -> None:
     site.version("a.bin").body = bytes(body)
     with fs.open("a.bin") as file:
         assert file.read(10) == bytes(10)
-        with pytest.raises(NotAsGranted):
+        with pytest.raises(NotAsGranted) as caught:
             file.read()
+    assert caught.value.__notes__ == ["hint: use nothing of it, and tell whoever gave the grant"]
 
 
 # --- what people read with -----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -141,17 +142,30 @@ def test_a_grant_that_ends_while_it_is_open_gives_nothing_more(site: GrantedSite
     assert site.asked() == []
 
 
+def _revoke(site: GrantedSite, grant: Path) -> None:
+    taken = statement.Revoked(grant="g-1", reason="left", revoked_at="2026-05-01T00:00:00Z")
+    envelope = statement.sign(site._signer, taken, statement.read(grant).pack)
+    (grant / statement.REVOKED).write_text(json.dumps(envelope))
+
+
 @pytest.mark.parametrize("with_pack", [True, False])
 def test_a_grant_that_was_revoked_is_refused(site: GrantedSite, with_pack: bool) -> None:
     grant = site.write()
-    signed = statement.read(grant)
-    taken = statement.Revoked(grant="g-1", reason="left", revoked_at="2026-05-01T00:00:00Z")
-    envelope = statement.sign(site._signer, taken, signed.pack)
-    (grant / statement.REVOKED).write_text(statement.canonical_json(envelope).decode())
+    _revoke(site, grant)
     if not with_pack:
         (grant / pack.NAME).unlink()
     with pytest.raises(Refused, match="revoked at 2026-05-01"):
         site.opened(grant)
+
+
+def test_a_grant_that_is_revoked_while_it_is_open_gives_nothing_more(site: GrantedSite) -> None:
+    site.put("a", b"x")
+    grant = site.write()
+    reader = site.reading("a", site.opened(grant))
+    _revoke(site, grant)
+    with pytest.raises(Refused, match="revoked at 2026-05-01"):
+        reader.read(0, 1)
+    assert site.asked() == []
 
 
 def test_a_signature_is_asked_for_where_a_key_is_trusted(site: GrantedSite) -> None:

@@ -176,7 +176,8 @@ def test_what_is_damaged_on_the_way_gets_no_name(filled: GrantedSite, sealed: bo
     out = filled.folder / "out"
     with pytest.raises(NotAsGranted):
         save(filled.opened(), ["**"], out, sealed=sealed)
-    assert not [name for name in _files(out) if PARTIAL not in name]
+    whole = [name for name in _files(out) if PARTIAL not in name]
+    assert not [name for name in whole if name.startswith("a/b.bin")]
 
 
 @BOTH
@@ -188,6 +189,41 @@ def test_a_digest_that_differs_gets_no_name(filled: GrantedSite, sealed: bool) -
     with pytest.raises(NotAsGranted, match="digest"):
         save(filled.opened(grant), ["a/empty"], out, sealed=sealed)
     assert not [name for name in _files(out) if PARTIAL not in name]
+
+
+def test_killed_right_after_a_file_had_its_name_nothing_hidden_stays(site: GrantedSite) -> None:
+    site.put("a.bin", b"x")
+    grant, out = site.write(), site.folder / "out"
+    seen: list[Path] = []
+
+    def halted() -> None:
+        seen.extend(out.iterdir() if out.exists() else ())
+
+    save(site.opened(grant), ["**"], out, sealed=False, halted=halted)
+    seen[-1].hardlink_to(out / "a.bin")
+    save(site.opened(grant), ["**"], out, sealed=False)
+    assert [path.name for path in out.iterdir()] == ["a.bin"]
+
+
+def test_many_objects_are_written_side_by_side_and_end_together(site: GrantedSite) -> None:
+    for number in range(60):
+        site.put(f"{number:02d}", bytes([number]) * 1000)
+    grant, out = site.write(), site.folder / "out"
+    told = []
+    saved = save(site.opened(grant), ["**"], out, sealed=False, done=lambda *one: told.append(one))
+    assert (saved.objects, saved.bytes) == (60, 60_000)
+    assert told == [(1, 1000)] * 60
+    assert _files(out) == site.clear
+
+    body = bytearray(site.version("07").body)
+    body[-1] ^= 1
+    site.version("07").body = bytes(body)
+    site.asked()
+    other = site.folder / "other"
+    with pytest.raises(NotAsGranted):
+        save(site.opened(grant), ["**"], other, sealed=False)
+    assert len(site.asked()) < 60, "the others go on after one has failed"
+    assert "07" not in _files(other)
 
 
 # --- what lies there already ---------------------------------------------------------------------
