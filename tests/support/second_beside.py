@@ -46,6 +46,7 @@ def check_lines(
             need(line["source_md5"] is None, f"{where}: source_md5")
         else:
             name = below(dataset, line, where)
+            check_of_version(dataset, line, name, where)
             there = octets(dataset.target["prefix"]) + name + octets(plan.suffix)
             need(raw_key(line, "target_key") == there, f"{where}: target_key")
             seen = Seen(name, line)
@@ -66,8 +67,8 @@ def check_lines(
                 nothing = line["source_md5"] == NOTHING_MD5
                 need(nothing == (line["size"] == 0), f"{where}: source_md5 of nothing")
     verified = [line for line in moved if line["verdict"] == "match"]
-    places = {(line["bucket"], raw_key(line, "target_key")) for line in verified}
-    need(keyed or len(places) == len(verified), "manifest.jsonl: two objects at one place")
+    if not keyed:
+        check_places(verified, plan)
     for number, line in enumerate(left, start=1):
         where = f"exclusions.jsonl line {number}"
         check_exclusion(line, plan, keyed, where)
@@ -76,7 +77,8 @@ def check_lines(
 
 
 def below(dataset: Dataset, line: Json, where: str) -> bytes:
-    key, prefix = raw_key(line), octets(dataset.source["prefix"])
+    """Return the name behind the source prefix, of a version without its token (7.8)."""
+    key, prefix = name_of(dataset, line), octets(dataset.source["prefix"])
     need(key.startswith(prefix), f"{where}: not under the source prefix")
     return key[len(prefix) :]
 
@@ -119,6 +121,63 @@ def check_version(line: Json, as_of: str | None, where: str) -> None:
         need(current, f"{where}: not the version that was current")
 
 
+# 7.8 All versions ---------------------------------------------------------------------------------
+
+TOKEN = re.compile(
+    rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z);(versionid|snapshot)|current", re.ASCII
+)
+
+
+def name_of(dataset: Dataset, line: Json) -> bytes:
+    """Return the name of which a line has a version, or the whole key where it has none."""
+    key = raw_key(line)
+    return key.partition(b"\0")[0] if dataset.every_version and not own(dataset, key) else key
+
+
+def own(dataset: Dataset, key: bytes) -> bool:
+    """Whether a key is that of one of the tool's own files beside the dataset."""
+    return key.startswith(octets(dataset.source["prefix"]) + BESIDE)
+
+
+def check_of_version(dataset: Dataset, line: Json, name: bytes, where: str) -> None:
+    """Hold a line's key, its version at the source and its version at the target together."""
+    if not dataset.every_version or own(dataset, raw_key(line)):
+        return
+    blob, nul, token = raw_key(line).partition(b"\0")
+    found = TOKEN.fullmatch(token)
+    need(blob and nul and found is not None, f"{where}: no version in its key")
+    assert found is not None
+    pinned = PINNED.fullmatch(line["source_version"])
+    told = None if pinned is None else (pinned[2].encode(), pinned[1].encode())
+    need(told == (None if token == b"current" else found.groups()), f"{where}: another version")
+    if line.get("verdict") == "match":
+        need(version_there(line), f"{where}: no version at the target")
+
+
+def version_there(line: Json) -> str:
+    """Return the id of the version at the target, empty where there is none."""
+    return str(line["target_etag"] or "").partition(";versionid=")[2]
+
+
+def check_places(verified: list[Json], plan: Plan) -> None:
+    """No two objects are at one place, and no two versions of one are the same there."""
+    whose = dict[tuple[str, bytes], tuple[str, bytes]]()
+    ids = set[tuple[tuple[str, bytes], str]]()
+    for line in verified:
+        dataset = plan.datasets[line["dataset"]]
+        place = (line["bucket"], raw_key(line, "target_key"))
+        what = (dataset.name, name_of(dataset, line))
+        if dataset.every_version and not own(dataset, raw_key(line)):
+            alone = whose.setdefault(place, what) == what
+            need(alone, "manifest.jsonl: two objects at one place")
+            version = (place, version_there(line))
+            need(version not in ids, "manifest.jsonl: two versions that are one at the target")
+            ids.add(version)
+        else:
+            need(place not in whose, "manifest.jsonl: two objects at one place")
+            whose[place] = what
+
+
 # 7.6 Exclusions beside the plan -------------------------------------------------------------------
 
 
@@ -131,7 +190,9 @@ def check_exclusion(line: Json, plan: Plan, keyed: bool, where: str) -> None:
         allowed |= {dataset.not_included} if dataset.include else set()
         need(told in allowed, f"{where}: not a rule of the dataset")
     else:
-        seen = Seen(below(dataset, line, where), line)
+        name = below(dataset, line, where)
+        check_of_version(dataset, line, name, where)
+        seen = Seen(name, line)
         if seen.name.startswith(BESIDE):
             need(told in always - {DIRECTORY}, f"{where}: a sidecar is left behind")
             check_own(line, where)

@@ -48,6 +48,8 @@ class Dataset:
     checks_md5: bool
     as_of: str | None
     """As of which moment its versions are moved, if it is of one."""
+    every_version: bool
+    """Whether all its versions are moved (7.8)."""
 
     @property
     def not_included(self) -> tuple[str, str]:
@@ -124,12 +126,13 @@ def read_dataset(one: Json, first: bool) -> Dataset:
         all(isinstance(rule, str) for rule in include),
         one.get("ignore_md5") is None,
         read_as_of(source.get("versions")),
+        source.get("versions") == "all",
     )
 
 
 def read_as_of(versions: Json) -> str | None:
     """Section 7.5: the moment as of which versions are moved; none, of what is current."""
-    if versions in (None, "current"):
+    if versions in (None, "current", "all"):
         return None
     need(isinstance(versions, dict), "plan: versions")
     need(is_whole_moment(versions.get("as_of")), "plan: as_of")
