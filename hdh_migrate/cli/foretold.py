@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hdh_migrate.cli.output import table
+from hdh_migrate.results import Amount
 from hdh_migrate.results.forecasts import (
     BatchEnd,
     CostFact,
     CostLine,
+    CutoverAhead,
     EndingFact,
     MomentRange,
     PlanForecast,
@@ -39,6 +41,9 @@ def lines(forecast: PlanForecast) -> Iterator[str]:
     if forecast["rates"]:
         yield ""
         yield from map(_rate, forecast["rates"])
+    if forecast["cutovers"]:
+        yield ""
+        yield from map(_cutover, forecast["cutovers"])
     if forecast["deadlines"]:
         yield ""
         yield table(
@@ -104,6 +109,22 @@ def _rate(one: StepRate) -> str:
         f" {size_text(one['bytes_per_second'])}/s over {duration_text(one['measured_seconds'])} of"
         f" work{costs}"
     )
+
+
+def _cutover(one: CutoverAhead) -> str:
+    parts = []
+    if one["listing_seconds"] is not None:
+        parts.append(f"listing its source again took {duration_text(one['listing_seconds'])}")
+    if (daily := one["a_day"]) is not None:
+        parts.append(f"{_amount(daily)} new or changed a day")
+    if one["delta"] is not None and (seconds := one["seconds"]) is not None:
+        low, high = duration_text(seconds["low"]), duration_text(seconds["high"])
+        parts.append(f"a delta of {_amount(one['delta'])}: frozen for {low} to {high}")
+    return f"cutover of {one['batch']}: {'; '.join([*parts, *one['why']])}"
+
+
+def _amount(amount: Amount) -> str:
+    return f"{amount['objects']} objects, {size_text(amount['bytes'])}"
 
 
 def _costs(cost: CostFact) -> Iterator[str]:

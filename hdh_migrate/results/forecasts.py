@@ -80,6 +80,22 @@ class EndingFact(TypedDict):
     note: NotRequired[str]
 
 
+class CutoverAhead(TypedDict):
+    """What a cutover still moves once everything is verified and its source is frozen.
+
+    `listing_seconds`: how long the last whole listing took; `a_day`: what was new or changed each
+    day between the last two; `delta`: what that comes to by then, most likely; `seconds`: of
+    listing it all again and moving that. None: it is not known, and `why` says why.
+    """
+
+    batch: str
+    listing_seconds: int | None
+    a_day: Amount | None
+    delta: Amount | None
+    seconds: SecondsEstimate | None
+    why: list[str]
+
+
 class QuotaFact(TypedDict):
     """What the target lets a project hold, and what this plan brings there as far as is listed."""
 
@@ -157,6 +173,8 @@ class PlanForecast(TypedDict):
     """When every batch is verified; None when that is so already, or nobody can tell."""
     batches: list[BatchEnd]
     rates: list[StepRate]
+    cutovers: list[CutoverAhead]
+    """Those that are still to come."""
     deadlines: list[EndingFact]
     """The one with the least margin first."""
     quota: QuotaFact | None

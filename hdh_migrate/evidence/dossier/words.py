@@ -141,6 +141,12 @@ DOSSIER: dict[str, Text] = {
         "|{n} runs of {all} were cut off: what they exchanged in their last hour at most is "
         "missing.",
     ),
+    "limits.statement": Text(
+        "Ce qu'une exécution coupée a échangé jusque-là est compté ici ; les sommes du rapport de "
+        "preuve ne comptent que les exécutions terminées et peuvent être moindres.",
+        "What a run that was cut off had exchanged until then is counted here; the sums of the "
+        "evidence report count runs that ended alone, and may be smaller.",
+    ),
     "limits.unended": Text(
         "La dernière exécution n'était pas finie.", "The last run had not ended."
     ),

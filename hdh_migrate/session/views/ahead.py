@@ -246,6 +246,9 @@ def moments(ends: Sequence[float]) -> MomentRange | None:
 
 def _seconds(spans: Mapping[Step, WorkSpan] | None) -> SecondsEstimate | None:
     span = together_in_time([*spans.values()]) if spans is not None else None
-    if span is None:
-        return None
+    return None if span is None else seconds_fact(span)
+
+
+def seconds_fact(span: WorkSpan) -> SecondsEstimate:
+    """Return seconds of work as a result."""
     return {"low": round(span.low), "likely": round(span.likely), "high": round(span.high)}

@@ -26,6 +26,7 @@ from hdh_migrate.session.views.ahead import LIKELY, BatchesAhead, Pace, moments
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.costs import costs
 from hdh_migrate.session.views.deadlines import endings, held_against
+from hdh_migrate.session.views.delta import cutovers_ahead
 from hdh_migrate.session.views.endings import LikelyEnd
 from hdh_migrate.session.views.opening import calendar_of, stated_rate
 from hdh_migrate.session.views.progress import LedgerMoment, progress_of
@@ -92,6 +93,10 @@ def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
     latest = now if ahead.done else max(ahead.ends, default=None)
     of_batch = {one.batch.name: max(one.ends, default=None) for one in ahead.batches}
     deadlines = held_against(endings(desk), now, latest, of_batch)
+    verified = {
+        one.batch.name: now if one.state == "done" else one.ends[LIKELY] if one.ends else None
+        for one in ahead.batches
+    }
     quota = _quota(desk, seen)
     forecast: PlanForecast = {
         "migration": plan.migration,
@@ -102,6 +107,7 @@ def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
         "ends": moments(ahead.ends),
         "batches": [one.told() for one in ahead.batches],
         "rates": [_rate(step, fit) for step in STEPS if (fit := seen.fit(step)) is not None],
+        "cutovers": [*cutovers_ahead(ledger, plan, paces_of(plan, seen), verified)],
         "deadlines": deadlines,
         "quota": quota,
         "costs": costs(ledger, plan, ahead.later),
@@ -115,8 +121,12 @@ def _ahead(desk: Desk, seen: LedgerMoment, now: float) -> BatchesAhead:
     plan, batches = desk.loaded.plan, desk.batches(())
     planned = {batch.name: batch for batch in plan.ordered_batches()}
     found = [(planned[one.name], one) for one in progress_of(seen, batches)]
-    paces = {step: _pace(plan, seen, step) for step in STEPS}
-    return BatchesAhead(seen, found, paces, now, plan.not_before)
+    return BatchesAhead(seen, found, paces_of(plan, seen), now, plan.not_before)
+
+
+def paces_of(plan: Plan, seen: LedgerMoment) -> dict[Step, Pace]:
+    """Return what each step is counted on for."""
+    return {step: _pace(plan, seen, step) for step in STEPS}
 
 
 def _pace(plan: Plan, seen: LedgerMoment, step: Step) -> Pace:
@@ -178,8 +188,8 @@ def _notes(plan: Plan, seen: LedgerMoment) -> Iterator[str]:
             )
     if plan.cutovers:
         yield (
-            "a cutover lists its source again and moves what changed since: that is not known"
-            " before, and comes after these ends"
+            "a cutover lists its source again and moves what changed since: that comes after these"
+            " ends"
         )
 
 

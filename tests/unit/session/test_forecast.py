@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from hdh_migrate.cli.foretold import lines
-from hdh_migrate.clocks import day_over
+from hdh_migrate.clocks import day_over, later
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import MIB, Listed, ObjectInfo, State
@@ -25,6 +26,7 @@ from hdh_migrate.results.forecasts import EndingFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.dossier import write_dossier
 from hdh_migrate.session.views.deadlines import Ending, held_against
+from hdh_migrate.session.views.delta import UNKNOWN
 from hdh_migrate.session.views.expiry import expiries
 from hdh_migrate.session.views.forecast import forecast
 from tests.support.quiet import Notes, WallClock
@@ -345,3 +347,63 @@ def test_what_the_migration_does_not_need_never_ends_too_early() -> None:
 
     assert (first["what"], first["too_early"]) == ("approval of cutover", True)
     assert (last["too_early"], last["ended"], last["needed_until"]) == (False, True, None)
+
+
+CUTOVER = """\
+batches:
+  - name: all
+    datasets: [all]
+    pointer: {kind: file, path: live.yaml, key: url, value: "s3://hds-all/"}
+approvals: {keys: [keys/dpo.pub], threshold: 1}
+freeze: {kind: denied-write, credential: {kind: sas, value: "env:NOT_HERE"}}
+cutovers:
+  - batch: all
+    smoke: {credential: {kind: access-key, id: "env:C_ID", secret: "env:C_SECRET"}}
+"""
+
+
+def passed(desk: Desk, number: int, began: str, seconds: int, changed: int) -> None:
+    """Tell of one whole pass over the source, as a run with --refresh does."""
+    clock = WallClock(began)
+    ledger = SqliteLedger.open(desk.ledger_path, clock)
+    some, none = PassAmount(objects=changed, bytes=changed * MIB), PassAmount(objects=0, bytes=0)
+    ledger.event(Refreshing(number=number, batch="all", user="ops@here"))
+    ledger.event(
+        Refreshed(
+            number=number, batch="all", dataset="all", new=none, changed=some, vanished=none,
+            left=none,
+        )
+    )  # fmt: skip
+    ledger.commit()
+    ledger.close()
+    ledger = SqliteLedger.open(desk.ledger_path, WallClock(later(began, seconds)))
+    ledger.event(RefreshEnded(number=number, batch="all", listed=some))
+    ledger.commit()
+    ledger.close()
+
+
+def test_a_cutover_tells_how_long_its_source_will_be_frozen_by_how_it_changed_lately(
+    desk: Desk,
+) -> None:
+    desk = again(desk, PLAN + CUTOVER)
+    listed(desk, 600)
+    (one,) = forecast(desk)["cutovers"]
+    assert (one["listing_seconds"], one["delta"], one["seconds"]) == (None, None, None)
+    assert one["why"] == [UNKNOWN]
+
+    passed(desk, 1, "2026-11-26T11:00:00.000Z", 60, 5)
+    (one,) = forecast(desk)["cutovers"]
+    assert (one["listing_seconds"], one["a_day"], one["why"]) == (60, None, [UNKNOWN])
+
+    passed(desk, 2, "2026-11-28T11:00:00.000Z", 120, 100)  # 50 a day
+    desk = replace(desk, clock=WallClock("2026-11-30T10:25:22.000Z"))
+    told = forecast(desk)
+    assert told["ends"] is not None
+    assert told["ends"]["likely"] == "2026-11-30T11:00:00Z"  # two days after the last pass
+    (one,) = told["cutovers"]
+    assert one["listing_seconds"] == 120
+    assert one["a_day"] == {"objects": 50, "bytes": 50 * MIB}
+    assert one["delta"] == {"objects": 100, "bytes": pytest.approx(100 * MIB, rel=1e-4)}
+    assert one["seconds"] == {"low": 120 + 200, "likely": 120 + 346, "high": 120 + 600}
+    (line,) = [line for line in lines(told) if line.startswith("cutover of all: ")]
+    assert line.endswith("a delta of 100 objects, 100.0 MiB: frozen for 5 min 20 s to 12 min 00 s")
