@@ -7,7 +7,7 @@ for is looked at anew each second, the plan's file included.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,6 +16,7 @@ from hdh_migrate.errors import (
     HeldUp,
     Interrupted,
     LedgerLocked,
+    MigrateError,
     OutsideWindows,
     PlanInvalid,
     RunPaused,
@@ -59,7 +60,8 @@ def through(
     waited = paused = queued = False
     desk = open_desk()
     while True:
-        with attending(desk):
+        with ExitStack() as stack:
+            _let_look_on(stack, attending, desk, first=not waited)
             try:
                 done = act(desk)
             except LedgerLocked:
@@ -84,6 +86,26 @@ def through(
                 _pause(desk, AGAIN_SECONDS)  # clocks differ a little, or the hour has just come
             waited, queued = True, False
             desk = _anew(open_desk, desk)
+
+
+def _let_look_on(
+    stack: ExitStack,
+    attending: Callable[[Desk], AbstractContextManager[None]],
+    desk: Desk,
+    *,
+    first: bool,
+) -> None:
+    """Let others look on; that they cannot any more, since the plan was changed, ends no wait.
+
+    Raises:
+        MigrateError: they cannot from the `first` moment on; nothing was begun.
+    """
+    try:
+        stack.enter_context(attending(desk))
+    except MigrateError as error:
+        if first:
+            raise
+        desk.progress.note(f"{error}; the run goes on, and nobody is told of it meanwhile")
 
 
 def _anew(open_desk: Callable[[], Desk], desk: Desk) -> Desk:

@@ -62,6 +62,7 @@ class Play:
         self.held: list[Exception] = []
         self.acts = 0
         self.attended: str | None = None
+        self.refuses: list[Exception] = []
         self.watched: list[str] = []
         """The digest of each plan under which somebody looked on."""
 
@@ -87,6 +88,8 @@ class Play:
     @contextmanager
     def attending(self, desk: Desk) -> Iterator[None]:
         assert self.attended is None, "two at once"
+        if self.refuses:
+            raise self.refuses.pop(0)
         self.attended = desk.loaded.digest
         self.watched.append(self.attended)
         try:
@@ -285,3 +288,18 @@ def test_who_pauses_hears_that_a_run_waits_and_acts_on_it(play: Play) -> None:
     said = [one.partition(":")[0] for one in play.notes.lines if one.startswith("waiting")]
     assert len(said) == 3  # for the window, for whoever paused, for the window again
     assert heard_by(instruct(play.desk(), InstructionKind.PAUSE)) is None
+
+
+def test_who_cannot_look_on_any_more_ends_no_wait(play: Play) -> None:
+    """A program of `notify` that was moved in the evening ended a run that waited for the night."""
+    play.refuses = [Refused("notify room: there is no program")]
+    with pytest.raises(Refused, match="notify room"):
+        play.through(waits=True)
+    assert play.acts == 0
+    play.held = [RunPaused("paused"), RunPaused("paused")]
+    play.stop = Minutes(lambda: play.refuses.append(Refused("notify room: there is no program")))
+    assert play.through(waits=True) == "done"
+    assert [one for one in play.notes.lines if "notify room" in one] == [
+        "notify room: there is no program; the run goes on, and nobody is told of it meanwhile"
+    ]
+    assert len(play.watched) == 2  # the first turn, and the last one, when it was mended
