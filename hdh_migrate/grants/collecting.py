@@ -94,19 +94,21 @@ class HeaderFile:
         if self._waiting >= _SYNC_RECORDS:
             self._sync()
 
-    def headers(self, heads: Iterable[StoredHead]) -> Iterator[bytes]:
-        """Yield the headers of all objects, from the first.
-
-        Raises:
-            ValueError: one is not here.
-        """
+    def rewind(self) -> None:
+        """Begin again with the header of the first object."""
         self._file.flush()
         self._file.seek(0)
-        for head in heads:
-            header = self._next(head)
-            if header is None:
-                raise ValueError("a header that was kept is no more")
-            yield header
+
+    def next_of(self, head: StoredHead) -> bytes:
+        """Return the header of the object that follows on the last one.
+
+        Raises:
+            ValueError: it is not here.
+        """
+        header = self._next(head)
+        if header is None:
+            raise ValueError("a header that was kept is no more")
+        return header
 
     def _next(self, head: StoredHead) -> bytes | None:
         record = self._file.read(_RECORD)

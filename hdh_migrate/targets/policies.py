@@ -24,6 +24,7 @@ from hdh_migrate.transport import Reply
 BucketPolicy = Mapping[str, Any]
 """A bucket policy as it was read or made: JSON of the host's own form."""
 
+PRINCIPAL_MAX: Final = 300
 POLICY_MAX: Final = 20_480
 """Characters of the longest policy that hosts take."""
 
@@ -96,6 +97,14 @@ def without_statement(policy: BucketPolicy, sid: str) -> Any:  # noqa: ANN401 - 
     """Return a policy without a statement of ours, None when nothing would be left in it."""
     others = [each for each in _statements(policy) if each.get("Sid") != sid]
     return {**policy, "Statement": others} if others else None
+
+
+def principal_in(policy: BucketPolicy | None, sid: str) -> str | None:
+    """Return whom a statement of ours lets in, None when a policy has no such statement."""
+    for one in () if policy is None else _statements(policy):
+        if one.get("Sid") == sid:
+            return canonical_json(one.get("Principal")).decode(errors="replace")[:PRINCIPAL_MAX]
+    return None
 
 
 def read_policy(endpoint: S3Endpoint, bucket: str) -> BucketPolicy | None:

@@ -257,3 +257,39 @@ def test_the_reader_opens_a_grant_without_plan_and_ledger_and_others_do_not(site
     site.cli("revoke", site.plan, grant["grant"], "--reason", "over", expect=0)
     refused = site.cli(*opened, "--identity", str(keys / "lab.sec"), expect=3)
     assert "was revoked at" in refused.err
+
+
+def test_a_cutover_that_is_planned_after_a_grant_changes_the_terms_that_it_fixed(
+    site: Site,
+) -> None:
+    later = {name: site.section(name) for name in ("cutovers", "freeze")}
+    site.change(**dict.fromkeys(later))
+    site.run()
+    asks(site, expect=8)
+    approves(site)
+    asks(site, expect=0)
+    site.change(**later)
+    site.run()
+
+    assert "the plan changes the terms of its cutover" in site.cutover("start", expect=8).err
+    site.approve("terms")
+    assert "is not approved" in site.cutover("start", expect=8).err
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+
+
+def test_a_policy_that_somebody_else_set_from_what_was_printed_is_taken_back_too(
+    site: Site,
+) -> None:
+    with_policies(site)
+    site.run()
+    grant = asks(site, "--json", expect=0).json["grant"]
+    asked = ("grant", site.plan, "--policy", grant, "--principal", READER, "--json")
+    printed = site.cli(*asked, expect=0).json["buckets"][0]["policy"]
+    site.bucket.client.put_bucket_policy(Bucket=site.bucket.name, Policy=json.dumps(printed))
+
+    site.cli("revoke", site.plan, grant, "--reason", "over", *ADMINISTRATOR, expect=0)
+
+    assert policy_of(site) is None
+    (listed,) = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
+    assert [(one["allowed"], one["sure"]) for one in listed["at_host"]] == [(False, True)]

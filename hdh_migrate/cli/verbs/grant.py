@@ -12,6 +12,7 @@ from hdh_migrate.cli.command import (
     AsJson,
     CredentialId,
     CredentialSecret,
+    NoProgress,
     Plan,
     StateDir,
     Task,
@@ -79,6 +80,7 @@ def grant(
     ] = False,
     credential_id: CredentialId = None,
     credential_secret: CredentialSecret = None,
+    no_progress: NoProgress = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -88,7 +90,7 @@ def grant(
     Writes a pack that only the reader's key opens and a signed statement. The same command goes
     on after any stop. Who may fetch the sealed bytes is the host's to say.
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> None:
         from hdh_migrate.session.policy.granting import wish_of

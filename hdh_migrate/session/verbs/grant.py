@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -112,7 +113,7 @@ class _Granting:
         asked = before.asked if before is not None else self._ask(amount, manifest)
         prepared = _Prepared(asked=asked, approvals=self._approved(asked))
         with self._headers(asked) as headers:
-            self._collect(headers)
+            self._collect(asked, headers)
             written = self._written(asked, headers)
         return self._given(prepared, written)
 
@@ -184,13 +185,11 @@ class _Granting:
         finally:
             headers.close()
 
-    def _collect(self, headers: HeaderFile) -> None:
+    def _collect(self, asked: GrantAsked, headers: HeaderFile) -> None:
         kept = headers.kept(self._choice.heads())
-        left = iter(self._choice.heads())
-        for _ in range(kept):
-            next(left)
-        progress, objects = self._desk.progress, self._choice.count()[0]
-        progress.step(self._dataset.batch, STEP, objects=objects - kept, size=0)
+        left = islice(self._choice.heads(), kept, None)
+        progress = self._desk.progress
+        progress.step(self._dataset.batch, STEP, objects=asked.objects - kept, size=0)
         seal = self._desk.loaded.plan.seal
         steward = opening_key((seal.identity, seal.identity_passphrase), self._services.vault)
         assert steward is not None, "it was tested"
@@ -228,14 +227,15 @@ class _Granting:
         )  # fmt: skip
 
     def _objects(self, headers: HeaderFile) -> Iterator[GrantedObject]:
-        kept = headers.headers(self._choice.heads())
-        for one, header in zip(self._choice, kept, strict=True):
+        headers.rewind()
+        for one in self._choice:
             stored = one.head.stored
             assert one.row.sha256 is not None, "it is proven"
             yield GrantedObject(
                 name=one.name, bucket=one.head.bucket, key=stored.key, version=stored.version_id,
                 etag=stored.etag, body=one.head.body, length=one.row.size, sealed=stored.size,
-                sha256=one.row.sha256, sealed_sha256=one.row.stored_sha256, header=header,
+                sha256=one.row.sha256, sealed_sha256=one.row.stored_sha256,
+                header=headers.next_of(one.head),
             )  # fmt: skip
 
     # --- giving ------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.grants import GrantEntry, GrantPolicySet, GrantPolicySetting
@@ -19,13 +18,11 @@ from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.policy.timekeeping import judge_over
 from hdh_migrate.targets import policies
-from hdh_migrate.targets.policies import PolicyDialect
+from hdh_migrate.targets.policies import PRINCIPAL_MAX, PolicyDialect
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring import Vault, routes_of
 from hdh_migrate.wiring.chosen import profile_of
 from hdh_migrate.wiring.targets import open_target
-
-PRINCIPAL_MAX: Final = 300
 
 
 @frozen
@@ -96,22 +93,27 @@ def grant_policy(
 def let_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator) -> None:
     """Take what lets a grant's reader in out of every policy that has it, and read that back.
 
+    Also where somebody else set the policy that was printed.
+
     Raises:
         TargetDiffers: what was read back is not what was set.
         StorageError: the host refuses it.
     """
+    sid, own = sid_of(account.id), routes_of(desk.loaded.plan)[account.asked.dataset].target.bucket
     with _at_host(desk, administrator) as (endpoint, ledger):
-        for bucket, entry in account.at_host.items():
-            if not entry.allowed and entry.sure:
+        for bucket in dict.fromkeys((*account.at_host, own)):
+            entry = account.at_host.get(bucket)
+            if entry is not None and not entry.allowed and entry.sure:
                 continue
-            about = GrantEntry(
-                grant=account.id, bucket=bucket, principal=entry.principal, allowed=False
-            )
-            _note(ledger, GrantPolicySetting(**about))
             policy = policies.read_policy(endpoint, bucket)
+            who = policies.principal_in(policy, sid) if entry is None else entry.principal
+            if who is None:
+                continue  # nobody set it
+            about = GrantEntry(grant=account.id, bucket=bucket, principal=who, allowed=False)
+            _note(ledger, GrantPolicySetting(**about))
             sha256 = None
             if policy is not None:
-                rest = policies.without_statement(policy, sid_of(account.id))
+                rest = policies.without_statement(policy, sid)
                 sha256 = policies.write_policy(endpoint, bucket, rest)
             _note(ledger, GrantPolicySet(**about, sha256=sha256))
 

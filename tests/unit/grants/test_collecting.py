@@ -61,7 +61,8 @@ class Shelf:
     def headers(self) -> list[bytes]:
         file = HeaderFile(self.path)
         try:
-            return list(file.headers(self.heads))
+            file.rewind()
+            return [file.next_of(head) for head in self.heads]
         finally:
             file.close()
 
