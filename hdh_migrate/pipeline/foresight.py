@@ -35,6 +35,7 @@ Would = Literal["nothing to do", "moved", "held back", "refused", "not reached"]
 AT_TARGET: Final = (State.LISTED, State.SENDING, State.SENT, State.VERIFIED)
 NOTED: Final = (
     Code.RULE_UNUSED, Code.KEYS_LACKING, Code.PREFIX_OPEN, Code.AS_OF, Code.AS_OF_UNDELETED,
+    Code.ALL_VERSIONS, Code.VERSIONS_UNDELETED,
 )  # fmt: skip
 
 

@@ -121,6 +121,10 @@ def test_a_bundle_has_a_line_for_each_version_and_verifies(
         key = str(tmp_path / "keys" / "report.pub")
         done = started("audit", "verify", str(bundle), "--trust", key, env=job.environ)
         assert done.returncode == 0, done.stdout + done.stderr
+        last = "changed [2024-02-09T03:04:05.1234567Z;versionid]"
+        done = started("audit", "prove", str(bundle), last, env=job.environ)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(json.loads(done.stdout)["line"])["size"] == len(b"third, longer")
         lines = [one for one in records(bundle) if ".hdh-migrate" not in one["key"]]
         assert [one["key"] for one in lines if one["key"].startswith("snapped")] == [
             "snapped\0002024-01-04T03:04:05.1234567Z;snapshot",

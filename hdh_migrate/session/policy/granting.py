@@ -175,8 +175,14 @@ class GrantChoice:
         """Return how many there are, and their bytes in clear.
 
         Raises:
-            Refused: some are not verified, or there are none.
+            Refused: some are not verified, there are none, or they are versions of names.
         """
+        if self._route.every_version:
+            raise Refused(
+                f"dataset {self._dataset.name}: it is moved with all versions, and a grant gives"
+                " what is current under a name",
+                hint="nothing was granted; have what is current moved by a dataset of its own",
+            )
         objects = size = unverified = 0
         for row, state in self._ledger.grantable(self._dataset.id):
             if not self._wanted(row.key.removeprefix(self._route.source.prefix)):

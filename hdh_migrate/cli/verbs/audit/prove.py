@@ -71,13 +71,15 @@ def proof_in(bundle: Path, key: str, dataset: str | None) -> LineProof:
     from hdh_migrate.evidence.lines.proofs import prove as proof_of
     from hdh_migrate.evidence.lines.proofs import root_of
     from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
+    from hdh_migrate.model.naming import given
 
     found: list[bytes] = []
+    keys = {key, given(key)}
 
     def lines(file: Any) -> Any:  # noqa: ANN401 - an open file
         while raw := file.readline(MAX_LINE + 1):
             record = read_line(raw, manifest_line)
-            wanted = record["key"] == key and dataset in {None, record["dataset"]}
+            wanted = record["key"] in keys and dataset in {None, record["dataset"]}
             if wanted:
                 found.append(raw[:-1])
             yield raw[:-1], wanted
