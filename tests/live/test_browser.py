@@ -48,6 +48,16 @@ for (const e of document.querySelectorAll("body *")) {
 }
 return [...new Set(poor)];
 """
+OUT_OF_SIGHT = """
+return [...document.querySelectorAll("table.stack, table.refs, table.measures")]
+  .filter(t => t.scrollWidth > t.parentElement.clientWidth + 1)
+  .map(t => t.className + " " + t.scrollWidth);
+"""
+PLACES = """
+const row = document.querySelector("table.sums tbody tr:nth-child(2)");
+const top = e => e.getBoundingClientRect().top;
+return [top(row.querySelector("td.first")), top(row.querySelector("td:not(.first)"))];
+"""
 FIRST_SCREEN = """
 return [...document.querySelectorAll(".banner, dl.answers dt")]
   .filter(e => e.getBoundingClientRect().top < innerHeight).length;
@@ -99,6 +109,18 @@ def test_a_page_fits_its_screen_and_can_be_read(
 
     assert window.run(OVERFLOW) == 0
     assert window.run(CONTRAST) == []
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_on_a_telephone_no_column_is_out_of_sight_and_failures_come_first(
+    window: Browser, report: Path, language: str
+) -> None:
+    window.size(400)
+    window.open(report / f"report.{language}.html")
+
+    assert window.run(OUT_OF_SIGHT) == []
+    failed, inventoried = window.run(PLACES)
+    assert failed < inventoried
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

@@ -23,15 +23,18 @@ class Text(NamedTuple):
     def said(self, language: str, *, singular: bool = False) -> str:
         """Return it as the language writes it, its placeholders still open.
 
-        The no-break spaces of French and the curved apostrophes are put in here.
+        The no-break spaces and hyphens of French and the curved apostrophes are put in here.
         """
         said = self.fr if language == "fr" else self.en
         one, _, many = said.replace("'", "\u2019").partition("|")
         said = one if singular or not many else many
         if language == "fr":
             said = _AFTER.sub(NBSP, _BEFORE.sub(NBSP, said))
+            said = _WHOLE.sub("\u2011", said)
         return said
 
 
 _BEFORE = re.compile(r" (?=[:;?!»])")
 _AFTER = re.compile(r"(?<=«) ")
+_WHOLE = re.compile("(?<=ci)-(?=dess)|(?<=elle)-(?=même)|(?<=lui)-(?=même)")
+"""Hyphens after which no line ends: `ci-` and `-même` alone are no words."""
