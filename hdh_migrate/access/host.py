@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -46,19 +47,38 @@ class GrantHost:
     ) -> None:
         """Contact nobody yet.
 
-        `open_endpoint` is asked once in each process. `demand_allowed` raises when the grant is
-        over; it is asked before each request and before what came is handed on.
+        `open_endpoint` is asked once in each process, and again after a credential was refused.
+        `demand_allowed` raises when the grant is over; it is asked before each request and before
+        what came is handed on.
         """
         self._open, self._retry, self._demand_allowed = open_endpoint, retry, demand_allowed
         self._endpoint: S3Endpoint | None = None
-        self._process = 0
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._received = 0
 
     @property
     def endpoint(self) -> S3Endpoint:
         """The endpoint of this process: connections of another one are not ours to use."""
-        if self._endpoint is None or self._process != os.getpid():
-            self._endpoint, self._process = self._open(), os.getpid()
-        return self._endpoint
+        if self._process != os.getpid():
+            self._process, self._endpoint, self._lock = os.getpid(), None, threading.Lock()
+        with self._lock:
+            if self._endpoint is None:
+                self._endpoint = self._open()
+            return self._endpoint
+
+    def _forget(self, endpoint: S3Endpoint) -> None:
+        """Look the credential up anew at the next request: it may have been renewed."""
+        with self._lock:
+            if self._endpoint is endpoint:
+                self._received += _received(endpoint)
+                self._endpoint = None
+
+    @property
+    def received(self) -> int:
+        """Bytes that the host has sent so far."""
+        endpoint = self._endpoint
+        return self._received + (0 if endpoint is None else _received(endpoint))
 
     @property
     def opened(self) -> S3Endpoint | None:
@@ -74,8 +94,9 @@ class GrantHost:
             StorageError: they could not be had; what a reader can do is its hint.
         """
         self._demand_allowed()
+        endpoint = self.endpoint
         try:
-            found = self._retry(lambda: self._read(of, span))
+            found = self._retry(lambda: _read(endpoint, of, span))
         except Missing:
             raise NotAsGranted("the host does not hold the object that was granted") from None
         except Conflict:
@@ -83,34 +104,37 @@ class GrantHost:
                 "the host holds another object than the one that was granted"
             ) from None
         except StorageError as error:
+            if isinstance(error, AuthFailed):
+                self._forget(endpoint)
             error.hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), _ASK)
             raise
         self._demand_allowed()  # the host has told the time now, if it had not before
         return found
 
-    def _read(self, of: GrantedObject, span: Span) -> bytearray:
-        headers = {
-            "x-amz-content-sha256": EMPTY_SHA256,
-            "Range": f"bytes={span.start}-{span.end - 1}",
-            "If-Match": f'"{of.etag}"',
-        }
-        query = None if of.version is None else {"versionId": of.version}
-        found = bytearray()
 
-        def take(data: bytes) -> None:
-            if len(found) + len(data) > span.length:
-                raise ShortRead("the host sent more than was asked for")
-            found.extend(data)
+def _read(endpoint: S3Endpoint, of: GrantedObject, span: Span) -> bytearray:
+    headers = {
+        "x-amz-content-sha256": EMPTY_SHA256,
+        "Range": f"bytes={span.start}-{span.end - 1}",
+        "If-Match": f'"{of.etag}"',
+    }
+    query = None if of.version is None else {"versionId": of.version}
+    found = bytearray()
 
-        reply = self.endpoint.send(
-            "GET", of.bucket, of.key, headers,
-            query=query, accept=lambda reply: _demand_exact(reply, of, span), sink=take,
-        )  # fmt: skip
-        if not 200 <= reply.status < 300:
-            raise from_reply(reply, "a granted object")
-        if len(found) != span.length:
-            raise ShortRead("the host sent less than was asked for")
-        return found
+    def take(data: bytes) -> None:
+        if len(found) + len(data) > span.length:
+            raise ShortRead("the host sent more than was asked for")
+        found.extend(data)
+
+    reply = endpoint.send(
+        "GET", of.bucket, of.key, headers,
+        query=query, accept=lambda reply: _demand_exact(reply, of, span), sink=take,
+    )  # fmt: skip
+    if not 200 <= reply.status < 300:
+        raise from_reply(reply, "a granted object")
+    if len(found) != span.length:
+        raise ShortRead("the host sent less than was asked for")
+    return found
 
 
 def _demand_exact(reply: Reply, of: GrantedObject, span: Span) -> None:
@@ -130,3 +154,7 @@ def _demand_exact(reply: Reply, of: GrantedObject, span: Span) -> None:
         raise ShortRead("the host sent another range than was asked for")
     if reply.length not in {None, span.length}:
         raise ShortRead("the host announced another length than was asked for")
+
+
+def _received(endpoint: S3Endpoint) -> int:
+    return sum(one.received for one in endpoint.transport.traffic.values())

@@ -111,10 +111,8 @@ class OpenedGrant:
 
     @property
     def received(self) -> int:
-        """Bytes that the host has sent this process so far."""
-        endpoint = self.host.opened
-        traffic = {} if endpoint is None else endpoint.transport.traffic
-        return sum(one.received for one in traffic.values())
+        """Bytes that the host has sent so far."""
+        return self.host.received
 
     # --- what must hold --------------------------------------------------------------------------
 

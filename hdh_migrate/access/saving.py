@@ -182,42 +182,55 @@ def _one(
 
 
 def _fill(handle: int, reader: GrantedReader, form: _FileForm, going: Callable[[], None]) -> None:
-    """Write what is missing of an object into its hidden file, and demand the whole."""
-    digest = RunningDigest(reader.of)
-    first = _kept(handle, reader, form, digest)
-    os.truncate(handle, len(form.head) + first * form.segment)
-    if not first:
-        os.pwrite(handle, form.head, 0)
-    at = os.lseek(handle, 0, os.SEEK_END)
+    """Write what is missing of an object into its hidden file, and demand the whole.
+
+    What an earlier time left may be what is wrong: then all of it is fetched anew, once.
+    """
+    first, digest = _kept(handle, reader, form)
     try:
-        for opened in reader.through(first):
-            going()
-            digest.add(digest.at, opened.clear)
-            at += _written(handle, form.piece(opened), at)
-        digest.demand()
+        _rest(handle, reader, form, going, digest, first)
     except NotAsGranted:
-        if first:
-            # What was kept from an earlier time may be what is wrong: the next one begins anew.
-            os.truncate(handle, 0)
-        raise
+        if not first:
+            raise
+        _rest(handle, reader, form, going, RunningDigest(reader.of), 0)
     os.fsync(handle)
 
 
-def _kept(handle: int, reader: GrantedReader, form: _FileForm, digest: RunningDigest) -> int:
-    """Return how many whole segments of an earlier time can stay, after reading them again."""
+def _rest(
+    handle: int,
+    reader: GrantedReader,
+    form: _FileForm,
+    going: Callable[[], None],
+    digest: RunningDigest,
+    first: int,
+) -> None:
+    """Write an object's segments from `first` on behind those that are there."""
+    os.truncate(handle, len(form.head) + first * form.segment if first else 0)
+    if not first:
+        _written(handle, memoryview(form.head), 0)
+    at = os.lseek(handle, 0, os.SEEK_END)
+    for opened in reader.through(first):
+        going()
+        digest.add(digest.at, opened.clear)
+        at += _written(handle, form.piece(opened), at)
+    digest.demand()
+
+
+def _kept(handle: int, reader: GrantedReader, form: _FileForm) -> tuple[int, RunningDigest]:
+    """Return how many whole segments of an earlier time can stay, and their digest."""
+    digest, none = RunningDigest(reader.of), (0, RunningDigest(reader.of))
     size, head = os.fstat(handle).st_size, len(form.head)
     whole = max(0, size - head) // form.segment
     if size == head + _body(reader.of, form):
         whole = reader.segments
     if not whole or whole > reader.segments or os.pread(handle, head, 0) != form.head:
-        return 0
+        return none
     try:
         for clear in _read_again(handle, reader, form, whole):
             digest.add(digest.at, clear)
     except NotAsGranted:
-        os.truncate(handle, 0)
-        raise
-    return whole
+        return none
+    return whole, digest
 
 
 def _read_again(

@@ -6,6 +6,8 @@ import importlib
 import io
 import pickle
 import random
+import subprocess
+import sys
 import tomllib
 from array import array
 from collections.abc import Iterator
@@ -216,6 +218,20 @@ def test_it_travels_by_reference_and_holds_no_secret(filled: GrantedSite) -> Non
         assert secret not in fs.to_json().encode()
         assert secret not in repr(fs.__dict__).encode()
     assert pickle.loads(sent).cat_file("notes.csv") == filled.clear["notes.csv"]
+
+
+def test_an_open_file_travels_and_goes_on_where_it_was(filled: GrantedSite) -> None:
+    with _system(filled).open("notes.csv") as file:
+        file.seek(4)
+        with pickle.loads(pickle.dumps(file)) as other:
+            assert other.read(4) == b"1,2\n"
+
+
+@pytest.mark.slow
+def test_without_fsspec_it_is_said_what_is_missing() -> None:
+    code = "import sys; sys.modules['fsspec'] = None; import hdh_migrate.access.filesystem"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "fsspec is missing: pip install 'hdh-migrate[access]'" in done.stderr
 
 
 def test_the_folder_and_the_key_must_be_named() -> None:

@@ -346,3 +346,15 @@ def test_a_host_that_does_not_let_us_in_is_one_line(
     told = getattr(caught.value, "hint", None) or ""
     assert "plan" not in told
     assert hint is None or hint in told
+
+
+def test_a_credential_that_was_renewed_is_used_from_then_on(site: GrantedSite) -> None:
+    site.put("a", b"clear")
+    opened = site.opened()
+    (site.folder / "secret").write_text("over")
+    reader = site.reading("a", opened)
+    with pytest.raises(AuthFailed):
+        reader.read(0, 5)
+    (site.folder / "secret").write_text(site.server.secret_key)
+    assert reader.read(0, 5) == b"clear"
+    assert opened.received > 5
