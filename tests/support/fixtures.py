@@ -88,7 +88,7 @@ def azurite(server_logs: Path) -> Iterator[Azurite]:
 
 @pytest.fixture(scope="session")
 def moto(server_logs: Path) -> Iterator[S3Server]:
-    with servers.moto_s3(server_logs / "moto.log") as server:
+    with test_servers.moto_s3(server_logs / "moto.log") as server:
         yield server
 
 

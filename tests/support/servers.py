@@ -1,15 +1,28 @@
-"""Servers that only the tests need: an S3 server that is not moto."""
+"""Servers that only the tests need: an S3 server that is not moto, and moto, quicker."""
 
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
+import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from hdh_migrate.demo.servers import REGION, S3Server, ServerFailed, serving
+
+MOTO = """
+from moto import backends, server
+names = dict.fromkeys(backends.list_of_moto_modules())
+backends.list_of_moto_modules = lambda: names
+server.main(["-H", "127.0.0.1", "-p", "0"])
+"""
+"""moto's server as it is, but that it does not list its own folder twice for each request.
+
+That is two fifths of the time that it takes for one. The demo's tests start it without this.
+"""
 
 RCLONE_ACCESS_KEY = "AKIATESTKEY01"
 RCLONE_SECRET_KEY = "SECRETSECRET1234"
@@ -22,6 +35,21 @@ def rclone_program() -> Path:
     if found is None:
         raise ServerFailed("rclone is not installed", hint="make setup")
     return Path(found)
+
+
+@contextmanager
+def moto_s3(log: Path) -> Iterator[S3Server]:
+    """Run moto's server, which takes any credential."""
+    command = [sys.executable, "-P", "-c", MOTO]
+    listens = re.compile(r"Running on (http://[0-9.:]+)")
+    with serving("moto", command, folder=log.parent, log=log, listens=listens) as up:
+        yield S3Server(
+            endpoint=up.url,
+            access_key="AKIA" + secrets.token_hex(8).upper(),
+            secret_key=secrets.token_urlsafe(30),
+            region=REGION,
+            pid=up.pid,
+        )
 
 
 @contextmanager
