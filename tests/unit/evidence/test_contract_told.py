@@ -155,6 +155,7 @@ def test_what_an_older_ledger_told_of_contracts_counts(desk: Desk) -> None:
         hold_refused(desk, laid(desk, made, both(before, lost("ledger"))))
 
 
+@pytest.mark.slow
 def test_contracts_that_are_drawn_are_judged_alike(desk: Desk) -> None:
     draw = Random(83)
 
