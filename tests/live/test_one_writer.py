@@ -113,6 +113,8 @@ def test_a_killed_run_is_gone_on_with_at_its_place_and_a_copy_of_it_is_refused(
     two: Machines,
 ) -> None:
     job = two.job
+    text = job.plan.read_text()  # half a minute of work: it is killed before its end, however late
+    job.plan.write_text(text.replace("limits: {", "limits: {bandwidth: 256KiB/s, "))
     process = subprocess.Popen(
         [*job.command("run"), "--state-dir", str(two.folder / "one")], env=dict(job.environ),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -122,6 +124,7 @@ def test_a_killed_run_is_gone_on_with_at_its_place_and_a_copy_of_it_is_refused(
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    job.plan.write_text(text)
     assert two.fence()["state"] == "running"
     two.copy("one", "two")
 
