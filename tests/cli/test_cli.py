@@ -88,7 +88,7 @@ report: {{signer: "file:keys/report.key", languages: [fr]}}
         return done
 
     def stored(self) -> set[str]:
-        found = s3_client(self.bucket.server).list_objects_v2(Bucket=self.bucket.name)
+        found = self.bucket.client.list_objects_v2(Bucket=self.bucket.name)
         keys = {entry["Key"] for entry in found.get("Contents", ())}
         return {key for key in keys if not key.startswith(FENCES)}
 
@@ -282,8 +282,10 @@ def test_a_second_run_says_who_holds_the_ledger(desk: Desk) -> None:
 
 
 def test_an_interrupted_run_ends_with_130_and_the_next_one_completes(desk: Desk) -> None:
-    for number in range(400):
+    for number in range(100):
         desk.write(f"a/many/{number:04d}.csv", b"x" * 20_000)
+    # Twenty seconds of work: it is interrupted before its end, however late.
+    desk.plan.write_text(desk.text + 'limits: {bandwidth: "100KiB/s"}\n')
     process = subprocess.Popen(
         desk.command("run", str(desk.plan), "--no-progress"),
         env=desk.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -294,6 +296,7 @@ def test_an_interrupted_run_ends_with_130_and_the_next_one_completes(desk: Desk)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=LONG)
     assert process.returncode == Exit.INTERRUPTED
+    desk.plan.write_text(desk.text)
     assert desk.run("run", str(desk.plan)).returncode == Exit.OK
 
 
