@@ -13,7 +13,7 @@ FLOOR  ?= 80
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help campaign setup system-packages oracles demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit try-kit base image release
+.PHONY: help campaign days setup system-packages oracles demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit try-kit base image release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ quick: setup ## what needs no server and no second, while you work  [JOBS=2]
 
 campaign: setup ## kills, power cuts, drawn lives, planted faults; writes docs/reliability.md  [MINUTES=30] [SEED=] [ONLY=lives] [PLANTED=]
 	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m tests.campaign --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(foreach one,$(ONLY),--only $(one)) $(if $(PLANTED),--planted)
+
+days: setup ## three days on which the clocks change, on a real run in ten minutes; writes docs/three-days.md
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m bench.days --page docs/three-days.md
 
 coverage: setup ## lines and branches that the tests without servers reach, and a floor under them  [T=path] [FLOOR=80]
 	@rm -rf build/coverage && mkdir -p build/coverage

@@ -67,6 +67,12 @@ class RunLock:
         """Let the next run have it."""
         os.close(self._handle)
 
+    def leave(self) -> None:
+        """Let it go, and leave no word of who had it; see `killed_holder`."""
+        with suppress(OSError):
+            os.ftruncate(self._handle, 0)
+        self.release()
+
 
 def holder(path: Path) -> Holder | None:
     """Return who holds the lock of this path now, None when nobody does; takes and changes nothing.
@@ -86,6 +92,22 @@ def holder(path: Path) -> Holder | None:
         return _read_holder(handle) if held else None
     finally:
         os.close(handle)
+
+
+def killed_holder(path: Path) -> Holder | None:
+    """Return who had the lock of this path and did not `leave` it: a kill took it. None: nobody.
+
+    Raises:
+        LedgerError: the file cannot be read.
+    """
+    if not path.exists() or holder(path) is not None:
+        return None
+    handle = opened(path)
+    try:
+        found = _read_holder(handle)
+    finally:
+        os.close(handle)
+    return None if found.pid is None else found
 
 
 def opened(path: Path) -> int:

@@ -193,7 +193,7 @@ def _waiting(desk: Desk) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        lock.leave()
 
 
 def _pause(desk: Desk, seconds: float) -> None:

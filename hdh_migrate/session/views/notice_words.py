@@ -21,6 +21,10 @@ KILLED: Final[Summary] = {
     "en": "the run was killed; the same command goes on",
     "fr": "l'exécution a été tuée ; la même commande reprend",
 }
+KILLED_WAITING: Final[Summary] = {
+    "en": "the run was killed while it waited; the same command goes on",
+    "fr": "l'exécution a été tuée pendant qu'elle attendait ; la même commande reprend",
+}
 
 _THINGS: Final[Mapping[Relied, tuple[str, str]]] = {
     "source-credential": ("the source's credential", "l'accès à la source"),

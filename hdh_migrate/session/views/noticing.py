@@ -15,6 +15,7 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.frozen import frozen
+from hdh_migrate.ledger.holding import killed_holder
 from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.notices import NotifyChannel
 from hdh_migrate.results.looks import BatchStatus, Status
@@ -22,6 +23,7 @@ from hdh_migrate.results.notices import Notice, NoticeFindings, NoticeType, Summ
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views import notice_words as words
 from hdh_migrate.session.views.at_work import was_killed
+from hdh_migrate.session.views.course import WAITING
 from hdh_migrate.session.views.endings import BatchEndings, LikelyEnd, dated
 from hdh_migrate.session.views.expiry import expiries
 from hdh_migrate.session.views.grant_ends import grant_ends
@@ -142,6 +144,12 @@ def _run_ended(desk: Desk, status: Status | None) -> Iterator[StandingCondition]
             key=f"run-ended {last.ended} {last.pid}", type="run-ended", exit=last.exit,
             summary=words.run_ended(Exit(last.exit), last.why),
         )  # fmt: skip
+        waited = killed_holder(desk.ledger_path.with_name(WAITING))
+        if waited is not None and waited.pid == last.pid:
+            yield StandingCondition(
+                key=f"run-ended {last.ended} {last.pid} waited killed", type="run-ended",
+                summary=words.KILLED_WAITING,
+            )  # fmt: skip
     elif status is not None and was_killed(status["run"]):
         yield StandingCondition(
             key=f"run-ended {last.began} {last.pid} killed", type="run-ended",

@@ -24,11 +24,13 @@ from hdh_migrate.events.course import BatchLate
 from hdh_migrate.events.grants import GrantEntry, GrantPolicySetting, GrantRevoked
 from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.ledger.holding import RunLock, killed_holder
 from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.notifying import journal_notices, notified, notify, trial
+from hdh_migrate.session.views.course import WAITING
 from hdh_migrate.session.views.endings import BatchEndings
 from hdh_migrate.session.views.expiry import Relied
 from hdh_migrate.session.views.last_run import is_over_here, recording
@@ -642,3 +644,21 @@ def test_while_a_run_waits_it_is_told_as_over(plan: Path) -> None:
     with run(plan):
         assert not is_over_here(opened(plan))
     assert is_over_here(opened(plan))
+
+
+def test_a_run_that_was_killed_while_it_waited_is_told_by_whoever_looks_next(
+    plan: Path, hook: Hook
+) -> None:
+    """All thought that it would go on at night: its last word had been that it waits."""
+    with run(plan, Exit.STOPPED):
+        pass
+    waiting = opened(plan).ledger_path.with_name(WAITING)
+    lock = RunLock(waiting)
+    assert notify(opened(plan))["noticed"] == 0  # it waits
+    lock.release()  # as a kill does
+    assert notify(opened(plan))["noticed"] == 1
+    assert (hook.taken[-1]["type"], hook.taken[-1]["exit"]) == ("run-ended", None)
+    assert hook.taken[-1]["summary"]["fr"].startswith("l'exécution a été tuée pendant qu'elle")
+    assert notify(opened(plan))["noticed"] == 0
+    RunLock(waiting).leave()  # as who waited and goes on, or was told to stop
+    assert killed_holder(waiting) is None
