@@ -14,6 +14,7 @@ from hdh_migrate.ledger.uploads import UploadsLedger
 from hdh_migrate.model import (
     Claimed,
     Entry,
+    LeftOut,
     Listed,
     ObjectInfo,
     ObjectRecord,
@@ -350,6 +351,14 @@ class Objects(UploadsLedger):
                     "level": level,
                     "verdict": verdict, "verified_at": verified_at,
                 }  # fmt: skip
+
+    def excluded(self, dataset: int) -> Iterator[LeftOut]:
+        """Return every object that the plan leaves behind, in key order."""
+        with guarded():
+            for number, key, size, version, reason in self._con.execute(
+                self._sql["excluded"], (dataset,)
+            ):
+                yield LeftOut(number, key_text(key), size, version, reason)
 
     def read_whole(self) -> int:
         """Return how many verified objects had their digest taken when they were read back."""

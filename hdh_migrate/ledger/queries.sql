@@ -146,6 +146,9 @@ SELECT id, key, size, version, modified, md5, state, reason, sha256, stored_size
        etag, version_id, level, verdict, verified_at
 FROM object WHERE dataset = ? ORDER BY key;
 
+-- excluded: what the plan leaves behind of a dataset, in key order.
+SELECT id, key, size, version, reason FROM object WHERE dataset = ? AND state = 1 ORDER BY key;
+
 -- verified_row: what digests of verified objects cover, ordered as a list of ids; last the extras.
 SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.parts, o.attempt, o.sha256,
        o.sealed_sha256, o.stored_size, o.stored_sha256, o.etag, o.version_id, o.level, o.verdict,

@@ -39,6 +39,16 @@ class Looked(NamedTuple):
     codes: tuple[str, ...]
 
 
+class LeftOut(NamedTuple):
+    """One object that the plan leaves behind."""
+
+    number: int
+    key: str
+    size: int
+    version: str
+    reason: str | None
+
+
 class Claimed(NamedTuple):
     """One object as it was listed, in the ledger's own form."""
 

@@ -93,19 +93,18 @@ def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[ExclusionRecord]:
     names = {dataset.name: _names_of(dataset) for dataset in desk.loaded.plan.datasets}
     for dataset in sorted(ledger.datasets(), key=lambda row: row.name):
         rules = {**_RULES, **names[dataset.name]}
-        for row in ledger.records(dataset.id):
-            if row["state"] is State.EXCLUDED:
-                if row["reason"] not in rules:
-                    raise LedgerDamaged(f"object {row['id']} is left out for no rule of the plan")
-                rule, reason = rules[row["reason"]]
-                yield {
-                    "dataset": dataset.name,
-                    "key": row["key"],
-                    "size": row["size"],
-                    "source_version": row["version"],
-                    "rule": rule,
-                    "reason": reason,
-                }
+        for row in ledger.excluded(dataset.id):
+            if row.reason not in rules:
+                raise LedgerDamaged(f"object {row.number} is left out for no rule of the plan")
+            rule, reason = rules[row.reason]
+            yield {
+                "dataset": dataset.name,
+                "key": row.key,
+                "size": row.size,
+                "source_version": row.version,
+                "rule": rule,
+                "reason": reason,
+            }
 
 
 def _names_of(dataset: Dataset) -> dict[str, tuple[str, str]]:

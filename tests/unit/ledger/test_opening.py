@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -213,5 +214,27 @@ def test_events_of_a_kind_are_found_without_a_walk_through_the_journal(long: Pat
         (row,) = ledger._rows(f"EXPLAIN QUERY PLAN {asked}", ("word",))
         assert "SEARCH event USING INDEX event_kind" in row[3]
         assert len(list(ledger.events(made_up("word", number=1).__class__))) == LOTS
+    finally:
+        ledger.close()
+
+
+@pytest.mark.parametrize("indexed", [True, False], ids=["indexed", "of an earlier version, read"])
+def test_what_is_left_behind_is_found_without_a_look_at_what_is_moved(
+    path: Path, indexed: bool
+) -> None:
+    ledger = begun(path)
+    behind = replace(listed(2), state=State.EXCLUDED, reason="exclude-0")
+    ledger.add_page(1, [listed(1), behind, listed(3)], None)
+    if not indexed:
+        ledger._con.execute("DROP INDEX object_excluded")
+    try:
+        of_all = [row for row in ledger.records(1) if row["state"] is State.EXCLUDED]
+        found = list(ledger.excluded(1))
+        assert [(row["id"], row["key"], row["size"], row["reason"]) for row in of_all] == [
+            (one.number, one.key, one.size, one.reason) for one in found
+        ]
+        assert len(found) == 1
+        (row,) = ledger._rows(f"EXPLAIN QUERY PLAN {ledger._sql['excluded']}", (1,))
+        assert ("USING INDEX object_excluded" in row[3]) is indexed
     finally:
         ledger.close()
