@@ -58,6 +58,7 @@ def test_words_that_grant_nothing(site: Site) -> None:
         (2, "--purpose", {"purpose": "x" * 301}),
         (2, "opens everything already", {"to": str(keys / "steward.pub")}),
         (2, "opens everything already", {"to": str(keys / "escrow.pub")}),
+        (2, "cannot be written", {"out": str(keys / "lab.pub" / "lab")}),
         (3, "would be over already", {"until": "2020-12-31"}),
         (3, "no verified object is chosen", {"include": "nothing/**"}),
         (3, "private key where a public one", {"to": str(keys / "lab.sec")}),
@@ -69,7 +70,8 @@ def test_words_that_grant_nothing(site: Site) -> None:
         assert (said.code, part in said.err) == (code, True), (changed, said)
     site.change(report={})
     assert "nobody would sign" in grants(site).err
-    assert site.cli("grants", site.plan, "--json", expect=0).json["grants"] == []
+    (asked,) = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
+    assert asked["stage"] == "asked"  # the one whose folder could not be made
 
 
 def test_what_is_not_verified_or_was_replaced_is_not_granted(site: Site) -> None:

@@ -112,10 +112,11 @@ class _Granting:
         self._demand_free(before)
         asked = before.asked if before is not None else self._ask(amount, manifest)
         prepared = _Prepared(asked=asked, approvals=self._approved(asked))
-        with self._headers(asked) as headers:
-            self._collect(asked, headers)
-            written = self._written(asked, headers)
-        return self._given(prepared, written)
+        with _on_disk(self._out):
+            with self._headers(asked) as headers:
+                self._collect(asked, headers)
+                written = self._written(asked, headers)
+            return self._given(prepared, written)
 
     # --- asking ------------------------------------------------------------------------------
 
@@ -312,6 +313,23 @@ class _Granting:
     def _note(self, event: GrantAsked | GrantDropped | GrantGiven) -> None:
         self._ledger.event(event)
         self._ledger.commit()
+
+
+@contextmanager
+def _on_disk(out: Path) -> Iterator[None]:
+    """Say in a line what a disk refuses: the folder, or what is kept beside the ledger.
+
+    Raises:
+        UsageError: it refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or out}: cannot be written: {error.strerror or error}",
+            hint="make room, or choose another --out; the same command goes on, and nothing was"
+            " granted yet",
+        ) from error
 
 
 def place_of(grant: str) -> str:
