@@ -119,13 +119,14 @@ def _terms(text: str) -> Markup | None:
         if found is None:
             return None
         count, term, size = found.groups()
+        one = count is not None and int(count) in _FRENCH.singular
         said.append(
             (f"{_FRENCH.number(int(count))} " if count else "")
-            + TERMS[term]
+            + Text(fr=TERMS[term], en="").said("fr", singular=one)
             + (f" ({_FRENCH.size(int(size))})" if size else "")
         )
         at = found.end()
-    return escape(Text(fr=", ".join(said), en="").said("fr"))
+    return _code(escape(", ".join(said)))
 
 
 _SHOWN: Final[Mapping[str, Callable[[str], Markup | None]]] = {

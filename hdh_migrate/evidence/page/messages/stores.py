@@ -271,15 +271,16 @@ OF_STORES: Final = (
         "{what:term}: a reply that cannot be understood", "{what} : réponse incompréhensible"
     ),
     MessageForm(
-        "{what:term}: the target redirects elsewhere; not followed (HTTP {status:word})",
-        "{what} : la cible redirige ailleurs ; non suivi (HTTP {status})",
+        "{what:term}: the target redirects elsewhere; not followed (HTTP {status:number})",
+        "{what} : la cible redirige ailleurs ; non suivi (HTTP\u00a0{status})",
     ),
     MessageForm(
-        "{what:term}: no reason given (HTTP {status:word})",
-        "{what} : refus sans motif (HTTP {status})",
+        "{what:term}: no reason given (HTTP {status:number})",
+        "{what} : refus sans motif (HTTP\u00a0{status})",
     ),
     MessageForm(
-        "{what:term}: {code:word} (HTTP {status:word})", "{what} : réponse {code} (HTTP {status})"
+        "{what:term}: {code:word} (HTTP {status:number})",
+        "{what} : réponse {code} (HTTP\u00a0{status})",
     ),
 )
 
@@ -321,13 +322,13 @@ TERMS: Final = {
         "des noms de métadonnées où « _ » est écrit « - » (`target.metadata_names: hyphens`)",
     "a lease: somebody may still be writing": "un bail : quelqu'un y écrit peut-être encore",
     # other forms of objects
-    "snapshots": "instantanés",
-    "earlier versions": "versions antérieures",
-    "soft-deleted blobs": "blobs supprimés encore récupérables",
-    "uncommitted blobs": "blobs non validés",
+    "snapshots": "instantané|instantanés",
+    "earlier versions": "version antérieure|versions antérieures",
+    "soft-deleted blobs": "blob supprimé encore récupérable|blobs supprimés encore récupérables",
+    "uncommitted blobs": "blob non validé|blobs non validés",
     "page ranges": "plages de pages",
     "owners, permissions and access control lists": "propriétaires, droits et listes d'accès",
     "immutability policies": "règles d'immuabilité",
     "legal holds": "blocages légaux",
 }  # fmt: skip
-"""English terms of messages, and what they are called in French."""
+"""English terms of messages, and what they are called in French: "one|several" where they count."""
