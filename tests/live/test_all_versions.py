@@ -140,6 +140,12 @@ def test_a_bundle_has_a_line_for_each_version_and_verifies(
         assert told_ids == listed
         code, view = job.call("restore-view")
         assert (code, view["differences"]) == (0, 0), view
+        keyed = tmp_path / "keyed"
+        code, told = job.call("report", "--names", "keyed", "--out", str(keyed))
+        assert code == 0, told
+        assert not any("changed" in one["key"] for one in records(keyed))
+        done = started("audit", "verify", str(keyed), "--trust", key, env=job.environ)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
