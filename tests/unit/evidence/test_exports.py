@@ -17,6 +17,7 @@ import pytest
 from hdh_migrate.cli.verbs.audit.export import Format, What
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.exports.exports import COLUMNS, FORMATS, ExportRequest, save
+from hdh_migrate.evidence.exports.packages import PACKAGES
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
@@ -105,7 +106,7 @@ def rows(data: bytes) -> list[list[str]]:
 
 
 def test_the_command_knows_every_format_and_every_csv_file() -> None:
-    assert [str(form) for form in Format] == list(FORMATS)
+    assert [str(form) for form in Format] == [*FORMATS, *PACKAGES]
     assert [str(what) for what in What] == list(COLUMNS)
 
 
