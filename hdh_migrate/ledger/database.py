@@ -194,6 +194,8 @@ def _is_blank(con: apsw.Connection) -> bool:
     A file that has settings of ours and no table yet is what a kill right then leaves. Another
     program's file, even an empty one, has no room for checksums and is none of these.
     """
+    if con.pragma("application_id") == APPLICATION_ID:
+        return False
     if con.pragma("page_count") == 0:
         return True
     size = ctypes.c_int(-1)

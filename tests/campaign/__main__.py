@@ -10,7 +10,9 @@ fault was not found; 130: it was interrupted.
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -36,6 +38,8 @@ def main() -> int:
         page.write(lines)
         return lines
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first
+        signal.signal(number, signal.default_int_handler)
     interrupted = False
     try:
         weights = sum(one.share for one in chosen)
@@ -51,7 +55,10 @@ def main() -> int:
     failed = [said for one in tallies for said in one.failed]
     failed += [f"not found: {one.fault.name}" for one in hunted if one.seed is None]
     sys.stdout.write("".join(f"\n{said}\n" for said in failed))
-    return 130 if interrupted else int(bool(failed))
+    if interrupted:  # what is under way is not waited for
+        sys.stdout.flush()
+        os._exit(130)
+    return int(bool(failed))
 
 
 def _given(words: Sequence[str] | None = None) -> argparse.Namespace:

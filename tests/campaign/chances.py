@@ -9,7 +9,7 @@ from tests.campaign.council import Council
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, SUFFIX, Setting
 from tests.support.cutover import NEW, OLD, FakeProbe
-from tests.support.fakes import _Open
+from tests.support.fakes import _Object, _Open
 from tests.support.world import BIG, ONE, SEGMENT
 
 SIZES = (0, 1, 300, 900, SEGMENT, 70_000, BIG, BIG)
@@ -22,6 +22,8 @@ class Chances:
     def __init__(self, setting: Setting, council: Council, pointer: GuardedPointer) -> None:
         self._setting, self._council, self._pointer = setting, council, pointer
         self._names = 0
+        self.kept: dict[str, _Object] = {}
+        """What stood where somebody else harmed it, by name, for who mends it by other means."""
         self._whole = setting.source._listed
 
     # --- the source ----------------------------------------------------------------------------
@@ -113,6 +115,7 @@ class Chances:
         name = dice.choice(held)
         key, size = setting.key(name), len(target.data(BUCKET, name))
         what = dice.choice(("gone", "replaced") if hard else ("gone", "spoiled", "replaced"))
+        self.kept.setdefault(name, target._buckets[BUCKET][name])
         if what == "spoiled" and size:
             target.spoil(BUCKET, name, dice.randrange(size))
             setting.foreign.pop(name, None)
@@ -125,6 +128,16 @@ class Chances:
             setting.foreign.pop(name, None)
         setting.touch(key, what)
         setting.life.tell(f"target: {key} {what}")
+
+    def mend(self) -> None:
+        """Let people put back what stood there, from a copy of theirs."""
+        setting = self._setting
+        for name, one in self.kept.items():
+            setting.foreign.pop(name, None)
+            setting.target._buckets[BUCKET][name] = one
+            setting.harmed.discard(setting.key(name))
+            setting.life.tell(f"people: what stood at {name} is put back")
+        self.kept.clear()
 
     def _change_uploads(self, open_ones: list[_Open]) -> None:
         setting = self._setting

@@ -20,6 +20,8 @@ import apsw.sqlite_extra
 
 NAME = "simulated-disk"
 SECTOR = 512
+AT_ONCE = 1 << 16
+"""Bytes that SQLite's own layer takes in one request: it cuts off what is above 128 KiB."""
 
 Failure = Literal["full", "write", "sync"]
 
@@ -122,13 +124,14 @@ class DiskFile(apsw.VFSFile):  # type: ignore[misc, unused-ignore]
     def whole(self) -> bytes:
         """Return all that is in the file."""
         size = self.xFileSize()
-        return self.xRead(size, 0) if size else b""
+        steps = range(0, size, AT_ONCE)
+        return b"".join(self.xRead(min(AT_ONCE, size - at), at) for at in steps)
 
     def replace(self, data: bytes) -> None:
         """Have other content."""
         super().xTruncate(0)
-        if data:
-            super().xWrite(data, 0)
+        for at in range(0, len(data), AT_ONCE):
+            super().xWrite(data[at : at + AT_ONCE], at)
 
 
 class DiskVfs(apsw.VFS):  # type: ignore[misc, unused-ignore]

@@ -6,6 +6,7 @@ whose intent is not there could not be accounted for after a kill at this very m
 
 from __future__ import annotations
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import PointerMoved
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Erased, Erasing, Place
@@ -14,6 +15,10 @@ from tests.campaign.council import Council
 from tests.campaign.life import Broken
 from tests.campaign.setting import Setting
 from tests.support.cutover import BATCH, NEW, OLD, FakeEraser, FakePointer
+from tests.support.quiet import FIRST
+
+SLACK = 2.0
+"""Seconds between a call and what is noted of it."""
 
 
 class Committed:
@@ -112,8 +117,10 @@ class GuardedEraser(FakeEraser):
         self._steps = setting.script
         self._setting, self._council, self._pointer = setting, council, pointer
         self._committed = Committed(setting)
-        self.within = 0.0
-        """How old a reading of the target may be."""
+        self.level = "full"
+        """How closely the target must be read again."""
+        self.within = self.cooling = 0.0
+        """How old a reading of the target may be, and how long a finalized batch must rest."""
 
     def erase(self, place: Place, key: str, version: str) -> Erased:
         """Delete one object, if it has this version; what may not be is broken."""
@@ -144,8 +151,20 @@ class GuardedEraser(FakeEraser):
         moved = setting.pointer_touched
         if self._pointer.value != NEW and moved <= last.get("pointer read", 0):
             raise Broken(f"{key} is deleted while consumers are led to somewhere else")
+        name = setting.name(key)
+        if setting.looked.get(name, 0) <= max(last.get("erase", 0), setting.began):
+            raise Broken(f"{key} is deleted and the target was not asked for it right before")
+        if self.level != "head" and not self._was_read(name, now):
+            raise Broken(f"{key} is deleted and was not read again after the cooling")
         if not setting.holds(key, version) and not self._unknowable(key):
             raise Broken(f"{key} is deleted and the target does not hold it")
+
+    def _was_read(self, name: str, now: CutoverStanding) -> bool:
+        """Return whether all of an object was read after the cooling, and lately enough."""
+        _, second = self._setting.read.get(name, (0, -1.0))
+        cooled = seconds_of(now.times["finalized"]) - FIRST.timestamp() + self.cooling
+        lately = self._setting.clock.seconds - second <= self.within + SLACK
+        return second + SLACK >= cooled and lately
 
     def _unknowable(self, key: str) -> bool:
         """Say whether nobody could know yet that the target lost an object.
@@ -160,4 +179,4 @@ class GuardedEraser(FakeEraser):
         if touched.how != "spoiled":
             return touched.step > setting.looked.get(name, 0)
         step, second = setting.read.get(name, (0, 0.0))
-        return touched.step > step and setting.clock.seconds - second <= self.within + 60
+        return touched.step > step and setting.clock.seconds - second <= self.within + SLACK

@@ -40,7 +40,7 @@ class Invariants:
             self._count(name, ledger, dataset.id, rows)
             journal = [digest for *_, digest in ledger.journal()]
             now = standing(ledger.cutovers(), BATCH)
-            root = setting.affair.root(ledger) if now.stage in FINAL else ""
+            setting.seen = rows, now
         except MigrateError as error:
             raise Broken(f"{name}: the ledger does not check: {error}") from error
         finally:
@@ -61,7 +61,7 @@ class Invariants:
             if row["state"] is State.VERIFIED and row["key"] not in setting.harmed:
                 self._reopen(name, row)
         self._demand_foreign(name)
-        self._demand_pointer(name, now, root)
+        self._demand_pointer(name, now)
 
     def _count(
         self, name: str, ledger: SqliteLedger, dataset: int, rows: list[ObjectRecord]
@@ -89,7 +89,7 @@ class Invariants:
             if body not in {held[one].data for one in ours if key in one}:
                 raise Broken(f"{name}: somebody else's object was overwritten: {key}")
 
-    def _demand_pointer(self, name: str, now: CutoverStanding, root: str) -> None:
+    def _demand_pointer(self, name: str, now: CutoverStanding) -> None:
         """Demand that the pointer is where the journal says, and that the end was agreed to."""
         setting, pointer = self._setting, self._pointer
         if not setting.pointer_touched and (setting.switched_by in (None, setting.host)):

@@ -7,6 +7,7 @@ nothing) and what was broken, with tabs between them. Exit code 1: something was
 from __future__ import annotations
 
 import argparse
+import gc
 import shutil
 import sys
 import tempfile
@@ -45,13 +46,18 @@ def live(seed: int, folder: Path | None = None) -> tuple[Life, str]:
         return simulation.life, ""
 
 
+def quick_folder() -> Path | None:
+    """Return where files cost no disk, None where there is no such place with room."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > 1 << 28 else None
+
+
 def lived(
     first: int, *, lives: int | None = None, seconds: float | None = None, until_broken: bool
 ) -> Lived:
     """Live from a seed on, so many lives or so many seconds of a processor."""
     found, began = Lived(), time.process_time()
-    memory = Path("/dev/shm")
-    folder = memory if memory.is_dir() and shutil.disk_usage(memory).free > 1 << 28 else None
+    folder = quick_folder()
     while (lives is None or found.lives < lives) and (
         seconds is None or time.process_time() - began < seconds
     ):
@@ -77,6 +83,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="of a processor")
     parser.add_argument("--first", action="store_true", help="stop at the first that is broken")
     given = parser.parse_args()
+    gc.freeze()  # what is imported stays
+    gc.set_threshold(50_000, 20, 20)
     lives = given.lives if given.lives or given.seconds else 100
     found = lived(given.seed, lives=lives, seconds=given.seconds, until_broken=given.first)
     for seed, broken, story in found.broken:

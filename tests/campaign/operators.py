@@ -229,7 +229,8 @@ class Operators:
         with self._opened(writes=False) as (ledger, ctx):
             scene = self._scene(ledger, ctx)
             shared = {one.name: getattr(scene, one.name) for one in fields(Story) if one.init}
-            self._eraser.within = self.within_seconds
+            self._eraser.level, self._eraser.within = self.level, self.within_seconds
+            self._eraser.cooling = self.cooling_seconds
             return str(
                 verb(
                     Undertaking(

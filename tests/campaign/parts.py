@@ -21,9 +21,11 @@ MODELS = (
     "tests/property/test_ledger_story.py", "tests/property/test_bundle_story.py",
     "tests/property/test_cutting.py", "tests/property/test_pinned_at_once.py",
     "tests/property/test_globs.py", "tests/property/test_hours.py",
+    "tests/property/test_listing_story.py", "tests/property/test_cutover_story.py",
+    "tests/property/test_waiver_story.py",
 )  # fmt: skip
 CUTS = 250
-LIVES = 100
+LIVES = 200
 _EXAMPLES = re.compile(r"(\d+) passing examples?, (\d+) failing")
 
 
@@ -125,7 +127,7 @@ def tested(place: str, seed: int, *more: str) -> tuple[bool, str, dict[str, int]
 
 
 def lives(seed: int) -> Once:
-    """Live a hundred lives from a seed on."""
+    """Live two hundred lives from a seed on."""
     first = seed * LIVES
     done = subprocess.run(
         [sys.executable, "-m", "tests.campaign.lives", "--seed", str(first),

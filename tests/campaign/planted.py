@@ -79,7 +79,8 @@ PLANTED = (
     ),
     Planted(
         "an ended upload is not aborted, nor swept", "pipeline/uploads.py",
-        "            if known is None or known.upload_id != upload.upload_id:\n",
+        "            if not any(one is not None and one.upload_id == upload.upload_id"
+        " for one in known):\n",
         "            if False:\n",
     ),
     Planted(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hdh_migrate.errors import MigrateError
-from hdh_migrate.model import FREEZE_TRIAL, ObjectRecord, Span, State, Stored
+from hdh_migrate.model import FREEZE_TRIAL, ObjectRecord, Span, Stored
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.ports.stores import Write
@@ -96,6 +96,8 @@ class Setting:
         """The step at which somebody else last changed the pointer; 0: it is as we left it."""
         self.switched_by: SimulatedHost | None = None
         """Which machine last changed the pointer."""
+        self.seen: tuple[list[ObjectRecord], CutoverStanding] | None = None
+        """What the ledger of the machine that acts tells, since the last process; None: unread."""
         self.began = 0
         """The step at which the process under way, or the last one, began."""
         self._watch()
@@ -112,7 +114,7 @@ class Setting:
 
     def turn_to(self, host: SimulatedHost) -> None:
         """Let another machine act from here on."""
-        self.host = host
+        self.host, self.seen = host, None
         self.affair.world = host.world
 
     def distrust(self) -> None:
@@ -196,19 +198,22 @@ class Setting:
 
     def records(self) -> list[ObjectRecord]:
         """Return the rows of the machine that acts."""
-        return list(self.world.records().values())
+        return self._known()[0]
 
     def standing(self) -> CutoverStanding:
         """Return how the batch stands, as the ledger of the machine that acts has it."""
-        ledger = self.world.open()
-        try:
-            return standing(ledger.cutovers(), BATCH)
-        finally:
-            ledger.close()
+        return self._known()[1]
 
-    def verified(self, key: str) -> bool:
-        """Return whether an object is verified."""
-        return any(row["key"] == key and row["state"] is State.VERIFIED for row in self.records())
+    def _known(self) -> tuple[list[ObjectRecord], CutoverStanding]:
+        if self.seen is None:
+            ledger = self.world.open()
+            try:
+                (dataset,) = ledger.datasets(BATCH)
+                rows = list(ledger.records(dataset.id))
+                self.seen = rows, standing(ledger.cutovers(), BATCH)
+            finally:
+                ledger.close()
+        return self.seen
 
     def another(self) -> SimulatedHost:
         """Return a new machine with a copy of the state folder as it is."""

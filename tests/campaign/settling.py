@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 
 from hdh_migrate.codes import Code
 from hdh_migrate.model import State
@@ -15,6 +16,7 @@ from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.setting import BUCKET, CONTAINER, Setting
+from tests.campaign.troubles import Troubles
 from tests.support.cutover import NEW
 from tests.support.world import ALL
 
@@ -29,10 +31,11 @@ class Settling:
 
     def __init__(
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
-        operators: Operators, process: Process,
+        troubles: Troubles, operators: Operators, process: Process,
     ) -> None:  # fmt: skip
         self._setting, self._council, self._pointer = setting, council, pointer
-        self._chances, self._operators, self._process = chances, operators, process
+        self._chances, self._troubles = chances, troubles
+        self._operators, self._process = operators, process
 
     def settle(self) -> None:
         """Come to rest, then to the end that was wished for.
@@ -155,6 +158,11 @@ class Settling:
         if not any(row["state"] is State.VERIFIED for row in setting.records()):
             return
         if setting.standing().stage not in FINAL:
+            for _ in range(setting.dice.randint(0, 2)):
+                self._council.approve("cutover")
+                self._troubles.plant_at_the_end(harm=False)
+                self._process("settling: cutover start, disturbed", act.start)
+            self._calm()
             for _ in range(2):
                 self._council.approve("cutover")
                 self._process("settling: cutover start", act.start)
@@ -168,14 +176,29 @@ class Settling:
             raise Broken("it is finalized and the pointer leads elsewhere")
         self._decommission()
 
+    def _calm(self) -> None:
+        """Let the pointer be put right, and nobody hold anything any more."""
+        self._chances.heal()
+        self._pointer.put_right()
+
     def _decommission(self) -> None:
         setting, act = self._setting, self._operators
         setting.clock.seconds += act.cooling_seconds + 60
+        self._chances.kept.clear()
+        for _ in range(setting.dice.randint(0, 2)):
+            self._process("settling: report", act.report)
+            self._council.approve("decommission")
+            self._troubles.plant_at_the_end(harm=True)
+            going = setting.dice.random() < 0.5
+            verb = partial(act.decommission, keep_going=going)
+            self._process("settling: decommission, disturbed", verb)
+        self._calm()
+        self._chances.mend()
         self._process("settling: report", act.report)
         self._council.approve("decommission")
-        kept = {row["key"] for row in setting.records() if row["state"] is not State.VERIFIED}
-        if kept - setting.erased and any(one for one in kept if one in setting.source_keys()):
-            return  # what is not proven is not deleted, and no report proves the batch
+        done = {State.VERIFIED, State.EXCLUDED}
+        if any(row["state"] not in done for row in setting.records()):
+            return  # lost at both ends by somebody else: no report proves the batch
         self._process("settling: decommission", lambda: act.decommission(keep_going=True))
         self._process("settling: decommission --observe", act.observe)
         rows = {record["key"]: record for record in setting.records()}

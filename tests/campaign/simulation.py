@@ -84,8 +84,9 @@ class Simulation:
             self._process(name, act)
         self._troubles.heal()
         Settling(
-            setting, self._council, self._pointer, self._chances, self._operators, self._process
-        ).settle()
+            setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
+            self._process,
+        ).settle()  # fmt: skip
 
     def _change_world(self) -> None:
         setting, dice = self._setting, self._setting.dice
@@ -183,7 +184,7 @@ class Simulation:
         life, setting = self.life, self._setting
         life.processes += 1
         life.verbs[name] += 1
-        setting.began = setting.script.step
+        setting.began, setting.seen = setting.script.step, None
         try:
             ended = act()
         except Killed as kill:

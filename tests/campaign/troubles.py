@@ -101,6 +101,20 @@ class Troubles:
                 Point(method, self._next(method, spread), dice.choice(("before", "after")))
             )
 
+    def plant_at_the_end(self, *, harm: bool) -> None:
+        """Draw what the last verbs have to live through; `harm`: the target may lose something."""
+        dice, world = self._setting.dice, self._setting.world
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            self._fail(dice.choice(SWITCHING))
+        if dice.random() < 0.6:
+            acts = (self._move_pointer, self._change_minds)
+            dice.choice((*acts, self._harm, self._harm) if harm else acts)()
+        if dice.random() < 0.5:
+            method = dice.choice(SWITCH_KILLED_AT)
+            world.cut = self._cut if dice.random() < 0.5 else _nothing
+            number = self._next(method, 40 if method == "now" else 3)
+            world.kill_at(Point(method, number, dice.choice(("before", "after"))))
+
     def _cut(self, folder: Path, image: Path) -> None:
         """Take the power away with the kill."""
         self._setting.disk.cut(folder, image)
