@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-ROOM: Final = 262_144
+ROOM: Final = 524_288
 """Bytes that are gathered before they are handed on."""
 
 Take = Callable[[bytes | memoryview], object]
