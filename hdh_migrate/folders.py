@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Final, TypeVar
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.jsonform import record
@@ -144,6 +144,9 @@ def _ours_alone(gid: int) -> bool:
     return set(named) <= names and mains <= trusted
 
 
+PARTIAL: Final = ".hdh-partial-"
+"""How the names of files begin that are not whole yet; a killed command leaves one."""
+
 _LINKS_MAX = 40
 _UNMAPPED = 65534
 """Whose the folders above are in a container that does not know their owner."""
@@ -220,7 +223,7 @@ def writing(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator
     """
     if not replace and os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    handle, name = tempfile.mkstemp(prefix=".hdh-partial-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)
     partial = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -134,6 +134,21 @@ def read(folder: Path, trusted: Sequence[TrustedKey] = ()) -> GrantStatement:
     return given(_load(folder / GIVEN), trusted)
 
 
+def claimed(folder: Path) -> str | None:
+    """Return the id of the grant whose statement lies in a folder; nobody's signature is asked.
+
+    None: there is no statement, of a grant that was given or taken back.
+
+    Raises:
+        PackDamaged: what is there is none.
+    """
+    if os.path.lexists(folder / REVOKED):
+        return revoked(_load(folder / REVOKED)).grant
+    if os.path.lexists(folder / GIVEN):
+        return given(_load(folder / GIVEN)).given.grant
+    return None
+
+
 def given(envelope: SignedEnvelope, trusted: Sequence[TrustedKey] = ()) -> GrantStatement:
     """Return what an envelope says was given; with `trusted`, if one of these keys signed it.
 

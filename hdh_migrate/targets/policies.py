@@ -25,6 +25,9 @@ BucketPolicy = Mapping[str, Any]
 """A bucket policy as it was read or made: JSON of the host's own form."""
 
 PRINCIPAL_MAX: Final = 300
+_MEANS_OTHERS: Final = frozenset("*?$")
+"""What is no plain character in a policy's resource: wildcards, and where variables begin."""
+
 POLICY_MAX: Final = 20_480
 """Characters of the longest policy that hosts take."""
 
@@ -68,7 +71,17 @@ class PolicyDialect:
         """Return a statement that lets a principal read what lies under a prefix, until then.
 
         With `versions` also single versions of it, which is a right of its own.
+
+        Raises:
+            Refused: the prefix would stand for others, too.
         """
+        if _MEANS_OTHERS.intersection(prefix):
+            raise Refused(
+                "the dataset's prefix holds a character that stands for others in a policy"
+                f" ({' '.join(sorted(_MEANS_OTHERS))})",
+                hint="this policy would let the reader fetch more than the dataset; let the host's"
+                " own console give a credential for it; nothing was changed",
+            )
         actions = ["s3:GetObject", *(["s3:GetObjectVersion"] if versions else [])]
         ends = {"DateLessThanEquals": {"aws:CurrentTime": until}}
         return {

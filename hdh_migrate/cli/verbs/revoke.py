@@ -66,7 +66,7 @@ def revoke(
         desk = task.desk(plan, state_dir)
         code, result = take_back(desk, grant, reason, administrator, folder)
         lines = [f"revoked {grant}", *(f"remains: {line}" for line in result["remains"])]
-        task.out.result(result, visible("\n".join(lines)))
+        task.out.result(result, "\n".join(map(visible, lines)))
         return code
 
     task.run(body)

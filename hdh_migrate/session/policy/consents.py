@@ -77,6 +77,15 @@ class Consents:
             ),
         )  # fmt: skip
 
+    @property
+    def anybody_asked(self) -> bool:
+        """Whether terms in force, of this batch or another one, ask somebody."""
+        return any(
+            story.terms is not None and story.terms.approvers
+            for (_, track), story in standings(self.ledger.cutovers()).items()
+            if track is Track.CUTOVER
+        )
+
     def settle(self) -> None:
         """Fix the terms in the journal; other ones need the consent of those who approve by them.
 

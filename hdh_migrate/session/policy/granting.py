@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from hdh_migrate.clocks import Moment, utc_seconds_of
-from hdh_migrate.errors import Refused, UsageError
+from hdh_migrate.errors import LedgerDamaged, Refused, UsageError
 from hdh_migrate.events.grants import GrantAsked
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -136,6 +136,15 @@ def demand_grantable(plan: Plan, ledger: SqliteLedger, wish: GrantWish, now: Mom
             "nobody would sign the grant: the plan names no report.signer",
             hint='make a key with "hdh-migrate keys new --purpose report" and name it there',
         )
+    demand_in_time(wish, now)
+
+
+def demand_in_time(wish: GrantWish, now: Moment) -> None:
+    """Demand that a wish's last moment has not passed.
+
+    Raises:
+        Refused: it has.
+    """
     if not now.before(wish.until):
         raise Refused(
             f"the grant would be over already: its last moment is {wish.until}",
@@ -156,6 +165,7 @@ class GrantChoice:
     ) -> None:
         self._ledger, self._dataset, self._route = ledger, dataset, route
         self._matches = [compiled(glob).match for glob in include]
+        self._fit = [False] * len(self._matches)
 
     def __iter__(self) -> Iterator[GrantedRow]:
         """Yield them in the order of their names.
@@ -198,6 +208,13 @@ class GrantChoice:
                 f"dataset {self._dataset.name}: no verified object is chosen",
                 hint='"hdh-migrate ls PLAN --show-names" shows what there is; nothing was granted',
             )
+        if not all(self._fit):
+            raise Refused(
+                f"dataset {self._dataset.name}: --include number {self._fit.index(False) + 1} fits"
+                " no object",
+                hint="nothing was granted; leave it out, or write it as the names are"
+                ' ("hdh-migrate ls PLAN --show-names")',
+            )
         return objects, size
 
     def heads(self) -> Iterator[StoredHead]:
@@ -205,7 +222,11 @@ class GrantChoice:
         return (one.head for one in self)
 
     def _wanted(self, name: str) -> bool:
-        return not self._matches or any(match(name) for match in self._matches)
+        if not self._matches:
+            return True
+        fits = [match(name) is not None for match in self._matches]
+        self._fit = [one or other for one, other in zip(self._fit, fits, strict=True)]
+        return any(fits)
 
     def _chosen(self, name: str, row: Verified) -> GrantedRow:
         assert row.stored_size is not None, "it is proven"
@@ -241,6 +262,16 @@ def request_of(asked: GrantAsked) -> str:
     """Return the digest of what is asked: of all that the event says but who wrote it."""
     about = asked.as_json()
     return sha256_hex(canonical_json({n: v for n, v in about.items() if n not in _NOT_ASKED}))
+
+
+def demand_as_asked(asked: GrantAsked) -> None:
+    """Demand that a request is the one that its digest, and so its approvals, are about.
+
+    Raises:
+        LedgerDamaged: it is not.
+    """
+    if request_of(asked) != asked.request:
+        raise LedgerDamaged(f"the request of grant {asked.grant} is not what its digest says")
 
 
 def is_of(asked: GrantAsked, wish: GrantWish) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hdh_migrate.clocks import Moment
-from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, UsageError
+from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.events.grants import GrantAsked
 from hdh_migrate.events.registry import read
 from hdh_migrate.evidence.check import examine
@@ -18,7 +18,7 @@ from hdh_migrate.evidence.verifier.outcome import Outcome
 from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.granting import accounts, request_of
+from hdh_migrate.session.policy.granting import accounts, demand_as_asked, request_of
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.verbs.approve import subject_of, subject_of_bundle
 from hdh_migrate.telemetry import size_text
@@ -39,8 +39,7 @@ def grant_here(desk: Desk, grant: str) -> tuple[Subject, list[str]]:
                 f"no grant {grant} to approve: {what}", hint='"hdh-migrate grants PLAN" lists them'
             )
         asked = account.asked
-        if request_of(asked) != asked.request:
-            raise LedgerDamaged(f"the request of grant {grant} is not what its digest says")
+        demand_as_asked(asked)
         now = standing(ledger.cutovers(), asked.batch)
         return subject_of(desk, ledger, now, ApprovalStage.GRANT, asked.request), lines(asked)
 

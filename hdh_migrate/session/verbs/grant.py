@@ -8,6 +8,7 @@ journal, the headers that were read in a file beside the ledger.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -20,7 +21,7 @@ from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import make_private, sync, whole, writing
+from hdh_migrate.folders import PARTIAL, make_private, sync, whole, writing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.collecting import HeaderFile, collect
@@ -111,10 +112,13 @@ class _Granting:
             return self._again(before)
         self._demand_free(before)
         asked = before.asked if before is not None else self._ask(amount, manifest)
-        prepared = _Prepared(asked=asked, approvals=self._approved(asked))
+        self._approved(asked)
         with _on_disk(self._out):
             with self._headers(asked) as headers:
                 self._collect(asked, headers)
+                # Headers may take hours: what was agreed to before them is looked at again.
+                granting.demand_in_time(self._wish, self._turn.judge.now())
+                prepared = _Prepared(asked=asked, approvals=self._approved(asked))
                 written = self._written(asked, headers)
             return self._given(prepared, written)
 
@@ -141,14 +145,19 @@ class _Granting:
         return asked
 
     def _approved(self, asked: GrantAsked) -> tuple[str, ...]:
-        """Return who approved the request; nobody where the plan asks nobody.
+        """Return who approved the request; nobody where nobody is asked.
+
+        Who was asked once stays so until he agrees to other terms: a plan whose `approvals` were
+        taken out grants nothing by that.
 
         Raises:
             ApprovalMissing: too few did.
+            LedgerDamaged: the journal's request is not what its digest says.
         """
-        if self._desk.loaded.plan.approvals is None:
-            return ()
+        granting.demand_as_asked(asked)
         consents = Consents(self._desk, self._ledger, self._turn.judge, asked.batch)
+        if self._desk.loaded.plan.approvals is None and not consents.anybody_asked:
+            return ()
         consents.settle()
         consent = consents(ApprovalStage.GRANT, asked.request)
         if not consent.given:
@@ -165,13 +174,21 @@ class _Granting:
         """Demand a folder that is new, or that this very grant began to fill.
 
         Raises:
-            UsageError: something else is there.
+            UsageError: something else is there, another grant for one; or it cannot be made.
         """
-        if not self._out.exists():
+        if not os.path.lexists(self._out):
+            _demand_writable(self._out)
             return
         ours = {pack.NAME, statement.GIVEN}
-        strangers = not self._out.is_dir() or {one.name for one in self._out.iterdir()} - ours
-        if strangers or before is None:
+        begun = before is not None and self._ledger.meta(place_of(before.id)) == str(
+            self._out.resolve()
+        )
+        if (
+            not begun
+            or not self._out.is_dir()
+            or {one.name for one in self._out.iterdir() if not _is_partial(one)} - ours
+            or statement.claimed(self._out) not in {None, before and before.id}
+        ):
             raise UsageError(
                 f"{self._out}: exists already", hint="give another --out; nothing is overwritten"
             )
@@ -207,9 +224,14 @@ class _Granting:
 
     def _written(self, asked: GrantAsked, headers: HeaderFile) -> pack.WrittenPack:
         """Write the pack under its name; one that an earlier attempt left is written anew."""
+        # Known before it is there: what a killed command leaves is found by whoever revokes it.
+        self._ledger.set_meta(place_of(asked.grant), str(self._out.resolve()))
+        self._ledger.commit()
         self._out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in (statement.GIVEN, pack.NAME):  # without a statement a pack is nobody's grant
             (self._out / name).unlink(missing_ok=True)
+        for one in filter(_is_partial, self._out.iterdir()):  # of a command that was killed
+            one.unlink()
         with writing(self._out / pack.NAME) as file:
             reader = PublicKey(bytes.fromhex(asked.key))
             return pack.write(file, reader, self._head(asked), self._objects(headers))
@@ -261,7 +283,6 @@ class _Granting:
         data = canonical_json(envelope) + b"\n"
         whole(self._out / statement.GIVEN, data)
         sync(self._out.parent)
-        self._ledger.set_meta(place_of(asked.grant), str(self._out.resolve()))
         event = GrantGiven(
             grant=asked.grant, objects=written.objects, bytes=written.bytes, root=written.root,
             pack_sha256=written.sha256, statement_sha256=sha256_hex(data),
@@ -330,6 +351,21 @@ def _on_disk(out: Path) -> Iterator[None]:
             hint="make room, or choose another --out; the same command goes on, and nothing was"
             " granted yet",
         ) from error
+
+
+def _demand_writable(out: Path) -> None:
+    """Demand that a folder can be made, before anything is read for it; leave none.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    with _on_disk(out):
+        make_private(out)
+        out.rmdir()
+
+
+def _is_partial(path: Path) -> bool:
+    return path.name.startswith(PARTIAL)
 
 
 def place_of(grant: str) -> str:

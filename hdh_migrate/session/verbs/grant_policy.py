@@ -103,12 +103,14 @@ def let_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator)
     with _at_host(desk, administrator) as (endpoint, ledger):
         for bucket in dict.fromkeys((*account.at_host, own)):
             entry = account.at_host.get(bucket)
-            if entry is not None and not entry.allowed and entry.sure:
-                continue
             policy = policies.read_policy(endpoint, bucket)
-            who = policies.principal_in(policy, sid) if entry is None else entry.principal
-            if who is None:
-                continue  # nobody set it
+            there = policies.principal_in(policy, sid)
+            if there is None and (entry is None or (entry.sure and not entry.allowed)):
+                continue  # nobody set it, or nobody again
+            # Taken out once is no promise that nobody set it again.
+            known = None if entry is None else entry.principal
+            who = known or there
+            assert who is not None, "one of them has it"
             about = GrantEntry(grant=account.id, bucket=bucket, principal=who, allowed=False)
             _note(ledger, GrantPolicySetting(**about))
             sha256 = None

@@ -6,14 +6,15 @@ the same command goes on with that. What it cannot undo is said.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
-from hdh_migrate.errors import Exit, MigrateError, UsageError
+from hdh_migrate.errors import Exit, MigrateError, PackDamaged, UsageError
 from hdh_migrate.events.grants import GrantRevoked, PackWithdrawn
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.folders import sync, whole
+from hdh_migrate.folders import PARTIAL, sync, whole
 from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.statement import Revoked
 from hdh_migrate.results.grants import GrantTakenBack
@@ -44,19 +45,27 @@ def revoke(
     `folder` is where its pack is now, if it is not where it was written.
 
     Raises:
-        UsageError: there is no such grant, or nothing of it was given or asked for.
+        UsageError: there is no such grant, nothing of it was given or asked for, or `folder` is
+            not of this grant.
         TargetDiffers, StorageError: the host was not told; the grant is revoked all the same.
     """
     why = line_of("--reason", reason)
     account = account_of(desk, grant)
+    if folder is not None and not _holds(folder, account):
+        raise UsageError(
+            f"{folder}: holds no pack of grant {grant}",
+            hint="nothing was done; name the folder with its pack and statement, or leave --folder"
+            " out",
+        )
     if account.stage(desk.clock.now()) is GrantStage.DROPPED:
         raise UsageError(f"grant {grant} was never given", hint="there is nothing to take back")
     if account.revoked is None:
         _note(desk, GrantRevoked(grant=grant, reason=why, user=operator()))
     account = account_of(desk, grant)
-    if account.given is not None and (account.withdrawn is None or folder is not None):
+    if account.withdrawn is None or not account.withdrawn.found or folder is not None:
         found = _withdraw(desk, account, folder)
-        _note(desk, PackWithdrawn(grant=grant, found=found))
+        if account.given is not None or found:
+            _note(desk, PackWithdrawn(grant=grant, found=found))
     headers = desk.ledger_path.with_name(FOLDER) / f"{grant}.headers"
     headers.unlink(missing_ok=True)
     if administrator is not None:
@@ -77,18 +86,22 @@ def revoke(
 
 def _withdraw(desk: Desk, account: GrantAccount, folder: Path | None) -> bool:
     """Put the statement of the revocation in the pack's place; say whether the pack was there."""
-    assert account.given is not None
     assert account.revoked is not None
     place = folder or _place(desk, account.id)
     if place is None or not place.is_dir():
         return False
+    if not _holds(place, account) and (folder is not None or not _unfinished(place, account)):
+        return False
+    for one in place.glob(f"{PARTIAL}*"):
+        one.unlink(missing_ok=True)
     signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
     begun = os.path.lexists(place / statement.REVOKED)
-    if signer is not None and not begun:
+    digest = _digest_of(place) if account.given is None else account.given.pack_sha256
+    if signer is not None and digest is not None and not begun:
         about = Revoked(
             grant=account.id, reason=account.revoked.reason, revoked_at=account.revoked_at or ""
         )
-        envelope = statement.sign(signer, about, account.given.pack_sha256)
+        envelope = statement.sign(signer, about, digest)
         _write(place / statement.REVOKED, canonical_json(envelope) + b"\n")
     try:
         (place / pack.NAME).unlink()
@@ -101,6 +114,34 @@ def _withdraw(desk: Desk, account: GrantAccount, folder: Path | None) -> bool:
             hint="the grant is revoked; remove it yourself, or give the same command again",
         ) from error
     return True
+
+
+def _holds(place: Path, account: GrantAccount) -> bool:
+    """Say whether a folder is that of this grant: another one may lie there by now.
+
+    Where its statement is missing, its pack tells.
+    """
+    try:
+        claimed = statement.claimed(place)
+    except PackDamaged:
+        claimed = None
+    if claimed is not None:
+        return claimed == account.id
+    return account.given is not None and _digest_of(place) == account.given.pack_sha256
+
+
+def _unfinished(place: Path, account: GrantAccount) -> bool:
+    """Say whether what is there may be of a killed command: unsigned, but the reader opens it."""
+    left = (statement.GIVEN, statement.REVOKED)
+    return account.given is None and not any(os.path.lexists(place / name) for name in left)
+
+
+def _digest_of(place: Path) -> str | None:
+    try:
+        with (place / pack.NAME).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -123,12 +164,13 @@ def _place(desk: Desk, grant: str) -> Path | None:
 
 
 def _remains(account: GrantAccount) -> list[str]:
-    if account.given is None:
+    if account.given is None and account.withdrawn is None:
         return ["nothing was given, so nothing remains"]
     remains = [READ]
     if account.withdrawn is not None and not account.withdrawn.found:
         remains.append(
-            "the pack was not where it was written: whoever has it can still open its headers"
+            "the pack is not where it was written: whoever has it can still open its headers; if"
+            " you have it, give the same command with --folder"
         )
     for bucket, entry in sorted(account.at_host.items()):
         if entry.allowed or not entry.sure:
