@@ -78,12 +78,12 @@ def save(
     clear. `halted` is asked again and again, and raises what is to end the download.
 
     Raises:
-        UsageError: a glob is none, nothing fits, or `out` cannot be a folder.
+        UsageError: a glob is none or fits nothing, or `out` cannot be a folder.
         Refused: names cannot be files beside each other (nothing is written then), or a file is
             there that is not the object.
         NotAsGranted: what the host gives is not what was granted; what was whole before stays.
     """
-    wanted = _wanted(patterns)
+    wanted, fit = _wanted(patterns)
     names = FileNames(suffix=SUFFIX if sealed else "")
     count = 0
     for found in grant.catalogue.starting():
@@ -92,6 +92,11 @@ def save(
             count += 1
     if not count:
         raise UsageError("no object of the grant fits", hint='see "--list" for their names')
+    if not all(fit):
+        raise UsageError(
+            f"--get number {fit.index(False) + 1} fits no object of the grant",
+            hint='nothing was written; see "--list" for their names',
+        )
     names.demand_different()
     saved = Saved()
     with _folder(out) as root, _several(halted) as (start, going):
@@ -140,12 +145,24 @@ def _several(
             raise
 
 
-def _wanted(patterns: Sequence[str]) -> Callable[[str], bool]:
+def _wanted(patterns: Sequence[str]) -> tuple[Callable[[str], bool], list[bool]]:
+    """Return what judges names, and which of the globs have fitted one so far.
+
+    Raises:
+        UsageError: a glob is none.
+    """
     for pattern in patterns:
         if (why := globs.objection(pattern)) is not None:
             raise UsageError(f"--get: {why}")
     compiled = [globs.compiled(pattern) for pattern in patterns]
-    return lambda name: any(one.match(name) for one in compiled)
+    fit = [False] * len(compiled)
+
+    def wanted(name: str) -> bool:
+        fits = [one.match(name) is not None for one in compiled]
+        fit[:] = map(any, zip(fit, fits, strict=True))
+        return any(fits)
+
+    return wanted, fit
 
 
 def _one(

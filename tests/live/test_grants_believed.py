@@ -171,6 +171,35 @@ def test_a_pack_of_a_killed_command_is_withdrawn_with_its_request(site: Site) ->
     assert not (lab / pack.NAME).exists()
 
 
+def test_a_grant_that_was_begun_elsewhere_is_not_begun_twice(site: Site) -> None:
+    site.run()
+    asks(site, expect=8)
+    (waits,) = listed(site)
+    approves(site)
+    lab = site.folder / "elsewhere"
+    _remember(site, waits["grant"], lab)
+    lab.mkdir()
+    (lab / pack.NAME).write_bytes(b"a pack that nobody signed for")
+
+    assert f"was begun in {lab}" in asks(site, expect=2).err
+    assert asks(site, "--out", str(lab), "--json", expect=0).json["grant"] == waits["grant"]
+
+
+def test_a_ledger_made_anew_says_whose_grants_it_does_not_know(site: Site) -> None:
+    site.change(**NOBODY)
+    site.run()
+    kept, ended = given(site, "kept", "lab"), given(site, "ended", "lab2")
+    site.cli("revoke", site.plan, ended, "--reason", "x", expect=0)
+    bundle = site.folder / "bundle"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+    shutil.rmtree(site.state)
+
+    said = site.cli("adopt", site.plan, "--bundle", str(bundle), expect=0)
+    (line,) = [one for one in said.err.splitlines() if "does not know" in one]
+    assert kept in line
+    assert ended not in line
+
+
 def test_a_policy_that_is_set_again_after_it_was_taken_back_is_found(site: Site) -> None:
     with_policies(site)
     site.run()

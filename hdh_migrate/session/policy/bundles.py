@@ -11,6 +11,7 @@ from typing import Any
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.adoption import JournalSeen
 from hdh_migrate.events.consent import ConsentTerms
+from hdh_migrate.events.grants import GrantGiven, GrantRevoked
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
@@ -65,6 +66,14 @@ class Bundles:
         numbered = [_numbered(one, dataset, route, rank) for rank, one in enumerate(self.found)]
         for _, _, proof in heapq.merge(*numbered, key=lambda one: one[:2]):
             yield proof
+
+    def open_grants(self) -> list[str]:
+        """Return the ids of the grants that were given, as they say, and not taken back."""
+
+        def ids(kind: str) -> set[str]:
+            return {str(e["grant"]) for one in self.found for e in one.bundle.events_of(kind)}
+
+        return sorted(ids(GrantGiven.kind) - ids(GrantRevoked.kind))
 
     def terms(self, batch: str) -> ConsentTerms | None:
         """Return the terms of a batch's cutover that the newest bundle tells which has any.

@@ -13,6 +13,7 @@ from hdh_migrate.pipeline.tags import mark_of, marks
 from hdh_migrate.results import ledgers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy import granting
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.newest import copies_seen
@@ -48,6 +49,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         demand_pointers_unmoved(desk, turn.opened[-1], turn.ledger, chosen)
         for name in chosen:
             Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
+        _tell_grants(turn, bundles)
         rows = [_row(name, _adopted(turn, name, bundles, journals)) for name in chosen]
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         states = summary(turn.ctx)
@@ -61,6 +63,17 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         "batches": rows,
         "next": [TAKING_OVER if any(one["adopted"] for one in rows) else RUN],
     }
+
+
+def _tell_grants(turn: Turn, bundles: Bundles) -> None:
+    """Say which readers may still read of whom this ledger knows nothing: nobody else does."""
+    unknown = sorted(set(bundles.open_grants()) - granting.accounts(turn.ledger).by_id.keys())
+    if unknown:
+        turn.ctx.progress.note(
+            f"the bundles tell of grants that this ledger does not know: {', '.join(unknown)};"
+            ' "grants" and "revoke" do not have them, so take them back at the host (their'
+            " statement in the bucket's policy, the reader's credential)"
+        )
 
 
 def _demand_single_versions(desk: Desk, chosen: Sequence[str]) -> None:

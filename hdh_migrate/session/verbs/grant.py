@@ -176,6 +176,7 @@ class _Granting:
         Raises:
             UsageError: something else is there, another grant for one; or it cannot be made.
         """
+        self._demand_one_place(before)
         if not os.path.lexists(self._out):
             _demand_writable(self._out)
             return
@@ -192,6 +193,20 @@ class _Granting:
             raise UsageError(
                 f"{self._out}: exists already", hint="give another --out; nothing is overwritten"
             )
+
+    def _demand_one_place(self, before: GrantAccount | None) -> None:
+        """Demand that no pack which a killed command began lies elsewhere, where nobody looks.
+
+        Raises:
+            UsageError: one does.
+        """
+        place = None if before is None else self._ledger.meta(place_of(before.id))
+        if place in {None, str(self._out.resolve())} or not os.path.lexists(place or ""):
+            return
+        raise UsageError(
+            f"this grant was begun in {place}, which is still there",
+            hint="give that as --out, or remove it, and give the same command again",
+        )
 
     @contextmanager
     def _headers(self, asked: GrantAsked) -> Iterator[HeaderFile]:

@@ -93,6 +93,13 @@ def test_only_what_fits_is_written(filled: GrantedSite) -> None:
         save(filled.opened(filled.folder / "grant"), ["{a,b}"], out, sealed=False)
 
 
+def test_a_glob_that_fits_nothing_is_said_before_anything_is_written(filled: GrantedSite) -> None:
+    out = filled.folder / "out"
+    with pytest.raises(UsageError, match="--get number 2 fits no object"):
+        save(filled.opened(), ["**", "nothing/**"], out, sealed=False)
+    assert not out.exists()
+
+
 # --- stopped, killed, again ----------------------------------------------------------------------
 
 
