@@ -85,6 +85,14 @@ class GrantHost:
         """The endpoint, None when nothing was asked of it yet."""
         return self._endpoint
 
+    def demand_allowed(self) -> None:
+        """Demand that the grant is still good; nobody is asked.
+
+        Raises:
+            Refused: it is over.
+        """
+        self._demand_allowed()
+
     def read(self, of: GrantedObject, span: Span) -> bytearray:
         """Return so many bytes of the stored object, of the granted version and no other.
 

@@ -69,6 +69,7 @@ class GrantedReader:
             NotAsGranted: a segment is not the one that was granted for its place.
             Refused, StorageError: see `GrantHost.read`.
         """
+        self._host.demand_allowed()  # also of what is kept here, and needs no request
         stop = min(self.of.length, start + length)
         if start >= stop:
             return b""

@@ -158,6 +158,16 @@ def test_a_grant_that_was_revoked_is_refused(site: GrantedSite, with_pack: bool)
         site.opened(grant)
 
 
+def test_what_was_read_before_is_not_given_again_after_a_revocation(site: GrantedSite) -> None:
+    site.put("a.bin", b"seen")
+    grant = site.write()
+    reader = site.reading("a.bin", site.opened(grant))
+    assert reader.read(0, 4) == b"seen"
+    _revoke(site, grant)
+    with pytest.raises(Refused, match="revoked at 2026-05-01"):
+        reader.read(0, 4)
+
+
 def test_a_grant_that_is_revoked_while_it_is_open_gives_nothing_more(site: GrantedSite) -> None:
     site.put("a", b"x")
     grant = site.write()
