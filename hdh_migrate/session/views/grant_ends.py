@@ -12,12 +12,12 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.session.desk import Desk
 
 PAST_SECONDS: Final = 30 * 86_400
-"""How long a grant that has ended is still told of."""
+"""How long a grant that has ended is still told of; always, while its reader may be let in."""
 
 
 @frozen
 class GrantEnd:
-    """The last moment of one grant, RFC 3339 in UTC."""
+    """The end of one grant, RFC 3339 in UTC: its last moment, or when it was taken back."""
 
     grant: str
     dataset: str
@@ -27,7 +27,9 @@ class GrantEnd:
 
 
 def grant_ends(desk: Desk) -> list[GrantEnd]:
-    """Return the grants that are given and not revoked, the first end first; nobody is asked.
+    """Return the grants whose end is to come, or not done; the first end first; nobody is asked.
+
+    Not done: the time is over or it was revoked, and a policy may still let its reader in.
 
     Raises:
         LedgerDamaged: the journal cannot be read.
@@ -45,9 +47,13 @@ def grant_ends(desk: Desk) -> list[GrantEnd]:
 
 def _ends(accounts: GrantAccounts, now: float) -> Iterator[GrantEnd]:
     for one in accounts.by_id.values():
-        if one.given is None or one.revoked is not None:
-            continue
-        if now - seconds_of(one.asked.until) > PAST_SECONDS:
+        if one.given is None:
             continue
         still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
-        yield GrantEnd(grant=one.id, dataset=one.asked.dataset, ends=one.asked.until, open=still)
+        ends = one.asked.until
+        if one.revoked_at is not None:
+            ends = min(ends, one.revoked_at, key=seconds_of)
+        past = one.revoked is not None or now - seconds_of(ends) > PAST_SECONDS
+        if past and not still:
+            continue
+        yield GrantEnd(grant=one.id, dataset=one.asked.dataset, ends=ends, open=still)

@@ -235,6 +235,21 @@ def test_a_grant_that_ends_is_told_ahead_at_its_end_and_no_more_once_revoked(
     assert "admet peut-\u00eatre encore" in ends_of[2]["summary"]["fr"]
 
 
+def test_a_grant_that_was_revoked_while_its_policy_stands_is_told_of_however_late(
+    plan: Path, hook: Hook
+) -> None:
+    with run(plan) as ledger:
+        ledger.event(asked("g-1", until="2099-03-01T00:00:00Z"))
+        ledger.event(given("g-1"))
+        entry = GrantEntry(grant="g-1", bucket="hds", principal="arn:reader", allowed=True)
+        ledger.event(GrantPolicySetting(**entry))
+        ledger.event(GrantRevoked(grant="g-1", reason="over", user="o@h"))
+        ledger.commit()
+    notify(at(opened(plan), "2098-01-01T12:00:00.000Z"))
+    (notice,) = [one for one in hook.taken if one["type"] == "ends-soon"]
+    assert "may still let its reader in" in notice["summary"]["en"]
+
+
 @pytest.mark.parametrize("what", get_args(Relied))
 def test_there_are_words_for_everything_that_ends_by_itself(what: Relied) -> None:
     assert all(f" {END}" in one for one in ends(what, END).values())
