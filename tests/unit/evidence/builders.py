@@ -87,7 +87,7 @@ def exclusion(key: str, /, **changes: Any) -> dict[str, Any]:
     return {**made, **changes}
 
 
-def numbered(*findings: dict[str, Any]) -> list[dict[str, Any]]:
+def numbered(*findings: Line) -> list[dict[str, Any]]:
     """Give findings the numbers of a ledger."""
     return [{**one, "number": number} for number, one in enumerate(findings, start=1)]
 
@@ -397,17 +397,18 @@ def told(
         if names:
             body = {"ids": [next(ids) for _ in range(names.total())], "datasets": dict(names)}
             yield at, kind, body | {"rows_sha256": "00" * 32}
-    for one in about.proved:
-        yield one["at"], "drilled", {"fingerprint": one["recipient"], "user": "claire@ops"}
+    for proof in about.proved:
+        drilled = {"fingerprint": proof["recipient"], "user": "claire@ops"}
+        yield proof["at"], "drilled", drilled
     for number, opening in enumerate(about.openings, start=1):
         yield at, "object-opened", {"number": number, **opening}
     yield from looked(about, at)
     for story in about.cutovers:
         if "stage" in story:
             continue  # told by the test
-        body = {"batch": story.get("batch"), "track": story.get("track")}
+        about_it = {"batch": story.get("batch"), "track": story.get("track")}
         yield from (
-            (when, f"cutover-{what}", body) for what, when in story.get("times", {}).items()
+            (when, f"cutover-{what}", about_it) for what, when in story.get("times", {}).items()
         )
     if about.ended_at is not None:
         traffic: list[dict[str, Any]] = [
