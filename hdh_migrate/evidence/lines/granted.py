@@ -105,6 +105,11 @@ class GrantAccounts:
         """How many there are that were not dropped again."""
         return sum(not one.dropped for one in self.by_id.values())
 
+    @property
+    def readers(self) -> int:
+        """How many keys were ever given what opens objects: no date takes it from them again."""
+        return len({one.asked.key for one in self.by_id.values() if one.given is not None})
+
     @classmethod
     def of(cls, events: Iterable[tuple[str, Event]]) -> GrantAccounts:
         """Return what events, with their times and in their order, tell."""

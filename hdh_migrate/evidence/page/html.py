@@ -107,6 +107,7 @@ def render_report(
         months=chronicle,
         readers=grant_lines(chronicle.grants, predicate["times"]["written"]),
         readers_all=chronicle.grants.told,
+        readers_given=chronicle.grants.readers,
         signer=signer,
     )
     return page.encode()

@@ -40,6 +40,12 @@ READERS: dict[str, Text] = {
         "Besides the recipients of the keys below. The date is enforced by the host's credential, "
         "the header by mathematics; what was read cannot be unread.",
     ),
+    "q.for.readers": Text(
+        "{n} autre clé a reçu depuis de quoi ouvrir des objets : voir « Qui peut lire »."
+        "|{n} autres clés ont reçu depuis de quoi ouvrir des objets : voir « Qui peut lire ».",
+        "{n} other key was given since what opens objects: see “Who may read”."
+        "|{n} other keys were given since what opens objects: see “Who may read”.",
+    ),
     "readers.last": Text(
         "Ci-dessous les {n} dernières autorisations sur {all}.",
         "Below the last {n} grants of {all}.",

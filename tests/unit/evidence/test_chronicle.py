@@ -104,7 +104,7 @@ def taken(*, over: bool, reason: str | None) -> FenceTaking:
 def asked(grant: str, *, part: bool = False, until: str = "2099-01-01T00:00:00Z") -> GrantAsked:
     return GrantAsked(
         grant=grant, dataset="pmsi", batch="pilot", permit="EHDS-2027-0042", purpose="survival",
-        reader="c4gh:0123456789abcdef", key="0" * 64, until=until,
+        reader="c4gh:0123456789abcdef", key=f"{grant.split('-')[1]:0>64}", until=until,
         selection="3" * 64 if part else None, objects=3, bytes=30, manifest="4" * 64,
         request="5" * 64, user="ops@here",
     )  # fmt: skip
