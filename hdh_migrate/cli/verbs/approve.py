@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Subject
     from hdh_migrate.evidence.signatures.signing import Signer
     from hdh_migrate.session.desk import Desk
+    from hdh_migrate.session.policy.selections import SelectionProof
 
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 
@@ -54,6 +55,7 @@ class ApprovableStage(StrEnum):
 @verb(
     examples=(
         "approve plan.yaml --batch pilot --stage cutover --key keys/dpo.key --for 7d",
+        'approve plan.yaml --grant g-3f9a0c5e7b21 --include "a/**" --key keys/dpo.key',
         "approve plan.yaml --import from-the-dpo.json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
@@ -75,6 +77,17 @@ def approve(
     grant: Annotated[
         str | None,
         typer.Option("--grant", metavar="ID", help="Which grant; --batch and --stage follow."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="With --grant: what it is to be of, as it was asked for; repeatable. Compared.",
+        ),
+    ] = None,
+    salt: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --bundle and --include: the request's salt."),
     ] = None,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The approver's private key.")
@@ -144,8 +157,7 @@ def approve(
             )
             task.out.result(withdrawn, _lines(withdrawn))
             return
-        if (grant is None) != (stage is not ApprovableStage.GRANT) and stage is not None:
-            raise UsageError("--stage grant and --grant ID belong together")
+        _demand_words(grant, stage, include or (), salt)
         if key is None or (grant is None and (batch is None or stage is None)):
             raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
         if (bundle is None) != (not trust):
@@ -156,11 +168,20 @@ def approve(
             desk, task.out.say, batch=batch or "", stage=str(stage or ApprovableStage.GRANT),
             grant=grant, key=key, phrase_from=passphrase_from,
             until=until, lasting=lasting, begins=begins, comment=comment, bundle=bundle,
-            trust=trust or [], out=out,
+            trust=trust or [], out=out, include=tuple(include or ()), salt=salt,
         )  # fmt: skip
         task.out.result(result, _lines(result))
 
     task.run(body)
+
+
+def _demand_words(
+    grant: str | None, stage: ApprovableStage | None, include: Sequence[str], salt: Path | None
+) -> None:
+    if (grant is None) != (stage is not ApprovableStage.GRANT) and stage is not None:
+        raise UsageError("--stage grant and --grant ID belong together")
+    if grant is None and (include or salt is not None):
+        raise UsageError("--include and --salt belong to --grant ID")
 
 
 def _made(
@@ -179,11 +200,14 @@ def _made(
     bundle: Path | None,
     trust: list[Path],
     out: Path | None,
+    include: tuple[str, ...],
+    salt: Path | None,
 ) -> ApprovalMade:
     from hdh_migrate.clocks import ALONE, length, seconds_of
     from hdh_migrate.evidence.signatures import approvals
     from hdh_migrate.evidence.signatures.signing import claims_of
     from hdh_migrate.fixity import canonical_json, sha256_hex
+    from hdh_migrate.session.policy.selections import SelectionProof
     from hdh_migrate.session.policy.timekeeping import offline
     from hdh_migrate.session.verbs import approve as approving
 
@@ -193,7 +217,8 @@ def _made(
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
     wanted = approvals.ApprovalStage(stage)
-    subject, shown = _subject(desk, batch, wanted, grant, bundle, trust, now)
+    proof = SelectionProof(include=include, salt=salt)
+    subject, shown = _subject(desk, batch, wanted, grant, bundle, trust, now, proof)
     for line in shown:  # before a passphrase is asked for: who signs has read it
         say(line)
     signer = _signer(desk, key, phrase_from)
@@ -240,6 +265,7 @@ def _subject(
     bundle: Path | None,
     trust: list[Path],
     now: Moment,
+    proof: SelectionProof,
 ) -> tuple[Subject, list[str]]:
     """Return what is approved, and in lines what whoever signs must have read."""
     from hdh_migrate.evidence.signatures.approvals import ApprovalStage as Stage
@@ -250,8 +276,8 @@ def _subject(
     trusted = given(load_trusted_key, trust)
     if grant is not None:
         if bundle is None:
-            return approve_grant.grant_here(desk, grant)
-        return approve_grant.grant_of_bundle(desk, grant, bundle, trusted, now)
+            return approve_grant.grant_here(desk, grant, proof)
+        return approve_grant.grant_of_bundle(desk, grant, bundle, trusted, now, proof)
     difference: list[str] = []
     if bundle is not None:
         subject, difference = approving.subject_of_bundle(desk, batch, stage, bundle, trusted, now)

@@ -23,6 +23,7 @@ from hdh_migrate.plan.globs import compiled, objection
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.policy.binding import recipients_over_time
+from hdh_migrate.session.policy.selections import is_selected, keep_salt, new_salt, selection_of
 
 TEXT_MAX: Final = 300
 _ID_BYTES: Final = 6
@@ -40,12 +41,6 @@ class GrantWish:
     purpose: str
     until: str
     """RFC 3339 in UTC."""
-
-    @property
-    def selection(self) -> str | None:
-        """The digest of the globs, None where there are none."""
-        globs = sorted(set(self.include))
-        return sha256_hex(canonical_json(globs)) if globs else None
 
 
 @frozen
@@ -245,15 +240,25 @@ def accounts(ledger: SqliteLedger) -> GrantAccounts:
 
 
 def asked_for(
-    wish: GrantWish, dataset: DatasetRow, amount: tuple[int, int], manifest: str, user: str
+    ledger: SqliteLedger,
+    wish: GrantWish,
+    dataset: DatasetRow,
+    amount: tuple[int, int],
+    manifest: str,
+    user: str,
 ) -> GrantAsked:
-    """Return the event of a grant that is asked for now, under a name of its own."""
-    grant = f"g-{secrets.token_hex(_ID_BYTES)}"
+    """Return the event of a grant that is asked for now, under a name of its own.
+
+    The salt of its globs is in the ledger as of the commit with which the event is.
+    """
+    grant, salt = f"g-{secrets.token_hex(_ID_BYTES)}", new_salt()
+    if wish.include:
+        keep_salt(ledger, grant, salt)
     asked = GrantAsked(
         grant=grant, dataset=dataset.name, batch=dataset.batch, permit=wish.permit,
         purpose=wish.purpose, reader=wish.reader.fingerprint, key=wish.reader.raw.hex(),
-        until=wish.until, selection=wish.selection, objects=amount[0], bytes=amount[1],
-        manifest=manifest, request="", user=user,
+        until=wish.until, selection=selection_of(wish.include, salt), objects=amount[0],
+        bytes=amount[1], manifest=manifest, request="", user=user,
     )  # fmt: skip
     return replace(asked, request=request_of(asked))
 
@@ -274,11 +279,11 @@ def demand_as_asked(asked: GrantAsked) -> None:
         raise LedgerDamaged(f"the request of grant {asked.grant} is not what its digest says")
 
 
-def is_of(asked: GrantAsked, wish: GrantWish) -> bool:
-    """Return whether a grant was asked for by the same words."""
-    known = (asked.dataset, asked.permit, asked.purpose, asked.until, asked.selection)
-    meant = (wish.dataset, wish.permit, wish.purpose, wish.until, wish.selection)
-    return known == meant and asked.key == wish.reader.raw.hex()
+def is_of(asked: GrantAsked, wish: GrantWish, salt: str | None) -> bool:
+    """Return whether a grant was asked for by the same words; `salt` is that of its globs."""
+    known = (asked.dataset, asked.permit, asked.purpose, asked.until, asked.key)
+    meant = (wish.dataset, wish.permit, wish.purpose, wish.until, wish.reader.raw.hex())
+    return known == meant and is_selected(asked, wish.include, salt)
 
 
 def same_objects(asked: GrantAsked, amount: tuple[int, int], manifest: str) -> bool:

@@ -19,18 +19,32 @@ from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.granting import accounts, demand_as_asked, request_of
+from hdh_migrate.session.policy.selections import (
+    SelectionProof,
+    demand_selected,
+    read_salt,
+    salt_of,
+)
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.verbs.approve import subject_of, subject_of_bundle
 from hdh_migrate.telemetry import size_text
 
+_NOT_SHOWN = (
+    "a part of it; which is not shown: give the globs of the request with --include, and they are"
+    " compared with it"
+)
 
-def grant_here(desk: Desk, grant: str) -> tuple[Subject, list[str]]:
+
+def grant_here(desk: Desk, grant: str, proof: SelectionProof) -> tuple[Subject, list[str]]:
     """Return what an approval of a grant is about, and in lines what is to be approved.
 
     Raises:
-        UsageError: nobody asked for such a grant, or it is past that.
+        UsageError: nobody asked for such a grant, or it is past that; or a salt is given.
+        Refused: it is not of the objects that the proof's globs name.
         LedgerDamaged: the journal's request is not what its digest says.
     """
+    if proof.salt is not None:
+        raise UsageError("--salt belongs to --bundle: here the ledger has it")
     with sound_ledger(desk) as ledger:
         account = accounts(ledger).by_id.get(grant)
         if account is None or account.dropped or account.given or account.revoked:
@@ -40,20 +54,36 @@ def grant_here(desk: Desk, grant: str) -> tuple[Subject, list[str]]:
             )
         asked = account.asked
         demand_as_asked(asked)
+        if proof.include:
+            demand_selected(asked, proof.include, salt_of(ledger, grant))
         now = standing(ledger.cutovers(), asked.batch)
-        return subject_of(desk, ledger, now, ApprovalStage.GRANT, asked.request), lines(asked)
+        subject = subject_of(desk, ledger, now, ApprovalStage.GRANT, asked.request)
+        return subject, lines(asked, proof)
 
 
 def grant_of_bundle(
-    desk: Desk, grant: str, bundle: Path, trust: Sequence[TrustedKey], now: Moment
+    desk: Desk,
+    grant: str,
+    bundle: Path,
+    trust: Sequence[TrustedKey],
+    now: Moment,
+    proof: SelectionProof,
 ) -> tuple[Subject, list[str]]:
     """Return the same from a bundle that is checked whole before.
 
     Raises:
-        UsageError: its journal tells of no such request.
+        UsageError: its journal tells of no such request, or globs come without their salt.
         EvidenceDamaged: the bundle does not check.
-        Refused: it is of another plan, does not prove the batch, or is dated in the future.
+        Refused: it is of another plan, does not prove the batch, or is dated in the future; or the
+            request is not of the objects that the proof's globs name.
     """
+    if bool(proof.include) != (proof.salt is not None):
+        raise UsageError(
+            "with --bundle, --include and --salt belong together",
+            hint="the salt is the file ID.salt in the folder grants beside the ledger: have a copy"
+            " sent with the globs",
+        )
+    salt = None if proof.salt is None else read_salt(proof.salt)
     found: list[GrantAsked] = []
 
     def look(folder: Path, outcome: Outcome) -> None:
@@ -72,13 +102,17 @@ def grant_of_bundle(
             hint="ask for one that was written after the grant was asked for, with plain names",
         )
     asked = found[0]
+    if proof.include:
+        demand_selected(asked, proof.include, salt)
     subject, _ = subject_of_bundle(desk, asked.batch, ApprovalStage.GRANT, bundle, trust, now)
-    return replace(subject, root=asked.request), lines(asked)
+    return replace(subject, root=asked.request), lines(asked, proof)
 
 
-def lines(asked: GrantAsked) -> list[str]:
-    """Say what is asked, in lines."""
-    part = "all of it" if asked.selection is None else "a part of it"
+def lines(asked: GrantAsked, proof: SelectionProof) -> list[str]:
+    """Say what is asked, in lines; the globs of a proof are those of the request."""
+    part = "all of it"
+    if asked.selection is not None:
+        part = "those that --include names" if proof.include else _NOT_SHOWN
     amount = f"{asked.objects} objects ({size_text(asked.bytes)})"
     return [
         f"grant: {amount} of dataset {asked.dataset}, {part}",

@@ -21,7 +21,7 @@ from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import PARTIAL, make_private, sync, whole, writing
+from hdh_migrate.folders import make_private, sync, whole, writing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.collecting import HeaderFile, collect
@@ -35,13 +35,21 @@ from hdh_migrate.results.grants import BOUNDS, GrantMade
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
-from hdh_migrate.session.policy import gate, granting
+from hdh_migrate.session.policy import gate, granting, selections
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.granting import GrantChoice, GrantWish
 from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.grant_folder import (
+    demand_writable,
+    forget,
+    is_partial,
+    kept_in,
+    on_disk,
+    place_of,
+)
 from hdh_migrate.session.verbs.run import Turn, self_test
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring import Services, Vault, routes_of
@@ -49,8 +57,6 @@ from hdh_migrate.wiring.envelopes import opening_key
 from hdh_migrate.wiring.targets import entry_of
 
 STEP: Final = "grant"
-FOLDER: Final = "grants"
-"""Beside the ledger: the headers of grants that are being made, and where packs were written."""
 
 
 def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
@@ -103,6 +109,7 @@ class _Granting:
         )
         route = routes_of(desk.loaded.plan)[wish.dataset]
         self._choice = GrantChoice(self._ledger, self._dataset, route, wish.include)
+        self._kept = kept_in(desk)
 
     def run(self) -> GrantMade:
         self._ledger.reconcile()  # what is granted is what verify wrote
@@ -113,7 +120,7 @@ class _Granting:
         self._demand_free(before)
         asked = before.asked if before is not None else self._ask(amount, manifest)
         self._approved(asked)
-        with _on_disk(self._out):
+        with on_disk(self._out):
             with self._headers(asked) as headers:
                 self._collect(asked, headers)
                 # Headers may take hours: what was agreed to before them is looked at again.
@@ -131,16 +138,21 @@ class _Granting:
         """Return the same grant, asked for or given before; drop those that cannot be given."""
         found = None
         for account in granting.accounts(self._ledger).by_id.values():
-            if account.dropped or account.revoked or not granting.is_of(account.asked, self._wish):
+            salt = selections.salt_of(self._ledger, account.id)
+            same = granting.is_of(account.asked, self._wish, salt)
+            if account.dropped or account.revoked or not same:
                 continue
             if granting.same_objects(account.asked, amount, manifest):
                 found = account
             elif account.given is None:
                 self._note(GrantDropped(grant=account.id))
+                selections.salt_file(self._kept, account.id).unlink(missing_ok=True)
         return found
 
     def _ask(self, amount: tuple[int, int], manifest: str) -> GrantAsked:
-        asked = granting.asked_for(self._wish, self._dataset, amount, manifest, operator())
+        asked = granting.asked_for(
+            self._ledger, self._wish, self._dataset, amount, manifest, operator()
+        )
         self._note(asked)
         return asked
 
@@ -164,9 +176,20 @@ class _Granting:
             raise ApprovalMissing(
                 f"grant {asked.grant} of dataset {asked.dataset}: " + "; ".join(consent.reasons),
                 hint=f'have it approved, "hdh-migrate approve PLAN --grant {asked.grant} --key'
-                ' FILE", then give the same command again; nothing was granted yet',
+                f" FILE{self._shown_by(asked)}, then give the same command again; nothing was"
+                " granted yet",
             )
         return consent.keys
+
+    def _shown_by(self, asked: GrantAsked) -> str:
+        """Say how who approves a part of a dataset sees which, and have the salt ready for it."""
+        salt = selections.salt_of(self._ledger, asked.grant)
+        if asked.selection is None or salt is None:
+            return '"'
+        with on_disk(self._out):
+            make_private(self._kept)
+            path = selections.write_salt(self._kept, asked.grant, salt)
+        return f' --include GLOB..." (elsewhere also --salt with a copy of {path})'
 
     # --- making ------------------------------------------------------------------------------
 
@@ -178,7 +201,7 @@ class _Granting:
         """
         self._demand_one_place(before)
         if not os.path.lexists(self._out):
-            _demand_writable(self._out)
+            demand_writable(self._out)
             return
         ours = {pack.NAME, statement.GIVEN}
         begun = before is not None and self._ledger.meta(place_of(before.id)) == str(
@@ -187,7 +210,7 @@ class _Granting:
         if (
             not begun
             or not self._out.is_dir()
-            or {one.name for one in self._out.iterdir() if not _is_partial(one)} - ours
+            or {one.name for one in self._out.iterdir() if not is_partial(one)} - ours
             or statement.claimed(self._out) not in {None, before and before.id}
         ):
             raise UsageError(
@@ -210,9 +233,8 @@ class _Granting:
 
     @contextmanager
     def _headers(self, asked: GrantAsked) -> Iterator[HeaderFile]:
-        folder = self._desk.ledger_path.with_name(FOLDER)
-        make_private(folder)
-        headers = HeaderFile(folder / f"{asked.grant}.headers")
+        make_private(self._kept)
+        headers = HeaderFile(self._kept / f"{asked.grant}.headers")
         try:
             yield headers
         finally:
@@ -245,7 +267,7 @@ class _Granting:
         self._out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in (statement.GIVEN, pack.NAME):  # without a statement a pack is nobody's grant
             (self._out / name).unlink(missing_ok=True)
-        for one in filter(_is_partial, self._out.iterdir()):  # of a command that was killed
+        for one in filter(is_partial, self._out.iterdir()):  # of a command that was killed
             one.unlink()
         with writing(self._out / pack.NAME) as file:
             reader = PublicKey(bytes.fromhex(asked.key))
@@ -304,8 +326,7 @@ class _Granting:
             approvals=prepared.approvals,
         )  # fmt: skip
         self._note(event)
-        headers = self._desk.ledger_path.with_name(FOLDER) / f"{asked.grant}.headers"
-        headers.unlink(missing_ok=True)
+        forget(self._desk, asked.grant)
         return self._result(asked, event, again=False)
 
     def _again(self, before: GrantAccount) -> GrantMade:
@@ -349,40 +370,3 @@ class _Granting:
     def _note(self, event: GrantAsked | GrantDropped | GrantGiven) -> None:
         self._ledger.event(event)
         self._ledger.commit()
-
-
-@contextmanager
-def _on_disk(out: Path) -> Iterator[None]:
-    """Say in a line what a disk refuses: the folder, or what is kept beside the ledger.
-
-    Raises:
-        UsageError: it refuses.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"{error.filename or out}: cannot be written: {error.strerror or error}",
-            hint="make room, or choose another --out; the same command goes on, and nothing was"
-            " granted yet",
-        ) from error
-
-
-def _demand_writable(out: Path) -> None:
-    """Demand that a folder can be made, before anything is read for it; leave none.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    with _on_disk(out):
-        make_private(out)
-        out.rmdir()
-
-
-def _is_partial(path: Path) -> bool:
-    return path.name.startswith(PARTIAL)
-
-
-def place_of(grant: str) -> str:
-    """Return how the ledger's memory calls the folder that a grant's pack was written to."""
-    return f"grant.{grant}"

@@ -25,7 +25,7 @@ from hdh_migrate.session.policy.granting import accounts, line_of
 from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.grant import FOLDER, place_of
+from hdh_migrate.session.verbs.grant_folder import forget, place_of
 from hdh_migrate.session.verbs.grant_policy import HostAdministrator, account_of, let_out
 from hdh_migrate.session.views.grants import at_host
 from hdh_migrate.wiring import Vault
@@ -66,8 +66,7 @@ def revoke(
         found = _withdraw(desk, account, folder)
         if account.given is not None or found:
             _note(desk, PackWithdrawn(grant=grant, found=found))
-    headers = desk.ledger_path.with_name(FOLDER) / f"{grant}.headers"
-    headers.unlink(missing_ok=True)
+    forget(desk, grant)
     if administrator is not None:
         let_out(desk, account, administrator)
     account = account_of(desk, grant)
