@@ -12,7 +12,14 @@ from contextlib import suppress
 from dataclasses import field
 
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import Conflict, Interrupted, StorageError, Unsupported, UsageError
+from hdh_migrate.errors import (
+    Conflict,
+    Interrupted,
+    ShortRead,
+    StorageError,
+    Unsupported,
+    UsageError,
+)
 from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectRestoring
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, Place, Span, Stamp, Stored, TargetLimits, Upload, Verified
@@ -255,9 +262,14 @@ class Copying:
         )
 
     def _read(self, stored: Stored, span: Span | None) -> bytearray:
+        """Read twice: nobody knows a digest of somebody else's bytes to compare them with."""
+
         def read() -> bytearray:
-            body = bytearray()
+            body, again = bytearray(), hashlib.sha256()
             self._ctx.reader.read(self._bucket, stored, span, body.extend)
+            self._ctx.reader.read(self._bucket, stored, span, again.update)
+            if hashlib.sha256(body).digest() != again.digest():
+                raise ShortRead("two readings of one object of the target differ")
             return body
 
         return self._ctx.retry(read)

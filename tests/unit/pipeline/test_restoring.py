@@ -8,9 +8,10 @@ import pytest
 
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectRestoring
-from hdh_migrate.model import State
+from hdh_migrate.model import Span, State, Stored
 from hdh_migrate.pipeline.look_again import Choice
 from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
+from hdh_migrate.ports.stores import Write
 from tests.support.script import Killed
 from tests.support.world import World
 from tests.unit.pipeline.test_look_again import count, looked, moved, ours, without_fsync
@@ -82,6 +83,27 @@ def test_what_another_put_there_after_the_decision_is_a_conflict(tmp_path: Path)
     assert sorted(world.findings()) == [("conflict", "b"), ("conflict", "c")]
     for name in FOREIGN:
         assert world.target.data("dst", f"t/{name}.c4gh") == b"a third one"
+
+
+def test_a_bit_that_turns_on_the_way_is_not_kept_for_theirs(tmp_path: Path) -> None:
+    """The copy had the turned bit, and the next run replaced the only right one."""
+    world = replaced(tmp_path)
+    read, turned = world.target.read, set[str]()
+
+    def once(bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
+        first = stored.key not in turned
+        turned.add(stored.key)
+        return read(
+            bucket, stored, span,
+            lambda data: write(bytes([data[0] ^ first, *data[1:]]) if data else data),
+        )  # fmt: skip
+
+    world.target.read = once  # type: ignore[method-assign]
+
+    decided(world, "restore")
+
+    assert len(turned) == 2
+    assert kept(world) == FOREIGN
 
 
 def test_a_decision_is_used_once(tmp_path: Path) -> None:
