@@ -53,7 +53,7 @@ def main() -> int:
         interrupted = True
     sys.stdout.write("\n".join(written()) + "\n")
     failed = [said for one in tallies for said in one.failed]
-    failed += [f"not found: {one.fault.name}" for one in hunted if one.seed is None]
+    failed += [f"not found: {one.fault.name} {one.trouble}" for one in hunted if one.seed is None]
     sys.stdout.write("".join(f"\n{said}\n" for said in failed))
     if interrupted:  # what is under way is not waited for
         sys.stdout.flush()

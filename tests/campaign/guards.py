@@ -13,7 +13,7 @@ from hdh_migrate.model import Erased, Erasing, Place
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
 from tests.campaign.council import Council
 from tests.campaign.life import Broken
-from tests.campaign.setting import Setting
+from tests.campaign.setting import AT_TARGET, Setting
 from tests.support.cutover import BATCH, NEW, OLD, FakeEraser, FakePointer
 from tests.support.quiet import FIRST
 
@@ -100,13 +100,15 @@ class GuardedPointer(FakePointer):
         self._setting.pointer_touched = self._steps.step
         self._setting.life.tell(f"pointer: somebody sets it to {value}")
 
-    def put_right(self) -> None:
-        """Let people set it to what we left there."""
+    def put_right(self) -> bool:
+        """Let people set it to what the journal says, or to what we left there; say if they did."""
         if not self._setting.pointer_touched:
-            return
-        self.value = self.swaps[-1][1] if self.swaps else OLD
+            return False
+        left = self.swaps[-1][1] if self.swaps else OLD
+        self.value = NEW if self._setting.standing().stage in AT_TARGET else left
         self._setting.pointer_touched = 0
         self._setting.life.tell(f"people: the pointer is put right, to {self.value}")
+        return True
 
 
 class GuardedEraser(FakeEraser):
@@ -177,6 +179,6 @@ class GuardedEraser(FakeEraser):
         if touched is None:
             return False
         if touched.how != "spoiled":
-            return touched.step > setting.looked.get(name, 0)
+            return touched.step >= setting.looked.get(name, 0)
         step, second = setting.read.get(name, (0, 0.0))
-        return touched.step > step and setting.clock.seconds - second <= self.within + SLACK
+        return touched.step >= step and setting.clock.seconds - second <= self.within + SLACK

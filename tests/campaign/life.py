@@ -14,6 +14,10 @@ class Broken(AssertionError):
     """An invariant does not hold; the story says what came before."""
 
 
+class SimulatorFailed(Exception):
+    """The simulator itself did not work: nothing was found out about the code by this life."""
+
+
 @dataclass(slots=True)
 class Life:
     """What one seed drew, and how far it came."""

@@ -1,7 +1,8 @@
 """Lives, one after the other, from a seed on: `python -m tests.campaign.lives --help`.
 
 The last line of what is printed has the number of lives, the first seed that was broken (or
-nothing) and what was broken, with tabs between them. Exit code 1: something was broken.
+nothing) and what was broken, with tabs between them. Exit code 1: something was broken; 3: the
+simulator itself failed in a life, of which nothing is known then.
 """
 
 from __future__ import annotations
@@ -12,12 +13,18 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.campaign.life import Broken, Life
+import hdh_migrate
+from tests.campaign.life import Broken, Life, SimulatorFailed
 from tests.campaign.simulation import Simulation
+from tests.support.script import Killed
+
+PRODUCT = Path(hdh_migrate.__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 @dataclass(slots=True)
@@ -31,19 +38,43 @@ class Lived:
     faults: Counter[str] = field(default_factory=Counter)
     broken: list[tuple[int, str, list[str]]] = field(default_factory=list)
     """Seed, what was broken, and the story."""
+    failed: list[tuple[int, str, list[str]]] = field(default_factory=list)
+    """The same of lives in which the simulator failed."""
 
 
 def live(seed: int, folder: Path | None = None) -> tuple[Life, str]:
-    """Live one life; return it, and what was broken (nothing: an empty text)."""
+    """Live one life; return it, and what was broken (nothing: an empty text).
+
+    An exception that the product raises and does not name is a break, too.
+
+    Raises:
+        SimulatorFailed: the simulator is at fault; its second argument is the story.
+    """
     with tempfile.TemporaryDirectory(prefix="life-", dir=folder) as name:
         simulation = Simulation(Path(name), seed)
         try:
             simulation.live()
         except Broken as broken:
             return simulation.life, str(broken)
-        except Exception as error:  # noqa: BLE001 - a fault of ours ends the life and is told
-            return simulation.life, f"{type(error).__name__}: {error}"
+        except (Exception, Killed) as error:  # noqa: BLE001 - it is judged
+            return simulation.life, crash(error, simulation.life)
         return simulation.life, ""
+
+
+def crash(error: BaseException, life: Life) -> str:
+    """Return what an exception says that the product raised and nobody expects.
+
+    Raises:
+        SimulatorFailed: the simulator raised it, or a kill reached people.
+    """
+    said = f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [one for one in frames if {PRODUCT, TESTS} & set(Path(one.filename).parents)]
+    frame = (ours or frames)[-1]  # libraries raise for whoever calls them
+    if isinstance(error, Killed) or PRODUCT not in Path(frame.filename).parents:
+        where = f"{Path(frame.filename).name}, line {frame.lineno}"
+        raise SimulatorFailed(f"{said} ({where})", life.story) from error
+    return said
 
 
 def quick_folder() -> Path | None:
@@ -62,8 +93,14 @@ def lived(
         seconds is None or time.process_time() - began < seconds
     ):
         seed = first + found.lives
-        life, broken = live(seed, folder)
         found.lives += 1
+        try:
+            life, broken = live(seed, folder)
+        except SimulatorFailed as failed:
+            found.failed.append((seed, *failed.args))
+            if until_broken:
+                break
+            continue
         found.processes += life.processes
         found.kills += life.kills
         found.cuts += life.cuts
@@ -87,16 +124,18 @@ def main() -> int:
     gc.set_threshold(50_000, 20, 20)
     lives = given.lives if given.lives or given.seconds else 100
     found = lived(given.seed, lives=lives, seconds=given.seconds, until_broken=given.first)
-    for seed, broken, story in found.broken:
+    failed = [(seed, f"the simulator failed: {said}", why) for seed, said, why in found.failed]
+    for seed, broken, story in [*found.broken, *failed]:
         sys.stdout.write("\n".join([f"seed {seed}: {broken}", *(f"  {one}" for one in story)]))
         sys.stdout.write("\n\n")
     sys.stdout.write(
         f"{found.lives} lives, {found.processes} processes, {found.kills} kills, {found.cuts} cuts,"
-        f" {sum(found.faults.values())} faults, {len(found.broken)} broken\n"
+        f" {sum(found.faults.values())} faults, {len(found.broken)} broken,"
+        f" {len(failed)} without a result\n"
     )
     which, said = (str(found.broken[0][0]), found.broken[0][1]) if found.broken else ("", "")
     sys.stdout.write(f"{found.lives}\t{which}\t{said}\n")
-    return int(bool(found.broken))
+    return 3 if failed else int(bool(found.broken))
 
 
 if __name__ == "__main__":

@@ -274,8 +274,6 @@ class Operators:
                     fencing.leave()
         finally:
             ledger.close()
-            if setting.script.dead:
-                world._put_back()
 
     def _fencing(self, ledger: SqliteLedger) -> Fencing:
         world = self._setting.world

@@ -134,11 +134,13 @@ def lives(seed: int) -> Once:
          "--lives", str(LIVES)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    said = re.search(r"(\d+) lives, (\d+) processes, .* (\d+) broken", done.stdout)
+    said = re.search(
+        r"(\d+) lives, (\d+) processes, .* (\d+) broken, (\d+) without a result", done.stdout
+    )
     if said is None:
         return Once(0, 0, (f"lives from {first}: {done.stderr[-500:]}",))
     broken = re.findall(r"^seed \d+: .*$", done.stdout, re.MULTILINE)
-    return Once(int(said[2]), int(said[2]) - int(said[3]), tuple(broken))
+    return Once(int(said[2]), int(said[2]) - int(said[3]) - int(said[4]), tuple(broken))
 
 
 def power(seed: int) -> Once:

@@ -42,6 +42,10 @@ class Hunted:
     lives: int
     seconds: float
     found_by: str
+    story: str = ""
+    """What was printed of the life that found it."""
+    trouble: str = ""
+    """Why nothing can be said: the simulator itself failed."""
 
 
 PLANTED = (
@@ -215,11 +219,13 @@ def hunt(fault: Planted, *, seconds: float = SECONDS) -> Hunted:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         took = time.monotonic() - began
-    lines = done.stdout.splitlines()
-    if not lines or done.returncode not in (0, 1):
-        raise SystemExit(f"{fault.name}: {done.stderr[-2000:]}")
-    lives, seed, said = lines[-1].split("\t")
-    return Hunted(fault, int(seed) if seed else None, int(lives), took, said)
+    story, _, last = done.stdout.strip().rpartition("\n")
+    lives, *found = last.split("\t")
+    if done.returncode not in (0, 1) or len(found) != 2:
+        why = (story or done.stderr).strip()[-2000:]
+        return Hunted(fault, None, 0, took, "", story, why or f"exit code {done.returncode}")
+    seed, said = found
+    return Hunted(fault, int(seed) if seed else None, int(lives), took, said, story)
 
 
 def table(hunted: list[Hunted]) -> Iterator[str]:
@@ -227,7 +233,9 @@ def table(hunted: list[Hunted]) -> Iterator[str]:
     yield "| planted fault | file | found by | lives | seconds |"
     yield "|---|---|---|---|---|"
     for one in hunted:
-        found = "**not found**" if one.seed is None else f"{one.found_by} (seed {one.seed})"
+        found = f"{one.found_by} (seed {one.seed})"
+        if one.seed is None:
+            found = "**the simulator failed**" if one.trouble else "**not found**"
         yield (
             f"| {one.fault.name} | `{one.fault.file}` | {found} | {one.lives} | {one.seconds:.0f} |"
         )
@@ -240,6 +248,7 @@ def main(names: list[str]) -> int:
     for number, fault in enumerate(wanted):
         found = hunt(fault)
         missed += found.seed is None
+        sys.stderr.write(f"{found.story}\n{found.trouble}\n")
         sys.stdout.write("\n".join(list(table([found]))[2 * (number > 0) :]) + "\n")
         sys.stdout.flush()
     return int(missed > 0)

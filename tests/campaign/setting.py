@@ -117,6 +117,16 @@ class Setting:
         self.host, self.seen = host, None
         self.affair.world = host.world
 
+    def revive(self) -> bool:
+        """Let every seam answer again after a kill, and leave of the ledger what the kill left.
+
+        Returns whether there was a kill. Whoever acts next, people too, may only do so after this.
+        """
+        killed = self.script.dead
+        if killed:
+            self.world._put_back()
+        return killed
+
     def distrust(self) -> None:
         """Take whatever is verified for touched: another machine may have written since."""
         self.harmed.update(row["key"] for row in self.records())

@@ -15,7 +15,7 @@ from tests.campaign.council import Council
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
 from tests.campaign.operators import AGAIN, REFRESH, Operators
-from tests.campaign.setting import BUCKET, CONTAINER, Setting
+from tests.campaign.setting import AT_TARGET, BUCKET, CONTAINER, OTHER, Setting
 from tests.campaign.troubles import Troubles
 from tests.support.cutover import NEW
 from tests.support.world import ALL
@@ -162,12 +162,17 @@ class Settling:
                 self._council.approve("cutover")
                 self._troubles.plant_at_the_end(harm=False)
                 self._process("settling: cutover start, disturbed", act.start)
-            self._calm()
-            for _ in range(2):
-                self._council.approve("cutover")
-                self._process("settling: cutover start", act.start)
-            if (stage := setting.standing().stage) is not CutoverStage.OPEN:
-                raise Broken(f"a cutover without trouble stops at {stage}")
+            if self._calm() and setting.standing().stage not in AT_TARGET:
+                self._finish_switch()  # it began with a pointer that was not the right one
+            self._start()
+            if setting.dice.random() < 0.3:
+                self._process("settling: cutover rollback", act.roll_back)
+                self._process("settling: cutover start, approved before", act.start)
+                self._start()
+            if setting.dice.random() < 0.4:
+                self._council.approve("finalize")
+                finalize = partial(act.finalize, "the end")
+                self._led_elsewhere("settling: cutover finalize, led elsewhere", finalize)
             self._council.approve("finalize")
             self._process("settling: cutover finalize", lambda: act.finalize("the end"))
             if (stage := setting.standing().stage) is not CutoverStage.FINALIZED:
@@ -176,15 +181,33 @@ class Settling:
             raise Broken("it is finalized and the pointer leads elsewhere")
         self._decommission()
 
-    def _calm(self) -> None:
-        """Let the pointer be put right, and nobody hold anything any more."""
-        self._chances.heal()
+    def _start(self) -> None:
+        """Cut over, with an approval for each try."""
+        for _ in range(2):
+            self._council.approve("cutover")
+            self._process("settling: cutover start", self._operators.start)
+        if (stage := self._setting.standing().stage) is not CutoverStage.OPEN:
+            raise Broken(f"a cutover without trouble stops at {stage}")
+
+    def _led_elsewhere(self, name: str, act: Callable[[], object]) -> None:
+        """Act while somebody else's change leads consumers to a third place."""
+        self._pointer.by_somebody(OTHER)
+        self._process(name, act)
         self._pointer.put_right()
+
+    def _calm(self) -> bool:
+        """Let nobody hold anything any more, and the pointer be put right; say if it was not."""
+        self._chances.heal()
+        return self._pointer.put_right()
 
     def _decommission(self) -> None:
         setting, act = self._setting, self._operators
         setting.clock.seconds += act.cooling_seconds + 60
         self._chances.kept.clear()
+        if setting.dice.random() < 0.3:
+            self._process("settling: report", act.report)
+            self._council.approve("decommission")
+            self._led_elsewhere("settling: decommission, led elsewhere", act.decommission)
         for _ in range(setting.dice.randint(0, 2)):
             self._process("settling: report", act.report)
             self._council.approve("decommission")

@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from tests.campaign.lives import live
+from hdh_migrate.fixity import canonical_json
+from tests.campaign.life import Life, SimulatorFailed
+from tests.campaign.lives import crash, live
+from tests.campaign.simulation import Simulation
+from tests.support.script import Killed, Point
 
 KEPT: tuple[int, ...] = ()
 """Seeds of lives that were broken by a fault that is mended."""
@@ -25,3 +32,42 @@ def test_the_same_seed_gives_the_same_life() -> None:
     first, second = (live(3)[0] for _ in range(2))
 
     assert first.story == second.story
+
+
+@pytest.mark.parametrize("call", range(1, 4))
+def test_people_act_again_whenever_a_process_was_killed(tmp_path: Path, call: int) -> None:
+    """A kill while the ledger was being opened left every seam dead for whoever acted next."""
+    simulation = Simulation(tmp_path, 1)
+    act, setting = simulation._operators, simulation._setting
+    simulation._chances.add()
+    point = Point("now", setting.script.calls["now"] + call, "before")
+    setting.world.kill_at(point)
+
+    simulation._process("run --take-over", act.take_over)
+    simulation._council.approve("cutover")
+
+    assert simulation.life.story[1] == f"run --take-over: killed {point}"
+    assert simulation.life.kills == 1
+
+
+def test_an_exception_of_the_simulator_is_no_find() -> None:
+    with pytest.raises(SimulatorFailed, match="ZeroDivisionError"):
+        _judged(lambda: 1 // 0)
+    with pytest.raises(SimulatorFailed, match="Killed"):
+        _judged(_die)
+
+
+def test_an_exception_that_the_product_does_not_name_is_a_find() -> None:
+    assert _judged(lambda: canonical_json(object())).startswith("TypeError")
+
+
+def _judged(act: Callable[[], object]) -> str:
+    try:
+        act()
+    except (ArithmeticError, TypeError, Killed) as error:
+        return crash(error, Life(1))
+    return ""
+
+
+def _die() -> None:
+    raise Killed("nothing happens after a kill")
