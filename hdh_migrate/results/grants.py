@@ -41,6 +41,10 @@ class PolicyAtBucket(TypedDict):
     date: bool
     """Whether the host itself ends it at the grant's last moment."""
     applied: bool
+    other_datasets: list[str]
+    """Of the plan, whose sealed bytes it serves, too: they lie under the same prefix."""
+    open_ended: bool
+    """Whether the prefix ends without a slash: whatever begins with it is served, too."""
 
 
 class GrantPolicy(TypedDict):

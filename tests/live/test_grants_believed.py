@@ -18,7 +18,9 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.granting import wish_of
-from hdh_migrate.session.verbs.grant import grant, place_of
+from hdh_migrate.session.verbs.grant import grant
+from hdh_migrate.session.verbs.grant_folder import place_of
+from hdh_migrate.session.verbs.grant_policy import sid_of
 from hdh_migrate.targets.policies import PolicyDialect
 from hdh_migrate.telemetry import SystemClock
 from tests.live.test_grants import ADMINISTRATOR, READER, approves, asks, policy_of, with_policies
@@ -36,8 +38,9 @@ def listed(site: Site) -> list[dict[str, Any]]:
     return found
 
 
-def given(site: Site, purpose: str, out: str) -> str:
-    said = asks(site, "--purpose", purpose, "--out", str(site.folder / out), "--json", expect=0)
+def given(site: Site, purpose: str, out: str, *more: str) -> str:
+    out = str(site.folder / out)
+    said = asks(site, "--purpose", purpose, "--out", out, "--json", *more, expect=0)
     return str(said.json["grant"])
 
 
@@ -197,6 +200,7 @@ def test_a_ledger_made_anew_says_whose_grants_it_does_not_know(site: Site) -> No
     said = site.cli("adopt", site.plan, "--bundle", str(bundle), expect=0)
     (line,) = [one for one in said.err.splitlines() if "does not know" in one]
     assert kept in line
+    assert sid_of(kept) in line
     assert ended not in line
 
 

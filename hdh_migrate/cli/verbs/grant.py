@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from hdh_migrate.cli.command import (
     verb,
 )
 from hdh_migrate.errors import Exit, UsageError
-from hdh_migrate.results.grants import BOUNDS, GrantMade, GrantPolicy
+from hdh_migrate.results.grants import BOUNDS, GrantMade, GrantPolicy, PolicyAtBucket
 from hdh_migrate.telemetry import size_text
 
 
@@ -146,8 +147,23 @@ def _policy(
     for one in result["buckets"]:
         done = "set, and read back" if one["applied"] else "dry run: --execute sets it"
         ends = "" if one["date"] else "; it does not end by itself here: revoke takes it back"
-        lines += [f"bucket {one['bucket']}: {done}{ends}", json.dumps(one["policy"], indent=2)]
+        lines += [f"bucket {one['bucket']}: {done}{ends}", *_reach(one)]
+        lines.append(json.dumps(one["policy"], indent=2))
     task.out.result(result, "\n".join([*lines, BOUNDS]))
+
+
+def _reach(one: PolicyAtBucket) -> Iterator[str]:
+    """Say what more than the dataset is served; headers keep it shut all the same."""
+    if others := one["other_datasets"]:
+        yield (
+            f"it serves the sealed bytes of other datasets, too: {', '.join(others)}; no header of"
+            " theirs opens for the reader"
+        )
+    if one["open_ended"]:
+        yield (
+            "its prefix ends without a slash: it serves every sealed object whose key begins so,"
+            " of other folders, too"
+        )
 
 
 def _lines(made: GrantMade) -> str:

@@ -19,6 +19,7 @@ from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.newest import copies_seen
 from hdh_migrate.session.policy.unswitched import demand_not_switched, demand_pointers_unmoved
 from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.grant_policy import sid_of
 from hdh_migrate.session.verbs.report import remember_statement
 from hdh_migrate.session.verbs.run import Turn, at_work
 
@@ -71,8 +72,8 @@ def _tell_grants(turn: Turn, bundles: Bundles) -> None:
     if unknown:
         turn.ctx.progress.note(
             f"the bundles tell of grants that this ledger does not know: {', '.join(unknown)};"
-            ' "grants" and "revoke" do not have them, so take them back at the host (their'
-            " statement in the bucket's policy, the reader's credential)"
+            ' "grants" and "revoke" do not have them, so take them back at the host: out of the'
+            f" buckets' policies {', '.join(map(sid_of, unknown))}, and the readers' credentials"
         )
 
 

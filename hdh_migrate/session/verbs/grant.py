@@ -7,7 +7,6 @@ journal, the headers that were read in a file beside the ledger.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +43,7 @@ from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_folder import (
     demand_writable,
+    digest_of,
     forget,
     is_partial,
     kept_in,
@@ -333,19 +333,22 @@ class _Granting:
         """Return what was given before, if it is where it is asked for now.
 
         Raises:
-            UsageError: it was written elsewhere.
+            UsageError: it was written elsewhere, or is not as it was written any more.
         """
         assert before.given is not None
-        try:
-            with (self._out / pack.NAME).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            found = None
-        if found != before.given.pack_sha256:
+        folder, words = self._out, f"this was granted before, as {before.id}, and "
+        again = (
+            f'"hdh-migrate revoke PLAN {before.id} --reason TEXT" takes it back; to give the same'
+            " once more, say another --purpose"
+        )
+        if digest_of(folder / pack.NAME) != before.given.pack_sha256:
+            raise UsageError(f"{words}its pack is not in {folder}", hint=again)
+        signed = digest_of(folder / statement.GIVEN) == before.given.statement_sha256
+        if not signed or os.path.lexists(folder / statement.REVOKED):
             raise UsageError(
-                f"this was granted before, as {before.id}, and its pack is not in {self._out}",
-                hint=f'"hdh-migrate revoke PLAN {before.id} --reason TEXT" takes it back; to give'
-                " the same once more, say another --purpose",
+                f"{words}the statement beside its pack in {folder} is not the one that was signed",
+                hint=f"bring {statement.GIVEN} back from a copy of the folder, and leave nothing"
+                f" else there; or {again}",
             )
         return self._result(before.asked, before.given, again=True)
 

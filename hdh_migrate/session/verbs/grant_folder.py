@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,3 +65,12 @@ def forget(desk: Desk, grant: str) -> None:
 def place_of(grant: str) -> str:
     """Return how the ledger's memory calls the folder that a grant's pack was written to."""
     return f"grant.{grant}"
+
+
+def digest_of(path: Path) -> str | None:
+    """Return the SHA-256 of a file, in hexadecimal; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

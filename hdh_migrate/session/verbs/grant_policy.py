@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
+from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.grants import GrantEntry, GrantPolicySet, GrantPolicySetting
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Place
 from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.results.grants import BOUNDS, GrantPolicy
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.granting import accounts
-from hdh_migrate.session.policy.timekeeping import judge_over
+from hdh_migrate.session.policy.timekeeping import judge_over, offline
 from hdh_migrate.targets import policies
 from hdh_migrate.targets.policies import PRINCIPAL_MAX, PolicyDialect
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
@@ -72,36 +71,47 @@ def grant_policy(
     """
     who = _principal(principal)
     dialect = PolicyDialect.of(profile_of(desk.loaded.plan, desk.loaded.base))
-    account = _given(desk, grant)
-    bucket, statement = _statement(desk, dialect, account, who)
+    account = account_of(desk, grant)
+    _demand_given(account, offline(desk.clock, desk.ledger_path).now())
+    place = _place(desk, account)
+    bucket = place.bucket
+    statement = _statement(desk, dialect, account, place, who)
     policy: policies.BucketPolicy = dialect.policy([statement])
     applied = administrator is not None
     if administrator is not None:
-        with _at_host(desk, administrator) as (endpoint, ledger):
+        endpoint, judge = _host(desk, administrator)
+        with journal_of(desk, judge) as ledger:
+            # What was revoked meanwhile, or is over by the host's clock, lets nobody in.
+            _demand_given(accounts(ledger).by_id[grant], judge.now())
             policy = _let_in(desk, endpoint, ledger, account, bucket, who, statement, dialect)
     return {
         "grant": grant,
         "principal": who,
         "dry_run": administrator is None,
         "buckets": [
-            {"bucket": bucket, "policy": policy, "date": dialect.dates, "applied": applied}
+            {
+                "bucket": bucket, "policy": policy, "date": dialect.dates, "applied": applied,
+                "other_datasets": _others_under(desk, account.asked.dataset, place),
+                "open_ended": not place.prefix.endswith("/"),
+            }
         ],
         "bounds": BOUNDS,
-    }
+    }  # fmt: skip
 
 
 def let_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator) -> None:
     """Take what lets a grant's reader in out of every policy that has it, and read that back.
 
-    Also where somebody else set the policy that was printed.
+    Also where somebody else set the policy that was printed, as long as the plan has the dataset.
 
     Raises:
         TargetDiffers: what was read back is not what was set.
         StorageError: the host refuses it.
     """
-    sid, own = sid_of(account.id), routes_of(desk.loaded.plan)[account.asked.dataset].target.bucket
-    with _at_host(desk, administrator) as (endpoint, ledger):
-        for bucket in dict.fromkeys((*account.at_host, own)):
+    sid = sid_of(account.id)
+    endpoint, judge = _host(desk, administrator)
+    with journal_of(desk, judge) as ledger:
+        for bucket in _buckets(desk, account):
             entry = account.at_host.get(bucket)
             policy = policies.read_policy(endpoint, bucket)
             there = policies.principal_in(policy, sid)
@@ -118,6 +128,36 @@ def let_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator)
                 rest = policies.without_statement(policy, sid)
                 sha256 = policies.write_policy(endpoint, bucket, rest)
             _note(ledger, GrantPolicySet(**about, sha256=sha256))
+
+
+def shut_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator) -> list[str]:
+    """Do the same while somebody else holds the ledger; return the buckets that were looked at.
+
+    The journal is told by `let_out`, which is still to come.
+
+    Raises:
+        TargetDiffers, StorageError: as there.
+    """
+    sid = sid_of(account.id)
+    endpoint, _ = _host(desk, administrator)
+    looked = _buckets(desk, account)
+    for bucket in looked:
+        policy = policies.read_policy(endpoint, bucket)
+        if policy is not None and policies.principal_in(policy, sid) is not None:
+            policies.write_policy(endpoint, bucket, policies.without_statement(policy, sid))
+    return looked
+
+
+def in_plan(desk: Desk, account: GrantAccount) -> bool:
+    """Return whether the plan still has a grant's dataset, and so says in which bucket it is."""
+    return account.asked.dataset in routes_of(desk.loaded.plan)
+
+
+def _buckets(desk: Desk, account: GrantAccount) -> list[str]:
+    """Return where a grant's reader may be let in: where the host was told so, and where it is."""
+    route = routes_of(desk.loaded.plan).get(account.asked.dataset)
+    own = [] if route is None else [route.target.bucket]
+    return list(dict.fromkeys((*account.at_host, *own)))
 
 
 def sid_of(grant: str) -> str:
@@ -151,32 +191,63 @@ def _let_in(
     return policy
 
 
-def _statement(
-    desk: Desk, dialect: PolicyDialect, account: GrantAccount, principal: str
-) -> tuple[str, policies.BucketPolicy]:
+def _place(desk: Desk, account: GrantAccount) -> Place:
+    """Return where a grant's dataset is.
+
+    Raises:
+        UsageError: the plan does not have it any more.
+    """
     dataset = account.asked.dataset
-    place = routes_of(desk.loaded.plan)[dataset].target
+    route = routes_of(desk.loaded.plan).get(dataset)
+    if route is None:
+        raise UsageError(
+            f"dataset {dataset} of grant {account.id} is not in the plan any more, so where it is"
+            " is not known",
+            hint="name it in the plan as it was, and give the same command again; nothing was"
+            " changed",
+        )
+    return route.target
+
+
+def _others_under(desk: Desk, dataset: str, place: Place) -> list[str]:
+    """Return the plan's other datasets whose sealed bytes the policy of a place serves, too."""
+    return sorted(
+        name
+        for name, route in routes_of(desk.loaded.plan).items()
+        if name != dataset
+        and route.target.bucket == place.bucket
+        and route.target.prefix.startswith(place.prefix)
+    )
+
+
+def _statement(
+    desk: Desk, dialect: PolicyDialect, account: GrantAccount, place: Place, principal: str
+) -> policies.BucketPolicy:
+    dataset = account.asked.dataset
     ledger = desk.read_ledger()
     try:
         number = next(row.id for row in ledger.datasets() if row.name == dataset)
         versions = ledger.has_versions(number)
     finally:
         ledger.close()
-    return place.bucket, dialect.statement(
+    return dialect.statement(
         sid_of(account.id), place.bucket, place.prefix, principal, account.asked.until,
         versions=versions,
     )  # fmt: skip
 
 
-def _given(desk: Desk, grant: str) -> GrantAccount:
-    account = account_of(desk, grant)
-    stage = account.stage(desk.clock.now())
+def _demand_given(account: GrantAccount, now: Moment) -> None:
+    """Demand that a grant is given and not over, by every clock.
+
+    Raises:
+        UsageError: it is not.
+    """
+    stage = account.stage(now.latest)
     if stage is not GrantStage.GIVEN:
         raise UsageError(
-            f"grant {grant} lets nobody read: it is {stage}",
+            f"grant {account.id} lets nobody read: it is {stage}",
             hint='"hdh-migrate grants PLAN" shows how each stands; nothing was changed',
         )
-    return account
 
 
 def account_of(desk: Desk, grant: str) -> GrantAccount:
@@ -206,16 +277,17 @@ def _principal(text: str) -> str:
     return text
 
 
-@contextmanager
-def _at_host(
-    desk: Desk, administrator: HostAdministrator
-) -> Iterator[tuple[S3Endpoint, SqliteLedger]]:
+def _host(desk: Desk, administrator: HostAdministrator) -> tuple[S3Endpoint, Judge]:
+    """Return the way to the host with a credential that sets policies, and who judges the time.
+
+    Raises:
+        Refused, ClocksDiffer: the target is not to be contacted.
+    """
     plan, base = desk.loaded.plan, desk.loaded.base
     endpoint = open_target(plan, administrator.section, Vault.open(base), network=desk.network)
     judge = judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
     gate.admit_target(endpoint, plan, base, judge)
-    with journal_of(desk, judge) as ledger:
-        yield endpoint, ledger
+    return endpoint, judge
 
 
 def _note(ledger: SqliteLedger, event: GrantPolicySetting | GrantPolicySet) -> None:

@@ -6,11 +6,10 @@ the same command goes on with that. What it cannot undo is said.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
-from hdh_migrate.errors import Exit, MigrateError, PackDamaged, UsageError
+from hdh_migrate.errors import Exit, LedgerLocked, MigrateError, PackDamaged, UsageError
 from hdh_migrate.events.grants import GrantRevoked, PackWithdrawn
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
 from hdh_migrate.fixity import canonical_json
@@ -25,8 +24,15 @@ from hdh_migrate.session.policy.granting import accounts, line_of
 from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.grant_folder import forget, place_of
-from hdh_migrate.session.verbs.grant_policy import HostAdministrator, account_of, let_out
+from hdh_migrate.session.verbs.grant_folder import digest_of, forget, place_of
+from hdh_migrate.session.verbs.grant_policy import (
+    HostAdministrator,
+    account_of,
+    in_plan,
+    let_out,
+    shut_out,
+    sid_of,
+)
 from hdh_migrate.session.views.grants import at_host
 from hdh_migrate.wiring import Vault
 
@@ -48,7 +54,21 @@ def revoke(
         UsageError: there is no such grant, nothing of it was given or asked for, or `folder` is
             not of this grant.
         TargetDiffers, StorageError: the host was not told; the grant is revoked all the same.
+        LedgerLocked: somebody holds the ledger; the host was told all the same, if it can be.
     """
+    try:
+        return _revoke(desk, grant, reason, administrator, folder)
+    except LedgerLocked as error:
+        raise _unwritten(desk, grant, administrator, error) from error
+
+
+def _revoke(
+    desk: Desk,
+    grant: str,
+    reason: str,
+    administrator: HostAdministrator | None,
+    folder: Path | None,
+) -> tuple[Exit, GrantTakenBack]:
     why = line_of("--reason", reason)
     account = account_of(desk, grant)
     if folder is not None and not _holds(folder, account):
@@ -71,7 +91,14 @@ def revoke(
         let_out(desk, account, administrator)
     account = account_of(desk, grant)
     remains = list(_remains(account))
-    still = [entry for entry in account.at_host.values() if entry.allowed or not entry.sure]
+    still = any(entry.allowed or not entry.sure for entry in account.at_host.values())
+    if administrator is not None and not in_plan(desk, account):
+        remains.append(
+            f"dataset {account.asked.dataset} is not in the plan any more, so only buckets whose"
+            f" policy was set from here were looked at: if another one has {sid_of(grant)}, take"
+            " it out there"
+        )
+        still = still or not account.at_host
     result: GrantTakenBack = {
         "grant": grant,
         "revoked_at": account.revoked_at or "",
@@ -81,6 +108,32 @@ def revoke(
         "exit": int(Exit.FINDINGS if still else Exit.OK),
     }
     return Exit(result["exit"]), result
+
+
+def _unwritten(
+    desk: Desk, grant: str, administrator: HostAdministrator | None, error: LedgerLocked
+) -> LedgerLocked:
+    """Shut the reader out at the host, which needs no ledger, and say what is still to be done.
+
+    A run may hold the ledger for weeks; a reader who is to read no more does not wait for it.
+    """
+    again = (
+        'have the run give it back with "hdh-migrate pause PLAN", give the same command again, then'
+        ' "hdh-migrate resume PLAN"'
+    )
+    if administrator is None:
+        return LedgerLocked(
+            f"{error}; so the journal cannot tell of the revocation now",
+            hint=f"{again}; at once, and without the ledger, --credential-id and"
+            " --credential-secret have this command shut the reader out at the host; or take"
+            f" {sid_of(grant)} out of the bucket's policy there",
+        )
+    looked = ", ".join(shut_out(desk, account_of(desk, grant), administrator))
+    return LedgerLocked(
+        f"{error}; so the journal cannot tell of the revocation now, but the host was told: no"
+        f" policy of {looked or 'a known bucket'} has {sid_of(grant)} any more, as was read back",
+        hint=f"{again}: it writes that, and takes the pack away",
+    )
 
 
 def _withdraw(desk: Desk, account: GrantAccount, folder: Path | None) -> bool:
@@ -95,7 +148,7 @@ def _withdraw(desk: Desk, account: GrantAccount, folder: Path | None) -> bool:
         one.unlink(missing_ok=True)
     signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
     begun = os.path.lexists(place / statement.REVOKED)
-    digest = _digest_of(place) if account.given is None else account.given.pack_sha256
+    digest = digest_of(place / pack.NAME) if account.given is None else account.given.pack_sha256
     if signer is not None and digest is not None and not begun:
         about = Revoked(
             grant=account.id, reason=account.revoked.reason, revoked_at=account.revoked_at or ""
@@ -126,21 +179,13 @@ def _holds(place: Path, account: GrantAccount) -> bool:
         claimed = None
     if claimed is not None:
         return claimed == account.id
-    return account.given is not None and _digest_of(place) == account.given.pack_sha256
+    return account.given is not None and digest_of(place / pack.NAME) == account.given.pack_sha256
 
 
 def _unfinished(place: Path, account: GrantAccount) -> bool:
     """Say whether what is there may be of a killed command: unsigned, but the reader opens it."""
     left = (statement.GIVEN, statement.REVOKED)
     return account.given is None and not any(os.path.lexists(place / name) for name in left)
-
-
-def _digest_of(place: Path) -> str | None:
-    try:
-        with (place / pack.NAME).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,0 +1,168 @@
+"""What the host lets a reader do, when the ledger is held, clocks go wrong, or places overlap."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.clocks import later
+from hdh_migrate.errors import ClocksDiffer
+from hdh_migrate.grants import statement
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.grant_policy import (
+    HostAdministrator,
+    account_of,
+    grant_policy,
+    in_plan,
+    let_out,
+    shut_out,
+    sid_of,
+)
+from hdh_migrate.telemetry import SystemClock
+from tests.live.test_grants import ADMINISTRATOR, READER, asks, policy_of, with_policies
+from tests.live.test_grants_believed import NOBODY, given, listed
+from tests.support.here import HERE
+from tests.support.quiet import Notes
+from tests.support.site import Said, Site
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+
+class ClockSetBack(SystemClock):
+    """A local clock that somebody set back by ten days."""
+
+    def now(self) -> str:
+        return later(super().now(), -864_000)
+
+
+def desk_of(site: Site) -> Desk:
+    return Desk.open(Path(site.plan), None, Notes(), threading.Event(), HERE)
+
+
+def policy(site: Site, grant: str, *more: str, expect: int = 0) -> Said:
+    return site.cli(
+        "grant", site.plan, "--policy", grant, "--principal", READER, *more, expect=expect
+    )
+
+
+def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Site) -> None:
+    with_policies(site)
+    site.run()
+    made = given(site, "first", "lab")
+    policy(site, made, "--execute", *ADMINISTRATOR)
+    taken = ("revoke", site.plan, made, "--reason", "x")
+    ledger = SqliteLedger.open(desk_of(site).ledger_path, SystemClock())
+    try:
+        said = site.cli(*taken, expect=11).err
+        assert "hdh-migrate pause PLAN" in said
+        assert f"take {sid_of(made)} out" in said
+        assert policy_of(site) is not None
+        for _ in range(2):
+            said = site.cli(*taken, *ADMINISTRATOR, expect=11).err
+            assert "the host was told" in said
+            assert policy_of(site) is None
+    finally:
+        ledger.close()
+    assert [one["stage"] for one in listed(site)] == ["given"]
+
+    site.cli(*taken, *ADMINISTRATOR, expect=0)
+    (one,) = listed(site)
+    assert (one["stage"], one["at_host"][0]["allowed"]) == ("revoked", False)
+
+
+def test_a_policy_that_serves_more_than_the_dataset_says_so(site: Site) -> None:
+    with_policies(site)
+    (one,) = site.section("datasets")
+    (batch,) = site.section("batches")
+    container, bucket = one["source"]["container"], one["target"]["bucket"]
+    site.change(
+        datasets=[
+            {"name": name, "source": {"container": container, "prefix": prefix},
+             "target": {"bucket": bucket, "prefix": target}, "allow_empty": True}
+            for name, prefix, target in (
+                ("emc2", "pmsi/", "in"), ("draft", "tmp/", "in-b/"), ("ward", "x/", "other/"),
+            )
+        ],
+        batches=[{**batch, "datasets": ["emc2", "draft", "ward"]}],
+    )  # fmt: skip
+    site.run()
+    wide = given(site, "wide", "lab")
+    narrow = given(site, "narrow", "lab2", "--dataset", "draft")
+
+    (at,) = policy(site, wide, "--json").json["buckets"]
+    assert (at["other_datasets"], at["open_ended"]) == (["draft"], True)
+    said = policy(site, wide).out
+    assert "sealed bytes of other datasets, too: draft" in said
+    assert "without a slash" in said
+    (at,) = policy(site, narrow, "--json").json["buckets"]
+    assert (at["other_datasets"], at["open_ended"]) == ([], False)
+    assert "too" not in policy(site, narrow).out
+
+
+@pytest.fixture
+def secrets_here(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_policy_is_not_made_by_a_clock_that_was_set_back(site: Site) -> None:
+    with_policies(site)
+    site.run()
+    made = given(site, "first", "lab")
+    desk = replace(desk_of(site), clock=ClockSetBack())
+    for administrator in (None, HostAdministrator(id="env:T_ID", secret="env:T_SECRET")):
+        with pytest.raises(ClocksDiffer):
+            grant_policy(desk, made, READER, administrator)
+    assert policy_of(site) is None
+
+
+def test_what_was_given_before_is_looked_at_whole(site: Site) -> None:
+    site.change(**NOBODY)
+    site.run()
+    asks(site, expect=0)
+    there = site.folder / "lab" / statement.GIVEN
+    signed = there.read_bytes()
+    assert asks(site, "--json", expect=0).json["again"]
+    changed: Any = json.loads(signed)
+    for other in (None, json.dumps(changed).encode()):
+        there.unlink()
+        if other is not None:
+            there.write_bytes(other)
+        assert "is not the one that was signed" in asks(site, expect=2).err
+        there.write_bytes(signed)
+    (site.folder / "lab" / statement.REVOKED).write_text("{}")
+    assert "is not the one that was signed" in asks(site, expect=2).err
+
+
+def test_a_grant_of_a_dataset_that_left_the_plan_is_said_in_a_line(site: Site) -> None:
+    with_policies(site)
+    site.run()
+    made = given(site, "first", "lab")
+    (one,) = site.section("datasets")
+    (batch,) = site.section("batches")
+    site.change(datasets=[{**one, "name": "new"}], batches=[{**batch, "datasets": ["new"]}])
+    assert "is not in the plan any more" in policy(site, made, expect=2).err
+    said = site.cli("revoke", site.plan, made, "--reason", "x", *ADMINISTRATOR, expect=3)
+    assert "datasets[emc2]: removed" in said.err
+
+
+def test_a_revoked_grant_of_a_dataset_that_left_the_plan_says_what_was_not_looked_at(
+    site: Site, secrets_here: None
+) -> None:
+    with_policies(site)
+    site.run()
+    made = given(site, "first", "lab")
+    site.cli("revoke", site.plan, made, "--reason", "x", expect=0)
+    desk = desk_of(site)
+    account = replace(account_of(desk, made))
+    account.asked = replace(account.asked, dataset="gone")
+    administrator = HostAdministrator(id="env:T_ID", secret="env:T_SECRET")
+    assert shut_out(desk, account, administrator) == []
+    let_out(desk, account, administrator)
+    assert not in_plan(desk, account)
