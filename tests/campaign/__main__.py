@@ -33,7 +33,7 @@ def main() -> int:
     hunted: list[planted.Hunted] = []
 
     def written() -> list[str]:
-        kept = page.kept(one.part.name for one in tallies)
+        kept = page.kept(one.part.name for one in tallies if one.seeds)
         lines = list(page.lines(tallies, hunted, given.seed, kept))
         page.write(lines)
         return lines

@@ -133,9 +133,11 @@ class Council:
     def agreed(self, stage: str, root: str, since: int) -> bool:
         """Return whether somebody agreed to a stage of this manifest after a step, and still does.
 
-        Whoever changed their mind after the last time that they were asked is not heard yet.
+        Whoever changed their mind after the process began, and after the last time that they were
+        asked, is not heard yet.
         """
-        unheard = self.changed > self._setting.script.last.get("consent", 0)
+        asked = self._setting.script.last.get("consent", 0)
+        unheard = self.changed > max(asked, self._setting.began)
         return any(
             one.stage == stage
             and one.root == root
@@ -145,9 +147,13 @@ class Council:
         )
 
     def holds(self) -> bool:
-        """Return whether somebody holds the switch, and said so before they were last asked."""
+        """Return whether somebody holds the switch, and said so before they were last asked.
+
+        Or before the process began: it should have asked.
+        """
         asked = self._setting.script.last.get("held", 0)
-        return self._setting.affair.holder is not None and self.changed <= asked
+        heard = self.changed <= max(asked, self._setting.began)
+        return self._setting.affair.holder is not None and heard
 
 
 def _payload(envelope: SignedEnvelope) -> bytes:

@@ -104,8 +104,10 @@ class GuardedPointer(FakePointer):
         """Let people set it to what the journal says, or to what we left there; say if they did."""
         if not self._setting.pointer_touched:
             return False
-        left = self.swaps[-1][1] if self.swaps else OLD
-        self.value = NEW if self._setting.standing().stage in AT_TARGET else left
+        self.value = self.swaps[-1][1] if self.swaps else OLD
+        by = self._setting.switched_by
+        if by in (None, self._setting.host) and self._setting.standing().stage in AT_TARGET:
+            self.value = NEW  # who found it there wrote it down as switched
         self._setting.pointer_touched = 0
         self._setting.life.tell(f"people: the pointer is put right, to {self.value}")
         return True

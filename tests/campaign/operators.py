@@ -262,6 +262,7 @@ class Operators:
                 return
             fencing = self._fencing(ledger)
             fencing.take([BUCKET], over)
+            setting.took(over=over is not None)
             world.epoch = fencing.epoch
             ctx = world.context(ledger)
             ctx.fenced = lambda: fencing.lost

@@ -25,7 +25,7 @@ MODELS = (
     "tests/property/test_waiver_story.py",
 )  # fmt: skip
 CUTS = 250
-LIVES = 200
+LIVES = 50
 _EXAMPLES = re.compile(r"(\d+) passing examples?, (\d+) failing")
 
 
@@ -127,7 +127,7 @@ def tested(place: str, seed: int, *more: str) -> tuple[bool, str, dict[str, int]
 
 
 def lives(seed: int) -> Once:
-    """Live two hundred lives from a seed on."""
+    """Live fifty lives from a seed on."""
     first = seed * LIVES
     done = subprocess.run(
         [sys.executable, "-m", "tests.campaign.lives", "--seed", str(first),

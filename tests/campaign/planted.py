@@ -31,6 +31,22 @@ class Planted:
     file: str
     was: str
     now: str
+    also: Planted | None = None
+    """Another edit, where two places guard against the same: neither alone does any harm."""
+
+    def plant(self, folder: Path) -> None:
+        """Edit the code in a folder.
+
+        Raises:
+            ValueError: the code does not say once what is to be edited.
+        """
+        path = folder / self.file
+        text = path.read_text("utf-8")
+        if text.count(self.was) != 1:
+            raise ValueError(f"{self.file} does not say once: {self.was!r}")
+        path.write_text(text.replace(self.was, self.now), "utf-8")
+        if self.also is not None:
+            self.also.plant(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +195,11 @@ PLANTED = (
         "a writer of an earlier epoch overwrites a later one", "pipeline/sending.py",
         "        return epoch is not None and epoch < self._box.epoch\n",
         "        return epoch is not None\n",
+        Planted(
+            "a later epoch is not seen", "pipeline/work.py",
+            "        if epoch > self.epoch:\n"
+            "            raise later_epoch(epoch, self.epoch)\n", "",
+        ),
     ),
     Planted(
         "an amendment forgets what was moved", "pipeline/amending.py",
@@ -207,11 +228,7 @@ def hunt(fault: Planted, *, seconds: float = SECONDS) -> Hunted:
         for folder in ("hdh_migrate", "tests"):
             ignored = shutil.ignore_patterns("__pycache__", "golden", "live")
             shutil.copytree(ROOT / folder, tree / folder, ignore=ignored)
-        path = tree / "hdh_migrate" / fault.file
-        text = path.read_text()
-        if text.count(fault.was) != 1:
-            raise SystemExit(f"{fault.file} does not say once: {fault.was!r}")
-        path.write_text(text.replace(fault.was, fault.now))
+        fault.plant(tree / "hdh_migrate")
         began = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "tests.campaign.lives", "--seconds", str(seconds), "--first"],

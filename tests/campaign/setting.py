@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hdh_migrate.errors import MigrateError
-from hdh_migrate.model import FREEZE_TRIAL, ObjectRecord, Span, Stored
+from hdh_migrate.model import FREEZE_TRIAL, ObjectRecord, Span, Stamp, Stored, Upload
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
 from hdh_migrate.pipeline.fencing import Fencing
+from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.ports.stores import Write
 from tests.campaign.disk import Disk
-from tests.campaign.life import Life, StepScript
+from tests.campaign.life import Broken, Life, StepScript
 from tests.support.cutover import BATCH, Affair, FakePointer
 from tests.support.world import ONE, RUN_TAG, Dataset, World
 
@@ -38,6 +40,8 @@ class SimulatedHost:
     plans: list[Dataset] = field(default_factory=lambda: [ONE[0]])
     """The dataset as each revision of the batch has it."""
     run_tag: str = RUN_TAG
+    knows: int = 0
+    """How often the fence was taken, as far as this machine can know."""
 
 
 @dataclass(slots=True)
@@ -89,6 +93,8 @@ class Setting:
         """Whether the next process follows the source, so that what was planted comes to pass."""
         self.holding: Fencing | None = None
         """The fence of the process that is under way."""
+        self.takes = 0
+        """How often the fence was taken, by any machine."""
         self.waived: set[str] = set()
         self.reported: set[str] = set()
         """Manifest roots of which there is a report that proves every object."""
@@ -127,6 +133,17 @@ class Setting:
             self.world._put_back()
         return killed
 
+    def took(self, *, over: bool) -> None:
+        """Remember that the machine that acts took the fence, `over` whoever had it or not.
+
+        Raises:
+            Broken: another one took it since this one last knew, and nobody said to take it over.
+        """
+        if not over and self.host.knows != self.takes:
+            raise Broken(f"{self.host.name} writes as if no other machine had written since")
+        self.takes += 1
+        self.host.knows = self.takes
+
     def distrust(self) -> None:
         """Take whatever is verified for touched: another machine may have written since."""
         self.harmed.update(row["key"] for row in self.records())
@@ -135,6 +152,7 @@ class Setting:
         """Remember what the source ever gave, and when the target was asked for what."""
         source, target = self.source, self.target
         put, head, read = source.put, target.head, target.read
+        store, complete = target.put, target.complete
 
         def remembered(bucket: str, key: str, data: bytes, **more: object) -> None:
             put(bucket, key, data, **more)
@@ -150,8 +168,31 @@ class Setting:
             self.read[stored.key] = (self.script.step, self.clock.seconds)
             return found
 
+        def stored(
+            bucket: str, key: str, body: memoryview, *, sha256: str, stamp: Stamp,
+            replaces: str | None,
+        ) -> Stored:  # fmt: skip
+            there = self._epoch_at(bucket, key)
+            found = store(bucket, key, body, sha256=sha256, stamp=stamp, replaces=replaces)
+            _demand_not_earlier(key, stamp.attempt, there)
+            return found
+
+        def completed(
+            upload: Upload, parts: Sequence[tuple[int, str]], *, size: int, attempt: str,
+            replaces: str | None,
+        ) -> Stored:  # fmt: skip
+            there = self._epoch_at(upload.bucket, upload.key)
+            found = complete(upload, parts, size=size, attempt=attempt, replaces=replaces)
+            _demand_not_earlier(upload.key, attempt, there)
+            return found
+
+        target.put, target.complete = stored, completed  # type: ignore[method-assign]
         source.put = remembered  # type: ignore[method-assign]  # drifts call it, too
         target.head, target.read = asked, whole  # type: ignore[method-assign]
+
+    def _epoch_at(self, bucket: str, key: str) -> int:
+        found = self.target._buckets[bucket].get(key)
+        return 0 if found is None else _epoch(found.stored.metadata.get(ATTEMPT, ""))
 
     # --- what is there -------------------------------------------------------------------------
 
@@ -245,6 +286,17 @@ class Setting:
         """Copy a state folder."""
         if source.exists():
             shutil.copytree(source, target)
+
+
+def _epoch(tag: str) -> int:
+    """Return the epoch that a tag of an attempt names."""
+    ours, *numbers = tag.split(".")
+    return int(numbers[2]) if ours == RUN_TAG and len(numbers) == 3 and numbers[2].isdigit() else 0
+
+
+def _demand_not_earlier(key: str, tag: str, there: int) -> None:
+    if there > _epoch(tag):
+        raise Broken(f"{key} of epoch {there} is replaced by a writer of epoch {_epoch(tag)}")
 
 
 AT_TARGET = frozenset(

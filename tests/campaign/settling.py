@@ -164,6 +164,11 @@ class Settling:
                 self._process("settling: cutover start, disturbed", act.start)
             if self._calm() and setting.standing().stage not in AT_TARGET:
                 self._finish_switch()  # it began with a pointer that was not the right one
+            if setting.dice.random() < 0.3:
+                self._council.hold(held=True)
+                self._council.approve("cutover")
+                self._process("settling: cutover start, held", act.start)
+                self._council.hold(held=False)
             self._start()
             if setting.dice.random() < 0.3:
                 self._process("settling: cutover rollback", act.roll_back)

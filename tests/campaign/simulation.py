@@ -62,8 +62,6 @@ class Simulation:
         )
         self._invariants = Invariants(setting, self._council, self._pointer)
         self._stage = CutoverStage.NONE
-        self._overtaken = False
-        """Whether another machine took the fence over during the process."""
 
     # --- a life --------------------------------------------------------------------------------
 
@@ -195,9 +193,6 @@ class Simulation:
         life.tell(f"{name}: {ended}")
         self._troubles.heal()
         setting.world.stop.clear()
-        if self._overtaken:
-            setting.distrust()
-            self._overtaken = False
         if name.endswith("amend"):
             self._operators.settle_plan()
         self._invariants.check(name)
@@ -216,8 +211,11 @@ class Simulation:
             return f"{type(error).__name__}: {said}"
         return str(ended) if isinstance(ended, Exit | str) else "done"
 
-    def _meanwhile(self, other: SimulatedHost) -> None:
-        """Let a copy of the ledger on another machine run in the middle of a process."""
+    def _meanwhile(self, other: SimulatedHost) -> bool:
+        """Let a copy of the ledger on another machine run in the middle of a process.
+
+        Returns whether it took the fence over.
+        """
         setting, mine, holding = self._setting, self._setting.host, self._setting.holding
         over = setting.dice.random() < 0.7
         setting.turn_to(other)
@@ -232,6 +230,7 @@ class Simulation:
         setting.life.tell(f"  {other.name} runs meanwhile{' and takes over' * over}: {ended}")
         if over:
             setting.harmed.update(row["key"] for row in mine.world.records().values())
+        return over and isinstance(ended, Exit)
 
 
 def _terms(setting: Setting) -> Terms:

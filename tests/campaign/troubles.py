@@ -24,6 +24,7 @@ from tests.campaign.chances import Chances
 from tests.campaign.council import Council
 from tests.campaign.disk import Failure
 from tests.campaign.guards import GuardedPointer
+from tests.campaign.life import Broken
 from tests.campaign.setting import BUCKET, CONTAINER, Setting, SimulatedHost
 from tests.support.script import Point
 from tests.support.world import BIG
@@ -50,6 +51,9 @@ SWITCH_KILLED_AT = (
     "remnants",
 )  # fmt: skip
 
+ONCE = ("pointer swap", "clear")
+"""Methods that a process calls once."""
+
 LATE = ("put", "put_part", "complete", "abort", "claim")
 """Writes that may land later than their sender believes, or twice."""
 
@@ -59,9 +63,9 @@ class Troubles:
 
     def __init__(
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
-        meanwhile: Callable[[SimulatedHost], None],
+        meanwhile: Callable[[SimulatedHost], bool],
     ) -> None:  # fmt: skip
-        """`meanwhile` lets another machine live a process of its own."""
+        """`meanwhile` lets another machine live a process, and says if it took the fence over."""
         self._setting, self._council = setting, council
         self._pointer, self._chances, self._meanwhile = pointer, chances, meanwhile
         self._late: dict[str, list[str]] = {name: [] for name in LATE}
@@ -94,26 +98,26 @@ class Troubles:
             self._note(f"the ledger's disk fails after a while: {how}")
         if dice.random() < (0.5 if switching else 0.7):
             killed_at = SWITCH_KILLED_AT if switching and dice.random() < 0.8 else KILLED_AT
-            method, world = dice.choice(killed_at), self._setting.world
-            world.cut = self._cut if dice.random() < 0.5 else _nothing
-            spread = 40 if method == "now" else 3
-            world.kill_at(
-                Point(method, self._next(method, spread), dice.choice(("before", "after")))
-            )
+            self._kill(dice.choice(killed_at))
 
     def plant_at_the_end(self, *, harm: bool) -> None:
         """Draw what the last verbs have to live through; `harm`: the target may lose something."""
-        dice, world = self._setting.dice, self._setting.world
+        dice = self._setting.dice
         for _ in range(dice.choice((0, 0, 1, 2))):
             self._fail(dice.choice(SWITCHING))
         if dice.random() < 0.6:
             acts = (self._move_pointer, self._change_minds)
             dice.choice((*acts, self._harm, self._harm) if harm else acts)()
         if dice.random() < 0.5:
-            method = dice.choice(SWITCH_KILLED_AT)
-            world.cut = self._cut if dice.random() < 0.5 else _nothing
-            number = self._next(method, 40 if method == "now" else 3)
-            world.kill_at(Point(method, number, dice.choice(("before", "after"))))
+            self._kill(dice.choice(SWITCH_KILLED_AT))
+
+    def _kill(self, method: str) -> None:
+        """Kill the process around one of the next calls of a method, with the power or without."""
+        dice, world = self._setting.dice, self._setting.world
+        world.cut = self._cut if dice.random() < 0.5 else _nothing
+        spread = 40 if method == "now" else 1 if method in ONCE else 3
+        number = self._next(method, spread)
+        world.kill_at(Point(method, number, dice.choice(("before", "after"))))
 
     def _cut(self, folder: Path, image: Path) -> None:
         """Take the power away with the kill."""
@@ -151,7 +155,7 @@ class Troubles:
         def act() -> None:
             raise error
 
-        number = self._at(method, 4, act, when)
+        number = self._at(method, 1 if method in ONCE else 4, act, when)
         self._setting.life.faults[type(error).__name__] += 1
         self._setting.life.tell(f"  {when} {method} {number}: {type(error).__name__}")
 
@@ -282,7 +286,10 @@ class Troubles:
 
         def run() -> None:
             with self._setting.script.undisturbed():
-                self._meanwhile(other)
+                if self._meanwhile(other) and self._setting.holding is not None:
+                    self._setting.holding.renew()
+                    if self._setting.holding.lost is None:
+                        raise Broken("a fence is renewed that another machine has taken over")
 
         self._at(method, 3, run)
         self._setting.life.tell(f"  the state folder is copied: {other.name}")
