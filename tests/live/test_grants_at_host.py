@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from hdh_migrate.session.verbs.grant_policy import (
     sid_of,
 )
 from hdh_migrate.telemetry import SystemClock
+from tests.live.test_course import until
 from tests.live.test_grants import ADMINISTRATOR, READER, asks, policy_of, with_policies
 from tests.live.test_grants_believed import NOBODY, given, listed
 from tests.support.here import HERE
@@ -74,6 +77,37 @@ def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Sit
     site.cli(*taken, *ADMINISTRATOR, expect=0)
     (one,) = listed(site)
     assert (one["stage"], one["at_host"][0]["allowed"]) == ("revoked", False)
+
+
+def test_a_run_under_way_is_paused_for_a_revocation(site: Site) -> None:
+    with_policies(site)
+    site.run()
+    made = given(site, "first", "lab")
+    policy(site, made, "--execute", *ADMINISTRATOR)
+    site.container.client.upload_blob("pmsi/long", bytes(8 << 20))
+    site.change(limits={"bandwidth": "64KiB/s"})  # minutes of work, however late the pause comes
+    taken = ("revoke", site.plan, made, "--reason", "x", *ADMINISTRATOR)
+    run = site.start("run", site.plan, "--refresh", "--until", "verify", "--no-progress")
+    try:
+        until(lambda: running(site))
+        assert "the host was told" in site.cli(*taken, expect=11).err
+        assert policy_of(site) is None
+        site.cli("pause", site.plan, expect=0)
+        until(lambda: not running(site))
+        site.cli(*taken, expect=0)
+        assert run.poll() is None
+        (one,) = listed(site)
+        assert (one["stage"], one["at_host"][0]["allowed"]) == ("revoked", False)
+        site.cli("resume", site.plan, expect=0)
+        until(lambda: running(site))
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+
+
+def running(site: Site) -> bool:
+    seen = site.cli("status", site.plan, "--json").json["run"]
+    return bool(seen and seen["alive"])
 
 
 def test_a_policy_that_serves_more_than_the_dataset_says_so(site: Site) -> None:

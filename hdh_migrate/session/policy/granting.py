@@ -61,9 +61,9 @@ def wish_of(
         UsageError: a glob, a text or the date is not one.
         KeyUnavailable: the reader's key cannot be read, or is no honest public key.
     """
-    for glob in include:
+    for number, glob in enumerate(include, 1):
         if (why := objection(glob)) is not None:
-            raise UsageError(f"--include {glob}: {why}", hint="nothing was granted")
+            raise UsageError(f"--include number {number}: {why}", hint="nothing was granted")
     return GrantWish(
         dataset=dataset,
         include=tuple(include),
