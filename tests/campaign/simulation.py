@@ -227,9 +227,10 @@ class Simulation:
         finally:
             setting.turn_to(mine)
             setting.holding = holding
+            other.sealed = True  # if it is, that was in the middle of what the source went on with
         setting.life.tell(f"  {other.name} runs meanwhile{' and takes over' * over}: {ended}")
         if over:
-            setting.harmed.update(row["key"] for row in mine.world.records().values())
+            setting.harmed.update(key for key, _ in setting.bytes)  # my ledger is open
         return over and isinstance(ended, Exit)
 
 
