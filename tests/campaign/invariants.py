@@ -23,6 +23,8 @@ class Invariants:
     def __init__(self, setting: Setting, council: Council, pointer: GuardedPointer) -> None:
         self._setting, self._council, self._pointer = setting, council, pointer
         self._final: CutoverStage | None = None
+        self._moved: dict[str, set[str]] = {}
+        """By machine: what was at the target, or on its way, after its last process."""
 
     def check(self, name: str) -> None:
         """Check everything.
@@ -60,8 +62,21 @@ class Invariants:
         for row in rows:
             if row["state"] is State.VERIFIED and row["key"] not in setting.harmed:
                 self._reopen(name, row)
+        self._demand_moved(name, rows)
         self._demand_foreign(name)
         self._demand_pointer(name, now)
+
+    def _demand_moved(self, name: str, rows: list[ObjectRecord]) -> None:
+        """Demand that an amendment leaves nothing out that is at the target, or on its way."""
+        known = self._moved.get(self._setting.host.name, set())
+        out = {row["key"] for row in rows if row["state"] is State.EXCLUDED}
+        if name.endswith("amend") and known & out:
+            raise Broken(f"{name}: {min(known & out)} is left out, and was moved")
+        self._moved[self._setting.host.name] = {
+            row["key"]
+            for row in rows
+            if row["state"] in {State.SENDING, State.SENT, State.VERIFIED}
+        }
 
     def _count(
         self, name: str, ledger: SqliteLedger, dataset: int, rows: list[ObjectRecord]

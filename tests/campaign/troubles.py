@@ -281,12 +281,14 @@ class Troubles:
     def _second_host(self) -> None:
         """Let a copy of the ledger on another machine run in the middle of this process."""
         other = self._setting.another()
+        renews = self._setting.dice.random() < 0.5
         methods = ("put", "put_part", "complete", "head", "claim", "erase")
         method = self._setting.dice.choice(methods)
 
         def run() -> None:
             with self._setting.script.undisturbed():
-                if self._meanwhile(other) and self._setting.holding is not None:
+                taken = self._meanwhile(other)
+                if taken and renews and self._setting.holding is not None:
                     self._setting.holding.renew()
                     if self._setting.holding.lost is None:
                         raise Broken("a fence is renewed that another machine has taken over")
