@@ -30,7 +30,7 @@ oracles: $(VENV)/oracles/.done ## what others wrote to judge what we write, apar
 
 $(VENV)/oracles/.done: requirements/oracles.lock $(STAMP)
 	rm -rf $(VENV)/oracles
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --target $(VENV)/oracles -r requirements/oracles.lock
+	$(BIN)/python -m pip install --quiet --no-warn-conflicts --disable-pip-version-check --require-hashes --only-binary :all: --target $(VENV)/oracles -r requirements/oracles.lock
 	@touch $@
 
 system-packages: ## install Debian's packages that the tests use and that are missing (as root)
