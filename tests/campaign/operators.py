@@ -261,8 +261,9 @@ class Operators:
                 yield ledger, world.context(ledger)
                 return
             fencing = self._fencing(ledger)
+            before = setting.takes
             fencing.take([BUCKET], over)
-            setting.took(over=over is not None)
+            setting.took(over=over is not None, before=before)
             world.epoch = fencing.epoch
             ctx = world.context(ledger)
             ctx.fenced = lambda: fencing.lost

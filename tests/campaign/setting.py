@@ -133,14 +133,19 @@ class Setting:
             self.world._put_back()
         return killed
 
-    def took(self, *, over: bool) -> None:
+    def took(self, *, over: bool, before: int) -> None:
         """Remember that the machine that acts took the fence, `over` whoever had it or not.
+
+        `before`: how often it was taken when this machine began to. Whoever was overtaken on the
+        way notices that later.
 
         Raises:
             Broken: another one took it since this one last knew, and nobody said to take it over.
         """
-        if not over and self.host.knows != self.takes:
+        if not over and self.host.knows != before:
             raise Broken(f"{self.host.name} writes as if no other machine had written since")
+        if self.takes != before:
+            return
         self.takes += 1
         self.host.knows = self.takes
 
