@@ -371,6 +371,9 @@ def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path:
     package = tmp_path / "hdh_migrate"
     shutil.copytree(Path(ROOT) / "hdh_migrate", package, ignore=shutil.ignore_patterns("*.pyc"))
     shutil.copy(Path(ROOT) / "tests/support/workshop.py", package / "workshop.py")
+    support = tmp_path / "tests" / "support"  # where the workshop finds what it shares
+    support.mkdir(parents=True)
+    shutil.copy(Path(ROOT) / "tests/support/processes.py", support / "processes.py")
 
     done = subprocess.run(
         [sys.executable, "-c", OTHER_CODE],
