@@ -72,7 +72,7 @@ class Chances:
         what = self._setting.dice.choice(("ends early", "repeats an object", "is out of order"))
         lies: dict[str, Callable[[list[ObjectInfo]], list[ObjectInfo]]] = {
             "ends early": lambda found: found[: len(found) // 2],
-            "repeats an object": lambda found: [*found[:1], *found],
+            "repeats an object": lambda found: [*found, *found[:1]],
             "is out of order": lambda found: found[::-1],
         }
         self._lie_in_a_listing(what, lies[what])

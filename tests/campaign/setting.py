@@ -68,6 +68,7 @@ class Setting:
         self.source, self.target, self.clock = world.source, world.target, world.clock
         self.clock._tick = self.dice.choice((0.001, 1.0))
         """With little time passing, only what must be committed at once is."""
+        self.source.page_size = self.dice.choice((1, 2, 3))
         self.fenced = self.dice.random() < 0.4
         """Whether who writes holds the fence; without it there is one machine."""
         self.switches = self.dice.random() < 0.5

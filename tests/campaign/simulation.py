@@ -98,7 +98,7 @@ class Simulation:
             setting.life.tell(f"people: they go on with machine {setting.host.name}")
         if dice.random() < (0.25 if setting.switches else 0.6):
             self._chances.change_source()
-        if dice.random() < 0.05:
+        if dice.random() < (0.05 if setting.host.sealed else 0.3):
             self._chances.break_a_listing()
         often = 0.6 if setting.target._open else 0.2 if setting.switches else 0.35
         if dice.random() < often:
