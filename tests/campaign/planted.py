@@ -64,6 +64,8 @@ class Hunted:
     """Why nothing can be said: the simulator itself failed."""
 
 
+# Left out: a listing that goes on after it contradicted itself. The second listing heals all but one
+# that is reversed at its first page; tests/unit/pipeline/test_inventory.py names that case.
 PLANTED = (
     Planted(
         "an intent is not committed before its order leaves", "pipeline/dispatch.py",
@@ -208,11 +210,6 @@ PLANTED = (
     Planted(
         "a commit does not wait for the disk", "ledger/database.py",
         '    "PRAGMA synchronous = FULL",\n', '    "PRAGMA synchronous = OFF",\n',
-    ),
-    Planted(
-        "a listing goes on after it contradicted itself", "pipeline/inventory.py",
-        "            self._forget(dataset)\n            if not dataset.pages:\n",
-        "            if dataset:\n",
     ),
     Planted(
         "a ledger that was never made whole is refused", "ledger/database.py",
