@@ -64,8 +64,8 @@ class Hunted:
     """Why nothing can be said: the simulator itself failed."""
 
 
-# Left out: a listing that goes on after it contradicted itself. The second listing heals all but one
-# that is reversed at its first page; tests/unit/pipeline/test_inventory.py names that case.
+# Left out: a listing that goes on after it contradicted itself. The second listing heals it, but
+# for one that is reversed at its first page; tests/unit/pipeline/test_inventory.py has that case.
 PLANTED = (
     Planted(
         "an intent is not committed before its order leaves", "pipeline/dispatch.py",
