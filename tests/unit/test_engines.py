@@ -370,10 +370,10 @@ def test_a_confined_process_cannot_be_read_by_another() -> None:
 def test_a_worker_that_runs_other_code_than_the_coordinator_is_refused(tmp_path: Path) -> None:
     package = tmp_path / "hdh_migrate"
     shutil.copytree(Path(ROOT) / "hdh_migrate", package, ignore=shutil.ignore_patterns("*.pyc"))
-    shutil.copy(Path(ROOT) / "tests/support/workshop.py", package / "workshop.py")
-    support = tmp_path / "tests" / "support"  # where the workshop finds what it shares
-    support.mkdir(parents=True)
-    shutil.copy(Path(ROOT) / "tests/support/processes.py", support / "processes.py")
+    workshop = (Path(ROOT) / "tests/support/workshop.py").read_text()
+    shared = "from tests.support.processes import LONG\n"  # a worker finds our package alone
+    assert shared in workshop
+    (package / "workshop.py").write_text(workshop.replace(shared, f"LONG = {LONG}\n"))
 
     done = subprocess.run(
         [sys.executable, "-c", OTHER_CODE],
