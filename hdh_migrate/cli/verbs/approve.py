@@ -56,7 +56,6 @@ class ApprovableStage(StrEnum):
     examples=(
         "approve plan.yaml --batch pilot --stage cutover --key keys/dpo.key --for 7d",
         'approve plan.yaml --grant g-3f9a0c5e7b21 --include "a/**" --key keys/dpo.key',
-        "approve plan.yaml --import from-the-dpo.json",
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=ApprovalMade | ApprovalKept | Withdrawn,

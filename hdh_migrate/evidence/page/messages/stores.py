@@ -67,6 +67,10 @@ OF_STORES: Final = (
         "la source décrit le fichier sans taille, sorte ou date de modification",
     ),
     MessageForm(
+        "two readings of one object of the target differ",
+        "deux lectures d'un même objet de la cible diffèrent",
+    ),
+    MessageForm(
         "the source gives other bytes each time it is read",
         "la source donne d'autres octets à chaque lecture",
     ),
