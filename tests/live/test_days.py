@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
-from tests.support.days import compiler, days, held_until, wall
+from tests.support.days import days, held_until, wall
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.skipif(compiler() is None, reason="needs a compiler of C"),
-]
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 KIB = 1 << 10
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.clocks import ALONE, Judge
 from hdh_migrate.errors import (
@@ -246,9 +245,11 @@ def _datasets(plan: Plan, selected: Sequence[str]) -> Iterator[Dataset]:
     return (dataset for dataset in plan.datasets if dataset.name in wanted)
 
 
-def _tried(where: str, check: Any, place: Place, *, demand: bool) -> Sequence[Problem]:  # noqa: ANN401 - a port's check
+def _tried(
+    where: str, check: Callable[[Place], Sequence[Problem]], place: Place, *, demand: bool
+) -> Sequence[Problem]:
     try:
-        return check(place)  # type: ignore[no-any-return]
+        return check(place)
     except (Transient, Permanent) as error:
         if demand and isinstance(error, Transient):
             raise
@@ -256,41 +257,33 @@ def _tried(where: str, check: Any, place: Place, *, demand: bool) -> Sequence[Pr
         return [Problem(where=where, what=str(error), hint=error.hint, auth=auth)]
 
 
-def _keeps(services: Services, dataset: Dataset, *, demand: bool) -> Iterator[Problem]:
+def _has(
+    dataset: Dataset, has: Callable[[Place], bool], lack: str, hint: str, *, demand: bool
+) -> Sequence[Problem]:
+    """Check that a dataset's bucket has something that it needs."""
+    where = f"target bucket {dataset.target.bucket}"
+
+    def check(place: Place) -> Sequence[Problem]:
+        return [] if has(place) else [Problem(where=where, what=lack, hint=hint)]
+
+    return _tried(where, check, dataset.target.place, demand=demand)
+
+
+def _keeps(services: Services, dataset: Dataset, *, demand: bool) -> Sequence[Problem]:
     """Check that a bucket has object lock if it is wanted: most hosts cannot add it later."""
     if dataset.target.keeping is None:
-        return
-    where, place = f"target bucket {dataset.target.bucket}", dataset.target.place
-    try:
-        if services.reader.locks(place):
-            return
-    except (Transient, Permanent) as error:
-        if demand and isinstance(error, Transient):
-            raise
-        auth = isinstance(error, AuthFailed | AccessDenied)
-        yield Problem(where=where, what=str(error), hint=error.hint, auth=auth)
-        return
+        return []
     hint = 'object lock is set when a bucket is made: "hdh-migrate provision" makes one so'
-    what = f"no object lock, which the retention of dataset {dataset.name} needs"
-    yield Problem(where=where, what=what, hint=hint)
+    lack = f"no object lock, which the retention of dataset {dataset.name} needs"
+    return _has(dataset, services.reader.locks, lack, hint, demand=demand)
 
 
-def _keeps_versions(services: Services, dataset: Dataset, *, demand: bool) -> Iterator[Problem]:
+def _keeps_versions(services: Services, dataset: Dataset, *, demand: bool) -> Sequence[Problem]:
     """Check that a bucket keeps versions if all of them are wanted."""
     if not dataset.source.every_version:
-        return
-    where, place = f"target bucket {dataset.target.bucket}", dataset.target.place
-    try:
-        if services.reader.keeps_versions(place):
-            return
-    except (Transient, Permanent) as error:
-        if demand and isinstance(error, Transient):
-            raise
-        auth = isinstance(error, AuthFailed | AccessDenied)
-        yield Problem(where=where, what=str(error), hint=error.hint, auth=auth)
-        return
-    what = f"it keeps no versions, which all versions of dataset {dataset.name} need"
-    yield Problem(where=where, what=what, hint=VERSIONING_HINT)
+        return []
+    lack = f"it keeps no versions, which all versions of dataset {dataset.name} need"
+    return _has(dataset, services.reader.keeps_versions, lack, VERSIONING_HINT, demand=demand)
 
 
 def _clock_notes(judge: Judge) -> list[str]:

@@ -289,20 +289,20 @@ def test_pyarrow_reads_a_column_and_nothing_else(tables: GrantedSite, parquet: b
 
 @pytest.mark.slow
 def test_pandas_reads_a_column_and_nothing_else(tables: GrantedSite, parquet: bytes) -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas as pd
+
     options = tables.options(tables.write())
-    found = pandas.read_parquet(
-        "hdh-grant://2025/mco.parquet", columns=["c3"], storage_options=options
-    )
+    found = pd.read_parquet("hdh-grant://2025/mco.parquet", columns=["c3"], storage_options=options)
     assert int(found["c3"].sum()) == SUM
     assert _bytes_asked(tables) < len(parquet) / 2
-    rows = pandas.read_csv("hdh-grant://notes.csv", storage_options=options)
+    rows = pd.read_csv("hdh-grant://notes.csv", storage_options=options)
     assert rows["b"].sum() == 2000
 
 
 @pytest.mark.slow
 def test_duckdb_reads_a_column_and_nothing_else(tables: GrantedSite, parquet: bytes) -> None:
-    duckdb = pytest.importorskip("duckdb")
+    import duckdb
+
     fs = _system(tables)
     tables.asked()
     with duckdb.connect() as connection:
@@ -318,8 +318,9 @@ def test_duckdb_reads_a_column_and_nothing_else(tables: GrantedSite, parquet: by
 
 @pytest.mark.slow
 def test_dask_reads_blocks_of_a_file(tables: GrantedSite) -> None:
-    dask = pytest.importorskip("dask")
-    read_bytes = pytest.importorskip("dask.bytes").read_bytes
+    import dask
+    from dask.bytes import read_bytes
+
     options = tables.options(tables.write())
     _, blocks = read_bytes(
         "hdh-grant://notes.csv", blocksize=1000, delimiter=b"\n", sample=False, **options

@@ -21,8 +21,6 @@ PAGE = Path(__file__).parents[3] / "docs" / "access.md"
 def test_the_example_of_the_page_gives_what_it_shows(
     site: GrantedSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("pandas")
-    pytest.importorskip("duckdb")
     for item in takewhile(lambda one: one.key.startswith("pmsi/"), items()):
         if "_temporary" not in item.key:
             site.put(item.key, b"".join(item.open()))

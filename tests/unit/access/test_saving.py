@@ -71,7 +71,6 @@ def test_the_reference_tool_opens_sealed_files_with_the_readers_key(filled: Gran
 
 
 def test_another_implementation_opens_sealed_files_too(filled: GrantedSite) -> None:
-    pytest.importorskip("oarepo_c4gh")
     from oarepo_c4gh.crypt4gh.stream.stream4gh import Stream4GH
     from oarepo_c4gh.key.c4gh import C4GHKey
 
