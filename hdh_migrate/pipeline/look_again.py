@@ -334,8 +334,7 @@ def demand_undeleted(ledger: Ledger, batch: str) -> None:
         Refused: something may: what the target has lost could not be sent again.
     """
     for track in Track:
-        done = standing(ledger.cutovers(), batch, track).erasure
-        if done.after or done.open_until is not None or done.pending or done.reopened:
+        if standing(ledger.cutovers(), batch, track).erasure.begun:
             raise Refused(
                 f"batch {batch} is being deleted at the source, or was",
                 hint='"decommission" reads its objects again by itself; nothing was touched',

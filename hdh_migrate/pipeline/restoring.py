@@ -169,7 +169,7 @@ class Restoring:
         if stored.version_id in {None, "null"}:  # also where versions are kept no more
             same = before is not None and before.etag == stored.etag
             kept = before.kept if same and before is not None else None
-            kept = kept or KEPT + self._ctx.clock.now()[:19].replace(":", "").replace("-", "") + "Z"
+            kept = kept or aside(self._ctx.clock.now(), stored.etag)
         return ObjectRestoring(
             batch=self._batch, id=row.id, etag=stored.etag, version_id=stored.version_id,
             kept=kept, user=self._user,
@@ -184,6 +184,15 @@ class Restoring:
         writer = self._ctx.writer
         assert writer is not None, "who restores can write"
         Copying(self._ctx, writer, route).copy(stored, stored.key + kept, tag)
+
+
+def aside(now: str, etag: str) -> str:
+    """Return the end of the name under which what has this ETag is kept, from this moment on.
+
+    A clock tells two moments alike, or goes back: the ETag keeps two objects apart all the same.
+    """
+    moment = now[:19].replace(":", "").replace("-", "")
+    return f"{KEPT}{moment}Z-{hashlib.sha256(etag.encode()).hexdigest()[:12]}"
 
 
 class Copying:

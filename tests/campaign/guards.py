@@ -13,7 +13,7 @@ from hdh_migrate.model import Erased, Erasing, Place
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
 from tests.campaign.council import Council
 from tests.campaign.life import Broken
-from tests.campaign.setting import AT_TARGET, Setting
+from tests.campaign.setting import AT_TARGET, NOT_SWITCHED, Setting
 from tests.support.cutover import BATCH, NEW, OLD, FakeEraser, FakePointer
 from tests.support.quiet import FIRST
 
@@ -105,9 +105,13 @@ class GuardedPointer(FakePointer):
         if not self._setting.pointer_touched:
             return False
         self.value = self.swaps[-1][1] if self.swaps else OLD
-        by = self._setting.switched_by
-        if by in (None, self._setting.host) and self._setting.standing().stage in AT_TARGET:
-            self.value = NEW  # who found it there wrote it down as switched
+        if self._setting.switched_by in (None, self._setting.host):
+            # Who found it at its end already wrote that down, and changed nothing.
+            now = self._setting.standing()
+            if now.stage in AT_TARGET:
+                self.value = NEW
+            elif now.stage in NOT_SWITCHED and not now.intended:
+                self.value = OLD
         self._setting.pointer_touched = 0
         self._setting.life.tell(f"people: the pointer is put right, to {self.value}")
         return True

@@ -11,10 +11,8 @@ from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverSt
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
-from tests.campaign.setting import AT_TARGET, BUCKET, PREFIX, Setting
+from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, PREFIX, Setting
 from tests.support.cutover import BATCH, NEW
-
-NOT_SWITCHED = frozenset({CutoverStage.NONE, CutoverStage.PREPARING, CutoverStage.ROLLED_BACK})
 
 
 class Invariants:

@@ -36,11 +36,11 @@ from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.policy.changing import is_followed
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedEraser
-from tests.campaign.setting import BUCKET, USER, Setting
+from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
 from tests.support.cutover import BATCH, NEW
+from tests.support.script import Killed
 from tests.support.world import ALL
 
-MIGRATION = "m"
 GONE = TakeOver(reason="the other machine is gone")
 REFRESH = Wishes(refresh=True, user=USER)
 AGAIN = Wishes(again=(), user=USER)
@@ -262,7 +262,11 @@ class Operators:
                 return
             fencing = self._fencing(ledger)
             before = setting.takes
-            fencing.take([BUCKET], over)
+            try:
+                fencing.take([BUCKET], over)
+            except Killed:
+                setting.see_taken()
+                raise
             setting.took(over=over is not None, before=before)
             world.epoch = fencing.epoch
             ctx = world.context(ledger)

@@ -7,6 +7,7 @@ ledger is asked for none of it.
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.model import FREEZE_TRIAL, ObjectRecord, Span, Stamp, Stored, Upload
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
+from hdh_migrate.pipeline.fence import fence_key
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.ports.stores import Write
@@ -27,6 +29,7 @@ from tests.support.world import ONE, RUN_TAG, Dataset, World
 BUCKET, CONTAINER, PREFIX, SUFFIX = "dst", "src", "t/", ".c4gh"
 OTHER = "https://somebody.example/"
 USER = "sim@here"
+MIGRATION = "m"
 
 
 @dataclass(slots=True)
@@ -96,6 +99,8 @@ class Setting:
         """The fence of the process that is under way."""
         self.takes = 0
         """How often the fence was taken, by any machine."""
+        self._nonce = ""
+        """What the fence showed when it was taken last."""
         self.waived: set[str] = set()
         self.reported: set[str] = set()
         """Manifest roots of which there is a report that proves every object."""
@@ -135,20 +140,30 @@ class Setting:
         return killed
 
     def took(self, *, over: bool, before: int) -> None:
-        """Remember that the machine that acts took the fence, `over` whoever had it or not.
+        """Judge that the machine that acts took the fence, `over` whoever had it or not.
 
-        `before`: how often it was taken when this machine began to. Whoever was overtaken on the
-        way notices that later.
+        `before`: how often it was taken when this machine began to.
 
         Raises:
             Broken: another one took it since this one last knew, and nobody said to take it over.
         """
         if not over and self.host.knows != before:
             raise Broken(f"{self.host.name} writes as if no other machine had written since")
-        if self.takes != before:
+        self.see_taken()
+
+    def see_taken(self) -> None:
+        """Remember that the machine that acts took the fence, if that is what the fence shows.
+
+        Also of one that was killed on the way; who was overtaken there notices that later.
+        """
+        found = self.target._buckets[BUCKET].get(fence_key(MIGRATION))
+        if found is None:
             return
-        self.takes += 1
-        self.host.knows = self.takes
+        shown = json.loads(found.data)
+        if shown["host"] == self.host.name and shown["nonce"] != self._nonce:
+            self._nonce = shown["nonce"]
+            self.takes += 1
+            self.host.knows = self.takes
 
     def distrust(self) -> None:
         """Take whatever is verified for touched: another machine may have written since."""
@@ -312,3 +327,6 @@ AT_TARGET = frozenset(
     }
 )  # fmt: skip
 """Stages in which consumers are led to the target."""
+
+NOT_SWITCHED = frozenset({CutoverStage.NONE, CutoverStage.PREPARING, CutoverStage.ROLLED_BACK})
+"""Stages in which they are led to where they were before."""

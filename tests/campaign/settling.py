@@ -78,7 +78,8 @@ class Settling:
             before = self._state()
             self._move_away()
             self._process("settling: verify --again full", lambda: act.look("full"))
-            setting.harmed.clear()
+            if not setting.standing().erasure.begun:  # nothing is looked at any more then
+                setting.harmed.clear()
             self._process("settling: verify --restore", act.restore)
             self._process("settling: run --retry-failed", lambda: act.run(ALL, AGAIN))
             self._process("settling: run --refresh", lambda: act.run(ALL, REFRESH))

@@ -86,6 +86,11 @@ class ErasureProgress:
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
+    def begun(self) -> bool:
+        """Whether an object may have been deleted at the source."""
+        return bool(self.after or self.open_until is not None or self.pending or self.reopened)
+
+    @property
     def outcomes(self) -> dict[str, int]:
         """What became of every object that had its turn; counts that close."""
         found = dict(self.counts)

@@ -12,8 +12,8 @@ from hdh_migrate.model import Span, State, Stored
 from hdh_migrate.pipeline.look_again import Choice
 from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
 from hdh_migrate.ports.stores import Write
-from tests.support.script import Killed
-from tests.support.world import World
+from tests.support.script import Killed, Point
+from tests.support.world import ONE, World
 from tests.unit.pipeline.test_look_again import count, looked, moved, ours, without_fsync
 
 __all__ = ["without_fsync"]
@@ -104,6 +104,27 @@ def test_a_bit_that_turns_on_the_way_is_not_kept_for_theirs(tmp_path: Path) -> N
 
     assert len(turned) == 2
     assert kept(world) == FOREIGN
+
+
+def test_two_foreign_objects_of_one_second_are_both_kept(tmp_path: Path) -> None:
+    """Killed after its copy, it took that for the copy of what came next, and ours replaced it."""
+    world = replaced(tmp_path)
+    world.clock._tick = 0.0
+    world.kill_at(Point("put", world.script.calls["put"] + 1, "after"))
+    with pytest.raises(Killed):
+        decided(world, "restore")
+    assert kept(world) == {"b": b"theirs"}
+    world.script.heal()
+    world.target.keep("dst", "t/b.c4gh", b"THEIRS")
+    assert looked(world).replaced
+
+    decided(world, "restore")
+    assert world.run() is Exit.OK
+
+    held = [world.target.data("dst", one.key) for one in world.target.keys(ONE[0].target)]
+    assert b"theirs" in held
+    assert b"THEIRS" in held
+    assert ours(world)
 
 
 def test_a_decision_is_used_once(tmp_path: Path) -> None:
