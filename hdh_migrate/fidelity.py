@@ -169,16 +169,39 @@ EARLIER: Final = Contract(
 """What versions kept that knew no contract: metadata and tags where they fit, and nothing else."""
 
 
-def of_object(obj: ObjectInfo) -> Iterator[tuple[Feature, Fields]]:
-    """Give each feature that an object has, with its fields."""
-    own = (("modified", obj.modified), ("tier", obj.tier), ("lease", obj.lease))
+def features_of(obj: ObjectInfo) -> tuple[Feature, ...]:
+    """Return the features that an object has, in the contract's order."""
+    return _features_among(
+        tuple(obj.headers), tuple(obj.facts), obj.modified is not None, obj.tier is not None,
+        obj.lease is not None, bool(obj.metadata), bool(obj.tags),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1_024)  # objects of a dataset have the same names, as a rule
+def _features_among(
+    headers: tuple[str, ...], facts: tuple[str, ...], *own: bool
+) -> tuple[Feature, ...]:
+    """Return the features of objects with these names, and with what they have of their `own`."""
+    names = {*headers, *facts, *(name for name, has in zip(_OWN, own[:3], strict=True) if has)}
+    there = {_FEATURE_OF[name] for name in names if name in _FEATURE_OF}
+    there |= {name for name, has in zip(_NATIVE, own[3:], strict=True) if has}
+    return tuple(one for one in FEATURES.values() if one.name in there)
+
+
+_OWN, _NATIVE = ("modified", "tier", "lease"), ("metadata", "tags")
+
+
+def fields_of(obj: ObjectInfo, feature: Feature) -> Fields:
+    """Return the fields that an object has of a feature."""
+    if feature.native:
+        return obj.metadata if feature.name == "metadata" else obj.tags
+    own = zip(_OWN, (obj.modified, obj.tier, obj.lease), strict=True)
     stored = {name: value for name, value in own if value is not None}
     stored |= {**obj.headers, **obj.facts}
-    there = {_FEATURE_OF[name] for name in stored if name in _FEATURE_OF}
-    for feature in FEATURES.values():
-        if feature.name in there:
-            yield feature, {name: stored[name] for name in feature.names if name in stored}
-        elif feature.native and (
-            fields := obj.metadata if feature.name == "metadata" else obj.tags
-        ):
-            yield feature, fields
+    return {name: stored[name] for name in feature.names if name in stored}
+
+
+def of_object(obj: ObjectInfo) -> Iterator[tuple[Feature, Fields]]:
+    """Give each feature that an object has, with its fields."""
+    for feature in features_of(obj):
+        yield feature, fields_of(obj, feature)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any
 
 from hdh_migrate.events.inventory import Covered, InventoryCounts
@@ -35,19 +36,27 @@ class LineForm:
 
     def __init__(self, names: Iterable[str]) -> None:
         """`names` are the members of every value."""
-        self._names = sorted(names)
-        quoted = (encode_basestring(name).replace("%", "%%") for name in self._names)
+        in_order = sorted(names)
+        self._pick = itemgetter(*in_order)
+        quoted = (encode_basestring(name).replace("%", "%%") for name in in_order)
         members = ",".join(f"{name}:%s" for name in quoted)
         self._form = "{" + members + "}"
 
+    def text(self, value: Mapping[str, object]) -> str:
+        """Return what is the JSON of a value if it has just these members, and no truth among them.
+
+        Of other values it is no JSON, and a lone surrogate stands in it as it is.
+        """
+        written = [
+            encode_basestring(one) if isinstance(one, str) else "null" if one is None else str(one)
+            for one in self._pick(value)
+        ]
+        return self._form % tuple(written)
+
     def written(self, value: Mapping[str, str | int | None]) -> bytes:
         """Return the JSON of a value that has just these members, and no truth among them."""
-        lines = [
-            encode_basestring(one) if isinstance(one, str) else "null" if one is None else str(one)
-            for one in map(value.__getitem__, self._names)
-        ]
         try:
-            return (self._form % tuple(lines)).encode()
+            return self.text(value).encode()
         except UnicodeEncodeError:
             return canonical_json(value)
 
@@ -75,23 +84,24 @@ class MerkleTree:
 
     def __init__(self) -> None:
         self.count = 0
-        self._stack: list[tuple[int, bytes]] = []
+        self._stack: list[bytes] = []
+        """Roots of whole trees, the largest first: one for each bit that is set in `count`."""
 
     def append(self, digest: bytes) -> None:
         """Add one leaf, given as its `leaf_digest`."""
-        level = 0
-        while self._stack and self._stack[-1][0] == level:
-            digest = node_digest(self._stack.pop()[1], digest)
-            level += 1
-        self._stack.append((level, digest))
+        left = self.count
+        while left & 1:
+            digest = node_digest(self._stack.pop(), digest)
+            left >>= 1
+        self._stack.append(digest)
         self.count += 1
 
     def root(self) -> str:
         """Return the root as hexadecimal; of no leaves it is SHA-256 of nothing."""
         if not self._stack:
             return EMPTY_SHA256
-        digest = self._stack[-1][1]
-        for _, left in reversed(self._stack[:-1]):
+        digest = self._stack[-1]
+        for left in reversed(self._stack[:-1]):
             digest = node_digest(left, digest)
         return digest.hex()
 

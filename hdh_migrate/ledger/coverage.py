@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from json.encoder import encode_basestring
 from operator import itemgetter
+from types import NoneType
 from typing import Any, NamedTuple
 
 from hdh_migrate.errors import LedgerDamaged
@@ -33,6 +34,9 @@ from hdh_migrate.ledger.store import E, Store, read_event
 CoverEvent = ObjectsVerified | ObjectsSuperseded | ObjectsFailed | ObjectsRetried
 """What covers rows: the events that tell of them, and those that replace these."""
 
+
+Column = Sequence[Any]
+"""The values of one column, of rows in order."""
 
 PORTION = 1_000
 """Rows that are read at once."""
@@ -118,17 +122,30 @@ class RowForm:
         members = ",".join(f"{encode_basestring(names[n])}:%s" for n in order)
         self._form = "{" + members + "}\n"
 
-    def line(self, row: Sequence[Any]) -> str:
-        """Return the members that have names."""
-        return self._form % tuple(map(_word, self._pick(row)))
+    def lines(self, columns: Sequence[Column]) -> tuple[str, str]:
+        """Return, of rows given by column, the members with names, and what is beyond columns."""
+        named = map(_words, self._pick(columns))
+        beyond = zip(_words(columns[-1]), columns[0], strict=True)
+        return (
+            "".join([self._form % row for row in zip(*named, strict=True)]),
+            "".join([f'{{"extra":{extra},"id":{number}}}\n' for extra, number in beyond]),
+        )
 
-    def extra_line(self, row: Sequence[Any]) -> str:
-        """Return what the row has beyond its columns."""
-        return f'{{"extra":{_word(row[-1])},"id":{row[0]}}}\n'
+
+def _words(column: Column) -> Column:
+    """Return values of SQLite in JSON, of one column; bytes are written in hexadecimal."""
+    kinds = set(map(type, column))
+    if kinds == {int}:
+        return column
+    if kinds == {str}:
+        return list(map(encode_basestring, column))
+    if kinds == {bytes}:
+        return [f'"{value.hex()}"' for value in column]
+    return ["null"] * len(column) if kinds == {NoneType} else list(map(_word, column))
 
 
 def _word(value: bytes | str | int | None) -> str:
-    """Return a value of SQLite in JSON; bytes are written in hexadecimal."""
+    """Return one value of SQLite in JSON."""
     if value is None:
         return "null"
     if isinstance(value, str):
@@ -145,9 +162,13 @@ class Coverage(Store):
         remaining, form = iter(ids), RowForm(cover.names)
         while some := list(islice(remaining, PORTION)):
             found = self._rows(self._sql[cover.query], (json.dumps(some),))
-            rows.update("".join(map(form.line, found)).encode())
-            extras.update("".join(map(form.extra_line, found)).encode())
-            counts.update(row[1] for row in found)
+            if not found:
+                continue
+            columns = list(zip(*found, strict=True))
+            named, beyond = form.lines(columns)
+            rows.update(named.encode())
+            extras.update(beyond.encode())
+            counts.update(columns[1])
         return RowDigests(rows.hexdigest(), extras.hexdigest()), counts
 
     def _replace(self, cover: Cover, ids: set[int]) -> None:

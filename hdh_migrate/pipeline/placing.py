@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import field
 
-from hdh_migrate.fidelity import SPOKEN, Contract, Feature, Fields, Way, of_object
+from hdh_migrate.fidelity import SPOKEN, Contract, Feature, Fields, Way, features_of, fields_of
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import ObjectInfo, TargetLimits
 from hdh_migrate.pipeline.selecting import (
@@ -50,8 +50,10 @@ class FeatureCounts:
         counts = cls()
         for obj in objects:
             places = placed(obj, limits, contract)
-            counts.sidecar.update(places.sidecar.keys())
-            counts.dropped.update(places.dropped)
+            for name in places.sidecar:
+                counts.sidecar[name] += 1
+            for name in places.dropped:
+                counts.dropped[name] += 1
         return counts
 
     def lines(self) -> Iterator[str]:
@@ -66,8 +68,12 @@ class FeatureCounts:
 def placed(obj: ObjectInfo, limits: TargetLimits, contract: Contract) -> Placed:
     """Return where each feature of an object goes."""
     found = Placed()
-    for feature, fields in of_object(obj):
+    for feature in features_of(obj):
         way = contract.ways[feature.name]
+        if way is Way.DROPPED:
+            found.dropped.append(feature.name)
+            continue
+        fields = fields_of(obj, feature)
         if way is Way.KEPT and not _beside(found, obj, limits, feature, fields):
             way = contract.overflow
         if way is Way.SIDECAR:

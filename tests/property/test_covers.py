@@ -19,13 +19,16 @@ VALUES = st.none() | TEXTS | st.binary(max_size=40) | st.integers(-(1 << 63), (1
     st.integers(1, 1 << 62),
     st.none() | TEXTS,
 )
-def test_a_row_is_written_as_canonical_json_would_write_it(
+def test_rows_are_written_as_canonical_json_would_write_them(
     names: tuple[str, ...], data: st.DataObject, number: int, extra: str | None
 ) -> None:
-    values = data.draw(st.tuples(*[VALUES] * (len(names) - 1)))
-    row, form = (number, *values, extra), RowForm(names)
+    drawn = data.draw(st.lists(st.tuples(*[VALUES] * (len(names) - 1)), min_size=1, max_size=3))
+    rows = [(number + place, *values, extra) for place, values in enumerate(drawn)]
 
-    plain = [one.hex() if isinstance(one, bytes) else one for one in row[:-1]]
-    told = dict(zip(names, plain, strict=True))
-    assert form.line(row).encode() == canonical_json(told) + b"\n"
-    assert form.extra_line(row).encode() == canonical_json({"id": number, "extra": extra}) + b"\n"
+    named, beyond = RowForm(names).lines(list(zip(*rows, strict=True)))
+
+    plain = [[one.hex() if isinstance(one, bytes) else one for one in row] for row in rows]
+    lines = [dict(zip(names, row[:-1], strict=True)) for row in plain]
+    others = [{"id": row[0], "extra": row[-1]} for row in plain]
+    assert named.encode() == b"".join(canonical_json(line) + b"\n" for line in lines)
+    assert beyond.encode() == b"".join(canonical_json(line) + b"\n" for line in others)

@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypedDict
 
 from hdh_migrate.errors import EvidenceDamaged
@@ -24,6 +25,8 @@ from hdh_migrate.evidence.verifier.forms import (
     LONGEST_LINE,
     RECORD,
     Field,
+    misfit,
+    plain_line,
 )
 from hdh_migrate.fixity import LineForm, canonical_json
 from hdh_migrate.model import Verdict, key_bytes, key_text
@@ -167,8 +170,7 @@ class _Lines:
 
     def __init__(self, fields: Mapping[str, Field], keys: tuple[str, ...] = ("key",)) -> None:
         self._fields, self._names, self._keys = fields, fields.keys(), keys
-        self._holds = [(name, field.holds) for name, field in fields.items()]
-        self._form = LineForm(fields)
+        self._form, self._plain = LineForm(fields), plain_line(fields)
 
     def written(self, record: Mapping[str, Any]) -> bytes:
         """Return the line of a record.
@@ -180,14 +182,14 @@ class _Lines:
             unknown = sorted(map(str, record.keys() - self._names))
             missing = sorted(self._names - record.keys())
             raise EvidenceDamaged(f"unknown fields {unknown}, missing fields {missing}")
-        if not all(_is_plain(record[name]) for name in self._keys):
-            record = self._with_bytes(record)
-        for name, holds in self._holds:
-            if not holds(record[name]):
-                raise EvidenceDamaged(f"field {name} is malformed")
-        if len(record) > len(self._names):
-            return canonical_json(record) + b"\n"
-        return self._form.written(record) + b"\n"
+        text = self._form.text(record) + "\n"
+        if self._plain.fullmatch(text):
+            with suppress(UnicodeEncodeError):  # a byte of a key that is no text
+                return text.encode()
+        record = self._with_bytes(record)
+        if (name := misfit(record, self._fields)) is not None:
+            raise EvidenceDamaged(f"field {name} is malformed")
+        return canonical_json(record) + b"\n"
 
     def _with_bytes(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a record with the bytes of each key that is not clean UTF-8."""
@@ -201,11 +203,6 @@ class _Lines:
                 if raw is not None:
                     written[f"{name}_b64"] = raw
         return written
-
-
-def _is_plain(key: object) -> bool:
-    """Say whether a key is its own text, whatever the bytes; what is no text is judged later."""
-    return isinstance(key, str) and key.isascii()
 
 
 _MANIFEST = _Lines(RECORD, ("key", "target_key"))

@@ -31,6 +31,34 @@ Order = tuple[bytes, bytes]
 Sums = dict[str, int]
 
 
+class RecordSums:
+    """What records come to, and what is left out beside them."""
+
+    def __init__(self, batches: Mapping[str, str]) -> None:
+        self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
+        self.claimed = _sums()
+        """Of those whose bytes have the MD5 that the source claims of them."""
+        self.sizes = [_sums() for _ in range(len(SIZES) + 1)]
+        self.by_verdict: dict[str, Sums] = {}
+        self.by_level: dict[str, Sums] = {}
+        self.levels: dict[str, set[str]] = {batch: set() for batch in batches.values()}
+        """Levels of verified objects, by batch."""
+        self.states = {name: {state: _sums() for state in STATES} for name in batches}
+        """By dataset."""
+
+    def tally(self, dataset: str, inventoried: Mapping[str, int] | ObjectCounts) -> dict[str, Any]:
+        """Return one dataset's sums by state beside its inventory, and whether they close."""
+        if isinstance(inventoried, ObjectCounts):
+            inventoried = {"objects": inventoried.objects, "bytes": inventoried.bytes}
+        states = self.states[dataset]
+        total = {unit: sum(sums[unit] for sums in states.values()) for unit in UNITS}
+        return {
+            "inventoried": dict(inventoried),
+            **{state: dict(sums) for state, sums in states.items()},
+            "closes": total == inventoried,
+        }
+
+
 class Recount:
     """Add up a bundle's lines: first all exclusions, then all records; findings at any time."""
 
@@ -53,17 +81,13 @@ class Recount:
         self.trees = {batch: MerkleTree() for batch in batches.values()}
         if len(self.trees) == 1:  # its lines are all lines
             self.trees = dict.fromkeys(self.trees, self.tree)
-        self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
-        self.claimed = _sums()
         self._unclaimed = frozenset(unclaimed)
-        self.sizes = [_sums() for _ in range(len(SIZES) + 1)]
-        self.by_verdict: dict[str, Sums] = {}
-        self.by_level: dict[str, Sums] = {}
-        self.levels: dict[str, set[str]] = {batch: set() for batch in batches.values()}
         self.by_rule: dict[tuple[str, str, str], Sums] = {}
         self.by_code: Counter[str] = Counter()
         self._batches = dict(batches)
-        self._states = {name: {state: _sums() for state in STATES} for name in batches}
+        self._alike: dict[tuple[Any, ...], Sums] = {}
+        """Sums of records that count alike in everything."""
+        self._left_out = {name: _sums() for name in batches}
         self._last_exclusion: Order | None = None
         self._last_record: Order | None = None
         self._excluded = excluded
@@ -76,10 +100,11 @@ class Recount:
             EvidenceDamaged: it is out of order, a duplicate, or of an unknown dataset.
         """
         self._last_exclusion = _later(self._last_exclusion, order_of(exclusion))
-        size = exclusion["size"]
+        self._demand_known(exclusion)
         rule = (exclusion["dataset"], exclusion["rule"], exclusion["reason"])
-        _add(self.by_rule.setdefault(rule, _sums()), size)
-        _add(self._dataset(exclusion)["excluded"], size)
+        one = {"objects": 1, "bytes": exclusion["size"]}
+        _add(self.by_rule.setdefault(rule, _sums()), one)
+        _add(self._left_out[exclusion["dataset"]], one)
 
     def add_finding(self, finding: Mapping[str, Any]) -> None:
         """Count one finding under its code."""
@@ -95,48 +120,47 @@ class Recount:
         order = order_of(record)
         self._last_record = _later(self._last_record, order)
         self._refuse_excluded(order)
-        size, verdict, level = record["size"], record["verdict"], record["level"]
-        states, leaf = self._dataset(record), leaf_digest(line[:-1])
-        batch = self._batches[record["dataset"]]
-        _add(self.by_verdict.setdefault(verdict or UNDECIDED, _sums()), size)
-        if verdict == Verdict.MATCH:
-            state = "verified"
-            _add(self.by_level.setdefault(level, _sums()), size)
-            self.levels[batch].add(level)
-            if self._has_claim(record):
-                _add(self.claimed, size)
-        else:
-            state = "failed" if verdict else "pending"
-        _add(states[state], size)
-        _add(self.sizes[bisect_right(SIZES, size)], size)
-        for name in self.digests:
-            self.digests[name] += record[name] is not None
+        dataset, size = record["dataset"], record["size"]
+        alike = (
+            dataset, record["verdict"], record["level"], bisect_right(SIZES, size),
+            record["sha256"] is None, record["source_md5"] is None, record["stored_sha256"] is None,
+        )  # fmt: skip
+        sums = self._alike.get(alike)
+        if sums is None:
+            self._demand_known(record)
+            sums = self._alike[alike] = _sums()
+        sums["objects"] += 1
+        sums["bytes"] += size
+        leaf = leaf_digest(line[:-1])
         self.tree.append(leaf)
-        if (own := self.trees[batch]) is not self.tree:
+        if (own := self.trees[self._batches[dataset]]) is not self.tree:
             own.append(leaf)
 
-    def _has_claim(self, record: Mapping[str, Any]) -> bool:
-        """Return whether the bytes that were moved have the MD5 that the source claims of them."""
-        claim = record["source_md5"] is not None and record["dataset"] not in self._unclaimed
-        return claim and record["level"] == "full"
+    @property
+    def records(self) -> RecordSums:
+        """What the records come to so far, of which there may be some hundred unlike ones."""
+        found = RecordSums(self._batches)
+        for (dataset, verdict, level, place, *lacking), sums in self._alike.items():
+            _add(found.by_verdict.setdefault(verdict or UNDECIDED, _sums()), sums)
+            state = "failed" if verdict else "pending"
+            if verdict == Verdict.MATCH:
+                state = "verified"
+                _add(found.by_level.setdefault(level, _sums()), sums)
+                found.levels[self._batches[dataset]].add(level)
+                claims = not lacking[1] and dataset not in self._unclaimed
+                if claims and level == "full":
+                    _add(found.claimed, sums)
+            _add(found.states[dataset][state], sums)
+            _add(found.sizes[place], sums)
+            for name, lacks in zip(found.digests, lacking, strict=True):
+                found.digests[name] += 0 if lacks else sums["objects"]
+        for dataset, sums in self._left_out.items():
+            _add(found.states[dataset]["excluded"], sums)
+        return found
 
-    def tally(self, dataset: str, inventoried: Mapping[str, int] | ObjectCounts) -> dict[str, Any]:
-        """Return one dataset's sums by state beside its inventory, and whether they close."""
-        if isinstance(inventoried, ObjectCounts):
-            inventoried = {"objects": inventoried.objects, "bytes": inventoried.bytes}
-        states = self._states[dataset]
-        total = {unit: sum(sums[unit] for sums in states.values()) for unit in UNITS}
-        return {
-            "inventoried": dict(inventoried),
-            **{state: dict(sums) for state, sums in states.items()},
-            "closes": total == inventoried,
-        }
-
-    def _dataset(self, line: Mapping[str, Any]) -> dict[str, Sums]:
-        try:
-            return self._states[line["dataset"]]
-        except KeyError:
-            raise EvidenceDamaged("the line is of a dataset that the plan does not name") from None
+    def _demand_known(self, line: Mapping[str, Any]) -> None:
+        if line["dataset"] not in self._batches:
+            raise EvidenceDamaged("the line is of a dataset that the plan does not name")
 
     def _refuse_excluded(self, order: Order) -> None:
         while self._next_excluded is None or self._next_excluded < order:
@@ -162,9 +186,9 @@ def _sums() -> Sums:
     return {"objects": 0, "bytes": 0}
 
 
-def _add(sums: Sums, size: int) -> None:
-    sums["objects"] += 1
-    sums["bytes"] += size
+def _add(sums: Sums, more: Sums) -> None:
+    for unit in UNITS:
+        sums[unit] += more[unit]
 
 
 def _later(last: Order | None, order: Order) -> Order:

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hdh_migrate.evidence.lines.facts import DatasetFacts, Endpoint, Facts
-from hdh_migrate.evidence.lines.recount import Recount
+from hdh_migrate.evidence.lines.recount import RecordSums, Recount
 from hdh_migrate.evidence.verifier.counts import SIZES, judged, totals
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -93,27 +93,28 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
 
 def _counted(facts: Facts, recount: Recount) -> dict[str, Any]:
     """Return the parts that follow from the lines, the datasets' inventories and their batches."""
-    datasets = [_dataset(dataset, recount) for dataset in facts.datasets]
+    sums = recount.records
+    datasets = [_dataset(dataset, sums) for dataset in facts.datasets]
     names = dict.fromkeys(dataset.batch for dataset in facts.datasets)
     return {
         "manifest": {
             "records": recount.tree.count,
             "merkle_root": recount.tree.root(),
             "tree": TREE,
-            "digests": dict(recount.digests),
-            "claimed": dict(recount.claimed),
+            "digests": dict(sums.digests),
+            "claimed": dict(sums.claimed),
             "sizes": [
                 {"below": bound, **sums}
-                for bound, sums in zip((*SIZES, None), recount.sizes, strict=True)
+                for bound, sums in zip((*SIZES, None), sums.sizes, strict=True)
             ],
         },
         "datasets": datasets,
-        "batches": [_batch(name, datasets, recount) for name in names],
+        "batches": [_batch(name, datasets, recount, sums.levels[name]) for name in names],
         "outcome": {
-            **judged(datasets, set(recount.by_level), FORMAT),
+            **judged(datasets, set(sums.by_level), FORMAT),
             "states": totals(datasets),
-            "verdicts": dict(sorted(recount.by_verdict.items())),
-            "levels": dict(sorted(recount.by_level.items())),
+            "verdicts": dict(sorted(sums.by_verdict.items())),
+            "levels": dict(sorted(sums.by_level.items())),
         },
         "exclusions": [
             {"dataset": dataset, "rule": rule, "reason": reason, **sums}
@@ -131,25 +132,27 @@ def _opening(opening: Mapping[str, Any], names: str) -> dict[str, Any]:
     return dict(opening) if names == "plain" else {**opening, "object": None, "reason": None}
 
 
-def _batch(name: str, datasets: Sequence[Mapping[str, Any]], recount: Recount) -> dict[str, Any]:
+def _batch(
+    name: str, datasets: Sequence[Mapping[str, Any]], recount: Recount, levels: set[str]
+) -> dict[str, Any]:
     """Return one batch: its own root, which approvals bind, and the strong words about it."""
     own = [dataset for dataset in datasets if dataset["batch"] == name]
     return {
         "name": name,
         "records": recount.trees[name].count,
         "merkle_root": recount.trees[name].root(),
-        **judged(own, recount.levels[name], FORMAT),
+        **judged(own, levels, FORMAT),
     }
 
 
-def _dataset(dataset: DatasetFacts, recount: Recount) -> dict[str, Any]:
+def _dataset(dataset: DatasetFacts, sums: RecordSums) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "batch": dataset.batch,
         "closed": dataset.closed,
         "source": {"bucket": dataset.source.bucket, "prefix": dataset.source.prefix},
         "target": {"bucket": dataset.target.bucket, "prefix": dataset.target.prefix},
-        "tally": recount.tally(dataset.name, dataset.inventoried),
+        "tally": sums.tally(dataset.name, dataset.inventoried),
     }
 
 

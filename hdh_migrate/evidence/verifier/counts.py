@@ -133,8 +133,15 @@ class Sums:
 
 def grounds(level: str | None) -> tuple[str, ...]:
     """Return the fields that verdict "match" at this level rests on."""
-    read = ("stored_size", "stored_sha256") if level != "head" else ()
-    return ("level", "verified_at", *read, *(("sha256",) if level == "full" else ()))
+    return _GROUNDS.get(level, _GROUNDS["stored"])
+
+
+_ALWAYS = ("level", "verified_at")
+_GROUNDS: dict[str | None, tuple[str, ...]] = {
+    "head": _ALWAYS,
+    "stored": (*_ALWAYS, "stored_size", "stored_sha256"),
+    "full": (*_ALWAYS, "stored_size", "stored_sha256", "sha256"),
+}
 
 
 def totals(datasets: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:

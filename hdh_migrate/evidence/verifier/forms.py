@@ -70,8 +70,10 @@ def key_of(line: Mapping[str, Any], name: str = "key") -> bytes:
 
 def instant(moment: str) -> tuple[str, str]:
     """Return what moments are compared by; of no text, what comes before all of them."""
-    whole = moment[:19]
-    return whole, re.sub("[^0-9]", "", moment[19:].partition("+")[0]).rstrip("0")
+    more = moment[19:].partition("+")[0].strip(".Z")
+    if more and not (more.isascii() and more.isdigit()):
+        more = re.sub("[^0-9]", "", more)
+    return moment[:19], more.rstrip("0")
 
 
 def seconds(moment: str) -> float:
@@ -126,23 +128,23 @@ class Tree:
 
     def __init__(self) -> None:
         self.count = 0
-        self.stack: list[tuple[int, bytes]] = []
+        self.stack: list[bytes] = []  # whole trees, one for each bit that is set in the count
 
     def add(self, digest: bytes) -> None:
         """Add one leaf, given as its digest."""
-        level = 0
-        while self.stack and self.stack[-1][0] == level:
-            digest = hashlib.sha256(b"\x01" + self.stack.pop()[1] + digest).digest()
-            level += 1
-        self.stack.append((level, digest))
+        left = self.count
+        while left & 1:
+            digest = hashlib.sha256(b"\x01" + self.stack.pop() + digest).digest()
+            left >>= 1
+        self.stack.append(digest)
         self.count += 1
 
     def root(self) -> str:
         """Return the root; of no leaves it is the digest of nothing."""
         if not self.stack:
             return sha256(b"")
-        digest = self.stack[-1][1]
-        for _, left in reversed(self.stack[:-1]):
+        digest = self.stack[-1]
+        for left in reversed(self.stack[:-1]):
             digest = hashlib.sha256(b"\x01" + left + digest).digest()
         return digest.hex()
 
@@ -158,6 +160,7 @@ def lines(
     `begin` is where to begin, in bytes, behind `number` lines.
     """
     last: tuple[bytes, bytes] | None = None
+    plain = plain_line(fields)
     with path.open("rb") as file:
         file.seek(begin)
         while raw := file.readline(LONGEST_LINE + 1):
@@ -165,7 +168,7 @@ def lines(
             where = f"{path.name} line {number}"
             if len(raw) > LONGEST_LINE:
                 raise Wrong(f"{where}: the line is too long")
-            line = _line(raw, fields, where)
+            line = _line(raw, fields, plain, where)
             if ordered:
                 order = (line["dataset"].encode(), key_of(line))
                 if last is not None and order <= last:
@@ -175,9 +178,14 @@ def lines(
             yield where, raw[:-1], line
 
 
-def _line(raw: bytes, fields: Mapping[str, Field], where: str) -> dict[str, Any]:
+def _line(
+    raw: bytes, fields: Mapping[str, Field], plain: re.Pattern[str], where: str
+) -> dict[str, Any]:
     try:
-        line = json.loads(raw)
+        text = raw.decode()
+        line = json.loads(text)
+        if plain.fullmatch(text):
+            return dict(line)
         must(canonical(line) + b"\n" == raw)
         named = {name for name in ("key", "target_key") if f"{name}_b64" in line}
         must(line.keys() == fields.keys() | {f"{name}_b64" for name in named})
@@ -239,6 +247,29 @@ FINDING = {**FINDING_1, "number": SIZE, "severity": _text("blocker|finding|note"
 LINE_FIELDS = {1: (EXCLUSION_1, FINDING_1), 2: (EXCLUSION, FINDING)}
 """By the format's number: the fields of exclusions and of findings."""
 EVENT = {"at": TEXT, "body": TEXT, "digest": DIGEST, "kind": TEXT, "seq": SIZE}
+
+
+_TEXTS = r'"(?!")[^"\\\x00-\x1f]*(?:\\["\\][^"\\\x00-\x1f]*)*"'
+"""Texts in JSON that are not empty, and in which nothing but quotes and backslashes is escaped."""
+
+
+def plain_line(fields: Mapping[str, Field]) -> re.Pattern[str]:
+    """Return what matches lines, line feed included, of which no value needs a closer look.
+
+    What it matches is in canonical form, has exactly these fields, and each of them holds what it
+    may; where it does not match, nothing is said. UTF-8 has no surrogates, and none is escaped.
+    """
+    members = []
+    for name in sorted(fields):
+        pattern, nullable = fields[name]
+        if pattern is None:
+            value = r"(?:0|[1-9][0-9]{0,17})"
+        elif pattern is TEXT.pattern:
+            value = _TEXTS
+        else:  # these match nothing that JSON would escape
+            value = f'"(?:{pattern.pattern})"'
+        members.append(f'"{name}":(?:{value}|null)' if nullable else f'"{name}":{value}')
+    return re.compile(r"\{" + ",".join(members) + r"\}\n", re.ASCII)
 
 
 def misfit(line: Mapping[str, Any], fields: Mapping[str, Field]) -> str | None:

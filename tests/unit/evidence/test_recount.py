@@ -93,7 +93,7 @@ def test_each_batch_has_a_tree_over_its_own_lines() -> None:
 
     assert found.trees["pilot"].root() == naive_root(lines[:2]).hex()
     assert found.trees["rest"].root() == naive_root(lines[2:]).hex()
-    assert found.levels == {"pilot": {"full"}, "rest": {"head"}}
+    assert found.records.levels == {"pilot": {"full"}, "rest": {"head"}}
 
 
 def test_sizes_fall_into_classes_and_known_digests_are_counted() -> None:
@@ -106,8 +106,8 @@ def test_sizes_fall_into_classes_and_known_digests_are_counted() -> None:
         ]
     )
 
-    assert [sums["objects"] for sums in found.sizes] == [2, 1, 0, 0, 0, 0, 0, 1]
-    assert found.digests == {"sha256": 3, "source_md5": 1, "stored_sha256": 3}
+    assert [sums["objects"] for sums in found.records.sizes] == [2, 1, 0, 0, 0, 0, 0, 1]
+    assert found.records.digests == {"sha256": 3, "source_md5": 1, "stored_sha256": 3}
 
 
 def test_what_the_source_had_a_digest_of_is_counted_in_objects_and_bytes() -> None:
@@ -121,8 +121,8 @@ def test_what_the_source_had_a_digest_of_is_counted_in_objects_and_bytes() -> No
         record("f", dataset="scans", size=160, source_md5=md5),
     ]
 
-    assert counted(records).claimed == {"objects": 2, "bytes": 180}
-    assert counted(records, unclaimed=["scans"]).claimed == {"objects": 1, "bytes": 20}
+    assert counted(records).records.claimed == {"objects": 2, "bytes": 180}
+    assert counted(records, unclaimed=["scans"]).records.claimed == {"objects": 1, "bytes": 20}
 
 
 def test_every_record_ends_in_one_state_and_every_exclusion_under_its_rule() -> None:
@@ -131,7 +131,7 @@ def test_every_record_ends_in_one_state_and_every_exclusion_under_its_rule() -> 
         [exclusion("x"), exclusion("y"), exclusion("z", rule="*.tmp", reason="leftover")],
     )
 
-    assert recount.tally("pmsi", ObjectCounts(7, 3035)) == {
+    assert recount.records.tally("pmsi", ObjectCounts(7, 3035)) == {
         "inventoried": {"objects": 7, "bytes": 3035},
         "verified": {"objects": 1, "bytes": 1000},
         "failed": {"objects": 2, "bytes": 2000},
@@ -139,23 +139,23 @@ def test_every_record_ends_in_one_state_and_every_exclusion_under_its_rule() -> 
         "excluded": {"objects": 3, "bytes": 30},
         "closes": True,
     }
-    assert recount.by_verdict.keys() == {"match", "mismatch", "waived", "none"}
+    assert recount.records.by_verdict.keys() == {"match", "mismatch", "waived", "none"}
     assert recount.by_rule["pmsi", "*.tmp", "leftover"] == {"objects": 1, "bytes": 10}
 
 
 def test_a_tally_closes_only_when_objects_and_bytes_both_do() -> None:
     recount = counted([record("a")])
 
-    assert recount.tally("pmsi", ObjectCounts(1, 1000))["closes"]
-    assert not recount.tally("pmsi", ObjectCounts(2, 1000))["closes"]
-    assert not recount.tally("pmsi", ObjectCounts(1, 999))["closes"]
+    assert recount.records.tally("pmsi", ObjectCounts(1, 1000))["closes"]
+    assert not recount.records.tally("pmsi", ObjectCounts(2, 1000))["closes"]
+    assert not recount.records.tally("pmsi", ObjectCounts(1, 999))["closes"]
 
 
 def test_two_datasets_whose_errors_cancel_out_do_not_close_together() -> None:
     recount = counted([record("a"), record("b", dataset="scans")])
     tallies = [
-        recount.tally("pmsi", ObjectCounts(2, 2000)),
-        recount.tally("scans", ObjectCounts(0, 0)),
+        recount.records.tally("pmsi", ObjectCounts(2, 2000)),
+        recount.records.tally("scans", ObjectCounts(0, 0)),
     ]
 
     assert not add_up(tallies)["closes"]
