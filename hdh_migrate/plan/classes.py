@@ -108,7 +108,8 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
 }
 """The class of each field; that of a section is the class of all that stands in it.
 
-A test walks the whole model: a field without a class, or a class without a field, fails it.
+A test walks the whole model: a field without a class, or a class without a field, fails it. What
+else a kind of source has is bound, and need not stand here.
 """
 
 _GRAVEST: Final = (_WHAT, _WHO, _HOW)

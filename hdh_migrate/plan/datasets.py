@@ -196,8 +196,7 @@ class Dataset(Section):
             _origin,
             custom_error_type=fields.REFUSAL,
             custom_error_message=(
-                "must be a mapping with `container` (source kind azure-blob) or `path` (folder,"
-                " azure-sftp)"
+                "must be a mapping with `container` or `path`, whichever the source's kind has"
             ),
         ),
     ] = Field(description="Where the objects are.", examples=[{"container": "emc2"}])

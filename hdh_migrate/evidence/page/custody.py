@@ -39,7 +39,7 @@ CUSTODY: dict[str, Text] = {
     ),
     # --- kinds of endpoints --------------------------------------------------------------------
     "kind.azure-blob": Text("Azure Blob Storage", "Azure Blob Storage"),
-    "kind.azure-sftp": Text("Azure Blob Storage, par SFTP", "Azure Blob Storage, over SFTP"),
+    "kind.azure-sftp": Text("serveur SFTP", "SFTP server"),
     "kind.folder": Text("dossier de cette machine", "folder of this machine"),
     "kind.generic": Text("stockage S3", "S3 storage"),
     "kind.file": Text("fichier", "file"),

@@ -79,7 +79,7 @@ def page_of(tmp_path: Path, findings: list[dict[str, Any]], language: str = "fr"
 @pytest.mark.slow
 def test_every_message_that_this_tool_writes_is_said_in_french() -> None:
     assert len(written_messages()) > 140
-    assert not unread(french)
+    assert not unread(french), "give each a form (messages/found.py, stores.py), or its TERMS"
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.en[:50])

@@ -81,7 +81,7 @@ def test_every_field_and_every_answer_is_told(shape: str) -> None:
 
 
 def test_all_kinds_are_among_them() -> None:
-    assert {shape["kind"] for shape in SHAPES.values()} == set(SOURCES)
+    assert {shape["kind"] for shape in SHAPES.values()} == set(SOURCES), "give SHAPES one of each"
     assert Plan.kinds == SECTIONS
 
 
