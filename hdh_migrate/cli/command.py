@@ -18,7 +18,7 @@ import typer
 from hdh_migrate import __version__
 from hdh_migrate.cli import environment, streams
 from hdh_migrate.cli.output import LineProgress, Output
-from hdh_migrate.errors import Exit, Interrupted, MigrateError
+from hdh_migrate.errors import Exit, Interrupted, MigrateError, UsageError
 from hdh_migrate.frozen import frozen
 
 if TYPE_CHECKING:
@@ -37,7 +37,14 @@ AnyBundle = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="The folder of a report, or its .zip or .tar.")
 ]
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of the plan.")]
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The key, as at the source.")]
+Key = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY",
+        help="The key, as at the source; `-` reads it from stdin, where no `ps` shows it.",
+    ),
+]
+"""What the command line says; `key_given` is what it means."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 StateDir = Annotated[
@@ -111,6 +118,24 @@ CredentialId = Annotated[
 CredentialSecret = Annotated[
     str | None, typer.Option(metavar="REF", help="Its secret: env:NAME or file:PATH.")
 ]
+
+_KEY_BYTES: Final = 8_192
+
+
+def key_given(said: str) -> str:
+    """Return the key that a command line gives, be it on stdin.
+
+    Raises:
+        UsageError: stdin holds none, or more than one can be.
+    """
+    if said != "-":
+        return said
+    data = sys.stdin.buffer.read(_KEY_BYTES + 1)
+    found = data.removesuffix(b"\n").removesuffix(b"\r").removesuffix(b"\0")
+    if not found or len(data) > _KEY_BYTES:
+        raise UsageError("stdin has no key, or more than one can be")
+    return found.decode("utf-8", "surrogateescape")
+
 
 # --- what a verb declares ------------------------------------------------------------------------
 

@@ -68,6 +68,19 @@ def test_a_key_may_come_from_stdin_where_nobody_sees_it(site: Site) -> None:
     assert b"dupont" not in done.stderr
 
 
+@pytest.mark.parametrize(("sent", "refused"), [(b"pmsi/nobody\n", b"no such object"),
+                                               (b"\n", b"stdin has no key")])  # fmt: skip
+def test_fetch_takes_a_key_from_stdin_too(site: Site, sent: bytes, refused: bytes) -> None:
+    site.cli("run", site.plan)
+    done = subprocess.run(
+        [sys.executable, "-m", "hdh_migrate", "fetch", site.plan, "emc2", "-", "--out",
+         str(site.folder / "got")],
+        input=sent, capture_output=True, timeout=LONG, env=os.environ | site.environ, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert refused in done.stderr
+
+
 def test_rules_are_tried_on_a_listing_and_counted(site: Site) -> None:
     with_rules(
         site,

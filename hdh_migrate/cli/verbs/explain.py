@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import AsJson, Key, Plan, StateDir, Task, Verbose, key_given, verb
 from hdh_migrate.cli.output import visible
-from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import Explained, ExplainedObject
 from hdh_migrate.telemetry import size_text
-
-_KEY_BYTES = 8_192
 
 
 @verb(
@@ -26,13 +24,7 @@ _KEY_BYTES = 8_192
 )
 def explain(
     plan: Plan,
-    key: Annotated[
-        str,
-        typer.Argument(
-            metavar="KEY",
-            help="The key, as at the source; `-` reads it from stdin, where no `ps` shows it.",
-        ),
-    ],
+    key: Key,
     *,
     dataset: Annotated[
         list[str] | None,
@@ -51,25 +43,13 @@ def explain(
     def body() -> Exit | None:
         from hdh_migrate.session.verbs.explain import explain as look
 
-        result = look(task.desk(plan, state_dir, dry=True), _asked(key), list(dataset or ()))
+        result = look(task.desk(plan, state_dir, dry=True), key_given(key), list(dataset or ()))
         task.out.result(
             result, "\n".join(line for one in result["datasets"] for line in _lines(one))
         )
         return Exit.FINDINGS if all(not one["source"] for one in result["datasets"]) else None
 
     task.run(body)
-
-
-def _asked(key: str) -> str:
-    if key != "-":
-        return key
-    import sys
-
-    data = sys.stdin.buffer.read(_KEY_BYTES + 1)
-    found = data.removesuffix(b"\n").removesuffix(b"\r").removesuffix(b"\0")
-    if not found or len(data) > _KEY_BYTES:
-        raise UsageError("stdin has no key, or more than one can be")
-    return found.decode("utf-8", "surrogateescape")
 
 
 def _lines(one: ExplainedObject) -> Iterator[str]:

@@ -15,6 +15,7 @@ from hdh_migrate.cli.command import (
     StateDir,
     Task,
     Verbose,
+    key_given,
     verb,
 )
 from hdh_migrate.errors import Exit
@@ -57,7 +58,7 @@ def fetch(
         from hdh_migrate.session.verbs.fetch import fetch as bring
 
         desk = task.desk(plan, state_dir)
-        result = bring(desk, dataset, key, out, reason=reason)
+        result = bring(desk, dataset, key_given(key), out, reason=reason)
         task.out.result(result, f"{out}: {size_text(result['size'])}, sha256 {result['sha256']}")
 
     task.run(body)

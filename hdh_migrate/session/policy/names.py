@@ -27,7 +27,7 @@ from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.model import State
 from hdh_migrate.results.proofs import NameOpened
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.asked import asked_for
+from hdh_migrate.session.policy.object_by_key import object_by_key
 from hdh_migrate.wiring import routes_of
 
 NAMES_KEY = "names.key"
@@ -116,7 +116,7 @@ def _record(desk: Desk, dataset: str, key: str) -> dict[str, Any]:
     ledger = desk.read_ledger()
     try:
         row = next(row for row in ledger.datasets() if row.name == dataset)
-        found = asked_for(ledger, row.id, route, key)
+        found = object_by_key(ledger, row.id, route, key)
     finally:
         ledger.close()
     if found is None:

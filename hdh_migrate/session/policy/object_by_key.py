@@ -10,7 +10,9 @@ from hdh_migrate.ports.ledger import Ledger
 AT_TARGET = (State.SENT, State.VERIFIED)
 
 
-def asked_for(ledger: Ledger, dataset: int, route: Route, key: str) -> tuple[Entry, State] | None:
+def object_by_key(
+    ledger: Ledger, dataset: int, route: Route, key: str
+) -> tuple[Entry, State] | None:
     """Return the object of a key; None: there is none.
 
     Where each version of a name is an object, a name alone means the last one that the target has,
@@ -23,5 +25,5 @@ def asked_for(ledger: Ledger, dataset: int, route: Route, key: str) -> tuple[Ent
         return found
     named = ledger.named(dataset, key)
     there = [one for one in named if one[1] in AT_TARGET]
-    found_last = there or named
-    return found_last[-1] if found_last else None
+    best = there or named
+    return best[-1] if best else None

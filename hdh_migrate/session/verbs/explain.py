@@ -16,8 +16,8 @@ from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.asked import asked_for
 from hdh_migrate.session.policy.choices import Choices, said
+from hdh_migrate.session.policy.object_by_key import object_by_key
 from hdh_migrate.wiring import Services
 
 
@@ -131,7 +131,7 @@ def _kept(desk: Desk, choices: Choices, dataset: str, key: str) -> KeptObject | 
     ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
     try:
         for row in _rows(ledger, dataset):
-            if (known := asked_for(ledger, row, choices.routes[dataset], key)) is not None:
+            if (known := object_by_key(ledger, row, choices.routes[dataset], key)) is not None:
                 entry, state = known
                 return {
                     "id": entry.id,

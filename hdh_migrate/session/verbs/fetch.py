@@ -21,7 +21,7 @@ from hdh_migrate.results.looks import Fetched
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
-from hdh_migrate.session.policy.asked import asked_for
+from hdh_migrate.session.policy.object_by_key import object_by_key
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal
@@ -49,7 +49,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     ledger = desk.read_ledger()
     try:
         row = next(row for row in ledger.datasets() if row.name == dataset)
-        found, taken = asked_for(ledger, row.id, route, key), openings.remembered(ledger)
+        found, taken = object_by_key(ledger, row.id, route, key), openings.remembered(ledger)
     finally:
         ledger.close()
     if found is None:

@@ -15,6 +15,7 @@ import typer.main
 
 from hdh_migrate.cli import app as cli
 from hdh_migrate.cli.menu import Menu
+from hdh_migrate.cli.verbs import GROUPS, SECTIONS
 
 ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -48,6 +49,15 @@ def root() -> Any:
 def test_they_are_found() -> None:
     assert len(SHOWN) > 40
     assert any(text.startswith("fetch ") and "--reason" in text for _, text in SHOWN)
+
+
+def test_each_verb_stands_on_a_page() -> None:
+    pages = "\n".join(page.read_text() for page in PAGES)
+    groups = {name: GROUPS[name].verbs for name in GROUPS}
+    verbs = [name for lines in SECTIONS.values() for name in lines if name not in groups]
+    verbs += [f"{group} {name}" for group, lines in groups.items() for name in lines]
+    named = r"(?:[`#\n] ?|hdh-migrate ){}\b"
+    assert [one for one in verbs if not re.search(named.format(re.escape(one)), pages)] == []
 
 
 def test_an_option_that_is_not_there_is_seen() -> None:

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Dataset, Key, NewFile, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import (
+    AsJson,
+    Dataset,
+    Key,
+    NewFile,
+    Plan,
+    StateDir,
+    Task,
+    key_given,
+    verb,
+)
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import NameOpened
 
@@ -43,7 +53,7 @@ def open_name(
         from hdh_migrate.session.policy.names import open_one
 
         desk = task.desk(plan, state_dir)
-        result = open_one(desk, dataset, key, bundle, out)
+        result = open_one(desk, dataset, key_given(key), bundle, out)
         task.out.result(result, f"{out}: one object of {dataset}, under the root {result['root']}")
 
     task.run(body)

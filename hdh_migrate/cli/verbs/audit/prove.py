@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.command import AnyBundle, AsJson, Task, verb
+from hdh_migrate.cli.command import AnyBundle, AsJson, Key, Task, key_given, verb
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.results.proofs import LineProof
 
@@ -22,7 +22,7 @@ from hdh_migrate.results.proofs import LineProof
 )
 def prove(
     bundle: AnyBundle,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The object's key at the source.")],
+    key: Key,
     *,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Its dataset.")] = None,
     checkpoint: Annotated[
@@ -50,9 +50,10 @@ def prove(
 
         if as_json and checkpoint is not None:
             raise UsageError("a .tlog-proof is no JSON", hint="leave --json or --checkpoint out")
+        wanted = key_given(key)
         with unpacked(bundle) as folder:
             reading = open_bundle(folder)
-            proof = proof_in(folder, key, dataset)
+            proof = proof_in(folder, wanted, dataset)
             if checkpoint is None:
                 task.out.data(proof)
                 return
