@@ -104,7 +104,8 @@ class Plan(Section):
     legal_basis: tuple[LegalBasis, ...] = Field(
         default=(),
         exclude_if=unsaid,
-        description="What allows the processing, and until when; `forecast` looks at it.",
+        description="What allows the processing, and until when: nothing is sent after that day, or"
+        " while the last planned day lies after it, unless `legal-basis` is waived.",
     )
     prices: tuple[UnitPrice, ...] = Field(
         default=(),

@@ -20,6 +20,7 @@ from tests.unit.evidence.builders import (
     signer,
 )
 from tests.unit.evidence.hostile import HOSTILE
+from tests.unit.evidence.rich import rich
 
 pytestmark = pytest.mark.live
 
@@ -49,10 +50,26 @@ for (const e of document.querySelectorAll("body *")) {
 return [...new Set(poor)];
 """
 OUT_OF_SIGHT = """
-return [...document.querySelectorAll("table.stack, table.refs, table.measures")]
+return [...document.querySelectorAll("table, pre, td, th, dd, li, p")]
   .filter(t => t.scrollWidth > t.parentElement.clientWidth + 1)
-  .map(t => t.className + " " + t.scrollWidth);
+  .map(t => t.tagName + " " + t.className + " " + t.scrollWidth);
 """
+BROKEN = r"""
+const found = [];
+const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+for (let node; (node = walk.nextNode());) {
+  if (node.parentElement.closest("code, pre, style, small, .name, .watermark")) continue;
+  for (const word of node.data.matchAll(/[\p{L}\p{N}\u00a0\u202f.,:%]+/gu)) {
+    const range = document.createRange();
+    range.setStart(node, word.index);
+    range.setEnd(node, word.index + word[0].length);
+    const lines = new Set([...range.getClientRects()].map(r => Math.round(r.top)));
+    if (lines.size > 1) found.push(word[0]);
+  }
+}
+return found;
+"""
+"""Words and quantities of our own that stand on more than one line."""
 PLACES = """
 const row = document.querySelector("table.sums tbody tr:nth-child(2)");
 const top = e => e.getBoundingClientRect().top;
@@ -121,6 +138,29 @@ def test_on_a_telephone_no_column_is_out_of_sight_and_failures_come_first(
     assert window.run(OUT_OF_SIGHT) == []
     failed, inventoried = window.run(PLACES)
     assert failed < inventoried
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of months, with every section."""
+    folder = tmp_path_factory.mktemp("rich")
+    return rich(folder / "bundle", signer(folder)).folder
+
+
+@pytest.mark.parametrize("width", [360, 400, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_page_that_has_everything_shows_all_of_it_and_breaks_no_word(
+    window: Browser, everything: Path, language: str, scheme: str, width: int
+) -> None:
+    window.size(width)
+    window.scheme(scheme)
+    window.open(everything / f"report.{language}.html")
+
+    assert window.run(OVERFLOW) == 0
+    assert window.run(CONTRAST) == []
+    assert window.run(OUT_OF_SIGHT) == []
+    assert window.run(BROKEN) == []
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

@@ -131,14 +131,16 @@ def _findings(predicate: Mapping[str, Any]) -> Iterator[str]:
 def _months(months: Chronicle) -> Iterator[list[str]]:
     """Say what the time after the first inventory brought, each kind in a line."""
     counts = months.counts
-    rows = (
+    rows: tuple[tuple[str, int, str], ...] = (
         ("The source was listed again", counts.get("passes", 0), "time"),
         ("Batches were amended", counts.get("revisions", 0), "time"),
         ("Objects were adopted from another ledger", counts.get("adoptions", 0), "time"),
         ("Writing at the target was taken over", counts.get("take_overs", 0), "time"),
         ("Ended without a last word", months.cut_off, "run"),
         ("Sent again, for nobody knew how it had ended", months.resent, "object"),
-        ("Tried again because somebody asked", months.retried, "failed object"),
+        ("Read anew, for the source had changed", months.drifted, "object"),
+        ("Verdicts taken back", months.unverified, "object"),
+        ("Tried again because somebody asked", months.retried.total(), "failed object"),
     )
     lines = [f"- **{what}:** {_some(count, unit)}" for what, count, unit in rows if count]
     if lines:

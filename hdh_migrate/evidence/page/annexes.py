@@ -48,11 +48,11 @@ ANNEXES: dict[str, Text] = {
     "losses.none": Text("Rien n'a été perdu.", "Nothing was lost."),
     "losses.why": Text(
         "Le contenu des objets n'est pas concerné. Ces propriétés existaient à la source et ne "
-        "sont pas posées sur l'objet chiffré. Sous chaque nombre d'objets : où elles restent "
-        "lisibles.",
+        "sont pas posées sur l'objet chiffré. Sous chacune, ou sous son nombre d'objets : où elle "
+        "reste lisible.",
         "The objects' content is not concerned. These properties existed at the source and are "
-        "not set on the encrypted object. Under each number of objects: where they can still be "
-        "read.",
+        "not set on the encrypted object. Under each, or under its number of objects: where it can "
+        "still be read.",
     ),
     "loss.modified": Text("date de dernière modification", "time of last modification"),
     "loss.headers": Text(
@@ -124,6 +124,13 @@ ANNEXES: dict[str, Text] = {
         "{n} trait observed on {when}, {differing} short of the profile"
         "|{n} traits observed on {when}, {differing} short of the profile",
     ),
+    "probe.short": Text(
+        "{name} : {seen} (le profil annonce {profile})",
+        "{name}: {seen} (the profile says {profile})",
+    ),
+    "trait.yes": Text("oui", "yes"),
+    "trait.no": Text("non", "no"),
+    "trait.none": Text("rien", "nothing"),
     "probe.none": Text(
         "la cible n'a pas été sondée (hdh-migrate probe)",
         "the target was not probed (hdh-migrate probe)",
@@ -154,10 +161,12 @@ ANNEXES: dict[str, Text] = {
         "{n} equal listing, {seconds} s apart|{n} equal listings, {seconds} s apart",
     ),
     "cutover.smoke": Text("Essais de fumée", "Smoke tests"),
-    "cutover.smoke.value": Text(
-        "{objects} objets relus avec l'accès d'un consommateur, {commands} commandes",
-        "{objects} objects read with a consumer's access, {commands} commands",
+    "smoke.objects": Text(
+        "{n} objet relu avec l'accès d'un consommateur"
+        "|{n} objets relus avec l'accès d'un consommateur",
+        "{n} object read with a consumer's access|{n} objects read with a consumer's access",
     ),
+    "smoke.commands": Text("{n} commande|{n} commandes", "{n} command|{n} commands"),
     "terms.changed": Text(
         "Lot {name} : les conditions de la bascule (qui approuve, combien, avec quels délais) ont "
         "été changées, {when}.",
@@ -223,10 +232,13 @@ ANNEXES: dict[str, Text] = {
         "|Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}.",
     ),
     "looks.found": Text(
-        "Trouvés alors : {gone} absents, {damaged} abîmés, {replaced} remplacés, "
-        "{unread} illisibles.",
-        "Found then: {gone} gone, {damaged} damaged, {replaced} replaced, {unread} unreadable.",
+        "Trouvé alors : {gone}, {damaged}, {replaced}, {unread}.",
+        "Found then: {gone}, {damaged}, {replaced}, {unread}.",
     ),
+    "n.gone": Text("{n} absent|{n} absents", "{n} gone|{n} gone"),
+    "n.damaged": Text("{n} abîmé|{n} abîmés", "{n} damaged|{n} damaged"),
+    "n.replaced": Text("{n} remplacé|{n} remplacés", "{n} replaced|{n} replaced"),
+    "n.unread": Text("{n} illisible|{n} illisibles", "{n} unreadable|{n} unreadable"),
     "looks.open": Text("Ce regard n'est pas terminé.", "This look is not finished."),
     # --- openings ------------------------------------------------------------------------------
     "openings": Text("Objets relus en clair", "Objects read back in the clear"),

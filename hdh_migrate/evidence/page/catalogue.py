@@ -129,10 +129,10 @@ CATALOGUE: dict[str, Text] = {
     # --- the six questions -------------------------------------------------------------------
     "q.what": Text("Qu'est-ce qui a été déplacé ?", "What moved?"),
     "q.what.answer": Text(
-        "{n} objet vérifié ({size}), sur {all} inventoriés ({all_size})."
-        "|{n} objets vérifiés ({size}), sur {all} inventoriés ({all_size}).",
-        "{n} object verified ({size}), of {all} inventoried ({all_size})."
-        "|{n} objects verified ({size}), of {all} inventoried ({all_size}).",
+        "{n} objet vérifié ({size}), sur {all} ({all_size})."
+        "|{n} objets vérifiés ({size}), sur {all} ({all_size}).",
+        "{n} object verified ({size}), of {all} ({all_size})."
+        "|{n} objects verified ({size}), of {all} ({all_size}).",
     ),
     "q.where": Text("D'où, vers où ?", "From where to where?"),
     "q.where.source": Text("De", "From"),
@@ -141,16 +141,12 @@ CATALOGUE: dict[str, Text] = {
     "q.complete.yes": Text("Oui.", "Yes."),
     "q.complete.no": Text("Non.", "No."),
     "q.complete.closes": Text(
-        "Les comptes sont justes : {all} inventoriés = {verified} vérifiés + {excluded} exclus "
-        "+ {failed} en échec + {pending} en attente.",
-        "The counts close: {all} inventoried = {verified} verified + {excluded} excluded "
-        "+ {failed} failed + {pending} pending.",
+        "Les comptes sont justes : {all} = {verified} + {excluded} + {failed} + {pending}.",
+        "The counts close: {all} = {verified} + {excluded} + {failed} + {pending}.",
     ),
     "q.complete.differs": Text(
-        "Les comptes ne sont pas justes : {all} inventoriés, mais {verified} vérifiés, "
-        "{excluded} exclus, {failed} en échec, {pending} en attente.",
-        "The counts do not close: {all} inventoried, but {verified} verified, "
-        "{excluded} excluded, {failed} failed, {pending} pending.",
+        "Les comptes ne sont pas justes : {all}, mais {verified}, {excluded}, {failed}, {pending}.",
+        "The counts do not close: {all}, but {verified}, {excluded}, {failed}, {pending}.",
     ),
     "q.intact": Text("Est-ce intact ?", "Is it intact?"),
     "q.intact.yes": Text(
@@ -273,10 +269,12 @@ CATALOGUE: dict[str, Text] = {
     ),
     # --- sums --------------------------------------------------------------------------------
     "bar": Text("Où en sont les objets", "Where the objects stand"),
-    "state.verified": Text("vérifiés", "verified"),
-    "state.excluded": Text("exclus", "excluded"),
-    "state.pending": Text("en attente", "pending"),
-    "state.failed": Text("en échec", "failed"),
+    "n.inventoried": Text("{n} inventorié|{n} inventoriés", "{n} inventoried|{n} inventoried"),
+    "n.verified": Text("{n} vérifié|{n} vérifiés", "{n} verified|{n} verified"),
+    "n.excluded": Text("{n} exclu|{n} exclus", "{n} excluded|{n} excluded"),
+    "n.pending": Text("{n} en attente", "{n} pending"),
+    "n.failed": Text("{n} en échec", "{n} failed"),
+    "n.objects": Text("{n} objet|{n} objets", "{n} object|{n} objects"),
     "datasets": Text("Lots et jeux de données", "Batches and datasets"),
     "batch": Text("Lot {name}", "Batch {name}"),
     "dataset": Text("Jeu de données", "Dataset"),
@@ -457,6 +455,11 @@ CATALOGUE: dict[str, Text] = {
     "ref.previous.none": Text("aucune : c'est la première", "none: this is the first"),
     "ref.seal": Text("Chiffrement", "Encryption"),
     "seal.none": Text("aucun", "none"),
+    "seal.crypt4gh": Text(
+        "Crypt4GH (X25519, ChaCha20-Poly1305)", "Crypt4GH (X25519, ChaCha20-Poly1305)"
+    ),
+    "ref.basis": Text("Base légale (déclarée)", "Legal basis (as declared)"),
+    "ref.basis.value": Text("{reference}, jusqu'au {until}", "{reference}, until {until}"),
     "ref.attestation": Text("Attestation du client", "The customer's attestation"),
     "ref.attestation.value": Text(
         "Service « {service} » ; SecNumCloud : {visa}, jusqu'au {visa_end} ; HDS : {hds}, jusqu'au "

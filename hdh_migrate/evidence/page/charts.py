@@ -21,7 +21,6 @@ _DWARFS = 6
 
 def states_bar(
     states: Mapping[str, Mapping[str, int]],
-    number: Callable[[int], object],
     share: Callable[..., object],
 ) -> list[dict[str, Any]]:
     """Return the pieces of the bar of states: their place on the board, and the legend's words.
@@ -43,7 +42,7 @@ def states_bar(
                 "state": state,
                 "x": f"{start:.2f}",
                 "width": f"{width:.2f}",
-                "count": number(count),
+                "objects": count,
                 "share": share(tenths[state], less=0 < count * 1000 < whole),
             }
         )

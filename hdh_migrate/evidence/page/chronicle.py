@@ -8,7 +8,7 @@ of JSON. Everything here follows from the bundle's own journal, so a page can be
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import field
 from pathlib import Path
@@ -18,7 +18,7 @@ from hdh_migrate.events.adoption import Adopting, AdoptionEnded
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceTaking
-from hdh_migrate.events.objects import SendingAgain
+from hdh_migrate.events.objects import ObjectDrifted, ObjectsSuperseded, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read
 from hdh_migrate.events.run import RunEnded, RunStarted
@@ -30,8 +30,9 @@ SHOWN: Final = 50
 """Of each kind the last so many are shown."""
 
 LOOKED_AT: Final[tuple[type[Event], ...]] = (
-    Adopting, AdoptionEnded, BatchAmended, BatchAmending, FenceTaking, Refreshed, RefreshEnded,
-    Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain, *GRANT_EVENTS,
+    Adopting, AdoptionEnded, BatchAmended, BatchAmending, FenceTaking, ObjectDrifted,
+    ObjectsSuperseded, Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted,
+    SendingAgain, *GRANT_EVENTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in LOOKED_AT)
@@ -127,8 +128,12 @@ class Chronicle:
     """Objects that were sent anew because nobody had heard what became of them."""
     continued: int = 0
     """Large objects whose uploads went on after a run had ended."""
-    retried: int = 0
-    """Failed objects that somebody asked to be tried again."""
+    drifted: int = 0
+    """How often a source object had changed before it was read whole."""
+    unverified: int = 0
+    """Verified objects whose verdict was taken back."""
+    retried: Counter[str] = field(default_factory=Counter)
+    """Failed objects that somebody asked to be tried again, by the code of their failure."""
     grants: GrantAccounts = field(default_factory=GrantAccounts)
     """Who was let read."""
     logins: dict[str, OperatorLine] = field(default_factory=dict)
@@ -144,6 +149,8 @@ class Chronicle:
             self.cut_off,
             self.resent,
             self.continued,
+            self.drifted,
+            self.unverified,
             self.retried,
         )
         return not any(everything)
@@ -191,7 +198,11 @@ class Chronicle:
                 self.resent += event.unacknowledged
                 self.continued += event.going_on
             case RetryingFailed():
-                self.retried += sum(event.reasons.values())
+                self.retried.update(event.reasons)
+            case ObjectDrifted():
+                self.drifted += 1
+            case ObjectsSuperseded():
+                self.unverified += len(event.dropped)
             case _:
                 self.grants.take(at, event)
 

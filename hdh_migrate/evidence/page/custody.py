@@ -58,13 +58,48 @@ CUSTODY: dict[str, Text] = {
     "approval.finalize": Text("fin du retour possible", "end of rollback"),
     "approval.decommission": Text("suppression à la source", "deletion at the source"),
     "approval.terms": Text("changement des conditions", "change of the terms"),
-    "written.new": Text("nouveaux", "new"),
-    "written.changed": Text("modifiés", "changed"),
-    "written.gone": Text("disparus", "gone"),
-    "erased.deleted": Text("supprimés", "deleted"),
-    "erased.missing": Text("déjà absents", "already absent"),
-    "erased.drifted": Text("gardés, car modifiés depuis", "kept, for they changed since"),
-    "erased.kept": Text("gardés, car la source refuse", "kept, for the source refuses"),
+    "written.new": Text("{n} nouveau|{n} nouveaux", "{n} new|{n} new"),
+    "written.changed": Text("{n} modifié|{n} modifiés", "{n} changed|{n} changed"),
+    "written.gone": Text("{n} disparu|{n} disparus", "{n} gone|{n} gone"),
+    "erased.deleted": Text("{n} supprimé|{n} supprimés", "{n} deleted|{n} deleted"),
+    "erased.missing": Text(
+        "{n} déjà absent|{n} déjà absents", "{n} already absent|{n} already absent"
+    ),
+    "erased.drifted": Text(
+        "{n} gardé, car modifié depuis|{n} gardés, car modifiés depuis",
+        "{n} kept, for it changed since|{n} kept, for they changed since",
+    ),
+    "erased.kept": Text(
+        "{n} gardé, car la source refuse|{n} gardés, car la source refuse",
+        "{n} kept, for the source refuses|{n} kept, for the source refuses",
+    ),
+    "trace.current": Text(
+        "{n} objet encore en place|{n} objets encore en place",
+        "{n} object still in place|{n} objects still in place",
+    ),
+    "trace.version": Text(
+        "{n} version antérieure|{n} versions antérieures",
+        "{n} earlier version|{n} earlier versions",
+    ),
+    "trace.snapshot": Text("{n} instantané|{n} instantanés", "{n} snapshot|{n} snapshots"),
+    "trace.soft-deleted": Text(
+        "{n} objet supprimé encore récupérable|{n} objets supprimés encore récupérables",
+        "{n} deleted object that can be recovered|{n} deleted objects that can be recovered",
+    ),
+    "trace.uncommitted": Text(
+        "{n} objet non validé|{n} objets non validés",
+        "{n} uncommitted object|{n} uncommitted objects",
+    ),
+    "trace.not_ours": Text(
+        "{n} objet étranger à cette migration|{n} objets étrangers à cette migration",
+        "{n} object of somebody else|{n} objects of somebody else",
+    ),
+    "trace.until": Text("récupérables jusqu'au {when}", "can be recovered until {when}"),
+    "trace.not-shown": Text("l'interface ne montre pas :", "the interface does not show:"),
+    "unseen.version": Text("les versions antérieures", "earlier versions"),
+    "unseen.snapshot": Text("les instantanés", "snapshots"),
+    "unseen.soft-deleted": Text("les objets supprimés", "deleted objects"),
+    "unseen.uncommitted": Text("les objets non validés", "uncommitted objects"),
     # --- custody -------------------------------------------------------------------------------
     "custody": Text("Qui a fait quoi", "Who did what"),
     "custody.why": Text(

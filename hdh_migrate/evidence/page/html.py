@@ -72,6 +72,9 @@ def render_report(
         moment=words.moment,
         day=words.day,
         word=words.word,
+        counted=words.counted,
+        trait=words.trait,
+        claimed_moment=words.claimed_moment,
         p=predicate,
         predicate_sha256=sha256_hex(canonical_json(predicate)),
         states=predicate["outcome"]["states"],
@@ -84,7 +87,7 @@ def render_report(
         ),
         to_move=_to_move(predicate),
         doubts=_doubts(predicate, signer, words),
-        bar=states_bar(predicate["outcome"]["states"], words.number, words.share),
+        bar=states_bar(predicate["outcome"]["states"], words.share),
         declared=_declared(predicate),
         titles={one["name"]: one["title"] for one in _declared(predicate).get("datasets", ())},
         escrow=sum(bool(one["escrow"]) for one in _declared(predicate).get("keys", ())),
@@ -156,6 +159,24 @@ class PageWords:
         key = f"{group}.{value}"
         sentence = self._catalogue.get(key)
         return value if sentence is None else escape(sentence.said(self._language))
+
+    def counted(self, group: str, value: str, n: int) -> Markup | str:
+        """Return so many of what a journal counts; what has no name is called as it is there."""
+        key = f"{group}.{value}"
+        return self.say(key, n) if key in self._catalogue else f"{self.number(n)} {value}"
+
+    def trait(self, value: object) -> Markup | str:
+        """Return what a profile or a probe says of a host: a number, yes, no, or a word."""
+        if value is None or isinstance(value, bool):
+            return self.say({None: "trait.none", True: "trait.yes", False: "trait.no"}[value])
+        return self.number(value) if isinstance(value, int) else str(value)
+
+    def claimed_moment(self, value: str) -> Markup | str:
+        """Return a time that others wrote; one that is none stays as they wrote it."""
+        try:
+            return self.moment(value)
+        except ValueError:
+            return value
 
     def message(self, finding: Mapping[str, Any]) -> Markup | str:
         """Return what a finding says; its original text is never shown in another language."""
@@ -279,13 +300,17 @@ def _declared(predicate: Predicate) -> Mapping[str, Any]:
 
 
 def _losses(predicate: Predicate) -> Mapping[str, Any]:
-    """Return what is lost as one table: a row for each dataset, a column for each property."""
+    """Return what is lost as one table: a row for each dataset, a column for each property.
+
+    With each property stand the places where it is kept.
+    """
     rows: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
-    properties: dict[str, None] = {}
+    properties: dict[str, list[str]] = {}
     for loss in predicate["losses"]:
-        properties[loss["what"]] = None
+        kept = properties.setdefault(loss["what"], [])
+        kept += [] if loss["kept"] in kept else [loss["kept"]]
         rows.setdefault(loss["dataset"], {}).setdefault(loss["what"], []).append(loss)
-    return {"properties": list(properties), "rows": rows}
+    return {"properties": properties, "rows": rows}
 
 
 def _approvals(predicate: Predicate) -> list[Mapping[str, Any]]:

@@ -42,10 +42,14 @@ OVER_TIME: dict[str, Text] = {
         "is void.",
     ),
     "revision.sealed-for": Text(
-        "Chiffré pour {n} clés à partir d'ici ; ce qui était déjà envoyé reste chiffré pour celles "
-        "d'avant seulement.",
-        "Encrypted for {n} keys from here on; what was sent before stays encrypted for the earlier "
-        "ones alone.",
+        "Chiffré pour {n} clé à partir d'ici ; ce qui était déjà envoyé reste chiffré pour celles "
+        "d'avant seulement."
+        "|Chiffré pour {n} clés à partir d'ici ; ce qui était déjà envoyé reste chiffré pour "
+        "celles d'avant seulement.",
+        "Encrypted for {n} key from here on; what was sent before stays encrypted for the earlier "
+        "ones alone."
+        "|Encrypted for {n} keys from here on; what was sent before stays encrypted for the "
+        "earlier ones alone.",
     ),
     "col.revision": Text("Révision", "Revision"),
     "col.taken-back": Text("Repris", "Taken back"),
@@ -81,7 +85,7 @@ OVER_TIME: dict[str, Text] = {
         "One ledger alone writes at the target. Somebody said that the one before is gone for "
         "good.",
     ),
-    "col.bucket": Text("Bucket", "Bucket"),
+    "col.bucket": Text("Compartiment", "Bucket"),
     "col.from": Text("À qui", "From"),
     "from.nobody": Text("personne de lisible", "nobody who could be read"),
     "col.epoch": Text("Époque", "Epoch"),
@@ -107,6 +111,26 @@ OVER_TIME: dict[str, Text] = {
         "|L'envoi de {n} grands objets a été poursuivi là où il s'était arrêté.",
         "The sending of {n} large object went on where it had stopped."
         "|The sending of {n} large objects went on where it had stopped.",
+    ),
+    "runs.drifted": Text(
+        "{n} objet avait changé à la source entre deux lectures : il a été relu dans sa nouvelle "
+        "version."
+        "|{n} objets avaient changé à la source entre deux lectures : ils ont été relus dans leur "
+        "nouvelle version.",
+        "{n} object had changed at the source between two readings: it was read anew in its new "
+        "version."
+        "|{n} objects had changed at the source between two readings: they were read anew in their "
+        "new version.",
+    ),
+    "runs.unverified": Text(
+        "{n} verdict favorable a été retiré (source modifiée, ou objet que la cible ne tenait "
+        "plus) ; les constats et les comptes de ce rapport disent la suite."
+        "|{n} verdicts favorables ont été retirés (source modifiée, ou objet que la cible ne "
+        "tenait plus) ; les constats et les comptes de ce rapport disent la suite.",
+        "{n} good verdict was taken back (the source changed, or the target no longer held the "
+        "object); findings and counts of this report tell what became of it."
+        "|{n} good verdicts were taken back (the source changed, or the target no longer held the "
+        "object); findings and counts of this report tell what became of them.",
     ),
     "runs.retried": Text(
         "{n} objet en échec a été retenté à la demande de quelqu'un."

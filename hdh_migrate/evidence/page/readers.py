@@ -35,10 +35,12 @@ def _lines(accounts: GrantAccounts, written: str) -> Iterator[GrantLine]:
 READERS: dict[str, Text] = {
     "readers": Text("Qui peut lire", "Who may read"),
     "readers.why": Text(
-        "Outre les destinataires des clés ci-dessous. La date est tenue par l'accès que donne "
-        "l'hébergeur, l'en-tête par les mathématiques ; ce qui a été lu ne peut pas être non lu.",
-        "Besides the recipients of the keys below. The date is enforced by the host's credential, "
-        "the header by mathematics; what was read cannot be unread.",
+        "En plus des destinataires du chiffrement. À la date dite, l'hébergeur ferme l'accès ; la "
+        "clé du lecteur, elle, ouvrirait encore une copie qu'il aurait gardée. Ce qui a été lu ne "
+        "peut pas être repris.",
+        "Besides those for whom the data is encrypted. On the day said the host closes the access; "
+        "the reader's key would still open a copy that was kept. What was read cannot be taken "
+        "back.",
     ),
     "q.for.readers": Text(
         "{n} autre clé a reçu depuis de quoi ouvrir des objets : voir « Qui peut lire »."

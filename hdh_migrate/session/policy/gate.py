@@ -140,16 +140,17 @@ def judged(plan: Plan, base: Path, now: Moment, network: Network | None = None) 
     firm = [*_about_the_address(plan, base, endpoint, network)]
     if is_rehearsal(plan, base):
         return firm
-    open_points: list[Problem] = []
+    attested: list[Problem] = []
     for problem, is_firm in _about_the_attestation(plan, base, endpoint, now):
-        (firm if is_firm else open_points).append(problem)
-    if open_points:
+        (firm if is_firm else attested).append(problem)
+    subjects = {waivers.ATTESTATION: attested, waivers.LEGAL_BASIS: [*_about_the_bases(plan, now)]}
+    if any(subjects.values()):
         counted, refused = waivers.in_force(plan, base, now)
-        if any(waiver.what == waivers.ATTESTATION for waiver in counted):
-            open_points = []
-        else:
-            open_points += [Problem(where="waivers", what=what) for what in refused]
-    return [*firm, *open_points]
+        waived = {waiver.what for waiver in counted}
+        left = [one for what, found in subjects.items() if what not in waived for one in found]
+        if left:
+            firm += [*left, *(Problem(where="waivers", what=what) for what in refused)]
+    return firm
 
 
 # --- what nobody can waive ---------------------------------------------------------------------
@@ -257,11 +258,14 @@ def _through_here(plan: Plan) -> bool:
     return plan.source.is_local and plan.source.is_contacted
 
 
+def _last_day(plan: Plan, now: Moment) -> str:
+    """Return the last day on which something will be moved: the last planned one, or today."""
+    return now.last_day if plan.planned is None else max(now.last_day, plan.planned.last_day)
+
+
 def _in_force(plan: Plan, attestation: Attestation, now: Moment) -> Iterator[Problem]:
     """Demand that both periods cover today and the planned days that are still to come."""
-    last = now.last_day
-    if plan.planned is not None:
-        last = max(last, plan.planned.last_day)
+    last = _last_day(plan, now)
     for name, certificate in (("secnumcloud", attestation.secnumcloud), ("hds", attestation.hds)):
         period = f"{name} is in force from {certificate.valid_from} to {certificate.valid_until}"
         if now.first_day < certificate.valid_from:
@@ -271,6 +275,21 @@ def _in_force(plan: Plan, attestation: Attestation, now: Moment) -> Iterator[Pro
         elif last > certificate.valid_until:
             what = f"{period}, not until the last planned day, {last}"
             yield Problem(where=WHERE, what=what)
+
+
+def _about_the_bases(plan: Plan, now: Moment) -> Iterator[Problem]:
+    """Demand that every legal basis counts today and on the planned days that are still to come."""
+    last = _last_day(plan, now)
+    for number, basis in enumerate(plan.legal_basis):
+        if last > basis.valid_until:
+            ended = now.last_day > basis.valid_until
+            missed = now.last_day if ended else f"until the last planned day, {last}"
+            yield Problem(
+                where=f"legal_basis[{number}]",
+                what=f"{basis.reference} counts until {basis.valid_until}, not {missed}",
+                hint="name the one that follows it, or have it waived (waive PLAN --what"
+                " legal-basis)",
+            )
 
 
 def _documents(loaded: LoadedAttestation) -> Iterator[Problem]:

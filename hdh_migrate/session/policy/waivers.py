@@ -43,6 +43,7 @@ from hdh_migrate.targets.profiles import Profile
 FOLDER = "waivers"
 PREDICATE = "urn:hdh-migrate:waiver:v1"
 ATTESTATION = "attestation"
+LEGAL_BASIS = "legal-basis"
 FILES_MAX = 100
 BYTES_MAX = 1 << 16
 REASON_MAX = 500
@@ -87,7 +88,7 @@ def _is_finding(what: str) -> bool:
 
 def subjects(profile: Profile) -> list[str]:
     """Return everything that can be waived with this profile."""
-    return [ATTESTATION, *(health(rule.name) for rule in profile.health)]
+    return [ATTESTATION, LEGAL_BASIS, *(health(rule.name) for rule in profile.health)]
 
 
 def in_force(

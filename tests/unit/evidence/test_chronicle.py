@@ -22,7 +22,7 @@ from hdh_migrate.events.grants import (
     GrantRevoked,
     PackWithdrawn,
 )
-from hdh_migrate.events.objects import SendingAgain
+from hdh_migrate.events.objects import ObjectDrifted, ObjectsSuperseded, SendingAgain
 from hdh_migrate.events.refreshes import (
     PassAmount,
     Refreshed,
@@ -71,6 +71,9 @@ def passed(number: int, *, ended: bool = True) -> list[Event]:
     ]
 
 
+_SEALED_FOR = {2: ("0" * 64,), 3: ("0" * 64, "1" * 64, "2" * 64)}
+
+
 def amended(revision: int) -> list[Event]:
     return [
         BatchAmending(
@@ -80,7 +83,7 @@ def amended(revision: int) -> list[Event]:
         BatchAmended(
             batch="pilot", revision=revision, digest="1" * 64, excluded={"pmsi": 4},
             taken_back={"pmsi": 1}, moved_before={"pmsi": 2},
-            recipients=("0" * 64, "1" * 64, "2" * 64) if revision == 3 else ABSENT,
+            recipients=_SEALED_FOR.get(revision, ABSENT),
         ),
     ]  # fmt: skip
 
@@ -134,6 +137,16 @@ def granted(number: int) -> list[Event]:
     ]  # fmt: skip
 
 
+def superseded(dropped: int) -> list[Event]:
+    """So many verdicts taken back; what replaces their event is told by nobody here."""
+    return [
+        ObjectsSuperseded(
+            event=1, dropped=tuple(range(dropped)), dropped_datasets=ABSENT, ids=(),
+            rows_sha256="0" * 64, extras_sha256=ABSENT,
+        )
+    ]  # fmt: skip
+
+
 def happened(count: int = 2) -> list[Event]:
     """So many of each that there is, and what was stopped."""
     told: list[Event] = []
@@ -145,6 +158,8 @@ def happened(count: int = 2) -> list[Event]:
             taken(over=False, reason=None),
             SendingAgain(dataset="pmsi", unacknowledged=1, going_on=1),
             RetryingFailed(batch="pilot", asked=(), reasons={"conflict": 1}, user="ops@here"),
+            ObjectDrifted(id=number, attempt=1, same_version=ABSENT),
+            *superseded(number),
             *granted(number),
         ]  # fmt: skip
     return [*told, begun(), RunEnded(traffic=())]
@@ -175,7 +190,7 @@ def test_each_kind_is_one_line_with_what_it_came_to(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (first.ended, second.ended, second.listed) == (AT, None, None)
     assert [(one.revision, one.excluded, one.sealed_for) for one in found.revisions] == [
-        (2, 4, None), (3, 4, 3),
+        (2, 4, 1), (3, 4, 3),
     ]  # fmt: skip
     assert {one.reason for one in found.revisions} == {"scratch files, ref. 21"}
     assert [(one.adopted, one.ended, one.journals, one.bundles) for one in found.adoptions] == [
@@ -183,7 +198,8 @@ def test_each_kind_is_one_line_with_what_it_came_to(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [one.host for one in found.take_overs] == ["burned.example", None] * 2
     assert (found.runs, found.cut_off) == (3, 2)
-    assert (found.resent, found.continued, found.retried) == (2, 2, 2)
+    assert (found.resent, found.continued, found.retried) == (2, 2, {"conflict": 2})
+    assert (found.drifted, found.unverified) == (2, 3)
     assert not found.empty
 
 

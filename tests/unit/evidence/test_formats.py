@@ -60,7 +60,7 @@ def test_shares_add_up_to_all_and_only_nothing_is_zero(counts: list[int]) -> Non
     def share(tenths: int, *, less: bool) -> tuple[int, bool]:
         return tenths, less
 
-    shares = [piece["share"] for piece in states_bar(states, str, share)]
+    shares = [piece["share"] for piece in states_bar(states, share)]
 
     assert sum(tenths for tenths, _ in shares) == (1000 if any(counts) else 0)
     for count, (tenths, less) in zip(counts, shares, strict=True):

@@ -123,6 +123,14 @@ PROBE = {
             "name": "tags", "observed": True, "profile": True, "how": "read back",
             "agrees": True, "better": False,
         },
+        {
+            "name": "versioning", "observed": False, "profile": True, "how": "asked",
+            "agrees": False, "better": False,
+        },
+        {
+            "name": "region", "observed": None, "profile": "fr-par", "how": "asked",
+            "agrees": False, "better": False,
+        },
     ],
 }  # fmt: skip
 WAIVER = {
@@ -130,7 +138,15 @@ WAIVER = {
     "until": "2026-04-01", "made_at": "2026-03-01T08:00:00Z", "by": "claire@ops",
     "key_id": "ed25519:00ff", "file": "waivers/a.json", "sha256": "88" * 32,
 }  # fmt: skip
-OBSERVED = {"current": 0, "snapshot": 1, "until": "2026-06-01T08:00:00Z", "not_shown": ["version"]}
+OBSERVED = {
+    "current": 1, "version": 2, "snapshot": 1, "soft-deleted": 1, "uncommitted": 1, "not_ours": 1,
+    "until": "2026-06-01T08:00:00Z",
+    "not_shown": ["version", "snapshot", "soft-deleted", "uncommitted"],
+}  # fmt: skip
+OBSERVED_MORE = {
+    "current": 2, "version": 1, "snapshot": 2, "soft-deleted": 2, "uncommitted": 2, "not_ours": 2,
+    "until": None, "not_shown": [],
+}  # fmt: skip
 STAGES = (
     *("not started", "preparing", "switching", "switched", "fallback window", "rolling back"),
     *("rolled back", "finalized", "decommission under way", "decommission requested"),
@@ -159,6 +175,7 @@ def cutover(
     track: str = "cutover",
     relists: int = 2,
     level: str | None = None,
+    many: int = 1,
 ) -> dict[str, Any]:
     reading = (
         None
@@ -186,14 +203,17 @@ def cutover(
         "approvals": {"cutover": ["ed25519:0011", "ed25519:0022"]},
         "freeze": {"how": {"kind": freeze}, "relists": [RELIST] * relists, "interval_seconds": 600},
         "delta": [],
-        "smoke": {"ok": True, "objects": 20, "bytes": 1, "commands": [{"ok": 1}], "failures": []},
+        "smoke": {
+            "ok": True, "objects": many, "bytes": 1, "commands": [{"ok": 1}] * many, "failures": [],
+        },
         "window_until": "2026-03-10T08:00:00Z",
         "not_ours_before_the_switch": 0,
-        "written_by_consumers": {"new": 1, "changed": 0, "gone": 0},
+        "written_by_consumers": {"new": many, "changed": many, "gone": many},
         "finalized": {"early": False, "reason": None},
         "decommission": {
-            "recheck": reading, "requested": {}, "observed": OBSERVED,
-            "outcomes": {"deleted": 2, "missing": 1, "drifted": 1, "kept": 1},
+            "recheck": reading, "requested": {},
+            "observed": OBSERVED if many == 1 else OBSERVED_MORE,
+            "outcomes": {"deleted": many, "missing": many, "drifted": many, "kept": many},
         },
     }  # fmt: skip
 
@@ -219,7 +239,7 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     streams = {name: changes.pop(name, []) for name in ("findings", "exclusions")}
     key, asked = changes.pop("signer", None), changes.pop("asked", None)
     months, declared = changes.pop("months", ()), changes.pop("declared", None)
-    asked_level = changes.pop("asked_level", None)
+    asked_level, bases = changes.pop("asked_level", None), changes.pop("bases", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
@@ -229,6 +249,8 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
         about = replanned(about, verify={"source": asked})
     if asked_level is not None:
         about = at_level(about, asked_level)
+    if bases is not None:
+        about = replanned(about, legal_basis=bases)
     if declared is not None:
         about = replanned(about, report={"declared": declared})
     bundle(
@@ -307,6 +329,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "cutovers": [cutover(track="rehearsal", relists=1)]},
+        {"records": good, "cutovers": [cutover(many=many) for many in (1, 2)]},
+        {"records": good, "bases": [{"reference": "CNIL 2023-146", "valid_until": "2026-12-21"}]},
         {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
         {
             "records": good,
@@ -322,7 +346,21 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "months": months(60)},
         {"records": good, "openings": [OPENING]},
         {"records": good, "openings": [OPENING, {**OPENING, "object": None, "reason": None}]},
-        {"records": good, "looks": [LOOK, {**LOOK, "batch": "x", "ended": False}]},
+        {
+            "records": good,
+            "looks": [
+                LOOK,
+                {
+                    **LOOK,
+                    "batch": "x",
+                    "ended": False,
+                    "gone": 2,
+                    "damaged": 2,
+                    "replaced": 2,
+                    "unread": 2,
+                },
+            ],
+        },
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},
         *(
             {"records": good, "findings": [finding(code)] * count}
@@ -765,7 +803,7 @@ def test_losses_are_one_row_for_each_dataset(tmp_path: Path, key: Signer) -> Non
     written(tmp_path / "out", [record("a", size=1 << 40)], signer=key, losses=losses)
 
     source = (tmp_path / "out" / "report.en.html").read_text("utf-8")
-    table = source.partition('<table class="losses">')[2].partition("</table>")[0]
+    table = source.partition('<table class="losses stack">')[2].partition("</table>")[0]
     assert table.count("<tr>") == 2  # its head, and pmsi
 
 

@@ -12,8 +12,9 @@ import yaml
 from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.door import Resolve
 from hdh_migrate.errors import Exit, PlanInvalid, Refused
+from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
 from hdh_migrate.plan.loader import LoadedPlan, load
-from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy import gate, waivers
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.targets import Network
 from tests.support.quiet import WallClock
@@ -108,6 +109,58 @@ def test_what_is_not_attested_is_refused(
     plan: LoadedPlan, change: Mapping[str, object], told: str
 ) -> None:
     assert told in judged(plan, {**GOOD, **change})
+
+
+BASIS = """\
+legal_basis:
+  - {reference: "CNIL 2023-146", valid_until: 2026-12-21}
+  - {reference: "arrêté du 6 mai 2024", valid_until: 2031-05-05}
+"""
+
+
+TOO_EARLY = (
+    "legal_basis[0]: CNIL 2023-146 counts until 2026-12-21, not until the last planned day,"
+    " 2026-12-22"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("", ""),
+        ("planned: {first_day: 2026-11-01, last_day: 2026-12-21}\n", ""),
+        (
+            "planned: {first_day: 2026-11-01, last_day: 2026-12-22}\n",
+            TOO_EARLY,
+        ),
+        ("ended", "legal_basis[0]: CNIL 2023-146 counts until 2026-11-23, not 2026-11-24"),
+    ],
+)
+def test_a_legal_basis_that_ends_too_early_is_refused(tmp_path: Path, more: str, told: str) -> None:
+    basis = BASIS.replace("2026-12-21", "2026-11-23") if more == "ended" else BASIS + more
+    (tmp_path / "plan.yaml").write_text(PLAN + basis)
+    attested = {**GOOD, "hds": {**GOOD["hds"], "valid_until": "2028-01-01"}}  # type: ignore[dict-item]
+
+    said = judged(load(tmp_path / "plan.yaml"), attested).splitlines()
+
+    assert [line.partition(" (")[0] for line in said] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(("waived", "closed"), [("legal-basis", False), ("attestation", True)])
+def test_a_legal_basis_is_waived_by_its_own_waiver_alone(
+    tmp_path: Path, waived: str, *, closed: bool
+) -> None:
+    (tmp_path / "keys").mkdir()
+    private, _ = new_report_key(tmp_path / "keys", "dpo", None)
+    new_report_key(tmp_path / "keys", "report", None)
+    more = "waivers: {keys: [keys/dpo.pub]}\nreport: {signer: 'file:keys/report.key'}\n"
+    (tmp_path / "plan.yaml").write_text(PLAN + BASIS.replace("2026-12-21", "2026-11-23") + more)
+    plan = load(tmp_path / "plan.yaml")
+    waivers.make(
+        plan, load_signer(private, None), what=waived, reason="the next one is being signed",
+        until="2026-11-30", now=NOW, by="dpo",
+    )  # fmt: skip
+    assert bool(judged(plan, GOOD)) is closed
 
 
 def test_all_reasons_are_told_at_once(plan: LoadedPlan) -> None:
