@@ -158,7 +158,10 @@ def _with_init(cls: type[T], *, frozen: bool) -> type[T]:
 
 
 def _generated(cls: Any, *, frozen: bool) -> Callable[..., None]:  # noqa: ANN401 - any dataclass
-    """Return the `__init__` that `dataclass` generates for a class."""
+    """Return the `__init__` that `dataclass` generates for a class, or one that does the same."""
+    own = fields(cls)
+    if frozen and own and cls.__bases__ == (object,) and all(one.init for one in own):
+        return _filling(cls)
     after = {"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {}
     like = [(one.name, one.type, _again(one)) for one in fields(cls)]
     stand_in = make_dataclass(
@@ -166,6 +169,46 @@ def _generated(cls: Any, *, frozen: bool) -> Callable[..., None]:  # noqa: ANN40
     )
     generated: Callable[..., None] = vars(stand_in)["__init__"]
     return generated
+
+
+def _filling(cls: Any) -> Callable[..., None]:  # noqa: ANN401 - any dataclass
+    """Return an `__init__` that fills an instance while it is of a class that can be changed.
+
+    What `dataclass` generates calls `object.__setattr__` for each field, which takes twice as long
+    in all: there are dozens of such objects for each object that is moved. Nobody else has the
+    instance meanwhile.
+    """
+    names = [one.name for one in fields(cls)]
+    changeable = type(cls.__name__, (), {"__slots__": cls.__slots__})
+    known: dict[str, Any] = {
+        "_cls": cls, "_changeable": changeable, "_missing": object(), "_set": object.__setattr__,
+    }  # fmt: skip
+    by_place, by_name, made = list[str](), list[str](), list[str]()
+    for one in fields(cls):
+        given = one.name
+        if one.default_factory is not MISSING:
+            known[f"_make_{one.name}"] = one.default_factory
+            given += "=_missing"
+            made.append(f"    if {one.name} is _missing: {one.name} = _make_{one.name}()")
+        elif one.default is not MISSING:
+            known[f"_default_{one.name}"] = one.default
+            given += f"=_default_{one.name}"
+        (by_name if one.kw_only else by_place).append(given)
+    text = "\n".join((
+        f"def __init__({', '.join(['self', *by_place, *(['*', *by_name] if by_name else [])])}):",
+        *made,
+        "    if self.__class__ is not _cls:  # a class that inherits and was not made here",
+        *(f"        _set(self, {name!r}, {name})" for name in names),
+        "    else:",
+        "        _set(self, '__class__', _changeable)",
+        *(f"        self.{name} = {name}" for name in names),
+        "        self.__class__ = _cls",
+        *(["    self.__post_init__()"] if hasattr(cls, "__post_init__") else []),
+    ))  # fmt: skip
+    exec(text, known)  # noqa: S102 - names of fields, which stand in our own code
+    filling: Callable[..., None] = known["__init__"]
+    filling.__qualname__ = f"{cls.__qualname__}.__init__"
+    return filling
 
 
 # --- the methods that all share ------------------------------------------------------------------

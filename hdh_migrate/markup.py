@@ -38,16 +38,29 @@ def escaped(text: str) -> str:
 
 
 class EntryParser:
-    """Takes a document in any cut and gives each element of one name when it is complete."""
+    """Takes a document in any cut and gives each element of one name when it is complete.
 
-    def __init__(self, entry: str, *, most: int, entry_most: int, elements: int) -> None:
-        """Bound the document's bytes, those from one entry to the next, and all its elements."""
-        self._entry = entry
-        self._most, self._entry_most, self._elements = most, entry_most, elements
-        self._parser: ET.XMLPullParser[ET.Element] = ET.XMLPullParser(("end",))
+    The parser tells nothing of what it finds, for to tell of each element would cost as much as to
+    read it: it is seen in the tree what has been added since.
+    """
+
+    def __init__(
+        self, entry: str, *, within: str, most: int, entry_most: int, elements: int
+    ) -> None:
+        """Bound the document's bytes, those from one entry to the next, and all its elements.
+
+        What has no end tag of its own counts for half of one. Entries stand `within` an element
+        of the document's first level, or in the document itself (`.`).
+        """
+        self._entry, self._within = entry, within
+        self._most, self._entry_most = most, entry_most
+        self._tags = 2 * elements
+        builder = ET.TreeBuilder()
+        self._outside = builder.start("", {})
+        """The document becomes the one element in it."""
+        self._parser: ET.XMLParser[ET.Element] = ET.XMLParser(target=builder)  # noqa: S314 - within bounds, without document types
         self._prolog = _Prolog()
-        self._root: ET.Element | None = None
-        self._size = self._since = 0
+        self._given = self._size = self._since = 0
 
     def feed(self, data: bytes) -> Iterator[ET.Element]:
         """Take the next bytes; each entry that it gives is emptied when the next one is asked for.
@@ -61,42 +74,52 @@ class EntryParser:
             self._since += len(piece)
             if self._size > self._most:
                 raise Unwanted(f"more than {self._most} bytes")
+            self._tags -= piece.count(b"<")  # before they are made
+            if self._tags < 0:
+                raise Unwanted("too many elements")
             try:
                 self._prolog.feed(piece)
                 self._parser.feed(piece)
-                yield from self._ended(len(piece))
             except ET.ParseError as error:
                 raise NotWhole("no XML") from error
+            for entry in self._complete():
+                self._since = len(piece)
+                yield entry
+                entry.clear()
             if self._since > self._entry_most:
                 raise Unwanted(f"an entry of more than {self._entry_most} bytes")
 
-    def _ended(self, piece: int) -> Iterator[ET.Element]:
-        ended: list[ET.Element] = [element for _, element in self._parser.read_events()]  # type: ignore[misc]  # ends only
-        if not ended:
-            return
-        self._elements -= len(ended)
-        if self._elements < 0:
-            raise Unwanted("too many elements")
-        self._root = ended[-1]
-        for element in ended:
-            if element.tag == self._entry and len(element):
-                yield element
-                element.clear()
-                self._since = piece
+    def _complete(self, *, all_of_them: bool = False) -> list[ET.Element]:
+        """Return the entries that were not given yet; the last one may grow while it is the last.
 
-    def root(self) -> ET.Element:
-        """Return the whole document, its entries emptied.
+        One without elements of its own is none.
+        """
+        document = next(iter(self._outside), None)
+        entries = None if document is None else document.find(self._within)
+        if document is None or entries is None:
+            return []
+        given, grows = self._given, entries is document or document[-1] is entries
+        self._given = max(0, len(entries) - (1 if grows and not all_of_them else 0))
+        found = entries[given : self._given] if given < self._given else []
+        return [one for one in found if one.tag == self._entry and len(one)]
+
+    def end(self) -> Iterator[ET.Element]:
+        """Take the end of the document, and give the entries that are complete only now.
 
         Raises:
-            NotWhole: it is not.
+            NotWhole: it is not the end.
         """
         try:
             self._parser.close()
         except ET.ParseError as error:
             raise NotWhole("cut XML") from error
-        if self._root is None:
-            raise NotWhole("no XML")
-        return self._root
+        for entry in self._complete(all_of_them=True):
+            yield entry
+            entry.clear()
+
+    def root(self) -> ET.Element:
+        """Return the whole document, its entries emptied, once its end was taken."""
+        return self._outside[0]
 
 
 class _Prolog:
@@ -190,8 +213,10 @@ def tree(body: bytes) -> ET.Element:
     Raises:
         NotWhole, Unwanted: it is none, or too long to be one.
     """
-    reader = EntryParser("", most=SMALL_MAX, entry_most=SMALL_MAX, elements=SMALL_ELEMENTS)
-    for _ in reader.feed(body):
+    reader = EntryParser(
+        "", within="", most=SMALL_MAX, entry_most=SMALL_MAX, elements=SMALL_ELEMENTS
+    )
+    for _ in (*reader.feed(body), *reader.end()):
         pass
     return reader.root()
 

@@ -76,6 +76,7 @@ class EntryReader(Generic[T]):
         self._found: list[T] = []
         self._xml = markup.EntryParser(
             "Blob",
+            within="Blobs",
             most=PAGE_BYTES_MAX,
             entry_most=ENTRY_BYTES_MAX,
             elements=ENTRY_ELEMENTS * (most + 10),
@@ -88,10 +89,13 @@ class EntryReader(Generic[T]):
             ConnectionLost, ListingBroken: see `page`.
         """
         with understood():
-            for blob in self._xml.feed(data):
-                if len(self._found) == self._most:
-                    raise ListingBroken("a listing page has more entries than were asked for")
-                self._found.append(self._entry(blob))
+            self._take(self._xml.feed(data))
+
+    def _take(self, entries: Iterator[ET.Element]) -> None:
+        for blob in entries:
+            if len(self._found) == self._most:
+                raise ListingBroken("a listing page has more entries than were asked for")
+            self._found.append(self._entry(blob))
 
     def page(self) -> tuple[list[T], str | None]:
         """Return what was made of the page's entries, and the marker of the next page.
@@ -101,6 +105,7 @@ class EntryReader(Generic[T]):
             ListingBroken: an entry lacks what every entry has, or has what none has.
         """
         with understood():
+            self._take(self._xml.end())
             root = self._xml.root()
         return self._found, _following(root, len(self._found))
 
@@ -124,7 +129,7 @@ def _following(root: ET.Element, entries: int) -> str | None:
     blobs, marker = root.find("Blobs"), root.find("NextMarker")
     if blobs is None:
         raise ListingBroken("a listing page has no Blobs element")
-    if sum(child.tag == "Blob" for child in blobs) != entries:
+    if sum(1 for _ in root.iter("Blob")) != entries:  # wherever they stand
         raise ListingBroken("a listing has an entry without a name")
     if marker is None:
         raise ListingBroken("a listing page does not say whether another one follows")

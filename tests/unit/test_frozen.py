@@ -169,3 +169,48 @@ def test_all_can_be_made_ready_at_once() -> None:
     make_all_ready()
     assert ours.__init__ is not before
     assert ours(name="a").name == "a"
+
+
+def plain(make: Callable[[type], type]) -> Any:
+    class Plain:
+        """A noun whose fields are all given."""
+
+        name: str
+        seen: list[int] = field(default_factory=list)
+        size: int = 3
+
+        def __post_init__(self) -> None:
+            if self.size < 0:
+                raise ValueError(self.size)
+
+    Plain.__qualname__ = "Plain"
+    return make(Plain)
+
+
+@pytest.mark.parametrize("make", [frozen, frozen_row])
+def test_one_whose_fields_are_all_given_is_the_same_and_cannot_be_changed_either(
+    make: Callable[[type], type],
+) -> None:
+    ours = plain(make)
+    one, other = ours(name="a"), ours(name="a")
+    assert (one.name, one.seen, one.size) == ("a", [], 3)
+    assert one.seen is not other.seen
+    assert type(one) is ours
+    assert one == other == copy.deepcopy(one)
+    with pytest.raises(FrozenInstanceError):
+        one.name = "b"
+    with pytest.raises(ValueError, match="-1"):
+        ours(name="a", size=-1)
+    for given in ({}, {"name": "a", "more": 1}):
+        with pytest.raises(TypeError, match="argument"):
+            ours(**given)
+
+
+def test_a_class_that_inherits_without_being_made_here_is_filled_as_well() -> None:
+    class Heir(plain(frozen)):  # type: ignore[misc]  # of a class that is made in a function
+        """It has what plain classes have."""
+
+    one = Heir(name="a", seen=[1])
+    assert (one.name, one.seen, type(one)) == ("a", [1], Heir)
+    with pytest.raises(FrozenInstanceError):
+        one.name = "b"

@@ -21,11 +21,12 @@ ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32",
 
 def reader(**bounds: int) -> markup.EntryParser:
     given_bounds = {"most": 1 << 20, "entry_most": 1 << 18, "elements": 10_000} | bounds
-    return markup.EntryParser("e", **given_bounds)
+    return markup.EntryParser("e", within=".", **given_bounds)
 
 
 def entries(read: markup.EntryParser, *pieces: bytes) -> list[str]:
-    return [one[0].text or "" for piece in pieces for one in read.feed(piece)]
+    found = [one[0].text or "" for piece in pieces for one in read.feed(piece)]
+    return [*found, *(one[0].text or "" for one in read.end())]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -148,3 +149,15 @@ def test_metadata_that_is_called_like_an_entry_is_none() -> None:
 def test_an_entry_with_nothing_in_it_is_no_entry_less() -> None:
     with pytest.raises(ListingBroken, match="without a name"):
         parse_page(page(entry("a"), "<Blob />"))
+
+
+def test_entries_anywhere_else_are_no_listing() -> None:
+    body = page(entry("a"))
+    twice = body.replace(b"<Blobs>", b"<Blobs />", 1).replace(
+        b"<Blobs />", b"<Blobs></Blobs><Blobs>", 1
+    )
+    nested = body.replace(b"<Blobs>", b"<Blobs><More>").replace(b"</Blobs>", b"</More></Blobs>")
+    for wrong in (twice, nested):
+        assert wrong != body
+        with pytest.raises(ListingBroken):
+            parse_page(wrong)
