@@ -41,12 +41,17 @@ class Feature:
     en: str
     fr: str
     ways: tuple[Way, ...] = tuple(Way)
+    begins: str = ""
+    """How the names of its fields begin where they are the source's own words, whatever it says."""
 
     @property
     def native(self) -> bool:
         """Whether the target has such a thing of its own; what is kept keeps its names."""
-        return not self.names
+        return not self.names and not self.begins
 
+
+OTHER: Final = "other-"
+"""How a fact begins for which the table has no field; what follows is the source's own word."""
 
 FEATURES: Final[Mapping[str, Feature]] = {
     one.name: one
@@ -98,6 +103,11 @@ FEATURES: Final[Mapping[str, Feature]] = {
         Feature(
             name="lease", names=("lease",), default=Way.DROPPED,
             ways=(Way.SIDECAR, Way.DROPPED), en="lease", fr="bail",
+        ),
+        Feature(
+            name="other", begins=OTHER, default=Way.SIDECAR, ways=(Way.SIDECAR, Way.DROPPED),
+            en="all else that the source says of an object",
+            fr="tout ce que la source dit d'autre d'un objet",
         ),
     )
 }  # fmt: skip
@@ -185,6 +195,8 @@ def _features_among(
     names = {*headers, *facts, *(name for name, has in zip(_OWN, own[:3], strict=True) if has)}
     there = {_FEATURE_OF[name] for name in names if name in _FEATURE_OF}
     there |= {name for name, has in zip(_NATIVE, own[3:], strict=True) if has}
+    if any(name.startswith(OTHER) for name in names):
+        there |= {one.name for one in FEATURES.values() if one.begins == OTHER}
     return tuple(one for one in FEATURES.values() if one.name in there)
 
 
@@ -195,6 +207,8 @@ def fields_of(obj: ObjectInfo, feature: Feature) -> Fields:
     """Return the fields that an object has of a feature."""
     if feature.native:
         return obj.metadata if feature.name == "metadata" else obj.tags
+    if feature.begins:
+        return _words(feature.begins, obj.facts)
     own = zip(_OWN, (obj.modified, obj.tier, obj.lease), strict=True)
     stored = {name: value for name, value in own if value is not None}
     stored |= {**obj.headers, **obj.facts}
@@ -205,3 +219,10 @@ def of_object(obj: ObjectInfo) -> Iterator[tuple[Feature, Fields]]:
     """Give each feature that an object has, with its fields."""
     for feature in features_of(obj):
         yield feature, fields_of(obj, feature)
+
+
+def _words(begins: str, facts: Fields) -> Fields:
+    """Return the facts that begin so, by the source's own words."""
+    return {
+        name.removeprefix(begins): value for name, value in facts.items() if name.startswith(begins)
+    }

@@ -19,6 +19,7 @@ from hdh_migrate.sources.azure_forms import LOOKS, accepted
 from hdh_migrate.sources.azure_recount import UNCOMMITTED
 
 _WORDS = {
+    "copy": "where blobs were copied from",
     "immutabilitypolicy": "immutability policies",
     "legalhold": "legal holds",
     "permissions": "owners, permissions and access control lists",

@@ -20,6 +20,7 @@ from hdh_migrate import markup
 from hdh_migrate.bounded import Visited, whole
 from hdh_migrate.clocks import MONTHS, text_of
 from hdh_migrate.errors import ConnectionLost, ListingBroken
+from hdh_migrate.fidelity import OTHER
 from hdh_migrate.model import SIZE_MAX, ObjectInfo
 
 T = TypeVar("T")
@@ -201,8 +202,13 @@ def object_of(blob: ET.Element) -> ObjectInfo:
     size, etag = size_of(take("Content-Length", None)), take("Etag", None)
     if not etag:
         raise ListingBroken("a listing has an entry without version")
-    md5, modified = md5_hex(take("Content-MD5", None)), rfc3339(take("Last-Modified", None))
-    moments = [(tag, text) for tag in _MOMENTS if (text := take(tag, None))]
+    content_md5 = take("Content-MD5", None)
+    md5, modified = md5_hex(content_md5), rfc3339(take("Last-Modified", None))
+    own = [(tag, text) for tag in _OWN if (text := take(tag, None))]
+    if content_md5 and md5 is None:
+        own.append(("Content-MD5", content_md5))
+    if (replicated := blob.find("OrMetadata")) is not None:
+        own.extend((child.tag, text) for child in replicated if (text := child.text))
     alike = _alike(tuple(seen.items()))
     metadata = _pairs(blob.find("Metadata"))
     return ObjectInfo(
@@ -217,7 +223,7 @@ def object_of(blob: ET.Element) -> ObjectInfo:
         kind="directory" if size == 0 and _is_folder(metadata) else alike.kind,
         tier=alike.tier,
         lease=alike.lease,
-        facts=alike.told(moments),
+        facts=alike.told(own),
     )
 
 
@@ -247,7 +253,23 @@ _MOMENTS = {
     "AccessTierChangeTime": "tier-changed",
     "ImmutabilityPolicyUntilDate": "immutable-until",
 }
+_OWN = (*_MOMENTS, "CopyId", "CopySource", "CopyCompletionTime")
+"""Elements that hardly two blobs have alike."""
+
+_ADDRESS = "CopySource"
+"""The element with an address whose query may hold a signature."""
+
 _TYPES = frozenset(("AppendBlob", "PageBlob"))
+
+STATES = frozenset((
+    "Content-Length", "Etag", "Last-Modified", "BlobType", "AccessTier", "Content-CRC64",
+    "LeaseStatus", "LeaseState", "LeaseDuration", "ServerEncrypted", "CustomerProvidedKeySha256",
+    "TagCount", "ArchiveStatus", "RehydratePriority", "DeletedTime", "RemainingRetentionDays",
+))  # fmt: skip
+"""Elements that are no fact of their own: read as something else, or a state of the account alone.
+
+docs/fidelity.md says of each which; whatever else a listing says is a fact.
+"""
 
 
 class _Alike(NamedTuple):
@@ -265,14 +287,23 @@ class _Alike(NamedTuple):
     """
     type: Mapping[str, str]
 
-    def told(self, moments: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """Return all facts of one blob, given those of its own: elements with a date."""
+    def told(self, own: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Return all facts of one blob, given the elements that it has for itself."""
         found = dict(self.facts)
-        for tag, text in moments:
-            if moment := rfc3339(text):
+        for tag, text in own:
+            if tag in _MOMENTS and (moment := rfc3339(text)):
                 found[_MOMENTS[tag]] = moment
+            else:
+                found[OTHER + tag] = _unsigned(text) if tag == _ADDRESS else text
         found.update(self.type)
         return found
+
+
+def _unsigned(address: str) -> str:
+    """Return an address without what may let somebody in: of its query, which version it names."""
+    plain, _, query = address.partition("?")
+    kept = [one for one in query.split("&") if one.startswith(("snapshot=", "versionid="))]
+    return f"{plain}?{'&'.join(kept)}" if kept else plain
 
 
 @lru_cache(maxsize=128)  # each may be as long as an entry
@@ -286,11 +317,21 @@ def _alike(properties: tuple[tuple[str, str | None], ...]) -> _Alike:
         lease=lease_of(seen.get("LeaseState"), seen.get("LeaseDuration")),
         facts={
             name: text
-            for tag, name in _FACTS.items()
+            for tag, name in (*_FACTS.items(), *_others(seen))
             if (text := seen.get(tag)) and text != "false"
         },
         type={"blob-type": kind} if kind is not None and kind in _TYPES else {},
     )
+
+
+def _others(seen: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Give every element that nothing else here reads, with the name of its fact."""
+    for tag, text in seen.items():
+        if tag == "ResourceType":  # a directory is one by its kind
+            if text not in {"file", "directory"}:
+                yield tag, OTHER + tag
+        elif tag not in STATES and tag not in _HEADERS and tag not in _FACTS:
+            yield tag, OTHER + tag
 
 
 def name_of(blob: ET.Element) -> str:

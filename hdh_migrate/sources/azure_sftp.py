@@ -146,9 +146,9 @@ class AzureSftpSource:
         """List again with other bounds, each file described on its own; see `ports.Source`."""
         with self._sessions.one(keep=False) as session:
             root = self.root(session, place)
-            some: list[bytes] = []
+            some: list[ListedFile] = []
             for seen in self._walk(session, place, self._held // 3).files():
-                some.append(seen.key)
+                some.append(seen)
                 if len(some) == RECOUNT_AT_ONCE:
                     yield from _briefs(session, root, some)
                     some = []
@@ -328,11 +328,18 @@ def _same(attrs: Attrs, obj: ObjectInfo) -> None:
         raise SourceChanged("a source file changed since inventory")
 
 
-def _briefs(session: Session, root: bytes, keys: Sequence[bytes]) -> Iterator[Brief]:
-    found = session.lstats([below(root, key) for key in keys])
-    for key, attrs in zip(keys, found, strict=True):
+def _briefs(session: Session, root: bytes, some: Sequence[ListedFile]) -> Iterator[Brief]:
+    """Describe each file on its own; what this listing says is a link or no file is one.
+
+    There are servers that follow a link when they are asked about it alone.
+    """
+    asked = [one.key for one in some if one.attrs.kind == "object" or not one.attrs.is_whole]
+    described = session.lstats([below(root, key) for key in asked])
+    found = dict(zip(asked, described, strict=True))
+    for one in some:
+        attrs = found.get(one.key, one.attrs)
         if attrs is not None:
-            yield Brief(key_text(key), _size(attrs), _version(attrs), attrs.kind, None)
+            yield Brief(key_text(one.key), _size(attrs), _version(attrs), attrs.kind, None)
 
 
 def _version(attrs: Attrs) -> str:

@@ -228,6 +228,17 @@ def test_links_and_special_files_are_listed_as_what_they_are_and_not_followed(
     assert {brief.key: brief.kind for brief in rig.source.recount(place)} == found
 
 
+def test_a_link_is_one_to_both_listings_of_a_server_that_follows_it_when_asked(
+    odd: OddServer, place: Place
+) -> None:
+    odd.manner.follows = True
+    (Path(place.bucket) / "link").symlink_to(Path(place.bucket) / "volume")
+    rig = opened(odd.as_server())
+    found = [(obj.key, obj.size, obj.version, obj.kind) for obj in listed(rig, place)]
+    assert [(key, kind) for key, _, _, kind in found] == [("link", "symlink"), ("volume", "object")]
+    assert [tuple(brief)[:4] for brief in rig.source.recount(place)] == found
+
+
 def test_a_folder_that_became_a_link_leads_nowhere(
     sshd: SshServer, place: Place, tmp_path: Path
 ) -> None:

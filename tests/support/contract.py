@@ -229,7 +229,7 @@ class Hosts:
                 server.endpoint, addressing="path", sign=sign,
                 transport=loopback(server.endpoint, sign=sign),
             )  # fmt: skip
-            client = s3_client(server)  # type: ignore[arg-type]  # it has what is asked of a server
+            client = s3_client(server)
             self._known[server.endpoint] = client, endpoint
         return self._known[server.endpoint]
 

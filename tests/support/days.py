@@ -253,7 +253,7 @@ def days(folder: Path, objects: int, size: int, **sections: Any) -> Iterator[Day
     (folder / "tell").write_text("#!/bin/sh\n/bin/cat >> notices; echo >> notices\n")
     (folder / "tell").chmod(0o755)
     with StrictS3(Manner()) as server:
-        client = s3_client(server)  # type: ignore[arg-type]  # has all that is asked of one
+        client = s3_client(server)
         client.create_bucket(Bucket=BUCKET)
         client.close()
         (folder / "plan.yaml").write_text(yaml.safe_dump(_plan(server) | sections, sort_keys=False))

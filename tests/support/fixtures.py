@@ -27,6 +27,8 @@ from tests.support.proxy import Proxy
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
+    from tests.support.strict_s3 import StrictS3
+
 _numbers = itertools.count(1)
 
 
@@ -141,7 +143,7 @@ def proxy_to() -> Iterator[ProxyTo]:
         yield make
 
 
-def s3_client(server: S3Server, endpoint: str | None = None) -> Any:
+def s3_client(server: S3Server | StrictS3, endpoint: str | None = None) -> Any:
     """Return a boto3 client without retries, checksum trailers or ambient settings."""
     import boto3
     from botocore.config import Config

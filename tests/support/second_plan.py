@@ -284,7 +284,7 @@ def check_waiver(waiver: Json, written: str) -> None:
 
 STANDS_BESIDE = (
     *("metadata", "tags", "headers", "dates", "tier", "type", "pages", "owner", "encryption"),
-    *("immutability", "lease"),
+    *("immutability", "lease", "other"),
 )
 KEPT = {"modified": {"manifest"}, **{what: {"ledger", "sidecar"} for what in STANDS_BESIDE}}
 

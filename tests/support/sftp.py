@@ -91,6 +91,8 @@ class Manner:
     password: str | None = None
     real: str | None = None
     """What it says that every path is."""
+    follows: bool = False
+    """Whether who asks about a link alone is told of what it leads to."""
     on_open: Callable[[], object] | None = None
     dropped: int = 0
     most: int = 0
@@ -165,8 +167,9 @@ class _Files(paramiko.SFTPServerInterface):  # type: ignore[misc]
         return found
 
     def lstat(self, path: str) -> object:
+        follows = self.manner.follows and Path(path).exists()
         try:
-            return self.described(Path(path))
+            return self.described(Path(path).resolve() if follows else Path(path))
         except OSError:
             return paramiko.SFTP_NO_SUCH_FILE
 

@@ -42,6 +42,8 @@ _ASKED: Final = {
     "LegalHold": "legalhold",
     "Owner": "permissions", "Group": "permissions", "Permissions": "permissions",
     "Acl": "permissions",
+    "CopyId": "copy", "CopySource": "copy", "CopyStatus": "copy", "CopyProgress": "copy",
+    "CopyCompletionTime": "copy", "IncrementalCopy": "copy",
 }  # fmt: skip
 """Elements of `Properties` that come only if their word was asked for."""
 
@@ -56,6 +58,8 @@ class StoredBlob:
     properties: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    replicated: dict[str, str] = field(default_factory=dict)
+    """`OrMetadata`: the states of rules that replicate it."""
     moment: str = ""
     """Of a version or snapshot; a current blob without one was written before versions were."""
     etag: str = ""
@@ -173,6 +177,9 @@ class StrictBlob:
                 for k, v in blob.tags.items()
             )
             more += f"<Tags><TagSet>{told}</TagSet></Tags>"
+        if blob.replicated:
+            told = "".join(f"<{k}>{escape(v)}</{k}>" for k, v in blob.replicated.items())
+            more += f"<OrMetadata>{told}</OrMetadata>"
         return (
             f"<Blob><Name>{escape(blob.name)}</Name>{beside}<Properties>{properties}</Properties>"
             f"{more}</Blob>"
@@ -263,17 +270,40 @@ def _handler(server: StrictBlob) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+_NAMES: Final = {
+    "Last-Modified": "Last-Modified", "Creation-Time": "x-ms-creation-time",
+    "Content-Type": "Content-Type", "Content-Encoding": "Content-Encoding",
+    "Content-Language": "Content-Language", "Content-MD5": "Content-MD5",
+    "Content-Disposition": "Content-Disposition", "Cache-Control": "Cache-Control",
+    "x-ms-blob-sequence-number": "x-ms-blob-sequence-number", "BlobType": "x-ms-blob-type",
+    "AccessTier": "x-ms-access-tier", "AccessTierInferred": "x-ms-access-tier-inferred",
+    "AccessTierChangeTime": "x-ms-access-tier-change-time", "ArchiveStatus": "x-ms-archive-status",
+    "RehydratePriority": "x-ms-rehydrate-priority", "LeaseStatus": "x-ms-lease-status",
+    "LeaseState": "x-ms-lease-state", "LeaseDuration": "x-ms-lease-duration",
+    "CopyId": "x-ms-copy-id", "CopySource": "x-ms-copy-source", "CopyStatus": "x-ms-copy-status",
+    "CopyProgress": "x-ms-copy-progress", "CopyCompletionTime": "x-ms-copy-completion-time",
+    "IncrementalCopy": "x-ms-incremental-copy", "ServerEncrypted": "x-ms-server-encrypted",
+    "EncryptionScope": "x-ms-encryption-scope", "EncryptionContext": "x-ms-encryption-context",
+    "Expiry-Time": "x-ms-expiry-time", "LastAccessTime": "x-ms-last-access-time",
+    "Sealed": "x-ms-blob-sealed", "LegalHold": "x-ms-legal-hold",
+    "ImmutabilityPolicyUntilDate": "x-ms-immutability-policy-until-date",
+    "ImmutabilityPolicyMode": "x-ms-immutability-policy-mode",
+    "ResourceType": "x-ms-resource-type", "Owner": "x-ms-owner", "Group": "x-ms-group",
+    "Permissions": "x-ms-permissions", "Acl": "x-ms-acl",
+}  # fmt: skip
+"""What "Get Blob Properties" calls what listings call otherwise."""
+
+
 def _headers(blob: StoredBlob) -> Iterator[tuple[str, str]]:
-    told = blob.told
     yield "ETag", f'"{blob.etag}"'
-    yield "Last-Modified", told["Last-Modified"]
-    yield "Content-Type", told["Content-Type"]
-    yield "x-ms-blob-type", told["BlobType"]
-    yield "x-ms-access-tier", told["AccessTier"]
-    yield "x-ms-lease-state", told["LeaseState"]
-    if "LeaseDuration" in told:
-        yield "x-ms-lease-duration", told["LeaseDuration"]
-    if "ResourceType" in told:
-        yield "x-ms-resource-type", told["ResourceType"]
+    for tag, text in blob.told.items():
+        if tag in _NAMES:
+            yield _NAMES[tag], text
     for name, value in blob.metadata.items():
         yield f"x-ms-meta-{name}", value
+    if blob.tags:
+        yield "x-ms-tag-count", str(len(blob.tags))
+    if blob.told["BlobType"] == "AppendBlob":
+        yield "x-ms-blob-committed-block-count", "1"
+    for rule, state in blob.replicated.items():
+        yield f"x-ms-{rule}", state

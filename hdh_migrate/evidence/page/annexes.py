@@ -77,6 +77,9 @@ ANNEXES: dict[str, Text] = {
         "politique d'immuabilité et conservation légale", "immutability policy and legal hold"
     ),
     "loss.lease": Text("bail", "lease"),
+    "loss.other": Text(
+        "tout ce que la source dit d'autre d'un objet", "all else that the source says of an object"
+    ),
     "loss.tags": Text("étiquettes que la cible ne peut pas porter", "tags the target cannot hold"),
     "kept.manifest": Text("manifest.jsonl", "manifest.jsonl"),
     "kept.sidecar": Text(

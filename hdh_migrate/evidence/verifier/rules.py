@@ -157,7 +157,7 @@ def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
 
 FEATURES = frozenset((
     "metadata", "tags", "headers", "dates", "tier", "type", "pages", "owner", "encryption",
-    "immutability", "lease",
+    "immutability", "lease", "other",
 ))  # fmt: skip
 """What a target may not keep, besides the time of the last change."""
 

@@ -73,7 +73,7 @@ ELEMENTS: Final[Mapping[str, str]] = {
     "encryption-scope": "EncryptionScope", "immutable-until": "ImmutabilityPolicyUntilDate",
     "immutable-mode": "ImmutabilityPolicyMode", "legal-hold": "LegalHold", "lease": "LeaseState",
 }  # fmt: skip
-"""What the source's listings call each field."""
+"""What the source's listings call each field; of `other` they are the source's own words."""
 
 
 @mutable_row
@@ -90,7 +90,7 @@ class Restored:
         properties: dict[str, str] = {"Content-Length": str(self.size), "BlobType": "BlockBlob"}
         for name, fields in self.features.items():
             if not FEATURES[name].native:
-                properties.update({ELEMENTS[one]: value for one, value in fields.items()})
+                properties.update({ELEMENTS.get(one, one): value for one, value in fields.items()})
         if self.directory:
             properties["ResourceType"] = "directory"
         entry: dict[str, Any] = {**named(self.key), "Properties": properties}

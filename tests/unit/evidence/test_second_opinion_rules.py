@@ -373,7 +373,7 @@ def test_losses_are_judged_alike(desk: Desk) -> None:
         return put("losses", 0, what=what, kept=kept)
 
     whats = ("metadata", "tags", "headers", "dates", "tier", "type", "pages", "owner", "encryption",
-             "immutability", "lease")  # fmt: skip
+             "immutability", "lease", "other")  # fmt: skip
     good = {f"{what} ledger": lost(what, "ledger") for what in whats} | {
         f"{what} sidecar": both(lost(what, "sidecar"), contracted("pmsi", **{what: "sidecar"}))
         for what in whats

@@ -246,7 +246,8 @@ def test_each_feature_goes_the_way_that_is_chosen(name: str, way: Way) -> None:
         key="k", size=1, version="1", **own,  # type: ignore[arg-type]  # texts
         headers=fields if name == "headers" else {},
         metadata=fields if name == "metadata" else {}, tags=fields if name == "tags" else {},
-        facts=facts if feature.names else {},
+        facts={feature.begins + key: text for key, text in facts.items()}
+        if feature.names or feature.begins else {},
     )  # fmt: skip
     found = placed(obj, LIMITS, Contract.chosen({name: str(way)}))
     beside = {**found.metadata, **found.tags}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import SIZE_MAX, Brief
-from hdh_migrate.sources.azure_listing import rfc3339
+from hdh_migrate.sources.azure_listing import STATES, rfc3339
 from hdh_migrate.sources.azure_recount import parse_brief
 from tests.support.undone import parse_page
 
@@ -160,3 +160,58 @@ def test_a_page_that_is_not_utf_8_is_a_broken_listing() -> None:
 def test_a_date_that_is_none_is_no_date(date: str) -> None:
     found = rfc3339(date)
     assert found is None or found.startswith("2026-03-03T08:00:00")
+
+
+# --- what nobody has a field for ------------------------------------------------------------------
+
+
+@given(st.from_regex(r"[A-Z][A-Za-z]{0,20}(-[A-Z][a-z]{1,8})?\Z", fullmatch=True))
+def test_no_element_of_an_entry_is_passed_over(tag: str) -> None:
+    ([one], _) = parse_page(page(entry(more=f"<{tag}>what it says</{tag}>")))
+    known = STATES | {"Content-Type", "ResourceType"}
+    said = (*one.facts.values(), *one.headers.values(), one.tier)
+    assert tag in known or "what it says" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "facts"),
+    [
+        ("<Expiry-Time>when it is over</Expiry-Time>", {"other-Expiry-Time": "when it is over"}),
+        ("<Content-MD5>no digest</Content-MD5>", {"other-Content-MD5": "no digest"}),
+        ("<Content-MD5>" + MD5 + "</Content-MD5>", {}),
+        ("<IncrementalCopy>true</IncrementalCopy>", {"other-IncrementalCopy": "true"}),
+        ("<IncrementalCopy>false</IncrementalCopy><ThingsToCome />", {}),
+        ("<ResourceType>file</ResourceType>", {}),
+        ("<ResourceType>symlink</ResourceType>", {"other-ResourceType": "symlink"}),
+        ("<LeaseStatus>unlocked</LeaseStatus><ServerEncrypted>true</ServerEncrypted>", {}),
+    ],
+)
+def test_what_has_no_field_is_kept_by_the_sources_own_word(
+    more: str, facts: dict[str, str]
+) -> None:
+    ([one], _) = parse_page(page(entry(more=more)))
+    assert one.facts == facts
+
+
+def test_states_of_replication_stand_beside_the_properties() -> None:
+    told = "<OrMetadata><or-1f_2e>complete</or-1f_2e></OrMetadata>"
+    ([one], _) = parse_page(page(entry(metadata=told)))
+    assert one.facts == {"other-or-1f_2e": "complete"}
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("", ""),
+        ("?sv=2021&amp;sig=c2VjcmV0", ""),
+        (
+            "?snapshot=2024-01-02T03%3A04%3A05Z&amp;sig=c2VjcmV0",
+            "?snapshot=2024-01-02T03%3A04%3A05Z",
+        ),
+        ("?SIG=c2VjcmV0&amp;versionid=2024", "?versionid=2024"),
+    ],
+)
+def test_where_a_blob_was_copied_from_is_kept_without_a_signature(query: str, kept: str) -> None:
+    address = "https://other.blob.core.windows.net/c/b"
+    ([one], _) = parse_page(page(entry(more=f"<CopySource>{address}{query}</CopySource>")))
+    assert one.facts == {"other-CopySource": address + kept}

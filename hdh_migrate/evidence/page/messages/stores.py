@@ -334,5 +334,6 @@ TERMS: Final = {
     "owners, permissions and access control lists": "propriétaires, droits et listes d'accès",
     "immutability policies": "règles d'immuabilité",
     "legal holds": "blocages légaux",
+    "where blobs were copied from": "l'origine des blobs copiés",
 }  # fmt: skip
 """English terms of messages, and what they are called in French: "one|several" where they count."""
