@@ -259,7 +259,7 @@ class FakeTarget:
     def keep(self, bucket: str, key: str, data: bytes) -> None:
         """Let somebody else store an object."""
         stamp = Stamp(attempt="", metadata={"owner": "somebody"})
-        self._buckets[bucket][key] = self._object(key, data, stamp)
+        self._store(bucket, self._object(key, data, stamp))
 
     def spoil(self, bucket: str, key: str, offset: int) -> None:
         """Flip a bit on the disk: the ETag stays."""
@@ -339,8 +339,7 @@ class FakeTarget:
         with self.script.call("put"), self._lock:
             data = _whole(body, sha256)
             self._condition(bucket, key, replaces)
-            self._buckets[bucket][key] = made = self._object(key, data, stamp)
-        return made.stored
+            return self._store(bucket, self._object(key, data, stamp))
 
     def claim(
         self,
@@ -360,8 +359,7 @@ class FakeTarget:
                 self._condition(bucket, key, replaces)
             except Missing:
                 raise Conflict("the object that was to be replaced is gone") from None
-            self._buckets[bucket][key] = made = self._object(key, data, stamp)
-        return made.stored
+            return self._store(bucket, self._object(key, data, stamp))
 
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
         with self.script.call("retain"), self._lock:
@@ -446,10 +444,8 @@ class FakeTarget:
             data = b"".join(known.parts[number] for number, _ in parts)
             if len(data) != size:
                 raise Conflict("another object appeared under the key while it was uploaded")
-            made = self._object(upload.key, data, known.stamp)
-            self._buckets[upload.bucket][upload.key] = made
             del self._open[upload.upload_id]
-        return made.stored
+            return self._store(upload.bucket, self._object(upload.key, data, known.stamp))
 
     def abort(self, upload: Upload) -> None:
         with self.script.call("abort"):
@@ -480,6 +476,10 @@ class FakeTarget:
             raise Missing("a target object: NoSuchKey (HTTP 404)")
         if there is not None and there.stored.etag != replaces:
             raise Conflict("a target object: PreconditionFailed (HTTP 412)")
+
+    def _store(self, bucket: str, made: _Object) -> Stored:
+        self._buckets[bucket][made.stored.key] = made
+        return made.stored
 
     def _object(self, key: str, data: bytes, stamp: Stamp) -> _Object:
         metadata = {name.lower(): value for name, value in stamp.metadata.items()}
