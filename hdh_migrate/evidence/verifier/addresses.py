@@ -8,10 +8,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hdh_migrate.evidence.verifier import forms
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 THIS_MACHINE = tuple(
     map(ipaddress.ip_network, ("0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:127.0.0.0/104"))
@@ -22,10 +25,13 @@ UNCONTACTED = {"folder": "folder:"}
 """What stands for the address of a kind of source that nobody contacts, by kind."""
 
 
-def address_of(source: Mapping[str, Any]) -> str:
+def address_of(source: Mapping[str, object]) -> str:
     """Return the address of a plan's source; KeyError for a kind that is not known to have one."""
     kind = source["kind"]
-    return UNCONTACTED[kind] if kind in UNCONTACTED else source["account_url"]
+    found = UNCONTACTED[kind] if kind in UNCONTACTED else source["account_url"]
+    if not forms.is_string(found):
+        raise TypeError  # no plan has such an address
+    return found
 
 
 def is_local(url: str) -> bool:
@@ -49,11 +55,13 @@ def is_this_machine(address: str) -> bool:
     return any(found in net for net in THIS_MACHINE)  # is_loopback differs between Pythons
 
 
-def is_address(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def is_address(value: object) -> TypeGuard[str]:
     """Say whether it is a network address, with or without a zone."""
+    if not isinstance(value, str):
+        return False
     try:
         ipaddress.ip_address(value.partition("%")[0])
-    except (ValueError, AttributeError):
+    except ValueError:
         return False
     return True
 

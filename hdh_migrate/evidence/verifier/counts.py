@@ -223,7 +223,11 @@ class Seal(NamedTuple):
     """One `inventoried` event."""
 
     seq: int
-    body: Mapping[str, Any]
+    whole: Mapping[str, int]
+    left: Mapping[str, int]
+    """Of what rules leave behind."""
+    roots: Sequence[object]
+    """Of both; of keyed names none."""
 
 
 WAYS = {"kept", "sidecar", "dropped"}
@@ -288,6 +292,18 @@ class DatasetAccount:
 
     def _becomes(self, past: Past, leaf: bytes) -> bool:
         return self.pasts.setdefault(leaf, past) is past
+
+
+class ToldTraffic(NamedTuple):
+    """What one command exchanged with one endpoint, as a `run-ended` tells it."""
+
+    side: str
+    endpoint: str
+    bytes_read: int
+    bytes_written: int
+    requests: int
+    addresses: Sequence[str]
+    tls: Sequence[str]
 
 
 class Receipts:

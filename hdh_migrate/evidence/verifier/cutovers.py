@@ -6,8 +6,8 @@ section 8, gives the rules in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Optional
+from collections.abc import Callable, Collection, Mapping
+from typing import Optional
 
 from hdh_migrate.evidence.verifier import forms
 
@@ -32,34 +32,46 @@ class CutoverAccount:
     """One cutover or rehearsal of a batch, told by its events one after another."""
 
     def __init__(self, batch: str, track: str) -> None:
-        self.story: dict[str, Any] = {
+        self.story: dict[str, object] = {
             "batch": batch, "track": track, "stage": "not started", "since": None,
-            "on_this_machine": None, "times": {}, "waits": None, "attempt": 1, "terms": None,
-            "terms_changes": [], "approved_under": {}, "keys_beside": [],
-            "pointer": {"old_sha256": None, "new_sha256": None}, "root": None, "approvals": {},
-            "freeze": None, "delta": [], "smoke": None, "window_until": None,
+            "on_this_machine": None, "waits": None, "terms": None, "keys_beside": [],
+            "root": None, "freeze": None, "smoke": None, "window_until": None,
             "not_ours_before_the_switch": 0, "written_by_consumers": None, "finalized": None,
         }  # fmt: skip
-        self.end: dict[str, Any] = {"recheck": None, "requested": None, "observed": None}
+        self.times: dict[str, str] = {}
+        self.pointer: dict[str, object] = {"old_sha256": None, "new_sha256": None}
+        self.approvals: dict[str, object] = {}
+        self.approved_under: dict[str, object] = {}
+        self.terms_changes: list[object] = []
+        self.deltas: list[object] = []
+        self.attempt = 1
+        self.end: dict[str, object] = {"requested": None, "observed": None}
+        self.read: dict[str, int] | None = None
+        """What was read again before a delete; None: nothing was to be."""
+        self.read_as: dict[str, object] = {}
         self.differing: dict[int, str] = {}
         self.counts: dict[str, int] = {}
         self.pending: dict[int, str] = {}
         self.intended = False  # to switch, and not gone back since
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Return what the statement says of it."""
-        outcomes, recheck = dict(self.counts), self.end["recheck"]
+        outcomes, recheck = dict(self.counts), None
         for why in self.pending.values():
             outcomes[why] = outcomes.get(why, 0) + 1
-        if recheck is not None:
-            recheck = {**recheck, "differing": len(self.differing)}
-        end = {**self.end, "outcomes": outcomes, "recheck": recheck}
-        return {**self.story, "decommission": end}
+        if self.read is not None:
+            recheck = {**self.read, **self.read_as, "differing": len(self.differing)}
+        return {
+            **self.story, "times": self.times, "pointer": self.pointer, "attempt": self.attempt,
+            "approvals": self.approvals, "approved_under": self.approved_under,
+            "terms_changes": self.terms_changes, "delta": self.deltas,
+            "decommission": {**self.end, "outcomes": outcomes, "recheck": recheck},
+        }  # fmt: skip
 
-    def take(self, name: str, at: str, body: Mapping[str, Any]) -> None:
+    def take(self, name: str, at: str, body: forms.Body) -> None:
         """Apply one event, named without `cutover-`."""
         now = self.story
-        now["times"][name] = at
+        self.times[name] = at
         if name == "waits":
             now["waits"] = {"why": body["why"], "told": body["told"], "at": at}
         if name in ("terms", "terms-changed"):
@@ -67,9 +79,9 @@ class CutoverAccount:
         if name in ("approval-withdrawn", "terms", "terms-changed", "waits"):
             return
         now["waits"] = None
-        stage = self._approved(body) if "approvals" in body else None
-        forms.must(APPROVED.get(name) in (None, stage))
-        forms.must(DEMANDED.get(name) in (None, *now["approvals"]))
+        approved = self._approved(body) if "approvals" in body else None
+        forms.must(APPROVED.get(name) in (None, approved))
+        forms.must(DEMANDED.get(name) in (None, *self.approvals))
         forms.must(self.intended or name not in ("switched", "open"))
         if name in EVENTS:
             EVENTS[name](self, body)
@@ -77,100 +89,102 @@ class CutoverAccount:
         if stage != now["stage"]:
             now["stage"], now["since"] = stage, at
 
-    def _fixed(self, name: str, at: str, body: Mapping[str, Any]) -> None:
+    def _fixed(self, name: str, at: str, body: forms.Body) -> None:
         if name == "terms-changed":
             change = _picked(body, "was", "now", "difference", "approvals")
             before = self.story["terms"]
-            self.story["terms_changes"].append({"at": at, **change, "terms_before": before})
+            self.terms_changes.append({"at": at, **change, "terms_before": before})
         self.story["terms"], self.story["keys_beside"] = body["terms"], body["beside"]
 
-    def _approved(self, body: Mapping[str, Any]) -> str:
+    def _approved(self, body: forms.Body) -> str:
         stage, under, terms = body["approved_stage"], body.get("terms"), self.story["terms"]
-        forms.must(forms.is_string(stage))
+        if not forms.is_string(stage):
+            raise ValueError
         forms.must(terms is None or under == forms.sha256(forms.canonical(terms)))
-        self.story["approvals"][stage], self.story["approved_under"][stage] = (
-            body["approvals"],
-            under,
-        )
-        return str(stage)
+        self.approvals[stage], self.approved_under[stage] = body["approvals"], under
+        return stage
 
-    def _begun(self, body: Mapping[str, Any]) -> None:
+    def _begun(self, body: forms.Body) -> None:
+        self.pointer = {
+            **forms.mapping(body["pointer"]), **_picked(body, "old_sha256", "new_sha256"),
+        }  # fmt: skip
+        self.deltas = []
         self.story.update(
-            pointer={**body["pointer"], **_picked(body, "old_sha256", "new_sha256")},
-            on_this_machine=body["rehearsing"], freeze=None, delta=[], smoke=None,
-            window_until=None, written_by_consumers=None,
+            on_this_machine=body["rehearsing"], freeze=None, smoke=None, window_until=None,
+            written_by_consumers=None,
         )  # fmt: skip
 
-    def _frozen(self, body: Mapping[str, Any]) -> None:
+    def _frozen(self, body: forms.Body) -> None:
         self.story["freeze"] = _picked(body, "how", "relists", "interval_seconds")
 
-    def _delta(self, body: Mapping[str, Any]) -> None:
-        self.story["delta"].append(_picked(body, "round", "new", "changed", "vanished"))
+    def _delta(self, body: forms.Body) -> None:
+        self.deltas.append(_picked(body, "round", "new", "changed", "vanished"))
 
-    def _switching(self, body: Mapping[str, Any]) -> None:
+    def _switching(self, body: forms.Body) -> None:
         self.intended = True
-        self.story["pointer"].update(_picked(body, "old_sha256", "new_sha256"))
+        self.pointer.update(_picked(body, "old_sha256", "new_sha256"))
         self.story["root"] = body["root"]
         self.story["not_ours_before_the_switch"] = body["strangers"]
 
-    def _smoked(self, body: Mapping[str, Any]) -> None:
+    def _smoked(self, body: forms.Body) -> None:
         self.story["smoke"] = _picked(body, "ok", "objects", "bytes", "commands", "failures")
 
-    def _open(self, body: Mapping[str, Any]) -> None:
+    def _open(self, body: forms.Body) -> None:
         self.story["window_until"] = body["until"]
 
-    def _rolled_back(self, body: Mapping[str, Any]) -> None:
+    def _rolled_back(self, body: forms.Body) -> None:
         self.story["window_until"] = None
-        self.story["attempt"] += 1
+        self.attempt += 1
         switched = body["switched"] is True
         self.intended = self.intended and not switched  # or it may land late
         self.story["written_by_consumers"] = None if switched else {}
 
-    def _counted(self, body: Mapping[str, Any]) -> None:
+    def _counted(self, body: forms.Body) -> None:
         self.story["written_by_consumers"] = _picked(body, "new", "changed", "gone")
 
-    def _finalized(self, body: Mapping[str, Any]) -> None:
+    def _finalized(self, body: forms.Body) -> None:
         self.story["finalized"] = _picked(body, "early", "reason")
 
-    def _rechecking(self, body: Mapping[str, Any]) -> None:
-        read = self.end["recheck"] or {"objects": 0, "bytes": 0}
-        self.end["recheck"] = {**read, **_picked(body, "level", "reason")}
+    def _rechecking(self, body: forms.Body) -> None:
+        self.read = self.read or forms.zero()
+        self.read_as = _picked(body, "level", "reason")
 
-    def _rechecked(self, body: Mapping[str, Any]) -> None:
-        of(body["spans"], [[_anything]])
-        for first, last, _ in body["spans"]:
-            forms.must(type(first) is type(last) is int)
-            for number in [one for one in self.differing if first <= one <= last]:
+    def _rechecked(self, body: forms.Body) -> None:
+        for span in forms.array(body["spans"]):
+            first, last, _ = forms.array(span)
+            begin, end = forms.whole(first), forms.whole(last)
+            for number in [one for one in self.differing if begin <= one <= end]:
                 del self.differing[number]
         self.differing.update(_pairs(body["differing"]))
+        if self.read is None:
+            raise ValueError
         for unit in ("objects", "bytes"):
-            forms.must(forms.is_count(body[unit]))
-            self.end["recheck"][unit] += body[unit]
+            self.read[unit] += forms.count(body[unit])
 
-    def _erasing(self, body: Mapping[str, Any]) -> None:
+    def _erasing(self, body: forms.Body) -> None:
         del body
         for name in ("requested", "observed"):
             self.end[name] = None
-            self.story["times"].pop(name, None)
+            self.times.pop(name, None)
 
-    def _erased(self, body: Mapping[str, Any]) -> None:
-        for number in of(body.get("again", []), [is_id]):
+    def _erased(self, body: forms.Body) -> None:
+        for number in map(forms.whole, forms.array(body.get("again", []))):
             self.pending.pop(number, None)
         for number, why in _pairs(body.get("pending", [])):
             self.pending[number] = why
             if "target-" in why:
                 self.differing[number] = why
-        for outcome, count in of(body["outcomes"], {str: forms.is_count}).items():
+        for outcome, count in forms.counts(body["outcomes"]).items():
             self.counts[outcome] = self.counts.get(outcome, 0) + count
 
-    def _requested(self, body: Mapping[str, Any]) -> None:
+    def _requested(self, body: forms.Body) -> None:
         self.end["requested"] = body["outcomes"]
 
-    def _observed(self, body: Mapping[str, Any]) -> None:
+    def _observed(self, body: forms.Body) -> None:
         self.end["observed"] = body["remains"]
 
 
-EVENTS: Mapping[str, Callable[[CutoverAccount, Mapping[str, Any]], None]] = {
+EVENTS: Mapping[str, Callable[[CutoverAccount, forms.Body], None]] = {
     "begun": CutoverAccount._begun,  # noqa: SLF001 - they are its own
     "frozen": CutoverAccount._frozen,  # noqa: SLF001
     "delta": CutoverAccount._delta,  # noqa: SLF001
@@ -189,32 +203,18 @@ EVENTS: Mapping[str, Callable[[CutoverAccount, Mapping[str, Any]], None]] = {
 }
 
 
-def is_id(value: object) -> bool:
-    """Say whether a value may be the number of an object or a finding."""
-    return type(value) is int
-
-
-def _anything(value: object) -> bool:
-    del value
-    return True
-
-
-def of(value: Any, shape: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a value that is of a shape; see `forms.ill_formed`."""
-    forms.must(forms.ill_formed(value, shape, "") is None)
-    return value
-
-
-def _pairs(value: Any) -> list[tuple[int, str]]:  # noqa: ANN401 - any JSON value
+def _pairs(value: object) -> list[tuple[int, str]]:
     """Return pairs of an id and a text, in order."""
     pairs = []
-    for number, why in of(value, [[_anything]]):
-        forms.must(is_id(number) and forms.is_string(why))
-        pairs.append((number, why))
+    for pair in forms.array(value):
+        number, why = forms.array(pair)
+        if not forms.is_string(why):
+            raise ValueError
+        pairs.append((forms.whole(number), why))
     return pairs
 
 
-def _picked(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def _picked(body: forms.Body, *names: str) -> dict[str, object]:
     return {name: body[name] for name in names}
 
 
@@ -232,7 +232,7 @@ class Bindings:
         self.moved_before: dict[str, int] = {}
         """Of datasets: how many objects were moved before rules that leave them behind."""
 
-    def bind(self, body: Mapping[str, Any]) -> None:
+    def bind(self, body: forms.Body) -> None:
         """Take a `bound`."""
         if not self._keyed:
             forms.must(self.recipients is None)
@@ -241,15 +241,15 @@ class Bindings:
         elif "recipients" in body:
             self._count(body["recipients"])
 
-    def begin(self, body: Mapping[str, Any]) -> None:
+    def begin(self, body: forms.Body) -> None:
         """Take a `batch-bound`."""
         forms.must(body["batch"] not in self.batches)
         self._revise(body, 1)
 
-    def amend(self, body: Mapping[str, Any]) -> None:
+    def amend(self, body: forms.Body) -> None:
         """Take a `batch-amended`."""
-        self._revise(body, self.batches[body["batch"]][0] + 1)
-        before = of(body["moved_before"], {str: forms.is_count})
+        self._revise(body, self.batches[forms.TEXT.text(body["batch"])][0] + 1)
+        before = forms.counts(body["moved_before"])
         forms.must(set(before) <= set(self._datasets))
         self.moved_before.update(before)
         if "recipients" not in body:
@@ -262,20 +262,20 @@ class Bindings:
         self.recipients = names
         self.sealed_for.add(len(names))
 
-    def _count(self, many: Any) -> None:  # noqa: ANN401 - any JSON value
-        forms.must(forms.is_count(many))
-        self.sealed_for.add(many)
+    def _count(self, many: object) -> None:
+        self.sealed_for.add(forms.count(many))
 
-    def _revise(self, body: Mapping[str, Any], revision: int) -> None:
-        forms.must(forms.TEXT.holds(body["batch"]) and forms.DIGEST.holds(body["digest"]))
-        forms.must(type(body["revision"]) is int and body["revision"] == revision)
-        self.batches[body["batch"]] = (revision, body["digest"])
+    def _revise(self, body: forms.Body, revision: int) -> None:
+        batch, digest = forms.TEXT.text(body["batch"]), forms.DIGEST.text(body["digest"])
+        forms.must(forms.whole(body["revision"]) == revision)
+        self.batches[batch] = (revision, digest)
 
 
-def _fingerprints(keys: Sequence[Any]) -> list[str]:
+def _fingerprints(keys: object) -> list[str]:
     """Return what public keys are named by; their digits may be of either case, and are no more."""
-    forms.must(all(isinstance(raw, str) and forms.DIGEST.holds(raw.lower()) for raw in keys))
-    return ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in keys]
+    digits = [raw.lower() for raw in forms.all_of(keys, forms.is_string)]
+    forms.must(all(map(forms.DIGEST.holds, digits)))
+    return ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in digits]
 
 
 FOUND = ("gone", "damaged", "replaced", "unread")
@@ -287,13 +287,13 @@ class PassAccount:
     def __init__(self) -> None:
         self.number, self.ended = 0, True
 
-    def begin(self, body: Mapping[str, Any]) -> None:
+    def begin(self, body: forms.Body) -> None:
         """Take a `refreshing`."""
-        number = body["number"]
-        forms.must(type(number) is int and number == self.number + self.ended)
+        number = forms.whole(body["number"])
+        forms.must(number == self.number + self.ended)
         self.number, self.ended = number, False
 
-    def demand_open(self, body: Mapping[str, Any]) -> None:
+    def demand_open(self, body: forms.Body) -> None:
         """Demand that an event is of the pass that is under way."""
         forms.must(type(body["number"]) is int and body["number"] == self.number)
         forms.must(not self.ended)
@@ -305,41 +305,44 @@ class LookAccount:
     def __init__(self, batch: str) -> None:
         self.batch, self.number, self.ended = batch, 0, True
         self.level = ""
-        self.look: dict[str, Any] = {}
+        self.look: dict[str, object] = {}
         """The last look that has read something."""
+        self._looked, self._first = dict[str, int](), ""
+        """What it found, and when it began."""
 
-    def begin(self, body: Mapping[str, Any]) -> None:
+    def begin(self, body: forms.Body) -> None:
         """Take a `looking-again`."""
-        number, level = body["number"], body["level"]
-        forms.must(type(number) is int and forms.LEVEL.holds(level))
+        number, level = forms.whole(body["number"]), forms.LEVEL.text(body["level"])
         if number == self.number:
             forms.must(not self.ended and level == self.level)
         else:
             forms.must(number == self.number + 1)
         self.number, self.level, self.ended = number, level, False
 
-    def read(self, body: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+    def read(self, body: forms.Body, counts: Mapping[str, int]) -> None:
         """Take a `looked-again`; `counts` are of what it found."""
         self._demand_open(body)
-        at, objects = body["at"], body["objects"]
-        forms.must(body["level"] == self.level and forms.TIME.holds(at))
-        forms.must(forms.is_count(objects) and 0 < objects >= sum(counts.values()))
-        before = self.look if self.look.get("number") == self.number else {}
+        at, objects = forms.TIME.text(body["at"]), forms.count(body["objects"])
+        forms.must(body["level"] == self.level)
+        forms.must(0 < objects >= sum(counts.values()))
+        if self.look.get("number") != self.number:
+            self._looked, self._first = {}, at
+        self._first = min(self._first, at, key=forms.instant)
+        for name, many in {"objects": objects, **{one: counts[one] for one in FOUND}}.items():
+            self._looked[name] = self._looked.get(name, 0) + many
         self.look = {
             "batch": self.batch, "number": self.number, "level": self.level, "ended": False,
-            "at": min(before.get("at", at), at, key=forms.instant),
-            "objects": before.get("objects", 0) + objects,
-            **{name: before.get(name, 0) + counts[name] for name in FOUND},
+            "at": self._first, **self._looked,
         }  # fmt: skip
 
-    def end(self, body: Mapping[str, Any]) -> None:
+    def end(self, body: forms.Body) -> None:
         """Take a `look-ended`."""
         self._demand_open(body)
         self.ended = True
         if self.look.get("number") == self.number:
             self.look = {**self.look, "ended": True}
 
-    def _demand_open(self, body: Mapping[str, Any]) -> None:
+    def _demand_open(self, body: forms.Body) -> None:
         forms.must(type(body["number"]) is int and body["number"] == self.number)
         forms.must(not self.ended)
 
@@ -347,18 +350,17 @@ class LookAccount:
 class GrantLedger:
     """Every grant that a journal tells of, and how far each has come."""
 
-    def __init__(self, datasets: Mapping[str, Any]) -> None:
+    def __init__(self, datasets: Collection[str]) -> None:
         self._datasets = datasets
-        self._asked: dict[str, Mapping[str, Any]] = {}
+        self._asked: dict[str, forms.Body] = {}
         self._past: dict[str, set[str]] = {}
         """By grant: what happened of it."""
-        self._set: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._set: dict[tuple[str, str], tuple[str, bool]] = {}
         """By grant and bucket: the principal that was to be let in, or out."""
 
-    def take(self, kind: str, body: Mapping[str, Any]) -> None:
+    def take(self, kind: str, body: forms.Body) -> None:
         """Take one event; `kind` is what follows `grant-`."""
-        grant = body["grant"]
-        forms.must(forms.TEXT.holds(grant))
+        grant = forms.TEXT.text(body["grant"])
         if kind == "asked":
             self._ask(grant, body)
             return
@@ -376,7 +378,7 @@ class GrantLedger:
         elif kind in ("policy-setting", "policy-set"):
             self._policy(kind, grant, body)
 
-    def _ask(self, grant: str, body: Mapping[str, Any]) -> None:
+    def _ask(self, grant: str, body: forms.Body) -> None:
         forms.must(grant not in self._asked)
         self._asked[grant], self._past[grant] = body, set()
         texts = ("batch", "permit", "purpose", "user")
@@ -385,22 +387,22 @@ class GrantLedger:
         forms.must([body["reader"]] == _fingerprints([body["key"]]))
         forms.must(forms.TIME.holds(body["until"]) and forms.DIGEST.holds(body["manifest"]))
         forms.must(forms.DIGEST_OR_NULL.holds(body["selection"]))
-        forms.must(forms.is_count(body["objects"]) and body["objects"] > 0)
+        forms.must(forms.count(body["objects"]) > 0)
         forms.must(forms.is_count(body["bytes"]))
         about = {name: one for name, one in body.items() if name not in ("request", "user")}
         forms.must(body["request"] == forms.sha256(forms.canonical(about)))
 
     @staticmethod
-    def _given(asked: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    def _given(asked: forms.Body, body: forms.Body) -> None:
         forms.must(all(body[name] == asked[name] for name in ("objects", "bytes")))
         digests = ("root", "pack_sha256", "statement_sha256")
         forms.must(all(forms.DIGEST.holds(body[name]) for name in digests))
         approvals = body["approvals"]
         forms.must(isinstance(approvals, list) and all(map(forms.DIGEST.holds, approvals)))
 
-    def _policy(self, kind: str, grant: str, body: Mapping[str, Any]) -> None:
-        place, told = (grant, body["bucket"]), (body["principal"], body["allowed"])
-        forms.must(forms.TEXT.holds(body["bucket"]) and forms.TEXT.holds(body["principal"]))
+    def _policy(self, kind: str, grant: str, body: forms.Body) -> None:
+        place, allowed = (grant, forms.TEXT.text(body["bucket"])), body["allowed"] is True
+        told = (forms.TEXT.text(body["principal"]), allowed)
         forms.must(type(body["allowed"]) is bool)
         if kind == "policy-setting":
             self._set[place] = told

@@ -12,8 +12,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypeVar
 
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+T = TypeVar("T")
 LONGEST_LINE = 1 << 20
 LARGEST_DOCUMENT = 64 << 20
 
@@ -31,7 +35,7 @@ _ENCODER = json.JSONEncoder(
 _ASCII_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def canonical(value: object) -> bytes:
     """Return the one spelling of a JSON value: sorted names, no spaces, UTF-8."""
     try:
         return _ENCODER.encode(value).encode()
@@ -205,13 +209,19 @@ class Field(NamedTuple):
     pattern: Optional[re.Pattern[str]]  # noqa: UP045 - Python 3.9 reads this
     nullable: bool = False
 
-    def holds(self, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    def holds(self, value: object) -> bool:
         """Say whether it may hold this value."""
         if value is None:
             return self.nullable
         if self.pattern is None:
             return type(value) is int and 0 <= value < 1 << 63
         return isinstance(value, str) and self.pattern.fullmatch(value) is not None
+
+    def text(self, value: object) -> str:
+        """Return a text that it may hold; raise ValueError for anything else."""
+        if not isinstance(value, str) or not self.holds(value):
+            raise ValueError
+        return value
 
 
 def _text(pattern: str, *, nullable: bool = False) -> Field:
@@ -272,7 +282,7 @@ def plain_line(fields: Mapping[str, Field]) -> re.Pattern[str]:
     return re.compile(r"\{" + ",".join(members) + r"\}\n", re.ASCII)
 
 
-def misfit(line: Mapping[str, Any], fields: Mapping[str, Field]) -> str | None:
+def misfit(line: Mapping[str, object], fields: Mapping[str, Field]) -> str | None:
     """Return the name of a field whose value is not what it may hold, None if all are."""
     return next((name for name, field in fields.items() if not field.holds(line[name])), None)
 
@@ -280,27 +290,71 @@ def misfit(line: Mapping[str, Any], fields: Mapping[str, Field]) -> str | None:
 # --- 3 to 9: what a statement consists of --------------------------------------------------------
 
 
-def is_count(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def is_count(value: object) -> TypeGuard[int]:
     """Say whether it is an integer, and not negative."""
     return type(value) is int and value >= 0
 
 
-def is_string(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def is_string(value: object) -> TypeGuard[str]:
     """Say whether it is a string."""
     return type(value) is str
 
 
-def is_number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def is_number(value: object) -> TypeGuard[float]:
     """Say whether it is a decimal, or an integer that a decimal can come near to."""
     return type(value) is float or (type(value) is int and abs(value) < 1 << 63)
 
 
-def _given(kind: type) -> Callable[[Any], bool]:
+def _given(kind: type) -> Callable[[object], bool]:
     return lambda value: type(value) is kind
 
 
-def _or_null(kind: type) -> Callable[[Any], bool]:
+def _or_null(kind: type) -> Callable[[object], bool]:
     return lambda value: value is None or type(value) is kind
+
+
+Body = Mapping[str, object]
+"""What an event says: what is in it is known when it was looked at."""
+
+
+def count(value: object) -> int:
+    """Return a count; raise ValueError for anything else."""
+    if not is_count(value):
+        raise ValueError
+    return value
+
+
+def whole(value: object) -> int:
+    """Return an integer; raise ValueError for anything else, a truth value among it."""
+    if type(value) is not int:
+        raise ValueError
+    return value
+
+
+def mapping(value: object) -> dict[str, object]:
+    """Return a JSON object; raise ValueError for anything else."""
+    if type(value) is not dict:
+        raise ValueError
+    return value
+
+
+def array(value: object) -> list[object]:
+    """Return a JSON array; raise ValueError for anything else."""
+    if type(value) is not list:
+        raise ValueError
+    return value
+
+
+def all_of(value: object, is_one: Callable[[object], TypeGuard[T]]) -> list[T]:
+    """Return a JSON array of what is of one kind; raise ValueError for anything else."""
+    found = [one for one in array(value) if is_one(one)]
+    must(len(found) == len(array(value)))
+    return found
+
+
+def counts(value: object) -> dict[str, int]:
+    """Return a JSON object of counts; raise ValueError for anything else."""
+    return {name: count(one) for name, one in mapping(value).items()}
 
 
 NAMED = _text(r"[\s\S]+")  # not empty; unlike a line's text it may hold a lone surrogate
@@ -320,7 +374,7 @@ LOOK = {
 LATER = {"looks", "openings", "proved", "tls"}
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
-PREDICATE: dict[str, Any] = {
+PREDICATE: dict[str, object] = {
     "migration": NAMED,
     "rehearsal": _given(bool),
     "names": _text("plain|keyed"),

@@ -17,7 +17,6 @@ from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.addresses import is_address
 from hdh_migrate.evidence.verifier.counts import (
     CHANGES,
-    COUNTS,
     OPENED,
     PASSED,
     SHAPES,
@@ -25,6 +24,7 @@ from hdh_migrate.evidence.verifier.counts import (
     DatasetAccount,
     Receipts,
     Seal,
+    ToldTraffic,
 )
 from hdh_migrate.evidence.verifier.cutovers import (
     FOUND,
@@ -53,7 +53,7 @@ class Journal:
         self.descends = ""  # where an event is before the one before it, and no upgrade came yet
         self.started: str | None = None
         self.ended: str | None = None
-        self.traffic: list[Mapping[str, Any]] = []
+        self.traffic: list[ToldTraffic] = []
         self.receipts = {"sent": Receipts(), "verified": Receipts()}
         self.offsets: dict[str, float] = {}
         self.plan: str | None = None
@@ -62,7 +62,7 @@ class Journal:
         self.bindings = Bindings(self.datasets, keyed=keyed)
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
-        self.openings: list[Mapping[str, Any]] = []
+        self.openings: list[Mapping[str, object]] = []
         self.again: dict[str, LookAccount] = {}
         self.passes: dict[str, PassAccount] = {}
         self.grants = GrantLedger(self.datasets)
@@ -127,71 +127,80 @@ class Journal:
 
     # --- what events say; each raises ValueError or the like where it is not what it must be ------
 
-    def _started(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _started(self, seq: int, at: str, body: forms.Body) -> None:
         del seq
-        self._planned(body["plan_digest"], body["plan_digest"])
+        digest = forms.DIGEST.text(body["plan_digest"])
+        self._planned(digest, digest)
         self.started = self.started or at
 
-    def _changed_plan(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _changed_plan(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
-        self._planned(body["was"], body["now"])
+        self._planned(forms.DIGEST.text(body["was"]), forms.DIGEST.text(body["now"]))
 
     def _planned(self, was: str, now: str) -> None:
-        forms.must(forms.DIGEST.holds(was) and forms.DIGEST.holds(now))
         forms.must(self.plan in (None, was))
         self.plan = now
 
-    def _ended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _ended(self, seq: int, at: str, body: forms.Body) -> None:
         del seq
         self.ended = at
-        for entry in body["traffic"]:
-            counted = {name: entry[name] for name in TRAFFIC}
-            forms.must(forms.ill_formed(counted, TRAFFIC, "") is None)
-            self.traffic.append(counted)
-            if "tls" in entry:
-                forms.must(counted["endpoint"].startswith("https://") and bool(entry["tls"]))
-                forms.must(forms.ill_formed(entry["tls"], [forms.HANDSHAKE], "") is None)
-                counted["tls"] = entry["tls"]
+        for entry in map(forms.mapping, forms.array(body["traffic"])):
+            secured = [forms.HANDSHAKE.text(one) for one in forms.array(entry.get("tls", []))]
+            found = ToldTraffic(
+                side=forms.TEXT.text(entry["side"]), endpoint=forms.TEXT.text(entry["endpoint"]),
+                bytes_read=forms.count(entry["bytes_read"]), tls=secured,
+                bytes_written=forms.count(entry["bytes_written"]),
+                requests=forms.count(entry["requests"]),
+                addresses=forms.all_of(entry["addresses"], is_address),
+            )  # fmt: skip
+            forms.must("tls" not in entry or bool(found.tls))
+            forms.must(not found.tls or found.endpoint.startswith("https://"))
+            self.traffic.append(found)
             if "clock_offset" in entry:
-                forms.must(forms.is_number(entry["clock_offset"]))
-                if entry["side"] != "identity":
-                    self.offsets[counted["endpoint"]] = entry["clock_offset"]
+                offset = entry["clock_offset"]
+                if not forms.is_number(offset):
+                    raise ValueError
+                if found.side != "identity":
+                    self.offsets[found.endpoint] = offset
 
-    def _probed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _probed(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
-        forms.must(forms.DIGEST.holds(body["record_sha256"]))
-        self.probes.add(body["record_sha256"])
+        self.probes.add(forms.DIGEST.text(body["record_sha256"]))
 
-    def _object_opened(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _object_opened(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         opening = {} if self.keyed else {name: body[name] for name in forms.OPENING}
         forms.must(self.keyed or forms.ill_formed(opening, forms.OPENING, "") is None)
         self.openings.append(opening)
 
-    def _inventoried(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _inventoried(self, seq: int, at: str, body: forms.Body) -> None:
         del at
         forms.must(self.started is not None)
         if not self._new_form(seq, new="excluded" in body):
             return
         self._shaped("inventoried", body)
-        account = self.datasets[body["dataset"]]
-        account.seals.append(Seal(seq, body))
+        account = self._account(body)
+        left = forms.mapping(body["excluded"])
+        whole, behind = ({unit: forms.count(one[unit]) for unit in SUM} for one in (body, left))
+        account.seals.append(Seal(seq, whole, behind, (body.get("root"), left.get("root"))))
         if len(account.seals) > 1:  # a seal says nothing but what the one before and changes say
-            forms.must(account.objects == body["objects"])
-            forms.must(account.excluded == body["excluded"]["objects"])
-        account.objects, account.excluded = body["objects"], body["excluded"]["objects"]
+            forms.must(account.objects == whole["objects"])
+            forms.must(account.excluded == behind["objects"])
+        account.objects, account.excluded = whole["objects"], behind["objects"]
         account.changed = False
 
-    def _changed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _changed(self, seq: int, at: str, body: forms.Body) -> None:
         del at
         self._new_form(seq, new=True)
         self._shaped("inventory-changed", body, some=True)
-        account = self.datasets[body["dataset"]]
+        account = self._account(body)
         forms.must(bool(account.seals) and body.keys() - {LEFT} > {"dataset"})
-        counts = {name: value for name, value in body.items() if name not in ("dataset", LEFT)}
-        if not self.keyed:
+        told = {name: value for name, value in body.items() if name not in ("dataset", LEFT)}
+        if self.keyed:
+            counts = forms.counts(told)
+        else:
             forms.must(account.change(seq, body))
-            counts = {name: len(value) for name, value in counts.items()}
+            counts = {name: len(forms.array(value)) for name, value in told.items()}
         account.objects += counts.get("joined", 0) + counts.get("joined_excluded", 0)
         account.excluded += counts.get("joined_excluded", 0) + counts.get("changed_excluded", 0)
         account.excluded -= counts.get("changed_included", 0)
@@ -200,53 +209,53 @@ class Journal:
         forms.must(account.excluded >= 0)
         account.changed = True
 
-    def _sent(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _sent(self, seq: int, at: str, body: forms.Body) -> None:
         del seq
         self._acknowledged("sent", at, self._many(body, "ids", once=False))
 
-    def _verified(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _verified(self, seq: int, at: str, body: forms.Body) -> None:
         many = self._many(body, "ids")
         self._acknowledged("verified", at, many)
         if self._new_form(seq, new="datasets" in body):
             self._counted("verified", body["datasets"], many)
 
-    def _superseded(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _superseded(self, seq: int, at: str, body: forms.Body) -> None:
         del at
         if self._new_form(seq, new="dropped_datasets" in body):
             many = None if self.keyed else self._many(body, "dropped")
             self._counted("verified", body["dropped_datasets"], many, sign=-1)
-            self.dropped.update(() if self.keyed else body["dropped"])
+            self.dropped.update(() if self.keyed else _ids(body["dropped"]))
 
-    def _failed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _failed(self, seq: int, at: str, body: forms.Body) -> None:
         del at
         self._new_form(seq, new=True)
         self._counted("failed", body["datasets"], self._many(body, "ids"))
 
-    def _retried(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _retried(self, seq: int, at: str, body: forms.Body) -> None:
         del at
         self._new_form(seq, new=True)
         many = self._many(body, "ids")
         self.retried += many
         self._counted("failed", body["datasets"], many, sign=-1)
 
-    def _findings(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _findings(self, seq: int, at: str, body: forms.Body) -> None:
         del at
         self._new_form(seq, new=True)
         forms.must({"opened", "closed"} & body.keys() != set())
         forms.must(body.keys() <= {"opened", "closed", *([LEFT] if self.keyed else ())})
         shape = SHAPES[self.keyed]["opened"]
         forms.must(forms.ill_formed(body.get("opened", []), shape, "") is None)
-        for finding in body.get("opened", ()):
-            forms.must(finding["number"] > self.highest)
-            self.highest = finding["number"]
+        for finding in map(forms.mapping, forms.array(body.get("opened", []))):
+            number, found = forms.count(finding["number"]), finding.get("object")
+            forms.must(number > self.highest)
+            self.highest = number
             of_object = {} if self.keyed else {"of_object": finding["object"] is not None}
-            self.objects[self.highest] = finding.get("object")
-            self.findings[self.highest] = findings_digest(finding, **of_object)
-        for number in body.get("closed", ()):
-            forms.must(type(number) is int)
+            self.objects[number] = None if found is None else forms.count(found)
+            self.findings[number] = findings_digest(finding, **of_object)
+        for number in _ids(body.get("closed", [])):
             del self.findings[number], self.objects[number]
 
-    def _upgraded(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _upgraded(self, seq: int, at: str, body: forms.Body) -> None:
         del at
         forms.must(not self.upgraded and not self.new_form)
         self.upgraded = seq
@@ -254,103 +263,106 @@ class Journal:
             account.clear()
         self._counted("verified", body["verified"], None)
 
-    def _cutover(self, name: str, at: str, body: Mapping[str, Any]) -> None:
-        batch, track = body["batch"], "" if self.keyed else body["track"]
-        forms.must(forms.TEXT.holds(batch) and track in ("", "cutover", "rehearsal"))
-        forms.must(self.keyed or track != "")
+    def _cutover(self, name: str, at: str, body: forms.Body) -> None:
+        batch = forms.TEXT.text(body["batch"])
+        track = "" if self.keyed else forms.TEXT.text(body["track"])
+        forms.must(track in ("", "cutover", "rehearsal"))
         account = self.cutovers.setdefault((batch, track), CutoverAccount(batch, track))
         if not self.keyed:
             account.take(name, at, body)
 
-    def _bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _bound(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         self.bindings.bind(body)
 
-    def _batch_bound(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _batch_bound(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         self.bindings.begin(body)
 
-    def _batch_amended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _batch_amended(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         self.bindings.amend(body)
 
-    def _drilled(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _drilled(self, seq: int, at: str, body: forms.Body) -> None:
         del seq
         if not self.keyed:
-            forms.must(forms.is_string(body["fingerprint"]))
-            self.drilled[body["fingerprint"]] = at
+            fingerprint = body["fingerprint"]
+            if not forms.is_string(fingerprint):
+                raise ValueError
+            self.drilled[fingerprint] = at
 
-    def _fidelity_chosen(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _fidelity_chosen(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
-        ways = body.get("ways")
-        says = "ways" in body or not self.keyed  # keyed ones of an earlier version say nothing
-        forms.must(not says or forms.ill_formed(ways, {str: forms.is_string}, "") is None)
-        self.datasets[body["dataset"]].choose(ways)
+        ways = None
+        if "ways" in body or not self.keyed:  # keyed ones of an earlier version say nothing
+            told = forms.mapping(body.get("ways"))
+            ways = {name: way for name, way in told.items() if forms.is_string(way)}
+            forms.must(len(ways) == len(told))
+        self._account(body).choose(ways)
 
-    def _look(self, body: Mapping[str, Any]) -> LookAccount:
-        batch = body["batch"]
-        forms.must(forms.TEXT.holds(batch))
+    def _look(self, body: forms.Body) -> LookAccount:
+        batch = forms.TEXT.text(body["batch"])
         return self.again.setdefault(batch, LookAccount(batch))
 
-    def _looking_again(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _looking_again(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         self._look(body).begin(body)
 
-    def _looked_again(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _looked_again(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         if self.keyed:
-            forms.must(all(forms.is_count(body[name]) for name in FOUND))
-            counts = {name: body[name] for name in FOUND}
+            counts = {name: forms.count(body[name]) for name in FOUND}
         else:
-            counts = {name: self._many(body, name) for name in FOUND}
-            found = [number for name in FOUND for number in body[name]]
-            forms.must(len(set(found)) == len(found))
-            self._lost([*body["gone"], *body["damaged"]])
+            ids = {name: _ids(body[name]) for name in FOUND}
+            counts = {name: len(found) for name, found in ids.items()}
+            forms.must(
+                len({one for found in ids.values() for one in found}) == sum(counts.values())
+            )
+            self._lost([*ids["gone"], *ids["damaged"]])
         self._look(body).read(body, counts)
 
-    def _look_ended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _look_ended(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         self._look(body).end(body)
 
-    def _restored(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _restored(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         if not self.keyed:
-            forms.must(type(body["id"]) is int)  # to Python 1 == True
-            self._lost([body["id"]])
+            self._lost([forms.whole(body["id"])])
 
-    def _pass(self, body: Mapping[str, Any]) -> PassAccount:
-        batch = body["batch"]
-        forms.must(forms.TEXT.holds(batch))
+    def _pass(self, body: forms.Body) -> PassAccount:
+        batch = forms.TEXT.text(body["batch"])
         return self.passes.setdefault(batch, PassAccount())
 
-    def _refreshing(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _refreshing(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         self._pass(body).begin(body)
 
-    def _refreshed(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _refreshed(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         self._pass(body).demand_open(body)
-        account = self.datasets[body["dataset"]]
-        sums = {name: body[name] for name in PASSED}
-        forms.must(forms.ill_formed(sums, PASSED, "") is None and bool(account.seals))
+        account = self._account(body)
+        told = {name: body[name] for name in PASSED}
+        forms.must(forms.ill_formed(told, PASSED, "") is None and bool(account.seals))
+        sums = {name: forms.counts(one) for name, one in told.items()}
         forms.must(any(one["objects"] for one in sums.values()))
         forms.must(all(sums["left"][unit] <= sums["vanished"][unit] for unit in SUM))
         account.new += sums["new"]["objects"]
         account.left += sums["left"]["objects"]
 
-    def _refresh_ended(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _refresh_ended(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         forms.must(forms.ill_formed(body["listed"], SUM, "") is None)
         account = self._pass(body)
         account.demand_open(body)
         account.ended = True
 
-    def _retrying(self, seq: int, at: str, body: Mapping[str, Any]) -> None:
+    def _retrying(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
-        forms.must(forms.TEXT.holds(body["batch"]) and bool(body["reasons"]))
-        forms.must(forms.ill_formed(body["reasons"], COUNTS, "") is None)
-        forms.must(all(body["reasons"].values()))
-        self.asked += sum(body["reasons"].values())
+        reasons = forms.counts(body["reasons"])
+        forms.must(forms.TEXT.holds(body["batch"]) and bool(reasons))
+        forms.must(all(reasons.values()))
+        self.asked += sum(reasons.values())
 
     def _lost(self, ids: Sequence[int]) -> None:
         """Demand that objects are verified no more, and that this was told just before."""
@@ -369,23 +381,22 @@ class Journal:
             self.old_form = seq
         return new
 
-    def _shaped(self, kind: str, body: Mapping[str, Any], *, some: bool = False) -> None:
+    def _shaped(self, kind: str, body: forms.Body, *, some: bool = False) -> None:
         shape = SHAPES[self.keyed][kind]
         members = {name: value for name, value in body.items() if name != LEFT or not self.keyed}
         if some:
             forms.must(members.keys() <= shape.keys())
             shape = {name: shape[name] for name in members}
         forms.must(forms.ill_formed(members, shape, "") is None)
-        pairs = [] if self.keyed else [pair for name in CHANGES for pair in members.get(name, ())]
-        forms.must(all(len(pair) == 2 for pair in pairs))
+        if not self.keyed:
+            pairs = [pair for name in CHANGES for pair in forms.array(members.get(name, []))]
+            forms.must(all(len(forms.array(pair)) == 2 for pair in pairs))
 
-    def _many(self, body: Mapping[str, Any], name: str, *, once: bool = True) -> int:
+    def _many(self, body: forms.Body, name: str, *, once: bool = True) -> int:
         """Return how many objects an event is about."""
         if self.keyed:
-            forms.must(forms.is_count(body["objects"]))
-            return int(body["objects"])
-        ids = body[name]
-        forms.must(isinstance(ids, list) and all(type(number) is int for number in ids))
+            return forms.count(body["objects"])
+        ids = _ids(body[name])
         forms.must(not once or len(set(ids)) == len(ids))
         return len(ids)
 
@@ -396,10 +407,14 @@ class Journal:
         receipts.first = receipts.first or at
         receipts.last = at
 
-    def _counted(
-        self, what: str, counts: Mapping[str, int], many: int | None, *, sign: int = 1
-    ) -> None:
-        forms.must(forms.ill_formed(counts, COUNTS, "") is None)
+    def _account(self, body: forms.Body) -> DatasetAccount:
+        name = body["dataset"]
+        if not forms.is_string(name):
+            raise ValueError
+        return self.datasets[name]
+
+    def _counted(self, what: str, told: object, many: int | None, *, sign: int = 1) -> None:
+        counts = forms.counts(told)
         forms.must(many is None or sum(counts.values()) == many)
         for name, count in counts.items():
             total = getattr(self.datasets[name], what) + sign * count
@@ -416,10 +431,6 @@ LATER = ("failed", "findings", "inventory-changed", "ledger-upgraded", "retried"
 """Kinds that no ledger of the first format had."""
 
 
-TRAFFIC = {
-    "side": forms.TEXT, "endpoint": forms.TEXT, "bytes_read": forms.is_count,
-    "bytes_written": forms.is_count, "requests": forms.is_count, "addresses": [is_address],
-}  # fmt: skip
 HANDLERS = {
     "run-started": Journal._started,  # noqa: SLF001 - they are its own
     "run-ended": Journal._ended,  # noqa: SLF001
@@ -451,7 +462,12 @@ HANDLERS = {
 }
 
 
-def findings_digest(finding: Mapping[str, Any], **more: bool) -> str:
+def _ids(value: object) -> list[int]:
+    """Return the numbers of objects or findings; raise ValueError for anything else."""
+    return [forms.whole(number) for number in forms.array(value)]
+
+
+def findings_digest(finding: Mapping[str, object], **more: bool) -> str:
     """Return what a finding's opening and its line have in common, as a digest."""
     opened = {name: finding[name] for name in OPENED}
     return forms.sha256(forms.canonical({**opened, **more}))

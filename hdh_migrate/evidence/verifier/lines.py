@@ -146,9 +146,9 @@ class Lines:
             counts += [inventoried["objects"], tally["excluded"]["objects"]]
             known += [account.objects, account.excluded]
             if not account.changed:
-                last = account.seals[-1].body
+                last = account.seals[-1]
                 counts += [inventoried["bytes"], tally["excluded"]["bytes"]]
-                known += [last["bytes"], last["excluded"]["bytes"]]
+                known += [last.whole["bytes"], last.left["bytes"]]
             counts += [
                 sum(tally[state][unit] for state in STATES) for unit in UNITS
             ]  # not only closes
@@ -196,8 +196,8 @@ class CountedInventory:
             yield "journal.jsonl: objects that joined or changed have no line"
         for seal, (whole, left) in zip(self.account.seals, self.trees):  # noqa: B905 - Python 3.9
             found = [whole.count, whole.root(), left.count, left.root()]
-            body, inner = seal.body, seal.body["excluded"]
-            if found != [body["objects"], body["root"], inner["objects"], inner["root"]]:
+            root, root_left = seal.roots
+            if found != [seal.whole["objects"], root, seal.left["objects"], root_left]:
                 yield f"journal.jsonl line {seal.seq}: the lines are not what was inventoried"
 
 

@@ -259,7 +259,7 @@ def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> b
     asked = {
         forms.sha256(bytes.fromhex(one["public"])): one["fingerprint"] for one in terms["approvers"]
     }
-    cutovers.of(keys, [forms.is_string])
-    cutovers.of(terms["thresholds"], {str: cutovers.is_id})
+    forms.must(forms.ill_formed(keys, [forms.is_string], "") is None)
+    forms.must(all(type(one) is int for one in forms.mapping(terms["thresholds"]).values()))
     named = all(digest == fingerprint for digest, fingerprint in asked.items())
     return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold

@@ -87,18 +87,19 @@ def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:
 def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     moved = journal.ended is not None and bool(journal.receipts["sent"].first)
     for place in predicate["endpoints"]:
-        entries = [entry for entry in journal.traffic if entry["side"] == place["side"]]
+        entries = [entry for entry in journal.traffic if entry.side == place["side"]]
         sums = {
-            name: sum(entry[name] for entry in entries)
-            for name in ("bytes_read", "bytes_written", "requests")
+            "bytes_read": sum(entry.bytes_read for entry in entries),
+            "bytes_written": sum(entry.bytes_written for entry in entries),
+            "requests": sum(entry.requests for entry in entries),
         }
-        seen = sorted({address for entry in entries for address in entry["addresses"]})
+        seen = sorted({address for entry in entries for address in entry.addresses})
         if {**sums, "addresses": seen} != {name: place[name] for name in (*sums, "addresses")}:
             yield "statement.json: the journal knows of other traffic"
-        secured = sorted({one for entry in entries for one in entry.get("tls", ())})
+        secured = sorted({one for entry in entries for one in entry.tls})
         if place.get("tls", []) != secured or ("tls" in place) is not bool(secured):
             yield "statement.json: the journal knows of other TLS"
-        if not all(addresses.leads(entry["endpoint"], place["url"]) for entry in entries):
+        if not all(addresses.leads(entry.endpoint, place["url"]) for entry in entries):
             yield "journal.jsonl: other endpoints were contacted than the statement's"
         if any(addresses.is_this_machine(address) is not place["local"] for address in seen):
             yield "statement.json: an address of this machine that is not local, or one of another"
