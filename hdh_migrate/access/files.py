@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from fsspec.spec import AbstractBufferedFile
+from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from hdh_migrate.access.hints import hinted
 from hdh_migrate.access.segments import AHEAD_MAX, GrantedReader, RunningDigest
-
-if TYPE_CHECKING:
-    from hdh_migrate.access.filesystem import GrantFileSystem
 
 BLOCK: Final = 8 << 10
 """Bytes in which lines are looked for; every line is."""
@@ -26,7 +23,7 @@ class GrantedFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec is not 
 
     def __init__(
         self,
-        fs: GrantFileSystem,
+        fs: AbstractFileSystem,
         path: str,
         reader: GrantedReader,
         *,

@@ -255,8 +255,15 @@ class Task:
             progress.close()
 
     def progress(self) -> LineProgress:
-        """Return what shows a run's progress, and keeps it in the log file."""
-        shown = self.out.progress()
+        """Return what shows a run's progress, and keeps it in the log file.
+
+        It is a live bar on a terminal, else a line at times.
+        """
+        shown = LineProgress(self.out, quiet=not self.out.shows_progress)
+        if self.out.shows_progress and sys.stderr.isatty():
+            from hdh_migrate.cli.bars import BarProgress
+
+            shown = BarProgress(self.out)
         if self._log is None:
             return shown
         from hdh_migrate.cli.log_file import LoggedProgress

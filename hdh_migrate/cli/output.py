@@ -27,7 +27,7 @@ class Output:
         self.as_json = as_json
         self.lost: str | None = None
         """Why stdout did not take everything; what a command did is done all the same."""
-        self._progress = progress
+        self.shows_progress = progress and not as_json
 
     def data(self, document: Mapping[str, object]) -> None:
         """Print one JSON document on stdout."""
@@ -70,14 +70,6 @@ class Output:
         self.say(f"error: {error}")
         if error.hint:
             self.say(f"hint: {error.hint}")
-
-    def progress(self) -> LineProgress:
-        """Return what shows a run's progress: a live bar on a terminal, else a line at times."""
-        if self._progress and not self.as_json and sys.stderr.isatty():
-            from hdh_migrate.cli.bars import BarProgress
-
-            return BarProgress(self)
-        return LineProgress(self, quiet=not self._progress or self.as_json)
 
 
 class LineProgress:

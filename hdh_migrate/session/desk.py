@@ -40,12 +40,12 @@ class _ShippedEngines(Mapping[str, "OpenEngine"]):
     """The engines of this package, imported when first asked for."""
 
     def __getitem__(self, kind: str) -> OpenEngine:
-        from hdh_migrate.wiring.workers import ENGINES
+        from hdh_migrate.wiring.engines import ENGINES
 
         return ENGINES[kind]
 
     def __iter__(self) -> Iterator[str]:
-        from hdh_migrate.wiring.workers import ENGINES
+        from hdh_migrate.wiring.engines import ENGINES
 
         return iter(ENGINES)
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from hdh_migrate.wiring.engines import ENGINES, OpenEngine, open_engine
     from hdh_migrate.wiring.pointers import POINTERS, open_pointer
     from hdh_migrate.wiring.readings import (
         header_size_of,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     )
     from hdh_migrate.wiring.targets import open_target
     from hdh_migrate.wiring.vault import Vault, identity_path
-    from hdh_migrate.wiring.workers import ENGINES, OpenEngine, open_engine, worker_secrets
+    from hdh_migrate.wiring.workers import worker_secrets
 
 _PARTS: Final = {
     "pointers": ("POINTERS", "open_pointer"),
@@ -57,7 +58,8 @@ _PARTS: Final = {
     ),
     "targets": ("open_target",),
     "vault": ("Vault", "identity_path"),
-    "workers": ("ENGINES", "OpenEngine", "open_engine", "worker_secrets"),
+    "engines": ("ENGINES", "OpenEngine", "open_engine"),
+    "workers": ("worker_secrets",),
 }
 _WHERE: Final = {name: part for part, names in _PARTS.items() for name in names}
 

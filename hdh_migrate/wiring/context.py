@@ -24,9 +24,9 @@ from hdh_migrate.pipeline.tags import marks
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
+from hdh_migrate.wiring.engines import OpenEngine, open_engine
 from hdh_migrate.wiring.readings import moments_of, pace_of, routes_of, rules_of
 from hdh_migrate.wiring.services import Services
-from hdh_migrate.wiring.workers import OpenEngine, open_engine
 
 RUN_TAG = "run_tag"
 """What the ledger calls the word that marks every object of ours at the target: its own name."""

@@ -41,7 +41,7 @@ def cleanup(
         from hdh_migrate.session.verbs.cleanup import lines
 
         seconds = _seconds(older_than)
-        desk = task.desk(plan, state_dir, task.out.progress())
+        desk = task.desk(plan, state_dir, task.progress())
         code, result = clean(desk, older_than=seconds, execute=execute)
         head = [] if execute else ["dry run: nothing was aborted; --execute does it"]
         document: Cleaned = {"dry_run": not execute, "datasets": result, "exit": int(code)}

@@ -53,7 +53,7 @@ def fence(
         given = why(reason, take_over=take_over)
         if release and take_over:
             raise UsageError("--release and --take-over are given alone; nothing was touched")
-        desk = task.desk(plan, state_dir, task.out.progress())
+        desk = task.desk(plan, state_dir, task.progress())
         if given is not None:
             result = verbs.take_over(desk, given)
         else:

@@ -30,7 +30,7 @@ def preflight(
         from hdh_migrate.session.policy.timekeeping import judge_for
         from hdh_migrate.session.verbs.preflight import report
 
-        desk = task.desk(plan, state_dir, task.out.progress())
+        desk = task.desk(plan, state_dir, task.progress())
         desk.batches(batch or ())
         services = desk.services(write=True)
         judge = judge_for(desk.clock, [services], desk.ledger_path)

@@ -44,7 +44,7 @@ def provision(
     def body() -> Exit:
         from hdh_migrate.session.verbs.provision import provision_buckets
 
-        desk = task.desk(plan, state_dir, task.out.progress())
+        desk = task.desk(plan, state_dir, task.progress())
         code, steps = provision_buckets(desk, policy=policy, execute=execute)
         lines = [] if execute else ["dry run: nothing was changed; --execute does it"]
         lines += [visible(f"{'ok  ' if one['ok'] else '--  '} {_step(one)}") for one in steps]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hdh_migrate.clocks import Moment, seconds_of
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
@@ -14,16 +12,6 @@ from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.terms import verifiers
-from hdh_migrate.session.policy.timekeeping import offline
-
-if TYPE_CHECKING:
-    from hdh_migrate.session.desk import Desk
-
-
-def excuses_now(desk: Desk, ledger: SqliteLedger) -> Waived:
-    """Return what says whether a finding has a waiver now, for who only looks."""
-    now = offline(desk.clock, desk.ledger_path).now()
-    return excuses(desk.loaded, ledger, now)
 
 
 def excuses(loaded: LoadedPlan, ledger: SqliteLedger, now: Moment) -> Waived:

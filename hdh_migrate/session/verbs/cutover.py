@@ -10,7 +10,7 @@ from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.facts import cutover_facts, waits_of
+from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
 from hdh_migrate.pipeline.cutover.rollback import after_restoring, count, restore
@@ -23,7 +23,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Scene,
     Terms,
 )
-from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding, standing, standings
+from hdh_migrate.pipeline.cutover.standing import FINAL, standing
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
@@ -31,7 +31,6 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer as PointerSection
 from hdh_migrate.ports.switching import Pointer
 from hdh_migrate.programs import LocalRun
-from hdh_migrate.results.looks import CutoverStatus
 from hdh_migrate.results.switches import ConsumerWrites, CutoverFact, Rehearsed, RolledBack
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
@@ -158,28 +157,6 @@ def rehearse(desk: Desk, batch: str) -> Rehearsed:
     demand_apart(desk.loaded.plan, desk.loaded.base, canary)
     with _scene(desk, batch, Track.REHEARSAL, write=False) as scene:
         return play(scene)
-
-
-def looks(ledger: SqliteLedger, desk: Desk) -> dict[str, CutoverStatus]:
-    """Return where each batch's cutover stands and why it waits; without those not planned."""
-    planned = [entry.batch for entry in desk.loaded.plan.cutovers]
-    if not planned:
-        return {}
-    stories, held = standings(ledger.cutovers()), holding.holder(desk)
-    return {batch: _look(stories.get((batch, Track.CUTOVER)), held) for batch in planned}
-
-
-def _look(story: CutoverStanding | None, held: str | None) -> CutoverStatus:
-    if story is None:
-        return {"stage": "not started", "since": None, "waits": None, "held": held,
-                "window_until": None}  # fmt: skip
-    return {
-        "stage": str(story.stage),
-        "since": story.since,
-        "waits": waits_of(story),
-        "held": held,
-        "window_until": story.window_until,
-    }
 
 
 def entry_of(desk: Desk, batch: str) -> Cutover:

@@ -9,33 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from hdh_migrate.clocks import seconds_of, text_of_seconds
 from hdh_migrate.codes import Code
-from hdh_migrate.frozen import frozen
 from hdh_migrate.results.looks import Status
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views.likely_end import LikelyEnd
 
 KEPT_SECONDS: Final = 60.0
 """For so long at least a forecast is kept while a run goes on."""
 
 KEPT_TIMES: Final = 50
 """And for so many times as long as it took."""
-
-
-@frozen
-class LikelyEnd:
-    """When a batch most likely is verified at the measured pace."""
-
-    likely: str | None
-    """RFC 3339 in UTC; None: nothing was measured, or there is no such time."""
-    said_late: frozenset[str] = frozenset()
-    """For which dates the run said that they will be missed: RFC 3339 in UTC."""
-
-    def is_late(self, by: float) -> bool:
-        """Return whether it will miss a date, in seconds since 1970."""
-        return text_of_seconds(by) in self.said_late or (
-            self.likely is not None and seconds_of(self.likely) > by
-        )
 
 
 class BatchEndings:

@@ -27,7 +27,7 @@ from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.costs import costs
 from hdh_migrate.session.views.deadlines import endings, held_against
 from hdh_migrate.session.views.delta import cutovers_ahead
-from hdh_migrate.session.views.endings import LikelyEnd
+from hdh_migrate.session.views.likely_end import LikelyEnd
 from hdh_migrate.session.views.opening import calendar_of, stated_rate
 from hdh_migrate.session.views.progress import LedgerMoment, progress_of
 from hdh_migrate.session.views.status import waived_now

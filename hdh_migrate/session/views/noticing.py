@@ -24,10 +24,11 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views import notice_words as words
 from hdh_migrate.session.views.at_work import was_killed
 from hdh_migrate.session.views.course import WAITING
-from hdh_migrate.session.views.endings import BatchEndings, LikelyEnd, dated
+from hdh_migrate.session.views.endings import BatchEndings, dated
 from hdh_migrate.session.views.expiry import expiries
 from hdh_migrate.session.views.grant_ends import grant_ends
 from hdh_migrate.session.views.last_run import last_run
+from hdh_migrate.session.views.likely_end import LikelyEnd
 from hdh_migrate.session.views.status import status
 
 FINDINGS_MAX: Final = 100

@@ -13,6 +13,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, OpenFinding, State
 from hdh_migrate.results.looks import Cause, Causes, ObjectLine
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.timekeeping import offline
 
 _STATES: Final = {state.name.lower(): state for state in State}
 _GRAVITY: Final = (Severity.BLOCKER, Severity.FINDING, Severity.NOTE)
@@ -93,9 +94,10 @@ def causes(desk: Desk, *, show_names: bool = False) -> Causes:
     ledger = desk.read_ledger()
     found: dict[tuple[str, str, str | None], Cause] = {}
     try:
-        from hdh_migrate.session.policy.excuses import excuses_now  # it brings the signatures
+        from hdh_migrate.session.policy.excuses import excuses  # it brings the signatures
 
-        waived = excuses_now(desk, ledger)
+        now = offline(desk.clock, desk.ledger_path).now()
+        waived = excuses(desk.loaded, ledger, now)
         for one in ledger.findings():
             key = (one["code"], one["severity"], one["dataset"])
             if key not in found:

@@ -158,9 +158,9 @@ def _behind(desk: Desk) -> Callable[[SqliteLedger], str | None]:
 def _cutovers(ledger: SqliteLedger, desk: Desk) -> dict[str, CutoverStatus]:
     if not desk.loaded.plan.cutovers:
         return {}
-    from hdh_migrate.session.verbs import cutover  # much, and only for a plan that has one
+    from hdh_migrate.session.views.cutovers import cutovers_now  # only for a plan that has one
 
-    return cutover.looks(ledger, desk)
+    return cutovers_now(ledger, desk)
 
 
 def waived_now(desk: Desk, ledger: SqliteLedger) -> Waived:
