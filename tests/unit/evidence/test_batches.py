@@ -76,6 +76,8 @@ def test_keyed_names_tell_how_many_and_no_more(tmp_path: Path) -> None:
         (BOUND, amended(moved_before={"d": -1})),
         (("bound", {"recipients": KEYS}), BOUND, amended(recipients=KEYS[:1])),
         (("bound", {"recipients": KEYS}), BOUND, amended(recipients=["zz"])),
+        (("bound", {"recipients": {}}),),
+        (("bound", {"recipients": dict.fromkeys(KEYS)}),),
     ],
 )
 def test_batches_that_tell_something_impossible_are_refused(

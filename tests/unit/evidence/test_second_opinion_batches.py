@@ -212,6 +212,7 @@ BAD: dict[str, tuple[Change, str]] = {
         "batch-amended: a recipient less",
     ),
     "nobody": (tell(AMENDED, recipients=[]), OTHERS),
+    "no list": (tell("bound", recipients=dict.fromkeys([R, S])), "bound: recipients"),
     "another order than stated": (tell(AMENDED, recipients=[S, R]), OTHERS),
     "one more than stated": (tell(AMENDED, recipients=[R, S, T]), OTHERS),
     "amended without its recipients": (untold(AMENDED, 0, "recipients"), OTHERS),
