@@ -330,7 +330,10 @@ class Session:
     # --- beginning -------------------------------------------------------------------------------
 
     def _opened(self, transport: Transport) -> Channel:
+        from hdh_migrate.ssh.pipe import PiecePipe
+
         channel = transport.open_session(window_size=WINDOW, timeout=STALL_SECONDS)
+        channel.in_buffer = PiecePipe()  # nothing has come yet: nothing was asked
         channel.settimeout(STALL_SECONDS)
         channel.invoke_subsystem("sftp")
         return channel
