@@ -130,6 +130,42 @@ def test_what_the_credential_may_not_see_is_a_finding(tmp_path: Path, target: St
         )
 
 
+def test_an_access_list_that_may_not_be_read_is_a_finding_and_the_bytes_are_moved(
+    tmp_path: Path, target: StrictS3
+) -> None:
+    with StrictBlob(hierarchical=True, refused=frozenset({"permissions"})) as source:
+        source.put("ward/a.csv", b"a;b\n", properties=OWNED)
+        job = job_of(tmp_path, source, target)
+        code, told = job.call("run")
+        assert code == 4, told
+        assert notes(job)["features-unread"] == (
+            "the source does not let read: owners, permissions and access control lists"
+        )
+        job.corpus["ward/a.csv"] = b"a;b\n"
+        job.check_stored()
+
+
+@pytest.mark.parametrize("said", ["all", "{as_of: 2024-02-01T12:00:00Z}"])
+def test_versions_of_an_account_that_keeps_none_are_refused_in_one_line(
+    tmp_path: Path, target: StrictS3, said: str
+) -> None:
+    with StrictBlob(hierarchical=True, unknown=frozenset({"snapshots"})) as source:
+        source.put("ward/a.csv", b"a;b\n", properties=OWNED)
+        job = job_of(tmp_path, source, target)
+        there = f"source: {{container: {CONTAINER}"
+        change(job, there, f"{there}, versions: {said}")
+        client = s3_client(target)
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        client.close()
+        done = started("run", str(job.plan), env=job.environ)
+        assert done.returncode == 3, done.stdout + done.stderr
+        said_of_it = [line for line in done.stderr.splitlines() if "keeps no versions" in line]
+        assert len(said_of_it) == 1, done.stderr
+        assert "nothing was listed; leave" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not [key for key in target.store.buckets[BUCKET].in_order() if "c4gh" in key]
+
+
 @pytest.mark.slow
 def test_a_lease_without_end_is_allowed_by_an_amendment_with_a_reason(
     tmp_path: Path, target: StrictS3

@@ -21,6 +21,7 @@ from tests.support import second_verifier
 from tests.support.errand import BUCKET, MIB, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes
+from tests.support.servers import rclone_sftp
 from tests.support.sftp import Cutter, section_of
 from tests.support.ssh import SshServer, new_key, openssh
 from tests.support.strict_s3 import Manner, StrictS3
@@ -100,6 +101,26 @@ def test_what_is_killed_goes_on_and_is_cut_ten_times(
         assert not cutter.left
     finally:
         cutter.close()
+
+
+@pytest.mark.slow
+def test_a_server_that_is_not_openssh_is_read_and_cut_ten_times(
+    tmp_path: Path, store: StrictS3
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "ssh").mkdir()
+    with rclone_sftp(tmp_path / "ssh", tmp_path / "data", tmp_path / "rclone.log") as server:
+        cutter = Cutter(server, [(2 + n % 3) * MIB for n in range(10)])
+        try:
+            job = an_errand(tmp_path, store, section_of(cutter.server), big=90 * MIB)
+            text = job.plan.read_text().replace("retry_budget: 2s", "retry_budget: 10m")
+            job.plan.write_text(text.replace(f"path: {tmp_path / 'data'}", 'path: "."'))
+            code, told = job.call("run")
+            assert code == 0, told
+            job.check_stored()
+            assert not cutter.left
+        finally:
+            cutter.close()
 
 
 def test_another_host_key_stops_the_run_and_blames_no_object(

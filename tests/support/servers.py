@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hdh_migrate.demo.servers import REGION, S3Server, ServerFailed, serving
+from tests.support.ssh import USER, SshServer, new_key
 
 MOTO = """
 from moto import backends, server
@@ -72,3 +73,23 @@ def rclone_s3(folder: Path, log: Path, *, options: Sequence[str] = ()) -> Iterat
             region=REGION,
             pid=up.pid,
         )
+
+
+@contextmanager
+def rclone_sftp(folder: Path, served: Path, log: Path) -> Iterator[SshServer]:
+    """Run `rclone serve sftp`: its SSH and SFTP are Go's, and share nothing with OpenSSH's."""
+    host_key, login = new_key(folder / "host"), new_key(folder / "login")
+    (folder / "authorized").write_text(login.public + "\n")
+    command = [
+        *(str(rclone_program()), "serve", "sftp", "--addr", "127.0.0.1:0", "--read-only"),
+        *("--key", str(host_key.path), "--authorized-keys", str(folder / "authorized")),
+        str(served),
+    ]
+    listens = re.compile(r"SFTP server listening on (127\.0\.0\.1:\d+)")
+    environment = {"RCLONE_CONFIG": "/dev/null"}  # never a person's own remotes
+    with serving(
+        "rclone", command, folder=folder, log=log, listens=listens, environment=environment,
+        answers=bool,
+    ) as up:  # fmt: skip
+        host, port = up.url.split(":")
+        yield SshServer(host=host, port=int(port), user=USER, host_key=host_key, login=login)
