@@ -27,6 +27,7 @@ def preflight(
     task = Task(as_json=as_json, verbose=verbose)
 
     def body() -> Exit:
+        from hdh_migrate.session.policy import preparations
         from hdh_migrate.session.policy.timekeeping import judge_for
         from hdh_migrate.session.verbs.preflight import report
 
@@ -35,6 +36,7 @@ def preflight(
         services = desk.services(write=True)
         judge = judge_for(desk.clock, [services], desk.ledger_path)
         checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge)
+        checks += preparations.checks(desk)
         bad = [check for check in checks if not check["ok"]]
         code = Exit.OK if not bad else Exit.REFUSED
         if any(check.get("auth") for check in bad):

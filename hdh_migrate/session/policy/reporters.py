@@ -6,9 +6,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hdh_migrate.errors import Refused
-from hdh_migrate.evidence.signatures.signing import TrustedKey, public_half
+from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key, public_half
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Problem
 from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, identity_path
 
@@ -42,6 +44,38 @@ def barred(
     own = report_key(plan, base)
     earlier = [key for key in keys if key.fingerprint in signers]
     return earlier if own is None else [own, *earlier]
+
+
+def approvers_barred(
+    loaded: LoadedPlan, ledger: SqliteLedger, signers: Collection[str]
+) -> list[Problem]:
+    """Return why the key of `report.signer` may not become the one that signs reports.
+
+    Once the journal tells a key as that, it approves nothing ever after: named by mistake for one
+    run, somebody who may approve would be lost to every stage, and to a change of the terms. So it
+    is refused before the journal tells it. `signers` are fingerprints of those that it tells
+    already, which go on; of a first run the plan alone decides.
+
+    Raises:
+        KeyUnavailable: as `report_key`, or a key of the plan cannot be read.
+    """
+    own = report_key(loaded.plan, loaded.base)
+    if own is None or not signers or own.fingerprint in signers:
+        return []
+    named = loaded.plan.approvals.keys if loaded.plan.approvals is not None else ()
+    stories = standings(ledger.cutovers()).values()
+    may = {load_trusted_key(loaded.base / path).fingerprint for path in named}
+    may |= {
+        key.fingerprint
+        for story in stories
+        if story.terms is not None
+        for key in story.terms.approvers
+    }
+    if own.fingerprint not in may:
+        return []
+    what = f"{own.key_id} is the key of somebody who approves: if it signed reports, it never could"
+    hint = "name the key of whoever runs the plan"
+    return [Problem(where="report.signer", what=what, hint=hint)]
 
 
 def demand_apart(ledger: SqliteLedger, signer: TrustedKey) -> None:

@@ -43,7 +43,7 @@ def terms_of(loaded: LoadedPlan, batch: str) -> ConsentTerms:
     end = entry.decommission if entry is not None else None
     return ConsentTerms(
         approvers=_keys(base, plan.approvals.keys if plan.approvals is not None else ()),
-        thresholds=_thresholds(plan, batch),
+        thresholds=thresholds_of(plan, batch),
         window_seconds=None if entry is None else entry.window_seconds,
         freeze=_freeze(plan, None if entry is None else entry.relist_seconds),
         waivers=_keys(base, plan.waivers.keys if plan.waivers is not None else ()),
@@ -150,7 +150,8 @@ def _readable(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def _thresholds(plan: Plan, batch: str) -> dict[str, int]:
+def thresholds_of(plan: Plan, batch: str) -> dict[str, int]:
+    """Return how many approve each stage of a batch's cutover; none where nobody is asked."""
     asked, entry = plan.approvals, plan.cutover(batch)
     if asked is None:
         return {}

@@ -103,6 +103,7 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
                 judge=judge,
                 work="cutover",
                 batch=entry.batch,
+                going_back=True,
             ) as turn:
                 scene = _put_together(turn, entry, section, Track.CUTOVER)
                 writes = count(scene)

@@ -25,6 +25,8 @@ from hdh_migrate.session.policy.choices import left_by
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.policy.newest import demand_newest
+from hdh_migrate.session.policy.reachable import demand_reachable
+from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
@@ -40,6 +42,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
         Refused, Fenced, PlanChanged: the run would be refused before its first step, so.
     """
     loaded, batches = desk.loaded, desk.batches(selected)
+    demand_reachable(desk)
     services = desk.services(write=False)
     self_test(services)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
@@ -49,6 +52,8 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
         if kept is not None:
             _demand_bound(desk, kept, services, judge)
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
+        if kept is not None:
+            demand(approvers_barred(loaded, kept, signers(kept)))
         if held := held_by_another(services, loaded.plan, desk.ledger_path, selected):
             raise refusal([problem.what for problem in held])
         fresh = _fresh(desk, kept)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged
+from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, Refused
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.lines.facts import Facts
 from hdh_migrate.evidence.signatures.checkpoint import Watched, parse, sidecar, signed, taken, write
@@ -19,10 +19,10 @@ from hdh_migrate.results.proofs import BundleFact, CheckpointFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
 from hdh_migrate.session.policy.bound_ledger import journal_of
-from hdh_migrate.session.policy.contents import demand_known
+from hdh_migrate.session.policy.contents import demand_known, signers
 from hdh_migrate.session.policy.names import FORMS, Streams
 from hdh_migrate.session.policy.openings import is_behind
-from hdh_migrate.session.policy.reporters import demand_apart
+from hdh_migrate.session.policy.reporters import approvers_barred, demand_apart
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.views.facts import facts_of
@@ -113,6 +113,11 @@ def _facts(desk: Desk, ledger: SqliteLedger, signer: Signer | None) -> Facts:
     try:
         if signer is not None:
             demand_apart(ledger, signer.verifier)
+            if barred := approvers_barred(desk.loaded, ledger, signers(ledger)):
+                raise Refused(
+                    "the report would be signed by a key that approves",
+                    blockers=[str(one) for one in barred], hint="nothing was written",
+                )  # fmt: skip
         return facts_of(desk, ledger, previous)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # The chain checks, so whoever wrote this wrote the chain anew.

@@ -28,6 +28,7 @@ from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.contents import record_contents, signers
 from hdh_migrate.session.policy.fencing import fenced
+from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
@@ -182,6 +183,7 @@ def at_work(
         signed_by = signers(ledger)
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), signed_by))
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
+        demand(approvers_barred(loaded, ledger, signed_by))
         with fenced_for(desk, opened, ledger, selected, write=write, over=over) as fencing:
             bind_recipients(ledger, loaded.plan, services.recipients)
             _announce(desk, ledger, steps, selected)
@@ -234,14 +236,21 @@ class Turn:
     """What is done before a step begins, and where none does: the verb, or its only step."""
     batch: str | None = None
     """For which batch; None: for none of them alone."""
+    going_back: bool = False
+    """Whether it is a rollback, which nothing of the evidence holds up."""
     ctx: Context = field(init=False)
     _engines: list[Engines] = field(default_factory=list, init=False)
     _meter: Meter = field(init=False)
 
     def __post_init__(self) -> None:
-        identity = self.opened[-1].envelopes.identity
-        for where in record_contents(self.ledger, self.desk.loaded, identity):
-            self.desk.progress.note(f"{where} has another content than last time: journalled")
+        loaded = self.desk.loaded
+        barred = approvers_barred(loaded, self.ledger, signers(self.ledger))
+        if not self.going_back:
+            demand(barred)
+        if not barred:  # else the journal would tell a key as one that signs, for good
+            identity = self.opened[-1].envelopes.identity
+            for where in record_contents(self.ledger, loaded, identity):
+                self.desk.progress.note(f"{where} has another content than last time: journalled")
         self._meter = Meter(self.ledger, self.desk.clock, self._so_far, self.work, self.batch)
         self._begin()
 
