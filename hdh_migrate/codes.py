@@ -728,8 +728,10 @@ class Code(StrEnum):
         "decommission-target-gone", "decommission", _UNHELD,
         Remedy(
             _STILL_THERE,
-            'bring it back at the target, or keep the source; then give "hdh-migrate '
-            'decommission PLAN --batch NAME" again',
+            'while nothing of the batch was deleted, "hdh-migrate verify PLAN --again" lets the '
+            "next run send it anew, which takes a report and approvals of its own; afterwards put "
+            'its version back, or keep the source; then "hdh-migrate decommission PLAN --batch '
+            'NAME" again',
         ),
         fr="non supprimé à la source : la cible ne le tient plus",
         en="not deleted at the source: no longer at the target",
@@ -738,8 +740,10 @@ class Code(StrEnum):
         "decommission-target-differs", "decommission", _UNHELD,
         Remedy(
             _STILL_THERE,
-            'find out who wrote at the target, and keep the source; then give "hdh-migrate '
-            'decommission PLAN --batch NAME" again',
+            "find out who wrote at the target; while nothing of the batch was deleted, "
+            '"hdh-migrate verify PLAN --again" says how to settle it, which takes a report and '
+            "approvals of its own; afterwards put its version back, or keep the source; then "
+            '"hdh-migrate decommission PLAN --batch NAME" again',
         ),
         fr="non supprimé à la source : la cible tient autre chose que ce qui a été vérifié",
         en="not deleted at the source: the target holds something else than what was verified",

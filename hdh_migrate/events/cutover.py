@@ -277,6 +277,15 @@ class CutoverCounted(OfCutover):
 
 
 @json_form
+class TargetDifferences(JsonForm):
+    """How many objects the target held besides, or otherwise than, what was verified."""
+
+    new: int
+    changed: int
+    gone: int
+
+
+@json_form
 class CutoverFinalized(RestsOnApprovals):
     """There is no rollback from here on; `early`: within the window, for a reason."""
 
@@ -285,6 +294,8 @@ class CutoverFinalized(RestsOnApprovals):
     reason: str | None
     root: str
     user: str
+    target: TargetDifferences | Absent
+    """What a listing right before it showed; earlier versions looked at no target."""
 
 
 SwitchEvent = (

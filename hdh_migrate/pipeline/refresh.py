@@ -326,8 +326,8 @@ def demand_followed(ledger: Ledger, batch: str) -> None:
         return
     raise Refused(
         f"batch {batch} is cut over ({stage}): its source is not followed any more",
-        hint="nothing was listed; leave the batch out, or go back first with"
-        f' "hdh-migrate cutover rollback PLAN --batch {batch}"'
+        hint="nothing was listed; leave the batch out (--batch names the others), or go back first"
+        f' with "hdh-migrate cutover rollback PLAN --batch {batch}"'
         if stage
         in {
             CutoverStage.SWITCHING,
@@ -335,7 +335,8 @@ def demand_followed(ledger: Ledger, batch: str) -> None:
             CutoverStage.OPEN,
             CutoverStage.ROLLING_BACK,
         }
-        else "nothing was listed; leave the batch out",
+        else "nothing was listed; leave the batch out: --batch names the others, and without it"
+        " what is cut over is left alone",
     )
 
 

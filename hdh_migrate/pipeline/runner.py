@@ -12,6 +12,7 @@ from hdh_migrate.events.run import BatchDone
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standing
 from hdh_migrate.pipeline.deadline import settle
 from hdh_migrate.pipeline.excused import RetryRequest, Waived, retry_asked
 from hdh_migrate.pipeline.inventory import Inventory
@@ -74,6 +75,7 @@ class Runner:
         self.early: float | None = None
         """When the next of the batches that are not to be moved yet may be, seconds since 1970."""
         self._notes: dict[int, str] = {}
+        self._named = False
         self._dated: dict[str, float] = {}
         """Batches that are not to be moved yet, and until when."""
 
@@ -88,6 +90,7 @@ class Runner:
                 inventory that a step could work on; nothing was listed.
             TooEarly: none of them is to be moved yet.
         """
+        self._named = bool(selected)
         chosen = [one for one in self._batches if not selected or one.name in selected]
         self._demand_listed(chosen, steps, selected)
         waiting: set[str] = set()
@@ -266,9 +269,17 @@ class Runner:
         ctx.meter.turn_to(Step.INVENTORY, batch)
         inventory = Inventory(ctx)
         before = inventory.take(batch)
-        if self._wishes.refresh and before:
+        if self._wishes.refresh and before and self._is_followed(batch):
             self.passes.append(Refresh(ctx, batch, user=self._wishes.user).run(before))
         inventory.demand(batch)
+
+    def _is_followed(self, batch: str) -> bool:
+        """Return whether a batch's source is to be listed again; who names it is told why not."""
+        stage = standing(self._ctx.ledger.cutovers(), batch).stage
+        if self._named or stage in BEFORE_SWITCH:
+            return True  # and where it was named and is not, the refresh says what can be done
+        self._ctx.progress.note(f"batch {batch} is cut over ({stage}): its source is left alone")
+        return False
 
     def _retry(self, batch: str, codes: tuple[str, ...]) -> None:
         again = RetryRequest(codes=codes, user=self._wishes.user)

@@ -140,7 +140,8 @@ class PlanChange(TypedDict):
     """One difference of the plan from what its ledger is bound to.
 
     `field_class`: what, how, or who. `bound_by`: batches that bind it; none: it may change.
-    `verb`: what can do it where it is bound, or judges it where it is not.
+    `consent`: batches whose terms in force it changes, for each of which those agree who approved
+    before. `verb`: what can do it where it is bound, or judges it where it is not.
     """
 
     field: str
@@ -149,6 +150,7 @@ class PlanChange(TypedDict):
     was: object
     now: object
     bound_by: list[str]
+    consent: list[str]
     verb: str | None
 
 

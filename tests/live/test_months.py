@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
+from tests.support import second_verifier
 from tests.support.site import OLD, Site
 
 pytestmark = pytest.mark.live
@@ -51,3 +53,89 @@ def test_a_rollback_never_asks_who_signs(switched: Site) -> None:
     shutil.copy(keys / "once.key", keys / "report.key")
     switched.approve("cutover", "dpo")
     switched.cutover("start", expect=0)
+
+
+def test_what_the_target_lost_in_the_window_is_mended_and_then_final(switched: Site) -> None:
+    """It was final though objects were gone; and sent anew, nothing but going back was left."""
+    switched.approve("finalize", "dpo")
+    stored = "in/pmsi/b.csv.c4gh"
+    switched.bucket.client.delete_object(Bucket=switched.bucket.name, Key=stored)
+
+    said = switched.cutover("finalize", "--reason", "now", expect=3).err
+
+    assert "1 verified objects are gone from the target" in said
+    assert "verify PLAN --again" in said
+    switched.cli("verify", switched.plan, "--again", expect=5)
+    switched.run()
+    assert "manifest" in switched.cutover("finalize", "--reason", "now", expect=8).err
+    switched.approve("finalize", "dpo")
+    switched.cutover("finalize", "--reason", "now", expect=0)
+
+
+def test_a_target_is_final_as_it_is_where_somebody_says_so(switched: Site) -> None:
+    switched.approve("finalize", "dpo")
+    switched.bucket.client.put_object(
+        Bucket=switched.bucket.name, Key="in/pmsi/b.csv.c4gh", Body=b"a consumer's"
+    )
+    why = ("--reason", "the ward rewrote it")
+    assert "--as-it-is" in switched.cutover("finalize", *why, expect=3).err
+    assert "needs a reason" in switched.cutover("finalize", "--as-it-is", expect=3).err
+
+    switched.cutover("finalize", "--as-it-is", *why, expect=0)
+
+    bundle = switched.folder / "evidence"
+    switched.cli("report", switched.plan, "--out", str(bundle), expect=0)
+    lines = (bundle / "journal.jsonl").read_text().splitlines()
+    (told,) = [line for line in map(json.loads, lines) if line["kind"] == "cutover-finalized"]
+    assert json.loads(told["body"])["target"] == {"changed": 1, "gone": 0, "new": 0}
+    key = switched.folder / "keys" / "report.pub"
+    switched.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
+    signer = load_trusted_key(key)
+    trusted = {signer.fingerprint: (signer.public, signer.until)}
+    assert second_verifier.verify(bundle, trusted, 1) == []
+
+
+def test_the_nightly_refresh_goes_on_when_a_batch_was_cut_over(switched: Site) -> None:
+    """It was refused as a whole, so the batches that are not cut over were not followed either."""
+    said = switched.cli("run", switched.plan, "--refresh", expect=0)
+    assert "batch all is cut over (fallback window): its source is left alone" in said.err
+    named = switched.cli("run", switched.plan, "--refresh", "--batch", "all", expect=3)
+    assert "leave the batch out" in named.err
+
+
+def test_a_change_of_terms_names_the_consent_that_it_takes(switched: Site) -> None:
+    """It was called free, and the verb that it named refused it."""
+    (entry,) = switched.section("cutovers")
+    switched.change(cutovers=[{**entry, "window": "2h"}])
+
+    (change,) = switched.cli("plan", "diff", switched.plan, "--json", expect=0).json["changes"]
+
+    assert change["consent"] == ["all"]
+    assert "approve PLAN --batch all --stage terms" in change["verb"]
+    # Taken back, nothing waits any more, and the monitor is told so.
+    switched.cutover("finalize", "--reason", "now", expect=8)
+    assert switched.cli("status", switched.plan, "--check").code == 4
+    switched.change(cutovers=[entry])
+    switched.cli("status", switched.plan, "--check", expect=0)
+
+
+def test_a_dry_run_ends_as_the_run_where_nobody_can_be_told(site: Site) -> None:
+    """The run was refused, and both that foretell it said that all was well."""
+    duty = {"name": "duty", "kind": "command", "run": ["bin/gone"], "on": ["run-ended"]}
+    site.change(notify=[duty])
+    for verb in (("run",), ("run", "--dry-run"), ("preflight",)):
+        name, *rest = verb
+        said = site.cli(name, site.plan, *rest, expect=3)
+        assert "there is no program bin/gone" in said.out + said.err, verb
+
+
+def test_preflight_says_what_can_never_be_had_back(site: Site) -> None:
+    """Two of two: who loses a key can approve nothing more, nor others in its place."""
+    site.change(
+        approvals={"keys": ["keys/dpo.pub", "keys/ciso.pub", "keys/report.pub"], "threshold": 2},
+        backup={"folder": str(site.folder / "copies")},
+    )
+    said = site.cli("preflight", site.plan, expect=0).out
+    assert "need every key that may approve" in said
+    assert "the key of report.signer, which never counts" in said
+    assert "is on the ledger's own disk" in said

@@ -210,6 +210,8 @@ def _lines(look: BatchLook) -> list[str]:
             ]
             if len(ones) > _SHOWN:
                 lines.append("    ... all of them with --json")
+    if not look["objects"]:
+        return [*lines, "  nothing was read: none of them was to be"]
     return lines if differing else [*lines, "  all as they were verified"]
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from hdh_migrate.errors import Refused
-from hdh_migrate.events.cutover import CutoverFinalized
+from hdh_migrate.errors import Refused, StorageError
+from hdh_migrate.events.cutover import CutoverFinalized, TargetDifferences
+from hdh_migrate.pipeline.cutover import gates, holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.cutover.switch import let_through
 
 
-def finalize(scene: Scene, reason: str | None) -> CutoverStanding:
+def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> CutoverStanding:
     """End the fallback window for good; from then on there is no rollback.
 
-    Before the window has passed a reason must be given; it stands in the journal.
+    Before the window has passed a reason must be given; it stands in the journal. The target is
+    listed once more: what it lacks of what was verified, or holds otherwise, stands against it
+    unless somebody says, with a reason, that it is to be final `as_it_is`. What was sent anew since
+    the switch is another manifest, which those who approve must have approved.
 
     Raises:
         Refused: with every blocker.
@@ -33,22 +37,48 @@ def finalize(scene: Scene, reason: str | None) -> CutoverStanding:
     reasons = []
     if early and not (reason or "").strip():
         reasons.append(f"the fallback window is open until {now.window_until}; or give --reason")
+    if as_it_is and not (reason or "").strip():
+        reasons.append("to make it final as it is needs a reason: give --reason")
     if scene.ctx.retry(scene.pointer.read) != scene.value:
         reasons.append("the pointer does not have the new value: somebody else changed it")
     root = scene.root()
     if root != now.root:
-        reasons.append("the manifest is not the one that was cut over")
+        reasons += gates.unsettled(scene, now)
+    target, against = _target(scene)
+    if not as_it_is or target is None:
+        reasons += against
     if reasons:
         scene.waits("blocked", reasons)
         raise Refused(
             f"batch {scene.batch} cannot be finalized yet", blockers=reasons,
             hint="nothing was changed; a rollback is still possible",
         )  # fmt: skip
+    assert target is not None, "what is not known stands against it"
     consent = let_through(scene, "finalize", root)
     scene.note(
         CutoverFinalized(
             **scene.about, early=early, reason=reason, root=root, user=scene.user,
-            approvals=consent.keys, approved_stage="finalize", terms=consent.terms,
+            approvals=consent.keys, approved_stage="finalize", terms=consent.terms, target=target,
         )
     )  # fmt: skip
     return scene.standing()
+
+
+def _target(scene: Scene) -> tuple[TargetDifferences | None, list[str]]:
+    """List the target; return how it differs from what was verified, and what is against that.
+
+    None: it is not known, and nobody can want that.
+    """
+    closed = scene.attested()
+    if closed:  # not even a credential is sent to a host that is not attested
+        return None, list(closed)
+    try:
+        found = scene.ctx.retry(lambda: holdings.look(scene))
+    except StorageError as error:
+        return None, [f"the target cannot be listed: {error}"]
+    against = gates.differing(found)
+    if against:
+        against.append(
+            "what consumers did on purpose since the switch may stay: --as-it-is, with a --reason"
+        )
+    return TargetDifferences(new=found.new, changed=found.changed, gone=found.gone), against

@@ -11,6 +11,7 @@ from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
+from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standings
 from hdh_migrate.pipeline.excused import Waived
@@ -129,10 +130,24 @@ def _target(scene: Scene) -> Iterator[str]:
         yield f"the target cannot be listed: {error}"
         return
     scene.strangers = found.new
+    yield from differing(found)
+
+
+def differing(found: Holdings) -> list[str]:
+    """Say what the target lacks of what was verified, or holds otherwise."""
+    reasons = []
     if found.changed:
-        yield f"{found.changed} objects at the target are not those that were verified{MEND}"
+        reasons.append(
+            f"{found.changed} objects at the target are not those that were verified{MEND}"
+        )
     if found.gone:
-        yield f"{found.gone} verified objects are gone from the target{MEND}"
+        reasons.append(f"{found.gone} verified objects are gone from the target{MEND}")
+    return reasons
+
+
+def unsettled(scene: Scene, now: CutoverStanding) -> list[str]:
+    """Return what is not verified, or is held against the batch, after objects were sent anew."""
+    return [*_moved(scene, now), *_findings(scene)]
 
 
 def _smoke(scene: Scene) -> Iterator[str]:

@@ -46,7 +46,7 @@ def same_disk(folder: Path, ledger: Path) -> str | None:
         return None  # whoever writes there says so
     if len(devices) > 1:
         return None
-    return f"{folder} is on the disk of the ledger itself, and would be lost with it: is it mounted?"
+    return f"{folder} is on the ledger's own disk, and would be lost with it: is it mounted?"
 
 
 def _nearest(path: Path) -> Path:

@@ -118,7 +118,7 @@ def _lines(writes: ConsumerWrites) -> list[str]:
         return file.read().splitlines()
 
 
-def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverFact:
+def finalize(desk: Desk, batch: str, reason: str | None, *, as_it_is: bool = False) -> CutoverFact:
     """Give rollback up for good.
 
     Raises:
@@ -128,7 +128,7 @@ def finalize(desk: Desk, batch: str, reason: str | None) -> CutoverFact:
         copied_after(desk),
         _scene(desk, batch, Track.CUTOVER, write=False, binding=True, fences=True) as scene,
     ):
-        finish(scene, reason)
+        finish(scene, reason, as_it_is=as_it_is)
         assert scene.fencing is not None
         scene.fencing.release(_done_with(desk, scene))
         return _fact(scene)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hdh_migrate.errors import KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.facts import waits_of
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
 from hdh_migrate.results.looks import CutoverStatus
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.terms import digest_of, terms_of
 from hdh_migrate.session.verbs.hold import holder
 
 
@@ -17,17 +19,30 @@ def cutovers_now(ledger: SqliteLedger, desk: Desk) -> dict[str, CutoverStatus]:
     if not planned:
         return {}
     stories, held = standings(ledger.cutovers()), holder(desk)
-    return {batch: _look(stories.get((batch, Track.CUTOVER)), held) for batch in planned}
+    return {batch: _look(desk, stories.get((batch, Track.CUTOVER)), held) for batch in planned}
 
 
-def _look(story: CutoverStanding | None, held: str | None) -> CutoverStatus:
+def _look(desk: Desk, story: CutoverStanding | None, held: str | None) -> CutoverStatus:
     if story is None:
         return {"stage": "not started", "since": None, "waits": None, "held": held,
                 "window_until": None}  # fmt: skip
     return {
         "stage": str(story.stage),
         "since": story.since,
-        "waits": waits_of(story),
+        "waits": None if _settled(desk, story) else waits_of(story),
         "held": held,
         "window_until": story.window_until,
     }
+
+
+def _settled(desk: Desk, story: CutoverStanding) -> bool:
+    """Say whether it waits for consent to other terms, and the plan has those in force again.
+
+    Nothing of a cutover is done when a change is taken back, so no event would tell of it.
+    """
+    if story.waits is None or story.waits.why != "terms" or story.terms is None:
+        return False
+    try:
+        return digest_of(story.terms) == digest_of(terms_of(desk.loaded, story.batch))
+    except (KeyUnavailable, UsageError):
+        return False

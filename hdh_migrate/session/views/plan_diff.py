@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import bindings
+from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.plan.classes import FieldClass
 from hdh_migrate.results.plans import PlanChange, PlanDiff
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.changing import PUT_BACK, Change, judged
+from hdh_migrate.session.policy.changing import PUT_BACK, TOOL, Change, judged
+from hdh_migrate.session.policy.terms import digest_of, terms_of
 
 
 def plan_diff(desk: Desk) -> PlanDiff:
@@ -15,12 +21,14 @@ def plan_diff(desk: Desk) -> PlanDiff:
 
     Raises:
         UsageError: no run of this plan has begun.
+        KeyUnavailable: a public key that the plan names cannot be read.
     """
     ledger = desk.read_ledger()
     try:
         with ledger.snapshot():
             bound = bindings(ledger)
             changes = judged(ledger, json.loads(desk.loaded.canonical))
+            other = _of_other_terms(desk, ledger)
             return {
                 "migration": desk.loaded.plan.migration,
                 "plan_digest": desk.loaded.digest,
@@ -31,14 +39,38 @@ def plan_diff(desk: Desk) -> PlanDiff:
                     for one in bound.values()
                 ],
                 "free": [one.name for one in desk.batches(()) if one.name not in bound],
-                "changes": [_row(one) for one in changes],
+                "changes": [_row(one, other) for one in changes],
             }
     finally:
         ledger.close()
 
 
-def _row(change: Change) -> PlanChange:
-    one = change.difference
+def _of_other_terms(desk: Desk, ledger: SqliteLedger) -> list[str]:
+    """Return the batches whose cutover has terms in force that the plan says otherwise."""
+    return [
+        batch
+        for (batch, track), story in standings(ledger.cutovers()).items()
+        if track is Track.CUTOVER
+        and story.terms is not None
+        and any(one.name == batch for one in desk.loaded.plan.batches)
+        and digest_of(terms_of(desk.loaded, batch)) != digest_of(story.terms)
+    ]
+
+
+def _consent(change: Change, other: Sequence[str]) -> list[str]:
+    """Return the batches for which a change of who consents must be agreed to first."""
+    place = change.difference.place
+    if change.kind is not FieldClass.WHO or change.batches or "pointer" in place:
+        return []
+    if not place.startswith("cutovers["):
+        return [*other]
+    batch, _, field = place.removeprefix("cutovers[").partition("]")
+    return [batch] if batch in other and not field.startswith((".smoke", ".canary")) else []
+
+
+def _row(change: Change, other: Sequence[str]) -> PlanChange:
+    one, consent = change.difference, _consent(change, other)
+    agree = consent and f"{TOOL} approve PLAN --batch {consent[0]} --stage terms --key FILE"
     return {
         "field": one.place,
         "field_class": change.kind.value,
@@ -46,5 +78,6 @@ def _row(change: Change) -> PlanChange:
         "was": one.was,
         "now": one.now,
         "bound_by": list(change.batches),
-        "verb": change.verb or (PUT_BACK if change.batches else None),
+        "consent": consent,
+        "verb": agree or change.verb or (PUT_BACK if change.batches else None),
     }

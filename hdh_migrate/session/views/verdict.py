@@ -25,8 +25,8 @@ MEANINGS: Final = {
     Exit.STOPPED: "work is left that a run would do now, and no run is under way or waits; not"
     " while every window is closed",
     Exit.FINDINGS: "attention: other open findings, a cutover that waits, a last run that was"
-    " refused, a plan that was changed, a pause, an older copy in the ledger's place, a run without"
-    " a word for two hours",
+    " refused, a plan that was changed, a pause, a hold, an older copy in the ledger's place, a run"
+    " without a word for two hours",
     Exit.OK: "fine: nothing is left, or a run is under way, and nothing is to be looked at",
 }
 """The exit codes of `status --check` in the table for operators."""
@@ -46,6 +46,7 @@ def verdict(status: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
         *_of_the_run(status["run"], status["at"]),
         *_of_the_plan(status),
         *_of_a_pause(status["course"]),
+        *_of_a_hold(status["batches"]),
         *_of_findings(causes),
         *(reason for batch in status["batches"] for reason in _of_cutover(batch)),
         *_idle(status),
@@ -84,6 +85,13 @@ def _of_a_pause(course: CourseStatus) -> Reasons:
     paused = course["paused"]
     if paused is not None:
         yield Exit.FINDINGS, f"runs are paused by {paused['user']} since {paused['since']}"
+
+
+def _of_a_hold(batches: Sequence[BatchStatus]) -> Reasons:
+    """Return that somebody holds what is still to be switched, finalized or deleted."""
+    held = [one["cutover"]["held"] for one in batches if one["cutover"] is not None]
+    if held and held[0] is not None:
+        yield Exit.FINDINGS, f"every switch is held {held[0]}"
 
 
 def _of_findings(causes: Sequence[Grouped]) -> Reasons:

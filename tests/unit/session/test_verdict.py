@@ -69,6 +69,8 @@ PAUSED: Any = {**FREE, "paused": {"user": "ops@here", "since": "2026-11-26", "re
         (standing(LEFT, work={**ended(Exit.AUTH), "alive": True}), [], 0, None),
         (standing(cut_over()), [], 0, None),
         (standing(cut_over(waits=WAITS)), [], 4, "cutover of all stopped at approve: an approval"),
+        (standing(cut_over(held="by ops@here: ward 3 writes")), [], 4,
+         "every switch is held by ops@here: ward 3 writes"),
         (standing(DONE, plan_changed=True), [], 4, "the plan differs"),
         (standing(DONE, behind="copies/m-1: 3 events"), [], 4, "is not the newest: copies/m-1"),
         (standing(LEFT, work=BUSY, at="2026-11-26T11:59:00.000Z"), [], 0, None),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.switches import CutoverFact
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.desk import Desk
 
 
 @verb(
@@ -37,6 +40,13 @@ def finalize(
         str | None,
         typer.Option(metavar="TEXT", help="Why before the fallback window ends; journalled."),
     ] = None,
+    as_it_is: Annotated[
+        bool,
+        typer.Option(
+            "--as-it-is",
+            help="Though objects at the target were changed or are gone; needs --reason.",
+        ),
+    ] = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
     no_progress: NoProgress = False,
@@ -48,7 +58,10 @@ def finalize(
     def body() -> None:
         from hdh_migrate.session.verbs import cutover as session
 
-        result = task.at_desk(plan, state_dir, lambda desk: session.finalize(desk, batch, reason))
+        def act(desk: Desk) -> CutoverFact:
+            return session.finalize(desk, batch, reason, as_it_is=as_it_is)
+
+        result = task.at_desk(plan, state_dir, act)
         task.out.say(f"*** batch {batch} IS FINAL: rollback is refused from now on ***")
         task.out.result(
             result, f"batch {batch}: {result['stage']} at {result['times']['finalized']}"

@@ -46,4 +46,8 @@ def _line(change: PlanChange) -> str:
     text = f"{change['field_class']:<4}  {change['field']}: {change['change']}"
     if change["bound_by"]:
         return f"{text}\n      bound by batch {', '.join(change['bound_by'])}: {change['verb']}"
+    if change["consent"]:
+        who = ", ".join(change["consent"])
+        more = ", and so for each" if len(change["consent"]) > 1 else ""
+        return f"{text}\n      by consent alone, for batch {who}: {change['verb']}{more}"
     return f"{text}\n      free: {change['verb'] or 'the next run takes it and tells the journal'}"

@@ -16,7 +16,7 @@ from hdh_migrate.errors import (
     SwitchHeld,
     Throttled,
 )
-from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.cutover import TargetDifferences, Track
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
@@ -195,12 +195,64 @@ def test_finalize_is_refused_while_the_pointer_is_elsewhere_or_the_door_is_held(
     assert switched.standing().stage is CutoverStage.OPEN
 
 
-def test_finalize_is_refused_for_another_manifest_than_was_cut_over(switched: Affair) -> None:
+def test_another_manifest_than_was_cut_over_needs_approvals_of_its_own(switched: Affair) -> None:
+    """What the target lost in the window was sent anew, and nothing but going back was left."""
+    switched.approve("finalize")
     root = switched.root
     switched.root = lambda ledger: root(ledger)[::-1]  # type: ignore[method-assign]
-    switched.approve("finalize")
-    with pytest.raises(Refused, match="manifest is not the one that was cut over"):
+    with pytest.raises(ApprovalMissing):
         switched.act(finalize, "now")
+    assert switched.standing().stage is CutoverStage.OPEN
+
+    switched.approve("finalize")
+    assert switched.act(finalize, "now").stage is CutoverStage.FINALIZED
+
+
+def _lose(affair: Affair) -> None:
+    affair.world.target.drop("dst", "t/a.c4gh")
+
+
+def _change(affair: Affair) -> None:
+    affair.world.target.keep("dst", "t/b.c4gh", b"somebody else's")
+
+
+def test_finalize_looks_at_the_target_once_more(switched: Affair) -> None:
+    """It was believed since the switch, and from here on there is no way back to the source."""
+    _lose(switched)
+    _change(switched)
+    switched.approve("finalize")
+
+    with pytest.raises(Refused) as refused:
+        switched.act(finalize, "now")
+
+    text = "\n".join(refused.value.blockers)
+    assert "1 objects at the target are not those that were verified" in text
+    assert "1 verified objects are gone from the target" in text
+    assert "verify PLAN --again" in text
+    assert "--as-it-is" in text
+    assert switched.standing().stage is CutoverStage.OPEN
+
+
+def test_a_target_that_is_wanted_as_it_is_takes_a_reason_and_is_told(switched: Affair) -> None:
+    _lose(switched)
+    switched.approve("finalize")
+    with pytest.raises(Refused, match="cannot be finalized"):
+        switched.act(lambda scene: finalize(scene, " ", as_it_is=True))
+
+    done = switched.act(lambda scene: finalize(scene, "the ward removed it", as_it_is=True))
+
+    assert done.stage is CutoverStage.FINALIZED
+    assert done.finalized is not None
+    assert done.finalized.target == TargetDifferences(new=0, changed=0, gone=1)
+
+
+def test_a_target_that_does_not_answer_is_never_final(switched: Affair) -> None:
+    switched.approve("finalize")
+    switched.script.always("keys", Throttled("slow down"))
+
+    with pytest.raises(Refused, match="cannot be finalized"):
+        switched.act(lambda scene: finalize(scene, "now", as_it_is=True))
+
     assert switched.standing().stage is CutoverStage.OPEN
 
 
