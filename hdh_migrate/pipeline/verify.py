@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import LedgerDamaged, Unsupported
 from hdh_migrate.model import (
@@ -65,6 +66,7 @@ class Verification:
         self._doubted: list[Entry] = []
         self._doubts = Queue[Entry](self._set_aside, order_bytes=ORDER_BYTES)
         self._reported: set[int] = set()
+        self._since = ctx.clock.now()
 
     def run(self) -> None:
         """Verify everything that was sent.
@@ -195,13 +197,24 @@ class Verification:
     def _verified(self, entry: Entry, receipt: Matched) -> None:
         ledger = self._ctx.ledger
         with ledger.whole():
-            ledger.verified(entry, receipt)
+            ledger.verified(entry, self._dated(receipt))
             for code, detail in receipt.beside:
                 if code is Code.METADATA_RENAMED:
                     self._renamed(entry.dataset, detail)
                 else:
                     ledger.finding(code, detail, dataset=entry.dataset, entry=entry.id)
         self._dispatch.advance(1, entry.obj.size, of=entry.id)
+
+    def _dated(self, receipt: Matched) -> Matched:
+        """Return the receipt, dated as the journal can tell it: read after this step began.
+
+        Its moment is that of the machine which read, whose clock may be another one; a report of
+        objects that were verified before the run, or after it, would be refused for good.
+        """
+        at = min(
+            max(receipt.at, self._since, key=seconds_of), self._ctx.clock.now(), key=seconds_of
+        )
+        return receipt if at == receipt.at else replace(receipt, at=at)
 
     def _renamed(self, dataset: int, detail: str) -> None:
         """Tell once for a dataset that its host changes names of metadata, with a count."""

@@ -9,6 +9,7 @@ import pytest
 
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import second_verifier
+from tests.support.days import shifted_clock
 from tests.support.site import OLD, Site
 
 pytestmark = pytest.mark.live
@@ -139,3 +140,16 @@ def test_preflight_says_what_can_never_be_had_back(site: Site) -> None:
     assert "need every key that may approve" in said
     assert "the key of report.signer, which never counts" in said
     assert "is on the ledger's own disk" in said
+
+
+@pytest.mark.parametrize("seconds", [-45, 45])
+def test_a_worker_whose_clock_differs_a_little_spoils_no_report(site: Site, seconds: int) -> None:
+    """Objects were verified before their run or after it: no report was written any more (10)."""
+    site.environ |= shifted_clock(site.folder, seconds)
+
+    bundle = site.folder / "evidence"
+
+    site.real("run", site.plan, "--no-progress", "--out", str(bundle), expect=0)
+
+    key = site.folder / "keys" / "report.pub"
+    site.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)

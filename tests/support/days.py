@@ -264,11 +264,20 @@ def days(folder: Path, objects: int, size: int, **sections: Any) -> Iterator[Day
             made.kill()
 
 
-def _make_clock(folder: Path) -> None:
-    """Make the library, its number, and an interpreter for workers, who get a bare environment."""
-    (folder / "shift").write_bytes(struct.pack("q", 0))
+def shifted_clock(folder: Path, seconds: int = 0) -> Mapping[str, str]:
+    """Make the library and its number; return the environment of a program that it is for.
+
+    Worker processes get a bare environment, so their clock is the real one.
+    """
+    (folder / "shift").write_bytes(struct.pack("q", seconds * 1_000_000_000))
     made = ["-shared", "-fPIC", "-O2", "-o", str(folder / "clock.so"), str(_LIBRARY)]
     subprocess.run([compiler() or "cc", *made], check=True)
+    return _preload(folder)
+
+
+def _make_clock(folder: Path) -> None:
+    """Make the library, its number, and an interpreter for workers, who shift their clock too."""
+    shifted_clock(folder)
     home = folder / "python"
     (home / "bin").mkdir(parents=True)
     shutil.copy(Path(sys.prefix) / "pyvenv.cfg", home)
