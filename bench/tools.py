@@ -156,7 +156,7 @@ datasets:
 
     def _remotes(self) -> str:
         phrase = subprocess.run(
-            [str(rclone_program()), "obscure", secrets.token_urlsafe(16)],
+            [str(rclone_program()), "obscure", secrets.token_hex(16)],
             check=True, capture_output=True, text=True,
         ).stdout.strip()  # fmt: skip
         target = self._target
