@@ -104,9 +104,10 @@ class _Worker:
 
 
 class LocalEngine:
-    """Worker processes, fed as they finish: one from the start, others as there is work for them.
+    """Worker processes, fed as they finish: one from the start, others when no thread is free.
 
-    So what is little costs the start of one interpreter, which is dear.
+    So what is little costs the start of one interpreter, which is dear: more than to move a hundred
+    small objects.
     """
 
     def __init__(
@@ -149,10 +150,10 @@ class LocalEngine:
         self.capacity = processes * (threads + ORDERS_AHEAD)
 
     def submit(self, order: Order) -> int:
-        """Hand the order to a worker without one, or else to the one that has least to do."""
+        """Hand the order to the worker that has least to do; to a new one if no thread is free."""
         number = next(self._numbers)
         worker = min(self._workers, key=lambda w: len(w.orders))
-        if worker.orders and len(self._workers) < self._processes:
+        if len(worker.orders) >= self._start.threads and len(self._workers) < self._processes:
             try:
                 worker = self._started()
             except Starved as error:

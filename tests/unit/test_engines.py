@@ -47,7 +47,8 @@ time.sleep(900)
 
 
 def local() -> LocalEngine:
-    return LocalEngine(FACTORY, {}, processes=2, connections=4, search=[ROOT])
+    """Return two processes of one thread each."""
+    return LocalEngine(FACTORY, {}, processes=2, connections=2, search=[ROOT])
 
 
 @pytest.fixture
@@ -198,6 +199,17 @@ def test_little_work_starts_one_process_and_more_work_the_others(processes: Loca
         processes.submit(order(wish(number)))
     drained(processes, 5)
     assert len(processes._workers) == 2
+
+
+def test_no_process_is_started_while_a_thread_is_free() -> None:
+    engine = LocalEngine(FACTORY, {}, processes=2, connections=4, search=[ROOT])
+    try:
+        for number, started in enumerate((1, 1, 2)):
+            engine.submit(order(wish(number, hang=0.3)))
+            assert len(engine._workers) == started
+        assert sorted(told(drained(engine, 3))) == [0, 1, 2]
+    finally:
+        engine.close(grace=LONG)
 
 
 def test_work_for_a_process_that_cannot_be_started_comes_back(processes: LocalEngine) -> None:
