@@ -33,6 +33,8 @@ class Placed:
     """Fields by feature."""
     dropped: list[str] = field(default_factory=list)
     """Features."""
+    taken: int = 0
+    """Characters of the metadata that stands beside it."""
 
 
 @mutable_row
@@ -94,17 +96,25 @@ def _beside(
     """Put a feature beside the object; False: it does not fit there."""
     if feature.name == "metadata":
         metadata = portable_metadata(obj, limits)
-        found.metadata.update(metadata or {})
-        return metadata is not None
+        if metadata is None:
+            return False
+        found.metadata.update(metadata)
+        found.taken += _length(metadata)
+        return True
     if feature.name == "tags":
         tags = portable_tags(obj, limits)
         found.tags.update(tags or {})
         return tags is not None
     more = {spoken(name): value for name, value in fields.items()}
-    taken = sum(len(name) + len(value) for name, value in (*found.metadata.items(), *more.items()))
+    taken = found.taken + _length(more)  # none of these names is among those that are there
     if taken > limits.max_metadata - METADATA_SPARED or not all(
         is_header(name, value) for name, value in more.items()
     ):
         return False
     found.metadata.update(more)
+    found.taken = taken
     return True
+
+
+def _length(metadata: Fields) -> int:
+    return sum(map(len, metadata)) + sum(map(len, metadata.values()))
