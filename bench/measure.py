@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import resource
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.memory import MIB, resident, tree
 
@@ -67,6 +69,17 @@ class _Peak:
         self._over.set()
         self._thread.join()
         return self._most
+
+
+def compiled() -> None:
+    """Compile the package, as pip does with what it installs: users do not wait for that.
+
+    A checkout is compiled by whoever runs it first, and in each process again where
+    PYTHONDONTWRITEBYTECODE is set; that is not what a command costs.
+    """
+    package = Path(__file__).resolve().parents[1] / "hdh_migrate"
+    if not compileall.compile_dir(package, quiet=2):
+        sys.exit(f"{package} cannot be compiled")
 
 
 def load() -> float:

@@ -83,6 +83,8 @@ Azurite takes some 200 µs of its one thread for each blob that it lists, more t
 two listings it makes about twice the time of one, whoever asks for them. So the same is measured of
 a server that has every entry ready (`bench/quick_azure.py`): there the tools are waited for.
 
+The package is compiled before anything is measured, as pip compiles what it installs.
+
 After each timed run every byte that it wrote was read and compared with what the corpus was made
 of: ours copied by rclone and opened, rclone's by `hashsum --download`. Whatever differs ends the
 benchmark.

@@ -23,7 +23,7 @@ from pathlib import Path
 from bench import page, quick_azure
 from bench.corpora import MIB, SMALL, Corpus
 from bench.figures import QUICK, TINY, Figures, Run
-from bench.measure import load, measured
+from bench.measure import compiled, load, measured
 from bench.tools import LISTINGS, Target, Tools
 from hdh_migrate.demo.servers import azurite
 from tests.support.servers import rclone_s3
@@ -38,6 +38,7 @@ WORKS = ("listing", QUICK, "small", "large", "claimed")
 def main() -> None:
     """Measure, print the table, write the page."""
     wanted, started = _wanted(), time.monotonic()
+    compiled()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hdh-bench-")))
         source = stack.enter_context(azurite(folder / "azurite", log=folder / "azurite.log"))

@@ -26,6 +26,7 @@ from pathlib import Path
 import boto3
 
 from bench.curve import PHASES, PICTURE, Curve, placed, section, svg, table
+from bench.measure import compiled
 from hdh_migrate import __version__
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.demo.servers import moto_s3
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--of", type=Path, help="measure nothing: show what --json wrote earlier")
     parser.add_argument("--state", type=Path, help="where the ledgers lie; default: for a while")
     wanted = parser.parse_args()
+    compiled()
     if wanted.of:
         curve = Curve.of_json(wanted.of.read_text(encoding="utf-8"))
     else:
