@@ -56,6 +56,14 @@ ORDERS_AHEAD = 1
 STILLBORN_MAX = 3
 """Workers in a row that ended before they could begin, after which the machine is to blame."""
 
+LARGE = 8 << 20
+"""Bytes from which on an object is digested and sealed nearly all of its time, and without the
+interpreter's lock: threads of one process do that on as many processors as there are."""
+
+PATIENCE_SECONDS = 3.0
+"""How long large objects may wait for threads of which there are as many as processors. Who waits
+for far stores, and not for processors, has every connection after that."""
+
 DEATHS_MAX = 8
 """Workers lost, with no order finished in between, before a run is given up as broken."""
 
@@ -121,13 +129,16 @@ class LocalEngine:
         search: Sequence[str] = (),
         shared: Sequence[int] = (),
         limit: Callable[[float | None], None] = lambda _: None,
+        cores: int | None = None,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         """Start a worker; all see variables of the environment that begin with one of `kept`.
 
         `config` goes to each worker over its own pipe and may hold secrets. `search` are folders
         of a factory that is not in this package. `shared` are descriptors that every worker has
         under the same numbers; they are the engine's from now on. `limit` tells all of them what
-        they may move in a second, until this is closed.
+        they may move in a second, until this is closed. `cores` are processors, by default those
+        of this process; for `patience` see `PATIENCE_SECONDS`.
         """
         self._processes = processes = max(1, min(processes, connections))
         self._factory = factory
@@ -140,6 +151,9 @@ class LocalEngine:
             "log": share_log(),
         }  # fmt: skip
         self._start = Start(config={**config, **shares}, threads=threads)
+        self._cores, self._patience = cores or processors(), patience
+        self._began: float | None = None
+        """When the first order came."""
         self._numbers = itertools.count(1)
         self._deaths = self._stillborn = self._lost = 0
         self._closing = self._paused = False
@@ -153,7 +167,7 @@ class LocalEngine:
         """Hand the order to the worker that has least to do; to a new one if no thread is free."""
         number = next(self._numbers)
         worker = min(self._workers, key=lambda w: len(w.orders))
-        if len(worker.orders) >= self._start.threads and len(self._workers) < self._processes:
+        if self._wants_another(worker, order):
             try:
                 worker = self._started()
             except Starved as error:
@@ -164,6 +178,17 @@ class LocalEngine:
         with suppress(OSError):  # it died; receipts() will say what was lost
             worker.wire.send(Assigned(number=number, order=order))
         return number
+
+    def _wants_another(self, least: _Worker, order: Order) -> bool:
+        """Say whether one more process would be worth what it costs to start."""
+        now, threads = time.monotonic(), self._start.threads
+        if self._began is None:
+            self._began = now
+        if len(least.orders) < threads or len(self._workers) == self._processes:
+            return False
+        is_large = min(one.size for one in order.objects) >= LARGE
+        enough = is_large and threads * len(self._workers) >= self._cores
+        return not enough or now - self._began >= self._patience
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         """Return what has arrived, waiting up to `timeout` seconds for the first.

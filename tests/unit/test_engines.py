@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.engines.local import DEATHS_MAX, LocalEngine
+from hdh_migrate.engines.local import DEATHS_MAX, LARGE, LocalEngine
 from hdh_migrate.engines.worker import FAULT
 from hdh_migrate.errors import MigrateError, Starved
 from hdh_migrate.model import Role
@@ -207,6 +207,26 @@ def test_no_process_is_started_while_a_thread_is_free() -> None:
         for number, started in enumerate((1, 1, 2)):
             engine.submit(order(wish(number, hang=0.3)))
             assert len(engine._workers) == started
+        assert sorted(told(drained(engine, 3))) == [0, 1, 2]
+    finally:
+        engine.close(grace=LONG)
+
+
+@pytest.mark.parametrize(
+    ("size", "cores", "patience", "started"),
+    [(LARGE, 2, LONG, 1), (LARGE, 3, LONG, 2), (LARGE - 1, 2, LONG, 2), (LARGE, 2, 0.0, 2)],
+    ids=["as many threads as processors", "fewer threads", "small ones", "they wait for long"],
+)
+def test_large_objects_share_the_threads_of_one_process_for_a_while(
+    size: int, cores: int, patience: float, started: int
+) -> None:
+    engine = LocalEngine(
+        FACTORY, {}, processes=2, connections=4, search=[ROOT], cores=cores, patience=patience
+    )
+    try:
+        for number in range(3):
+            engine.submit(order(replace(wish(number, hang=0.3), size=size)))
+        assert len(engine._workers) == started
         assert sorted(told(drained(engine, 3))) == [0, 1, 2]
     finally:
         engine.close(grace=LONG)
