@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Protocol
 
-from hdh_migrate.errors import AccessDenied, AuthFailed, CommandFailed, MigrateError, Transient
+from hdh_migrate.errors import CommandFailed, Transient
 from hdh_migrate.model import Problem
 from hdh_migrate.plan import leaks
-from hdh_migrate.pointers.values import credential_in, one_line, to_do
+from hdh_migrate.pointers.values import one_line, problems_of, to_do
 from hdh_migrate.programs import Ended
 
 _SECRET_MIN: Final = 4
@@ -53,12 +53,7 @@ class Programs:
 
     def check(self) -> Sequence[Problem]:
         """Run `check`, which changes nothing."""
-        try:
-            value = self.read()
-        except MigrateError as error:
-            denied = isinstance(error, AccessDenied | AuthFailed)
-            return [Problem(where=self._where, what=str(error), hint=error.hint, auth=denied)]
-        return credential_in(value, self._where)
+        return problems_of(self.read, self._where)
 
     def read(self) -> str:
         """Return the one line that `check` prints."""

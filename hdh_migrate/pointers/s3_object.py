@@ -15,9 +15,7 @@ from typing import Final, Literal, Protocol
 from hdh_migrate import markup
 from hdh_migrate.errors import (
     AccessDenied,
-    AuthFailed,
     Conflict,
-    MigrateError,
     Missing,
     Permanent,
     PointerMoved,
@@ -27,7 +25,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import Problem
-from hdh_migrate.pointers.values import MAX_BYTES, credential_in, one_line, to_do
+from hdh_migrate.pointers.values import MAX_BYTES, one_line, problems_of, to_do
 from hdh_migrate.transport import Reply
 
 IMPOSSIBLE: Final = '"00000000000000000000000000000000-0"'
@@ -80,12 +78,7 @@ class PointerInObject:
 
     def check(self) -> Sequence[Problem]:
         """Read it; whether it may be written is not tried."""
-        try:
-            value = self.read()
-        except MigrateError as error:
-            denied = isinstance(error, AccessDenied | AuthFailed)
-            return [Problem(where=self._where, what=str(error), hint=error.hint, auth=denied)]
-        return credential_in(value, self._where)
+        return problems_of(self.read, self._where)
 
     def read(self) -> str:
         """Return the value as it is now."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from hdh_migrate.errors import Permanent, PointerMoved
+from hdh_migrate.errors import AccessDenied, AuthFailed, MigrateError, Permanent, PointerMoved
 from hdh_migrate.model import Problem
 from hdh_migrate.plan import leaks
 from hdh_migrate.plan.pointers import MAX_VALUE
@@ -44,6 +45,19 @@ def to_do(now: str, *, expected: str, new: str) -> bool:
         f"the pointer is {leaks.redacted(now)}, neither {leaks.redacted(expected)}"
         f" nor {leaks.redacted(new)}; it was not touched"
     )
+
+
+def problems_of(read: Callable[[], str], where: str) -> list[Problem]:
+    """Return why a value cannot be read, or not be recorded; `read` reads it and changes nothing.
+
+    What `read` raises besides our own errors goes on.
+    """
+    try:
+        value = read()
+    except MigrateError as error:
+        denied = isinstance(error, AccessDenied | AuthFailed)
+        return [Problem(where=where, what=str(error), hint=error.hint, auth=denied)]
+    return credential_in(value, where)
 
 
 def credential_in(value: str, where: str) -> list[Problem]:
