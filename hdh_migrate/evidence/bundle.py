@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, Refused, UsageError
 from hdh_migrate.evidence.check import check_bundle, sums_text
@@ -56,7 +56,7 @@ from hdh_migrate.frozen import frozen
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
 
 T = TypeVar("T")
-Lines = Iterable[Mapping[str, Any]]
+Lines = Iterable[Mapping[str, object]]
 Event = tuple[int, str, str, str, bytes]
 
 
@@ -166,10 +166,10 @@ def _fill(
 
 def _write_lines(
     folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount, held: Grounds | None
-) -> tuple[dict[str, str], list[dict[str, Any]]]:
+) -> tuple[dict[str, str], list[dict[str, object]]]:
     """Write and count the three line files; return their digests and the findings to show."""
     exclusions, records, findings = streams
-    shown: list[dict[str, Any]] = []
+    shown: list[dict[str, object]] = []
     with _File(folder / "exclusions.jsonl") as left_out:
         for exclusion in left_out.each(exclusions):
             line = exclusion_line(exclusion)

@@ -132,7 +132,7 @@ def _signed(
     return statement, [key for key in keys if _accepts(envelope, key)]
 
 
-def _accepts(envelope: Mapping[str, Any], key: TrustedKey) -> bool:
+def _accepts(envelope: Mapping[str, object], key: TrustedKey) -> bool:
     try:
         verify_envelope(envelope, [key])
     except EvidenceDamaged:

@@ -20,6 +20,7 @@ from hdh_migrate.evidence.lines.names import readable
 from hdh_migrate.evidence.lines.proofs import inclusion_of, prove, read_proof, root_of
 from hdh_migrate.evidence.lines.records import manifest_line, read_line
 from hdh_migrate.evidence.reading import numbered
+from hdh_migrate.evidence.verifier.forms import TEXT
 from hdh_migrate.model import SIDECAR_VERSION, SIDECARS, key_bytes, key_text
 
 VERSION = 1
@@ -88,7 +89,7 @@ def check_opening(path: Path, root: str) -> dict[str, Any]:
     proof = read_proof(path, otherwise)
     line, inclusion = inclusion_of(proof, otherwise)
     try:
-        key = ObjectKey(bytes.fromhex(proof["opening"]))
+        key = ObjectKey(bytes.fromhex(TEXT.text(proof["opening"])))
         claim = _claim(proof)
         version_is_known = proof["version"] == VERSION and len(key.raw) == SECRET_BYTES
     except (ValueError, KeyError, TypeError):

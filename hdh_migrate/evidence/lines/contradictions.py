@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.facts import Facts
@@ -21,7 +20,7 @@ from hdh_migrate.evidence.verifier.planned import StatedPlan
 from hdh_migrate.evidence.verifier.verify import NOT_OF_THIS_VERSION
 
 SHOWN = 3
-Line = Mapping[str, Any]
+Line = Mapping[str, object]
 
 
 class Grounds:
@@ -57,7 +56,7 @@ class Grounds:
         """
         _held(self._plan.exclusion, exclusion, line)
 
-    def statement(self, predicate: Mapping[str, Any], journal: Path) -> None:
+    def statement(self, predicate: Mapping[str, object], journal: Path) -> None:
         """Refuse a statement.
 
         Raises:

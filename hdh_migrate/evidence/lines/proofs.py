@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.fixity import leaf_digest, node_digest
@@ -85,7 +84,7 @@ def root_of(line: bytes, proof: InclusionProof) -> bytes:
     return digest
 
 
-def read_proof(path: Path, otherwise: str) -> Mapping[str, Any]:
+def read_proof(path: Path, otherwise: str) -> Mapping[str, object]:
     """Return what a file of a proof, or of an opening, holds; nothing in it is checked yet.
 
     Raises:
@@ -106,7 +105,7 @@ def read_proof(path: Path, otherwise: str) -> Mapping[str, Any]:
     return proof
 
 
-def inclusion_of(proof: Mapping[str, Any], otherwise: str) -> tuple[bytes, InclusionProof]:
+def inclusion_of(proof: Mapping[str, object], otherwise: str) -> tuple[bytes, InclusionProof]:
     """Return the line of a proof, and where it says that it stands.
 
     Raises:

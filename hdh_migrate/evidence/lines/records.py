@@ -12,7 +12,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.names import readable
@@ -79,7 +79,7 @@ class FindingRecord(TypedDict):
     step: str | None
 
 
-def manifest_line(record: Mapping[str, Any]) -> bytes:
+def manifest_line(record: Mapping[str, object]) -> bytes:
     """Return the manifest's line for one object, its line feed included.
 
     `record` has exactly the contract's fields; what is not known is None. Keys are `str` decoded
@@ -97,7 +97,7 @@ def manifest_line(record: Mapping[str, Any]) -> bytes:
     return line
 
 
-def finding_line(finding: Mapping[str, Any]) -> bytes:
+def finding_line(finding: Mapping[str, object]) -> bytes:
     """Return the line of one finding.
 
     `number` is the ledger's, `severity` blocker, finding or note; dataset, key, step and at may
@@ -109,7 +109,7 @@ def finding_line(finding: Mapping[str, Any]) -> bytes:
     return _FINDINGS.written(finding)
 
 
-def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
+def exclusion_line(exclusion: Mapping[str, object]) -> bytes:
     """Return the line of one object that the plan leaves behind, with its rule and reason.
 
     Raises:
@@ -118,12 +118,12 @@ def exclusion_line(exclusion: Mapping[str, Any]) -> bytes:
     return _EXCLUSIONS.written(exclusion)
 
 
-def finding_line_1(finding: Mapping[str, Any]) -> bytes:
+def finding_line_1(finding: Mapping[str, object]) -> bytes:
     """Return the line of a finding as bundles of the first format have it; nothing writes it."""
     return _FINDINGS_1.written(finding)
 
 
-def exclusion_line_1(exclusion: Mapping[str, Any]) -> bytes:
+def exclusion_line_1(exclusion: Mapping[str, object]) -> bytes:
     """Return the line of an exclusion as bundles of the first format have it."""
     return _EXCLUSIONS_1.written(exclusion)
 
@@ -138,7 +138,7 @@ def journal_line(seq: int, at: str, kind: str, body: str, digest: bytes) -> byte
     return canonical_json(event) + b"\n"
 
 
-def read_line(line: bytes, build: Callable[[Mapping[str, Any]], bytes]) -> dict[str, Any]:
+def read_line(line: bytes, build: Callable[[Mapping[str, object]], bytes]) -> dict[str, object]:
     """Return what a line says, keys decoded, if `build` makes exactly this line from it.
 
     Raises:
@@ -160,9 +160,9 @@ def read_line(line: bytes, build: Callable[[Mapping[str, Any]], bytes]) -> dict[
     return record
 
 
-def order_of(record: Mapping[str, Any]) -> tuple[bytes, bytes]:
+def order_of(record: Mapping[str, object]) -> tuple[bytes, bytes]:
     """Return what manifest and exclusions are sorted by: the bytes of dataset and key."""
-    return record["dataset"].encode(), key_bytes(record["key"])
+    return str(record["dataset"]).encode(), key_bytes(str(record["key"]))
 
 
 class _Lines:
@@ -172,7 +172,7 @@ class _Lines:
         self._fields, self._names, self._keys = fields, fields.keys(), keys
         self._form, self._plain = LineForm(fields), plain_line(fields)
 
-    def written(self, record: Mapping[str, Any]) -> bytes:
+    def written(self, record: Mapping[str, object]) -> bytes:
         """Return the line of a record.
 
         Raises:
@@ -191,13 +191,13 @@ class _Lines:
             raise EvidenceDamaged(f"field {name} is malformed")
         return canonical_json(record) + b"\n"
 
-    def _with_bytes(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _with_bytes(self, record: Mapping[str, object]) -> Mapping[str, object]:
         """Return a record with the bytes of each key that is not clean UTF-8."""
         written = dict(record)
         for name in self._keys:
-            if isinstance(record[name], str):
+            if isinstance(key := record[name], str):
                 try:
-                    written[name], raw = readable(record[name])
+                    written[name], raw = readable(key)
                 except UnicodeEncodeError:
                     raise EvidenceDamaged(f"field {name} stands for no byte string") from None
                 if raw is not None:
@@ -210,8 +210,10 @@ _FINDINGS, _FINDINGS_1 = _Lines(FINDING), _Lines(FINDING_1)
 _EXCLUSIONS, _EXCLUSIONS_1 = _Lines(EXCLUSION), _Lines(EXCLUSION_1)
 
 
-def _check_claim(record: Mapping[str, Any]) -> None:
+def _check_claim(record: Mapping[str, object]) -> None:
     """Refuse a match without its grounds: a level, a time, and the digests that it read."""
-    lacking = [name for name in grounds(record["level"]) if record[name] is None]
+    level = record["level"]
+    rests = grounds(level if isinstance(level, str) else None)
+    lacking = [name for name in rests if record[name] is None]
     if lacking:
         raise EvidenceDamaged(f'verdict "match" without its grounds: {", ".join(lacking)}')

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from hdh_migrate.fixity import canonical_json
 
-Line = dict[str, Any]
-Order = Callable[[Mapping[str, Any]], tuple[bytes, bytes]]
+Line = dict[str, object]
+Order = Callable[[Mapping[str, object]], tuple[bytes, bytes]]
 
 RUN = 20_000
 """Lines that are sorted in memory at once, about 20 MiB."""

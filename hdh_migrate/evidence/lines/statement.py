@@ -31,7 +31,7 @@ TREE = "rfc9162-sha256"
 """Leaves are the manifest's lines without their line feed."""
 
 
-def statement(subjects: Mapping[str, str], predicate: Mapping[str, Any]) -> dict[str, Any]:
+def statement(subjects: Mapping[str, str], predicate: Mapping[str, object]) -> dict[str, object]:
     """Return an in-toto Statement v1 about files, given as name and SHA-256, manifest first."""
     return {
         "_type": STATEMENT,
@@ -91,7 +91,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
     }
 
 
-def _counted(facts: Facts, recount: Recount) -> dict[str, Any]:
+def _counted(facts: Facts, recount: Recount) -> dict[str, object]:
     """Return the parts that follow from the lines, the datasets' inventories and their batches."""
     sums = recount.records
     datasets = [_dataset(dataset, sums) for dataset in facts.datasets]
@@ -127,14 +127,14 @@ def _counted(facts: Facts, recount: Recount) -> dict[str, Any]:
     }
 
 
-def _opening(opening: Mapping[str, Any], names: str) -> dict[str, Any]:
+def _opening(opening: Mapping[str, object], names: str) -> dict[str, object]:
     """Return an opening as a statement tells it; whose names are keyed gives no words away."""
     return dict(opening) if names == "plain" else {**opening, "object": None, "reason": None}
 
 
 def _batch(
-    name: str, datasets: Sequence[Mapping[str, Any]], recount: Recount, levels: set[str]
-) -> dict[str, Any]:
+    name: str, datasets: Sequence[Mapping[str, object]], recount: Recount, levels: set[str]
+) -> dict[str, object]:
     """Return one batch: its own root, which approvals bind, and the strong words about it."""
     own = [dataset for dataset in datasets if dataset["batch"] == name]
     return {
@@ -145,7 +145,7 @@ def _batch(
     }
 
 
-def _dataset(dataset: DatasetFacts, sums: RecordSums) -> dict[str, Any]:
+def _dataset(dataset: DatasetFacts, sums: RecordSums) -> dict[str, object]:
     return {
         "name": dataset.name,
         "batch": dataset.batch,
@@ -156,11 +156,11 @@ def _dataset(dataset: DatasetFacts, sums: RecordSums) -> dict[str, Any]:
     }
 
 
-def _copied(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _copied(section: Mapping[str, object] | None) -> dict[str, object] | None:
     return None if section is None else dict(section)
 
 
-def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+def _endpoint(endpoint: Endpoint) -> dict[str, object]:
     return {
         "side": endpoint.side,
         "kind": endpoint.kind,

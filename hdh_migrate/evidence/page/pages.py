@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from jinja2 import TemplateError
 
@@ -59,8 +58,8 @@ def compare_pages(
 
 
 def _made(
-    predicate: Mapping[str, Any],
-    shown: Sequence[Mapping[str, Any]],
+    predicate: Mapping[str, object],
+    shown: Sequence[Mapping[str, object]],
     signer: SignedBy | None,
     language: str,
     months: Chronicle,

@@ -148,20 +148,20 @@ NO_CONDITIONS = ("reason", "allow_unused")
 PERIOD = re.compile("[0-9]+[smhd]")
 
 
-def _named(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def _named(value: object) -> bool:
     """Return whether it is a text with something in it."""
     return type(value) is str and value != ""
 
 
-def _period(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def _period(value: object) -> bool:
     return type(value) is str and PERIOD.fullmatch(value) is not None
 
 
-def _names(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def _names(value: object) -> bool:
     return type(value) is list and all(map(_named, value))
 
 
-def _tags(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def _tags(value: object) -> bool:
     return type(value) is dict and all(type(one) is str for one in value.values())
 
 
@@ -186,7 +186,7 @@ def _bytes(text: str) -> int:
     return int(whole + part) * unit // scale
 
 
-def _asked(name: str, value: Any, version: int) -> Asked:  # noqa: ANN401 - any JSON value
+def _asked(name: str, value: object, version: int) -> Asked:
     """Return what one member of a rule asks."""
     if name in NOT_SHOWN:
         forms.must(NOT_SHOWN[name](value))
@@ -624,6 +624,7 @@ def _list(section: Mapping[str, Any], name: str) -> list[Any]:
     return list(value)
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    forms.must(isinstance(value, str))
-    return str(value)
+def _text(value: object) -> str:
+    if not forms.is_string(value):
+        raise ValueError
+    return value
