@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import EvidenceDamaged
@@ -120,7 +121,7 @@ class Facts:
     """
 
     migration: str
-    plan: Mapping[str, object] = field(repr=False)
+    plan: Mapping[str, Any] = field(repr=False)
     plan_digest: str
     tool_version: str
     code_sha256: str
@@ -134,13 +135,13 @@ class Facts:
     sealed_for: frozenset[int] = frozenset()  # for how many, at one time or another
     moved_before: Mapping[str, int] = field(default_factory=dict)  # objects before their rule
     proved: tuple[Mapping[str, str], ...] = ()  # `recipient` and when its key last opened, `at`
-    attestation: Mapping[str, object] | None = None  # what the customer attests of the target
-    profile: Mapping[str, object] | None = None  # what was counted on at the target, and since when
-    capabilities: Mapping[str, object] | None = None  # what a probe saw at the target
-    waivers: tuple[Mapping[str, object], ...] = ()
-    cutovers: tuple[Mapping[str, object], ...] = ()
-    looks: tuple[Mapping[str, object], ...] = ()  # the last look at each batch's verified objects
-    openings: tuple[Mapping[str, object], ...] = ()  # objects that were read back in the clear
+    attestation: Mapping[str, Any] | None = None  # what the customer attests of the target
+    profile: Mapping[str, Any] | None = None  # what was counted on at the target, and since when
+    capabilities: Mapping[str, Any] | None = None  # what a probe saw at the target
+    waivers: tuple[Mapping[str, Any], ...] = ()
+    cutovers: tuple[Mapping[str, Any], ...] = ()
+    looks: tuple[Mapping[str, Any], ...] = ()  # the last look at each batch's verified objects
+    openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
     losses: tuple[Loss, ...] = ()
     paces: tuple[StepPace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint
