@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, names, repeated, shown
 
 
-def _enough_approvers(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _enough_approvers(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Each approval key is listed once, and there are at least `threshold` of them."""
     approvals = mapping(plan, "approvals")
     keys, threshold = approvals.get("keys"), approvals.get("threshold", 1)
@@ -21,7 +20,7 @@ def _enough_approvers(plan: Mapping[str, Any]) -> Iterator[Broken]:
         )
 
 
-def _pointer_has_its_key(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _pointer_has_its_key(plan: Mapping[str, object]) -> Iterator[Broken]:
     """An `s3-object` pointer with an `endpoint` of its own has its own `credential` too."""
     for loc, pointer in pointers(plan):
         if pointer.get("endpoint") is not None and pointer.get("credential") is None:
@@ -30,7 +29,7 @@ def _pointer_has_its_key(plan: Mapping[str, Any]) -> Iterator[Broken]:
             )
 
 
-def _ssh_is_pinned(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _ssh_is_pinned(plan: Mapping[str, object]) -> Iterator[Broken]:
     """An `ssh-command` pointer has `host_keys` or `known_hosts`, and a `key` or `agent: true`."""
     for loc, pointer in pointers(plan):
         if pointer.get("kind") != "ssh-command":
@@ -44,7 +43,7 @@ def _ssh_is_pinned(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken((*loc, "key"), "give a key file, or `agent: true`, not both")
 
 
-def _pointers_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _pointers_are_apart(plan: Mapping[str, object]) -> Iterator[Broken]:
     """No two pointers, canaries among them, are the same file or object."""
     first: dict[tuple[object, ...], Loc] = {}
     for loc, pointer in pointers(plan):
@@ -60,7 +59,7 @@ def _pointers_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(loc, f"the same place as {shown(first[place])}")
 
 
-def pointers(plan: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
+def pointers(plan: Mapping[str, object]) -> Iterator[tuple[Loc, Mapping[str, object]]]:
     """Yield each pointer, canaries among them, with its place."""
     for section, field in (("batches", "pointer"), ("cutovers", "canary")):
         for index, entry in mappings(plan, section):
@@ -68,7 +67,7 @@ def pointers(plan: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]
                 yield (section, index, field), pointer
 
 
-def _cutovers_are_of_batches(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _cutovers_are_of_batches(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Each cutover is of a known batch that has a `pointer`, and no batch has two."""
     batches = {name: index for index, name in names(plan, "batches")}
     first: dict[str, int] = {}
@@ -86,7 +85,7 @@ def _cutovers_are_of_batches(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(("batches", batches[name], "pointer"), "missing: its cutover needs one")
 
 
-def _cutovers_are_agreed(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _cutovers_are_agreed(plan: Mapping[str, object]) -> Iterator[Broken]:
     """A cutover needs `approvals` and `freeze`, and level `full`."""
     if not any(True for _ in mappings(plan, "cutovers")):
         return
@@ -97,7 +96,7 @@ def _cutovers_are_agreed(plan: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(("verify", "level"), "a cutover needs level full")
 
 
-def _enough_signers(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _enough_signers(plan: Mapping[str, object]) -> Iterator[Broken]:
     """No stage of a cutover needs more keys than there are."""
     keys = mapping(plan, "approvals").get("keys")
     for index, cutover in mappings(plan, "cutovers"):
@@ -112,7 +111,7 @@ def _enough_signers(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(loc, f"more than the {len(trust)} that are trusted: nobody could")
 
 
-def _consumers_can_open(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _consumers_can_open(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Smoke tests of sealed objects need the consumer's `identity`."""
     if mapping(plan, "seal").get("format") != "crypt4gh":
         return
@@ -123,7 +122,7 @@ def _consumers_can_open(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(loc, "missing: the objects are sealed, and a consumer must open them")
 
 
-def _looking_alone_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _looking_alone_has_a_reason(plan: Mapping[str, object]) -> Iterator[Broken]:
     """`decommission.recheck: head` needs `recheck_reason`."""
     for index, cutover in mappings(plan, "cutovers"):
         decommission = mapping(cutover, "decommission")
@@ -134,7 +133,7 @@ def _looking_alone_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
             )
 
 
-RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
+RULES: tuple[Callable[[Mapping[str, object]], Iterator[Broken]], ...] = (
     _enough_approvers,
     _pointer_has_its_key,
     _ssh_is_pinned,

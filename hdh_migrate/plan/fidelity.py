@@ -31,7 +31,7 @@ def _choice(ways: Iterable[Way], default: Way, words: str) -> tuple[Any, Any]:
     return (choices | None, Field(default=None, exclude_if=unsaid, description=described))
 
 
-_FIELDS: dict[str, Any] = {
+_FIELDS: dict[str, object] = {
     **{name: _choice(one.ways, one.default, one.en) for name, one in FEATURES.items()},
     DIRECTORIES: _choice(Way, Way.SIDECAR, "folder markers (`kept`: as objects without content)"),
     OVERFLOW: _choice(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from hdh_migrate.hours.weekly import (
     NoHours,
@@ -20,7 +19,7 @@ from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, shown, texts
 _LIMITS = ("bandwidth", "to_target", "from_target")
 
 
-def _windows_open_sometimes(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _windows_open_sometimes(plan: Mapping[str, object]) -> Iterator[Broken]:
     """`windows` have hours that open: some of the week, or of a date."""
     windows = plan.get("windows")
     if isinstance(windows, dict) and not windows.get("open"):
@@ -29,7 +28,7 @@ def _windows_open_sometimes(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(("windows", "open"), "no window ever opens: give days and hours")
 
 
-def _dates_are_in_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _dates_are_in_order(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Each date is in one exception of `windows`, which ends no earlier than it begins."""
     taken: dict[int, int] = {}
     for index, one in mappings(mapping(plan, "windows"), "exceptions"):
@@ -48,7 +47,7 @@ def _dates_are_in_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
             taken.update(dict.fromkeys(dates, index))
 
 
-def _hours_are_there_on_each_day(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _hours_are_there_on_each_day(plan: Mapping[str, object]) -> Iterator[Broken]:
     """No hours begin or end within an hour that daylight saving takes or doubles."""
     windows = mapping(plan, "windows")
     own = _zone(windows.get("zone"))
@@ -66,14 +65,16 @@ def _hours_are_there_on_each_day(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield from _weekly(("limits", name), zone or ZONE, text)
 
 
-def _batches_may_end_in_time(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _batches_may_end_in_time(plan: Mapping[str, object]) -> Iterator[Broken]:
     """`not_before` of a batch is before its `done_by`."""
     zone = _zone(mapping(plan, "windows").get("zone"))
     for index, batch in mappings(plan, "batches"):
+        not_before, done_by = batch.get("not_before"), batch.get("done_by")
+        if not isinstance(not_before, str) or not isinstance(done_by, str):
+            continue
         try:
-            begin = moment_of(batch["not_before"], zone)
-            end = moment_of(batch["done_by"], zone, end=True)
-        except (KeyError, ValueError, TypeError, AttributeError):
+            begin, end = moment_of(not_before, zone), moment_of(done_by, zone, end=True)
+        except (ValueError, TypeError, AttributeError):
             continue
         if begin >= end:
             yield Broken(("batches", index, "done_by"), "not after `not_before`")
@@ -88,7 +89,7 @@ def _weekly(loc: Loc, zone: str, text: str) -> Iterator[Broken]:
         yield Broken(loc, why)
 
 
-def _dated(loc: Loc, zone: str, one: Mapping[str, Any], text: str) -> Iterator[Broken]:
+def _dated(loc: Loc, zone: str, one: Mapping[str, object], text: str) -> Iterator[Broken]:
     try:
         hours = hours_of_a_day(text)
     except NoHours:
@@ -98,7 +99,7 @@ def _dated(loc: Loc, zone: str, one: Mapping[str, Any], text: str) -> Iterator[B
         yield Broken(loc, why)
 
 
-def _dates(one: Mapping[str, Any]) -> range:
+def _dates(one: Mapping[str, object]) -> range:
     """Return the dates of an exception, none when they are not of the right form."""
     first, last = one.get("date"), one.get("last_date")
     last = first if last is None else last
@@ -119,7 +120,7 @@ def _zone(value: object) -> str | None:
         return None
 
 
-RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
+RULES: tuple[Callable[[Mapping[str, object]], Iterator[Broken]], ...] = (
     _windows_open_sometimes,
     _dates_are_in_order,
     _hours_are_there_on_each_day,

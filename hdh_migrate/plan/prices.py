@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -109,7 +109,7 @@ class EgressClaim(Section):
     )
 
 
-def _prices_are_of_one_currency(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _prices_are_of_one_currency(plan: Mapping[str, object]) -> Iterator[Broken]:
     """All `prices` are of one currency."""
     first: str | None = None
     for index, one in mappings(plan, "prices"):
@@ -120,7 +120,7 @@ def _prices_are_of_one_currency(plan: Mapping[str, Any]) -> Iterator[Broken]:
         first = first or currency or None
 
 
-def _prices_are_clear(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _prices_are_clear(plan: Mapping[str, object]) -> Iterator[Broken]:
     """On each day one price of a purpose, side and kind of unit counts."""
     seen: dict[tuple[object, ...], int] = {}
     for index, one in mappings(plan, "prices"):
@@ -132,7 +132,7 @@ def _prices_are_clear(plan: Mapping[str, Any]) -> Iterator[Broken]:
         seen.setdefault(key, index)
 
 
-RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
+RULES: tuple[Callable[[Mapping[str, object]], Iterator[Broken]], ...] = (
     _prices_are_of_one_currency,
     _prices_are_clear,
 )

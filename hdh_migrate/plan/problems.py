@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Annotated, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -117,7 +117,7 @@ def _speakable(loc: Loc) -> Loc:
     return loc[: next(odd, len(loc))]
 
 
-def _sentence(kind: str, context: Mapping[str, Any], message: str) -> str:
+def _sentence(kind: str, context: Mapping[str, object], message: str) -> str:
     if kind == fields.REFUSAL:
         return message
     if kind == "literal_error":
@@ -137,7 +137,7 @@ def _unknown_field(name: str, section: type[BaseModel] | None) -> str:
     return "unknown field" + (f"; known here: {', '.join(known)}" if known else "")
 
 
-def _wrong_kind(context: Mapping[str, Any]) -> str:
+def _wrong_kind(context: Mapping[str, object]) -> str:
     return f"must be {_list(str(context['expected_tags']))}"
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, names, repeated, shown, texts
 
 
-def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _languages_are_unique(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Each language of the report is listed once."""
     for index, again in repeated(mapping(plan, "report").get("languages")):
         yield Broken(
@@ -17,14 +16,14 @@ def _languages_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
         )
 
 
-def _only_the_signed_is_stamped(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _only_the_signed_is_stamped(plan: Mapping[str, object]) -> Iterator[Broken]:
     """A time-stamping authority needs a `signer`: an unsigned draft is not stamped."""
     report = mapping(plan, "report")
     if report.get("tsa") is not None and report.get("signer") is None:
         yield Broken(("report", "signer"), "missing: `tsa` stamps what is signed")
 
 
-def _what_is_declared_is_of_this_plan(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _what_is_declared_is_of_this_plan(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Titles are of the plan's datasets and holders of its recipients, each named once."""
     declared = mapping(mapping(plan, "report"), "declared")
     known = {
@@ -53,7 +52,7 @@ def _what_is_declared_is_of_this_plan(plan: Mapping[str, Any]) -> Iterator[Broke
                 yield Broken(loc, f"the same as in {again}")
 
 
-RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
+RULES: tuple[Callable[[Mapping[str, object]], Iterator[Broken]], ...] = (
     _languages_are_unique,
     _only_the_signed_is_stamped,
     _what_is_declared_is_of_this_plan,

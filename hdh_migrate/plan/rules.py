@@ -10,7 +10,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 from hdh_migrate.plan import (
     cutover_rules,
@@ -41,7 +40,7 @@ _MAX_LINKS = 10
 
 
 def broken(
-    plan: Mapping[str, Any], kinds: Sequence[type[SourceSection]] = SOURCES
+    plan: Mapping[str, object], kinds: Sequence[type[SourceSection]] = SOURCES
 ) -> Iterator[Broken]:
     """Yield every broken rule of a plan as it was written, without defaults filled in.
 
@@ -55,7 +54,7 @@ def broken(
             yield from of_source(plan, source)
 
 
-def _planned_days_are_in_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _planned_days_are_in_order(plan: Mapping[str, object]) -> Iterator[Broken]:
     """The last planned day is not before the first."""
     planned = mapping(plan, "planned")
     first, last = planned.get("first_day"), planned.get("last_day")
@@ -63,14 +62,14 @@ def _planned_days_are_in_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(("planned", "last_day"), "before the first day")
 
 
-def _second_read_is_compared(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _second_read_is_compared(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Reading the source again needs level `full`, which has something to compare it with."""
     verify = mapping(plan, "verify")
     if verify.get("source") == "again" and verify.get("level", "full") != "full":
         yield Broken(("verify", "source"), "again needs level full: nothing would be compared")
 
 
-def _two_recipients(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _two_recipients(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Sealing needs two different recipients, or `single_recipient_reason`."""
     seal = mapping(plan, "seal")
     recipients = seal.get("recipients")
@@ -91,7 +90,7 @@ def _two_recipients(plan: Mapping[str, Any]) -> Iterator[Broken]:
         )
 
 
-def _names_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _names_are_unique(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Names of datasets are unique, and so are names of batches and of who is told."""
     for section in ("datasets", "batches", "notify"):
         first: dict[str, int] = {}
@@ -101,7 +100,7 @@ def _names_are_unique(plan: Mapping[str, Any]) -> Iterator[Broken]:
                 yield Broken((section, index, "name"), f"the same name as {where}")
 
 
-def _targets_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _targets_are_apart(plan: Mapping[str, object]) -> Iterator[Broken]:
     """No two datasets have the same target bucket and prefix."""
     first: dict[tuple[str, str], int] = {}
     for index, dataset in mappings(plan, "datasets"):
@@ -119,7 +118,7 @@ def _targets_are_apart(plan: Mapping[str, Any]) -> Iterator[Broken]:
             )
 
 
-def _keeping_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _keeping_has_a_reason(plan: Mapping[str, object]) -> Iterator[Broken]:
     """`collisions: keep` needs `collisions_reason`."""
     for index, dataset in mappings(plan, "datasets"):
         if dataset.get("collisions") == "keep" and dataset.get("collisions_reason") is None:
@@ -128,7 +127,7 @@ def _keeping_has_a_reason(plan: Mapping[str, Any]) -> Iterator[Broken]:
             )
 
 
-def _rules_ask_something(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _rules_ask_something(plan: Mapping[str, object]) -> Iterator[Broken]:
     """A rule of `include` or `exclude` asks for something; `keys_sha256` is of a `keys_from`."""
     for index, dataset in mappings(plan, "datasets"):
         for field in lists.RULES:
@@ -144,7 +143,7 @@ def _rules_ask_something(plan: Mapping[str, Any]) -> Iterator[Broken]:
                     yield Broken((*loc, "keys_sha256"), "there is no `keys_from` that it is of")
 
 
-def _prices_are_of_one_currency(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _prices_are_of_one_currency(plan: Mapping[str, object]) -> Iterator[Broken]:
     """The two prices of `rehydrate.price` are of one currency."""
     price = mapping(mapping(plan, "rehydrate"), "price")
     units = {one.rpartition(" ")[2] for one in price.values() if isinstance(one, str)}
@@ -152,7 +151,7 @@ def _prices_are_of_one_currency(plan: Mapping[str, Any]) -> Iterator[Broken]:
         yield Broken(("rehydrate", "price"), "two currencies: give both prices in one")
 
 
-def _a_cluster_is_named(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _a_cluster_is_named(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Engine `dask` needs `scheduler` and `certificates`, and no other has them."""
     engine = mapping(plan, "engine")
     wanted = engine.get("kind", "local") == "dask"
@@ -164,14 +163,14 @@ def _a_cluster_is_named(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(("engine", name), "is of kind dask: give that kind, or leave this out")
 
 
-def _certificates_are_asked_for(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _certificates_are_asked_for(plan: Mapping[str, object]) -> Iterator[Broken]:
     """`tls` of a pointer and the time-stamping authority is of an address of theirs, in https."""
     yield from uncertified(("report", "tsa"), mapping(mapping(plan, "report"), "tsa"), "url")
     for loc, pointer in cutover_rules.pointers(plan):
         yield from uncertified(loc, pointer, "endpoint")
 
 
-def _one_batch_each(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _one_batch_each(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Every dataset belongs to exactly one batch."""
     if not plan.get("batches"):
         return  # none given: one batch holds them all
@@ -193,7 +192,7 @@ def _one_batch_each(plan: Mapping[str, Any]) -> Iterator[Broken]:
             yield Broken(("datasets", index, "name"), "this dataset is in no batch: add it to one")
 
 
-def _needs_have_an_order(plan: Mapping[str, Any]) -> Iterator[Broken]:
+def _needs_have_an_order(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Batches need known batches, and never each other in a circle."""
     batches = dict(mappings(plan, "batches"))
     at = {name: index for index, name in names(plan, "batches")}
@@ -231,7 +230,7 @@ def _circles(graph: dict[int, set[int]]) -> Iterator[list[int]]:
             return
 
 
-RULES: tuple[Callable[[Mapping[str, Any]], Iterator[Broken]], ...] = (
+RULES: tuple[Callable[[Mapping[str, object]], Iterator[Broken]], ...] = (
     _second_read_is_compared,
     _planned_days_are_in_order,
     _two_recipients,

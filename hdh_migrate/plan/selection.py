@@ -112,7 +112,7 @@ class Conditions(Section):
     )
 
     @property
-    def asks(self) -> dict[str, Any]:
+    def asks(self) -> dict[str, object]:
         """All that is asked, as JSON."""
         return self.model_dump(mode="json", exclude_none=True, exclude=set(NO_CONDITIONS))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from hdh_migrate.frozen import frozen_row
 
@@ -25,13 +24,15 @@ def shown(loc: Loc) -> str:
     return text.removeprefix(".")
 
 
-def mapping(value: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+def mapping(value: Mapping[str, object], field: str) -> Mapping[str, object]:
     """Return a field that is a mapping; empty when it is not."""
     found = value.get(field)
     return found if isinstance(found, dict) else {}
 
 
-def mappings(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def mappings(
+    plan: Mapping[str, object], section: str
+) -> Iterator[tuple[int, Mapping[str, object]]]:
     """Yield the mappings in a list, with their indexes."""
     found = plan.get(section)
     for index, item in enumerate(found if isinstance(found, list) else ()):
@@ -39,7 +40,7 @@ def mappings(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mappi
             yield index, item
 
 
-def names(plan: Mapping[str, Any], section: str) -> Iterator[tuple[int, str]]:
+def names(plan: Mapping[str, object], section: str) -> Iterator[tuple[int, str]]:
     """Yield the names of the entries of a list, with their indexes."""
     for index, item in mappings(plan, section):
         name = item.get("name")
@@ -62,7 +63,7 @@ def repeated(value: object) -> Iterator[tuple[int, int]]:
             yield index, first[text]
 
 
-def uncertified(loc: Loc, section: Mapping[str, Any], field: str) -> Iterator[Broken]:
+def uncertified(loc: Loc, section: Mapping[str, object], field: str) -> Iterator[Broken]:
     """Yield what is wrong with a `tls` when `field` holds the address that it is of."""
     url = section.get(field)
     if section.get("tls") is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, texts, uncertified
@@ -15,20 +14,20 @@ FORMS = ("container", "path")
 Kind = type[SourceSection]
 
 
-def named(plan: Mapping[str, Any], kinds: Sequence[Kind]) -> Kind | None:
+def named(plan: Mapping[str, object], kinds: Sequence[Kind]) -> Kind | None:
     """Return the kind of source that a plan names; None when it is none of these."""
     word = mapping(plan, "source").get("kind")
     return next((kind for kind in kinds if kind_of(kind) == word), None)
 
 
-def _ranges_have_digests(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _ranges_have_digests(plan: Mapping[str, object], source: Kind) -> Iterator[Broken]:
     """`verify.source: range-md5` needs a source that has digests of a range: `azure-blob`."""
     wanted = mapping(plan, "verify").get("source") == "range-md5"
     if wanted and (why := source.traits.no_range_digests) is not None:
         yield Broken(("verify", "source"), why)
 
 
-def _origin_fits_source(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _origin_fits_source(plan: Mapping[str, object], source: Kind) -> Iterator[Broken]:
     """Datasets of an `azure-blob` source have a `container`, those of a `folder` a `path`."""
     right = source.traits.datasets
     for index, dataset in mappings(plan, "datasets"):
@@ -40,11 +39,13 @@ def _origin_fits_source(plan: Mapping[str, Any], source: Kind) -> Iterator[Broke
                 )
 
 
-def _tokens_come_from_where_they_count(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _tokens_come_from_where_they_count(
+    plan: Mapping[str, object], source: Kind
+) -> Iterator[Broken]:
     """An `endpoint` for tokens is on this machine, and so is the source that they are for."""
     section = mapping(plan, "source")
     here = is_loopback(str(section.get(source.traits.address or "", "")))
-    found: list[tuple[Loc, Mapping[str, Any]]] = [
+    found: list[tuple[Loc, Mapping[str, object]]] = [
         (("source", "credential"), mapping(section, "credential")),
         (("freeze", "credential"), mapping(mapping(plan, "freeze"), "credential")),
         (("rehydrate", "credential"), mapping(mapping(plan, "rehydrate"), "credential")),
@@ -61,20 +62,20 @@ def _tokens_come_from_where_they_count(plan: Mapping[str, Any], source: Kind) ->
             )
 
 
-def _its_certificate_is_asked_for(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _its_certificate_is_asked_for(plan: Mapping[str, object], source: Kind) -> Iterator[Broken]:
     """`tls` of a source is of an address of its own, in https."""
     if source.traits.address is not None:
         yield from uncertified(("source",), mapping(plan, "source"), source.traits.address)
 
 
-def _trial_fits_source(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _trial_fits_source(plan: Mapping[str, object], source: Kind) -> Iterator[Broken]:
     """Freeze kind `denied-write` needs a source whose writers can be tried: `azure-blob`."""
     tries = mapping(plan, "freeze").get("kind") == "denied-write"
     if tries and (why := source.traits.no_trial) is not None:
         yield Broken(("freeze", "kind"), why)
 
 
-def _nothing_else_is_erased(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _nothing_else_is_erased(plan: Mapping[str, object], source: Kind) -> Iterator[Broken]:
     """`decommission` needs a source where we may delete: `azure-blob`."""
     if (why := source.traits.no_eraser) is None:
         return
@@ -83,13 +84,15 @@ def _nothing_else_is_erased(plan: Mapping[str, Any], source: Kind) -> Iterator[B
             yield Broken(("cutovers", index, "decommission"), why)
 
 
-def _only_what_is_archived_is_asked_for(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _only_what_is_archived_is_asked_for(
+    plan: Mapping[str, object], source: Kind
+) -> Iterator[Broken]:
     """`rehydrate` needs a source with an archive tier: `azure-blob`."""
     if (why := source.traits.no_archive) is not None and plan.get("rehydrate") is not None:
         yield Broken(("rehydrate",), why)
 
 
-def _its_listing_tells_what_rules_ask(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _its_listing_tells_what_rules_ask(plan: Mapping[str, object], source: Kind) -> Iterator[Broken]:
     """Rules ask for `tier` and `tags` of a source whose listing tells them: `azure-blob`."""
     if (why := source.traits.no_labels) is None:
         return
@@ -101,7 +104,7 @@ def _its_listing_tells_what_rules_ask(plan: Mapping[str, Any], source: Kind) -> 
                         yield Broken(("datasets", index, field, at, name), why)
 
 
-def _its_versions_are_kept(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _its_versions_are_kept(plan: Mapping[str, object], source: Kind) -> Iterator[Broken]:
     """`versions` of a dataset's source needs a source that keeps some: `azure-blob`."""
     if (why := source.traits.no_versions) is None:
         return
@@ -110,7 +113,7 @@ def _its_versions_are_kept(plan: Mapping[str, Any], source: Kind) -> Iterator[Br
             yield Broken(("datasets", index, "source", "versions"), why)
 
 
-def _chosen_versions(plan: Mapping[str, Any]) -> dict[str, str]:
+def _chosen_versions(plan: Mapping[str, object]) -> dict[str, str]:
     """Return how evidence says it of each dataset that is not moved as it is now, by its name."""
     found = {}
     for _, dataset in mappings(plan, "datasets"):
@@ -122,7 +125,7 @@ def _chosen_versions(plan: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _what_was_then_is_only_read(plan: Mapping[str, Any], source: Kind) -> Iterator[Broken]:
+def _what_was_then_is_only_read(plan: Mapping[str, object], source: Kind) -> Iterator[Broken]:
     """What is moved as of a moment, or with all versions, is neither deleted nor brought back."""
     del source
     chosen = _chosen_versions(plan)
@@ -149,7 +152,7 @@ def _what_was_then_is_only_read(plan: Mapping[str, Any], source: Kind) -> Iterat
         )
 
 
-RULES: tuple[Callable[[Mapping[str, Any], Kind], Iterator[Broken]], ...] = (
+RULES: tuple[Callable[[Mapping[str, object], Kind], Iterator[Broken]], ...] = (
     _ranges_have_digests,
     _origin_fits_source,
     _tokens_come_from_where_they_count,
