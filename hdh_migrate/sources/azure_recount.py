@@ -245,4 +245,5 @@ def _element(text: bytes, tag: bytes) -> str:
     if at < 0:
         return ""
     at += len(tag)
-    return text[at : text.find(b"<", at)].decode()
+    found = text[at : text.find(b"<", at)].decode()
+    return _unescaped(found) if "&" in found else found

@@ -60,6 +60,16 @@ def test_a_reference_to_no_character_makes_no_reader_fail(name: str) -> None:
         both(page(entry(name)))
 
 
+@pytest.mark.parametrize(
+    "etag", ["0x1", '"0x1"', "&quot;0x1&quot;", "&#34;0x1&#x22;", "0&amp;1", "&lt;0x1&gt;"]
+)
+def test_both_readers_mean_the_same_version(etag: str) -> None:
+    told = entry(more=f"<Content-MD5>{MD5.replace('=', '&#61;')}</Content-MD5>")
+    [one] = both(page(told.replace("<Etag>0x1<", f"<Etag>{etag}<")))
+    assert one.version == str(ET.fromstring(f"<a>{etag}</a>").text).strip('"')
+    assert one.md5 == hashlib.md5(b"x", usedforsecurity=False).hexdigest()
+
+
 KINDS = {
     "object": entry(),
     "append-blob": entry().replace("BlockBlob", "AppendBlob"),
