@@ -6,6 +6,7 @@ The words in it are those that people would write; a test looks at the page, not
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from hdh_migrate.events.run import RunEnded, RunStarted
 from hdh_migrate.evidence.bundle import Bundle
 from hdh_migrate.evidence.lines.facts import DatasetFacts, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Place
 from tests.unit.evidence.builders import (
@@ -119,8 +121,8 @@ WAIVERS = tuple(
 OPENINGS = tuple(
     {"at": at, "who": WHO, "dataset": name, "object": number, "reason": reason}
     for at, name, number, reason in (
-        ("2026-03-02T10:00:00Z", "imagerie-thorax", 17, "contrôle de lisibilité, ticket 4711"),
-        ("2026-03-02T10:05:00Z", "genomique", None, None),
+        (AT, "imagerie-thorax", 17, "contrôle de lisibilité, ticket 4711"),
+        (AT, "genomique", None, None),
     )
 )
 MD5_DIFFERS = (
@@ -177,7 +179,7 @@ def some(objects: int) -> PassAmount:
     return PassAmount(objects=objects, bytes=objects * 4096)
 
 
-def later() -> list[Told]:
+def later(plan_digest: str, *, bare: bool) -> list[Told]:
     """What the journal of months tells besides."""
     holder = FenceHolder(
         ledger="ab-1", epoch=0, nonce="n", host="exploitation-01.hdh.example", pid=1,
@@ -185,7 +187,11 @@ def later() -> list[Told]:
     )  # fmt: skip
     seen = JournalSeen(ledger="ab-1", events=3, head="0" * 64, statement=None)
     signed = JournalSeen(ledger="ab-1", events=3, head="0" * 64, statement="2" * 64)
-    told: list[Event] = [_began(WHO), RunEnded(traffic=()), _began("astreinte@exploitation-02")]
+    told: list[Event] = [
+        _began(WHO, plan_digest),
+        RunEnded(traffic=()),
+        _began("astreinte@exploitation-02", plan_digest),
+    ]
     for number in (1, 2, 3):
         told += [
             Refreshing(number=number, batch="pilote", user=WHO),
@@ -215,26 +221,33 @@ def later() -> list[Told]:
         SendingAgain(dataset="pmsi-mco", unacknowledged=1, going_on=1),
         RetryingFailed(batch="pilote", asked=(), reasons={"conflict": 1}, user=WHO),
         *_granted(),
-        _began(WHO), RunEnded(traffic=()),
+        _began(WHO, plan_digest), RunEnded(traffic=()),
     ]  # fmt: skip
+    if bare:  # without what would have to follow from rows
+        told = [_began(WHO, plan_digest), *_granted(), RunEnded(traffic=())]
     return [(AT, one.kind, one.as_json()) for one in told]
 
 
-def _began(user: str) -> RunStarted:
+def _began(user: str, plan_digest: str) -> RunStarted:
     return RunStarted(
-        plan_digest="0" * 64, steps=("transfer",), batches=(), tool="0.1.0", code_sha256=ABSENT,
+        plan_digest=plan_digest, steps=("transfer",), batches=(), tool="0.1.0", code_sha256=ABSENT,
         user=user, pid=7,
     )  # fmt: skip
 
 
 def _granted() -> list[Event]:
     def asked(number: int, until: str) -> GrantAsked:
-        return GrantAsked(
-            grant=f"g-2026-11-{number:02}", dataset="imagerie-thorax", batch="imagerie",
-            permit=f"EHDS-2027-00{number}", purpose="étude de survie après chirurgie thoracique",
-            reader="c4gh:0123456789abcdef", key=f"{number:064}", until=until, selection=None,
-            objects=90, bytes=5_912_003, manifest="4" * 64, request="5" * 64, user=WHO,
-        )  # fmt: skip
+        key = f"{number:064}"
+        reader = sha256(bytes.fromhex(key)).hexdigest()
+        about: dict[str, Any] = {
+            "grant": f"g-2026-11-{number:02}", "dataset": "imagerie-thorax", "batch": "imagerie",
+            "permit": f"EHDS-2027-00{number}",
+            "purpose": "étude de survie après chirurgie thoracique",
+            "reader": f"c4gh:{reader[:16]}", "key": key, "until": until, "selection": None,
+            "objects": 90, "bytes": 5_912_003, "manifest": "4" * 64,
+        }  # fmt: skip
+        request = sha256_hex(canonical_json(about))
+        return GrantAsked(**about, request=request, user=WHO)
 
     def given(number: int) -> GrantGiven:
         return GrantGiven(
@@ -252,8 +265,14 @@ def _granted() -> list[Event]:
     ]  # fmt: skip
 
 
-def rich(out: Path, key: Signer | None, *, names: str = "plain", whole: bool = False) -> Bundle:
-    """Write the report in both languages; `whole`: nothing failed and nothing is left to do."""
+def rich(
+    out: Path, key: Signer | None, *, names: str = "plain", whole: bool = False, bare: bool = False
+) -> Bundle:
+    """Write the report in both languages; `whole`: nothing failed and nothing is left to do.
+
+    `bare` leaves out what stands on records of others (an attestation, a probe, approvals), which
+    are not made here: both verifiers take it.
+    """
     records: list[dict[str, Any]] = []
     datasets: list[DatasetFacts] = []
     exclusions: list[dict[str, Any]] = []
@@ -275,7 +294,7 @@ def rich(out: Path, key: Signer | None, *, names: str = "plain", whole: bool = F
         datasets.append(
             DatasetFacts(
                 name=name, batch=batch,
-                source=Place(bucket="emc2", prefix=f"entrepot/{name}/"),
+                source=Place(bucket=f"emc2-{name}", prefix=""),
                 target=Place(bucket=f"hds-{batch}", prefix=f"{name}/"),
                 inventoried=ObjectCounts(len(lines) + len(left),
                                          sum(one["size"] for one in [*lines, *left])),
@@ -288,24 +307,35 @@ def rich(out: Path, key: Signer | None, *, names: str = "plain", whole: bool = F
     about = facts(
         *datasets,
         operator=WHO,
+        written_at="2026-11-24T08:30:00Z",
+        ended_at=AT,
         names=names,
-        attestation=ATTESTATION,
+        attestation=None if bare else ATTESTATION,
         profile=PROFILE,
-        capabilities=PROBE,
-        waivers=WAIVERS,
+        capabilities=None if bare else PROBE,
+        waivers=() if bare else WAIVERS,
         openings=OPENINGS,
-        cutovers=(cutover("pilote", "finalized"), cutover("imagerie", "fallback window")),
+        cutovers=()
+        if bare
+        else (cutover("pilote", "finalized"), cutover("imagerie", "fallback window")),
         endpoints=(replace(SOURCE, requests=812, tls=SECURED), replace(TARGET, tls=SECURED)),
         clock_offsets={TARGET.url: 0.3},
-        proved=({"recipient": "c4gh:" + "4" * 16, "at": "2026-03-02T10:00:00Z"},),
-        losses=tuple(
-            Loss(dataset=name, what=what, objects=many, kept=kept)
+        proved=({"recipient": "c4gh:" + "4" * 16, "at": AT},),
+        losses=()
+        if bare
+        else tuple(
+            Loss(
+                dataset=name, what=what, kept=kept,
+                objects=many - (0 if whole or name != "dcir" else 2),
+            )
             for name, _, _, many in _DATASETS
             for what, kept in (("modified", "manifest"), ("tier", "sidecar"), ("tags", "ledger"),
                                ("dates", "sidecar"), ("encryption", "sidecar"))
             if what != "tags" or many > 50
         ),
-        paces=tuple(
+        paces=()
+        if bare
+        else tuple(
             StepPace(
                 step=step, started="2026-03-01T22:00:00Z", ended="2026-03-02T04:00:00Z",
                 seconds=360.0, bins=tuple(ObjectCounts(1, size) for size in slices),
@@ -315,14 +345,14 @@ def rich(out: Path, key: Signer | None, *, names: str = "plain", whole: bool = F
         looks=(
             {
                 "batch": "pilote", "number": 1, "level": "full", "at": AT, "objects": 161,
-                "gone": 0, "damaged": 1, "replaced": 1, "unread": 1, "ended": True,
+                "gone": 0, "damaged": 0, "replaced": 1, "unread": 1, "ended": True,
             },
         ),
     )  # fmt: skip
     about = replanned(about, report={"declared": DECLARED}, legal_basis=BASES)
     return bundle(
         out, records, about=about, signer=key, exclusions=exclusions,
-        findings=[finding(code, dataset=records[0]["dataset"], key=records[n]["key"], message=said)
+        findings=[finding(code, dataset=records[n]["dataset"], key=records[n]["key"], message=said)
                   for n, (code, said) in enumerate(_FINDINGS * (1 if whole else 2))],
-        languages=("fr", "en"), telling=lambda told: [*told, *later()],
+        languages=("fr", "en"), telling=lambda told: [*told, *later(about.plan_digest, bare=bare)],
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from hdh_migrate.codes import Code
 from hdh_migrate.evidence.page.messages import FORMS, french
@@ -166,6 +167,29 @@ def test_an_english_page_has_the_message_as_it_is_stored(tmp_path: Path) -> None
 )  # fmt: skip
 def test_parameters_are_written_as_a_french_reader_expects_them(message: str, said: str) -> None:
     assert said in str(french(message))
+
+
+WRITTEN = [form for form in FORMS if {"name", "quoted"} & set(form.kinds.values())]
+"""Forms in which stands what a person, or a store, wrote."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", WRITTEN, ids=lambda form: form.en[:50])
+def test_what_a_person_wrote_makes_no_other_sentence_of_a_message(form: MessageForm) -> None:
+    """The reason of an acceptance that ended like another finding became that finding."""
+    whole = str(french(example(form)))
+    for name, kind in form.kinds.items():
+        if kind not in {"name", "quoted"}:
+            continue
+        begins = "exclude " if name == "rule" else ""  # a rule's name begins so, whatever its glob
+        for other in FORMS:
+            for put in ("{}", "x; {}"):
+                said = begins + put.format(example(other))
+                if kind == "name":
+                    said = said.replace(":", "").replace(";", "")
+                values = {one: PLACED.get(of, "") for one, of in form.kinds.items()}
+                told = french(form.filled(**{**values, name: said}))
+                assert str(told) == whole.replace(PLACED[kind], str(escape(said)))
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,14 @@ from hdh_migrate.evidence.page.text import Text
 
 __all__ = ["FORMS", "RULES", "elsewhere", "french"]
 
-FORMS: Final = (*OF_STORES, *OF_STEPS)
-"""Every form; the first that fits a message is taken."""
+FORMS: Final = tuple(
+    sorted((*OF_STORES, *OF_STEPS), key=lambda form: form.en.startswith("{"))  # a stable order
+)
+"""Every form; the first that fits a message is taken.
+
+Those that begin with words of their own come first: what a person wrote into such a message, the
+reason of somebody who accepts say, could end like one that begins with a parameter.
+"""
 
 RULES: Final[Mapping[str, str]] = {
     "directory": "dossier",
