@@ -69,6 +69,11 @@ def verbosity() -> int:
     return {logging.DEBUG: 2, logging.INFO: 1}.get(level, 0)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return so many of something, in words that agree: `1 object`, `2 objects`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def size_text(count: float) -> str:
     """Return bytes as people read them: `1.5 GiB`; cut, not rounded, as on the report's pages."""
     value, unit = float(count), 0

@@ -23,7 +23,7 @@ from hdh_migrate.results.looks import (
     StepProgress,
     Work,
 )
-from hdh_migrate.telemetry import duration_text, size_text
+from hdh_migrate.telemetry import counted, duration_text, size_text
 
 CUT: Final = "~"
 NAME_MIN: Final = 6
@@ -173,7 +173,7 @@ def _crew(status: Status) -> list[str]:
             "state": one["state"],
             "share": f"{100 * one['share']:.0f} %",
             "orders": f"{one['orders']}/{one['orders_at_most']}",
-            "done": f"{one['objects']} objects, {size_text(one['bytes'])}",
+            "done": f"{counted(one['objects'], 'object')}, {size_text(one['bytes'])}",
             "rate": f"{size_text(one['bytes_per_second'])}/s",
             "heard": _ago(one["last_word"], status["at"]),
         }
@@ -192,8 +192,8 @@ def _arrived(batch: BatchStatus) -> Iterator[str]:
     big = batch["steps"]["transfer"]["arrived"]
     if big["objects"]:
         yield (
-            f"{batch['batch']}: {big['parts']} parts of {big['objects']} large objects under way"
-            f" have arrived ({size_text(big['bytes'])})"
+            f"{batch['batch']}: {big['parts']} parts of {counted(big['objects'], 'large object')}"
+            f" under way have arrived ({size_text(big['bytes'])})"
         )
 
 
@@ -218,7 +218,8 @@ def _now(batch: BatchStatus) -> Iterator[tuple[str, InventoryProgress]]:
 
 def _step_line(batch: str, name: str, step: InventoryProgress) -> str:
     if "of_objects" not in step:
-        return f"{batch}: {name}, {step['objects']} objects, {size_text(step['bytes'])} so far"
+        amount = f"{counted(step['objects'], 'object')}, {size_text(step['bytes'])}"
+        return f"{batch}: {name}, {amount} so far"
     moved: StepProgress = step  # type: ignore[assignment] # that key is of no other type
     cells = _moved(moved)
     return f"{batch}: {name} {cells['objects']} objects, {cells['bytes']}" + "".join(
@@ -259,7 +260,7 @@ def attention(status: Status) -> list[str]:
         *_idle_crew(status),
         *(line for batch in status["batches"] for line in batch["waits"]),
         *(
-            f"batch {batch['batch']}: {batch['waived']['objects']} failed objects are waived"
+            f"batch {batch['batch']}: {batch['waived']['objects']} failed and waived"
             for batch in status["batches"]
             if batch["waived"]["objects"]
         ),

@@ -16,7 +16,7 @@ from hdh_migrate.results.forecasts import (
     PlanForecast,
     StepRate,
 )
-from hdh_migrate.telemetry import duration_text, size_text
+from hdh_migrate.telemetry import counted, duration_text, size_text
 
 BASES = {
     "measured": "from what was measured",
@@ -87,7 +87,11 @@ def _minute(at: str) -> str:
 def _batch(one: BatchEnd) -> dict[str, object]:
     left, ends = one["verify"], one["ends"]
     said = one["state"] if one["state"] != "left" else ""
-    amount = f"{left['objects']} objects, {size_text(left['bytes'])}" if left["objects"] else ""
+    amount = (
+        f"{counted(left['objects'], 'object')}, {size_text(left['bytes'])}"
+        if left["objects"]
+        else ""
+    )
     return {
         "batch": one["batch"],
         "left": ", ".join(part for part in (said, amount) if part),
@@ -124,7 +128,7 @@ def _cutover(one: CutoverAhead) -> str:
 
 
 def _amount(amount: Amount) -> str:
-    return f"{amount['objects']} objects, {size_text(amount['bytes'])}"
+    return f"{counted(amount['objects'], 'object')}, {size_text(amount['bytes'])}"
 
 
 def _costs(cost: CostFact) -> Iterator[str]:

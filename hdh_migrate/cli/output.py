@@ -15,7 +15,7 @@ from hdh_migrate.cli import streams
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.model.naming import shown
 from hdh_migrate.results import FailedVerb
-from hdh_migrate.telemetry import duration_text, redact, size_text
+from hdh_migrate.telemetry import counted, duration_text, redact, size_text
 
 LINE_SECONDS = 15.0
 
@@ -90,7 +90,7 @@ class LineProgress:
         self.of_objects = objects
         self.began = self._line_at = time.monotonic()
         if not self._quiet:
-            left = f" {objects} objects, {size_text(size)}" if objects else ""
+            left = f" {counted(objects, 'object')}, {size_text(size)}" if objects else ""
             self._output.say(f"{self.title}{left}")
 
     def advance(self, objects: int, size: int) -> None:

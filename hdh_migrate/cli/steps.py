@@ -13,7 +13,7 @@ from hdh_migrate.cli.command import Task
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import AskedSteps, DatasetStates, RefreshFound, RefreshPass
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 if TYPE_CHECKING:
     from hdh_migrate.session.desk import Desk
@@ -146,7 +146,7 @@ def asked_text(asked: AskedSteps) -> list[str]:
         lines.append("no batch had been listed before, so none was listed again")
     if (retried := asked.get("retried")) is not None:
         codes = ", ".join(f"{count} {code}" for code, count in sorted(retried.items()))
-        what = f"{sum(retried.values())} failed objects tried again ({codes})"
+        what = f"{counted(sum(retried.values()), 'failed object')} tried again ({codes})"
         lines.append(what if retried else "no failed object was there to try again")
     return lines
 
@@ -169,7 +169,7 @@ def _found_text(counts: RefreshFound) -> str:
 
 
 def _amount_text(amount: Amount) -> str:
-    return f"{amount['objects']} objects{_size(amount)}"
+    return f"{counted(amount['objects'], 'object')}{_size(amount)}"
 
 
 def _size(amount: Amount) -> str:

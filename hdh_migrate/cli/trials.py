@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hdh_migrate.results import Amount
 from hdh_migrate.results.plans import TriedDataset, TriedRule
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 def unused(tried: Sequence[TriedDataset]) -> bool:
@@ -44,4 +44,4 @@ def _rule(rule: TriedRule) -> str:
 
 
 def _amount(amount: Amount) -> str:
-    return f"{amount['objects']} objects, {size_text(amount['bytes'])}"
+    return f"{counted(amount['objects'], 'object')}, {size_text(amount['bytes'])}"

@@ -11,6 +11,7 @@ from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir,
 from hdh_migrate.cli.steps import states_text
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.ledgers import Adopted, AdoptedBatch
+from hdh_migrate.telemetry import counted
 
 
 @verb(
@@ -70,8 +71,9 @@ def adopt(
 
 def _lines(one: AdoptedBatch) -> list[str]:
     source = one["adopted"] - one["by_bundle"]
+    whole = counted(one["adopted"], "object")
     lines = [
-        f"{one['batch']}: {one['adopted']} objects read back, opened, compared and adopted",
+        f"{one['batch']}: {whole} read back, opened, compared and adopted",
         f"  {source} compared with the source, {one['by_bundle']} with a bundle",
     ]
     if one["joined"]:

@@ -16,7 +16,7 @@ from hdh_migrate.results.switches import (
     RecheckForecast,
     Remains,
 )
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 if TYPE_CHECKING:
     from hdh_migrate.session.desk import Desk
@@ -137,7 +137,7 @@ def _forecast_lines(forecast: DecommissionForecast) -> list[str]:
     return [
         f"dry run: batch {forecast['batch']}, each object at its version",
         *_done(forecast["done"]),
-        f"  would be deleted at the source: {would['objects']} objects, {size}",
+        f"  would be deleted at the source: {counted(would['objects'], 'object')}, {size}",
         *(f"  would be kept: {count} {what}" for what, count in forecast["would_keep"].items()),
         f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed",
         _looked(forecast["recheck"]),
@@ -173,7 +173,8 @@ def _looked(look: RecheckForecast) -> str:
     if look["skipped"] is not None:
         return f"  the target was NOT read again: {look['skipped']}"
     size = size_text(look["bytes"])
-    return f"  the target was read again: {look['objects']} objects, level {look['level']}, {size}"
+    read = counted(look["objects"], "object")
+    return f"  the target was read again: {read}, level {look['level']}, {size}"
 
 
 def _observed(seen: Remains) -> list[str]:

@@ -22,7 +22,7 @@ from hdh_migrate.cli.command import (
 )
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.grants import BOUNDS, GrantMade, GrantPolicy, PolicyAtBucket
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -168,7 +168,9 @@ def _reach(one: PolicyAtBucket) -> Iterator[str]:
 
 def _lines(made: GrantMade) -> str:
     again = " (given before; nothing was done)" if made["again"] else ""
-    amount = f"{made['objects']} objects ({size_text(made['bytes'])}) of {made['dataset']}"
+    amount = (
+        f"{counted(made['objects'], 'object')} ({size_text(made['bytes'])}) of {made['dataset']}"
+    )
     whom = f"{made['reader']} until {made['until']}"
     return "\n".join(
         (

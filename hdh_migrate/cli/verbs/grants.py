@@ -8,7 +8,7 @@ from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.grants import GrantListed, GrantsListed
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -35,7 +35,9 @@ def grants(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -
 
 def _lines(one: GrantListed) -> Iterator[str]:
     part = "" if one["whole"] else "a part of "
-    amount = f"{one['objects']} objects ({size_text(one['bytes'])}) of {part}{one['dataset']}"
+    amount = (
+        f"{counted(one['objects'], 'object')} ({size_text(one['bytes'])}) of {part}{one['dataset']}"
+    )
     yield visible(f"{one['grant']}  {one['stage']:<8} {one['reader']}  until {one['until']}")
     yield visible(f"  {amount}; permit {one['permit']}; for {one['purpose']}")
     if one["stage"] == "asked":

@@ -22,6 +22,7 @@ from hdh_migrate.cli.command import (
 from hdh_migrate.cli.steps import Refresh, perform_steps
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import AskedSteps, ReportCompared
+from hdh_migrate.telemetry import counted
 
 
 @verb(
@@ -99,7 +100,7 @@ def _lines(compared: ReportCompared) -> list[str]:
     lines = [f"a report of the source, begun at {compared['taken_at']}, beside the inventory"]
     for one in compared["datasets"]:
         lines.append(
-            f"dataset {one['dataset']}: {one['reported']['objects']} objects reported,"
+            f"dataset {one['dataset']}: {counted(one['reported']['objects'], 'object')} reported,"
             f" {one['same']} are the same; {one['newer']} changed since"
         )
         if one["differences"]:

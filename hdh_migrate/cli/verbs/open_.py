@@ -14,7 +14,7 @@ from hdh_migrate.cli.command import AsJson, NoProgress, PassphraseFrom, Task, ve
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.results.grants_read import Downloaded, GrantedLine, GrantFact
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 if TYPE_CHECKING:
     from hdh_migrate.access.opened import OpenedGrant
@@ -137,7 +137,7 @@ def _describe(task: Task, opened: OpenedGrant, settings: ReaderSettings) -> None
         "trusted": bool(settings.trust),
     }  # fmt: skip
     of = "all" if given.whole else "part"
-    amount = f"{given.objects} objects, {size_text(given.bytes)}"
+    amount = f"{counted(given.objects, 'object')}, {size_text(given.bytes)}"
     lines = (
         f"grant {given.grant}: {amount}, {of} of {given.dataset} of {given.migration}",
         f"for {given.reader}, on permit {given.permit}, until {given.until}",
@@ -189,7 +189,8 @@ def _download(task: Task, opened: OpenedGrant, get: list[str], out: Path, *, sea
     kind = "sealed for your key" if sealed else "in clear"
     task.out.result(
         result,
-        f"{out}: {saved.objects} objects, {size_text(saved.bytes)}, {kind}, each whole{already}",
+        f"{out}: {counted(saved.objects, 'object')}, {size_text(saved.bytes)}, {kind}, each"
+        f" whole{already}",
     )
 
 

@@ -9,7 +9,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.archives import Rehydrated, RehydrationForecast
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -71,12 +71,13 @@ def _ahead(ahead: RehydrationForecast) -> list[str]:
     return [
         "dry run: nothing was asked for; --execute does it",
         *(
-            f"dataset {one['dataset']}: {one['objects']} objects, {size_text(one['bytes'])}"
+            f"dataset {one['dataset']}: {counted(one['objects'], 'object')},"
+            f" {size_text(one['bytes'])}"
             for one in ahead["datasets"]
         ),
         (
-            f"in all {ahead['objects']} archived objects, {size_text(ahead['bytes'])}, to tier"
-            f" {ahead['tier']} with {ahead['priority']} priority"
+            f"in all {counted(ahead['objects'], 'archived object')}, {size_text(ahead['bytes'])},"
+            f" to tier {ahead['tier']} with {ahead['priority']} priority"
         ),
         (
             f"time: {'unknown' if hours is None else f'up to {hours:.0f} hours'}"
@@ -90,8 +91,8 @@ def _ahead(ahead: RehydrationForecast) -> list[str]:
 def _text_lines(done: Rehydrated) -> list[str]:
     lines = [
         (
-            f"asked for {done['asked']} archived objects; {done['readable']} were readable, and"
-            f" sent; {done['coming']} are coming"
+            f"asked for {counted(done['asked'], 'archived object')}; {done['readable']} were"
+            f" readable, and sent; {done['coming']} are coming"
         ),
         *(f"{many} were refused: {why}" for why, many in sorted(done["refused"].items())),
     ]

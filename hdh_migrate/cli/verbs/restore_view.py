@@ -11,6 +11,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import RestoredView
+from hdh_migrate.telemetry import counted
 
 
 @verb(
@@ -63,8 +64,8 @@ def restore_view(
 def _text(view: RestoredView) -> Iterator[str]:
     for one in view["datasets"]:
         yield (
-            f"dataset {one['dataset']}: {one['objects']} objects, {one['directories']} folder"
-            f" markers, {one['sidecar_files']} files of the sidecar,"
+            f"dataset {one['dataset']}: {counted(one['objects'], 'object')}, {one['directories']}"
+            f" folder markers, {one['sidecar_files']} files of the sidecar,"
             f" {one['differences'] or 'no'} differences"
         )
         for feature in one["features"]:

@@ -35,7 +35,7 @@ from hdh_migrate.cli.steps import (
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import AskedSteps, BatchForecast, DryRun, FullRun
 from hdh_migrate.results.proofs import ReportFact
-from hdh_migrate.telemetry import duration_text, size_text
+from hdh_migrate.telemetry import counted, duration_text, size_text
 
 if TYPE_CHECKING:
     from hdh_migrate.session.desk import Desk
@@ -245,7 +245,7 @@ def _left_lines(batch: BatchForecast) -> list[str]:
     low, high = map(duration_text, (batch["seconds"]["low"], batch["seconds"]["high"]))
     lines = [
         (
-            f"  to send {batch['objects']} objects, {size_text(batch['bytes'])},"
+            f"  to send {counted(batch['objects'], 'object')}, {size_text(batch['bytes'])},"
             f" {batch['parts']} parts, stored as {size_text(batch['stored_bytes'])};"
             f" to read back besides {sent['objects']} ({size_text(sent['bytes'])});"
             f" verified {verified['objects']} ({size_text(verified['bytes'])})"
@@ -261,7 +261,7 @@ def _left_lines(batch: BatchForecast) -> list[str]:
             reason = "" if left["reason"] is None else f": {left['reason']}"
             lines.append(
                 f"  {one['dataset']}: {left['rule']} ({left['asks']}) leaves behind"
-                f" {left['objects']} objects, {size_text(left['bytes'])}{reason}"
+                f" {counted(left['objects'], 'object')}, {size_text(left['bytes'])}{reason}"
             )
     if batch["arrived_bytes"]:
         lines.append(f"  parts that have arrived: {size_text(batch['arrived_bytes'])}")

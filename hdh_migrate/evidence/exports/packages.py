@@ -21,6 +21,8 @@ from hdh_migrate.folders import sync, whole, writing
 
 SUMS: Final = "SHA256SUMS"
 PIECE: Final = 1 << 20
+PROFILE: Final = "urn:hdh-migrate:bagit-profile:v1"
+"""What such a bag keeps to: docs/schemas/bagit-profile.json, in the form of BagIt Profiles 1.3."""
 
 
 class PackedFile(NamedTuple):
@@ -62,6 +64,7 @@ def _bag_info(reading: CheckedBundle, files: list[PackedFile], payload: int) -> 
     said, tool = reading.predicate, reading.predicate["tool"]
     draft = " (draft, not evidence)" if reading.draft else ""
     return {
+        "BagIt-Profile-Identifier": PROFILE,
         "Bag-Software-Agent": f"{tool['name']} {tool['version']}",
         "Bagging-Date": said["times"]["written"][:10],
         "External-Description": f"Evidence of the migration {said['migration']}{draft}",

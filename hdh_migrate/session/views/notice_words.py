@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.results import Amount
 from hdh_migrate.results.notices import NoticeFindings, Summary
 from hdh_migrate.session.views.expiry import Relied
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 WHY_MAX: Final = 300
+
+_FRENCH: Final = LOCALES["fr"]
 
 TRIAL: Final[Summary] = {
     "en": "this is a trial: documents of hdh-migrate arrive here",
@@ -67,15 +70,21 @@ _ENDS: Final[Mapping[Exit, str]] = {
 
 def notices(many: int) -> str:
     """Return how many notices there are, in English."""
-    return "1 notice" if many == 1 else f"{many} notices"
+    return counted(many, "notice")
+
+
+def _french(at: str) -> str:
+    """Return a moment, or a day, as a French reader expects it."""
+    return _FRENCH.moment(at) if "T" in at else _FRENCH.day(at)
 
 
 def done(batch: str, verified: Amount) -> Summary:
     """A batch is done."""
-    many, size = verified["objects"], size_text(verified["bytes"])
+    many, size = verified["objects"], verified["bytes"]
+    said = "objet vérifié" if many in _FRENCH.singular else "objets vérifiés"
     return {
-        "en": f"batch {batch} is done: {many} objects ({size}) verified",
-        "fr": f"le lot {batch} est terminé : {many} objets ({size}) vérifiés",
+        "en": f"batch {batch} is done: {counted(many, 'object')} verified ({size_text(size)})",
+        "fr": f"le lot {batch} est terminé : {_FRENCH.number(many)} {said} ({_FRENCH.size(size)})",
     }
 
 
@@ -91,15 +100,19 @@ def found(every: Sequence[NoticeFindings]) -> Summary:
     """There are findings."""
     many, codes = sum(one["count"] for one in every), sorted({one["code"] for one in every})
     listed = ", ".join(codes[:5]) + (", ..." if len(codes) > 5 else "")
-    return {"en": f"{many} open findings: {listed}", "fr": f"{many} constats ouverts : {listed}"}
+    said = "constat ouvert" if many in _FRENCH.singular else "constats ouverts"
+    return {
+        "en": f"{counted(many, 'open finding')}: {listed}",
+        "fr": f"{_FRENCH.number(many)} {said} : {listed}",
+    }
 
 
 def ends(what: Relied, at: str, *, over: bool = False) -> Summary:
     """Something is about to end, or has ended (`over`)."""
     english, french = _THINGS[what]
     if over:
-        return {"en": f"{english} ended at {at}", "fr": f"{french} a pris fin le {at}"}
-    return {"en": f"{english} ends at {at}", "fr": f"{french} prend fin le {at}"}
+        return {"en": f"{english} ended at {at}", "fr": f"{french} a pris fin le {_french(at)}"}
+    return {"en": f"{english} ends at {at}", "fr": f"{french} prend fin le {_french(at)}"}
 
 
 def grant_ends(grant: str, dataset: str, at: str, *, over: bool, open_: bool) -> Summary:
@@ -111,7 +124,7 @@ def grant_ends(grant: str, dataset: str, at: str, *, over: bool, open_: bool) ->
         plus = " ; une règle d'accès admet peut-être encore son lecteur : révoquez-la"
     return {
         "en": f"grant {grant} of dataset {dataset} {tense} at {at}{more}",
-        "fr": f"l'autorisation {grant} sur le jeu {dataset} {temps} le {at}{plus}",
+        "fr": f"l'autorisation {grant} sur le jeu {dataset} {temps} le {_french(at)}{plus}",
     }
 
 
@@ -119,18 +132,19 @@ def missed(batch: str, by: str) -> Summary:
     """A batch was not done by its day."""
     return {
         "en": f"batch {batch} was to be done by {by}, and is not",
-        "fr": f"le lot {batch} devait être terminé le {by}, et ne l'est pas",
+        "fr": f"le lot {batch} devait être terminé le {_french(by)}, et ne l'est pas",
     }
 
 
 def late(batch: str, by: str, likely: str | None) -> Summary:
     """A batch will be done only then, most likely; None: later than its day, nobody knows when."""
-    when, quand = f"at {likely}", f"le {likely}"
-    if likely is None:
-        when, quand = "later", "plus tard"
+    when, quand = "later", "plus tard"
+    if likely is not None:
+        when, quand = f"at {likely}", f"le {_french(likely)}"
     return {
         "en": f"batch {batch} is to be done by {by}; at the measured pace it will be {when}",
-        "fr": f"le lot {batch} doit être terminé le {by} ; au rythme mesuré, il le sera {quand}",
+        "fr": f"le lot {batch} doit être terminé le {_french(by)} ; au rythme mesuré, il le sera"
+        f" {quand}",
     }
 
 

@@ -255,7 +255,7 @@ def _granted() -> list[Event]:
             pack_sha256="7" * 64, statement_sha256="8" * 64, approvals=("9" * 64, "a" * 64),
         )  # fmt: skip
 
-    entry = {"bucket": "hds-imagerie", "principal": "equipe-thorax"}
+    entry: dict[str, Any] = {"bucket": "hds-imagerie", "principal": "equipe-thorax"}
     return [
         asked(1, "2027-06-30T23:59:59Z"), given(1),
         GrantPolicySetting(grant="g-2026-11-01", allowed=True, **entry),

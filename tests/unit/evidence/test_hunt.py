@@ -216,6 +216,14 @@ BY_WORD_ALONE = {
 """What the journal says of a grant and nothing in the bundle bears out."""
 
 
+def putting(member: str) -> Callable[[Body], object]:
+    return lambda body: body.update({member: OTHER[member]})
+
+
+def without(member: str) -> Callable[[Body], object]:
+    return lambda body: body.pop(member)
+
+
 @pytest.mark.parametrize("kind", BY_WORD_ALONE)
 def test_what_an_insider_may_say_of_a_grant_is_what_the_journal_alone_says(
     desk: Desk, kind: str
@@ -227,14 +235,12 @@ def test_what_an_insider_may_say_of_a_grant_is_what_the_journal_alone_says(
     )
     accepted = set()
     for member in event.keys() - {"request"}:
-        files = grants_changed(
-            desk, kind, lambda body, name=member: body.update({name: OTHER[name]})
-        )
+        files = grants_changed(desk, kind, putting(member))
         first, second = desk.judge(files)
         assert bool(first) == bool(second), (member, first, second)
         if not audited(desk, files):
             accepted.add(member)
-        lacking = grants_changed(desk, kind, lambda body, name=member: body.pop(name))
+        lacking = grants_changed(desk, kind, without(member))
         assert all(desk.judge(lacking)), member  # each member is asked for
     assert accepted == BY_WORD_ALONE[kind]
 

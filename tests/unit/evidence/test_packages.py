@@ -13,6 +13,7 @@ import pytest
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.check import check_bundle
+from hdh_migrate.evidence.exports import packages
 from hdh_migrate.evidence.exports.packages import PACKAGES, package
 from hdh_migrate.evidence.reading import open_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
@@ -27,6 +28,7 @@ from tests.unit.evidence.builders import (
     signer,
 )
 
+BAG_PROFILE = Path(__file__).parents[3] / "docs" / "schemas" / "bagit-profile.json"
 INSIDE = {"bagit": "data", "ro-crate": "evidence"}
 KEPT = {"declared": {"kept": {"by": "Université de Rennes", "until": "2036-12-31"}}}
 
@@ -102,6 +104,28 @@ def test_the_bag_is_one_by_the_judgement_of_bagit(signed: Path, tmp_path: Path) 
     assert said["valid"], said
     assert said["info"]["External-Description"] == "Evidence of the migration emc2-exit"
     assert len(said["files"]) == len(list(signed.iterdir()))
+
+
+@pytest.mark.slow
+def test_the_bag_keeps_to_its_published_profile_by_the_judgement_of_its_validator(
+    signed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bag"
+    package(open_bundle(signed), "bagit", out)
+    told = judged("bag_profile.py", out, BAG_PROFILE)
+    assert told["valid"], told
+    assert (
+        json.loads(BAG_PROFILE.read_text())["BagIt-Profile-Info"]["BagIt-Profile-Identifier"]
+        == packages.PROFILE
+    )
+
+    info = out / "bag-info.txt"
+    for line in info.read_text().splitlines(keepends=True):
+        if line.startswith("Payload-Oxum"):
+            continue  # bagit itself asks for it
+        info.write_text(info.read_text().replace(line, ""))
+        assert not judged("bag_profile.py", out, BAG_PROFILE)["valid"], line
+        info.write_text(info.read_text() + line)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.ledgers import LedgerChecked
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -37,7 +37,7 @@ def check(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) ->
         result = checked(task.desk(plan, state_dir, dry=True))
         lines = [
             f"the ledger checks: {size_text(result['bytes'])}, every page of it",
-            f"{result['objects']} objects, each as the journal tells it",
+            f"{counted(result['objects'], 'object')}, each as the journal tells it",
             f"{result['events']} events, chained; the last is {result['head']}",
         ]
         task.out.result(result, "\n".join(lines))

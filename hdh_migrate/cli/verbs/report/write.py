@@ -12,6 +12,7 @@ from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.cli.verbs.report.timestamp import stamp_text
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import ReportFact
+from hdh_migrate.telemetry import counted
 
 
 class Names(StrEnum):
@@ -60,7 +61,7 @@ def write(
         )
         lines = [
             f"report: {result['folder']} ({signed})",
-            f"{result['objects']} objects, root {result['root']}",
+            f"{counted(result['objects'], 'object')}, root {result['root']}",
         ]
         if (stamp := result["stamp"]) is not None and "error" not in stamp:
             lines.append(stamp_text(stamp))
