@@ -8,25 +8,35 @@ The cell rule, which docs/exports.md undoes without loss:
    German ones do) would let the text after it begin a cell;
 3. a cell that begins, spaces aside, with a formula trigger or with an apostrophe gets one
    apostrophe in front. Triggers are = + - @ in every form that Unicode holds for the same sign
-   (full-width, small, superscript), and the minus sign U+2212.
+   (full-width, small, superscript), and the minus sign U+2212;
+4. so does a text that a spreadsheet would read as a number, a date, a time or a truth value: `007`
+   would lose its zeros, `1e5` become 100000, `3-4` the third of April.
 
 To undo it: take one leading apostrophe away, then turn every `\u{..}` and `\x{..}` back.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from hdh_migrate.evidence.lines.names import visible
 
 _TRIGGERS = frozenset("=+-@\u2212")
+_QUANTITY = re.compile(r"\s*\d[\d\s.,:/eE%+-]*")
+_TRUTH = frozenset(("true", "false", "vrai", "faux"))
 
 
 def safe(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula, whatever its separator."""
+    """Return a cell that every spreadsheet shows as this text, whatever its separator."""
     shown = visible(text).replace(";", r"\u{3b}")
     first = shown.lstrip(" ")[:1]
-    if shown.startswith("'") or unicodedata.normalize("NFKC", first)[:1] in _TRIGGERS:
+    if (
+        shown.startswith("'")
+        or unicodedata.normalize("NFKC", first)[:1] in _TRIGGERS
+        or _QUANTITY.fullmatch(shown)
+        or shown.strip().lower() in _TRUTH
+    ):
         return f"'{shown}"
     return shown
 

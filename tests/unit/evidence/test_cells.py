@@ -21,9 +21,47 @@ def test_a_cell_starts_no_formula_breaks_no_line_and_can_be_undone(name: str) ->
     assert restored(cell) == name
 
 
-@pytest.mark.parametrize("name", ["pmsi/2024/mco.csv", "été 1.csv", "a=b+c", "O'Neil", "x-y@z"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pmsi/2024/mco.csv",
+        "2026-03-01T08:00:00Z",
+        "2024-q1",
+        "0x8DC1",
+        "12a",
+        "été 1.csv",
+        "a=b+c",
+        "O'Neil",
+        "x-y@z",
+    ],
+)
 def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
     assert safe(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "007",
+            "2024",
+            "12,5",
+            "1e5",
+            "1E+05",
+            "3-4",
+            "1/2",
+            "2024-01-05",
+            "12:30",
+            " 7 ",
+            "50 %",
+        ),
+        *("VRAI", "faux", "True", "1\u00a0000", "0" * 32, "1" * 64),
+    ],
+)
+def test_a_name_that_a_spreadsheet_would_turn_into_something_else_stays_text(name: str) -> None:
+    """LibreOffice with a French locale made 7 of 007 and 100000 of 1e5."""
+    assert safe(name) == f"'{name}"
+    assert restored(safe(name)) == name
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)

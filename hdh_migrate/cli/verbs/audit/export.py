@@ -86,9 +86,10 @@ def export(
     ro-crate (1.1) are folders for archives that hold the whole bundle unchanged, names included.
 
     CSV cells are safe in spreadsheets: a cell that begins with = + - @ (full-width forms too) or
-    with an apostrophe gets an apostrophe in front; control, direction and invisible characters
-    and semicolons are written \u{..}, bytes that are no text \x{..}. To undo it, take one leading
-    apostrophe away and turn the escapes back (hdh-migrate docs exports).
+    with an apostrophe, or would be read as a number or a date, gets an apostrophe in front;
+    control, direction and invisible characters and semicolons are written \u{..}, bytes that are
+    no text \x{..}. To undo it, take one leading apostrophe away and turn the escapes back
+    (hdh-migrate docs exports).
     """
     task = Task(as_json=as_json)
 
