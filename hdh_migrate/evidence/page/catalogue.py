@@ -275,6 +275,7 @@ CATALOGUE: dict[str, Text] = {
     "n.pending": Text("{n} en attente", "{n} pending"),
     "n.failed": Text("{n} en échec", "{n} failed"),
     "n.objects": Text("{n} objet|{n} objets", "{n} object|{n} objects"),
+    "contents": Text("Dans ce rapport", "In this report"),
     "datasets": Text("Lots et jeux de données", "Batches and datasets"),
     "batch": Text("Lot {name}", "Batch {name}"),
     "dataset": Text("Jeu de données", "Dataset"),

@@ -36,6 +36,13 @@ _TONES = {
     "good": "good", "noted": "good", "failed": "bad", "unbalanced": "bad", "replaced": "bad",
 }  # fmt: skip
 
+_HEADINGS = (
+    *("datasets", "findings", "exclusions", "verification", "pace", "sizes", "losses"),
+    *("endpoints", "target", "waivers", "months", "cutovers", "openings", "readers", "custody"),
+    *("verify", "references", "headings"),
+)
+"""The catalogue's keys of what a page has after its first screen, in their order."""
+
 Predicate = Mapping[str, Any]
 
 
@@ -61,6 +68,7 @@ def render_report(
     """
     words = PageWords(language)
     template = environment().get_template("report.html")
+    readers = grant_lines(chronicle.grants, predicate["times"]["written"])
     verdict, count = _verdict(predicate)
     page = template.render(
         language=language,
@@ -108,7 +116,8 @@ def render_report(
         batches=_batches(predicate),
         findings=findings,
         months=chronicle,
-        readers=grant_lines(chronicle.grants, predicate["times"]["written"]),
+        readers=readers,
+        contents=_contents(predicate, chronicle, readers=bool(readers)),
         readers_all=chronicle.grants.told,
         readers_given=chronicle.grants.readers,
         signer=signer,
@@ -222,6 +231,19 @@ class PageWords:
     def day(self, value: str) -> Markup:
         """Return a day."""
         return escape(self._reader.day(value))
+
+
+def _contents(predicate: Predicate, chronicle: Chronicle, *, readers: bool) -> list[str]:
+    """Return the keys of the headings that this page has, in their order."""
+    there = {
+        "pace": predicate["paces"],
+        "sizes": any(one["objects"] for one in predicate["manifest"]["sizes"]),
+        "waivers": predicate["waivers"],
+        "months": not chronicle.empty,
+        "cutovers": predicate["cutovers"],
+        "readers": readers,
+    }
+    return [name for name in _HEADINGS if there.get(name, True)]
 
 
 def _harmless(value: object) -> object:

@@ -515,8 +515,13 @@ def test_a_page_loads_nothing_and_runs_nothing(every_page: Pages) -> None:
     for language, pages in every_page.items():
         for page in pages:
             names = {name for name, _ in page.attributes}
-            assert not {"script", "img", "link", "iframe", "object", "a", "form"} & set(page.tags)
-            assert not {"src", "href", "srcset", "data", "action"} & names
+            assert not {"script", "img", "link", "iframe", "object", "form"} & set(page.tags)
+            assert not {"src", "srcset", "data", "action"} & names
+            assert {name for name, _ in page.attributes if "href" in name} <= {"href"}
+            led = [value for name, value in page.attributes if name == "href"]
+            headings = [value for name, value in page.attributes if name == "id"]
+            assert led == [f"#{one}" for one in headings]  # to every heading, and nowhere else
+            assert len(set(headings)) == len(headings) >= 11
             assert not [name for name in names if name.startswith("on")]
             assert ("lang", language) in page.attributes
             assert (

@@ -26,22 +26,30 @@ class Question(NamedTuple):
 
 
 class Headings(HTMLParser):
-    """The text of a page's headings and of the questions of its first screen."""
+    """The text of a page's headings and of the questions of its first screen.
+
+    What is no question of the first screen is led to from there.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.found: set[str] = set()
+        self.led_to: set[str] = set()
+        self.below: set[str] = set()
         self._text: str | None = None
+        self._below = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        if tag in {"h2", "dt"}:
+        if tag in {"h2", "dt", "a"}:
             self._text = ""
+            self._below = tag == "h2" and bool(attrs)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in {"h2", "dt"} and self._text is not None:
-            self.found.add(plain(self._text))
+        if tag in {"h2", "dt", "a"} and self._text is not None:
+            (self.led_to if tag == "a" else self.found).add(plain(self._text))
+            if self._below:
+                self.below.add(plain(self._text))
             self._text = None
 
     def handle_data(self, data: str) -> None:
@@ -66,14 +74,14 @@ def questions() -> list[Question]:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Headings]:
     folder = tmp_path_factory.mktemp("questions")
     made = bundle(
         folder / "bundle", [record("a.csv")], about=facts(dataset(1)), signer=signer(folder),
         languages=("fr", "en"), telling=lambda told: [*told, *months()],
     )  # fmt: skip
     return {
-        language: Headings((made.folder / f"report.{language}.html").read_text()).found
+        language: Headings((made.folder / f"report.{language}.html").read_text())
         for language in ("fr", "en")
     }
 
@@ -87,6 +95,14 @@ def test_each_reader_has_ten_questions(reader: str) -> None:
 @pytest.mark.parametrize("question", questions(), ids=lambda one: one.en)
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_a_question_is_answered_under_a_heading_of_the_page(
-    pages: dict[str, set[str]], question: Question, language: str
+    pages: dict[str, Headings], question: Question, language: str
 ) -> None:
-    assert question.headings[language] in pages[language]
+    assert question.headings[language] in pages[language].found
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_heading_is_led_to_from_the_first_screen(
+    pages: dict[str, Headings], language: str
+) -> None:
+    assert pages[language].below == pages[language].led_to
+    assert len(pages[language].below) >= 15
