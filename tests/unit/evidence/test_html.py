@@ -674,7 +674,7 @@ def test_a_single_failure_among_many_is_still_seen_in_the_bar(tmp_path: Path, ke
 
     assert sum(bar) == pytest.approx(1000, abs=0.1)
     assert bar[3] > 5
-    assert "1 failed <\u00a00.1%" in page.text
+    assert "1\u00a0failed <\u00a00.1%" in page.text
 
 
 def test_quantities_are_written_for_their_reader(tmp_path: Path, key: Signer) -> None:
