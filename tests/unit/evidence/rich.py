@@ -289,7 +289,7 @@ def rich(
         if name == "dcir" and not whole:
             lines[1] = failed(keys[1], dataset=name, size=sizes[1], bucket=f"hds-{batch}")
             lines[2] = pending(keys[2], dataset=name, size=sizes[2], bucket=f"hds-{batch}")
-        left = [exclusion(f"{n}.tmp", dataset=name) for n in range(many // 50)]
+        left = [exclusion(f"{n}.tmp", dataset=name) for n in range(all_of_it // 50)]
         records += sorted(lines, key=lambda line: line["key"])
         exclusions += left
         datasets.append(
