@@ -133,7 +133,7 @@ def test_a_dry_run_says_what_each_rule_leaves_behind(site: Site) -> None:
     again = site.cli("run", site.plan, "--dry-run", "--json", expect=0).json
     assert again["batches"][0]["datasets"][0]["left_behind"] == one["left_behind"]
     said = site.cli("run", site.plan, "--dry-run", expect=0).out
-    assert 'exclude[0] ({"smaller_than":"1B"}) leaves behind 1 objects' in said
+    assert 'exclude[0] ({"smaller_than":"1B"}) leaves behind 1 object' in said
 
 
 def test_keys_of_a_list_that_are_not_there_are_counted_when_all_was_looked_at(site: Site) -> None:
