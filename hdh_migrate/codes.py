@@ -770,12 +770,12 @@ class Code(StrEnum):
     )
     DECOMMISSION_TARGET_LOST = _finding(
         "decommission-target-lost", "decommission",
-        "the same, seen after the source had deleted it",
+        "the same, seen after the source had deleted it, by `decommission` or `verify --again`",
         Remedy(
-            "nothing more of it is deleted; the source may keep it as a soft-deleted version for"
-            " some days",
-            'restore it at the source at once, while it can be; "hdh-migrate audit journal PLAN"'
-            " tells when it was deleted",
+            "nothing more of it is deleted; the target's bucket may keep it as an earlier version,"
+            " and the source as a soft-deleted one for some days",
+            "make that version the current one again (remove what lies over it), or put it back"
+            ' from a copy; then "hdh-migrate verify PLAN --again" says if it is right',
         ),
         fr="déjà supprimé à la source, et la cible ne le tient plus tel que vérifié",
         en="deleted at the source already, and no longer at the target as it was verified",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hdh_migrate.events.event import Event
-from hdh_migrate.jsonform import json_form
+from hdh_migrate.jsonform import Absent, json_form
 
 
 @json_form
@@ -47,6 +47,9 @@ class LookedAgain(Event):
     """Somebody else's object was there."""
     unread: tuple[int, ...]
     """Could not be read, or compared."""
+    lost: tuple[int, ...] | Absent
+    """Not there as it was verified, and its source was deleted already: it stays verified, with a
+    finding. Absent where nothing was deleted at the source yet."""
 
 
 @json_form

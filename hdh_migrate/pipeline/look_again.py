@@ -2,6 +2,9 @@
 
 What is gone or damaged waits to be sent again; what somebody else put in its place is a finding
 that people decide about (restoring.py). docs/decisions/0041-looking-again.md.
+
+Once a batch was deleted at the source nothing can be sent again: then a look changes no row, and
+whatever the target does not hold is a finding until a later look sees it as it was verified.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
@@ -19,12 +23,22 @@ from hdh_migrate.errors import AuthFailed, Refused, StorageError
 from hdh_migrate.events.cutover import CutoverSwitching, Track
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, ObjectAccepted
 from hdh_migrate.frozen import frozen, mutable_row
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Stored, Verified
 from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers
-from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, UNPROVEN, UNREAD, WORDS, Held, compared
+from hdh_migrate.pipeline.cutover.standing import ErasureProgress, standing
+from hdh_migrate.pipeline.rechecking import (
+    DIFFERS,
+    GONE,
+    LOST,
+    UNPROVEN,
+    UNREAD,
+    WORDS,
+    Held,
+    compared,
+)
 from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
@@ -47,6 +61,7 @@ CODES = {
     UNREAD: Code.TARGET_UNREAD,
     UNPROVEN: Code.TARGET_UNPROVEN,
     ACCEPTED: Code.TARGET_ACCEPTED,
+    LOST: Code.DECOMMISSION_TARGET_LOST,
 }
 """Findings of verified objects that stay verified."""
 
@@ -58,6 +73,7 @@ DETAIL = {
     ),
     UNREAD: f"{WORDS[UNREAD]}; the next look tries it again",
     UNPROVEN: f"{WORDS[UNPROVEN]}: only a new transfer could prove it",
+    LOST: WORDS[LOST],
 }
 
 
@@ -96,11 +112,12 @@ class Found:
     damaged: list[int] = field(default_factory=list)
     replaced: list[int] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
 
     @property
-    def lost(self) -> bool:
+    def differs(self) -> bool:
         """Whether the target does not hold something as it was verified."""
-        return bool(self.gone or self.damaged or self.replaced)
+        return bool(self.gone or self.damaged or self.replaced or self.lost)
 
     def add(self, looked: LookedAgain) -> None:
         """Count a portion."""
@@ -109,6 +126,7 @@ class Found:
         self.damaged += looked.damaged
         self.replaced += looked.replaced
         self.unread += looked.unread
+        self.lost += () if looked.lost is ABSENT else looked.lost
 
 
 class Looks:
@@ -171,17 +189,16 @@ class LookAgain:
         self._open = open_findings(ctx.ledger, batch)
         self._accepted = accepted(ctx.ledger, batch)
         self._followed = was_followed(ctx.ledger, batch)
+        self._erasures = erasures(ctx.ledger, batch)
         self._found, self._number, self._goes_on = Found(), 1, False
 
     def run(self) -> Found:
         """Read what is chosen and write down what came of it; goes on after any stop.
 
         Raises:
-            Refused: its objects are being deleted at the source, which reads them by itself.
             AuthFailed, Interrupted, Transient: it ended early; the same command goes on.
         """
         ctx, choice = self._ctx, self._choice
-        demand_undeleted(ctx.ledger, self._batch)
         self._begin()
         now = None if choice.older_than is None else ctx.judge.now().latest
         sizes = [0, 0]
@@ -231,6 +248,8 @@ class LookAgain:
         return (row for row in _verified(self._ctx.ledger, self._batch) if self._due(row, now))
 
     def _due(self, row: Verified, now: str | None) -> bool:
+        if any(not one.past(row.id) for one in self._erasures):
+            return False  # whoever deletes it reads it before, by himself
         if self._goes_on and self._looks.read_by_last(row):
             return False
         older_than = self._choice.older_than
@@ -241,7 +260,8 @@ class LookAgain:
         return last is None or not 0 <= between(last, now) < older_than
 
     def _wanted(self, now: str | None, chosen: int, objects: int) -> Iterator[RereadWanted]:
-        level, whole = self._choice.level, now is None and not self._goes_on
+        level = self._choice.level
+        whole = now is None and not self._goes_on and not self._erasures
         if objects < chosen:
             yield from (
                 RereadWanted(row=row, level=level, first=row.id)
@@ -272,6 +292,7 @@ class LookAgain:
             gone=tuple(by_kind.get(GONE, ())), damaged=tuple(by_kind.get(DAMAGED, ())),
             replaced=tuple(by_kind.get(REPLACED, ())),
             unread=(*by_kind.get(UNREAD, ()), *by_kind.get(UNPROVEN, ())),
+            lost=tuple(by_kind.get(LOST, ())) if self._erasures else ABSENT,
         )  # fmt: skip
         with ctx.ledger.whole():
             ctx.ledger.relist([*event.gone, *event.damaged])
@@ -288,7 +309,11 @@ class LookAgain:
             kinds = pool.map(lambda row: self._whose(row, differing[row.id]), doubted)
             asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
         found = {**differing, **asked}
-        return {number: kind for number, kind in found.items() if kind is not None}
+        return {number: self._now(kind) for number, kind in found.items() if kind is not None}
+
+    def _now(self, kind: str) -> str:
+        """Return what a difference is by now: nothing is sent again of what was deleted."""
+        return LOST if self._erasures and kind in {GONE, DAMAGED, REPLACED} else kind
 
     def _whose(self, row: Verified, wrong: str) -> str | None:
         """Find out whose object is there; a host may be unable to return what it has.
@@ -333,12 +358,19 @@ def demand_undeleted(ledger: Ledger, batch: str) -> None:
     Raises:
         Refused: something may: what the target has lost could not be sent again.
     """
-    for track in Track:
-        if standing(ledger.cutovers(), batch, track).erasure.begun:
-            raise Refused(
-                f"batch {batch} is being deleted at the source, or was",
-                hint='"decommission" reads its objects again by itself; nothing was touched',
-            )
+    if erasures(ledger, batch):
+        raise Refused(
+            f"batch {batch} is being deleted at the source, or was, so nothing of it can be sent"
+            " again",
+            hint="nothing was touched. Make what was verified the current version at the target"
+            ' again, or put it back from a copy; "verify PLAN --again" then says if it is right',
+        )
+
+
+def erasures(ledger: Ledger, batch: str) -> list[ErasureProgress]:
+    """Return how far a batch is deleted at the source, for each track on which that has begun."""
+    found = (standing(ledger.cutovers(), batch, track).erasure for track in Track)
+    return [one for one in found if one.begun]
 
 
 def accepted(ledger: Ledger, batch: str) -> dict[int, tuple[str, str | None]]:
@@ -421,6 +453,8 @@ class LookFact(TypedDict):
     damaged: int
     replaced: int
     unread: int
+    lost: NotRequired[int]
+    """Only of a batch that was deleted at the source, as far as that has come."""
     ended: bool
 
 
@@ -442,4 +476,6 @@ def look_facts(ledger: Ledger) -> list[LookFact]:
         known["damaged"] += len(event.damaged)
         known["replaced"] += len(event.replaced)
         known["unread"] += len(event.unread)
+        if event.lost is not ABSENT:
+            known["lost"] = known.get("lost", 0) + len(event.lost)
     return [found[batch] for batch in sorted(found)]

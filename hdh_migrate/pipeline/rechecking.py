@@ -25,7 +25,7 @@ LOST = "target-lost"
 """The same, seen after its source object had been deleted: there is nothing left to keep."""
 
 WORDS: Mapping[str, str] = {
-    LOST: "the target does not hold it as verified, and the source has deleted it already",
+    LOST: "the target does not hold it as verified, and the source has it no more as it was",
     GONE: "the target does not hold the object any more",
     DIFFERS: "the target holds something else than what was verified",
     UNREAD: "the target's object could not be read again",

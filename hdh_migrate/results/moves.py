@@ -118,12 +118,13 @@ class AskedSteps(Steps):
 class Differing(TypedDict):
     """A verified object that the target does not hold as verified, by its number in the ledger.
 
-    `found`: gone or damaged (the next run sends it), replaced (somebody decides) or unread;
+    `found`: gone or damaged (the next run sends it), replaced (somebody decides), unread, or lost
+    (whichever of the first three, of what was deleted at the source since: no verb sends it);
     `key` under --show-names.
     """
 
     id: int
-    found: Literal["gone", "damaged", "replaced", "unread"]
+    found: Literal["gone", "damaged", "replaced", "unread", "lost"]
     key: NotRequired[str]
 
 

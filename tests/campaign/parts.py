@@ -71,6 +71,8 @@ class Tally:
         self.count += found.count
         self.survived += found.survived
         self.failed += found.failed
+        sys.stderr.writelines(f"{said}\n" for said in found.failed)  # before all is over
+        sys.stderr.flush()
 
     @property
     def row(self) -> str:
@@ -118,7 +120,8 @@ def tested(place: str, seed: int, *more: str) -> tuple[bool, str, dict[str, int]
         found = Path(name) / "found.xml"
         done = subprocess.run(
             [sys.executable, "-m", "pytest", place, "-q", "-n0", "-p", "no:cacheprovider",
-             f"--basetemp={name}/tests", f"--seed={seed}", f"--junitxml={found}", *more],
+             f"--basetemp={name}/tests", f"--seed={seed}", f"--junitxml={found}",
+             "--override-ini=junit_family=xunit1", *more],  # the only one that has properties
             cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
         properties = ET.parse(found).iter("property") if found.exists() else ()

@@ -78,14 +78,28 @@ class Settling:
             before = self._state()
             self._move_away()
             self._process("settling: verify --again full", lambda: act.look("full"))
-            if not setting.standing().erasure.begun:  # nothing is looked at any more then
-                setting.harmed.clear()
+            setting.harmed.intersection_update(self._known_lost())
             self._process("settling: verify --restore", act.restore)
             self._process("settling: run --retry-failed", lambda: act.run(ALL, AGAIN))
             self._process("settling: run --refresh", lambda: act.run(ALL, REFRESH))
             if number and self._state() == before:
                 return
         raise Broken(f"not at rest after {SETTLING} rounds without trouble")
+
+    def _known_lost(self) -> set[str]:
+        """Return what stays verified and is not at the target, as the ledger says itself.
+
+        Once deleting at the source has begun that is a finding, or seen by who deletes it.
+        """
+        lost = {
+            key
+            for code, key in self._setting.world.findings()
+            if code == Code.DECOMMISSION_TARGET_LOST
+        }
+        done = self._setting.standing().erasure
+        if done.begun:
+            lost |= {row["key"] for row in self._setting.records() if not done.past(row["id"])}
+        return lost
 
     def _move_away(self) -> None:
         """Do what a conflict asks of people: what is in the way of an object is moved elsewhere."""
@@ -128,7 +142,7 @@ class Settling:
             version = row["version"] or ""
             if not followed and version != setting.source.version(CONTAINER, key):
                 raise Broken(f"{key} is verified in a version that is past")
-            if not setting.holds(key, version):
+            if not setting.holds(key, version) and key not in self._known_lost():
                 raise Broken(f"{key} is verified and differs")
             known = setting.bytes[key, version]
             if row["sha256"] not in {hashlib.sha256(one).hexdigest() for one in known}:

@@ -67,14 +67,20 @@ def check_again_form(event: Event, names: set[str], keyed: bool) -> None:
 def check_looked_form(body: dict[str, Json], keyed: bool) -> None:
     need(RULES["moment"](body.get("at")), "looked-again: at")
     need(is_positive(body.get("objects")), "looked-again: objects")
-    for name in FOUND:
+    names = found_in(body)
+    for name in names:
         form = is_count if keyed else are_ids
         need(form(body.get(name)), f"looked-again: {name}")
-    if not keyed:  # none of the ids of the four lists twice
-        every = [one for name in FOUND for one in body[name]]
+    if not keyed:  # none of the ids of these lists twice
+        every = [one for name in names for one in body[name]]
         need(len(set(every)) == len(every), "looked-again: an id twice")
-    need(sum(many(body, name, keyed) for name in FOUND) <= body["objects"],
+    need(sum(many(body, name, keyed) for name in names) <= body["objects"],
          "looked-again: more than its objects")  # fmt: skip
+
+
+def found_in(body: dict[str, Json]) -> list[str]:
+    """Return what a look tells of: `lost` only once something was deleted at the source."""
+    return [*FOUND, *(["lost"] if "lost" in body else [])]
 
 
 def many(body: dict[str, Json], name: str, keyed: bool) -> int:
@@ -129,6 +135,7 @@ def check_looks(predicate: Json, events: list[Event], keyed: bool) -> None:
     looks = turns_of(events, "looks")
     if not keyed:
         check_dropped(events)
+    check_lost(events, keyed)
     made = []
     for batch in sorted(looks):
         told = [look for look in looks[batch] if look.told]
@@ -147,9 +154,25 @@ def stated(batch: str, look: Turn, keyed: bool) -> dict[str, Json]:
         "level": look.level,
         "at": min((body["at"] for body in look.told), key=instant),
         "objects": sum(body["objects"] for body in look.told),
-        **{name: sum(many(body, name, keyed) for body in look.told) for name in FOUND},
+        **{
+            name: sum(many(body, name, keyed) for body in look.told if name in body)
+            for name in [*FOUND, "lost"]
+            if any(name in body for body in look.told)
+        },
         "ended": look.ended,
     }
+
+
+def check_lost(events: list[Event], keyed: bool) -> None:
+    """Nothing is lost for good before something of its batch was to be deleted at the source."""
+    erasing: set[str] = set()
+    for kind, _, body in events:
+        if kind == "cutover-erasing":
+            erasing |= {body["batch"]}
+        elif kind == "looked-again" and "lost" in body:
+            need(body["batch"] in erasing, "looked-again: lost, and nothing was deleted")
+            again = sum(many(body, name, keyed) for name in ("gone", "damaged", "replaced"))
+            need(again == 0, "looked-again: lost, and to be sent again")
 
 
 def check_dropped(events: list[Event]) -> None:

@@ -200,7 +200,7 @@ def _lines(look: BatchLook) -> list[str]:
             f" ({size_text(look['bytes'])}) read again, level {look['level']}"
         ),
     ]
-    for kind in ("gone", "damaged", "replaced", "unread"):
+    for kind in ("gone", "damaged", "replaced", "unread", "lost"):
         ones = [one for one in differing if one["found"] == kind]
         if ones:
             lines.append(f"  {len(ones)} {kind}")

@@ -88,7 +88,8 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
         " unsealed and compared"
     )
     for look in predicate.get("looks", ()):
-        found = (f"{look[what]} {what}" for what in ("gone", "damaged", "replaced", "unread"))
+        kinds = ("gone", "damaged", "replaced", "unread", "lost")
+        found = (f"{look[what]} {what}" for what in kinds if what in look)
         yield (
             f"- **Last looked at the target:** batch {code(look['batch'])}, {look['at']},"
             f" {_some(look['objects'], 'object')}, level {look['level']}"

@@ -242,6 +242,12 @@ ANNEXES: dict[str, Text] = {
     "n.damaged": Text("{n} abîmé|{n} abîmés", "{n} damaged|{n} damaged"),
     "n.replaced": Text("{n} remplacé|{n} remplacés", "{n} replaced|{n} replaced"),
     "n.unread": Text("{n} illisible|{n} illisibles", "{n} unreadable|{n} unreadable"),
+    "looks.lost": Text(
+        "{n} objet n'y était pas tel que vérifié, et la source l'a déjà supprimé."
+        "|{n} objets n'y étaient pas tels que vérifiés, et la source les a déjà supprimés.",
+        "{n} object was not there as verified, and the source has deleted it already."
+        "|{n} objects were not there as verified, and the source has deleted them already.",
+    ),
     "looks.open": Text("Ce regard n'est pas terminé.", "This look is not finished."),
     # --- openings ------------------------------------------------------------------------------
     "openings": Text("Objets relus en clair", "Objects read back in the clear"),

@@ -328,7 +328,7 @@ class LookAccount:
         if self.look.get("number") != self.number:
             self._looked, self._first = {}, at
         self._first = min(self._first, at, key=forms.instant)
-        for name, many in {"objects": objects, **{one: counts[one] for one in FOUND}}.items():
+        for name, many in {"objects": objects, **counts}.items():
             self._looked[name] = self._looked.get(name, 0) + many
         self.look = {
             "batch": self.batch, "number": self.number, "level": self.level, "ended": False,

@@ -369,9 +369,10 @@ HANDSHAKE = _text(r"TLSv1\.[23] [0-9A-Z_-]{1,64} sha256:[0-9a-f]{64}")
 LEVEL = _text("full|stored|head")
 LOOK = {
     "batch": TEXT, "number": is_count, "level": LEVEL, "at": _text(MOMENT), "objects": is_count,
-    **dict.fromkeys(("gone", "damaged", "replaced", "unread"), is_count), "ended": _given(bool),
+    **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost"), is_count),
+    "ended": _given(bool),
 }  # fmt: skip
-LATER = {"looks", "openings", "proved", "tls"}
+LATER = {"looks", "lost", "openings", "proved", "tls"}
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
 PREDICATE: dict[str, object] = {

@@ -64,6 +64,7 @@ class Journal:
         """When a recipient's key was last seen to open, by its fingerprint."""
         self.openings: list[Mapping[str, object]] = []
         self.again: dict[str, LookAccount] = {}
+        self.erasing = set[str]()
         self.passes: dict[str, PassAccount] = {}
         self.grants = GrantLedger(self.datasets)
         self.retried = self.asked = 0
@@ -267,6 +268,8 @@ class Journal:
         batch = forms.TEXT.text(body["batch"])
         track = "" if self.keyed else forms.TEXT.text(body["track"])
         forms.must(track in ("", "cutover", "rehearsal"))
+        if name == "erasing":
+            self.erasing.add(batch)
         account = self.cutovers.setdefault((batch, track), CutoverAccount(batch, track))
         if not self.keyed:
             account.take(name, at, body)
@@ -310,15 +313,19 @@ class Journal:
 
     def _looked_again(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
+        names = (*FOUND, "lost") if "lost" in body else FOUND
         if self.keyed:
-            counts = {name: forms.count(body[name]) for name in FOUND}
+            counts = {name: forms.count(body[name]) for name in names}
         else:
-            ids = {name: _ids(body[name]) for name in FOUND}
+            ids = {name: _ids(body[name]) for name in names}
             counts = {name: len(found) for name, found in ids.items()}
             forms.must(
                 len({one for found in ids.values() for one in found}) == sum(counts.values())
             )
             self._lost([*ids["gone"], *ids["damaged"]])
+        if "lost" in body:  # of what was deleted at the source nothing is sent again
+            forms.must(body["batch"] in self.erasing)
+            forms.must(not (counts["gone"] or counts["damaged"] or counts["replaced"]))
         self._look(body).read(body, counts)
 
     def _look_ended(self, seq: int, at: str, body: forms.Body) -> None:

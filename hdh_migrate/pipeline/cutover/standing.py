@@ -90,6 +90,10 @@ class ErasureProgress:
         """Whether an object may have been deleted at the source."""
         return bool(self.after or self.open_until is not None or self.pending or self.reopened)
 
+    def past(self, number: int) -> bool:
+        """Return whether an object had its turn, and is not to be asked for again."""
+        return number <= self.after and number not in self.pending and number not in self.reopened
+
     @property
     def outcomes(self) -> dict[str, int]:
         """What became of every object that had its turn; counts that close."""

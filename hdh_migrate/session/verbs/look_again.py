@@ -22,6 +22,7 @@ RUN = "hdh-migrate run PLAN"
 RESTORE = "hdh-migrate verify PLAN --again --restore all"
 ACCEPT = "hdh-migrate verify PLAN --again --accept all --reason TEXT"
 AGAIN = "hdh-migrate verify PLAN --again"
+ERRORS = "hdh-migrate errors PLAN"
 
 
 def look_again(
@@ -51,7 +52,7 @@ def look_again(
             verified = turn.ctx.ledger.erasable_left(batch.name, 0).objects
             if verified:
                 found = _looked(turn, batch.name, choice)
-                lost = lost or found.lost
+                lost = lost or found.differs
                 looks.append(_row(turn, batch.name, choice, found, verified, show_names))
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         kinds = {one["found"] for look in looks for one in look["differing"]}
@@ -63,6 +64,7 @@ def look_again(
             "next": [
                 *([RUN] if kinds & {"gone", "damaged"} else []),
                 *([RESTORE, ACCEPT] if "replaced" in kinds else []),
+                *([ERRORS] if "lost" in kinds else []),
                 *([AGAIN] if "unread" in kinds else []),
             ],
         }
@@ -169,11 +171,12 @@ def _looked(turn: Turn, batch: str, choice: Choice) -> Found:
 def _row(
     turn: Turn, batch: str, choice: Choice, found: Found, verified: int, show_names: bool
 ) -> moves.BatchLook:
-    kinds: dict[int, Literal["gone", "damaged", "replaced", "unread"]] = {
+    kinds: dict[int, Literal["gone", "damaged", "replaced", "unread", "lost"]] = {
         **dict.fromkeys(found.gone, "gone"),
         **dict.fromkeys(found.damaged, "damaged"),
         **dict.fromkeys(found.replaced, "replaced"),
         **dict.fromkeys(found.unread, "unread"),
+        **dict.fromkeys(found.lost, "lost"),
     }
     differing: list[moves.Differing] = [
         {"id": number, "found": kind} for number, kind in sorted(kinds.items())

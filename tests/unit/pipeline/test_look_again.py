@@ -84,7 +84,7 @@ def test_what_is_held_stays_verified_and_the_journal_says_when_it_was_read(world
 
     found = looked(world)
 
-    assert (found.objects, found.lost, found.unread) == (4, False, [])
+    assert (found.objects, found.differs, found.unread) == (4, False, [])
     assert world.records() == before
     events = told(world)
     assert {(event.number, event.level) for event in events} == {(1, "full")}
@@ -104,14 +104,14 @@ def test_what_is_gone_is_sent_anew_by_the_next_run(world: World, level: str, nam
     found = looked(world, Choice(level=level))
 
     assert len(found.gone) == 1
-    assert found.lost
+    assert found.differs
     assert world.states()[f"d/{name}"] is State.LISTED
     assert world.findings() == []
     assert count(world, ObjectsSuperseded) == 1
     assert world.run() is Exit.OK
     assert ours(world)
     assert world.attempt(world.datasets[0], name).endswith(".2")
-    assert not looked(world).lost
+    assert not looked(world).differs
 
 
 @pytest.mark.parametrize("name", ["b", "c"])
@@ -154,7 +154,7 @@ def test_a_finding_is_over_once_the_object_is_found_right_again(world: World) ->
     assert world.findings() == [("target-replaced", "b")]
     world.target._buckets["dst"]["t/b.c4gh"] = mine
 
-    assert not looked(world, Choice(level="full", older_than=1e9)).lost  # doubted: read at any age
+    assert not looked(world, Choice(level="full", older_than=1e9)).differs  # doubted: read at any age
 
     assert world.findings() == []
     assert world.run() is Exit.OK
@@ -185,7 +185,7 @@ def test_what_cannot_be_read_is_a_finding_and_stays_verified(world: World) -> No
     world.target.read = silent  # type: ignore[assignment]
     found = looked(world)
     assert len(found.unread) == 1
-    assert not found.lost
+    assert not found.differs
     assert world.findings() == [("target-unread", "b")]
     assert set(world.states().values()) == {State.VERIFIED}
     assert world.run() is Exit.FINDINGS

@@ -68,7 +68,7 @@ def test_a_foreign_object_is_kept_aside_and_ours_is_sent_in_its_place(tmp_path: 
     assert world.target.data("dst", "t/b.c4gh") == b"theirs"  # until the next run
     assert world.run() is Exit.OK
     assert ours(world)
-    assert not looked(world).lost
+    assert not looked(world).differs
     assert world.target.uploads() == []
 
 
@@ -151,7 +151,7 @@ def test_what_is_accepted_is_a_note_until_it_changes_again(tmp_path: Path) -> No
     assert world.findings() == notes
     assert world.run() is Exit.OK
     for level in ("head", "full"):
-        assert not looked(world, Choice(level=level)).lost
+        assert not looked(world, Choice(level=level)).differs
         assert world.findings() == notes
     world.target.keep("dst", "t/b.c4gh", b"a third one")
     assert len(looked(world).replaced) == 1

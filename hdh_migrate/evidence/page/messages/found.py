@@ -399,6 +399,10 @@ OF_STEPS: Final = (
     ),
     # --- decommission ------------------------------------------------------------------------
     MessageForm(
+        "the target does not hold it as verified, and the source has it no more as it was",
+        "la cible ne le tient plus tel que vérifié, et la source ne l'a plus tel qu'il était",
+    ),
+    MessageForm(  # as it was said before there were looks after a deletion
         "the target does not hold it as verified, and the source has deleted it already",
         "la cible ne le tient plus tel que vérifié, et la source l'a déjà supprimé",
     ),

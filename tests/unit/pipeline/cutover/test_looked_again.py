@@ -8,7 +8,7 @@ import pytest
 
 from hdh_migrate.errors import ApprovalMissing, Exit, Refused
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.events.decommission import CutoverErasing
+from hdh_migrate.events.decommission import CutoverErased, CutoverErasing
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Stamp, State
@@ -69,21 +69,57 @@ def test_what_was_accepted_is_no_blocker_any_more(affair: Affair) -> None:
     assert affair.world.states()["d/o1"] is State.VERIFIED
 
 
-def test_nothing_is_looked_at_once_deleting_has_begun(affair: Affair) -> None:
-    """What the target has lost by then could not be sent again."""
+def deleted(affair: Affair, *, up_to: int) -> None:
+    """Let the objects up to an id have been deleted at the source, as a decommission tells it."""
     affair.act(start)
     ledger = affair.world.open()
+    about = {"batch": "b", "track": Track.CUTOVER}
+    ledger.event(CutoverErasing(**about, first=1, last=up_to, objects=up_to, again=ABSENT))
+    ledger.commit()
     ledger.event(
-        CutoverErasing(batch="b", track=Track.CUTOVER, first=1, last=2, objects=2, again=ABSENT)
+        CutoverErased(
+            **about, first=1, last=up_to, outcomes={"deleted": up_to}, pending=ABSENT, again=ABSENT
+        )
     )
     ledger.commit()
     ledger.close()
-    affair.world.target.drop("dst", "t/o1.c4gh")
 
-    for verb in (lambda: looked(affair.world), lambda: decided(affair.world, "restore", [])):
-        with pytest.raises(Refused, match="is being deleted"):
-            verb()
-    assert set(affair.world.states().values()) == {State.VERIFIED}
+
+@pytest.mark.parametrize("how", ["gone", "damaged", "replaced"])
+def test_after_a_deletion_a_look_says_what_is_lost_and_lists_nothing_again(
+    affair: Affair, how: str
+) -> None:
+    """It was refused, and nobody could ask any more whether the only copy is still there."""
+    world, name = affair.world, "t/o1.c4gh"
+    deleted(affair, up_to=30)
+    there = world.target._buckets["dst"][name]
+    if how == "gone":
+        world.target.drop("dst", name)
+    elif how == "damaged":
+        world.target.spoil("dst", name, 240)
+    else:
+        world.target.keep("dst", name, b"somebody's")
+
+    for _ in range(2):
+        found = looked(world)
+        assert (found.objects, len(found.lost), found.differs) == (30, 1, True)
+        assert (found.gone, found.damaged, found.replaced) == ([], [], [])
+        assert world.findings() == [("decommission-target-lost", "o1")]
+    assert set(world.states().values()) == {State.VERIFIED}
+    with pytest.raises(Refused, match="nothing of it can be sent"):
+        decided(world, "restore", [])
+
+    world.target._buckets["dst"][name] = there  # the verified version is the current one again
+    assert not looked(world).differs
+    assert world.findings() == []
+
+
+def test_what_is_not_deleted_yet_is_left_to_who_deletes_it(affair: Affair) -> None:
+    deleted(affair, up_to=10)
+    for name in list(affair.world.target._buckets["dst"]):
+        affair.world.target.drop("dst", name)
+
+    assert (found := looked(affair.world)).objects == len(found.lost) == 10
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -111,7 +147,7 @@ def test_what_a_consumer_rewrote_with_our_tag_is_not_taken_for_damage(
     decided(world, "restore")
     assert kept(world) == {"o1": body}
     assert world.run() is Exit.OK
-    assert not looked(world).lost
+    assert not looked(world).differs
 
 
 def test_a_bit_that_a_disk_turned_is_damage_after_a_switch_too(affair: Affair) -> None:
@@ -120,4 +156,4 @@ def test_a_bit_that_a_disk_turned_is_damage_after_a_switch_too(affair: Affair) -
 
     assert len(looked(affair.world).damaged) == 1
     assert affair.world.run() is Exit.OK
-    assert not looked(affair.world).lost
+    assert not looked(affair.world).differs
