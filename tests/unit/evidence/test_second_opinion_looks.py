@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.test_second_opinion import DRAWS, changes_of, drawn
+from tests.unit.evidence.test_second_opinion_cutovers import in_story
 from tests.unit.evidence.worlds import (
     Change,
     World,
@@ -29,7 +30,7 @@ from tests.unit.evidence.worlds import (
     untold,
     world,
 )
-from tests.unit.evidence.worlds_again import looked, looked_at, looking
+from tests.unit.evidence.worlds_again import look, looked, looked_at, looking
 
 pytestmark = pytest.mark.slow
 
@@ -243,3 +244,61 @@ def test_one_other_value_of_a_look_is_judged_alike(desk: Desk, kind: str) -> Non
         (what, laid(desk, made, lambda w, edit=edit: edit(w["predicate"]["looks"])))
         for what, edit in stated
     )
+
+
+def after_a_deletion() -> World:
+    """Return a world in which a batch was deleted at the source, and the target looked at since."""
+    made = in_story()
+    events = made["journal.jsonl"]
+    last = max(at for at, event in enumerate(events) if event[0].startswith("cutover-"))
+    told = [
+        [BEGUN, looking(1, "stored", "pilot")],
+        [TOLD, looked(1, "stored", 3, batch="pilot", unread=[2], lost=[1])],
+        [TOLD, looked(1, "stored", 1, batch="pilot", lost=[])],
+        [ENDED, {"batch": "pilot", "number": 1}],
+    ]
+    events[last + 1 : last + 1] = [[kind, events[last][1], what] for kind, what in told]
+    made["predicate"]["looks"] = [
+        {**look("pilot", 1, "stored", 4, unread=1, lost=1), "at": hour(9)}
+    ]
+    return made
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_what_is_lost_after_a_deletion_is_judged_alike(desk: Desk, *, keyed: bool) -> None:
+    made = in_keyed_names(after_a_deletion()) if keyed else after_a_deletion()
+    one = (lambda number: 1) if keyed else (lambda number: [number])
+
+    def too_early(world: World) -> None:
+        for event in world["journal.jsonl"]:
+            if event[0] == "cutover-erasing":
+                event[0] = "cutover-done"
+
+    good: dict[str, Change] = {
+        "as it is": lambda _: None,
+        "one more": both(tell(TOLD, 1, lost=one(2)), put("looks", 0, lost=2)),
+        "none of it is said and none is told": both(
+            untold(TOLD, 0, "lost"), untold(TOLD, 1, "lost"),
+            lambda w: w["predicate"]["looks"][0].pop("lost"),
+        ),
+    }  # fmt: skip
+    bad: dict[str, tuple[Change, str]] = {
+        "not said": (lambda w: w["predicate"]["looks"][0].pop("lost"), OTHERS),
+        "said otherwise": (put("looks", 0, lost=2), OTHERS),
+        "lost, and listed again": (
+            both(tell(TOLD, 0, replaced=one(3)), put("looks", 0, replaced=1)), "to be sent again"
+        ),
+        "no list": (tell(TOLD, 0, lost=None), "looked-again: lost"),
+        "more than its objects": (tell(TOLD, 1, objects=1, lost=2 if keyed else [5, 6]), "more"),
+    }  # fmt: skip
+    if keyed:
+        bad["before anything was deleted"] = (too_early, "and nothing was deleted")
+    else:
+        bad["an id twice"] = (tell(TOLD, 0, lost=[2]), FORM)
+    assert judged(desk, made, good) == [*good]
+    refused(desk, made, bad)
+
+
+def test_nothing_is_lost_where_nothing_was_deleted(desk: Desk) -> None:
+    lost = both(tell(TOLD, 2, lost=[1]), put("looks", 0, lost=1))
+    refused(desk, looked_at(), {"lost": (lost, "and nothing was deleted")})

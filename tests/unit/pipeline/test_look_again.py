@@ -154,7 +154,7 @@ def test_a_finding_is_over_once_the_object_is_found_right_again(world: World) ->
     assert world.findings() == [("target-replaced", "b")]
     world.target._buckets["dst"]["t/b.c4gh"] = mine
 
-    assert not looked(world, Choice(level="full", older_than=1e9)).differs  # doubted: read at any age
+    assert not looked(world, Choice(level="full", older_than=1e9)).differs  # whatever its age
 
     assert world.findings() == []
     assert world.run() is Exit.OK
