@@ -94,7 +94,7 @@ class Settling:
         lost = {
             key
             for code, key in self._setting.world.findings()
-            if code == Code.DECOMMISSION_TARGET_LOST
+            if code == Code.DECOMMISSION_TARGET_LOST and key is not None
         }
         done = self._setting.standing().erasure
         if done.begun:
