@@ -362,6 +362,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},
+        {"records": good, "looks": [{**LOOK, "replaced": 0, "lost": 1}, {**LOOK, "lost": 2}]},
         *(
             {"records": good, "findings": [finding(code)] * count}
             for code in (
