@@ -125,7 +125,8 @@ def tested(place: str, seed: int, *more: str) -> tuple[bool, str, dict[str, int]
             cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
         properties = ET.parse(found).iter("property") if found.exists() else ()
-        recorded = {one.get("name", ""): int(one.get("value", "0")) for one in properties}
+        said = {one.get("name", ""): one.get("value", "") for one in properties}
+        recorded = {name: int(value) for name, value in said.items() if value.isdecimal()}
     return done.returncode == 0, done.stdout + done.stderr, recorded
 
 
