@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,20 @@ from hdh_migrate.cli.shared_files import texts
 from tests.unit.cli.test_help import LEAVES, MENUS
 
 ROOT = Path(__file__).parents[3]
-TEXTS = texts("2026-11-26")
-MANUAL = {Path(place).name: text for place, text in TEXTS.items() if place.startswith("man/")}
 WHERE_AND_HOW_LOUD = {"state_dir", "no_progress", "log_file"}
 """All that may come by the environment; what is to be done, consent and secrets never do."""
+
+
+@cache
+def made() -> Mapping[str, str]:
+    """Return what a wheel shares, by its place."""
+    return texts("2026-11-26")
+
+
+@cache
+def manual() -> Mapping[str, str]:
+    """Return the pages of the manual by their names."""
+    return {Path(place).name: text for place, text in made().items() if place.startswith("man/")}
 
 
 def plain(page: str) -> str:
@@ -31,13 +43,13 @@ def plain(page: str) -> str:
 def test_every_verb_and_group_has_a_page_and_nothing_else_has() -> None:
     hidden = {names for names in LEAVES if names[:-1] in MENUS and names[-1] == "write"}
     wanted = {"-".join(("hdh-migrate", *names)) + ".1" for names in {*LEAVES, *MENUS} - hidden}
-    assert set(MANUAL) == wanted
+    assert set(manual()) == wanted
 
 
 def test_a_page_shows_all_options_examples_and_exit_codes_of_its_verb() -> None:
     for names, verb in LEAVES.items():
         called = names[:-1] if names[-1] == "write" else names
-        page = plain(MANUAL["-".join(("hdh-migrate", *called)) + ".1"])
+        page = plain(manual()["-".join(("hdh-migrate", *called)) + ".1"])
         for parameter in verb.params:
             assert all(option in page for option in parameter.opts if option.startswith("-"))
         assert all(f"hdh-migrate {one}" in page for one in verb.verb.examples)
@@ -45,7 +57,7 @@ def test_a_page_shows_all_options_examples_and_exit_codes_of_its_verb() -> None:
 
 
 def test_words_of_the_help_are_no_orders_to_the_typesetter() -> None:
-    for page in MANUAL.values():
+    for page in manual().values():
         orders = {line.split()[0] for line in page.splitlines() if line.startswith((".", "'"))}
         assert orders <= {
             ".TH", ".SH", ".TP", ".PP", ".BR", ".nf", ".fi", ".RS", ".RE", ".nh", ".ad",
@@ -54,10 +66,10 @@ def test_words_of_the_help_are_no_orders_to_the_typesetter() -> None:
 
 @pytest.mark.slow
 def test_the_pages_are_read_without_a_warning(tmp_path: Path) -> None:
-    for name, page in MANUAL.items():
+    for name, page in manual().items():
         (tmp_path / name).write_text(page)
     done = subprocess.run(
-        ["mandoc", "-T", "lint", "-W", "warning", *sorted(MANUAL)],
+        ["mandoc", "-T", "lint", "-W", "warning", *sorted(manual())],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
@@ -87,7 +99,7 @@ def test_a_wheel_can_be_made_where_nothing_but_typer_is_installed(tmp_path: Path
 @pytest.mark.slow
 def test_bash_completes_a_verb(tmp_path: Path) -> None:
     script = tmp_path / "completion"
-    script.write_text(TEXTS["bash-completion/completions/hdh-migrate"])
+    script.write_text(made()["bash-completion/completions/hdh-migrate"])
     asks = (
         f". {script}; COMP_WORDS=(hdh-migrate hol); COMP_CWORD=1; "
         '_hdh_migrate_completion hdh-migrate; printf "%s\\n" "${COMPREPLY[@]}"'
@@ -114,7 +126,7 @@ def test_what_comes_by_the_environment_is_told_in_help_and_manual() -> None:
     }
     assert ("state_dir", "HDH_STATE_DIR") in found
     for _, variable in found:
-        assert f"\\fB{variable}\\fR" in MANUAL["hdh-migrate.1"]
+        assert f"\\fB{variable}\\fR" in manual()["hdh-migrate.1"]
 
 
 def test_an_option_wins_over_the_environment_and_an_empty_variable_is_none(

@@ -488,12 +488,16 @@ def in_first_format(made: Bundle, key: Signer) -> Bundle:
 
 def reseal_sums(folder: Path) -> None:
     """Write SHA256SUMS anew, as someone would who changed a file on purpose."""
-    digests = {
+    (folder / "SHA256SUMS").write_bytes(sums_text(digests_of(folder)))
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """Return the digest of every file that SHA256SUMS lists."""
+    return {
         file.name: sha256_hex(file.read_bytes())
         for file in folder.iterdir()
         if file.name != "SHA256SUMS"
     }
-    (folder / "SHA256SUMS").write_bytes(sums_text(digests))
 
 
 def lines(path: Path) -> list[Any]:

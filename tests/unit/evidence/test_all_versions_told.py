@@ -138,6 +138,7 @@ def test_versions_of_one_name_have_one_place_and_ids_of_their_own(desk: Desk) ->
         assert other
 
 
+@pytest.mark.slow
 def test_lines_that_are_drawn_are_judged_alike(desk: Desk) -> None:
     draw, good = Random(78), 0
     for _ in range(80):
