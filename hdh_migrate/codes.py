@@ -864,6 +864,17 @@ class Code(StrEnum):
         en="snapshots, earlier versions, soft-deleted or uncommitted blobs at the source: counted,"
         " not moved",
     )
+    CONTAINER_LEFT = _note(
+        "container-left", "inventory",
+        "what the source's container itself has: metadata of its own, public access, policies,"
+        " holds; or that the credential may not ask ([fidelity](fidelity.md))",
+        Remedy(
+            "objects are moved with all that is theirs; the source keeps what is the container's",
+            'set at the bucket what is needed there before "hdh-migrate decommission PLAN"',
+        ),
+        fr="propriétés du conteneur lui-même : non déplacées",
+        en="properties of the container itself: not moved",
+    )
     AS_OF = _note(
         "as-of", "inventory",
         "the plan wants a dataset as of a moment: how many objects are moved as they are now, how"

@@ -96,6 +96,10 @@ class AzureAccount:
         query |= {name: value for name, value in more.items() if value}
         return self._send("GET", f"/{quote(place.bucket)}", query, {}, sink=sink, limit=limit)
 
+    def container(self, place: Place) -> Reply:
+        """Ask what a container itself has: its own metadata, access, policies, holds."""
+        return self._send("HEAD", f"/{quote(place.bucket)}", {"restype": "container"}, {})
+
     def _send(
         self,
         method: str,

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import AccessDenied
+from hdh_migrate.errors import AccessDenied, Transient
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import Place, Trace
 from hdh_migrate.ports.stores import Note
-from hdh_migrate.sources.azure_account import AzureAccount
+from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_forms import LOOKS, accepted
 from hdh_migrate.sources.azure_recount import UNCOMMITTED
 
@@ -32,6 +32,24 @@ _FORMS = {
     Trace.SOFT_DELETED: "soft-deleted blobs",
     Trace.UNCOMMITTED: "uncommitted blobs",
 }
+
+_CONTAINER = {
+    "x-ms-blob-public-access": "public access",
+    "x-ms-has-immutability-policy": "immutability policies",
+    "x-ms-immutable-storage-with-versioning-enabled": "immutability of versions",
+    "x-ms-has-legal-hold": "legal holds",
+    "x-ms-default-encryption-scope": "a default encryption scope",
+    "x-ms-deny-encryption-scope-override": "a fixed encryption scope",
+}
+"""What a container itself may have ("Get Container Properties" REST reference)."""
+
+_NONE = frozenset(("", "false", "$account-encryption-key"))
+"""What is said where there is nothing."""
+
+_UNASKED = (
+    "the credential does not let read what the container itself has (metadata, access, policies,"
+    " holds); nothing of that is moved"
+)
 
 
 @frozen_row
@@ -107,3 +125,25 @@ def history(found: Mapping[Trace, tuple[int, int]], moved: MovedForms) -> Iterat
     ]
     if notes:
         yield Note(Code.HISTORY_LEFT, f"not moved: {', '.join(notes)}")
+
+
+def container_left(account: AzureAccount, place: Place) -> Iterator[Note]:
+    """Say what the container itself has, which no dataset's objects carry.
+
+    A signature for one container alone may not ask, which the service refuses in several ways.
+
+    Raises:
+        Transient: it did not answer.
+    """
+    reply = account.container(place)
+    if reply.status != 200:
+        error = from_reply(reply, "the source's container")
+        if isinstance(error, Transient):
+            raise error
+        yield Note(Code.CONTAINER_LEFT, _UNASKED)
+        return
+    told = [word for name, word in _CONTAINER.items() if reply.headers.get(name, "") not in _NONE]
+    if names := sum(name.startswith("x-ms-meta-") for name in reply.headers):
+        told.insert(0, f"{names} names of metadata")
+    if told:
+        yield Note(Code.CONTAINER_LEFT, f"of the container itself, not moved: {', '.join(told)}")

@@ -41,7 +41,7 @@ from hdh_migrate.ports.stores import Note, Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_all_versions import AllVersionsContainer, address_in
 from hdh_migrate.sources.azure_as_of import AsOfContainer
-from hdh_migrate.sources.azure_beside import Beside, MovedForms, asked, history
+from hdh_migrate.sources.azure_beside import Beside, MovedForms, asked, container_left, history
 from hdh_migrate.sources.azure_forms import counted
 from hdh_migrate.sources.azure_listing import (
     EntryReader,
@@ -226,7 +226,7 @@ class AzureBlobSource:
         then = self._then(place)
         moved = MovedForms() if then is None else then.moved
         found = self._forms.get(place) or self._history(place, beside.unread)
-        notes = list(history(found, moved))
+        notes = [*history(found, moved), *container_left(self._account, place)]
         if then is not None and place in self._counted:
             notes.extend(then.notes())
         if beside.unread:

@@ -88,6 +88,15 @@ OF_THE_REPLY = frozenset((
 ))  # fmt: skip
 """Headers that say nothing of the blob."""
 
+OF_CONTAINER = {
+    "x-ms-blob-public-access": "public access", "x-ms-has-legal-hold": "legal holds",
+    "x-ms-has-immutability-policy": "immutability policies",
+    "x-ms-immutable-storage-with-versioning-enabled": "immutability of versions",
+    "x-ms-default-encryption-scope": "a default encryption scope",
+    "x-ms-deny-encryption-scope-override": "a fixed encryption scope",
+}  # fmt: skip
+"""What a container itself may have, and what the note about it calls that."""
+
 COUNTED = {
     "snapshot": "snapshots", "version": "earlier versions", "deleted": "soft-deleted blobs",
     "uncommitted": "uncommitted blobs",
@@ -134,6 +143,19 @@ class Judge:
         for form, number in left.items():
             if f"{number} {COUNTED[form]}" not in told_left:
                 self.lost.append(f"{number} {COUNTED[form]}")
+
+    def container(self, told: dict[str, str]) -> None:
+        """Look for a word about everything that the container itself has."""
+        said = "".join(one["message"] for one in self.findings if one["code"] == "container-left")
+        names = [name for name in told if name.startswith("x-ms-meta-")]
+        if names and f"{len(names)} names of metadata" not in said:
+            self.lost.append("the container's metadata")
+        for header, word in OF_CONTAINER.items():
+            nothing = told.get(header) in {None, "false", "$account-encryption-key"}
+            if nothing is (word in said):
+                self.lost.append(f"the container: {header}")
+        if not told and "the credential does not let read" not in said:
+            self.lost.append("the container's own properties")
 
     def _object(self, one: Told, back: Back) -> None:
         if back.body != one.body:
@@ -210,6 +232,7 @@ def moved(job: Errand, target: StrictS3, rest: BlobRest, *, ends: int) -> Judge:
     agreed(bundle, job.folder / "keys" / "report.pub")
     judge = Judge(bundle, given_back(job, target, bundle))
     judge.judge(told)
+    judge.container(rest.container())
     code, view = job.call("restore-view")
     assert (code, view["differences"]) == (0, 0), view
     return judge
@@ -269,6 +292,7 @@ def test_all_that_a_container_on_azurite_has(
     job.corpus.clear()
     from_blobs(job, container, {})
     test_fidelity.fill(container)
+    container.client.set_container_metadata({"ward": "3", "unit": "north"})
     lease = container.client.get_blob_client("empty").acquire_lease(60)
     copy = container.client.get_blob_client("copy")
     copy.start_copy_from_url(f"{container.client.url}/plain.csv?{container.server.sas()}")
@@ -288,6 +312,14 @@ def test_all_that_the_service_has_and_azurite_has_not(
 ) -> None:
     with StrictBlob() as source:
         one_of_each(source)
+        if versions == "current":
+            source.container = {
+                "x-ms-meta-ward": "3", "x-ms-blob-public-access": "blob",
+                "x-ms-has-legal-hold": "true", "x-ms-has-immutability-policy": "true",
+                "x-ms-immutable-storage-with-versioning-enabled": "true",
+                "x-ms-default-encryption-scope": "research",
+                "x-ms-deny-encryption-scope-override": "false",
+            }  # fmt: skip
         job = job_of(tmp_path, source, target)
         there = f"source: {{container: {CONTAINER}"
         change(job, there, f"{there}, versions: {versions}")

@@ -69,6 +69,10 @@ class BlobRest:
                 _, _, one.body = self._ask("GET", path)
         return found
 
+    def container(self) -> Elements:
+        """Return what the service says of the container itself; nothing where it refuses."""
+        return self._ask("HEAD", "?restype=container&")[1]
+
     def _listing(self, words: str, most: int) -> str:
         return f"?restype=container&comp=list&include={words}&maxresults={most}&"
 

@@ -91,6 +91,8 @@ class StrictBlob:
     ) -> None:  # fmt: skip
         self.hierarchical, self.refused, self.unknown = hierarchical, refused, unknown
         self.blobs: list[StoredBlob] = []
+        self.container: dict[str, str] | None = None
+        """What "Get Container Properties" says; None: the signature is for the container alone."""
         self.asked: list[str] = []
         """What was asked for, as `METHOD path?query`, without the signature."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -218,6 +220,10 @@ def _handler(server: StrictBlob) -> type[BaseHTTPRequestHandler]:
                 self._send(404, {"x-ms-error-code": "ContainerNotFound"}, b"")
             elif name and name[0]:
                 self._blob(unquote(name[0]), query)
+            elif "comp" not in query:
+                headers = {"x-ms-error-code": "AuthorizationFailure"}
+                refused = server.container is None
+                self._send(403 if refused else 200, server.container or headers, b"")
             else:
                 status, code, body = server.listed(query)
                 headers = {"Content-Type": "application/xml"}

@@ -99,6 +99,16 @@ OF_STEPS: Final = (
     ),
     MessageForm("not moved: {left:terms}", "non déplacés : {left}"),
     MessageForm(
+        "of the container itself, not moved: {left:terms}",
+        "du conteneur lui-même, non déplacés : {left}",
+    ),
+    MessageForm(
+        "the credential does not let read what the container itself has (metadata, access,"
+        " policies, holds); nothing of that is moved",
+        "l'accès ne permet pas de lire ce que porte le conteneur lui-même (métadonnées, accès,"
+        " règles, blocages) ; rien de cela n'est déplacé",
+    ),
+    MessageForm(
         "the source does not let read: {left:terms}", "la source ne laisse pas lire : {left}"
     ),
     MessageForm(

@@ -335,5 +335,11 @@ TERMS: Final = {
     "immutability policies": "règles d'immuabilité",
     "legal holds": "blocages légaux",
     "where blobs were copied from": "l'origine des blobs copiés",
+    # what a container itself has
+    "names of metadata": "nom de métadonnées|noms de métadonnées",
+    "public access": "accès public",
+    "immutability of versions": "immuabilité des versions",
+    "a default encryption scope": "une étendue de chiffrement par défaut",
+    "a fixed encryption scope": "une étendue de chiffrement imposée",
 }  # fmt: skip
 """English terms of messages, and what they are called in French: "one|several" where they count."""
