@@ -55,6 +55,7 @@ _ELSEWHERE_HINT: Final = (
     "a link was put in the place of a directory; or the server answers REALPATH with another path,"
     " and cannot be read safely"
 )
+_UNREAD: Final = "owners, modes and empty directories are not read"
 _BY_TIME: Final = (
     "SFTP tells no version: a file counts as unchanged while its size and its time of change, in"
     " whole seconds, are the same"
@@ -166,7 +167,7 @@ class AzureSftpSource:
         read = "its bytes are read once"
         if self._twice:
             read = "its bytes are read a second time when it is verified, and compared"
-        weak = Note(Code.VERSION_BY_TIME, f"{_BY_TIME}; {read}")
+        weak = Note(Code.VERSION_BY_TIME, f"{_BY_TIME}; {read}; {_UNREAD}")
         return [weak, *(Note(Code.SSH_AGREED, agreed) for agreed in self._secured())]
 
     def _walk(self, session: Session, place: Place, held: int) -> FolderWalk:

@@ -85,6 +85,7 @@ def test_it_is_moved_verified_and_proved_to_both_verifiers(
     page = (Path(report["folder"]) / "report.en.html").read_text()
     assert "aes128-gcm@openssh.com" in page
     assert "SFTP tells no version" in page
+    assert "owners, modes and empty directories are not read" in page
 
 
 def test_what_is_killed_goes_on_and_is_cut_ten_times(

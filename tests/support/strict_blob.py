@@ -221,9 +221,9 @@ def _handler(server: StrictBlob) -> type[BaseHTTPRequestHandler]:
             elif name and name[0]:
                 self._blob(unquote(name[0]), query)
             elif "comp" not in query:
-                headers = {"x-ms-error-code": "AuthorizationFailure"}
-                refused = server.container is None
-                self._send(403 if refused else 200, server.container or headers, b"")
+                told = server.container
+                refused = {"x-ms-error-code": "AuthorizationFailure"}
+                self._send(200 if told is not None else 403, refused if told is None else told, b"")
             else:
                 status, code, body = server.listed(query)
                 headers = {"Content-Type": "application/xml"}

@@ -138,6 +138,7 @@ def listings(server: StrictBlob) -> int:
 def test_other_forms_cost_no_listing_of_their_own() -> None:
     place = Place(bucket=CONTAINER, prefix="")
     with StrictBlob() as server:
+        server.container = {}
         filled(server)
         one = source(server)
         assert [brief.key for brief in one.recount(place)] == [f"{n}" for n in range(8)]
@@ -150,6 +151,7 @@ def test_other_forms_cost_no_listing_of_their_own() -> None:
 def test_a_recount_that_was_not_believed_is_made_again_of_current_blobs_alone() -> None:
     place = Place(bucket=CONTAINER, prefix="")
     with StrictBlob() as server:
+        server.container = {}
         filled(server)
         one = source(server)
         first = list(one.recount(place))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from bench.quick_azure import ACCOUNT, KEY, QuickAzure, entry
+from hdh_migrate.codes import Code
 from hdh_migrate.model import Brief, Place
 from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_blob import AzureBlobSource
@@ -26,7 +27,7 @@ def test_both_listings_of_it_are_the_same_and_a_blob_can_be_read() -> None:
             listed = [obj for page in source.pages(place) for obj in page.objects]
             again = list(source.recount(place))
             assert source.check(place) == []
-            assert source.notes(place) == []
+            assert [note.code for note in source.notes(place)] == [Code.CONTAINER_LEFT]
         finally:
             server.shutdown()
             thread.join()

@@ -196,6 +196,22 @@ OF_STEPS: Final = (
         " date de modification, à la seconde, sont les mêmes ; ses octets sont relus à la"
         " vérification et comparés",
     ),
+    MessageForm(
+        "SFTP tells no version: a file counts as unchanged while its size and its time of change,"
+        " in whole seconds, are the same; its bytes are read once; owners, modes and empty"
+        " directories are not read",
+        "SFTP ne donne pas de version : un fichier compte comme inchangé tant que sa taille et sa"
+        " date de modification, à la seconde, sont les mêmes ; ses octets sont lus une fois ;"
+        " propriétaires, droits et répertoires vides ne sont pas lus",
+    ),
+    MessageForm(
+        "SFTP tells no version: a file counts as unchanged while its size and its time of change,"
+        " in whole seconds, are the same; its bytes are read a second time when it is verified,"
+        " and compared; owners, modes and empty directories are not read",
+        "SFTP ne donne pas de version : un fichier compte comme inchangé tant que sa taille et sa"
+        " date de modification, à la seconde, sont les mêmes ; ses octets sont relus à la"
+        " vérification et comparés ; propriétaires, droits et répertoires vides ne sont pas lus",
+    ),
     # --- why the plan left something behind --------------------------------------------------
     MessageForm(
         "it matches none of the dataset's `include` globs",
