@@ -97,9 +97,10 @@ site: setup ## the documentation as a site in build/site; every link in it is tr
 pictures: setup ## take the README's pictures from a demo, with the tests' browser
 	$(BIN)/python -m tests.support.pictures docs/pictures
 
-bench: setup ## beside rclone on the same work: wall, CPU, memory; writes docs/performance.md  [BENCH="--only large --rounds 5"]
+bench: setup ## beside rclone, and OpenSSH's sftp, on the same work: wall, CPU, memory; writes docs/performance.md  [BENCH="--only large --rounds 5"]
 	$(BIN)/python -m bench.run --page docs/performance.md $(BENCH)
 	$(BIN)/python -m bench.scale --page docs/performance.md
+	$(BIN)/python -m bench.sftp
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

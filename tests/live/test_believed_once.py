@@ -142,7 +142,10 @@ def test_a_wrong_size_that_stays_is_given_up_and_heals(affair: Affair) -> None:
 
 def test_an_empty_object_is_looked_at_once(affair: Affair) -> None:
     assert affair.run() is Exit.OK
-    looked = [seen for seen in affair.source.requests if seen.method == "HEAD"]
+    looked = [
+        seen for seen in affair.source.requests
+        if seen.method == "HEAD" and "restype" not in seen.params  # of which one is no object
+    ]  # fmt: skip
     assert [seen.path.rpartition("/")[2] for seen in looked] in (
         [EMPTY],
         [EMPTY, EMPTY],  # the first object of the listing is preflight's too
