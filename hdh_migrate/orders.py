@@ -130,6 +130,8 @@ class VerifyItem(OrderItem):
     sealed_sha256: str | None
     parts: tuple[SentPart, ...] = ()
     header: bytes | None = field(default=None, repr=False)
+    alone: bool = False
+    """Nothing is asked of the source, which may be gone: `sha256` is what was read from it."""
 
 
 @frozen

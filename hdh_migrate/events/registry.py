@@ -22,6 +22,7 @@ from hdh_migrate.events.notices import NoticeEvent
 from hdh_migrate.events.objects import ObjectEvent
 from hdh_migrate.events.refreshes import RefreshEvent
 from hdh_migrate.events.rehydration import RehydrationEvent
+from hdh_migrate.events.rotation import RotationEvent
 from hdh_migrate.events.run import RunEvent
 from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
 
@@ -42,6 +43,7 @@ JournalEvent: TypeAlias = (
     | FenceEvent
     | NoticeEvent
     | GrantEvent
+    | RotationEvent
     | CutoverEvent
 )
 

@@ -25,13 +25,14 @@ from hdh_migrate.events.objects import (
     ObjectsSuperseded,
     ObjectsVerified,
 )
+from hdh_migrate.events.rotation import HeadersExchanged
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import FAILED, VERIFIED
 from hdh_migrate.ledger.store import E, Store, read_event
 
-CoverEvent = ObjectsVerified | ObjectsSuperseded | ObjectsFailed | ObjectsRetried
+CoverEvent = ObjectsVerified | ObjectsSuperseded | ObjectsFailed | ObjectsRetried | HeadersExchanged
 """What covers rows: the events that tell of them, and those that replace these."""
 
 
@@ -55,7 +56,7 @@ class RowDigests(NamedTuple):
         """
         if event.rows_sha256 != self.rows:
             return False
-        if isinstance(event, ObjectsVerified | ObjectsSuperseded):
+        if isinstance(event, ObjectsVerified | ObjectsSuperseded | HeadersExchanged):
             return event.extras_sha256 in {ABSENT, self.extras}
         return True
 
@@ -84,6 +85,8 @@ class Cover:
     query: str
     names: tuple[str, ...]
     what: str
+    also: tuple[type[HeadersExchanged], ...] = ()
+    """Other events that tell of such rows."""
 
 
 def _superseded(old: Replaced) -> Event:
@@ -102,7 +105,7 @@ def _retried(replaced: Replaced) -> Event:
 
 VERIFIED_ROWS = Cover(
     event=ObjectsVerified, later=ObjectsSuperseded, replacing=_superseded,
-    query="verified_row", names=VERIFIED, what="acknowledged",
+    query="verified_row", names=VERIFIED, what="acknowledged", also=(HeadersExchanged,),
 )  # fmt: skip
 FAILED_ROWS = Cover(
     event=ObjectsFailed, later=ObjectsRetried, replacing=_retried,
@@ -211,10 +214,11 @@ class Coverage(Store):
 
     def _backwards(self, cover: Cover) -> Iterator[tuple[int, CoverEvent]]:
         types: Mapping[str, type[CoverEvent]] = {
-            one.kind: one for one in (cover.event, cover.later)
+            one.kind: one for one in (cover.event, cover.later, *cover.also)
         }
+        marks = ", ".join("?" * len(types))
         with guarded():
-            query = "SELECT seq, kind, body FROM event WHERE kind IN (?, ?) ORDER BY seq DESC"
+            query = f"SELECT seq, kind, body FROM event WHERE kind IN ({marks}) ORDER BY seq DESC"  # noqa: S608 - marks
             for seq, kind, body in self._con.execute(query, tuple(types)):
                 yield seq, read_event(seq, types[kind], body)
 

@@ -13,9 +13,9 @@ from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.folders import demand_private, make_private
 from hdh_migrate.jsonform import CanonicalPlan
 from hdh_migrate.ledger.database import connect
+from hdh_migrate.ledger.exchanging import Exchanging
 from hdh_migrate.ledger.findings import Findings
 from hdh_migrate.ledger.holding import RunLock, opened
-from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.reckoning import Reckoning
 from hdh_migrate.ledger.upgrading import Upgrading
 from hdh_migrate.ports.run import Clock
@@ -29,7 +29,7 @@ def _never(old: CanonicalPlan, new: CanonicalPlan) -> bool:
     return False
 
 
-class SqliteLedger(Late, Findings, Reckoning, Upgrading):
+class SqliteLedger(Exchanging, Findings, Reckoning, Upgrading):
     """The one writable connection; only the coordinator has it."""
 
     @classmethod

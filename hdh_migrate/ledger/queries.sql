@@ -27,6 +27,11 @@ UPDATE object SET state = 1, reason = 'vanished', drifts = 0, verdict = NULL, le
 UPDATE object SET state = 0, reason = NULL, verdict = NULL, level = NULL, verified_at = NULL,
        drifts = 0, attempt = max(attempt, 1) WHERE id = ? AND state = 5;
 
+-- renewed: a verified object has another header; its body, and what it holds, are the same.
+UPDATE object SET attempt = ?1, sealed_sha256 = iif(sealed_sha256 IS NULL, NULL, ?2),
+       stored_sha256 = ?2, stored_size = ?3, etag = ?4, version_id = ?5, level = ?6,
+       verified_at = ?7 WHERE id = ?8 AND attempt = ?9 AND state = 5;
+
 -- forget_etag: what is under the key is not ours; see `pins`.
 UPDATE object SET etag = NULL, version_id = NULL WHERE id = ? AND state = 0;
 

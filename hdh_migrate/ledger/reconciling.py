@@ -22,6 +22,7 @@ from hdh_migrate.events.objects import (
     ObjectsVerified,
     OpenedFinding,
 )
+from hdh_migrate.events.rotation import HeadersExchanged
 from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.fixity import inventory_leaf, sha256_hex
 from hdh_migrate.jsonform import ABSENT
@@ -36,6 +37,7 @@ Counting: TypeAlias = (
     | InventoryChanged
     | ObjectsVerified
     | ObjectsSuperseded
+    | HeadersExchanged
     | ObjectsFailed
     | ObjectsRetried
     | FindingsChanged
@@ -92,7 +94,7 @@ class JournalSums:
                 self._history(event.dataset).sealed(seq, event)
             case InventoryChanged():
                 self._history(event.dataset).changed(seq, event)
-            case ObjectsVerified():
+            case ObjectsVerified() | HeadersExchanged():
                 self.verified.update(event.datasets or {})
             case ObjectsSuperseded():
                 self.verified.subtract(event.dropped_datasets or {})

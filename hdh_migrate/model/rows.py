@@ -130,6 +130,20 @@ class Verified:
         return None not in {self.sha256, self.stored_size, self.stored_sha256, self.etag}
 
 
+class RenewedRow(NamedTuple):
+    """A verified object that has another header: what was read back of it, and when."""
+
+    id: int
+    attempt: int
+    """At which it was verified before."""
+    stored_size: int
+    stored_sha256: str
+    etag: str
+    version_id: str | None
+    level: str
+    at: str
+
+
 @frozen
 class DatasetRow:
     """One dataset as the ledger knows it."""

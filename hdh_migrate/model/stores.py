@@ -142,6 +142,8 @@ class TargetLimits:
     max_tags: int = 10
     conditional_put: bool = True
     conditional_complete: bool = True
+    part_copy: bool = True
+    """Whether the host makes parts of what it holds already."""
     metadata_hyphens: bool = False
     """The plan's choice: `_` in the names of metadata is written as `-`."""
     tags: bool = True

@@ -216,7 +216,7 @@ class Checking:
         if difference is not None:
             return failed(one, Code.MISMATCH, Verdict.MISMATCH, difference)
         denied = digests.denied(one)
-        if denied or (self._box.reread and one.kind != SIDECAR):
+        if denied or (self._box.reread and not one.alone and one.kind != SIDECAR):
             if self._source_again is None:
                 return Doubted(id=one.id, attempt=one.attempt)
             failure = self._source_again.failure(route, one, denied=denied)

@@ -267,6 +267,14 @@ class ThrottledWriter(ThrottledReader):
         """See `ports.TargetWriter.stream_part`."""
         return self._writer.stream_part(upload, number, size, pull)
 
+    def copy_part(self, upload: Upload, number: int, stored: Stored, span: Span) -> str:
+        """See `ports.TargetWriter.copy_part`."""
+        return self._writer.copy_part(upload, number, stored, span)
+
+    def remove_version(self, bucket: str, key: str, version_id: str) -> None:
+        """See `ports.TargetWriter.remove_version`."""
+        self._writer.remove_version(bucket, key, version_id)
+
     def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
         """See `ports.TargetWriter.retain`."""
         self._writer.retain(bucket, stored, lock)

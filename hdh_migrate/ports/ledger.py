@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Origin,
         PartReceipt,
         Pinned,
+        RenewedRow,
         Ruled,
         Sample,
         State,
@@ -377,6 +378,45 @@ class VerifyLedger(Protocol):
         """Return every object of a dataset in key order, as the manifest needs it."""
 
 
+class ExchangeLedger(Protocol):
+    """Headers that are exchanged, each call durable when it returns."""
+
+    def has_versions(self, dataset: int) -> bool:
+        """Return whether the target gave a version to any verified object of a dataset; scans."""
+
+    def exchanging(self) -> dict[int, bytes]:
+        """Return the new headers of the objects that are under way, by their numbers."""
+
+    def exchange(
+        self,
+        number: int,
+        batch: str,
+        last: int,
+        headers: Mapping[int, bytes],
+        *,
+        left: Sequence[int],
+    ) -> None:
+        """Note that objects are about to get these headers."""
+
+    def exchanged(
+        self,
+        number: int,
+        batch: str,
+        last: int,
+        renewed: Sequence[RenewedRow],
+        *,
+        left: Sequence[int],
+        lost: Sequence[int],
+    ) -> None:
+        """Take what was read back for what the target holds now; nothing is under way any more.
+
+        `lost` wait to be sent again.
+
+        Raises:
+            LedgerDamaged: a row was changed behind the journal's back.
+        """
+
+
 class DecommissionLedger(Protocol):
     """What may be deleted at the source."""
 
@@ -406,6 +446,7 @@ class Ledger(
     TransferLedger,
     AdoptionLedger,
     VerifyLedger,
+    ExchangeLedger,
     DecommissionLedger,
     Protocol,
 ):

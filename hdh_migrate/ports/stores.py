@@ -263,6 +263,28 @@ class TargetWriter(TargetReader, Protocol):
     ) -> str:
         """Store one part that is too large for memory; `pull(n)` gives up to n bytes."""
 
+    def copy_part(self, upload: Upload, number: int, stored: Stored, span: Span) -> str:
+        """Make a part of a span of an object of the same bucket and return its ETag.
+
+        Nothing travels: the host copies, and only from the version and ETag of `stored`. What it
+        copied is known when it is read, not before.
+
+        Raises:
+            Conflict: the object no longer carries that ETag.
+            Missing: the upload, or the object or version, is gone.
+            Unsupported: the host copies no parts; nothing was stored.
+            Transient: the target did not answer; the part may or may not be there.
+        """
+
+    def remove_version(self, bucket: str, key: str, version_id: str) -> None:
+        """Remove one version of an object, for good; one that is gone is removed.
+
+        Never what is merely current: only what is named. "null" names what has no version.
+
+        Raises:
+            AccessDenied: a lock keeps it, or the credential may not.
+        """
+
     def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
         """List the parts that the target holds.
 

@@ -35,3 +35,54 @@ class Imported(TypedDict):
 
     made: str
     key_id: str
+
+
+class RotationForecast(TypedDict):
+    """What it would take to replace a recipient's key by another one."""
+
+    old: str
+    """Fingerprints."""
+    new: str
+    number: int
+    begun: bool
+    """Whether it goes on with one that was stopped."""
+    done: int
+    left: int
+    """Objects that an earlier pass left as they were, and that are tried again."""
+    objects: int
+    bytes: int
+    """As they are stored."""
+    bytes_read: int
+    """From the target, with the reading back of every object."""
+    bytes_written: int
+    requests: int
+    hours: float | None
+    """At the pace of the verification so far; None: it is not known."""
+    part_copy: bool
+    """Whether the host is counted on to copy the bodies on its side."""
+    grants: int
+    """That stand."""
+    blockers: list[str]
+
+
+class KeysExchanged(TypedDict):
+    """What came of replacing a recipient's key."""
+
+    old: str
+    new: str
+    number: int
+    objects: int
+    """Have a new header, and were read back whole."""
+    left: dict[str, int]
+    """Stay as they were, by why."""
+    lost: int
+    """Wait to be sent again."""
+    removed: int
+    """Earlier versions of other attempts that were found and removed."""
+    remaining: dict[str, int]
+    """What the old key may still open at the host, by why."""
+    opened_by: str
+    """Fingerprint of the key that opened each of them."""
+    grants: int
+    remains: list[str]
+    """In words, what stays as it is."""

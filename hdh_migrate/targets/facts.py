@@ -14,8 +14,8 @@ RELIED_ON = (
     "max_tags", "max_open_uploads", "quota_bytes", "request_seconds", "writes_per_second",
     "reads_per_second",
     "connection_bytes_per_second", "objects_per_bucket", "signed_payload", "conditional_put",
-    "conditional_complete", "list_parts", "list_uploads", "range_reads", "metadata_names",
-    "tags", "tags_with_put", "tags_with_upload", "lock_modes",
+    "conditional_complete", "part_copy", "list_parts", "list_uploads", "range_reads",
+    "metadata_names", "tags", "tags_with_put", "tags_with_upload", "lock_modes",
 )  # fmt: skip
 """Claims that a run acts on, whatever the plan says."""
 

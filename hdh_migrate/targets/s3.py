@@ -35,7 +35,7 @@ from hdh_migrate.model import (
     Upload,
 )
 from hdh_migrate.ports.stores import Write
-from hdh_migrate.targets import s3_beside
+from hdh_migrate.targets import s3_beside, s3_versions
 from hdh_migrate.targets.s3_beside import ATTEMPT
 from hdh_migrate.targets.s3_endpoint import (
     CONTROL_BODY_MAX,
@@ -271,6 +271,14 @@ class S3Writer(S3Reader):
     ) -> str:
         """Store one part while it is made; its digest is checked when it is read back."""
         return self._part(upload, number, UNSIGNED, {}, pull=(size, pull))
+
+    def copy_part(self, upload: Upload, number: int, stored: Stored, span: Span) -> str:
+        """Make a part of what the host holds already; see `ports.TargetWriter.copy_part`."""
+        return s3_versions.copy_part(self._endpoint, upload, number, stored, span)
+
+    def remove_version(self, bucket: str, key: str, version_id: str) -> None:
+        """Remove one version of an object; see `ports.TargetWriter.remove_version`."""
+        s3_versions.remove_version(self._endpoint, bucket, key, version_id)
 
     def _part(
         self,

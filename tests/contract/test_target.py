@@ -547,3 +547,73 @@ def test_open_uploads_are_told_under_their_prefix_until_they_end(rig: TargetRig)
     for one in (*uploads, twice):
         rig.writer.abort(one)
     assert opened(rig) == []
+
+
+# --- parts of what is there, and versions --------------------------------------------------------
+
+
+def large(rig: TargetRig, key: str = "in/a") -> Stored:
+    """Store an object of a part that is large enough and an end."""
+    upload = rig.writer.begin(rig.bucket, key, stamp=STAMP)
+    parts = [
+        (number, rig.writer.put_part(upload, number, memoryview(body), sha256=digest(body)))
+        for number, body in enumerate((PART, END), 1)
+    ]
+    return rig.writer.complete(
+        upload, parts, size=len(PART) + len(END), attempt=STAMP.attempt, replaces=None
+    )
+
+
+@of(TARGETS, "copied parts")
+def test_a_part_is_made_of_a_span_of_an_object_in_whose_place_it_comes(rig: TargetRig) -> None:
+    first, stamp = large(rig), replace(STAMP, attempt="run-1-2")
+    upload = rig.writer.begin(rig.bucket, "in/a", stamp=stamp)
+    head = rig.writer.put_part(upload, 1, memoryview(PART), sha256=digest(PART))
+    span = Span(len(PART) - 100, 100 + len(END))
+    rest = rig.writer.copy_part(upload, 2, first, span)
+    stored = rig.writer.complete(
+        upload, [(1, head), (2, rest)], size=len(PART) + span.length, attempt="run-1-2",
+        replaces=first.etag,
+    )  # fmt: skip
+    assert read(rig, stored) == PART + (PART + END)[span.start : span.end]
+
+
+@of(TARGETS, "pinned copies")
+def test_a_part_is_made_of_no_other_object_than_the_one_that_is_named(rig: TargetRig) -> None:
+    first = large(rig)
+    upload = rig.writer.begin(rig.bucket, "in/b", stamp=STAMP)
+    rig.intrude("in/a", PART + b"another end")
+    with pytest.raises(Conflict):
+        rig.writer.copy_part(upload, 1, first, Span(0, 100))
+    assert rig.writer.parts(upload) == {}
+
+
+@of(TARGETS, "copied parts")
+def test_a_part_of_an_object_that_is_not_there_is_not_made(rig: TargetRig) -> None:
+    upload = rig.writer.begin(rig.bucket, "in/b", stamp=STAMP)
+    with pytest.raises(Missing):
+        rig.writer.copy_part(upload, 1, Stored(key="in/none", size=9, etag="e" * 32), Span(0, 9))
+
+
+@of(TARGETS, "versions")
+def test_a_version_is_removed_and_the_current_one_stays(locked: TargetRig) -> None:
+    first = put(locked)
+    second = put(locked, data=END, stamp=replace(STAMP, attempt="run-1-2"), replaces=first.etag)
+    assert first.version_id not in {None, second.version_id}
+    for _ in range(2):  # one that is gone is removed
+        locked.writer.remove_version(locked.bucket, "in/a", str(first.version_id))
+    assert locked.writer.head(locked.bucket, "in/a", version_id=first.version_id) is None
+    assert read(locked, there(locked)) == END
+    place = Place(bucket=locked.bucket, prefix="in/")
+    held = [one.version_id for one in locked.writer.versions(place)]
+    assert held == [second.version_id]
+
+
+@of(TARGETS, "versions", "lock")
+def test_a_version_that_a_lock_keeps_is_not_removed(locked: TargetRig) -> None:
+    kept = replace(STAMP, lock=Lock(mode="governance", until=LATER))
+    first = put(locked, stamp=kept)
+    put(locked, data=END, stamp=replace(STAMP, attempt="run-1-2"), replaces=first.etag)
+    with pytest.raises(AccessDenied):
+        locked.writer.remove_version(locked.bucket, "in/a", str(first.version_id))
+    assert locked.writer.head(locked.bucket, "in/a", version_id=first.version_id) is not None

@@ -207,11 +207,12 @@ class TargetEntry:
 
 ALL = frozenset(
     ("conditional put", "conditional complete", "complete in place", "tags", "lock", "digests",
-     "parts again", "gone uploads")
+     "parts again", "gone uploads", "copied parts", "pinned copies", "versions")
 )  # fmt: skip
 """What a target may do: keep conditions (when it completes an upload in the place of an object,
 too), tags, locks; refuse a body of another digest; take a part
-again; say of an upload that it is gone."""
+again; say of an upload that it is gone; make parts of what it holds, and only of the ETag that is
+named; keep versions."""
 
 
 class Hosts:
@@ -279,11 +280,12 @@ TARGETS: Mapping[str, TargetEntry] = {
     # It compares no digest, answers GetObjectRetention with the object, 500 for a gone upload, and
     # does not look at If-Match when it completes one.
     "moto": TargetEntry(
-        make=_moto, traits=ALL - {"digests", "lock", "gone uploads", "complete in place"}
+        make=_moto,
+        traits=ALL - {"digests", "lock", "gone uploads", "complete in place", "pinned copies"},
     ),
     "rclone": TargetEntry(make=_rclone, traits=frozenset(("gone uploads",))),
     "strict S3": TargetEntry(make=_strict, traits=ALL),
-    "fake": TargetEntry(make=_fake_target, traits=ALL),
+    "fake": TargetEntry(make=_fake_target, traits=ALL - {"versions"}),
 }
 
 

@@ -412,6 +412,24 @@ class FakeTarget:
             self._known(upload).parts[number] = bytes(data)
         return _etag(bytes(data))
 
+    def copy_part(self, upload: Upload, number: int, stored: Stored, span: Span) -> str:
+        with self.script.call("copy_part"), self._lock:
+            if not self.limits.part_copy:
+                raise Unsupported("copying a part: NotImplemented (HTTP 501)")
+            found = self._bucket(upload.bucket).get(stored.key)
+            if found is None:
+                raise Missing("copying a part: NoSuchKey (HTTP 404)")
+            if found.stored.etag != stored.etag:
+                raise Conflict("copying a part: PreconditionFailed (HTTP 412)")
+            data = found.data[span.start : span.end]
+            self._known(upload).parts[number] = data
+        return _etag(data)
+
+    def remove_version(self, bucket: str, key: str, version_id: str) -> None:
+        with self.script.call("remove_version"), self._lock:
+            if version_id == "null":  # of a bucket without versions that is all there is
+                self._bucket(bucket).pop(key, None)
+
     def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
         with self.script.call("parts"):
             held = self._known(upload).parts

@@ -66,6 +66,10 @@ def amended_in(events: list[Event], keyed: bool) -> Amended:
                 keys = [one.lower() for one in told]
                 found.recipients = keys if kind == "bound" else found.recipients
                 amended = keys if kind == "batch-amended" else amended
+        if kind == "keys-rotating":
+            found.many.add(body["recipients"] if keyed else len(body["recipients"]))
+            if not keyed:
+                amended = [one.lower() for one in body["recipients"]]
         if kind == "batch-amended":
             found.moved_before |= body["moved_before"]
     found.recipients = found.recipients if amended is None else amended
@@ -90,6 +94,12 @@ def check_batches(plan: Json, events: list[Event], keyed: bool) -> None:
         if kind in {"bound", "batch-amended"} and not keyed and "recipients" in body:
             keys = {one.lower() for one in body["recipients"]}
             need(kind == "bound" or keys >= recipients, "batch-amended: a recipient less")
+            recipients = keys
+        if kind == "keys-rotating" and not keyed:
+            keys = {one.lower() for one in body["recipients"]}
+            gone, come = {body["old"].lower()}, {body["new"].lower()}
+            need(gone <= recipients and not come & recipients, "keys-rotating: no such exchange")
+            need(keys == recipients - gone | come, "keys-rotating: others than these two")
             recipients = keys
     for batch, (_, digest) in last.items():
         need(digest == digest_of_batch(plan, batch), f"{batch}: not what the plan says of it")

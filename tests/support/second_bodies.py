@@ -37,7 +37,7 @@ def in_old_form(kind: str, body: dict[str, Json]) -> bool:
 def in_new_form(kind: str, body: dict[str, Json]) -> bool:
     if kind in {"inventoried", "verified", "superseded"}:
         return not in_old_form(kind, body)
-    return kind in {"inventory-changed", "failed", "retried", "findings"}
+    return kind in {"inventory-changed", "failed", "retried", "findings", "headers-exchanged"}
 
 
 def check_form(event: Event, names: set[str], keyed: bool) -> None:
@@ -55,7 +55,7 @@ def check_form(event: Event, names: set[str], keyed: bool) -> None:
         check_changes(body, names, keyed)
     elif kind == "sent" or (kind == "verified" and old):
         how_many(kind, body, keyed)
-    elif kind in {"verified", "failed", "retried"}:
+    elif kind in {"verified", "failed", "retried", "headers-exchanged"}:
         amount = how_many(kind, body, keyed)
         need(are_counts(body.get("datasets"), names), f"{kind}: datasets")
         need(sum(body["datasets"].values()) == amount, f"{kind}: datasets do not add up")

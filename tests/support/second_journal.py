@@ -10,6 +10,7 @@ from tests.support.second_forms import RULES, Json, instant, need, parse
 from tests.support.second_grants import check_grant_form, check_grants
 from tests.support.second_plan import Plan
 from tests.support.second_receipts import check_openings, check_receipts
+from tests.support.second_rotations import check_rotation_form, check_rotations
 from tests.support.second_story import (
     Account,
     Story,
@@ -19,7 +20,10 @@ from tests.support.second_story import (
     check_vanished,
 )
 
-FORMS = (check_form, check_again_form, check_batch_form, check_contract_form, check_grant_form)
+FORMS = (
+    check_form, check_again_form, check_batch_form, check_contract_form, check_grant_form,
+    check_rotation_form,
+)  # fmt: skip
 
 
 def read_told(predicate: Json, lines: dict[str, list[Json]]) -> list[Event]:
@@ -60,6 +64,7 @@ def check_told(
     check_batches(predicate["plan"]["canonical"], events, keyed)  # 8.7
     if not keyed:
         check_grants(events)  # 8.12
+    check_rotations(predicate, events, keyed)  # 8.13
 
 
 def read_event(line: Json) -> Event:

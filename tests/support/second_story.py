@@ -38,10 +38,10 @@ class Story:
             self.inventoried(self.accounts[body["dataset"]], body)
         elif kind == "inventory-changed":
             self.changed(self.accounts[body["dataset"]], body, keyed)
-        elif kind in {"verified", "superseded", "failed", "retried"}:
+        elif kind in {"verified", "superseded", "failed", "retried", "headers-exchanged"}:
             counts = body["dropped_datasets" if kind == "superseded" else "datasets"]
-            what = "verified" if kind in {"verified", "superseded"} else "failed"
-            sign = 1 if kind in {"verified", "failed"} else -1
+            what = "failed" if kind in {"failed", "retried"} else "verified"
+            sign = -1 if kind in {"superseded", "retried"} else 1
             for name, count in counts.items():
                 sum_ = getattr(self.accounts[name], what) + sign * count
                 need(sum_ >= 0, f"{kind}: more than there are")

@@ -85,7 +85,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "cleanup": "Abort stale uploads of this plan's own; first a dry run.",
     },
     "Keys": {
-        "keys": "Make, show, lock anew, import and drill keys.",
+        "keys": "Make, show, lock anew, import, drill and replace keys.",
     },
 }
 
@@ -150,6 +150,7 @@ GROUPS: Final[Mapping[str, Group]] = {
             "relock": "Lock a private key anew, by a new passphrase.",
             "import": "Take over an SSH key whose private half stays in its agent.",
             "drill": "Prove that a private key opens what a plan seals.",
+            "rotate": "Replace a recipient's key for all objects; first a dry run.",
         },
     ),
 }

@@ -50,6 +50,7 @@ class ApprovableStage(StrEnum):
     DECOMMISSION = "decommission"
     TERMS = "terms"
     GRANT = "grant"
+    ROTATE = "rotate"
 
 
 @verb(
@@ -270,13 +271,15 @@ def _subject(
     from hdh_migrate.evidence.signatures.approvals import ApprovalStage as Stage
     from hdh_migrate.evidence.signatures.signing import load_trusted_key
     from hdh_migrate.session.verbs import approve as approving
-    from hdh_migrate.session.verbs import approve_grant
+    from hdh_migrate.session.verbs import approve_grant, approve_rotation
 
     trusted = given(load_trusted_key, trust)
     if grant is not None:
         if bundle is None:
             return approve_grant.grant_here(desk, grant, proof)
         return approve_grant.grant_of_bundle(desk, grant, bundle, trusted, now, proof)
+    if stage is Stage.ROTATE:
+        return approve_rotation.rotation_here(desk, batch, bundle)
     difference: list[str] = []
     if bundle is not None:
         subject, difference = approving.subject_of_bundle(desk, batch, stage, bundle, trusted, now)

@@ -60,6 +60,11 @@ def _sums(value: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value[name] for name in ("objects", "bytes")}
 
 
+def _fingerprint(key: str) -> str:
+    """Return what a public key in hexadecimal is named by, also in the statement."""
+    return "c4gh:" + hashlib.sha256(bytes.fromhex(key)).hexdigest()[:16]
+
+
 def _without_objects(findings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {name: value for name, value in finding.items() if name != "object"} for finding in findings
@@ -92,6 +97,19 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "failed": {"datasets": _as_it_is},
     "retried": {"datasets": _as_it_is},
     "bound": {"recipients": len},
+    "keys-rotating": {
+        "number": _as_it_is,
+        "recipients": len,
+        "old": _fingerprint,
+        "new": _fingerprint,
+    },
+    "headers-exchanging": {"number": _as_it_is, "left": len},
+    "headers-exchanged": {
+        **dict.fromkeys(("number", "datasets"), _as_it_is),
+        "left": len,
+        "lost": len,
+    },
+    "keys-rotated": dict.fromkeys(("number", "left", "lost", "removed", "remaining"), _as_it_is),
     "ages-counted": {"moment": _as_it_is},
     "batch-bound": dict.fromkeys(("revision", "digest"), _as_it_is),
     "batch-amended": {

@@ -95,6 +95,13 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
             f" {_some(look['objects'], 'object')}, level {look['level']}"
             f" ({', '.join(found)}{'' if look['ended'] else '; not finished'})"
         )
+    for one in predicate.get("rotations", ()):
+        end = "" if one["ended"] else "; not finished"
+        yield (
+            f"- **Key replaced:** {code(one['old'])} by {code(one['new'])}, {one['began']},"
+            f" {_some(one['objects'], 'object')} ({one['left']} left, {one['lost']} to be sent"
+            f" again{end})"
+        )
     yield f"- **Signed:** {_signed(reading)}"
     if reading.names == "keyed":
         yield "- **Names:** replaced by keyed digests"

@@ -142,6 +142,7 @@ class Facts:
     cutovers: tuple[Mapping[str, Any], ...] = ()
     looks: tuple[Mapping[str, Any], ...] = ()  # the last look at each batch's verified objects
     openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
+    rotations: tuple[Mapping[str, Any], ...] = ()  # keys that were exchanged for others
     losses: tuple[Loss, ...] = ()
     paces: tuple[StepPace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint

@@ -72,6 +72,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
         "waivers": [dict(waiver) for waiver in facts.waivers],
         "cutovers": [dict(cutover) for cutover in facts.cutovers],
         **({"looks": [dict(look) for look in facts.looks]} if facts.looks else {}),
+        **({"rotations": [dict(one) for one in facts.rotations]} if facts.rotations else {}),
         "openings": [_opening(opening, facts.names) for opening in facts.openings],
         "seal": {
             "format": facts.seal,

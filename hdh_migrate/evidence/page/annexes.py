@@ -249,6 +249,41 @@ ANNEXES: dict[str, Text] = {
         "|{n} objects were not there as verified, and the source has deleted them already.",
     ),
     "looks.open": Text("Ce regard n'est pas terminé.", "This look is not finished."),
+    # --- rotations -----------------------------------------------------------------------------
+    "rotations": Text("Clés remplacées", "Keys that were replaced"),
+    "rotations.one": Text(
+        "Commencé le {began} : {n} objet a reçu un nouvel en-tête et a été relu en entier."
+        "|Commencé le {began} : {n} objets ont reçu un nouvel en-tête et ont été relus en entier.",
+        "Begun {began}: {n} object got a new header and was read back whole."
+        "|Begun {began}: {n} objects got new headers and were read back whole.",
+    ),
+    "rotations.ended": Text(
+        "Tous ont été passés en revue le {when}.", "All were gone through {when}."
+    ),
+    "rotations.open": Text("L'échange n'est pas terminé.", "The exchange is not finished."),
+    "rotations.left": Text(
+        "Restés tels quels : {left} ; à renvoyer : {lost}.",
+        "Stayed as they were: {left}; to be sent again: {lost}.",
+    ),
+    "rotations.remaining": Text(
+        "Ce que l'ancienne clé peut encore ouvrir chez l'hébergeur :",
+        "What the old key may still open at the host:",
+    ),
+    "rotations.bounds": Text(
+        "Les clés de données n'ont pas changé : qui garde une copie d'un ancien en-tête et "
+        "l'ancienne clé privée ouvre ce dont il a une copie.",
+        "The data keys did not change: whoever keeps a copy of an old header and the old private "
+        "key opens what he has a copy of.",
+    ),
+    "remaining.kept": Text(
+        "versions antérieures que l'hébergeur montre encore", "earlier versions that the host shows"
+    ),
+    "remaining.locked": Text("versions antérieures verrouillées", "earlier versions under a lock"),
+    "remaining.unlisted": Text(
+        "jeux de données dont les versions n'ont pu être listées",
+        "datasets whose versions could not be listed",
+    ),
+    "remaining.unverified": Text("objets non vérifiés", "objects that are not verified"),
     # --- openings ------------------------------------------------------------------------------
     "openings": Text("Objets relus en clair", "Objects read back in the clear"),
     "openings.none": Text(

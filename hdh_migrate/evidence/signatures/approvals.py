@@ -51,7 +51,8 @@ class ApprovalStage(StrEnum):
 
     A `freeze` is a statement that nobody writes to the source. `terms` is the consent of those who
     approved before to other terms; its root is the digest of the terms in force. A `grant` lets
-    somebody read; its root is the digest of the request in the journal.
+    somebody read, and a `rotate` lets a recipient's key be replaced; the root of either is the
+    digest of the request.
     """
 
     FREEZE = "freeze"
@@ -60,6 +61,7 @@ class ApprovalStage(StrEnum):
     DECOMMISSION = "decommission"
     TERMS = "terms"
     GRANT = "grant"
+    ROTATE = "rotate"
 
 
 class Why(StrEnum):

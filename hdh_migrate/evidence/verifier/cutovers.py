@@ -262,6 +262,19 @@ class Bindings:
         self.recipients = names
         self.sealed_for.add(len(names))
 
+    def exchange(self, body: forms.Body) -> None:
+        """Take a `keys-rotating`: one key for another, and nobody else comes or goes."""
+        if self._keyed:
+            self._count(body["recipients"])
+            return
+        (was,), (now,) = _fingerprints([body["old"]]), _fingerprints([body["new"]])
+        names, known = _fingerprints(body["recipients"]), self.recipients or []
+        forms.must(was in known and now not in known)
+        forms.must(names == [now if one == was else one for one in known])
+        about = _picked(body, "number", "old", "new", "recipients")
+        forms.must(body["request"] == forms.sha256(forms.canonical(about)))
+        self.recipients = names
+
     def _count(self, many: object) -> None:
         self.sealed_for.add(forms.count(many))
 
@@ -276,6 +289,63 @@ def _fingerprints(keys: object) -> list[str]:
     digits = [raw.lower() for raw in forms.all_of(keys, forms.is_string)]
     forms.must(all(map(forms.DIGEST.holds, digits)))
     return ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in digits]
+
+
+class ExchangedKeys:
+    """One exchange of a key, as events tell it one after another."""
+
+    def __init__(self, number: int, names: list[str], began: str) -> None:
+        self.number, self.names, self.began = number, names, began
+        self.ended: Optional[str] = None  # noqa: UP045 - Python 3.9 reads this
+        self.objects = self.left = self.lost = self.removed = 0
+        self.remaining: dict[str, int] = {}
+
+    def facts(self) -> dict[str, object]:
+        """Return what the statement tells of it."""
+        return {
+            "number": self.number, "old": self.names[0], "new": self.names[1],
+            "began": self.began, "ended": self.ended, "objects": self.objects, "left": self.left,
+            "lost": self.lost, "removed": self.removed, "remaining": self.remaining,
+        }  # fmt: skip
+
+
+class RotationLedger:
+    """Every exchange of a key that a journal tells of, and how far each has come."""
+
+    def __init__(self, *, keyed: bool) -> None:
+        self._keyed = keyed
+        self._all: list[ExchangedKeys] = []
+
+    def facts(self) -> list[dict[str, object]]:
+        """Return what the statement tells of them, the first one first."""
+        return [one.facts() for one in self._all]
+
+    def begin(self, at: str, body: forms.Body) -> None:
+        """Take a `keys-rotating`: not before the one before went through all objects."""
+        number = forms.whole(body["number"])
+        forms.must(number == len(self._all) + 1)
+        forms.must(not self._all or self._all[-1].ended is not None)
+        keys = [body["old"], body["new"]]
+        names = [forms.TEXT.text(one) for one in keys] if self._keyed else _fingerprints(keys)
+        self._all.append(ExchangedKeys(number, names, at))
+
+    def exchanged(self, body: forms.Body, many: int, lost: int) -> None:
+        """Take a `headers-exchanged`."""
+        now = self._now(body)
+        now.objects += many
+        now.lost += lost
+
+    def end(self, at: str, body: forms.Body) -> None:
+        """Take a `keys-rotated`: it counts what the events before it tell."""
+        now = self._now(body)
+        told = (forms.count(body["objects"]), forms.count(body["lost"]))
+        forms.must(told == (now.objects, now.lost))
+        now.left, now.removed = forms.count(body["left"]), forms.count(body["removed"])
+        now.remaining, now.ended = forms.counts(body["remaining"]), at
+
+    def _now(self, body: forms.Body) -> ExchangedKeys:
+        forms.must(bool(self._all) and forms.whole(body["number"]) == len(self._all))
+        return self._all[-1]
 
 
 FOUND = ("gone", "damaged", "replaced", "unread")

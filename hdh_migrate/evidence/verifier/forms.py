@@ -372,7 +372,12 @@ LOOK = {
     **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost"), is_count),
     "ended": _given(bool),
 }  # fmt: skip
-LATER = {"looks", "lost", "openings", "proved", "tls"}
+ROTATION = {
+    **dict.fromkeys(("number", "objects", "left", "lost", "removed"), is_count),
+    "old": NAMED, "new": NAMED, "began": _text(MOMENT), "ended": TIME_OR_NULL,
+    "remaining": {str: is_count},
+}  # fmt: skip
+LATER = {"looks", "lost", "openings", "proved", "rotations", "tls"}
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
 PREDICATE: dict[str, object] = {
@@ -393,7 +398,7 @@ PREDICATE: dict[str, object] = {
     }],
     "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
     "waivers": [_given(dict)], "cutovers": [_given(dict)],
-    "looks": [LOOK], "openings": [OPENING],
+    "looks": [LOOK], "openings": [OPENING], "rotations": [ROTATION],
     "seal": {
         "format": NAMED, "recipients": [NAMED],
         "proved": [{"recipient": NAMED, "at": _text(MOMENT)}],

@@ -34,6 +34,7 @@ from hdh_migrate.evidence.verifier.cutovers import (
     GrantLedger,
     LookAccount,
     PassAccount,
+    RotationLedger,
 )
 
 
@@ -67,6 +68,7 @@ class Journal:
         self.erasing = set[str]()
         self.passes: dict[str, PassAccount] = {}
         self.grants = GrantLedger(self.datasets)
+        self.rotations = RotationLedger(keyed=keyed)
         self.retried = self.asked = 0
         self.dropped: set[int] = set()
         """What is verified no more, since the last event that told of the target."""
@@ -371,6 +373,29 @@ class Journal:
         forms.must(all(reasons.values()))
         self.asked += sum(reasons.values())
 
+    def _keys_rotating(self, seq: int, at: str, body: forms.Body) -> None:
+        del seq
+        self.rotations.begin(at, body)
+        self.bindings.exchange(body)
+
+    def _headers_exchanged(self, seq: int, at: str, body: forms.Body) -> None:
+        del at
+        self._new_form(seq, new=True)
+        many = self._many(body, "ids")
+        if self.keyed:
+            lost = forms.count(body["lost"])
+        else:
+            lost = len(_ids(body["lost"]))
+            gone = {*_ids(body["ids"]), *_ids(body["lost"])}
+            forms.must(len(gone) == many + lost)
+            self._lost(sorted(gone))
+        self.rotations.exchanged(body, many, lost)
+        self._counted("verified", body["datasets"], many)
+
+    def _keys_rotated(self, seq: int, at: str, body: forms.Body) -> None:
+        del seq
+        self.rotations.end(at, body)
+
     def _lost(self, ids: Sequence[int]) -> None:
         """Demand that objects are verified no more, and that this was told just before."""
         forms.must(self.dropped.issuperset(ids))
@@ -434,7 +459,9 @@ GRANT = "grant-"
 """How the kinds of events about grants begin."""
 NAMING = {"ids", "dropped"}
 """What tells of rows, and so of names: never beside keyed ones."""
-LATER = ("failed", "findings", "inventory-changed", "ledger-upgraded", "retried")
+LATER = (
+    "failed", "findings", "inventory-changed", "ledger-upgraded", "retried", "headers-exchanged",
+)  # fmt: skip
 """Kinds that no ledger of the first format had."""
 
 
@@ -465,6 +492,9 @@ HANDLERS = {
     "refreshed": Journal._refreshed,  # noqa: SLF001
     "refresh-ended": Journal._refresh_ended,  # noqa: SLF001
     "retrying": Journal._retrying,  # noqa: SLF001
+    "keys-rotating": Journal._keys_rotating,  # noqa: SLF001
+    "headers-exchanged": Journal._headers_exchanged,  # noqa: SLF001
+    "keys-rotated": Journal._keys_rotated,  # noqa: SLF001
     "ledger-upgraded": Journal._upgraded,  # noqa: SLF001
 }
 

@@ -46,6 +46,10 @@ def _unsaid(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     # Absent where there is none: an empty list says that there were looks, and names none.
     if forms.canonical(predicate.get("looks")) != forms.canonical(looks or None):
         yield "statement.json: the journal knows of other looks at the target"
+    if forms.canonical(predicate.get("rotations")) != forms.canonical(
+        journal.rotations.facts() or None
+    ):
+        yield "statement.json: the journal knows of other exchanges of keys"
     yield from _traffic(predicate, journal)
     yield from _paces(predicate, journal)
     if journal.receipts["verified"].objects > journal.receipts["sent"].objects:

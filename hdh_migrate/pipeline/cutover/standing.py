@@ -211,6 +211,7 @@ class CutoverStanding:
             "decommission": (self.times.get("finalized"),),
             "terms": (),
             "grant": (),
+            "rotate": (),
         }
         moments = (*needed[stage], self.terms_since)
         return max((at for at in moments if at is not None), key=seconds_of, default=None)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.batches import BatchAmended
+from hdh_migrate.events.rotation import KeysRotating
 from hdh_migrate.events.run import RecipientsBound, RunStarted
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import bindings
@@ -50,7 +51,8 @@ def bind_recipients(ledger: SqliteLedger, plan: Plan, recipients: Sequence[str])
         "recipients are not those for whom this migration began to seal",
         blockers=lines,
         hint="nothing was sent; put the key files back: what is sealed stays sealed for those keys."
-        ' To seal for one more, add its file to the plan: "hdh-migrate plan diff PLAN" shows how',
+        ' To seal for one more, add its file to the plan: "hdh-migrate plan diff PLAN" shows how;'
+        ' to replace a key for good: "hdh-migrate keys rotate PLAN"',
     )
 
 
@@ -70,9 +72,12 @@ def bound_recipients(ledger: SqliteLedger) -> list[str] | None:
 
 def recipients_over_time(ledger: SqliteLedger) -> list[tuple[str, ...]]:
     """Return for whom was sealed at one time or another, the latest last."""
-    first = [event.recipients for _, event in ledger.events(RecipientsBound)]
-    more = [event.recipients for _, event in ledger.events(BatchAmended)]
-    return [*first, *(one for one in more if one)]
+    found = []
+    for _, event in ledger.told(RecipientsBound, BatchAmended, KeysRotating):
+        assert isinstance(event, RecipientsBound | BatchAmended | KeysRotating), "those were asked"
+        if event.recipients:
+            found.append(event.recipients)
+    return found
 
 
 def fingerprint_of(raw: str) -> str:

@@ -25,6 +25,9 @@ from hdh_migrate.plan.loader import LoadedPlan
 
 TOOL = "hdh-migrate"
 
+ROTATE = f"{TOOL} keys rotate PLAN --from OLD --to NEW"
+"""What replaces a recipient's key."""
+
 PUT_BACK = "put it back"
 """What to do where no verb does it."""
 
@@ -52,7 +55,8 @@ class Change:
         if not self.batches:
             return text
         bound = f"bound by batch {', '.join(self.batches)}"
-        each = ", and for each other" if self.verb and len(self.batches) > 1 else ""
+        many = len(self.batches) > 1 and self.verb not in {None, ROTATE}
+        each = ", and for each other" if many else ""
         return f"{text} ({bound}: {self.verb or PUT_BACK}{each})"
 
 
@@ -83,6 +87,10 @@ def _bound(ledger: SqliteLedger, new: CanonicalPlan) -> dict[str, Change]:
             if _amendable(one, sealed) and (one.path == RECIPIENT or not followed):
                 verb = verb or f'{TOOL} amend PLAN --batch {binding.batch} --reason "..."'
             found[one.place] = replace(change, verb=verb, batches=(*change.batches, binding.batch))
+    keys = [one for one in found.values() if one.difference.path == RECIPIENT]
+    if sorted(one.difference.was is None for one in keys) == [False, True]:
+        # One key for another: for all batches at once, or not at all.
+        found |= {one.difference.place: replace(one, verb=ROTATE) for one in keys}
     return found
 
 

@@ -25,7 +25,7 @@ from hdh_migrate.plan.model import Plan
 
 STAGES = ("cutover", "finalize", "decommission")
 
-_AS_MANY_AS: Final[Mapping[str, str]] = {"grant": "freeze"}
+_AS_MANY_AS: Final[Mapping[str, str]] = {"grant": "freeze", "rotate": "freeze"}
 """Stages that terms have no number for: as many approve as for another one, which is for all."""
 
 

@@ -132,7 +132,8 @@ class _Case:
             raise Refused(
                 "recipients may be added, and none taken away",
                 blockers=[f"seal.recipients: {name} was there" for name in fingerprints(gone)],
-                hint="nothing was changed; put the key files back",
+                hint="nothing was changed; put the key files back, or replace a key for good:"
+                ' "hdh-migrate keys rotate PLAN --from OLD --to NEW"',
             )
         return cls(
             desk=desk,

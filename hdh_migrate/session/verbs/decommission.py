@@ -26,6 +26,7 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.fencing import not_the_writer
+from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.session.policy.timekeeping import dated_ahead, judge_for
 from hdh_migrate.session.verbs import hold as holding
@@ -177,6 +178,7 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
         Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
     ):
         if reads:  # what is only observed was agreed to before
+            demand_no_rotation(ledger)
             Consents(desk, ledger, judge, batch).settle()
         yield _undertaking(desk, services, turn.ctx, ledger, entry, section, eraser, bundle)
 

@@ -39,6 +39,7 @@ from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.granting import GrantChoice, GrantWish
 from hdh_migrate.session.policy.keyring import signer_of
+from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_folder import (
@@ -80,6 +81,7 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
         held_ledger(desk, judge) as ledger,
         Turn(desk=desk, opened=[services], ledger=ledger, judge=judge, work=STEP) as turn,
     ):
+        demand_no_rotation(ledger)
         granting.demand_grantable(desk.loaded.plan, ledger, wish, judge.now())
         self_test(services)
         signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))

@@ -29,6 +29,7 @@ from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.contents import record_contents, signers
 from hdh_migrate.session.policy.fencing import fenced
 from hdh_migrate.session.policy.reporters import approvers_barred
+from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
@@ -180,6 +181,7 @@ def at_work(
     # Before the ledger is opened: it is dated by a clock that is right.
     demand(at_the_gate(services, loaded.plan, judge))
     with held_ledger(desk, judge, newest=newest, known=known) as ledger:
+        demand_no_rotation(ledger)
         signed_by = signers(ledger)
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), signed_by))
         demand([*answered(desk, services, selected, judge), *unmet(desk)])

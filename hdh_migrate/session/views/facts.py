@@ -40,6 +40,7 @@ from hdh_migrate.session.policy.binding import (
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.capabilities import capabilities
+from hdh_migrate.session.views.rotations import rotation_facts
 from hdh_migrate.software import code_digest
 from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of
@@ -104,6 +105,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         cutovers=tuple(cutover_facts(ledger)),
         looks=tuple(look_facts(ledger)),
         openings=tuple(opening_facts(ledger)),
+        rotations=tuple(rotation_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(_paces(ledger)),
         clock_offsets=_clock_offsets(ledger),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
+from hdh_migrate.markup import text_in
 from hdh_migrate.targets.probing.bench import Bench, CannotBegin, HostAnswer, Unclear
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
 
@@ -160,3 +161,29 @@ def conditional_complete(bench: Bench) -> Iterator[Observation]:
     how = f"completion with If-None-Match: * on a new key: {free}; on an existing one: {taken}"
     kept = free.took() and not taken.took() and taken.status in {409, 412}
     yield seen("conditional_complete", kept, how)
+
+
+def part_copy(bench: Bench) -> Iterator[Observation]:
+    """Make a part of a span of another object, pinned to its ETag, and read what came of it."""
+    from_key, key = bench.key(), bench.key()
+    put = bench.put(from_key, _SPANNED)
+    upload = bench.begin(key)
+    source = {
+        "x-amz-copy-source": f"/{bench.bucket}/{from_key}",
+        "x-amz-copy-source-range": f"bytes={_SPAN.start}-{_SPAN.stop - 1}",
+        "x-amz-copy-source-if-match": f'"{put.etag}"',
+    }
+    query = {"partNumber": "1", "uploadId": upload}
+    copied = bench.send("PUT", key, b"", query=query, headers=source)
+    how = f"UploadPartCopy of a span: {copied}"
+    etag = text_in(copied.body, "{*}ETag").strip('"') if copied.good else ""
+    if not copied.took() or not etag:
+        yield seen("part_copy", False, how)
+        return
+    done = bench.complete(key, upload, {1: etag})
+    same = done.good and bench.get(key).body == _SPANNED[_SPAN.start : _SPAN.stop]
+    yield seen("part_copy", same, f"{how}; completed ({done}) and read back, the same: {same}")
+
+
+_SPANNED = b"hdh-migrate probe of copied parts"
+_SPAN = range(4, 21)

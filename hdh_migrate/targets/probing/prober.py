@@ -43,6 +43,7 @@ CHECKS: Sequence[Row] = (
     Row(parts.cap, ("max_parts",)),
     Row(parts.abort, ("abort_uploads",)),
     Row(parts.conditional_complete, ("conditional_complete",)),
+    Row(parts.part_copy, ("part_copy",)),
     Row(naming.charset, ("keys_exact", "key_charset")),
     Row(naming.folding, ("keys_normalised", "keys_case_folded")),
     Row(naming.metadata, ("metadata", "max_metadata", "metadata_charset")),

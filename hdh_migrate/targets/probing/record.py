@@ -71,6 +71,7 @@ _CAUTIOUS = frozenset(("opaque", "ascii", "error"))
 _CAPABILITIES = {
     "conditional_put": "create_only",  # a replacement is looked at before and after it anyway
     "conditional_complete": "conditional_complete",
+    "part_copy": "part_copy",
     "tags": "tags",
     "tags_with_put": "tags_with_put",
     "tags_with_upload": "tags_with_upload",

@@ -151,6 +151,9 @@ class ProfileClaims(Section):
     repeated_complete: WrittenClaim[Literal["same", "no-such-upload", "error"]] = Field(
         description="the answer to a completion that was done before"
     )
+    part_copy: WrittenClaim[bool] = Field(
+        description="UploadPartCopy from an object of the same bucket; else bytes travel twice"
+    )
     list_parts: WrittenClaim[bool] = Field(description="ListParts")
     list_uploads: WrittenClaim[bool] = Field(description="ListMultipartUploads")
     range_reads: WrittenClaim[bool] = Field(description="Range on GET, answered with 206")

@@ -43,6 +43,10 @@ class Manner:
     """What becomes of an aws-chunked body: undone, refused, or its framing kept as content."""
     conditional_put: Condition = "honoured"
     conditional_complete: Condition = "honoured"
+    part_copy: Literal["kept", "refused", "ignored", "swapped"] = "kept"
+    """What becomes of UploadPartCopy: kept; 501; taken for a part without bytes; other bytes."""
+    keeps_removed: bool = False
+    """A version that is removed is still there, though the reply says that it is gone."""
     list_parts: bool = True
     list_uploads: bool = True
     tags: bool = True
@@ -107,6 +111,8 @@ class Manner:
     """Listings of uploads say IsTruncated false with a next marker, however many follow."""
     mishears_if_match: bool = False
     """If-Match on a PUT fails even with the ETag that is shown (Ceph 16)."""
+    feigned_complete: bool = False
+    """Completions are answered as if they were done, and nothing is."""
     empty_complete: bool = False
     """Completions are answered 200 with nothing in them."""
 
@@ -131,6 +137,7 @@ def manner_of(profile: Profile, **knobs: Any) -> Manner:
         "trailers": "verified" if says("trailers") else "refused",
         "conditional_put": "honoured" if says("conditional_put") else "refused",
         "conditional_complete": "honoured" if says("conditional_complete") else "refused",
+        "part_copy": "kept" if says("part_copy") else "refused",
         "ranges": "206" if says("range_reads") else "200",
         "etag": says("etag_single"),
         "repeated_complete": "repeated" if says("repeated_complete") == "same" else "gone",

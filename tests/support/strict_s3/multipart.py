@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from tests.support.strict_s3.objects import (
@@ -34,6 +35,9 @@ def create_upload(store: Store, request: Request) -> Reply:
 
 
 def upload_part(store: Store, request: Request) -> Reply:
+    source = request.headers.get("x-amz-copy-source")
+    if source is not None and store.manner.part_copy != "ignored":
+        return copy_part(store, request, source)
     bucket, upload = _upload(store, request)
     manner, text = store.manner, request.params["partNumber"]
     top = 10_000 if manner.ignores_max_parts else manner.max_parts
@@ -49,6 +53,35 @@ def upload_part(store: Store, request: Request) -> Reply:
         number=int(text), body=request.body, etag=tag, md5=digest, at=store.now()
     )
     return Reply(200, {"ETag": f'"{tag}"'})
+
+
+def copy_part(store: Store, request: Request, source: str) -> Reply:
+    """Make a part of what another object of the host holds: UploadPartCopy."""
+    manner = store.manner
+    if manner.part_copy == "refused":
+        raise S3Error("NotImplemented", "x-amz-copy-source")
+    bucket, upload = _upload(store, request)
+    path, _, version_id = source.partition("?versionId=")
+    name, _, key = unquote(path).removeprefix("/").partition("/")
+    found = store.bucket(name).version(store.key(key), version_id or None)
+    match = request.headers.get("x-amz-copy-source-if-match")
+    if match is not None and match.strip('"') != found.etag:
+        raise S3Error("PreconditionFailed")
+    wanted = request.headers["x-amz-copy-source-range"]
+    first, _, last = wanted.removeprefix("bytes=").partition("-")
+    if not 0 <= int(first) <= int(last) < len(found.body):
+        raise S3Error("InvalidArgument", "the range is not of the object")
+    body = found.body[int(first) : int(last) + 1]
+    if manner.part_copy == "swapped":
+        body = body[1:] + body[:1]
+    if len(body) > manner.max_part:
+        raise S3Error("InvalidRequest", "a copied part that is too large")
+    digest = hashlib.md5(body).digest()
+    tag = digest.hex() if manner.part_etag == "md5" else secrets.token_hex(OPAQUE)
+    number = int(request.params["partNumber"])
+    upload.parts[number] = Part(number=number, body=body, etag=tag, md5=digest, at=store.now())
+    del bucket
+    return xml("CopyPartResult", {"ETag": f'"{tag}"', "LastModified": instant(store.now())})
 
 
 def list_parts(store: Store, request: Request) -> Reply:
@@ -137,6 +170,8 @@ def complete_upload(store: Store, request: Request) -> Reply:
     body = b"".join(part.body for part in parts)
     if len(body) > manner.max_object:
         raise S3Error("EntityTooLarge")
+    if manner.feigned_complete:
+        return _completed(store, bucket.name, upload.template.key, "0" * 32)
     version = upload.template
     version.body, version.at, version.id = body, store.now(), bucket.new_id()
     version.parts = tuple(len(part.body) for part in parts)

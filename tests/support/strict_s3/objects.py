@@ -173,6 +173,8 @@ def _range(text: str, size: int) -> tuple[int, int]:
 
 def delete_object(store: Store, request: Request) -> Reply:
     bucket = store.bucket(request.bucket)
+    if store.manner.keeps_removed and "versionId" in request.params:
+        return Reply(204)
     bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
     gone = bucket.remove(
         store.key(request.key), request.params.get("versionId"), store.now(), bypass=bypass

@@ -157,6 +157,13 @@ STAGES = (
 RELIST = {"at": "2026-03-03T07:00:00Z", "objects": 3, "digest": "ab"}
 
 
+ROTATION = {
+    "number": 1, "old": "c4gh:0011223344556677", "new": "c4gh:8899aabbccddeeff",
+    "began": "2026-03-01T10:00:00Z", "ended": "2026-03-01T11:00:00Z", "objects": 5, "left": 0,
+    "lost": 0, "removed": 0, "remaining": {},
+}  # fmt: skip
+
+
 def terms_change(approvals: list[str]) -> dict[str, Any]:
     return {
         "at": "2026-03-04T08:00:00Z",
@@ -363,6 +370,21 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},
         {"records": good, "looks": [{**LOOK, "replaced": 0, "lost": 1}, {**LOOK, "lost": 2}]},
+        {
+            "records": good,
+            "rotations": [
+                ROTATION,
+                {
+                    **ROTATION,
+                    "number": 2,
+                    "ended": None,
+                    "objects": 1,
+                    "left": 2,
+                    "lost": 2,
+                    "remaining": dict.fromkeys(("kept", "locked", "unlisted", "unverified"), 2),
+                },
+            ],
+        },
         *(
             {"records": good, "findings": [finding(code)] * count}
             for code in (

@@ -1,0 +1,116 @@
+"""`keys rotate`: one recipient's key for another, for everything that is at the target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import (
+    AsJson,
+    NoProgress,
+    PassphraseFrom,
+    Plan,
+    StateDir,
+    Task,
+    Verbose,
+    verb,
+)
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import KeysExchanged, RotationForecast
+from hdh_migrate.telemetry import size_text
+
+
+@verb(
+    examples=(
+        "keys rotate plan.yaml --from keys/steward.pub --to keys/steward-2027.pub",
+        "keys rotate plan.yaml --from old.pub --to new.pub --identity old.sec --execute",
+    ),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.STOPPED,
+        Exit.APPROVAL_MISSING,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+        Exit.INTERRUPTED,
+    ),
+    result=RotationForecast | KeysExchanged,
+)
+def rotate(
+    plan: Plan,
+    *,
+    old: Annotated[Path, typer.Option("--from", metavar="FILE", help="The public key that goes.")],
+    new: Annotated[Path, typer.Option("--to", metavar="FILE", help="The one that comes.")],
+    identity: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity", metavar="FILE", help="A private key that opens what is sealed now."
+        ),
+    ] = None,
+    passphrase_from: PassphraseFrom = None,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; without it nothing is changed.")
+    ] = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Replace a recipient's key: new headers for every verified object; a dry run at first.
+
+    The bodies stay where they are; each object is read back and opened before the earlier version
+    goes. Stopped anywhere, the same command goes on.
+    """
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit:
+        from hdh_migrate.session.verbs import rotate as session
+
+        wish = session.RotationWish.of(old, new, identity, passphrase_from)
+        if not execute:
+            would = task.at_desk(plan, state_dir, lambda desk: session.forecast(desk, wish))
+            task.out.result(would, "\n".join(_forecast_lines(would)))
+            return Exit.REFUSED if would["blockers"] else Exit.OK
+        code, done = task.at_desk(plan, state_dir, lambda desk: session.execute(desk, wish))
+        task.out.result(done, "\n".join(_lines(done)))
+        return code
+
+    task.run(body)
+
+
+def _forecast_lines(would: RotationForecast) -> list[str]:
+    hours = "unknown" if would["hours"] is None else f"about {would['hours']} h"
+    how = (
+        "bodies are copied on the host's side"
+        if would["part_copy"]
+        else "the host copies no parts: bodies travel through this machine"
+    )
+    return [
+        f"dry run: {would['old']} would be replaced by {would['new']}",
+        *([f"  it goes on: {would['done']} objects are done"] if would["begun"] else []),
+        f"  objects: {would['objects']}, {size_text(would['bytes'])} as they are stored; {how}",
+        f"  from the target: {size_text(would['bytes_read'])}, with the reading back of each",
+        f"  to the target: {size_text(would['bytes_written'])}; requests: {would['requests']}",
+        f"  at the pace of the verification so far: {hours}",
+        *(
+            [f"  grants that stand: {would['grants']}; their readers need new packs afterwards"]
+            if would["grants"]
+            else []
+        ),
+        *(f"  against it: {line}" for line in would["blockers"]),
+        "nothing was changed",
+    ]
+
+
+def _lines(done: KeysExchanged) -> list[str]:
+    made = f"{done['objects']} objects have new headers, each was read back and opened"
+    return [
+        f"{done['old']} is replaced by {done['new']}: {made}",
+        *(f"  {line}" for line in done["remains"]),
+    ]

@@ -1,0 +1,86 @@
+"""Keys that are exchanged: from which to which, for which objects, and what is left.
+
+An object's header is told twice: before anything of it is written (the intent), and when the new
+object was read back and opened (the receipt). No event holds a header or a data key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from hdh_migrate.events.event import Event
+from hdh_migrate.jsonform import json_form
+
+
+@json_form
+class KeysRotating(Event):
+    """A recipient's key is to be replaced by another one, for every object and from here on."""
+
+    kind: ClassVar[str] = "keys-rotating"
+    number: int
+    """Counts the rotations of a migration, from 1."""
+    old: str
+    new: str
+    """Public keys, in hexadecimal."""
+    recipients: tuple[str, ...]
+    """For whom is sealed from here on."""
+    request: str
+    """Digest of all of this: what an approval of it is bound to."""
+    objects: int
+    """How many were verified then."""
+    bytes: int
+    approvals: Mapping[str, tuple[str, ...]]
+    """By batch: fingerprints of the keys that approved it; none: the plan asks nobody."""
+    user: str
+
+
+@json_form
+class HeadersExchanging(Event):
+    """Objects are about to get new headers."""
+
+    kind: ClassVar[str] = "headers-exchanging"
+    number: int
+    batch: str
+    last: int
+    """The portion ends with this id."""
+    ids: tuple[int, ...]
+    left: tuple[int, ...]
+    """Of the portion: what stays as it is."""
+
+
+@json_form
+class HeadersExchanged(Event):
+    """They have them, and were read back; their rows are covered from here on."""
+
+    kind: ClassVar[str] = "headers-exchanged"
+    number: int
+    batch: str
+    last: int
+    """Of the batch's objects none up to this id is to be looked at again but what was left."""
+    ids: tuple[int, ...]
+    datasets: Mapping[str, int]
+    rows_sha256: str
+    extras_sha256: str
+    left: tuple[int, ...]
+    """Stayed as they were: the old key opens them."""
+    lost: tuple[int, ...]
+    """Listed again: what the host made of them does not open, and nothing else is there."""
+
+
+@json_form
+class KeysRotated(Event):
+    """Every object was gone through; once more where some were left and tried again."""
+
+    kind: ClassVar[str] = "keys-rotated"
+    number: int
+    objects: int
+    left: int
+    lost: int
+    removed: int
+    """Earlier versions that were removed at the end; those of each object go with it."""
+    remaining: Mapping[str, int]
+    """What the host may still serve and the old key opens: how many versions, by the reason."""
+
+
+RotationEvent = KeysRotating | HeadersExchanging | HeadersExchanged | KeysRotated

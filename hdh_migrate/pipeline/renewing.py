@@ -1,0 +1,371 @@
+"""Give one stored object another header, without moving its body where the host copies parts.
+
+A large object is made of a new first part (the header, and at least as much of the body as a part
+must have) and of parts that the host copies from the very version and ETag that was verified. A
+small one is read and put again, whole. Either takes the place of exactly the object that was
+verified, and carries beside its bytes what that one did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from hdh_migrate.errors import Conflict, Fenced, Missing, StorageError, Unsupported
+from hdh_migrate.frozen import frozen
+from hdh_migrate.model import (
+    MIB,
+    SEGMENT,
+    Place,
+    Span,
+    Stamp,
+    Stored,
+    TargetLimits,
+    Upload,
+    Verified,
+)
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
+from hdh_migrate.pipeline.tags import ATTEMPT, Tag
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports.stores import TargetWriter
+
+WHOLE: Final = 8 * MIB
+"""Stored bytes up to which an object is read and put again: two requests, and no upload."""
+
+HEAD_PART: Final = 5 * MIB
+"""Bytes of the body that are sent anew with a header, unless the host wants more in a part."""
+
+PIECE: Final = 8 * MIB
+"""Bytes in memory at once where the host copies no parts."""
+
+GONE: Final = "gone"
+REPLACED: Final = "replaced"
+UNOPENED: Final = "unopened"
+UNPROVEN: Final = "unproven"
+DAMAGED: Final = "damaged"
+DIFFERS: Final = "differs"
+REFUSED: Final = "refused"
+REASONS: Final[Mapping[str, str]] = {
+    GONE: "the target does not hold it any more",
+    REPLACED: "something else is in its place at the target",
+    UNOPENED: "its header does not open with the identity at hand",
+    UNPROVEN: "no digest of the whole object is known to compare it with",
+    DAMAGED: "its stored bytes are not those that were verified",
+    DIFFERS: "what the host made of it was not the same object, and was taken away again",
+    REFUSED: "the host or a worker refused it",
+}
+"""Why an object stays as it is."""
+
+
+class Stays(Exception):
+    """An object is left as it is; `why` is one of `REASONS`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(REASONS[why])
+        self.why = why
+
+
+@frozen
+class Travel:
+    """What a new header of one object costs, as far as it is known beforehand."""
+
+    read: int
+    """Bytes from the target before it is written, besides its header."""
+    written: int
+    requests: int
+
+
+def travel(row: Verified, limits: TargetLimits) -> Travel:
+    """Return what the exchange itself makes travel; the reading back afterwards is apart."""
+    stored = row.stored_size or 0
+    if is_small(stored, limits):
+        return Travel(read=stored, written=stored, requests=4)  # header, HEAD, GET, PUT
+    head = head_part(limits)
+    if not limits.part_copy:
+        parts = len(list(spans(stored - head, 0, limits)))
+        return Travel(read=stored, written=stored, requests=6 + parts + -(-stored // PIECE))
+    return Travel(read=head, written=head, requests=7 + len(list(spans(stored - head, 0, limits))))
+
+
+def is_small(stored: int, limits: TargetLimits) -> bool:
+    """Return whether an object of so many stored bytes is put again whole."""
+    return stored <= max(WHOLE, head_part(limits) + MIB)
+
+
+def head_part(limits: TargetLimits) -> int:
+    """Return how many bytes of a body go with its new header."""
+    return max(HEAD_PART, limits.min_part)
+
+
+def spans(size: int, start: int, limits: TargetLimits) -> Iterator[Span]:
+    """Cut so many bytes from `start` into the fewest parts of about one size.
+
+    Raises:
+        Unsupported: there would be more parts than the target takes.
+    """
+    count = -(-size // limits.max_part)
+    if count + 1 > limits.max_parts:
+        raise Unsupported("the object has more bytes than the target takes in its parts")
+    at = 0
+    for number in range(1, count + 1):
+        end = size * number // count
+        yield Span(start + at, end - at)
+        at = end
+
+
+def body_of(row: Verified) -> int:
+    """Return where the body begins in a stored object, behind its header."""
+    return (row.stored_size or 0) - row.size - -(-row.size // SEGMENT) * SEALED_OVERHEAD
+
+
+def stored_of(route: Route, row: Verified) -> Stored:
+    """Return a verified object as the target held it then."""
+    assert row.stored_size is not None
+    assert row.etag is not None
+    return Stored(
+        key=route.target_key(row.key), size=row.stored_size, etag=row.etag,
+        version_id=row.version_id,
+    )  # fmt: skip
+
+
+class Renewing:
+    """Writes objects with their new headers; safe to call from many threads, each for another."""
+
+    def __init__(self, ctx: Context) -> None:
+        assert ctx.writer is not None, "who exchanges headers can write"
+        self._ctx, self._writer = ctx, ctx.writer
+
+    def header_of(self, route: Route, row: Verified) -> bytes:
+        """Return the header of a stored object, as long as it is the one that was verified.
+
+        Raises:
+            Stays: it is not, or not as it was verified.
+            StorageError: the target does not answer, or refuses.
+        """
+        body = body_of(row)
+        if not row.proven or body < 0:
+            raise Stays(UNPROVEN)
+        found = bytearray()
+
+        def read() -> Stored:
+            found.clear()
+            return self._writer.read(
+                route.target.bucket, stored_of(route, row), Span(0, body), found.extend
+            )
+
+        seen = self._asked(read)
+        if seen.version_id != row.version_id:
+            raise Stays(REPLACED)
+        return bytes(found)
+
+    def write(self, route: Route, row: Verified, attempt: int, header: bytes) -> Stored:
+        """Put an object with this header in the place of the verified one; again is safe.
+
+        Raises:
+            Stays: the verified object is not there to be replaced.
+            Fenced: somebody else writes at the target by now.
+            StorageError: the target does not answer, or refuses.
+        """
+        if (lost := self._ctx.fenced()) is not None:
+            raise lost
+        bucket, key = route.target.bucket, route.target_key(row.key)
+        there = self._ctx.retry(lambda: self._writer.head(bucket, key))
+        if there is None:
+            raise Stays(GONE)
+        if self._is_ours(there, row, attempt):
+            return there  # written before, and the receipt was lost
+        if (there.size, there.etag, there.version_id) != (
+            row.stored_size, row.etag, row.version_id,
+        ):  # fmt: skip
+            raise Stays(REPLACED)
+        stamp = self._stamp(bucket, there, row, attempt)
+        small = is_small(there.size, self._writer.limits)
+        made = (self._put if small else self._parts)(bucket, there, row, header, stamp)
+        with_tags = "tags_with_put" if small else "tags_with_upload"
+        if stamp.tags and not getattr(self._writer.limits, with_tags):
+            self._ctx.retry(lambda: self._writer.tag(bucket, made, stamp.tags))
+        return made
+
+    def take_away(self, route: Route, row: Verified, made: Stored) -> bool:
+        """Remove a new version that is not the object, if the verified one then comes to light."""
+        bucket, key = route.target.bucket, route.target_key(row.key)
+        if None in {made.version_id, row.version_id} or made.version_id == row.version_id:
+            return False
+        was = self._ctx.retry(lambda: self._writer.head(bucket, key, version_id=row.version_id))
+        if was is None or (was.size, was.etag) != (row.stored_size, row.etag):
+            return False
+        assert made.version_id is not None
+        version_id = made.version_id
+        self._ctx.retry(lambda: self._writer.remove_version(bucket, key, version_id))
+        there = self._ctx.retry(lambda: self._writer.head(bucket, key))
+        return there is not None and there.etag == row.etag
+
+    def abort_leftovers(self, route: Route, row: Verified) -> None:
+        """Abort uploads of an object that a killed command left open; others' are not touched."""
+        key = route.target_key(row.key)
+        place = Place(bucket=route.target.bucket, prefix=key)
+        with suppress(Unsupported):
+            for upload, _ in list(self._writer.open_uploads(place)):
+                if upload.key == key and not self._ctx.ledger.is_foreign(upload.upload_id):
+                    self._writer.abort(upload)
+
+    # --- how it is written ---------------------------------------------------------------------
+
+    def _asked(self, ask: Callable[[], Stored]) -> Stored:
+        try:
+            return self._ctx.retry(ask)
+        except Missing:
+            raise Stays(GONE) from None
+        except Conflict:
+            raise Stays(REPLACED) from None
+
+    def _is_ours(self, there: Stored, row: Verified, attempt: int) -> bool:
+        tag = Tag.of(there)
+        return tag is not None and (tag.ledger, tag.entry, tag.attempt) == (
+            self._ctx.run_tag, row.id, attempt,
+        )  # fmt: skip
+
+    def _stamp(self, bucket: str, there: Stored, row: Verified, attempt: int) -> Stamp:
+        """Return what stands beside the verified object, under a tag of our own."""
+        ctx = self._ctx
+        epoch = f".{ctx.epoch}" if ctx.epoch else ""
+        tags: Mapping[str, str] = {}
+        if self._writer.limits.tags and there.tag_count != 0:
+            with suppress(Unsupported):
+                tags = ctx.retry(lambda: self._writer.tags(bucket, there))
+        lock = there.lock
+        over = lock.until is not None and lock.until <= ctx.clock.now()
+        kept = lock.hold or (lock.mode is not None and not over)
+        return Stamp(
+            attempt=f"{ctx.run_tag}.{row.id}.{attempt}{epoch}",
+            metadata={name: text for name, text in there.metadata.items() if name != ATTEMPT},
+            tags=tags,
+            lock=lock if kept else None,
+        )
+
+    def _put(
+        self, bucket: str, there: Stored, row: Verified, header: bytes, stamp: Stamp
+    ) -> Stored:
+        body, digest = bytearray(), hashlib.sha256()
+
+        def take(data: bytes | memoryview) -> None:
+            digest.update(data)
+            body.extend(data)
+
+        def read() -> Stored:
+            nonlocal digest
+            body.clear()
+            digest = hashlib.sha256()
+            return self._writer.read(bucket, there, None, take)
+
+        self._asked(read)
+        if digest.hexdigest() != row.stored_sha256:
+            raise Stays(DAMAGED)
+        body[: body_of(row)] = header
+        made = hashlib.sha256(body).hexdigest()
+        try:
+            return self._ctx.retry(
+                lambda: self._writer.put(
+                    bucket, there.key, memoryview(body), sha256=made, stamp=stamp,
+                    replaces=there.etag,
+                )
+            )  # fmt: skip
+        except Conflict:
+            return self._own(bucket, there.key, stamp)
+
+    def _own(self, bucket: str, key: str, stamp: Stamp) -> Stored:
+        """Return what is there, if it is what a lost reply was about.
+
+        Raises:
+            Stays: it is something else.
+        """
+        there = self._ctx.retry(lambda: self._writer.head(bucket, key))
+        if there is None or there.metadata.get(ATTEMPT) != stamp.attempt:
+            raise Stays(GONE if there is None else REPLACED)
+        return there
+
+    def _parts(
+        self, bucket: str, there: Stored, row: Verified, header: bytes, stamp: Stamp
+    ) -> Stored:
+        retry, writer = self._ctx.retry, self._writer
+        upload = retry(lambda: writer.begin(bucket, there.key, stamp=stamp))
+        if stamp.lock is not None:
+            upload = Upload(bucket=bucket, key=there.key, upload_id=upload.upload_id, locked=True)
+        try:
+            etags = self._filled(upload, there, row, header)
+            size = there.size - body_of(row) + len(header)
+            try:
+                return retry(
+                    lambda: writer.complete(
+                        upload, list(enumerate(etags, 1)), size=size, attempt=stamp.attempt,
+                        replaces=there.etag,
+                    )
+                )  # fmt: skip
+            except Conflict:
+                return self._own(bucket, there.key, stamp)
+        except (Stays, StorageError, Fenced):
+            with suppress(StorageError):
+                writer.abort(upload)
+            raise
+
+    def _filled(self, upload: Upload, there: Stored, row: Verified, header: bytes) -> list[str]:
+        """Send the first part and have the others copied; return their ETags."""
+        retry, writer, limits = self._ctx.retry, self._writer, self._writer.limits
+        at, first = body_of(row), bytearray(header)
+
+        def read() -> Stored:
+            del first[len(header) :]
+            return writer.read(upload.bucket, there, Span(at, head_part(limits)), first.extend)
+
+        self._asked(read)
+        digest = hashlib.sha256(first).hexdigest()
+        etags = [retry(lambda: writer.put_part(upload, 1, memoryview(first), sha256=digest))]
+        at += head_part(limits)
+        for number, span in enumerate(spans(there.size - at, at, limits), 2):
+            if (lost := self._ctx.fenced()) is not None:
+                raise lost
+            etags.append(self._part(writer, upload, number, there, span))
+        return etags
+
+    def _part(
+        self, writer: TargetWriter, upload: Upload, number: int, there: Stored, span: Span
+    ) -> str:
+        retry = self._ctx.retry
+        if writer.limits.part_copy:
+            try:
+                return retry(lambda: writer.copy_part(upload, number, there, span))
+            except Conflict:
+                raise Stays(REPLACED) from None
+            except Unsupported:
+                pass  # a host that says so only now: through this machine, as the others
+        return retry(lambda: self._carried(writer, upload, number, there, span))
+
+    def _carried(
+        self, writer: TargetWriter, upload: Upload, number: int, there: Stored, span: Span
+    ) -> str:
+        """Send a part that is read from the target, a piece of it in memory at a time.
+
+        It is read by another thread: this one is in the middle of its request.
+        """
+        at, piece = span.start, bytearray()
+
+        def read(size: int) -> None:
+            piece.clear()
+            writer.read(upload.bucket, there, Span(at, size), piece.extend)
+
+        with ThreadPoolExecutor(1) as beside:
+
+            def pull(most: int) -> bytes:
+                nonlocal at
+                if not piece:
+                    beside.submit(read, min(PIECE, span.end - at)).result()
+                    at += len(piece)
+                taken = bytes(piece[:most])
+                del piece[:most]
+                return taken
+
+            return writer.stream_part(upload, number, span.length, pull)

@@ -1,0 +1,225 @@
+"""What must hold before a recipient's key is replaced by another one, and how far that has come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import ApprovalMissing, KeyUnavailable, Refused, UsageError
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.frozen import frozen
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import State
+from hdh_migrate.pipeline.binding import bindings
+from hdh_migrate.pipeline.look_again import demand_undeleted
+from hdh_migrate.plan.classes import what_of
+from hdh_migrate.plan.diff import differences
+from hdh_migrate.ports.stores import TargetReader
+from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
+from hdh_migrate.session.policy.changing import RECIPIENT
+from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.rotating import demand_no_rotation, last_rotation
+from hdh_migrate.wiring import routes_of
+from hdh_migrate.wiring.sealing import load_recipients
+
+CHANGE_PLAN: Final = (
+    "in the plan, put the new key's file in the old one's place in seal.recipients, and where the"
+    " old key was seal.identity, its private key there"
+)
+
+
+@frozen
+class KeyExchange:
+    """One rotation: which it is, from which key to which, and for whom is sealed then."""
+
+    number: int
+    old: PublicKey
+    new: PublicKey
+    before: tuple[str, ...]
+    """For whom is sealed until then: keys in hexadecimal."""
+    recipients: tuple[str, ...]
+    begun: bool
+    ended: bool
+    """Whether all objects were gone through once."""
+
+    @property
+    def request(self) -> str:
+        """What an approval of it is bound to."""
+        return request_of(self.number, self.old, self.new, self.recipients)
+
+
+def request_of(number: int, old: PublicKey, new: PublicKey, recipients: Sequence[str]) -> str:
+    """Return the digest of what a rotation changes."""
+    return sha256_hex(
+        canonical_json(
+            {
+                "number": number, "old": old.raw.hex(), "new": new.raw.hex(),
+                "recipients": list(recipients),
+            }
+        )
+    )  # fmt: skip
+
+
+def exchange_of(desk: Desk, ledger: SqliteLedger, old: PublicKey, new: PublicKey) -> KeyExchange:
+    """Return what a rotation from one key to another is: a new one, or the last that goes on.
+
+    Raises:
+        Refused: nothing is sealed, or another rotation was stopped halfway.
+        UsageError: the keys are the same, the old one is no recipient, or the new one is one.
+    """
+    if not desk.loaded.plan.seal.encrypts:
+        raise Refused("the plan seals nothing, so there is no header to make anew")
+    last = last_rotation(ledger)
+    if last is not None and (last[0].old, last[0].new) == (old.raw.hex(), new.raw.hex()):
+        event, ended = last
+        before = tuple(event.old if one == event.new else one for one in event.recipients)
+        return KeyExchange(
+            number=event.number, old=old, new=new, before=before, recipients=event.recipients,
+            begun=True, ended=ended,
+        )  # fmt: skip
+    demand_no_rotation(ledger)
+    bound = bound_recipients(ledger)
+    if bound is None:
+        raise UsageError(
+            "no recipients are bound yet, so no key can be replaced",
+            hint="before the first run, name the right key in the plan",
+        )
+    if old.raw == new.raw:
+        raise UsageError("--from and --to are the same key", hint="nothing was changed")
+    if old.raw.hex() not in bound:
+        raise UsageError(
+            f"--from: {old.fingerprint} is none of the keys that are sealed for",
+            hint=f"these are {', '.join(fingerprints(bound))}",
+        )
+    if new.raw.hex() in bound:
+        raise UsageError(
+            f"--to: {new.fingerprint} is one of the keys that are sealed for already",
+            hint='make another one with "hdh-migrate keys new"',
+        )
+    return KeyExchange(
+        number=1 if last is None else last[0].number + 1, old=old, new=new, before=tuple(bound),
+        recipients=tuple(new.raw.hex() if one == old.raw.hex() else one for one in bound),
+        begun=False, ended=False,
+    )  # fmt: skip
+
+
+def against(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator[str]:
+    """Say what the ledger and the plan have against it; nobody is asked."""
+    for name, route in routes_of(desk.loaded.plan).items():
+        if route.every_version:
+            yield (
+                f"dataset {name} keeps every version of a name: with a new header an earlier one"
+                " would become the newest"
+            )
+    if exchange.begun:
+        return
+    unproven = sum(ledger.tally(row.id, State.SENT).objects for row in ledger.datasets())
+    if unproven:
+        yield f'{unproven} objects are sent and not verified: "hdh-migrate verify PLAN" first'
+    plan = json.loads(desk.loaded.canonical)
+    for binding in bindings(ledger).values():
+        what = what_of(plan, binding.batch)
+        changes = [] if what is None else differences(binding.what, what)
+        if what is None or any(one.path != RECIPIENT for one in changes if not one.order):
+            yield (
+                f"the plan changes more of batch {binding.batch} than a key:"
+                ' "hdh-migrate plan diff PLAN" shows it'
+            )
+
+
+def unplanned(exchange: KeyExchange, planned: Sequence[str]) -> list[str]:
+    """Say how the plan's recipients are not those that are sealed for from then on."""
+    if set(planned) == set(exchange.recipients):
+        return []
+    return [f"seal.recipients are not those of afterwards: {CHANGE_PLAN}"]
+
+
+def demand_opens(exchange: KeyExchange, identity: PrivateKey) -> None:
+    """Demand that a private key opens what is sealed before the exchange.
+
+    Raises:
+        KeyUnavailable: it does not.
+    """
+    if identity.public.raw.hex() not in exchange.before:
+        raise KeyUnavailable(
+            f"identity {identity.public.fingerprint} opens nothing that was sealed before",
+            hint="give a private key that does with --identity: the old one, or another"
+            " recipient's; nothing was changed",
+        )
+
+
+def demand_second_chance(desk: Desk, ledger: SqliteLedger, reader: TargetReader) -> None:
+    """Demand that something is left if the host fails: an earlier version, or the source.
+
+    A new object takes the old one's place before anybody can read it.
+
+    Raises:
+        Refused: a bucket keeps no versions, and the source of a batch was deleted.
+    """
+    routes, retry = routes_of(desk.loaded.plan), desk.retrying()
+    for row in ledger.datasets():
+        try:
+            demand_undeleted(ledger, row.batch)
+        except Refused:
+            place = routes[row.name].target
+            if not retry(lambda place=place: reader.keeps_versions(place)):  # type: ignore[misc]
+                raise Refused(
+                    f"bucket {place.bucket} keeps no versions, and the source of batch {row.batch}"
+                    " was deleted: if the host failed in between, nothing would be left",
+                    hint="turn versioning on for the bucket, rotate, and turn it off again if you"
+                    " must; nothing was changed",
+                ) from None
+
+
+def planned_exchange(desk: Desk, ledger: SqliteLedger) -> KeyExchange:
+    """Return the rotation that the plan's recipients mean, for who approves it.
+
+    Raises:
+        UsageError: they do not differ from those that are sealed for in exactly one key.
+        KeyUnavailable: a key file cannot be read.
+    """
+    bound = bound_recipients(ledger) or []
+    planned = load_recipients(desk.loaded.plan, desk.loaded.base)
+    gone = [one for one in bound if one not in planned]
+    came = [one for one in planned if one not in bound]
+    if len(gone) != 1 or len(came) != 1:
+        raise UsageError(
+            "the plan's recipients do not differ in one key from those that are sealed for:"
+            " there is no exchange to approve",
+            hint=CHANGE_PLAN,
+        )
+    old, new = (PublicKey(bytes.fromhex(one)) for one in (*gone, *came))
+    return exchange_of(desk, ledger, old, new)
+
+
+def approved(
+    desk: Desk, ledger: SqliteLedger, judge: Judge, exchange: KeyExchange
+) -> dict[str, tuple[str, ...]]:
+    """Return who approved an exchange, by batch; nobody where nobody is asked.
+
+    Each batch that was begun is asked about: those who approve it let who opens it change.
+
+    Raises:
+        ApprovalMissing: too few did; nothing was changed.
+    """
+    found = {}
+    for batch in bindings(ledger):
+        consents = Consents(desk, ledger, judge, batch)
+        if desk.loaded.plan.approvals is None and not consents.anybody_asked:
+            continue
+        consents.settle()
+        consent = consents(ApprovalStage.ROTATE, exchange.request)
+        if not consent.given:
+            raise ApprovalMissing(
+                f"keys of batch {batch}, {exchange.old.fingerprint} to"
+                f" {exchange.new.fingerprint}: " + "; ".join(consent.reasons),
+                hint=f'have it approved, "hdh-migrate approve PLAN --batch {batch} --stage rotate'
+                ' --key FILE", then give the same command again; nothing was changed',
+            )
+        found[batch] = consent.keys
+    return found

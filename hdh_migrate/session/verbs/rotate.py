@@ -1,0 +1,369 @@
+"""Replace a recipient's key by another one: look what it means, or make it so.
+
+What is sealed from then on, and what is verified already, is sealed for the new set of recipients.
+The plan says the new set before; the journal tells from which key to which, and each object twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from hdh_migrate import __version__
+from hdh_migrate.clocks import Judge, between
+from hdh_migrate.errors import Exit, KeyUnavailable, Refused
+from hdh_migrate.events.batches import BatchAmended, BatchAmending
+from hdh_migrate.events.rotation import KeysRotating
+from hdh_migrate.events.run import RunStarted
+from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.frozen import frozen
+from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Listed, ObjectInfo, State, Tally
+from hdh_migrate.pipeline.amending import Amending
+from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep, moments
+from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.planning import paced
+from hdh_migrate.pipeline.renewing import REASONS, travel
+from hdh_migrate.pipeline.rotating import REMAINING, STEP, Rotating, RotationDone, RotationSoFar
+from hdh_migrate.pipeline.selecting import decide
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.plan.classes import what_of
+from hdh_migrate.plan.diff import differences
+from hdh_migrate.results.keys import KeysExchanged, RotationForecast
+from hdh_migrate.sealing.exchanging import HeaderExchange
+from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.bound_ledger import bind, journal_of
+from hdh_migrate.session.policy.newest import demand_newest
+from hdh_migrate.session.policy.rotation import (
+    KeyExchange,
+    against,
+    approved,
+    demand_opens,
+    demand_second_chance,
+    exchange_of,
+    unplanned,
+)
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.run import Turn, demand_unpaused, fenced_for, self_test
+from hdh_migrate.software import code_digest
+from hdh_migrate.wiring import (
+    Services,
+    Vault,
+    header_size_of,
+    moments_of,
+    pace_of,
+    routes_of,
+    rules_of,
+)
+from hdh_migrate.wiring.envelopes import opening_key
+from hdh_migrate.wiring.sealing import load_recipients
+
+PORTION: Final = 1_000
+NOTHING_SENT: Final = "nothing was changed"
+
+
+@frozen
+class RotationWish:
+    """From which key to which, and which private key opens what is sealed before; as read."""
+
+    old: PublicKey
+    new: PublicKey
+    identity: PrivateKey | None
+
+    @classmethod
+    def of(
+        cls, old: Path, new: Path, identity: Path | None, phrase_from: str | None
+    ) -> RotationWish:
+        """Read the keys.
+
+        Raises:
+            KeyUnavailable: one cannot be read, or is no honest public key.
+        """
+        private = None
+        if identity is not None:
+            phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
+            private = PrivateKey.load(identity, phrase)
+        return cls(old=PublicKey.load(old), new=PublicKey.load(new), identity=private)
+
+
+def forecast(desk: Desk, wish: RotationWish) -> RotationForecast:
+    """Return what a rotation would do; nobody is asked, and nothing is written.
+
+    Raises:
+        UsageError, Refused: there is no such rotation (see `policy.rotation.exchange_of`).
+    """
+    ledger = desk.read_ledger()
+    try:
+        with ledger.snapshot():
+            exchange = exchange_of(desk, ledger, wish.old, wish.new)
+            blockers = [
+                *against(desk, ledger, exchange),
+                *unplanned(exchange, load_recipients(desk.loaded.plan, desk.loaded.base)),
+            ]
+            return _forecast(desk, ledger, exchange, blockers)
+    finally:
+        ledger.close()
+
+
+def _forecast(
+    desk: Desk, ledger: SqliteLedger, exchange: KeyExchange, blockers: list[str]
+) -> RotationForecast:
+    so_far = RotationSoFar(ledger, exchange.number)
+    objects = size = read = written = requests = 0
+    for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
+        after = so_far.last.get(batch, 0)
+        while rows := ledger.erasable(batch, after, PORTION, whole=True):
+            for row in rows:
+                one = travel(row, desk.limits)
+                stored = row.stored_size or 0
+                objects, size = objects + 1, size + stored
+                # Besides, each is read back whole, and what it was may be removed.
+                read, written = read + one.read + stored, written + one.written
+                requests += one.requests + 3
+            after = rows[-1].id
+    return {
+        "old": exchange.old.fingerprint,
+        "new": exchange.new.fingerprint,
+        "number": exchange.number,
+        "begun": exchange.begun,
+        "done": so_far.objects,
+        "left": sum(map(len, so_far.left.values())),
+        "objects": objects,
+        "bytes": size,
+        "bytes_read": read,
+        "bytes_written": written,
+        "requests": requests,
+        "hours": _hours(ledger, read),
+        "part_copy": desk.limits.part_copy,
+        "grants": _grants(ledger),
+        "blockers": blockers,
+    }
+
+
+def _hours(ledger: SqliteLedger, size: int) -> float | None:
+    """Return how long reading so much takes at the pace of the verification so far."""
+    period = ledger.period("verified")
+    done = sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally()).size
+    if period is None or not done or (seconds := between(*period)) < 1:
+        return None
+    return round(size / (done / seconds) / 3600, 2)
+
+
+def _grants(ledger: SqliteLedger) -> int:
+    """Return how many grants stand: their packs name the objects as they are now."""
+    accounts = GrantAccounts.of(ledger.told(*GRANT_EVENTS))
+    return sum(one.given is not None and one.revoked is None for one in accounts.by_id.values())
+
+
+def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
+    """Exchange the key for every verified object; the same command goes on after any stop.
+
+    Raises:
+        UsageError, Refused: there is no such rotation, or something stands against it.
+        KeyUnavailable: no private key at hand opens what is sealed, or what will be.
+        ApprovalMissing: those whom the plan asks have not approved it.
+        MigrateError: whatever ended it early.
+    """
+    demand_unpaused(desk)
+    desk.read_ledger().close()  # a ledger is never made here
+    services = desk.services(write=True)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    with copied_after(desk), _admitted(desk, services, judge) as ledger:
+        exchange = exchange_of(desk, ledger, wish.old, wish.new)
+        blockers = [*against(desk, ledger, exchange), *unplanned(exchange, services.recipients)]
+        if blockers:
+            raise Refused(
+                f"{exchange.old.fingerprint} cannot be replaced by"
+                f" {exchange.new.fingerprint} now",
+                blockers=blockers, hint=NOTHING_SENT,
+            )  # fmt: skip
+        identity = _identity(desk, services, wish)
+        demand_opens(exchange, identity)
+        self_test(services)
+        demand_second_chance(desk, ledger, services.reader)
+        approvals = {} if exchange.begun else approved(desk, ledger, judge, exchange)
+        with fenced_for(desk, [services], ledger, (), write=True) as fencing:
+            if not exchange.begun:
+                _begin(desk, ledger, exchange, approvals)
+            bind(desk, ledger)
+            _announce(desk, ledger)
+            with Turn(
+                desk=desk, opened=[services], ledger=ledger, judge=judge, fencing=fencing,
+                obeys=True, work=STEP,
+            ) as turn:  # fmt: skip
+                keys = [PublicKey(bytes.fromhex(one)) for one in exchange.recipients]
+                done = Rotating(
+                    turn.ctx, exchange.number, HeaderExchange(identity, keys).header,
+                    connections=desk.loaded.plan.engine.connections,
+                ).run()  # fmt: skip
+                grants = _grants(ledger)
+        ledger.reconcile()
+        return _code(done), _result(exchange, done, grants, services.envelopes.identity)
+
+
+@contextmanager
+def _admitted(desk: Desk, services: Services, judge: Judge) -> Iterator[SqliteLedger]:
+    """Open the ledger of a plan that may not be the one that it is bound to, and the target."""
+    gate.admit(services, desk.loaded.plan, judge)
+    with journal_of(desk, judge) as ledger:
+        demand_newest(desk, ledger)
+        adopt(ledger)
+        ledger.reconcile()
+        yield ledger
+
+
+def _identity(desk: Desk, services: Services, wish: RotationWish) -> PrivateKey:
+    """Return the private key that opens what is sealed before: by default the plan's.
+
+    Raises:
+        KeyUnavailable: there is none, or it cannot be read.
+    """
+    if wish.identity is not None:
+        return wish.identity
+    seal = desk.loaded.plan.seal
+    found = opening_key((seal.identity, seal.identity_passphrase), services.vault)
+    if found is None:
+        raise KeyUnavailable(
+            "no identity is given, so no header can be opened", hint="give one with --identity"
+        )
+    return found
+
+
+def _begin(
+    desk: Desk,
+    ledger: SqliteLedger,
+    exchange: KeyExchange,
+    approvals: dict[str, tuple[str, ...]],
+) -> None:
+    """Bind every batch to the new recipients, in one transaction with the event that tells it."""
+    plan = json.loads(desk.loaded.canonical)
+    verified = sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally())
+    with ledger.whole():
+        ledger.event(
+            KeysRotating(
+                number=exchange.number, old=exchange.old.raw.hex(), new=exchange.new.raw.hex(),
+                recipients=exchange.recipients, request=exchange.request,
+                objects=verified.objects, bytes=verified.size, approvals=approvals,
+                user=operator(),
+            )
+        )  # fmt: skip
+        for binding in bindings(ledger).values():
+            what = what_of(plan, binding.batch)
+            assert what is not None, "it was demanded"
+            after = Binding(binding.batch, binding.revision + 1, canonical_json(what).decode())
+            _restart(desk, ledger, binding.batch)
+            if after.digest != binding.digest:  # another file; the same one may have another key
+                _amend(ledger, binding, after, exchange)
+        ledger.commit()
+
+
+def _restart(desk: Desk, ledger: SqliteLedger, batch: str) -> None:
+    """Let objects under way begin anew: their data keys are wrapped for the old key."""
+    plan, limits = desk.loaded.plan, paced(desk.limits, pace_of(desk.loaded.plan))
+    header = header_size_of(plan)
+
+    def by_plan(obj: ObjectInfo, route: Route, rules: DatasetRules) -> Listed:
+        return decide(obj, route, rules.rules, limits, header=header, sealed=True)
+
+    known = moments_of(plan, moments(ledger), desk.clock.now())
+    planned = next(one.datasets for one in plan.batches if one.name == batch)
+    Amending(
+        ledger=ledger, routes=routes_of(plan), rules=rules_of(plan, desk.loaded.base, known),
+        decide=by_plan, touched=(), resealed=True,
+    ).run(batch, planned, apply=True)  # fmt: skip
+    for row in ledger.datasets(batch):
+        ledger.drop_uploads(ledger.failed_objects(row.id))  # the old key opens their headers
+
+
+def _amend(ledger: SqliteLedger, before: Binding, after: Binding, exchange: KeyExchange) -> None:
+    lines = tuple(one.line for one in differences(before.what, after.what))
+    ledger.event(
+        BatchAmending(
+            batch=after.batch, revision=after.revision, was=before.digest, now=after.digest,
+            changes=lines,
+            reason=f"keys rotate: {exchange.old.fingerprint} to {exchange.new.fingerprint}",
+            user=operator(),
+        )
+    )  # fmt: skip
+    ledger.event(
+        BatchAmended(
+            batch=after.batch, revision=after.revision, digest=after.digest, excluded={},
+            taken_back={}, moved_before={}, recipients=ABSENT,
+        )
+    )  # fmt: skip
+    keep(ledger, after)
+
+
+def _announce(desk: Desk, ledger: SqliteLedger) -> None:
+    ledger.event(
+        RunStarted(
+            plan_digest=desk.loaded.digest, steps=(STEP,), batches=(), tool=__version__,
+            code_sha256=code_digest(), user=operator(), pid=os.getpid(),
+        )
+    )  # fmt: skip
+    ledger.commit()
+
+
+def _code(done: RotationDone) -> Exit:
+    if done.left or done.lost:
+        return Exit.VERIFICATION_FAILED
+    return Exit.FINDINGS if done.remaining else Exit.OK
+
+
+def _result(
+    exchange: KeyExchange, done: RotationDone, grants: int, opened_by: str | None
+) -> KeysExchanged:
+    return {
+        "old": exchange.old.fingerprint,
+        "new": exchange.new.fingerprint,
+        "number": exchange.number,
+        "objects": done.objects,
+        "left": dict(done.left),
+        "lost": done.lost,
+        "removed": done.removed,
+        "remaining": dict(done.remaining),
+        "opened_by": opened_by or "",
+        "grants": grants,
+        "remains": _remains(exchange, done, grants, opened_by),
+    }
+
+
+def _remains(
+    exchange: KeyExchange, done: RotationDone, grants: int, opened_by: str | None
+) -> list[str]:
+    """Say what the old key may still open, and what was not shown."""
+    lines = [
+        f"{count} objects stay as they were: {REASONS[why]}"
+        for why, count in sorted(done.left.items())
+    ]
+    if done.lost:
+        lines.append(
+            f"{done.lost} objects are not what they were after the exchange, and wait to be sent"
+            ' again: "hdh-migrate run PLAN"'
+        )
+    lines += [f"{count} {REMAINING[why]}" for why, count in sorted(done.remaining.items())]
+    lines.append(
+        "the data keys are the same as before: whoever kept one, or a copy of an old header and"
+        " the old private key, opens what he has a copy of"
+    )
+    if grants:
+        lines.append(
+            f"{grants} grants name the objects as they were: their readers are refused until they"
+            ' get new packs, "hdh-migrate grant PLAN" with the same permit and another --out'
+        )
+    if opened_by != exchange.new.fingerprint:
+        lines.append(
+            f"each object was opened with {opened_by}; that {exchange.new.fingerprint} has its"
+            ' private key shows "hdh-migrate keys drill PLAN --key FILE"'
+        )
+    return lines

@@ -1,0 +1,36 @@
+"""What a report tells of keys that were exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hdh_migrate.events.rotation import HeadersExchanged, KeysRotated, KeysRotating
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.session.policy.binding import fingerprint_of
+
+
+def rotation_facts(ledger: SqliteLedger) -> list[Mapping[str, Any]]:
+    """Return every exchange of a key, the first one first, as the statement tells it."""
+    found: list[dict[str, Any]] = []
+    for at, event in ledger.told(KeysRotating, HeadersExchanged, KeysRotated):
+        match event:
+            case KeysRotating():
+                found.append(
+                    {
+                        "number": event.number, "old": fingerprint_of(event.old),
+                        "new": fingerprint_of(event.new), "began": at, "ended": None,
+                        "objects": 0, "left": 0, "lost": 0, "removed": 0, "remaining": {},
+                    }
+                )  # fmt: skip
+            case HeadersExchanged():
+                found[-1]["objects"] += len(event.ids)
+                found[-1]["lost"] += len(event.lost)
+            case KeysRotated():
+                found[-1].update(
+                    ended=at, left=event.left, removed=event.removed,
+                    remaining=dict(event.remaining),
+                )  # fmt: skip
+            case _:
+                raise AssertionError("only those were asked for")
+    return list(found)

@@ -1,0 +1,34 @@
+"""A key is replaced with the consent of those whom the plan asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from hdh_migrate.sealing.keys import new_pair
+from tests.support.rotated import executed, say_next
+from tests.support.site import Site
+
+pytestmark = pytest.mark.live
+
+
+def test_a_key_is_replaced_with_the_consent_of_those_whom_the_plan_asks(site: Site) -> None:
+    site.run()
+    new_pair(site.folder / "keys", "next", passphrase=None)
+    say_next(site)
+    refused = executed(site, expect=8)
+    assert "--stage rotate" in refused.err
+    site.approve("rotate", "stranger")  # a key that the plan does not name
+    executed(site, expect=8)
+    shown = site.approve("rotate")
+    assert "is replaced by" in shown.err
+    assert executed(site, "--json", expect=0).json["objects"] == 4
+
+
+def test_an_approval_is_for_these_two_keys(site: Site) -> None:
+    site.run()
+    for name in ("next", "later"):
+        new_pair(site.folder / "keys", name, passphrase=None)
+    say_next(site)
+    site.approve("rotate")
+    say_next(site, old="next", new="later")
+    executed(site, new="later", expect=8)

@@ -1,0 +1,112 @@
+"""A rotation is killed at every event; the same command converges, and nothing opens for two."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import Refused
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.rotate import RotationWish, execute
+from hdh_migrate.telemetry import SystemClock
+from tests.live.test_grants_killed import DeadlyClock, Killed, desk_of
+from tests.live.test_rotation import whole_journal
+from tests.support.fixtures import Bucket
+from tests.support.rotated import NAME, opened, say_next, strict_bucket, versions, with_keys
+from tests.support.site import Site
+from tests.support.strict_s3 import StrictS3
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+MOST = 200
+"""Asks for the time that no rotation of five objects makes more of."""
+
+
+class MainClock(DeadlyClock):
+    """Kills the command and not the thread that keeps its fences."""
+
+    def now(self) -> str:
+        here = threading.current_thread() is threading.main_thread()
+        return super().now() if here else SystemClock.now(self)
+
+
+@pytest.fixture(params=["versions", "no versions"])
+def bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    with StrictS3() as server:
+        yield strict_bucket(server, versions=request.param == "versions")
+
+
+@pytest.fixture
+def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    with_keys(site).run()
+    say_next(site)
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    return site
+
+
+def wish(site: Site) -> RotationWish:
+    keys: Path = site.folder / "keys"
+    return RotationWish.of(keys / "steward.pub", keys / "next.pub", keys / "steward.sec", None)
+
+
+def test_a_rotation_that_is_killed_anywhere_comes_to_its_end(site: Site) -> None:
+    before, kills = opened(site, "steward"), 0
+    bodies = Counter(one.body[16 + 108 * 3 :] for one in versions(site))
+    for left in range(MOST):
+        desk = replace(desk_of(site), clock=MainClock(left))
+        try:
+            execute(desk, wish(site))
+        except Killed:
+            kills += 1
+            # At every moment each object opens for one of the two, and for the escrow key.
+            assert {**opened(site, "steward"), **opened(site, "next")}.keys() == before.keys()
+            assert opened(site, "escrow").keys() == before.keys()
+            continue
+        break
+    else:
+        raise AssertionError("it never came to its end")
+
+    assert kills > 10
+    assert opened(site, "next") == before == opened(site, "escrow")
+    assert opened(site, "steward") == {}
+    assert Counter(one.body[16 + 108 * 3 :] for one in versions(site)) == bodies
+    kinds = Counter(kind for kind, _ in whole_journal(site))
+    assert (kinds["keys-rotating"], kinds["keys-rotated"]) == (1, 1)
+    held = site.bucket.server.store.buckets[NAME].uploads  # type: ignore[attr-defined]
+    assert held == {}
+    site.cli("ledger", "check", site.plan, expect=0)
+    site.cli("verify", site.plan, "--again", "--no-progress", expect=0)
+
+
+def test_one_kill_at_each_moment_and_then_the_end(site: Site) -> None:
+    """What was killed early is gone on with by one command, not by many that are killed."""
+    before = opened(site, "steward")
+    for left in (12, 25, 40):
+        try:
+            execute(replace(desk_of(site), clock=MainClock(left)), wish(site))
+        except Killed:
+            continue
+    refused_while_open(desk_of(site))
+    execute(desk_of(site), wish(site))
+    assert opened(site, "next") == before
+    assert opened(site, "steward") == {}
+
+
+def refused_while_open(desk: Desk) -> None:
+    """Other verbs wait: what opens some objects does not open the others."""
+    from hdh_migrate.model import Step
+    from hdh_migrate.session.policy.rotating import last_rotation
+    from hdh_migrate.session.verbs.run import perform
+
+    ledger = desk.read_ledger()
+    found = last_rotation(ledger)
+    ledger.close()
+    if found is not None and not found[1]:
+        with pytest.raises(Refused, match="keys are being exchanged"):
+            perform(desk, [Step.VERIFY], ())
