@@ -58,6 +58,8 @@ class InstructionGiven(TypedDict):
     """Which process is at work."""
     waiting: WaitingFact | None
     """Which one waits, and goes on by itself."""
+    slows: bool | None
+    """Whether the limit ever allows less than the plan does; null: no limit counts now."""
 
 
 class CourseStatus(TypedDict):

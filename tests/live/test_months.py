@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 
 import pytest
@@ -153,3 +154,25 @@ def test_a_worker_whose_clock_differs_a_little_spoils_no_report(site: Site, seco
 
     key = site.folder / "keys" / "report.pub"
     site.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
+
+
+def test_a_limit_that_slows_nothing_says_so(site: Site) -> None:
+    site.change(limits={"retry_budget": "2s", "bandwidth": "1MiB/s"})
+    site.run()
+
+    idle = site.cli("limit", site.plan, "200MiB/s", "--for", "2h", expect=0)
+    assert "it slows nothing" in idle.out
+    slower = site.cli("limit", site.plan, "100KiB/s", "--json", expect=0)
+    assert slower.json["slows"] is True
+
+
+def test_a_full_disk_is_no_damaged_ledger(site: Site) -> None:
+    """`pause` ended with 10, which calls for a copy of the ledger."""
+    site.run()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
+    try:
+        said = site.cli("pause", site.plan)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (said.code, "no space left" in said.err) == (7, True)

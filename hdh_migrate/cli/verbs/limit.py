@@ -15,7 +15,7 @@ from hdh_migrate.telemetry import size_text
 
 @verb(
     examples=("limit plan.yaml 200MiB/s --for 2h", "limit plan.yaml --release"),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=InstructionGiven,
 )
 def limit(
@@ -85,4 +85,5 @@ def _text(given: InstructionGiven) -> str:
     until = "" if counts["until"] is None else f" until {counts['until'][:19]}Z"
     who = heard_by(given)
     heard = "no run is under way: it counts for the next one" if who is None else f"heard by {who}"
-    return f"at most {size_text(counts['bytes_per_second'])}/s{until}; {heard}"
+    idle = "" if given["slows"] else "; the plan allows no more anyway, so it slows nothing"
+    return f"at most {size_text(counts['bytes_per_second'])}/s{until}; {heard}{idle}"

@@ -10,7 +10,7 @@ from hdh_migrate.results.courses import InstructionGiven
 
 @verb(
     examples=("resume plan.yaml", "resume plan.yaml --json"),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=InstructionGiven,
 )
 def resume(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:

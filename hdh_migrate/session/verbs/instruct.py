@@ -11,7 +11,8 @@ import secrets
 from hdh_migrate.clocks import later
 from hdh_migrate.errors import UsageError
 from hdh_migrate.ledger.holding import holder
-from hdh_migrate.model import Instruction, InstructionKind, Standing
+from hdh_migrate.model import Instruction, InstructionKind, Role, Standing
+from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.courses import InstructionGiven
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
@@ -62,4 +63,15 @@ def instruct(
         "limit": limit_fact(counts.limit),
         "run": None if held is None else held.where,
         "waiting": waiting_fact(desk),
+        "slows": None if counts.limit is None else _slows(desk.loaded.plan, counts.limit.rate),
     }
+
+
+def _slows(plan: Plan, rate: int | None) -> bool:
+    """Say whether the plan lets a run be faster than that at some hour, in one direction at least.
+
+    Where it does not, a limit changes nothing, and whoever counts on it is to know.
+    """
+    return rate is not None and any(
+        all(max(table.rates) > rate for table in plan.rates(role)) for role in Role
+    )
