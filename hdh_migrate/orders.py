@@ -121,7 +121,10 @@ class SentPart:
 
 @frozen
 class VerifyItem(OrderItem):
-    """A stored object, and what it must be: a multipart one by its `parts` and its header."""
+    """A stored object, and what it must be: a multipart one by its `parts` and its header.
+
+    Where headers are kept apart, every object of a source has one here.
+    """
 
     stored_size: int
     etag: str
@@ -144,6 +147,8 @@ class RecheckItem(OrderItem):
     sha256: str
     stored_sha256: str
     level: str
+    header: bytes | None = field(default=None, repr=False)
+    """What opens it, where that does not stand in front of its bytes."""
 
 
 # --- orders --------------------------------------------------------------------------------------

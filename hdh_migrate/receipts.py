@@ -8,6 +8,7 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import field
 from enum import StrEnum
 
 from hdh_migrate.codes import Code
@@ -29,6 +30,8 @@ class Sent:
     version_id: str | None
     sha256: str | None = None
     sealed_sha256: str | None = None
+    header: bytes | None = field(default=None, repr=False)
+    """What wraps its data key, where that does not stand in front of its bytes."""
 
 
 @frozen

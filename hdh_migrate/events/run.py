@@ -187,6 +187,21 @@ class BucketProvisioned(Event):
     ok: bool
 
 
+@json_form
+class HeadersCopied(Event):
+    """Every verified header pack of a batch has its second copy, which was compared with it.
+
+    `root` is of the RFC 9162 tree over what they are at the target: docs/header-packs.md.
+    """
+
+    kind: ClassVar[str] = "headers-copied"
+    batch: str
+    packs: int
+    bytes: int
+    """As they are stored."""
+    root: str
+
+
 RunEvent = (
     RunStarted
     | RunEnded
@@ -204,4 +219,5 @@ RunEvent = (
     | TargetProbed
     | BucketProvisioning
     | BucketProvisioned
+    | HeadersCopied
 )

@@ -2,6 +2,7 @@
 
 A header stands at the head of its object and nowhere else, so each object is asked for once: a
 ranged GET of some hundred bytes, side by side, whose ETag and version must be the verified ones.
+Where headers are detached the ledger has it, and a HEAD asks whether the object is still there.
 What was wrapped is kept in a file of records of one size, in the objects' order: a command that is
 stopped or killed goes on behind the last whole record. The records hold nothing but headers that
 open for the reader alone.
@@ -14,6 +15,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +46,8 @@ class StoredHead:
     stored: Stored
     length: int
     """Bytes in clear."""
+    header: bytes | None = field(default=None, repr=False)
+    """What opens it for the steward; None: it stands in front of the first segment."""
 
     @property
     def body(self) -> int:
@@ -167,6 +171,9 @@ def read_header(reader: TargetReader, head: StoredHead) -> bytes:
         TargetDiffers: it is not, or it is gone.
         Transient: the target did not answer.
     """
+    if head.header is not None:
+        _demand_held(reader, head)
+        return head.header
     found = bytearray()
     if not 0 < head.body <= HEADER_MAX:
         raise _differs("an object has no header of ours before its segments")
@@ -179,6 +186,17 @@ def read_header(reader: TargetReader, head: StoredHead) -> bytes:
     if seen.version_id != head.stored.version_id:
         raise _differs("an object at the target was replaced since it was verified")
     return bytes(found)
+
+
+def _demand_held(reader: TargetReader, head: StoredHead) -> None:
+    """Demand that the target still holds the object whose header is kept elsewhere."""
+    wanted = head.stored
+    seen = reader.head(head.bucket, wanted.key)
+    if seen is None:
+        raise _differs("the target does not hold an object any more")
+    held = (seen.size, seen.etag, seen.version_id)
+    if head.body or held != (wanted.size, wanted.etag, wanted.version_id):
+        raise _differs("an object at the target was replaced since it was verified")
 
 
 def _in_order(

@@ -3,20 +3,40 @@
 Of a header only the data-key packet is for its reader; our objects have no other packets (a header
 with an edit list, say, is none of ours and does not open). Packets of one writer share a key
 agreement, which both halves keep: the opening one by writer key, the wrapping one for the reader.
+Where headers are detached a hybrid one is opened; what the reader gets is a Crypt4GH header.
 """
 
 from __future__ import annotations
 
+from typing import Protocol, Self
+
 from hdh_migrate.errors import UsageError
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
-from hdh_migrate.sealing.packets import PacketReader, PacketWriter, data_key_of
+from hdh_migrate.sealing.packets import PacketReader, PacketWriter
+
+
+class Opens(Protocol):
+    """Opens headers, of whichever form."""
+
+    def data_key(self, header: bytes) -> bytes:
+        """Return the one data key in a header, or raise `UnsealFailed`."""
 
 
 class Rewrapping:
-    """Makes headers for one reader of those that an identity opens; not for many threads."""
+    """Makes headers for one reader of those that somebody opens; not for many threads."""
 
-    def __init__(self, identity: PrivateKey, reader: PublicKey) -> None:
+    def __init__(self, opens: Opens, reader: PublicKey) -> None:
         """Agree on a secret with the reader's key, once.
+
+        Raises:
+            KeyUnavailable: no secret comes of the reader's key.
+        """
+        self._opens = opens
+        self._wraps = PacketWriter([reader])
+
+    @classmethod
+    def of(cls, identity: PrivateKey, reader: PublicKey) -> Self:
+        """Return what makes headers of those that a Crypt4GH identity opens.
 
         Raises:
             UsageError: the reader's key is the identity's own.
@@ -27,8 +47,7 @@ class Rewrapping:
                 f"{reader.fingerprint} is the steward's own key: it opens everything already",
                 hint="give the public key of the reader whom the permit names",
             )
-        self._opens = PacketReader(identity)
-        self._wraps = PacketWriter([reader])
+        return cls(PacketReader(identity), reader)
 
     def header(self, header: bytes) -> bytes:
         """Return a header for the reader alone, of one that the identity opens.
@@ -36,4 +55,4 @@ class Rewrapping:
         Raises:
             UnsealFailed: it is no header of ours, or not for the identity.
         """
-        return self._wraps.header(data_key_of(header, self._opens))
+        return self._wraps.header(self._opens.data_key(header))

@@ -64,6 +64,7 @@ MIGRATIONS: tuple[Callable[[], str], ...] = (
     lambda: _sql("schema-2.sql"),
     lambda: _sql("schema-3.sql"),
     lambda: _sql("schema-4.sql"),
+    lambda: _sql("schema-5.sql"),
 )
 """Migration n takes a ledger from version n to n + 1."""
 

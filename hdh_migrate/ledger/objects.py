@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hdh_migrate.events.inventory import InventoryCounts
 from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.headers import HeadersLedger
 from hdh_migrate.ledger.rows import entry_of, extra_of, hex_of, leaf_of, raw_digest, sent_row
 from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import UploadsLedger
@@ -32,7 +33,7 @@ COMPARED = "compared"
 """What the ledger's memory calls whether all target addresses were compared with each other."""
 
 
-class Objects(UploadsLedger):
+class Objects(UploadsLedger, HeadersLedger):
     """Moves objects from state to state; a late receipt of an earlier attempt changes nothing."""
 
     _uncompared = False
@@ -175,6 +176,7 @@ class Objects(UploadsLedger):
              receipt.etag, receipt.version_id, entry.id, entry.attempt),
         )  # fmt: skip
         if done:
+            self.keep_header(entry.id, receipt.header)
             self._moved(entry.dataset, entry.obj.size, State.SENDING, State.SENT)
             self._receipts.setdefault("sent", []).append(sent_row(receipt))
         return bool(done)
@@ -199,6 +201,7 @@ class Objects(UploadsLedger):
              receipt.etag, receipt.version_id, last, entry.id, entry.attempt),
         )  # fmt: skip
         if done:
+            self.keep_header(entry.id, receipt.header)
             self._moved(entry.dataset, entry.obj.size, State.LISTED, State.SENT)
             self._adopted.setdefault(of, []).append(entry.id)
             self._receipts.setdefault("sent", []).append(sent_row(receipt))

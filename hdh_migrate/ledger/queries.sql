@@ -287,3 +287,18 @@ SELECT g.oldest, g.code, g.severity, d.name, d.batch, f.detail, g.many
 FROM (SELECT min(id) AS oldest, code, severity, dataset, count(*) AS many FROM finding
       WHERE closed = 0 GROUP BY code, severity, dataset) g
 JOIN finding f ON f.id = g.oldest LEFT JOIN dataset d ON d.id = g.dataset ORDER BY g.oldest;
+
+-- packable: what header packs hold of a dataset's objects, from a key on.
+SELECT o.key, o.size, o.stored_size, o.etag, o.version_id, b.block, h.wrapped
+FROM object o INDEXED BY object_key JOIN header h ON h.object = o.id JOIN header_block b ON b.id = h.block
+WHERE o.dataset = ?1 AND o.key >= ?2 AND o.state IN (4, 5) AND o.stored_size IS NOT NULL AND o.etag IS NOT NULL
+ORDER BY o.key LIMIT ?3;
+
+-- without_header: verified objects of a batch of which no header is kept.
+SELECT count(*) FROM object o WHERE o.state = 5 AND substr(o.version, 1, 8) <> 'sidecar:'
+  AND o.dataset IN (SELECT id FROM dataset WHERE batch = ?1)
+  AND NOT EXISTS (SELECT 1 FROM header h WHERE h.object = o.id);
+
+-- packs: the files of a dataset between two keys, with what the target holds of them.
+SELECT id, key, state, stored_size, stored_sha256, etag, version_id FROM object INDEXED BY object_key
+WHERE dataset = ?1 AND key >= ?2 AND key < ?3 ORDER BY key;

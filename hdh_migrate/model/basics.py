@@ -114,6 +114,12 @@ PROBES: Final = ".hdh-migrate-probe/"
 SIDECARS: Final = ".hdh-migrate-sidecar/"
 """Under this, below a dataset's prefix, lie the files of its sidecar."""
 
+HEADER_PACKS: Final = SIDECARS + "_headers/"
+"""Under this lie the header packs of all datasets: a dataset's name has no underscore."""
+
+WRAPPED: Final = 60
+"""Bytes of a detached header that are its object's own: the others are many objects'."""
+
 SIDECAR: Final = "sidecar"
 """The kind of such a file: it comes from no source."""
 

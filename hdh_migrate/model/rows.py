@@ -184,6 +184,31 @@ class OpenUpload:
 
 
 @frozen
+class PackedObject:
+    """One object at the target, with what a header pack says of it."""
+
+    key: str = field(repr=False)
+    size: int
+    stored_size: int
+    etag: str
+    version_id: str | None
+    header: bytes = field(repr=False)
+
+
+@frozen
+class PackRow:
+    """One header pack as the ledger has it: an object of its dataset like all others."""
+
+    id: int
+    key: str = field(repr=False)
+    state: State
+    stored_size: int | None
+    stored_sha256: str | None
+    etag: str | None
+    version_id: str | None
+
+
+@frozen
 class PartReceipt:
     """One part that the target acknowledged."""
 

@@ -183,6 +183,11 @@ class Adopt:
         found = 0
         for dataset in self._datasets.values():
             self._join(dataset)
+            if unopened := ctx.packs.learn(ctx, dataset):
+                ctx.progress.note(
+                    f"dataset {dataset.name}: {unopened} header packs do not open with this key;"
+                    " what only they open is sent anew by the next run"
+                )
             found += TargetSurvey(ctx).occupy(dataset, most=0)
         self._take(found)
         failed = self._failed()
@@ -315,6 +320,8 @@ class Adopt:
             proof = next((bundle for bundle in known if bundle.of_stored(stored)), None)
             if stored.size != self._expected(entry.size):
                 self._tally.resized += 1
+                self._left(one)
+            elif not self._ctx.packs.opens(self._ctx, entry.id):
                 self._left(one)
             elif proof is None:
                 left.append(one)

@@ -26,12 +26,14 @@ from hdh_migrate.pipeline.cutting import cut
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
 from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
+from hdh_migrate.pipeline.pack_keeping import NoPacks, PackKeeping
 from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.ruling import Rules
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
+from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
 from hdh_migrate.ports.work import Engine
 
@@ -99,6 +101,7 @@ class Context:
     source: Source
     reader: TargetReader
     writer: TargetWriter | None
+    envelopes: Envelopes
     limits: TargetLimits
     routes: Mapping[str, Route]
     rules: Mapping[str, DatasetRules]
@@ -136,6 +139,8 @@ class Context:
     """Fidelity contracts by dataset, of those whose inventory was sealed with one."""
     paces: PaceKeeper = field(default_factory=NoPaceKept)
     """Is told how much workers work on at once."""
+    packs: PackKeeping = field(default_factory=NoPacks)
+    """Keeps header packs, where headers do not stand in front of their objects."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from enum import Enum, auto
 from typing import assert_never
 
@@ -271,7 +271,9 @@ class Large:
         del self._big[big.entry.id]
 
     def _sent(self, big: Big, receipt: Sent) -> None:
-        self._ctx.ledger.sent(big.entry, receipt)
+        assert big.upload is not None
+        header = self._ctx.envelopes.apart(big.upload.header)
+        self._ctx.ledger.sent(big.entry, replace(receipt, header=header))
         self._dispatch.advance(1, 0)
         del self._big[big.entry.id]
 

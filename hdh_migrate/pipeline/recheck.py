@@ -82,9 +82,12 @@ class Recheck:
         """Read everything that is to be deleted and was not read lately; goes on after any stop.
 
         Raises:
+            TargetDiffers: what opens them is not at the target and in its copy as it was.
             AuthFailed, Interrupted, Transient: it ended early; the same command goes on.
         """
         story, now = self._story, self._now
+        # What is deleted at the source is then behind these alone.
+        story.ctx.packs.demand(story.ctx, story.batch)
         left = story.ctx.ledger.erasable_left(story.batch, now.erasure.after)
         objects = left.objects + len(now.erasure.pending)
         story.ctx.progress.step(story.batch, STEP, objects=objects, size=left.size)

@@ -51,7 +51,9 @@ class Rechecking(Checking):
 
     def _unsealed(self, route: Route, one: RecheckItem) -> str | None:
         plain, stored = hashlib.sha256(), hashlib.sha256()
-        unsealer = self._box.envelopes.unsealer(size=one.size, write=plain.update)
+        unsealer = self._box.envelopes.unsealer(
+            size=one.size, write=plain.update, header=one.header
+        )
 
         def write(data: bytes | memoryview) -> None:
             taken(self._box.helpers, data, stored.update, unsealer.write)

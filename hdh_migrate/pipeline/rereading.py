@@ -124,7 +124,29 @@ class Rereading:
             return None
         self._begun.update(dict.fromkeys((one.id for one in taken), self._moment()))
         return RecheckOrder(
-            dataset=self._datasets[taken[0].dataset].name, objects=tuple(map(_item, taken))
+            dataset=self._datasets[taken[0].dataset].name, objects=tuple(map(self._item, taken))
+        )
+
+    def _item(self, wanted: RereadWanted) -> RecheckItem:
+        row = wanted.row
+        assert row.sha256 is not None, "only what is proven is read again"
+        assert row.stored_size is not None
+        assert row.stored_sha256 is not None
+        assert row.etag is not None
+        return RecheckItem(
+            id=row.id,
+            attempt=wanted.attempt,
+            key=row.key,
+            size=row.size,
+            version=row.version,
+            md5=None,
+            stored_size=row.stored_size,
+            etag=row.etag,
+            version_id=row.version_id,
+            sha256=row.sha256,
+            stored_sha256=row.stored_sha256,
+            level=wanted.level,
+            header=self._ctx.ledger.header(row.id),
         )
 
     def _more(self) -> Iterable[RereadWanted]:
@@ -172,25 +194,3 @@ def _wrong(receipt: ObjectReceipt) -> str | None:
     if not isinstance(receipt, Rechecked):
         return UNREAD
     return receipt.wrong if receipt.wrong in {None, GONE, DIFFERS} else UNREAD
-
-
-def _item(wanted: RereadWanted) -> RecheckItem:
-    row = wanted.row
-    assert row.sha256 is not None, "only what is proven is read again"
-    assert row.stored_size is not None
-    assert row.stored_sha256 is not None
-    assert row.etag is not None
-    return RecheckItem(
-        id=row.id,
-        attempt=wanted.attempt,
-        key=row.key,
-        size=row.size,
-        version=row.version,
-        md5=None,
-        stored_size=row.stored_size,
-        etag=row.etag,
-        version_id=row.version_id,
-        sha256=row.sha256,
-        stored_sha256=row.stored_sha256,
-        level=wanted.level,
-    )

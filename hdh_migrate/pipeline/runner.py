@@ -293,6 +293,7 @@ class Runner:
 def _verify(ctx: Context, batch: str) -> None:
     ctx.course.demand()
     Verification(ctx, batch).run()
+    ctx.packs.copy(ctx, batch)
 
 
 def _batch_of(batch: str) -> str:

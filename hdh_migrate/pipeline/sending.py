@@ -78,7 +78,7 @@ class Piece:
     @property
     def header(self) -> bytes:
         """What is stored before its segments."""
-        return self.envelope.header if self.number == 1 else b""
+        return self.envelope.front if self.number == 1 else b""
 
 
 class Sending:
@@ -98,33 +98,34 @@ class Sending:
         box, obj = self._box, one.obj
         key = route.target_key(obj.key)
         replaces = self._ask(route, key, one) if one.attempt > 1 or one.after else None
-        with box.pool.buffer(box.envelopes.sealed_size(obj.size)) as out:
+        envelopes = box.envelopes if one.body is None else box.envelopes.own
+        with box.pool.buffer(envelopes.sealed_size(obj.size)) as out:
 
-            def seal() -> Sealing:
-                envelope = box.envelopes.new()
+            def seal() -> tuple[Sealing, bytes]:
+                envelope = envelopes.new()
                 sealing = Sealing(
                     envelope, out, first=0, left=obj.size, ends=True, md5=obj.md5 is not None
                 )
-                sealing.header(envelope.header)
+                sealing.header(envelope.front)
                 self._give(route, one, sealing.write)
                 sealing.close()
-                return sealing
+                return sealing, envelope.header
 
-            def believed() -> Sealing:
-                sealing = seal()
+            def believed() -> tuple[Sealing, bytes]:
+                sealing, header = seal()
                 if not _denied(sealing, obj):
-                    return sealing
+                    return sealing, header
                 # Either the claim is wrong or these bytes are; which one shows when read again.
-                again = seal()
+                again, header = seal()
                 if not _denied(again, obj):
-                    return again
+                    return again, header
                 if again.plain.digest() != sealing.plain.digest():
                     raise ShortRead("the source gives other bytes each time it is read")
                 # The listing may have claimed what was never so.
                 box.still(self._source, route.source, obj)
                 raise ClaimDiffers(CLAIM_DIFFERS)
 
-            sealing = box.retry(believed)
+            sealing, header = box.retry(believed)
             body, digest = out[: sealing.size], sealing.stored.hexdigest()
             stamp = self._stamp(route, one)
             stored = box.retry(lambda: self._put(route, key, body, digest, stamp, replaces, one))
@@ -139,6 +140,7 @@ class Sending:
             version_id=stored.version_id,
             sha256=sealing.plain.hexdigest(),
             sealed_sha256=digest,
+            header=envelopes.apart(header),
         )
 
     def _give(self, route: Route, one: OrderItem, write: Write) -> None:

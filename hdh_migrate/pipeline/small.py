@@ -10,6 +10,8 @@ from hdh_migrate.orders import OrderItem, PutOrder
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher, unasked
 from hdh_migrate.pipeline.ends import Ends
+from hdh_migrate.pipeline.header_packs import HeaderPacks
+from hdh_migrate.pipeline.own_files import OwnFiles
 from hdh_migrate.pipeline.queue import Deaths, Queue
 from hdh_migrate.pipeline.sidecar import Sidecars
 from hdh_migrate.pipeline.version_order import ready
@@ -32,7 +34,7 @@ from hdh_migrate.receipts import (
 
 CLAIM_OBJECTS = 256
 FILES = 8
-"""Files of a sidecar that are claimed at once: so many are held in memory."""
+"""Files of the tool's own that are claimed at once: so many are held in memory."""
 ORDER_BYTES = 16 * MIB
 
 
@@ -48,9 +50,9 @@ class Small:
         deaths: Deaths,
     ) -> None:
         self._ctx, self._dispatch, self._datasets, self._ends = ctx, dispatch, datasets, ends
-        self._sidecars = Sidecars(ctx)
+        self._own: tuple[OwnFiles, ...] = (Sidecars(ctx), HeaderPacks(ctx))
         self._bodies: dict[int, bytes] = {}
-        """Of files of a sidecar that are under way, by the number of their row."""
+        """Of files of the tool's own that are under way, by the number of their row."""
         self._queue = Queue[Entry](self._claim, order_bytes=ORDER_BYTES, deaths=deaths)
 
     def next(self) -> PutOrder | None:
@@ -76,15 +78,20 @@ class Small:
         return []
 
     def _ready(self, dataset: int, found: list[Entry]) -> list[Entry]:
-        """Return what can be claimed: objects of the source, and then some files of a sidecar."""
+        """Return what can be claimed: objects of the source, and then some files of ours."""
         if plain := [entry for entry in found if entry.obj.kind != SIDECAR]:
             return plain
         ready = []
         for entry in found[:FILES]:
-            fresh, body = self._sidecars.fresh(self._datasets[dataset], entry)
+            fresh, body = self._made(self._datasets[dataset], entry)
             self._bodies[fresh.id] = body
             ready.append(fresh)
         return ready
+
+    def _made(self, dataset: DatasetRow, entry: Entry) -> tuple[Entry, bytes]:
+        key = entry.obj.key
+        kind = next(files for files in self._own if key.startswith(files.prefix(dataset)))
+        return kind.fresh(dataset, entry)
 
     def apply(self, receipt: ObjectReceipt) -> None:
         """Write down what came of an object, unless nobody waits for it any more."""

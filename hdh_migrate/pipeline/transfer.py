@@ -15,6 +15,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.excused import retry
+from hdh_migrate.pipeline.header_packs import HeaderPacks
 from hdh_migrate.pipeline.known import ASKED_ALL, demand_adopted, demand_known, waiting
 from hdh_migrate.pipeline.large import Large
 from hdh_migrate.pipeline.queue import DIED, Deaths, died
@@ -52,8 +53,10 @@ class Transfer:
             self._prepare(dataset)
         self._ctx.pins = self._ctx.ledger.pins()
         self._move()
-        sidecars = Sidecars(self._ctx)
+        sidecars, packs = Sidecars(self._ctx), HeaderPacks(self._ctx)
         if sum(sidecars.renew(row) for row in self._datasets.values()):
+            self._move()
+        if sum(packs.renew(row) for row in self._datasets.values()):
             self._move()
 
     def _move(self) -> None:

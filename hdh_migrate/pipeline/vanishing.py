@@ -92,7 +92,7 @@ class Vanishing:
                 right = Code.VANISHED if detail == UNPROVEN else self._code
                 if found["code"] != right and not (number <= seen.last and seen.has(number)):
                     self._otherwise.append((found["id"], number, detail))
-        sidecars = key_bytes(ctx.route(dataset).sidecar(dataset.name))
+        sidecars = key_bytes(ctx.route(dataset).own)
         for number, key, size, version, state, _ in ctx.ledger.listing(dataset.id):
             if number > seen.last or key.startswith(sidecars):
                 continue  # it joined by this very listing, or comes from no source

@@ -137,6 +137,7 @@ class Verification:
         if entry.stored_size is None or entry.etag is None:
             raise LedgerDamaged(f"object {entry.id} counts as sent and has no receipt")
         parts, header = self._parts(entry) if entry.sha256 is None else ((), None)
+        header = header or self._ctx.ledger.header(entry.id)
         return VerifyItem(
             **self._ctx.about(entry, self._datasets[entry.dataset]),
             stored_size=entry.stored_size,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from hdh_migrate.bounded import whole
 from hdh_migrate.errors import Conflict, SourceChanged
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import SIDECARS, Keeping, Lock, ObjectInfo, Place
+from hdh_migrate.model import HEADER_PACKS, SIDECARS, Keeping, Lock, ObjectInfo, Place
 from hdh_migrate.model.naming import name_in
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
@@ -56,13 +56,22 @@ class Route:
         """Whether each version of a name is an object of its own here (`model.naming`)."""
         return self.source.every_version
 
+    @property
+    def own(self) -> str:
+        """How the keys begin of whatever the tool adds to a dataset."""
+        return self.source.prefix + SIDECARS
+
     def sidecar(self, dataset: str) -> str:
         """Return how the keys begin of the files of a dataset's sidecar."""
-        return f"{self.source.prefix}{SIDECARS}{dataset}/"
+        return f"{self.own}{dataset}/"
+
+    def header_packs(self, dataset: str) -> str:
+        """Return how the keys begin of a dataset's header packs."""
+        return f"{self.source.prefix}{HEADER_PACKS}{dataset}/"
 
     def is_sidecar(self, key: str) -> bool:
-        """Say whether a key is kept for files of a sidecar: no object of a source may have it."""
-        return key.startswith(self.source.prefix + SIDECARS)
+        """Say whether a key is kept for the tool's own files: no object of a source may have it."""
+        return key.startswith(self.own)
 
     def source_key(self, target_key: str) -> str | None:
         """Return the name whose object would be stored under `target_key`, None if none would."""

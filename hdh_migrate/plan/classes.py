@@ -53,6 +53,8 @@ FIELDS: Final[Mapping[str, FieldClass]] = {
     "seal.identity_passphrase": _HOW,
     "seal.reason": _HOW,
     "seal.suffix": _WHAT,
+    "seal.header": _WHAT,
+    "seal.second_copy": _HOW,
     "datasets[].name": _WHAT,
     "datasets[].source": _WHAT,
     "datasets[].target": _WHAT,

@@ -17,6 +17,7 @@ from hdh_migrate.plan import (
     lists,
     prices,
     report_rules,
+    seal_rules,
     source_rules,
 )
 from hdh_migrate.plan.selection import NO_CONDITIONS
@@ -245,6 +246,7 @@ RULES: tuple[Callable[[Mapping[str, object]], Iterator[Broken]], ...] = (
     _certificates_are_asked_for,
     *hours_rules.RULES,
     *report_rules.RULES,
+    *seal_rules.RULES,
     *prices.RULES,
     *cutover_rules.RULES,
 )

@@ -34,6 +34,7 @@ __all__ = [
     "ClientSecret",
     "Crypt4gh",
     "Folder",
+    "HeaderCopy",
     "Identity",
     "ManagedIdentity",
     "Sas",
@@ -324,6 +325,21 @@ class Target(Section):
 # --- how objects are sealed ----------------------------------------------------------------
 
 
+def _inline(value: object) -> bool:
+    """Leave `inline` out of a plan's digest: earlier plans have no such field."""
+    return value == "inline"
+
+
+class HeaderCopy(Section):
+    """Where header packs are kept a second time, as they are at the target."""
+
+    path: FilePath = Field(
+        description="A folder that the coordinator can write: best on another machine than the"
+        " target, and in its own backup. Packs are sealed; whoever copies them cannot open them.",
+        examples=["/mnt/escrow/header-packs"],
+    )
+
+
 class Crypt4gh(Section):
     """Objects are encrypted before they leave the worker; every Crypt4GH tool opens them."""
 
@@ -347,11 +363,30 @@ class Crypt4gh(Section):
         default=None, description="Where the passphrase of `identity` stands, if it has one."
     )
     suffix: Suffix = Field(default=".c4gh", description="Appended to every key at the target.")
+    header: Literal["inline", "detached"] = Field(
+        default="inline",
+        description="Where what opens an object is: `inline`, in front of it, so that each is a"
+        " file for any Crypt4GH tool; `detached`: in packs that are sealed for keys of X25519 and"
+        " ML-KEM together, and the objects are segments alone"
+        " ([header-packs.md](header-packs.md)).",
+        exclude_if=_inline,
+    )
+    second_copy: HeaderCopy | None = Field(
+        default=None,
+        description="Where the second copy of the header packs is kept; needed with `header:"
+        " detached`.",
+        exclude_if=unsaid,
+    )
 
     @property
     def encrypts(self) -> bool:
         """Whether objects are encrypted before they leave."""
         return True
+
+    @property
+    def form(self) -> str:
+        """Where headers are: `inline` or `detached`."""
+        return self.header
 
 
 class Unsealed(Section):
@@ -365,6 +400,16 @@ class Unsealed(Section):
     def encrypts(self) -> bool:
         """Whether objects are encrypted before they leave."""
         return False
+
+    @property
+    def form(self) -> str:
+        """`none`: there are no headers."""
+        return "none"
+
+    @property
+    def second_copy(self) -> HeaderCopy | None:
+        """None: there is nothing that opens, so there is no copy of it."""
+        return None
 
     @property
     def recipients(self) -> tuple[str, ...]:

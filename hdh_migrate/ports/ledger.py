@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         ObjectInfo,
         OpenUpload,
         Origin,
+        PackedObject,
+        PackRow,
         PartReceipt,
         Pinned,
         RenewedRow,
@@ -337,6 +339,31 @@ class TransferLedger(Protocol):
         """Return whether an upload was there before us."""
 
 
+class HeaderLedger(Protocol):
+    """What wraps the data key of each object, where that does not stand in front of its bytes."""
+
+    def keep_header(self, entry: int, header: bytes | None) -> None:
+        """Keep what an object's attempt was sealed under; None: it stands in front of the bytes."""
+
+    def header(self, entry: int) -> bytes | None:
+        """Return the header that is kept of an object, None when none is."""
+
+    def has_unpacked(self, dataset: int) -> bool:
+        """Say whether an object of a dataset is at the target whose header no pack was made of."""
+
+    def packable(self, dataset: int, start: bytes = b"") -> Iterator[list[PackedObject]]:
+        """Yield what packs hold of a dataset's objects in key order, portion by portion."""
+
+    def note_packed(self, dataset: int) -> None:
+        """Note that packs were made of everything that `packable` gives of a dataset."""
+
+    def without_header(self, batch: str) -> int:
+        """Count the verified objects of a batch of which no header is kept; scans them."""
+
+    def packs(self, dataset: int, prefix: str) -> Iterator[PackRow]:
+        """Yield the files of a dataset whose keys begin so, in key order, as they are now."""
+
+
 class AdoptionLedger(Protocol):
     """What was moved already, by a ledger that is lost or by a newer copy of this one."""
 
@@ -444,6 +471,7 @@ class Ledger(
     CountsLedger,
     InventoryLedger,
     TransferLedger,
+    HeaderLedger,
     AdoptionLedger,
     VerifyLedger,
     ExchangeLedger,

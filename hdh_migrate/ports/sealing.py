@@ -10,6 +10,9 @@ class Envelope(Protocol):
     """One attempt's data key, with the header that wraps it for every recipient."""
 
     header: bytes
+    """All that may be kept of the data key."""
+    front: bytes
+    """What is stored before the first segment: the header, or nothing where it is kept apart."""
 
     def seal_into(self, plain: memoryview, first: int, *, final: bool, out: memoryview) -> int:
         """Seal consecutive segments from index `first` into `out`; return bytes written."""
@@ -33,6 +36,14 @@ class Envelopes(Protocol):
     """Makes and opens envelopes for one set of recipients."""
 
     header_size: int
+    """Bytes that stand before the segments of an object."""
+
+    @property
+    def own(self) -> Envelopes:
+        """What seals files that the tool adds: each of them holds all that its readers need."""
+
+    def apart(self, header: bytes) -> bytes | None:
+        """Return what must be kept of an object's header beside it; None: it stands in front."""
 
     @property
     def identity(self) -> str | None:
@@ -40,6 +51,25 @@ class Envelopes(Protocol):
 
     def new(self) -> Envelope:
         """Return an envelope with a fresh data key: one per attempt, never reused."""
+
+    def data_key(self, header: bytes) -> bytes:
+        """Return the data key that a header wraps: for packs, which are sealed around it.
+
+        Raises:
+            KeyUnavailable: there is no identity to open it with.
+            UnsealFailed: it is no header of ours, or not for this identity.
+        """
+
+    def wrap(self, data_key: bytes) -> bytes:
+        """Return a new header for a data key that a pack holds."""
+
+    def whole(self, stored: bytes) -> bytes:
+        """Return the plaintext of a whole stored file that the tool added.
+
+        Raises:
+            KeyUnavailable: there is no identity to open it with.
+            UnsealFailed: it is no whole file of ours, or not for this identity.
+        """
 
     def open(self, header: bytes) -> Envelope:
         """Return the envelope of an earlier header, to go on inside an object."""
@@ -53,7 +83,7 @@ class Envelopes(Protocol):
         """Return a strict reader for one whole stored object.
 
         With `header` the object must begin with exactly these bytes: a damaged packet of another
-        recipient cannot be noticed otherwise.
+        recipient cannot be noticed otherwise. Where headers are kept apart, it opens the body.
         """
 
     def self_test(self) -> None:

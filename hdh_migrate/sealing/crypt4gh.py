@@ -12,12 +12,13 @@ a changed source always gets a new one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import KeyUnavailable, UnsealFailed
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import SEGMENT
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 from hdh_migrate.sealing.packets import (
@@ -25,10 +26,10 @@ from hdh_migrate.sealing.packets import (
     NONCE,
     PREFIX,
     SEALED_SEGMENT,
+    SEGMENT_EXTRA,
     TAG,
     PacketReader,
     PacketWriter,
-    data_key_of,
     declared_header_size,
     header_size,
     sealed_size,
@@ -43,6 +44,7 @@ __all__ = [
     "Crypt4ghEnvelope",
     "Crypt4ghEnvelopes",
     "Crypt4ghUnsealer",
+    "SegmentEnvelopes",
     "header_size",
     "sealed_size",
 ]
@@ -51,29 +53,113 @@ WINDOW: Final = 16
 """Segments that an unsealer opens at a time: 1 MiB, which stays in a core's cache."""
 
 
-class Crypt4ghEnvelopes:
-    """Makes and opens envelopes for one set of recipients. Safe to share between threads."""
+class KeyWriter(Protocol):
+    """Wraps data keys for a fixed set of recipients."""
 
-    def __init__(self, recipients: Sequence[PublicKey], identity: PrivateKey | None) -> None:
-        self.header_size = header_size(len(recipients))
-        self._recipients = tuple(recipients)
-        self._writer = PacketWriter(recipients)
-        self._reader = PacketReader(identity) if identity else None
-        self._identity = identity.public if identity else None
+    def header(self, data_key: bytes) -> bytes:
+        """Return a header that wraps the key for every recipient."""
+
+
+class KeyReader(Protocol):
+    """Opens the headers that are meant for one identity."""
+
+    def data_key(self, header: bytes) -> bytes:
+        """Return the one data key in a header, or raise `UnsealFailed`."""
+
+
+@frozen_row
+class HeaderFrame:
+    """How long a header is, told by how it begins."""
+
+    prefix: int
+    """Bytes that tell it."""
+    declared: Callable[[bytes | bytearray], int]
+    """Returns it, or raises `UnsealFailed`."""
+
+
+class KeyName(Protocol):
+    """A recipient, as far as people hear of it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Short text that names the key."""
+
+
+class SegmentEnvelopes:
+    """Makes and opens envelopes whose header stands in front of their segments.
+
+    How a header wraps the data key is its subclasses' own. Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        writer: KeyWriter,
+        reader: KeyReader | None,
+        *,
+        frame: HeaderFrame,
+        header_size: int,
+        recipients: Sequence[KeyName],
+        identity: KeyName | None,
+    ) -> None:
+        self.header_size = header_size
+        self._recipients = tuple(one.fingerprint for one in recipients)
+        self._writer, self._reader, self._frame = writer, reader, frame
+        self._identity = None if identity is None else identity.fingerprint
 
     def __repr__(self) -> str:
-        names = ", ".join(r.fingerprint for r in self._recipients)
-        return f"Crypt4ghEnvelopes(for {names})"
+        return f"{type(self).__name__}(for {', '.join(self._recipients)})"
 
     @property
     def identity(self) -> str | None:
         """The fingerprint of the key that opens, None when there is none."""
-        return None if self._identity is None else self._identity.fingerprint
+        return self._identity
+
+    @property
+    def own(self) -> Self:
+        """What seals the tool's own files: they stand alone, as all objects do here."""
+        return self
+
+    def apart(self, header: bytes) -> bytes | None:
+        """Return None: headers stand in front of their bodies."""
+        del header
+        return None
 
     def new(self) -> Crypt4ghEnvelope:
         """Return an envelope with a fresh data key: one per attempt, never reused."""
         data_key = ChaCha20Poly1305.generate_key()
-        return Crypt4ghEnvelope(self._writer.header(data_key), data_key)
+        header = self._writer.header(data_key)
+        return Crypt4ghEnvelope(header, data_key, front=header)
+
+    def data_key(self, header: bytes) -> bytes:
+        """Return the data key that a header wraps: for packs and grants, which wrap it anew.
+
+        Raises:
+            KeyUnavailable: there is no identity to open it with.
+            UnsealFailed: it is no header of ours, or not for this identity.
+        """
+        if self._reader is None:
+            raise _no_identity()
+        return self._reader.data_key(header)
+
+    def wrap(self, data_key: bytes) -> bytes:
+        """Return a new header for a data key that another one wrapped."""
+        return self._writer.header(data_key)
+
+    def whole(self, stored: bytes) -> bytes:
+        """Return the plaintext of a whole stored file, however many it is sealed for.
+
+        Raises:
+            KeyUnavailable: there is no identity to open it with.
+            UnsealFailed: it is no whole file of ours, or not for this identity.
+        """
+        body = len(stored) - self._frame.declared(stored[: self._frame.prefix])
+        size, out = body - SEGMENT_EXTRA * -(-body // SEALED_SEGMENT), bytearray()
+        if size < 0:
+            raise unseal_failed()
+        unsealer = self.unsealer(size=size, write=out.extend)
+        unsealer.write(stored)
+        unsealer.close()
+        return bytes(out)
 
     def open(self, header: bytes) -> Crypt4ghEnvelope:
         """Return the envelope of an earlier header, to go on inside an object.
@@ -82,9 +168,7 @@ class Crypt4ghEnvelopes:
             KeyUnavailable: there is no identity to open it with.
             UnsealFailed: it is no header of ours, or not for this identity.
         """
-        if self._reader is None:
-            raise _no_identity()
-        return Crypt4ghEnvelope(header, data_key_of(header, self._reader))
+        return Crypt4ghEnvelope(header, self.data_key(header), front=header)
 
     def sealed_size(self, size: int) -> int:
         """Return the stored size of an object of `size` plaintext bytes."""
@@ -94,7 +178,7 @@ class Crypt4ghEnvelopes:
         self, *, size: int, write: Callable[[memoryview], object], header: bytes | None = None
     ) -> Crypt4ghUnsealer:
         """Return a strict reader for one whole stored object; see `Crypt4ghUnsealer`."""
-        return Crypt4ghUnsealer(self, size=size, write=write, header=header)
+        return Crypt4ghUnsealer(self, size=size, write=write, header=header, frame=self._frame)
 
     def self_test(self) -> None:
         """Seal something, open it with the identity, and compare.
@@ -113,10 +197,24 @@ class Crypt4ghEnvelopes:
             opened.unseal_into(memoryview(sealed), 0, final=True, out=memoryview(back))
         except UnsealFailed:
             raise KeyUnavailable(
-                f"identity {self._identity.fingerprint} is not among the recipients",
+                f"identity {self._identity} is not among the recipients",
                 hint="add its public key to seal.recipients, or name the identity of one of them",
             ) from None
         assert back == plain
+
+
+class Crypt4ghEnvelopes(SegmentEnvelopes):
+    """The standard's form: any Crypt4GH tool opens the stored object."""
+
+    def __init__(self, recipients: Sequence[PublicKey], identity: PrivateKey | None) -> None:
+        super().__init__(
+            PacketWriter(recipients),
+            PacketReader(identity) if identity else None,
+            frame=HeaderFrame(PREFIX, declared_header_size),
+            header_size=header_size(len(recipients)),
+            recipients=recipients,
+            identity=identity.public if identity else None,
+        )
 
 
 class Crypt4ghEnvelope:
@@ -125,11 +223,13 @@ class Crypt4ghEnvelope:
     Safe to share between threads.
     """
 
-    __slots__ = ("_aead", "header")
+    __slots__ = ("_aead", "front", "header")
 
-    def __init__(self, header: bytes, data_key: bytes) -> None:
+    def __init__(self, header: bytes, data_key: bytes, *, front: bytes) -> None:
         self.header = header
-        """What stands before the first segment; also all that may be kept of the data key."""
+        """All that may be kept of the data key."""
+        self.front = front
+        """What stands before the first segment: the header, or nothing."""
         self._aead = ChaCha20Poly1305(data_key)
 
     def __repr__(self) -> str:
@@ -197,22 +297,26 @@ class Crypt4ghUnsealer:
     `size` is the plaintext size that the object must have. What `write` gets is authentic for
     its place and valid during the call only; that it is *all* is known when `close` returns.
     `header`, when given, must be the object's header to the byte: packets for other recipients
-    can be checked in no other way. A failure is final, also one that `write` raises.
+    can be checked in no other way. With an `envelope` the segments stand alone, without a header
+    in front. A failure is final, also one that `write` raises.
     """
 
     def __init__(
         self,
-        envelopes: Crypt4ghEnvelopes,
+        envelopes: SegmentEnvelopes,
         *,
         size: int,
         write: Callable[[memoryview], object],
         header: bytes | None = None,
+        frame: HeaderFrame | None = None,
+        envelope: Crypt4ghEnvelope | None = None,
     ) -> None:
         self._envelopes = envelopes
         self._sink = write
         self._expected = header
         self._head = bytearray()
-        self._envelope: Crypt4ghEnvelope | None = None
+        assert (frame is None) is not (envelope is None), "a header is somewhere, and once"
+        self._envelope, self._frame = envelope, frame
         self._index = 0
         self._left = sealed_size(size, 0)  # of the body: what is not opened yet
         self._window = min(self._left, WINDOW * SEALED_SEGMENT)
@@ -249,16 +353,17 @@ class Crypt4ghUnsealer:
 
     def _take_header(self, view: memoryview) -> memoryview:
         """Open the envelope once its header is whole; return what follows it."""
-        head = self._head
-        wanted = PREFIX if len(head) < PREFIX else declared_header_size(head)
+        assert self._frame is not None
+        head, prefix = self._head, self._frame.prefix
+        wanted = prefix if len(head) < prefix else self._frame.declared(head)
         while self._envelope is None and view:
             taken = view[: wanted - len(head)]
             head += taken
             view = view[len(taken) :]
             if len(head) < wanted:
                 break
-            if wanted == PREFIX:
-                wanted = declared_header_size(head)
+            if wanted == prefix:
+                wanted = self._frame.declared(head)
             elif self._expected in (None, head):
                 self._envelope = self._envelopes.open(bytes(head))
             else:

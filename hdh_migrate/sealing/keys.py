@@ -1,49 +1,42 @@
-"""Crypt4GH key files: read with suspicion, written once, interchangeable with `crypt4gh-keygen`.
+"""Crypt4GH keys: an X25519 pair whose files are interchangeable with `crypt4gh-keygen`'s.
 
 A private key leaves this module only inside `PrivateKey`, whose text forms show its public
-fingerprint and never the key. Messages name the file and the cause, never a byte of content.
+fingerprint and never the key.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
-import re
-import shlex
-import stat
 from pathlib import Path
 from typing import Final, NoReturn, Self
 
-import bcrypt
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from hdh_migrate.errors import KeyUnavailable, UsageError
-from hdh_migrate.folders import open_to_others, whole
+from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.frozen import frozen_row
+from hdh_migrate.sealing.keyfiles import (
+    CRYPT4GH,
+    KEY_FILE_MAX,
+    demand_names,
+    read_private,
+    read_public,
+    relock_file,
+    write_pair,
+)
 
-KEY_FILE_MAX: Final = 64 << 10
-"""Bytes; a key file has some two hundred."""
+__all__ = [
+    "KEY_FILE_MAX",
+    "PrivateKey",
+    "PublicKey",
+    "dishonest",
+    "is_honest",
+    "new_pair",
+    "relock",
+]
 
 _KEY: Final = 32
 _PRIME: Final = 2**255 - 19
-_NONCE: Final = 12
-_SALT: Final = 16
-_SALT_MAX: Final = 1024
-_LOCKED_KEY: Final = _NONCE + _KEY + 16
-
-# The rounds stand in the file, and the file may be hostile: these caps end within some seconds.
-# (scrypt has no rounds field that anybody reads; its cost is fixed by the format.)
-_BCRYPT_MAX: Final = 1_000
-_PBKDF2_MAX: Final = 10_000_000
-
-_MAGIC: Final = b"c4gh-v1"
-_PUBLIC: Final = "CRYPT4GH PUBLIC KEY"
-_PRIVATE: Final = "CRYPT4GH PRIVATE KEY"
-_PRIVATE_TOO: Final = "CRYPT4GH ENCRYPTED PRIVATE KEY"  # what some other tools write
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @frozen_row
@@ -68,22 +61,19 @@ class PublicKey:
         Raises:
             KeyUnavailable: there is no such file, or it is no Crypt4GH public key.
         """
-        content, _, _ = _read(path)
-        label, raw = _unarmoured(path, content)
-        if label != _PUBLIC:
-            raise KeyUnavailable(
-                f"{path}: this is a private key where a public one is expected",
-                hint="name the .pub file here; senders need no private key",
-            )
-        if len(raw) != _KEY:
-            raise _not_a_key(path)
+        raw = read_public(CRYPT4GH, path)
         if not is_honest(raw):
-            raise KeyUnavailable(
-                f"{path}: this is no honest public key: others could open what is sealed for it,"
-                " or it is another key written differently",
-                hint="ask its owner for the file that the key pair was made with",
-            )
+            raise dishonest(path)
         return cls(raw)
+
+
+def dishonest(path: Path) -> KeyUnavailable:
+    """Return the refusal of a public key that is not the one spelling of a key of large order."""
+    return KeyUnavailable(
+        f"{path}: this is no honest public key: others could open what is sealed for it,"
+        " or it is another key written differently",
+        hint="ask its owner for the file that the key pair was made with",
+    )
 
 
 def is_honest(raw: bytes) -> bool:
@@ -136,19 +126,8 @@ class PrivateKey:
             KeyUnavailable: there is no such file, it is no Crypt4GH private key, its passphrase
                 is missing or wrong, or it has no passphrase and others may read it.
         """
-        content, mode, is_open = _read(path)
-        label, blob = _unarmoured(path, content)
-        if label == _PUBLIC:
-            raise KeyUnavailable(
-                f"{path}: this is a public key where a private one is expected",
-                hint="name the .sec file here",
-            )
-        locked = _LockedKey.parse(path, blob)
-        if locked.cipher == b"none":
-            if is_open:
-                raise _open_key(path, mode)
-            return cls(locked.body, protected=False)
-        return cls(locked.unlock(path, passphrase), protected=True)
+        raw, protected = read_private(CRYPT4GH, path, passphrase)
+        return cls(raw, protected=protected)
 
 
 def new_pair(folder: Path, name: str, *, passphrase: str | None) -> tuple[Path, Path]:
@@ -160,25 +139,10 @@ def new_pair(folder: Path, name: str, *, passphrase: str | None) -> tuple[Path, 
         UsageError: the name is not usable for a file, or the passphrase is empty.
         KeyUnavailable: one of the files exists already, or cannot be written.
     """
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            "a key name has letters, digits, dots, dashes and underscores, and begins with "
-            "a letter or digit"
-        )
-    if passphrase is not None and not passphrase:
-        raise UsageError("the passphrase is empty", hint="give one, or ask for none explicitly")
-    public, private = folder / f"{name}.pub", folder / f"{name}.sec"
-    for path in (public, private):
-        if os.path.lexists(path):
-            raise _exists(path)
+    paths = demand_names(folder, name, passphrase)
     key = PrivateKey(os.urandom(_KEY), protected=passphrase is not None)
-    _create(private, _armoured(_PRIVATE, _locked_blob(key.raw, passphrase)), mode=0o600)
-    try:
-        _create(public, _armoured(_PUBLIC, key.public.raw), mode=0o644)
-    except BaseException:
-        private.unlink(missing_ok=True)  # nobody can have sealed anything for it yet
-        raise
-    return public, private
+    write_pair(CRYPT4GH, paths, (key.public.raw, key.raw), passphrase)
+    return paths
 
 
 def relock(path: Path, old: str | None, new: str) -> None:
@@ -187,198 +151,4 @@ def relock(path: Path, old: str | None, new: str) -> None:
     Raises:
         KeyUnavailable: it cannot be opened, or not be replaced; it is as it was.
     """
-    key = PrivateKey.load(path, old)
-    try:
-        whole(path, _armoured(_PRIVATE, _locked_blob(key.raw, new)), replace=True)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-# --- the format ----------------------------------------------------------------------------
-
-
-@frozen_row
-class _LockedKey:
-    """A private key file's fields, before any of them is believed."""
-
-    kdf: bytes
-    rounds: int
-    salt: bytes
-    cipher: bytes
-    body: bytes
-
-    @classmethod
-    def parse(cls, path: Path, blob: bytes) -> _LockedKey:
-        """Cut the blob into its fields and hold them against the caps."""
-        if not blob.startswith(_MAGIC):
-            raise _not_a_key(path)
-        rest = blob[len(_MAGIC) :]
-        options = b""
-        kdf, rest = _field(path, rest)
-        if kdf != b"none":
-            options, rest = _field(path, rest)
-        cipher, rest = _field(path, rest)
-        body, _comment = _field(path, rest)
-        parsed = cls(kdf, int.from_bytes(options[:4], "big"), options[4:], cipher, body)
-        if not parsed._plausible():
-            raise KeyUnavailable(
-                f"{path}: this private key is damaged, or locked in a way that is not supported",
-                hint='make the file anew with "crypt4gh-keygen --relock", or restore a copy of it',
-            )
-        return parsed
-
-    def _plausible(self) -> bool:
-        if self.cipher == b"none":
-            return len(self.body) == _KEY
-        if self.cipher != b"chacha20_poly1305" or len(self.body) != _LOCKED_KEY:
-            return False
-        if not 0 < len(self.salt) <= _SALT_MAX:
-            return False
-        caps = {b"scrypt": None, b"bcrypt": _BCRYPT_MAX, b"pbkdf2_hmac_sha256": _PBKDF2_MAX}
-        if self.kdf not in caps:
-            return False
-        cap = caps[self.kdf]
-        return cap is None or 1 <= self.rounds <= cap
-
-    def unlock(self, path: Path, passphrase: str | None) -> bytes:
-        if not passphrase:
-            raise KeyUnavailable(
-                f"{path}: this private key is locked and no passphrase is given",
-                hint="name the passphrase in the plan as env:NAME or file:PATH",
-            )
-        key = _derive(self.kdf, passphrase, self.salt, self.rounds)
-        try:
-            return ChaCha20Poly1305(key).decrypt(self.body[:_NONCE], self.body[_NONCE:], None)
-        except InvalidTag:
-            raise KeyUnavailable(
-                f"{path}: the passphrase does not open this private key",
-                hint="check the passphrase's reference in the plan; a trailing space counts",
-            ) from None
-
-
-def _derive(kdf: bytes, passphrase: str, salt: bytes, rounds: int) -> bytes:
-    secret = passphrase.encode("utf-8", "surrogateescape")  # an environment variable is any bytes
-    if kdf == b"scrypt":
-        return hashlib.scrypt(secret, salt=salt, n=1 << 14, r=8, p=1, dklen=_KEY)
-    if kdf == b"bcrypt":
-        # The rounds are the file's choice: a warning about few of them helps nobody here.
-        return bcrypt.kdf(secret, salt, _KEY, rounds, ignore_few_rounds=True)
-    return hashlib.pbkdf2_hmac("sha256", secret, salt, rounds, dklen=_KEY)
-
-
-def _locked_blob(raw: bytes, passphrase: str | None) -> bytes:
-    if passphrase is None:
-        return _MAGIC + _string(b"none") + _string(b"none") + _string(raw)
-    salt, nonce = os.urandom(_SALT), os.urandom(_NONCE)
-    locked = ChaCha20Poly1305(_derive(b"scrypt", passphrase, salt, 0)).encrypt(nonce, raw, None)
-    return (
-        _MAGIC
-        + _string(b"scrypt")
-        + _string(bytes(4) + salt)  # four zero bytes where other functions have their rounds
-        + _string(b"chacha20_poly1305")
-        + _string(nonce + locked)
-    )
-
-
-def _string(content: bytes) -> bytes:
-    return len(content).to_bytes(2, "big") + content
-
-
-def _field(path: Path, rest: bytes) -> tuple[bytes, bytes]:
-    end = 2 + int.from_bytes(rest[:2], "big")
-    if len(rest) < max(2, end):
-        raise _not_a_key(path)
-    return rest[2:end], rest[end:]
-
-
-def _armoured(label: str, blob: bytes) -> bytes:
-    body = base64.b64encode(blob).decode()
-    return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n".encode()
-
-
-def _unarmoured(path: Path, content: bytes) -> tuple[str, bytes]:
-    lines = [line.strip() for line in content.splitlines() if line.strip()]
-    for label in (_PUBLIC, _PRIVATE, _PRIVATE_TOO):
-        frame = [f"-----BEGIN {label}-----".encode(), f"-----END {label}-----".encode()]
-        if len(lines) > 2 and [lines[0], lines[-1]] == frame:
-            try:
-                return label, base64.b64decode(b"".join(lines[1:-1]), validate=True)
-            except ValueError:
-                break
-    raise _not_a_key(path)
-
-
-# --- files ---------------------------------------------------------------------------------
-
-
-def _read(path: Path) -> tuple[bytes, int, bool]:
-    """Return content and mode of a small regular file, and whether others may read it.
-
-    All of the same open file.
-    """
-    try:
-        # Non-blocking, so that a pipe in a key's place is refused instead of waited for.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            mode = os.fstat(fd).st_mode
-            if not stat.S_ISREG(mode):
-                raise _unreadable(path, "it is not a regular file")
-            is_open, content = open_to_others(fd), b""
-            while len(content) <= KEY_FILE_MAX and (more := os.read(fd, KEY_FILE_MAX + 1)):
-                content += more
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise _unreadable(path, (error.strerror or "unknown reason").lower()) from None
-    except ValueError:
-        raise _unreadable(path, "the path holds a null byte") from None
-    if len(content) > KEY_FILE_MAX:
-        raise _not_a_key(path)
-    return content, mode, is_open
-
-
-def _open_key(path: Path, mode: int) -> KeyUnavailable:
-    return KeyUnavailable(
-        f"{path}: this private key has no passphrase and its file is open to others "
-        f"(mode {stat.S_IMODE(mode):04o})",
-        hint=f"run: chmod 600 {shlex.quote(str(path))}",
-    )
-
-
-def _create(path: Path, content: bytes, *, mode: int) -> None:
-    """Write a new file that survives a power cut, or nothing."""
-    try:
-        whole(path, content, mode=mode)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def _unreadable(path: Path, reason: str) -> KeyUnavailable:
-    return KeyUnavailable(
-        f"{path}: the key file cannot be read: {reason}",
-        hint="check the path, which is relative to the plan, and who may read it",
-    )
-
-
-def _not_a_key(path: Path) -> KeyUnavailable:
-    return KeyUnavailable(
-        f"{path}: this is not a Crypt4GH key file",
-        hint='make a pair with "hdh-migrate keys new" or crypt4gh-keygen',
-    )
-
-
-def _exists(path: Path) -> KeyUnavailable:
-    return KeyUnavailable(
-        f"{path}: there is a file already, and keys are never overwritten",
-        hint="choose another name; what was sealed for a lost key cannot be opened again",
-    )
-
-
-def _unwritable(path: Path, error: OSError) -> KeyUnavailable:
-    reason = (error.strerror or "unknown reason").lower()
-    return KeyUnavailable(
-        f"{path}: the key file cannot be written: {reason}",
-        hint="check that the folder exists, has room and may be written to",
-    )
+    relock_file(CRYPT4GH, path, old, new)

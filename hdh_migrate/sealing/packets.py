@@ -142,6 +142,17 @@ class PacketReader:
         self._public = identity.public.raw
         self._shared: dict[bytes, ChaCha20Poly1305 | None] = {}
 
+    def data_key(self, header: bytes) -> bytes:
+        """Return the one data key in a header of ours.
+
+        Raises:
+            UnsealFailed: no packet opens, more than one does, or the one is not a data key.
+        """
+        opened = [c for p in strict_packets(header) if (c := self.open(p)) is not None]
+        if len(opened) != 1 or not opened[0].startswith(DATA_KEY):
+            raise unseal_failed()
+        return opened[0][len(DATA_KEY) :]
+
     def open(self, packet: bytes) -> bytes | None:
         """Return the content of a packet (without its length); None when it is not for us."""
         if packet[:4] != _METHOD:
@@ -165,18 +176,6 @@ class PacketReader:
             shared = _agree(self._key, writer, reader=self._public, writer=writer)
             self._shared[writer] = shared
             return shared
-
-
-def data_key_of(header: bytes, reader: PacketReader) -> bytes:
-    """Return the one data key in a header of ours.
-
-    Raises:
-        UnsealFailed: no packet opens, more than one does, or the one is not a data key.
-    """
-    opened = [c for p in strict_packets(header) if (c := reader.open(p)) is not None]
-    if len(opened) != 1 or not opened[0].startswith(DATA_KEY):
-        raise unseal_failed()
-    return opened[0][len(DATA_KEY) :]
 
 
 def _agree(

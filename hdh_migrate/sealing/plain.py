@@ -28,6 +28,24 @@ class PlainEnvelopes:
         """Return an envelope without a key."""
         return PlainEnvelope()
 
+    def data_key(self, header: bytes) -> bytes:
+        """Refuse: nothing is sealed, so no header wraps anything.
+
+        Raises:
+            UnsealFailed: always.
+        """
+        self.open(header or b"-")
+        return b""
+
+    def wrap(self, data_key: bytes) -> bytes:
+        """Return the empty header."""
+        del data_key
+        return b""
+
+    def whole(self, stored: bytes) -> bytes:
+        """Return what is stored: it is the plaintext."""
+        return stored
+
     def open(self, header: bytes) -> PlainEnvelope:
         """Return the envelope of an earlier (empty) header.
 
@@ -40,6 +58,16 @@ class PlainEnvelopes:
                 hint="use the plan that the object was sent with",
             )
         return PlainEnvelope()
+
+    @property
+    def own(self) -> PlainEnvelopes:
+        """What stores the tool's own files: as everything else is stored."""
+        return self
+
+    def apart(self, header: bytes) -> bytes | None:
+        """Return None: there is no header."""
+        del header
+        return None
 
     def sealed_size(self, size: int) -> int:
         """Return `size`: nothing is added."""
@@ -63,10 +91,10 @@ class PlainEnvelopes:
 class PlainEnvelope:
     """An empty header and no key."""
 
-    __slots__ = ("header",)
+    __slots__ = ("front", "header")
 
     def __init__(self) -> None:
-        self.header = b""
+        self.header = self.front = b""
 
     def __repr__(self) -> str:
         return "PlainEnvelope()"

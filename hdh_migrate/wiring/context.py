@@ -25,7 +25,7 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
 from hdh_migrate.wiring.engines import OpenEngine, open_engine
-from hdh_migrate.wiring.readings import moments_of, pace_of, routes_of, rules_of
+from hdh_migrate.wiring.readings import moments_of, pace_of, packs_of, routes_of, rules_of
 from hdh_migrate.wiring.services import Services
 
 RUN_TAG = "run_tag"
@@ -71,6 +71,7 @@ def context_of(
         source=services.source,
         reader=services.reader,
         writer=services.writer,
+        envelopes=services.envelopes,
         limits=paced(services.limits, pace_of(plan)),
         routes=routes_of(plan),
         rules=rules,
@@ -88,6 +89,7 @@ def context_of(
         due={batch.name: day for batch in plan.batches if (day := plan.done_by(batch)) is not None},
         binder=Binder(plan=json.loads(canonical), recipients=services.recipients, moments=counted),
         waivers=waivers,
+        packs=packs_of(plan, services.vault.base),
         fenced=lambda: None if fencing is None else fencing.lost,
         epoch=0 if fencing is None else fencing.epoch,
         adopted=adopted,

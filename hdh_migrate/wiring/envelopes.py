@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
 
 from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.wiring.vault import Vault, identity_path
-
-if TYPE_CHECKING:
-    from hdh_migrate.sealing.keys import PrivateKey
 
 
 def envelopes_for(
@@ -18,39 +17,116 @@ def envelopes_for(
     identity: tuple[str | None, str | None],
     vault: Vault,
     *,
-    encrypts: bool,
+    form: str,
 ) -> Envelopes:
     """Return what seals for `recipients` (in hexadecimal) and opens with a key, by reference.
+
+    `form` is where headers are (`plan.seal.form`).
 
     Raises:
         KeyUnavailable: the key or its passphrase is missing, unreadable, or belongs to nobody here.
     """
-    if not encrypts:
-        from hdh_migrate.sealing.plain import PlainEnvelopes
-
-        return PlainEnvelopes()
-    from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
-    from hdh_migrate.sealing.keys import PublicKey
-
     if len(set(recipients)) < len(recipients):
         raise KeyUnavailable(
             "seal.recipients: two recipients have the same key",
             hint="a lost key must not make the data unreadable; give two different ones",
         )
-    private = opening_key(identity, vault)
-    return Crypt4ghEnvelopes([PublicKey(bytes.fromhex(raw)) for raw in recipients], private)
+    return _FORMS[form].envelopes(recipients, _key_file(identity, vault))
 
 
-def opening_key(identity: tuple[str | None, str | None], vault: Vault) -> PrivateKey | None:
-    """Return the private key that a reference names, with the reference of its passphrase.
+KeyFile = tuple[Path, str | None]
+"""A private key's file, and its passphrase if it has one."""
 
-    Raises:
-        KeyUnavailable: the key or its passphrase is missing or unreadable.
-    """
-    from hdh_migrate.sealing.keys import PrivateKey
 
+def _key_file(identity: tuple[str | None, str | None], vault: Vault) -> KeyFile | None:
     ref, phrase = identity
     if ref is None:
         return None
     revealed = vault.reveal(phrase) if phrase is not None else None
-    return PrivateKey.load(identity_path(ref, vault), revealed)
+    return identity_path(ref, vault), revealed
+
+
+class SealForm(Protocol):
+    """One way to seal: its recipients' keys, and what is made of them."""
+
+    def public(self, path: Path) -> bytes:
+        """Read the key of a recipient, or raise `KeyUnavailable`."""
+
+    def envelopes(self, recipients: Sequence[str], identity: KeyFile | None) -> Envelopes:
+        """Return what seals, and opens with a private key's file; or raise `KeyUnavailable`."""
+
+
+class _Unsealed:
+    """`seal.format: none`."""
+
+    def public(self, path: Path) -> bytes:
+        raise KeyUnavailable(f"{path}: nothing is sealed, so there are no recipients")
+
+    def envelopes(self, recipients: Sequence[str], identity: KeyFile | None) -> Envelopes:
+        del recipients, identity
+        from hdh_migrate.sealing.plain import PlainEnvelopes
+
+        return PlainEnvelopes()
+
+
+class _Inline:
+    """Crypt4GH, with its header in front of the segments."""
+
+    def public(self, path: Path) -> bytes:
+        from hdh_migrate.sealing.keys import PublicKey
+
+        return PublicKey.load(path).raw
+
+    def envelopes(self, recipients: Sequence[str], identity: KeyFile | None) -> Envelopes:
+        from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
+        from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+
+        keys = [PublicKey(bytes.fromhex(raw)) for raw in recipients]
+        return Crypt4ghEnvelopes(keys, PrivateKey.load(*identity) if identity else None)
+
+
+class _Detached:
+    """The same segments, with hybrid headers that are kept apart."""
+
+    def public(self, path: Path) -> bytes:
+        from hdh_migrate.sealing.hybrid import HybridPublicKey
+
+        return HybridPublicKey.load(path).raw
+
+    def envelopes(self, recipients: Sequence[str], identity: KeyFile | None) -> Envelopes:
+        from hdh_migrate.sealing.detached import DetachedEnvelopes
+        from hdh_migrate.sealing.hybrid import HybridPrivateKey, HybridPublicKey
+
+        keys = [HybridPublicKey(bytes.fromhex(raw)) for raw in recipients]
+        return DetachedEnvelopes(keys, HybridPrivateKey.load(*identity) if identity else None)
+
+
+_FORMS: Mapping[str, SealForm] = {
+    "none": _Unsealed(), "inline": _Inline(), "detached": _Detached(),
+}  # fmt: skip
+
+
+def drilled(plan: Plan, recipients: Sequence[str], key: Path, passphrase: str | None) -> Envelopes:
+    """Return what seals for `recipients` as a plan does, and opens with a private key's file.
+
+    Raises:
+        KeyUnavailable: it cannot be read.
+    """
+    return form_of(plan).envelopes(recipients, (key, passphrase))
+
+
+def recipient_name(raw: bytes) -> str:
+    """Return the fingerprint of a recipient's key, of whichever form: they differ in length."""
+    from hdh_migrate.sealing.keyfiles import CRYPT4GH
+    from hdh_migrate.sealing.keys import PublicKey
+
+    if len(raw) == CRYPT4GH.public_size:
+        return PublicKey(raw).fingerprint
+    from hdh_migrate.sealing.hybrid import HybridPublicKey
+
+    return HybridPublicKey(raw).fingerprint
+
+
+def form_of(plan: Plan) -> SealForm:
+    """Return how a plan seals."""
+    return _FORMS[plan.seal.form]

@@ -64,7 +64,7 @@ class Hands:
             source=None if source is None else source.thing,
             reader=None if reads is None else S3Reader(reads, config.limits),
             writer=None if writes is None else S3Writer(writes, config.limits),
-            envelopes=envelopes_for(config.recipients, identity, vault, encrypts=config.encrypts),
+            envelopes=envelopes_for(config.recipients, identity, vault, form=config.form),
             contacts=(
                 *(() if source is None else source.contacts),
                 *(("target", one) for one in targets),

@@ -13,6 +13,7 @@ from hdh_migrate.plan.model import Plan
 
 if TYPE_CHECKING:
     from hdh_migrate.pipeline.context import DatasetRules
+    from hdh_migrate.pipeline.pack_keeping import PackKeeping
     from hdh_migrate.pipeline.work import Route
     from hdh_migrate.plan.datasets import Dataset
     from hdh_migrate.plan.selection import Conditions
@@ -31,11 +32,19 @@ def pace_of(plan: Plan) -> PlannedPace:
 
 def header_size_of(plan: Plan) -> int:
     """Return the bytes that stand before every sealed object; no key is read."""
-    if not plan.seal.encrypts:
+    if plan.seal.form != "inline":
         return 0
     from hdh_migrate.sealing.packets import header_size
 
     return header_size(len(plan.seal.recipients))
+
+
+def packs_of(plan: Plan, base: Path) -> PackKeeping:
+    """Return what keeps the header packs of a plan, if it has any."""
+    from hdh_migrate.pipeline.pack_keeping import FolderPacks, NoPacks
+
+    place = plan.seal.second_copy
+    return NoPacks() if place is None else FolderPacks(base / place.path / plan.migration)
 
 
 def routes_of(plan: Plan) -> dict[str, Route]:

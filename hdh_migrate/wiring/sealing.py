@@ -11,7 +11,7 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring.chosen import profile_of
-from hdh_migrate.wiring.envelopes import envelopes_for
+from hdh_migrate.wiring.envelopes import envelopes_for, form_of
 from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.targets import Network, open_target
 from hdh_migrate.wiring.vault import Vault
@@ -21,16 +21,13 @@ if TYPE_CHECKING:
 
 
 def load_recipients(plan: Plan, base: Path) -> tuple[str, ...]:
-    """Return the 32 bytes of each recipient's public key, in hexadecimal; none without sealing.
+    """Return the bytes of each recipient's public key, in hexadecimal; none without sealing.
 
     Raises:
         KeyUnavailable: one is missing, unreadable or no honest key.
     """
-    if not plan.seal.encrypts:
-        return ()
-    from hdh_migrate.sealing.keys import PublicKey
-
-    return tuple(PublicKey.load(base / path).raw.hex() for path in plan.seal.recipients)
+    form = form_of(plan)
+    return tuple(form.public(base / path).hex() for path in plan.seal.recipients)
 
 
 def open_envelopes(
@@ -49,7 +46,7 @@ def open_envelopes(
     seal = plan.seal
     keys = load_recipients(plan, vault.base) if recipients is None else recipients
     opens = identity or (seal.identity, seal.identity_passphrase)
-    return envelopes_for(keys, opens, vault, encrypts=seal.encrypts)
+    return envelopes_for(keys, opens, vault, form=seal.form)
 
 
 def open_consumer(

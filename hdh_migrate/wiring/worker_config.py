@@ -71,7 +71,8 @@ class WorkerConfig:
     reads: TargetAccess | None
     """How the target is read back, by who proves."""
     writes: TargetAccess | None
-    encrypts: bool
+    form: str
+    """How it is sealed; see `plan.seal.form`."""
     recipients: tuple[str, ...]
     identity: str | None
     """The reference of the key that opens what was sealed; None: this role opens nothing."""

@@ -107,7 +107,7 @@ def config_of(
         source=as_plain(plan.source) if far.source else None,
         reads=_entry(plan, far.reads, vault.base),
         writes=_entry(plan, far.writes, vault.base),
-        encrypts=seal.encrypts,
+        form=seal.form,
         recipients=tuple(recipients),
         identity=seal.identity if far.opens else None,
         identity_passphrase=seal.identity_passphrase if far.opens else None,

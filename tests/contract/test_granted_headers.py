@@ -49,7 +49,7 @@ def test_the_header_of_the_verified_object_is_read_and_opens_for_the_reader(
     header = read_header(rig.writer, head)
 
     assert header == data[: head.body]
-    wrapped = Rewrapping(STEWARD, READER.public).header(header)
+    wrapped = Rewrapping.of(STEWARD, READER.public).header(header)
     assert reference_opens(wrapped + data[head.body :], READER) == plain
 
 

@@ -73,7 +73,7 @@ class GrantedSite:
             version=stored.id if self.bucket.versioning else None,
             length=len(data), sealed=len(sealed), sha256=hashlib.sha256(data).hexdigest(),
             sealed_sha256=hashlib.sha256(sealed).hexdigest(),
-            header=Rewrapping(self.steward, self.reader.public).header(envelope.header),
+            header=Rewrapping.of(self.steward, self.reader.public).header(envelope.header),
         )  # fmt: skip
         self.objects[name], self.clear[name] = made, data
         return made

@@ -20,7 +20,7 @@ BATCHES = ("batch-bound", "batch-amended")
 LEFT_OUT = {  # what may change without an amendment
     "source": {"credential", "tls", "host_keys", "known_hosts", "sessions"},
     "target": {"credential", "attestation", "profile", "tls"},
-    "seal": {"single_recipient_reason", "identity", "identity_passphrase", "reason"},
+    "seal": {"single_recipient_reason", "identity", "identity_passphrase", "reason", "second_copy"},
 }
 OF_A_DATASET = {"allow_empty", "live", "vanished", "collisions_reason"}
 

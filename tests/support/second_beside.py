@@ -95,15 +95,32 @@ def check_match(line: Json, plan: Plan, many: set[int], keyed: bool, where: str)
     size, crypted = line["size"], plan.seal["format"] == "crypt4gh"
     stored = {size}
     if crypted:
-        stored = {16 + 108 * n + size + 28 * -(-size // 65536) for n in {plan.recipients, *many}}
+        stored = sealed_sizes(line, plan, {plan.recipients, *many}, keyed)
     need(line["stored_size"] in {None, *stored}, f"{where}: stored_size")
     plain, at_target = line["sha256"], line["stored_sha256"]
     if plain is not None and not keyed:
         need((plain == NOTHING) == (size == 0), f"{where}: sha256 of nothing")
     if at_target is not None:
-        need((at_target == NOTHING) == (stored == {0}), f"{where}: stored_sha256 of nothing")
+        need((at_target == NOTHING) == (0 in stored), f"{where}: stored_sha256 of nothing")
     if plain is not None and at_target is not None and not keyed:
-        need((plain == at_target) != crypted, f"{where}: the two digests")
+        same = not crypted or stored == {0}
+        need((plain == at_target) == same, f"{where}: the two digests")
+
+
+def sealed_sizes(line: Json, plan: Plan, many: set[int], keyed: bool) -> set[int]:
+    """Sections 7.5 and 7.9: the bytes that an object may have at the target."""
+    body = line["size"] + 28 * -(-line["size"] // 65536)
+    if not plan.detached:
+        return {16 + 108 * n + body for n in many}
+    own = {76 + 1200 * n + body for n in many}
+    if keyed:
+        return own | {body}
+    return own if is_own_file(line, plan) else {body}
+
+
+def is_own_file(line: Json, plan: Plan) -> bool:
+    prefix = octets(plan.datasets[line["dataset"]].source["prefix"])
+    return raw_key(line).startswith(prefix + BESIDE)
 
 
 PINNED = re.compile(

@@ -76,9 +76,14 @@ def check_form(event: Event, names: set[str], keyed: bool) -> None:
         need(keyed or body.get("track") in ("cutover", "rehearsal"), f"{kind}: track")
     elif kind == "drilled" and not keyed:
         need(isinstance(body.get("fingerprint"), str), "drilled: fingerprint")
+    elif kind == "headers-copied":
+        need(is_text(body.get("batch")) and body["batch"], "headers-copied: batch")
+        need(is_digest(body.get("root")), "headers-copied: root")
+        counts = (body.get("packs"), body.get("bytes"))
+        need(all(map(is_count, counts)), "headers-copied: counts")
 
 
-is_public = matching(r"[0-9a-fA-F]{64}")
+is_public = matching(r"(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{2432})")
 DIGESTS = {
     "run-started": ["plan_digest"], "plan-changed": ["was", "now"], "probed": ["record_sha256"],
 }  # fmt: skip

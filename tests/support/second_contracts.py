@@ -6,9 +6,9 @@ From docs/evidence-format.md alone, as the module second_verifier says.
 from __future__ import annotations
 
 from tests.support.second_bodies import Event
-from tests.support.second_forms import Json, need, raw_key
+from tests.support.second_forms import Json, canonical, leaf_of, need, raw_key, same, tree_of
 from tests.support.second_plan import Plan
-from tests.support.second_rules import BESIDE
+from tests.support.second_rules import BESIDE, PACKS
 
 Ways = dict[str, str]
 WAYS = ("kept", "sidecar", "dropped")
@@ -45,8 +45,11 @@ def check_contracts(
         leads = way(ways, what) == wanted if ways is not None else kept == "ledger"
         need(leads, f"losses: no contract by which {what} of {name} is there")
     for line in [] if keyed else lines:
-        if line["verdict"] == "match" and line["dataset"] not in contracts:
-            prefix = str(plan.datasets[line["dataset"]].source["prefix"]).encode()
+        prefix = str(plan.datasets[line["dataset"]].source["prefix"]).encode()
+        pack = raw_key(line).startswith(prefix + PACKS)
+        if line["verdict"] == "match" and pack:
+            need(plan.detached, f"{line['dataset']}: a header pack beside headers in front")
+        elif line["verdict"] == "match" and line["dataset"] not in contracts:
             own = raw_key(line).startswith(prefix + BESIDE)
             need(not own, f"{line['dataset']}: a sidecar without a contract")
 
@@ -55,3 +58,33 @@ def way(ways: Ways, feature: str) -> str:
     """Return what becomes of a feature of which the target does not hold all."""
     word = ways.get(feature, "dropped")
     return ways["overflow"] if word == "kept" else word
+
+
+def check_packs(
+    predicate: Json, plan: Plan, lines: list[Json], events: list[Event], keyed: bool
+) -> None:
+    """Section 7.9: header packs beside the lines, and their copies beside the journal."""
+    copied = {
+        body["batch"]: {**{name: body[name] for name in COPY}, "at": at}
+        for kind, at, body in events
+        if kind == "headers-copied"
+    }
+    headers = predicate["seal"].get("headers")
+    told = [copied[batch] for batch in sorted(copied)]
+    need(same([] if headers is None else headers["copies"], told), "seal: other copies")
+    if headers is None or keyed:
+        return
+    leaves, size = [], 0
+    for line in lines:
+        own = str(plan.datasets[line["dataset"]].source["prefix"]).encode() + PACKS
+        begins = own + line["dataset"].encode() + b"/"
+        if line["verdict"] == "match" and raw_key(line).startswith(begins):
+            stored = {name: line[name] for name in ("stored_sha256", "stored_size")}
+            leaves.append(leaf_of(canonical(stored)))
+            size += line["stored_size"]
+    found = {"packs": len(leaves), "bytes": size, "root": tree_of(leaves).hex()}
+    for name, value in found.items():
+        need(headers[name] == value, f"seal: headers: {name}")
+
+
+COPY = ("batch", "packs", "bytes", "root")

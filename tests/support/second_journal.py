@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.second_again import check_again_form, check_looks, check_passes
 from tests.support.second_batches import check_batch_form, check_batches
 from tests.support.second_bodies import Event, check_form, in_new_form, in_old_form
-from tests.support.second_contracts import check_contract_form, check_contracts
+from tests.support.second_contracts import check_contract_form, check_contracts, check_packs
 from tests.support.second_forms import RULES, Json, instant, need, parse
 from tests.support.second_grants import check_grant_form, check_grants
 from tests.support.second_plan import Plan
@@ -59,6 +59,7 @@ def check_told(
     check_receipts(predicate, events, keyed)
     check_openings(predicate, events, keyed)
     check_contracts(predicate, plan, lines["manifest.jsonl"], events, keyed)
+    check_packs(predicate, plan, lines["manifest.jsonl"], events, keyed)  # 7.9
     check_looks(predicate, events, keyed)  # 8.5
     check_passes(events, keyed)  # 8.6
     check_batches(predicate["plan"]["canonical"], events, keyed)  # 8.7

@@ -27,7 +27,10 @@ NOTHING_MD5 = md5(usedforsecurity=False).hexdigest()
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
 VANISHED = ("vanished", "gone from the source before this version of it was moved")
 is_keyed_name = matching(r"k:[0-9a-f]{64}")
-is_recipient = matching(r"c4gh:[0-9a-f]{16}")
+is_recipient = {
+    False: matching(r"c4gh:[0-9a-f]{16}"),
+    True: matching(r"hybrid:[0-9a-f]{16}"),
+}
 is_whole_moment = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -78,6 +81,11 @@ class Plan:
         return usual if given is None else str(given)
 
     @property
+    def detached(self) -> bool:
+        """Whether headers are in packs (7.9)."""
+        return bool(self.seal.get("header") == "detached")
+
+    @property
     def recipients(self) -> int:
         listed = self.seal.get("recipients")
         return len(listed) if self.seal["format"] == "crypt4gh" and listed is not None else 0
@@ -98,6 +106,7 @@ def read_plan(predicate: Json, first: bool) -> Plan:
     source, target, seal = (of(whole, name, dict) for name in ("source", "target", "seal"))
     need(of(seal, "format", str) in {"crypt4gh", "none"}, "plan: seal.format")
     of(seal, "suffix", str, may_lack=True)
+    need(seal.get("header") in {None, "inline", "detached"}, "plan: seal.header")
     of(seal, "recipients", list, may_lack=True)
     found = [read_dataset(one, first) for one in of(whole, "datasets", list)]
     datasets = {one.name: one for one in found}
@@ -150,7 +159,11 @@ def check_plan(predicate: Json, plan: Plan, sha256s: int) -> None:
     recipients = predicate["seal"]["recipients"]
     need(predicate["seal"]["format"] == plan.seal["format"], "seal: not the plan's format")
     need(len(recipients) == plan.recipients, "seal: not as many recipients")
-    need(all(map(is_recipient, recipients)), "seal: a recipient that is no fingerprint")
+    need(
+        all(map(is_recipient[plan.detached], recipients)),
+        "seal: a recipient that is no fingerprint",
+    )
+    need(("headers" in predicate["seal"]) == plan.detached, "seal: headers")
     need(len(set(recipients)) == len(recipients), "seal: a recipient twice")
     verification = predicate["verification"]
     need(verification["level"] == of(of(plan.whole, "verify", dict), "level", str), "level")

@@ -94,8 +94,10 @@ def is_at(endpoint: str, url: str) -> bool:
 def check_recipients(predicate: Json, events: list[Event], keyed: bool) -> None:
     keys = amended_in(events, keyed).recipients
     if keys is not None:
-        found = [sha256(bytes.fromhex(one)).hexdigest()[:16] for one in keys]
-        told = [f"c4gh:{one}" for one in found]
+        told = [
+            ("c4gh:" if len(one) == 64 else "hybrid:") + sha256(bytes.fromhex(one)).hexdigest()[:16]
+            for one in keys
+        ]
         need(predicate["seal"]["recipients"] == told, "seal: others than those bound")
     if not keyed:
         last = {body["fingerprint"]: at for kind, at, body in events if kind == "drilled"}

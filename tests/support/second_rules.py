@@ -24,6 +24,7 @@ from tests.support.second_forms import (
 from tests.support.second_globs import characters, matches, tokens
 
 BESIDE = b".hdh-migrate-sidecar/"
+PACKS = BESIDE + b"_headers/"
 """How the names of the tool's own files beside a dataset begin."""
 UNITS = {"B": 1} | {
     f"{letter}{suffix}": base**power

@@ -217,6 +217,7 @@ class World:
             source=self.source,
             reader=self.target,
             writer=self.target,
+            envelopes=self.envelopes,
             limits=self.target.limits,
             routes={dataset.name: dataset.route for dataset in self.datasets},
             rules={dataset.name: dataset.rules for dataset in self.datasets},

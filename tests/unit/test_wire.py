@@ -246,7 +246,7 @@ def test_a_wire_carries_frames_from_many_threads() -> None:
 
 def babbling() -> LocalEngine:
     """Return an engine whose worker says first what no worker of ours does."""
-    said = '[["sent", 1, 2, "many", "e", null, null, null]]'
+    said = '[["sent", 1, 2, "many", "e", null, null, null, null]]'
     return LocalEngine(FACTORY, {"says": said}, processes=1, connections=1, search=[ROOT])
 
 

@@ -134,6 +134,7 @@ class Facts:
     recipients: tuple[str, ...] = ()  # fingerprints of public keys
     sealed_for: frozenset[int] = frozenset()  # for how many, at one time or another
     moved_before: Mapping[str, int] = field(default_factory=dict)  # objects before their rule
+    headers: Mapping[str, Any] | None = None  # packs of detached headers, and their copies
     proved: tuple[Mapping[str, str], ...] = ()  # `recipient` and when its key last opened, `at`
     attestation: Mapping[str, Any] | None = None  # what the customer attests of the target
     profile: Mapping[str, Any] | None = None  # what was counted on at the target, and since when

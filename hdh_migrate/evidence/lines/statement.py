@@ -78,6 +78,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
             "format": facts.seal,
             "recipients": list(facts.recipients),
             **({"proved": [dict(one) for one in facts.proved]} if facts.proved else {}),
+            **({"headers": dict(facts.headers)} if facts.headers is not None else {}),
         },
         "verification": {
             "level": facts.verify_level,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hdh_migrate.evidence.page.annexes import ANNEXES
 from hdh_migrate.evidence.page.custody import CUSTODY
+from hdh_migrate.evidence.page.header_packs import HEADERS
 from hdh_migrate.evidence.page.over_time import OVER_TIME
 from hdh_migrate.evidence.page.readers import READERS
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
@@ -486,4 +487,5 @@ CATALOGUE: dict[str, Text] = {
     **CUSTODY,
     **OVER_TIME,
     **READERS,
+    **HEADERS,
 }

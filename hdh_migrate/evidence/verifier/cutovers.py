@@ -6,6 +6,7 @@ section 8, gives the rules in words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Optional
 
@@ -284,11 +285,20 @@ class Bindings:
         self.batches[batch] = (revision, digest)
 
 
+HYBRID = re.compile("[0-9a-f]{2432}")
+"""A hybrid public key; a Crypt4GH one has as many digits as a digest."""
+
+
 def _fingerprints(keys: object) -> list[str]:
     """Return what public keys are named by; their digits may be of either case, and are no more."""
-    digits = [raw.lower() for raw in forms.all_of(keys, forms.is_string)]
-    forms.must(all(map(forms.DIGEST.holds, digits)))
-    return ["c4gh:" + forms.sha256(bytes.fromhex(raw))[:16] for raw in digits]
+    names = []
+    for raw in forms.all_of(keys, forms.is_string):
+        digits = raw.lower()
+        hybrid = HYBRID.fullmatch(digits) is not None
+        forms.must(hybrid or forms.DIGEST.holds(digits))
+        kind = "hybrid:" if hybrid else "c4gh:"
+        names.append(kind + forms.sha256(bytes.fromhex(digits))[:16])
+    return names
 
 
 class ExchangedKeys:

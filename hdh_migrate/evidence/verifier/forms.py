@@ -377,7 +377,10 @@ ROTATION = {
     "old": NAMED, "new": NAMED, "began": _text(MOMENT), "ended": TIME_OR_NULL,
     "remaining": {str: is_count},
 }  # fmt: skip
-LATER = {"looks", "lost", "openings", "proved", "rotations", "tls"}
+COPIED = {
+    "batch": NAMED, "packs": is_count, "bytes": is_count, "root": DIGEST, "at": _text(MOMENT),
+}  # fmt: skip
+LATER = {"headers", "looks", "lost", "openings", "proved", "rotations", "tls"}
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
 PREDICATE: dict[str, object] = {
@@ -402,6 +405,7 @@ PREDICATE: dict[str, object] = {
     "seal": {
         "format": NAMED, "recipients": [NAMED],
         "proved": [{"recipient": NAMED, "at": _text(MOMENT)}],
+        "headers": {"packs": is_count, "bytes": is_count, "root": DIGEST, "copies": [COPIED]},
     },
     "verification": {
         "level": _text("full|stored|head"),

@@ -63,6 +63,8 @@ class Journal:
         self.bindings = Bindings(self.datasets, keyed=keyed)
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
+        self.copied: dict[str, Mapping[str, object]] = {}
+        """What was told last of the copies of each batch's header packs."""
         self.openings: list[Mapping[str, object]] = []
         self.again: dict[str, LookAccount] = {}
         self.erasing = set[str]()
@@ -296,6 +298,12 @@ class Journal:
                 raise ValueError
             self.drilled[fingerprint] = at
 
+    def _headers_copied(self, seq: int, at: str, body: forms.Body) -> None:
+        del seq
+        told = {name: body[name] for name in ("batch", "packs", "bytes", "root")} | {"at": at}
+        forms.must(forms.ill_formed(told, forms.COPIED, "") is None)
+        self.copied[forms.TEXT.text(body["batch"])] = told
+
     def _fidelity_chosen(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
         ways = None
@@ -474,6 +482,7 @@ HANDLERS = {
     "batch-bound": Journal._batch_bound,  # noqa: SLF001
     "batch-amended": Journal._batch_amended,  # noqa: SLF001
     "drilled": Journal._drilled,  # noqa: SLF001
+    "headers-copied": Journal._headers_copied,  # noqa: SLF001
     "fidelity-chosen": Journal._fidelity_chosen,  # noqa: SLF001
     "object-opened": Journal._object_opened,  # noqa: SLF001
     "inventoried": Journal._inventoried,  # noqa: SLF001

@@ -22,11 +22,14 @@ LATER = ("sha256", "stored_size", "stored_sha256", "target_etag", "level", "veri
 KEYED = re.compile("k:[0-9a-f]{64}")
 SEGMENT, PER_SEGMENT = 65_536, 28
 HEADER, PER_RECIPIENT = 16, 108
+HYBRID_HEADER, PER_HYBRID = 76, 1200  # in front of the tool's own files, where others have none
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
 VANISHED = ("vanished", "gone from the source before this version of it was moved")
 SIDECAR_VERSION = re.compile("sidecar:[0-9a-f]{64}")
 SIDECARS = ".hdh-migrate-sidecar/"
 """Below a dataset's prefix, what the tool adds to it; no rule is about that."""
+PACKS = SIDECARS + "_headers/"
+"""Below this, followed by the dataset's name, its header packs."""
 
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
 NOT_INCLUDED_BY_RULES = ("not included", "it matches none of the dataset's `include` rules")
@@ -35,7 +38,7 @@ NOT_INCLUDED_BY_RULES = ("not included", "it matches none of the dataset's `incl
 NOT_BOUND = {
     "source": {"credential", "tls", "host_keys", "known_hosts", "sessions"},
     "target": {"credential", "attestation", "profile", "tls"},
-    "seal": {"single_recipient_reason", "identity", "identity_passphrase", "reason"},
+    "seal": {"single_recipient_reason", "identity", "identity_passphrase", "reason", "second_copy"},
 }
 """Of these sections of a plan, what no batch is bound to."""
 NOT_OF_DATASETS = {"allow_empty", "live", "vanished", "collisions_reason"}
@@ -304,6 +307,23 @@ class StatedDataset(NamedTuple):
         return stated | {DIRECTORY, VANISHED} | ({self.not_included} if self.include else set())
 
 
+class Packs:
+    """The header packs of the lines: how many, and a root over what they are at the target."""
+
+    def __init__(self) -> None:
+        self._bytes, self._tree = 0, forms.Tree()
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Count one pack that is verified."""
+        told = {name: line[name] for name in ("stored_sha256", "stored_size")}
+        self._tree.add(bytes.fromhex(forms.sha256(b"\0" + forms.canonical(told))))
+        self._bytes += line["stored_size"] or 0
+
+    def sums(self) -> dict[str, Any]:
+        """Return the members of the statement that these lines lead to."""
+        return {"packs": self._tree.count, "bytes": self._bytes, "root": self._tree.root()}
+
+
 class StatedPlan:
     """The plan of a statement, as far as the lines and the statement must agree with it."""
 
@@ -319,6 +339,7 @@ class StatedPlan:
             default = ".c4gh" if self.seal == "crypt4gh" else ""
             suffix = plan["seal"].get("suffix")
             self.suffix = default if suffix is None else _text(suffix)
+            self.detached = plan["seal"].get("header", "inline") == "detached"
             self.level = plan["verify"]["level"]
             self.folders = plan["source"]["kind"] == "azure-blob"  # may have directories
             self.datasets = {
@@ -327,6 +348,7 @@ class StatedPlan:
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
         self.sealed_for = {self.recipients}
+        self.packs = Packs()
         self.moved_before: dict[str, int] = {}
         self.contracted: Optional[Collection[str]] = None  # noqa: UP045 - Python 3.9 reads this
         """Datasets that have a fidelity contract; None: nothing tells."""
@@ -388,6 +410,8 @@ class StatedPlan:
         if line["verdict"] == "match":
             for problem in self._unlike(line):
                 raise forms.Wrong(f"{where}: {problem}")
+            if self.detached and self._is_pack(line, planned):
+                self.packs.add(line)
         elif (
             line["verdict"] is None
             and self.version > 1
@@ -479,6 +503,10 @@ class StatedPlan:
             return key.startswith(SIDECARS, len(planned.source["prefix"]))
         return _below(line, planned).startswith(SIDECARS)
 
+    def _is_pack(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
+        """Say whether a line is of a header pack of its dataset, as far as names tell."""
+        return not self.keyed and _below(line, planned).startswith(f"{PACKS}{line['dataset']}/")
+
     def _unlike(self, line: Mapping[str, Any]) -> Iterator[str]:
         """Say what is wrong with a line whose verdict is "match"."""
         size, stored = line["size"], line["stored_size"]
@@ -488,7 +516,7 @@ class StatedPlan:
             yield "not the version that was current at the moment that the plan says"
         if line["level"] != self.level:
             yield "verified at another level than the plan's"
-        may_be = self.stored_sizes(size)
+        may_be = self.stored_sizes(size, line)
         if stored is not None and stored not in may_be:
             yield "the stored size is not that of this object as the plan seals it"
         if not self.keyed:
@@ -496,7 +524,9 @@ class StatedPlan:
                 yield "a digest of nothing, or of an empty object that is not"
             if self._is_sidecar(line):
                 yield from self._unlike_own(line)
-            if None not in (plain, sealed) and (plain == sealed) is not (self.seal == "none"):
+            bare = self.detached and not size  # nothing, with no header in front of it
+            same = self.seal == "none" or (bare and not self._is_sidecar(line))
+            if None not in (plain, sealed) and (plain == sealed) is not same:
                 yield "the digests are not those of an object as the plan seals it"
         claim = line["source_md5"] if planned.claims else None
         if claim is not None and (claim == NOTHING_MD5) is not (size == 0):
@@ -509,15 +539,30 @@ class StatedPlan:
         plain = line["sha256"]
         if plain is not None and line["source_version"] != f"sidecar:{plain}":
             yield "a file of the sidecar has another digest than its version says"
-        if self.contracted is not None and line["dataset"] not in self.contracted:
+        if _below(line, self.datasets[line["dataset"]]).startswith(PACKS):
+            if not self.detached:
+                yield "a header pack, though headers stand in front of their objects"
+        elif self.contracted is not None and line["dataset"] not in self.contracted:
             yield "a file of the sidecar of a dataset that has no contract"
 
-    def stored_sizes(self, size: int) -> set[int]:
+    def stored_sizes(self, size: int, line: Mapping[str, Any]) -> set[int]:
         """Return the bytes that an object may have at the target, by for how many it is sealed."""
         if self.seal == "none":
             return {size}
-        body = HEADER + size + PER_SEGMENT * -(-size // SEGMENT)
-        return {body + PER_RECIPIENT * many for many in self.sealed_for}
+        body = size + PER_SEGMENT * -(-size // SEGMENT)
+        if not self.detached:
+            return {body + HEADER + PER_RECIPIENT * many for many in self.sealed_for}
+        alone = {body + HYBRID_HEADER + PER_HYBRID * many for many in self.sealed_for}
+        if self.keyed:  # nothing tells which are the tool's own files
+            return {body} | alone
+        return alone if self._is_sidecar(line) else {body}
+
+    def mispacked(self, stated: Mapping[str, Any]) -> Iterator[str]:
+        """Say what the statement says otherwise of header packs than the lines, if names tell."""
+        if self.detached and not self.keyed:
+            headers = {name: stated["headers"][name] for name in ("packs", "bytes", "root")}
+            if headers != self.packs.sums():
+                yield "statement.json: other header packs than the manifest has"
 
     # --- two lines with one place at the target -------------------------------------------------
 

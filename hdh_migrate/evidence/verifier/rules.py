@@ -13,7 +13,11 @@ from typing import Any
 from hdh_migrate.evidence.verifier import addresses, cutovers, forms
 from hdh_migrate.evidence.verifier.planned import StatedPlan
 
-RECIPIENT = re.compile("c4gh:[0-9a-f]{16}")
+RECIPIENT = {
+    False: re.compile("c4gh:[0-9a-f]{16}"),
+    True: re.compile("hybrid:[0-9a-f]{16}"),
+}
+"""How a recipient's fingerprint is written, by whether headers are detached."""
 Rule = Iterator[str]
 
 
@@ -72,8 +76,12 @@ def _sealing(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Sta
     seal, keys = predicate["seal"], predicate["seal"]["recipients"]
     if seal["format"] != planned.seal or len(keys) != planned.recipients:
         yield "statement.json: the seal is not the plan's"
-    if len(set(keys)) != len(keys) or not all(RECIPIENT.fullmatch(key) for key in keys):
+    if len(set(keys)) != len(keys) or not all(
+        RECIPIENT[planned.detached].fullmatch(key) for key in keys
+    ):
         yield "statement.json: recipients that are no fingerprints, or one twice"
+    if ("headers" in seal) is not planned.detached:
+        yield "statement.json: packs of headers that the plan has none of, or none of those it has"
     if predicate["verification"]["level"] != planned.level:
         yield "statement.json: the level is not the plan's"
 

@@ -86,6 +86,9 @@ def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     proved = [{"recipient": one, "at": journal.drilled[one]} for one in keys]
     if not journal.keyed and seal.get("proved") != (proved or None):
         yield "statement.json: the journal knows of other proofs of keys"
+    copies = [told for _, told in sorted(journal.copied.items())]
+    if forms.canonical(seal.get("headers", {}).get("copies", [])) != forms.canonical(copies):
+        yield "statement.json: the journal knows of other copies of header packs"
 
 
 def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:

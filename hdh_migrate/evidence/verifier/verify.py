@@ -232,6 +232,7 @@ def _disagreements(
     for part, value in counted.sums.parts().items():
         if forms.canonical(predicate[part]) != forms.canonical(value):  # to Python 1 == True
             yield f"statement.json: {part} is not what the bundle's files add up to"
+    yield from planned.mispacked(predicate["seal"])
     yield from counted.problems(folder)
     yield from story.unsaid(predicate, walk, version)
     if version > 1:

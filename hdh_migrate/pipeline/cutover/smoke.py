@@ -102,7 +102,9 @@ def _digest(
     assert found is not None
     entry, route = found[0], scene.ctx.route(dataset)
     digest = hashlib.sha256()
-    unsealer = consumer.envelopes.unsealer(size=entry.obj.size, write=digest.update)
+    unsealer = consumer.envelopes.unsealer(
+        size=entry.obj.size, write=digest.update, header=scene.ctx.ledger.header(entry.id)
+    )
     stored = Stored(key=route.target_key(key), size=entry.stored_size or 0, etag=entry.etag or "")
     consumer.reader.read(route.target.bucket, stored, None, unsealer.write)
     unsealer.close()

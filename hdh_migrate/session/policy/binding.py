@@ -15,7 +15,7 @@ from hdh_migrate.events.run import RecipientsBound, RunStarted
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.sealing.keys import PublicKey
+from hdh_migrate.wiring.envelopes import recipient_name
 
 
 def bind_recipients(ledger: SqliteLedger, plan: Plan, recipients: Sequence[str]) -> None:
@@ -82,4 +82,4 @@ def recipients_over_time(ledger: SqliteLedger) -> list[tuple[str, ...]]:
 
 def fingerprint_of(raw: str) -> str:
     """Return the short name of a public key in hexadecimal."""
-    return PublicKey(bytes.fromhex(raw)).fingerprint
+    return recipient_name(bytes.fromhex(raw))

@@ -119,8 +119,8 @@ def demand_grantable(plan: Plan, ledger: SqliteLedger, wish: GrantWish, now: Mom
             "the plan seals nothing, so there is no header that could be granted",
             hint="who may read the bucket may read all; let the host's own policy say who",
         )
-    own = {*plan_recipients(ledger), wish.reader.raw.hex()}
-    if len(own) == len(plan_recipients(ledger)):
+    # A hybrid key ends with its X25519 half, which is not to be anybody's other key.
+    if any(raw.endswith(wish.reader.raw.hex()) for raw in plan_recipients(ledger)):
         raise UsageError(
             f"{wish.reader.fingerprint} is one of the keys that everything is sealed for: it opens"
             " everything already",
@@ -156,9 +156,16 @@ class GrantChoice:
     """The verified objects of a dataset that a wish is about, read as often as they are needed."""
 
     def __init__(
-        self, ledger: SqliteLedger, dataset: DatasetRow, route: Route, include: Sequence[str]
+        self,
+        ledger: SqliteLedger,
+        dataset: DatasetRow,
+        route: Route,
+        include: Sequence[str],
+        *,
+        detached: bool,
     ) -> None:
         self._ledger, self._dataset, self._route = ledger, dataset, route
+        self._detached = detached
         self._matches = [compiled(glob).match for glob in include]
         self._fit = [False] * len(self._matches)
 
@@ -230,7 +237,15 @@ class GrantChoice:
             key=self._route.target_key(row.key), size=row.stored_size, etag=row.etag,
             version_id=row.version_id,
         )  # fmt: skip
-        head = StoredHead(bucket=self._route.target.bucket, stored=stored, length=row.size)
+        header = self._ledger.header(row.id) if self._detached else None
+        if self._detached and header is None:
+            raise Refused(
+                f"dataset {self._dataset.name}: the ledger has no header of a chosen object",
+                hint='nothing was granted; "hdh-migrate adopt PLAN" takes headers from the packs',
+            )
+        head = StoredHead(
+            bucket=self._route.target.bucket, stored=stored, length=row.size, header=header
+        )
         return GrantedRow(name=name, row=row, head=head)
 
 

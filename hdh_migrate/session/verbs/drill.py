@@ -7,14 +7,13 @@ from pathlib import Path
 from hdh_migrate.errors import UsageError
 from hdh_migrate.events.run import KeyDrilled
 from hdh_migrate.results.keys import Drilled
-from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
-from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.wiring import Vault
+from hdh_migrate.wiring.envelopes import drilled
 
 
 def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
@@ -28,7 +27,6 @@ def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
     """
     desk.read_ledger().close()  # a ledger is never made by a drill
     phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
-    private = PrivateKey.load(key, phrase)
     with held_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
         bound = bound_recipients(ledger)
         if bound is None:
@@ -36,8 +34,10 @@ def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
                 "no recipients are bound yet, so there is nothing that the key must open",
                 hint="run the plan with this version first",
             )
-        Crypt4ghEnvelopes([PublicKey(bytes.fromhex(raw)) for raw in bound], private).self_test()
-        name = private.public.fingerprint
+        opened = drilled(desk.loaded.plan, bound, key, phrase)
+        opened.self_test()
+        name = opened.identity
+        assert name is not None, "it was loaded"
         before = [at for at, event in ledger.events(KeyDrilled) if event.fingerprint == name]
         ledger.event(KeyDrilled(fingerprint=name, user=operator()))
         ledger.commit()

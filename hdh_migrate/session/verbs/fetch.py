@@ -14,6 +14,7 @@ from typing import IO, Final
 
 from hdh_migrate.errors import Missing, UnsealFailed, UsageError
 from hdh_migrate.folders import sync
+from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import State, Stored
 from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
@@ -50,6 +51,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     try:
         row = next(row for row in ledger.datasets() if row.name == dataset)
         found, taken = object_by_key(ledger, row.id, route, key), openings.remembered(ledger)
+        header = None if found is None else ledger.header(found[0].id)
     finally:
         ledger.close()
     if found is None:
@@ -74,8 +76,10 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
         halt=desk.stop,
     )
 
+    wanted = _Wanted(route.target.bucket, stored, entry.obj.size, entry.sha256, header)
+
     def attempt() -> str:
-        return _into(out, services, route.target.bucket, stored, entry.obj.size, entry.sha256)
+        return _into(out, services, wanted)
 
     digest = retry(attempt)
     return {
@@ -87,9 +91,19 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     }
 
 
-def _into(
-    out: Path, services: Services, bucket: str, stored: Stored, size: int, sha256: str | None
-) -> str:
+@frozen_row
+class _Wanted:
+    """The object to read back, and what it must be."""
+
+    bucket: str
+    stored: Stored
+    size: int
+    sha256: str | None
+    header: bytes | None
+    """None: it stands in front of the bytes."""
+
+
+def _into(out: Path, services: Services, wanted: _Wanted) -> str:
     digest = hashlib.sha256()
     with appearing(out) as file:
 
@@ -97,13 +111,13 @@ def _into(
             digest.update(view)
             file.write(view)
 
-        unsealer = services.envelopes.unsealer(size=size, write=take)
+        unsealer = services.envelopes.unsealer(size=wanted.size, write=take, header=wanted.header)
         try:
-            services.reader.read(bucket, stored, None, unsealer.write)
+            services.reader.read(wanted.bucket, wanted.stored, None, unsealer.write)
         except Missing as error:
             raise UsageError("the target does not hold the object") from error
         unsealer.close()
-        if sha256 is not None and digest.hexdigest() != sha256:
+        if wanted.sha256 is not None and digest.hexdigest() != wanted.sha256:
             raise UnsealFailed("the object's digest is not the one that was recorded")
     return digest.hexdigest()
 

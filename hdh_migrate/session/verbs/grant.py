@@ -54,7 +54,6 @@ from hdh_migrate.session.verbs.grant_folder import (
 from hdh_migrate.session.verbs.run import Turn, self_test
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring import Services, Vault, routes_of
-from hdh_migrate.wiring.envelopes import opening_key
 from hdh_migrate.wiring.targets import entry_of
 
 STEP: Final = "grant"
@@ -110,7 +109,10 @@ class _Granting:
             row for row in self._ledger.datasets() if row.name == wish.dataset
         )
         route = routes_of(desk.loaded.plan)[wish.dataset]
-        self._choice = GrantChoice(self._ledger, self._dataset, route, wish.include)
+        self._choice = GrantChoice(
+            self._ledger, self._dataset, route, wish.include,
+            detached=services.envelopes.apart(b"") is not None,
+        )  # fmt: skip
         self._kept = kept_in(desk)
 
     def run(self) -> GrantMade:
@@ -247,13 +249,10 @@ class _Granting:
         left = islice(self._choice.heads(), kept, None)
         progress = self._desk.progress
         progress.step(self._dataset.batch, STEP, objects=asked.objects - kept, size=0)
-        seal = self._desk.loaded.plan.seal
-        steward = opening_key((seal.identity, seal.identity_passphrase), self._services.vault)
-        assert steward is not None, "it was tested"
         collect(
             left,
             into=headers,
-            wraps=Rewrapping(steward, self._wish.reader),
+            wraps=Rewrapping(self._services.envelopes, self._wish.reader),
             reader=self._services.reader,
             retry=self._turn.ctx.retry,
             connections=self._desk.loaded.plan.engine.connections,

@@ -161,11 +161,15 @@ def _looked(turn: Turn, batch: str, choice: Choice) -> Found:
     """Look at one batch; when a credential is refused, look once more whether it was renewed."""
     while True:
         try:
-            return LookAgain(turn.ctx, batch, choice, user=operator()).run()
+            found = LookAgain(turn.ctx, batch, choice, user=operator()).run()
+            if made := turn.ctx.packs.copy(turn.ctx, batch):
+                turn.ctx.progress.note(f"batch {batch}: {made} header packs were copied again")
         except AuthFailed:
             if turn.renewed() is None:
                 raise
             turn.ctx.progress.note("a credential was renewed; going on")
+        else:
+            return found
 
 
 def _row(

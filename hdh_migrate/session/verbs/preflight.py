@@ -33,6 +33,7 @@ from hdh_migrate.session.policy import (
     keyring,
     lasting,
     quota,
+    second_copies,
     waivers,
 )
 from hdh_migrate.session.policy.fencing import held_by_another
@@ -66,8 +67,9 @@ def blockers(
     lasts = lasting.problems(services.source_claims(), judge.unchecked().latest)
     base, latest = services.vault.base, judge.unchecked().latest
     cluster = cluster_keys.problems(plan, base, latest)
+    copies = second_copies.problems(plan, base)
     sides = _reached(services, plan, selected, demand=True)
-    reached, apart = [*keys, *lasts, *cluster, *sides], judge.objections()
+    reached, apart = [*keys, *lasts, *cluster, *copies, *sides], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
     return [*reached, *health.problems(services, plan, _buckets(plan, selected), judge.now())]
@@ -161,6 +163,8 @@ def report(
         _outcome("room for the ledger", _room(state_dir)),
         {**_outcome("pace of the target", []), "notes": ahead["notes"], "target": ahead},
     ]
+    if plan.seal.second_copy is not None:
+        checks.append(_outcome("second copy of header packs", second_copies.problems(plan, base)))
     now = None if apart else judge.now()
     if now is not None:
         checks += cluster_keys.checks(plan, base, now.latest)

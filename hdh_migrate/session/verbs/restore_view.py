@@ -256,7 +256,7 @@ class _View:
         now = reader.head(bucket, stored.key, version_id=version_id)
         if now is None or key is None:
             return None
-        one = Restored(key, self._plain(now.size))
+        one = Restored(key, self._plain(now.size, self._services.envelopes.header_size))
         metadata = {name: value for name, value in now.metadata.items() if name not in RESERVED}
         spoken = {
             name.removeprefix(SPOKEN): metadata.pop(name)
@@ -278,11 +278,11 @@ class _View:
         except Permanent:
             return {}  # what is missing then, the comparison tells
 
-    def _plain(self, stored: int) -> int:
-        """Return the bytes of plaintext that are stored so."""
+    def _plain(self, stored: int, header: int) -> int:
+        """Return the bytes of plaintext that are stored so, behind a header of so many bytes."""
         if not self._desk.loaded.plan.seal.encrypts:
             return stored
-        body = stored - self._services.envelopes.header_size
+        body = stored - header
         return body - SEALED_OVERHEAD * -(-body // (SEGMENT + SEALED_OVERHEAD))
 
     def _sidecar(
@@ -316,7 +316,8 @@ class _View:
     def _open(self, route: Route, stored: Stored) -> bytes:
         body = bytearray()
         unsealer = self._services.envelopes.unsealer(
-            size=self._plain(stored.size), write=body.extend
+            size=self._plain(stored.size, self._services.envelopes.own.header_size),
+            write=body.extend,
         )
         self._services.reader.read(route.target.bucket, stored, None, unsealer.write)
         unsealer.close()

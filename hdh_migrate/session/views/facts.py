@@ -29,7 +29,6 @@ from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.look_again import look_facts
 from hdh_migrate.pipeline.placing import FeatureCounts
 from hdh_migrate.plan.attestation import load_attestation
-from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import (
@@ -40,6 +39,7 @@ from hdh_migrate.session.policy.binding import (
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.capabilities import capabilities
+from hdh_migrate.session.views.header_facts import header_facts
 from hdh_migrate.session.views.rotations import rotation_facts
 from hdh_migrate.software import code_digest
 from hdh_migrate.targets.facts import profile_facts
@@ -51,6 +51,7 @@ from hdh_migrate.wiring.chosen import (
     profile_of,
     shipped_of,
 )
+from hdh_migrate.wiring.sealing import load_recipients
 
 PACE_BINS = 60
 """Slices of time in a pace; a page of the report has room for so many bars."""
@@ -97,6 +98,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
             for _, amended in ledger.events(BatchAmended)
             for name, count in amended.moved_before.items()
         },
+        headers=header_facts(desk.loaded.plan, ledger),
         proved=tuple(_proved(ledger)),
         attestation=_attestation(desk),
         profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
@@ -131,7 +133,7 @@ def _recipients(desk: Desk, ledger: SqliteLedger) -> tuple[str, ...]:
     if (bound := bound_recipients(ledger)) is not None:
         return tuple(fingerprint_of(raw) for raw in bound)
     # An earlier version bound none, and nothing was run since.
-    return tuple(PublicKey.load(desk.loaded.base / path).fingerprint for path in seal.recipients)
+    return tuple(map(fingerprint_of, load_recipients(desk.loaded.plan, desk.loaded.base)))
 
 
 def _proved(ledger: SqliteLedger) -> Iterator[dict[str, str]]:

@@ -484,6 +484,10 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             for others in ([record("b")], [record("b"), record("c")])
         ),
         {"records": [record(key, source_md5="00" * 16) for key in ("a", "b")]},
+        *(
+            {"records": [record("a")], "headers": packed(packs, copies)}
+            for packs, copies in ((1, 1), (2, 2), (2, 0))
+        ),
     ]
     pages: dict[str, list[Page]] = {language: [] for language in LANGUAGES}
     for number, situation in enumerate(situations):
@@ -491,6 +495,13 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         for language, page in made.items():
             pages[language].append(page)
     return pages
+
+
+def packed(packs: int, copies: int) -> dict[str, Any]:
+    """Return what a statement says of header packs and of so many copies of them."""
+    sums = {"packs": packs, "bytes": 4_096, "root": "0a" * 32}
+    copy = {"batch": "b", **sums, "at": "2026-03-02T10:15:30Z"}
+    return {**sums, "copies": [copy] * copies}
 
 
 def test_every_entry_says_something_in_both_languages_with_the_same_values() -> None:

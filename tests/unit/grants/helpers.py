@@ -36,7 +36,7 @@ def sealed_header() -> bytes:
 
 
 def rewrapped(header: bytes, reader: PrivateKey = READER) -> bytes:
-    return Rewrapping(STEWARD, reader.public).header(header)
+    return Rewrapping.of(STEWARD, reader.public).header(header)
 
 
 def head_for(objects: int, size: int, reader: PrivateKey = READER) -> PackHead:

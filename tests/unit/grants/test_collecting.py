@@ -50,7 +50,7 @@ class Shelf:
         try:
             kept = headers.kept(self.heads)
             collect(
-                self.heads[kept:], into=headers, wraps=Rewrapping(STEWARD, READER.public),
+                self.heads[kept:], into=headers, wraps=Rewrapping.of(STEWARD, READER.public),
                 reader=self.target, retry=lambda read: read(), connections=4, done=self._count,
                 stopped=stopped,
             )  # fmt: skip

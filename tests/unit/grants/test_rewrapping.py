@@ -37,7 +37,7 @@ def test_headers_of_one_reader_differ():
 
 def test_the_stewards_own_key_is_no_reader():
     with pytest.raises(UsageError, match="steward's own key") as failure:
-        Rewrapping(STEWARD, STEWARD.public)
+        Rewrapping.of(STEWARD, STEWARD.public)
     assert failure.value.exit_code is Exit.USAGE
 
 

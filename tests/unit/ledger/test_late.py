@@ -132,6 +132,8 @@ def test_a_late_object_is_asked_for_before_its_key_is_written(ledger: SqliteLedg
 VERSION_1 = """
 DROP INDEX event_cutover;
 DROP TABLE sealed;
+DROP TABLE header;
+DROP TABLE header_block;
 ALTER TABLE upload DROP COLUMN recorded;
 PRAGMA user_version = 1;
 """

@@ -15,7 +15,7 @@ from hdh_migrate.evidence.verifier import rules
 from hdh_migrate.fidelity import EARLIER, FEATURES, Contract, Way
 from hdh_migrate.ledger import database
 from hdh_migrate.model import ObjectInfo, Place, State, Step
-from hdh_migrate.pipeline import sidecar
+from hdh_migrate.pipeline import own_files, sidecar
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.look_again import Choice, LookAgain
 from hdh_migrate.pipeline.placing import placed
@@ -190,7 +190,7 @@ def test_no_file_of_a_sidecar_is_ever_deleted_at_the_source(tmp_path: Path) -> N
 def test_many_lines_are_many_files_and_a_new_object_changes_one_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sidecar, "LINES", 4)
+    monkeypatch.setattr(own_files, "LINES", 4)
     world = World(tmp_path, (CHOSEN,))
     for number in range(40):
         world.source.put("src", f"o{number:02}", b"x", facts=OWNER)

@@ -89,7 +89,7 @@ def config(**fields: object) -> dict[str, object]:
     told = WorkerConfig(
         base=Path("/plans"), secrets={"env:T": "s"}, run_tag="r", epoch=0, role=Role.PROVE,
         write=False, admitted=True, limits=LIMITS, source=None, reads=None, writes=None,
-        encrypts=False, recipients=(), identity=None, identity_passphrase=None, routes={},
+        form="none", recipients=(), identity=None, identity_passphrase=None, routes={},
         level="full", reread=False, checked=False, retry_budget=1.0, memory=1,
     ).as_json()  # fmt: skip
     return {**json.loads(json.dumps(told)), **fields}

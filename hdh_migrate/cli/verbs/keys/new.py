@@ -18,6 +18,7 @@ class Purpose(StrEnum):
     """What a new key is for."""
 
     SEAL = "seal"
+    SEAL_HYBRID = "seal-hybrid"
     REPORT = "report"
 
 
@@ -34,7 +35,8 @@ def new(
     *,
     folder: Folder = Path("keys"),
     purpose: Annotated[
-        Purpose, typer.Option(help="seal: Crypt4GH; report: Ed25519.")
+        Purpose,
+        typer.Option(help="seal: Crypt4GH; seal-hybrid: X25519 and ML-KEM; report: Ed25519."),
     ] = Purpose.SEAL,
     passphrase: Annotated[
         bool, typer.Option("--passphrase", help="Ask for a passphrase (twice).")
@@ -61,6 +63,10 @@ def new(
             )
         elif valid_until is not None:
             raise UsageError("--valid-until is for report keys: sealed data must open for ever")
+        elif purpose is Purpose.SEAL_HYBRID:
+            from hdh_migrate.sealing.hybrid import new_hybrid_pair
+
+            made = new_hybrid_pair(folder, name, passphrase=phrase)
         else:
             made = new_pair(folder, name, passphrase=phrase)
         if phrase is None:

@@ -61,5 +61,9 @@ def _lock(path: Path, old: str | None, new: str) -> None:
     head = head_of(path)
     if b"CRYPT4GH" in head:
         keys.relock(path, old, new)
+    elif b"HDH HYBRID" in head:
+        from hdh_migrate.sealing.hybrid import relock_hybrid
+
+        relock_hybrid(path, old, new)
     else:
         signing.relock(path, old.encode() if old else None, new.encode())

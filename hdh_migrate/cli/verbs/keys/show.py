@@ -57,6 +57,8 @@ def _described(path: Path, passphrase: str | None) -> KeyFile:
             "fingerprint": private.public.fingerprint,
             "passphrase": "yes" if private.protected else "no",
         }
+    if b"HDH HYBRID" in head:
+        return _hybrid(path, passphrase, public=b"PUBLIC" in head)
     if b"PUBLIC KEY" in head:
         return {"kind": "ed25519 public key", "fingerprint": load_trusted_key(path).key_id}
     signer = load_signer(path, passphrase.encode() if passphrase else None)
@@ -64,3 +66,16 @@ def _described(path: Path, passphrase: str | None) -> KeyFile:
     if signer.weakness is not None:
         described["warning"] = signer.weakness
     return described
+
+
+def _hybrid(path: Path, passphrase: str | None, *, public: bool) -> KeyFile:
+    from hdh_migrate.sealing.hybrid import HybridPrivateKey, HybridPublicKey
+
+    if public:
+        return {"kind": "hybrid public key", "fingerprint": HybridPublicKey.load(path).fingerprint}
+    private = HybridPrivateKey.load(path, passphrase)
+    return {
+        "kind": "hybrid private key",
+        "fingerprint": private.public.fingerprint,
+        "passphrase": "yes" if private.protected else "no",
+    }

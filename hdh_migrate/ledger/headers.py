@@ -1,0 +1,97 @@
+"""Detached headers: kept beside the rows of their objects, as they were sealed.
+
+Nobody else may have one: until a pack holds it, a header that is lost is an object that nobody can
+open. It is written in the transaction of its object's receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hdh_migrate.ledger.journalling import JournallingLedger
+from hdh_migrate.ledger.rows import hex_of
+from hdh_migrate.model import WRAPPED, PackedObject, PackRow, State, key_bytes, key_text
+
+SINCE = 5
+"""The version of the ledger that has the tables; an earlier one, only looked at, has no header."""
+
+PACKABLE = 1_000
+"""Objects that are read at once for packs."""
+
+
+class HeadersLedger(JournallingLedger):
+    """What wraps the data key of each object, where that does not stand in front of its bytes."""
+
+    def keep_header(self, entry: int, header: bytes | None) -> None:
+        """Keep what an object's attempt was sealed under; None: it stands in front of the bytes.
+
+        Commit together with the receipt.
+        """
+        if header is None:
+            return
+        block = header[:-WRAPPED]
+        self._do("INSERT OR IGNORE INTO header_block (block) VALUES (?)", (block,))
+        self._do(
+            "INSERT OR REPLACE INTO header (object, block, wrapped, packed)"
+            " SELECT ?, id, ?, 0 FROM header_block WHERE block = ?",
+            (entry, header[-WRAPPED:], block),
+        )
+
+    def header(self, entry: int) -> bytes | None:
+        """Return the header that is kept of an object, None when none is."""
+        if self._rows("PRAGMA user_version")[0][0] < SINCE:
+            return None
+        rows = self._rows(
+            "SELECT b.block, h.wrapped FROM header h JOIN header_block b ON b.id = h.block"
+            " WHERE h.object = ?",
+            (entry,),
+        )
+        return rows[0][0] + rows[0][1] if rows else None
+
+    def has_unpacked(self, dataset: int) -> bool:
+        """Say whether an object of a dataset is at the target whose header no pack was made of."""
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM header h JOIN object o ON o.id = h.object"
+            " WHERE h.packed = 0 AND o.dataset = ? AND o.state IN (4, 5))"
+        )
+        return bool(self._rows(query, (dataset,))[0][0])
+
+    def packable(self, dataset: int, start: bytes = b"") -> Iterator[list[PackedObject]]:
+        """Yield what packs hold of a dataset's objects in key order, portion by portion.
+
+        From `start` on; rows may be changed between two portions.
+        """
+        while rows := self._rows(self._sql["packable"], (dataset, start, PACKABLE)):
+            yield [
+                PackedObject(
+                    key=key_text(key), size=size, stored_size=stored, etag=etag,
+                    version_id=version, header=block + wrapped,
+                )
+                for key, size, stored, etag, version, block, wrapped in rows
+            ]  # fmt: skip
+            start = rows[-1][0] + b"\0"
+
+    def note_packed(self, dataset: int) -> None:
+        """Note that packs were made of everything that `packable` gives of a dataset."""
+        self._do(
+            "UPDATE header SET packed = 1 WHERE packed = 0 AND object IN"
+            " (SELECT id FROM object WHERE dataset = ? AND state IN (4, 5))",
+            (dataset,),
+        )
+
+    def without_header(self, batch: str) -> int:
+        """Count the verified objects of a batch of which no header is kept; scans them.
+
+        Files of the tool's own are not counted: their headers stand in front of them.
+        """
+        return int(self._rows(self._sql["without_header"], (batch,))[0][0])
+
+    def packs(self, dataset: int, prefix: str) -> Iterator[PackRow]:
+        """Yield the files of a dataset whose keys begin so, in key order, as they are now."""
+        start = key_bytes(prefix)
+        rows = self._rows(self._sql["packs"], (dataset, start, start + b"\xff"))
+        for number, key, state, stored_size, stored_sha256, etag, version_id in rows:
+            yield PackRow(
+                id=number, key=key_text(key), state=State(state), stored_size=stored_size,
+                stored_sha256=hex_of(stored_sha256), etag=etag, version_id=version_id,
+            )  # fmt: skip
