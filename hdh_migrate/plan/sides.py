@@ -388,6 +388,11 @@ class Crypt4gh(Section):
         """Where headers are: `inline` or `detached`."""
         return self.header
 
+    @property
+    def rotates(self) -> bool:
+        """Whether a recipient's key can be exchanged in what is stored already."""
+        return self.header == "inline"
+
 
 class Unsealed(Section):
     """Objects are stored as they are; the host can read them."""
@@ -405,6 +410,11 @@ class Unsealed(Section):
     def form(self) -> str:
         """`none`: there are no headers."""
         return "none"
+
+    @property
+    def rotates(self) -> bool:
+        """Whether a recipient's key can be exchanged in what is stored already."""
+        return False
 
     @property
     def second_copy(self) -> HeaderCopy | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
-from hdh_migrate.sealing.packets import PacketReader, PacketWriter, data_key_of
+from hdh_migrate.sealing.packets import PacketReader, PacketWriter
 
 
 class HeaderExchange:
@@ -26,4 +26,4 @@ class HeaderExchange:
         Raises:
             UnsealFailed: it is no header of ours, or not for the identity.
         """
-        return self._wraps.header(data_key_of(header, self._opens))
+        return self._wraps.header(self._opens.data_key(header))

@@ -31,14 +31,19 @@ def envelopes_for(
             "seal.recipients: two recipients have the same key",
             hint="a lost key must not make the data unreadable; give two different ones",
         )
-    return _FORMS[form].envelopes(recipients, _key_file(identity, vault))
+    return _FORMS[form].envelopes(recipients, key_file(identity, vault))
 
 
 KeyFile = tuple[Path, str | None]
 """A private key's file, and its passphrase if it has one."""
 
 
-def _key_file(identity: tuple[str | None, str | None], vault: Vault) -> KeyFile | None:
+def key_file(identity: tuple[str | None, str | None], vault: Vault) -> KeyFile | None:
+    """Return the file of a private key and its passphrase, both by reference; None: none is named.
+
+    Raises:
+        KeyUnavailable: the passphrase, or the reference, cannot be had.
+    """
     ref, phrase = identity
     if ref is None:
         return None

@@ -26,7 +26,7 @@ MODELS = (
 )  # fmt: skip
 CUTS = 250
 LIVES = 50
-_EXAMPLES = re.compile(r"(\d+) passing examples?, (\d+) failing")
+_EXAMPLES = re.compile(r"(\d+) passing(?: examples?)?, (\d+) failing")
 
 
 @dataclass(frozen=True, slots=True)

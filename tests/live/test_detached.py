@@ -445,3 +445,16 @@ def test_keys_of_the_other_form_are_refused_in_one_line(detached: Site) -> None:
     detached.change(seal={**seal, "recipients": ["hybrid/twin.pub", "hybrid/escrow.pub"]})
     said = detached.cli("run", detached.plan, "--no-progress", expect=3)
     assert "two recipients have the same key" in said.err
+
+
+def test_keys_of_detached_headers_are_not_exchanged_yet_and_that_is_said(detached: Site) -> None:
+    detached.run()
+    before = stored(detached, "")
+    new_pair(detached.folder / "keys", "later", passphrase=None)
+    pair = ("--from", "keys/steward.pub", "--to", "keys/later.pub")
+    words = [str(detached.folder / one) if one.endswith(".pub") else one for one in pair]
+
+    for more in ((), ("--execute",)):
+        said = detached.cli("keys", "rotate", detached.plan, *words, *more, expect=3)
+        assert "headers are detached from their objects" in said.err
+    assert stored(detached, "") == before

@@ -164,6 +164,7 @@ class Cutovers(RuleBasedStateMachine):
         setting.began = setting.script.step
         with suppress(Killed, MigrateError):
             act()
+        setting.revive()
         setting.script.heal()
         self.operators.settle_plan()
         self.law.check(name)

@@ -74,6 +74,12 @@ def exchange_of(desk: Desk, ledger: SqliteLedger, old: PublicKey, new: PublicKey
     """
     if not desk.loaded.plan.seal.encrypts:
         raise Refused("the plan seals nothing, so there is no header to make anew")
+    if not desk.loaded.plan.seal.rotates:
+        raise Refused(
+            "the plan's headers are detached from their objects, and no key of theirs can be"
+            " exchanged yet",
+            hint="nothing was changed; keep the old private key, for what is sealed for it",
+        )
     last = last_rotation(ledger)
     if last is not None and (last[0].old, last[0].new) == (old.raw.hex(), new.raw.hex()):
         event, ended = last

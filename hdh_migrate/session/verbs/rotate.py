@@ -65,7 +65,7 @@ from hdh_migrate.wiring import (
     routes_of,
     rules_of,
 )
-from hdh_migrate.wiring.envelopes import opening_key
+from hdh_migrate.wiring.envelopes import key_file
 from hdh_migrate.wiring.sealing import load_recipients
 
 PORTION: Final = 1_000
@@ -231,12 +231,12 @@ def _identity(desk: Desk, services: Services, wish: RotationWish) -> PrivateKey:
     if wish.identity is not None:
         return wish.identity
     seal = desk.loaded.plan.seal
-    found = opening_key((seal.identity, seal.identity_passphrase), services.vault)
+    found = key_file((seal.identity, seal.identity_passphrase), services.vault)
     if found is None:
         raise KeyUnavailable(
             "no identity is given, so no header can be opened", hint="give one with --identity"
         )
-    return found
+    return PrivateKey.load(*found)
 
 
 def _begin(
