@@ -486,8 +486,12 @@ def test_a_batch_that_is_cut_over_is_not_followed_any_more(tmp_path: Path) -> No
     affair.act(start)
     affair.world.source.put("src", "late", b"x")
     with pytest.raises(Refused, match="cut over") as refused:
-        affair.world.run(ALL, wishes=AGAIN)
+        affair.world.run(ALL, "b", wishes=AGAIN)  # named: who asks for it is told why not
     assert "cutover rollback" in (refused.value.hint or "")
+
+    assert affair.world.run(ALL, wishes=AGAIN) is Exit.OK  # as every night, for all batches
+    assert "d/late" not in affair.world.states()
+    assert any("its source is left alone" in one for one in affair.world.notes.lines)
     assert affair.world.run() is Exit.OK
 
 

@@ -200,6 +200,14 @@ OF_STORES: Final = (
         "la cible ne copie pas un objet de cette taille",
     ),
     MessageForm(
+        "the object has more bytes than the target takes in its parts",
+        "l'objet a plus d'octets que la cible n'en prend en parties",
+    ),
+    MessageForm(
+        "the host copies no parts: it does not look at x-amz-copy-source",
+        "l'hébergeur ne copie pas de parties : il ne regarde pas x-amz-copy-source",
+    ),
+    MessageForm(
         "the target takes no conditions on writes",
         "la cible n'accepte pas de conditions d'écriture",
     ),
