@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.sealing.keys import PublicKey, new_pair
+from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.telemetry import SystemClock
 from tests.support import second_verifier
 from tests.support.fixtures import Bucket
@@ -283,14 +282,3 @@ def test_an_object_that_somebody_replaced_is_left_and_said(site: Site) -> None:
     assert told["left"] == {"replaced": 1}
     assert one.body == b"somebody else's"
     assert opened(site, "steward") == {}
-
-
-def test_two_keys_may_not_be_exchanged_at_once(site: Site) -> None:
-    behaving(site, part_copy="swapped")
-    folder = Path(site.folder)
-    new_pair(folder / "keys", "other", passphrase=None)
-    executed(site)  # it went through all objects, so that another may begin
-    behaving(site, part_copy="kept")
-    say_next(site, old="next", new="other")
-    said = executed(site, old="next", new="other", opens="next")
-    assert said.code in {0, 5}

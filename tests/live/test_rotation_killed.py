@@ -17,7 +17,15 @@ from hdh_migrate.telemetry import SystemClock
 from tests.live.test_grants_killed import DeadlyClock, Killed, desk_of
 from tests.live.test_rotation import whole_journal
 from tests.support.fixtures import Bucket
-from tests.support.rotated import NAME, opened, say_next, strict_bucket, versions, with_keys
+from tests.support.rotated import (
+    NAME,
+    executed,
+    opened,
+    say_next,
+    strict_bucket,
+    versions,
+    with_keys,
+)
 from tests.support.site import Site
 from tests.support.strict_s3 import StrictS3
 
@@ -110,3 +118,17 @@ def refused_while_open(desk: Desk) -> None:
     if found is not None and not found[1]:
         with pytest.raises(Refused, match="keys are being exchanged"):
             perform(desk, [Step.VERIFY], ())
+
+
+def test_two_keys_may_not_be_exchanged_at_once(site: Site) -> None:
+    for left in range(MOST):
+        with pytest.raises(Killed):
+            execute(replace(desk_of(site), clock=MainClock(left)), wish(site))
+        if any(kind == "keys-rotating" for kind, _ in whole_journal(site)):
+            break
+
+    said = executed(site, old="next", new="later", opens="next", expect=3)
+
+    assert "keys are being exchanged" in said.err
+    assert "the same" in said.err
+    executed(site, expect=0)
