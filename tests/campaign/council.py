@@ -130,11 +130,11 @@ class Council:
 
     # --- what an outsider knows ------------------------------------------------------------------
 
-    def agreed(self, stage: str, root: str, since: int) -> bool:
+    def agreed(self, stage: str, root: str, since: int, *, still: bool = True) -> bool:
         """Return whether somebody agreed to a stage of this manifest after a step, and still does.
 
         Whoever changed their mind after the process began, and after the last time that they were
-        asked, is not heard yet.
+        asked, is not heard yet. Without `still` it is of a stage that is over: it was judged then.
         """
         asked = self._setting.script.last.get("consent", 0)
         unheard = self.changed > max(asked, self._setting.began)
@@ -142,7 +142,7 @@ class Council:
             one.stage == stage
             and one.root == root
             and one.step >= since
-            and (unheard or not one.withdrawn)
+            and (unheard or not still or not one.withdrawn)
             for one in self.signed
         )
 

@@ -150,7 +150,7 @@ class GuardedEraser(FakeEraser):
         )
         if now.stage is not CutoverStage.ERASING or not covered:
             raise Broken(f"{key} is deleted without an intent (the journal: {now.stage})")
-        if not council.agreed("finalize", str(now.root), self._pointer.switched_at):
+        if not council.agreed("finalize", str(now.root), self._pointer.switched_at, still=False):
             raise Broken(f"{key} is deleted and nobody approved the finalization")
         if not council.agreed("decommission", root, self._pointer.switched_at):
             raise Broken(f"{key} is deleted and nobody approved it for this manifest")

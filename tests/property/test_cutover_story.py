@@ -98,26 +98,31 @@ class Cutovers(RuleBasedStateMachine):
         """Do what is next, approved: so that stories reach their end."""
         act, stage = self.operators, self.setting.standing().stage
         if stage in {CutoverStage.NONE, CutoverStage.PREPARING, CutoverStage.ROLLED_BACK}:
-            self.council.approve("cutover")
+            self.agree("cutover")
             self.process("cutover start", act.start)
         elif stage is CutoverStage.OPEN:
-            self.council.approve("finalize")
+            self.agree("finalize")
             self.process("cutover finalize", lambda: act.finalize("now"))
         elif stage is CutoverStage.FINALIZED:
             self.setting.clock.seconds += act.cooling_seconds + 60
             self.process("report", act.report)
-            self.council.approve("decommission")
+            self.agree("decommission")
             self.process("decommission --execute", act.decommission)
 
     # --- what happens ----------------------------------------------------------------------------
 
     @rule(stage=st.sampled_from(STAGES))
     def approve(self, stage: str) -> None:
-        self.council.approve(stage)
+        self.agree(stage)
+
+    def agree(self, stage: str) -> None:
+        with self.setting.script.undisturbed():  # who is to be killed is the next process
+            self.council.approve(stage)
 
     @rule()
     def withdraw(self) -> None:
-        self.council.withdraw()
+        with self.setting.script.undisturbed():
+            self.council.withdraw()
 
     @rule(held=st.booleans())
     def hold(self, held: bool) -> None:
