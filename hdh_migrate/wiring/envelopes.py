@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.wiring.vault import Vault, identity_path
+
+if TYPE_CHECKING:  # workers seal, and know no plan
+    from hdh_migrate.plan.model import Plan
 
 
 def envelopes_for(
