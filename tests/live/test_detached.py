@@ -450,6 +450,9 @@ def test_keys_of_the_other_form_are_refused_in_one_line(detached: Site) -> None:
 def test_keys_of_detached_headers_are_not_exchanged_yet_and_that_is_said(detached: Site) -> None:
     detached.run()
     before = stored(detached, "")
+    looked = detached.cli("verify", detached.plan, "--again", "--json", "--no-progress", expect=0)
+    (look,) = looked.json["looks"]
+    assert look["objects"] == look["verified"] > len(SEALED)  # packs are read, and counted
     new_pair(detached.folder / "keys", "later", passphrase=None)
     pair = ("--from", "keys/steward.pub", "--to", "keys/later.pub")
     words = [str(detached.folder / one) if one.endswith(".pub") else one for one in pair]

@@ -49,7 +49,7 @@ def look_again(
         for batch in batches:
             if selected and batch.name not in selected:
                 continue
-            verified = turn.ctx.ledger.erasable_left(batch.name, 0).objects
+            verified = turn.ctx.ledger.erasable_left(batch.name, 0, whole=True).objects
             if verified:
                 found = _looked(turn, batch.name, choice)
                 lost = lost or found.differs
