@@ -454,10 +454,14 @@ def test_keys_of_detached_headers_are_not_exchanged_yet_and_that_is_said(detache
     (look,) = looked.json["looks"]
     assert look["objects"] == look["verified"] > len(SEALED)  # packs are read, and counted
     new_pair(detached.folder / "keys", "later", passphrase=None)
-    pair = ("--from", "keys/steward.pub", "--to", "keys/later.pub")
-    words = [str(detached.folder / one) if one.endswith(".pub") else one for one in pair]
-
-    for more in ((), ("--execute",)):
-        said = detached.cli("keys", "rotate", detached.plan, *words, *more, expect=3)
-        assert "headers are detached from their objects" in said.err
+    for old in ("keys/steward.pub", "hybrid/steward.pub"):
+        pair = (
+            "--from",
+            str(detached.folder / old),
+            "--to",
+            str(detached.folder / "keys/later.pub"),
+        )
+        for more in ((), ("--execute",)):
+            said = detached.cli("keys", "rotate", detached.plan, *pair, *more, expect=3)
+            assert "headers are detached from their objects" in said.err
     assert stored(detached, "") == before

@@ -65,12 +65,11 @@ def request_of(number: int, old: PublicKey, new: PublicKey, recipients: Sequence
     )  # fmt: skip
 
 
-def exchange_of(desk: Desk, ledger: SqliteLedger, old: PublicKey, new: PublicKey) -> KeyExchange:
-    """Return what a rotation from one key to another is: a new one, or the last that goes on.
+def demand_exchangeable(desk: Desk) -> None:
+    """Demand that the plan seals in a form in which a key can be exchanged.
 
     Raises:
-        Refused: nothing is sealed, or another rotation was stopped halfway.
-        UsageError: the keys are the same, the old one is no recipient, or the new one is one.
+        Refused: it does not.
     """
     if not desk.loaded.plan.seal.encrypts:
         raise Refused("the plan seals nothing, so there is no header to make anew")
@@ -80,6 +79,16 @@ def exchange_of(desk: Desk, ledger: SqliteLedger, old: PublicKey, new: PublicKey
             " exchanged yet",
             hint="nothing was changed; keep the old private key, for what is sealed for it",
         )
+
+
+def exchange_of(desk: Desk, ledger: SqliteLedger, old: PublicKey, new: PublicKey) -> KeyExchange:
+    """Return what a rotation from one key to another is: a new one, or the last that goes on.
+
+    Raises:
+        Refused: nothing is sealed, or another rotation was stopped halfway.
+        UsageError: the keys are the same, the old one is no recipient, or the new one is one.
+    """
+    demand_exchangeable(desk)
     last = last_rotation(ledger)
     if last is not None and (last[0].old, last[0].new) == (old.raw.hex(), new.raw.hex()):
         event, ended = last

@@ -47,6 +47,7 @@ from hdh_migrate.session.policy.rotation import (
     KeyExchange,
     against,
     approved,
+    demand_exchangeable,
     demand_opens,
     demand_second_chance,
     exchange_of,
@@ -79,6 +80,19 @@ class RotationWish:
     old: PublicKey
     new: PublicKey
     identity: PrivateKey | None
+
+    @classmethod
+    def at(
+        cls, desk: Desk, old: Path, new: Path, identity: Path | None, phrase_from: str | None
+    ) -> RotationWish:
+        """Read the keys for a plan.
+
+        Raises:
+            Refused: in the form in which it seals no key can be exchanged.
+            KeyUnavailable: one cannot be read, or is no honest public key.
+        """
+        demand_exchangeable(desk)
+        return cls.of(old, new, identity, phrase_from)
 
     @classmethod
     def of(

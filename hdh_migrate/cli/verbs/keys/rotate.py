@@ -72,12 +72,16 @@ def rotate(
     def body() -> Exit:
         from hdh_migrate.session.verbs import rotate as session
 
-        wish = session.RotationWish.of(old, new, identity, passphrase_from)
+        keys, at = (old, new, identity, passphrase_from), session.RotationWish.at
         if not execute:
-            would = task.at_desk(plan, state_dir, lambda desk: session.forecast(desk, wish))
+            would = task.at_desk(
+                plan, state_dir, lambda desk: session.forecast(desk, at(desk, *keys))
+            )
             task.out.result(would, "\n".join(_forecast_lines(would)))
             return Exit.REFUSED if would["blockers"] else Exit.OK
-        code, done = task.at_desk(plan, state_dir, lambda desk: session.execute(desk, wish))
+        code, done = task.at_desk(
+            plan, state_dir, lambda desk: session.execute(desk, at(desk, *keys))
+        )
         task.out.result(done, "\n".join(_lines(done)))
         return code
 
