@@ -25,6 +25,8 @@ class Chances:
         self.kept: dict[str, _Object] = {}
         """What stood where somebody else harmed it, by name, for who mends it by other means."""
         self._whole = setting.source._listed
+        self._short = False
+        """Whether a listing of the inventory that is not sealed yet left something out."""
 
     # --- the source ----------------------------------------------------------------------------
 
@@ -80,8 +82,16 @@ class Chances:
     def _lie_in_a_listing(
         self, what: str, lie: Callable[[list[ObjectInfo]], list[ObjectInfo]]
     ) -> None:
-        """Let the next listing, of either sort, tell something else than what is there."""
+        """Let the next listing, of either sort, tell something else than what is there.
+
+        Of one inventory what leaves something out is said once: when both of its listings agree,
+        nobody can know.
+        """
         source = self._setting.source
+        if what.startswith(("ends early", "leaves")):
+            if self._short and not self._setting.host.sealed:
+                return
+            self._short = not self._setting.host.sealed
 
         def once(place: Place) -> list[ObjectInfo]:
             source._listed = self._whole  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
 
-from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.errors import Exit, MigrateError, Refused
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.fixity import canonical_json
@@ -264,8 +264,8 @@ class Operators:
             before = setting.takes
             try:
                 fencing.take([BUCKET], over)
-            except Killed:
-                setting.see_taken()
+            except (Killed, MigrateError):
+                setting.see_taken()  # it may have been told before what failed
                 raise
             setting.took(over=over is not None, before=before)
             world.epoch = fencing.epoch
