@@ -6,6 +6,8 @@ whose intent is not there could not be accounted for after a kill at this very m
 
 from __future__ import annotations
 
+import hashlib
+
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import PointerMoved
 from hdh_migrate.ledger import SqliteLedger
@@ -13,7 +15,7 @@ from hdh_migrate.model import Erased, Erasing, Place
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
 from tests.campaign.council import Council
 from tests.campaign.life import Broken
-from tests.campaign.setting import AT_TARGET, NOT_SWITCHED, Setting
+from tests.campaign.setting import AT_TARGET, NOT_SWITCHED, OTHER, Setting
 from tests.support.cutover import BATCH, NEW, OLD, FakeEraser, FakePointer
 from tests.support.quiet import FIRST
 
@@ -112,6 +114,9 @@ class GuardedPointer(FakePointer):
                 self.value = NEW
             elif now.stage in NOT_SWITCHED and not now.intended:
                 self.value = OLD
+            else:  # under way, from whatever was there when it began
+                known = {hashlib.sha256(one.encode()).hexdigest(): one for one in (OTHER, OLD, NEW)}
+                self.value = known.get(now.old_sha256 or "", self.value)
         self._setting.pointer_touched = 0
         self._setting.life.tell(f"people: the pointer is put right, to {self.value}")
         return True

@@ -249,6 +249,8 @@ class Settling:
             row = rows.get(key)
             same = row is not None and row["version"] == setting.source.version(CONTAINER, key)
             if row is not None and row["state"] is State.VERIFIED and same:
+                if not setting.holds(key, row["version"] or ""):
+                    continue  # lost at the target since the first was deleted: the source keeps it
                 raise Broken(f"{key} was to be deleted at the source and is there")
         for key in setting.erased:
             version = rows[key]["version"] or ""
