@@ -10,6 +10,7 @@ it falls into.
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import field
 from hashlib import blake2b, sha256
@@ -63,7 +64,7 @@ class MadeFile:
         return b"".join([self.head, *self.lines])
 
 
-class OwnFiles:
+class OwnFiles(ABC):
     """Makes the files of one kind, and keeps them what the ledger's rows say.
 
     Its subclasses say which lines there are.
@@ -72,17 +73,17 @@ class OwnFiles:
     def __init__(self, ctx: Context) -> None:
         self._ctx, self._inventory = ctx, Inventory(ctx)
 
+    @abstractmethod
     def prefix(self, dataset: DatasetRow) -> str:
         """Return how the keys begin of a dataset's files of this kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def head(self, dataset: DatasetRow) -> bytes:
         """Return the first line of each file, with its line feed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lines(self, dataset: DatasetRow, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, line) of each object that has a line, in key order from a key on."""
-        raise NotImplementedError
 
     def fresh(self, dataset: DatasetRow, entry: Entry) -> tuple[Entry, bytes]:
         """Return a waiting file with its bytes; one that would be another now is pinned anew."""
