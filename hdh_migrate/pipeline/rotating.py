@@ -12,86 +12,36 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field, replace
 from typing import Final, TypeVar
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
-    AccessDenied,
     AuthFailed,
     HostRefused,
     Interrupted,
     Permanent,
-    Transient,
     UnsealFailed,
-    Unsupported,
 )
 from hdh_migrate.events.rotation import HeadersExchanged, HeadersExchanging, KeysRotated
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import DatasetRow, Entry, RenewedRow, Role, State, Stored, Verdict, Verified
-from hdh_migrate.orders import VerifyItem, VerifyOrder
+from hdh_migrate.model import Entry, RenewedRow, State, Verified
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.dispatch import Dispatcher
-from hdh_migrate.pipeline.queue import Queue
+from hdh_migrate.pipeline.earlier_versions import UNVERIFIED, EarlierVersions, VersionPlace
+from hdh_migrate.pipeline.proving import MadeAnew, Proving
 from hdh_migrate.pipeline.renewing import DIFFERS, REFUSED, UNOPENED, Renewing, Stays
-from hdh_migrate.pipeline.tags import Tag
-from hdh_migrate.pipeline.verify import ORDER_BYTES
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
-from hdh_migrate.receipts import Failed, Lost, Matched, ObjectReceipt, Returned
+from hdh_migrate.receipts import Matched
 
 STEP: Final = "rotate"
 PORTION_OBJECTS: Final = 500
 PORTION_BYTES: Final = 64 << 30
 """Stored bytes of a portion; that many are read back again at most after a kill."""
 
-LOCKED: Final = "locked"
-KEPT: Final = "kept"
-UNLISTED: Final = "unlisted"
-UNVERIFIED: Final = "unverified"
-REMAINING: Final[Mapping[str, str]] = {
-    LOCKED: "earlier versions that a lock, or a missing right, keeps from being removed",
-    KEPT: "earlier versions that the host still shows though it said that they are gone",
-    UNLISTED: "datasets whose earlier versions could not be listed",
-    UNVERIFIED: "objects that are not verified, of which the target may hold something",
-}
-"""What the old key may open after all, by why it is still there."""
-
 T = TypeVar("T")
 
 Rewrap = Callable[[bytes], bytes]
 """Makes a header for the new recipients of one that opens; raises UnsealFailed."""
-
-
-@frozen
-class MadeAnew:
-    """An object as it was written anew, on its way to be proven."""
-
-    row: Verified
-    entry: Entry
-    """As it was verified before."""
-    header: bytes = field(repr=False)
-    stored: Stored
-
-    @property
-    def id(self) -> int:
-        """The object's number in the ledger."""
-        return self.row.id
-
-    @property
-    def attempt(self) -> int:
-        """The attempt under which it was written anew."""
-        return self.entry.attempt + 1
-
-    @property
-    def dataset(self) -> int:
-        """The ledger's number of the object's dataset."""
-        return self.row.dataset
-
-    @property
-    def size(self) -> int:
-        """Bytes in clear."""
-        return self.row.size
 
 
 @frozen
@@ -131,17 +81,12 @@ class Rotating:
     def __init__(self, ctx: Context, number: int, rewrap: Rewrap, *, connections: int) -> None:
         self._ctx, self._number, self._rewrap = ctx, number, rewrap
         self._connections = connections
-        assert ctx.writer is not None, "who exchanges headers can write"
-        self._writer = ctx.writer
-        self._renewing = Renewing(ctx)
+        self._renewing, self._earlier = Renewing(ctx), EarlierVersions(ctx)
         self._datasets = {row.id: row for row in ctx.ledger.datasets()}
         self._reported = {(one["object"], one["code"]) for one in ctx.ledger.findings()}
         self._entries: dict[int, Entry] = {}
         """Of the portion."""
         self._left: dict[int, str] = {}
-        self._still: dict[tuple[str, str, str], str] = {}
-        """Why versions are still there, by bucket, key and version."""
-        self._unlisted = self._removed = 0
 
     def run(self) -> RotationDone:
         """Exchange every header, remove what went before, and tell the end.
@@ -156,7 +101,7 @@ class Rotating:
             self._finish(batch)
             for portion in self._portions(batch, ended=ended):
                 self._exchange(batch, portion)
-        self._sweep()
+        self._earlier.sweep(self._datasets.values(), self._demand_going)
         done = self._outcome()
         ledger.event(
             KeysRotated(
@@ -169,8 +114,7 @@ class Rotating:
 
     def _outcome(self) -> RotationDone:
         so_far = RotationSoFar(self._ctx.ledger, self._number)
-        remaining = Counter(self._still.values())
-        remaining[UNLISTED] = self._unlisted
+        remaining = Counter(self._earlier.remaining)
         remaining[UNVERIFIED] = sum(
             self._ctx.ledger.tally(number, State.FAILED).objects for number in self._datasets
         )
@@ -178,8 +122,8 @@ class Rotating:
             objects=so_far.objects,
             left=Counter(self._left.values()),
             lost=so_far.lost,
-            removed=self._removed,
-            remaining={name: count for name, count in remaining.items() if count},
+            removed=self._earlier.removed,
+            remaining=+remaining,
         )
 
     # --- portions ------------------------------------------------------------------------------
@@ -247,7 +191,7 @@ class Rotating:
             else:
                 made.append(found)
         self._demand_going()
-        proven = Proving(self._ctx, batch, made).run()
+        proven = Proving(self._ctx, batch, STEP, made).run()
         renewed, lost = [], []
         for one in made:
             matched = proven.get(one.id)
@@ -260,7 +204,7 @@ class Rotating:
         self._keep(batch, last, renewed, stays, lost)
         for row, why in self._each(self._removal({one.id: one for one, _ in renewed}), rows):
             if isinstance(why, tuple):
-                self._still[why[0]] = why[1]
+                self._earlier.stays(*why)
             del row
         self._ctx.progress.advance(len(rows), sum(row.size for row in rows))
 
@@ -324,68 +268,19 @@ class Rotating:
 
     def _removal(
         self, made: Mapping[int, MadeAnew]
-    ) -> Callable[[Verified], tuple[tuple[str, str, str], str] | None]:
+    ) -> Callable[[Verified], tuple[VersionPlace, str] | None]:
         """Return what removes the version that an object had, and says why if it is still there."""
 
-        def remove(row: Verified) -> tuple[tuple[str, str, str], str] | None:
+        def remove(row: Verified) -> tuple[VersionPlace, str] | None:
             one = made.get(row.id)
             if one is None or row.version_id == one.stored.version_id:
                 return None  # nothing is kept of what it was
-            bucket, key = self._route(row).target.bucket, one.stored.key
-            why = self._remove(bucket, key, row.version_id or "null")
-            return None if why is None else ((bucket, key, row.version_id or "null"), why)
+            bucket, was = self._route(row).target.bucket, row.version_id or "null"
+            place = VersionPlace(bucket, one.stored.key, was)
+            why = self._earlier.remove(place)
+            return None if why is None else (place, why)
 
         return remove
-
-    def _remove(self, bucket: str, key: str, version_id: str) -> str | None:
-        """Remove one version and look whether it is gone; return why it is not."""
-        retry, writer = self._ctx.retry, self._writer
-        try:
-            retry(lambda: writer.remove_version(bucket, key, version_id))
-        except AccessDenied:
-            return LOCKED
-        there = retry(lambda: writer.head(bucket, key, version_id=version_id))
-        return None if there is None else KEPT
-
-    # --- what went before ----------------------------------------------------------------------
-
-    def _sweep(self) -> None:
-        """Remove earlier versions of ours that are still there, of whichever attempt."""
-        for dataset in self._datasets.values():
-            try:
-                self._swept(dataset)
-            except AccessDenied:
-                self._unlisted += 1
-            except Unsupported:
-                pass  # a host that knows no versions keeps none
-
-    def _swept(self, dataset: DatasetRow) -> None:
-        route, ledger = self._ctx.route(dataset), self._ctx.ledger
-        if not (self._writer.keeps_versions(route.target) or ledger.has_versions(dataset.id)):
-            return
-        for one in self._writer.versions(route.target):
-            name = None if one.marker or one.latest else route.source_key(one.key)
-            found = None if name is None else ledger.find(dataset.id, name)
-            if found is None:
-                continue
-            entry, state = found
-            if state is not State.VERIFIED or entry.version_id in {None, one.version_id}:
-                continue
-            self._demand_going()
-            place = (route.target.bucket, one.key, one.version_id)
-            why = None if place in self._still else self._cleared(*place)
-            if why is not None:
-                self._still[place] = why
-
-    def _cleared(self, bucket: str, key: str, version_id: str) -> str | None:
-        """Remove a version if it is ours; return why it is still there."""
-        there = self._ctx.retry(lambda: self._writer.head(bucket, key, version_id=version_id))
-        tag = None if there is None else Tag.of(there)
-        if tag is None or (tag.ledger != self._ctx.run_tag and tag.ledger not in self._ctx.adopted):
-            return None  # gone meanwhile; or nobody of us sealed it, and no key of ours opens it
-        why = self._remove(bucket, key, version_id)
-        self._removed += why is None
-        return why
 
     # --- small tools ---------------------------------------------------------------------------
 
@@ -412,76 +307,6 @@ class Rotating:
         stopped = ctx.fenced() or ctx.course.stops()
         if stopped is not None:
             raise stopped
-
-
-class Proving:
-    """Has workers that can only read open what was written anew, and compare all of it."""
-
-    def __init__(self, ctx: Context, batch: str, made: Sequence[MadeAnew]) -> None:
-        self._ctx = ctx
-        self._dispatch = Dispatcher(ctx, batch, STEP, sampled=False)
-        self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
-        self._waiting = list(made)
-        self._queue = Queue[MadeAnew](self._more, order_bytes=ORDER_BYTES)
-        self._proven: dict[int, Matched] = {}
-        self._unread = 0
-
-    def run(self) -> dict[int, Matched]:
-        """Return what matched; what is not in it was read and is not the object.
-
-        Raises:
-            Transient: one could not be read, so that nobody knows; the same command goes on.
-            AuthFailed, Interrupted, Fenced: it ended early.
-        """
-        self._dispatch.run(Role.PROVE, self._next, self._apply, self._lost)
-        if self._unread:
-            raise Transient(
-                f"{self._unread} objects with new headers could not be read back",
-                hint="nothing is lost: their earlier versions were not touched; the same command"
-                " goes on",
-            )
-        return self._proven
-
-    def _more(self) -> list[MadeAnew]:
-        waiting, self._waiting = self._waiting, []
-        return waiting
-
-    def _next(self) -> VerifyOrder | None:
-        taken = self._queue.take()
-        if not taken:
-            return None
-        name = self._datasets[taken[0].dataset].name
-        return VerifyOrder(dataset=name, objects=tuple(map(self._item, taken)))
-
-    def _item(self, one: MadeAnew) -> VerifyItem:
-        about = self._ctx.about(
-            replace(one.entry, attempt=one.attempt), self._datasets[one.dataset]
-        )
-        about["md5"] = None
-        return VerifyItem(
-            **about,
-            stored_size=one.stored.size, etag=one.stored.etag, version_id=one.stored.version_id,
-            sha256=one.row.sha256, sealed_sha256=None, header=one.header, alone=True,
-        )  # fmt: skip
-
-    def _apply(self, receipt: ObjectReceipt) -> None:
-        receipt = self._dispatch.judged(receipt)
-        one = self._queue.landed(receipt)
-        if one is None:
-            return
-        match receipt:
-            case Returned():
-                if not self._ctx.stop.is_set():
-                    self._queue.again(one)
-            case Matched() if receipt.stored_sha256 is not None:
-                self._proven[one.id] = receipt
-            case Failed() if receipt.verdict is not Verdict.UNVERIFIABLE:
-                pass
-            case _:
-                self._unread += 1
-
-    def _lost(self, lost: Lost) -> None:
-        self._unread += len(self._queue.lost(lost))
 
 
 def _cut(rows: Sequence[Verified]) -> Iterator[list[Verified]]:

@@ -28,9 +28,10 @@ from hdh_migrate.model import Listed, ObjectInfo, State, Tally
 from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep, moments
 from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.earlier_versions import REMAINING
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.renewing import REASONS, travel
-from hdh_migrate.pipeline.rotating import REMAINING, STEP, Rotating, RotationDone, RotationSoFar
+from hdh_migrate.pipeline.rotating import STEP, Rotating, RotationDone, RotationSoFar
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of

@@ -1,0 +1,120 @@
+"""Remove what objects were before they were written anew, and say what is still there.
+
+A host's word that a version is gone is checked by asking for it. At the end a listing finds what
+killed commands and earlier attempts left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from hdh_migrate.errors import AccessDenied, Unsupported
+from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.tags import Tag
+
+LOCKED: Final = "locked"
+KEPT: Final = "kept"
+UNLISTED: Final = "unlisted"
+UNVERIFIED: Final = "unverified"
+REMAINING: Final[Mapping[str, str]] = {
+    LOCKED: "earlier versions that a lock, or a missing right, keeps from being removed",
+    KEPT: "earlier versions that the host still shows though it said that they are gone",
+    UNLISTED: "datasets whose earlier versions could not be listed",
+    UNVERIFIED: "objects that are not verified, of which the target may hold something",
+}
+"""What may still open as before, by why it is still there."""
+
+
+class VersionPlace(NamedTuple):
+    """Where one version is."""
+
+    bucket: str
+    key: str
+    version_id: str
+
+
+class EarlierVersions:
+    """Removes versions, and remembers which are still there and why."""
+
+    def __init__(self, ctx: Context) -> None:
+        assert ctx.writer is not None, "who removes versions can write"
+        self._ctx, self._writer = ctx, ctx.writer
+        self._still: dict[VersionPlace, str] = {}
+        self._unlisted = 0
+        self.removed = 0
+        """Versions that the sweep found and removed."""
+
+    @property
+    def remaining(self) -> Mapping[str, int]:
+        """How many are still there, by why."""
+        found = Counter(self._still.values())
+        found[UNLISTED] += self._unlisted
+        return +found
+
+    def remove(self, place: VersionPlace) -> str | None:
+        """Remove one version and look whether it is gone; return why it is not.
+
+        Many threads may call it, each for another version; `stays` keeps what it returned.
+
+        Raises:
+            StorageError: the target does not answer, or refuses for another reason.
+        """
+        retry, writer = self._ctx.retry, self._writer
+        try:
+            retry(lambda: writer.remove_version(*place))
+        except AccessDenied:
+            return LOCKED
+        there = retry(lambda: writer.head(place.bucket, place.key, version_id=place.version_id))
+        return None if there is None else KEPT
+
+    def stays(self, place: VersionPlace, why: str) -> None:
+        """Keep in mind that a version is still there."""
+        self._still[place] = why
+
+    def sweep(self, datasets: Iterable[DatasetRow], demand_going: Callable[[], None]) -> None:
+        """Remove earlier versions of ours that are still there, of whichever attempt.
+
+        Raises:
+            StorageError: the target does not answer, or refuses for another reason than a right.
+            Whatever `demand_going` raises: somebody stops it.
+        """
+        for dataset in datasets:
+            try:
+                self._swept(dataset, demand_going)
+            except AccessDenied:
+                self._unlisted += 1
+            except Unsupported:
+                pass  # a host that knows no versions keeps none
+
+    def _swept(self, dataset: DatasetRow, demand_going: Callable[[], None]) -> None:
+        route, ledger = self._ctx.route(dataset), self._ctx.ledger
+        if not (self._writer.keeps_versions(route.target) or ledger.has_versions(dataset.id)):
+            return
+        for one in self._writer.versions(route.target):
+            name = None if one.marker or one.latest else route.source_key(one.key)
+            found = None if name is None else ledger.find(dataset.id, name)
+            if found is None:
+                continue
+            entry, state = found
+            if state is not State.VERIFIED or entry.version_id in {None, one.version_id}:
+                continue
+            demand_going()
+            place = VersionPlace(route.target.bucket, one.key, one.version_id)
+            why = None if place in self._still else self._cleared(place)
+            if why is not None:
+                self._still[place] = why
+
+    def _cleared(self, place: VersionPlace) -> str | None:
+        """Remove a version if it is ours; return why it is still there."""
+        there = self._ctx.retry(
+            lambda: self._writer.head(place.bucket, place.key, version_id=place.version_id)
+        )
+        tag = None if there is None else Tag.of(there)
+        if tag is None or (tag.ledger != self._ctx.run_tag and tag.ledger not in self._ctx.adopted):
+            return None  # gone meanwhile; or nobody of us sealed it, and no key of ours opens it
+        why = self.remove(place)
+        self.removed += why is None
+        return why
