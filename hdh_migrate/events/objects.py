@@ -117,6 +117,21 @@ class SendingAgain(Event):
 
 
 @json_form
+class ObjectsUnderWay(Event):
+    """More of large objects has passed since this was told last, and none of them is at its end.
+
+    `bytes` says how many of each, in the order of `ids`: of a transfer those of parts that the
+    target acknowledged, of a verification those that were read back. 0: it begins anew, and what
+    passed of it before counts for nothing.
+    """
+
+    kind: ClassVar[str] = "under-way"
+    step: str
+    ids: tuple[int, ...]
+    bytes: tuple[int, ...]
+
+
+@json_form
 class OrphanAborted(Event):
     """An upload of ours that the ledger did not know was aborted; `id` is its object's."""
 
@@ -156,6 +171,7 @@ ObjectEvent = (
     | ObjectDrifted
     | OrphanAborted
     | SendingAgain
+    | ObjectsUnderWay
     | CleanupAbort
     | ObjectOpened
 )

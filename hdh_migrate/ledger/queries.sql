@@ -219,6 +219,11 @@ SELECT e.at, json_array_length(e.body, '$.ids'),
        (SELECT coalesce(sum(o.size), 0) FROM json_each(e.body, '$.ids') i JOIN object o ON o.id = i.value)
 FROM event e WHERE e.kind = ? ORDER BY e.seq;
 
+-- ends: when some objects were acknowledged by events of one kind, and how large they are.
+SELECT e.seq, e.at, o.id, o.size FROM event e, json_each(e.body, '$.ids') i
+JOIN object o ON o.id = i.value
+WHERE e.kind = ?1 AND i.value IN (SELECT value FROM json_each(?2)) ORDER BY e.seq;
+
 -- left_behind: objects to move, and how many of them have what no target keeps beside sealed bytes.
 SELECT count(*),
        count(*) FILTER (WHERE extra ->> '$.headers' <> '{"content-type":"application/octet-stream"}'),

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.store import Store
 from hdh_migrate.model import ArchivedObject, ObjectInfo, Tally, key_text
+
+
+class LargePiece(NamedTuple):
+    """Bytes of a large object that had passed at a moment, and the moment of its end."""
+
+    at: str
+    ended: str
+    size: int
+
+
+class Passed(NamedTuple):
+    """Of the large objects of one step: when it was first told of one, and what passed when."""
+
+    since: str | None
+    pieces: list[LargePiece]
 
 
 class Reckoning(Store):
@@ -23,6 +38,21 @@ class Reckoning(Store):
         """Return the times of the first and the last journal event of a kind."""
         first, last = self._rows("SELECT min(at), max(at) FROM event WHERE kind = ?", (kind,))[0]
         return None if first is None else (first, last)
+
+    def passed(self, step: str, kind: str) -> Passed:
+        """Return what the journal tells of large objects of a step before their ends.
+
+        Only what belongs to an end counts: not what was told of an attempt that came to nothing,
+        nor more of an object than it holds.
+        """
+        told = self._rows("SELECT seq, at, body FROM event WHERE kind = 'under-way' ORDER BY seq")
+        events = [(seq, at, json.loads(body)) for seq, at, body in told]
+        events = [event for event in events if event[2]["step"] == step]
+        if not events:
+            return Passed(None, [])
+        numbers = sorted({number for _, _, body in events for number in body["ids"]})
+        ends = self._rows(self._sql["ends"], (kind, json.dumps(numbers)))
+        return Passed(events[0][1], [*_settled(events, ends)])
 
     def left_behind(self, dataset: int) -> dict[str, int]:
         """Count the objects to move, and those of them with content headers and with a tier."""
@@ -70,3 +100,25 @@ class Reckoning(Store):
         with guarded():
             for (extra,) in self._con.execute(self._sql["adorned"], (dataset,)):
                 yield json.loads(extra)
+
+
+def _settled(
+    told: Sequence[tuple[int, str, dict[str, Any]]], ends: Sequence[tuple[int, str, int, int]]
+) -> Iterator[LargePiece]:
+    """Yield what was told of each object between its last beginning and an end."""
+    under_way = dict[int, list[tuple[str, int]]]()
+    rest = iter(told)
+    event = next(rest, None)
+    for seq, ended, number, whole in ends:
+        while event is not None and event[0] < seq:
+            for entry, more in zip(event[2]["ids"], event[2]["bytes"], strict=True):
+                if more:
+                    under_way.setdefault(entry, []).append((event[1], more))
+                else:
+                    under_way.pop(entry, None)
+            event = next(rest, None)
+        left = whole
+        for at, more in under_way.pop(number, ()):
+            piece = min(more, left)
+            left -= piece
+            yield LargePiece(at, ended, piece)

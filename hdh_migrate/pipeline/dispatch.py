@@ -26,10 +26,11 @@ from hdh_migrate.errors import (
     Starved,
     Transient,
 )
-from hdh_migrate.model import Entry, Role, Tally, Verdict
+from hdh_migrate.model import Entry, Role, Step, Tally, Verdict
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.deadline import DueWatch
+from hdh_migrate.pipeline.under_way import UnderWay
 from hdh_migrate.ports.work import Engine, Recorder
 from hdh_migrate.receipts import (
     Failed,
@@ -57,6 +58,9 @@ stores are asked whether they are there at all."""
 
 SICK_MAX = 12
 """So many in a row are not these objects' own trouble, whatever the stores answer."""
+
+PACED = frozenset({Step.TRANSFER, Step.VERIFY})
+"""Steps of which a report shows the pace."""
 
 OWN_TROUBLE_TIMES = 2
 """Whole retry budgets that one object may use up before it is set aside, and the run goes on."""
@@ -100,6 +104,8 @@ class Dispatcher:
         """What of these the ledger knows."""
         self._began = False
         self._deadline = DueWatch(ctx, batch)
+        self.under_way = UnderWay(ctx.ledger, ctx.clock, step)
+        """What of large objects has passed; of a step that has no pace it is not told."""
 
     def run(
         self,
@@ -154,6 +160,7 @@ class Dispatcher:
         """Count what a receipt finished; what was told of an object `of` before is in its size."""
         if of is not None:
             size -= self._reading.pop(of, 0)
+            self.under_way.ended(of)
         self._done[0] += objects
         self._done[1] += size
         self._unreachable.clear()
@@ -213,6 +220,8 @@ class Dispatcher:
         self._ctx.meter.look()
         if self._keeps_pace:
             self._ctx.ledger.sample(self._batch, self._step, *self._done)
+            if self._step in PACED:
+                self.under_way.look()
             reading = Tally(objects=len(self._reading), size=sum(self._reading.values()))
             if reading != self._reported:
                 self._reported = reading
@@ -221,8 +230,13 @@ class Dispatcher:
 
     def _read_on(self, receipt: ReadOn) -> None:
         """Count how far an object is read; one that is read anew counts anew."""
-        more = receipt.size - self._reading.get(receipt.id, 0)
+        before = self._reading.get(receipt.id, 0)
+        more = receipt.size - before
         self._reading[receipt.id] = receipt.size
+        if not 0 < before <= receipt.size:
+            self.under_way.anew(receipt.id)
+            before = 0
+        self.under_way.more(receipt.id, receipt.size - before)
         self._done[1] += more
         self._ctx.progress.advance(0, more)
 

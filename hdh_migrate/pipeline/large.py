@@ -225,6 +225,7 @@ class Large:
             segments=big.plan.segments,
         )
         self._ctx.ledger.begun(big.upload)
+        self._dispatch.under_way.anew(big.entry.id)
         self._dispatch.commit()  # no sealed byte leaves before its header is safe
         big.waiting.extend(range(1, big.plan.count + 1))
         big.stage = UploadStage.PARTS
@@ -232,6 +233,7 @@ class Large:
     def _part(self, big: Big, receipt: PartSent) -> None:
         self._ctx.ledger.add_part(big.entry.id, receipt.part)
         self._dispatch.advance(0, receipt.size)
+        self._dispatch.under_way.more(big.entry.id, receipt.size)
         self._when_all_parts(big)
 
     def _when_all_parts(self, big: Big) -> None:
@@ -268,13 +270,14 @@ class Large:
         """Start an object again under a new data key; the attempt still counts."""
         self._ctx.ledger.drop_upload(big.entry.id)
         self._ctx.ledger.unclaim(big.entry)
+        self._dispatch.under_way.ended(big.entry.id)
         del self._big[big.entry.id]
 
     def _sent(self, big: Big, receipt: Sent) -> None:
         assert big.upload is not None
         header = self._ctx.envelopes.apart(big.upload.header)
         self._ctx.ledger.sent(big.entry, replace(receipt, header=header))
-        self._dispatch.advance(1, 0)
+        self._dispatch.advance(1, 0, of=big.entry.id)
         del self._big[big.entry.id]
 
     def _returned(self, big: Big, receipt: Returned) -> None:
@@ -286,6 +289,7 @@ class Large:
     def _ended(self, big: Big, receipt: Drifted | Failed) -> None:
         if big.upload is not None:
             self._abort(big)
+        self._dispatch.under_way.ended(big.entry.id)
         del self._big[big.entry.id]
         missing = isinstance(receipt, Failed) and receipt.code is Code.MISSING
         if missing and big.upload is not None and self._source_has(big):

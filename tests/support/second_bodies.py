@@ -76,6 +76,11 @@ def check_form(event: Event, names: set[str], keyed: bool) -> None:
         need(keyed or body.get("track") in ("cutover", "rehearsal"), f"{kind}: track")
     elif kind == "drilled" and not keyed:
         need(isinstance(body.get("fingerprint"), str), "drilled: fingerprint")
+    elif kind == "under-way":
+        amounts: Json = [body.get("bytes")] if keyed else body.get("bytes")
+        need(body.get("step") in ("transfer", "verify"), "under-way: step")
+        need(isinstance(amounts, list) and all(map(is_count, amounts)), "under-way: bytes")
+        need(how_many(kind, body, keyed) == len(amounts) or keyed, "under-way: bytes of each")
     elif kind == "headers-copied":
         need(is_text(body.get("batch")) and body["batch"], "headers-copied: batch")
         need(is_digest(body.get("root")), "headers-copied: root")

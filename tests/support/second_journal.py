@@ -89,7 +89,8 @@ def check_order(events: list[Event]) -> None:
     """What comes before the first run, and which plan the journal has when."""
     kinds = [kind for kind, _, _ in events]
     first = kinds.index("run-started") if "run-started" in kinds else len(kinds)
-    need(not {"inventoried", "sent", "verified"} & {*kinds[:first]}, "an event before any run")
+    told = {"inventoried", "sent", "verified", "under-way"}
+    need(not told & {*kinds[:first]}, "an event before any run")
     plan = None
     for kind, _, body in events:
         if kind in {"run-started", "plan-changed"}:

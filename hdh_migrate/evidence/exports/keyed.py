@@ -90,6 +90,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     },
     "look-ended": {"number": _as_it_is},
     "refreshing": {"number": _as_it_is},
+    "under-way": {"step": _as_it_is, "bytes": sum},
     "sending-again": dict.fromkeys(("unacknowledged", "going_on"), _as_it_is),
     "adopted-batch": dict.fromkeys(("number", "adopted", "unproved", "foreign"), _as_it_is),
     "refreshed": dict.fromkeys(("number", "new", "changed", "vanished", "left"), _as_it_is),

@@ -18,12 +18,13 @@ ANNEXES: dict[str, Text] = {
         "(the pale bar is cut off)|(the {n} pale bars are cut off)",
     ),
     "pace.how": Text(
-        "Une barre montre les octets des objets achevés pendant un soixantième de la durée. Un "
-        "grand objet compte en entier à l'instant où il est achevé : une barre haute n'est pas un "
-        "débit. Un arrêt entre deux exécutions se voit comme un vide.",
-        "A bar shows the bytes of the objects that were completed in one sixtieth of the time. A "
-        "large object counts as a whole at the moment it is completed: a high bar is no speed. A "
-        "stop between two runs shows as a gap.",
+        "Une barre montre les octets passés pendant un soixantième de la durée. Un petit objet "
+        "compte quand il est achevé, un grand à mesure qu'il passe (les premières versions de "
+        "l'outil le comptaient en entier à la fin). Un arrêt entre deux exécutions se voit comme "
+        "un vide.",
+        "A bar shows the bytes that passed in one sixtieth of the time. A small object counts when "
+        "it is completed, a large one as it passes (the tool's first versions counted it as a "
+        "whole at its end). A stop between two runs shows as a gap.",
     ),
     "sizes": Text("Objets par taille", "Objects by size"),
     "sizes.below": Text("moins de {bound}", "below {bound}"),

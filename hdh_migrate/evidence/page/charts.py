@@ -104,7 +104,8 @@ def pace_bars(pace: Mapping[str, Any]) -> dict[str, Any]:
 def _top(values: Sequence[int]) -> int:
     """Return what the top of the board stands for: the highest bar, or less if it dwarfs the rest.
 
-    A large object counts where it ends; one such bar would hide what every other moment was like.
+    In an earlier version's bundle a large object counts where it ends; one such bar would hide what
+    every other moment was like.
     """
     highest, *rest = sorted(values, reverse=True)
     for value in rest:

@@ -312,6 +312,10 @@ class Receipts:
     def __init__(self) -> None:
         self.objects = 0
         self.first = self.last = ""
+        self.begun = ""
+        """When it was first told of a large object that was under way."""
+        self.passed = 0
+        """Bytes of such ones, as they were told before their ends."""
 
 
 # --- what repeats it ------------------------------------------------------------------------

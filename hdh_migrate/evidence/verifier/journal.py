@@ -447,6 +447,19 @@ class Journal:
         receipts.first = receipts.first or at
         receipts.last = at
 
+    def _under_way(self, seq: int, at: str, body: forms.Body) -> None:
+        del seq
+        forms.must(self.started is not None)
+        receipts = self.receipts[PACED[forms.TEXT.text(body["step"])]]
+        if self.keyed:
+            passed = [forms.count(body["bytes"])]
+            forms.count(body["objects"])
+        else:
+            passed = [forms.count(one) for one in forms.array(body["bytes"])]
+            forms.must(self._many(body, "ids") == len(passed))
+        receipts.passed += sum(passed)
+        receipts.begun = receipts.begun or at
+
     def _account(self, body: forms.Body) -> DatasetAccount:
         name = body["dataset"]
         if not forms.is_string(name):
@@ -463,6 +476,8 @@ class Journal:
 
 
 LEFT = "left_out"
+PACED = {"transfer": "sent", "verify": "verified"}
+"""Which events acknowledge the objects of a step."""
 GRANT = "grant-"
 """How the kinds of events about grants begin."""
 NAMING = {"ids", "dropped"}
@@ -489,6 +504,7 @@ HANDLERS = {
     "inventory-changed": Journal._changed,  # noqa: SLF001
     "sent": Journal._sent,  # noqa: SLF001
     "verified": Journal._verified,  # noqa: SLF001
+    "under-way": Journal._under_way,  # noqa: SLF001
     "superseded": Journal._superseded,  # noqa: SLF001
     "failed": Journal._failed,  # noqa: SLF001
     "retried": Journal._retried,  # noqa: SLF001

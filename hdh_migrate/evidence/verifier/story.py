@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hdh_migrate.evidence.verifier import addresses, forms
-from hdh_migrate.evidence.verifier.journal import Journal
+from hdh_migrate.evidence.verifier.journal import PACED, Journal
 from hdh_migrate.evidence.verifier.planned import what_of
 
 
@@ -120,18 +120,22 @@ def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
 def _paces(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     verified = predicate["outcome"]["states"]["verified"]
     stated = {pace["step"]: pace for pace in predicate["paces"]}
-    for step, kind in (("transfer", "sent"), ("verify", "verified")):
+    for step, kind in PACED.items():
         receipts, pace = journal.receipts[kind], stated.get(step)
         if pace is None:
             if receipts.first:
                 yield "statement.json: a pace is missing that the journal tells"
             continue
         sums = {name: sum(one[name] for one in pace["bins"]) for name in ("objects", "bytes")}
+        began = receipts.first  # events ascend, but for those of an older ledger
+        if receipts.begun and forms.instant(receipts.begun) < forms.instant(began):
+            began = receipts.begun
         period = (pace["started"], pace["ended"])
-        holds = (receipts.first, receipts.last) == period and sums["objects"] == receipts.objects
+        holds = (began, receipts.last) == period and sums["objects"] == receipts.objects
         if receipts.objects == verified["objects"]:
             holds = holds and sums == verified
-        if not holds or any(one["bytes"] and not one["objects"] for one in pace["bins"]):
+        early = sum(one["bytes"] for one in pace["bins"] if not one["objects"])
+        if not holds or early > receipts.passed:
             yield "statement.json: a pace is not what the journal tells"
             continue
         length = max(forms.seconds(pace["ended"]) - forms.seconds(pace["started"]), 1)

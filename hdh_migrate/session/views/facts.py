@@ -109,7 +109,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         openings=tuple(opening_facts(ledger)),
         rotations=tuple(rotation_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
-        paces=tuple(_paces(ledger)),
+        paces=tuple(step_paces(ledger)),
         clock_offsets=_clock_offsets(ledger),
         started_at=started[0] if started else None,
         ended_at=ended[-1] if ended else None,
@@ -220,24 +220,43 @@ def _lost(
     return {**found, **dropped, **sidecar}
 
 
-def _paces(ledger: SqliteLedger) -> Iterator[StepPace]:
-    """Slice the time between a step's first and last receipt, and add up what came in each."""
+def step_paces(ledger: SqliteLedger) -> Iterator[StepPace]:
+    """Slice the time between a step's first and last receipt, and add up what came in each.
+
+    Objects count where they end, bytes of large ones where they passed.
+    """
     for step, kind in _PACES.items():
         period = ledger.period(kind)
         if period is None:
             continue
-        first, last = (datetime.fromisoformat(at).timestamp() for at in period)
-        seconds = max(last - first, 1.0) / PACE_BINS
-        bins = [[0, 0] for _ in range(PACE_BINS)]
+        passed = ledger.passed(step, kind)
+        started = min(period[0], passed.since or period[0])
+        slices = _Slices(started, period[1])
         for at, objects, size in ledger.receipts(kind):
-            slot = int((datetime.fromisoformat(at).timestamp() - first) / seconds)
-            slot = min(slot, PACE_BINS - 1)  # the last receipt stands on the end of the last slice
-            bins[slot][0] += objects
-            bins[slot][1] += size
+            slices.add(at, objects, size)
+        for piece in passed.pieces:
+            slices.add(piece.ended, 0, -piece.size)
+            slices.add(piece.at, 0, piece.size)
         yield StepPace(
-            step=step, started=period[0], ended=period[1], seconds=round(seconds, 3),
-            bins=tuple(ObjectCounts(*slot) for slot in bins),
+            step=step, started=started, ended=period[1], seconds=round(slices.seconds, 3),
+            bins=tuple(ObjectCounts(*one) for one in slices.sums),
         )  # fmt: skip
+
+
+class _Slices:
+    """The time between two moments in slices of one length, with sums of objects and bytes."""
+
+    def __init__(self, started: str, ended: str) -> None:
+        self._first = datetime.fromisoformat(started).timestamp()
+        length = datetime.fromisoformat(ended).timestamp() - self._first
+        self.seconds = max(length, 1.0) / PACE_BINS
+        self.sums = [[0, 0] for _ in range(PACE_BINS)]
+
+    def add(self, at: str, objects: int, size: int) -> None:
+        place = int((datetime.fromisoformat(at).timestamp() - self._first) / self.seconds)
+        one = self.sums[min(place, PACE_BINS - 1)]  # the last receipt stands on the last one's end
+        one[0] += objects
+        one[1] += size
 
 
 def _clock_offsets(ledger: SqliteLedger) -> dict[str, float]:

@@ -30,6 +30,7 @@ from tests.unit.evidence.worlds import (
     tell,
     timed,
     traffic,
+    untold,
     without,
     world,
 )
@@ -427,3 +428,74 @@ def test_paces_are_those_of_the_receipts(desk: Desk) -> None:
         ),
     }
     refused(desk, world(), cases)
+
+
+def under_way(when: str, step: str = "transfer", **values: Any) -> Change:
+    """Tell of a large object before the first receipts, and let the pace begin there."""
+    what = {"step": step, "ids": [1], "bytes": [4], **values}
+    number, bins = (0, [0, 7]) if step == "transfer" else (1, [0, 6])
+    slices = [{"objects": many, "bytes": 0 if many else 4} for many in bins]
+    begins = {"started": when} if when < hour(5) or step == "verify" else {}
+    return both(
+        lambda made: made["journal.jsonl"].insert(6, ["under-way", when, {**what}]),
+        put("paces", number, bins=slices, seconds=1, **begins),
+    )
+
+
+def test_bytes_of_large_objects_count_where_the_journal_tells_of_them(desk: Desk) -> None:
+    large = under_way(hour(4))
+    good: dict[str, Change] = {
+        "a large object": large,
+        "that began anew": both(
+            large, insert(7, "under-way", hour(4), step="transfer", ids=[1], bytes=[0])
+        ),
+        "of which less is counted": both(
+            large, put("paces", 0, bins=[*bins_of(3), *bins_of(0, 7)])
+        ),
+        "whose bytes count at its end": both(
+            large, put("paces", 0, bins=[*bins_of(0), *bins_of(4, 7)])
+        ),
+        "that says more": under_way(hour(4), attempt=3),
+        "of keyed names": both(
+            in_keyed_names, under_way(hour(4), objects=1, bytes=4), untold("under-way", 0, "ids")
+        ),
+    }
+    assert judged(desk, world(), good) == [*good]
+    beginning, early = "transfer's beginning", "bytes without objects"
+    cases: dict[str, tuple[Change, str]] = {
+        "more than was told": (both(large, tell("under-way", bytes=[3])), early),
+        "only told of the other step": (
+            both(large, tell("under-way", step="verify"), put("paces", 0, started=hour(5)),
+                 put("paces", 1, started=hour(4))), early,
+        ),
+        "a pace that begins with the receipts": (
+            both(large, put("paces", 0, started=hour(5), seconds=0.5)), beginning,
+        ),
+        "a pace that ends with it": (
+            both(large, insert(10, "under-way", hour(7), step="transfer", ids=[1], bytes=[1]),
+                 put("paces", 0, ended=hour(7), seconds=1.5)), beginning,
+        ),
+        "before the first run": (
+            both(insert(0, "under-way", hour(0), step="transfer", ids=[1], bytes=[0]),
+                 put("paces", 0, started=hour(0), seconds=2)), "before any run",
+        ),
+        "another step": (under_way(hour(4), step="inventory"), "under-way: step"),
+        "no step": (both(large, untold("under-way", 0, "step")), "under-way: step"),
+        "bytes of more": (under_way(hour(4), bytes=[4, 1]), "under-way: bytes of each"),
+        "bytes of fewer": (under_way(hour(4), bytes=[]), "under-way: bytes of each"),
+        "an id twice": (under_way(hour(4), ids=[1, 1], bytes=[4, 1]), "under-way: ids"),
+        "negative bytes": (under_way(hour(4), bytes=[-1]), "under-way: bytes"),
+        "a sum": (under_way(hour(4), bytes=4), "under-way: bytes"),
+        "ids beside keyed names": (
+            both(in_keyed_names, under_way(hour(4), objects=1, bytes=4)), "ids beside keyed",
+        ),
+        "a list beside keyed names": (
+            both(in_keyed_names, under_way(hour(4), objects=1), untold("under-way", 0, "ids")),
+            "under-way: bytes",
+        ),
+    }  # fmt: skip
+    refused(desk, world(), cases)
+
+
+def bins_of(size: int, objects: int = 0) -> list[dict[str, int]]:
+    return [{"objects": objects, "bytes": size}]
