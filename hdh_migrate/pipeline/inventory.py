@@ -16,6 +16,7 @@ from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
 from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.model import (
+    SIZE_MAX,
     TOTAL_MAX,
     Claimed,
     DatasetRow,
@@ -382,9 +383,12 @@ class KeyOrder:
         """Yield the page's objects.
 
         Raises:
-            ListingBroken: a key is repeated or out of order.
+            ListingBroken: a key is repeated or out of order, or a size is none that any store
+                holds: whatever a kind of source says, the ledger must be able to add it up.
         """
         for obj in page.objects:
+            if not 0 <= obj.size <= SIZE_MAX:
+                raise ListingBroken("the source gives an object a size that no store can hold")
             last, self._last = self._last, obj.key
             if last is not None and not _undisputed(last, obj.key):
                 self._possible = [order for order in self._possible if order(last) < order(obj.key)]

@@ -210,6 +210,9 @@ class Refresh:
         difference = found.difference
         self._total += difference
         if apply and len(found):
+            # What vanished or was replaced keeps the size that a listing gave it: both count.
+            growth = sum(one.obj.size for one in found.listed)
+            demand_total(dataset, self._ctx.ledger.tally(dataset.id, *State).size + growth)
             self._watcher.found(dataset, found.listed)
             self._ctx.ledger.update(
                 dataset.id, found.new, [*found.changed, *found.back],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hdh_migrate.model import ObjectInfo, Place
+from hdh_migrate.model import SIZE_MAX, ObjectInfo, Place
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, SUFFIX, Setting
@@ -62,7 +62,7 @@ class Chances:
             setting.moving = True
             setting.life.tell(f"source: {key} changes while it is read, to {len(data)} bytes")
         elif what == "lie once":
-            source.tell(key, {"size": dice.choice((0, 7, 1 << 62))})
+            source.tell(key, {"size": dice.choice((0, 7, SIZE_MAX, 1 << 62))})
             setting.life.tell(f"source: one listing tells a wrong size of {key}")
         elif what == "leave out":
             self._lie_in_a_listing(

@@ -202,7 +202,12 @@ class Settling:
         self._decommission()
 
     def _start(self) -> None:
-        """Cut over, with an approval for each try."""
+        """Cut over, with an approval for each try; first do what a refusal says.
+
+        A pointer that somebody gave our value is a switch that landed late, and must go back.
+        """
+        if self._setting.standing().late:
+            self._finish_switch()
         for _ in range(2):
             self._council.approve("cutover")
             self._process("settling: cutover start", self._operators.start)

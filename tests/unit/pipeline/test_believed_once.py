@@ -18,6 +18,7 @@ from hdh_migrate.errors import Exit, ListingBroken, Refused
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import SIZE_MAX, Listed, State, Step
 from hdh_migrate.pipeline import relooking
+from hdh_migrate.pipeline.runner import NO_WISHES, Wishes
 from tests.support.world import BIG, ONE, SEGMENT, World
 
 D = ONE[0]
@@ -219,6 +220,44 @@ def test_sizes_that_add_up_to_too_much_take_no_part_of_a_page(tmp_path: Path, si
 
     assert world.run() is Exit.OK
     assert set(world.states().values()) == {State.VERIFIED}
+
+
+@pytest.mark.parametrize("size", [SIZE_MAX + 1, 1 << 62, 1 << 64, -1])
+@pytest.mark.parametrize("wishes", [NO_WISHES, Wishes(refresh=True)], ids=["inventory", "refresh"])
+def test_a_size_that_no_store_holds_ends_a_listing(world: World, size: int, wishes: Wishes) -> None:
+    """Whatever a kind of source lets through: two such sizes could not be added up any more."""
+    if wishes.refresh:
+        world.run()
+    world.source.put("src", "odd", b"x")
+    world.source.tell("odd", {"size": size})
+
+    with pytest.raises(ListingBroken, match="no store can hold"):
+        world.run(wishes=wishes)
+
+    assert world.run(wishes=wishes) is Exit.OK
+    assert verified(world)
+
+
+def test_sizes_that_were_listed_since_add_up_with_those_that_are_gone(tmp_path: Path) -> None:
+    """The rows of what vanished keep the size that a listing gave them, and are counted."""
+    world = World(tmp_path)
+    world.source.put("src", "stays", b"x")
+    for number in range(4):
+        world.source.put("src", f"a{number}", b"x")
+        world.source.tell(f"a{number}", {"size": SIZE_MAX}, {"size": SIZE_MAX})
+    with pytest.raises(Refused, match="4 objects cannot be moved"):
+        world.run()
+    for number in range(4):
+        world.source.drop("src", f"a{number}")
+        world.source.put("src", f"b{number}", b"x")
+        world.source.tell(f"b{number}", {"size": SIZE_MAX})
+
+    with pytest.raises(ListingBroken, match="more bytes than any store holds"):
+        world.run(wishes=Wishes(refresh=True))
+
+    assert world.run(wishes=Wishes(refresh=True)) is Exit.FINDINGS  # of what is gone
+    came = {key: state for key, state in world.states().items() if not key.startswith("d/a")}
+    assert set(came.values()) == {State.VERIFIED} and len(came) == 5
 
 
 def test_what_a_read_again_finds_out_is_pinned_for_the_next_run(tmp_path: Path) -> None:
