@@ -89,6 +89,8 @@ class Choice:
     """How many objects; None: all."""
     percent: float | None = None
     """How many of a hundred, rounded up; instead of `sample`."""
+    afresh: bool = False
+    """Whether what a look that was stopped had read is read again, too."""
 
     @property
     def sampled(self) -> bool:
@@ -113,6 +115,10 @@ class Found:
     replaced: list[int] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
+    before: int = 0
+    """Objects of `objects` that the same look had read before it was stopped, and not now."""
+    since: str | None = None
+    """When the first of those was read; None: there are none."""
 
     @property
     def differs(self) -> bool:
@@ -229,12 +235,15 @@ class LookAgain:
         now = self._ctx.judge.now().latest
         if (
             last is not None
+            and not self._choice.afresh
             and _same(last, self._choice)
             and between(looks.last_word, now) <= GOES_ON_SECONDS
         ):
             self._goes_on, self._number = True, last.number
             for event in looks.of_last:
                 self._found.add(event)
+            self._found.before = self._found.objects
+            self._found.since = min((one.at for one in looks.of_last), key=seconds_of, default=None)
         elif looks.begun:
             self._number = looks.begun[-1].number + 1
 

@@ -129,13 +129,19 @@ class Differing(TypedDict):
 
 
 class BatchLook(TypedDict):
-    """What a look at one batch read again, of how many verified objects, and what differs."""
+    """What a look at one batch read again, of how many verified objects, and what differs.
+
+    `before` of the objects were read by the same look before it was stopped, none before `since`,
+    and not now; `--afresh` reads all.
+    """
 
     batch: str
     level: str
     objects: int
     bytes: int
     verified: int
+    before: int
+    since: str | None
     differing: list[Differing]
 
 

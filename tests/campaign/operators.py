@@ -84,12 +84,12 @@ class Operators:
         if self._setting.pointer.value == NEW and not is_followed(now):
             raise Refused("consumers follow a batch that this ledger did not switch")
 
-    def look(self, level: str) -> Exit:
-        """Look again at all that is verified."""
+    def look(self, level: str, *, afresh: bool = False) -> Exit:
+        """Look again at all that is verified; afresh also at what a killed look had read."""
         with self._opened(writes=False) as (ledger, ctx):
             if self._setting.fenced:
                 self._demand_the_writer(ledger)
-            LookAgain(ctx, BATCH, Choice(level=level), user=USER).run()
+            LookAgain(ctx, BATCH, Choice(level=level, afresh=afresh), user=USER).run()
             ledger.check_receipts()
             ledger.reconcile()
         return Exit.OK

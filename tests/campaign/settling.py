@@ -77,7 +77,7 @@ class Settling:
         for number in range(SETTLING):
             before = self._state()
             self._move_away()
-            self._process("settling: verify --again full", lambda: act.look("full"))
+            self._process("settling: verify --again", lambda: act.look("full", afresh=True))
             setting.harmed.intersection_update(self._known_lost())
             self._process("settling: verify --restore", act.restore)
             self._process("settling: run --retry-failed", lambda: act.run(ALL, AGAIN))

@@ -16,7 +16,7 @@ from tests.campaign.lives import crash, live
 from tests.campaign.simulation import Simulation
 from tests.support.script import Killed, Point
 
-KEPT: tuple[int, ...] = (1013058225,)
+KEPT: tuple[int, ...] = (1013058225, 1013071598, 1013073154)
 """Seeds of lives that were broken by a fault that is mended."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,6 +87,10 @@ def verify(
         str | None,
         typer.Option(metavar="AGE", help="With --again: only what was read so long ago: 30d, 12h."),
     ] = None,
+    afresh: Annotated[
+        bool,
+        typer.Option("--afresh", help="With --again: also what a stopped look had read already."),
+    ] = False,
     restore: Annotated[
         list[str] | None,
         typer.Option(
@@ -120,19 +125,19 @@ def verify(
     def body() -> Exit:
         asked = (sample, level, older_than, restore, accept, reason)
         if not again:
-            if show_names or any(one is not None for one in asked):
+            if show_names or afresh or any(one is not None for one in asked):
                 raise UsageError("--sample, --level and the like are of --again")
             return perform_steps(
                 task, plan, state_dir, ("verify",), batches, metrics_file=metrics_file
             )
         if restore or accept:
-            _demand_decision(asked)
+            _demand_decision(asked, afresh=afresh)
             if metrics_file is not None:
                 raise UsageError("--restore and --accept move nothing: leave --metrics-file away")
             return _decide(task, plan, state_dir, batches, restore, accept, reason)
         if reason is not None:
             raise UsageError("--reason is of --accept")
-        choice = _choice(sample, level, older_than)
+        choice = replace(_choice(sample, level, older_than), afresh=afresh)
         return _look(
             task, plan, state_dir, batches, choice, show_names=show_names,
             metrics_file=metrics_file,
@@ -141,9 +146,10 @@ def verify(
     task.run(body)
 
 
-def _demand_decision(asked: tuple[object, ...]) -> None:
+def _demand_decision(asked: tuple[object, ...], *, afresh: bool) -> None:
     sample, level, older_than, restore, accept, reason = asked
-    if any(one is not None for one in (sample, level, older_than)) or (restore and accept):
+    of_looks = afresh or any(one is not None for one in (sample, level, older_than))
+    if of_looks or (restore and accept):
         raise UsageError("--restore and --accept are given alone; nothing was touched")
     if accept and (not isinstance(reason, str) or not reason.strip() or len(reason) > _REASON_MAX):
         raise UsageError(f"--accept needs a --reason of up to {_REASON_MAX} characters")
@@ -200,6 +206,11 @@ def _lines(look: BatchLook) -> list[str]:
             f" ({size_text(look['bytes'])}) read again, level {look['level']}"
         ),
     ]
+    if look["before"]:
+        lines.append(
+            f"  {look['before']} of them were read before this look was stopped, from"
+            f" {look['since']} on, and not now; --afresh reads them again"
+        )
     for kind in ("gone", "damaged", "replaced", "unread", "lost"):
         ones = [one for one in differing if one["found"] == kind]
         if ones:

@@ -191,7 +191,8 @@ def _row(
             one["key"] = names[one["id"]]
     return {
         "batch": batch, "level": choice.level, "objects": found.objects, "bytes": found.size,
-        "verified": verified, "differing": differing,
+        "verified": verified, "before": found.before, "since": found.since,
+        "differing": differing,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -278,8 +279,10 @@ def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
         left.add(rest)
         made.script.calls.clear()
 
-        assert looked(made).objects == 4
+        found = looked(made)
 
+        assert (found.objects, found.before) == (4, 4 - rest)
+        assert (found.since is None) is (rest == 4)
         assert made.script.calls["read"] == rest  # what was read is not read again
         assert {event.number for event in told(made)} == {1}
         assert sum(event.objects for event in told(made)) == 4
@@ -287,6 +290,26 @@ def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
         assert looked(made).objects == 4
         assert {event.number for event in told(made)} == {1, 2}
     assert left > {0, 4}
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+def test_a_look_afresh_reads_what_a_stopped_one_had_read(world: World, afresh: bool) -> None:
+    """After an incident nobody wants what was read before it: without it, `before` tells of that."""
+    world.script.calls.clear()
+    world.kill_at(Point("now", world.script.calls["now"] + 9, "before"))
+    with pytest.raises(Killed):
+        looked(world)
+    world.script.heal()
+    read = sum(event.objects for event in told(world))
+    ((first, _), *_) = told(world)[0].spans
+    assert 0 < read < 4
+    world.target.spoil("dst", KEYS[first - 1], 130)
+
+    found = looked(world, replace(FULL, afresh=afresh))
+
+    assert (found.objects, found.before) == ((4, 0) if afresh else (4, read))
+    assert found.damaged == ([first] if afresh else [])
+    assert {event.number for event in told(world)} == ({1, 2} if afresh else {1})
 
 
 def test_a_look_that_was_stopped_long_ago_is_begun_anew(world: World) -> None:
