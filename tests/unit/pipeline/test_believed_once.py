@@ -257,7 +257,8 @@ def test_sizes_that_were_listed_since_add_up_with_those_that_are_gone(tmp_path: 
 
     assert world.run(wishes=Wishes(refresh=True)) is Exit.FINDINGS  # of what is gone
     came = {key: state for key, state in world.states().items() if not key.startswith("d/a")}
-    assert set(came.values()) == {State.VERIFIED} and len(came) == 5
+    assert set(came.values()) == {State.VERIFIED}
+    assert len(came) == 5
 
 
 def test_what_a_read_again_finds_out_is_pinned_for_the_next_run(tmp_path: Path) -> None:

@@ -294,7 +294,7 @@ def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("afresh", [False, True])
 def test_a_look_afresh_reads_what_a_stopped_one_had_read(world: World, afresh: bool) -> None:
-    """After an incident nobody wants what was read before it: without it, `before` tells of that."""
+    """After an incident nobody wants what was read before it; else `before` tells of that."""
     world.script.calls.clear()
     world.kill_at(Point("now", world.script.calls["now"] + 9, "before"))
     with pytest.raises(Killed):
