@@ -83,4 +83,19 @@ class KeysRotated(Event):
     """What the host may still serve and the old key opens: how many versions, by the reason."""
 
 
-RotationEvent = KeysRotating | HeadersExchanging | HeadersExchanged | KeysRotated
+@json_form
+class HeadersRewrapped(Event):
+    """Headers that are kept apart are wrapped anew in the ledger; packs follow as objects do.
+
+    Each opened for the recipients of afterwards to the data key that it had before.
+    """
+
+    kind: ClassVar[str] = "headers-rewrapped"
+    number: int
+    headers: int
+    """How many are for the recipients of afterwards."""
+    left: int
+    """How many do not open with the identity at hand, and are as they were."""
+
+
+RotationEvent = KeysRotating | HeadersRewrapped | HeadersExchanging | HeadersExchanged | KeysRotated

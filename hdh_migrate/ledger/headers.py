@@ -6,11 +6,13 @@ open. It is written in the transaction of its object's receipt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator, Mapping
 
 from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.rows import hex_of
-from hdh_migrate.model import WRAPPED, PackedObject, PackRow, State, key_bytes, key_text
+from hdh_migrate.ledger.store import all_or_nothing
+from hdh_migrate.model import WRAPPED, KeptHeader, PackedObject, PackRow, State, key_bytes, key_text
 
 SINCE = 5
 """The version of the ledger that has the tables; an earlier one, only looked at, has no header."""
@@ -85,6 +87,49 @@ class HeadersLedger(JournallingLedger):
         Files of the tool's own are not counted: their headers stand in front of them.
         """
         return int(self._rows(self._sql["without_header"], (batch,))[0][0])
+
+    def blocks(self) -> dict[int, bytes]:
+        """Return what headers share, by the number of each block."""
+        if self._rows("PRAGMA user_version")[0][0] < SINCE:
+            return {}
+        return dict(self._rows("SELECT id, block FROM header_block"))
+
+    def kept_headers(self, after: int, limit: int) -> list[KeptHeader]:
+        """Return up to `limit` headers of objects after a number, in their order."""
+        rows = self._rows(
+            "SELECT h.object, h.block, b.block, h.wrapped FROM header h"
+            " JOIN header_block b ON b.id = h.block WHERE h.object > ? ORDER BY h.object LIMIT ?",
+            (after, limit),
+        )
+        return [
+            KeptHeader(object=number, block=block, header=shared + wrapped)
+            for number, block, shared, wrapped in rows
+        ]
+
+    @all_or_nothing
+    def rewrap(self, headers: Mapping[int, bytes]) -> None:
+        """Put other headers in the place of objects' own: durable when it returns.
+
+        Packs hold data keys and no headers, so no pack becomes another one.
+        """
+        for number, header in headers.items():
+            block = header[:-WRAPPED]
+            self._do("INSERT OR IGNORE INTO header_block (block) VALUES (?)", (block,))
+            self._do(
+                "UPDATE header SET wrapped = ?,"
+                " block = (SELECT id FROM header_block WHERE block = ?) WHERE object = ?",
+                (header[-WRAPPED:], block, number),
+            )
+        self.commit()
+
+    def headers_under(self, blocks: Collection[int]) -> int:
+        """Count the headers under some blocks; scans them."""
+        query = "SELECT count(*) FROM header WHERE block IN (SELECT value FROM json_each(?))"
+        return int(self._rows(query, (json.dumps(sorted(blocks)),))[0][0])
+
+    def drop_blocks(self) -> None:
+        """Forget the blocks that no header has; commit afterwards."""
+        self._do("DELETE FROM header_block WHERE id NOT IN (SELECT block FROM header)")
 
     def packs(self, dataset: int, prefix: str) -> Iterator[PackRow]:
         """Yield the files of a dataset whose keys begin so, in key order, as they are now."""

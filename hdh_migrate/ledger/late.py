@@ -250,6 +250,17 @@ class Late(Objects):
         rows = self._rows(self._sql["erasable"], (after, batch, limit, whole))
         return [verified_of(row) for row in rows]
 
+    def own_verified(self, batch: str, after: int, limit: int) -> list[Verified]:
+        """Return up to `limit` verified files of the tool's own of a batch after an id."""
+        return [
+            verified_of(row) for row in self._rows(self._sql["own_verified"], (after, batch, limit))
+        ]
+
+    def own_left(self, batch: str, after: int) -> Tally:
+        """Return objects and bytes of those after an id; scans them."""
+        objects, size = self._rows(self._sql["own_left"], (after, batch))[0]
+        return Tally(objects=objects, size=size)
+
     def erasable_of(self, batch: str, ids: Iterable[int], *, whole: bool = False) -> list[Verified]:
         """Return the verified objects of a batch that have one of these ids, in their order."""
         rows = self._rows(self._sql["erasable_of"], (json.dumps(list(ids)), batch, whole))

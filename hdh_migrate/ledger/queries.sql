@@ -244,6 +244,17 @@ FROM object
 WHERE id > ?1 AND state = 5 AND (?4 OR substr(version, 1, 8) <> 'sidecar:') AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
 ORDER BY id LIMIT ?3;
 
+-- own_verified: verified files of the tool's own of a batch, after a given id.
+SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
+       level, verified_at
+FROM object
+WHERE id > ?1 AND state = 5 AND substr(version, 1, 8) = 'sidecar:' AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
+ORDER BY id LIMIT ?3;
+
+-- own_left: how much a batch has of them after a given id.
+SELECT count(*), coalesce(sum(size), 0) FROM object
+WHERE id > ?1 AND state = 5 AND substr(version, 1, 8) = 'sidecar:' AND dataset IN (SELECT id FROM dataset WHERE batch = ?2);
+
 -- erasable_of: those of some ids that are verified objects of a batch.
 SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
        level, verified_at

@@ -196,6 +196,15 @@ class PackedObject:
 
 
 @frozen
+class KeptHeader:
+    """An object's header as the ledger keeps it, and the number of its block."""
+
+    object: int
+    block: int
+    header: bytes = field(repr=False)
+
+
+@frozen
 class PackRow:
     """One header pack as the ledger has it: an object of its dataset like all others."""
 

@@ -200,9 +200,10 @@ class Checking:
     def _full(self, route: Route, one: VerifyItem, emit: Emit) -> _Compared:
         helpers = self._box.helpers
         digests = _Digests(one, helpers)
-        unsealer = self._box.envelopes.unsealer(
-            size=one.size, write=digests.take, header=one.header
-        )
+        envelopes = self._box.envelopes
+        if one.kind == SIDECAR:
+            envelopes = envelopes.own  # its header is in front wherever those of objects are
+        unsealer = envelopes.unsealer(size=one.size, write=digests.take, header=one.header)
 
         def write(data: bytes | memoryview) -> None:
             taken(helpers, data, digests.stored.update, unsealer.write)

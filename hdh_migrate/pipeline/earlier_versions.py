@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from hdh_migrate.errors import AccessDenied, Unsupported
-from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.model import DatasetRow, Place, State
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.tags import Tag
+from hdh_migrate.pipeline.work import Route
 
 LOCKED: Final = "locked"
 KEPT: Final = "kept"
@@ -74,8 +75,16 @@ class EarlierVersions:
         """Keep in mind that a version is still there."""
         self._still[place] = why
 
-    def sweep(self, datasets: Iterable[DatasetRow], demand_going: Callable[[], None]) -> None:
+    def sweep(
+        self,
+        datasets: Iterable[DatasetRow],
+        demand_going: Callable[[], None],
+        *,
+        place: Callable[[Route], Place] = lambda route: route.target,
+    ) -> None:
         """Remove earlier versions of ours that are still there, of whichever attempt.
+
+        `place` says where of a route's target they are looked for.
 
         Raises:
             StorageError: the target does not answer, or refuses for another reason than a right.
@@ -83,17 +92,17 @@ class EarlierVersions:
         """
         for dataset in datasets:
             try:
-                self._swept(dataset, demand_going)
+                self._swept(dataset, place(self._ctx.route(dataset)), demand_going)
             except AccessDenied:
                 self._unlisted += 1
             except Unsupported:
                 pass  # a host that knows no versions keeps none
 
-    def _swept(self, dataset: DatasetRow, demand_going: Callable[[], None]) -> None:
+    def _swept(self, dataset: DatasetRow, where: Place, demand_going: Callable[[], None]) -> None:
         route, ledger = self._ctx.route(dataset), self._ctx.ledger
         if not (self._writer.keeps_versions(route.target) or ledger.has_versions(dataset.id)):
             return
-        for one in self._writer.versions(route.target):
+        for one in self._writer.versions(where):
             name = None if one.marker or one.latest else route.source_key(one.key)
             found = None if name is None else ledger.find(dataset.id, name)
             if found is None:

@@ -24,7 +24,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.run import HeadersCopied
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest
-from hdh_migrate.folders import make_private, whole
+from hdh_migrate.folders import PARTIAL, make_private, whole
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, DatasetRow, PackRow, Place, State, Stored
 from hdh_migrate.pipeline.packed import PackedKey, lines_of
@@ -148,9 +148,14 @@ class FolderPacks:
             body = _read(ctx, ctx.route(dataset), row)
             try:
                 make_private(path.parent)
+                _clear(path.parent)
                 whole(path, body, replace=True)
             except OSError as error:
                 raise _unwritable(path, error) from None
+            if not self._holds(path, row):
+                raise _lacking(
+                    "the second copy of a header pack does not read back as it was written"
+                )
             made += 1
         self._tell(ctx, batch, sums)
         return made
@@ -244,6 +249,12 @@ def pieces(lines: Iterable[PackedKey], size: int) -> Iterator[list[PackedKey]]:
     rest = iter(lines)
     while some := list(islice(rest, size)):
         yield some
+
+
+def _clear(folder: Path) -> None:
+    """Remove what killed commands left of copies: nobody else writes here."""
+    for path in folder.glob(f"{PARTIAL}*"):
+        path.unlink(missing_ok=True)
 
 
 def _rows(ctx: PackWork, dataset: DatasetRow) -> Iterator[PackRow]:

@@ -24,7 +24,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.rotation import HeadersExchanged, HeadersExchanging, KeysRotated
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import Entry, RenewedRow, State, Verified
+from hdh_migrate.model import Entry, RenewedRow, State, Tally, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.earlier_versions import UNVERIFIED, EarlierVersions, VersionPlace
 from hdh_migrate.pipeline.proving import MadeAnew, Proving
@@ -78,8 +78,22 @@ class RotationSoFar:
 class Rotating:
     """One rotation under its number, for all batches; goes on after any stop."""
 
-    def __init__(self, ctx: Context, number: int, rewrap: Rewrap, *, connections: int) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        number: int,
+        rewrap: Rewrap,
+        *,
+        connections: int,
+        apart: int | None = None,
+    ) -> None:
+        """Prepare.
+
+        `apart`: headers are, so that only the tool's own files have theirs in front, and so many
+        of them stay as they were (`headers_apart`); None: each object has its own in front.
+        """
         self._ctx, self._number, self._rewrap = ctx, number, rewrap
+        self._apart, self._shut = apart is not None, apart or 0
         self._connections = connections
         self._renewing, self._earlier = Renewing(ctx), EarlierVersions(ctx)
         self._datasets = {row.id: row for row in ctx.ledger.datasets()}
@@ -101,7 +115,11 @@ class Rotating:
             self._finish(batch)
             for portion in self._portions(batch, ended=ended):
                 self._exchange(batch, portion)
-        self._earlier.sweep(self._datasets.values(), self._demand_going)
+            self._ctx.packs.copy(self._ctx, batch)
+        self._earlier.sweep(
+            self._datasets.values(), self._demand_going,
+            place=lambda route: route.own_place if self._apart else route.target,
+        )  # fmt: skip
         done = self._outcome()
         ledger.event(
             KeysRotated(
@@ -120,7 +138,7 @@ class Rotating:
         )
         return RotationDone(
             objects=so_far.objects,
-            left=Counter(self._left.values()),
+            left=Counter(self._left.values()) + Counter({UNOPENED: self._shut}),
             lost=so_far.lost,
             removed=self._earlier.removed,
             remaining=+remaining,
@@ -149,12 +167,12 @@ class Rotating:
         ledger, so_far = self._ctx.ledger, RotationSoFar(self._ctx.ledger, self._number)
         last = so_far.last.get(batch, 0)
         if not ended:
-            total = ledger.erasable_left(batch, last, whole=True)
+            total = left_of(ledger, batch, last, apart=self._apart)
             self._ctx.progress.step(batch, STEP, objects=total.objects, size=total.size)
         stay = sorted(so_far.left.get(batch, ()))
         for at in range(0, len(stay), PORTION_OBJECTS):
             yield from _cut(ledger.erasable_of(batch, stay[at : at + PORTION_OBJECTS], whole=True))
-        while not ended and (rows := ledger.erasable(batch, last, PORTION_OBJECTS, whole=True)):
+        while not ended and (rows := exchangeable(ledger, batch, last, apart=self._apart)):
             yield from _cut(rows)
             last = rows[-1].id
 
@@ -202,6 +220,7 @@ class Rotating:
             else:
                 lost.append(one.id)
         self._keep(batch, last, renewed, stays, lost)
+        self._ctx.packs.copy(self._ctx, batch)  # before what was goes: two places hold what is now
         for row, why in self._each(self._removal({one.id: one for one, _ in renewed}), rows):
             if isinstance(why, tuple):
                 self._earlier.stays(*why)
@@ -298,15 +317,37 @@ class Rotating:
         Raises:
             Interrupted, Fenced, HeldUp: somebody does; the same command goes on.
         """
-        ctx = self._ctx
-        if ctx.stop.is_set():
-            raise Interrupted(
-                "interrupted; what has its new header is in the ledger",
-                hint="the same command goes on",
-            )
-        stopped = ctx.fenced() or ctx.course.stops()
-        if stopped is not None:
-            raise stopped
+        demand_going(self._ctx)
+
+
+def demand_going(ctx: Context) -> None:
+    """Demand that nobody stops an exchange of headers.
+
+    Raises:
+        Interrupted, Fenced, HeldUp: somebody does; the same command goes on.
+    """
+    if ctx.stop.is_set():
+        raise Interrupted(
+            "interrupted; what has its new header is in the ledger",
+            hint="the same command goes on",
+        )
+    stopped = ctx.fenced() or ctx.course.stops()
+    if stopped is not None:
+        raise stopped
+
+
+def exchangeable(ledger: Ledger, batch: str, after: int, *, apart: bool) -> list[Verified]:
+    """Return some of what has its header in front of its body at the target, after an id."""
+    if apart:
+        return ledger.own_verified(batch, after, PORTION_OBJECTS)
+    return ledger.erasable(batch, after, PORTION_OBJECTS, whole=True)
+
+
+def left_of(ledger: Ledger, batch: str, after: int, *, apart: bool) -> Tally:
+    """Return how much of that a batch has after an id."""
+    if apart:
+        return ledger.own_left(batch, after)
+    return ledger.erasable_left(batch, after, whole=True)
 
 
 def _cut(rows: Sequence[Verified]) -> Iterator[list[Verified]]:

@@ -61,6 +61,12 @@ class Route:
         """How the keys begin of whatever the tool adds to a dataset."""
         return self.source.prefix + SIDECARS
 
+    @property
+    def own_place(self) -> Place:
+        """Where at the target that is."""
+        begins = self.target.prefix + self.own.removeprefix(self.source.prefix)
+        return Place(bucket=self.target.bucket, prefix=begins)
+
     def sidecar(self, dataset: str) -> str:
         """Return how the keys begin of the files of a dataset's sidecar."""
         return f"{self.own}{dataset}/"

@@ -389,9 +389,9 @@ class Crypt4gh(Section):
         return self.header
 
     @property
-    def rotates(self) -> bool:
-        """Whether a recipient's key can be exchanged in what is stored already."""
-        return self.header == "inline"
+    def apart(self) -> bool:
+        """Whether headers are kept apart from the objects that they open."""
+        return self.header == "detached"
 
 
 class Unsealed(Section):
@@ -412,8 +412,8 @@ class Unsealed(Section):
         return "none"
 
     @property
-    def rotates(self) -> bool:
-        """Whether a recipient's key can be exchanged in what is stored already."""
+    def apart(self) -> bool:
+        """No: there are no headers."""
         return False
 
     @property

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Claimed,
         DatasetRow,
         Entry,
+        KeptHeader,
         Listed,
         ObjectInfo,
         OpenUpload,
@@ -363,6 +364,21 @@ class HeaderLedger(Protocol):
     def packs(self, dataset: int, prefix: str) -> Iterator[PackRow]:
         """Yield the files of a dataset whose keys begin so, in key order, as they are now."""
 
+    def blocks(self) -> dict[int, bytes]:
+        """Return what headers share, by the number of each block."""
+
+    def kept_headers(self, after: int, limit: int) -> list[KeptHeader]:
+        """Return up to `limit` headers of objects after a number, in their order."""
+
+    def rewrap(self, headers: Mapping[int, bytes]) -> None:
+        """Put other headers in the place of objects' own: durable when it returns."""
+
+    def headers_under(self, blocks: Collection[int]) -> int:
+        """Count the headers under some blocks; scans them."""
+
+    def drop_blocks(self) -> None:
+        """Forget the blocks that no header has; commit afterwards."""
+
 
 class AdoptionLedger(Protocol):
     """What was moved already, by a ledger that is lost or by a newer copy of this one."""
@@ -454,6 +470,12 @@ class DecommissionLedger(Protocol):
 
         `whole`: with the files of sidecars, which no source has.
         """
+
+    def own_verified(self, batch: str, after: int, limit: int) -> list[Verified]:
+        """Return up to `limit` verified files of the tool's own of a batch after an id."""
+
+    def own_left(self, batch: str, after: int) -> Tally:
+        """Return objects and bytes of those after an id; scans them."""
 
     def erasable_of(self, batch: str, ids: Iterable[int], *, whole: bool = False) -> list[Verified]:
         """Return the verified objects of a batch that have one of these ids, in their order."""

@@ -32,6 +32,20 @@ class Unsealer(Protocol):
         """
 
 
+class Exchange(Protocol):
+    """Makes headers for the recipients of afterwards of those that open before; for all threads."""
+
+    @property
+    def current(self) -> Callable[[bytes], bool]:
+        """Says whether a header is for exactly these recipients already, as far as it shows."""
+
+    def data_key(self, header: bytes) -> bytes:
+        """Return the data key in a header of before, or raise `UnsealFailed`."""
+
+    def header(self, header: bytes) -> bytes:
+        """Return one for the recipients of afterwards, or raise `UnsealFailed`."""
+
+
 class Envelopes(Protocol):
     """Makes and opens envelopes for one set of recipients."""
 

@@ -58,6 +58,9 @@ class RotationForecast(TypedDict):
     requests: int
     hours: float | None
     """At the pace of the verification so far; None: it is not known."""
+    headers: int | None
+    """Kept apart: wrapped anew in the ledger and in packs, the objects being their packs; None:
+    they stand in front of their objects."""
     part_copy: bool
     """Whether the host is counted on to copy the bodies on its side."""
     grants: int
@@ -81,6 +84,8 @@ class KeysExchanged(TypedDict):
     """Earlier versions of other attempts that were found and removed."""
     remaining: dict[str, int]
     """What the old key may still open at the host, by why."""
+    headers: int | None
+    """Kept apart, and wrapped anew in the ledger and in packs; the objects are these packs."""
     opened_by: str
     """Fingerprint of the key that opened each of them."""
     grants: int

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
-from hdh_migrate.sealing.keys import PrivateKey, PublicKey
-from hdh_migrate.sealing.packets import PacketReader, PacketWriter
+from hdh_migrate.frozen import frozen
+from hdh_migrate.sealing.crypt4gh import KeyReader, KeyWriter
 
 
+@frozen
 class HeaderExchange:
     """Makes headers for some recipients of those that an identity opens; safe for many threads."""
 
-    def __init__(self, identity: PrivateKey, recipients: Sequence[PublicKey]) -> None:
-        """Agree on a secret with each recipient's key, once.
+    opens: KeyReader
+    wraps: KeyWriter
+    current: Callable[[bytes], bool]
+    """Says whether a header is for exactly these recipients already, as far as it shows."""
+
+    def data_key(self, header: bytes) -> bytes:
+        """Return the data key in a header of before.
 
         Raises:
-            KeyUnavailable: two are the same, or no secret comes of one.
+            UnsealFailed: it is no header of ours, or not for the identity.
         """
-        self._opens = PacketReader(identity)
-        self._wraps = PacketWriter(recipients)
+        return self.opens.data_key(header)
 
     def header(self, header: bytes) -> bytes:
         """Return a header for the recipients, and nobody else, of one that the identity opens.
@@ -26,4 +31,4 @@ class HeaderExchange:
         Raises:
             UnsealFailed: it is no header of ours, or not for the identity.
         """
-        return self._wraps.header(self._opens.data_key(header))
+        return self.wraps.header(self.opens.data_key(header))

@@ -290,6 +290,16 @@ class HybridReader:
         return found
 
 
+def is_for(header: bytes, recipients: Sequence[HybridPublicKey]) -> bool:
+    """Say whether a header, or its block, is for exactly these recipients by what it names."""
+    count = int.from_bytes(header[len(MAGIC) : PREFIX], "big")
+    ends = PREFIX + STANZA * count
+    if header[: len(MAGIC)] != MAGIC or len(header) not in {ends, ends + WRAPPED}:
+        return False
+    names = [header[at : at + _NAME] for at in range(PREFIX, ends, STANZA)]
+    return sorted(names) == sorted(one.name for one in recipients)
+
+
 def _info(names: Sequence[bytes]) -> bytes:
     """Return what HPKE binds a wrapping key to: this use of it, and everybody who has it."""
     return INFO + hashlib.sha256(b"".join(names)).digest()

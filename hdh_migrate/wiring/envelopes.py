@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.ports.sealing import Envelopes
+from hdh_migrate.frozen import frozen
+from hdh_migrate.ports.sealing import Envelopes, Exchange
 from hdh_migrate.wiring.vault import Vault, identity_path
 
 if TYPE_CHECKING:  # workers seal, and know no plan
@@ -53,6 +54,16 @@ def key_file(identity: tuple[str | None, str | None], vault: Vault) -> KeyFile |
     return identity_path(ref, vault), revealed
 
 
+@frozen
+class Opener:
+    """A private key that opens what is sealed before an exchange."""
+
+    public: str
+    """In hexadecimal."""
+    exchange: Callable[[Sequence[str]], Exchange]
+    """Returns what wraps anew for recipients, in hexadecimal; or raises `KeyUnavailable`."""
+
+
 class SealForm(Protocol):
     """One way to seal: its recipients' keys, and what is made of them."""
 
@@ -61,6 +72,9 @@ class SealForm(Protocol):
 
     def envelopes(self, recipients: Sequence[str], identity: KeyFile | None) -> Envelopes:
         """Return what seals, and opens with a private key's file; or raise `KeyUnavailable`."""
+
+    def opener(self, identity: KeyFile) -> Opener:
+        """Return what opens with a private key's file, or raise `KeyUnavailable`."""
 
 
 class _Unsealed:
@@ -74,6 +88,9 @@ class _Unsealed:
         from hdh_migrate.sealing.plain import PlainEnvelopes
 
         return PlainEnvelopes()
+
+    def opener(self, identity: KeyFile) -> Opener:
+        raise KeyUnavailable(f"{identity[0]}: nothing is sealed, so no key opens anything")
 
 
 class _Inline:
@@ -91,6 +108,23 @@ class _Inline:
         keys = [PublicKey(bytes.fromhex(raw)) for raw in recipients]
         return Crypt4ghEnvelopes(keys, PrivateKey.load(*identity) if identity else None)
 
+    def opener(self, identity: KeyFile) -> Opener:
+        from hdh_migrate.sealing.exchanging import HeaderExchange
+        from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+        from hdh_migrate.sealing.packets import PacketReader, PacketWriter
+
+        key = PrivateKey.load(*identity)
+
+        def exchange(recipients: Sequence[str]) -> Exchange:
+            names = [PublicKey(bytes.fromhex(raw)) for raw in recipients]
+            return HeaderExchange(
+                opens=PacketReader(key),
+                wraps=PacketWriter(names),
+                current=lambda _: False,  # packets name nobody
+            )
+
+        return Opener(public=key.public.raw.hex(), exchange=exchange)
+
 
 class _Detached:
     """The same segments, with hybrid headers that are kept apart."""
@@ -106,6 +140,28 @@ class _Detached:
 
         keys = [HybridPublicKey(bytes.fromhex(raw)) for raw in recipients]
         return DetachedEnvelopes(keys, HybridPrivateKey.load(*identity) if identity else None)
+
+    def opener(self, identity: KeyFile) -> Opener:
+        from hdh_migrate.sealing.exchanging import HeaderExchange
+        from hdh_migrate.sealing.hybrid import (
+            HybridPrivateKey,
+            HybridPublicKey,
+            HybridReader,
+            HybridWriter,
+            is_for,
+        )
+
+        key = HybridPrivateKey.load(*identity)
+
+        def exchange(recipients: Sequence[str]) -> Exchange:
+            names = [HybridPublicKey(bytes.fromhex(raw)) for raw in recipients]
+            return HeaderExchange(
+                opens=HybridReader(key),
+                wraps=HybridWriter(names),
+                current=lambda header: is_for(header, names),
+            )
+
+        return Opener(public=key.public.raw.hex(), exchange=exchange)
 
 
 _FORMS: Mapping[str, SealForm] = {

@@ -447,21 +447,8 @@ def test_keys_of_the_other_form_are_refused_in_one_line(detached: Site) -> None:
     assert "two recipients have the same key" in said.err
 
 
-def test_keys_of_detached_headers_are_not_exchanged_yet_and_that_is_said(detached: Site) -> None:
+def test_packs_are_counted_among_what_is_looked_at_again(detached: Site) -> None:
     detached.run()
-    before = stored(detached, "")
     looked = detached.cli("verify", detached.plan, "--again", "--json", "--no-progress", expect=0)
     (look,) = looked.json["looks"]
     assert look["objects"] == look["verified"] > len(SEALED)  # packs are read, and counted
-    new_pair(detached.folder / "keys", "later", passphrase=None)
-    for old in ("keys/steward.pub", "hybrid/steward.pub"):
-        pair = (
-            "--from",
-            str(detached.folder / old),
-            "--to",
-            str(detached.folder / "keys/later.pub"),
-        )
-        for more in ((), ("--execute",)):
-            said = detached.cli("keys", "rotate", detached.plan, *pair, *more, expect=3)
-            assert "headers are detached from their objects" in said.err
-    assert stored(detached, "") == before

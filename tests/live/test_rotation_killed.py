@@ -60,7 +60,8 @@ def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 def wish(site: Site) -> RotationWish:
     keys: Path = site.folder / "keys"
-    return RotationWish.of(keys / "steward.pub", keys / "next.pub", keys / "steward.sec", None)
+    wanted = (keys / "steward.pub", keys / "next.pub", keys / "steward.sec", None)
+    return RotationWish.at(desk_of(site), *wanted)
 
 
 def test_a_rotation_that_is_killed_anywhere_comes_to_its_end(site: Site) -> None:

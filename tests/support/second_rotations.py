@@ -10,7 +10,9 @@ from hashlib import sha256
 from tests.support.second_bodies import Event, are_ids, is_public
 from tests.support.second_forms import Json, canonical, is_count, is_integer, is_text, need, same
 
-KINDS = ("keys-rotating", "headers-exchanged", "keys-rotated")
+KINDS = ("keys-rotating", "headers-rewrapped", "headers-exchanged", "keys-rotated")
+HYBRID = 2432
+"""Hexadecimal digits of a hybrid public key."""
 
 
 def check_rotation_form(event: Event, names: set[str], keyed: bool) -> None:
@@ -20,6 +22,9 @@ def check_rotation_form(event: Event, names: set[str], keyed: bool) -> None:
     need(is_integer(body.get("number")), f"{kind}: number")
     if kind == "keys-rotating":
         check_begun(body, keyed)
+    elif kind == "headers-rewrapped":
+        need(is_count(body.get("headers")), f"{kind}: headers")
+        need(is_count(body.get("left")), f"{kind}: left")
     elif kind == "headers-exchanged":
         form = is_count if keyed else are_ids
         need(form(body.get("lost")), f"{kind}: lost")
@@ -56,7 +61,9 @@ def check_rotations(predicate: Json, events: list[Event], keyed: bool) -> None:
             need(not told or told[-1]["ended"] is not None, "keys-rotating: two at once")
             told.append(begun(at, body, keyed))
         need(bool(told) and body["number"] == len(told), f"{kind}: of another number")
-        if kind == "headers-exchanged":
+        if kind == "headers-rewrapped":
+            told[-1]["headers"] = body["headers"]
+        elif kind == "headers-exchanged":
             told[-1]["objects"] += body["objects"] if keyed else len(body["ids"])
             told[-1]["lost"] += body["lost"] if keyed else len(body["lost"])
         elif kind == "keys-rotated":
@@ -72,7 +79,8 @@ def begun(at: str, body: dict[str, Json], keyed: bool) -> dict[str, Json]:
     names = {name: body[name] for name in ("old", "new")}
     if not keyed:
         names = {
-            name: "c4gh:" + sha256(bytes.fromhex(key)).hexdigest()[:16]
+            name: ("hybrid:" if len(key) == HYBRID else "c4gh:")
+            + sha256(bytes.fromhex(key)).hexdigest()[:16]
             for name, key in names.items()
         }
     return {

@@ -60,9 +60,14 @@ def _sums(value: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value[name] for name in ("objects", "bytes")}
 
 
+HYBRID_DIGITS = 2432
+"""Of a hybrid public key in hexadecimal; a Crypt4GH one has 64."""
+
+
 def _fingerprint(key: str) -> str:
     """Return what a public key in hexadecimal is named by, also in the statement."""
-    return "c4gh:" + hashlib.sha256(bytes.fromhex(key)).hexdigest()[:16]
+    kind = "hybrid:" if len(key) == HYBRID_DIGITS else "c4gh:"
+    return kind + hashlib.sha256(bytes.fromhex(key)).hexdigest()[:16]
 
 
 def _without_objects(findings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -106,6 +111,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
         "old": _fingerprint,
         "new": _fingerprint,
     },
+    "headers-rewrapped": dict.fromkeys(("number", "headers", "left"), _as_it_is),
     "headers-exchanging": {"number": _as_it_is, "left": len},
     "headers-exchanged": {
         **dict.fromkeys(("number", "datasets"), _as_it_is),

@@ -258,6 +258,16 @@ ANNEXES: dict[str, Text] = {
         "Begun {began}: {n} object got a new header and was read back whole."
         "|Begun {began}: {n} objects got new headers and were read back whole.",
     ),
+    "rotations.headers": Text(
+        "Ce sont des paquets : {n} en-tête conservé à part y est pour la nouvelle clé, et aucun "
+        "objet n'a été touché."
+        "|Ce sont des paquets : {n} en-têtes conservés à part y sont pour la nouvelle clé, et "
+        "aucun objet n'a été touché.",
+        "These are packs: {n} header that is kept apart is in them for the new key, and no "
+        "object was touched."
+        "|These are packs: {n} headers that are kept apart are in them for the new key, and no "
+        "object was touched.",
+    ),
     "rotations.ended": Text(
         "Tous ont été passés en revue le {when}.", "All were gone through {when}."
     ),

@@ -309,6 +309,8 @@ class ExchangedKeys:
         self.ended: Optional[str] = None  # noqa: UP045 - Python 3.9 reads this
         self.objects = self.left = self.lost = self.removed = 0
         self.remaining: dict[str, int] = {}
+        self.headers: Optional[int] = None  # noqa: UP045
+        """Those that are kept apart; None: none are."""
 
     def facts(self) -> dict[str, object]:
         """Return what the statement tells of it."""
@@ -316,6 +318,7 @@ class ExchangedKeys:
             "number": self.number, "old": self.names[0], "new": self.names[1],
             "began": self.began, "ended": self.ended, "objects": self.objects, "left": self.left,
             "lost": self.lost, "removed": self.removed, "remaining": self.remaining,
+            **({} if self.headers is None else {"headers": self.headers}),
         }  # fmt: skip
 
 
@@ -344,6 +347,11 @@ class RotationLedger:
         now = self._now(body)
         now.objects += many
         now.lost += lost
+
+    def rewrapped(self, body: forms.Body) -> None:
+        """Take a `headers-rewrapped`: it counts all of them, and the last one counts."""
+        forms.count(body["left"])
+        self._now(body).headers = forms.count(body["headers"])
 
     def end(self, at: str, body: forms.Body) -> None:
         """Take a `keys-rotated`: it counts what the events before it tell."""

@@ -375,7 +375,7 @@ LOOK = {
 ROTATION = {
     **dict.fromkeys(("number", "objects", "left", "lost", "removed"), is_count),
     "old": NAMED, "new": NAMED, "began": _text(MOMENT), "ended": TIME_OR_NULL,
-    "remaining": {str: is_count},
+    "remaining": {str: is_count}, "headers": is_count,
 }  # fmt: skip
 COPIED = {
     "batch": NAMED, "packs": is_count, "bytes": is_count, "root": DIGEST, "at": _text(MOMENT),

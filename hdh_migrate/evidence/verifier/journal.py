@@ -400,6 +400,10 @@ class Journal:
         self.rotations.exchanged(body, many, lost)
         self._counted("verified", body["datasets"], many)
 
+    def _headers_rewrapped(self, seq: int, at: str, body: forms.Body) -> None:
+        del seq, at
+        self.rotations.rewrapped(body)
+
     def _keys_rotated(self, seq: int, at: str, body: forms.Body) -> None:
         del seq
         self.rotations.end(at, body)
@@ -518,6 +522,7 @@ HANDLERS = {
     "refresh-ended": Journal._refresh_ended,  # noqa: SLF001
     "retrying": Journal._retrying,  # noqa: SLF001
     "keys-rotating": Journal._keys_rotating,  # noqa: SLF001
+    "headers-rewrapped": Journal._headers_rewrapped,  # noqa: SLF001
     "headers-exchanged": Journal._headers_exchanged,  # noqa: SLF001
     "keys-rotated": Journal._keys_rotated,  # noqa: SLF001
     "ledger-upgraded": Journal._upgraded,  # noqa: SLF001

@@ -18,13 +18,13 @@ from hdh_migrate.pipeline.look_again import demand_undeleted
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
 from hdh_migrate.ports.stores import TargetReader
-from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
+from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of, fingerprints
 from hdh_migrate.session.policy.changing import RECIPIENT
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.rotating import demand_no_rotation, last_rotation
 from hdh_migrate.wiring import routes_of
+from hdh_migrate.wiring.envelopes import Opener
 from hdh_migrate.wiring.sealing import load_recipients
 
 CHANGE_PLAN: Final = (
@@ -34,12 +34,24 @@ CHANGE_PLAN: Final = (
 
 
 @frozen
+class RecipientKey:
+    """A recipient's public key, in hexadecimal, of whichever form."""
+
+    raw: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The short name of the key."""
+        return fingerprint_of(self.raw)
+
+
+@frozen
 class KeyExchange:
     """One rotation: which it is, from which key to which, and for whom is sealed then."""
 
     number: int
-    old: PublicKey
-    new: PublicKey
+    old: RecipientKey
+    new: RecipientKey
     before: tuple[str, ...]
     """For whom is sealed until then: keys in hexadecimal."""
     recipients: tuple[str, ...]
@@ -53,12 +65,12 @@ class KeyExchange:
         return request_of(self.number, self.old, self.new, self.recipients)
 
 
-def request_of(number: int, old: PublicKey, new: PublicKey, recipients: Sequence[str]) -> str:
+def request_of(number: int, old: RecipientKey, new: RecipientKey, recipients: Sequence[str]) -> str:
     """Return the digest of what a rotation changes."""
     return sha256_hex(
         canonical_json(
             {
-                "number": number, "old": old.raw.hex(), "new": new.raw.hex(),
+                "number": number, "old": old.raw, "new": new.raw,
                 "recipients": list(recipients),
             }
         )
@@ -66,22 +78,18 @@ def request_of(number: int, old: PublicKey, new: PublicKey, recipients: Sequence
 
 
 def demand_exchangeable(desk: Desk) -> None:
-    """Demand that the plan seals in a form in which a key can be exchanged.
+    """Demand that the plan seals, so that there are headers.
 
     Raises:
-        Refused: it does not.
+        Refused: it seals nothing.
     """
     if not desk.loaded.plan.seal.encrypts:
         raise Refused("the plan seals nothing, so there is no header to make anew")
-    if not desk.loaded.plan.seal.rotates:
-        raise Refused(
-            "the plan's headers are detached from their objects, and no key of theirs can be"
-            " exchanged yet",
-            hint="nothing was changed; keep the old private key, for what is sealed for it",
-        )
 
 
-def exchange_of(desk: Desk, ledger: SqliteLedger, old: PublicKey, new: PublicKey) -> KeyExchange:
+def exchange_of(
+    desk: Desk, ledger: SqliteLedger, old: RecipientKey, new: RecipientKey
+) -> KeyExchange:
     """Return what a rotation from one key to another is: a new one, or the last that goes on.
 
     Raises:
@@ -90,7 +98,7 @@ def exchange_of(desk: Desk, ledger: SqliteLedger, old: PublicKey, new: PublicKey
     """
     demand_exchangeable(desk)
     last = last_rotation(ledger)
-    if last is not None and (last[0].old, last[0].new) == (old.raw.hex(), new.raw.hex()):
+    if last is not None and (last[0].old, last[0].new) == (old.raw, new.raw):
         event, ended = last
         before = tuple(event.old if one == event.new else one for one in event.recipients)
         return KeyExchange(
@@ -106,19 +114,19 @@ def exchange_of(desk: Desk, ledger: SqliteLedger, old: PublicKey, new: PublicKey
         )
     if old.raw == new.raw:
         raise UsageError("--from and --to are the same key", hint="nothing was changed")
-    if old.raw.hex() not in bound:
+    if old.raw not in bound:
         raise UsageError(
             f"--from: {old.fingerprint} is none of the keys that are sealed for",
             hint=f"these are {', '.join(fingerprints(bound))}",
         )
-    if new.raw.hex() in bound:
+    if new.raw in bound:
         raise UsageError(
             f"--to: {new.fingerprint} is one of the keys that are sealed for already",
             hint='make another one with "hdh-migrate keys new"',
         )
     return KeyExchange(
         number=1 if last is None else last[0].number + 1, old=old, new=new, before=tuple(bound),
-        recipients=tuple(new.raw.hex() if one == old.raw.hex() else one for one in bound),
+        recipients=tuple(new.raw if one == old.raw else one for one in bound),
         begun=False, ended=False,
     )  # fmt: skip
 
@@ -133,6 +141,11 @@ def against(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator
             )
     if exchange.begun:
         return
+    if desk.loaded.plan.seal.apart and unpacked(desk, ledger):
+        yield (
+            "header packs are not at the target as the ledger has them:"
+            ' "hdh-migrate run PLAN" first, with the plan of before'
+        )
     unproven = sum(ledger.tally(row.id, State.SENT).objects for row in ledger.datasets())
     if unproven:
         yield f'{unproven} objects are sent and not verified: "hdh-migrate verify PLAN" first'
@@ -147,6 +160,19 @@ def against(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator
             )
 
 
+def unpacked(desk: Desk, ledger: SqliteLedger) -> bool:
+    """Say whether a pack waits to be sent or verified, or an object is in none."""
+    routes = routes_of(desk.loaded.plan)
+    return any(
+        ledger.has_unpacked(row.id)
+        or any(
+            one.state is not State.VERIFIED
+            for one in ledger.packs(row.id, routes[row.name].header_packs(row.name))
+        )
+        for row in ledger.datasets()
+    )
+
+
 def unplanned(exchange: KeyExchange, planned: Sequence[str]) -> list[str]:
     """Say how the plan's recipients are not those that are sealed for from then on."""
     if set(planned) == set(exchange.recipients):
@@ -154,15 +180,15 @@ def unplanned(exchange: KeyExchange, planned: Sequence[str]) -> list[str]:
     return [f"seal.recipients are not those of afterwards: {CHANGE_PLAN}"]
 
 
-def demand_opens(exchange: KeyExchange, identity: PrivateKey) -> None:
+def demand_opens(exchange: KeyExchange, identity: Opener) -> None:
     """Demand that a private key opens what is sealed before the exchange.
 
     Raises:
         KeyUnavailable: it does not.
     """
-    if identity.public.raw.hex() not in exchange.before:
+    if identity.public not in exchange.before:
         raise KeyUnavailable(
-            f"identity {identity.public.fingerprint} opens nothing that was sealed before",
+            f"identity {fingerprint_of(identity.public)} opens nothing that was sealed before",
             hint="give a private key that does with --identity: the old one, or another"
             " recipient's; nothing was changed",
         )
@@ -171,11 +197,14 @@ def demand_opens(exchange: KeyExchange, identity: PrivateKey) -> None:
 def demand_second_chance(desk: Desk, ledger: SqliteLedger, reader: TargetReader) -> None:
     """Demand that something is left if the host fails: an earlier version, or the source.
 
-    A new object takes the old one's place before anybody can read it.
+    A new object takes the old one's place before anybody can read it. Where headers are apart, only
+    packs do, which are made again of the ledger.
 
     Raises:
         Refused: a bucket keeps no versions, and the source of a batch was deleted.
     """
+    if desk.loaded.plan.seal.apart:
+        return
     routes, retry = routes_of(desk.loaded.plan), desk.retrying()
     for row in ledger.datasets():
         try:
@@ -208,7 +237,7 @@ def planned_exchange(desk: Desk, ledger: SqliteLedger) -> KeyExchange:
             " there is no exchange to approve",
             hint=CHANGE_PLAN,
         )
-    old, new = (PublicKey(bytes.fromhex(one)) for one in (*gone, *came))
+    old, new = (RecipientKey(raw=one) for one in (*gone, *came))
     return exchange_of(desk, ledger, old, new)
 
 

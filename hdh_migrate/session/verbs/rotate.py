@@ -29,16 +29,21 @@ from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep, moments
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.earlier_versions import REMAINING
+from hdh_migrate.pipeline.headers_apart import HeadersApart
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.renewing import REASONS, travel
-from hdh_migrate.pipeline.rotating import STEP, Rotating, RotationDone, RotationSoFar
+from hdh_migrate.pipeline.rotating import (
+    STEP,
+    Rotating,
+    RotationDone,
+    RotationSoFar,
+    exchangeable,
+)
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
 from hdh_migrate.results.keys import KeysExchanged, RotationForecast
-from hdh_migrate.sealing.exchanging import HeaderExchange
-from hdh_migrate.sealing.keys import PrivateKey, PublicKey
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
@@ -46,6 +51,7 @@ from hdh_migrate.session.policy.bound_ledger import bind, journal_of
 from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.rotation import (
     KeyExchange,
+    RecipientKey,
     against,
     approved,
     demand_exchangeable,
@@ -67,10 +73,9 @@ from hdh_migrate.wiring import (
     routes_of,
     rules_of,
 )
-from hdh_migrate.wiring.envelopes import key_file
+from hdh_migrate.wiring.envelopes import Opener, form_of, key_file
 from hdh_migrate.wiring.sealing import load_recipients
 
-PORTION: Final = 1_000
 NOTHING_SENT: Final = "nothing was changed"
 
 
@@ -78,9 +83,9 @@ NOTHING_SENT: Final = "nothing was changed"
 class RotationWish:
     """From which key to which, and which private key opens what is sealed before; as read."""
 
-    old: PublicKey
-    new: PublicKey
-    identity: PrivateKey | None
+    old: RecipientKey
+    new: RecipientKey
+    identity: Opener | None
 
     @classmethod
     def at(
@@ -89,26 +94,16 @@ class RotationWish:
         """Read the keys for a plan.
 
         Raises:
-            Refused: in the form in which it seals no key can be exchanged.
+            Refused: it seals nothing.
             KeyUnavailable: one cannot be read, or is no honest public key.
         """
         demand_exchangeable(desk)
-        return cls.of(old, new, identity, phrase_from)
-
-    @classmethod
-    def of(
-        cls, old: Path, new: Path, identity: Path | None, phrase_from: str | None
-    ) -> RotationWish:
-        """Read the keys.
-
-        Raises:
-            KeyUnavailable: one cannot be read, or is no honest public key.
-        """
-        private = None
+        form, private = form_of(desk.loaded.plan), None
         if identity is not None:
             phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
-            private = PrivateKey.load(identity, phrase)
-        return cls(old=PublicKey.load(old), new=PublicKey.load(new), identity=private)
+            private = form.opener((identity, phrase))
+        was, now = (RecipientKey(raw=form.public(path).hex()) for path in (old, new))
+        return cls(old=was, new=now, identity=private)
 
 
 def forecast(desk: Desk, wish: RotationWish) -> RotationForecast:
@@ -134,10 +129,11 @@ def _forecast(
     desk: Desk, ledger: SqliteLedger, exchange: KeyExchange, blockers: list[str]
 ) -> RotationForecast:
     so_far = RotationSoFar(ledger, exchange.number)
+    apart = desk.loaded.plan.seal.apart
     objects = size = read = written = requests = 0
     for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
         after = so_far.last.get(batch, 0)
-        while rows := ledger.erasable(batch, after, PORTION, whole=True):
+        while rows := exchangeable(ledger, batch, after, apart=apart):
             for row in rows:
                 one = travel(row, desk.limits)
                 stored = row.stored_size or 0
@@ -160,6 +156,7 @@ def _forecast(
         "requests": requests,
         "hours": _hours(ledger, read),
         "part_copy": desk.limits.part_copy,
+        "headers": _kept(ledger) if apart else None,
         "grants": _grants(ledger),
         "blockers": blockers,
     }
@@ -172,6 +169,11 @@ def _hours(ledger: SqliteLedger, size: int) -> float | None:
     if period is None or not done or (seconds := between(*period)) < 1:
         return None
     return round(size / (done / seconds) / 3600, 2)
+
+
+def _kept(ledger: SqliteLedger) -> int:
+    """Return how many headers the ledger keeps."""
+    return ledger.headers_under(ledger.blocks())
 
 
 def _grants(ledger: SqliteLedger) -> int:
@@ -216,14 +218,16 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
                 desk=desk, opened=[services], ledger=ledger, judge=judge, fencing=fencing,
                 obeys=True, work=STEP,
             ) as turn:  # fmt: skip
-                keys = [PublicKey(bytes.fromhex(one)) for one in exchange.recipients]
+                apart, anew = desk.loaded.plan.seal.apart, identity.exchange(exchange.recipients)
+                shut = HeadersApart(turn.ctx, exchange.number, anew).run() if apart else None
                 done = Rotating(
-                    turn.ctx, exchange.number, HeaderExchange(identity, keys).header,
-                    connections=desk.loaded.plan.engine.connections,
+                    turn.ctx, exchange.number, anew.header,
+                    connections=desk.loaded.plan.engine.connections, apart=shut,
                 ).run()  # fmt: skip
                 grants = _grants(ledger)
         ledger.reconcile()
-        return _code(done), _result(exchange, done, grants, services.envelopes.identity)
+        kept = _kept(ledger) if apart else None
+        return _code(done), _result(exchange, done, grants, services.envelopes.identity, kept)
 
 
 @contextmanager
@@ -237,7 +241,7 @@ def _admitted(desk: Desk, services: Services, judge: Judge) -> Iterator[SqliteLe
         yield ledger
 
 
-def _identity(desk: Desk, services: Services, wish: RotationWish) -> PrivateKey:
+def _identity(desk: Desk, services: Services, wish: RotationWish) -> Opener:
     """Return the private key that opens what is sealed before: by default the plan's.
 
     Raises:
@@ -251,7 +255,7 @@ def _identity(desk: Desk, services: Services, wish: RotationWish) -> PrivateKey:
         raise KeyUnavailable(
             "no identity is given, so no header can be opened", hint="give one with --identity"
         )
-    return PrivateKey.load(*found)
+    return form_of(desk.loaded.plan).opener(found)
 
 
 def _begin(
@@ -266,7 +270,7 @@ def _begin(
     with ledger.whole():
         ledger.event(
             KeysRotating(
-                number=exchange.number, old=exchange.old.raw.hex(), new=exchange.new.raw.hex(),
+                number=exchange.number, old=exchange.old.raw, new=exchange.new.raw,
                 recipients=exchange.recipients, request=exchange.request,
                 objects=verified.objects, bytes=verified.size, approvals=approvals,
                 user=operator(),
@@ -336,7 +340,11 @@ def _code(done: RotationDone) -> Exit:
 
 
 def _result(
-    exchange: KeyExchange, done: RotationDone, grants: int, opened_by: str | None
+    exchange: KeyExchange,
+    done: RotationDone,
+    grants: int,
+    opened_by: str | None,
+    headers: int | None,
 ) -> KeysExchanged:
     return {
         "old": exchange.old.fingerprint,
@@ -348,13 +356,18 @@ def _result(
         "removed": done.removed,
         "remaining": dict(done.remaining),
         "opened_by": opened_by or "",
+        "headers": headers,
         "grants": grants,
-        "remains": _remains(exchange, done, grants, opened_by),
+        "remains": _remains(exchange, done, grants, opened_by, headers),
     }
 
 
 def _remains(
-    exchange: KeyExchange, done: RotationDone, grants: int, opened_by: str | None
+    exchange: KeyExchange,
+    done: RotationDone,
+    grants: int,
+    opened_by: str | None,
+    headers: int | None,
 ) -> list[str]:
     """Say what the old key may still open, and what was not shown."""
     lines = [
@@ -371,7 +384,12 @@ def _remains(
         "the data keys are the same as before: whoever kept one, or a copy of an old header and"
         " the old private key, opens what he has a copy of"
     )
-    if grants:
+    if headers is not None:
+        lines.append(
+            "copies of the ledger, and of the folder of the second copy, that were made before"
+            " still open for the old key: delete them once there are new ones"
+        )
+    elif grants:
         lines.append(
             f"{grants} grants name the objects as they were: their readers are refused until they"
             ' get new packs, "hdh-migrate grant PLAN" with the same permit and another --out'

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hdh_migrate.events.rotation import HeadersExchanged, KeysRotated, KeysRotating
+from hdh_migrate.events.rotation import (
+    HeadersExchanged,
+    HeadersRewrapped,
+    KeysRotated,
+    KeysRotating,
+)
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.policy.binding import fingerprint_of
 
@@ -13,7 +18,7 @@ from hdh_migrate.session.policy.binding import fingerprint_of
 def rotation_facts(ledger: SqliteLedger) -> list[Mapping[str, Any]]:
     """Return every exchange of a key, the first one first, as the statement tells it."""
     found: list[dict[str, Any]] = []
-    for at, event in ledger.told(KeysRotating, HeadersExchanged, KeysRotated):
+    for at, event in ledger.told(KeysRotating, HeadersRewrapped, HeadersExchanged, KeysRotated):
         match event:
             case KeysRotating():
                 found.append(
@@ -23,6 +28,8 @@ def rotation_facts(ledger: SqliteLedger) -> list[Mapping[str, Any]]:
                         "objects": 0, "left": 0, "lost": 0, "removed": 0, "remaining": {},
                     }
                 )  # fmt: skip
+            case HeadersRewrapped():
+                found[-1]["headers"] = event.headers
             case HeadersExchanged():
                 found[-1]["objects"] += len(event.ids)
                 found[-1]["lost"] += len(event.lost)

@@ -383,6 +383,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
                     "lost": 2,
                     "remaining": dict.fromkeys(("kept", "locked", "unlisted", "unverified"), 2),
                 },
+                {**ROTATION, "number": 3, "headers": 1},
+                {**ROTATION, "number": 4, "headers": 2},
             ],
         },
         *(

@@ -90,6 +90,8 @@ def rotate(
 
 def _forecast_lines(would: RotationForecast) -> list[str]:
     hours = "unknown" if would["hours"] is None else f"about {would['hours']} h"
+    if would["headers"] is not None:
+        return _forecast_of_packs(would, hours)
     how = (
         "bodies are copied on the host's side"
         if would["part_copy"]
@@ -112,8 +114,26 @@ def _forecast_lines(would: RotationForecast) -> list[str]:
     ]
 
 
+def _forecast_of_packs(would: RotationForecast, hours: str) -> list[str]:
+    stored, asks = f"{size_text(would['bytes'])} as stored", f"requests: {would['requests']}"
+    return [
+        f"dry run: {would['old']} would be replaced by {would['new']}",
+        *([f"  it goes on: {would['done']} packs are done"] if would["begun"] else []),
+        f"  headers: {would['headers']}, in the ledger and in packs; no body is touched",
+        f"  packs and other files of the tool: {would['objects']}, {stored}; {asks}",
+        f"  at the pace of the verification so far: {hours}",
+        *(f"  against it: {line}" for line in would["blockers"]),
+        "nothing was changed",
+    ]
+
+
 def _lines(done: KeysExchanged) -> list[str]:
     made = f"{done['objects']} objects have new headers, each was read back and opened"
+    if done["headers"] is not None:
+        made = (
+            f"{done['headers']} headers are wrapped anew, in {done['objects']} packs and files of"
+            " the tool, each of which was read back and opened"
+        )
     return [
         f"{done['old']} is replaced by {done['new']}: {made}",
         *(f"  {line}" for line in done["remains"]),
