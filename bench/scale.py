@@ -312,7 +312,7 @@ class Measured:
 
     def _command(self, verb: str, *more: str) -> tuple[float, float]:
         """Run a command; return its CPU seconds and the most MiB that its process took."""
-        command = [sys.executable, "-m", "hdh_migrate", verb, str(self._plan), *more]
+        command = [sys.executable, "-m", "hdh_migrate", *verb.split(), str(self._plan), *more]
         with (self._plan.parent / "said").open("wb") as said:
             process = subprocess.Popen(command, stdout=said, stderr=said)
             _, status, used = os.wait4(process.pid, 0)
