@@ -121,7 +121,7 @@ ANNEXES: dict[str, Text] = {
         "remplacé par le profil du plan : {name} = {value} (au lieu de {was})",
         "replaced by the plan's own profile: {name} = {value} (instead of {was})",
     ),
-    "probe": Text("Sondage", "Probe"),
+    "probe": Text("Essais de la cible", "Probe"),
     "probe.value": Text(
         "{n} trait observé le {when}, {differing} en deçà du profil"
         "|{n} traits observés le {when}, {differing} en deçà du profil",
@@ -136,10 +136,16 @@ ANNEXES: dict[str, Text] = {
     "trait.no": Text("non", "no"),
     "trait.none": Text("rien", "nothing"),
     "probe.none": Text(
-        "la cible n'a pas été sondée (hdh-migrate probe)",
+        "aucun essai n'y a été fait (hdh-migrate probe)",
         "the target was not probed (hdh-migrate probe)",
     ),
     "waivers": Text("Dérogations", "Waivers"),
+    "condition.attestation": Text("attestation de l'hébergeur", "attestation of the host"),
+    "condition.legal-basis": Text("base légale", "legal basis"),
+    "condition.health": Text(
+        "condition posée aux compartiments de données de santé",
+        "condition that buckets for health data must meet",
+    ),
     "waivers.why": Text(
         "Quelqu'un a signé que ces conditions pouvaient ne pas être tenues.",
         "Somebody signed that these conditions need not be met.",
@@ -164,10 +170,10 @@ ANNEXES: dict[str, Text] = {
         "{n} liste égale, à {seconds} s d'intervalle|{n} listes égales, à {seconds} s d'intervalle",
         "{n} equal listing, {seconds} s apart|{n} equal listings, {seconds} s apart",
     ),
-    "cutover.smoke": Text("Essais de fumée", "Smoke tests"),
+    "cutover.smoke": Text("Essais après le changement", "Smoke tests"),
     "smoke.objects": Text(
-        "{n} objet relu avec l'accès d'un consommateur"
-        "|{n} objets relus avec l'accès d'un consommateur",
+        "{n} objet relu avec l'accès d'un utilisateur"
+        "|{n} objets relus avec l'accès d'un utilisateur",
         "{n} object read with a consumer's access|{n} objects read with a consumer's access",
     ),
     "smoke.commands": Text("{n} commande|{n} commandes", "{n} command|{n} commands"),
@@ -209,8 +215,13 @@ ANNEXES: dict[str, Text] = {
         "|{objects} readings, {size}; {differing} differing",
     ),
     "cutover.recheck.reason": Text("Motif :", "Reason:"),
+    "cutover.stop": Text("Interruption des écritures", "Writing stopped"),
+    "cutover.stop.value": Text(
+        "{length} au moins : du {frozen} (gel constaté) au {open} (ouverture aux utilisateurs)",
+        "for {length} at least: from {frozen} (freeze shown) to {open} (open to consumers)",
+    ),
     "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
-    "cutover.written": Text("Écrit par les consommateurs depuis", "Written by consumers since"),
+    "cutover.written": Text("Écrit par les utilisateurs depuis", "Written by consumers since"),
     "cutover.erasure": Text("Suppression à la source", "Deletion at the source"),
     "cutover.requested": Text("demandée le {when}", "requested on {when}"),
     "cutover.observed": Text(
@@ -230,8 +241,8 @@ ANNEXES: dict[str, Text] = {
     "stage.decommission observed": Text("suppression constatée", "deletion observed"),
     # --- looks ---------------------------------------------------------------------------------
     "looks.last": Text(
-        "Dernier regard sur la cible, lot {name} : {when}, {n} objet sur {all}, {level}."
-        "|Dernier regard sur la cible, lot {name} : {when}, {n} objets sur {all}, chacun {level}.",
+        "Dernier contrôle de la cible, lot {name} : {when}, {n} objet sur {all}, {level}."
+        "|Dernier contrôle de la cible, lot {name} : {when}, {n} objets sur {all}, chacun {level}.",
         "Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}."
         "|Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}.",
     ),
@@ -244,12 +255,12 @@ ANNEXES: dict[str, Text] = {
     "n.replaced": Text("{n} remplacé|{n} remplacés", "{n} replaced|{n} replaced"),
     "n.unread": Text("{n} illisible|{n} illisibles", "{n} unreadable|{n} unreadable"),
     "looks.lost": Text(
-        "{n} objet n'y était pas tel que vérifié, et la source l'a déjà supprimé."
-        "|{n} objets n'y étaient pas tels que vérifiés, et la source les a déjà supprimés.",
-        "{n} object was not there as verified, and the source has deleted it already."
-        "|{n} objects were not there as verified, and the source has deleted them already.",
+        "{n} objet n'y était pas tel que vérifié, et il est déjà supprimé à la source."
+        "|{n} objets n'y étaient pas tels que vérifiés, et ils sont déjà supprimés à la source.",
+        "{n} object was not there as verified, and is deleted at the source already."
+        "|{n} objects were not there as verified, and are deleted at the source already.",
     ),
-    "looks.open": Text("Ce regard n'est pas terminé.", "This look is not finished."),
+    "looks.open": Text("Ce contrôle n'est pas terminé.", "This look is not finished."),
     # --- rotations -----------------------------------------------------------------------------
     "rotations": Text("Clés remplacées", "Keys that were replaced"),
     "rotations.one": Text(

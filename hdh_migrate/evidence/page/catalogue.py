@@ -59,8 +59,9 @@ CATALOGUE: dict[str, Text] = {
         "Complete when verified, but replaced since",
     ),
     "replaced.why": Text(
-        "À la place de {n} objet vérifié, la cible en tient un autre. Personne n'en a décidé."
-        "|À la place de {n} objets vérifiés, la cible en tient d'autres. Personne n'en a décidé.",
+        "À la place de {n} objet vérifié, la cible en contient un autre. Personne n'en a décidé."
+        "|À la place de {n} objets vérifiés, la cible en contient d'autres. Personne n'en a "
+        "décidé.",
         "In the place of {n} verified object the target holds another one. Nobody has decided"
         " about it."
         "|In the place of {n} verified objects the target holds others. Nobody has decided about"
@@ -71,9 +72,9 @@ CATALOGUE: dict[str, Text] = {
         "Complete when verified, then replaced and accepted",
     ),
     "accepted.why": Text(
-        "À la place de {n} objet vérifié, la cible en tient un autre, accepté : par qui et "
+        "À la place de {n} objet vérifié, la cible en contient un autre, accepté : par qui et "
         "pourquoi, les constats le disent."
-        "|À la place de {n} objets vérifiés, la cible en tient d'autres, acceptés : par qui et "
+        "|À la place de {n} objets vérifiés, la cible en contient d'autres, acceptés : par qui et "
         "pourquoi, les constats le disent.",
         "In the place of {n} verified object the target holds another one, which was accepted: "
         "the findings say by whom and why."
@@ -138,6 +139,13 @@ CATALOGUE: dict[str, Text] = {
     "q.where": Text("D'où, vers où ?", "From where to where?"),
     "q.where.source": Text("De", "From"),
     "q.where.target": Text("Vers", "To"),
+    "q.where.left": Text("Cet outil n'y a rien supprimé.", "This tool deleted nothing there."),
+    "q.where.erased": Text(
+        "La suppression de {n} lot y a été lancée ; voir « Bascule »."
+        "|La suppression de {n} lots y a été lancée ; voir « Bascule ».",
+        "Deletion of {n} batch was begun there; see “Cutover”."
+        "|Deletion of {n} batches was begun there; see “Cutover”.",
+    ),
     "q.complete": Text("Est-ce complet ?", "Is it complete?"),
     "q.complete.yes": Text("Oui.", "Yes."),
     "q.complete.no": Text("Non.", "No."),
@@ -157,9 +165,10 @@ CATALOGUE: dict[str, Text] = {
         "the bytes read at the source.",
     ),
     "q.intact.since": Text(
-        "Plus pour {n} objet : la cible en tient un autre à sa place. Lors de la vérification :"
-        "|Plus pour {n} objets : la cible en tient d'autres à leur place. "
-        "Lors de la vérification :",
+        "Ce n'est plus vrai pour {n} objet : la cible en contient un autre à sa place. Lors de la "
+        "vérification :"
+        "|Ce n'est plus vrai pour {n} objets : la cible en contient d'autres à leur place. Lors de "
+        "la vérification :",
         "Not any more for {n} object: the target holds another one in its place. When verified:"
         "|Not any more for {n} objects: the target holds others in their place. When verified:",
     ),
@@ -194,22 +203,22 @@ CATALOGUE: dict[str, Text] = {
         "Anything about a host: source and target were on the same machine.",
     ),
     "not.lower": Text(
-        "L'intégrité de {n} objet, contrôlé sans relecture complète et déchiffrement."
+        "L'intégrité d'un objet, contrôlé sans relecture complète et déchiffrement."
         "|L'intégrité de {n} objets, contrôlés sans relecture complète et déchiffrement.",
         "The integrity of {n} object, checked without reading it back whole and decrypting it."
         "|The integrity of {n} objects, checked without reading them back whole "
         "and decrypting them.",
     ),
     "not.failed": Text(
-        "L'intégrité de {n} objet en échec.|L'intégrité de {n} objets en échec.",
+        "L'intégrité d'un objet en échec.|L'intégrité de {n} objets en échec.",
         "The integrity of {n} failed object.|The integrity of {n} failed objects.",
     ),
     "not.pending": Text(
-        "L'intégrité de {n} objet en attente.|L'intégrité de {n} objets en attente.",
+        "L'intégrité d'un objet en attente.|L'intégrité de {n} objets en attente.",
         "The integrity of {n} pending object.|The integrity of {n} pending objects.",
     ),
     "not.excluded": Text(
-        "Quoi que ce soit sur {n} objet laissé à la source par une règle du plan."
+        "Quoi que ce soit sur un objet laissé à la source par une règle du plan."
         "|Quoi que ce soit sur {n} objets laissés à la source par une règle du plan.",
         "Anything about {n} object that a rule of the plan left at the source."
         "|Anything about {n} objects that a rule of the plan left at the source.",
@@ -247,7 +256,8 @@ CATALOGUE: dict[str, Text] = {
     "not.alone": Text(
         "Que rien n'a été omis ni inventé avant la signature : qui détient à la fois le registre "
         "et la clé du rapport le peut. Ce qui le limite : la chaîne du journal, un point de "
-        "contrôle signé par un témoin ou gardé par l'auditeur, un lot antérieur, un horodatage.",
+        "contrôle signé par un témoin ou gardé par l'auditeur, un dossier antérieur, un "
+        "horodatage.",
         "That nothing was left out or made up before signing: whoever holds both the ledger and "
         "the report's key can do that. What limits it: the journal's chain, a checkpoint that a "
         "witness signed or an auditor kept, an earlier bundle, a time-stamp.",
@@ -289,6 +299,10 @@ CATALOGUE: dict[str, Text] = {
     "total": Text("Total", "Total"),
     # --- endpoints ---------------------------------------------------------------------------
     "endpoints": Text("Points d'accès contactés", "Endpoints contacted"),
+    "endpoints.why": Text(
+        "Ce qui a été lu à la source est ce qui en est sorti, relectures comprises.",
+        "What was read at the source is what left it, what was read twice included.",
+    ),
     "col.side": Text("Côté", "Side"),
     "tls.note": Text(
         "Version, suite et empreinte du certificat du serveur, lues sur les premières connexions.",
@@ -306,6 +320,12 @@ CATALOGUE: dict[str, Text] = {
     "level": Text(
         "Le plan demande que chaque objet soit {level}.",
         "The plan asks that every object is {level}.",
+    ),
+    "level.where": Text(
+        "Le déchiffrement a lieu en mémoire, sur les machines où tourne l'outil, avec la clé "
+        "privée d'un destinataire. L'outil n'écrit aucun contenu en clair sur un disque.",
+        "Decryption takes place in memory, on the machines on which the tool runs, with a "
+        "recipient's private key. The tool writes no content in the clear to a disk.",
     ),
     "asked.full": Text(
         "relu en entier, déchiffré et comparé", "read back whole, decrypted and compared"
@@ -447,12 +467,19 @@ CATALOGUE: dict[str, Text] = {
         "For a file in its original form, sha256sum gives the “sha256” value of its line in "
         "manifest.jsonl; for the encrypted object, the “stored_sha256” value.",
     ),
+    "verify.open": Text(
+        "Un objet s'ouvre sans cet outil : avec la clé privée d'un destinataire et tout logiciel "
+        "qui connaît le format ouvert Crypt4GH de la GA4GH.",
+        "An object opens without this tool: with a recipient's private key and any software that "
+        "knows the open format Crypt4GH of GA4GH.",
+    ),
     # --- references --------------------------------------------------------------------------
     "references": Text("Références", "References"),
     "ref.plan": Text("Empreinte du plan", "Plan digest"),
     "ref.root": Text("Racine de Merkle du manifeste", "Merkle root of the manifest"),
     "ref.records": Text("Lignes du manifeste", "Lines of the manifest"),
     "ref.journal": Text("Dernière entrée du journal", "Head of the journal"),
+    "ref.journal.events": Text("{n} événement|{n} événements", "{n} event|{n} events"),
     "ref.previous": Text("Déclaration précédente", "Previous statement"),
     "ref.previous.none": Text("aucune : c'est la première", "none: this is the first"),
     "ref.seal": Text("Chiffrement", "Encryption"),
@@ -460,6 +487,16 @@ CATALOGUE: dict[str, Text] = {
     "seal.crypt4gh": Text(
         "Crypt4GH (X25519, ChaCha20-Poly1305)", "Crypt4GH (X25519, ChaCha20-Poly1305)"
     ),
+    "basis": Text(
+        "Base légale et qualification de l'hébergeur", "Legal basis and qualification of the host"
+    ),
+    "basis.why": Text(
+        "Ce que le client déclare. Cet outil en compare les dates avec celles du plan.",
+        "What the customer states. This tool compares its dates with those of the plan.",
+    ),
+    "basis.none": Text("non déclarée dans le plan", "not declared in the plan"),
+    "attestation.none": Text("aucune n'a été jointe", "none was given"),
+    "attestation.file": Text("empreinte du fichier", "digest of the file"),
     "ref.basis": Text("Base légale (déclarée)", "Legal basis (as declared)"),
     "ref.basis.value": Text("{reference}, jusqu'au {until}", "{reference}, until {until}"),
     "ref.attestation": Text("Attestation du client", "The customer's attestation"),

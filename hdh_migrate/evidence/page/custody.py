@@ -13,7 +13,9 @@ CUSTODY: dict[str, Text] = {
         "|{n} objects left at the source by a rule of the plan ({size}).",
     ),
     "q.when": Text("Quand ?", "When?"),
-    "q.when.answer": Text("Du {start} au {end}.", "From {start} to {end}."),
+    "q.when.answer": Text(
+        "Du {start} au {end}, soit {length}.", "From {start} to {end}, {length} in all."
+    ),
     "q.when.never": Text("Rien n'a encore été exécuté.", "Nothing has been run yet."),
     "q.for": Text("Pour qui est-ce chiffré ?", "Encrypted for whom?"),
     "q.for.keys": Text("Pour {n} clé :|Pour {n} clés :", "For {n} key:|For {n} keys:"),
@@ -121,23 +123,22 @@ CUSTODY: dict[str, Text] = {
         "personne : rien de ce qui demande une approbation n'a été fait",
         "nobody: nothing that needs an approval was done",
     ),
-    "custody.source": Text("Copie restée à la source", "Copy left at the source"),
-    "custody.source.there": Text(
-        "rien n'y a été supprimé par cet outil", "this tool deleted nothing there"
+    "keys": Text("Qui détient les clés", "Who holds the keys"),
+    "keys.why": Text(
+        "Chaque objet est chiffré pour ces clés publiques ; l'une des clés privées suffit pour "
+        "l'ouvrir. Qui les détient est déclaré dans le plan, non prouvé.",
+        "Each object is encrypted for these public keys; one of the private keys is enough to open "
+        "it. Who holds them is declared in the plan, not proven.",
     ),
-    "custody.source.erased": Text(
-        "suppression demandée pour {n} lot ; voir « Bascule »"
-        "|suppression demandée pour {n} lots ; voir « Bascule »",
-        "deletion requested for {n} batch; see “Cutover”"
-        "|deletion requested for {n} batches; see “Cutover”",
-    ),
+    "keys.none": Text("non déclaré", "not declared"),
     "custody.keys": Text("Détient une clé privée (déclaré)", "Holds a private key (as declared)"),
     "custody.keys.escrow": Text("clé de secours", "escrow key"),
-    "custody.kept": Text("Conservation de ce dossier", "Keeping of this folder"),
+    "kept": Text("Conservation de ce dossier", "Keeping of this folder"),
+    "custody.kept": Text("Conservé par", "Kept by"),
     "custody.kept.value": Text(
         "{by}, jusqu'au {until} (déclaré)", "{by}, until {until} (as declared)"
     ),
-    "custody.kept.nobody": Text("non déclarée", "not declared"),
+    "custody.kept.nobody": Text("non déclaré", "not declared"),
     "custody.names": Text(
         "Les noms d'objets que ce dossier contient peuvent identifier des personnes : il se "
         "conserve et se transmet comme les données elles-mêmes.",

@@ -24,6 +24,7 @@ class Locale:
     units: tuple[str, ...]
     months: tuple[str, ...]
     first: str  # how the first day of a month is written
+    spans: tuple[str, ...]  # days, hours, minutes, seconds
     singular: tuple[int, ...]  # French says "0 objet", English "0 objects"
 
     def number(self, value: int) -> str:
@@ -48,6 +49,17 @@ class Locale:
     def decimal_number(self, value: float) -> str:
         """Return a number rounded to one decimal."""
         return f"{value:.1f}".replace(".", self.decimal).replace("-", "\u2212")
+
+    def length(self, seconds: int) -> str:
+        """Return a length of time in its two largest units that are not nothing."""
+        days, rest = divmod(max(seconds, 0), 86_400)
+        hours, rest = divmod(rest, 3_600)
+        minutes, left = divmod(rest, 60)
+        values = zip((days, hours, minutes, left), self.spans, strict=True)
+        parts = [f"{self.number(value)}{NBSP}{unit}" for value, unit in values]
+        first = next((at for at, value in enumerate((days, hours, minutes)) if value), 3)
+        shown = [one for one in parts[first : first + 2] if not one.startswith(f"0{NBSP}")]
+        return " ".join(shown) or parts[3]
 
     def share(self, tenths: int, *, less: bool = False) -> str:
         """Return a percentage from its tenths; `less`: it is less than that, and not nothing."""
@@ -82,6 +94,7 @@ LOCALES = {
             *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
         ),
         first="1er",
+        spans=("j", "h", "min", "s"),
         singular=(0, 1),
     ),
     "en": Locale(
@@ -94,6 +107,7 @@ LOCALES = {
             *("July", "August", "September", "October", "November", "December"),
         ),
         first="1",
+        spans=("d", "h", "min", "s"),
         singular=(1,),
     ),
 }

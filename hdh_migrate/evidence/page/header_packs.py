@@ -7,8 +7,8 @@ from hdh_migrate.evidence.page.text import Text
 HEADERS: dict[str, Text] = {
     "packs": Text("Paquets d'en-têtes", "Header packs"),
     "packs.why": Text(
-        "Les objets sont à destination sans leur en-tête : sans le paquet qui contient sa clé, un "
-        "objet ne s'ouvre pas. Les paquets sont scellés pour les destinataires par X25519 et "
+        "Les objets sont sur la cible sans leur en-tête : sans le paquet qui contient sa clé, un "
+        "objet ne s'ouvre pas. Les paquets sont chiffrés pour les destinataires par X25519 et "
         "ML-KEM-768 ensemble ; ce qui est copié aujourd'hui chez l'hébergeur reste fermé même à "
         "qui saurait demain casser X25519. Les nombres et la racine viennent du manifeste ; "
         "qu'aucune clé ne manque dans les paquets, le destinataire seul peut le voir.",
@@ -18,7 +18,7 @@ HEADERS: dict[str, Text] = {
         "tomorrow. The numbers and the root follow from the manifest; that no key is missing in "
         "the packs, only a recipient can see.",
     ),
-    "packs.at-target": Text("À destination", "At the target"),
+    "packs.at-target": Text("Sur la cible", "At the target"),
     "packs.copy": Text("Seconde copie", "Second copy"),
     "packs.copy.none": Text("Aucune n'a encore été faite.", "None was made yet."),
     "packs.value": Text(

@@ -8,7 +8,9 @@ not ours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -21,7 +23,7 @@ from hdh_migrate.evidence.lines.recount import add_up
 from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
-from hdh_migrate.evidence.page.formats import LOCALES
+from hdh_migrate.evidence.page.formats import LOCALES, NBSP
 from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
@@ -38,10 +40,18 @@ _TONES = {
 
 _HEADINGS = (
     *("datasets", "findings", "exclusions", "verification", "pace", "sizes", "losses"),
-    *("endpoints", "target", "waivers", "months", "cutovers", "openings", "readers", "custody"),
-    *("verify", "references", "headings"),
+    *("endpoints", "basis", "target", "waivers", "months", "cutovers", "openings", "rotations"),
+    *("readers", "packs", "custody", "keys", "kept", "verify", "references", "headings"),
 )
 """The catalogue's keys of what a page has after its first screen, in their order."""
+
+_CHANGES = (
+    (re.compile(r"^added\b"), "ajouté"),
+    (re.compile(r"^removed \(was "), "retiré (c'était "),
+    (re.compile(r"^removed$"), "retiré"),
+    (re.compile(r"^order is now "), "nouvel ordre : "),
+)
+"""What `plan.diff` says of a place, in French."""
 
 Predicate = Mapping[str, Any]
 
@@ -79,6 +89,9 @@ def render_report(
         bound=words.bound,
         moment=words.moment,
         day=words.day,
+        length=words.length,
+        difference=words.difference,
+        condition=words.condition,
         word=words.word,
         counted=words.counted,
         trait=words.trait,
@@ -196,13 +209,40 @@ class PageWords:
         return elsewhere(finding["number"]) if said is None else said
 
     def rule(self, left: Mapping[str, str]) -> str:
-        """Return what the rule is called that left objects behind; the plan's as the plan does."""
-        return RULES.get(left["rule"], left["rule"]) if self._language == "fr" else left["rule"]
+        """Return what the rule is called that left objects behind; the plan's as the plan does.
+
+        That a rule of the plan excludes, its place on the page says already.
+        """
+        rule = left["rule"].removeprefix("exclude ")
+        return RULES.get(rule, rule) if self._language == "fr" else rule
 
     def reason(self, left: Mapping[str, str]) -> Markup | str:
         """Return why a rule left objects behind: the plan's words, or the page's for our own."""
         own = french(left["reason"]) if self._language == "fr" and left["rule"] in RULES else None
         return left["reason"] if own is None else own
+
+    def condition(self, what: str) -> Markup | None:
+        """Return what a waiver lets go, None where only its own name says it."""
+        finding = _meaning(what.removeprefix("finding."))
+        if finding is not None:
+            return self.said(finding)
+        key = "condition.health" if what.startswith("health.") else f"condition.{what}"
+        return self.say(key) if key in self._catalogue else None
+
+    def difference(self, line: str) -> Markup | str:
+        """Return how two plans differ in one place; the place and its values are the plan's own."""
+        if self._language != "fr":
+            return line
+        place, colon, change = line.partition(": ")
+        for pattern, french_form in _CHANGES:
+            change = pattern.sub(french_form, change)
+        after = f"{NBSP}{colon}" if colon else ""
+        return escape(visible(place)) + after + escape(visible(change))
+
+    def length(self, started: str, ended: str) -> Markup:
+        """Return how long it was between two moments."""
+        first, last = (datetime.fromisoformat(one) for one in (started, ended))
+        return escape(self._reader.length(int((last - first).total_seconds())))
 
     def number(self, value: int) -> Markup:
         """Return a whole number."""
@@ -241,7 +281,10 @@ def _contents(predicate: Predicate, chronicle: Chronicle, *, readers: bool) -> l
         "waivers": predicate["waivers"],
         "months": not chronicle.empty,
         "cutovers": predicate["cutovers"],
+        "rotations": predicate.get("rotations"),
         "readers": readers,
+        "packs": predicate["seal"].get("headers"),
+        "keys": predicate["seal"]["recipients"],
     }
     return [name for name in _HEADINGS if there.get(name, True)]
 
@@ -346,8 +389,9 @@ def _approvals(predicate: Predicate) -> list[Mapping[str, Any]]:
 
 
 def _erased(predicate: Predicate) -> int:
-    """Return for how many batches a deletion at the source was asked for."""
-    return sum(bool(one["times"].get("requested")) for one in predicate["cutovers"])
+    """Return for how many batches a deletion at the source was begun, whatever came of it."""
+    begun = ("erasing", "erased", "requested")
+    return sum(any(name in one["times"] for name in begun) for one in predicate["cutovers"])
 
 
 def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:

@@ -11,7 +11,8 @@ OVER_TIME: dict[str, Text] = {
         "What the journal tells of what changed while the migration lasted.",
     ),
     "months.keyed": Text(
-        "Le journal de ce dossier à noms chiffrés n'en contient qu'une partie.",
+        "Le journal de ce dossier, dont les noms sont remplacés par des empreintes, n'en contient "
+        "qu'une partie.",
         "The journal of this folder, whose names are keyed, holds a part of it only.",
     ),
     "months.last": Text(
@@ -78,7 +79,7 @@ OVER_TIME: dict[str, Text] = {
     "col.foreign": Text("À des tiers", "Somebody else's"),
     # --- take-overs ------------------------------------------------------------------------------
     "take-overs": Text(
-        "Écriture sur la cible reprise à un autre", "Writing at the target taken over"
+        "Écriture sur la cible reprise à un autre registre", "Writing at the target taken over"
     ),
     "take-overs.why": Text(
         "Un seul registre écrit sur la cible. Quelqu'un a dit que celui d'avant ne reviendra pas.",
@@ -91,10 +92,10 @@ OVER_TIME: dict[str, Text] = {
     "col.epoch": Text("Époque", "Epoch"),
     # --- runs ------------------------------------------------------------------------------------
     "runs.cut-off": Text(
-        "{n} exécution sur {all} s'est arrêtée sans un dernier mot (tuée, ou coupée) : ses octets "
+        "{n} exécution sur {all} s'est arrêtée net (arrêt brutal ou coupure) : ses octets "
         "manquent aux volumes échangés ci-dessus."
-        "|{n} exécutions sur {all} se sont arrêtées sans un dernier mot (tuées, ou coupées) : "
-        "leurs octets manquent aux volumes échangés ci-dessus.",
+        "|{n} exécutions sur {all} se sont arrêtées net (arrêt brutal ou coupure) : leurs octets "
+        "manquent aux volumes échangés ci-dessus.",
         "{n} run of {all} ended without a last word (killed, or cut off): its bytes are missing "
         "from the traffic above."
         "|{n} runs of {all} ended without a last word (killed, or cut off): their bytes are "
@@ -107,7 +108,7 @@ OVER_TIME: dict[str, Text] = {
         "|{n} objects of which nobody knew how their sending had ended were sent again.",
     ),
     "runs.continued": Text(
-        "L'envoi de {n} grand objet a été poursuivi là où il s'était arrêté."
+        "L'envoi d'un grand objet a été poursuivi là où il s'était arrêté."
         "|L'envoi de {n} grands objets a été poursuivi là où il s'était arrêté.",
         "The sending of {n} large object went on where it had stopped."
         "|The sending of {n} large objects went on where it had stopped.",

@@ -141,7 +141,10 @@ def cutover(batch: str, stage: str) -> dict[str, Any]:
     return {
         "batch": batch, "track": "cutover", "on_this_machine": False, "stage": stage,
         "since": "2026-03-03T08:00:00Z",
-        "times": {"requested": "2026-05-01T08:00:00Z", "observed": "2026-05-02T08:00:00Z"},
+        "times": {
+            "frozen": "2026-03-03T07:48:00Z", "open": "2026-03-03T08:00:04Z",
+            "requested": "2026-05-01T08:00:00Z", "observed": "2026-05-02T08:00:00Z",
+        },
         "waits": None,
         "pointer": {
             "kind": "s3-object", "guard": "conditional",

@@ -77,3 +77,22 @@ def test_a_day_is_written_as_a_date() -> None:
 def test_a_moment_is_a_date_and_a_time_in_utc() -> None:
     assert FR.moment("2026-08-01T09:05:07.123Z") == "1er\u00a0août\u00a02026, 09:05:07\u00a0UTC"
     assert EN.moment("2026-12-31T23:59:59+00:00") == "31\u00a0December\u00a02026, 23:59:59\u00a0UTC"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fr", "en"),
+    [
+        (-3, "0 s", "0 s"),
+        (0, "0 s", "0 s"),
+        (46, "46 s", "46 s"),
+        (60, "1 min", "1 min"),
+        (724, "12 min 4 s", "12 min 4 s"),
+        (3_600, "1 h", "1 h"),
+        (3_659, "1 h", "1 h"),
+        (86_400 + 59, "1 j", "1 d"),
+        (23_025_600, "266 j 12 h", "266 d 12 h"),
+        (86_400_000_000, "1\u202f000\u202f000 j", "1,000,000 d"),
+    ],
+)
+def test_a_length_of_time_has_its_two_largest_units(seconds: int, fr: str, en: str) -> None:
+    assert [LOCALES[one].length(seconds).replace("\u00a0", " ") for one in ("fr", "en")] == [fr, en]

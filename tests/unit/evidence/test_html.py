@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from hdh_migrate.events.run import RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
 from hdh_migrate.evidence.page.charts import pace_bars
+from hdh_migrate.evidence.page.html import PageWords
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.signatures.signing import Signer, pre_authentication_encoding
 from hdh_migrate.fidelity import FEATURES
@@ -138,6 +140,10 @@ WAIVER = {
     "until": "2026-04-01", "made_at": "2026-03-01T08:00:00Z", "by": "claire@ops",
     "key_id": "ed25519:00ff", "file": "waivers/a.json", "sha256": "88" * 32,
 }  # fmt: skip
+WAIVED = [
+    {**WAIVER, "what": what}
+    for what in ("attestation", "legal-basis", "health.encryption", "finding.conflict")
+]
 OBSERVED = {
     "current": 1, "version": 2, "snapshot": 1, "soft-deleted": 1, "uncommitted": 1, "not_ours": 1,
     "until": "2026-06-01T08:00:00Z",
@@ -201,7 +207,10 @@ def cutover(
         "on_this_machine": True,
         "stage": stage,
         "since": "2026-03-03T08:00:00Z",
-        "times": {"requested": "2026-05-01T08:00:00Z", "observed": "2026-05-02T08:00:00Z"},
+        "times": {
+            "frozen": "2026-03-03T07:00:00Z", "open": "2026-03-03T08:00:30Z",
+            "requested": "2026-05-01T08:00:00Z", "observed": "2026-05-02T08:00:00Z",
+        },
         "waits": None,
         "pointer": {
             "kind": "file", "guard": "checked", "old_sha256": "aa" * 32, "new_sha256": "bb" * 32,
@@ -326,7 +335,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
     situations: list[dict[str, Any]] = [
         {"records": good, "operator": "claire@ops", "sha256_in_transfer": 2},
         {"records": good, "attestation": ATTESTATION, "names": "keyed"},
-        {"records": good, "profile": PROFILE, "capabilities": PROBE, "waivers": [WAIVER]},
+        {"records": good, "profile": PROFILE, "capabilities": PROBE, "waivers": WAIVED},
         {
             "records": good,
             "cutovers": [
@@ -875,3 +884,49 @@ def test_no_certification_is_claimed(tmp_path: Path, key: Signer) -> None:
     assert "ne vaut ni qualification ni certification" in pages["fr"].text
     assert "neither a qualification nor a certification" in pages["en"].text
     assert pages["fr"].text.count("Référentiel de sécurité du SNDS") == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ({}, "Cet outil n\u2019y a rien supprimé."),
+        ({"open": "2026-03-03T08:00:30Z"}, "Cet outil n\u2019y a rien supprimé."),
+        # What was begun and stopped has deleted something, perhaps.
+        ({"erasing": "2026-05-01T08:00:00Z"}, "La suppression de 1 lot y a été lancée"),
+        ({"requested": "2026-05-01T08:00:00Z"}, "La suppression de 1 lot y a été lancée"),
+    ],
+)
+def test_the_first_screen_says_what_became_of_the_source(
+    tmp_path: Path, key: Signer, times: dict[str, str], said: str
+) -> None:
+    one = cutover() | {"times": times}
+    page = written(tmp_path / "out", [record("a")], signer=key, cutovers=[one])["fr"]
+    assert said in page.text.replace("\u00a0", " ")
+
+
+def test_how_long_writing_stopped_stands_beside_its_two_moments(
+    tmp_path: Path, key: Signer
+) -> None:
+    pages = written(tmp_path / "out", [record("a")], signer=key, cutovers=[cutover()])
+    assert "1\u00a0h au moins\u00a0: du 3\u00a0mars" in pages["fr"].text
+    assert "for 1\u00a0h at least: from 3" in pages["en"].text
+    without = cutover() | {"times": {"frozen": "2026-03-03T07:00:00Z"}}
+    page = written(tmp_path / "b", [record("a")], signer=key, cutovers=[without])["fr"]
+    assert "Interruption des écritures" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("datasets[a].exclude[0]: added", "datasets[a].exclude[0]\u00a0: ajouté"),
+        ('seal.reason: added ("x")', 'seal.reason\u00a0: ajouté ("x")'),
+        ("seal.reason: removed", "seal.reason\u00a0: retiré"),
+        ("a.b: removed (was 1)", "a.b\u00a0: retiré (c'était 1)"),
+        ("a: order is now x, y", "a\u00a0: nouvel ordre : x, y"),
+        ('a.level: "full" -> "head"', 'a.level\u00a0: "full" -> "head"'),
+        ("\u202eabc", "\\u{202e}abc"),
+    ],
+)
+def test_how_two_plans_differ_is_said_in_french(line: str, said: str) -> None:
+    assert PageWords("fr").difference(line) == escape(said)
+    assert PageWords("en").difference(line) == line

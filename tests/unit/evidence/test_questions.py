@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.unit.evidence.builders import bundle, dataset, facts, record, signer
-from tests.unit.evidence.test_chronicle import months
+from tests.unit.evidence.builders import signer
+from tests.unit.evidence.rich import rich
 
 QUESTIONS = Path(__file__).parents[3] / "docs" / "questions.md"
 READERS = ("Délégué à la protection des données", "Auditeur", "Acheteur")
@@ -36,6 +36,9 @@ class Headings(HTMLParser):
         self.found: set[str] = set()
         self.led_to: set[str] = set()
         self.below: set[str] = set()
+        self.under: dict[str, str] = {}
+        """What stands between a heading and the next one."""
+        self._last = ""
         self._text: str | None = None
         self._below = False
         self.feed(page)
@@ -48,6 +51,8 @@ class Headings(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in {"h2", "dt", "a"} and self._text is not None:
             (self.led_to if tag == "a" else self.found).add(plain(self._text))
+            if tag != "a":
+                self._last = plain(self._text)
             if self._below:
                 self.below.add(plain(self._text))
             self._text = None
@@ -55,6 +60,8 @@ class Headings(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._text is not None:
             self._text += data
+        elif self._last:
+            self.under[self._last] = plain(f"{self.under.get(self._last, '')} {data}")
 
 
 def plain(text: str) -> str:
@@ -76,10 +83,7 @@ def questions() -> list[Question]:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Headings]:
     folder = tmp_path_factory.mktemp("questions")
-    made = bundle(
-        folder / "bundle", [record("a.csv")], about=facts(dataset(1)), signer=signer(folder),
-        languages=("fr", "en"), telling=lambda told: [*told, *months()],
-    )  # fmt: skip
+    made = rich(folder / "bundle", signer(folder))
     return {
         language: Headings((made.folder / f"report.{language}.html").read_text())
         for language in ("fr", "en")
@@ -98,6 +102,50 @@ def test_a_question_is_answered_under_a_heading_of_the_page(
     pages: dict[str, Headings], question: Question, language: str
 ) -> None:
     assert question.headings[language] in pages[language].found
+
+
+ANSWERS = {
+    "Quels traitements": "323 objets vérifiés (12,5 Gio), sur 330 inventoriés",
+    "restées en France": "Vers https://s3.fr-par.scw.cloud (scaleway, fr-par",
+    "Sur quelle autorisation": "CNIL, délibération 2023-146, jusqu'au 21 décembre 2026",
+    "Le prestataire peut-il lire": "étude de Me Durand, Paris keys/escrow.pub, clé de secours",
+    "ouvertes en clair": "contrôle de lisibilité, ticket 4711",
+    "que je devrais notifier": "Prouvé pour 323 objets sur les 325 à déplacer",
+    "une copie chez l'ancien": "La suppression de 2 lots y a été lancée",
+    "pas été repris": "**/_t/** scratch",
+    "Combien de temps dois-je garder": "service des archives, jusqu'au 31 décembre 2037",
+    "son accord à la bascule": "Lot pilote, bascule",
+    "pas été retouché": "À comparer avec une empreinte reçue par une autre voie",
+    "sans leur logiciel": "sha256sum -c SHA256SUMS",
+    "Contre quoi l'exploitant": "qui détient à la fois le registre et la clé du rapport le peut",
+    "ou un échantillon": "Le déchiffrement a lieu en mémoire",
+    "Quels algorithmes": "Crypt4GH (X25519, ChaCha20-Poly1305)",
+    "quelle version de TLS": "TLSv1.3 TLS_AES_256_GCM_SHA384",
+    "Quelles règles": "attestation attestation de l'hébergeur le renouvellement du certificat",
+    "L'outil a-t-il planté": "1 exécution sur 3 s'est arrêtée net",
+    "Les sommes par lot": "Total 330 323 5 1 1 12,5 Gio",
+    "pour SecNumCloud": "19.2 localisation des données",
+    "terminée": "Non. Les comptes sont justes",
+    "Combien de temps cela": "soit 266 j 12 h",
+    "utilisateurs ont-ils": "12 min 4 s au moins",
+    "revenir en arrière": "Retour possible jusqu'au 10 mars 2026",
+    "Quel volume est sorti": "ce qui en est sorti, relectures comprises",
+    "service est-il qualifié": "décision ANSSI 2026-1187, jusqu'au 31 décembre 2028",
+    "Que perd-on": "niveau de stockage",
+    "prestataire disparaît": "Un objet s'ouvre sans cet outil",
+    "Le débit tient-il": "350,4 Kio/s en moyenne",
+    "reste-t-il un doute": "2 affirmations sur lesquelles l'outil compte ne sont confirmées",
+}
+"""What a reader looks for, by words of the question, on a page of a migration of months."""
+
+
+def test_what_is_asked_is_told_under_the_heading_that_is_named(pages: dict[str, Headings]) -> None:
+    asked = questions()
+    found = [one for words in ANSWERS for one in asked if words in one.fr]
+    assert len(found) == len({one.fr for one in found}) == len(asked) == len(ANSWERS)
+    for one, answer in zip(found, ANSWERS.values(), strict=True):
+        under = pages["fr"].under[one.headings["fr"]]
+        assert answer in under, (one.fr, under)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
