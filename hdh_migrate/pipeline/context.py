@@ -27,7 +27,7 @@ from hdh_migrate.pipeline.excused import Waivers, no_waivers
 from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
 from hdh_migrate.pipeline.pack_keeping import NoPacks, PackKeeping
-from hdh_migrate.pipeline.placing import placed
+from hdh_migrate.pipeline.placing import Placing
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.ruling import Rules
 from hdh_migrate.pipeline.work import Route
@@ -137,6 +137,8 @@ class Context:
     """How the names of this migration's ledgers begin."""
     contracts: dict[str, Contract] = field(default_factory=dict)
     """Fidelity contracts by dataset, of those whose inventory was sealed with one."""
+    placings: dict[str, Placing] = field(default_factory=dict)
+    """What was worked out of each dataset by `placing`."""
     paces: PaceKeeper = field(default_factory=NoPaceKept)
     """Is told how much workers work on at once."""
     packs: PackKeeping = field(default_factory=NoPacks)
@@ -150,7 +152,7 @@ class Context:
         The source's MD5 is left out where the plan says to ignore it.
         """
         obj = entry.obj
-        beside = placed(obj, self.limits, self.contract(dataset))
+        beside = self.placing(dataset).of(obj)
         return {
             "id": entry.id,
             "attempt": entry.attempt,
@@ -173,6 +175,13 @@ class Context:
     def contract(self, dataset: DatasetRow) -> Contract:
         """Return what was chosen for a dataset when its inventory was sealed."""
         return self.contracts.get(dataset.name, EARLIER)
+
+    def placing(self, dataset: DatasetRow) -> Placing:
+        """Return what says where the features of a dataset's objects go."""
+        contract, found = self.contract(dataset), self.placings.get(dataset.name)
+        if found is None or found.contract is not contract or found.limits is not self.limits:
+            found = self.placings[dataset.name] = Placing(self.limits, contract)
+        return found
 
     def cut(self, size: int) -> PartPlan:
         """Return how an object of so many bytes is cut for the target.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from hdh_migrate.codes import Code
@@ -34,7 +34,9 @@ from hdh_migrate.pipeline.work import Route
 _UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\Z|\Z")
+_VALUE = r"(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?"
+_HEADER_VALUE = re.compile(rf"{_VALUE}\Z")
+_HEADER_VALUES = re.compile(rf"{_VALUE}(?:\n{_VALUE})*\Z")
 
 REFUSALS: Mapping[Code, str] = {
     Code.KEY_TOO_LONG: "the target key is longer than the target takes",
@@ -167,6 +169,22 @@ def _is_portable(metadata: Mapping[str, str], limits: TargetLimits) -> bool:
 def is_header(name: str, value: str) -> bool:
     """Say whether a header holds this, and gives it back as it is."""
     return bool(_HEADER_NAME.match(name) and _HEADER_VALUE.match(value))
+
+
+def are_values(values: Sequence[str]) -> bool:
+    """Say whether each of these is one that a header holds, and gives back as it is."""
+    lines = "\n".join(values)
+    # A line feed in one of them would make more lines than there are values.
+    return bool(_HEADER_VALUES.match(lines)) and lines.count("\n") <= max(0, len(values) - 1)
+
+
+def portable_names(names: tuple[str, ...], limits: TargetLimits) -> tuple[str, ...] | None:
+    """Return how the target calls metadata of these names, None if it cannot hold such names."""
+    if _collide(names, hyphens=limits.metadata_hyphens):
+        return None
+    if not all(is_header(name, "") for name in names):
+        return None
+    return tuple(map(hyphenated, names)) if limits.metadata_hyphens else names
 
 
 @lru_cache(maxsize=128)  # objects of a dataset have the same names, as a rule

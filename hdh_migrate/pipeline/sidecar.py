@@ -14,7 +14,7 @@ from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import SIDECAR, DatasetRow, Ruled, State, key_bytes
 from hdh_migrate.pipeline.line_names import key_of, named
 from hdh_migrate.pipeline.own_files import FLUSH, OwnFiles
-from hdh_migrate.pipeline.placing import placed
+from hdh_migrate.pipeline.placing import Placing
 from hdh_migrate.pipeline.ruling import DIRECTORY
 
 __all__ = ["FLUSH", "FORMAT", "RENEWED", "Sidecars", "key_of", "named"]
@@ -53,25 +53,25 @@ class Sidecars(OwnFiles):
 
     def lines(self, dataset: DatasetRow, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, line) of each object of which something is kept here."""
-        contract = self._ctx.contract(dataset)
+        placing = self._ctx.placing(dataset)
         for portion in self._ctx.ledger.ruled(dataset.id, start):
             for one in portion:
-                if (line := self._line(one, contract)) is not None:
+                if (line := self._line(one, placing)) is not None:
                     yield key_bytes(one.entry.obj.key), line
 
-    def _line(self, one: Ruled, contract: Contract) -> bytes | None:
+    def _line(self, one: Ruled, placing: Placing) -> bytes | None:
         """Return the line of an object, None where there is nothing to keep of it here."""
         obj = one.entry.obj
         if obj.kind == SIDECAR:
             return None
         line: dict[str, Any] = {"version": obj.version}
         if one.state is State.EXCLUDED:
-            if one.reason != DIRECTORY or contract.directories is not Way.SIDECAR:
+            if one.reason != DIRECTORY or placing.contract.directories is not Way.SIDECAR:
                 return None
             line["directory"] = True
             line["features"] = {feature.name: dict(one) for feature, one in of_object(obj)}
         else:
-            sidecar = placed(obj, self._ctx.limits, contract).sidecar
+            sidecar = placing.of(obj).sidecar
             if not sidecar:
                 return None
             line["features"] = {name: dict(fields) for name, fields in sidecar.items()}

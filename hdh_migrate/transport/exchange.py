@@ -32,6 +32,8 @@ READ_ABORT: int = pycurl.READFUNC_ABORT
 SOCKET_BAD: int = pycurl.SOCKET_BAD
 
 _STATUS = re.compile(r"HTTP/[0-9](?:\.[0-9])? ([1-5][0-9]{2})(?: .*)?", re.ASCII)
+_FINAL = re.compile(r"HTTP/[0-9](?:\.[0-9])? ([2-5][0-9]{2})(?: [^\r\n]*)?\r\n", re.ASCII)
+_FIELD = re.compile(r"^([!-9;-~]+):[ \t]*((?:[!-~](?:[ -~]*[!-~])?)?)[ \t]*\r\n", re.MULTILINE)
 
 
 @mutable_row
@@ -227,6 +229,9 @@ def read_reply(lines: Sequence[bytes]) -> tuple[Reply, bool]:
     Raises:
         ShortRead: a block does not begin with a status.
     """
+    plain = _plain_reply(lines)
+    if plain is not None:
+        return plain, True
     reply = Reply()
     begun = False
     for raw in lines:
@@ -245,6 +250,20 @@ def read_reply(lines: Sequence[bytes]) -> tuple[Reply, bool]:
             if colon:
                 reply.headers[name.strip().lower()] = value.strip()
     return reply, False
+
+
+def _plain_reply(lines: Sequence[bytes]) -> Reply | None:
+    """Return the reply of a head that is nothing but a final status, fields of ASCII, and its end.
+
+    Nearly all are, and are read in one go; of any other this says None.
+    """
+    if not lines or lines[-1] != b"\r\n":
+        return None
+    head = b"".join(lines).decode("latin-1")
+    status, fields = _FINAL.match(head), _FIELD.findall(head)
+    if status is None or len(fields) != len(lines) - 2:
+        return None
+    return Reply(int(status[1]), {name.lower(): value for name, value in fields})
 
 
 class Deadline:
