@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.lanes import limited
@@ -60,7 +62,7 @@ def worker_secrets(plan: Plan, role: Role, vault: Vault, *, write: bool) -> dict
     """
     far = reach(plan, role, write=write)
     sections = (plan.source if far.source else None, far.reads, far.writes)
-    refs = [ref for one in sections if one is not None for ref in _refs(one.model_dump())]
+    refs = [ref for one in sections if one is not None for ref in _refs(one)]
     phrase = plan.seal.identity_passphrase
     if far.opens and phrase is not None:
         refs.append(phrase)
@@ -69,7 +71,11 @@ def worker_secrets(plan: Plan, role: Role, vault: Vault, *, write: bool) -> dict
 
 def _refs(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a section
     """Return every reference to a secret in a credential."""
-    if isinstance(value, Mapping):
+    if isinstance(value, BaseModel):
+        # Not by `model_dump`: a section has no serializer until the first use of one builds it.
+        for _, inner in value:
+            yield from _refs(inner)
+    elif isinstance(value, Mapping):
         for inner in value.values():
             yield from _refs(inner)
     elif isinstance(value, str) and value.startswith(("env:", "file:")):
