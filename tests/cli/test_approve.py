@@ -27,6 +27,7 @@ from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs import approve as approving
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket, s3_client
+from tests.support.foreign_signature import signed_by
 
 pytestmark = pytest.mark.live
 
@@ -94,7 +95,11 @@ def test_two_of_three_approve_and_the_operators_own_key_does_not_count(desk: Des
     assert judged(desk).missing == 2
 
     assert approve(desk, "dpo", "--comment", "vu en comité") == Exit.OK
-    assert approve(desk, "report") == Exit.OK
+    assert approve(desk, "report") == Exit.REFUSED
+    (made,) = desk.folder.glob("**/approvals/*.json")
+    keys = desk.folder / "keys"
+    foreign = signed_by(keys / "report.key", made, desk.folder / "foreign.json")
+    approving.keep(session(desk), approving.load_envelope(foreign))
 
     found = judged(desk)
     assert (found.missing, reasons(found)) == (1, [Why.BARRED])

@@ -84,7 +84,7 @@ def test_who_exchanges_the_report_key_approves_with_none_of_them(site: Site) -> 
     site.change(approvals={**TWO, "keys": [*TWO["keys"], "keys/report.pub"]})  # type: ignore[misc]
     site.run()
     site.approve("cutover", "dpo")
-    site.approve("cutover", "once")
+    site.approve_as("cutover", "once")
     assert "its key is the operator's own" in site.cutover("start", expect=8).err
 
     shutil.copy(keys / "mine.key", keys / "report.key")

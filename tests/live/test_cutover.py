@@ -113,8 +113,8 @@ def test_a_freeze_and_an_approval_that_were_taken_back_or_rolled_back_switch_not
 
 def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Site) -> None:
     site.run()
-    site.approve("cutover", "stranger")
-    site.approve("cutover", "report")  # the operator's own
+    site.approve_as("cutover", "stranger")
+    site.approve_as("cutover", "report")  # the operator's own
     refused = site.cutover("start", expect=8)
     assert "not one of the plan's" in refused.err
     assert site.status()["waits"]["why"] == "approval"

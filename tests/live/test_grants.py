@@ -16,6 +16,7 @@ from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.pack import PackReader
 from hdh_migrate.sealing.keys import PrivateKey, new_pair
 from tests.support.agreed import agreed
+from tests.support.foreign_signature import signed_by
 from tests.support.site import CORPUS, Said, Site
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -185,7 +186,9 @@ def test_a_grant_is_approved_elsewhere_from_a_bundle_and_evidence_tells_it(site:
     assert "1 more approval is needed" in asks(site, expect=8).err
     for key, why in (("stranger", "not one of the plan's"), ("report", "operator's own")):
         path = str(keys / f"{key}.key")
-        site.cli("approve", site.plan, "--grant", grant, "--key", path, expect=0)
+        site.cli("approve", site.plan, "--grant", grant, "--key", path, expect=3)
+        foreign = signed_by(Path(path), elsewhere, site.folder / f"{key}.json")
+        site.cli("approve", site.plan, "--import", str(foreign), expect=0)
         assert why in asks(site, expect=8).err
     approves(site, "ciso")
     given = asks(site, "--json", expect=0).json

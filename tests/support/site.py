@@ -23,6 +23,7 @@ from hdh_migrate.cli import app as cli
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.fixtures import Bucket, Container, ProxyTo
+from tests.support.foreign_signature import signed_by
 from tests.support.here import HERE
 from tests.support.processes import LONG
 from tests.support.proxy import Proxy
@@ -114,6 +115,17 @@ class Site:
             "approve", self.plan, "--batch", "all", "--stage", stage, "--key", key, *more,
             expect=expect,
         )  # fmt: skip
+
+    def approve_as(self, stage: str, key: str) -> None:
+        """Keep an approval by a key whose approvals count for nothing; `approve` refuses it."""
+        refused = self.approve(stage, key, expect=3).err
+        assert "approves nothing" in refused or "no approver of this plan" in refused
+        own, foreign = (self.folder / f"{key}-{one}.json" for one in ("own", "foreign"))
+        self.approve(stage, "dpo", "--out", str(own))
+        signed_by(self.folder / "keys" / f"{key}.key", own, foreign)
+        self.cli("approve", self.plan, "--import", str(foreign), expect=0)
+        own.unlink()
+        foreign.unlink()
 
     def status(self) -> dict[str, Any]:
         told = self.cli("status", self.plan, "--json", expect=0).json

@@ -207,6 +207,7 @@ def _made(
     from hdh_migrate.evidence.signatures import approvals
     from hdh_migrate.evidence.signatures.signing import claims_of
     from hdh_migrate.fixity import canonical_json, sha256_hex
+    from hdh_migrate.session.policy.may_approve import demand_may_approve
     from hdh_migrate.session.policy.selections import SelectionProof
     from hdh_migrate.session.policy.timekeeping import offline
     from hdh_migrate.session.verbs import approve as approving
@@ -222,6 +223,7 @@ def _made(
     for line in shown:  # before a passphrase is asked for: who signs has read it
         say(line)
     signer = _signer(desk, key, phrase_from)
+    demand_may_approve(desk, signer.verifier)
     first = made_at if begins is None else _moment(begins, "--from")
     usual = _USUAL if subject.longest is None else timedelta(seconds=subject.longest)
     expires = expiry(first, until, lasting or min(usual, _LONGEST))

@@ -1,0 +1,55 @@
+"""Who may sign an approval: whoever that would not count for learns it before, not weeks later."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from hdh_migrate.errors import KeyUnavailable, Refused
+from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
+from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.contents import signers
+from hdh_migrate.session.policy.reporters import report_key
+
+_NOTHING = "nothing was signed"
+
+
+def demand_may_approve(desk: Desk, key: TrustedKey) -> None:
+    """Demand that approvals by a key can count at all: for the plan, or for terms in force.
+
+    Where there is no ledger, on an approver's own machine, the plan alone says so; a key of the
+    operator that cannot be read there is judged where the approval is kept.
+
+    Raises:
+        Refused: the key is none of theirs, or signs reports: it approves nothing.
+        KeyUnavailable: a public key that the plan names cannot be read.
+    """
+    plan, base = desk.loaded.plan, desk.loaded.base
+    named = plan.approvals.keys if plan.approvals is not None else ()
+    asked = {load_trusted_key(base / path).fingerprint for path in named}
+    reporting = set[str]()
+    with suppress(KeyUnavailable):
+        if (own := report_key(plan, base)) is not None:
+            reporting.add(own.fingerprint)
+    if desk.ledger_path.exists():
+        ledger = desk.read_ledger()
+        try:
+            reporting |= signers(ledger)
+            asked |= {
+                one.fingerprint
+                for story in standings(ledger.cutovers()).values()
+                if story.terms is not None
+                for one in story.terms.approvers
+            }
+        finally:
+            ledger.close()
+    if key.fingerprint in reporting:
+        raise Refused(
+            f"{key.key_id} signs reports of this migration, or did: it approves nothing",
+            hint=f"{_NOTHING}; who runs a plan does not approve it: use an approver's key",
+        )
+    if key.fingerprint not in asked:
+        raise Refused(
+            f"{key.key_id} is no approver of this plan, so its approval would count for nothing",
+            hint=f"{_NOTHING}; approvers are the keys under `approvals` in the plan",
+        )
