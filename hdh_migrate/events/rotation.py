@@ -1,4 +1,4 @@
-"""Keys that are exchanged: from which to which, for which objects, and what is left.
+"""Keys that are exchanged: whose, or the data keys; for which objects, and what is left.
 
 An object's header is told twice: before anything of it is written (the intent), and when the new
 object was read back and opened (the receipt). No event holds a header or a data key.
@@ -36,8 +36,27 @@ class KeysRotating(Event):
 
 
 @json_form
+class DataKeysRotating(Event):
+    """Every object is to be sealed anew, under a new data key, for the same recipients."""
+
+    kind: ClassVar[str] = "data-keys-rotating"
+    number: int
+    """Counts the rotations of a migration, those of recipients' keys among them, from 1."""
+    recipients: tuple[str, ...]
+    """For whom is sealed, before and after: public keys, in hexadecimal."""
+    request: str
+    """Digest of these two: what an approval of it is bound to."""
+    objects: int
+    """How many were verified then."""
+    bytes: int
+    approvals: Mapping[str, tuple[str, ...]]
+    """By batch: fingerprints of the keys that approved it; none: the plan asks nobody."""
+    user: str
+
+
+@json_form
 class HeadersExchanging(Event):
-    """Objects are about to get new headers."""
+    """Objects are about to get new headers; where data keys are rotated, new bodies too."""
 
     kind: ClassVar[str] = "headers-exchanging"
     number: int
@@ -63,7 +82,7 @@ class HeadersExchanged(Event):
     rows_sha256: str
     extras_sha256: str
     left: tuple[int, ...]
-    """Stayed as they were: the old key opens them."""
+    """Stayed as they were: the old key, or the data key that they had, opens them."""
     lost: tuple[int, ...]
     """Listed again: what the host made of them does not open, and nothing else is there."""
 
@@ -98,4 +117,11 @@ class HeadersRewrapped(Event):
     """How many do not open with the identity at hand, and are as they were."""
 
 
-RotationEvent = KeysRotating | HeadersRewrapped | HeadersExchanging | HeadersExchanged | KeysRotated
+RotationEvent = (
+    KeysRotating
+    | DataKeysRotating
+    | HeadersRewrapped
+    | HeadersExchanging
+    | HeadersExchanged
+    | KeysRotated
+)

@@ -23,7 +23,7 @@ KINDS: Final[tuple[type[Event], ...]] = (
 )  # fmt: skip
 """The events that an account is made from."""
 
-READING_AGAIN: Final = ("verify", "recheck", "adopt", "look", "grant", "rotate")
+READING_AGAIN: Final = ("verify", "recheck", "adopt", "look", "grant", "rotate", "reseal")
 """How the names of steps begin that read what was sent before."""
 
 LATE_SECONDS: Final = 300.0

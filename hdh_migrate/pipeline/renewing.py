@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import ClassVar, Final
 
 from hdh_migrate.errors import Conflict, Fenced, Missing, StorageError, Unsupported
 from hdh_migrate.frozen import frozen
@@ -49,6 +49,7 @@ UNPROVEN: Final = "unproven"
 DAMAGED: Final = "damaged"
 DIFFERS: Final = "differs"
 REFUSED: Final = "refused"
+HELD: Final = "held"
 REASONS: Final[Mapping[str, str]] = {
     GONE: "the target does not hold it any more",
     REPLACED: "something else is in its place at the target",
@@ -57,6 +58,8 @@ REASONS: Final[Mapping[str, str]] = {
     DAMAGED: "its stored bytes are not those that were verified",
     DIFFERS: "what the host made of it was not the same object, and was taken away again",
     REFUSED: "the host or a worker refused it",
+    HELD: "a lock keeps what they are now, so sealed anew they would be there twice; when it is"
+    " over, the same command goes on with them",
 }
 """Why an object stays as it is."""
 
@@ -135,6 +138,12 @@ def stored_of(route: Route, row: Verified) -> Stored:
 class Renewing:
     """Writes objects with their new headers; safe to call from many threads, each for another."""
 
+    step: ClassVar[str] = "rotate"
+    once: ClassVar[bool] = False
+    """Whether a header is for one writing only: who begins that again makes another one."""
+    thorough: ClassVar[bool] = False
+    """Whether it is for nothing where earlier versions stay, so that it ends there."""
+
     def __init__(self, ctx: Context) -> None:
         assert ctx.writer is not None, "who exchanges headers can write"
         self._ctx, self._writer = ctx, ctx.writer
@@ -183,12 +192,20 @@ class Renewing:
         ):  # fmt: skip
             raise Stays(REPLACED)
         stamp = self._stamp(bucket, there, row, attempt)
+        if self.thorough and stamp.lock is not None:
+            raise Stays(HELD)
         small = is_small(there.size, self._writer.limits)
         made = (self._put if small else self._parts)(bucket, there, row, header, stamp)
         with_tags = "tags_with_put" if small else "tags_with_upload"
         if stamp.tags and not getattr(self._writer.limits, with_tags):
             self._ctx.retry(lambda: self._writer.tag(bucket, made, stamp.tags))
         return made
+
+    def is_written(self, route: Route, row: Verified, attempt: int) -> bool:
+        """Return whether an object that was to be written under an attempt is there."""
+        bucket, key = route.target.bucket, route.target_key(row.key)
+        there = self._ctx.retry(lambda: self._writer.head(bucket, key))
+        return there is not None and self._is_ours(there, row, attempt)
 
     def take_away(self, route: Route, row: Verified, made: Stored) -> bool:
         """Remove a new version that is not the object, if the verified one then comes to light."""
@@ -265,7 +282,7 @@ class Renewing:
         self._asked(read)
         if digest.hexdigest() != row.stored_sha256:
             raise Stays(DAMAGED)
-        body[: body_of(row)] = header
+        body = self._remade(body, row, header)
         made = hashlib.sha256(body).hexdigest()
         try:
             return self._ctx.retry(
@@ -276,6 +293,11 @@ class Renewing:
             )  # fmt: skip
         except Conflict:
             return self._own(bucket, there.key, stamp)
+
+    def _remade(self, stored: bytearray, row: Verified, header: bytes) -> bytearray:
+        """Return what is stored in the place of these bytes, which are the verified ones."""
+        stored[: body_of(row)] = header
+        return stored
 
     def _own(self, bucket: str, key: str, stamp: Stamp) -> Stored:
         """Return what is there, if it is what a lost reply was about.

@@ -1,16 +1,17 @@
-"""Exchange the headers of all verified objects: portion by portion, resumable, each one proven.
+"""Write all verified objects anew for other keys: portion by portion, resumable, each one proven.
 
 A portion's story: its headers are read and made anew, and kept with the intent; the objects are
 written under them; workers that can only read open each with the identity that opens from now on,
 and compare the whole of it with what was read from the source; the rows change with the receipt;
 and only then the earlier versions go. What is killed in between goes on with the headers that were
-kept. docs/decisions/0070-keys-that-are-exchanged.md.
+kept. What is written anew, a header or all of it, is the matter of `Renewing` and its kinds.
+docs/decisions/0070-keys-that-are-exchanged.md, 0074-sealed-anew.md.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -20,28 +21,56 @@ from hdh_migrate.errors import (
     HostRefused,
     Interrupted,
     Permanent,
+    Refused,
     UnsealFailed,
 )
-from hdh_migrate.events.rotation import HeadersExchanged, HeadersExchanging, KeysRotated
+from hdh_migrate.events.rotation import HeadersExchanging, KeysRotated
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import Entry, RenewedRow, State, Tally, Verified
+from hdh_migrate.model import Entry, RenewedRow, State, Verified
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.earlier_versions import UNVERIFIED, EarlierVersions, VersionPlace
+from hdh_migrate.pipeline.earlier_versions import (
+    KEPT,
+    LOCKED,
+    UNLISTED,
+    UNVERIFIED,
+    EarlierVersions,
+    VersionPlace,
+)
+from hdh_migrate.pipeline.portions import (
+    PORTION_OBJECTS,
+    RotationSoFar,
+    cut,
+    exchangeable,
+    left_of,
+)
 from hdh_migrate.pipeline.proving import MadeAnew, Proving
 from hdh_migrate.pipeline.renewing import DIFFERS, REFUSED, UNOPENED, Renewing, Stays
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.receipts import Matched
-
-STEP: Final = "rotate"
-PORTION_OBJECTS: Final = 500
-PORTION_BYTES: Final = 64 << 30
-"""Stored bytes of a portion; that many are read back again at most after a kill."""
 
 T = TypeVar("T")
 
 Rewrap = Callable[[bytes], bytes]
-"""Makes a header for the new recipients of one that opens; raises UnsealFailed."""
+"""Makes a header in the place of one that opens; raises UnsealFailed."""
+
+STAYS: Final[Mapping[str, tuple[str, str]]] = {
+    LOCKED: (
+        "the host does not let an earlier version be removed",
+        (
+            "the credential needs s3:DeleteObjectVersion, and s3:GetObjectRetention and"
+            " s3:GetObjectLegalHold so that locks are seen; then give the same command again"
+        ),
+    ),
+    KEPT: (
+        "the host still shows an earlier version though it said that it is gone",
+        "have the host end what keeps removed versions, then give the same command again",
+    ),
+    UNLISTED: (
+        "the earlier versions of a dataset cannot be listed",
+        "the credential needs s3:ListBucketVersions; then give the same command again",
+    ),
+}
+"""What ends a renewal that is for nothing where earlier versions stay, and what to do."""
 
 
 @frozen
@@ -55,26 +84,6 @@ class RotationDone:
     remaining: Mapping[str, int]
 
 
-class RotationSoFar:
-    """What the journal tells of one rotation."""
-
-    def __init__(self, ledger: Ledger, number: int) -> None:
-        self.objects = self.lost = 0
-        self.last: dict[str, int] = {}
-        """By batch: the last id that was gone through."""
-        self.left: dict[str, set[int]] = {}
-        for _, event in ledger.events(HeadersExchanged):
-            if event.number == number:
-                self.objects += len(event.ids)
-                self.lost += len(event.lost)
-                self.last[event.batch] = max(self.last.get(event.batch, 0), event.last)
-                stay = self.left.setdefault(event.batch, set())
-                stay.difference_update(event.ids, event.lost)
-                stay.update(event.left)
-        self.ended = any(event.number == number for _, event in ledger.events(KeysRotated))
-        """Whether all objects were gone through once."""
-
-
 class Rotating:
     """One rotation under its number, for all batches; goes on after any stop."""
 
@@ -86,16 +95,19 @@ class Rotating:
         *,
         connections: int,
         apart: int | None = None,
+        renewing: Renewing | None = None,
     ) -> None:
         """Prepare.
 
         `apart`: headers are, so that only the tool's own files have theirs in front, and so many
         of them stay as they were (`headers_apart`); None: each object has its own in front.
+        `renewing` writes objects anew, by default with their bodies as they are.
         """
         self._ctx, self._number, self._rewrap = ctx, number, rewrap
         self._apart, self._shut = apart is not None, apart or 0
         self._connections = connections
-        self._renewing, self._earlier = Renewing(ctx), EarlierVersions(ctx)
+        self._renewing = Renewing(ctx) if renewing is None else renewing
+        self._earlier = EarlierVersions(ctx)
         self._datasets = {row.id: row for row in ctx.ledger.datasets()}
         self._reported = {(one["object"], one["code"]) for one in ctx.ledger.findings()}
         self._entries: dict[int, Entry] = {}
@@ -108,18 +120,21 @@ class Rotating:
         Raises:
             AuthFailed, HostRefused, Fenced, Interrupted, HeldUp, Transient: it ended early; the
                 same command goes on.
+            Refused: it is for nothing where earlier versions stay, and one does.
         """
         ledger = self._ctx.ledger
         ended = RotationSoFar(ledger, self._number).ended
-        for batch in dict.fromkeys(row.batch for row in self._datasets.values()):
+        batches = dict.fromkeys(row.batch for row in self._datasets.values())
+        for batch in batches:
             self._finish(batch)
+        if self._renewing.thorough:
+            self._sweep()
+            self._demand_gone(self._earlier.remaining.keys() & {KEPT, UNLISTED})
+        for batch in batches:
             for portion in self._portions(batch, ended=ended):
                 self._exchange(batch, portion)
             self._ctx.packs.copy(self._ctx, batch)
-        self._earlier.sweep(
-            self._datasets.values(), self._demand_going,
-            place=lambda route: route.own_place if self._apart else route.target,
-        )  # fmt: skip
+        self._sweep()
         done = self._outcome()
         ledger.event(
             KeysRotated(
@@ -129,6 +144,25 @@ class Rotating:
         )  # fmt: skip
         ledger.commit()
         return done
+
+    def _sweep(self) -> None:
+        self._earlier.sweep(
+            self._datasets.values(), self._demand_going,
+            place=lambda route: route.own_place if self._apart else route.target,
+        )  # fmt: skip
+
+    def _demand_gone(self, whys: Collection[str]) -> None:
+        """Demand that no earlier version stays, where all is for nothing otherwise.
+
+        Raises:
+            Refused: some do, for these reasons.
+        """
+        for why in sorted(whys) if self._renewing.thorough else ():
+            problem, remedy = STAYS[why]
+            raise Refused(
+                f"{problem}, so sealing anew would leave open what it is to shut",
+                hint=f"{remedy}; what is sealed anew is in the ledger, and nothing is lost",
+            )
 
     def _outcome(self) -> RotationDone:
         so_far = RotationSoFar(self._ctx.ledger, self._number)
@@ -160,7 +194,30 @@ class Rotating:
         ][-1]
         for row in rows:
             self._renewing.abort_leftovers(self._route(row), row)
-        self._settle(batch, begun.last, rows, headers, dict.fromkeys(begun.left, UNOPENED))
+        stays = dict.fromkeys(begun.left, UNOPENED)
+        if self._renewing.once:
+            headers = self._begun_again(rows, headers, stays)
+            ledger.exchange(self._number, batch, begun.last, headers, left=sorted(stays))
+        self._settle(batch, begun.last, rows, headers, stays)
+
+    def _begun_again(
+        self, rows: Sequence[Verified], kept: Mapping[int, bytes], stays: dict[int, str]
+    ) -> dict[int, bytes]:
+        """Return the headers of what is written, and other ones for what is not."""
+        headers = dict[int, bytes]()
+        attempts = {row.id: self._entry(row).attempt + 1 for row in rows}
+
+        def header(row: Verified) -> bytes:
+            if self._renewing.is_written(self._route(row), row, attempts[row.id]):
+                return kept[row.id]
+            return self._header(row)
+
+        for row, found in self._each(header, rows):
+            if isinstance(found, Stays):
+                stays[row.id] = found.why
+            else:
+                headers[row.id] = found
+        return headers
 
     def _portions(self, batch: str, *, ended: bool) -> Iterator[list[Verified]]:
         """Yield what was left before, and then what was not gone through yet."""
@@ -168,13 +225,17 @@ class Rotating:
         last = so_far.last.get(batch, 0)
         if not ended:
             total = left_of(ledger, batch, last, apart=self._apart)
-            self._ctx.progress.step(batch, STEP, objects=total.objects, size=total.size)
+            self._ctx.progress.step(
+                batch, self._renewing.step, objects=total.objects, size=total.size
+            )
         stay = sorted(so_far.left.get(batch, ()))
         for at in range(0, len(stay), PORTION_OBJECTS):
-            yield from _cut(ledger.erasable_of(batch, stay[at : at + PORTION_OBJECTS], whole=True))
-        while not ended and (rows := exchangeable(ledger, batch, last, apart=self._apart)):
-            yield from _cut(rows)
-            last = rows[-1].id
+            yield from cut(ledger.erasable_of(batch, stay[at : at + PORTION_OBJECTS], whole=True))
+        # Of one object it shows whether the host lets earlier versions go, before many follow it.
+        most = 1 if self._renewing.thorough and not last else PORTION_OBJECTS
+        while not ended and (rows := exchangeable(ledger, batch, last, most, apart=self._apart)):
+            yield from cut(rows)
+            last, most = rows[-1].id, PORTION_OBJECTS
 
     def _exchange(self, batch: str, rows: Sequence[Verified]) -> None:
         self._demand_going()
@@ -209,7 +270,7 @@ class Rotating:
             else:
                 made.append(found)
         self._demand_going()
-        proven = Proving(self._ctx, batch, STEP, made).run()
+        proven = Proving(self._ctx, batch, self._renewing.step, made).run()
         renewed, lost = [], []
         for one in made:
             matched = proven.get(one.id)
@@ -221,10 +282,13 @@ class Rotating:
                 lost.append(one.id)
         self._keep(batch, last, renewed, stays, lost)
         self._ctx.packs.copy(self._ctx, batch)  # before what was goes: two places hold what is now
+        whys = set[str]()
         for row, why in self._each(self._removal({one.id: one for one, _ in renewed}), rows):
             if isinstance(why, tuple):
                 self._earlier.stays(*why)
+                whys.add(why[1])
             del row
+        self._demand_gone(whys)
         self._ctx.progress.advance(len(rows), sum(row.size for row in rows))
 
     def _keep(
@@ -334,33 +398,6 @@ def demand_going(ctx: Context) -> None:
     stopped = ctx.fenced() or ctx.course.stops()
     if stopped is not None:
         raise stopped
-
-
-def exchangeable(ledger: Ledger, batch: str, after: int, *, apart: bool) -> list[Verified]:
-    """Return some of what has its header in front of its body at the target, after an id."""
-    if apart:
-        return ledger.own_verified(batch, after, PORTION_OBJECTS)
-    return ledger.erasable(batch, after, PORTION_OBJECTS, whole=True)
-
-
-def left_of(ledger: Ledger, batch: str, after: int, *, apart: bool) -> Tally:
-    """Return how much of that a batch has after an id."""
-    if apart:
-        return ledger.own_left(batch, after)
-    return ledger.erasable_left(batch, after, whole=True)
-
-
-def _cut(rows: Sequence[Verified]) -> Iterator[list[Verified]]:
-    """Cut rows into portions that are not too large to be read back at once."""
-    portion, size = list[Verified](), 0
-    for row in rows:
-        if portion and size + (row.stored_size or 0) > PORTION_BYTES:
-            yield portion
-            portion, size = [], 0
-        portion.append(row)
-        size += row.stored_size or 0
-    if portion:
-        yield portion
 
 
 def _row(one: MadeAnew, matched: Matched) -> RenewedRow:

@@ -91,3 +91,52 @@ class KeysExchanged(TypedDict):
     grants: int
     remains: list[str]
     """In words, what stays as it is."""
+
+
+class ResealForecast(TypedDict):
+    """What it would take to seal every object anew."""
+
+    number: int
+    """Among all rotations, those of recipients' keys too."""
+    recipients: list[str]
+    """Fingerprints of those who open, before and after."""
+    begun: bool
+    """Whether it goes on with one that was begun."""
+    ended: bool
+    """Whether that one went through all objects; `--again` begins another."""
+    done: int
+    left: int
+    """Objects that an earlier pass left as they were, and that are tried again."""
+    objects: int
+    bytes: int
+    """As they are stored."""
+    bytes_read: int
+    """From the target, with the reading back of every object."""
+    bytes_written: int
+    requests: int
+    hours: float | None
+    """At the pace of the verification so far; None: it is not known."""
+    grants: int
+    """That stand."""
+    blockers: list[str]
+
+
+class SealedAnew(TypedDict):
+    """What came of sealing every object anew."""
+
+    number: int
+    objects: int
+    """Have a new data key, and were read back whole."""
+    left: dict[str, int]
+    """Stay as they were, by why."""
+    lost: int
+    """Wait to be sent again."""
+    removed: int
+    """Earlier versions of other attempts that were found and removed."""
+    remaining: dict[str, int]
+    """What the data keys of before may still open at the host, by why."""
+    opened_by: str
+    """Fingerprint of the key that opened each of them."""
+    grants: int
+    remains: list[str]
+    """In words, what stays as it is."""

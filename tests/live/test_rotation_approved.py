@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hdh_migrate.sealing.keys import new_pair
+from tests.support.resealed import sealed_anew
 from tests.support.rotated import executed, say_next
 from tests.support.site import Site
 
@@ -32,3 +33,27 @@ def test_an_approval_is_for_these_two_keys(site: Site) -> None:
     site.approve("rotate")
     say_next(site, old="next", new="later")
     executed(site, new="later", expect=8)
+
+
+def test_everything_is_sealed_anew_with_the_consent_of_those_whom_the_plan_asks(site: Site) -> None:
+    site.run()
+    refused = sealed_anew(site, expect=8)
+    assert "--stage reseal" in refused.err
+    site.approve("reseal", "stranger")  # a key that the plan does not name
+    sealed_anew(site, expect=8)
+    shown = site.approve("reseal")
+    assert "every object of the migration is sealed anew" in shown.err
+    told = sealed_anew(site, "--json").json
+    assert told["objects"] == 4
+    sealed_anew(site, "--again", expect=8)  # what was approved was the first one
+    site.approve("reseal")
+    assert sealed_anew(site, "--again", "--json").json["number"] == 2
+
+
+def test_an_approval_of_a_key_lets_nothing_be_sealed_anew(site: Site) -> None:
+    site.run()
+    new_pair(site.folder / "keys", "next", passphrase=None)
+    say_next(site)
+    site.approve("rotate")
+    say_next(site, old="next", new="steward")
+    sealed_anew(site, expect=8)

@@ -70,6 +70,8 @@ def amended_in(events: list[Event], keyed: bool) -> Amended:
             found.many.add(body["recipients"] if keyed else len(body["recipients"]))
             if not keyed:
                 amended = [one.lower() for one in body["recipients"]]
+        if kind == "data-keys-rotating" and keyed:
+            found.many.add(body["recipients"])
         if kind == "batch-amended":
             found.moved_before |= body["moved_before"]
     found.recipients = found.recipients if amended is None else amended
@@ -101,6 +103,9 @@ def check_batches(plan: Json, events: list[Event], keyed: bool) -> None:
             need(gone <= recipients and not come & recipients, "keys-rotating: no such exchange")
             need(keys == recipients - gone | come, "keys-rotating: others than these two")
             recipients = keys
+        if kind == "data-keys-rotating" and not keyed:
+            keys = {one.lower() for one in body["recipients"]}
+            need(keys == recipients, "data-keys-rotating: others than those who are sealed for")
     for batch, (_, digest) in last.items():
         need(digest == digest_of_batch(plan, batch), f"{batch}: not what the plan says of it")
 

@@ -10,7 +10,8 @@ from hashlib import sha256
 from tests.support.second_bodies import Event, are_ids, is_public
 from tests.support.second_forms import Json, canonical, is_count, is_integer, is_text, need, same
 
-KINDS = ("keys-rotating", "headers-rewrapped", "headers-exchanged", "keys-rotated")
+BEGINS = ("keys-rotating", "data-keys-rotating")
+KINDS = (*BEGINS, "headers-rewrapped", "headers-exchanged", "keys-rotated")
 HYBRID = 2432
 """Hexadecimal digits of a hybrid public key."""
 
@@ -25,6 +26,8 @@ def check_rotation_form(event: Event, names: set[str], keyed: bool) -> None:
     elif kind == "headers-rewrapped":
         need(is_count(body.get("headers")), f"{kind}: headers")
         need(is_count(body.get("left")), f"{kind}: left")
+    elif kind == "data-keys-rotating":
+        check_data_keys(body, keyed)
     elif kind == "headers-exchanged":
         form = is_count if keyed else are_ids
         need(form(body.get("lost")), f"{kind}: lost")
@@ -51,14 +54,25 @@ def check_begun(body: dict[str, Json], keyed: bool) -> None:
     need(body.get("request") == sha256(canonical(covered)).hexdigest(), "keys-rotating: request")
 
 
+def check_data_keys(body: dict[str, Json], keyed: bool) -> None:
+    listed = body.get("recipients")
+    if keyed:
+        need(is_count(listed), "data-keys-rotating: recipients")
+        return
+    need(isinstance(listed, list) and all(map(is_public, listed)), "data-keys-rotating: recipients")
+    covered = {name: body[name] for name in ("number", "recipients")}
+    digest = sha256(canonical(covered)).hexdigest()
+    need(body.get("request") == digest, "data-keys-rotating: request")
+
+
 def check_rotations(predicate: Json, events: list[Event], keyed: bool) -> None:
     """Compare what the statement tells with what the journal does."""
     told: list[dict[str, Json]] = []
     for kind, at, body in events:
         if kind not in KINDS:
             continue
-        if kind == "keys-rotating":
-            need(not told or told[-1]["ended"] is not None, "keys-rotating: two at once")
+        if kind in BEGINS:
+            need(not told or told[-1]["ended"] is not None, f"{kind}: two at once")
             told.append(begun(at, body, keyed))
         need(bool(told) and body["number"] == len(told), f"{kind}: of another number")
         if kind == "headers-rewrapped":
@@ -76,14 +90,15 @@ def check_rotations(predicate: Json, events: list[Event], keyed: bool) -> None:
 
 
 def begun(at: str, body: dict[str, Json], keyed: bool) -> dict[str, Json]:
-    names = {name: body[name] for name in ("old", "new")}
-    if not keyed:
-        names = {
-            name: ("hybrid:" if len(key) == HYBRID else "c4gh:")
-            + sha256(bytes.fromhex(key)).hexdigest()[:16]
-            for name, key in names.items()
-        }
+    names: dict[str, Json] = dict.fromkeys(("old", "new"))
+    if "old" in body:
+        names = {name: body[name] if keyed else named(body[name]) for name in names}
     return {
         "number": body["number"], **names, "began": at, "ended": None,
         "objects": 0, "left": 0, "lost": 0, "removed": 0, "remaining": {},
     }  # fmt: skip
+
+
+def named(key: str) -> str:
+    form = "hybrid:" if len(key) == HYBRID else "c4gh:"
+    return form + sha256(bytes.fromhex(key)).hexdigest()[:16]

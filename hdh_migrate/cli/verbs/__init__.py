@@ -86,6 +86,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
     },
     "Keys": {
         "keys": "Make, show, lock anew, import, drill and replace keys.",
+        "reseal": "Seal every object anew after a compromise; first a dry run.",
     },
 }
 

@@ -51,6 +51,7 @@ class ApprovableStage(StrEnum):
     TERMS = "terms"
     GRANT = "grant"
     ROTATE = "rotate"
+    RESEAL = "reseal"
 
 
 @verb(
@@ -282,6 +283,8 @@ def _subject(
         return approve_grant.grant_of_bundle(desk, grant, bundle, trusted, now, proof)
     if stage is Stage.ROTATE:
         return approve_rotation.rotation_here(desk, batch, bundle)
+    if stage is Stage.RESEAL:
+        return approve_rotation.resealing_here(desk, batch, bundle)
     difference: list[str] = []
     if bundle is not None:
         subject, difference = approving.subject_of_bundle(desk, batch, stage, bundle, trusted, now)

@@ -112,6 +112,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
         "new": _fingerprint,
     },
     "headers-rewrapped": dict.fromkeys(("number", "headers", "left"), _as_it_is),
+    "data-keys-rotating": {"number": _as_it_is, "recipients": len},
     "headers-exchanging": {"number": _as_it_is, "left": len},
     "headers-exchanged": {
         **dict.fromkeys(("number", "datasets"), _as_it_is),

@@ -97,8 +97,13 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
         )
     for one in predicate.get("rotations", ()):
         end = "" if one["ended"] else "; not finished"
+        what = (
+            f"**Key replaced:** {code(one['old'])} by {code(one['new'])}"
+            if one["old"]
+            else "**Sealed anew** under new data keys"
+        )
         yield (
-            f"- **Key replaced:** {code(one['old'])} by {code(one['new'])}, {one['began']},"
+            f"- {what}, {one['began']},"
             f" {_some(one['objects'], 'object')} ({one['left']} left, {one['lost']} to be sent"
             f" again{end})"
         )

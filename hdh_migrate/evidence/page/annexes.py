@@ -279,6 +279,16 @@ ANNEXES: dict[str, Text] = {
         "|These are packs: {n} headers that are kept apart are in them for the new key, and no "
         "object was touched.",
     ),
+    "rotations.anew": Text(
+        "Commencé le {began} : {n} objet a été rescellé sous une nouvelle clé de données et relu "
+        "en entier ; les destinataires sont les mêmes."
+        "|Commencé le {began} : {n} objets ont été rescellés sous de nouvelles clés de données et "
+        "relus en entier ; les destinataires sont les mêmes.",
+        "Begun {began}: {n} object was sealed anew under a new data key and read back whole; the "
+        "recipients are the same."
+        "|Begun {began}: {n} objects were sealed anew under new data keys and read back whole; the "
+        "recipients are the same.",
+    ),
     "rotations.ended": Text(
         "Tous ont été passés en revue le {when}.", "All were gone through {when}."
     ),
@@ -290,6 +300,16 @@ ANNEXES: dict[str, Text] = {
     "rotations.remaining": Text(
         "Ce que l'ancienne clé peut encore ouvrir chez l'hébergeur :",
         "What the old key may still open at the host:",
+    ),
+    "rotations.remaining.anew": Text(
+        "Ce que les anciennes clés de données peuvent encore ouvrir chez l'hébergeur :",
+        "What the data keys of before may still open at the host:",
+    ),
+    "rotations.bounds.anew": Text(
+        "Qui garde une copie de ce qui était stocké avant un rescellement et sa clé de données "
+        "ouvre cette copie.",
+        "Whoever keeps a copy of what was stored before objects were sealed anew, and its data "
+        "key, opens that copy.",
     ),
     "rotations.bounds": Text(
         "Les clés de données n'ont pas changé : qui garde une copie d'un ancien en-tête et "

@@ -51,8 +51,8 @@ class ApprovalStage(StrEnum):
 
     A `freeze` is a statement that nobody writes to the source. `terms` is the consent of those who
     approved before to other terms; its root is the digest of the terms in force. A `grant` lets
-    somebody read, and a `rotate` lets a recipient's key be replaced; the root of either is the
-    digest of the request.
+    somebody read, a `rotate` lets a recipient's key be replaced, a `reseal` lets every object be
+    sealed anew; the root of each is the digest of the request.
     """
 
     FREEZE = "freeze"
@@ -62,6 +62,7 @@ class ApprovalStage(StrEnum):
     TERMS = "terms"
     GRANT = "grant"
     ROTATE = "rotate"
+    RESEAL = "reseal"
 
 
 class Why(StrEnum):

@@ -7,7 +7,7 @@ section 8, gives the rules in words.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Optional
 
 from hdh_migrate.evidence.verifier import forms
@@ -276,6 +276,15 @@ class Bindings:
         forms.must(body["request"] == forms.sha256(forms.canonical(about)))
         self.recipients = names
 
+    def keep(self, body: forms.Body) -> None:
+        """Take a `data-keys-rotating`: nobody comes or goes."""
+        if self._keyed:
+            self._count(body["recipients"])
+            return
+        forms.must(_fingerprints(body["recipients"]) == self.recipients)
+        about = _picked(body, "number", "recipients")
+        forms.must(body["request"] == forms.sha256(forms.canonical(about)))
+
     def _count(self, many: object) -> None:
         self.sealed_for.add(forms.count(many))
 
@@ -302,9 +311,9 @@ def _fingerprints(keys: object) -> list[str]:
 
 
 class ExchangedKeys:
-    """One exchange of a key, as events tell it one after another."""
+    """One rotation, as events tell it one after another; of data keys it has no names."""
 
-    def __init__(self, number: int, names: list[str], began: str) -> None:
+    def __init__(self, number: int, names: Sequence[Optional[str]], began: str) -> None:  # noqa: UP045
         self.number, self.names, self.began = number, names, began
         self.ended: Optional[str] = None  # noqa: UP045 - Python 3.9 reads this
         self.objects = self.left = self.lost = self.removed = 0
@@ -334,12 +343,20 @@ class RotationLedger:
         return [one.facts() for one in self._all]
 
     def begin(self, at: str, body: forms.Body) -> None:
-        """Take a `keys-rotating`: not before the one before went through all objects."""
+        """Take a `keys-rotating`."""
+        keys = [body["old"], body["new"]]
+        names = [forms.TEXT.text(one) for one in keys] if self._keyed else _fingerprints(keys)
+        self._add(at, body, names)
+
+    def begin_data_keys(self, at: str, body: forms.Body) -> None:
+        """Take a `data-keys-rotating`."""
+        self._add(at, body, (None, None))
+
+    def _add(self, at: str, body: forms.Body, names: Sequence[Optional[str]]) -> None:  # noqa: UP045
+        """Begin one: not before the one before went through all objects."""
         number = forms.whole(body["number"])
         forms.must(number == len(self._all) + 1)
         forms.must(not self._all or self._all[-1].ended is not None)
-        keys = [body["old"], body["new"]]
-        names = [forms.TEXT.text(one) for one in keys] if self._keyed else _fingerprints(keys)
         self._all.append(ExchangedKeys(number, names, at))
 
     def exchanged(self, body: forms.Body, many: int, lost: int) -> None:

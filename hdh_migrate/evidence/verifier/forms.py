@@ -374,7 +374,7 @@ LOOK = {
 }  # fmt: skip
 ROTATION = {
     **dict.fromkeys(("number", "objects", "left", "lost", "removed"), is_count),
-    "old": NAMED, "new": NAMED, "began": _text(MOMENT), "ended": TIME_OR_NULL,
+    "old": NAMED_OR_NULL, "new": NAMED_OR_NULL, "began": _text(MOMENT), "ended": TIME_OR_NULL,
     "remaining": {str: is_count}, "headers": is_count,
 }  # fmt: skip
 COPIED = {

@@ -386,6 +386,11 @@ class Journal:
         self.rotations.begin(at, body)
         self.bindings.exchange(body)
 
+    def _data_keys_rotating(self, seq: int, at: str, body: forms.Body) -> None:
+        del seq
+        self.rotations.begin_data_keys(at, body)
+        self.bindings.keep(body)
+
     def _headers_exchanged(self, seq: int, at: str, body: forms.Body) -> None:
         del at
         self._new_form(seq, new=True)
@@ -523,6 +528,7 @@ HANDLERS = {
     "retrying": Journal._retrying,  # noqa: SLF001
     "keys-rotating": Journal._keys_rotating,  # noqa: SLF001
     "headers-rewrapped": Journal._headers_rewrapped,  # noqa: SLF001
+    "data-keys-rotating": Journal._data_keys_rotating,  # noqa: SLF001
     "headers-exchanged": Journal._headers_exchanged,  # noqa: SLF001
     "keys-rotated": Journal._keys_rotated,  # noqa: SLF001
     "ledger-upgraded": Journal._upgraded,  # noqa: SLF001

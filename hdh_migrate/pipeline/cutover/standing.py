@@ -212,6 +212,7 @@ class CutoverStanding:
             "terms": (),
             "grant": (),
             "rotate": (),
+            "reseal": (),
         }
         moments = (*needed[stage], self.terms_since)
         return max((at for at in moments if at is not None), key=seconds_of, default=None)

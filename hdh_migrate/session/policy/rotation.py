@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import ApprovalMissing, KeyUnavailable, Refused, UsageError
+from hdh_migrate.events.rotation import KeysRotating
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
@@ -22,7 +23,11 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of, fingerprints
 from hdh_migrate.session.policy.changing import RECIPIENT
 from hdh_migrate.session.policy.consents import Consents
-from hdh_migrate.session.policy.rotating import demand_no_rotation, last_rotation
+from hdh_migrate.session.policy.rotating import (
+    RotationBegun,
+    demand_no_rotation,
+    last_rotation,
+)
 from hdh_migrate.wiring import routes_of
 from hdh_migrate.wiring.envelopes import Opener
 from hdh_migrate.wiring.sealing import load_recipients
@@ -59,10 +64,38 @@ class KeyExchange:
     ended: bool
     """Whether all objects were gone through once."""
 
+    stage: ClassVar[ApprovalStage] = ApprovalStage.ROTATE
+
     @property
     def request(self) -> str:
         """What an approval of it is bound to."""
         return request_of(self.number, self.old, self.new, self.recipients)
+
+    @property
+    def words(self) -> str:
+        """From which key to which."""
+        return f"{self.old.fingerprint} to {self.new.fingerprint}"
+
+
+@frozen
+class DataKeyRotation:
+    """One rotation of the data keys: which it is, and for whom is sealed, before and after."""
+
+    number: int
+    recipients: tuple[str, ...]
+    """Keys in hexadecimal."""
+    begun: bool
+    ended: bool
+    """Whether all objects were gone through once."""
+
+    stage: ClassVar[ApprovalStage] = ApprovalStage.RESEAL
+    words: ClassVar[str] = "every object sealed anew"
+
+    @property
+    def request(self) -> str:
+        """What an approval of it is bound to."""
+        about = {"number": self.number, "recipients": list(self.recipients)}
+        return sha256_hex(canonical_json(about))
 
 
 def request_of(number: int, old: RecipientKey, new: RecipientKey, recipients: Sequence[str]) -> str:
@@ -98,8 +131,9 @@ def exchange_of(
     """
     demand_exchangeable(desk)
     last = last_rotation(ledger)
-    if last is not None and (last[0].old, last[0].new) == (old.raw, new.raw):
+    if last is not None and _exchanges(last[0], old, new):
         event, ended = last
+        assert isinstance(event, KeysRotating), "it was looked at"
         before = tuple(event.old if one == event.new else one for one in event.recipients)
         return KeyExchange(
             number=event.number, old=old, new=new, before=before, recipients=event.recipients,
@@ -131,14 +165,15 @@ def exchange_of(
     )  # fmt: skip
 
 
+def _exchanges(begun: RotationBegun, old: RecipientKey, new: RecipientKey) -> bool:
+    """Return whether a rotation is from one key to another."""
+    keys = (old.raw, new.raw)
+    return isinstance(begun, KeysRotating) and (begun.old, begun.new) == keys
+
+
 def against(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator[str]:
     """Say what the ledger and the plan have against it; nobody is asked."""
-    for name, route in routes_of(desk.loaded.plan).items():
-        if route.every_version:
-            yield (
-                f"dataset {name} keeps every version of a name: with a new header an earlier one"
-                " would become the newest"
-            )
+    yield from unready(desk, ledger, begun=exchange.begun)
     if exchange.begun:
         return
     if desk.loaded.plan.seal.apart and unpacked(desk, ledger):
@@ -146,9 +181,6 @@ def against(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator
             "header packs are not at the target as the ledger has them:"
             ' "hdh-migrate run PLAN" first, with the plan of before'
         )
-    unproven = sum(ledger.tally(row.id, State.SENT).objects for row in ledger.datasets())
-    if unproven:
-        yield f'{unproven} objects are sent and not verified: "hdh-migrate verify PLAN" first'
     plan = json.loads(desk.loaded.canonical)
     for binding in bindings(ledger).values():
         what = what_of(plan, binding.batch)
@@ -171,6 +203,19 @@ def unpacked(desk: Desk, ledger: SqliteLedger) -> bool:
         )
         for row in ledger.datasets()
     )
+
+
+def unready(desk: Desk, ledger: SqliteLedger, *, begun: bool) -> Iterator[str]:
+    """Say which objects cannot be written anew for other keys as they are; nobody is asked."""
+    for name, route in routes_of(desk.loaded.plan).items():
+        if route.every_version:
+            yield (
+                f"dataset {name} keeps every version of a name: written anew an earlier one would"
+                " become the newest"
+            )
+    unproven = sum(ledger.tally(row.id, State.SENT).objects for row in ledger.datasets())
+    if unproven and not begun:
+        yield f'{unproven} objects are sent and not verified: "hdh-migrate verify PLAN" first'
 
 
 def unplanned(exchange: KeyExchange, planned: Sequence[str]) -> list[str]:
@@ -242,9 +287,12 @@ def planned_exchange(desk: Desk, ledger: SqliteLedger) -> KeyExchange:
 
 
 def approved(
-    desk: Desk, ledger: SqliteLedger, judge: Judge, exchange: KeyExchange
+    desk: Desk,
+    ledger: SqliteLedger,
+    judge: Judge,
+    asked: KeyExchange | DataKeyRotation,
 ) -> dict[str, tuple[str, ...]]:
-    """Return who approved an exchange, by batch; nobody where nobody is asked.
+    """Return who approved what is asked, by batch; nobody where nobody is asked.
 
     Each batch that was begun is asked about: those who approve it let who opens it change.
 
@@ -257,13 +305,13 @@ def approved(
         if desk.loaded.plan.approvals is None and not consents.anybody_asked:
             continue
         consents.settle()
-        consent = consents(ApprovalStage.ROTATE, exchange.request)
+        consent = consents(asked.stage, asked.request)
         if not consent.given:
             raise ApprovalMissing(
-                f"keys of batch {batch}, {exchange.old.fingerprint} to"
-                f" {exchange.new.fingerprint}: " + "; ".join(consent.reasons),
-                hint=f'have it approved, "hdh-migrate approve PLAN --batch {batch} --stage rotate'
-                ' --key FILE", then give the same command again; nothing was changed',
+                f"keys of batch {batch}, {asked.words}: " + "; ".join(consent.reasons),
+                hint=f'have it approved, "hdh-migrate approve PLAN --batch {batch} --stage'
+                f' {asked.stage} --key FILE", then give the same command again; nothing was'
+                " changed",
             )
         found[batch] = consent.keys
     return found

@@ -25,7 +25,9 @@ from hdh_migrate.plan.model import Plan
 
 STAGES = ("cutover", "finalize", "decommission")
 
-_AS_MANY_AS: Final[Mapping[str, str]] = {"grant": "freeze", "rotate": "freeze"}
+_AS_MANY_AS: Final[Mapping[str, str]] = {
+    "grant": "freeze", "rotate": "freeze", "reseal": "freeze",
+}  # fmt: skip
 """Stages that terms have no number for: as many approve as for another one, which is for all."""
 
 

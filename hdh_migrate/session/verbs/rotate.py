@@ -31,14 +31,9 @@ from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.earlier_versions import REMAINING
 from hdh_migrate.pipeline.headers_apart import HeadersApart
 from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.renewing import REASONS, travel
-from hdh_migrate.pipeline.rotating import (
-    STEP,
-    Rotating,
-    RotationDone,
-    RotationSoFar,
-    exchangeable,
-)
+from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
+from hdh_migrate.pipeline.renewing import REASONS, Renewing, travel
+from hdh_migrate.pipeline.rotating import Rotating, RotationDone
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of
@@ -154,15 +149,15 @@ def _forecast(
         "bytes_read": read,
         "bytes_written": written,
         "requests": requests,
-        "hours": _hours(ledger, read),
+        "hours": hours_of(ledger, read),
         "part_copy": desk.limits.part_copy,
         "headers": _kept(ledger) if apart else None,
-        "grants": _grants(ledger),
+        "grants": grants_standing(ledger),
         "blockers": blockers,
     }
 
 
-def _hours(ledger: SqliteLedger, size: int) -> float | None:
+def hours_of(ledger: SqliteLedger, size: int) -> float | None:
     """Return how long reading so much takes at the pace of the verification so far."""
     period = ledger.period("verified")
     done = sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally()).size
@@ -176,7 +171,7 @@ def _kept(ledger: SqliteLedger) -> int:
     return ledger.headers_under(ledger.blocks())
 
 
-def _grants(ledger: SqliteLedger) -> int:
+def grants_standing(ledger: SqliteLedger) -> int:
     """Return how many grants stand: their packs name the objects as they are now."""
     accounts = GrantAccounts.of(ledger.told(*GRANT_EVENTS))
     return sum(one.given is not None and one.revoked is None for one in accounts.by_id.values())
@@ -213,10 +208,10 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
             if not exchange.begun:
                 _begin(desk, ledger, exchange, approvals)
             bind(desk, ledger)
-            _announce(desk, ledger)
+            announce(desk, ledger, Renewing.step)
             with Turn(
                 desk=desk, opened=[services], ledger=ledger, judge=judge, fencing=fencing,
-                obeys=True, work=STEP,
+                obeys=True, work=Renewing.step,
             ) as turn:  # fmt: skip
                 apart, anew = desk.loaded.plan.seal.apart, identity.exchange(exchange.recipients)
                 shut = HeadersApart(turn.ctx, exchange.number, anew).run() if apart else None
@@ -224,10 +219,10 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
                     turn.ctx, exchange.number, anew.header,
                     connections=desk.loaded.plan.engine.connections, apart=shut,
                 ).run()  # fmt: skip
-                grants = _grants(ledger)
+                grants = grants_standing(ledger)
         ledger.reconcile()
         kept = _kept(ledger) if apart else None
-        return _code(done), _result(exchange, done, grants, services.envelopes.identity, kept)
+        return code_of(done), _result(exchange, done, grants, services.envelopes.identity, kept)
 
 
 @contextmanager
@@ -280,13 +275,13 @@ def _begin(
             what = what_of(plan, binding.batch)
             assert what is not None, "it was demanded"
             after = Binding(binding.batch, binding.revision + 1, canonical_json(what).decode())
-            _restart(desk, ledger, binding.batch)
+            restart(desk, ledger, binding.batch)
             if after.digest != binding.digest:  # another file; the same one may have another key
                 _amend(ledger, binding, after, exchange)
         ledger.commit()
 
 
-def _restart(desk: Desk, ledger: SqliteLedger, batch: str) -> None:
+def restart(desk: Desk, ledger: SqliteLedger, batch: str) -> None:
     """Let objects under way begin anew: their data keys are wrapped for the old key."""
     plan, limits = desk.loaded.plan, paced(desk.limits, pace_of(desk.loaded.plan))
     header = header_size_of(plan)
@@ -323,17 +318,19 @@ def _amend(ledger: SqliteLedger, before: Binding, after: Binding, exchange: KeyE
     keep(ledger, after)
 
 
-def _announce(desk: Desk, ledger: SqliteLedger) -> None:
+def announce(desk: Desk, ledger: SqliteLedger, step: str) -> None:
+    """Tell that a command begins whose only step this is."""
     ledger.event(
         RunStarted(
-            plan_digest=desk.loaded.digest, steps=(STEP,), batches=(), tool=__version__,
+            plan_digest=desk.loaded.digest, steps=(step,), batches=(), tool=__version__,
             code_sha256=code_digest(), user=operator(), pid=os.getpid(),
         )
     )  # fmt: skip
     ledger.commit()
 
 
-def _code(done: RotationDone) -> Exit:
+def code_of(done: RotationDone) -> Exit:
+    """Return how a command ends that went through all objects."""
     if done.left or done.lost:
         return Exit.VERIFICATION_FAILED
     return Exit.FINDINGS if done.remaining else Exit.OK

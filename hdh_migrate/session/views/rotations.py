@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdh_migrate.events.rotation import (
+    DataKeysRotating,
     HeadersExchanged,
     HeadersRewrapped,
     KeysRotated,
@@ -16,18 +17,17 @@ from hdh_migrate.session.policy.binding import fingerprint_of
 
 
 def rotation_facts(ledger: SqliteLedger) -> list[Mapping[str, Any]]:
-    """Return every exchange of a key, the first one first, as the statement tells it."""
+    """Return every rotation, the first one first, as the statement tells it."""
     found: list[dict[str, Any]] = []
-    for at, event in ledger.told(KeysRotating, HeadersRewrapped, HeadersExchanged, KeysRotated):
+    for at, event in ledger.told(
+        KeysRotating, DataKeysRotating, HeadersRewrapped, HeadersExchanged, KeysRotated
+    ):
         match event:
             case KeysRotating():
-                found.append(
-                    {
-                        "number": event.number, "old": fingerprint_of(event.old),
-                        "new": fingerprint_of(event.new), "began": at, "ended": None,
-                        "objects": 0, "left": 0, "lost": 0, "removed": 0, "remaining": {},
-                    }
-                )  # fmt: skip
+                old, new = fingerprint_of(event.old), fingerprint_of(event.new)
+                found.append(_begun(at, event.number, old, new))
+            case DataKeysRotating():
+                found.append(_begun(at, event.number, None, None))
             case HeadersRewrapped():
                 found[-1]["headers"] = event.headers
             case HeadersExchanged():
@@ -41,3 +41,11 @@ def rotation_facts(ledger: SqliteLedger) -> list[Mapping[str, Any]]:
             case _:
                 raise AssertionError("only those were asked for")
     return list(found)
+
+
+def _begun(at: str, number: int, old: str | None, new: str | None) -> dict[str, Any]:
+    """Return a rotation at its beginning; without keys it is of the data keys."""
+    return {
+        "number": number, "old": old, "new": new, "began": at, "ended": None,
+        "objects": 0, "left": 0, "lost": 0, "removed": 0, "remaining": {},
+    }  # fmt: skip

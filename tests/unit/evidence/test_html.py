@@ -397,6 +397,15 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         *(
+            {
+                "records": good,
+                "rotations": [
+                    {**ROTATION, "old": None, "new": None, "objects": count, "remaining": left}
+                ],
+            }
+            for count, left in ((1, {}), (2, {"kept": 1}))
+        ),
+        *(
             {"records": good, "findings": [finding(code)] * count}
             for code in (
                 "target-replaced",

@@ -1,0 +1,111 @@
+"""`reseal`: every object under a new data key, once the old ones may be known to somebody."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit
+from hdh_migrate.results.keys import ResealForecast, SealedAnew
+from hdh_migrate.telemetry import size_text
+
+
+@verb(
+    examples=("reseal plan.yaml", "reseal plan.yaml --execute"),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.STOPPED,
+        Exit.APPROVAL_MISSING,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+        Exit.INTERRUPTED,
+    ),
+    result=ResealForecast | SealedAnew,
+)
+def reseal(
+    plan: Plan,
+    *,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; without it nothing is changed.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Begin another one, though the last went through all objects."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Seal every verified object anew, under a new data key; a dry run at first.
+
+    For when data keys may be known to somebody. Bodies travel through this machine; each object is
+    read back whole and opened before its earlier version goes. Who opens stays the same: replace
+    a recipient's key before, with `keys rotate`. Stopped anywhere, the same command goes on.
+    """
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit:
+        from hdh_migrate.session.verbs import reseal as session
+
+        if not execute:
+            would = task.at_desk(plan, state_dir, lambda desk: session.forecast(desk, again=again))
+            task.out.result(would, "\n".join(_forecast_lines(would)))
+            return Exit.REFUSED if would["blockers"] else Exit.OK
+        code, done = task.at_desk(plan, state_dir, lambda desk: session.execute(desk, again=again))
+        task.out.result(done, "\n".join(_lines(done)))
+        return code
+
+    task.run(body)
+
+
+def _forecast_lines(would: ResealForecast) -> list[str]:
+    hours = "unknown" if would["hours"] is None else f"about {would['hours']} h"
+    so_far = f"  it goes on: {would['done']} objects are done, {would['left']} were left"
+    return [
+        f"dry run: every object would be sealed anew for {', '.join(would['recipients'])}",
+        *([so_far] if would["begun"] and not would["ended"] else []),
+        *(
+            [
+                (
+                    f"  rotation {would['number']} went through all objects, and would go through"
+                    f" what it left ({would['left']}); --again begins another one"
+                )
+            ]
+            if would["ended"]
+            else []
+        ),
+        (
+            f"  objects: {would['objects']}, {size_text(would['bytes'])} as they are stored; bodies"
+            " travel through this machine"
+        ),
+        f"  from the target: {size_text(would['bytes_read'])}, with the reading back of each",
+        f"  to the target: {size_text(would['bytes_written'])}; requests: {would['requests']}",
+        f"  at the pace of the verification so far: {hours}",
+        *(
+            [f"  grants that stand: {would['grants']}; their readers need new packs afterwards"]
+            if would["grants"]
+            else []
+        ),
+        *(f"  against it: {line}" for line in would["blockers"]),
+        "nothing was changed",
+    ]
+
+
+def _lines(done: SealedAnew) -> list[str]:
+    return [
+        (
+            f"{done['objects']} objects are sealed under new data keys; each was read back and"
+            f" opened with {done['opened_by']}"
+        ),
+        *(f"  {line}" for line in done["remains"]),
+    ]

@@ -1,0 +1,204 @@
+"""Seal every verified object anew, under a new data key: look what it means, or make it so.
+
+It is for the case that data keys may be known to somebody. Who opens stays the same; a recipient's
+key is replaced by `keys rotate`, before.
+"""
+
+from __future__ import annotations
+
+from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.events.rotation import DataKeysRotating
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import State, Tally
+from hdh_migrate.pipeline.binding import bindings
+from hdh_migrate.pipeline.earlier_versions import REMAINING
+from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
+from hdh_migrate.pipeline.renewing import REASONS
+from hdh_migrate.pipeline.rotating import Rotating, RotationDone
+from hdh_migrate.pipeline.sealing_anew import SealingAnew, resealing_travel
+from hdh_migrate.results.keys import ResealForecast, SealedAnew
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.binding import bind_recipients
+from hdh_migrate.session.policy.bound_ledger import held_ledger
+from hdh_migrate.session.policy.resealing import (
+    against_resealing,
+    demand_resealable,
+    resealing_of,
+)
+from hdh_migrate.session.policy.rotation import (
+    DataKeyRotation,
+    approved,
+    demand_second_chance,
+)
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.rotate import (
+    announce,
+    code_of,
+    grants_standing,
+    hours_of,
+    restart,
+)
+from hdh_migrate.session.verbs.run import Turn, demand_unpaused, fenced_for, self_test
+from hdh_migrate.wiring.envelopes import recipient_name
+
+
+def forecast(desk: Desk, *, again: bool) -> ResealForecast:
+    """Return what sealing everything anew would take; nobody is asked, and nothing is written.
+
+    Raises:
+        UsageError, Refused: there is no such thing to do (see `policy.resealing.resealing_of`).
+    """
+    ledger = desk.read_ledger()
+    try:
+        with ledger.snapshot():
+            asked = resealing_of(desk, ledger, again=again)
+            return _forecast(desk, ledger, asked)
+    finally:
+        ledger.close()
+
+
+def _forecast(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation) -> ResealForecast:
+    so_far = RotationSoFar(ledger, asked.number)
+    objects = size = written = requests = 0
+    for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
+        after = so_far.last.get(batch, 0)
+        while rows := exchangeable(ledger, batch, after, apart=False):
+            for row in rows:
+                one, stored = resealing_travel(row, desk.limits), row.stored_size or 0
+                objects, size = objects + 1, size + stored
+                written += one.written
+                # Besides, each is read back whole, and what it was is removed and asked for.
+                requests += one.requests + 3
+            after = rows[-1].id
+    return {
+        "number": asked.number,
+        "recipients": [recipient_name(bytes.fromhex(one)) for one in asked.recipients],
+        "begun": asked.begun,
+        "ended": asked.ended,
+        "done": so_far.objects,
+        "left": sum(map(len, so_far.left.values())),
+        "objects": objects,
+        "bytes": size,
+        "bytes_read": 2 * size,
+        "bytes_written": written,
+        "requests": requests,
+        "hours": hours_of(ledger, 2 * size),
+        "grants": grants_standing(ledger),
+        "blockers": list(against_resealing(desk, ledger, asked)),
+    }
+
+
+def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
+    """Seal every verified object anew; the same command goes on after any stop.
+
+    Raises:
+        UsageError, Refused: there is no such thing to do, or something stands against it.
+        KeyUnavailable: the plan's identity does not open what is sealed.
+        ApprovalMissing: those whom the plan asks have not approved it.
+        MigrateError: whatever ended it early.
+    """
+    demand_unpaused(desk)
+    demand_resealable(desk)
+    desk.read_ledger().close()  # a ledger is never made here
+    services = desk.services(write=True)
+    self_test(services)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    gate.admit(services, desk.loaded.plan, judge)
+    with copied_after(desk), held_ledger(desk, judge) as ledger:
+        ledger.reconcile()
+        asked = resealing_of(desk, ledger, again=again)
+        blockers = list(against_resealing(desk, ledger, asked))
+        if blockers:
+            raise Refused(
+                "objects cannot be sealed anew now", blockers=blockers, hint="nothing was changed"
+            )
+        bind_recipients(ledger, desk.loaded.plan, services.recipients)
+        demand_second_chance(desk, ledger, services.reader)
+        approvals = {} if asked.begun else approved(desk, ledger, judge, asked)
+        with fenced_for(desk, [services], ledger, (), write=True) as fencing:
+            if not asked.begun:
+                _begin(desk, ledger, asked, approvals)
+            announce(desk, ledger, SealingAnew.step)
+            with Turn(
+                desk=desk, opened=[services], ledger=ledger, judge=judge, fencing=fencing,
+                obeys=True, work=SealingAnew.step,
+            ) as turn:  # fmt: skip
+                done = _through(desk, turn, asked)
+                grants = grants_standing(ledger)
+        ledger.reconcile()
+        return code_of(done), _result(asked, done, grants, services.envelopes.identity)
+
+
+def _through(desk: Desk, turn: Turn, asked: DataKeyRotation) -> RotationDone:
+    envelopes, plan = turn.ctx.envelopes, desk.loaded.plan
+
+    def another(header: bytes) -> bytes:
+        envelopes.open(header)
+        return envelopes.new().header
+
+    return Rotating(
+        turn.ctx, asked.number, another, connections=plan.engine.connections,
+        renewing=SealingAnew(turn.ctx, plan.limits.memory_bytes),
+    ).run()  # fmt: skip
+
+
+def _begin(
+    desk: Desk,
+    ledger: SqliteLedger,
+    asked: DataKeyRotation,
+    approvals: dict[str, tuple[str, ...]],
+) -> None:
+    """Tell it, and let what is under way begin anew, in one transaction."""
+    verified = sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally())
+    with ledger.whole():
+        ledger.event(
+            DataKeysRotating(
+                number=asked.number, recipients=asked.recipients, request=asked.request,
+                objects=verified.objects, bytes=verified.size, approvals=approvals,
+                user=operator(),
+            )
+        )  # fmt: skip
+        for binding in bindings(ledger).values():
+            restart(desk, ledger, binding.batch)
+        ledger.commit()
+
+
+def _result(
+    asked: DataKeyRotation, done: RotationDone, grants: int, opened_by: str | None
+) -> SealedAnew:
+    return {
+        "number": asked.number,
+        "objects": done.objects,
+        "left": dict(done.left),
+        "lost": done.lost,
+        "removed": done.removed,
+        "remaining": dict(done.remaining),
+        "opened_by": opened_by or "",
+        "grants": grants,
+        "remains": _remains(done, grants),
+    }
+
+
+def _remains(done: RotationDone, grants: int) -> list[str]:
+    """Say what the data keys of before may still open."""
+    lines = [
+        f"{count} objects stay as they were: {REASONS[why]}"
+        for why, count in sorted(done.left.items())
+    ]
+    if done.lost:
+        lines.append(
+            f"{done.lost} objects are not what they were after they were sealed anew, and wait to"
+            ' be sent again: "hdh-migrate run PLAN"'
+        )
+    lines += [f"{count} {REMAINING[why]}" for why, count in sorted(done.remaining.items())]
+    lines.append("whoever has a copy of what was stored before, and its data key, opens that copy")
+    if grants:
+        lines.append(
+            f"{grants} grants hold data keys that open nothing any more: their readers are refused"
+            ' until they get new packs, "hdh-migrate grant PLAN" with the same permit and another'
+            " --out"
+        )
+    return lines
