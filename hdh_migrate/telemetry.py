@@ -69,9 +69,12 @@ def verbosity() -> int:
     return {logging.DEBUG: 2, logging.INFO: 1}.get(level, 0)
 
 
-def counted(count: int, noun: str) -> str:
-    """Return so many of something, in words that agree: `1 object`, `2 objects`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return so many of something, in words that agree: `1 object`, `0 objects`, `2 objects have`.
+
+    `several` is said for every count but 1; by default it is `one` with an s.
+    """
+    return f"{count} {one if count == 1 else f'{one}s' if several is None else several}"
 
 
 def size_text(count: float) -> str:

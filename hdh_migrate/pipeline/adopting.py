@@ -49,6 +49,7 @@ from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.pipeline.verify import ORDER_BYTES, Verification
 from hdh_migrate.receipts import Digested, Lost, ObjectReceipt, Returned, Sent
+from hdh_migrate.telemetry import counted
 
 STEP = "adopt"
 RESIZED = (
@@ -399,8 +400,8 @@ class Adopt:
         if tally.adopted:
             ledger.finding(
                 Code.ADOPTED,
-                f"batch {self._batch}: {tally.adopted} objects, {tally.by_bundle} of them compared"
-                " with the digests of an earlier report and not with the source",
+                f"batch {self._batch}: {counted(tally.adopted, 'object')}, {tally.by_bundle} of"
+                " them compared with the digests of an earlier report and not with the source",
             )
         for name, number in self._proved():
             ledger.event(LedgerAdopted(ledger=name, statement=None, object=number))

@@ -17,8 +17,12 @@ from hdh_migrate.pipeline.sending import RETAIN
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import TargetReader
+from hdh_migrate.telemetry import counted
 
 Found = tuple[Code, str]
+
+
+_VALUE_IS, _VALUES_ARE = "metadata value is", "metadata values are"
 
 
 def beside(
@@ -47,7 +51,7 @@ def _metadata(one: OrderItem, seen: Stored) -> Found | None:
     apart = len({hyphenated(name) for name in sent}) == len(sent)
     if apart and all("_" in name and there.get(hyphenated(name)) == sent[name] for name in lost):
         return Code.METADATA_RENAMED, "the target writes `_` in the names of metadata as `-`"
-    return Code.METADATA_DIFFERS, f"{len(lost)} metadata values are not at the target"
+    return Code.METADATA_DIFFERS, f"{counted(len(lost), _VALUE_IS, _VALUES_ARE)} not at the target"
 
 
 def _tags(
@@ -71,8 +75,8 @@ def _tags(
         return None
     lost = sum(there.get(name) != value for name, value in sent.items())
     more = len(there.keys() - sent.keys())
-    detail = f"{lost} of {len(sent)} tags are not at the target as they were sent"
-    return Code.TAGS_LOST, detail + (f", and {more} are there that were not" if more else "")
+    detail = f"tags that are not at the target as they were sent: {lost} of {len(sent)}"
+    return Code.TAGS_LOST, detail + (f"; tags there that were not sent: {more}" if more else "")
 
 
 def _lock(box: Toolbox, reader: TargetReader, route: Route, seen: Stored) -> Found | None:

@@ -117,8 +117,11 @@ class _Digests:
     def difference(self, one: VerifyItem) -> str | None:
         """Return what differs from what was sent, None when nothing does."""
         if self._parts is not None:
-            numbers = ", ".join(map(str, self._parts.differing[:10]))
-            return f"part {numbers} differs" if numbers else None
+            places = self._parts.differing[:10]
+            numbers = ", ".join(map(str, places))
+            if len(places) > 1:
+                return f"parts {numbers} differ"
+            return f"part {numbers} differs" if places else None
         if self.plain.hexdigest() != one.sha256:
             return "the plaintext digest differs"
         if one.sealed_sha256 is not None and self.stored.hexdigest() != one.sealed_sha256:

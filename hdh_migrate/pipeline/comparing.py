@@ -14,6 +14,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.frozen import mutable
 from hdh_migrate.model import SIDECAR_VERSION, DatasetRow, ObjectInfo
 from hdh_migrate.ports.ledger import Ledger
+from hdh_migrate.telemetry import counted
 
 DIRECTORY: Final = "directory"
 
@@ -44,9 +45,10 @@ class ThirdCount:
     def detail(self, taken_at: str) -> str:
         """Return what is to be said of the differences."""
         return (
-            f"the source's own report of {taken_at} and the inventory differ: {self.beside} objects"
-            f" are in the report only, {self.lacking} in the inventory only, {self.unlike} have"
-            f" another size or version, {self.twice} are told twice"
+            f"the source's own report of {taken_at} and the inventory differ:"
+            f" {counted(self.beside, 'object is', 'objects are')} in the report only,"
+            f" {self.lacking} in the inventory only, {counted(self.unlike, 'has', 'have')} another"
+            f" size or version, {counted(self.twice, 'is', 'are')} told twice"
         )
 
 

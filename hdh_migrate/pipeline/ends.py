@@ -14,6 +14,7 @@ from hdh_migrate.model import MOVABLE, Entry, ObjectInfo, State, Verdict
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.receipts import Drifted, Failed
+from hdh_migrate.telemetry import counted
 
 DRIFTS_MAX = 3
 BYTES_DIFFER = "the source gave other bytes for a part than before, under the same version"
@@ -62,7 +63,7 @@ class Ends:
             self._ctx.ledger.event(event)
             if drifts >= DRIFTS_MAX:
                 changed = replace(entry, obj=now)
-                detail = f"the source changed during each of {drifts} attempts"
+                detail = f"the source changed during each of {counted(drifts, 'attempt')}"
                 self._ctx.ledger.failed(changed, State.LISTED, Code.DRIFTED, Verdict.DRIFTED)
                 self._finding(entry, Code.DRIFTED, detail)
 

@@ -42,6 +42,7 @@ from hdh_migrate.pipeline.recounting import (
 from hdh_migrate.pipeline.relooking import relook
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
 from hdh_migrate.pipeline.usage import Usage
+from hdh_migrate.telemetry import counted
 
 T = TypeVar("T")
 
@@ -220,19 +221,20 @@ class Inventory:
         for attempt in range(RECOUNTS_MAX):
             usage = self._usage(dataset)
             frozen = Frozen(usage.watched(ctx.ledger.claims(dataset.id, labelled=usage.labelled)))
-            counted = second()
-            if frozen.digest == counted:
+            again = second()
+            if frozen.digest == again:
                 return frozen, usage
             ctx.stop.wait(0.5 * attempt)
             if attempt < RECOUNTS_MAX - 1:
                 self._forget(dataset)
                 second = self._second(dataset)
                 self._list(self._as_it_is(dataset, batch), batch)
-        counts = frozen.digest[0], counted[0]
+        counts = frozen.digest[0], again[0]
         detail = (
-            f"two listings differ: {counts[0]} and {counts[1]} objects"
+            f"two listings differ: {counts[0]} and {counted(counts[1], 'object')}"
             if counts[0] != counts[1]
-            else f"two listings of {counts[0]} objects differ in a name, size, version, type or MD5"
+            else f"two listings of {counted(counts[0], 'object')} differ in a name, size, version,"
+            " type or MD5"
         )
         if not ctx.rules[dataset.name].live:
             raise ListingBroken(
@@ -279,7 +281,7 @@ class Inventory:
     def _note_losses(self, dataset: DatasetRow, losses: Counter[Code]) -> None:
         ledger = self._ctx.ledger
         for code, count in sorted(losses.items()):
-            detail = f"{count} objects have {LOSSES[code]}"
+            detail = f"{counted(count, 'object has', 'objects have')} {LOSSES[code]}"
             ledger.finding(code, detail, dataset=dataset.id)
         match self._ctx.source.untagged(self._ctx.route(dataset).source):
             case Untagged.DENIED:

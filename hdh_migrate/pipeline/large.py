@@ -57,6 +57,7 @@ from hdh_migrate.receipts import (
     SealIntent,
     Sent,
 )
+from hdh_migrate.telemetry import counted
 
 BIG_AT_ONCE = 4
 """Large objects under way, each with an upload of its own; fewer where the target bears fewer."""
@@ -305,7 +306,7 @@ class Large:
             self._ctx.ledger.drop_upload(number)
             self._ctx.ledger.unclaim(big.entry)
             return
-        detail = f"the target dropped the object's upload {times} times"
+        detail = f"the target dropped the object's upload {counted(times, 'time')}"
         self._ends.failed(big.entry, Code.UPLOAD_DROPPED, Verdict.UNVERIFIABLE, detail)
 
     def _source_has(self, big: Big) -> bool:

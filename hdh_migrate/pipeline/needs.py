@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.excused import Waivers, left, no_waivers
 from hdh_migrate.ports.ledger import Ledger
+from hdh_migrate.telemetry import counted
 
 UNFINISHED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT, State.FAILED)
 """States of what is not verified, though it is to be moved."""
@@ -61,4 +62,4 @@ def _left(
 
 
 def _many(count: int, noun: str) -> str:
-    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
+    return counted(count, f"{noun} is", f"{noun}s are")

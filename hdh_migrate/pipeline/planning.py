@@ -14,6 +14,7 @@ from hdh_migrate.errors import Unsupported
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import MIB, SEGMENT, TargetLimits
 from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
+from hdh_migrate.telemetry import counted
 
 ASSUMED_CONNECTION_RATE = 4 * MIB
 """Bytes a second on one connection, where nobody stated what was measured."""
@@ -125,8 +126,8 @@ def crowded(limits: TargetLimits, objects: Mapping[str, int]) -> list[str]:
     """Return a note for each bucket that would hold more objects than is advised."""
     advised = limits.objects_per_bucket
     return [
-        f"bucket {bucket} would hold {count} objects; at most {advised} are advised, versions and"
-        " delete markers included: spread the datasets over more buckets"
+        f"bucket {bucket} would hold {counted(count, 'object')}; at most"
+        f" {counted(advised, 'is', 'are')} advised, versions and delete markers included: spread the datasets over more buckets"
         for bucket, count in objects.items()
         if advised is not None and count > advised
     ]

@@ -16,6 +16,7 @@ from hdh_migrate.errors import Interrupted, Missing
 from hdh_migrate.model import DatasetRow, Entry, Listed, ObjectInfo, State
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.selecting import LOSSES
+from hdh_migrate.telemetry import counted
 
 LOOKERS = 8
 """Requests at once: nothing else is asked of the source meanwhile."""
@@ -52,7 +53,7 @@ def _note_losses(ctx: Context, dataset: DatasetRow, changed: list[tuple[int, Lis
         for code in filter(None, (listed.reason or "").split(","))
     )
     for code, count in sorted(found.items()):
-        detail = f"{count} more objects have {LOSSES[code]}"
+        detail = f"{counted(count, 'more object has', 'more objects have')} {LOSSES[code]}"
         ctx.ledger.finding(code, detail, dataset=dataset.id)
 
 

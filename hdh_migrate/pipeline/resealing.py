@@ -10,6 +10,7 @@ from hdh_migrate.pipeline.inventory import Frozen
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
 from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.ports.ledger import Ledger
+from hdh_migrate.telemetry import counted
 
 OF_RULES = frozenset({Code.RULE_UNUSED, Code.KEYS_LACKING})
 """What is told anew of a dataset's rules."""
@@ -53,7 +54,7 @@ def renew_findings(ledger: Ledger, dataset: DatasetRow, frozen: Frozen, usage: U
         elif found["code"] in LOSSES or found["code"] in OF_RULES:
             ledger.close_finding(found["id"])
     for code, count in sorted(frozen.losses.items()):
-        detail = f"{count} objects have {LOSSES[code]}"
+        detail = f"{counted(count, 'object has', 'objects have')} {LOSSES[code]}"
         ledger.finding(code, detail, dataset=dataset.id)
     for name, detail in sorted(unlike):
         ledger.finding(Code(name), detail, dataset=dataset.id)

@@ -14,6 +14,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.model import Claimed, ObjectInfo, State, key_text
 from hdh_migrate.model.naming import name_in
 from hdh_migrate.pipeline.ruling import DIRECTORY, LABELS, Rules
+from hdh_migrate.telemetry import counted
 
 NAMES = frozenset({"glob", "prefix"})
 """What is asked of the name alone."""
@@ -87,7 +88,8 @@ class Usage:
                 shown = ", ".join(map(str, places[:PLACES_SHOWN]))
                 more = len(places) - PLACES_SHOWN
                 lines.append(
-                    f"{at}: {len(places)} keys of its list are not at the source (entries {shown}"
+                    f"{at}: {counted(len(places), 'key of its list is', 'keys of its list are')}"
+                    f" not at the source ({'entry' if len(places) == 1 else 'entries'} {shown}"
                     + (f" and {more} more)" if more > 0 else " of the list)")
                 )
         return lines
@@ -104,8 +106,8 @@ class Usage:
         if not self.beside:
             return None
         return (
-            f"{self.beside} objects are beside the folder that the prefix names: it ends without a"
-            " slash, so it takes every key that begins with it"
+            f"{counted(self.beside, 'object is', 'objects are')} beside the folder that the prefix"
+            " names: it ends without a slash, so it takes every key that begins with it"
         )
 
 

@@ -46,6 +46,7 @@ from hdh_migrate.receipts import (
     Returned,
     Sent,
 )
+from hdh_migrate.telemetry import counted
 
 FETCH_OBJECTS = 512
 ORDER_BYTES = 32 * MIB
@@ -230,7 +231,8 @@ class Verification:
         names = (extra.get("metadata") or {} for extra in ledger.adorned(dataset))
         count = sum(any("_" in name for name in found) for found in names)
         ledger.finding(
-            Code.METADATA_RENAMED, f"{detail}; {count} objects have such names",
+            Code.METADATA_RENAMED,
+            f"{detail}; {counted(count, 'object has', 'objects have')} such names",
             dataset=dataset,
         )  # fmt: skip
         self._reported.add(dataset)

@@ -19,6 +19,7 @@ from hdh_migrate.model import DatasetRow, State, StoredVersion, Verdict, is_rese
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.telemetry import counted
 
 CODES: Final = frozenset((Code.VERIFY_VERSION_ORDER, Code.VERSION_TWICE, Code.VERSION_FOREIGN))
 PORTION: Final = 1_000
@@ -95,6 +96,18 @@ class VersionsBeside:
     asked: int = 0
 
 
+_NONE_OF_OURS = "version at the target is none of this migration"
+_ALL_NONE_OF_OURS = "versions at the target are none of this migration"
+_TWICE = (
+    "version at the target was left by an attempt that was cut off; it stands right before the one"
+    " that was sent again, which the manifest has"
+)
+_ALL_TWICE = (
+    "versions at the target were left by attempts that were cut off; each stands right before the"
+    " one that was sent again, which the manifest has"
+)
+
+
 class VersionOrder:
     """Compares the order of versions for one dataset; again is safe, and says the same."""
 
@@ -124,15 +137,11 @@ class VersionOrder:
 
     def _said(self) -> Iterator[tuple[Code, str]]:
         if ours := self._beside.ours:
-            twice = (
-                f"{ours} versions at the target were left by attempts that were cut off; each"
-                " stands right before the one that was sent again, which the manifest has"
-            )
-            yield Code.VERSION_TWICE, twice
+            yield Code.VERSION_TWICE, counted(ours, _TWICE, _ALL_TWICE)
         if self._beside.others or self._beside.deleted:
             foreign = (
-                f"{self._beside.others} versions at the target are none of this migration, and"
-                f" {self._beside.deleted} names were deleted there since"
+                f"{counted(self._beside.others, _NONE_OF_OURS, _ALL_NONE_OF_OURS)}, and"
+                f" {counted(self._beside.deleted, 'name was', 'names were')} deleted there since"
             )
             yield Code.VERSION_FOREIGN, foreign
 

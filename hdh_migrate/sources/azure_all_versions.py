@@ -33,6 +33,7 @@ from hdh_migrate.sources.azure_as_of import (
 from hdh_migrate.sources.azure_beside import MovedForms
 from hdh_migrate.sources.azure_listing import pages_of
 from hdh_migrate.sources.azure_versions import Mark, Pin, Position, by_name, marked_briefs
+from hdh_migrate.telemetry import counted
 
 P = TypeVar("P")
 
@@ -190,17 +191,26 @@ class AllVersionsContainer:
         """Say how much there is of each form, and of what the target's current one is not so."""
         counts = self._traces
         said = (
-            f"all versions: {self._names} names with {counts[Trace.CURRENT]} current versions,"
-            f" {counts[Trace.VERSION]} earlier ones and {counts[Trace.SNAPSHOT]} snapshots"
+            f"all versions: {counted(self._names, 'name')} with"
+            f" {counted(counts[Trace.CURRENT], 'current version')},"
+            f" {counted(counts[Trace.VERSION], 'earlier one')} and"
+            f" {counted(counts[Trace.SNAPSHOT], 'snapshot')}"
         )
         notes = [Note(Code.ALL_VERSIONS, said)]
         if self._uncurrent:
-            detail = (
-                f"{self._uncurrent} names have versions and no current one: somebody deleted them;"
-                " at the target the last version of each is current"
-            )
+            detail = counted(self._uncurrent, _UNCURRENT, _ALL_UNCURRENT)
             notes.append(Note(Code.VERSIONS_UNDELETED, detail))
         return notes
+
+
+_UNCURRENT = (
+    "name has versions and no current one: somebody deleted it; at the target its last version is"
+    " current"
+)
+_ALL_UNCURRENT = (
+    "names have versions and no current one: somebody deleted them; at the target the last version"
+    " of each is current"
+)
 
 
 def _plain(name: str) -> str:

@@ -31,6 +31,7 @@ from hdh_migrate.sources.azure_versions import (
     by_name,
     marked_briefs,
 )
+from hdh_migrate.telemetry import counted
 
 Marked = tuple[Mark, ObjectInfo]
 ListsEntries = Callable[[Place, str | None, int, str], tuple[list[Marked], str | None]]
@@ -170,17 +171,27 @@ class AsOfContainer:
         """Say how what is moved stands today."""
         fates = self._fates
         said = (
-            f"as of {self._moment}: {fates[Fate.CURRENT]} objects as they are now,"
+            f"as of {self._moment}:"
+            f" {counted(fates[Fate.CURRENT], 'object as it is now', 'objects as they are now')},"
             f" {fates[Fate.EARLIER]} of an earlier version"
         )
         notes = [Note(Code.AS_OF, said)]
         if undeleted := fates[Fate.UNDELETED]:
             detail = (
-                f"{undeleted} objects are moved that have no current version: the source does not"
-                f" say whether they were deleted before {self._moment} or after it"
+                f"{counted(undeleted, _UNDELETED, _ALL_UNDELETED)}"
+                f" before {self._moment} or after it"
             )
             notes.append(Note(Code.AS_OF_UNDELETED, detail))
         return notes
+
+
+_UNDELETED = (
+    "object is moved that has no current version: the source does not say whether it was deleted"
+)
+_ALL_UNDELETED = (
+    "objects are moved that have no current version: the source does not say whether they were"
+    " deleted"
+)
 
 
 def _object(then: Then[ObjectInfo]) -> ObjectInfo:

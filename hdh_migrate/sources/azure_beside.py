@@ -17,6 +17,7 @@ from hdh_migrate.ports.stores import Note
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_forms import LOOKS, accepted
 from hdh_migrate.sources.azure_recount import UNCOMMITTED
+from hdh_migrate.telemetry import counted
 
 _WORDS = {
     "copy": "where blobs were copied from",
@@ -27,10 +28,10 @@ _WORDS = {
 """What listings may be asked for besides metadata and tags ("List Blobs" REST reference)."""
 
 _FORMS = {
-    Trace.SNAPSHOT: "snapshots",
-    Trace.VERSION: "earlier versions",
-    Trace.SOFT_DELETED: "soft-deleted blobs",
-    Trace.UNCOMMITTED: "uncommitted blobs",
+    Trace.SNAPSHOT: "snapshot",
+    Trace.VERSION: "earlier version",
+    Trace.SOFT_DELETED: "soft-deleted blob",
+    Trace.UNCOMMITTED: "uncommitted blob",
 }
 
 _CONTAINER = {
@@ -108,7 +109,7 @@ def asked(account: AzureAccount, place: Place, unread: set[str]) -> tuple[str, .
         if may:
             found.append(word)
         elif may is None and _may(account, place, ""):
-            unread.add(_FORMS[trace])
+            unread.add(f"{_FORMS[trace]}s")
     return tuple(found)
 
 
@@ -119,7 +120,7 @@ def history(found: Mapping[Trace, tuple[int, int]], moved: MovedForms) -> Iterat
         for trace, (objects, size) in found.items()
     }
     notes = [
-        f"{objects} {_FORMS[trace]}" + (f" ({size} bytes)" if size > 0 else "")
+        counted(objects, _FORMS[trace]) + (f" ({size} bytes)" if size > 0 else "")
         for trace, (objects, size) in left.items()
         if objects > 0 and trace in _FORMS
     ]
@@ -144,6 +145,6 @@ def container_left(account: AzureAccount, place: Place) -> Iterator[Note]:
         return
     told = [word for name, word in _CONTAINER.items() if reply.headers.get(name, "") not in _NONE]
     if names := sum(name.startswith("x-ms-meta-") for name in reply.headers):
-        told.insert(0, f"{names} names of metadata")
+        told.insert(0, counted(names, "name of metadata", "names of metadata"))
     if told:
         yield Note(Code.CONTAINER_LEFT, f"of the container itself, not moved: {', '.join(told)}")

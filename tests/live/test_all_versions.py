@@ -96,9 +96,9 @@ def test_every_version_arrives_in_the_order_of_the_source(tmp_path: Path, target
         assert held(job, target) == EXPECTED
         told = notes(job)
         assert told["all-versions"] == (
-            "all versions: 5 names with 4 current versions, 11 earlier ones and 1 snapshots"
+            "all versions: 5 names with 4 current versions, 11 earlier ones and 1 snapshot"
         )
-        assert told["versions-undeleted"].startswith("1 names have versions and no current one")
+        assert told["versions-undeleted"].startswith("1 name has versions and no current one")
         assert "history-left" not in told
         assert not {"version-twice", "version-foreign", "verify-version-order"} & told.keys()
 

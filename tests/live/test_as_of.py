@@ -86,10 +86,8 @@ def test_a_container_arrives_as_it_was(tmp_path: Path, target: StrictS3) -> None
         data = {key for key in held if ".hdh-migrate" not in key}
         assert data == {f"in/{key}.c4gh" for key in job.corpus}
         told = notes(job)
-        assert told["as-of"] == (
-            f"as of {MOMENT}: 1 objects as they are now, 3 of an earlier version"
-        )
-        assert told["as-of-undeleted"].startswith("1 objects are moved that have no current")
+        assert told["as-of"] == (f"as of {MOMENT}: 1 object as it is now, 3 of an earlier version")
+        assert told["as-of-undeleted"].startswith("1 object is moved that has no current")
         assert told["history-left"] == "not moved: 2 earlier versions (10 bytes)"
         client = s3_client(target)
         found = client.head_object(Bucket=BUCKET, Key="in/changed.c4gh")["Metadata"]

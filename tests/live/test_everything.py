@@ -98,8 +98,8 @@ OF_CONTAINER = {
 """What a container itself may have, and what the note about it calls that."""
 
 COUNTED = {
-    "snapshot": "snapshots", "version": "earlier versions", "deleted": "soft-deleted blobs",
-    "uncommitted": "uncommitted blobs",
+    "snapshot": "snapshot", "version": "earlier version", "deleted": "soft-deleted blob",
+    "uncommitted": "uncommitted blob",
 }  # fmt: skip
 
 
@@ -141,14 +141,15 @@ class Judge:
             one["message"] for one in self.findings if one["code"] == "history-left"
         )
         for form, number in left.items():
-            if f"{number} {COUNTED[form]}" not in told_left:
-                self.lost.append(f"{number} {COUNTED[form]}")
+            words = f"{number} {COUNTED[form]}{'s' * (number != 1)}"
+            if words not in told_left:
+                self.lost.append(words)
 
     def container(self, told: dict[str, str]) -> None:
         """Look for a word about everything that the container itself has."""
         said = "".join(one["message"] for one in self.findings if one["code"] == "container-left")
         names = [name for name in told if name.startswith("x-ms-meta-")]
-        if names and f"{len(names)} names of metadata" not in said:
+        if names and f"{len(names)} name{'s' * (len(names) != 1)} of metadata" not in said:
             self.lost.append("the container's metadata")
         for header, word in OF_CONTAINER.items():
             nothing = told.get(header) in {None, "false", "$account-encryption-key"}
@@ -369,4 +370,4 @@ def test_the_judge_misses_what_is_gone(tmp_path: Path, target: StrictS3) -> None
         source.put("a", b"earlier", "snapshots")
         judge.lost.clear()
         judge.judge(rest.told())
-        assert {"a: its tags", "b: the object itself", "1 snapshots"} <= set(judge.lost)
+        assert {"a: its tags", "b: the object itself", "1 snapshot"} <= set(judge.lost)

@@ -121,7 +121,7 @@ def test_append_and_page_blobs_arrive_with_what_is_beside_them(
     }
     assert beside(server, "log")["hdh-src-blob-type"] == "AppendBlob"
     assert beside(server, "disk.vhd")["hdh-src-blob-type"] == "PageBlob"
-    assert notes(job)["history-left"] == "not moved: 1 snapshots (4 bytes), 1 uncommitted blobs"
+    assert notes(job)["history-left"] == "not moved: 1 snapshot (4 bytes), 1 uncommitted blob"
 
 
 def lines(job: Errand, server: StrictS3) -> list[dict[str, Any]]:

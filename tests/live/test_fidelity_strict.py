@@ -99,8 +99,8 @@ def test_what_is_not_moved_is_counted_and_what_holds_is_kept(
         assert job.run_here() == (4, "")
         found = notes(job)
         assert found["history-left"] == (
-            "not moved: 1 earlier versions (3 bytes), 1 snapshots (3 bytes),"
-            " 1 soft-deleted blobs (4 bytes), 1 uncommitted blobs"
+            "not moved: 1 earlier version (3 bytes), 1 snapshot (3 bytes),"
+            " 1 soft-deleted blob (4 bytes), 1 uncommitted blob"
         )
         assert {"kind-archived", "kind-customer-key"} <= found.keys()
         told = {one["key"]: one["features"] for one in lines(job, target)[1:]}
@@ -193,7 +193,7 @@ def test_a_lease_without_end_is_allowed_by_an_amendment_with_a_reason(
         job.corpus.update({"free": b"one", "held": b"two"})
         job.check_stored()
         assert "leased-for-ever" not in notes(job)
-        assert notes(job)["leased"].startswith("1 more objects have a lease")
+        assert notes(job)["leased"].startswith("1 more object has a lease")
         code, told = job.call("report", "--out", str(tmp_path / "bundle"))
         assert code == 0, told
         agreed(tmp_path / "bundle", tmp_path / "keys" / "report.pub")

@@ -65,7 +65,7 @@ def test_rules_of_every_kind_decide_and_the_bundle_says_which(affair: Affair) ->
     (found,) = affair.findings()
     assert found["code"] == "keys-lacking"
     assert found["detail"] == (
-        "include[0]: 1 keys of its list are not at the source (entries 4 of the list)"
+        "include[0]: 1 key of its list is not at the source (entry 4 of the list)"
     )
     rules = [
         ("empty", 'exclude {"smaller_than":"1B"}', "nothing in it"),

@@ -156,6 +156,13 @@ class _File:
                     yield from _values(getattr(self._module, name, None))
             case ast.Subscript(value=ast.Name(id=name)):
                 yield from _values(getattr(self._module, name, None))
+            case ast.Call(func=ast.Name(id="counted"), args=[_, *words]):
+                for word in words:
+                    for pieces in self._texts(word, local):
+                        yield ("", f" {pieces[0]}", *pieces[1:])
+                if len(words) == 1:
+                    for pieces in self._texts(words[0], local):
+                        yield ("", f" {pieces[0]}s")
             case ast.Call(func=ast.Attribute(value=inner, attr="format")):
                 yield from self._texts(inner, local)
             case _:
@@ -165,7 +172,7 @@ class _File:
         if isinstance(value, ast.FormattedValue):
             inner = value.value
             known = []
-            if isinstance(inner, ast.Name | ast.IfExp | ast.Subscript):
+            if isinstance(inner, ast.Name | ast.IfExp | ast.Subscript | ast.Call):
                 known = list(self._texts(inner, local))
             yield from known or [("", "")]
         else:

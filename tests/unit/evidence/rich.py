@@ -131,7 +131,7 @@ MD5_DIFFERS = (
 )
 _FINDINGS = (
     ("source-md5-differs", MD5_DIFFERS),
-    ("history-left", "not moved: 3 snapshots (73400320 bytes), 1 earlier versions (2048 bytes)"),
+    ("history-left", "not moved: 3 snapshots (73400320 bytes), 1 earlier version (2048 bytes)"),
     ("vanished", "the source no longer has the object; the target keeps it"),
     ("target-accepted", "accepted by etienne.le-goff@siege: remplacé par la version corrigée"),
 )  # fmt: skip

@@ -87,7 +87,7 @@ def test_a_prefix_without_a_slash_that_took_more_than_its_folder_is_noted(tmp_pa
     made = world(tmp_path, "pmsi/a", "pmsi2/b", "pmsi", source=place)
     assert made.run(INVENTORY) is Exit.OK
     (detail,) = details(made, "prefix-open")
-    assert detail.startswith("1 objects are beside the folder")
+    assert detail.startswith("1 object is beside the folder")
 
 
 @pytest.mark.parametrize("prefix", ["pmsi", "pmsi/", ""])

@@ -144,7 +144,7 @@ def test_other_forms_cost_no_listing_of_their_own() -> None:
         assert [brief.key for brief in one.recount(place)] == [f"{n}" for n in range(8)]
         before = listings(server)
         [note] = one.notes(place)
-        assert note.detail == "not moved: 1 snapshots (3 bytes), 1 soft-deleted blobs (3 bytes)"
+        assert note.detail == "not moved: 1 snapshot (3 bytes), 1 soft-deleted blob (3 bytes)"
         assert listings(server) == before
 
 
@@ -159,4 +159,4 @@ def test_a_recount_that_was_not_believed_is_made_again_of_current_blobs_alone() 
         assert list(one.recount(place)) == first
         assert not any("snapshots" in asked for asked in server.asked)
         [note] = one.notes(place)
-        assert note.detail == "not moved: 1 snapshots (3 bytes), 1 soft-deleted blobs (3 bytes)"
+        assert note.detail == "not moved: 1 snapshot (3 bytes), 1 soft-deleted blob (3 bytes)"

@@ -110,10 +110,21 @@ def _term(text: str) -> Markup | None:
     return None if known is None else _code(escape(Text(fr=known, en="").said("fr")))
 
 
+_COUNTED: Final[Mapping[str, str]] = {
+    **TERMS,
+    **{
+        re.sub(r"s(?=$| of )", "", term, count=1): said
+        for term, said in TERMS.items()
+        if "|" in said
+    },
+}
+"""The terms, and what one of those that count is called; earlier versions had no word for one."""
+
+
 @cache
 def _several() -> re.Pattern[str]:
     """Return what one of several terms looks like, with how many and how large they are."""
-    terms = "|".join(re.escape(term) for term in sorted(TERMS, key=len, reverse=True))
+    terms = "|".join(re.escape(term) for term in sorted(_COUNTED, key=len, reverse=True))
     return re.compile(rf"(?:(\d{{1,18}}) )?({terms})(?: \((\d{{1,18}}) bytes\))?(?:, |\Z)")
 
 
@@ -128,7 +139,7 @@ def _terms(text: str) -> Markup | None:
         one = count is not None and int(count) in _FRENCH.singular
         said.append(
             (f"{_FRENCH.number(int(count))} " if count else "")
-            + Text(fr=TERMS[term], en="").said("fr", singular=one)
+            + Text(fr=_COUNTED[term], en="").said("fr", singular=one)
             + (f" ({_FRENCH.size(int(size))})" if size else "")
         )
         at = found.end()

@@ -15,6 +15,9 @@ from typing import Final, NamedTuple
 
 _PLACE = re.compile(r"\{([a-z_]+):([a-z]+)\}")
 
+_EITHER = r"\[([^|\]{}]+)\|([^|\]{}]+)\]"
+_PUT = re.compile(f"{_PLACE.pattern}|{_EITHER}")
+
 _PATTERNS: Final[Mapping[str, str]] = {
     "number": r"\d{1,18}",
     "size": r"\d{1,18}",
@@ -45,8 +48,10 @@ class Filled(NamedTuple):
 class MessageForm:
     """One sentence that findings have: in English, as it is stored, and in French.
 
-    `en` has `{name:kind}` where a parameter stands, `fr` has `{name}`, and like all sentences of
-    the page "one|several" for the two grammatical numbers of its first number.
+    `en` has `{name:kind}` where a parameter stands, and `[one|several]` where words agree with the
+    number before them (where none is before them, with the first list of numbers); either is read,
+    for earlier versions wrote the second whatever the number. `fr` has `{name}`, and like all
+    sentences of the page "one|several" for the two grammatical numbers of its first number.
     """
 
     def __init__(self, en: str, fr: str) -> None:
@@ -65,15 +70,36 @@ class MessageForm:
 
     def filled(self, **values: object) -> str:
         """Return the English message with these parameters."""
-        return _PLACE.sub(lambda place: str(values[place[1]]), self.en)
+        lists = [name for name, kind in self.kinds.items() if kind == "numbers"]
+        singular = bool(lists) and "," not in str(values[lists[0]])
+
+        def put(found: re.Match[str]) -> str:
+            nonlocal singular
+            name, kind, one, several = found.groups()
+            if name is None:
+                return one if singular else several
+            if kind == "number":
+                singular = str(values[name]) == "1"
+            return str(values[name])
+
+        return _PUT.sub(put, self.en)
 
 
 def _pattern(en: str) -> str:
     """Return the regular expression of a form's messages."""
     pieces = _PLACE.split(en)
-    literal = [re.escape(piece) for piece in pieces[::3]]
+    literal = [_literal(piece) for piece in pieces[::3]]
     places = [
         f"(?P<{name}>{_PATTERNS[kind]})"
         for name, kind in zip(pieces[1::3], pieces[2::3], strict=True)
     ]
     return "".join(a + b for a, b in zip(literal, [*places, ""], strict=True))
+
+
+def _literal(text: str) -> str:
+    """Return the regular expression of words, either of two where they agree with a number."""
+    plain = re.split(_EITHER, text)
+    found = re.escape(plain[0])
+    for one, several, after in zip(plain[1::3], plain[2::3], plain[3::3], strict=True):
+        found += f"(?:{re.escape(one)}|{re.escape(several)})" + re.escape(after)
+    return found

@@ -36,9 +36,12 @@ OF_STEPS: Final = (
     ),
     MessageForm("not a plain object: {kind:word}", "sorte annoncée par la source : {kind}"),
     # --- what inventory notes ----------------------------------------------------------------
-    MessageForm("{n:number} objects have {loss:term}", "{n} objet a {loss}|{n} objets ont {loss}"),
     MessageForm(
-        "{n:number} more objects have {loss:term}",
+        "{n:number} [object has|objects have] {loss:term}",
+        "{n} objet a {loss}|{n} objets ont {loss}",
+    ),
+    MessageForm(
+        "{n:number} more [object has|objects have] {loss:term}",
         "{n} objet de plus a {loss}|{n} objets de plus ont {loss}",
     ),
     MessageForm(
@@ -51,11 +54,11 @@ OF_STEPS: Final = (
         "le compte de la source n'a pas d'étiquettes d'index : il n'y en a pas à déplacer",
     ),
     MessageForm(
-        "two listings differ: {one:number} and {other:number} objects",
+        "two listings differ: {one:number} and {other:number} [object|objects]",
         "deux listes diffèrent : {one} et {other} objets",
     ),
     MessageForm(
-        "two listings of {n:number} objects differ in a name, size, version, type or MD5",
+        "two listings of {n:number} [object|objects] differ in a name, size, version, type or MD5",
         "deux listes de {n} objets diffèrent par un nom, une taille, une version, un type ou un"
         " MD5",
     ),
@@ -64,35 +67,36 @@ OF_STEPS: Final = (
         "{rule} ne correspond à aucun objet du jeu",
     ),
     MessageForm(
-        "{rule:word}: {n:number} keys of its list are not at the source (entries {places:numbers}"
-        " of the list)",
+        "{rule:word}: {n:number} [key of its list is|keys of its list are] not at the source"
+        " ([entry|entries] {places:numbers} of the list)",
         "{rule} : {n} clé de sa liste n'est pas à la source (entrée {places} de la liste)"
         "|{rule} : {n} clés de sa liste ne sont pas à la source (entrées {places} de la liste)",
     ),
     MessageForm(
-        "{rule:word}: {n:number} keys of its list are not at the source (entries {places:numbers}"
-        " and {more:number} more)",
+        "{rule:word}: {n:number} [key of its list is|keys of its list are] not at the source"
+        " ([entry|entries] {places:numbers} and {more:number} more)",
         "{rule} : {n} clés de sa liste ne sont pas à la source (entrées {places} et {more} autres)",
     ),
     MessageForm(
-        "{n:number} objects are beside the folder that the prefix names: it ends without a slash,"
-        " so it takes every key that begins with it",
+        "{n:number} [object is|objects are] beside the folder that the prefix names: it ends"
+        " without a slash, so it takes every key that begins with it",
         "{n} objet est à côté du dossier que nomme le préfixe : sans barre finale, celui-ci prend"
         " toute clé qui commence par lui"
         "|{n} objets sont à côté du dossier que nomme le préfixe : sans barre finale, celui-ci"
         " prend toute clé qui commence par lui",
     ),
     MessageForm(
-        "bucket {bucket:word} would hold {n:number} objects; at most {most:number} are advised,"
-        " versions and delete markers included: spread the datasets over more buckets",
+        "bucket {bucket:word} would hold {n:number} [object|objects]; at most {most:number}"
+        " [is|are] advised, versions and delete markers included: spread the datasets over more"
+        " buckets",
         "le compartiment {bucket} contiendrait {n} objets ; son hébergeur en conseille au plus"
         " {most}, versions et marques de suppression comprises : répartir les jeux sur plusieurs"
         " compartiments",
     ),
     MessageForm(
-        "the source's own report of {at:moment} and the inventory differ: {beside:number} objects"
-        " are in the report only, {lacking:number} in the inventory only, {unlike:number} have"
-        " another size or version, {twice:number} are told twice",
+        "the source's own report of {at:moment} and the inventory differ: {beside:number}"
+        " [object is|objects are] in the report only, {lacking:number} in the inventory only,"
+        " {unlike:number} [has|have] another size or version, {twice:number} [is|are] told twice",
         "le rapport de la source du {at} et l'inventaire diffèrent : {beside} dans le rapport"
         " seulement, {lacking} dans l'inventaire seulement, {unlike} d'une autre taille ou"
         " version, {twice} cités deux fois",
@@ -112,27 +116,30 @@ OF_STEPS: Final = (
         "the source does not let read: {left:terms}", "la source ne laisse pas lire : {left}"
     ),
     MessageForm(
-        "as of {at:moment}: {now:number} objects as they are now, {earlier:number} of an earlier"
-        " version",
-        "au {at} : {now} objets tels qu'ils sont aujourd'hui, {earlier} d'une version antérieure",
+        "as of {at:moment}: {now:number} [object as it is|objects as they are] now,"
+        " {earlier:number} of an earlier version",
+        "au {at} : {now} objet tel qu'il est aujourd'hui, {earlier} d'une version antérieure"
+        "|au {at} : {now} objets tels qu'ils sont aujourd'hui, {earlier} d'une version"
+        " antérieure",
     ),
     MessageForm(
-        "{n:number} objects are moved that have no current version: the source does not say"
-        " whether they were deleted before {at:moment} or after it",
+        "{n:number} [object is moved that has|objects are moved that have] no current version: the"
+        " source does not say whether [it was|they were] deleted before {at:moment} or after it",
         "{n} objet sans version courante est déplacé : la source ne dit pas s'il a été supprimé"
         " avant le {at} ou après"
         "|{n} objets sans version courante sont déplacés : la source ne dit pas s'ils ont été"
         " supprimés avant le {at} ou après",
     ),
     MessageForm(
-        "all versions: {names:number} names with {current:number} current versions,"
-        " {earlier:number} earlier ones and {snapshots:number} snapshots",
-        "toutes les versions : {names} noms, {current} versions courantes, {earlier} antérieures et"
-        " {snapshots} instantanés",
+        "all versions: {names:number} [name|names] with {current:number} current"
+        " [version|versions], {earlier:number} earlier [one|ones] and {snapshots:number}"
+        " [snapshot|snapshots]",
+        "toutes les versions : noms, {names} ; versions courantes, {current} ; versions"
+        " antérieures, {earlier} ; instantanés, {snapshots}",
     ),
     MessageForm(
-        "{n:number} names have versions and no current one: somebody deleted them; at the target"
-        " the last version of each is current",
+        "{n:number} [name has|names have] versions and no current one: somebody deleted"
+        " [it|them]; at the target [its last version|the last version of each] is current",
         "{n} nom a des versions et aucune n'est courante, car quelqu'un l'a supprimé : à la cible,"
         " la dernière est courante"
         "|{n} noms ont des versions et aucune n'est courante, car quelqu'un les a supprimés : à la"
@@ -167,20 +174,21 @@ OF_STEPS: Final = (
         "ses versions ne sont pas à la cible dans l'ordre de la source",
     ),
     MessageForm(
-        "{n:number} versions at the target were left by attempts that were cut off; each stands"
-        " right before the one that was sent again, which the manifest has",
+        "{n:number} [version at the target was left by an attempt|versions at the target were left"
+        " by attempts] that [was|were] cut off; [it|each] stands right before the one that was sent"
+        " again, which the manifest has",
         "{n} version à la cible vient d'une tentative interrompue ; elle précède celle qui a été"
         " renvoyée, que le manifeste cite"
         "|{n} versions à la cible viennent de tentatives interrompues ; chacune précède celle qui a"
         " été renvoyée, que le manifeste cite",
     ),
     MessageForm(
-        "{n:number} versions at the target are none of this migration, and {deleted:number} names"
-        " were deleted there since",
-        "{n} version à la cible n'est pas de cette migration, et {deleted} noms y ont été supprimés"
-        " depuis"
-        "|{n} versions à la cible ne sont pas de cette migration, et {deleted} noms y ont été"
-        " supprimés depuis",
+        "{n:number} [version at the target is|versions at the target are] none of this migration,"
+        " and {deleted:number} [name was|names were] deleted there since",
+        "{n} version à la cible n'est pas de cette migration ; noms qui y ont été supprimés"
+        " depuis : {deleted}"
+        "|{n} versions à la cible ne sont pas de cette migration ; noms qui y ont été supprimés"
+        " depuis : {deleted}",
     ),
     MessageForm(
         "SFTP tells no version: a file counts as unchanged while its size and its time of change,"
@@ -231,20 +239,21 @@ OF_STEPS: Final = (
         "la source a donné pour une partie d'autres octets qu'auparavant, sous la même version",
     ),
     MessageForm(
-        "the source changed during each of {n:number} attempts",
+        "the source changed during each of {n:number} [attempt|attempts]",
         "la source a changé pendant la tentative"
         "|la source a changé pendant chacune des {n} tentatives",
     ),
     MessageForm(
-        "the target dropped the object's upload {n:number} times",
+        "the target dropped the object's upload {n:number} [time|times]",
         "la cible a abandonné {n} fois l'envoi de l'objet",
     ),
     MessageForm(
-        "{n:number} worker processes, or {m:number} machines, were lost with this object",
+        "{n:number} worker [process|processes], or {m:number} [machine|machines], were lost with"
+        " this object",
         "{n} processus de travail, ou {m} machines, ont été perdus avec cet objet",
     ),
     MessageForm(
-        "{n:number} worker processes died with this object",
+        "{n:number} worker [process|processes] died with this object",
         "{n} processus de travail se sont arrêtés sur cet objet",
     ),
     MessageForm(
@@ -273,18 +282,18 @@ OF_STEPS: Final = (
         "batch {batch:word} is not to be moved before {at:moment}",
         "le lot {batch} n'est pas à déplacer avant le {at}",
     ),
-    MessageForm("{n:number} dataset is not inventoried", "{n} jeu n'est pas inventorié"),
-    MessageForm("{n:number} datasets are not inventoried", "{n} jeux ne sont pas inventoriés"),
     MessageForm(
-        "{n:number} dataset is not inventoried and {rest:message}",
-        "{n} jeu n'est pas inventorié et {rest}",
+        "{n:number} [dataset is|datasets are] not inventoried",
+        "{n} jeu n'est pas inventorié|{n} jeux ne sont pas inventoriés",
     ),
     MessageForm(
-        "{n:number} datasets are not inventoried and {rest:message}",
-        "{n} jeux ne sont pas inventoriés et {rest}",
+        "{n:number} [dataset is|datasets are] not inventoried and {rest:message}",
+        "{n} jeu n'est pas inventorié et {rest}|{n} jeux ne sont pas inventoriés et {rest}",
     ),
-    MessageForm("{n:number} object is not verified", "{n} objet n'est pas vérifié"),
-    MessageForm("{n:number} objects are not verified", "{n} objets ne sont pas vérifiés"),
+    MessageForm(
+        "{n:number} [object is|objects are] not verified",
+        "{n} objet n'est pas vérifié|{n} objets ne sont pas vérifiés",
+    ),
     MessageForm(
         "bucket {bucket:word}: the host keeps no conditions on writes, so the fence is watched and"
         " not enforced: two writers that begin within seconds may both write until the next look",
@@ -306,20 +315,20 @@ OF_STEPS: Final = (
         "{field} : {old} jusqu'ici, {new} désormais",
     ),
     MessageForm(
-        "batch {batch:word}: {n:number} objects, {by:number} of them compared with the digests of"
-        " an earlier report and not with the source",
+        "batch {batch:word}: {n:number} [object|objects], {by:number} of them compared with the"
+        " digests of an earlier report and not with the source",
         "lot {batch} : {n} objet, dont {by} comparé aux empreintes d'un rapport antérieur et non"
         " à la source"
         "|lot {batch} : {n} objets, dont {by} comparés aux empreintes d'un rapport antérieur et"
         " non à la source",
     ),
     # --- verify ------------------------------------------------------------------------------
-    MessageForm("the target does not hold the object", "la cible ne tient pas l'objet"),
+    MessageForm("the target does not hold the object", "la cible ne contient pas l'objet"),
     MessageForm(
         "the target holds another object than the one that was sent",
-        "la cible tient un autre objet que celui qui a été envoyé",
+        "la cible contient un autre objet que celui qui a été envoyé",
     ),
-    MessageForm("part {parts:numbers} differs", "parties qui diffèrent : {parts}"),
+    MessageForm("[part|parts] {parts:numbers} [differs|differ]", "parties qui diffèrent : {parts}"),
     MessageForm("the plaintext digest differs", "l'empreinte du clair diffère"),
     MessageForm("the stored bytes differ", "les octets stockés diffèrent"),
     MessageForm("size or version differs", "la taille ou la version diffère"),
@@ -332,12 +341,13 @@ OF_STEPS: Final = (
         "la source a changé avant de pouvoir être relue",
     ),
     MessageForm(
-        "{n:number} metadata values are not at the target",
+        "{n:number} metadata [value is|values are] not at the target",
         "{n} valeur de métadonnées n'est pas sur la cible"
         "|{n} valeurs de métadonnées ne sont pas sur la cible",
     ),
     MessageForm(
-        "the target writes `_` in the names of metadata as `-`; {n:number} objects have such names",
+        "the target writes `_` in the names of metadata as `-`; {n:number}"
+        " [object has|objects have] such names",
         "la cible écrit « - » pour « _ » dans les noms de métadonnées ; {n} objet a de tels noms"
         "|la cible écrit « - » pour « _ » dans les noms de métadonnées ; {n} objets ont de tels"
         " noms",
@@ -347,6 +357,16 @@ OF_STEPS: Final = (
         "la cible écrit « - » pour « _ » dans les noms de métadonnées",
     ),
     MessageForm(
+        "tags that are not at the target as they were sent: {lost:number} of {sent:number}",
+        "étiquettes qui ne sont pas sur la cible comme envoyées : {lost} sur {sent}",
+    ),
+    MessageForm(
+        "tags that are not at the target as they were sent: {lost:number} of {sent:number}; tags"
+        " there that were not sent: {more:number}",
+        "étiquettes qui ne sont pas sur la cible comme envoyées : {lost} sur {sent} ; étiquettes"
+        " en trop : {more}",
+    ),
+    MessageForm(  # this one and the next: of an earlier version
         "{lost:number} of {sent:number} tags are not at the target as they were sent",
         "étiquettes qui ne sont pas sur la cible comme envoyées : {lost} sur {sent}",
     ),
@@ -420,25 +440,25 @@ OF_STEPS: Final = (
     MessageForm(
         "gone from the source before this version of it was moved; the target may hold an earlier"
         " one, or a copy that was not proven",
-        "disparu de la source avant que cette version soit déplacée ; la cible peut en tenir une"
+        "disparu de la source avant que cette version soit déplacée ; la cible peut en contenir une"
         " antérieure, ou une copie qui n'a pas été prouvée",
     ),
     # --- decommission ------------------------------------------------------------------------
     MessageForm(
         "the target does not hold it as verified, and the source has it no more as it was",
-        "la cible ne le tient plus tel que vérifié, et la source ne l'a plus tel qu'il était",
+        "la cible ne le contient plus tel que vérifié, et la source ne l'a plus tel qu'il était",
     ),
     MessageForm(  # as it was said before there were looks after a deletion
         "the target does not hold it as verified, and the source has deleted it already",
-        "la cible ne le tient plus tel que vérifié, et la source l'a déjà supprimé",
+        "la cible ne le contient plus tel que vérifié, et la source l'a déjà supprimé",
     ),
     MessageForm(
         "the target does not hold the object any more; the source keeps it",
-        "la cible ne tient plus l'objet ; la source le garde",
+        "la cible ne contient plus l'objet ; la source le garde",
     ),
     MessageForm(
         "the target holds something else than what was verified; the source keeps it",
-        "la cible tient autre chose que ce qui a été vérifié ; la source le garde",
+        "la cible contient autre chose que ce qui a été vérifié ; la source le garde",
     ),
     MessageForm(
         "the target's object could not be read again; the source keeps it",
