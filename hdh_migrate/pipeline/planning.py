@@ -127,7 +127,8 @@ def crowded(limits: TargetLimits, objects: Mapping[str, int]) -> list[str]:
     advised = limits.objects_per_bucket
     return [
         f"bucket {bucket} would hold {counted(count, 'object')}; at most"
-        f" {counted(advised, 'is', 'are')} advised, versions and delete markers included: spread the datasets over more buckets"
+        f" {counted(advised, 'is', 'are')} advised, versions and delete markers included:"
+        " spread the datasets over more buckets"
         for bucket, count in objects.items()
         if advised is not None and count > advised
     ]
