@@ -348,7 +348,7 @@ class Code(StrEnum):
             "find out whose it is and move it away, or go on with the ledger that sent it; then "
             + _retried("conflict", "sends ours"),
         ),
-        fr="la cible tient déjà un autre objet", en="the target holds another object",
+        fr="la cible contient déjà un autre objet", en="the target holds another object",
     )
     VERSION_ORDER = _finding(
         "version-order", "transfer",
@@ -733,7 +733,7 @@ class Code(StrEnum):
             'its version back, or keep the source; then "hdh-migrate decommission PLAN --batch '
             'NAME" again',
         ),
-        fr="non supprimé à la source : la cible ne le tient plus",
+        fr="non supprimé à la source : la cible ne le contient plus",
         en="not deleted at the source: no longer at the target",
     )
     DECOMMISSION_TARGET_DIFFERS = _finding(
@@ -745,7 +745,7 @@ class Code(StrEnum):
             "approvals of its own; afterwards put its version back, or keep the source; then "
             '"hdh-migrate decommission PLAN --batch NAME" again',
         ),
-        fr="non supprimé à la source : la cible tient autre chose que ce qui a été vérifié",
+        fr="non supprimé à la source : la cible contient autre chose que ce qui a été vérifié",
         en="not deleted at the source: the target holds something else than what was verified",
     )
     DECOMMISSION_TARGET_UNREAD = _finding(
@@ -777,7 +777,7 @@ class Code(StrEnum):
             "make that version the current one again (remove what lies over it), or put it back"
             ' from a copy; then "hdh-migrate verify PLAN --again" says if it is right',
         ),
-        fr="déjà supprimé à la source, et la cible ne le tient plus tel que vérifié",
+        fr="déjà supprimé à la source, et la cible ne le contient plus tel que vérifié",
         en="deleted at the source already, and no longer at the target as it was verified",
     )
     # --- noted of what is moved all the same ---------------------------------------------------

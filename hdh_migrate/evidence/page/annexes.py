@@ -164,7 +164,7 @@ ANNEXES: dict[str, Text] = {
     "cutover.here": Text("sur cette seule machine", "on this one machine only"),
     "cutover.pointer": Text("Pointeur", "Pointer"),
     "cutover.freeze": Text("Gel de la source", "Freeze of the source"),
-    "freeze.denied-write": Text("écriture refusée, essayée", "a write was tried and denied"),
+    "freeze.denied-write": Text("écriture essayée et refusée", "a write was tried and denied"),
     "freeze.statement": Text("déclaration signée", "signed statement"),
     "cutover.relists": Text(
         "{n} liste égale, à {seconds} s d'intervalle|{n} listes égales, à {seconds} s d'intervalle",
@@ -228,6 +228,8 @@ ANNEXES: dict[str, Text] = {
         "constatée le {when} (ce que l'interface montre)",
         "observed on {when} (what the interface shows)",
     ),
+    "cutover.remains": Text("encore visible à la source :", "still seen at the source:"),
+    "cutover.outcomes": Text("issue, en nombre d'objets :", "what came of it, in objects:"),
     "stage.not started": Text("pas commencée", "not started"),
     "stage.preparing": Text("en préparation", "preparing"),
     "stage.switching": Text("pointeur en cours de changement", "switching"),

@@ -68,12 +68,12 @@ CUSTODY: dict[str, Text] = {
         "{n} déjà absent|{n} déjà absents", "{n} already absent|{n} already absent"
     ),
     "erased.drifted": Text(
-        "{n} gardé, car modifié depuis|{n} gardés, car modifiés depuis",
-        "{n} kept, for it changed since|{n} kept, for they changed since",
+        "{n} gardé (modifié depuis)|{n} gardés (modifiés depuis)",
+        "{n} kept (changed since)|{n} kept (changed since)",
     ),
     "erased.kept": Text(
-        "{n} gardé, car la source refuse|{n} gardés, car la source refuse",
-        "{n} kept, for the source refuses|{n} kept, for the source refuses",
+        "{n} gardé (la source refuse)|{n} gardés (la source refuse)",
+        "{n} kept (the source refuses)|{n} kept (the source refuses)",
     ),
     "trace.current": Text(
         "{n} objet encore en place|{n} objets encore en place",

@@ -28,14 +28,17 @@ class Text(NamedTuple):
         said = self.fr if language == "fr" else self.en
         one, _, many = said.replace("'", "\u2019").partition("|")
         said = _COUNT.sub(f"{{n}}{NBSP}", one if singular or not many else many)
+        said = _UNIT.sub(NBSP, said)
         if language == "fr":
             said = _AFTER.sub(NBSP, _BEFORE.sub(NBSP, said))
             said = _WHOLE.sub("\u2011", said)
         return said
 
 
-_COUNT = re.compile(r"^\{n\} (?=[^.{]{1,24}$)")
+_COUNT = re.compile(r"^\{n\} (?=[^.{]{1,32}$)")
 """A count that is a word of a sentence, `3 vérifiés`: it stands on one line."""
+_UNIT = re.compile(r"(?<=\}) (?=s\b)")
+"""Between a number and its unit."""
 _BEFORE = re.compile(r" (?=[:;?!»])")
 _AFTER = re.compile(r"(?<=«) ")
 _WHOLE = re.compile("(?<=ci)-(?=dess)|(?<=elle)-(?=même)|(?<=lui)-(?=même)")

@@ -297,7 +297,7 @@ OF_STEPS: Final = (
     MessageForm(
         "bucket {bucket:word}: the host keeps no conditions on writes, so the fence is watched and"
         " not enforced: two writers that begin within seconds may both write until the next look",
-        "compartiment {bucket} : l'hébergeur ne tient pas les conditions d'écriture, la barrière"
+        "compartiment {bucket} : l'hébergeur n'applique pas les conditions d'écriture, la barrière"
         " est donc surveillée et non imposée : deux rédacteurs qui commencent à quelques secondes"
         " près peuvent écrire tous deux jusqu'au prochain contrôle",
     ),

@@ -169,11 +169,11 @@ OF_STORES: Final = (
     ),
     MessageForm(
         "the target already holds another object under this key",
-        "la cible tient déjà un autre objet sous ce nom",
+        "la cible contient déjà un autre objet sous ce nom",
     ),
     MessageForm(
         "the target holds another object than the one that was stored",
-        "la cible tient un autre objet que celui qui a été stocké",
+        "la cible contient un autre objet que celui qui a été stocké",
     ),
     MessageForm(
         "another object appeared under the key while it was uploaded",
