@@ -230,9 +230,25 @@ class ConsumerWrites(TypedDict):
     hint: str | None
 
 
-class RolledBack(CutoverFact):
-    """A cutover that was taken back; `lines` are the names, when they were asked for."""
+class SourceSince(TypedDict):
+    """What the source lists that consumers are led to again, against what was moved of it.
 
+    `unread` says why it could not be listed; then nothing was counted.
+    """
+
+    new: int
+    changed: int
+    gone: int
+    unread: str | None
+
+
+class RolledBack(CutoverFact):
+    """A cutover that was taken back; `lines` are the names, when they were asked for.
+
+    `source` is null where nothing had been switched: then nobody was led anywhere.
+    """
+
+    source: SourceSince | None
     written: Written
     names: str | None
     hint: str | None

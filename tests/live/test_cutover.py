@@ -234,6 +234,30 @@ def test_what_consumers_wrote_is_counted_and_named_only_where_names_may_stand(
     assert b"marie" not in (site.state / "ledger.db").read_bytes()
 
 
+def test_a_rollback_looks_at_the_source_that_consumers_are_led_to_again(site: Site) -> None:
+    """Last, for it waits for nothing: in months somebody clears up, or a credential ends."""
+    site.run()
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+    client = site.container.client
+    client.delete_blob("pmsi/b.csv")
+    client.upload_blob("pmsi/late.csv", b"late")
+
+    said = site.cutover("rollback", expect=4)
+    assert "the source is not as it was moved: 1 new, 1 gone" in said.out
+    assert site.pointer == OLD
+    client.upload_blob("pmsi/b.csv", b"back again")
+    site.cutover("rollback", expect=0)
+
+    kept, site.environ["S_SAS"] = site.environ["S_SAS"], "sv=2021-08-06&sig=bm90LXRoZS1rZXk%3D"
+    told = site.cutover("rollback", "--json", expect=4)
+    assert told.json["source"]["unread"]
+    assert site.pointer == OLD
+    site.environ["S_SAS"] = kept
+    told = site.cutover("rollback", "--json", expect=0)
+    assert told.json["source"] == {"new": 1, "changed": 1, "gone": 0, "unread": None}
+
+
 def test_failed_smoke_tests_leave_the_choice_to_people(site: Site) -> None:
     site.run()
     site.approve("cutover")

@@ -23,6 +23,7 @@ from hdh_migrate.pipeline.cutover.scene import (
     Scene,
     Terms,
 )
+from hdh_migrate.pipeline.cutover.source_since import source_since
 from hdh_migrate.pipeline.cutover.standing import FINAL, standing
 from hdh_migrate.pipeline.cutover.start import start as go
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
@@ -107,8 +108,10 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
             ) as turn:
                 scene = _put_together(turn, entry, section, Track.CUTOVER)
                 writes = count(scene)
+                switched = bool(writes["written"])  # else nobody was led to the target
+                source = source_since(scene) if switched else None
                 lines = _lines(writes) if show_names else []
-                return {**writes, **_fact(scene), "lines": lines}
+                return {**writes, **_fact(scene), "lines": lines, "source": source}
 
 
 def _lines(writes: ConsumerWrites) -> list[str]:

@@ -15,7 +15,7 @@ from hdh_migrate.cli.command import (
 )
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.switches import RolledBack
+from hdh_migrate.results.switches import RolledBack, SourceSince
 
 
 @verb(
@@ -58,7 +58,24 @@ def rollback(
         lines = [f"batch {batch}: {result['stage']}; the pointer has its old value"]
         lines += [result["hint"]] if result["hint"] else []
         lines += [visible(line) for line in result["lines"]]
+        source = result["source"]
+        lines += _source(source) if source is not None else []
         task.out.result(result, "\n".join(lines))
-        return Exit.FINDINGS if any(result["written"].values()) else Exit.OK
+        lacks = source is not None and (source["gone"] or source["unread"] is not None)
+        return Exit.FINDINGS if lacks or any(result["written"].values()) else Exit.OK
 
     task.run(body)
+
+
+def _source(source: SourceSince) -> list[str]:
+    """Return what people must know of the place to which consumers are led again."""
+    if source["unread"] is not None:
+        return [
+            f"the source that consumers are led to again could not be listed: {source['unread']}",
+            "see that it answers them: the pointer is where it was, and nothing more is undone",
+        ]
+    counts = ", ".join(f"{source[what]} {what}" for what in ("new", "changed", "gone")
+                       if source[what])  # fmt: skip
+    if not counts:
+        return ["the source lists what was moved of it"]
+    return [f"the source is not as it was moved: {counts}; consumers are led to it as it is"]
