@@ -45,17 +45,27 @@ def test_a_batch_is_cut_over_rolled_back_cut_over_again_and_finalized(site: Site
     assert "it was for an earlier attempt" in replayed.err
     assert site.pointer == OLD
     site.approve("cutover")
+    assert awaited(site) == ["approval of cutover"]  # not the one of the attempt before
     site.cutover("start", expect=0)
+    assert awaited(site) == []
     assert site.cutover("finalize", expect=3).err.count("fallback window is open until") == 1
     assert site.cutover("finalize", "--reason", " ", expect=3).err.count("give --reason") == 1
     assert site.cutover("finalize", "--reason", "agreed", expect=8).code == 8
     site.approve("finalize")
+    assert awaited(site) == ["approval of finalize"]
     loud = site.cutover("finalize", "--reason", "agreed", expect=0)
     assert "IS FINAL" in loud.err
     assert "no way back" in site.cutover("rollback", expect=3).err
+    assert awaited(site) == []
     assert "way back: none" in site.cutover("start", expect=0).out
     assert site.pointer == NEW
     assert site.source() == before
+
+
+def awaited(site: Site) -> list[str]:
+    """Return the approvals whose end the forecast holds against a step to come."""
+    told = site.cli("forecast", site.plan, "--json").json
+    return [one["what"] for one in told["deadlines"] if one["what"].startswith("approval of")]
 
 
 def test_a_source_that_is_written_to_is_caught_and_its_change_is_moved(site: Site) -> None:

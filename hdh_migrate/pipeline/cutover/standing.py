@@ -199,6 +199,21 @@ class CutoverStanding:
         if stage is not None and stage is not self.stage:
             self.stage, self.since = stage, at
 
+    def is_over(self, stage: str) -> bool:
+        """Return whether a stage that is approved lies behind: nothing asks for its consent again.
+
+        A decommission asks until all of it was requested; a rollback lets the way begin anew.
+        """
+        switched = self.stage in {CutoverStage.SWITCHED, CutoverStage.OPEN, *FINAL}
+        done = self.stage in {CutoverStage.REQUESTED, CutoverStage.OBSERVED}
+        over = {
+            "freeze": switched,
+            "cutover": switched,
+            "finalize": self.stage in FINAL,
+            "decommission": done and not self.erasure.pending,
+        }
+        return over.get(stage, False)
+
     def known_since(self, stage: str) -> str | None:
         """Return when what whoever approves a stage must know of came to be, None: always.
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hdh_migrate.clocks import Moment, day_over, seconds_of, utc_seconds_of
-from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, PlanInvalid
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, PlanInvalid, UsageError
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.evidence.signatures.approvals import APPROVAL_TYPE, read, read_withdrawal
 from hdh_migrate.evidence.signatures.signing import claims_of, load_trusted_key
 from hdh_migrate.fixity import sha256_hex
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
 from hdh_migrate.pipeline.until import DAY, moment_text
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.model import Plan
@@ -171,11 +173,15 @@ def _of_key(what: str, path: Path, *, own: bool = False) -> Iterator[Ending]:
 
 
 def _approved(desk: Desk) -> Iterator[Ending]:
-    """Yield the approvals of this plan as it is, by their own words, withdrawn ones left out."""
+    """Yield the approvals of this plan that a step to come needs, by their own words.
+
+    Left out are those that were withdrawn, of another attempt, and of a stage that is over.
+    """
     plan = desk.loaded.plan
     if not plan.cutovers:
         return
     kept = [envelope for _, envelope in kept_approvals(shelf(desk))]
+    stories = _stories(desk) if kept else {}
     gone = {approval["approval"] for one in kept if (approval := read_withdrawal(one)) is not None}
     for envelope in kept:
         try:
@@ -189,5 +195,19 @@ def _approved(desk: Desk) -> Iterator[Ending]:
             or sha256_hex(payload) in gone
         ):
             continue
+        story = stories.get((approval["batch"], Track.CUTOVER), CutoverStanding(approval["batch"]))
+        if story.is_over(approval["stage"]) or approval.get("attempt", 1) != story.attempt:
+            continue
         what = f"approval of {approval['stage']}"
         yield Ending(what, utc_seconds_of(approval["expires"]), batch=approval["batch"])
+
+
+def _stories(desk: Desk) -> Mapping[tuple[str, Track], CutoverStanding]:
+    try:
+        ledger = desk.read_ledger()
+    except UsageError:
+        return {}  # nothing has begun here
+    try:
+        return standings(ledger.cutovers())
+    finally:
+        ledger.close()
