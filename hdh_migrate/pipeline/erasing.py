@@ -146,21 +146,10 @@ class Deletion:
         raise TargetDiffers(
             f"the target does not hold batch {self._story.batch} as it was verified:\n"
             + "\n".join(f"  {line}" for line in difference),
-            hint=f"nothing more is deleted at the source, which keeps them. {self._mend()}; then"
-            " give the same command again: they are read again. Or give --keep-going to delete"
-            " the others",
-        )
-
-    def _mend(self) -> str:
-        """Say what can be done at the target: what was deleted is never sent again."""
-        if self._now.erasure.begun:
-            return (
-                "Mend the target: put back the version that was verified (some of the batch is"
-                " deleted, so nothing of it is sent anew)"
-            )
-        return (
-            'Mend the target: "hdh-migrate verify PLAN --again" says how, and what is sent anew'
-            " takes a report and approvals of its own"
+            hint="nothing more is deleted at the source, which keeps them. Mend the target:"
+            ' "hdh-migrate verify PLAN --again" says how, and what is sent anew takes a report'
+            " and approvals of its own; then give the same command again: they are read again."
+            " Or give --keep-going to delete the others",
         )
 
     # --- one portion -------------------------------------------------------------------------

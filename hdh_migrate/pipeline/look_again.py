@@ -76,6 +76,9 @@ DETAIL = {
     LOST: WORDS[LOST],
 }
 
+_LOSSES = dict.fromkeys((GONE, DAMAGED, REPLACED), LOST)
+"""What a difference is once the source may have deleted the object."""
+
 
 @frozen
 class Choice:
@@ -257,8 +260,6 @@ class LookAgain:
         return (row for row in _verified(self._ctx.ledger, self._batch) if self._due(row, now))
 
     def _due(self, row: Verified, now: str | None) -> bool:
-        if any(not one.past(row.id) for one in self._erasures):
-            return False  # whoever deletes it reads it before, by himself
         if self._goes_on and self._looks.read_by_last(row):
             return False
         older_than = self._choice.older_than
@@ -284,13 +285,25 @@ class LookAgain:
 
     # --- what came of it -----------------------------------------------------------------------
 
+    def _may_be_deleted(self, number: int) -> bool:
+        return any(one.may_be_deleted(number) for one in self._erasures)
+
     def _keep(self, portion: Portion) -> None:
+        deleted, there = portion.parted(self._may_be_deleted)
+        for part in (deleted, there):
+            if part.objects:
+                self._note(part, deleted=part is deleted)
+
+    def _note(self, portion: Portion, *, deleted: bool) -> None:
+        """Write down what was read; `deleted`: the source may not hold any of it any more."""
         ctx = self._ctx
         rows = {
             row.id: row
             for row in ctx.ledger.erasable_of(self._batch, portion.differing, whole=True)
         }
         wrong = self._judged(portion.differing, rows)
+        if deleted:  # nothing of it can be sent again
+            wrong = {number: _LOSSES.get(kind, kind) for number, kind in wrong.items()}
         by_kind: dict[str, list[int]] = {}
         for number, kind in sorted(wrong.items()):
             by_kind.setdefault(kind, []).append(number)
@@ -301,7 +314,7 @@ class LookAgain:
             gone=tuple(by_kind.get(GONE, ())), damaged=tuple(by_kind.get(DAMAGED, ())),
             replaced=tuple(by_kind.get(REPLACED, ())),
             unread=(*by_kind.get(UNREAD, ()), *by_kind.get(UNPROVEN, ())),
-            lost=tuple(by_kind.get(LOST, ())) if self._erasures else ABSENT,
+            lost=tuple(by_kind.get(LOST, ())) if deleted else ABSENT,
         )  # fmt: skip
         with ctx.ledger.whole():
             ctx.ledger.relist([*event.gone, *event.damaged])
@@ -318,11 +331,7 @@ class LookAgain:
             kinds = pool.map(lambda row: self._whose(row, differing[row.id]), doubted)
             asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
         found = {**differing, **asked}
-        return {number: self._now(kind) for number, kind in found.items() if kind is not None}
-
-    def _now(self, kind: str) -> str:
-        """Return what a difference is by now: nothing is sent again of what was deleted."""
-        return LOST if self._erasures and kind in {GONE, DAMAGED, REPLACED} else kind
+        return {number: kind for number, kind in found.items() if kind is not None}
 
     def _whose(self, row: Verified, wrong: str) -> str | None:
         """Find out whose object is there; a host may be unable to return what it has.
@@ -361,6 +370,13 @@ class LookAgain:
             ledger.finding(code, detail, dataset=row.dataset, entry=number)
 
 
+PUT_BACK = (
+    "Make what was verified the current version at the target again, or put it back from a copy;"
+    ' "verify PLAN --again" then says if it is right'
+)
+"""What can be done about an object that the target lost and the source deleted."""
+
+
 def demand_undeleted(ledger: Ledger, batch: str) -> None:
     """Demand that nothing of a batch may have been deleted at the source.
 
@@ -371,8 +387,7 @@ def demand_undeleted(ledger: Ledger, batch: str) -> None:
         raise Refused(
             f"batch {batch} is being deleted at the source, or was, so nothing of it can be sent"
             " again",
-            hint="nothing was touched. Make what was verified the current version at the target"
-            ' again, or put it back from a copy; "verify PLAN --again" then says if it is right',
+            hint=f"nothing was touched. {PUT_BACK}",
         )
 
 

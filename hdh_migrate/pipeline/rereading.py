@@ -61,18 +61,31 @@ class Portion:
     size: int = 0
     differing: dict[int, str] = field(default_factory=dict)
     """What is wrong, by object id."""
-    ids: list[int] = field(default_factory=list)
+    taken: list[RereadWanted] = field(default_factory=list)
     _spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
     def take(self, wanted: RereadWanted, at: str, code: str | None) -> None:
         """Count one object."""
         self.at = min(self.at or at, at)
         self.objects += 1
-        self.ids.append(wanted.row.id)
+        self.taken.append(wanted)
         self.size += wanted.row.stored_size or 0
         self._spans.setdefault(wanted.level, []).append((wanted.first, wanted.row.id))
         if code is not None:
             self.differing[wanted.row.id] = code
+
+    @property
+    def ids(self) -> list[int]:
+        """The objects' numbers, in the order in which they were read."""
+        return [one.id for one in self.taken]
+
+    def parted(self, which: Callable[[int], bool]) -> tuple[Portion, Portion]:
+        """Return what was read of some objects, and of all others."""
+        some, others = Portion(), Portion()
+        for one in self.taken:
+            part = some if which(one.id) else others
+            part.take(one, self.at, self.differing.get(one.id))
+        return some, others
 
     def spans(self) -> list[tuple[int, int, str]]:
         """Return (first id, last id, level) of what was read."""

@@ -7,7 +7,7 @@ itself as an earlier version. docs/decisions/0041-looking-again.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import field
 
@@ -15,6 +15,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     Conflict,
     Interrupted,
+    Refused,
     ShortRead,
     StorageError,
     Unsupported,
@@ -25,7 +26,8 @@ from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, Place, Span, Stamp, Stored, TargetLimits, Upload, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.look_again import (
-    demand_undeleted,
+    PUT_BACK,
+    erasures,
     is_ours,
     look,
     open_findings,
@@ -140,7 +142,7 @@ class Restoring:
         accepted: bool,
     ) -> DecisionOutcome:
         ctx, wanted, found = self._ctx, sorted(set(ids)), DecisionOutcome()
-        demand_undeleted(ctx.ledger, self._batch)
+        self._demand_there(wanted)
         followed = was_followed(ctx.ledger, self._batch)
         unknown = sorted(set(wanted) - set(self.waiting(accepted=accepted)))
         if unknown:
@@ -160,6 +162,17 @@ class Restoring:
             act(row, stored, found)
             found.done.append(row.id)
         return found
+
+    def _demand_there(self, wanted: Sequence[int]) -> None:
+        """Demand that the source still holds what is to be sent again, as far as we deleted it."""
+        begun = erasures(self._ctx.ledger, self._batch)
+        for number in wanted:
+            if any(one.may_be_deleted(number) for one in begun):
+                raise Refused(
+                    f"object {number} was deleted at the source, or may be, so it cannot be sent"
+                    " again",
+                    hint=f"nothing was touched. {PUT_BACK}",
+                )
 
     def _intent(
         self, row: Verified, stored: Stored, before: ObjectRestoring | None

@@ -89,17 +89,16 @@ class Settling:
     def _known_lost(self) -> set[str]:
         """Return what stays verified and is not at the target, as the ledger says itself.
 
-        Once deleting at the source has begun that is a finding, or seen by who deletes it.
+        Only what may be deleted at the source can: all else is sent again.
         """
-        lost = {
+        done = self._setting.standing().erasure
+        numbers = {row["key"]: row["id"] for row in self._setting.records()}
+        return {
             key
             for code, key in self._setting.world.findings()
             if code == Code.DECOMMISSION_TARGET_LOST and key is not None
+            if done.may_be_deleted(numbers[key])
         }
-        done = self._setting.standing().erasure
-        if done.begun:
-            lost |= {row["key"] for row in self._setting.records() if not done.past(row["id"])}
-        return lost
 
     def _move_away(self) -> None:
         """Do what a conflict asks of people: what is in the way of an object is moved elsewhere."""
@@ -242,6 +241,9 @@ class Settling:
             self._process("settling: decommission, disturbed", verb)
         self._calm()
         self._chances.mend()
+        self._process("settling: verify --again", lambda: act.look("full", afresh=True))
+        self._process("settling: verify --restore", act.restore)
+        self._process("settling: run --retry-failed", lambda: act.run(ALL, AGAIN))
         self._process("settling: report", act.report)
         self._council.approve("decommission")
         done = {State.VERIFIED, State.EXCLUDED}
@@ -254,8 +256,6 @@ class Settling:
             row = rows.get(key)
             same = row is not None and row["version"] == setting.source.version(CONTAINER, key)
             if row is not None and row["state"] is State.VERIFIED and same:
-                if not setting.holds(key, row["version"] or ""):
-                    continue  # lost at the target since the first was deleted: the source keeps it
                 raise Broken(f"{key} was to be deleted at the source and is there")
         for key in setting.erased:
             version = rows[key]["version"] or ""

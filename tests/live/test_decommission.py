@@ -269,3 +269,41 @@ def test_what_the_target_lost_after_the_finalization_is_mended_and_the_source_go
     site.cli("report", site.plan, "--out", last, expect=0)
     site.cli("audit", "verify", last, "--trust", trust, expect=0)
     agreed(last, trust)
+
+
+def test_what_the_target_lost_while_others_were_deleted_is_sent_again(site: Site) -> None:
+    """The source keeps what the target does not hold: it must not be for nothing."""
+    finalized(site)
+    key = target_key("pmsi/b.csv")
+    site.bucket.client.delete_object(Bucket=site.bucket.name, Key=key)
+    big = {"Bucket": site.bucket.name, "Key": target_key("scans/big.raw")}
+    site.bucket.client.put_object(**big, Body=b"theirs")
+    execute(site, "--keep-going", expect=5)
+    kept = {"pmsi/b.csv", "scans/big.raw"} | SCRATCH
+    assert names(site) == kept
+
+    looked = site.cli("verify", site.plan, "--again", "--json", expect=5).json
+    (look,) = looked["looks"]
+    assert sorted(one["found"] for one in look["differing"]) == ["gone", "replaced"]
+    assert look["objects"] == len(OBJECTS)
+    site.cli("verify", site.plan, "--again", "--restore", "all")
+    site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
+    for one in OBJECTS:
+        site.bucket.client.head_object(Bucket=site.bucket.name, Key=target_key(one))
+
+    refused = execute(site, expect=3).err
+    assert "another one than was finalized: it takes a report, and approvals, of its own" in refused
+    assert names(site) == kept
+    (site.folder / "bundle.checkpoint").unlink()
+    shutil.rmtree(site.folder / "bundle")
+    site.cli("report", site.plan, "--out", str(site.folder / "bundle"), expect=0)
+    trust = str(site.folder / "keys" / "report.pub")
+    site.cli("audit", "verify", str(site.folder / "bundle"), "--trust", trust, expect=0)
+    agreed(str(site.folder / "bundle"), trust)
+    site.approve("decommission")
+    execute(site, expect=0)
+    assert names(site) == SCRATCH
+    last = str(site.folder / "last")
+    site.cli("report", site.plan, "--out", last, expect=0)
+    site.cli("audit", "verify", last, "--trust", trust, expect=0)
+    agreed(last, trust)

@@ -94,6 +94,15 @@ class ErasureProgress:
         """Return whether an object had its turn, and is not to be asked for again."""
         return number <= self.after and number not in self.pending and number not in self.reopened
 
+    def may_be_deleted(self, number: int) -> bool:
+        """Return whether the source may not hold an object any more, by our doing.
+
+        It had its turn, or was about to when the execution stopped; what was left at the source
+        for a later one is there.
+        """
+        turn = number <= max(self.after, self.open_until or 0)
+        return number in self.reopened or (turn and number not in self.pending)
+
     @property
     def outcomes(self) -> dict[str, int]:
         """What became of every object that had its turn; counts that close."""

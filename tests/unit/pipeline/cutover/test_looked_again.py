@@ -106,20 +106,44 @@ def test_after_a_deletion_a_look_says_what_is_lost_and_lists_nothing_again(
         assert (found.gone, found.damaged, found.replaced) == ([], [], [])
         assert world.findings() == [("decommission-target-lost", "o1")]
     assert set(world.states().values()) == {State.VERIFIED}
-    with pytest.raises(Refused, match="nothing of it can be sent"):
-        decided(world, "restore", [])
 
     world.target._buckets["dst"][name] = there  # the verified version is the current one again
     assert not looked(world).differs
     assert world.findings() == []
 
 
-def test_what_is_not_deleted_yet_is_left_to_who_deletes_it(affair: Affair) -> None:
-    deleted(affair, up_to=10)
-    for name in list(affair.world.target._buckets["dst"]):
-        affair.world.target.drop("dst", name)
+def test_what_was_replaced_once_and_is_deleted_since_cannot_be_sent_again(affair: Affair) -> None:
+    """The finding of an earlier look is still open; the source has nothing any more."""
+    world, name = affair.world, "t/o1.c4gh"
+    affair.act(start)
+    there = world.target._buckets["dst"][name]
+    world.target.keep("dst", name, b"somebody's")
+    (number,) = looked(world).replaced
+    world.target._buckets["dst"][name] = there
+    deleted(affair, up_to=30)
+    world.target.keep("dst", name, b"somebody's again")
 
-    assert (found := looked(affair.world)).objects == len(found.lost) == 10
+    with pytest.raises(Refused, match="was deleted at the source, or may be"):
+        decided(world, "restore", [number])
+
+    assert set(world.states().values()) == {State.VERIFIED}
+
+
+def test_what_is_not_deleted_yet_is_sent_again(affair: Affair) -> None:
+    """One look tells both: what is lost for good, and what the source still holds."""
+    world = affair.world
+    deleted(affair, up_to=10)
+    for name in list(world.target._buckets["dst"]):
+        world.target.drop("dst", name)
+
+    found = looked(world)
+
+    assert (found.objects, found.lost, found.gone) == (30, [*range(1, 11)], [*range(11, 31)])
+    assert world.run() is Exit.FINDINGS  # for those that are lost
+    assert set(world.states().values()) == {State.VERIFIED}
+    assert len(world.target._buckets["dst"]) == 20
+    found = looked(world)
+    assert (found.lost, found.gone) == ([*range(1, 11)], [])
 
 
 @pytest.mark.parametrize("back", [False, True])
