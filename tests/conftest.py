@@ -53,6 +53,13 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """pytest looks for rubbish five times at the end: once is enough for what is there by now."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_finish() -> None:
     """Settings of the machine that runs the tests must not decide them."""
     for name in list(os.environ):

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.reading import open_bundle
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.cli.test_cli import CANARY_NAME, Desk
-from tests.support.fixtures import S3Server, _bucket
+from tests.support.fixtures import S3Server, new_bucket
 
 pytestmark = pytest.mark.live
 
@@ -26,18 +25,17 @@ ODD = "=1;é\u202e.csv"
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, moto: S3Server) -> Iterator[Desk]:
+def finished(tmp_path_factory: pytest.TempPathFactory, moto: S3Server) -> Desk:
     """A finished run, in which one object is excluded; its bundle is in `plain`."""
     folder = tmp_path_factory.mktemp("finished")
-    for bucket in _bucket(moto):
-        desk = Desk(folder, bucket)
-        desk.write(f"b/{ODD}", b"1")
-        desk.write(f"b/tmp/{CANARY_NAME}.tmp", b"scratch")
-        exclude = '    exclude: [{glob: "tmp/**", reason: scratch}]\nbatches:'
-        desk.plan.write_text(desk.text.replace("batches:", exclude))
-        done = desk.run("run", str(desk.plan), "--out", str(folder / "plain"))
-        assert done.returncode == Exit.OK, done.stderr
-        yield desk
+    desk = Desk(folder, new_bucket(moto))
+    desk.write(f"b/{ODD}", b"1")
+    desk.write(f"b/tmp/{CANARY_NAME}.tmp", b"scratch")
+    exclude = '    exclude: [{glob: "tmp/**", reason: scratch}]\nbatches:'
+    desk.plan.write_text(desk.text.replace("batches:", exclude))
+    done = desk.run("run", str(desk.plan), "--out", str(folder / "plain"))
+    assert done.returncode == Exit.OK, done.stderr
+    return desk
 
 
 class Office:

@@ -39,7 +39,8 @@ def hosts() -> Iterator[Hosts]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def two_nodes() -> Iterator[Cluster]:
+    """A cluster that ends with the tests of engines: it is busy even while nobody asks it."""
     with cluster(nodes=2) as made:
         yield made

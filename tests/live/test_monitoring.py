@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -27,6 +26,7 @@ from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.hooks import SECRET, hooked
 from tests.support.processes import LONG, free_port
+from tests.support.serving import serving
 from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -99,14 +99,8 @@ def answering(text: bytes) -> Iterator[int]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(server):
         yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager

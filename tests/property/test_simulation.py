@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,22 +15,27 @@ from hdh_migrate.fixity import canonical_json
 from tests.campaign.life import Life, SimulatorFailed
 from tests.campaign.lives import crash, live
 from tests.campaign.simulation import Simulation
+from tests.support.examples import many
 from tests.support.script import Killed, Point
 
 KEPT: tuple[int, ...] = (1013058225, 1013071598, 1013073154)
 """Seeds of lives that were broken by a fault that is mended."""
 
 
-@pytest.mark.parametrize("seed", [*range(1, 13), *KEPT])
+lived = cache(live)
+"""Each life once, however many tests look at it."""
+
+
+@pytest.mark.parametrize("seed", [*range(1, 1 + many(12)), *KEPT])
 def test_lives_end_well(seed: int) -> None:
-    life, broken = live(seed)
+    life, broken = lived(seed)
 
     assert not broken, "\n".join([broken, *life.story])
     assert life.processes > 8
 
 
 def test_the_same_seed_gives_the_same_life() -> None:
-    first, second = (live(3)[0] for _ in range(2))
+    first, second = lived(3)[0], live(3)[0]
 
     assert first.story == second.story
 

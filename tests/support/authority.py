@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.support.serving import serving
 
 CONFIG = """\
 [tsa]
@@ -195,12 +196,7 @@ def online(
         def handle_error(self, request: Any, client_address: Any) -> None:
             pass  # the client hung up on an answer that it did not want
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        line.url = f"http://127.0.0.1:{server.server_port}/stamp"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield line
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Server(("127.0.0.1", 0), Handler)
+    line.url = f"http://127.0.0.1:{server.server_port}/stamp"
+    with serving(server):
+        yield line

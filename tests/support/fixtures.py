@@ -5,6 +5,7 @@ A server that cannot start fails every test that wants it; nothing is skipped.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,21 +115,21 @@ def container(azurite: Azurite) -> Iterator[Container]:
 
 
 @pytest.fixture
-def bucket(moto: S3Server) -> Iterator[Bucket]:
+def bucket(moto: S3Server) -> Bucket:
     """A bucket on moto, which honours create-only writes but checks no digest."""
-    yield from _bucket(moto)
+    return new_bucket(moto)
 
 
 @pytest.fixture
-def rclone_bucket(rclone_s3: S3Server) -> Iterator[Bucket]:
+def rclone_bucket(rclone_s3: S3Server) -> Bucket:
     """A bucket on rclone, which checks signatures and digests but has no conditional writes."""
-    yield from _bucket(rclone_s3)
+    return new_bucket(rclone_s3)
 
 
 @pytest.fixture(params=["moto", "rclone_s3"])
-def any_bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+def any_bucket(request: pytest.FixtureRequest) -> Bucket:
     """A bucket on each S3 server in turn."""
-    yield from _bucket(request.getfixturevalue(request.param))
+    return new_bucket(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
@@ -164,11 +166,20 @@ def s3_client(server: S3Server | StrictS3, endpoint: str | None = None) -> Any:
     )
 
 
-def _bucket(server: S3Server) -> Iterator[Bucket]:
+def new_bucket(server: S3Server) -> Bucket:
+    """Make a bucket of its own on a server."""
     name = f"test-{next(_numbers)}"
+    client = _client(server)
+    client.create_bucket(Bucket=name)
+    return Bucket(server=server, name=name, client=client)
+
+
+@cache
+def _client(server: S3Server) -> Any:
+    """Return the tests' own client of a server, closed at the end of this process.
+
+    To make one takes as long as many requests do.
+    """
     client = s3_client(server)
-    try:
-        client.create_bucket(Bucket=name)
-        yield Bucket(server=server, name=name, client=client)
-    finally:
-        client.close()
+    atexit.register(client.close)
+    return client

@@ -6,12 +6,13 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.serving import serving
 
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
@@ -67,12 +68,6 @@ def hooked() -> Iterator[Hook]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     hook.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(server):
         yield hook
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert hook.wrong == []

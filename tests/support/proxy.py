@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.support import wire
+from tests.support.serving import answering_thread
 from tests.support.wire import Count, Hangup, Reply, Request
 
 Action = Callable[[Request, "Upstream"], Reply]
@@ -118,7 +119,7 @@ class Proxy:
         self._upstream = Upstream((parts.hostname, parts.port), resign, self._closing)
         self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}{parts.path}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = answering_thread(self._server)
         self._thread.start()
 
     def rule(

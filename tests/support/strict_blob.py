@@ -18,7 +18,6 @@ It reads only, and answers as the service's REST reference says, or refuses:
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +25,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.support.serving import answering_thread
 
 ACCOUNT: Final = "strictaccount"
 CONTAINER: Final = "emc2"
@@ -96,7 +97,7 @@ class StrictBlob:
         self.asked: list[str] = []
         """What was asked for, as `METHOD path?query`, without the signature."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = answering_thread(self._server)
 
     @property
     def url(self) -> str:

@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from tests.support.serving import serving
+
 
 class Authority:
     """Signs certificates for the servers of one test."""
@@ -172,14 +174,8 @@ def https(
         server.socket, server_side=True, do_handshake_on_connect=False
     )
     heard = Heard(port=server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(server):
         yield heard
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.serving import serving
 
 
 @dataclass(slots=True)
@@ -77,11 +78,5 @@ def token_server(identity: Path | None = None) -> Iterator[TokenServer]:
         scheme = "https"
     host = "localhost" if identity is not None else "127.0.0.1"
     told.url = f"{scheme}://{host}:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(server):
         yield told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -7,7 +7,6 @@ only there to have something to ask.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from hdh_migrate.wiring import SOURCES, Sources
 from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
+from tests.support.serving import serving
 
 TOKEN = "a toy's token"
 LISTING_MAX = 1 << 20
@@ -289,13 +289,8 @@ def toy_store() -> Iterator[ToyStore]:
     """Serve an empty toy on this machine."""
     store = ToyStore("")
     handler = type("Handler", (_Handler,), {"store": store})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        store.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield store
-        finally:
-            server.shutdown()
-            thread.join()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    store.url = f"http://127.0.0.1:{server.server_port}"
+    with serving(server):
+        yield store

@@ -23,6 +23,9 @@ from hdh_migrate.session.views.metrics import metrics_text
 _PUBLIC: Final = 0o644
 """The collector is another user; nothing in these numbers is a secret or names an object."""
 
+_LOOK_SECONDS: Final = 0.1
+"""How often the port looks whether the run is over; who ends it waits for no more than that."""
+
 Sink = Callable[[bytes], None]
 
 
@@ -139,7 +142,9 @@ def _port(port: int) -> Iterator[Sink]:
             f"metrics port {port} of {HERE}: cannot be had: {_why(error)}",
             hint="nothing was moved; another run may have it: give the plan another `metrics.port`",
         ) from error
-    threading.Thread(target=server.serve_forever, name="metrics-port", daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, args=(_LOOK_SECONDS,), name="metrics-port", daemon=True
+    ).start()
     try:
         yield server.take
     finally:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from hdh_migrate.session.views.last_run import last_run, recording
 from hdh_migrate.session.views.metrics import BATCHES_MAX, OTHERS, metrics_of
 from tests.support.processes import LONG, free_port
 from tests.support.quiet import Notes
+from tests.support.serving import serving
 from tests.support.standing import BUSY, batch, standing
 from tests.unit.cli.test_watch import PLAN, plan
 
@@ -267,12 +267,8 @@ def enter_again(desk: Desk) -> None:
 def served(**bounds: Any) -> Iterator[int]:
     server = LoopbackServer(0, **bounds)
     server.take(b"numbers 1\n")
-    threading.Thread(target=partial(server.serve_forever, 0.05), daemon=True).start()
-    try:
+    with serving(server):
         yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_a_reply_does_not_say_by_which_software_it_is_made() -> None:
@@ -290,8 +286,8 @@ def test_a_reply_does_not_say_by_which_software_it_is_made() -> None:
 def test_clients_that_say_nothing_cost_few_threads_and_not_for_long() -> None:
     """Each of them cost the run a thread for as long as it sent a byte now and then."""
     before = threading.active_count()
-    with served(clients=3, seconds=0.3) as port:
-        slow = [socket.create_connection(("127.0.0.1", port), timeout=LONG) for _ in range(30)]
+    with served(clients=3, seconds=0.1) as port:
+        slow = [socket.create_connection(("127.0.0.1", port), timeout=LONG) for _ in range(12)]
         for one in slow:
             with suppress(OSError):
                 one.sendall(b"GET /metrics HT")  # and no more

@@ -1,0 +1,29 @@
+"""Servers of the standard library, answering in a thread for as long as a test needs them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socketserver import BaseServer
+
+LOOK_SECONDS = 0.02
+"""How often a server looks whether it shall end; by itself it takes half a second for that."""
+
+
+def answering_thread(server: BaseServer) -> threading.Thread:
+    """Return the thread, not started yet, in which a server answers until `shutdown`."""
+    return threading.Thread(target=server.serve_forever, args=(LOOK_SECONDS,), daemon=True)
+
+
+@contextmanager
+def serving(server: BaseServer) -> Iterator[None]:
+    """Have a server answer; at the end it is shut down, its thread has ended, its port is free."""
+    thread = answering_thread(server)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
