@@ -20,6 +20,7 @@ from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.errors import KeyUnavailable, MigrateError, Starved
 from hdh_migrate.receipts import Lost, OrderDone, Receipt
 from tests.support.cluster import Cluster, cluster, session
+from tests.support.cluster_processes import ClusterProcess
 from tests.support.line import line
 from tests.support.processes import LONG
 from tests.support.workshop import ROOT, drained, order, told, wish
@@ -52,8 +53,8 @@ def busy(engine: ClusterEngine, seconds: float = 600.0) -> str:
     raise AssertionError("no node takes orders")
 
 
-def node_at(made: Cluster, address: str) -> subprocess.Popen[str]:
-    return made.nodes[made.addresses.index(address)]
+def node_at(made: Cluster, address: str) -> ClusterProcess:
+    return next(one for one in made.nodes if one.address == address)
 
 
 def lost(engine: ClusterEngine) -> list[Receipt]:

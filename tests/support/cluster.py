@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from hdh_migrate import __version__
@@ -20,42 +20,7 @@ from hdh_migrate.engines.dask import dask_engine
 from hdh_migrate.engines.dask_authority import new_authority
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.software import code_digest
-from tests.support.workshop import ROOT
-
-SCHEDULER = """
-import pathlib, sys, threading
-from hdh_migrate.engines import dask_node
-dask_node.schedule(
-    sys.argv[2], pathlib.Path(sys.argv[1]),
-    ready=lambda address: print(address, flush=True), stop=threading.Event(),
-)
-"""
-
-NODE = """
-import pathlib, sys, tempfile, threading, uuid
-from hdh_migrate.engines import dask_node
-from hdh_migrate.engines.local import LocalEngine
-from hdh_migrate.engines.node import NodeIdentity, Node, Tools
-from hdh_migrate import __version__
-from hdh_migrate.software import code_digest
-from tests.support.workshop import FACTORY, ROOT
-
-certificates, scheduler, processes, connections, plan = sys.argv[1:]
-
-def tools(session):
-    engine = LocalEngine(
-        FACTORY, {}, processes=int(processes), connections=int(connections), search=[ROOT]
-    )
-    return Tools(engine=engine, share=lambda part: None)
-
-identity = NodeIdentity(version=__version__, code_sha256=code_digest(), plan_sha256=plan)
-with tempfile.TemporaryDirectory() as scratch:
-    dask_node.serve(
-        Node(uuid.uuid4().hex, identity, tools), scheduler, pathlib.Path(certificates),
-        host="127.0.0.1", threads=16, scratch=pathlib.Path(scratch),
-        ready=lambda address: print(address, flush=True), stop=threading.Event(),
-    )
-"""
+from tests.support.cluster_processes import ClusterProcess, Nursery
 
 PLAN = "aa" * 32
 
@@ -80,11 +45,16 @@ class Cluster:
     """A scheduler, and nodes that may be killed, stopped and joined by others."""
 
     folder: Path
-    scheduler: subprocess.Popen[str]
-    address: str
-    nodes: list[subprocess.Popen[str]] = field(default_factory=list)
-    addresses: list[str] = field(default_factory=list)
-    """Of the nodes, in the same order."""
+    scheduler: ClusterProcess
+    nodes: list[ClusterProcess] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return self.scheduler.address
+
+    @property
+    def addresses(self) -> list[str]:
+        return [one.address for one in self.nodes]
 
     @property
     def certificates(self) -> Path:
@@ -99,12 +69,12 @@ class Cluster:
         through: str | None = None,
     ) -> str:
         """Start one more node and return its address; it may have another one of the scheduler."""
-        scheduler = through or self.address
-        arguments = [str(self.certificates), scheduler, str(processes), str(connections), plan]
-        node = _started(NODE, arguments)
+        node = _nursery().start(
+            "node", str(self.certificates), through or self.address,
+            str(processes), str(connections), plan,
+        )  # fmt: skip
         self.nodes.append(node)
-        self.addresses.append(_line(node))
-        return self.addresses[-1]
+        return node.address
 
     def engine(
         self, *, patience: float = 60.0, silence: float = 45.0, **changes: object
@@ -118,8 +88,6 @@ class Cluster:
             process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
 
 
 @contextmanager
@@ -128,8 +96,7 @@ def cluster(*, nodes: int = 2) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         new_authority(folder / "ca", datetime.now(UTC), 2)
-        scheduler = _started(SCHEDULER, [str(folder / "ca"), "tls://127.0.0.1:0"])
-        made = Cluster(folder, scheduler, _line(scheduler))
+        made = Cluster(folder, _nursery().start("scheduler", str(folder / "ca")))
         try:
             for _ in range(nodes):
                 made.add()
@@ -138,14 +105,8 @@ def cluster(*, nodes: int = 2) -> Iterator[Cluster]:
             made.close()
 
 
-def _started(code: str, arguments: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
-
-
-def _line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    assert line, "it did not start"
-    return line
+@cache
+def _nursery() -> Nursery:
+    made = Nursery()
+    atexit.register(made.close)
+    return made
