@@ -16,7 +16,7 @@ import tempfile
 import threading
 import traceback
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -107,7 +107,7 @@ def node(
         )  # fmt: skip
 
 
-_KINDS: Final = {"scheduler": scheduler, "node": node}
+_KINDS: Final[Mapping[str, Callable[..., None]]] = {"scheduler": scheduler, "node": node}
 
 
 def _fork_for(asking: socket.socket) -> None:
