@@ -14,7 +14,7 @@ from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.events.rotation import HeadersRewrapped
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.rotating import demand_going
-from hdh_migrate.ports.sealing import Rewrapping
+from hdh_migrate.ports.sealing import HeaderRenewal
 
 PORTION: Final = 5_000
 """Headers of one transaction."""
@@ -23,7 +23,7 @@ PORTION: Final = 5_000
 class HeadersApart:
     """Wraps every header of a ledger anew under one rotation's number; again is safe."""
 
-    def __init__(self, ctx: Context, number: int, exchange: Rewrapping) -> None:
+    def __init__(self, ctx: Context, number: int, exchange: HeaderRenewal) -> None:
         self._ctx, self._number, self._exchange = ctx, number, exchange
 
     def run(self) -> int:

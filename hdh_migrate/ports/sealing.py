@@ -32,7 +32,7 @@ class Unsealer(Protocol):
         """
 
 
-class Rewrapping(Protocol):
+class HeaderRenewal(Protocol):
     """Makes headers for the recipients of afterwards of those that open before; for all threads."""
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.frozen import frozen
-from hdh_migrate.ports.sealing import Envelopes, Rewrapping
+from hdh_migrate.ports.sealing import Envelopes, HeaderRenewal
 from hdh_migrate.wiring.vault import Vault, identity_path
 
 if TYPE_CHECKING:  # workers seal, and know no plan
@@ -60,7 +60,7 @@ class Opener:
 
     public: str
     """In hexadecimal."""
-    exchange: Callable[[Sequence[str]], Rewrapping]
+    exchange: Callable[[Sequence[str]], HeaderRenewal]
     """Returns what wraps anew for recipients, in hexadecimal; or raises `KeyUnavailable`."""
 
 
@@ -115,7 +115,7 @@ class _Inline:
 
         key = PrivateKey.load(*identity)
 
-        def exchange(recipients: Sequence[str]) -> Rewrapping:
+        def exchange(recipients: Sequence[str]) -> HeaderRenewal:
             names = [PublicKey(bytes.fromhex(raw)) for raw in recipients]
             return HeaderExchange(
                 opens=PacketReader(key),
@@ -153,7 +153,7 @@ class _Detached:
 
         key = HybridPrivateKey.load(*identity)
 
-        def exchange(recipients: Sequence[str]) -> Rewrapping:
+        def exchange(recipients: Sequence[str]) -> HeaderRenewal:
             names = [HybridPublicKey(bytes.fromhex(raw)) for raw in recipients]
             return HeaderExchange(
                 opens=HybridReader(key),
