@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
@@ -30,24 +32,44 @@ Task(as_json=True).run(body)
 """
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CAUGHT = {
+    "what looks at no flag": "ZeroDivisionError",
+    "what nothing interrupts": "KeyboardInterrupt",
+}
+Asked = dict[tuple[signal.Signals, str], subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[Asked]:
+    """Commands of both kinds, each asked to stop by each signal: they are waited for at once."""
+    every = {
+        (number, caught): subprocess.Popen(
+            [sys.executable, "-c", STUBBORN.format(caught=CAUGHT[caught])],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for number, caught in product(SIGNALS, CAUGHT)
+    }  # fmt: skip
+    try:
+        for (number, _), process in every.items():
+            assert process.stderr is not None
+            assert process.stderr.readline() == "at it\n"
+            process.send_signal(number)
+        yield every
+    finally:
+        for process in every.values():
+            process.kill()
+            process.communicate()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize(
-    "caught",
-    [
-        pytest.param("ZeroDivisionError", id="what looks at no flag"),
-        pytest.param("KeyboardInterrupt", id="what nothing interrupts"),
-    ],
-)
-def test_a_command_that_does_not_look_up_is_ended(number: signal.Signals, caught: str) -> None:
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("caught", CAUGHT)
+def test_a_command_that_does_not_look_up_is_ended(
+    asked: Asked, number: signal.Signals, caught: str
+) -> None:
     """A verb that asked nobody whether to go on went on to its end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", STUBBORN.format(caught=caught)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    assert process.stderr.readline() == "at it\n"
-    process.send_signal(number)
+    process = asked[number, caught]
     out, err = process.communicate(timeout=LONG)  # 5 s, on a machine that has time for us
     assert process.returncode == Exit.INTERRUPTED
     assert json.loads(out)["error"]["exit"] == Exit.INTERRUPTED

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypeVar
@@ -447,18 +447,27 @@ def ill_formed(value: Any, shape: Any, where: str) -> str | None:  # noqa: ANN40
     A shape is a test, a list of one shape, or an object of exactly these members (with `str` as
     the only name: of any members). What is returned has no names but those of the format.
     """
+    bad = _unlike(value, shape)
+    return None if bad is None else where + bad
+
+
+def _unlike(value: object, shape: Any) -> str | None:  # noqa: ANN401 - as above
+    """Return where it is so below a value: the path is written only where something is wrong."""
+    if isinstance(shape, dict) and isinstance(value, dict) and str not in shape:
+        if value.keys() | (shape.keys() & LATER) != shape.keys():
+            return ""
+        for name, each in value.items():
+            if (bad := _unlike(each, shape[name])) is not None:
+                return f".{name}{bad}"
+        return None
+    every: Iterable[object]
     if isinstance(shape, list):
         if not isinstance(value, list):
-            return where
-        inner = [(each, shape[0], where) for each in value]
+            return ""
+        every, inner = value, shape[0]
     elif isinstance(shape, dict) and isinstance(value, dict):
-        if str in shape:
-            inner = [(each, shape[str], where) for each in value.values()]
-        elif value.keys() | (shape.keys() & LATER) != shape.keys():
-            return where
-        else:
-            inner = [(value[name], shape[name], f"{where}.{name}") for name in value]
+        every, inner = value.values(), shape[str]
     else:
         test = shape.holds if isinstance(shape, Field) else shape
-        return None if callable(test) and test(value) else where
-    return next((bad for each in inner if (bad := ill_formed(*each)) is not None), None)
+        return None if callable(test) and test(value) else ""
+    return next((bad for each in every if (bad := _unlike(each, inner)) is not None), None)
