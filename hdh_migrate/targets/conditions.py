@@ -285,13 +285,13 @@ def _is_narrow(value: str) -> bool:
     return network.prefixlen >= _WIDEST[network.version]
 
 
-def _names(principal: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+def _names(principal: object) -> Iterator[str]:
     values = principal.values() if isinstance(principal, dict) else [principal]
     for value in values:
         yield from _listed(value)
 
 
-def _listed(value: Any) -> list[str]:  # noqa: ANN401 - JSON
+def _listed(value: object) -> list[str]:
     return [str(one) for one in (value if isinstance(value, list) else [value])]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, StorageError
 from hdh_migrate.frozen import frozen
@@ -81,7 +81,10 @@ def provision(
             yield _mended(endpoint, wish, rule, execute=execute, before=before)
 
 
-def _bucket(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before) -> Any:  # noqa: ANN401 - a generator that returns whether the bucket is there
+def _bucket(
+    endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before
+) -> Generator[ProvisionStep, None, bool]:
+    """Say what is done about the bucket itself; return whether it is there."""
     wanted = "a bucket with object lock" if wish.lock else "a bucket"
 
     def step(seen: str, done: str, *, ok: bool) -> ProvisionStep:
@@ -110,7 +113,7 @@ def _bucket(endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before) 
 
 
 def _create(endpoint: S3Endpoint, wish: Wish) -> None:
-    more: dict[str, Any] = {"ObjectLockEnabledForBucket": True} if wish.lock else {}
+    more: dict[str, object] = {"ObjectLockEnabledForBucket": True} if wish.lock else {}
     try:
         with translated("making the bucket"):
             endpoint.client.create_bucket(Bucket=wish.bucket, **more)
@@ -211,30 +214,49 @@ def _fix(endpoint: S3Endpoint, rule: HealthRule, wish: Wish) -> str:
 _POLICY = "bucket-policy"
 
 
-def _encrypt(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+class BucketSettings(Protocol):
+    """So much of boto3's client as mends a bucket, asked by its names; it raises ClientError."""
+
+    def put_bucket_encryption(self, **asked: object) -> object:
+        """Have the host encrypt what is stored from now on."""
+
+    def put_bucket_versioning(self, **asked: object) -> object:
+        """Keep or no longer keep versions."""
+
+    def put_bucket_acl(self, **asked: object) -> object:
+        """Say who may read, by one of the host's own names."""
+
+    def delete_bucket_lifecycle(self, **asked: object) -> object:
+        """Have nothing removed or moved by its age."""
+
+    def put_bucket_policy(self, **asked: object) -> object:
+        """Say in JSON who may do what."""
+
+
+def _encrypt(client: BucketSettings, wish: Wish) -> None:
     default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     client.put_bucket_encryption(
         Bucket=wish.bucket, ServerSideEncryptionConfiguration={"Rules": [default]}
     )
 
 
-def _version(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+def _version(client: BucketSettings, wish: Wish) -> None:
     client.put_bucket_versioning(Bucket=wish.bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
-def _close(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+def _close(client: BucketSettings, wish: Wish) -> None:
     client.put_bucket_acl(Bucket=wish.bucket, ACL="private")
 
 
-def _no_lifecycle(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+def _no_lifecycle(client: BucketSettings, wish: Wish) -> None:
     client.delete_bucket_lifecycle(Bucket=wish.bucket)
 
 
-def _restrict(client: Any, wish: Wish) -> None:  # noqa: ANN401 - boto3
+def _restrict(client: BucketSettings, wish: Wish) -> None:
     client.put_bucket_policy(Bucket=wish.bucket, Policy=wish.policy)
 
 
-_MENDS: Mapping[str, Callable[[Any, Wish], None]] = {
+_MENDS: Mapping[str, Callable[[BucketSettings, Wish], None]] = {
     "default-encryption": _encrypt,
     "versioning": _version,
     "public-access": _close,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from hdh_migrate.bounded import counted, token
 from hdh_migrate.clocks import text_of
@@ -53,7 +53,7 @@ from hdh_migrate.targets.s3_pages import (
     upload_pages,
     version_pages,
 )
-from hdh_migrate.transport import Reply
+from hdh_migrate.transport import Reply, RequestDetails
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -177,10 +177,10 @@ class S3Reader:
         sha256: str,
         *,
         query: Mapping[str, str] | None = None,
-        **body: Any,  # noqa: ANN401 - passed on to Transport.request as is
+        **more: Unpack[RequestDetails],
     ) -> Reply:
         return self._endpoint.send(
-            method, bucket, key, {"x-amz-content-sha256": sha256, **headers}, query=query, **body
+            method, bucket, key, {"x-amz-content-sha256": sha256, **headers}, query=query, **more
         )
 
 
@@ -286,10 +286,10 @@ class S3Writer(S3Reader):
         number: int,
         sha256: str,
         headers: Mapping[str, str],
-        **body: Any,  # noqa: ANN401 - passed on to Transport.request as is
+        **more: Unpack[RequestDetails],
     ) -> str:
         query = {"partNumber": str(number), "uploadId": upload.upload_id}
-        reply = self._send("PUT", upload.bucket, upload.key, headers, sha256, query=query, **body)
+        reply = self._send("PUT", upload.bucket, upload.key, headers, sha256, query=query, **more)
         if reply.status != 200:
             raise from_reply(reply, "a part")
         if not reply.etag:

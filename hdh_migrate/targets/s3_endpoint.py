@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from hdh_migrate import markup
@@ -40,7 +40,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.model import key_bytes
 from hdh_migrate.targets.s3_lists import Lists
-from hdh_migrate.transport import Reply, SigV4, Transport, pause
+from hdh_migrate.transport import Reply, RequestDetails, SigV4, Transport, pause
 
 CONTROL_SECONDS = 300
 """Without a byte: completing a large upload may take minutes."""
@@ -137,7 +137,7 @@ class S3Endpoint:
         headers: Mapping[str, str],
         *,
         query: Mapping[str, str] | None = None,
-        **body: Any,  # noqa: ANN401 - passed on to Transport.request as is
+        **more: Unpack[RequestDetails],
     ) -> Reply:
         """Make one request about an object; see `Transport.request`."""
         url = self.object_url(bucket, key)
@@ -145,7 +145,7 @@ class S3Endpoint:
             url = f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}"
         if self._pace is not None:
             self._pace(method, bucket)
-        return self.transport.request(method, url, headers, **body)
+        return self.transport.request(method, url, headers, **more)
 
     @property
     def client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time

@@ -31,6 +31,13 @@ _COUNTS: Final = frozenset(("KeyCount", "MaxKeys", "MaxUploads", "Size"))
 _NUMBER: Final = re.compile("-?[0-9]{1,20}", re.ASCII)
 
 
+ListedPage = Mapping[str, Any]
+"""A page as boto3 gives it: what it says of itself, and its entries in lists, by their names.
+
+What a host may say of an entry is judged where the entry is read: `_listed` and its like in `s3`.
+"""
+
+
 class Asks(Protocol):
     """What asks about a bucket."""
 
@@ -48,7 +55,7 @@ class Lists:
     def __init__(self, ask: Asks) -> None:
         self._ask = ask
 
-    def list_objects_v2(self, *, Bucket: str, **more: Any) -> Mapping[str, Any]:  # noqa: N803, ANN401 - as boto3 names them
+    def list_objects_v2(self, *, Bucket: str, **more: object) -> ListedPage:  # noqa: N803 - as boto3 names them
         """Return one page of the objects under a prefix; see `s3_pages` for what may stand in it.
 
         Raises:
@@ -59,7 +66,7 @@ class Lists:
         encoded = root.findtext("{*}EncodingType") == "url"
         return _page(root, "Contents", "Contents", unquote_plus if encoded else str)
 
-    def list_multipart_uploads(self, *, Bucket: str, **more: Any) -> Mapping[str, Any]:  # noqa: N803, ANN401 - as boto3 names them
+    def list_multipart_uploads(self, *, Bucket: str, **more: object) -> ListedPage:  # noqa: N803 - as boto3 names them
         """Return one page of the uploads that are open under a prefix.
 
         Raises:
@@ -72,7 +79,7 @@ class Lists:
             entry["Initiated"] = _moment(entry["Initiated"])
         return page
 
-    def list_object_versions(self, *, Bucket: str, **more: Any) -> Mapping[str, Any]:  # noqa: N803, ANN401 - as boto3 names them
+    def list_object_versions(self, *, Bucket: str, **more: object) -> ListedPage:  # noqa: N803 - as boto3 names them
         """Return one page of versions and delete markers, both under `Versions` as they come.
 
         Keys are asked for as they are: no key of ours has a control character.
@@ -93,7 +100,7 @@ class Lists:
         return page
 
     def _page(
-        self, bucket: str, fixed: Mapping[str, str], more: Mapping[str, Any], what: str
+        self, bucket: str, fixed: Mapping[str, str], more: Mapping[str, object], what: str
     ) -> ET.Element:
         asked = {_ASKED[name]: str(value) for name, value in more.items()}
         body = self._ask(bucket, {**fixed, **asked}, what)

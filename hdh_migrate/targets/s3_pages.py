@@ -8,18 +8,21 @@ samples show open uploads listed so. No position is asked for twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from hdh_migrate.bounded import Visited, counted
 from hdh_migrate.errors import ListingBroken
 from hdh_migrate.model import Place, Upload
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
+from hdh_migrate.targets.s3_lists import ListedPage
 
 PAGE = 1000
 """Entries in a full page, where the reply does not say how many it would take."""
 
 BARREN_MAX = 1_000
 """Pages without an entry, one after the other, after which a listing leads nowhere."""
+
+Markers = Mapping[str, str]
+"""Where a listing goes on, by the names of its questions."""
 
 _NAMES = {  # what is asked for again, and what a reply calls it
     "ContinuationToken": "NextContinuationToken",
@@ -30,14 +33,14 @@ _NAMES = {  # what is asked for again, and what a reply calls it
 }
 
 
-def object_pages(endpoint: S3Endpoint, place: Place, *, size: int) -> Iterator[Mapping[str, Any]]:
+def object_pages(endpoint: S3Endpoint, place: Place, *, size: int) -> Iterator[ListedPage]:
     """List the objects under a prefix, `size` keys a page.
 
     Raises:
         ListingBroken: truncated without a token, a repeated token, or no listing at all.
     """
 
-    def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+    def ask(more: Markers) -> ListedPage:
         page = endpoint.lists.list_objects_v2(
             Bucket=place.bucket, Prefix=place.prefix, MaxKeys=size, **more
         )
@@ -49,14 +52,14 @@ def object_pages(endpoint: S3Endpoint, place: Place, *, size: int) -> Iterator[M
     return _paged("the target's listing", ask, ("ContinuationToken",), "Contents", "MaxKeys")
 
 
-def upload_pages(endpoint: S3Endpoint, place: Place) -> Iterator[Mapping[str, Any]]:
+def upload_pages(endpoint: S3Endpoint, place: Place) -> Iterator[ListedPage]:
     """List the uploads that are open under a prefix.
 
     Raises:
         ListingBroken: truncated, and it does not go on.
     """
 
-    def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+    def ask(more: Markers) -> ListedPage:
         return endpoint.lists.list_multipart_uploads(
             Bucket=place.bucket, Prefix=place.prefix, **more
         )
@@ -65,8 +68,8 @@ def upload_pages(endpoint: S3Endpoint, place: Place) -> Iterator[Mapping[str, An
 
 
 def uploads_asked(
-    ask: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-) -> Iterator[Mapping[str, Any]]:
+    ask: Callable[[Markers], ListedPage],
+) -> Iterator[ListedPage]:
     """List open uploads as `ask` asks for them; it is given what makes a reply go on.
 
     Raises:
@@ -76,14 +79,14 @@ def uploads_asked(
     return _paged("the target's list of uploads", ask, markers, "Uploads", "MaxUploads")
 
 
-def version_pages(endpoint: S3Endpoint, place: Place) -> Iterator[Mapping[str, Any]]:
+def version_pages(endpoint: S3Endpoint, place: Place) -> Iterator[ListedPage]:
     """List every version and delete marker under a prefix.
 
     Raises:
         ListingBroken: truncated, and it does not go on.
     """
 
-    def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+    def ask(more: Markers) -> ListedPage:
         page = endpoint.lists.list_object_versions(Bucket=place.bucket, Prefix=place.prefix, **more)
         if "IsTruncated" not in page:  # an empty 200 parses as a bucket without versions
             raise ListingBroken("the target's reply to a listing of versions is not a listing")
@@ -93,7 +96,7 @@ def version_pages(endpoint: S3Endpoint, place: Place) -> Iterator[Mapping[str, A
     return _paged("the target's list of versions", ask, markers, "Versions", "MaxKeys")
 
 
-def part_pages(endpoint: S3Endpoint, upload: Upload) -> Iterator[Mapping[str, Any]]:
+def part_pages(endpoint: S3Endpoint, upload: Upload) -> Iterator[ListedPage]:
     """List the parts that an upload holds.
 
     Raises:
@@ -101,10 +104,11 @@ def part_pages(endpoint: S3Endpoint, upload: Upload) -> Iterator[Mapping[str, An
         Missing: the upload expired, was aborted, or was completed.
     """
 
-    def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
-        return endpoint.client.list_parts(  # type: ignore[no-any-return]  # boto3
+    def ask(more: Markers) -> ListedPage:
+        page: ListedPage = endpoint.client.list_parts(
             Bucket=upload.bucket, Key=upload.key, UploadId=upload.upload_id, **more
         )
+        return page
 
     what = "the target's list of parts"
     return _paged(what, ask, ("PartNumberMarker",), "Parts", "MaxParts")
@@ -112,12 +116,12 @@ def part_pages(endpoint: S3Endpoint, upload: Upload) -> Iterator[Mapping[str, An
 
 def _paged(
     what: str,
-    ask: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    ask: Callable[[Markers], ListedPage],
     markers: tuple[str, ...],
     entries: str,
     most_named: str,
-) -> Iterator[Mapping[str, Any]]:
-    more: dict[str, Any] = {}
+) -> Iterator[ListedPage]:
+    more: Markers = {}
     visited = Visited()
     barren = 0
     while True:

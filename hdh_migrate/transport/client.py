@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from functools import lru_cache
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 import pycurl
@@ -41,6 +42,18 @@ class SigV4:
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
+
+
+class RequestDetails(TypedDict, total=False):
+    """What `Transport.request` is told beside method, address and headers."""
+
+    body: memoryview | None
+    pull: tuple[int, Callable[[int], bytes]] | None
+    accept: Callable[[Reply], None] | None
+    sink: Callable[[bytes], object] | None
+    gathered: Take | None
+    limit: int
+    stall: int
 
 
 class Transport:

@@ -18,7 +18,8 @@ from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import PROBES
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated, xml_code
-from hdh_migrate.targets.s3_pages import uploads_asked
+from hdh_migrate.targets.s3_lists import ListedPage
+from hdh_migrate.targets.s3_pages import Markers, uploads_asked
 from hdh_migrate.transport import pause
 
 ROOT = PROBES
@@ -304,7 +305,7 @@ class Bench:
         return None
 
     def _open_uploads(self) -> Iterator[tuple[str, str]]:
-        def ask(more: Mapping[str, Any]) -> Mapping[str, Any]:
+        def ask(more: Markers) -> ListedPage:
             return self.call("list_multipart_uploads", Prefix=self.prefix, **more).data
 
         with suppress(Unclear, StorageError):
