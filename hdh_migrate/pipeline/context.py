@@ -123,6 +123,10 @@ class Context:
     """Reads the signed waivers that count now, for whichever batch."""
     fenced: Callable[[], Fenced | None] = lambda: None
     """Says why nothing may be written any more; None: it may."""
+    settled: Callable[[], bool] = lambda: True
+    """Says whether `settle` returns at once."""
+    settle: Callable[[], None] = lambda: None
+    """Returns when something may be written; called before that. See `pipeline.fencing`."""
     course: FreeCourse = field(default_factory=FreeCourse)
     """Says whether a run may go on, and how fast."""
     due: Mapping[str, float] = field(default_factory=dict)

@@ -130,6 +130,8 @@ class Dispatcher:
             Transient: a store stayed away for longer than the budget.
             Starved: this machine gives no memory, threads or files to work with.
         """
+        if role is Role.MOVE:
+            self._ctx.settle()
         engine = self._ctx.engines.get(role)
         self._ctx.crew.look(engine.cluster(), self._ctx.clock.monotonic())
         self._ctx.meter.turn_to(self._step, self._batch)  # those before have told all of theirs

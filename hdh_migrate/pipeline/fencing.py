@@ -58,6 +58,18 @@ class TakeOver:
     reason: str
 
 
+@frozen
+class _Unsettled:
+    """Fences that were put up, and of which the journal does not tell yet that they are ours."""
+
+    since: float
+    """When the last of them was put up, by the monotonic clock."""
+    was: int
+    """The epoch before."""
+    whose: Mapping[str, str]
+    """Of buckets that are taken over: from whom."""
+
+
 class Fencing:
     """This ledger's fences; `epoch` is the one in which it writes, once they are taken.
 
@@ -82,28 +94,38 @@ class Fencing:
         self._wait = wait
         self._posts: dict[str, Post] = {}
         self._turn = threading.Lock()
+        self._unsettled: _Unsettled | None = None
         self.epoch = 0
         self.lost: Fenced | None = None
         """Why nothing may be written any more; None: it may."""
 
     # --- taking --------------------------------------------------------------------------------
 
-    def take(self, buckets: Sequence[str], over: TakeOver | None = None) -> list[str]:
+    def take(
+        self, buckets: Sequence[str], over: TakeOver | None = None, *, later: bool = False
+    ) -> list[str]:
         """Be the one that writes in these buckets; return those that were taken over.
 
         Killed at any moment, the same again finds its own fence by the nonce in the journal. With
         `over` a new epoch begins where somebody else holds a fence, and no upload of an earlier one
         goes on: what another copy of this ledger sealed under its data key is not known here.
 
+        Who asks for `later` may write nothing else at the target before `settle` has returned. On
+        hosts without conditions, where nobody is followed, it can read meanwhile; on others, and
+        where somebody is, all of it is done here.
+
         Raises:
             Fenced: somebody else writes there; nothing was written.
             StorageError: it cannot be learned, or the target cannot be written to.
         """
         try:
-            return self._take(buckets, over)
+            taken = self._take(buckets, over)
+            if not (later and self._only_waits()):
+                self.settle()
         except MigrateError:
             self.leave()  # of several buckets the first ones may be taken
             raise
+        return taken
 
     def _take(self, buckets: Sequence[str], over: TakeOver | None) -> list[str]:
         own = known(self._ledger)
@@ -129,9 +151,39 @@ class Fencing:
         for bucket, post in posts.items():
             self._posts[bucket] = post
             post.put_up(found[bucket])
-        self._settle()
+        self._unsettled = _Unsettled(
+            since=self._clock.monotonic(), was=was, whose={**begun, **fresh}
+        )
+        return list(problems)
+
+    def _only_waits(self) -> bool:
+        """Say whether time must pass, and nothing else is to be done before fences are ours."""
+        begun, soft = self._unsettled, any(not post.firm for post in self._posts.values())
+        return begun is not None and soft and not begun.whose and self.epoch == begun.was
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known that nobody else put up a fence at the same time."""
+        return self._unsettled is None
+
+    def settle(self) -> None:
+        """Look again, once what was put up without conditions was left alone; then tell of it.
+
+        Returns at once when that was done. Before, nothing but the fence may be written at the
+        target.
+
+        Raises:
+            Fenced: somebody else's fence stands there by now; nothing else was written.
+            StorageError: it cannot be learned; the same again may learn it.
+        """
+        if self._unsettled is None:
+            return
+        if self.lost is not None:
+            raise self.lost
+        self._demand_left_alone(self._unsettled.since)
+        taken, self._unsettled = self._unsettled, None
         with self._ledger.whole():
-            if self.epoch > was:
+            if self.epoch > taken.was:
                 self._give_up_uploads()
             for post in self._posts.values():
                 self._ledger.event(
@@ -140,10 +192,9 @@ class Fencing:
                     )
                 )  # fmt: skip
             self._note_softness()
-            for bucket, whose in {**begun, **fresh}.items():
+            for bucket, whose in taken.whose.items():
                 self._note_taking(bucket, whose)
             self._ledger.commit()
-        return list(problems)
 
     def _problems(
         self, found: Mapping[str, FenceStanding | None], own: Mapping[str, Known]
@@ -172,12 +223,20 @@ class Fencing:
             reason=ABSENT if reason is None else reason,
         )  # fmt: skip
 
-    def _settle(self) -> None:
+    def _demand_left_alone(self, since: float) -> None:
+        """Demand that fences without conditions stand as they were put up, the last of them then.
+
+        Raises:
+            Fenced: one does not.
+            StorageError: it cannot be learned.
+        """
         soft = [post for post in self._posts.values() if not post.firm]
-        if soft:
-            self._wait(SETTLE_SECONDS)
-        for post in soft:
-            post.settle()
+        left = SETTLE_SECONDS - (self._clock.monotonic() - since)
+        if soft and left > 0:
+            self._wait(left)
+        with self._turn:
+            for post in soft:
+                post.settle()
 
     def _give_up_uploads(self) -> None:
         for dataset in self._ledger.datasets():

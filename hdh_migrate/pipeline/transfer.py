@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hdh_migrate.events.objects import SendingAgain
-from hdh_migrate.model import DatasetRow, Entry, Role, State, Step
+from hdh_migrate.model import DatasetRow, Entry, Role, State, Step, Tally
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -47,6 +47,9 @@ class Transfer:
             AuthFailed, Interrupted, Transient: the run ended early and can be resumed.
             Fenced: another ledger, or another copy of this one, writes at the target by now.
         """
+        if not self._ctx.settled() and self._left().objects:
+            self._ctx.engines.get(Role.MOVE)  # workers start while the fence is left alone
+        self._ctx.settle()
         self._demand_the_fence()  # the uploads of who took over would look like ours
         demand_adopted(self._ctx, self._batch)
         for dataset in self._datasets.values():
@@ -60,11 +63,12 @@ class Transfer:
             self._move()
 
     def _move(self) -> None:
-        left = [self._ctx.ledger.tally(row, State.LISTED, State.SENDING) for row in self._datasets]
-        objects, size = sum(t.objects for t in left), sum(t.size for t in left)
-        if not objects:
+        left = self._left()
+        if not left.objects:
             return
-        self._ctx.progress.step(self._batch, Step.TRANSFER, objects=objects, size=size)
+        self._ctx.progress.step(
+            self._batch, Step.TRANSFER, objects=left.objects, size=left.size
+        )
         self._dispatch.run(Role.MOVE, self._next, self._apply, self._lost, self._record)
         self._demand_the_fence()
         for dataset in self._datasets.values():
@@ -73,6 +77,11 @@ class Transfer:
         for number in self._large.began:
             # A begin whose reply was lost, or whose worker died, left an upload nobody knows.
             TargetSurvey(self._ctx).sweep(self._datasets[number])
+
+    def _left(self) -> Tally:
+        """Return what is listed and not sent."""
+        left = [self._ctx.ledger.tally(row, State.LISTED, State.SENDING) for row in self._datasets]
+        return Tally(objects=sum(t.objects for t in left), size=sum(t.size for t in left))
 
     def _demand_the_fence(self) -> None:
         if (lost := self._ctx.fenced()) is not None:

@@ -91,6 +91,8 @@ def context_of(
         waivers=waivers,
         packs=packs_of(plan, services.vault.base),
         fenced=lambda: None if fencing is None else fencing.lost,
+        settled=lambda: fencing is None or fencing.settled,
+        settle=lambda: None if fencing is None else fencing.settle(),
         epoch=0 if fencing is None else fencing.epoch,
         adopted=adopted,
         contracts=contracts(ledger),

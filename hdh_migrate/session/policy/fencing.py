@@ -34,11 +34,13 @@ def fenced(
     over: TakeOver | None = None,
     *,
     user: str,
+    later: bool = False,
 ) -> Iterator[Fencing]:
     """Hold the fences of the buckets of some batches (none: all) while a verb writes there.
 
     `opened` are the services with each credential there was, the newest last. In the end the
-    fences say that nobody is at work any more.
+    fences say that nobody is at work any more. Who begins to write `later` settles them before;
+    see `Fencing.take`.
 
     Raises:
         Fenced: somebody else writes there; nothing was written.
@@ -52,7 +54,7 @@ def fenced(
 
         chosen = selected or [one.name for one in desk.batches(())]
         demand_pointers_unmoved(desk, opened[-1], ledger, chosen)
-    taken = fencing.take(buckets, over)
+    taken = fencing.take(buckets, over, later=later)
     if over is not None:
         taken_over = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"
         desk.progress.note(f"{taken_over}; this ledger writes in epoch {fencing.epoch}")

@@ -119,6 +119,7 @@ def perform_with(
                 over=over,
                 known=known,
                 obeys=True,
+                later=True,
             ) as turn,
         ):
             kept.begins()
@@ -160,11 +161,13 @@ def at_work(
     newest: bool = True,
     known: Sequence[Path] = (),
     obeys: bool = False,
+    later: bool = False,
 ) -> Iterator[Turn]:
     """Open everything that steps need once nothing stands against them, and tell that they begin.
 
-    Who writes holds the fences of the batches' buckets meanwhile. Only who adopts works with a
-    ledger that may not be the `newest`. Windows and pauses hold up who `obeys` them.
+    Who writes holds the fences of the batches' buckets meanwhile; who writes in a transfer alone,
+    which settles them, can have them `later`. Only who adopts works with a ledger that may not be
+    the `newest`. Windows and pauses hold up who `obeys` them.
 
     Raises:
         MigrateError: something does, or whatever ended the steps early.
@@ -186,7 +189,8 @@ def at_work(
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), signed_by))
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
         demand(approvers_barred(loaded, ledger, signed_by))
-        with fenced_for(desk, opened, ledger, selected, write=write, over=over) as fencing:
+        fences = fenced_for(desk, opened, ledger, selected, write=write, over=over, later=later)
+        with fences as fencing:
             bind_recipients(ledger, loaded.plan, services.recipients)
             _announce(desk, ledger, steps, selected)
             journal_notices(desk, ledger)
@@ -210,11 +214,12 @@ def fenced_for(
     *,
     write: bool,
     over: TakeOver | None = None,
+    later: bool = False,
 ) -> AbstractContextManager[Fencing | None]:
     """Hold the fences for a verb that writes at the target; for another one hold nothing."""
     if not write:
         return nullcontext()
-    return fenced(desk, opened, ledger, selected, over, user=operator())
+    return fenced(desk, opened, ledger, selected, over, user=operator(), later=later)
 
 
 @mutable

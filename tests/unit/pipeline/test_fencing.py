@@ -50,13 +50,15 @@ class Machine:
     fencing: Fencing | None = field(default=None, init=False)
 
     @contextmanager
-    def writing(self, over: TakeOver | None = None) -> Iterator[tuple[SqliteLedger, Fencing]]:
+    def writing(
+        self, over: TakeOver | None = None, *, later: bool = False
+    ) -> Iterator[tuple[SqliteLedger, Fencing]]:
         """Hold the fence as a verb does."""
         world = self.world
         ledger = world.open()
         try:
             self.fencing = fencing = self.fences(ledger)
-            fencing.take(["dst"], over)
+            fencing.take(["dst"], over, later=later)
             try:
                 yield ledger, fencing
             finally:
@@ -77,11 +79,14 @@ class Machine:
             host="h\x1b[2J", pid=7, user="u@h",
         )  # fmt: skip
 
-    def run(self, over: TakeOver | None = None, steps: Sequence[Step] = ALL) -> Exit:
-        with self.writing(over) as (ledger, fencing):
+    def run(
+        self, over: TakeOver | None = None, steps: Sequence[Step] = ALL, *, later: bool = False
+    ) -> Exit:
+        with self.writing(over, later=later) as (ledger, fencing):
             self.world.epoch = fencing.epoch
             ctx = self.world.context(ledger)
             ctx.fenced = lambda: fencing.lost
+            ctx.settled, ctx.settle = lambda: fencing.settled, fencing.settle
             return Runner(ctx, self.world._batches(), renewed=lambda: None).run(steps, ())
 
     def copied(self, to: Path) -> Machine:
@@ -534,6 +539,7 @@ class Mishearing(FakeTarget):
 
 
 def hosted(machine: Machine, target: FakeTarget) -> Machine:
+    machine.world.clock._tick = 0.0  # time passes by waiting alone
     machine.world.target = target
     target.script = machine.world.script
     return machine
@@ -594,6 +600,115 @@ def test_of_two_that_begin_at_once_without_conditions_one_stays(
 
 
 EMPTY_OBJECT = hashlib.sha256(b"{}").hexdigest()
+
+
+# --- what goes on beside the wait -----------------------------------------------------------------
+
+
+def stored(machine: Machine) -> list[str]:
+    return [one.key for one in machine.world.target.keys(Place(bucket="dst"))]
+
+
+def waits_with(machine: Machine, then: Callable[[], object]) -> list[float]:
+    """Let something happen each time the machine waits; return how long it waits."""
+    waited, passes = list[float](), machine.world.stop.wait
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        then()
+        return passes(seconds)
+
+    machine.world.stop.wait = wait  # type: ignore[method-assign,assignment]
+    return waited
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+def test_a_source_is_listed_and_nothing_written_while_a_fence_is_left_alone(
+    one: Machine, host: Callable[[], FakeTarget]
+) -> None:
+    hosted(one, host())
+    seen = []
+
+    def look() -> None:
+        ledger = SqliteLedger.read_only(one.world.path, one.world.clock)
+        sealed = all(row.sealed for row in ledger.datasets())
+        seen.append((stored(one), sealed, [*ledger.events(FenceTaken)]))
+        ledger.close()
+
+    waited = waits_with(one, look)
+
+    assert one.run(later=True) is Exit.OK
+    assert seen == [([KEY], True, [])]
+    assert waited[0] == 2.0
+    assert [told.firm for told in one.told(FenceTaken)] == [False]
+    assert shown(one).state == "idle"
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+def test_who_lists_for_longer_than_the_wait_waits_no_more_and_looks_all_the_same(
+    one: Machine, host: Callable[[], FakeTarget]
+) -> None:
+    hosted(one, host())
+    waited = waits_with(one, lambda: None)
+    with one.writing(later=True) as (_, fencing):
+        one.world.clock.seconds += 2.0
+        heads = one.world.script.calls["head"]
+
+        fencing.settle()
+
+        assert (waited, fencing.settled) == ([], True)
+        assert one.world.script.calls["head"] == heads + 1
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+def test_who_finds_another_fence_after_listing_has_written_nothing_but_its_own(
+    one: Machine, host: Callable[[], FakeTarget]
+) -> None:
+    hosted(one, host())
+
+    def another() -> None:
+        one.world.target.put(
+            "dst", KEY, memoryview(b"{}"), sha256=EMPTY_OBJECT, stamp=Stamp(attempt="x"),
+            replaces=None,
+        )  # fmt: skip
+
+    waits_with(one, another)
+    with pytest.raises(Fenced, match="not this ledger's any more"):
+        one.run(later=True)
+    assert stored(one) == [KEY]
+    assert one.world.target.data("dst", KEY) == b"{}"
+    assert one.told(FenceTaken) == []
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+def test_a_fence_that_was_never_settled_is_left_and_taken_again(
+    one: Machine, host: Callable[[], FakeTarget]
+) -> None:
+    hosted(one, host())
+    waited = waits_with(one, lambda: None)
+    assert one.run(steps=[Step.INVENTORY], later=True) is Exit.OK
+    assert (waited, shown(one).state, one.told(FenceTaken)) == ([], "idle", [])
+    assert one.run(later=True) is Exit.OK
+    assert [told.epoch for told in one.told(FenceTaken)] == [0]
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+def test_who_takes_over_settles_before_anything_else(
+    one: Machine, tmp_path: Path, host: Callable[[], FakeTarget]
+) -> None:
+    hosted(one, host())
+    two = one.copied(tmp_path / "two")
+    assert one.run() is Exit.OK
+    with two.writing(GONE, later=True) as (_, fencing):
+        assert fencing.settled
+        assert fencing.epoch == 1
+
+
+def test_where_conditions_are_kept_nothing_is_left_for_later(one: Machine) -> None:
+    waited = waits_with(one, lambda: None)
+    with one.writing(later=True) as (_, fencing):
+        assert fencing.settled
+    assert waited == []
 
 
 def test_a_host_that_mishears_if_match_keeps_a_fence_all_the_same(one: Machine) -> None:
