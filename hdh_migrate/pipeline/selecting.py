@@ -123,10 +123,11 @@ def left_out(obj: ObjectInfo, route: Route, rules: Rules) -> str | None:
 
 
 def _refused_key(target_key: str, limits: TargetLimits) -> Code | None:
-    if _SURROGATE.search(target_key):
-        return Code.KEY_NOT_UTF8
-    if _UNSPEAKABLE.search(target_key):
-        return Code.KEY_CONTROL
+    if not (target_key.isascii() and target_key.isprintable()):
+        if _SURROGATE.search(target_key):
+            return Code.KEY_NOT_UTF8
+        if _UNSPEAKABLE.search(target_key):
+            return Code.KEY_CONTROL
     if "." in target_key and not {".", ".."}.isdisjoint(target_key.split("/")):
         return Code.KEY_DOT_SEGMENT
     if len(target_key) * 4 > limits.max_key and len(key_bytes(target_key)) > limits.max_key:
@@ -161,8 +162,10 @@ def portable_metadata(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] |
 def _is_portable(metadata: Mapping[str, str], limits: TargetLimits) -> bool:
     """Say whether headers of the target hold all of it."""
     size = sum(map(len, metadata)) + sum(map(len, metadata.values()))
-    return size <= limits.max_metadata - METADATA_SPARED and all(
-        is_header(name, value) for name, value in metadata.items()
+    return (
+        size <= limits.max_metadata - METADATA_SPARED
+        and _are_names(tuple(metadata))
+        and are_values([*metadata.values()])
     )
 
 
@@ -178,11 +181,17 @@ def are_values(values: Sequence[str]) -> bool:
     return bool(_HEADER_VALUES.match(lines)) and lines.count("\n") <= max(0, len(values) - 1)
 
 
+@lru_cache(maxsize=128)  # objects of a dataset have the same names, as a rule
+def _are_names(names: tuple[str, ...]) -> bool:
+    """Say whether each of these is the name of a header."""
+    return all(map(_HEADER_NAME.match, names))
+
+
 def portable_names(names: tuple[str, ...], limits: TargetLimits) -> tuple[str, ...] | None:
     """Return how the target calls metadata of these names, None if it cannot hold such names."""
     if _collide(names, hyphens=limits.metadata_hyphens):
         return None
-    if not all(is_header(name, "") for name in names):
+    if not _are_names(names):
         return None
     return tuple(map(hyphenated, names)) if limits.metadata_hyphens else names
 
