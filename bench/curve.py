@@ -108,11 +108,11 @@ BEGIN: Final = "<!-- begin: written by `python -m bench.scale` -->\n"
 END: Final = "<!-- end -->\n"
 
 
-def placed(page: str, text: str) -> str:
-    """Return a page with its section written anew, or at its end if it has none."""
-    before, begin, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2] if begin else ""
-    return f"{before if begin else before.rstrip() + chr(10) * 2}{BEGIN}\n{text}\n{END}{after}"
+def placed(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
+    """Return a page with a section written anew, or at its end if it has none."""
+    before, found, rest = page.partition(begin)
+    after = rest.partition(end)[2] if found else ""
+    return f"{before if found else before.rstrip() + chr(10) * 2}{begin}\n{text}\n{end}{after}"
 
 
 def section(curve: Curve) -> str:

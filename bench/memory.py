@@ -67,8 +67,8 @@ def swallowing() -> Iterator[str]:
             server.kill()
 
 
-def peak_of(folder: Path, data: str, provider: str, url: str, seconds: float) -> list[int]:
-    """Return each process's resident MiB when their sum was largest; ends after `seconds`."""
+def plan_of(folder: Path, data: str, provider: str, url: str) -> Path:
+    """Write a plan that moves a folder of files to an endpoint that swallows them."""
     plan = folder / f"{data}-{provider}.yaml"
     region = PROVIDERS[provider]
     plan.write_text(
@@ -90,6 +90,12 @@ datasets:
     target: {{bucket: memory, prefix: {data}/}}
 """
     )
+    return plan
+
+
+def peak_of(folder: Path, data: str, provider: str, url: str, seconds: float) -> list[int]:
+    """Return each process's resident MiB when their sum was largest; ends after `seconds`."""
+    plan = plan_of(folder, data, provider, url)
     command = [
         sys.executable, "-m", "hdh_migrate", "run", str(plan), "--until", "transfer",
         "--no-progress",
