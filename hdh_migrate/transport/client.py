@@ -125,14 +125,17 @@ class Transport:
         if body is not None:
             pull = (len(body), Slices(body).read)
         try:
+            take = exchange.taker(gathering)
             reply = self._perform(
-                exchange, method, url, headers, pull, sign=not signed, stall=stall
+                exchange, take, method, url, headers, pull, sign=not signed, stall=stall
             )
             if gathering is not None:
                 gathering.end()
             return reply
         finally:
             exchange.forget()
+            if gathering is not None:
+                gathering.forget()
 
     def _room(self) -> memoryview:
         """Return this thread's memory for a reply that is gathered."""
@@ -144,6 +147,7 @@ class Transport:
     def _perform(
         self,
         exchange: Exchange,
+        take: Callable[[bytes], int | None],
         method: str,
         url: str,
         headers: Mapping[str, str],
@@ -156,6 +160,7 @@ class Transport:
         line = self._line(sign=sign)
         handle = line.handle
         self._prepare(handle, method, url, headers, exchange, sign=sign)
+        handle.setopt(pycurl.WRITEFUNCTION, take)
         if line.stall != stall:
             handle.setopt(pycurl.LOW_SPEED_TIME, stall)
             line.stall = stall
@@ -241,7 +246,6 @@ class Transport:
             lines.append(f"x-amz-security-token: {self._sign.token}".encode())
         set_option(pycurl.HTTPHEADER, lines)
         set_option(pycurl.HEADERFUNCTION, exchange.heads.append)
-        set_option(pycurl.WRITEFUNCTION, exchange.write)
         set_option(pycurl.XFERINFOFUNCTION, exchange.progress)
         set_option(pycurl.OPENSOCKETFUNCTION, exchange.opening(self.door))
         if self.door.resolve is not None:

@@ -17,6 +17,7 @@ from hdh_migrate.bounded import token, whole
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead
 from hdh_migrate.frozen import mutable_row
+from hdh_migrate.transport.gathering import Gathering
 
 DEADLINE_BYTES_PER_SECOND = 4_096
 """A request may take its seconds and one more for so many of its bytes."""
@@ -157,6 +158,28 @@ class Exchange:
             self.failure = error
             return -1
         return len(data)
+
+    def taker(self, gathering: Gathering | None) -> Callable[[bytes], int | None]:
+        """Return what takes the reply's body: `write`, or what does so where that has to look.
+
+        A piece of a body that is gathered, behind others that were looked at, is copied and nothing
+        else; the clock is looked at by `progress` meanwhile, which libcurl calls as often.
+        """
+        write = self.write
+        if gathering is None:
+            return write
+        room = gathering.room
+
+        def take(data: bytes) -> int | None:
+            held = gathering.held
+            end = held + len(data)
+            if end > gathering.until:
+                return write(data)
+            room[held:end] = data
+            gathering.held = end
+            return None  # all of it
+
+        return take
 
     def _keep(self, data: bytes) -> None:
         if self._size <= self._limit:

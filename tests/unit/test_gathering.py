@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, ShortRead
 from hdh_migrate.transport import Reply, Transport
-from hdh_migrate.transport.gathering import ROOM, Gathering
+from hdh_migrate.transport.exchange import Exchange
+from hdh_migrate.transport.gathering import ROOM, Gathering, Take
 from tests.support.blurting import Blurting, blurting
 
 ROOM_HERE = 16
@@ -53,6 +54,63 @@ def test_what_was_handed_on_is_valid_during_the_call_only() -> None:
     gathering.end()
 
     assert [bytes(one) for one in kept] == [b"efgh", b"efgh"]  # as `ports.Write` says
+
+
+# --- as libcurl hands them over -------------------------------------------------------------------
+
+HEAD = [b"HTTP/1.1 200 OK\r\n", b"\r\n"]
+
+
+def handed(pieces: list[bytes], take: Take, heads: list[bytes]) -> tuple[Exchange, list[object]]:
+    """Give pieces to what libcurl calls; return what the exchange knows, and each answer."""
+    gathering = Gathering(take, memoryview(bytearray(ROOM_HERE)))
+    exchange = Exchange(None, gathering.write, 1_000, 60)
+    exchange.heads.extend(heads)
+    taker = exchange.taker(gathering)
+    answers: list[object] = [taker(piece) for piece in pieces]
+    gathering.end()
+    return exchange, answers
+
+
+@given(st.lists(st.binary(min_size=1, max_size=50), max_size=20))
+@example([b"a"] * 17)
+@example([b"a", bytes(15), b"b"])
+def test_pieces_that_are_only_copied_come_in_order_like_all_others(pieces: list[bytes]) -> None:
+    taken = bytearray()
+
+    exchange, answers = handed(pieces, taken.extend, HEAD)
+
+    assert taken == b"".join(pieces)
+    assert exchange.failure is None
+    assert all(answer in {None, len(piece)} for answer, piece in zip(answers, pieces, strict=True))
+
+
+@given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=20))
+def test_nothing_of_a_refusal_is_copied(pieces: list[bytes]) -> None:
+    taken = bytearray()
+
+    exchange, _ = handed(pieces, taken.extend, [b"HTTP/1.1 404 Not Found\r\n", b"\r\n"])
+
+    assert (taken, exchange.finished().body) == (b"", b"".join(pieces))
+
+
+def test_what_takes_long_pieces_may_refuse_one_in_between() -> None:
+    def refuse(data: bytes | memoryview) -> None:
+        raise ShortRead(f"not {len(data)} bytes")
+
+    exchange, answers = handed([bytes(10), bytes(6), b"a"], refuse, HEAD)
+
+    assert answers == [10, None, -1]
+    assert isinstance(exchange.failure, ShortRead)
+
+
+def test_who_took_a_body_is_let_go_of() -> None:
+    gathering = Gathering(bytearray().extend, memoryview(bytearray(ROOM_HERE)))
+    gathering.write(b"a")
+    gathering.forget()
+
+    with pytest.raises(AssertionError, match="nobody waits"):
+        gathering.end()
 
 
 # --- of a real reply ------------------------------------------------------------------------------
