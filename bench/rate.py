@@ -103,9 +103,7 @@ def _watched(command: list[str], environ: dict[str, str], count: int) -> Rate:
         sys.exit(f"{command[3]}: exit {run.returncode}\n{said.decode()[-2000:]}")
     ours = sum(ticks for pid, ticks in used.items() if pid not in workers)
     theirs = sum(used[pid] for pid in workers)
-    return Rate(
-        objects=count, seconds=seconds, coordinator=ours / TICKS, workers=theirs / TICKS
-    )
+    return Rate(objects=count, seconds=seconds, coordinator=ours / TICKS, workers=theirs / TICKS)
 
 
 def _ticks(pid: int) -> int:
@@ -141,9 +139,10 @@ def _lines(few: Rate, many: Rate) -> Iterator[str]:
     passed = objects / (many.seconds - few.seconds)
     yield "## Small objects a second"
     yield ""
+    machine = f"{cpus} processors (load {load()}), Linux {platform.release()}"
     yield f"`python -m bench.rate --objects {many.objects}`: files of 16 KiB, sealed, into a target"
-    yield f"that keeps nothing; {cpus} processors (load {load()}), Linux {platform.release()}, Python"
-    yield f"{platform.python_version()}. The target shares the processors."
+    yield f"that keeps nothing; {machine}, Python {platform.python_version()}."
+    yield "The target shares the processors."
     yield ""
     yield "| | |"
     yield "| --- | ---: |"

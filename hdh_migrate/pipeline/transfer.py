@@ -66,9 +66,7 @@ class Transfer:
         left = self._left()
         if not left.objects:
             return
-        self._ctx.progress.step(
-            self._batch, Step.TRANSFER, objects=left.objects, size=left.size
-        )
+        self._ctx.progress.step(self._batch, Step.TRANSFER, objects=left.objects, size=left.size)
         self._dispatch.run(Role.MOVE, self._next, self._apply, self._lost, self._record)
         self._demand_the_fence()
         for dataset in self._datasets.values():

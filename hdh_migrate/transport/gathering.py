@@ -16,6 +16,7 @@ Take = Callable[[bytes | memoryview], object]
 
 
 def _nobody(data: bytes | memoryview) -> object:
+    del data
     raise AssertionError("a body that nobody waits for any more")
 
 
