@@ -44,13 +44,15 @@ class GrantHost:
         *,
         retry: Retrying,
         demand_allowed: Callable[[], None],
+        asking: str = "whoever gave the grant",
     ) -> None:
         """Contact nobody yet.
 
         `open_endpoint` is asked once in each process, and again after a credential was refused.
         `demand_allowed` raises when the grant is over; it is asked before each request and before
-        what came is handed on.
+        what came is handed on. `asking`: whom a reader asks, and about which grant.
         """
+        self._asking = asking
         self._open, self._retry, self._demand_allowed = open_endpoint, retry, demand_allowed
         self._endpoint: S3Endpoint | None = None
         self._process = os.getpid()
@@ -93,6 +95,14 @@ class GrantHost:
         """
         self._demand_allowed()
 
+    def _replaced(self, what: str) -> NotAsGranted:
+        """Say what a reader can do: keys were exchanged, data sent anew, or the host is wrong."""
+        return NotAsGranted(
+            what,
+            hint=f"ask {self._asking}: if keys were exchanged or data was sent anew since, a"
+            " renewed pack reads it; if not, the host gives what it must not",
+        )
+
     def read(self, of: GrantedObject, span: Span) -> bytearray:
         """Return so many bytes of the stored object, of the granted version and no other.
 
@@ -106,9 +116,9 @@ class GrantHost:
         try:
             found = self._retry(lambda: _read(endpoint, of, span))
         except Missing:
-            raise NotAsGranted("the host does not hold the object that was granted") from None
+            raise self._replaced("the host does not hold the object that was granted") from None
         except Conflict:
-            raise NotAsGranted(
+            raise self._replaced(
                 "the host holds another object than the one that was granted"
             ) from None
         except StorageError as error:

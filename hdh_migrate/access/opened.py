@@ -81,6 +81,7 @@ class OpenedGrant:
                 halt=halt,
             ),
             demand_allowed=self._demand_now,
+            asking=f"whoever gave grant {self.given.grant} (permit {self.given.permit})",
         )
         self._cache = SegmentCache(settings.cache_bytes)
         self._readers: OrderedDict[int, GrantedReader] = OrderedDict()

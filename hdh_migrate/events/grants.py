@@ -6,10 +6,11 @@ A grant is asked for before anything of it is made (the intent) and given when i
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar, TypedDict
 
 from hdh_migrate.events.event import Event
-from hdh_migrate.jsonform import json_form
+from hdh_migrate.jsonform import ABSENT, Absent, json_form
 
 
 @json_form
@@ -38,6 +39,8 @@ class GrantAsked(Event):
     request: str
     """Digest of all of this: what an approval of it is bound to."""
     user: str
+    renews: str | Absent = ABSENT
+    """The given grant that this one takes the place of once it is given, its words the same."""
 
 
 @json_form
@@ -54,6 +57,30 @@ class GrantGiven(Event):
     statement_sha256: str
     approvals: tuple[str, ...]
     """Fingerprints of the keys that approved it; none: the plan asks nobody."""
+
+
+class StaleWhy(StrEnum):
+    """Why a grant's pack does not point to what there is."""
+
+    ROTATED = "rotated"
+    """Its objects are others at the target, and keys were exchanged since it was given."""
+    REPLACED = "replaced"
+    """Some were written anew, left out or removed since."""
+    UNVERIFIED = "unverified"
+    """Some are not verified now: they are to be sent again, or looked into."""
+
+
+@json_form
+class GrantStale(Event):
+    """A grant's pack, compared with the ledger, does not point to what there is now; or does again.
+
+    Told when it is found, and once for each answer.
+    """
+
+    kind: ClassVar[str] = "grant-stale"
+    grant: str
+    why: tuple[StaleWhy, ...]
+    """None: its pack holds again."""
 
 
 @json_form
@@ -122,6 +149,7 @@ GrantEvent = (
     GrantAsked
     | GrantGiven
     | GrantDropped
+    | GrantStale
     | GrantRevoked
     | PackWithdrawn
     | GrantPolicySetting

@@ -26,7 +26,7 @@ from hdh_migrate.evidence.signatures.signing import (
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.frozen import frozen
 from hdh_migrate.grants import pack
-from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
+from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, OtherForm, json_form
 from hdh_migrate.plan.files import read_bounded
 
 GIVEN: Final = "grant.dsse.json"
@@ -87,6 +87,8 @@ class Revoked(JsonForm):
     grant: str
     reason: str
     revoked_at: str
+    renewed_as: str | Absent = ABSENT
+    """The grant that has its place, where it was renewed and not taken back."""
 
     @property
     def moments(self) -> tuple[str, ...]:
@@ -126,9 +128,15 @@ def read(folder: Path, trusted: Sequence[TrustedKey] = ()) -> GrantStatement:
         Refused: a statement lies beside it that the grant was taken back, whoever signed that.
     """
     if os.path.lexists(folder / REVOKED):
-        when = revoked(_load(folder / REVOKED)).revoked_at
+        over = revoked(_load(folder / REVOKED))
+        if over.renewed_as:
+            raise Refused(
+                f"this grant was renewed at {over.revoked_at}, as {over.renewed_as}",
+                hint=f"ask whoever gave it for the folder of {over.renewed_as}: this pack names"
+                " objects as they were",
+            )
         raise Refused(
-            f"this grant was revoked at {when}",
+            f"this grant was revoked at {over.revoked_at}",
             hint="ask whoever gave it; what the host still serves is not yours to read any more",
         )
     return given(_load(folder / GIVEN), trusted)

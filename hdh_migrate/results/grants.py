@@ -17,6 +17,8 @@ class GrantMade(TypedDict):
     """A grant whose pack is whole; `again`: it had been given before, and nothing was done."""
 
     grant: str
+    renews: str | None
+    """The grant whose place it took."""
     dataset: str
     permit: str
     purpose: str
@@ -66,11 +68,22 @@ class GrantAtHost(TypedDict):
     sure: bool
 
 
+class PackFact(TypedDict):
+    """A grant's pack, compared with the ledger."""
+
+    stale: list[Literal["rotated", "replaced", "unverified"]]
+    """Why it does not point to what there is; empty: it does."""
+    unverified: int
+    """Objects of it that are not verified now."""
+    newer: int
+    """Objects that the same choice would give now, and that came after it was given."""
+
+
 class GrantListed(TypedDict):
     """One grant, and how it stands."""
 
     grant: str
-    stage: Literal["asked", "dropped", "given", "ended", "revoked"]
+    stage: Literal["asked", "dropped", "given", "ended", "renewed", "revoked"]
     dataset: str
     batch: str
     permit: str
@@ -90,6 +103,12 @@ class GrantListed(TypedDict):
     pack_withdrawn: bool | None
     """None: it was not to be; False: it was not where it had been written."""
     at_host: list[GrantAtHost]
+    renews: str | None
+    """The grant whose place it took, or is to take."""
+    renewed_by: str | None
+    renewed_at: str | None
+    pack: PackFact | None
+    """How its pack compares with the ledger now; None: it is over, not given, or not known."""
 
 
 class GrantsListed(TypedDict):

@@ -15,6 +15,7 @@ TEXTS = {
     "given": ["grant"],
     "dropped": ["grant"],
     "revoked": ["grant", "reason", "user"],
+    "stale": ["grant"],
     "pack-withdrawn": ["grant"],
     "policy-setting": ["grant", "bucket", "principal"],
     "policy-set": ["grant", "bucket", "principal"],
@@ -24,6 +25,7 @@ DIGESTS = {"asked": ["key", "manifest", "request"], "given": [
 ]}  # fmt: skip
 FLAGS = {"pack-withdrawn": "found", "policy-setting": "allowed", "policy-set": "allowed"}
 BEFORE = "grant-"
+SAME_AFTER_RENEWAL = ("dataset", "batch", "permit", "purpose", "key", "until")
 
 
 def check_grant_form(event: Event, names: set[str], keyed: bool) -> None:
@@ -45,6 +47,10 @@ def check_grant_form(event: Event, names: set[str], keyed: bool) -> None:
         approvals = body.get("approvals")
         need(isinstance(approvals, list) and all(map(is_digest, approvals)), f"{kind}: approvals")
         need(is_count(body.get("objects")) and is_count(body.get("bytes")), f"{kind}: amounts")
+    elif what == "stale":
+        why = body.get("why")
+        known = ("rotated", "replaced", "unverified")
+        need(isinstance(why, list) and all(one in known for one in why), "grant-stale: why")
     elif what == "asked":
         check_asked(body, names)
 
@@ -75,6 +81,11 @@ def check_grants(events: list[Event]) -> None:
         grant = body["grant"]
         if what == "asked":
             need(grant not in asked, "grant-asked: twice")
+            if "renews" in body:
+                check_renewable(body["renews"], past)
+                first = asked[body["renews"]]
+                same = all(body[name] == first[name] for name in SAME_AFTER_RENEWAL)
+                need(same, "grant-asked: a renewal changes what it must not")
             asked[grant], past[grant] = body, set()
             continue
         need(grant in asked, f"{kind}: nobody asked for it")
@@ -83,17 +94,31 @@ def check_grants(events: list[Event]) -> None:
             need(not was & {"given", "dropped", "revoked"}, "grant-given: too late, or twice")
             amounts = [(one["objects"], one["bytes"]) for one in (body, asked[grant])]
             need(amounts[0] == amounts[1], "grant-given: other amounts")
+            if "renews" in asked[grant]:
+                check_renewable(asked[grant]["renews"], past)
+                past[asked[grant]["renews"]].add("renewed")
+        elif what == "stale":
+            good = "given" in was and not was & {"revoked", "renewed"}
+            need(good, "grant-stale: of a grant that does not stand")
         elif what == "dropped":
             need(not was & {"given", "dropped", "revoked"}, "grant-dropped: too late, or twice")
         elif what == "revoked":
-            need(not was & {"dropped", "revoked"}, "grant-revoked: of a dropped one, or twice")
+            over = was & {"dropped", "revoked", "renewed"}
+            need(not over, "grant-revoked: of a dropped or renewed one, or twice")
         elif what == "pack-withdrawn":
-            need("revoked" in was, "grant-pack-withdrawn: it is not revoked")
+            need(was & {"revoked", "renewed"}, "grant-pack-withdrawn: its grant stands")
         else:
-            need("given" in was, f"{kind}: it is not given")
+            need("given" in was and "renewed" not in was, f"{kind}: it is not given, or renewed")
             place, said = (grant, body["bucket"]), (body["principal"], body["allowed"])
             if what == "policy-set":
                 need(setting.get(place) == said, "grant-policy-set: not what was to be set")
             else:
                 setting[place] = said
         was.add(what)
+
+
+def check_renewable(grant: Json, past: dict[str, set[str]]) -> None:
+    """A renewal takes the place of a grant that was given and stands."""
+    need(isinstance(grant, str) and grant in past, "grant-asked: it renews none that there is")
+    good = "given" in past[grant] and not past[grant] & {"revoked", "renewed"}
+    need(good, "grant-asked: it renews one that does not stand")

@@ -68,6 +68,12 @@ def grant(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A new folder for pack and statement.")
     ] = None,
+    renew: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Instead: a new pack for a grant, in the place of its stale one."
+        ),
+    ] = None,
     policy: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Instead: print the bucket policy of a given grant."),
@@ -89,16 +95,18 @@ def grant(
     """Let one more reader open verified objects where they are: no body moves, no key is shared.
 
     Writes a pack that only the reader's key opens and a signed statement. The same command goes
-    on after any stop. Who may fetch the sealed bytes is the host's to say.
+    on after any stop. Who may fetch the sealed bytes is the host's to say. With --renew ID the
+    same reader gets a new pack on the same permit, until the same day, and the old one goes.
     """
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> None:
         from hdh_migrate.session.policy.granting import wish_of
         from hdh_migrate.session.verbs.grant import grant as give
+        from hdh_migrate.session.verbs.renew import renew as again
 
         if policy is not None:
-            given = (dataset, include, to, permit, until, purpose, out)
+            given = (dataset, include, to, permit, until, purpose, out, renew)
             if any(one is not None for one in given):
                 raise UsageError("--policy is of a grant that is given: leave its words out")
             keys = (credential_id, credential_secret)
@@ -106,6 +114,19 @@ def grant(
             return
         if execute or principal or credential_id or credential_secret:
             raise UsageError("--principal, --execute and its credential belong to --policy ID")
+        if renew is not None:
+            if any(one is not None for one in (dataset, to, permit, until, purpose)):
+                raise UsageError(
+                    "--renew changes nothing of a grant: leave its words out",
+                    hint="only --out, and --include where the ledger does not know the globs",
+                )
+            if out is None:
+                raise UsageError("--out: needed", hint="nothing was granted")
+            made = task.at_desk(
+                plan, state_dir, lambda desk: again(desk, renew, include or (), out)
+            )
+            task.out.result(made, _lines(made))
+            return
         needed = {
             "--dataset": dataset, "--to": to, "--permit": permit, "--until": until,
             "--purpose": purpose, "--out": out,
@@ -168,6 +189,8 @@ def _reach(one: PolicyAtBucket) -> Iterator[str]:
 
 def _lines(made: GrantMade) -> str:
     again = " (given before; nothing was done)" if made["again"] else ""
+    if made["renews"] is not None:
+        again += f", in the place of {made['renews']}, whose pack was withdrawn"
     amount = (
         f"{counted(made['objects'], 'object')} ({size_text(made['bytes'])}) of {made['dataset']}"
     )

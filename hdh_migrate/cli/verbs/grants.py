@@ -19,6 +19,7 @@ from hdh_migrate.telemetry import counted, size_text
 def grants(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
     """List every grant: who may read what, on which permit, until when, and what became of it.
 
+    Packs are compared with the ledger: stale ones are told, with why and what renews them.
     Nobody is contacted. Whether a reader used it only the host's own logs tell.
     """
     task = Task(as_json=as_json)
@@ -44,9 +45,35 @@ def _lines(one: GrantListed) -> Iterator[str]:
         yield f"  asked for at {one['asked_at']} by {one['asked_by']}; nothing was given yet"
     if one["revoked_at"] is not None:
         yield visible(f"  revoked at {one['revoked_at']}: {one['reason']}")
+    if one["renewed_by"] is not None:
+        yield f"  renewed at {one['renewed_at']} as {one['renewed_by']}"
+    if one["renews"] is not None:
+        yield f"  in the place of {one['renews']}"
+    yield from _pack(one)
     for entry in one["at_host"]:
         told = "lets in" if entry["allowed"] else "no longer lets in"
         sure = "" if entry["sure"] else ", or may: what told it so never ended"
         yield visible(f"  bucket {entry['bucket']} {told} {entry['principal']}{sure}")
     if one["stage"] in {"given", "ended"} and not one["at_host"]:
         yield "  no policy was set from here: what the host serves to the reader is not known here"
+
+
+def _pack(one: GrantListed) -> Iterator[str]:
+    from hdh_migrate.events.grants import StaleWhy
+    from hdh_migrate.session.policy.freshness import WORDS
+
+    pack = one["pack"]
+    if one["stage"] not in {"given", "ended"}:
+        return
+    if pack is None:
+        yield "  whether its pack is stale is not known here"
+        return
+    if pack["stale"]:
+        why = "; ".join(WORDS[StaleWhy(word)] for word in pack["stale"])
+        yield f'  stale: {why}: "hdh-migrate grant PLAN --renew {one["grant"]} --out DIR"'
+    if pack["unverified"]:
+        unverified = counted(pack["unverified"], "object")
+        yield f"  {unverified} of it not verified now: run the plan first"
+    if pack["newer"]:
+        newer = counted(pack["newer"], "object")
+        yield f"  {newer} came since, and would be in a renewed pack"

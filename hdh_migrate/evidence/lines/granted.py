@@ -16,13 +16,15 @@ from hdh_migrate.events.grants import (
     GrantPolicySet,
     GrantPolicySetting,
     GrantRevoked,
+    GrantStale,
     PackWithdrawn,
+    StaleWhy,
 )
 from hdh_migrate.frozen import frozen_row, mutable_row
 
 GRANT_EVENTS: Final[tuple[type[Event], ...]] = (
-    GrantAsked, GrantGiven, GrantDropped, GrantRevoked, PackWithdrawn, GrantPolicySetting,
-    GrantPolicySet,
+    GrantAsked, GrantGiven, GrantDropped, GrantRevoked, GrantStale, PackWithdrawn,
+    GrantPolicySetting, GrantPolicySet,
 )  # fmt: skip
 
 
@@ -33,6 +35,7 @@ class GrantStage(StrEnum):
     DROPPED = "dropped"
     GIVEN = "given"
     ENDED = "ended"
+    RENEWED = "renewed"
     REVOKED = "revoked"
 
 
@@ -58,6 +61,14 @@ class GrantAccount:
     revoked: GrantRevoked | None = None
     revoked_at: str | None = None
     withdrawn: PackWithdrawn | None = None
+    stale: tuple[StaleWhy, ...] = ()
+    """Why its pack does not point to what there is, as the journal was last told."""
+    renewed_by: str | None = None
+    """The grant that was given in its place."""
+    renewed_at: str | None = None
+    origin: str = ""
+    """The first grant that it goes on from by renewals, itself without one: the host's policies
+    keep that name, so that a renewal leaves no moment in which the reader is shut out."""
     at_host: dict[str, HostEntry] = field(default_factory=dict)
     """By bucket."""
 
@@ -70,6 +81,8 @@ class GrantAccount:
         """Return how it stands at a moment, RFC 3339 in UTC."""
         if self.revoked is not None:
             return GrantStage.REVOKED
+        if self.renewed_by is not None:
+            return GrantStage.RENEWED
         if self.given is None:
             return GrantStage.DROPPED if self.dropped else GrantStage.ASKED
         over = seconds_of(now) > seconds_of(self.asked.until)
@@ -84,6 +97,8 @@ class GrantAccount:
                 self.dropped = True
             case GrantRevoked():
                 self.revoked, self.revoked_at = event, at
+            case GrantStale():
+                self.stale = event.why
             case PackWithdrawn():
                 self.withdrawn = event
             case GrantPolicySetting():
@@ -121,8 +136,18 @@ class GrantAccounts:
     def take(self, at: str, event: Event) -> None:
         """Take one event; what is about a grant that nobody asked for tells nothing."""
         if isinstance(event, GrantAsked):
-            self.by_id.setdefault(event.grant, GrantAccount(event, at))
+            self.by_id.setdefault(event.grant, GrantAccount(event, at, origin=event.grant))
             return
         account = self.by_id.get(getattr(event, "grant", ""))
         if account is not None:
             account.take(at, event)
+            before = self.by_id.get(account.asked.renews or "")
+            if isinstance(event, GrantGiven) and before is not None:
+                _hand_over(before, account)
+
+
+def _hand_over(before: GrantAccount, account: GrantAccount) -> None:
+    """Have a grant take the place of the one that it renews, also in the host's policies."""
+    before.renewed_by, before.renewed_at = account.id, account.given_at
+    account.origin = before.origin
+    account.at_host, before.at_host = before.at_host, {}

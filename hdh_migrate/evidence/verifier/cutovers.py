@@ -476,10 +476,15 @@ class GrantLedger:
         past.add(kind)
         if kind == "given":
             self._given(self._asked[grant], body)
+            if "renews" in self._asked[grant]:
+                before = self._renewable(self._asked[grant]["renews"])
+                self._past[before].add("renewed")
+        elif kind == "stale":
+            forms.must(all(why in _STALE for why in forms.array(body["why"])))
         elif kind == "revoked":
             forms.must(forms.TEXT.holds(body["reason"]) and forms.TEXT.holds(body["user"]))
         elif kind == "pack-withdrawn":
-            forms.must(type(body["found"]) is bool)
+            forms.must(type(body["found"]) is bool and bool(past & {"revoked", "renewed"}))
         elif kind in ("policy-setting", "policy-set"):
             self._policy(kind, grant, body)
 
@@ -494,8 +499,17 @@ class GrantLedger:
         forms.must(forms.DIGEST_OR_NULL.holds(body["selection"]))
         forms.must(forms.count(body["objects"]) > 0)
         forms.must(forms.is_count(body["bytes"]))
+        if "renews" in body:
+            before = self._asked[self._renewable(body["renews"])]
+            forms.must(all(body[name] == before[name] for name in _KEPT))
         about = {name: one for name, one in body.items() if name not in ("request", "user")}
         forms.must(body["request"] == forms.sha256(forms.canonical(about)))
+
+    def _renewable(self, grant: object) -> str:
+        """Return the id of a grant whose place another one may take."""
+        past = self._past[forms.TEXT.text(grant)]
+        forms.must("given" in past and not past & {"revoked", "renewed"})
+        return forms.TEXT.text(grant)
 
     @staticmethod
     def _given(asked: forms.Body, body: forms.Body) -> None:
@@ -518,9 +532,15 @@ class GrantLedger:
 _AFTER = {
     "given": (set[str](), {"given", "dropped", "revoked"}),
     "dropped": (set[str](), {"given", "dropped", "revoked"}),
-    "revoked": (set[str](), {"dropped", "revoked"}),
-    "pack-withdrawn": ({"revoked"}, set[str]()),
-    "policy-setting": ({"given"}, set[str]()),
-    "policy-set": ({"given"}, set[str]()),
+    "stale": ({"given"}, {"revoked", "renewed"}),
+    "revoked": (set[str](), {"dropped", "revoked", "renewed"}),
+    "policy-setting": ({"given"}, {"renewed"}),
+    "policy-set": ({"given"}, {"renewed"}),
 }
 """By what happens of a grant: what must have happened, and what must not."""
+
+_STALE = ("rotated", "replaced", "unverified")
+"""Why a pack may be said not to point to what there is."""
+
+_KEPT = ("dataset", "batch", "permit", "purpose", "key", "until")
+"""What a renewal does not change."""

@@ -11,7 +11,7 @@ from typing import Any
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.adoption import JournalSeen
 from hdh_migrate.events.consent import ConsentTerms
-from hdh_migrate.events.grants import GrantGiven, GrantRevoked
+from hdh_migrate.events.grants import GrantAsked, GrantGiven, GrantRevoked
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
@@ -68,12 +68,19 @@ class Bundles:
             yield proof
 
     def open_grants(self) -> list[str]:
-        """Return the ids of the grants that were given, as they say, and not taken back."""
+        """Return the ids of the grants that stand, as they say: neither taken back nor renewed."""
 
         def ids(kind: str) -> set[str]:
             return {str(e["grant"]) for one in self.found for e in one.bundle.events_of(kind)}
 
-        return sorted(ids(GrantGiven.kind) - ids(GrantRevoked.kind))
+        given = ids(GrantGiven.kind)
+        renewed = {
+            str(e.get("renews"))
+            for one in self.found
+            for e in one.bundle.events_of(GrantAsked.kind)
+            if e["grant"] in given
+        }
+        return sorted(given - ids(GrantRevoked.kind) - renewed)
 
     def terms(self, batch: str) -> ConsentTerms | None:
         """Return the terms of a batch's cutover that the newest bundle tells which has any.

@@ -11,18 +11,20 @@ from typing import Final
 from hdh_migrate.clocks import Moment, utc_seconds_of
 from hdh_migrate.errors import LedgerDamaged, Refused, UsageError
 from hdh_migrate.events.grants import GrantAsked
-from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
+from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccount, GrantAccounts
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
 from hdh_migrate.grants.collecting import StoredHead
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import DatasetRow, State, Stored, Verified
+from hdh_migrate.model import DatasetRow, Stored, Verified
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.globs import compiled, objection
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.policy.binding import recipients_over_time
+from hdh_migrate.session.policy.freshness import is_proven, keep_choice
 from hdh_migrate.session.policy.selections import is_selected, keep_salt, new_salt, selection_of
 
 TEXT_MAX: Final = 300
@@ -41,6 +43,8 @@ class GrantWish:
     purpose: str
     until: str
     """RFC 3339 in UTC."""
+    renews: str | None = None
+    """The grant whose place this one is to take."""
 
 
 @frozen
@@ -134,6 +138,26 @@ def demand_grantable(plan: Plan, ledger: SqliteLedger, wish: GrantWish, now: Mom
     demand_in_time(wish, now)
 
 
+def demand_renewable(account: GrantAccount) -> None:
+    """Demand that another grant may take the place of this one.
+
+    Raises:
+        UsageError: it was never given, was taken back, or another one has its place.
+    """
+    why = None
+    if account.given is None:
+        why = "it was not given, so the command that asked for it goes on"
+    elif account.revoked is not None:
+        why = f"it was revoked at {account.revoked_at}; give a new one"
+    elif account.renewed_by is not None:
+        why = f"{account.renewed_by} has its place; renew that one"
+    if why is not None:
+        raise UsageError(
+            f"grant {account.id} cannot be renewed: {why}",
+            hint='"hdh-migrate grants PLAN" shows how each stands; nothing was granted',
+        )
+
+
 def demand_in_time(wish: GrantWish, now: Moment) -> None:
     """Demand that a wish's last moment has not passed.
 
@@ -179,7 +203,7 @@ class GrantChoice:
             name = row.key.removeprefix(self._route.source.prefix)
             if not self._wanted(name):
                 continue
-            if not _proven(row, state):
+            if not is_proven(row, state):
                 raise _unverified(self._dataset.name, 1)
             yield self._chosen(name, row)
 
@@ -199,7 +223,7 @@ class GrantChoice:
         for row, state in self._ledger.grantable(self._dataset.id):
             if not self._wanted(row.key.removeprefix(self._route.source.prefix)):
                 continue
-            if _proven(row, state):
+            if is_proven(row, state):
                 objects, size = objects + 1, size + row.size
             else:
                 unverified += 1
@@ -269,11 +293,12 @@ def asked_for(
     grant, salt = f"g-{secrets.token_hex(_ID_BYTES)}", new_salt()
     if wish.include:
         keep_salt(ledger, grant, salt)
+        keep_choice(ledger, grant, wish.include)
     asked = GrantAsked(
         grant=grant, dataset=dataset.name, batch=dataset.batch, permit=wish.permit,
         purpose=wish.purpose, reader=wish.reader.fingerprint, key=wish.reader.raw.hex(),
         until=wish.until, selection=selection_of(wish.include, salt), objects=amount[0],
-        bytes=amount[1], manifest=manifest, request="", user=user,
+        bytes=amount[1], manifest=manifest, request="", user=user, renews=wish.renews or ABSENT,
     )  # fmt: skip
     return replace(asked, request=request_of(asked))
 
@@ -296,18 +321,17 @@ def demand_as_asked(asked: GrantAsked) -> None:
 
 def is_of(asked: GrantAsked, wish: GrantWish, salt: str | None) -> bool:
     """Return whether a grant was asked for by the same words; `salt` is that of its globs."""
-    known = (asked.dataset, asked.permit, asked.purpose, asked.until, asked.key)
-    meant = (wish.dataset, wish.permit, wish.purpose, wish.until, wish.reader.raw.hex())
+    known = (asked.dataset, asked.permit, asked.purpose, asked.until, asked.key, asked.renews or "")
+    meant = (
+        wish.dataset, wish.permit, wish.purpose, wish.until, wish.reader.raw.hex(),
+        wish.renews or "",
+    )  # fmt: skip
     return known == meant and is_selected(asked, wish.include, salt)
 
 
 def same_objects(asked: GrantAsked, amount: tuple[int, int], manifest: str) -> bool:
     """Return whether a grant that was asked for is of the objects that there are now."""
     return (asked.objects, asked.bytes, asked.manifest) == (*amount, manifest)
-
-
-def _proven(row: Verified, state: State) -> bool:
-    return state is State.VERIFIED and row.proven and row.level == "full"
 
 
 def _unverified(dataset: str, many: int) -> Refused:

@@ -114,12 +114,14 @@ def lines(asked: GrantAsked, proof: SelectionProof) -> list[str]:
     if asked.selection is not None:
         part = "those that --include names" if proof.include else _NOT_SHOWN
     amount = f"{asked.objects} objects ({size_text(asked.bytes)})"
+    renews = [f"in the place of: {asked.renews}"] if asked.renews else []
     return [
         f"grant: {amount} of dataset {asked.dataset}, {part}",
         f"reader: {asked.reader}",
         f"permit: {asked.permit}",
         f"purpose: {asked.purpose}",
         f"until: {asked.until}",
+        *renews,
     ]
 
 

@@ -37,7 +37,8 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, granting, selections
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
-from hdh_migrate.session.policy.granting import GrantChoice, GrantWish
+from hdh_migrate.session.policy.freshness import Pinning, keep_pins
+from hdh_migrate.session.policy.granting import GrantChoice, GrantWish, demand_renewable
 from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for
@@ -114,11 +115,15 @@ class _Granting:
             detached=services.envelopes.apart(b"") is not None,
         )  # fmt: skip
         self._kept = kept_in(desk)
+        self._pins = Pinning()
 
     def run(self) -> GrantMade:
         self._ledger.reconcile()  # what is granted is what verify wrote
         amount, manifest = self._choice.count(), self._manifest()
         before = self._before(amount, manifest)
+        if self._wish.renews is not None and (before is None or before.given is None):
+            known = granting.accounts(self._ledger).by_id[self._wish.renews]
+            demand_renewable(known)  # others may have revoked or renewed it meanwhile
         if before is not None and before.given is not None:
             return self._again(before)
         self._demand_free(before)
@@ -289,7 +294,9 @@ class _Granting:
 
     def _objects(self, headers: HeaderFile) -> Iterator[GrantedObject]:
         headers.rewind()
+        self._pins = Pinning()
         for one in self._choice:
+            self._pins.add(one.row)
             stored = one.head.stored
             assert one.row.sha256 is not None, "it is proven"
             yield GrantedObject(
@@ -326,6 +333,7 @@ class _Granting:
             pack_sha256=written.sha256, statement_sha256=sha256_hex(data),
             approvals=prepared.approvals,
         )  # fmt: skip
+        keep_pins(self._ledger, asked.grant, self._pins)
         self._note(event)
         forget(self._desk, asked.grant)
         return self._result(asked, event, again=False)
@@ -339,8 +347,8 @@ class _Granting:
         assert before.given is not None
         folder, words = self._out, f"this was granted before, as {before.id}, and "
         again = (
-            f'"hdh-migrate revoke PLAN {before.id} --reason TEXT" takes it back; to give the same'
-            " once more, say another --purpose"
+            f'"hdh-migrate grant PLAN --renew {before.id} --out DIR" makes another pack in its'
+            f' place; "hdh-migrate revoke PLAN {before.id} --reason TEXT" takes it back'
         )
         if digest_of(folder / pack.NAME) != before.given.pack_sha256:
             raise UsageError(f"{words}its pack is not in {folder}", hint=again)
@@ -356,6 +364,7 @@ class _Granting:
     def _result(self, asked: GrantAsked, given: GrantGiven, *, again: bool) -> GrantMade:
         return {
             "grant": asked.grant,
+            "renews": asked.renews or None,
             "dataset": asked.dataset,
             "permit": asked.permit,
             "purpose": asked.purpose,

@@ -108,7 +108,7 @@ def let_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator)
         TargetDiffers: what was read back is not what was set.
         StorageError: the host refuses it.
     """
-    sid = sid_of(account.id)
+    sid = sid_of(account.origin)
     endpoint, judge = _host(desk, administrator)
     with journal_of(desk, judge) as ledger:
         for bucket in _buckets(desk, account):
@@ -138,7 +138,7 @@ def shut_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator
     Raises:
         TargetDiffers, StorageError: as there.
     """
-    sid = sid_of(account.id)
+    sid = sid_of(account.origin)
     endpoint, _ = _host(desk, administrator)
     looked = _buckets(desk, account)
     for bucket in looked:
@@ -161,7 +161,7 @@ def _buckets(desk: Desk, account: GrantAccount) -> list[str]:
 
 
 def sid_of(grant: str) -> str:
-    """Return what a bucket policy calls the statement of a grant."""
+    """Return what a bucket policy calls the statement of a grant, by the first of its renewals."""
     return "HdhGrant" + "".join(filter(str.isalnum, grant))
 
 
@@ -231,7 +231,7 @@ def _statement(
     finally:
         ledger.close()
     return dialect.statement(
-        sid_of(account.id), place.bucket, place.prefix, principal, account.asked.until,
+        sid_of(account.origin), place.bucket, place.prefix, principal, account.asked.until,
         versions=versions,
     )  # fmt: skip
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, Refused
+from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, LedgerLocked, Refused
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.lines.facts import Facts
 from hdh_migrate.evidence.signatures.checkpoint import Watched, parse, sidecar, signed, taken, write
@@ -20,6 +20,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.contents import demand_known, signers
+from hdh_migrate.session.policy.freshness import tell_stale, untold_stale
 from hdh_migrate.session.policy.names import FORMS, Streams
 from hdh_migrate.session.policy.openings import is_behind
 from hdh_migrate.session.policy.reporters import approvers_barred, demand_apart
@@ -27,7 +28,7 @@ from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.views.facts import facts_of
 from hdh_migrate.session.views.records import batch_root, exclusions, findings, records
-from hdh_migrate.wiring import Vault
+from hdh_migrate.wiring import Vault, routes_of
 
 __all__ = ["batch_root", "write_report"]
 
@@ -51,6 +52,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
         UsageError: `out` is in use.
     """
     _take_openings(desk)
+    _tell_stale(desk)
     with sound_ledger(desk) as ledger:
         demand_known(ledger, desk.loaded)
         folder = out or _default_folder(desk)
@@ -122,6 +124,26 @@ def _facts(desk: Desk, ledger: SqliteLedger, signer: Signer | None) -> Facts:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # The chain checks, so whoever wrote this wrote the chain anew.
         raise LedgerDamaged("the ledger holds what this tool does not write there") from error
+
+
+def _tell_stale(desk: Desk) -> None:
+    """Have the journal, and so the report, tell of grants whose packs point to what there was.
+
+    While another command holds the ledger they are told by the next report: it is still changing.
+    """
+    routes = routes_of(desk.loaded.plan)
+    ledger = desk.read_ledger()
+    try:
+        if not untold_stale(ledger, routes):
+            return
+    finally:
+        ledger.close()
+    with (
+        suppress(LedgerLocked),
+        journal_of(desk, offline(desk.clock, desk.ledger_path)) as held,
+    ):
+        tell_stale(held, routes)
+        held.commit()
 
 
 def _take_openings(desk: Desk) -> None:

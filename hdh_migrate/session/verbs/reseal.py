@@ -37,6 +37,7 @@ from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.rotate import (
     announce,
     code_of,
+    grants_stale,
     grants_standing,
     hours_of,
     restart,
@@ -127,8 +128,8 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
                 obeys=True, work=SealingAnew.step,
             ) as turn:  # fmt: skip
                 done = _through(desk, turn, asked)
-                grants = grants_standing(ledger)
         ledger.reconcile()
+        grants = grants_stale(desk, ledger)
         return code_of(done), _result(asked, done, grants, services.envelopes.identity)
 
 
@@ -197,8 +198,8 @@ def _remains(done: RotationDone, grants: int) -> list[str]:
     lines.append("whoever has a copy of what was stored before, and its data key, opens that copy")
     if grants:
         lines.append(
-            f"{grants} grants hold data keys that open nothing any more: their readers are refused"
-            ' until they get new packs, "hdh-migrate grant PLAN" with the same permit and another'
-            " --out"
+            f"{counted(grants, 'grant')} hold data keys that open nothing any more: their readers"
+            ' are refused until they get new packs, "hdh-migrate grant PLAN --renew ID --out DIR";'
+            ' "hdh-migrate grants PLAN" lists them'
         )
     return lines

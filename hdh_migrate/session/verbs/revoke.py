@@ -6,25 +6,20 @@ the same command goes on with that. What it cannot undo is said.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from hdh_migrate.errors import Exit, LedgerLocked, MigrateError, PackDamaged, UsageError
+from hdh_migrate.errors import Exit, LedgerLocked, UsageError
 from hdh_migrate.events.grants import GrantRevoked, PackWithdrawn
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
-from hdh_migrate.fixity import canonical_json
-from hdh_migrate.folders import PARTIAL, sync, whole
-from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.statement import Revoked
 from hdh_migrate.results.grants import GrantTakenBack
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.granting import accounts, line_of
-from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.grant_folder import digest_of, forget, place_of
+from hdh_migrate.session.verbs.grant_folder import forget
 from hdh_migrate.session.verbs.grant_policy import (
     HostAdministrator,
     account_of,
@@ -33,8 +28,8 @@ from hdh_migrate.session.verbs.grant_policy import (
     shut_out,
     sid_of,
 )
+from hdh_migrate.session.verbs.withdrawing import holds, withdraw
 from hdh_migrate.session.views.grants import at_host
-from hdh_migrate.wiring import Vault
 
 READ = "what the reader has read, and copies of the pack that somebody made, cannot be taken back"
 
@@ -71,7 +66,7 @@ def _revoke(
 ) -> tuple[Exit, GrantTakenBack]:
     why = line_of("--reason", reason)
     account = account_of(desk, grant)
-    if folder is not None and not _holds(folder, account):
+    if folder is not None and not holds(folder, account):
         raise UsageError(
             f"{folder}: holds no pack of grant {grant}",
             hint="nothing was done; name the folder with its pack and statement, or leave --folder"
@@ -79,11 +74,20 @@ def _revoke(
         )
     if account.stage(desk.clock.now()) is GrantStage.DROPPED:
         raise UsageError(f"grant {grant} was never given", hint="there is nothing to take back")
+    _demand_last(account)
     if account.revoked is None:
         _note(desk, GrantRevoked(grant=grant, reason=why, user=operator()))
     account = account_of(desk, grant)
     if account.withdrawn is None or not account.withdrawn.found or folder is not None:
-        found = _withdraw(desk, account, folder)
+        assert account.revoked is not None
+        found = withdraw(
+            desk,
+            account,
+            Revoked(
+                grant=grant, reason=account.revoked.reason, revoked_at=account.revoked_at or ""
+            ),
+            folder,
+        )
         if account.given is not None or found:
             _note(desk, PackWithdrawn(grant=grant, found=found))
     forget(desk, grant)
@@ -95,8 +99,8 @@ def _revoke(
     if administrator is not None and not in_plan(desk, account):
         remains.append(
             f"dataset {account.asked.dataset} is not in the plan any more, so only buckets whose"
-            f" policy was set from here were looked at: if another one has {sid_of(grant)}, take"
-            " it out there"
+            " policy was set from here were looked at: if another one has"
+            f" {sid_of(account.origin)}, take it out there"
         )
         still = still or not account.at_host
     result: GrantTakenBack = {
@@ -110,6 +114,19 @@ def _revoke(
     return Exit(result["exit"]), result
 
 
+def _demand_last(account: GrantAccount) -> None:
+    """Demand that no other grant has the place of this one.
+
+    Raises:
+        UsageError: one has: its pack is what opens the objects, and the host's policy is its own.
+    """
+    if account.renewed_by is not None:
+        raise UsageError(
+            f"grant {account.id} was renewed as {account.renewed_by} at {account.renewed_at}",
+            hint=f"nothing was done; revoke {account.renewed_by}, which has its place",
+        )
+
+
 def _unwritten(
     desk: Desk, grant: str, administrator: HostAdministrator | None, error: LedgerLocked
 ) -> LedgerLocked:
@@ -117,6 +134,9 @@ def _unwritten(
 
     A run may hold the ledger for weeks; a reader who is to read no more does not wait for it.
     """
+    account = account_of(desk, grant)
+    _demand_last(account)
+    sid = sid_of(account.origin)
     again = (
         'have the run give it back with "hdh-migrate pause PLAN", give the same command again, then'
         ' "hdh-migrate resume PLAN"'
@@ -126,85 +146,14 @@ def _unwritten(
             f"{error}; so the journal cannot tell of the revocation now",
             hint=f"{again}; at once, and without the ledger, --credential-id and"
             " --credential-secret have this command shut the reader out at the host; or take"
-            f" {sid_of(grant)} out of the bucket's policy there",
+            f" {sid} out of the bucket's policy there",
         )
-    looked = ", ".join(shut_out(desk, account_of(desk, grant), administrator))
+    looked = ", ".join(shut_out(desk, account, administrator))
     return LedgerLocked(
         f"{error}; so the journal cannot tell of the revocation now, but the host was told: no"
-        f" policy of {looked or 'a known bucket'} has {sid_of(grant)} any more, as was read back",
+        f" policy of {looked or 'a known bucket'} has {sid} any more, as was read back",
         hint=f"{again}: it writes that, and takes the pack away",
     )
-
-
-def _withdraw(desk: Desk, account: GrantAccount, folder: Path | None) -> bool:
-    """Put the statement of the revocation in the pack's place; say whether the pack was there."""
-    assert account.revoked is not None
-    place = folder or _place(desk, account.id)
-    if place is None or not place.is_dir():
-        return False
-    if not _holds(place, account) and (folder is not None or not _unfinished(place, account)):
-        return False
-    for one in place.glob(f"{PARTIAL}*"):
-        one.unlink(missing_ok=True)
-    signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
-    begun = os.path.lexists(place / statement.REVOKED)
-    digest = digest_of(place / pack.NAME) if account.given is None else account.given.pack_sha256
-    if signer is not None and digest is not None and not begun:
-        about = Revoked(
-            grant=account.id, reason=account.revoked.reason, revoked_at=account.revoked_at or ""
-        )
-        envelope = statement.sign(signer, about, digest)
-        _write(place / statement.REVOKED, canonical_json(envelope) + b"\n")
-    try:
-        (place / pack.NAME).unlink()
-        sync(place)
-    except FileNotFoundError:
-        return begun
-    except OSError as error:
-        raise MigrateError(
-            f"{place / pack.NAME}: cannot be removed: {error.strerror}",
-            hint="the grant is revoked; remove it yourself, or give the same command again",
-        ) from error
-    return True
-
-
-def _holds(place: Path, account: GrantAccount) -> bool:
-    """Say whether a folder is that of this grant: another one may lie there by now.
-
-    Where its statement is missing, its pack tells.
-    """
-    try:
-        claimed = statement.claimed(place)
-    except PackDamaged:
-        claimed = None
-    if claimed is not None:
-        return claimed == account.id
-    return account.given is not None and digest_of(place / pack.NAME) == account.given.pack_sha256
-
-
-def _unfinished(place: Path, account: GrantAccount) -> bool:
-    """Say whether what is there may be of a killed command: unsigned, but the reader opens it."""
-    left = (statement.GIVEN, statement.REVOKED)
-    return account.given is None and not any(os.path.lexists(place / name) for name in left)
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        whole(path, data)
-    except OSError as error:
-        raise MigrateError(
-            f"{path}: cannot be written: {error.strerror}",
-            hint="the grant is revoked; give the same command again",
-        ) from error
-
-
-def _place(desk: Desk, grant: str) -> Path | None:
-    ledger = desk.read_ledger()
-    try:
-        found = ledger.meta(place_of(grant))
-    finally:
-        ledger.close()
-    return None if found is None else Path(found)
 
 
 def _remains(account: GrantAccount) -> list[str]:

@@ -43,6 +43,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import bind, journal_of
+from hdh_migrate.session.policy.freshness import standing_accounts, tell_stale
 from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.rotation import (
     KeyExchange,
@@ -59,6 +60,7 @@ from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import Turn, demand_unpaused, fenced_for, self_test
 from hdh_migrate.software import code_digest
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import (
     Services,
     Vault,
@@ -171,10 +173,17 @@ def _kept(ledger: SqliteLedger) -> int:
     return ledger.headers_under(ledger.blocks())
 
 
+def grants_stale(desk: Desk, ledger: SqliteLedger) -> int:
+    """Have the journal tell which grants name objects as they were; return how many do."""
+    tell_stale(ledger, routes_of(desk.loaded.plan))
+    ledger.commit()
+    standing = standing_accounts(GrantAccounts.of(ledger.told(*GRANT_EVENTS)))
+    return sum(bool(one.stale) for one in standing)
+
+
 def grants_standing(ledger: SqliteLedger) -> int:
     """Return how many grants stand: their packs name the objects as they are now."""
-    accounts = GrantAccounts.of(ledger.told(*GRANT_EVENTS))
-    return sum(one.given is not None and one.revoked is None for one in accounts.by_id.values())
+    return len(standing_accounts(GrantAccounts.of(ledger.told(*GRANT_EVENTS))))
 
 
 def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
@@ -219,8 +228,8 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
                     turn.ctx, exchange.number, anew.header,
                     connections=desk.loaded.plan.engine.connections, apart=shut,
                 ).run()  # fmt: skip
-                grants = grants_standing(ledger)
         ledger.reconcile()
+        grants = grants_stale(desk, ledger)
         kept = _kept(ledger) if apart else None
         return code_of(done), _result(exchange, done, grants, services.envelopes.identity, kept)
 
@@ -388,8 +397,9 @@ def _remains(
         )
     elif grants:
         lines.append(
-            f"{grants} grants name the objects as they were: their readers are refused until they"
-            ' get new packs, "hdh-migrate grant PLAN" with the same permit and another --out'
+            f"{counted(grants, 'grant')} name the objects as they were: their readers are refused"
+            ' until they get new packs, "hdh-migrate grant PLAN --renew ID --out DIR"; "hdh-migrate'
+            ' grants PLAN" lists them'
         )
     if opened_by != exchange.new.fingerprint:
         lines.append(

@@ -47,7 +47,7 @@ def grant_ends(desk: Desk) -> list[GrantEnd]:
 
 def _ends(accounts: GrantAccounts, now: float) -> Iterator[GrantEnd]:
     for one in accounts.by_id.values():
-        if one.given is None:
+        if one.given is None or one.renewed_by is not None:  # the other one tells of its end
             continue
         still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
         ends = one.asked.until

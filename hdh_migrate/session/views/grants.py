@@ -5,7 +5,9 @@ from __future__ import annotations
 from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.results.grants import BOUNDS, GrantAtHost, GrantListed, GrantsListed
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.freshness import PackState, look, standing_accounts
 from hdh_migrate.session.policy.granting import accounts
+from hdh_migrate.wiring import routes_of
 
 
 def grants(desk: Desk) -> GrantsListed:
@@ -16,14 +18,18 @@ def grants(desk: Desk) -> GrantsListed:
     """
     ledger = desk.read_ledger()
     try:
-        found = list(accounts(ledger).by_id.values())
+        known = accounts(ledger)
+        found = list(known.by_id.values())
+        routes = routes_of(desk.loaded.plan)
+        packs = look(ledger, standing_accounts(known), routes)
     finally:
         ledger.close()
     now = desk.clock.now()
-    return {"grants": [fact_of(one, now) for one in found], "bounds": BOUNDS}
+    rows = [fact_of(one, now, packs.get(one.id)) for one in found]
+    return {"grants": rows, "bounds": BOUNDS}
 
 
-def fact_of(account: GrantAccount, now: str) -> GrantListed:
+def fact_of(account: GrantAccount, now: str, pack: PackState | None) -> GrantListed:
     """Return one grant as it stands at a moment, RFC 3339 in UTC."""
     asked, given, revoked = account.asked, account.given, account.revoked
     return {
@@ -46,6 +52,16 @@ def fact_of(account: GrantAccount, now: str) -> GrantListed:
         "reason": None if revoked is None else revoked.reason,
         "pack_withdrawn": None if account.withdrawn is None else account.withdrawn.found,
         "at_host": at_host(account),
+        "renews": asked.renews or None,
+        "renewed_by": account.renewed_by,
+        "renewed_at": account.renewed_at,
+        "pack": None
+        if pack is None
+        else {
+            "stale": [one.value for one in pack.why],
+            "unverified": pack.unverified,
+            "newer": pack.newer,
+        },
     }
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.events.grants import StaleWhy
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.results import Amount
 from hdh_migrate.results.notices import NoticeFindings, Summary
+from hdh_migrate.session.policy.freshness import WORDS
 from hdh_migrate.session.views.expiry import Relied
 from hdh_migrate.telemetry import counted, size_text
 
@@ -126,6 +128,29 @@ def grant_ends(grant: str, dataset: str, at: str, *, over: bool, open_: bool) ->
         "en": f"grant {grant} of dataset {dataset} {tense} at {at}{more}",
         "fr": f"l'autorisation {grant} sur le jeu {dataset} {temps} le {_french(at)}{plus}",
     }
+
+
+def grant_stale(grant: str, dataset: str, why: StaleWhy) -> Summary:
+    """The pack of a grant that stands does not point to what there is."""
+    english, french = _STALE[why]
+    return {
+        "en": f"grant {grant} of dataset {dataset} is stale: {english}; renew it",
+        "fr": f"l'autorisation {grant} sur le jeu {dataset} est périmée : {french} ; renouvelez-la",
+    }
+
+
+_STALE: Final[Mapping[StaleWhy, tuple[str, str]]] = {
+    StaleWhy.ROTATED: (
+        WORDS[StaleWhy.ROTATED], "des clés ont été échangées depuis qu'elle a été donnée",
+    ),
+    StaleWhy.REPLACED: (
+        WORDS[StaleWhy.REPLACED],
+        "des objets ont été écrits de nouveau, ou laissés de côté, depuis qu'elle a été donnée",
+    ),
+    StaleWhy.UNVERIFIED: (
+        WORDS[StaleWhy.UNVERIFIED], "des objets n'en sont pas vérifiés à présent",
+    ),
+}  # fmt: skip
 
 
 def missed(batch: str, by: str) -> Summary:

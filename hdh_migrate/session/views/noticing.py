@@ -21,6 +21,9 @@ from hdh_migrate.plan.notices import NotifyChannel
 from hdh_migrate.results.looks import BatchStatus, Status
 from hdh_migrate.results.notices import Notice, NoticeFindings, NoticeType, Summary
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.freshness import look as compare
+from hdh_migrate.session.policy.freshness import standing_accounts
+from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.views import notice_words as words
 from hdh_migrate.session.views.at_work import was_killed
 from hdh_migrate.session.views.course import WAITING
@@ -30,6 +33,7 @@ from hdh_migrate.session.views.grant_ends import grant_ends
 from hdh_migrate.session.views.last_run import last_run
 from hdh_migrate.session.views.likely_end import LikelyEnd
 from hdh_migrate.session.views.status import status
+from hdh_migrate.wiring import routes_of
 
 FINDINGS_MAX: Final = 100
 DAY_SECONDS: Final = 86_400
@@ -79,6 +83,8 @@ def look(
     holds = [*_ends_soon(desk, now), *_run_ended(desk, seen)]
     if seen is not None:
         holds += _grants_end(desk, now)
+        if over:  # a run that goes on may still write anew what it took back
+            holds += _grants_stale(desk, now)
         holds += [*_of_batches(seen, known, over=over), *_of_findings(seen)]
         foreseen = (endings or BatchEndings(desk)).of(seen, anew=over)
         holds += _of_dates(desk, seen, known, seconds_of(now), foreseen)
@@ -134,6 +140,26 @@ def _grants_end(desk: Desk, now: str) -> Iterator[StandingCondition]:
                         ends=("grant", one.ends), only=channel.name,
                     )  # fmt: skip
                     break  # the nearest of them says it
+
+
+def _grants_stale(desk: Desk, now: str) -> Iterator[StandingCondition]:
+    ledger = desk.read_ledger()
+    try:
+        stands = [
+            one
+            for one in standing_accounts(accounts(ledger))
+            if seconds_of(now) <= seconds_of(one.asked.until)
+        ]
+        packs = compare(ledger, stands, routes_of(desk.loaded.plan)) if stands else {}
+    finally:
+        ledger.close()
+    for one in stands:
+        state = packs[one.id]
+        for why in () if state is None else state.why:
+            yield StandingCondition(
+                key=f"grant-stale {one.id} {why}", type="blocked",
+                summary=words.grant_stale(one.id, one.asked.dataset, why), batch=one.asked.batch,
+            )  # fmt: skip
 
 
 def _run_ended(desk: Desk, status: Status | None) -> Iterator[StandingCondition]:

@@ -20,6 +20,8 @@ from hdh_migrate.events.grants import (
     GrantPolicySet,
     GrantPolicySetting,
     GrantRevoked,
+    GrantStale,
+    StaleWhy,
 )
 from hdh_migrate.events.objects import SendingAgain
 from hdh_migrate.events.refreshes import (
@@ -239,15 +241,16 @@ def _began(user: str, plan_digest: str) -> RunStarted:
 
 
 def _granted() -> list[Event]:
-    def asked(number: int, until: str) -> GrantAsked:
+    def asked(number: int, until: str, *, number_of: int | None = None, **more: Any) -> GrantAsked:
         key = f"{number:064}"
         reader = sha256(bytes.fromhex(key)).hexdigest()
         about: dict[str, Any] = {
-            "grant": f"g-2026-11-{number:02}", "dataset": "imagerie-thorax", "batch": "imagerie",
+            "grant": f"g-2026-11-{number_of or number:02}", "dataset": "imagerie-thorax",
+            "batch": "imagerie",
             "permit": f"EHDS-2027-00{number}",
             "purpose": "étude de survie après chirurgie thoracique",
             "reader": f"c4gh:{reader[:16]}", "key": key, "until": until, "selection": None,
-            "objects": 90, "bytes": 5_912_003, "manifest": "4" * 64,
+            "objects": 90, "bytes": 5_912_003, "manifest": "4" * 64, **more,
         }  # fmt: skip
         request = sha256_hex(canonical_json(about))
         return GrantAsked(**about, request=request, user=WHO)
@@ -265,6 +268,9 @@ def _granted() -> list[Event]:
         GrantPolicySet(grant="g-2026-11-01", allowed=True, sha256="b" * 64, **entry),
         asked(2, "2027-06-30T23:59:59Z"), given(2),
         GrantRevoked(grant="g-2026-11-02", reason="l'étude est terminée", user=WHO),
+        GrantStale(grant="g-2026-11-01", why=tuple(StaleWhy)),
+        asked(3, "2027-06-30T23:59:59Z"), given(3),
+        asked(3, "2027-06-30T23:59:59Z", number_of=4, renews="g-2026-11-03"), given(4),
     ]  # fmt: skip
 
 

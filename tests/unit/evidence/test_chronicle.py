@@ -20,7 +20,9 @@ from hdh_migrate.events.grants import (
     GrantPolicySet,
     GrantPolicySetting,
     GrantRevoked,
+    GrantStale,
     PackWithdrawn,
+    StaleWhy,
 )
 from hdh_migrate.events.objects import ObjectDrifted, ObjectsSuperseded, SendingAgain
 from hdh_migrate.events.refreshes import (
@@ -122,8 +124,8 @@ def given(grant: str, *approvals: str) -> GrantGiven:
 
 def granted(number: int) -> list[Event]:
     """Grants in every stage, each with what a host may have been told."""
-    names = [f"g-{number}-{stage}" for stage in range(5)]
-    waiting, valid, over, gone, dropped = names
+    names = [f"g-{number}-{stage}" for stage in range(7)]
+    waiting, valid, over, gone, dropped, first, second = names
     entry = GrantEntry(grant=valid, bucket="hds", principal="arn:reader", allowed=True)
     out = GrantEntry(grant=gone, bucket="hds", principal="arn:reader", allowed=False)
     return [
@@ -134,6 +136,8 @@ def granted(number: int) -> list[Event]:
         GrantPolicySetting(**out), GrantPolicySet(**out, sha256=None),
         PackWithdrawn(grant=gone, found=True),
         asked(dropped), GrantDropped(grant=dropped),
+        GrantStale(grant=valid, why=tuple(StaleWhy)),
+        asked(first), given(first), replace(asked(second), renews=first), given(second),
     ]  # fmt: skip
 
 

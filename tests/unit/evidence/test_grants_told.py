@@ -73,6 +73,14 @@ def done(grant: Any = "g1", **values: Any) -> Change:
     return say("policy-set", grant, **about)
 
 
+def stale(grant: Any = "g1", **values: Any) -> Change:
+    return say("stale", grant, **{"why": ["rotated"], **values})
+
+
+def renewal(grant: Any = "g2", of: Any = "g1", **values: Any) -> Change:
+    return asked(grant, **{"renews": of, **values})
+
+
 def lacking(change: Change, name: str) -> Change:
     def lacks(made: World) -> None:
         change(made)
@@ -98,6 +106,29 @@ GOOD: dict[str, Change] = {
     ),
     "a policy that was not set": both(asked(), given(), setting()),
     "set twice": both(asked(), given(), setting(), done(), done()),
+    "stale, and good again": both(asked(), given(), stale(), stale(why=[]), revoked()),
+    "stale for two reasons": both(asked(), given(), stale(why=["replaced", "unverified"])),
+    "renewed": both(asked(), given(), stale(), renewal(), given("g2"), withdrawn()),
+    "renewed with other objects": both(
+        asked(),
+        given(),
+        renewal(objects=3, bytes=31, manifest=TWO, selection=TWO),
+        given("g2", objects=3, bytes=31),
+    ),
+    "a renewal that was dropped": both(
+        asked(), given(), renewal(), say("dropped", "g2"), renewal("g3"), given("g3"), revoked("g3")
+    ),
+    "a renewal that was revoked": both(asked(), given(), renewal(), revoked("g2"), revoked()),
+    "renewed twice": both(
+        asked(),
+        given(),
+        renewal(),
+        given("g2"),
+        renewal("g3", "g2"),
+        given("g3"),
+        setting("g3"),
+        done("g3"),
+    ),
     "two of them": both(asked(), asked("g2"), given("g2"), given()),
 }
 BAD: dict[str, Change] = {
@@ -145,6 +176,34 @@ BAD: dict[str, Change] = {
     "not as it was begun last": both(asked(), given(), setting(), setting(**SHUT), done()),
     "allowed somehow": both(asked(), given(), setting(allowed=1), done(allowed=1)),
     "no digest of a policy": both(asked(), given(), setting(), done(sha256="x")),
+    "stale before it was given": both(asked(), stale()),
+    "stale after it was revoked": both(asked(), given(), revoked(), stale()),
+    "stale after it was renewed": both(asked(), given(), renewal(), given("g2"), stale()),
+    "stale for no known reason": both(asked(), given(), stale(why=["bored"])),
+    "stale in a word": both(asked(), given(), stale(why="rotated")),
+    "no word of why": both(asked(), given(), lacking(stale(), "why")),
+    "a renewal of nobody's": both(asked(), given(), renewal(of="g9")),
+    "a renewal of no id": both(asked(), given(), renewal(of=None)),
+    "a renewal of a table": both(asked(), given(), renewal(of={})),
+    "a renewal of itself": renewal(of="g2"),
+    "a renewal of what was not given": both(asked(), renewal()),
+    "a renewal of what was revoked": both(asked(), given(), revoked(), renewal()),
+    "given when the first was revoked": both(asked(), given(), renewal(), revoked(), given("g2")),
+    "renewed two times at once": both(
+        asked(), given(), renewal(), renewal("g3"), given("g3"), given("g2")
+    ),
+    "a renewal until later": both(asked(), given(), renewal(until="2028-01-31T23:59:59Z")),
+    "a renewal for something else": both(asked(), given(), renewal(purpose="more")),
+    "a renewal on another permit": both(asked(), given(), renewal(permit="P-2")),
+    "a renewal of another batch": both(asked(), given(), renewal(batch="rest")),
+    "a renewal for somebody else": both(
+        asked(),
+        given(),
+        renewal(key=ONE, reader="c4gh:" + sha256(bytes.fromhex(ONE)).hexdigest()[:16]),
+    ),
+    "revoked after it was renewed": both(asked(), given(), renewal(), given("g2"), revoked()),
+    "a policy of what was renewed": both(asked(), given(), renewal(), given("g2"), setting()),
+    "withdrawn before the renewal": both(asked(), given(), renewal(), withdrawn()),
     "no word of a policy": both(asked(), given(), setting(), lacking(done(), "sha256")),
 }
 
@@ -171,6 +230,7 @@ def test_beside_keyed_names_grants_are_not_looked_at(desk: Desk) -> None:
 DRAWN: list[Callable[[Any], Change]] = [
     asked, given, lambda grant: say("dropped", grant), revoked, withdrawn, setting,
     done, lambda grant: setting(grant, allowed=False), lambda grant: done(grant, allowed=False),
+    stale, lambda grant: renewal("g2", grant), lambda grant: given("g2"),
 ]  # fmt: skip
 
 
