@@ -43,6 +43,7 @@ from hdh_migrate.session.verbs.rotate import (
     restart,
 )
 from hdh_migrate.session.verbs.run import Turn, demand_unpaused, fenced_for, self_test
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring.envelopes import recipient_name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -238,12 +239,13 @@ def test_grants_are_told_as_they_stood(tmp_path: Path) -> None:
     found = chronicle(tmp_path, happened(1)).grants
 
     stages = [str(one.stage(AT)) for one in found.by_id.values()]
-    assert stages == ["asked", "given", "ended", "revoked", "dropped"]
-    assert found.told == 4
+    assert stages == ["asked", "given", "ended", "revoked", "dropped", "renewed", "given"]
+    assert found.told == 6
     valid, gone = list(found.by_id.values())[1::2][:2]
     assert [(one.allowed, one.sure) for one in valid.at_host.values()] == [(True, False)]
     assert [(one.allowed, one.sure) for one in gone.at_host.values()] == [(False, True)]
-    assert [len(grant_lines(found, AT)), grant_lines(found, AT)[0].stage] == [4, "asked"]
+    assert [len(grant_lines(found, AT)), grant_lines(found, AT)[0].stage] == [6, "asked"]
+    assert valid.stale == tuple(StaleWhy)
 
 
 def test_an_event_of_a_grant_that_nobody_asked_for_tells_nothing(tmp_path: Path) -> None:
