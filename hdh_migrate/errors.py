@@ -56,6 +56,18 @@ class MigrateError(Exception):
         super().__init__(message)
         self.hint = hint if hint is not None else self.default_hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes (Dask's, for one) as it is, whatever made it was given."""
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(
+    kind: type[MigrateError], arguments: tuple[object, ...], rest: dict[str, object]
+) -> MigrateError:
+    made = kind.__new__(kind, *arguments)
+    made.__dict__.update(rest)
+    return made
+
 
 class MalformedMessage(MigrateError):
     """Another process of this tool said what is no message, or none that it may send."""

@@ -38,6 +38,28 @@ class GrantedFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec is not 
             cache_type=cache_type, cache_options=cache_options, size=reader.of.length,
         )  # fmt: skip
 
+    def seek(self, loc: int, whence: int = 0) -> int:
+        """Go to a place; see `io.IOBase.seek`.
+
+        Raises:
+            ValueError: the file is closed, or the place is before its beginning.
+        """
+        self._demand_open()
+        return int(super().seek(loc, whence))
+
+    def tell(self) -> int:
+        """Return the place.
+
+        Raises:
+            ValueError: the file is closed.
+        """
+        self._demand_open()
+        return int(super().tell())
+
+    def _demand_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
+
     def _fetch_range(self, start: int, end: int) -> bytes:
         """Return bytes in clear; fsspec calls this for everything that is read."""
         on = start == self._next and start > 0

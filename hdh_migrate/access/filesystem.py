@@ -91,7 +91,19 @@ class GrantFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is no
             cache_bytes=cache_bytes, patience=patience,
         )  # fmt: skip
         with hinted():
-            self.opened: OpenedGrant = shared(self.settings)
+            self._opened: OpenedGrant = shared(self.settings)
+
+    @property
+    def opened(self) -> OpenedGrant:
+        """The grant, opened anew where a renewed pack lies in its folder by now.
+
+        Raises:
+            MigrateError: that one cannot be opened; see `opened.open_grant`.
+        """
+        if not self._opened.in_place:
+            with hinted():
+                self._opened = shared(self.settings)
+        return self._opened
 
     @property
     def fsid(self) -> str:
@@ -163,8 +175,12 @@ class GrantFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is no
     created = modified
 
     def ukey(self, path: str) -> str:
-        """Return what stands for a file's content: its SHA-256."""
-        return str(self.info(path)["sha256"])
+        """Return what stands for a file's content: its SHA-256.
+
+        Raises:
+            FileNotFoundError, IsADirectoryError: there is no such file.
+        """
+        return self._found(self._strip_protocol(path)).of.sha256
 
     def _in_folder(self, path: str) -> Iterator[Info]:
         """Yield what stands right in a folder; what lies in folders of it is passed over."""
@@ -264,6 +280,8 @@ class GrantFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is no
     def _found(self, path: str) -> CataloguedObject:
         found = self.opened.catalogue.find(path)
         if found is None:
+            if not path or next(self.opened.catalogue.under(f"{path}/"), None) is not None:
+                raise IsADirectoryError(errno.EISDIR, "a folder of the grant, not a file")
             raise _missing()
         return found
 

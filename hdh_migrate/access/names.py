@@ -21,6 +21,12 @@ PARTIAL: Final = ".hdh-get-"
 COMPONENT_MAX: Final = 255
 """Bytes of one name in a folder that file systems take."""
 
+PATH_MAX: Final = 4096
+"""Bytes of a whole name; no object store has longer keys, and paths of systems end there."""
+
+DEPTH_MAX: Final = 512
+"""Folders of one name: twice what Azure allows. Tools that clear up fail at a thousand."""
+
 SUFFIX: Final = ".c4gh"
 """What a sealed file's name ends with besides."""
 
@@ -74,6 +80,12 @@ def parts_of(name: str, suffix: str = "") -> list[str]:
         Refused: the name leads elsewhere, or is none that a file can have.
     """
     *folders, last = name.split("/")
+    if len(folders) > DEPTH_MAX or len(key_bytes(name)) > PATH_MAX:
+        raise Refused(
+            f"an object's name has more than {DEPTH_MAX} folders, or {PATH_MAX} bytes: nothing was"
+            " written for it",
+            hint=_HINT,
+        )
     for wrong, why in _WRONG:
         if any(map(wrong, (*folders, last, f"{last}{suffix}"))):
             raise Refused(f"an object's name {why}: nothing was written for it", hint=_HINT)

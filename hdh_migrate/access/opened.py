@@ -26,6 +26,7 @@ from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.objects import HostAddress, PackHead
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.plan.fields import Endpoint, is_loopback
+from hdh_migrate.plan.files import open_regular
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey
@@ -59,6 +60,7 @@ class OpenedGrant:
         """Judge a grant in its folder; see `open_grant`, which calls this."""
         self._clock = clock or SystemClock()
         self._settings = settings
+        self._opened_as = _mark(os.fstat(file.fileno()))
         trusted = [load_trusted_key(path) for path in settings.trust]
         signed = statement.read(settings.grant, trusted)
         self.given = signed.given
@@ -109,6 +111,14 @@ class OpenedGrant:
             if len(self._readers) > READERS_KEPT:
                 self._readers.popitem(last=False)
         return made
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the pack in the grant's folder is the one that was opened, or there is none."""
+        try:
+            return _mark((self._settings.grant / pack.NAME).stat()) == self._opened_as
+        except OSError:
+            return True  # a revocation is found when something is read
 
     @property
     def received(self) -> int:
@@ -199,10 +209,10 @@ def open_grant(
         KeyUnavailable: the key cannot be read or unlocked.
     """
     try:
-        file = (settings.grant / pack.NAME).open("rb")
+        file = open_regular(settings.grant / pack.NAME)
     except OSError as error:
         statement.read(settings.grant)  # that it was revoked says more than that the pack is gone
-        why = (error.strerror or "unknown reason").lower()
+        why = (error.strerror or str(error) or "unknown reason").lower()
         raise PackDamaged(
             f"{settings.grant / pack.NAME}: cannot be read: {why}", hint=_ASK
         ) from None
@@ -214,17 +224,25 @@ def open_grant(
 
 
 def shared(settings: ReaderSettings) -> OpenedGrant:
-    """Return the grant as it is open already in this process, or open it; see `open_grant`."""
+    """Return the grant as it is open already in this process, or open it; see `open_grant`.
+
+    Where another pack lies in its folder by now, a renewed one for example, that one is opened.
+    """
     key = (os.getpid(), settings)
     with _LOCK:
         found = _OPEN.get(key)
-        if found is None:
+        if found is None or not found.in_place:
             found = _OPEN[key] = open_grant(settings)
         return found
 
 
 _LOCK = threading.Lock()
 _OPEN: WeakValueDictionary[tuple[int, ReaderSettings], OpenedGrant] = WeakValueDictionary()
+
+
+def _mark(seen: os.stat_result) -> tuple[int, ...]:
+    """Return what tells a file from another one that was put in its place."""
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
 def _digest(file: IO[bytes]) -> str:

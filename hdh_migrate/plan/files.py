@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 
 class NotRegularError(OSError):
@@ -21,18 +22,25 @@ def read_bounded(path: Path, limit: int, check: Callable[[int], object] | None =
         NotRegularError: it is no regular file.
         OSError: it cannot be opened or read.
     """
+    with open_regular(path) as file:
+        if check is not None:
+            check(file.fileno())
+        return file.read(limit + 1)
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file for reading, and nothing else that may have its name: no pipe, no device.
+
+    Raises:
+        NotRegularError: it is no regular file.
+        OSError: it cannot be opened.
+    """
     try:
         # Without O_NONBLOCK, opening a pipe would wait for whoever might write into it.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as error:  # a null byte in the path
         raise OSError("no path can be like this") from error
-    try:
-        mode = os.fstat(handle).st_mode  # of what was opened, not of what the path now names
-        if not stat.S_ISREG(mode):
-            raise NotRegularError("not a regular file")
-        if check is not None:
-            check(handle)
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(limit + 1)
-    finally:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # of what was opened, whatever the path is now
         os.close(handle)
+        raise NotRegularError("not a regular file")
+    return os.fdopen(handle, "rb")
