@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Discriminator, Field
 
 from hdh_migrate.plan import fields
-from hdh_migrate.plan.fields import FilePath, Period, Ref
+from hdh_migrate.plan.fields import FilePath, Period, Ref, unsaid
 from hdh_migrate.plan.sides import Identity, Section
 
 
@@ -23,6 +23,12 @@ class Approvals(Section):
     threshold: int = Field(
         default=1, ge=1, le=64, description="How many different ones must approve a stage."
     )
+    grant: int | None = Field(
+        default=None, ge=1, le=64, exclude_if=unsaid,
+        description="How many different ones must approve a grant, or its renewal; default:"
+        " `threshold`.",
+        examples=[2],
+    )  # fmt: skip
     bar_operator: bool = Field(
         default=True,
         description="Kept for older plans: the key of `report.signer` never counts as an approval.",

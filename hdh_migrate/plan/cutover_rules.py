@@ -8,16 +8,18 @@ from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, names, repea
 
 
 def _enough_approvers(plan: Mapping[str, object]) -> Iterator[Broken]:
-    """Each approval key is listed once, and there are at least `threshold` of them."""
+    """Each approval key is listed once; `threshold` and `grant` ask for no more than there are."""
     approvals = mapping(plan, "approvals")
-    keys, threshold = approvals.get("keys"), approvals.get("threshold", 1)
+    keys = approvals.get("keys")
     for index, again in repeated(keys):
         where = shown(("approvals", "keys", again))
         yield Broken(("approvals", "keys", index), f"the same key file as {where}")
-    if isinstance(keys, list) and keys and type(threshold) is int and threshold > len(keys):
-        yield Broken(
-            ("approvals", "threshold"), f"more than the {len(keys)} that may approve: nobody could"
-        )
+    for name in ("threshold", "grant"):
+        many = approvals.get(name, 1)
+        if isinstance(keys, list) and keys and type(many) is int and many > len(keys):
+            yield Broken(
+                ("approvals", name), f"more than the {len(keys)} that may approve: nobody could"
+            )
 
 
 def _pointer_has_its_key(plan: Mapping[str, object]) -> Iterator[Broken]:

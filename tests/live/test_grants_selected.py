@@ -70,3 +70,33 @@ def test_a_grant_of_everything_is_approved_as_one_of_everything(site: Site) -> N
     here = ("approve", site.plan, "--grant", grant, "--key", str(site.folder / "keys" / "dpo.key"))
     assert "is of all objects of dataset emc2" in site.cli(*here, *PART, expect=3).err
     assert "all of it" in site.cli(*here, expect=0).err
+
+
+def test_a_grant_may_need_more_approvals_than_a_cutover_and_its_number_is_a_term(
+    site: Site,
+) -> None:
+    own = site.section("approvals")
+    site.change(freeze=None, cutovers=None, approvals={**own, "threshold": 1, "grant": 2})
+    site.run()
+    assert "2 more approvals are needed" in asks(site, *PART, expect=8).err
+    (grant,) = waiting(site)
+    keys = site.folder / "keys"
+
+    def approve(name: str) -> None:
+        key = str(keys / f"{name}.key")
+        site.cli("approve", site.plan, "--grant", grant, *PART, "--key", key, expect=0)
+
+    approve("dpo")
+    approve("dpo")  # the same one twice is one
+    assert "1 more approval is needed" in asks(site, *PART, expect=8).err
+    site.change(approvals={**own, "threshold": 1})  # whoever runs it takes the number out
+    assert "terms" in asks(site, *PART, expect=8).err
+    site.change(approvals={**own, "threshold": 1, "grant": 2})
+    approve("ciso")
+    assert len(asks(site, *PART, "--json", expect=0).json["approvals"]) == 2
+    bundle = site.folder / "bundle"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+    site.cli("audit", "verify", str(bundle), "--trust", str(keys / "report.pub"), expect=0)
+    agreed(bundle, keys / "report.pub")
+    site.change(approvals={**own, "keys": own["keys"][:1], "grant": 2})
+    assert "nobody could" in site.cli("validate", site.plan, expect=3).err

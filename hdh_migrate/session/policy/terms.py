@@ -28,7 +28,7 @@ STAGES = ("cutover", "finalize", "decommission")
 _AS_MANY_AS: Final[Mapping[str, str]] = {
     "grant": "freeze", "rotate": "freeze", "reseal": "freeze",
 }  # fmt: skip
-"""Stages that terms have no number for: as many approve as for another one, which is for all."""
+"""Stages that terms may have no number for: as many approve as for another one, for all batches."""
 
 
 def terms_of(loaded: LoadedPlan, batch: str) -> ConsentTerms:
@@ -85,7 +85,8 @@ def longest_freeze(plan: Plan) -> int:
 
 def threshold(terms: ConsentTerms, stage: str) -> int:
     """Return how many must approve a stage; 0: nobody is asked."""
-    return terms.thresholds.get(_AS_MANY_AS.get(stage, stage), 0)
+    another = _AS_MANY_AS.get(stage, stage)
+    return terms.thresholds.get(stage, terms.thresholds.get(another, 0))
 
 
 def highest(terms: ConsentTerms) -> int:
@@ -115,7 +116,7 @@ def apart(others: ConsentTerms, terms: ConsentTerms) -> list[str]:
         {
             "approvers": [key.as_json() for key in one.approvers],
             "waivers": [key.as_json() for key in one.waivers],
-            "thresholds": {"freeze": threshold(one, "freeze")},
+            "thresholds": {stage: threshold(one, stage) for stage in ("freeze", "grant")},
         }
         for one in (others, terms)
     )
@@ -158,7 +159,12 @@ def thresholds_of(plan: Plan, batch: str) -> dict[str, int]:
     if asked is None:
         return {}
     own = {} if entry is None else entry.approvals.model_dump(exclude_none=True)
-    return {"freeze": asked.threshold, **{one: own.get(one, asked.threshold) for one in STAGES}}
+    grants = {} if asked.grant is None else {"grant": asked.grant}
+    return {
+        "freeze": asked.threshold,
+        **{one: own.get(one, asked.threshold) for one in STAGES},
+        **grants,
+    }
 
 
 def _freeze(plan: Plan, relist_seconds: int | None) -> FreezeTerms:
