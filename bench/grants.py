@@ -47,7 +47,7 @@ def main() -> None:
     steward, escrow, reader = keys(3)
     writers = [Crypt4ghEnvelopes([steward.public, escrow.public], None) for _ in range(WRITERS)]
     headers = [writers[number % WRITERS].new().header for number in range(KEPT)]
-    wraps = Rewrapping(steward, reader.public)
+    wraps = Rewrapping.of(steward, reader.public)
     began = time.process_time()
     for number in range(many):
         wraps.header(headers[number % KEPT])

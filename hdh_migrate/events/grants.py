@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import ClassVar, TypedDict
 
 from hdh_migrate.events.event import Event
-from hdh_migrate.jsonform import ABSENT, Absent, json_form
+from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, json_form
 
 
 @json_form
@@ -145,8 +145,40 @@ class GrantPolicySet(Event):
     """Of the policy as it was read back, in canonical JSON; None: the bucket has none."""
 
 
+@json_form
+class HostStanding(JsonForm):
+    """What the host was last told of a grant's reader at one bucket, as a bundle has it."""
+
+    bucket: str
+    principal: str
+    allowed: bool
+    sure: bool
+    """Whether it was read back."""
+
+
+@json_form
+class GrantAdopted(Event):
+    """A journal that was made anew takes over a grant that stands, as a trusted bundle tells it.
+
+    From then on it is as if it had been asked for and given here.
+    """
+
+    kind: ClassVar[str] = "grant-adopted"
+    grant: str
+    asked: GrantAsked
+    asked_at: str
+    given: GrantGiven
+    given_at: str
+    origin: str
+    """The first grant of its renewals: the host's policies know it by that name."""
+    at_host: tuple[HostStanding, ...]
+    statement: str
+    """SHA-256 of the statement of the bundle that tells it."""
+
+
 GrantEvent = (
     GrantAsked
+    | GrantAdopted
     | GrantGiven
     | GrantDropped
     | GrantStale

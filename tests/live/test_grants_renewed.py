@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -278,3 +279,41 @@ def _forget(desk: Desk, of: str) -> None:
         assert all(ledger.meta(name) for name in names)
         ledger._con.execute("DELETE FROM meta WHERE name IN (?, ?)", names)
         ledger.commit()
+
+
+def test_a_ledger_that_was_made_anew_takes_grants_over_and_takes_them_back(site: Site) -> None:
+    with_policies(site)
+    site.run()
+    first = asks(site, "--json", expect=0).json["grant"]
+    other = asks(
+        site, *PART, "--out", str(site.folder / "part"), "--json", expect=0
+    ).json["grant"]  # fmt: skip
+    gone = asks(
+        site, "--include", "scans/**", "--out", str(site.folder / "gone"), "--json", expect=0
+    ).json["grant"]
+    policy = ("--principal", READER, "--execute", *ADMINISTRATOR)
+    site.cli("grant", site.plan, "--policy", first, *policy, expect=0)
+    second = renewed(site, first, "lab2", "--json", expect=0).json["grant"]
+    site.cli("revoke", site.plan, gone, "--reason", "over", expect=0)
+    audited(site, "before")
+    shutil.rmtree(site.state)
+
+    for _ in range(2):  # the second time there is nothing to take over
+        site.cli("adopt", site.plan, "--bundle", str(site.folder / "before"), expect=None)
+
+    found = {one["grant"]: one for one in listed(site)}
+    assert found.keys() == {second, other}
+    assert {one["stage"] for one in found.values()} == {"given"}
+    assert [one["allowed"] for one in found[second]["at_host"]] == [True]
+    assert reads(site, "lab2", expect=0)[1]
+    assert "give it anew" in renewed(site, other, "part2", *PART, expect=2).err
+    third = renewed(site, second, "lab3", "--json", expect=0).json["grant"]
+    said = site.cli("revoke", site.plan, third, "--reason", "over", *ADMINISTRATOR, expect=0)
+    assert f"revoked {third}" in said.out
+    assert policy_of(site) is None
+    said = site.cli(
+        "revoke", site.plan, other, "--reason", "over", "--folder", str(site.folder / "part"),
+        expect=0,
+    )  # fmt: skip
+    assert sorted(os.listdir(site.folder / "part")) == [statement.GIVEN, statement.REVOKED]
+    audited(site, "after")

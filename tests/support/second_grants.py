@@ -12,6 +12,7 @@ from tests.support.second_forms import RULES, Json, canonical, is_count, is_dige
 
 TEXTS = {
     "asked": ["grant", "batch", "permit", "purpose", "reader", "user"],
+    "adopted": ["grant", "origin"],
     "given": ["grant"],
     "dropped": ["grant"],
     "revoked": ["grant", "reason", "user"],
@@ -20,7 +21,7 @@ TEXTS = {
     "policy-setting": ["grant", "bucket", "principal"],
     "policy-set": ["grant", "bucket", "principal"],
 }
-DIGESTS = {"asked": ["key", "manifest", "request"], "given": [
+DIGESTS = {"adopted": ["statement"], "asked": ["key", "manifest", "request"], "given": [
     "root", "pack_sha256", "statement_sha256",
 ]}  # fmt: skip
 FLAGS = {"pack-withdrawn": "found", "policy-setting": "allowed", "policy-set": "allowed"}
@@ -53,6 +54,8 @@ def check_grant_form(event: Event, names: set[str], keyed: bool) -> None:
         need(isinstance(why, list) and all(one in known for one in why), "grant-stale: why")
     elif what == "asked":
         check_asked(body, names)
+    elif what == "adopted":
+        check_adopted(body, names)
 
 
 def check_asked(body: dict[str, Json], names: set[str]) -> None:
@@ -79,6 +82,10 @@ def check_grants(events: list[Event]) -> None:
         if not kind.startswith(BEFORE) or what not in TEXTS:
             continue
         grant = body["grant"]
+        if what == "adopted":
+            need(grant not in asked, "grant-adopted: it is known already")
+            asked[grant], past[grant] = body["asked"], {"given"}
+            continue
         if what == "asked":
             need(grant not in asked, "grant-asked: twice")
             if "renews" in body:
@@ -122,3 +129,21 @@ def check_renewable(grant: Json, past: dict[str, set[str]]) -> None:
     need(isinstance(grant, str) and grant in past, "grant-asked: it renews none that there is")
     good = "given" in past[grant] and not past[grant] & {"revoked", "renewed"}
     need(good, "grant-asked: it renews one that does not stand")
+
+
+def check_adopted(body: dict[str, Json], names: set[str]) -> None:
+    """What was asked for and given in a journal that is lost has the form that it had there."""
+    for what in ("asked", "given"):
+        need(isinstance(body.get(what), dict), f"grant-adopted: {what}")
+        inner = body[what]
+        need(inner.get("grant") == body["grant"], f"grant-adopted: {what} of another grant")
+        check_grant_form((BEFORE + what, "", inner), names, keyed=False)
+        need(RULES["moment"](body.get(f"{what}_at")), f"grant-adopted: {what}_at")
+    for name in ("objects", "bytes"):
+        need(body["asked"][name] == body["given"][name], "grant-adopted: other amounts")
+    need(isinstance(body.get("at_host"), list), "grant-adopted: at_host")
+    for entry in body["at_host"]:
+        good = isinstance(entry, dict) and is_text(entry.get("bucket"))
+        good = good and is_text(entry.get("principal"))
+        good = good and all(isinstance(entry.get(name), bool) for name in ("allowed", "sure"))
+        need(good, "grant-adopted: at_host")

@@ -10,6 +10,7 @@ from typing import Final
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.grants import (
+    GrantAdopted,
     GrantAsked,
     GrantDropped,
     GrantGiven,
@@ -23,7 +24,7 @@ from hdh_migrate.events.grants import (
 from hdh_migrate.frozen import frozen_row, mutable_row
 
 GRANT_EVENTS: Final[tuple[type[Event], ...]] = (
-    GrantAsked, GrantGiven, GrantDropped, GrantRevoked, GrantStale, PackWithdrawn,
+    GrantAsked, GrantAdopted, GrantGiven, GrantDropped, GrantRevoked, GrantStale, PackWithdrawn,
     GrantPolicySetting, GrantPolicySet,
 )  # fmt: skip
 
@@ -138,12 +139,25 @@ class GrantAccounts:
         if isinstance(event, GrantAsked):
             self.by_id.setdefault(event.grant, GrantAccount(event, at, origin=event.grant))
             return
+        if isinstance(event, GrantAdopted):
+            self.by_id.setdefault(event.grant, _adopted(event))
+            return
         account = self.by_id.get(getattr(event, "grant", ""))
         if account is not None:
             account.take(at, event)
             before = self.by_id.get(account.asked.renews or "")
             if isinstance(event, GrantGiven) and before is not None:
                 _hand_over(before, account)
+
+
+def _adopted(event: GrantAdopted) -> GrantAccount:
+    entries = {
+        one.bucket: HostEntry(one.principal, one.allowed, sure=one.sure) for one in event.at_host
+    }
+    return GrantAccount(
+        event.asked, event.asked_at, given=event.given, given_at=event.given_at,
+        origin=event.origin, at_host=entries,
+    )  # fmt: skip
 
 
 def _hand_over(before: GrantAccount, account: GrantAccount) -> None:

@@ -469,6 +469,9 @@ class GrantLedger:
         if kind == "asked":
             self._ask(grant, body)
             return
+        if kind == "adopted":
+            self._adopt(grant, body)
+            return
         past = self._past[grant]
         if kind in _AFTER:
             needed, never = _AFTER[kind]
@@ -488,7 +491,19 @@ class GrantLedger:
         elif kind in ("policy-setting", "policy-set"):
             self._policy(kind, grant, body)
 
-    def _ask(self, grant: str, body: forms.Body) -> None:
+    def _adopt(self, grant: str, body: forms.Body) -> None:
+        asked, given = forms.mapping(body["asked"]), forms.mapping(body["given"])
+        forms.must(asked["grant"] == given["grant"] == grant)
+        self._ask(grant, asked, adopted=True)
+        self._given(asked, given)
+        self._past[grant].add("given")
+        forms.must(forms.TIME.holds(body["asked_at"]) and forms.TIME.holds(body["given_at"]))
+        forms.must(forms.TEXT.holds(body["origin"]) and forms.DIGEST.holds(body["statement"]))
+        for entry in map(forms.mapping, forms.array(body["at_host"])):
+            forms.must(forms.TEXT.holds(entry["bucket"]) and forms.TEXT.holds(entry["principal"]))
+            forms.must(type(entry["allowed"]) is bool and type(entry["sure"]) is bool)
+
+    def _ask(self, grant: str, body: forms.Body, *, adopted: bool = False) -> None:
         forms.must(grant not in self._asked)
         self._asked[grant], self._past[grant] = body, set()
         texts = ("batch", "permit", "purpose", "user")
@@ -499,7 +514,7 @@ class GrantLedger:
         forms.must(forms.DIGEST_OR_NULL.holds(body["selection"]))
         forms.must(forms.count(body["objects"]) > 0)
         forms.must(forms.is_count(body["bytes"]))
-        if "renews" in body:
+        if "renews" in body and not adopted:
             before = self._asked[self._renewable(body["renews"])]
             forms.must(all(body[name] == before[name] for name in _KEPT))
         about = {name: one for name, one in body.items() if name not in ("request", "user")}

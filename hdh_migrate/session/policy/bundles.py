@@ -11,9 +11,10 @@ from typing import Any
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.adoption import JournalSeen
 from hdh_migrate.events.consent import ConsentTerms
-from hdh_migrate.events.grants import GrantAsked, GrantGiven, GrantRevoked
 from hdh_migrate.events.run import LedgerNamed
+from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
+from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
 from hdh_migrate.folders import demand_unshared
@@ -27,6 +28,7 @@ from hdh_migrate.session.policy.terms import terms_stated
 from hdh_migrate.wiring import Vault, routes_of
 
 MANIFEST = "manifest.jsonl"
+JOURNAL = "journal.jsonl"
 
 
 @frozen
@@ -67,20 +69,22 @@ class Bundles:
         for _, _, proof in heapq.merge(*numbered, key=lambda one: one[:2]):
             yield proof
 
-    def open_grants(self) -> list[str]:
-        """Return the ids of the grants that stand, as they say: neither taken back nor renewed."""
+    def open_grants(self) -> list[tuple[GrantAccount, str]]:
+        """Return the grants that stand, as they say, each with the statement that tells it.
 
-        def ids(kind: str) -> set[str]:
-            return {str(e["grant"]) for one in self.found for e in one.bundle.events_of(kind)}
-
-        given = ids(GrantGiven.kind)
-        renewed = {
-            str(e.get("renews"))
-            for one in self.found
-            for e in one.bundle.events_of(GrantAsked.kind)
-            if e["grant"] in given
-        }
-        return sorted(given - ids(GrantRevoked.kind) - renewed)
+        What one of them says was taken back, or renewed, does not stand; of what several tell, the
+        newest is believed.
+        """
+        found: dict[str, tuple[GrantAccount, str]] = {}
+        over: set[str] = set()
+        for one in self.found:
+            for account in chronicle_of(one.bundle.folder / JOURNAL).grants.by_id.values():
+                found.setdefault(account.id, (account, one.bundle.statement_sha256))
+                if account.revoked is not None or account.renewed_by is not None:
+                    over.add(account.id)
+        return [
+            found[name] for name in sorted(found.keys() - over) if found[name][0].given is not None
+        ]
 
     def terms(self, batch: str) -> ConsentTerms | None:
         """Return the terms of a batch's cutover that the newest bundle tells which has any.

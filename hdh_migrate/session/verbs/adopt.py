@@ -7,6 +7,8 @@ from pathlib import Path
 
 from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.adoption import JournalSeen
+from hdh_migrate.events.grants import GrantAdopted, HostStanding
+from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.pipeline.adopting import Adopt, AdoptionTally
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.tags import mark_of, marks
@@ -22,6 +24,7 @@ from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_policy import sid_of
 from hdh_migrate.session.verbs.report import remember_statement
 from hdh_migrate.session.verbs.run import Turn, at_work
+from hdh_migrate.wiring import routes_of
 
 RUN = "hdh-migrate run PLAN"
 TAKING_OVER = f"{RUN} --take-over --reason TEXT"
@@ -50,7 +53,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         demand_pointers_unmoved(desk, turn.opened[-1], turn.ledger, chosen)
         for name in chosen:
             Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
-        _tell_grants(turn, bundles)
+        _take_grants(turn, bundles)
         rows = [_row(name, _adopted(turn, name, bundles, journals)) for name in chosen]
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         states = summary(turn.ctx)
@@ -66,15 +69,40 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     }
 
 
-def _tell_grants(turn: Turn, bundles: Bundles) -> None:
-    """Say which readers may still read of whom this ledger knows nothing: nobody else does."""
-    unknown = sorted(set(bundles.open_grants()) - granting.accounts(turn.ledger).by_id.keys())
-    if unknown:
+def _take_grants(turn: Turn, bundles: Bundles) -> None:
+    """Take over the grants of the lost ledger that stand, so that they are listed and revoked here.
+
+    Of a dataset that the plan does not have any more the journal takes none: it is told.
+    """
+    known, routes = granting.accounts(turn.ledger).by_id, routes_of(turn.desk.loaded.plan)
+    unknown = [one for one in bundles.open_grants() if one[0].id not in known]
+    for account, statement in unknown:
+        if account.asked.dataset in routes:
+            turn.ledger.event(_adopted_grant(account, statement))
+    turn.ledger.commit()
+    left = [one for one, _ in unknown if one.asked.dataset not in routes]
+    if left:
         turn.ctx.progress.note(
-            f"the bundles tell of grants that this ledger does not know: {', '.join(unknown)};"
-            ' "grants" and "revoke" do not have them, so take them back at the host: out of the'
-            f" buckets' policies {', '.join(map(sid_of, unknown))}, and the readers' credentials"
+            "the bundles tell of grants over datasets that the plan does not have:"
+            f" {', '.join(one.id for one in left)}; take them back at the host: out of the buckets'"
+            f" policies {', '.join(sid_of(one.origin) for one in left)}, and the readers'"
+            " credentials"
         )
+
+
+def _adopted_grant(account: GrantAccount, statement: str) -> GrantAdopted:
+    assert account.given is not None, "it stands"
+    return GrantAdopted(
+        grant=account.id, asked=account.asked, asked_at=account.asked_at, given=account.given,
+        given_at=account.given_at or account.asked_at, origin=account.origin,
+        at_host=tuple(
+            HostStanding(
+                bucket=bucket, principal=one.principal, allowed=one.allowed, sure=one.sure
+            )
+            for bucket, one in sorted(account.at_host.items())
+        ),
+        statement=statement,
+    )  # fmt: skip
 
 
 def _demand_single_versions(desk: Desk, chosen: Sequence[str]) -> None:

@@ -67,6 +67,13 @@ def _wish(desk: Desk, account: GrantAccount, include: Sequence[str]) -> GrantWis
         salt = selections.salt_of(ledger, account.id)
     finally:
         ledger.close()
+    if asked.selection is not None and salt is None:
+        raise UsageError(
+            f"grant {account.id} is of a part of dataset {asked.dataset}, and this ledger, which"
+            " adopted it, has nothing that says which",
+            hint='give it anew, "hdh-migrate grant PLAN --dataset NAME --include GLOB...", and'
+            f" revoke {account.id}; nothing was granted",
+        )
     chosen = tuple(include) or kept
     if chosen is None:
         raise UsageError(

@@ -77,6 +77,30 @@ def stale(grant: Any = "g1", **values: Any) -> Change:
     return say("stale", grant, **{"why": ["rotated"], **values})
 
 
+def adopted(grant: Any = "g1", **values: Any) -> Change:
+    """Let a journal take over what another one told."""
+
+    def adopts(made: World) -> None:
+        inner: dict[str, Any] = {}
+        for what, change in (("asked", asked(grant)), ("given", given(grant))):
+            change(made)
+            inner[what] = made["journal.jsonl"].pop()[2]
+        entry = {"bucket": "b", "principal": "p", "allowed": True, "sure": True}
+        about = {
+            **inner, "asked_at": "2026-01-31T23:59:59Z", "given_at": "2026-02-01T00:00:00Z",
+            "origin": "g0", "at_host": [entry], "statement": TWO,
+        }  # fmt: skip
+        for name, value in values.items():
+            part, _, member = name.partition("__")
+            if member:
+                about[part] = {**about[part], member: value}
+            else:
+                about[part] = value
+        say("adopted", grant, **about)(made)
+
+    return adopts
+
+
 def renewal(grant: Any = "g2", of: Any = "g1", **values: Any) -> Change:
     return asked(grant, **{"renews": of, **values})
 
@@ -129,6 +153,9 @@ GOOD: dict[str, Change] = {
         setting("g3"),
         done("g3"),
     ),
+    "adopted": both(adopted(), setting(), done(), stale(), revoked(), withdrawn()),
+    "adopted and renewed": both(adopted(), renewal(), given("g2"), setting("g2")),
+    "adopted with what the host was never told": adopted(at_host=[]),
     "two of them": both(asked(), asked("g2"), given("g2"), given()),
 }
 BAD: dict[str, Change] = {
@@ -205,6 +232,27 @@ BAD: dict[str, Change] = {
     "a policy of what was renewed": both(asked(), given(), renewal(), given("g2"), setting()),
     "withdrawn before the renewal": both(asked(), given(), renewal(), withdrawn()),
     "no word of a policy": both(asked(), given(), setting(), lacking(done(), "sha256")),
+    "adopted twice": both(adopted(), adopted()),
+    "adopted what was asked for here": both(asked(), adopted()),
+    "asked for after it was adopted": both(adopted(), asked()),
+    "given after it was adopted": both(adopted(), given()),
+    "adopted, and another one inside": adopted(asked__grant="g2"),
+    "adopted, and another one was given": adopted(given__grant="g2"),
+    "adopted with more": adopted(given__objects=3),
+    "adopted with another request": adopted(asked__request=ONE),
+    "adopted of another reader": adopted(asked__reader="c4gh:" + "0" * 16),
+    "adopted of no dataset": adopted(asked__dataset="x"),
+    "adopted and approved by no key": adopted(given__approvals=["dpo"]),
+    "adopted from nowhere": lacking(adopted(), "statement"),
+    "adopted by no digest": adopted(statement="s"),
+    "adopted at no time": adopted(asked_at="then"),
+    "adopted and given at no time": lacking(adopted(), "given_at"),
+    "adopted with no origin": lacking(adopted(), "origin"),
+    "adopted with no hosts": lacking(adopted(), "at_host"),
+    "adopted with a host that is none": adopted(at_host=[1]),
+    "adopted with half a host": adopted(at_host=[{"bucket": "b", "principal": "p"}]),
+    "adopted, and nothing asked": lacking(adopted(), "asked"),
+    "adopted, and a text inside": adopted(given="yes"),
 }
 
 
@@ -230,7 +278,7 @@ def test_beside_keyed_names_grants_are_not_looked_at(desk: Desk) -> None:
 DRAWN: list[Callable[[Any], Change]] = [
     asked, given, lambda grant: say("dropped", grant), revoked, withdrawn, setting,
     done, lambda grant: setting(grant, allowed=False), lambda grant: done(grant, allowed=False),
-    stale, lambda grant: renewal("g2", grant), lambda grant: given("g2"),
+    stale, adopted, lambda grant: renewal("g2", grant), lambda grant: given("g2"),
 ]  # fmt: skip
 
 
