@@ -107,7 +107,7 @@ PLANTED = (
     ),
     Planted(
         "one listing is believed", "pipeline/inventory.py",
-        "            if frozen.digest == counted:\n", "            if frozen.digest:\n",
+        "            if frozen.digest == again:\n", "            if frozen.digest:\n",
     ),
     Planted(
         "what is read back is not compared", "pipeline/checking.py",
