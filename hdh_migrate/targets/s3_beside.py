@@ -23,8 +23,16 @@ from hdh_migrate.errors import (
     ShortRead,
     Transient,
 )
+from hdh_migrate.fixity import EMPTY_SHA256
+from hdh_migrate.markup import NotWhole, Unwanted, tree
 from hdh_migrate.model import Lock, Stamp, Stored, TargetLimits
-from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
+from hdh_migrate.targets.s3_endpoint import (
+    CONTROL_BODY_MAX,
+    CONTROL_SECONDS,
+    S3Endpoint,
+    from_reply,
+    translated,
+)
 from hdh_migrate.transport import Reply
 
 ATTEMPT = "hdh-attempt"
@@ -186,17 +194,26 @@ def retain(endpoint: S3Endpoint, bucket: str, stored: Stored, lock: Lock) -> Non
 
 def tags_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> dict[str, str]:
     """Ask for the tags of one stored version; see `ports.TargetReader.tags`."""
-    try:
-        with translated("an object's tags"):
-            reply = endpoint.client.get_object_tagging(**_version(bucket, stored))
-    except Missing as error:
-        if error.code in _NO_TAGS:
+    version = {"versionId": stored.version_id} if stored.version_id else {}
+    reply = endpoint.send(
+        "GET", bucket, stored.key, {"x-amz-content-sha256": EMPTY_SHA256},
+        query={"tagging": "", **version}, limit=CONTROL_BODY_MAX, stall=CONTROL_SECONDS,
+    )  # fmt: skip
+    if not 200 <= reply.status < 300:
+        error = from_reply(reply, "an object's tags")
+        if isinstance(error, Missing) and error.code in _NO_TAGS:
             return {}
-        raise
-    if "TagSet" not in reply:  # an empty 200 parses as an object without tags
+        raise error
+    try:
+        found = tree(reply.body).find("{*}TagSet")
+    except (NotWhole, Unwanted):
+        found = None
+    if found is None:  # an empty 200 is no object without tags
         raise Transient("the target's reply is no list of tags")
-    with translated("an object's tags"):
-        return {one["Key"]: one.get("Value", "") for one in reply["TagSet"]}
+    tags = {one.findtext("{*}Key"): one.findtext("{*}Value") or "" for one in found}
+    if not all(tags):
+        raise Transient("the target's reply has a tag without a name")
+    return {name: value for name, value in tags.items() if name}
 
 
 def tag(endpoint: S3Endpoint, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:

@@ -42,6 +42,7 @@ from hdh_migrate.session.policy.canary import demand_apart
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.fencing import buckets_of
 from hdh_migrate.session.policy.openings import take_in
+from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for, judge_over
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
@@ -225,6 +226,7 @@ def _scene(
         if binding and write:  # a delta seals, too
             bind_recipients(ledger, desk.loaded.plan, services.recipients)
         if binding:
+            demand_no_rotation(ledger)
             Consents(desk, ledger, judge, batch).settle()
         yield _put_together(turn, entry, pointer, track)
 
