@@ -1,0 +1,201 @@
+"""What it takes to replace a recipient's key, and to seal anew, by the number of objects.
+
+`python -m bench.rotation --objects 100000 [--reseal]` fills a ledger with verified objects of
+16 KiB, serves them (bench.quick_s3) and gives the real commands. What is measured is one machine
+with both ends: the server's own share of it is told apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from bench.quick_s3 import WRITERS, etag
+from bench.scale import PAGE, SIZE, Measured, laid_out
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.receipts import Matched, Sent
+from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
+from hdh_migrate.sealing.keys import PrivateKey, PublicKey, new_pair
+from hdh_migrate.telemetry import SystemClock
+
+PLAIN = bytes(SIZE)
+KEYS = ("steward", "escrow", "next")
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class MeasuredRotation(Measured):
+    """A ledger whose objects are verified, and the files from which they are served."""
+
+    def filled(self) -> None:
+        """Fill it, and measure nothing of that."""
+        self.all()
+
+    def _move(self, ledger: SqliteLedger) -> None:
+        folder = self._plan.parent
+        names = [PublicKey.load(folder / "keys" / f"{name}.pub") for name in KEYS[:2]]
+        writers = [Crypt4ghEnvelopes(names, None) for _ in range(WRITERS)]
+        made = [writer.new() for writer in writers]
+        bodies = []
+        for envelope in made:
+            body = bytearray(SIZE + 28)
+            envelope.seal_into(memoryview(PLAIN), 0, final=True, out=memoryview(body))
+            bodies.append(bytes(body))
+        (folder / "bodies").write_bytes(b"".join(bodies))
+        # The data key of a writer is in all of its headers, each with nonces of its own.
+        steward = Crypt4ghEnvelopes(names, self._identity())
+        keys = [steward.data_key(one.header) for one in made]
+        at, last, sending = SystemClock().now(), 0, self._sending(ledger)
+        plain = hashlib.sha256(PLAIN).hexdigest()
+        with (folder / "headers").open("wb") as headers:
+            while entries := list(islice(sending, PAGE)):
+                for one in entries:
+                    number = int(one.obj.key[-13:-4])
+                    writer = number % WRITERS
+                    header = writers[writer].wrap(keys[writer])
+                    headers.seek(number * len(header))
+                    headers.write(header)
+                    stored = header + bodies[writer]
+                    ledger.sent(one, Sent(
+                        id=one.id, attempt=one.attempt, stored_size=len(stored), etag=etag(stored),
+                        version_id=None, sha256=plain,
+                        sealed_sha256=hashlib.sha256(stored).hexdigest(),
+                    ))  # fmt: skip
+                ledger.commit()
+                again = ledger.todo("verify", 1, last, PAGE)
+                last = again[-1].id
+                for one in again:
+                    ledger.verified(one, Matched(
+                        id=one.id, attempt=one.attempt, level="full", at=at, sha256=one.sha256,
+                        stored_sha256=one.sealed_sha256,
+                    ))  # fmt: skip
+                ledger.commit()
+
+    def _identity(self) -> PrivateKey:
+        return PrivateKey.load(self._plan.parent / "keys" / "steward.sec", None)
+
+    def _commands(self) -> None:
+        """Nothing but what is measured here."""
+
+    def measured(self, title: str, server: int, verb: str, *more: str) -> None:
+        """Run a command and say what it took, and what the server did of that."""
+        began, its = time.monotonic(), spent(server)
+        watch = Watch()
+        watch.start()
+        used, coordinator = self._command(verb, *more)
+        watch.ended.set()
+        watch.join()
+        passed, its = time.monotonic() - began, spent(server) - its
+        print(
+            f"{title}: {passed:.0f} s, {self._count / passed:.0f} objects a second; {used:.0f} s of"
+            f" a core, the server {its:.0f} s; coordinator at most {coordinator:.0f} MiB, all of it"
+            f" {watch.most / 1024:.0f} MiB (Pss)",
+            flush=True,
+        )
+
+
+class Watch(threading.Thread):
+    """Looks at the memory of this process' children of the command, by the kernel's accounts."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.ended, self.most = threading.Event(), 0
+
+    def run(self) -> None:
+        """Look every second."""
+        while not self.ended.wait(1.0):
+            self.most = max(self.most, sum(map(pss, commands())))
+
+
+def commands() -> Iterator[int]:
+    """Yield the processes of a command under way, workers too."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            said = path.read_bytes().split(b"\0")
+            parent = int((path.parent / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, IndexError):
+            continue
+        if b"hdh_migrate" in said and parent == os.getpid():
+            yield int(path.parent.name)
+            yield from below(int(path.parent.name))
+
+
+def below(pid: int) -> Iterator[int]:
+    """Yield the processes that descend from one."""
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found = [int(one) for one in path.read_text().split()]
+        except OSError:
+            continue
+        for one in found:
+            yield one
+            yield from below(one)
+
+
+def pss(pid: int) -> int:
+    """Return the KiB of a process, shared pages in part."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return next((int(one.split()[1]) for one in text.splitlines() if one.startswith("Pss:")), 0)
+
+
+def spent(pid: int) -> float:
+    """Return the seconds of a core that a process took so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+@contextmanager
+def served(plan: Path) -> Iterator[int]:
+    """Serve the objects, and give the server's process."""
+    command = [sys.executable, "-m", "bench.quick_s3", str(plan.parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        lines = plan.read_text().splitlines()
+        text = "\n".join(f"  endpoint: {url}" if "endpoint:" in one else one for one in lines)
+        plan.write_text(text + "\n")
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.rotation")
+    parser.add_argument("--objects", type=int, default=100_000)
+    parser.add_argument(
+        "--reseal", action="store_true", help="seal them anew; the server holds all"
+    )
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place, laid_out(Path(place)) as plan:
+        new_pair(plan.parent / "keys", "next", passphrase=None)
+        with served(plan) as server:
+            one = MeasuredRotation(plan, wanted.objects)
+            one.filled()
+            print(f"{wanted.objects} objects of {SIZE} bytes, two recipients", flush=True)
+            if wanted.reseal:
+                one.measured("sealed anew", server, "reseal", "--execute", "--no-progress")
+                return
+            plan.write_text(plan.read_text().replace("keys/steward", "keys/next"))
+            keys = plan.parent / "keys"
+            one.measured(
+                "a key exchanged", server, "keys rotate", "--from", str(keys / "steward.pub"),
+                "--to", str(keys / "next.pub"), "--identity", str(keys / "steward.sec"),
+                "--execute", "--no-progress",
+            )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
