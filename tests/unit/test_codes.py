@@ -49,41 +49,42 @@ def kinds() -> Iterator[str]:
     yield from azure_listing._KINDS.values()
 
 
-@pytest.mark.parametrize("code", Code)
-def test_a_code_has_words_in_both_languages_and_a_row_for_operators(code: Code) -> None:
-    about = code.about
-    assert about.fr
-    assert about.en
-    assert about.fr != about.en
-    assert about.row
+def test_a_code_has_words_in_both_languages_and_a_row_for_operators() -> None:
     rows = "\n".join(codes.table())
-    assert f"`{code}`" in rows or f"`{code.in_verify}`" in rows
+    for code in Code:
+        about = code.about
+        assert about.fr, code
+        assert about.en, code
+        assert about.fr != about.en, code
+        assert about.row, code
+        assert f"`{code}`" in rows or f"`{code.in_verify}`" in rows, code
 
 
-@pytest.mark.parametrize("code", Code)
-def test_how_a_run_ends_follows_from_how_grave_a_code_is(code: Code) -> None:
+def test_how_a_run_ends_follows_from_how_grave_a_code_is() -> None:
     ends = {
         Severity.BLOCKER: {Exit.REFUSED},
         Severity.FINDING: {Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED},
         Severity.NOTE: {Exit.OK},
     }
-    assert code.exit in ends[code.severity]
-    assert (code.exit is Exit.VERIFICATION_FAILED) == (
-        code.startswith("verify-") or code in {*CHECKING[:4], Code.TARGET_REPLACED}
-    )
-    assert (code.exit is Exit.DRIFTED) == (code is Code.DRIFTED)
+    for code in Code:
+        assert code.exit in ends[code.severity], code
+        assert (code.exit is Exit.VERIFICATION_FAILED) == (
+            code.startswith("verify-") or code in {*CHECKING[:4], Code.TARGET_REPLACED}
+        ), code
+        assert (code.exit is Exit.DRIFTED) == (code is Code.DRIFTED), code
 
 
-@pytest.mark.parametrize("code", Code)
-def test_a_code_says_what_is_safe_and_which_verb_mends_it(code: Code) -> None:
-    remedy = code.about.remedy
-    assert remedy.safe
-    named = re.findall(r'"hdh-migrate ([a-z]+) PLAN', remedy.next.replace("audit journal", "audit"))
+def test_a_code_says_what_is_safe_and_which_verb_mends_it() -> None:
     verbs = {verb for lines in SECTIONS.values() for verb in lines}
-    assert named, remedy.next
-    assert set(named) <= verbs
-    for what in re.findall(r"--(?:code|what finding\.)[ ]?([a-z0-9-]+)", remedy.next):
-        assert what == code
+    for code in Code:
+        remedy = code.about.remedy
+        assert remedy.safe, code
+        text = remedy.next.replace("audit journal", "audit")
+        named = re.findall(r'"hdh-migrate ([a-z]+) PLAN', text)
+        assert named, remedy.next
+        assert set(named) <= verbs, code
+        for what in re.findall(r"--(?:code|what finding\.)[ ]?([a-z0-9-]+)", remedy.next):
+            assert what == code
 
 
 def test_a_code_of_another_version_has_a_remedy_and_an_end() -> None:

@@ -83,16 +83,16 @@ def test_every_message_that_this_tool_writes_is_said_in_french() -> None:
     assert not unread(french), "give each a form (messages/found.py, stores.py), or its TERMS"
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.en[:50])
-def test_a_form_reads_its_own_message_and_says_it_without_english(form: MessageForm) -> None:
-    said = french(example(form))
-
-    assert said is not None
-    assert english_in(f"<p>{said}</p>") == []
-    for name, kind in form.kinds.items():
+def test_a_form_reads_its_own_message_and_says_it_without_english() -> None:
+    for form in FORMS:
+        said = french(example(form))
+        assert said is not None, form.en
+        assert english_in(f"<p>{said}</p>") == [], form.en
         read = form.read(example(form))
-        assert read is not None
-        assert read[name].kind == kind
+        assert read is not None or not form.kinds, form.en
+        for name, kind in form.kinds.items():
+            assert read is not None
+            assert read[name].kind == kind, (form.en, name)
 
 
 OF_ONE = re.compile(
@@ -116,18 +116,18 @@ def with_count(form: MessageForm, n: int) -> str:
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.en[:50])
-def test_words_agree_with_their_numbers_in_both_languages(form: MessageForm, n: int) -> None:
-    message = with_count(form, n)
-
-    if form not in EARLIER:
-        assert not OF_ONE.search(message)
-        assert not OF_SEVERAL.search(message)
-    assert form.read(message) is not None
-    said = squeezed(str(french(message)))
-    assert said != "None"
-    assert not re.search(r"(?:^|\D)[01] (?:\w+ )?\w+(?:s|x) (?:ont|sont|étaient|ne sont)\b", said)
-    assert not re.search(r"(?:^|\D)2 \w+ (?:a|est|n'est|était)\b", said)
+def test_words_agree_with_their_numbers_in_both_languages(n: int) -> None:
+    for form in FORMS:
+        message = with_count(form, n)
+        if form not in EARLIER:
+            assert not OF_ONE.search(message), message
+            assert not OF_SEVERAL.search(message), message
+        assert form.read(message) is not None, message
+        said = squeezed(str(french(message)))
+        assert said != "None", message
+        several = r"(?:^|\D)[01] (?:\w+ )?\w+(?:s|x) (?:ont|sont|étaient|ne sont)\b"
+        assert not re.search(several, said), said
+        assert not re.search(r"(?:^|\D)2 \w+ (?:a|est|n'est|était)\b", said), said
 
 
 EARLIER = [form for form in FORMS if re.search(r"of \{sent:number\} tags are", form.en)]
