@@ -73,7 +73,7 @@ class Curve:
 
 
 GROWN: Final = 2.0
-"""From here on something is said to have grown: smaller changes are those of a busy machine."""
+"""From here on something is said to have grown: smaller changes may be those of a busy machine."""
 
 
 def table(curve: Curve) -> str:
@@ -95,9 +95,10 @@ def growing(curve: Curve) -> list[str]:
             continue
         why = phase.grows or "nothing in it is meant to grow"
         said.append(f"{phase.name} grew {times:.1f} times: {why}")
-    flat = [one.name for one in PHASES if 0 < (curve.growth(one.name) or 0) < GROWN]
-    if flat:
-        said.append(f"the same at every size: {', '.join(flat)}")
+    found = [(one.name, curve.growth(one.name)) for one in PHASES]
+    small = [f"{name} ({times:.1f})" for name, times in found if times and times < GROWN]
+    if small:
+        said.append(f"the last figure through the first, of all others: {', '.join(small)}")
     return said
 
 
