@@ -135,16 +135,15 @@ def test_each_place_reads_what_it_is_for(place: str) -> None:
     assert "patient" in repr(read(document.replace("&name;", "patient").encode()))
 
 
-@pytest.mark.parametrize("dress", dressed(""))
 @pytest.mark.parametrize("place", PLACES)
-def test_no_place_takes_a_document_type(place: str, dress: str) -> None:
+def test_no_place_takes_a_document_type(place: str) -> None:
     document, read, expected = PLACES[place]
-    body = dressed(document)[dress]
-    if expected is REFUSED:
-        with pytest.raises(REFUSED):
-            read(body)
-    else:
-        assert read(body) == expected
+    for dress, body in dressed(document).items():
+        try:
+            found = read(body)
+        except REFUSED:
+            found = REFUSED
+        assert found == expected, dress
 
 
 @pytest.mark.slow
