@@ -12,6 +12,7 @@ from hdh_migrate.events.consent import ConsentEvent
 from hdh_migrate.events.course import CourseEvent
 from hdh_migrate.events.cutover import SwitchEvent, Track
 from hdh_migrate.events.decommission import DecommissionEvent
+from hdh_migrate.events.erasure import ErasureEvent
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.exchange import ExchangeEvent
 from hdh_migrate.events.fence import FenceEvent
@@ -44,6 +45,7 @@ JournalEvent: TypeAlias = (
     | NoticeEvent
     | GrantEvent
     | RotationEvent
+    | ErasureEvent
     | CutoverEvent
 )
 

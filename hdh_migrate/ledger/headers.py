@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 
+from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.rows import hex_of
 from hdh_migrate.ledger.store import all_or_nothing
@@ -112,13 +113,13 @@ class HeadersLedger(JournallingLedger):
 
         Packs hold data keys and no headers, so no pack becomes another one.
         """
-        for number, header in headers.items():
-            block = header[:-WRAPPED]
+        for block in {header[:-WRAPPED] for header in headers.values()}:
             self._do("INSERT OR IGNORE INTO header_block (block) VALUES (?)", (block,))
+        numbers = {block: number for number, block in self.blocks().items()}
+        for entry, header in headers.items():
             self._do(
-                "UPDATE header SET wrapped = ?,"
-                " block = (SELECT id FROM header_block WHERE block = ?) WHERE object = ?",
-                (header[-WRAPPED:], block, number),
+                "UPDATE header SET wrapped = ?, block = ? WHERE object = ?",
+                (header[-WRAPPED:], numbers[header[:-WRAPPED]], entry),
             )
         self.commit()
 
@@ -127,9 +128,37 @@ class HeadersLedger(JournallingLedger):
         query = "SELECT count(*) FROM header WHERE block IN (SELECT value FROM json_each(?))"
         return int(self._rows(query, (json.dumps(sorted(blocks)),))[0][0])
 
+    def headers_of(self, dataset: int) -> int:
+        """Count the headers of a dataset's objects."""
+        query = (
+            "SELECT count(*) FROM header WHERE object IN (SELECT id FROM object WHERE dataset = ?)"
+        )
+        return int(self._rows(query, (dataset,))[0][0])
+
     def drop_blocks(self) -> None:
         """Forget the blocks that no header has; commit afterwards."""
         self._do("DELETE FROM header_block WHERE id NOT IN (SELECT block FROM header)")
+
+    def erased(self) -> frozenset[int]:
+        """Return the datasets whose headers were erased, or are being erased."""
+        return frozenset(number for (number,) in self._rows(self._sql["erased"]))
+
+    @all_or_nothing
+    def erase_headers(self, dataset: int) -> None:
+        """Forget every header of a dataset, and overwrite where it stood: durable when it returns.
+
+        What a disk keeps of bytes that were overwritten, and earlier copies, are beyond it.
+        """
+        with guarded():
+            self._con.execute("PRAGMA secure_delete = ON").fetchall()
+        of_it = "object IN (SELECT id FROM object WHERE dataset = ?)"
+        for table in ("header", "upload", "sealed", "part"):
+            self._do(f"DELETE FROM {table} WHERE {of_it}", (dataset,))  # noqa: S608 - ours
+        self.drop_blocks()
+        self.commit()
+        with guarded():
+            self._con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._con.execute("PRAGMA secure_delete = OFF").fetchall()
 
     def packs(self, dataset: int, prefix: str) -> Iterator[PackRow]:
         """Yield the files of a dataset whose keys begin so, in key order, as they are now."""

@@ -249,11 +249,13 @@ SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag
        level, verified_at
 FROM object
 WHERE id > ?1 AND state = 5 AND substr(version, 1, 8) = 'sidecar:' AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
+  AND dataset NOT IN (SELECT d.id FROM event e JOIN dataset d ON d.name = e.body ->> '$.dataset' WHERE e.kind = 'headers-erasing')
 ORDER BY id LIMIT ?3;
 
 -- own_left: how much a batch has of them after a given id.
 SELECT count(*), coalesce(sum(size), 0) FROM object
-WHERE id > ?1 AND state = 5 AND substr(version, 1, 8) = 'sidecar:' AND dataset IN (SELECT id FROM dataset WHERE batch = ?2);
+WHERE id > ?1 AND state = 5 AND substr(version, 1, 8) = 'sidecar:' AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
+  AND dataset NOT IN (SELECT d.id FROM event e JOIN dataset d ON d.name = e.body ->> '$.dataset' WHERE e.kind = 'headers-erasing');
 
 -- erasable_of: those of some ids that are verified objects of a batch.
 SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
@@ -309,6 +311,9 @@ SELECT o.key, o.size, o.stored_size, o.etag, o.version_id, b.block, h.wrapped
 FROM object o INDEXED BY object_key JOIN header h ON h.object = o.id JOIN header_block b ON b.id = h.block
 WHERE o.dataset = ?1 AND o.key >= ?2 AND o.state IN (4, 5) AND o.stored_size IS NOT NULL AND o.etag IS NOT NULL
 ORDER BY o.key LIMIT ?3;
+
+-- erased: datasets whose headers were erased, or are being erased.
+SELECT d.id FROM event e JOIN dataset d ON d.name = e.body ->> '$.dataset' WHERE e.kind = 'headers-erasing';
 
 -- without_header: verified objects of a batch of which no header is kept.
 SELECT count(*) FROM object o WHERE o.state = 5 AND substr(o.version, 1, 8) <> 'sidecar:'

@@ -164,6 +164,21 @@ class FolderPacks:
         """Return where the copy of a pack is, or would be."""
         return self.folder / dataset / key.rpartition("/")[2]
 
+    def demand_dataset(self, ctx: PackWork, dataset: DatasetRow) -> None:
+        """Demand that each verified pack of a dataset is at both places, looked at just now.
+
+        Raises:
+            TargetDiffers: one is not as it was verified.
+        """
+        for row in _rows(ctx, dataset):
+            if row.state is State.VERIFIED:
+                self._demand(ctx, dataset, row)
+
+    def _demand(self, ctx: PackWork, dataset: DatasetRow, row: PackRow) -> None:
+        _read(ctx, ctx.route(dataset), row)
+        if not self._holds(self.path(dataset.name, row.key), row):
+            raise _lacking("the second copy of a header pack is not there, or not as it was")
+
     def demand(self, ctx: PackWork, batch: str) -> None:
         """Demand that every verified object of a batch can be opened again, looked at just now.
 
@@ -179,9 +194,7 @@ class FolderPacks:
         if waiting or lacking or any(ledger.has_unpacked(row.id) for row in datasets):
             raise _lacking("a verified object is in no verified header pack")
         for dataset, row in _verified(ctx, batch):
-            _read(ctx, ctx.route(dataset), row)
-            if not self._holds(self.path(dataset.name, row.key), row):
-                raise _lacking("the second copy of a header pack is not there, or not as it was")
+            self._demand(ctx, dataset, row)
 
     def learn(self, ctx: PackWork, dataset: DatasetRow) -> int:
         """Take the headers of waiting objects from packs; return how many packs do not open.
@@ -262,7 +275,10 @@ def _rows(ctx: PackWork, dataset: DatasetRow) -> Iterator[PackRow]:
 
 
 def _verified(ctx: PackWork, batch: str) -> Iterator[tuple[DatasetRow, PackRow]]:
+    erased = ctx.ledger.erased()
     for dataset in sorted(ctx.ledger.datasets(batch), key=lambda row: row.name):
+        if dataset.id in erased:
+            continue
         for row in _rows(ctx, dataset):
             if row.state is State.VERIFIED:
                 yield dataset, row

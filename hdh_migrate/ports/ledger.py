@@ -376,6 +376,12 @@ class HeaderLedger(Protocol):
     def headers_under(self, blocks: Collection[int]) -> int:
         """Count the headers under some blocks; scans them."""
 
+    def erased(self) -> frozenset[int]:
+        """Return the datasets whose headers were erased, or are being erased."""
+
+    def erase_headers(self, dataset: int) -> None:
+        """Forget every header of a dataset, and overwrite where it stood: durable on return."""
+
     def drop_blocks(self) -> None:
         """Forget the blocks that no header has; commit afterwards."""
 

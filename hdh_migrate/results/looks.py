@@ -282,6 +282,8 @@ class Status(TypedDict):
     at: str
     run: Work
     course: CourseStatus
+    erased: NotRequired[list[str]]
+    """Of each dataset whose headers were erased, that and when; absent: there is none."""
     workers: NotRequired[list[WorkerFact]]
     """Those of the cluster that the run under way has, where the plan names one."""
     check: MonitorVerdict

@@ -6,6 +6,7 @@ from tests.support.second_again import check_again_form, check_looks, check_pass
 from tests.support.second_batches import check_batch_form, check_batches
 from tests.support.second_bodies import Event, check_form, in_new_form, in_old_form
 from tests.support.second_contracts import check_contract_form, check_contracts, check_packs
+from tests.support.second_erasures import check_erasure_form, check_erasures
 from tests.support.second_forms import RULES, Json, instant, need, parse
 from tests.support.second_grants import check_grant_form, check_grants
 from tests.support.second_plan import Plan
@@ -22,7 +23,7 @@ from tests.support.second_story import (
 
 FORMS = (
     check_form, check_again_form, check_batch_form, check_contract_form, check_grant_form,
-    check_rotation_form,
+    check_rotation_form, check_erasure_form,
 )  # fmt: skip
 
 
@@ -66,6 +67,7 @@ def check_told(
     if not keyed:
         check_grants(events)  # 8.12
     check_rotations(predicate, events, keyed)  # 8.13
+    check_erasures(predicate, events)  # 8.14
 
 
 def read_event(line: Json) -> Event:

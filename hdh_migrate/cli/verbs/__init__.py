@@ -68,6 +68,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "cutover": "Switch a batch to the target, go back, or make it final.",
         "hold": "Hold every switch of a plan, or let go.",
         "decommission": "Delete a finalized batch at the source; a dry run at first.",
+        "erase": "Erase what opens a dataset, for good; a dry run at first.",
     },
     "Prove": {
         "report": "Write the evidence of a plan; sign or time-stamp it later.",

@@ -52,6 +52,7 @@ class ApprovableStage(StrEnum):
     GRANT = "grant"
     ROTATE = "rotate"
     RESEAL = "reseal"
+    ERASE = "erase"
 
 
 @verb(
@@ -89,6 +90,14 @@ def approve(
     salt: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --bundle and --include: the request's salt."),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --stage erase: which dataset; --batch follows."),
+    ] = None,
+    although: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="With --stage erase: in spite of grants, only-copy."),
     ] = None,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The approver's private key.")
@@ -159,7 +168,12 @@ def approve(
             task.out.result(withdrawn, _lines(withdrawn))
             return
         _demand_words(grant, stage, include or (), salt)
-        if key is None or (grant is None and (batch is None or stage is None)):
+        if (dataset is None) != (stage is not ApprovableStage.ERASE) or (
+            although and dataset is None
+        ):
+            raise UsageError("--stage erase and --dataset NAME belong together, with --although")
+        named = batch is not None or dataset is not None
+        if key is None or (grant is None and (not named or stage is None)):
             raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
         if (bundle is None) != (not trust):
             raise UsageError("--bundle and --trust belong together")
@@ -170,6 +184,7 @@ def approve(
             grant=grant, key=key, phrase_from=passphrase_from,
             until=until, lasting=lasting, begins=begins, comment=comment, bundle=bundle,
             trust=trust or [], out=out, include=tuple(include or ()), salt=salt,
+            dataset=dataset, although=tuple(although or ()),
         )  # fmt: skip
         task.out.result(result, _lines(result))
 
@@ -203,6 +218,8 @@ def _made(
     out: Path | None,
     include: tuple[str, ...],
     salt: Path | None,
+    dataset: str | None,
+    although: tuple[str, ...],
 ) -> ApprovalMade:
     from hdh_migrate.clocks import ALONE, length, seconds_of
     from hdh_migrate.evidence.signatures import approvals
@@ -220,7 +237,9 @@ def _made(
     made_at = now.earliest
     wanted = approvals.ApprovalStage(stage)
     proof = SelectionProof(include=include, salt=salt)
-    subject, shown = _subject(desk, batch, wanted, grant, bundle, trust, now, proof)
+    subject, shown = _subject(
+        desk, batch, wanted, grant, bundle, trust, now, proof, dataset, although
+    )
     for line in shown:  # before a passphrase is asked for: who signs has read it
         say(line)
     signer = _signer(desk, key, phrase_from)
@@ -269,12 +288,14 @@ def _subject(
     trust: list[Path],
     now: Moment,
     proof: SelectionProof,
+    dataset: str | None,
+    although: Sequence[str],
 ) -> tuple[Subject, list[str]]:
     """Return what is approved, and in lines what whoever signs must have read."""
     from hdh_migrate.evidence.signatures.approvals import ApprovalStage as Stage
     from hdh_migrate.evidence.signatures.signing import load_trusted_key
     from hdh_migrate.session.verbs import approve as approving
-    from hdh_migrate.session.verbs import approve_grant, approve_rotation
+    from hdh_migrate.session.verbs import approve_erasure, approve_grant, approve_rotation
 
     trusted = given(load_trusted_key, trust)
     if grant is not None:
@@ -285,6 +306,8 @@ def _subject(
         return approve_rotation.rotation_here(desk, batch, bundle)
     if stage is Stage.RESEAL:
         return approve_rotation.resealing_here(desk, batch, bundle)
+    if stage is Stage.ERASE:
+        return approve_erasure.erasure_here(desk, dataset or "", although, bundle)
     difference: list[str] = []
     if bundle is not None:
         subject, difference = approving.subject_of_bundle(desk, batch, stage, bundle, trusted, now)

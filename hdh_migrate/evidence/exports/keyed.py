@@ -113,6 +113,23 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     },
     "headers-rewrapped": dict.fromkeys(("number", "headers", "left"), _as_it_is),
     "data-keys-rotating": {"number": _as_it_is, "recipients": len},
+    "headers-erasing": dict.fromkeys(
+        (
+            "request",
+            "objects",
+            "bytes",
+            "packs",
+            "pack_bytes",
+            "root",
+            "versions",
+            "copies",
+            "headers",
+            "although",
+            "approvals",
+        ),
+        _as_it_is,
+    ),
+    "headers-erased": {"remaining": _as_it_is},
     "headers-exchanging": {"number": _as_it_is, "left": len},
     "headers-exchanged": {
         **dict.fromkeys(("number", "datasets"), _as_it_is),

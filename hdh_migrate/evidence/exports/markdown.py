@@ -107,6 +107,12 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
             f" {_some(one['objects'], 'object')} ({one['left']} left, {one['lost']} to be sent"
             f" again{end})"
         )
+    for one in predicate.get("erasures", ()):
+        yield (
+            f"- **Erased:** what opens {_some(one['objects'], 'object')} of dataset"
+            f" {code(one['dataset'])}, {one['began']}"
+            f" ({sum(one['remaining'].values())} remain{'' if one['ended'] else '; not finished'})"
+        )
     yield f"- **Signed:** {_signed(reading)}"
     if reading.names == "keyed":
         yield "- **Names:** replaced by keyed digests"

@@ -144,6 +144,7 @@ class Facts:
     looks: tuple[Mapping[str, Any], ...] = ()  # the last look at each batch's verified objects
     openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
     rotations: tuple[Mapping[str, Any], ...] = ()  # keys that were exchanged for others
+    erasures: tuple[Mapping[str, Any], ...] = ()  # datasets whose headers were erased
     losses: tuple[Loss, ...] = ()
     paces: tuple[StepPace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint

@@ -73,6 +73,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
         "cutovers": [dict(cutover) for cutover in facts.cutovers],
         **({"looks": [dict(look) for look in facts.looks]} if facts.looks else {}),
         **({"rotations": [dict(one) for one in facts.rotations]} if facts.rotations else {}),
+        **({"erasures": [dict(one) for one in facts.erasures]} if facts.erasures else {}),
         "openings": [_opening(opening, facts.names) for opening in facts.openings],
         "seal": {
             "format": facts.seal,

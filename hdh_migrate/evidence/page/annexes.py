@@ -319,6 +319,50 @@ ANNEXES: dict[str, Text] = {
         "The data keys did not change: whoever keeps a copy of an old header and the old private "
         "key opens what he has a copy of.",
     ),
+    # --- erasures ------------------------------------------------------------------------------
+    "erasures": Text("Jeux de données effacés", "Datasets that were erased"),
+    "erasures.one": Text(
+        "Le {began}, ce qui ouvre {n} objet du jeu {dataset} ({size}) a été effacé : {packs}."
+        "|Le {began}, ce qui ouvre {n} objets du jeu {dataset} ({size}) a été effacé : {packs}.",
+        "{began}, what opens {n} object of dataset {dataset} ({size}) was erased: {packs}."
+        "|{began}, what opens {n} objects of dataset {dataset} ({size}) was erased: {packs}.",
+    ),
+    "erasures.packs": Text(
+        "paquets {packs}, versions à destination {versions}, fichiers de la seconde copie "
+        "{copies}, en-têtes du registre {headers}",
+        "packs {packs}, versions at the target {versions}, files of the second copy {copies}, "
+        "headers of the ledger {headers}",
+    ),
+    "erasures.approved": Text("Approuvé par {keys}.", "Approved by {keys}."),
+    "erasures.only-copy": Text(
+        "Il a été approuvé que la destination pouvait être la seule copie.",
+        "It was approved that the target might be the only copy.",
+    ),
+    "erasures.grants": Text(
+        "Il a été approuvé que des lecteurs continuent d'ouvrir ce qui leur fut accordé.",
+        "It was approved that readers go on opening what was granted to them.",
+    ),
+    "erasures.ended": Text(
+        "Relu le {when} : rien n'en reste aux deux endroits.",
+        "Looked at again {when}: nothing of it is left at either place.",
+    ),
+    "erasures.remaining": Text(
+        "Relu le {when} : restent {what}.", "Looked at again {when}: {what} remain."
+    ),
+    "erasures.open": Text("L'effacement n'est pas terminé.", "The erasure is not finished."),
+    "erasures.bounds": Text(
+        "Ne sont pas effacés : ce que l'hébergeur garde de versions supprimées, ses sauvegardes et "
+        "répliques, les sauvegardes de la seconde copie, les copies antérieures du registre, ce "
+        "que des lecteurs ont gardé.",
+        "Not erased: what the host keeps of deleted versions, its backups and replicas, backups of "
+        "the second copy, earlier copies of the ledger, what readers kept.",
+    ),
+    "remaining.not-ours": Text(
+        "objets qui ne sont pas de cette migration", "objects that are not of this migration"
+    ),
+    "remaining.copies": Text(
+        "fichiers inconnus près de la seconde copie", "unknown files beside the second copy"
+    ),
     "remaining.kept": Text(
         "versions antérieures que l'hébergeur montre encore", "earlier versions that the host shows"
     ),

@@ -52,7 +52,8 @@ class ApprovalStage(StrEnum):
     A `freeze` is a statement that nobody writes to the source. `terms` is the consent of those who
     approved before to other terms; its root is the digest of the terms in force. A `grant` lets
     somebody read, a `rotate` lets a recipient's key be replaced, a `reseal` lets every object be
-    sealed anew; the root of each is the digest of the request.
+    sealed anew, an `erase` lets what opens a dataset be erased; the root of each is the digest of
+    the request.
     """
 
     FREEZE = "freeze"
@@ -63,6 +64,7 @@ class ApprovalStage(StrEnum):
     GRANT = "grant"
     ROTATE = "rotate"
     RESEAL = "reseal"
+    ERASE = "erase"
 
 
 class Why(StrEnum):

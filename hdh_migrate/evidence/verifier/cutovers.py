@@ -383,6 +383,36 @@ class RotationLedger:
         return self._all[-1]
 
 
+class ErasureLedger:
+    """Every dataset whose headers were erased, as a journal tells it."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, dict[str, object]] = {}
+
+    def facts(self) -> list[dict[str, object]]:
+        """Return what the statement tells of them, the first one first."""
+        return list(self._all.values())
+
+    def begin(self, at: str, body: forms.Body) -> None:
+        """Take a `headers-erasing`: once for a dataset."""
+        told = _picked(
+            body, "dataset", "batch", "objects", "bytes", "packs", "root", "versions", "copies",
+            "headers", "although", "approvals",
+        )  # fmt: skip
+        made = {**told, "began": at, "ended": None, "remaining": {}}
+        forms.must(forms.ill_formed(made, forms.ERASURE, "") is None)
+        about = _picked(body, "dataset", "batch", "objects", "bytes", "packs", "root", "although")
+        about["pack_bytes"] = forms.count(body["pack_bytes"])
+        forms.must(body["request"] == forms.sha256(forms.canonical(about)))
+        forms.must(told["dataset"] not in self._all)
+        self._all[forms.TEXT.text(body["dataset"])] = made
+
+    def end(self, at: str, body: forms.Body) -> None:
+        """Take a `headers-erased`: of one that began; the last one counts."""
+        now = self._all[forms.TEXT.text(body["dataset"])]
+        now["ended"], now["remaining"] = at, forms.counts(body["remaining"])
+
+
 FOUND = ("gone", "damaged", "replaced", "unread")
 
 

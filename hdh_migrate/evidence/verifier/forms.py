@@ -380,7 +380,12 @@ ROTATION = {
 COPIED = {
     "batch": NAMED, "packs": is_count, "bytes": is_count, "root": DIGEST, "at": _text(MOMENT),
 }  # fmt: skip
-LATER = {"headers", "looks", "lost", "openings", "proved", "rotations", "tls"}
+ERASURE = {
+    **dict.fromkeys(("objects", "bytes", "packs", "versions", "copies", "headers"), is_count),
+    "dataset": NAMED, "batch": NAMED, "began": _text(MOMENT), "ended": TIME_OR_NULL,
+    "root": DIGEST, "although": [NAMED], "approvals": [NAMED], "remaining": {str: is_count},
+}  # fmt: skip
+LATER = {"erasures", "headers", "looks", "lost", "openings", "proved", "rotations", "tls"}
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
 PREDICATE: dict[str, object] = {
@@ -401,7 +406,7 @@ PREDICATE: dict[str, object] = {
     }],
     "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
     "waivers": [_given(dict)], "cutovers": [_given(dict)],
-    "looks": [LOOK], "openings": [OPENING], "rotations": [ROTATION],
+    "looks": [LOOK], "openings": [OPENING], "rotations": [ROTATION], "erasures": [ERASURE],
     "seal": {
         "format": NAMED, "recipients": [NAMED],
         "proved": [{"recipient": NAMED, "at": _text(MOMENT)}],

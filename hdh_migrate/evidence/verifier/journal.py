@@ -31,6 +31,7 @@ from hdh_migrate.evidence.verifier.cutovers import (
     KIND,
     Bindings,
     CutoverAccount,
+    ErasureLedger,
     GrantLedger,
     LookAccount,
     PassAccount,
@@ -71,6 +72,7 @@ class Journal:
         self.passes: dict[str, PassAccount] = {}
         self.grants = GrantLedger(self.datasets)
         self.rotations = RotationLedger(keyed=keyed)
+        self.erasures = ErasureLedger()
         self.retried = self.asked = 0
         self.dropped: set[int] = set()
         """What is verified no more, since the last event that told of the target."""
@@ -409,6 +411,14 @@ class Journal:
         del seq, at
         self.rotations.rewrapped(body)
 
+    def _headers_erasing(self, seq: int, at: str, body: forms.Body) -> None:
+        del seq
+        self.erasures.begin(at, body)
+
+    def _headers_erased(self, seq: int, at: str, body: forms.Body) -> None:
+        del seq
+        self.erasures.end(at, body)
+
     def _keys_rotated(self, seq: int, at: str, body: forms.Body) -> None:
         del seq
         self.rotations.end(at, body)
@@ -531,6 +541,8 @@ HANDLERS = {
     "data-keys-rotating": Journal._data_keys_rotating,  # noqa: SLF001
     "headers-exchanged": Journal._headers_exchanged,  # noqa: SLF001
     "keys-rotated": Journal._keys_rotated,  # noqa: SLF001
+    "headers-erasing": Journal._headers_erasing,  # noqa: SLF001
+    "headers-erased": Journal._headers_erased,  # noqa: SLF001
     "ledger-upgraded": Journal._upgraded,  # noqa: SLF001
 }
 

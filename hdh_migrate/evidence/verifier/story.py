@@ -46,16 +46,23 @@ def _unsaid(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     # Absent where there is none: an empty list says that there were looks, and names none.
     if forms.canonical(predicate.get("looks")) != forms.canonical(looks or None):
         yield "statement.json: the journal knows of other looks at the target"
-    if forms.canonical(predicate.get("rotations")) != forms.canonical(
-        journal.rotations.facts() or None
-    ):
-        yield "statement.json: the journal knows of other exchanges of keys"
+    yield from _headers(predicate, journal)
     yield from _traffic(predicate, journal)
     yield from _paces(predicate, journal)
     if journal.receipts["verified"].objects > journal.receipts["sent"].objects:
         yield "journal.jsonl: more objects were verified than were sent"
     yield from _losses(predicate["losses"], journal)
     yield from _cutovers(predicate["cutovers"], journal)
+
+
+def _headers(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+    """Keys that were exchanged, and headers that were erased; absent where there are none."""
+    for name, told, what in (
+        ("rotations", journal.rotations.facts(), "exchanges of keys"),
+        ("erasures", journal.erasures.facts(), "erasures of headers"),
+    ):
+        if forms.canonical(predicate.get(name)) != forms.canonical(told or None):
+            yield f"statement.json: the journal knows of other {what}"
 
 
 def _losses(values: Sequence[Mapping[str, Any]], journal: Journal) -> Iterator[str]:

@@ -237,6 +237,7 @@ class CutoverStanding:
             "grant": (),
             "rotate": (),
             "reseal": (),
+            "erase": (),
         }
         moments = (*needed[stage], self.terms_since)
         return max((at for at in moments if at is not None), key=seconds_of, default=None)

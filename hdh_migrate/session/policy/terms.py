@@ -26,7 +26,7 @@ from hdh_migrate.plan.model import Plan
 STAGES = ("cutover", "finalize", "decommission")
 
 _AS_MANY_AS: Final[Mapping[str, str]] = {
-    "grant": "freeze", "rotate": "freeze", "reseal": "freeze",
+    "grant": "freeze", "rotate": "freeze", "reseal": "freeze", "erase": "decommission",
 }  # fmt: skip
 """Stages that terms may have no number for: as many approve as for another one, for all batches."""
 

@@ -45,6 +45,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     _demand_single_versions(desk, chosen)
     bundles = trusted_bundles(desk, folders)
     demand_not_switched(desk, bundles, chosen)
+    _demand_nothing_erased(bundles, chosen)
     journals = (*(one.seen for one in bundles.found), *copies_seen(desk))
     with (
         copied_after(desk),
@@ -103,6 +104,23 @@ def _adopted_grant(account: GrantAccount, statement: str) -> GrantAdopted:
         ),
         statement=statement,
     )  # fmt: skip
+
+
+def _demand_nothing_erased(bundles: Bundles, chosen: Sequence[str]) -> None:
+    """Demand that no dataset of a chosen batch was erased: what the source still has stays there.
+
+    Raises:
+        Refused: a bundle tells of one; it would be moved anew.
+    """
+    for one in bundles.found:
+        for gone in one.bundle.predicate.get("erasures", ()):
+            if gone["batch"] in chosen:
+                raise Refused(
+                    f"dataset {gone['dataset']} was erased on {gone['began'][:10]}, as a bundle"
+                    " tells: adopting its batch would move it anew",
+                    hint="nothing was changed; bring a copy of the ledger back, or name the other"
+                    " batches with --batch",
+                )
 
 
 def _demand_single_versions(desk: Desk, chosen: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.erased import demand_not_erased
 from hdh_migrate.session.policy.fencing import not_the_writer
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.terms import verifiers
@@ -179,6 +180,7 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
     ):
         if reads:  # what is only observed was agreed to before
             demand_no_rotation(ledger)
+            demand_not_erased(ledger, names_of(desk, batch))
             Consents(desk, ledger, judge, batch).settle()
         yield _undertaking(desk, services, turn.ctx, ledger, entry, section, eraser, bundle)
 

@@ -37,6 +37,7 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, granting, selections
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.erased import demand_not_erased
 from hdh_migrate.session.policy.freshness import Pinning, keep_pins
 from hdh_migrate.session.policy.granting import GrantChoice, GrantWish, demand_renewable
 from hdh_migrate.session.policy.keyring import signer_of
@@ -82,6 +83,7 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
         Turn(desk=desk, opened=[services], ledger=ledger, judge=judge, work=STEP) as turn,
     ):
         demand_no_rotation(ledger)
+        demand_not_erased(ledger, [wish.dataset])
         granting.demand_grantable(desk.loaded.plan, ledger, wish, judge.now())
         self_test(services)
         signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))

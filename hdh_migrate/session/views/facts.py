@@ -39,6 +39,7 @@ from hdh_migrate.session.policy.binding import (
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.capabilities import capabilities
+from hdh_migrate.session.views.erasures import erasure_facts
 from hdh_migrate.session.views.header_facts import header_facts
 from hdh_migrate.session.views.rotations import rotation_facts
 from hdh_migrate.software import code_digest
@@ -108,6 +109,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         looks=tuple(look_facts(ledger)),
         openings=tuple(opening_facts(ledger)),
         rotations=tuple(rotation_facts(ledger)),
+        erasures=tuple(erasure_facts(ledger)),
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(step_paces(ledger)),
         clock_offsets=_clock_offsets(ledger),

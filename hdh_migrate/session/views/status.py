@@ -23,6 +23,7 @@ from hdh_migrate.results.looks import (
 )
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
+from hdh_migrate.session.policy.erased import erasures, said_of
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.course import course_of
@@ -105,6 +106,8 @@ def _status(
     }
     if work["pid"] is not None and desk.loaded.plan.engine.scheduler is not None:
         found["workers"] = workers_of(desk.ledger_path, work["pid"])
+    if gone := erasures(ledger):
+        found["erased"] = [said_of(name, one) for name, one in gone.items()]
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
 

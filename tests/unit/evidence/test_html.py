@@ -170,6 +170,14 @@ ROTATION = {
 }  # fmt: skip
 
 
+ERASURE = {
+    "dataset": "emc2", "batch": "all", "began": "2026-03-01T10:00:00Z",
+    "ended": "2026-03-01T11:00:00Z", "objects": 5, "bytes": 9, "packs": 1, "root": "11" * 32,
+    "versions": 2, "copies": 1, "headers": 5, "although": [], "approvals": ["22" * 32],
+    "remaining": {},
+}  # fmt: skip
+
+
 def terms_change(approvals: list[str]) -> dict[str, Any]:
     return {
         "at": "2026-03-04T08:00:00Z",
@@ -375,6 +383,14 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
                     "replaced": 2,
                     "unread": 2,
                 },
+            ],
+        },
+        {
+            "records": good,
+            "erasures": [
+                {**ERASURE, "although": ["grants", "only-copy"], "objects": 1},
+                {**ERASURE, "ended": None},
+                {**ERASURE, "remaining": {"kept": 1, "not-ours": 2, "copies": 3}},
             ],
         },
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},

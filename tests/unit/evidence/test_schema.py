@@ -71,5 +71,7 @@ def test_a_statement_keeps_to_the_published_schema(tmp_path: Path, about: Facts)
 
 def test_schema_and_verifier_know_the_same_members() -> None:
     assert (
-        {*SCHEMA["required"], "looks", "rotations"} == set(SCHEMA["properties"]) == set(PREDICATE)
+        {*SCHEMA["required"], "erasures", "looks", "rotations"}
+        == set(SCHEMA["properties"])
+        == set(PREDICATE)
     )

@@ -1,0 +1,128 @@
+"""`erase`: what opens a dataset is erased, at both places; a dry run unless --execute."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
+from hdh_migrate.telemetry import size_text
+
+
+@verb(
+    examples=(
+        "erase plan.yaml --dataset pmsi --headers",
+        'erase plan.yaml --dataset pmsi --headers --reason "permit R-7 has ended" --execute',
+    ),
+    exits=(
+        Exit.OK,
+        Exit.USAGE,
+        Exit.REFUSED,
+        Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
+        Exit.STOPPED,
+        Exit.APPROVAL_MISSING,
+        Exit.AUTH,
+        Exit.DAMAGED,
+        Exit.LOCKED,
+        Exit.INTERRUPTED,
+    ),
+    result=ErasureForecast | DatasetErased,
+)
+def erase(
+    plan: Plan,
+    *,
+    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="Which dataset.")],
+    headers: Annotated[
+        bool, typer.Option("--headers", help="Its header packs, copies of them, and its headers.")
+    ] = False,
+    although: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="In spite of grants, or only-copy; repeatable."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why; the journal keeps it.")
+    ] = None,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Erase; without it nothing is changed.")
+    ] = False,
+    confirm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The dataset again; else it is asked for.")
+    ] = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    no_progress: NoProgress = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Erase what opens a dataset whose headers are detached, for good; a dry run at first.
+
+    The bodies stay where they are, and nobody opens them again. It takes somebody else's approval
+    of exactly this. Stopped anywhere, the same command goes on.
+    """
+    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+
+    def body() -> Exit:
+        from hdh_migrate.session.verbs import erase as session
+
+        if not headers:
+            raise UsageError(
+                "--headers is needed: it says what is erased",
+                hint="the bodies are never touched by this tool; delete them at the host",
+            )
+        spite = tuple(although or ())
+        if not execute:
+            would = task.at_desk(
+                plan, state_dir, lambda desk: session.forecast(desk, dataset, spite)
+            )
+            task.out.result(would, "\n".join(_forecast_lines(would)))
+            return Exit.REFUSED if would["blockers"] else Exit.OK
+        typed = confirm or _asked(task)
+        code, done = task.at_desk(
+            plan,
+            state_dir,
+            lambda desk: session.execute(desk, dataset, spite, reason=reason, typed=typed),
+        )
+        task.out.result(done, "\n".join(_lines(done)))
+        return code
+
+    task.run(body)
+
+
+def _asked(task: Task) -> str:
+    task.out.say("nobody will open this dataset again; type its name")
+    try:
+        return str(typer.prompt("dataset", err=True))
+    except typer.Abort:
+        task.out.say("")  # the prompt's own line ends here
+        raise UsageError(
+            "nobody typed the name of the dataset, so nothing was erased",
+            hint="type it, or give it by --confirm NAME",
+        ) from None
+
+
+def _forecast_lines(would: ErasureForecast) -> list[str]:
+    said = ", ".join(would["although"]) or "nothing"
+    return [
+        f"dry run: dataset {would['dataset']} of batch {would['batch']}",
+        *(["  it goes on: the erasure was begun"] if would["begun"] else []),
+        f"  nobody would open: {would['objects']} objects, {size_text(would['bytes'])}",
+        f"  packs: {would['packs']}, and {would['copies']} files of the second copy",
+        f"  in spite of: {said}",
+        *(f"  against it: {line}" for line in would["blockers"]),
+        "the target, the copies and the source are looked at when it is executed",
+        "nothing was changed",
+    ]
+
+
+def _lines(done: DatasetErased) -> list[str]:
+    return [
+        f"dataset {done['dataset']}: nobody opens its {done['objects']} objects any more",
+        (
+            f"  erased: {done['versions']} versions of packs at the target, {done['copies']} files"
+            f" of the second copy, {done['headers']} headers of the ledger"
+        ),
+        *(f"  {line}" for line in done["remains"]),
+    ]

@@ -1,0 +1,148 @@
+"""Erase what opens a dataset: its header packs at the target and at the second copy, its headers.
+
+Whoever does this has told it in the journal before. The target goes first, for it alone may refuse;
+then the second copy, and the ledger's headers last. Each place is listed again at the end: what a
+host's API still shows is counted, not believed away. Again is safe at any moment. What a host
+keeps of what it calls deleted, and copies that others made, nobody here can see
+(docs/decisions/0077-erased-by-their-packs.md).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from hdh_migrate.clocks import Moment
+from hdh_migrate.errors import AccessDenied, Refused, Unsupported
+from hdh_migrate.folders import PARTIAL, sync
+from hdh_migrate.frozen import frozen
+from hdh_migrate.model import DatasetRow, Place, Stored, StoredVersion
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.rotating import demand_going
+from hdh_migrate.pipeline.tags import Tag
+
+KEPT: Final = "kept"
+STRANGE: Final = "not-ours"
+COPIES: Final = "copies"
+STILL_THERE: Final[Mapping[str, str]] = {
+    KEPT: "versions of packs that the host still shows though it said that they are gone",
+    STRANGE: "objects among the packs that this migration did not write",
+    COPIES: "files beside the second copies that this migration did not write",
+}
+"""What may still open something, by why it is there."""
+
+
+@frozen
+class PlacesOfPacks:
+    """What there is to erase."""
+
+    versions: int
+    copies: int
+
+
+class HeaderErasure:
+    """One dataset's end; `folder` is where its second copies are."""
+
+    def __init__(self, ctx: Context, dataset: DatasetRow, folder: Path) -> None:
+        assert ctx.writer is not None, "who erases can write"
+        self._ctx, self._writer, self._dataset, self._folder = ctx, ctx.writer, dataset, folder
+        route = ctx.route(dataset)
+        key = route.target_key(route.header_packs(dataset.name)).removesuffix(route.suffix)
+        self._place = Place(bucket=route.target.bucket, prefix=key)
+
+    def look(self, now: Moment) -> PlacesOfPacks:
+        """Count what is there, and demand that all of it can go now.
+
+        Raises:
+            Refused: a version is under a lock, or nobody lets us see which there are.
+            StorageError: the target does not answer.
+        """
+        try:
+            seen = list(self._versions())
+        except AccessDenied:
+            raise Refused(
+                "the credential may not list versions at the target, so nobody could say that the"
+                " packs are gone",
+                hint="nothing was erased; give it s3:ListBucketVersions",
+            ) from None
+        locked = sum(self._is_locked(one, now) for one in seen if not one.marker)
+        if locked:
+            raise Refused(
+                f"{locked} versions of header packs are under a lock at the target",
+                hint="nothing was erased; wait until the lock is over, or lift the hold",
+            )
+        return PlacesOfPacks(versions=len(seen), copies=len(list(self._copies())))
+
+    def run(self) -> Mapping[str, int]:
+        """Erase all of it and return what is still there, by why.
+
+        Raises:
+            StorageError: the target refuses or does not answer; the same command goes on.
+            Refused: a copy cannot be removed; the same command goes on.
+            Fenced, Interrupted, HeldUp: somebody stops it.
+        """
+        ctx = self._ctx
+        for one in list(self._versions()):
+            demand_going(ctx)
+            if one.marker or self._is_ours(one):
+                ctx.retry(lambda one=one: self._remove(one))  # type: ignore[misc]
+        for path in list(self._copies()):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise Refused(
+                    f"{path.parent}: a second copy cannot be removed: {error.strerror}",
+                    hint="the target's packs are gone; give rights, and the same command again",
+                ) from None
+        if self._folder.is_dir():
+            sync(self._folder)
+        ctx.ledger.erase_headers(self._dataset.id)
+        return self._remaining()
+
+    def _remaining(self) -> Mapping[str, int]:
+        found = Counter[str]()
+        for one in self._versions():
+            found[KEPT if one.marker or self._is_ours(one) else STRANGE] += 1
+        found[KEPT] += len(list(self._copies()))
+        if self._folder.is_dir():
+            found[COPIES] += sum(1 for _ in self._folder.iterdir())
+        return +found
+
+    def _versions(self) -> Iterator[StoredVersion]:
+        """Give what the host shows under the packs' prefix, in any version."""
+        try:
+            yield from self._ctx.retry(lambda: list(self._writer.versions(self._place)))
+        except Unsupported:  # it knows no versions
+            for one in self._ctx.retry(lambda: list(self._writer.keys(self._place))):
+                yield StoredVersion(key=one.key, version_id="null", latest=True)
+
+    def _copies(self) -> Iterator[Path]:
+        if self._folder.is_dir():
+            for path in sorted(self._folder.iterdir()):
+                if path.suffix == ".jsonl" or path.name.startswith(PARTIAL):
+                    yield path
+
+    def _remove(self, one: StoredVersion) -> None:
+        self._writer.remove_version(self._place.bucket, one.key, one.version_id)
+
+    def _head(self, one: StoredVersion) -> Stored | None:
+        bucket = self._place.bucket
+        version = None if one.version_id == "null" and one.latest else one.version_id
+        return self._ctx.retry(lambda: self._writer.head(bucket, one.key, version_id=version))
+
+    def _is_ours(self, one: StoredVersion) -> bool:
+        """Say whether we wrote a version; what is gone meanwhile is nobody's."""
+        there = self._head(one)
+        tag = None if there is None else Tag.of(there)
+        return there is None or (
+            tag is not None and (tag.ledger == self._ctx.run_tag or tag.ledger in self._ctx.adopted)
+        )
+
+    def _is_locked(self, one: StoredVersion, now: Moment) -> bool:
+        there = self._head(one)
+        if there is None or not self._is_ours(one):
+            return False
+        lock = there.lock
+        return lock.hold or (lock.until is not None and not now.passed(lock.until))

@@ -1,0 +1,217 @@
+"""Erase what opens a dataset: its header packs at both places, and the ledger's headers.
+
+Nothing takes it back. So everything is looked at just before: each pack at the target and its
+copy, locks, grants, where the cutover stands, and whether the source still has all of it; and
+somebody else has agreed to exactly this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hdh_migrate.clocks import Judge
+from hdh_migrate.errors import ApprovalMissing, Exit, Refused, SwitchHeld, UsageError
+from hdh_migrate.events.erasure import HeadersErased, HeadersErasing
+from hdh_migrate.evidence.signatures.approvals import ApprovalStage
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.header_erasure import STILL_THERE, HeaderErasure
+from hdh_migrate.pipeline.pack_keeping import FolderPacks
+from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.bound_ledger import held_ledger
+from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.erased import erasures
+from hdh_migrate.session.policy.erasure import (
+    ONLY_COPY,
+    PlannedErasure,
+    against,
+    only_copy,
+    planned_erasure,
+    source_lacks,
+    standing_grants,
+)
+from hdh_migrate.session.policy.timekeeping import judge_for
+from hdh_migrate.session.verbs import hold as holding
+from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.run import Turn, fenced_for, self_test
+
+STEP = "erase"
+TEXT_MAX = 300
+NOTHING = "nothing was erased"
+BOUNDS = (
+    (
+        "the bodies are at the target as they were, and nobody opens them; their keys, and files of"
+        " the sidecar, still tell names and metadata: delete them at the host when you like"
+    ),
+    (
+        "not erased, because nobody here can: what the host keeps of deleted versions, its backups"
+        " and its replicas; backups of the second copy's folder; copies of the ledger made"
+        " before; what readers kept"
+    ),
+)
+"""What an erasure does not do, in words."""
+
+
+def forecast(desk: Desk, dataset: str, although: Sequence[str]) -> ErasureForecast:
+    """Return what would be erased and what the ledger has against it; nobody is asked.
+
+    Raises:
+        UsageError, Refused: there is no such erasure (see `policy.erasure.planned_erasure`).
+    """
+    ledger = desk.read_ledger()
+    try:
+        with ledger.snapshot():
+            erasure = planned_erasure(desk, ledger, dataset, although)
+            blockers = [*_unasked(desk), *against(desk, ledger, erasure)]
+    finally:
+        ledger.close()
+    folder = _copies(desk).folder / dataset
+    found = list(folder.iterdir()) if folder.is_dir() else []
+    return {
+        "dataset": dataset, "batch": erasure.dataset.batch, "objects": erasure.objects,
+        "bytes": erasure.bytes, "packs": erasure.packs, "copies": len(found),
+        "request": erasure.request, "although": list(erasure.although), "begun": erasure.begun,
+        "blockers": blockers,
+    }  # fmt: skip
+
+
+def execute(
+    desk: Desk, dataset: str, although: Sequence[str], *, reason: str | None, typed: str
+) -> tuple[Exit, DatasetErased]:
+    """Erase a dataset's packs at both places and its headers; the same command goes on.
+
+    `typed` is the dataset's name, as somebody typed it.
+
+    Raises:
+        UsageError: it is not, or there is no reason.
+        Refused: something stands against it, all of it said; nothing was erased.
+        ApprovalMissing: those whom the plan asks have not approved exactly this.
+        TargetDiffers: a pack, or its copy, is not as it was verified.
+        MigrateError: whatever ended it early.
+    """
+    if typed != dataset:
+        raise UsageError("the name that was typed is not that of the dataset", hint=NOTHING)
+    why = (reason or "").strip()
+    if not 0 < len(why) <= TEXT_MAX or not why.isprintable():
+        raise UsageError(
+            f"--reason TEXT is needed, one line of at most {TEXT_MAX} characters",
+            hint="the journal keeps why it was erased, for good",
+        )
+    desk.read_ledger().close()  # a ledger is never made here
+    services = desk.services(write=True)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    gate.admit(services, desk.loaded.plan, judge)
+    with copied_after(desk), held_ledger(desk, judge) as ledger:
+        erasure = planned_erasure(desk, ledger, dataset, although)
+        batch = erasure.dataset.batch
+        self_test(services)
+        with (
+            fenced_for(desk, [services], ledger, [batch], write=True) as fencing,
+            Turn(
+                desk=desk, opened=[services], ledger=ledger, judge=judge, fencing=fencing,
+                work=STEP, batch=batch,
+            ) as turn,
+        ):  # fmt: skip
+            ledger.reconcile()  # what is erased is what verify wrote
+            undertaken = HeaderErasure(turn.ctx, erasure.dataset, _copies(desk).folder / dataset)
+            if not erasure.begun:
+                _begin(desk, turn.ctx, ledger, judge, erasure, undertaken, why)
+            remaining = undertaken.run()
+            ledger.event(
+                HeadersErased(dataset=dataset, request=erasure.request, remaining=dict(remaining))
+            )
+            ledger.commit()
+        return (Exit.FINDINGS if remaining else Exit.OK), _result(ledger, dataset, remaining)
+
+
+def _begin(
+    desk: Desk,
+    ctx: Context,
+    ledger: SqliteLedger,
+    judge: Judge,
+    erasure: PlannedErasure,
+    undertaken: HeaderErasure,
+    reason: str,
+) -> None:
+    """Look at everything, and tell what is erased; from then on it is as good as gone."""
+    name = erasure.dataset.name
+    if (holder := holding.holder(desk)) is not None:
+        raise SwitchHeld(f"held: {holder}")
+    blockers = [*_unasked(desk), *against(desk, ledger, erasure)]
+    folder = _copies(desk).folder / name
+    if not folder.is_dir():
+        blockers.append(
+            f"{folder}: the folder of the second copies is not there; is its disk mounted?"
+        )
+    if not blockers and ONLY_COPY not in erasure.although:
+        lacks = source_lacks(ctx, erasure.dataset)
+        blockers += [] if lacks is None else [only_copy(lacks)]
+    if blockers:
+        raise Refused(f"dataset {name} cannot be erased now", blockers=blockers, hint=NOTHING)
+    _copies(desk).demand_dataset(ctx, erasure.dataset)
+    seen = undertaken.look(judge.now())
+    approvals = _approved(desk, ledger, judge, erasure)
+    with ledger.whole():
+        ledger.event(
+            HeadersErasing(
+                dataset=name, batch=erasure.dataset.batch, request=erasure.request,
+                objects=erasure.objects, bytes=erasure.bytes, packs=erasure.packs,
+                pack_bytes=erasure.pack_bytes, root=erasure.root, versions=seen.versions,
+                copies=seen.copies, headers=ledger.headers_of(erasure.dataset.id),
+                although=erasure.although, reason=reason, approvals=approvals, user=operator(),
+            )
+        )  # fmt: skip
+        ledger.commit()
+
+
+def _unasked(desk: Desk) -> list[str]:
+    """Nobody erases a dataset alone."""
+    if desk.loaded.plan.approvals is not None:
+        return []
+    return ["the plan asks nobody to approve: an erasure takes somebody else's key (`approvals`)"]
+
+
+def _approved(
+    desk: Desk, ledger: SqliteLedger, judge: Judge, erasure: PlannedErasure
+) -> tuple[str, ...]:
+    batch, name = erasure.dataset.batch, erasure.dataset.name
+    consents = Consents(desk, ledger, judge, batch)
+    consents.settle()
+    consent = consents(ApprovalStage.ERASE, erasure.request)
+    if consent.given and consent.keys:
+        return consent.keys
+    said = "".join(f" --although {word}" for word in erasure.although)
+    raise ApprovalMissing(
+        f"erasure of dataset {name} is not approved: " + "; ".join(consent.reasons),
+        hint=f'"hdh-migrate approve PLAN --stage erase --dataset {name}{said} --key FILE", then'
+        " the same command again; nothing was erased",
+    )
+
+
+def _copies(desk: Desk) -> FolderPacks:
+    place = desk.loaded.plan.seal.second_copy
+    assert place is not None, "the loader demands one where headers are apart"
+    return FolderPacks(desk.loaded.base / place.path / desk.loaded.plan.migration)
+
+
+def _result(ledger: SqliteLedger, dataset: str, remaining: Mapping[str, int]) -> DatasetErased:
+    event = erasures(ledger)[dataset].event
+    return {
+        "dataset": dataset, "batch": event.batch, "objects": event.objects,
+        "bytes": event.bytes, "packs": event.packs, "versions": event.versions,
+        "copies": event.copies, "headers": event.headers, "approvals": list(event.approvals),
+        "remaining": dict(remaining), "remains": _remains(ledger, event, remaining),
+    }  # fmt: skip
+
+
+def _remains(
+    ledger: SqliteLedger, event: HeadersErasing, remaining: Mapping[str, int]
+) -> list[str]:
+    """Say what is still there, and what nobody here can see."""
+    lines = [f"{count} {STILL_THERE[why]}" for why, count in sorted(remaining.items())]
+    if grants := standing_grants(ledger, event.dataset):
+        lines.append(f"{grants} grants stand: their readers open what was granted to them")
+    return [*lines, *BOUNDS]

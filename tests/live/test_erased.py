@@ -1,0 +1,303 @@
+"""What opens a dataset is erased: at both places, with somebody else's consent, for good."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from hdh_migrate.errors import Exit
+from hdh_migrate.sealing.hybrid import new_hybrid_pair
+from hdh_migrate.sealing.keys import new_pair
+from hdh_migrate.session.verbs.erase import execute
+from tests.live.test_detached import SEAL
+from tests.live.test_grants_killed import Killed, desk_of
+from tests.live.test_packs_rotated import at_target, held, in_copies, of_ledger, say
+from tests.live.test_rotation import journal, whole_journal
+from tests.live.test_rotation_killed import MainClock
+from tests.support.agreed import agreed
+from tests.support.fixtures import Bucket
+from tests.support.rotated import behaving, strict_bucket
+from tests.support.site import CORPUS, Said, Site
+from tests.support.strict_s3 import StrictS3
+
+pytestmark = pytest.mark.live
+
+MOST = 200
+MOVED = {key: body for key, body in CORPUS.items() if not key.startswith("tmp/")}
+WHY = "permit R-7 has ended"
+
+
+@pytest.fixture(params=["versions", "no versions"])
+def kept(request: pytest.FixtureRequest) -> bool:
+    """Whether the bucket keeps versions."""
+    return bool(request.param == "versions")
+
+
+@pytest.fixture
+def bucket(kept: bool) -> Iterator[Bucket]:
+    with StrictS3() as server:
+        yield strict_bucket(server, versions=kept)
+
+
+@pytest.fixture
+def site(site: Site) -> Site:
+    """A site whose packs are verified and copied; its plan asks somebody to approve."""
+    keys = site.folder / "hybrid"
+    keys.mkdir()
+    for name in ("steward", "escrow", "consumer", "next"):
+        new_hybrid_pair(keys, name, passphrase=None)
+    site.change(seal=SEAL, cutovers=None, freeze=None)
+    site.run()
+    return site
+
+
+def erase(site: Site, *more: str, expect: int | None = None) -> Said:
+    return site.cli(
+        "erase", site.plan, "--dataset", "emc2", "--headers", "--no-progress", *more, expect=expect
+    )
+
+
+def executed(site: Site, *more: str, expect: int | None = None) -> Said:
+    return erase(site, "--execute", "--confirm", "emc2", "--reason", WHY, *more, expect=expect)
+
+
+def approve(site: Site, *more: str, expect: int = 0) -> Said:
+    return site.cli(
+        "approve", site.plan, "--stage", "erase", "--dataset", "emc2",
+        "--key", str(site.folder / "keys" / "dpo.key"), *more, expect=expect,
+    )  # fmt: skip
+
+
+def demand_untouched(site: Site) -> None:
+    for look in (at_target, in_copies):
+        assert look(site, "steward") == MOVED
+    assert of_ledger(site, "steward") == len(MOVED)
+    assert journal(site, "headers-erasing") == []
+
+
+def demand_gone(site: Site) -> None:
+    """Demand that neither place, nor any file of the ledger, has anything that opens."""
+    assert held(site, packs=True) == []
+    folder = site.folder / "copies" / "exit" / "emc2"
+    assert list(folder.iterdir()) == []
+    assert of_ledger(site, "steward") == 0
+    for path in site.state.glob("ledger.db*"):
+        assert b"hdh-hyb1" not in path.read_bytes(), path.name
+
+
+# --- what is tried --------------------------------------------------------------------------------
+
+
+def test_nobody_erases_alone(site: Site) -> None:
+    would = erase(site, "--json", expect=0).json
+    assert (would["objects"], would["packs"], would["copies"]) == (len(MOVED), 1, 1)
+    said = executed(site, expect=8)
+    assert "--stage erase --dataset emc2" in said.err
+    demand_untouched(site)
+    site.change(approvals=None)
+    assert erase(site, expect=3).code == Exit.REFUSED
+    said = executed(site, expect=3)
+    assert "the plan asks nobody to approve" in said.err
+    demand_untouched(site)
+
+
+def test_packs_copies_and_headers_are_gone_and_every_verb_says_so(site: Site, kept: bool) -> None:
+    bodies = {one.id: one.body for one in held(site, packs=False)}
+    shown = approve(site)
+    assert "dataset emc2" in shown.err
+    assert "nothing takes it back" in shown.err
+
+    told = executed(site, "--json", expect=0).json
+
+    assert (told["objects"], told["packs"], told["headers"]) == (len(MOVED), 1, len(MOVED))
+    assert told["remaining"] == {}
+    assert any("not erased" in line for line in told["remains"])
+    demand_gone(site)
+    assert {one.id: one.body for one in held(site, packs=False)} == bodies
+    (event,) = journal(site, "headers-erasing")
+    assert event["reason"] == WHY
+    assert len(event["approvals"]) == 1
+    day = "dataset emc2 was erased on "
+    lab = site.folder / "keys" / "lab.pub"
+    new_pair(site.folder / "keys", "lab", passphrase=None)
+    grant = (
+        "--dataset", "emc2", "--to", str(lab), "--permit", "R-7", "--until", "2099-12-31",
+        "--purpose", "survival", "--out", str(site.folder / "lab"),
+    )  # fmt: skip
+    for verb, *more in (
+        ("run", "--no-progress"), ("verify", "--again", "--no-progress"), ("grant", *grant),
+    ):  # fmt: skip
+        said = site.cli(verb, site.plan, *more, expect=3)
+        assert day in said.err, verb
+    out = str(site.folder / "x")
+    said = site.cli("fetch", site.plan, "emc2", "pmsi/b.csv", "--out", out, expect=3)
+    assert day in said.err
+    assert day in site.cli("status", site.plan, expect=0).out
+    assert day in site.cli("status", site.plan, "--json", expect=0).json["erased"][0]
+    site.cli("ledger", "check", site.plan, expect=0)
+    again = executed(site, "--json", expect=0).json  # again is no harm
+    assert again["remaining"] == {}
+    demand_gone(site)
+
+
+def test_both_verifiers_and_the_page_tell_it(site: Site) -> None:
+    approve(site)
+    executed(site, expect=0)
+    trusted = str(site.folder / "keys" / "report.pub")
+    for names in ("plain", "keyed"):
+        bundle = site.folder / names
+        site.cli("report", site.plan, "--names", names, "--out", str(bundle), expect=0)
+        site.cli("audit", "verify", str(bundle), "--trust", trusted, expect=0)
+        agreed(bundle, trusted)
+    pages = [path.read_text() for path in sorted((site.folder / "plain").glob("*.html"))]
+    for said in ("Datasets that were erased", "Jeux de données effacés"):
+        assert any(said in page for page in pages)
+    # Who lost the ledger learns of it from the bundle, and moves nothing anew.
+    (site.state / "ledger.db").unlink()
+    said = site.cli(
+        "adopt", site.plan, "--bundle", str(site.folder / "plain"), "--no-progress", expect=3
+    )
+    assert "was erased on" in said.err
+
+
+def test_grants_are_revoked_first_or_the_approval_says_so(site: Site) -> None:
+    new_pair(site.folder / "keys", "lab", passphrase=None)
+    grant = (
+        "grant", site.plan, "--dataset", "emc2", "--permit", "R-7", "--until", "2099-12-31",
+        "--purpose", "survival", "--out", str(site.folder / "lab"),
+        "--to", str(site.folder / "keys" / "lab.pub"),
+    )  # fmt: skip
+    site.cli(*grant, expect=8)
+    (asked,) = journal(site, "grant-asked")
+    key = str(site.folder / "keys" / "dpo.key")
+    site.cli("approve", site.plan, "--grant", asked["grant"], "--key", key, expect=0)
+    site.cli(*grant, expect=0)
+    approve(site)
+    said = executed(site, expect=3)
+    assert "1 grants of it stand" in said.err
+    demand_untouched(site)
+    said = executed(site, "--although", "grants", expect=8)  # what was approved is another thing
+    demand_untouched(site)
+    approve(site, "--although", "grants")
+    told = executed(site, "--although", "grants", "--json", expect=0).json
+    assert any("their readers open" in line for line in told["remains"])
+    demand_gone(site)
+
+
+def test_an_only_copy_is_not_erased_unless_that_was_approved(site: Site) -> None:
+    approve(site)
+    site.container.client.delete_blob("pmsi/b.csv")
+    said = executed(site, expect=3)
+    assert "the source lacks 1 of 4 objects" in said.err
+    demand_untouched(site)
+    executed(site, "--although", "only-copy", expect=8)
+    approve(site, "--although", "only-copy")
+    executed(site, "--although", "only-copy", expect=0)
+    demand_gone(site)
+    (event,) = journal(site, "headers-erasing")
+    assert event["although"] == ["only-copy"]
+
+
+def test_what_is_not_as_it_was_verified_is_looked_at_first(site: Site) -> None:
+    approve(site)
+    folder = site.folder / "copies" / "exit" / "emc2"
+    (copy,) = folder.iterdir()
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[:-1])
+    said = executed(site, expect=5)
+    assert "second copy of a header pack" in said.err
+    copy.write_bytes(whole)
+    aside = folder.rename(folder.with_name("aside"))
+    said = executed(site, expect=3)
+    assert "is its disk mounted?" in said.err
+    aside.rename(folder)
+    site.cli("hold", site.plan, "--reason", "a court asked", expect=0)
+    said = executed(site)
+    assert said.code != 0
+    assert "held" in said.err
+    site.cli("hold", site.plan, "--release", expect=0)
+    demand_untouched(site)
+    executed(site, expect=0)
+    demand_gone(site)
+
+
+def test_words_that_are_wrong_are_one_line(site: Site) -> None:
+    for more, said in (
+        (("--execute", "--confirm", "emc3", "--reason", WHY), "is not that of the dataset"),
+        (("--execute", "--confirm", "emc2"), "--reason TEXT is needed"),
+        (("--although", "haste"), "nothing is called so"),
+    ):
+        assert said in erase(site, *more, expect=2).err
+    said_of = site.cli("erase", site.plan, "--dataset", "emc2", expect=2)
+    assert "--headers is needed" in said_of.err
+    said_of = site.cli("erase", site.plan, "--dataset", "nobody", "--headers", expect=2)
+    assert "no dataset nobody" in said_of.err
+    demand_untouched(site)
+
+
+def test_what_a_host_goes_on_showing_is_said(site: Site, kept: bool) -> None:
+    if not kept:
+        pytest.skip("it keeps no versions")
+    approve(site)
+    behaving(site, keeps_removed=True)
+    told = executed(site, "--json", expect=4).json
+    assert told["remaining"] == {"kept": 1}
+    behaving(site, keeps_removed=False)
+    assert executed(site, "--json", expect=0).json["remaining"] == {}
+    demand_gone(site)
+
+
+def test_earlier_versions_go_too(site: Site, kept: bool) -> None:
+    if not kept:
+        pytest.skip("it keeps no versions")
+    site.container.client.upload_blob("pmsi/new.csv", b"7,8,9\n" * 10)
+    site.cli("run", site.plan, "--refresh", "--until", "verify", "--no-progress", expect=0)
+    assert len(held(site, packs=True)) == 2  # another version of the one pack
+    approve(site)
+    told = executed(site, "--json", expect=0).json
+    assert told["versions"] == 2
+    demand_gone(site)
+
+
+def test_a_key_is_exchanged_for_what_was_not_erased(site: Site) -> None:
+    approve(site)
+    executed(site, expect=0)
+    say(site, "steward", "next")
+    keys = site.folder / "hybrid"
+    asks = (
+        "keys", "rotate", site.plan, "--from", str(keys / "steward.pub"), "--to",
+        str(keys / "next.pub"), "--identity", str(keys / "steward.sec"), "--no-progress", "--json",
+    )  # fmt: skip
+    would = site.cli(*asks)
+    assert (would.json["objects"], would.json["headers"]) == (0, 0)
+
+
+@pytest.mark.slow
+def test_an_erasure_that_is_killed_anywhere_comes_to_its_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    approve(site)
+    kills = 0
+    for left in range(MOST):
+        try:
+            execute(
+                replace(desk_of(site), clock=MainClock(left)), "emc2", (), reason=WHY, typed="emc2"
+            )
+        except Killed:
+            kills += 1
+            if not journal(site, "headers-erasing"):
+                demand_untouched(site)  # nothing goes before it is told
+            continue
+        break
+    else:
+        raise AssertionError("it never came to its end")
+    assert kills > 8
+    demand_gone(site)
+    kinds = Counter(kind for kind, _ in whole_journal(site))
+    assert (kinds["headers-erasing"], kinds["headers-erased"]) == (1, 1)
+    site.cli("ledger", "check", site.plan, expect=0)
