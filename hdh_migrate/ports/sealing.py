@@ -42,6 +42,9 @@ class HeaderRenewal(Protocol):
     def data_key(self, header: bytes) -> bytes:
         """Return the data key in a header of before, or raise `UnsealFailed`."""
 
+    def wrap(self, data_key: bytes) -> bytes:
+        """Return a header for the recipients of afterwards."""
+
     def header(self, header: bytes) -> bytes:
         """Return one for the recipients of afterwards, or raise `UnsealFailed`."""
 

@@ -25,6 +25,10 @@ class HeaderExchange:
         """
         return self.opens.data_key(header)
 
+    def wrap(self, data_key: bytes) -> bytes:
+        """Return a header that wraps a data key for the recipients, and nobody else."""
+        return self.wraps.header(data_key)
+
     def header(self, header: bytes) -> bytes:
         """Return a header for the recipients, and nobody else, of one that the identity opens.
 
