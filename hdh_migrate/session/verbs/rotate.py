@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge, between
-from hdh_migrate.errors import Exit, KeyUnavailable, Refused
+from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UnsealFailed
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.events.rotation import KeysRotating
 from hdh_migrate.events.run import RunStarted
@@ -38,6 +38,7 @@ from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
+from hdh_migrate.ports.sealing import Envelopes, Exchange
 from hdh_migrate.results.keys import KeysExchanged, RotationForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
@@ -225,13 +226,28 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
                 apart, anew = desk.loaded.plan.seal.apart, identity.exchange(exchange.recipients)
                 shut = HeadersApart(turn.ctx, exchange.number, anew).run() if apart else None
                 done = Rotating(
-                    turn.ctx, exchange.number, anew.header,
+                    turn.ctx, exchange.number, _rewrap(anew, services.envelopes),
                     connections=desk.loaded.plan.engine.connections, apart=shut,
                 ).run()  # fmt: skip
         ledger.reconcile()
         grants = grants_stale(desk, ledger)
         kept = _kept(ledger) if apart else None
         return code_of(done), _result(exchange, done, grants, services.envelopes.identity, kept)
+
+
+def _rewrap(anew: Exchange, now: Envelopes) -> Callable[[bytes], bytes]:
+    """Return what makes headers for the recipients of afterwards of those that open now or then.
+
+    What an earlier pass left, and a run has sent again since, opens for those of afterwards.
+    """
+
+    def header(before: bytes) -> bytes:
+        try:
+            return anew.header(before)
+        except UnsealFailed:
+            return anew.wrap(now.data_key(before))
+
+    return header
 
 
 @contextmanager
