@@ -70,7 +70,7 @@ class HeaderErasure:
         locked = sum(self._is_locked(one, now) for one in seen if not one.marker)
         if locked:
             raise Refused(
-                f"{locked} versions of header packs are under a lock at the target",
+                f"versions of header packs that are under a lock at the target: {locked}",
                 hint="nothing was erased; wait until the lock is over, or lift the hold",
             )
         return PlacesOfPacks(versions=len(seen), copies=len(list(self._copies())))

@@ -177,7 +177,7 @@ def test_grants_are_revoked_first_or_the_approval_says_so(site: Site) -> None:
     site.cli(*grant, expect=0)
     approve(site)
     said = executed(site, expect=3)
-    assert "1 grants of it stand" in said.err
+    assert "grants of it that stand: 1" in said.err
     demand_untouched(site)
     said = executed(site, "--although", "grants", expect=8)  # what was approved is another thing
     demand_untouched(site)

@@ -128,8 +128,8 @@ def against(desk: Desk, ledger: SqliteLedger, erasure: PlannedErasure) -> Iterat
         yield 'header packs are not at the target as the ledger has them: "hdh-migrate run PLAN"'
     if GRANTS not in erasure.although and (grants := standing_grants(ledger, name)):
         yield (
-            f"{grants} grants of it stand, and their readers open what was granted: revoke them, or"
-            f" say --although {GRANTS}"
+            f"grants of it that stand: {grants}; their readers open what was granted: revoke them,"
+            f" or say --although {GRANTS}"
         )
     if ONLY_COPY not in erasure.although and is_only_copy(ledger, batch):
         yield only_copy("the source was deleted, or consumers were switched to the target")

@@ -213,5 +213,5 @@ def _remains(
     """Say what is still there, and what nobody here can see."""
     lines = [f"{count} {STILL_THERE[why]}" for why, count in sorted(remaining.items())]
     if grants := standing_grants(ledger, event.dataset):
-        lines.append(f"{grants} grants stand: their readers open what was granted to them")
+        lines.append(f"grants that stand: {grants}; their readers open what was granted to them")
     return [*lines, *BOUNDS]
