@@ -95,8 +95,8 @@ def main() -> None:
         one = MeasuredPacks(plan, many)
         one.filled()
         print(f"{many} headers of {WRITERS} writers, two recipients", flush=True)
-        one.measured("packs made, sent, verified and copied", "transfer", "--no-progress")
-        one.measured("  and", "verify", "--no-progress")
+        one.measured("packs made and sent", "transfer", "--no-progress")
+        one.measured("packs verified and copied", "verify", "--no-progress")
         copies = (plan.parent / "copies").rglob("*.jsonl")
         packs = [path.stat().st_size for path in copies]
         print(f"packs: {len(packs)}, {sum(packs) / 1e6:.0f} MB", flush=True)

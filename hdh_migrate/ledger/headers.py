@@ -21,6 +21,9 @@ SINCE = 5
 PACKABLE = 1_000
 """Objects that are read at once for packs."""
 
+CHANGED = 10_000
+"""Headers that one statement changes at most."""
+
 
 class HeadersLedger(JournallingLedger):
     """What wraps the data key of each object, where that does not stand in front of its bytes."""
@@ -76,11 +79,15 @@ class HeadersLedger(JournallingLedger):
 
     def note_packed(self, dataset: int) -> None:
         """Note that packs were made of everything that `packable` gives of a dataset."""
-        self._do(
-            "UPDATE header SET packed = 1 WHERE packed = 0 AND object IN"
-            " (SELECT id FROM object WHERE dataset = ? AND state IN (4, 5))",
-            (dataset,),
-        )
+        for first, last in self._ranges("unpacked_until"):
+            self._do(self._sql["note_packed"], (first, last, dataset))
+
+    def _ranges(self, query: str) -> Iterator[tuple[int, int]]:
+        """Cut the objects that have headers into ranges: one statement for all takes memory."""
+        after = 0
+        while (last := self._rows(self._sql[query], (after, CHANGED))[0][0]) is not None:
+            yield after + 1, last
+            after = last
 
     def without_header(self, batch: str) -> int:
         """Count the verified objects of a batch of which no header is kept; scans them.
@@ -151,8 +158,10 @@ class HeadersLedger(JournallingLedger):
         """
         with guarded():
             self._con.execute("PRAGMA secure_delete = ON").fetchall()
+        for first, last in self._ranges("headers_until"):
+            self._do(self._sql["erase_headers"], (first, last, dataset))
         of_it = "object IN (SELECT id FROM object WHERE dataset = ?)"
-        for table in ("header", "upload", "sealed", "part"):
+        for table in ("upload", "sealed", "part"):
             self._do(f"DELETE FROM {table} WHERE {of_it}", (dataset,))  # noqa: S608 - ours
         self.drop_blocks()
         self.commit()

@@ -315,6 +315,20 @@ ORDER BY o.key LIMIT ?3;
 -- erased: datasets whose headers were erased, or are being erased.
 SELECT d.id FROM event e JOIN dataset d ON d.name = e.body ->> '$.dataset' WHERE e.kind = 'headers-erasing';
 
+-- unpacked_until: the last object of a range of those whose headers no pack was made of.
+SELECT max(object) FROM (SELECT object FROM header WHERE packed = 0 AND object > ?1 ORDER BY object LIMIT ?2);
+
+-- note_packed: packs were made of what a dataset has at the target, of a range of objects.
+UPDATE header SET packed = 1 WHERE packed = 0 AND object BETWEEN ?1 AND ?2
+  AND object IN (SELECT id FROM object WHERE id BETWEEN ?1 AND ?2 AND dataset = ?3 AND state IN (4, 5));
+
+-- headers_until: the last object of a range of those that have a header.
+SELECT max(object) FROM (SELECT object FROM header WHERE object > ?1 ORDER BY object LIMIT ?2);
+
+-- erase_headers: forget the headers of a dataset's objects, of a range of objects.
+DELETE FROM header WHERE object BETWEEN ?1 AND ?2
+  AND object IN (SELECT id FROM object WHERE id BETWEEN ?1 AND ?2 AND dataset = ?3);
+
 -- without_header: verified objects of a batch of which no header is kept.
 SELECT count(*) FROM object o WHERE o.state = 5 AND substr(o.version, 1, 8) <> 'sidecar:'
   AND o.dataset IN (SELECT id FROM dataset WHERE batch = ?1)
