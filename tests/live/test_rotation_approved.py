@@ -18,7 +18,7 @@ def test_a_key_is_replaced_with_the_consent_of_those_whom_the_plan_asks(site: Si
     say_next(site)
     refused = executed(site, expect=8)
     assert "--stage rotate" in refused.err
-    site.approve("rotate", "stranger")  # a key that the plan does not name
+    site.approve("rotate", "stranger", expect=3)  # a key that the plan does not name
     executed(site, expect=8)
     shown = site.approve("rotate")
     assert "is replaced by" in shown.err
@@ -39,7 +39,7 @@ def test_everything_is_sealed_anew_with_the_consent_of_those_whom_the_plan_asks(
     site.run()
     refused = sealed_anew(site, expect=8)
     assert "--stage reseal" in refused.err
-    site.approve("reseal", "stranger")  # a key that the plan does not name
+    site.approve("reseal", "stranger", expect=3)  # a key that the plan does not name
     sealed_anew(site, expect=8)
     shown = site.approve("reseal")
     assert "every object of the migration is sealed anew" in shown.err

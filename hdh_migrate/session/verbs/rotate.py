@@ -38,7 +38,7 @@ from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
-from hdh_migrate.ports.sealing import Envelopes, Exchange
+from hdh_migrate.ports.sealing import Envelopes, HeaderRenewal
 from hdh_migrate.results.keys import KeysExchanged, RotationForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
@@ -188,7 +188,7 @@ def grants_standing(ledger: SqliteLedger) -> int:
 
 
 def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
-    """Exchange the key for every verified object; the same command goes on after any stop.
+    """HeaderRenewal the key for every verified object; the same command goes on after any stop.
 
     Raises:
         UsageError, Refused: there is no such rotation, or something stands against it.
@@ -235,7 +235,7 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
         return code_of(done), _result(exchange, done, grants, services.envelopes.identity, kept)
 
 
-def _rewrap(anew: Exchange, now: Envelopes) -> Callable[[bytes], bytes]:
+def _rewrap(anew: HeaderRenewal, now: Envelopes) -> Callable[[bytes], bytes]:
     """Return what makes headers for the recipients of afterwards of those that open now or then.
 
     What an earlier pass left, and a run has sent again since, opens for those of afterwards.
