@@ -34,7 +34,11 @@ def _rule(rule: TriedRule) -> str:
     name = f"{rule['rule']} ({rule['asks']})"
     if rule["rule"] in {"include", "directory"}:
         name = {"include": "none of include", "directory": "directories"}[rule["rule"]]
-    lacks = f"; LACKS {rule['keys_lacking']} keys of its list" if rule["keys_lacking"] else ""
+    lacks = (
+        f"; LACKS {counted(rule['keys_lacking'], 'key')} of its list"
+        if rule["keys_lacking"]
+        else ""
+    )
     if rule["unused"]:
         return f"{name}: MATCHES NOTHING of what was looked at{lacks}"
     does = "takes" if rule["rule"].startswith("include[") else "leaves"

@@ -29,6 +29,7 @@ from hdh_migrate.pipeline.placing import FeatureCounts
 from hdh_migrate.pipeline.planning import QUOTA_HINT, PlannedPace, over_quota, stored_bytes
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.moves import BatchForecast
+from hdh_migrate.telemetry import counted
 
 Would = Literal["nothing to do", "moved", "held back", "refused", "not reached"]
 
@@ -111,7 +112,7 @@ class Foresight:
         blocked = sum(one.refused for one in ahead.left if one.sealed)
         if blocked:
             ahead.refused.append(
-                f"batch {batch.name}: {blocked} objects cannot be moved as planned"
+                f"batch {batch.name}: {counted(blocked, 'object')} cannot be moved as planned"
             )
         elif not ahead.refused and (what := self._too_much()) is not None:
             ahead.refused += [f"batch {batch.name}: {what}", QUOTA_HINT]
@@ -253,7 +254,8 @@ def _line(one: Ahead, need: str, left: int | None) -> str:
     if left is None:
         return f"batch {one.batch.name} needs batch {need}, of which not everything is listed"
     return (
-        f"batch {one.batch.name} needs batch {need}, of which {left} objects would not be verified"
+        f"batch {one.batch.name} needs batch {need}, of which {counted(left, 'object')} would not"
+        " be verified"
     )
 
 

@@ -252,7 +252,7 @@ class Inventory:
     def _seal(self, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
         ledger = self._ctx.ledger
         if not usage.kept and not self._ctx.rules[dataset.name].allow_empty:
-            nothing = f"its rules leave none of its {usage.objects} objects"
+            nothing = f"its rules leave none of its {counted(usage.objects, 'object')}"
             if not usage.objects:
                 nothing = "the source lists no object"
             raise Refused(
@@ -347,7 +347,7 @@ class Inventory:
         if len(blockers) > len(shown):
             shown.append(f"and {len(blockers) - len(shown)} more")
         raise Refused(
-            f"batch {batch}: {len(blockers)} objects cannot be moved as planned",
+            f"batch {batch}: {counted(len(blockers), 'object')} cannot be moved as planned",
             blockers=shown,
             hint="no byte of them was moved; see the names with"
             ' "hdh-migrate status PLAN --show-names", then rename or remove them at the source:'

@@ -25,6 +25,9 @@ AT_ONCE = 1_000
 
 Decide = Callable[[DatasetRow, ObjectInfo], Listed]
 
+_ONE_AS_IT_IS = "object is not what a listing said; now it is taken as it is"
+_ALL_AS_THEY_ARE = "objects are not what a listing said; now they are taken as they are"
+
 
 def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
     """Ask the source anew about objects that were no plain ones, or too large; return the mended.
@@ -39,8 +42,7 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
         mended += len(changed)
     if mended:
         ctx.progress.note(
-            f"dataset {dataset.name}: {mended} objects are not what a listing said; now they are"
-            " taken as they are"
+            f"dataset {dataset.name}: {counted(mended, _ONE_AS_IT_IS, _ALL_AS_THEY_ARE)}"
         )
     return mended
 

@@ -28,7 +28,8 @@ def reseal(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str
     frozen = Frozen(usage.watched(ledger.claims(dataset.id, labelled=usage.labelled)))
     if not usage.kept and not rules.allow_empty:
         raise Refused(
-            f"dataset {dataset.name}: its rules would leave none of its {usage.objects} objects",
+            f"dataset {dataset.name}: its rules would leave none of its"
+            f" {counted(usage.objects, 'object')}",
             hint="nothing was changed; if that is right, set `allow_empty: true` on the dataset",
         )
     renew_findings(ledger, dataset, frozen, usage)

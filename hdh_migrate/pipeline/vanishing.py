@@ -18,6 +18,7 @@ from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import DatasetRow, State, Tally, key_bytes, key_text
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.seen import SeenIds
+from hdh_migrate.telemetry import counted
 
 ASKED_MAX = 1_000
 """Objects that are asked for one by one; for more a second listing is cheaper."""
@@ -135,7 +136,8 @@ class Vanishing:
         omitted = sum(same for _, same in there)
         if omitted:
             raise ListingBroken(
-                f"dataset {dataset}: a listing left out {omitted} objects that the source has",
+                f"dataset {dataset}: a listing left out {counted(omitted, 'object')} that the"
+                " source has",
                 hint="none of them was taken for deleted; give the same command again",
             )
         back = frozenset(number for number, _ in there)  # they came back meanwhile

@@ -513,7 +513,7 @@ def test_an_open_finding_is_let_go_by_a_waiver_that_knew_of_it(site: Site) -> No
     waive("ciso", expect=2)  # before there is any
     site.container.client.delete_blob("pmsi/b.csv")
     blocked = site.cutover("start", expect=3)
-    assert "1 open findings without a signed waiver [vanished]" in blocked.err
+    assert "1 open finding without a signed waiver [vanished]" in blocked.err
     assert waive("stranger").json["covers"] == 1
     site.cutover("start", expect=3)
     assert "open are: vanished" in waive("ciso", "conflict", expect=2).err

@@ -121,7 +121,7 @@ def test_what_cannot_be_moved_as_planned_ends_the_run_at_its_batch(story: Story)
     assert would(told) == ["moved", "refused", "not reached"]
     assert told["batches"][1]["refused"] == 1
     assert told["exit"] == Exit.REFUSED
-    assert "1 objects cannot be moved as planned" in told["why"][0]
+    assert "1 object cannot be moved as planned" in told["why"][0]
     assert story.run() is Exit.REFUSED
     # The same of the ledger that knows it now.
     told = foreseen(story)

@@ -143,6 +143,6 @@ def test_keys_of_a_list_that_are_not_there_are_counted_when_all_was_looked_at(si
     (rule,) = [rule for rule in one["rules"] if rule["rule"] == "include[0]"]
     assert (rule["decided"]["objects"], rule["keys_lacking"]) == (1, 1)
     said = site.cli("validate", site.plan, "--sample", expect=4).out
-    assert "LACKS 1 keys of its list" in said
+    assert "LACKS 1 key of its list" in said
     assert "nobody" not in said
     site.cli("validate", site.plan, "--sample", "--objects", "2", expect=0)

@@ -177,7 +177,7 @@ def test_a_lease_without_end_is_allowed_by_an_amendment_with_a_reason(
         job = job_of(tmp_path, source, target)
         code, words = job.run_here()
         assert code == 3
-        assert "1 objects cannot be moved as planned" in words
+        assert "1 object cannot be moved as planned" in words
         assert "leased-for-ever" in notes(job)
         assert not any("c4gh" in key for key in target.store.buckets[BUCKET].in_order())
         change(job, "  - name: all", "  - name: all\n    allow_leased: the backup agent holds it")

@@ -271,7 +271,7 @@ def test_every_number_is_the_ledgers_at_every_moment_of_a_story(story: Story) ->
     told = story.agrees()
     assert states(told) == ["failed", "held back", "done"]
     assert told["batches"][1]["waits"] == [
-        "batch second needs batch first, of which 1 objects are not verified"
+        "batch second needs batch first, of which 1 object is not verified"
     ]
     assert told["check"]["exit"] == Exit.FINDINGS
     assert (told["run"]["exit"], told["run"]["why"]) == (Exit.FINDINGS, None)

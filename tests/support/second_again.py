@@ -181,8 +181,11 @@ def check_dropped(events: list[Event]) -> None:
     for kind, _, body in events:
         if kind == "superseded" and not in_old_form(kind, body):
             dropped |= {*body["dropped"]}
-        elif kind in {"looked-again", "restored"}:
-            lost = body["gone"] + body["damaged"] if kind == "looked-again" else [body["id"]]
+        elif kind in {"looked-again", "restored", "headers-exchanged"}:
+            if kind == "headers-exchanged":
+                lost = body["ids"] + body["lost"]
+            else:
+                lost = body["gone"] + body["damaged"] if kind == "looked-again" else [body["id"]]
             need(dropped >= {*lost}, f"{kind}: what is lost is verified still")
             dropped = set()
 

@@ -80,7 +80,7 @@ def amended_in(events: list[Event], keyed: bool) -> Amended:
 
 def check_batches(plan: Json, events: list[Event], keyed: bool) -> None:
     last: dict[str, tuple[int, str]] = {}
-    recipients: set[str] = set()
+    recipients: list[str] = []
     amended = False
     for kind, _, body in events:
         if kind in BATCHES:
@@ -94,17 +94,20 @@ def check_batches(plan: Json, events: list[Event], keyed: bool) -> None:
         need(kind != "bound" or not amended, "bound: after an amendment of recipients")
         amended |= kind == "batch-amended" and "recipients" in body
         if kind in {"bound", "batch-amended"} and not keyed and "recipients" in body:
-            keys = {one.lower() for one in body["recipients"]}
-            need(kind == "bound" or keys >= recipients, "batch-amended: a recipient less")
+            keys = [one.lower() for one in body["recipients"]]
+            fewer = {*recipients} - {*keys}
+            need(kind == "bound" or not fewer, "batch-amended: a recipient less")
             recipients = keys
         if kind == "keys-rotating" and not keyed:
-            keys = {one.lower() for one in body["recipients"]}
-            gone, come = {body["old"].lower()}, {body["new"].lower()}
-            need(gone <= recipients and not come & recipients, "keys-rotating: no such exchange")
-            need(keys == recipients - gone | come, "keys-rotating: others than these two")
+            keys = [one.lower() for one in body["recipients"]]
+            gone, come = body["old"].lower(), body["new"].lower()
+            known = gone in recipients and come not in recipients
+            need(known, "keys-rotating: no such exchange")
+            wanted = [come if one == gone else one for one in recipients]
+            need(keys == wanted, "keys-rotating: others than these two")
             recipients = keys
         if kind == "data-keys-rotating" and not keyed:
-            keys = {one.lower() for one in body["recipients"]}
+            keys = [one.lower() for one in body["recipients"]]
             need(keys == recipients, "data-keys-rotating: others than those who are sealed for")
     for batch, (_, digest) in last.items():
         need(digest == digest_of_batch(plan, batch), f"{batch}: not what the plan says of it")

@@ -23,6 +23,17 @@ def unsaid(predicate: Mapping[str, Any], journal: Journal, version: int) -> Iter
         yield "statement.json: the first format knows of no looks at the target"
 
 
+def _openings(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+    if "openings" not in predicate:
+        yield "statement.json: it does not say which objects were opened"
+    stated, known = predicate.get("openings", []), journal.openings
+    if journal.keyed and any((one["object"], one["reason"]) != (None, None) for one in stated):
+        yield "statement.json: an opening says more than keyed names allow"
+    same = forms.canonical(stated) == forms.canonical(known)  # keyed ones are only counted
+    if len(stated) != len(known) or not (journal.keyed or same):
+        yield "statement.json: the journal knows of other openings"
+
+
 def _unsaid(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     times = predicate["times"]
     if (journal.started, journal.ended) != (times["started"], times["ended"]):
@@ -36,12 +47,7 @@ def _unsaid(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     probed = predicate["capabilities"]
     if probed is not None and forms.sha256(forms.canonical(probed)) not in journal.probes:
         yield "statement.json: the journal knows of no such probe"
-    stated, known = predicate.get("openings", []), journal.openings
-    if journal.keyed and any((one["object"], one["reason"]) != (None, None) for one in stated):
-        yield "statement.json: an opening says more than keyed names allow"
-    same = forms.canonical(stated) == forms.canonical(known)  # keyed ones are only counted
-    if len(stated) != len(known) or not (journal.keyed or same):
-        yield "statement.json: the journal knows of other openings"
+    yield from _openings(predicate, journal)
     looks = [look.look for _, look in sorted(journal.again.items()) if look.look]
     # Absent where there is none: an empty list says that there were looks, and names none.
     if forms.canonical(predicate.get("looks")) != forms.canonical(looks or None):

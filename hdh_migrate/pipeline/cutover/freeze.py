@@ -33,6 +33,7 @@ from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding
 from hdh_migrate.pipeline.recounting import listing_digest
 from hdh_migrate.ports.switching import FreezeProbe
+from hdh_migrate.telemetry import counted
 
 Listing = Mapping[int, tuple[int, int]]
 """Count and digest of what each dataset's source listed, by the dataset's id."""
@@ -54,7 +55,7 @@ def prove(scene: Scene, root: str) -> Listing:
         listings.append({dataset.id: _listed(scene, dataset) for dataset in scene.datasets()})
         relists.append(_relisting(scene.ctx.clock.now(), listings[-1]))
     if listings[0] != listings[1]:
-        counts = " and ".join(f"{relist.objects} objects" for relist in relists)
+        counts = " and ".join(counted(relist.objects, "object") for relist in relists)
         why = f"two listings {scene.terms.relist_seconds} s apart differ ({counts})"
         scene.waits("source-written", [why])
         raise SourceWritten(f"the source is still being written: {why}")

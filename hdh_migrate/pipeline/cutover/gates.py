@@ -16,6 +16,7 @@ from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standings
 from hdh_migrate.pipeline.excused import Waived
 from hdh_migrate.pipeline.needs import lack
+from hdh_migrate.telemetry import counted
 
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)
 CUT_OVER = FINAL | {CutoverStage.OPEN}
@@ -61,7 +62,8 @@ def _moved(scene: Scene, now: CutoverStanding) -> Iterator[str]:
         if not dataset.sealed:
             yield f"dataset {dataset.name}: there is no finished inventory; run the plan first"
         elif not now.moving and (left := _unmoved(scene, dataset)):
-            yield f"dataset {dataset.name}: {left} objects are not verified; run the plan first"
+            many = counted(left, "object is", "objects are")
+            yield f"dataset {dataset.name}: {many} not verified; run the plan first"
     ledger, rows = scene.ctx.ledger, scene.datasets()
     if not now.moving and not any(ledger.tally(row.id, State.VERIFIED).objects for row in rows):
         yield "no object of the batch is verified: there is nothing to switch to"
@@ -85,13 +87,14 @@ def _findings(scene: Scene) -> Iterator[str]:
         else:
             open_ones[found["dataset"], found["code"]] += 1
     for (dataset, code), count in sorted(open_ones.items()):
-        yield f"dataset {dataset}: {count} open findings without a signed waiver [{code}]"
+        many = counted(count, "open finding")
+        yield f"dataset {dataset}: {many} without a signed waiver [{code}]"
     for row in scene.datasets():
         if any(name == row.name for name, _ in open_ones):
             continue
         left = [one for one in scene.ctx.ledger.failed_objects(row.id) if one not in excused]
         if left:
-            yield f"dataset {row.name}: {len(left)} objects failed"
+            yield f"dataset {row.name}: {counted(len(left), 'object')} failed"
 
 
 def _needs(scene: Scene) -> Iterator[str]:
@@ -133,15 +136,18 @@ def _target(scene: Scene) -> Iterator[str]:
     yield from differing(found)
 
 
+_CHANGED = "object at the target is not the one that was verified"
+_ALL_CHANGED = "objects at the target are not those that were verified"
+
+
 def differing(found: Holdings) -> list[str]:
     """Say what the target lacks of what was verified, or holds otherwise."""
     reasons = []
     if found.changed:
-        reasons.append(
-            f"{found.changed} objects at the target are not those that were verified{MEND}"
-        )
+        reasons.append(f"{counted(found.changed, _CHANGED, _ALL_CHANGED)}{MEND}")
     if found.gone:
-        reasons.append(f"{found.gone} verified objects are gone from the target{MEND}")
+        many = counted(found.gone, "verified object is", "verified objects are")
+        reasons.append(f"{many} gone from the target{MEND}")
     return reasons
 
 

@@ -18,6 +18,7 @@ from hdh_migrate.errors import MigrateError, SmokeFailed, Stopped
 from hdh_migrate.events.cutover import CutoverSmoked, CutoverSmoking, SmokeCommandRan
 from hdh_migrate.model import DatasetRow, State, Stored, key_text
 from hdh_migrate.pipeline.cutover.scene import Consumer, Scene
+from hdh_migrate.telemetry import counted
 
 
 def test(scene: Scene, root: str) -> None:
@@ -39,7 +40,7 @@ def test(scene: Scene, root: str) -> None:
             if failure is not None:
                 failures[f"dataset {dataset.name}: {failure}"] += 1
     commands = [_ran(scene, number) for number in range(len(scene.programs))]
-    problems = [f"{count} objects of {what}" for what, count in sorted(failures.items())]
+    problems = [f"{counted(count, 'object')} of {what}" for what, count in sorted(failures.items())]
     problems += [f"command {one.name}: {one.told}" for one in commands if not one.ok]
     scene.note(
         CutoverSmoked(

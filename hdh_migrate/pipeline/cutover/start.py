@@ -22,6 +22,7 @@ from hdh_migrate.pipeline.cutover.standing import (
     CutoverStanding,
 )
 from hdh_migrate.pipeline.cutover.switch import demand_switched, resolve, switch
+from hdh_migrate.telemetry import counted
 
 
 def start(scene: Scene) -> CutoverStanding:
@@ -112,8 +113,8 @@ def _demand_anew(scene: Scene, root: str) -> None:
     rounds = scene.standing().rounds
     if rounds:
         moved = sum(one.new + one.changed for one in rounds)
-        reasons.insert(0, f"the final delta moved and verified {moved} objects, so the manifest is"
-                       " another one now")  # fmt: skip
+        reasons.insert(0, f"the final delta moved and verified {counted(moved, 'object')}, so the"
+                       " manifest is another one now")  # fmt: skip
     scene.waits("approval", reasons)
     raise ApprovalMissing(
         f"cutover of batch {scene.batch} is not approved (manifest root {root}):\n"

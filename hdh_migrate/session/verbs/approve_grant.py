@@ -27,7 +27,7 @@ from hdh_migrate.session.policy.selections import (
 )
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.verbs.approve import subject_of, subject_of_bundle
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 _NOT_SHOWN = (
     "a part of it; which is not shown: give the globs of the request with --include, and they are"
@@ -113,7 +113,7 @@ def lines(asked: GrantAsked, proof: SelectionProof) -> list[str]:
     part = "all of it"
     if asked.selection is not None:
         part = "those that --include names" if proof.include else _NOT_SHOWN
-    amount = f"{asked.objects} objects ({size_text(asked.bytes)})"
+    amount = f"{counted(asked.objects, 'object')} ({size_text(asked.bytes)})"
     renews = [f"in the place of: {asked.renews}"] if asked.renews else []
     return [
         f"grant: {amount} of dataset {asked.dataset}, {part}",

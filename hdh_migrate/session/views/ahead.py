@@ -24,6 +24,7 @@ from hdh_migrate.results.forecasts import (
     SecondsEstimate,
 )
 from hdh_migrate.session.views.progress import BatchProgress, LedgerMoment, amount_of, blocked
+from hdh_migrate.telemetry import counted
 
 SLOWER: Final = 3.0
 """At the latest it takes so many times as long as at a bandwidth that is only stated."""
@@ -165,7 +166,7 @@ class BatchesAhead:
         elif why := blocked(seen, batch.name):
             found.state, found.why = "held back", [one.en for one in why]
         elif progress.failed:
-            found.why.append(f"without {progress.failed} objects that failed")
+            found.why.append(f"without {counted(progress.failed, 'object')} that failed")
             if not prove.objects:
                 found.state = "held back"
         elif not prove.objects:

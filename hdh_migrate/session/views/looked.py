@@ -13,6 +13,7 @@ from hdh_migrate.pipeline.look_again import look_facts
 from hdh_migrate.pipeline.needs import lack
 from hdh_migrate.pipeline.refresh import passes
 from hdh_migrate.pipeline.runner import BatchOrder
+from hdh_migrate.telemetry import counted
 
 
 def finished(
@@ -51,8 +52,8 @@ def since_when(ledger: SqliteLedger, batches: Sequence[str]) -> list[str]:
         else:
             of = sum(ledger.tally(row.id, State.VERIFIED).objects for row in rows)
             target = (
-                f"the target last looked at {look['at']} ({look['objects']} of {of} objects,"
-                f" level {look['level']})"
+                f"the target last looked at {look['at']}"
+                f" ({look['objects']} of {counted(of, 'object')}, level {look['level']})"
             )
         lines.append(
             f"batch {batch}: nothing was left to do; the source was last listed {source}, {target};"

@@ -28,6 +28,7 @@ from hdh_migrate.results.looks import (
     StepsStatus,
     StepState,
 )
+from hdh_migrate.telemetry import counted
 
 FRESH_SECONDS = 15.0
 """A step that was sampled so lately is under way."""
@@ -296,11 +297,17 @@ def _unmet(batch: str, need: BatchProgress) -> list[HoldReason]:
     if left:
         return [
             HoldReason(
-                f"batch {batch} needs batch {need.name}, of which {left} objects are not verified",
-                f"il a besoin du lot {need.name}, dont {left} objets ne sont pas vérifiés",
+                f"batch {batch} needs batch {need.name}, of which"
+                f" {counted(left, 'object is', 'objects are')} not verified",
+                f"il a besoin du lot {need.name}, dont {counted(left, _ONE_LEFT, _ALL_LEFT)}",
             )
         ]
     return []
+
+
+_ONE_LEFT, _ALL_LEFT = "objet n'est pas vérifié", "objets ne sont pas vérifiés"
+_ONE_BLOCKED = "de ses objets ne peut être déplacé comme prévu"
+_ALL_BLOCKED = "de ses objets ne peuvent être déplacés comme prévu"
 
 
 def blocked(seen: LedgerMoment, batch: str) -> list[HoldReason]:
@@ -314,8 +321,8 @@ def blocked(seen: LedgerMoment, batch: str) -> list[HoldReason]:
         return []
     return [
         HoldReason(
-            f"batch {batch} has {count} objects that cannot be moved as planned",
-            f"{count} de ses objets ne peuvent être déplacés comme prévu",
+            f"batch {batch} has {counted(count, 'object')} that cannot be moved as planned",
+            counted(count, _ONE_BLOCKED, _ALL_BLOCKED),
         )
     ]
 

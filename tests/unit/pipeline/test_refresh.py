@@ -410,7 +410,7 @@ def test_a_listing_that_leaves_out_what_is_there_is_not_believed(
         return [info for info in real(place) if info.key != "a" or len(pages) > 1]
 
     world.source._listed = once  # type: ignore[assignment, method-assign]
-    with pytest.raises(ListingBroken, match="left out 1 objects that the source has"):
+    with pytest.raises(ListingBroken, match="left out 1 object that the source has"):
         world.run(ALL, wishes=AGAIN)
     assert world.records() == before
     assert world.findings() == []

@@ -96,7 +96,7 @@ def test_what_failed_is_left_out_and_holds_back_who_needs_it() -> None:
     )
     found = ahead(seen, batch("a"), batch("b", "a"), batch("c"))
     assert [one.state for one in found.batches] == ["left", "held back", "left"]
-    assert found.batches[0].why == ["without 1 objects that failed"]
+    assert found.batches[0].why == ["without 1 object that failed"]
     assert likely(found, "a") == pytest.approx(20)
     assert likely(found, "c") == pytest.approx(28)
     assert found.ends == []

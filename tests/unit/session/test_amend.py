@@ -289,7 +289,7 @@ def test_rules_that_leave_nothing_are_refused_and_nothing_is_changed(months: Mon
         ' exclude: [{glob: "**", reason: none}]}',
     )
     before = months.states()
-    with pytest.raises(Refused, match="leave none of its 1 objects"):
+    with pytest.raises(Refused, match="leave none of its 1 object"):
         months.amend(execute=True)
     assert months.states() == before
     with months.ledger() as ledger:

@@ -226,8 +226,8 @@ def test_finalize_looks_at_the_target_once_more(switched: Affair) -> None:
         switched.act(finalize, "now")
 
     text = "\n".join(refused.value.blockers)
-    assert "1 objects at the target are not those that were verified" in text
-    assert "1 verified objects are gone from the target" in text
+    assert "1 object at the target is not the one that was verified" in text
+    assert "1 verified object is gone from the target" in text
     assert "verify PLAN --again" in text
     assert "--as-it-is" in text
     assert switched.standing().stage is CutoverStage.OPEN

@@ -55,7 +55,7 @@ def test_what_was_accepted_is_no_blocker_any_more(affair: Affair) -> None:
         affair.act(start)
     told = "\n".join(refused.value.blockers)
     assert "target-replaced" in told
-    assert f"1 objects at the target are not those that were verified{MEND}" in told
+    assert f"1 object at the target is not the one that was verified{MEND}" in told
 
     decided(affair.world, "accept", None, "a correction")
     affair.terms = type(affair.terms)(

@@ -66,8 +66,8 @@ def test_every_blocker_is_listed_at_once(affair: Affair) -> None:
     with pytest.raises(Refused) as refused:
         affair.act(start)
     told = "\n".join(refused.value.blockers)
-    assert f"1 objects at the target are not those that were verified{MEND}" in told
-    assert f"1 verified objects are gone from the target{MEND}" in told
+    assert f"1 object at the target is not the one that was verified{MEND}" in told
+    assert f"1 verified object is gone from the target{MEND}" in told
     assert "verify PLAN --again" in MEND
 
 
@@ -98,7 +98,7 @@ def test_waivers_are_read_once_for_all_findings_and_not_for_none(affair: Affair)
 
 def test_open_findings_block_unless_they_are_waived(affair: Affair) -> None:
     affair.world.source.drop("src", "o3")
-    with pytest.raises(Refused, match=r"1 open findings without a signed waiver \[vanished\]"):
+    with pytest.raises(Refused, match=r"1 open finding without a signed waiver \[vanished\]"):
         affair.act(start)
     assert affair.world.findings() == [("vanished", "o3")]
     assert affair.pointer.value == OLD
@@ -120,7 +120,7 @@ def test_what_came_back_to_the_source_is_no_finding_any_more(affair: Affair) -> 
     with pytest.raises(Refused):
         affair.act(start)
     affair.waivers.add("vanished")
-    with pytest.raises(ApprovalMissing, match="moved and verified 1 objects"):
+    with pytest.raises(ApprovalMissing, match="moved and verified 1 object"):
         affair.act(start)
     assert affair.world.findings() == []
     assert affair.world.source.version("src", "o3") != version
@@ -358,7 +358,7 @@ def test_smoke_tests_that_could_not_be_made_block_the_switch(affair: Affair) -> 
 def test_failed_smoke_tests_stop_and_are_run_again_by_the_next_start(affair: Affair) -> None:
     affair.programs = [program("site", ok=True)]
     affair.world.target.spoil("dst", f"t/{chosen(affair)[0]}.c4gh", 300)
-    with pytest.raises(SmokeFailed, match="1 objects of dataset d") as failed:
+    with pytest.raises(SmokeFailed, match="1 object of dataset d") as failed:
         affair.act(start)
     assert failed.value.exit_code is Exit.VERIFICATION_FAILED
     assert "cutover rollback" in (failed.value.hint or "")
