@@ -65,7 +65,7 @@ def test_what_the_target_lost_in_the_window_is_mended_and_then_final(switched: S
 
     said = switched.cutover("finalize", "--reason", "now", expect=3).err
 
-    assert "1 verified objects are gone from the target" in said
+    assert "1 verified object is gone from the target" in said
     assert "verify PLAN --again" in said
     switched.cli("verify", switched.plan, "--again", expect=5)
     switched.run()
