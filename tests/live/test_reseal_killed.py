@@ -65,7 +65,8 @@ def test_sealing_anew_that_is_killed_anywhere_comes_to_its_end(site: Site) -> No
     assert opened_by(site, keys) == set()
     assert len(list(versions(site))) == 5
     kinds = Counter(kind for kind, _ in whole_journal(site))
-    assert (kinds["data-keys-rotating"], kinds["keys-rotated"]) == (1, 1)
+    assert kinds["data-keys-rotating"] == 1
+    assert kinds["keys-rotated"] in {1, 2}  # who is killed behind the end tells it once more
     assert bucket_of(site).uploads == {}
     site.cli("ledger", "check", site.plan, expect=0)
     site.cli("verify", site.plan, "--again", "--no-progress", expect=0)

@@ -86,7 +86,8 @@ def test_a_rotation_that_is_killed_anywhere_comes_to_its_end(site: Site) -> None
     assert opened(site, "steward") == {}
     assert Counter(one.body[16 + 108 * 3 :] for one in versions(site)) == bodies
     kinds = Counter(kind for kind, _ in whole_journal(site))
-    assert (kinds["keys-rotating"], kinds["keys-rotated"]) == (1, 1)
+    assert kinds["keys-rotating"] == 1
+    assert kinds["keys-rotated"] in {1, 2}  # who is killed behind the end tells it once more
     held = site.bucket.server.store.buckets[NAME].uploads  # type: ignore[attr-defined]
     assert held == {}
     site.cli("ledger", "check", site.plan, expect=0)
