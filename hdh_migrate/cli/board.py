@@ -256,6 +256,7 @@ def attention(status: Status) -> list[str]:
         *([f"the last run ended so: {ended}"] if ended and not status["run"]["alive"] else []),
         *(["the plan differs from the one this run was started with"] * status["plan_changed"]),
         *([] if status["behind"] is None else [f"an older ledger is here: {status['behind']}"]),
+        *status.get("open", ()),
         *status.get("erased", ()),
         *_notices(status["notices"]),
         *_idle_crew(status),

@@ -284,6 +284,8 @@ class Status(TypedDict):
     course: CourseStatus
     erased: NotRequired[list[str]]
     """Of each dataset whose headers were erased, that and when; absent: there is none."""
+    open: NotRequired[list[str]]
+    """What was begun and holds up other verbs until its command went through; absent: nothing."""
     workers: NotRequired[list[WorkerFact]]
     """Those of the cluster that the run under way has, where the plan names one."""
     check: MonitorVerdict

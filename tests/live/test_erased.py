@@ -238,9 +238,9 @@ def test_words_that_are_wrong_are_one_line(site: Site) -> None:
     demand_untouched(site)
 
 
-def test_what_a_host_goes_on_showing_is_said(site: Site, kept: bool) -> None:
-    if not kept:
-        pytest.skip("it keeps no versions")
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_what_a_host_goes_on_showing_is_said(site: Site) -> None:
     approve(site)
     behaving(site, keeps_removed=True)
     told = executed(site, "--json", expect=4).json
@@ -250,9 +250,9 @@ def test_what_a_host_goes_on_showing_is_said(site: Site, kept: bool) -> None:
     demand_gone(site)
 
 
-def test_earlier_versions_go_too(site: Site, kept: bool) -> None:
-    if not kept:
-        pytest.skip("it keeps no versions")
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_earlier_versions_go_too(site: Site) -> None:
     site.container.client.upload_blob("pmsi/new.csv", b"7,8,9\n" * 10)
     site.cli("run", site.plan, "--refresh", "--until", "verify", "--no-progress", expect=0)
     assert len(held(site, packs=True)) == 2  # another version of the one pack

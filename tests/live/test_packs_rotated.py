@@ -254,9 +254,9 @@ def test_a_copy_that_cannot_be_written_keeps_the_old_version(site: Site, kept: b
     demand_exchanged(site)
 
 
-def test_what_a_host_does_not_let_go_is_said(site: Site, kept: bool) -> None:
-    if not kept:
-        pytest.skip("it keeps no versions")
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_what_a_host_does_not_let_go_is_said(site: Site) -> None:
     behaving(site, keeps_removed=True)
     told = executed(site, "--json", expect=4).json
     assert told["remaining"] == {"kept": 1}

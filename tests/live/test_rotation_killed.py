@@ -113,13 +113,20 @@ def refused_while_open(desk: Desk) -> None:
     from hdh_migrate.model import Step
     from hdh_migrate.session.policy.rotating import last_rotation
     from hdh_migrate.session.verbs.run import perform
+    from hdh_migrate.session.views.status import status
 
     ledger = desk.read_ledger()
     found = last_rotation(ledger)
     ledger.close()
     if found is not None and not found[1]:
-        with pytest.raises(Refused, match="keys are being exchanged"):
+        with pytest.raises(Refused, match=r"keys are being exchanged|being sealed anew"):
             perform(desk, [Step.VERIFY], ())
+        (line,) = status(desk)["open"]
+        assert f" of {found[0].objects} are through" in line
+        assert "--execute" in line
+        assert line in status(desk)["check"]["why"]
+    else:
+        assert "open" not in status(desk)
 
 
 def test_two_keys_may_not_be_exchanged_at_once(site: Site) -> None:

@@ -19,6 +19,7 @@ from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.erased import erasures
 from hdh_migrate.session.policy.rotating import demand_no_rotation
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import routes_of
 
 ONLY_COPY: Final = "only-copy"
@@ -118,7 +119,10 @@ def against(desk: Desk, ledger: SqliteLedger, erasure: PlannedErasure) -> Iterat
         yield f"batch {batch} is being deleted at the source: let that come to its end"
     unproven = ledger.tally(erasure.dataset.id, State.SENT, State.SENDING).objects
     if unproven:
-        yield f'{unproven} objects are sent and not verified: "hdh-migrate verify PLAN" first'
+        yield (
+            f"{counted(unproven, 'object is', 'objects are')} sent and not verified:"
+            ' "hdh-migrate verify PLAN" first'
+        )
     route = routes_of(desk.loaded.plan)[name]
     waiting = any(
         one.state is not State.VERIFIED

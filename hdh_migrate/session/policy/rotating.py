@@ -29,18 +29,32 @@ def demand_no_rotation(ledger: SqliteLedger) -> None:
     Raises:
         Refused: one was.
     """
+    begun = open_rotation(ledger)
+    if begun is not None:
+        what, command = _words_of(begun)
+        raise Refused(what, hint=f"let it come to its end first: {command}; nothing was touched")
+
+
+def open_rotation(ledger: SqliteLedger) -> RotationBegun | None:
+    """Return the rotation that was begun and not gone through, None where there is none."""
     found = last_rotation(ledger)
-    if found is None or found[1]:
-        return
-    if isinstance(found[0], DataKeysRotating):
-        raise Refused(
+    return None if found is None or found[1] else found[0]
+
+
+def said_of_rotation(begun: RotationBegun, done: int) -> str:
+    """Return in one line that a rotation is open, how far it is, and what ends it."""
+    what, command = _words_of(begun)
+    return f"{what}; {done} of {begun.objects} are through, and {command} goes on"
+
+
+def _words_of(begun: RotationBegun) -> tuple[str, str]:
+    if isinstance(begun, DataKeysRotating):
+        return (
             "objects are being sealed anew: some have their new data key, some what they had",
-            hint='let it come to its end first: "hdh-migrate reseal PLAN --execute"; nothing was'
-            " touched",
+            '"hdh-migrate reseal PLAN --execute"',
         )
-    old, new = fingerprints([found[0].old, found[0].new])
-    raise Refused(
+    old, new = fingerprints([begun.old, begun.new])
+    return (
         f"keys are being exchanged ({old} to {new}): some objects open for one, some for the other",
-        hint='let it come to its end first: the same "hdh-migrate keys rotate PLAN ... --execute";'
-        " nothing was touched",
+        'the same "hdh-migrate keys rotate PLAN ... --execute"',
     )

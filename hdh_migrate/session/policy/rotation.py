@@ -28,6 +28,7 @@ from hdh_migrate.session.policy.rotating import (
     demand_no_rotation,
     last_rotation,
 )
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import routes_of
 from hdh_migrate.wiring.envelopes import Opener
 from hdh_migrate.wiring.sealing import load_recipients
@@ -215,7 +216,10 @@ def unready(desk: Desk, ledger: SqliteLedger, *, begun: bool) -> Iterator[str]:
             )
     unproven = sum(ledger.tally(row.id, State.SENT).objects for row in ledger.datasets())
     if unproven and not begun:
-        yield f'{unproven} objects are sent and not verified: "hdh-migrate verify PLAN" first'
+        yield (
+            f"{counted(unproven, 'object is', 'objects are')} sent and not verified:"
+            ' "hdh-migrate verify PLAN" first'
+        )
 
 
 def unplanned(exchange: KeyExchange, planned: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
 from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
+from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
     BatchStatus,
@@ -25,6 +26,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.policy.erased import erasures, said_of
 from hdh_migrate.session.policy.excuses import excuses
+from hdh_migrate.session.policy.rotating import open_rotation, said_of_rotation
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.course import course_of
 from hdh_migrate.session.views.crew_file import workers_of
@@ -106,10 +108,24 @@ def _status(
     }
     if work["pid"] is not None and desk.loaded.plan.engine.scheduler is not None:
         found["workers"] = workers_of(desk.ledger_path, work["pid"])
-    if gone := erasures(ledger):
+    if gone := {name: one for name, one in erasures(ledger).items() if one.ended is not None}:
         found["erased"] = [said_of(name, one) for name, one in gone.items()]
+    if open_ := _open_work(ledger):
+        found["open"] = open_
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
+
+
+def _open_work(ledger: SqliteLedger) -> list[str]:
+    """Return what was begun for good and holds up other verbs until it is through."""
+    rotation = open_rotation(ledger)
+    said = []
+    if rotation is not None:
+        done = RotationSoFar(ledger, rotation.number).objects
+        said.append(said_of_rotation(rotation, done))
+    return said + [
+        said_of(name, one) for name, one in erasures(ledger).items() if one.ended is None
+    ]
 
 
 def _happened(one: Happened) -> HappenedFact:

@@ -46,6 +46,7 @@ def verdict(status: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
         *_of_the_run(status["run"], status["at"]),
         *_of_the_plan(status),
         *_of_a_pause(status["course"]),
+        *_of_open_work(status),
         *_of_a_hold(status["batches"]),
         *_of_findings(causes),
         *(reason for batch in status["batches"] for reason in _of_cutover(batch)),
@@ -79,6 +80,13 @@ def _of_the_plan(status: Status) -> Reasons:
         yield Exit.FINDINGS, "the plan differs from the one this run was started with"
     if status["behind"] is not None:
         yield Exit.FINDINGS, f"the ledger here is not the newest: {status['behind']}"
+
+
+def _of_open_work(status: Status) -> Reasons:
+    """Return what was begun, holds up everything else, and is not going on."""
+    if not status["run"]["alive"]:
+        for line in status.get("open", ()):
+            yield Exit.FINDINGS, line
 
 
 def _of_a_pause(course: CourseStatus) -> Reasons:
