@@ -371,7 +371,7 @@ class Adopt:
             statement=None if proof is None else proof.statement,
         )  # fmt: skip
         self._ctx.ledger.taken(entry, receipt, last=self._last(one), of=origin)
-        self._dispatch.advance(1, entry.size)
+        self._dispatch.advance(1, entry.size, of=entry.id)
 
     def _left(self, one: Candidate) -> None:
         """Leave an object to the next run; it will know that an earlier attempt of ours exists."""

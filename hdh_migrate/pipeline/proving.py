@@ -106,6 +106,8 @@ class Proving:
         one = self._queue.landed(receipt)
         if one is None:
             return
+        # All of it counts with its portion; what was told of it on the way is taken back.
+        self._dispatch.advance(0, 0, of=one.id)
         match receipt:
             case Returned():
                 if not self._ctx.stop.is_set():
