@@ -231,5 +231,5 @@ def test_objects_that_are_not_verified_are_refused(site: Site) -> None:
     site.cli("inventory", site.plan, "--refresh", "--no-progress")
     site.cli("transfer", site.plan, "--no-progress")
     said = sealed_anew(site, expect=3)
-    assert "1 objects are sent and not verified" in said.err
+    assert "1 object is sent and not verified" in said.err
     assert journal(site, "data-keys-rotating") == []

@@ -227,7 +227,7 @@ def test_objects_that_are_not_verified_are_refused(site: Site) -> None:
     site.cli("transfer", site.plan, "--no-progress")
     say_next(site)
     said = executed(site, expect=3)
-    assert "1 objects are sent and not verified" in said.err
+    assert "1 object is sent and not verified" in said.err
     assert journal(site, "keys-rotating") == []
 
 
