@@ -136,7 +136,9 @@ def unapproved(consent: Consent, root: str, now: CutoverStanding) -> list[str]:
     What was sent anew since the finalization makes another manifest, which nobody has seen yet:
     approvals and evidence are for the one that there is now.
     """
-    if now.root in {None, root}:
+    # What was sent anew in the window was made final with it: that manifest was seen.
+    final = now.root if now.finalized is None else now.finalized.root
+    if final in {None, root}:
         return list(consent.reasons)
     return [f"{ANOTHER}: it takes a report, and approvals, of its own", *consent.reasons]
 

@@ -23,6 +23,11 @@ SLACK = 2.0
 """Seconds between a call and what is noted of it."""
 
 
+def finalized_root(now: CutoverStanding) -> str:
+    """Return the manifest that was made final: another one than was switched, if more was sent."""
+    return str(now.root if now.finalized is None else now.finalized.root)
+
+
 class Committed:
     """What the journal of the machine that acts has for good, at this moment."""
 
@@ -149,13 +154,13 @@ class GuardedEraser(FakeEraser):
         setting, council, last = self._setting, self._council, self._steps.last
         with self._steps.undisturbed():
             (now, root), number = self._committed.standing(), self._committed.number(key)
-        done = now.erasure
+        done, final = now.erasure, finalized_root(now)
         covered = number is not None and (
             number in done.reopened or done.after < number <= (done.open_until or 0)
         )
         if now.stage is not CutoverStage.ERASING or not covered:
             raise Broken(f"{key} is deleted without an intent (the journal: {now.stage})")
-        if not council.agreed("finalize", str(now.root), self._pointer.switched_at, still=False):
+        if not council.agreed("finalize", final, self._pointer.switched_at, still=False):
             raise Broken(f"{key} is deleted and nobody approved the finalization")
         if not council.agreed("decommission", root, self._pointer.switched_at):
             raise Broken(f"{key} is deleted and nobody approved it for this manifest")

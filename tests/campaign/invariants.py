@@ -9,7 +9,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import ObjectRecord, State
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standing
 from tests.campaign.council import Council
-from tests.campaign.guards import GuardedPointer
+from tests.campaign.guards import GuardedPointer, finalized_root
 from tests.campaign.life import Broken
 from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, PREFIX, Setting
 from tests.support.cutover import BATCH, NEW
@@ -112,7 +112,7 @@ class Invariants:
                 raise Broken(f"{name}: the pointer is switched, the journal says {now.stage}")
         if now.stage in FINAL and self._final is None:
             self._final = now.stage
-            if not self._council.agreed("finalize", str(now.root), pointer.switched_at):
+            if not self._council.agreed("finalize", finalized_root(now), pointer.switched_at):
                 raise Broken(f"{name}: finalized, and nobody approved that")
             if pointer.value != NEW and setting.pointer_touched <= setting.began:
                 raise Broken(f"{name}: finalized while consumers are led to somewhere else")
