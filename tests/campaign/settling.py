@@ -49,9 +49,7 @@ class Settling:
         self._pointer.put_right()
         if self._setting.host.plans[-1].exclude and not self._followed():
             self._process("settling: amend", lambda: self._operators.amend(()))
-        if self._setting.fenced:
-            self._process("settling: adopt", self._operators.adopt)
-            self._process("settling: run --take-over", self._operators.take_over)
+        self._take_over()
         self._finish_switch()
         if self._setting.host.plans[-1].exclude and not self._followed():
             self._process("settling: amend", lambda: self._operators.amend(()))
@@ -59,6 +57,15 @@ class Settling:
         self._compare()
         if self._setting.switches:
             self._cut_over()
+
+    def _take_over(self) -> None:
+        """Take over what another copy of the ledger moved, and the fence; nothing without another.
+
+        It is refused while a listing has what cannot be moved, until that is listed again.
+        """
+        if self._setting.fenced:
+            self._process("settling: adopt", self._operators.adopt)
+            self._process("settling: run --take-over", self._operators.take_over)
 
     def _followed(self) -> bool:
         return is_followed(self._setting.standing())
@@ -82,6 +89,8 @@ class Settling:
             self._process("settling: verify --restore", act.restore)
             self._process("settling: run --retry-failed", lambda: act.run(ALL, AGAIN))
             self._process("settling: run --refresh", lambda: act.run(ALL, REFRESH))
+            if any(row["state"] is State.SENT for row in setting.records()):
+                self._take_over()  # it was refused, and says that it must come to its end
             if number and self._state() == before:
                 return
         raise Broken(f"not at rest after {SETTLING} rounds without trouble")
