@@ -175,9 +175,14 @@ def test_grants_are_revoked_first_or_the_approval_says_so(site: Site) -> None:
     key = str(site.folder / "keys" / "dpo.key")
     site.cli("approve", site.plan, "--grant", asked["grant"], "--key", key, expect=0)
     site.cli(*grant, expect=0)
+    again = ("grant", site.plan, "--renew", asked["grant"], "--out", str(site.folder / "lab2"))
+    site.cli(*again, expect=8)
+    (_, renewal) = journal(site, "grant-asked")
+    site.cli("approve", site.plan, "--grant", renewal["grant"], "--key", key, expect=0)
+    site.cli(*again, expect=0)
     approve(site)
     said = executed(site, expect=3)
-    assert "grants of it that stand: 1" in said.err
+    assert "grants of it that stand: 1" in said.err  # the one that was renewed is over
     demand_untouched(site)
     said = executed(site, "--although", "grants", expect=8)  # what was approved is another thing
     demand_untouched(site)

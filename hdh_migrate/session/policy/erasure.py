@@ -18,6 +18,7 @@ from hdh_migrate.pipeline.pack_keeping import PackSums
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.erased import erasures
+from hdh_migrate.session.policy.freshness import standing_accounts
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import routes_of
@@ -155,11 +156,8 @@ def is_only_copy(ledger: SqliteLedger, batch: str) -> bool:
 
 def standing_grants(ledger: SqliteLedger, dataset: str) -> int:
     """Return how many grants of a dataset stand."""
-    accounts = GrantAccounts.of(ledger.told(*GRANT_EVENTS))
-    return sum(
-        one.asked.dataset == dataset and one.given is not None and one.revoked is None
-        for one in accounts.by_id.values()
-    )
+    standing = standing_accounts(GrantAccounts.of(ledger.told(*GRANT_EVENTS)))
+    return sum(one.asked.dataset == dataset for one in standing)
 
 
 def source_lacks(ctx: Context, dataset: DatasetRow) -> str | None:

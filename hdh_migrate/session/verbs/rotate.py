@@ -188,7 +188,7 @@ def grants_standing(ledger: SqliteLedger) -> int:
 
 
 def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
-    """HeaderRenewal the key for every verified object; the same command goes on after any stop.
+    """Exchange the key for every verified object; the same command goes on after any stop.
 
     Raises:
         UsageError, Refused: there is no such rotation, or something stands against it.
