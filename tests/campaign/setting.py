@@ -14,8 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import MigrateError
-from hdh_migrate.model import FREEZE_TRIAL, ObjectRecord, Span, Stamp, Stored, Upload
+from hdh_migrate.model import (
+    FREEZE_TRIAL,
+    ObjectRecord,
+    OpenFinding,
+    Span,
+    Stamp,
+    Stored,
+    Upload,
+)  # fmt: skip
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
 from hdh_migrate.pipeline.fence import fence_key
 from hdh_migrate.pipeline.fencing import Fencing
@@ -275,6 +284,14 @@ class Setting:
     def standing(self) -> CutoverStanding:
         """Return how the batch stands, as the ledger of the machine that acts has it."""
         return self._known()[1]
+
+    def findings(self, code: Code) -> list[OpenFinding]:
+        """Return the open findings of a code, in the ledger of the machine that acts."""
+        ledger = self.world.open()
+        try:
+            return [one for one in ledger.findings() if one["code"] == code]
+        finally:
+            ledger.close()
 
     def _known(self) -> tuple[list[ObjectRecord], CutoverStanding]:
         if self.seen is None:

@@ -268,5 +268,14 @@ class Settling:
                 raise Broken(f"{key} was to be deleted at the source and is there")
         for key in setting.erased:
             version = rows[key]["version"] or ""
-            if not setting.holds(key, version):
+            if not setting.holds(key, version) and not self._is_said_lost(key):
                 raise Broken(f"{key} is nowhere any more")
+
+    def _is_said_lost(self, key: str) -> bool:
+        """Say whether somebody else spoiled a deleted object's copy, and the ledger says so.
+
+        What is spoiled under the same ETag after it was read shows only when all of it is read
+        again; that may be after its original was deleted (`GuardedEraser`), and is then said.
+        """
+        said = {one["key"] for one in self._setting.findings(Code.DECOMMISSION_TARGET_LOST)}
+        return key in self._setting.touched and key in said
