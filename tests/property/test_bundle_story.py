@@ -12,7 +12,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from hdh_migrate.evidence.exports import keyed
 from hdh_migrate.evidence.lines.records import journal_line
-from hdh_migrate.evidence.verifier.journal import Journal, findings_digest
+from hdh_migrate.evidence.verifier.accounts import findings_digest
+from hdh_migrate.evidence.verifier.journal import Journal
 from hdh_migrate.evidence.verifier.lines import CountedInventory
 from hdh_migrate.model import State, key_text
 from tests.property.test_ledger_story import Story
@@ -33,8 +34,8 @@ class Audited(Story):
             for found in self.ledger.findings():
                 line: dict[str, Any] = {**found, "number": found["id"], "message": found["detail"]}
                 more = {} if names == "keyed" else {"of_object": found["object"] is not None}
-                assert told.findings.pop(found["id"]) == findings_digest(line, **more)
-            assert not told.findings
+                assert told.findings.digests.pop(found["id"]) == findings_digest(line, **more)
+            assert not told.findings.digests
             for name, number in closed.items():
                 self.count(told, name, number)
         super().teardown()

@@ -114,6 +114,10 @@ SINCE_THE_SECOND = {
     *("addresses.py", "counts.py", "cutovers.py", "forms.py", "journal.py", "lines.py", "notes.py"),
     *("outcome.py", "planned.py", "rules.py", "signatures.py", "story.py"),
 }
+ALL_OR_NONE = {
+    *("accounts.py", "bindings.py", "events.py", "grants.py", "headers.py", "looks.py"),
+    *("selection.py", "shapes.py"),
+}
 REPORT = re.compile(r"report\.[a-z]{2}\.html")
 
 
@@ -128,6 +132,8 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 def check_names(files: dict[str, bytes], first: bool) -> None:
     always = ALWAYS if first else ALWAYS | SINCE_THE_SECOND
+    if not first and files.keys() & ALL_OR_NONE:
+        always |= ALL_OR_NONE
     need(files.keys() >= always, f"missing: {sorted(always - files.keys())}")
     for name in files.keys() - always - {"timestamp.tsr"}:
         need(REPORT.fullmatch(name), f"a file that no bundle has: {name!r}")

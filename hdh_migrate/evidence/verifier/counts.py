@@ -1,4 +1,4 @@
-"""What the lines of a bundle and the events of its journal add up to, and what may be said of it.
+"""What the lines of a bundle add up to, and what may be said of it.
 
 Used by verify.py (which see). It needs Python 3.9 and nothing else. docs/evidence-format.md,
 sections 7.1 and 7.2, gives the rules in words.
@@ -10,7 +10,7 @@ import bisect
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any
 
 from hdh_migrate.evidence.verifier import forms
 
@@ -168,154 +168,6 @@ def judged(
         "complete": complete,
         "proven": complete and levels == {"full"},
     }
-
-
-# --- what events say of one dataset ------------------------------------------------------------
-
-COUNTS = {str: forms.is_count}
-LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
-SUM = {"objects": forms.is_count, "bytes": forms.is_count}
-PASSED = dict.fromkeys(("new", "changed", "vanished", "left"), SUM)
-COVERED = {**SUM, "root": forms.DIGEST}
-OPENED = {
-    "number": forms.is_count, "at": forms.TIME, "code": forms.TEXT,
-    "severity": forms.FINDING["severity"], "dataset": forms.TEXT_OR_NULL, "message": forms.TEXT,
-}  # fmt: skip
-
-SHAPES: dict[bool, dict[str, Any]] = {
-    False: {
-        "inventoried": {"dataset": forms.TEXT, **COVERED, "excluded": COVERED},
-        "inventory-changed": {
-            "dataset": forms.TEXT, "joined": LEAVES, "joined_excluded": LEAVES,
-            "changed": PAIRS, "changed_excluded": PAIRS, "changed_included": PAIRS,
-        },
-        "opened": [{**OPENED, "object": forms.SIZE_OR_NULL}],
-    },
-    True: {
-        "inventoried": {"dataset": forms.TEXT, **SUM, "excluded": SUM},
-        "inventory-changed": {
-            "dataset": forms.TEXT, "joined": forms.is_count, "joined_excluded": forms.is_count,
-            "changed": forms.is_count, "changed_excluded": forms.is_count,
-            "changed_included": forms.is_count,
-        },
-        "opened": [OPENED],
-    },
-}  # fmt: skip
-"""By whether names are keyed: the members of an event's body that are counted."""
-
-CHANGES = {"changed_included": True, "changed": False, "changed_excluded": False}
-"""Lists of pairs of leaves, with whether the row was left behind before the change."""
-
-
-class Past(NamedTuple):
-    """What a row was before an event changed it; `was` None: it was not there."""
-
-    seq: int
-    was: Optional[bytes]  # noqa: UP045 - Python 3.9 reads this
-    excluded: bool
-    """Whether the row is left behind after this event."""
-    was_excluded: bool
-    """Whether it was before."""
-    before: Optional[Past]  # noqa: UP045
-
-
-class Seal(NamedTuple):
-    """One `inventoried` event."""
-
-    seq: int
-    whole: Mapping[str, int]
-    left: Mapping[str, int]
-    """Of what rules leave behind."""
-    roots: Sequence[object]
-    """Of both; of keyed names none."""
-
-
-WAYS = {"kept", "sidecar", "dropped"}
-ALWAYS = {"directories", "overflow"}
-"""What every fidelity contract says something of."""
-
-
-class DatasetAccount:
-    """What the events of a journal say of one dataset, added up."""
-
-    def __init__(self) -> None:
-        self.clear()
-        self.contract: Optional[Mapping[str, str]] = None  # noqa: UP045 - Python 3.9 reads this
-        """What becomes of each feature; None: no contract is told, or not what it says."""
-        self.contracted = False
-
-    def clear(self) -> None:
-        """Forget everything: from here on the journal counts from nothing again."""
-        self.seals: list[Seal] = []
-        self.pasts: dict[bytes, Past] = {}
-        self.objects = self.excluded = self.verified = self.failed = 0
-        self.new = self.left = self.came = self.went = 0
-        """What listings again told of, and what rows tell of that at most."""
-        self.changed = False  # since the last seal
-
-    def choose(self, ways: Optional[Mapping[str, str]]) -> None:  # noqa: UP045
-        """Take with which contract it is closed from here on; None: of keyed names, untold."""
-        chosen = {} if ways is None else ways
-        forms.must(ways is None or chosen.keys() >= ALWAYS)
-        forms.must(set(chosen.values()) <= WAYS)
-        self.contract, self.contracted = ways, True
-
-    def kept(self, what: str) -> Optional[str]:  # noqa: UP045
-        """Return where a feature is kept that the target does not hold; None: nothing tells.
-
-        Of one that by the contract the target holds whatever happens: nowhere, an empty text.
-        """
-        if not self.contracted:
-            return "ledger"
-        if self.contract is None:
-            return None
-        way = self.contract.get(what, "dropped")
-        way = self.contract["overflow"] if way == "kept" else way
-        return {"sidecar": "sidecar", "dropped": "ledger"}.get(way, "")
-
-    def change(self, seq: int, body: Mapping[str, Any]) -> bool:
-        """Apply an `inventory-changed` event that lists leaves; False: it contradicts others."""
-        for name, excluded in (("joined", False), ("joined_excluded", True)):
-            for leaf in body.get(name, ()):
-                if not self._becomes(Past(seq, None, excluded, False, None), bytes.fromhex(leaf)):
-                    return False
-        for name, was_excluded in CHANGES.items():
-            excluded = name == "changed_excluded"
-            for was, now in body.get(name, ()):
-                old = bytes.fromhex(was)
-                past = Past(seq, old, excluded, was_excluded, self.pasts.pop(old, None))
-                if past.before is not None and past.before.excluded is not was_excluded:
-                    return False  # only what is left behind comes back, and it does nothing else
-                if not self._becomes(past, bytes.fromhex(now)):
-                    return False
-        return True
-
-    def _becomes(self, past: Past, leaf: bytes) -> bool:
-        return self.pasts.setdefault(leaf, past) is past
-
-
-class ToldTraffic(NamedTuple):
-    """What one command exchanged with one endpoint, as a `run-ended` tells it."""
-
-    side: str
-    endpoint: str
-    bytes_read: int
-    bytes_written: int
-    requests: int
-    addresses: Sequence[str]
-    tls: Sequence[str]
-
-
-class Receipts:
-    """The events of one kind that acknowledge objects: how many objects, and when."""
-
-    def __init__(self) -> None:
-        self.objects = 0
-        self.first = self.last = ""
-        self.begun = ""
-        """When it was first told of a large object that was under way."""
-        self.passed = 0
-        """Bytes of such ones, as they were told before their ends."""
 
 
 # --- what repeats it ------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How everything in a bundle is written: canonical JSON, the kinds of lines, trees, the statement.
+"""How everything in a bundle is written: canonical JSON, trees, the kinds of lines, their values.
 
 Used by verify.py (which see) and its companions. It needs Python 3.9 and nothing else.
 """
@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypeVar
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LONGEST_LINE = 1 << 20
 LARGEST_DOCUMENT = 64 << 20
+
+Body = Mapping[str, object]
+"""What an event says: what is in it is known when it was looked at."""
 
 
 class Wrong(Exception):
@@ -224,27 +227,27 @@ class Field(NamedTuple):
         return value
 
 
-def _text(pattern: str, *, nullable: bool = False) -> Field:
+def matching(pattern: str, *, nullable: bool = False) -> Field:
+    """Return a field of texts that fit a pattern whole."""
     return Field(re.compile(pattern, re.ASCII), nullable)
 
 
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"
 SIZE, SIZE_OR_NULL = Field(None), Field(None, nullable=True)
-TEXT = _text("[^\ud800-\udfff]+")  # not empty, and no surrogate, which is no character
+TEXT = matching("[^\ud800-\udfff]+")  # not empty, and no surrogate, which is no character
 TEXT_OR_NULL = TEXT._replace(nullable=True)
-TIME = _text(MOMENT)
+TIME = matching(MOMENT)
 TIME_OR_NULL = TIME._replace(nullable=True)
-DIGEST = _text("[0-9a-f]{64}")
-SIDE = _text("source|target")
-DAY, KEY_ID = _text(r"\d{4}-\d\d-\d\d"), _text("ed25519:[0-9a-f]{16}")
+DIGEST = matching("[0-9a-f]{64}")
+DAY, KEY_ID = matching(r"\d{4}-\d\d-\d\d"), matching("ed25519:[0-9a-f]{16}")
 DIGEST_OR_NULL = DIGEST._replace(nullable=True)
 RECORD = {
     "dataset": TEXT, "key": TEXT, "size": SIZE, "source_version": TEXT,
-    "source_modified": TIME_OR_NULL, "source_md5": _text("[0-9a-f]{32}", nullable=True),
+    "source_modified": TIME_OR_NULL, "source_md5": matching("[0-9a-f]{32}", nullable=True),
     "sha256": DIGEST_OR_NULL, "bucket": TEXT, "target_key": TEXT, "stored_size": SIZE_OR_NULL,
     "stored_sha256": DIGEST_OR_NULL, "target_etag": TEXT_OR_NULL,
-    "level": _text("full|stored|head", nullable=True),
-    "verdict": _text("match|mismatch|missing|drifted|unverifiable|waived", nullable=True),
+    "level": matching("full|stored|head", nullable=True),
+    "verdict": matching("match|mismatch|missing|drifted|unverifiable|waived", nullable=True),
     "verified_at": TIME_OR_NULL,
 }  # fmt: skip
 EXCLUSION_1 = {"dataset": TEXT, "key": TEXT, "reason": TEXT, "rule": TEXT, "size": SIZE}
@@ -253,7 +256,7 @@ FINDING_1 = {
     "at": TIME_OR_NULL, "code": TEXT, "dataset": TEXT_OR_NULL, "key": TEXT_OR_NULL,
     "message": TEXT, "step": TEXT_OR_NULL,
 }  # fmt: skip
-FINDING = {**FINDING_1, "number": SIZE, "severity": _text("blocker|finding|note")}
+FINDING = {**FINDING_1, "number": SIZE, "severity": matching("blocker|finding|note")}
 LINE_FIELDS = {1: (EXCLUSION_1, FINDING_1), 2: (EXCLUSION, FINDING)}
 """By the format's number: the fields of exclusions and of findings."""
 EVENT = {"at": TEXT, "body": TEXT, "digest": DIGEST, "kind": TEXT, "seq": SIZE}
@@ -287,7 +290,7 @@ def misfit(line: Mapping[str, object], fields: Mapping[str, Field]) -> str | Non
     return next((name for name, field in fields.items() if not field.holds(line[name])), None)
 
 
-# --- 3 to 9: what a statement consists of --------------------------------------------------------
+# --- values of events and statements ------------------------------------------------------------
 
 
 def is_count(value: object) -> TypeGuard[int]:
@@ -305,21 +308,16 @@ def is_number(value: object) -> TypeGuard[float]:
     return type(value) is float or (type(value) is int and abs(value) < 1 << 63)
 
 
-def _given(kind: type) -> Callable[[object], bool]:
-    return lambda value: type(value) is kind
-
-
-def _or_null(kind: type) -> Callable[[object], bool]:
-    return lambda value: value is None or type(value) is kind
-
-
-Body = Mapping[str, object]
-"""What an event says: what is in it is known when it was looked at."""
-
-
 def count(value: object) -> int:
     """Return a count; raise ValueError for anything else."""
     if not is_count(value):
+        raise ValueError
+    return value
+
+
+def string(value: object) -> str:
+    """Return a string; raise ValueError for anything else."""
+    if not is_string(value):
         raise ValueError
     return value
 
@@ -357,122 +355,11 @@ def counts(value: object) -> dict[str, int]:
     return {name: count(one) for name, one in mapping(value).items()}
 
 
-NAMED = _text(r"[\s\S]+")  # not empty; unlike a line's text it may hold a lone surrogate
+def picked(body: Body, *names: str) -> dict[str, object]:
+    """Return some members of an event's body; raise KeyError where one is not there."""
+    return {name: body[name] for name in names}
+
+
+NAMED = matching(r"[\s\S]+")  # not empty; unlike a line's text it may hold a lone surrogate
 NAMED_OR_NULL = NAMED._replace(nullable=True)
-SUM = {"objects": is_count, "bytes": is_count}
-PLACE = {"bucket": NAMED, "prefix": _given(str)}
-COUNTED = _given(dict)  # compared with what the lines give
-OPENING = {
-    "at": TIME, "who": TEXT, "dataset": TEXT, "object": SIZE_OR_NULL, "reason": TEXT_OR_NULL,
-}  # fmt: skip
-HANDSHAKE = _text(r"TLSv1\.[23] [0-9A-Z_-]{1,64} sha256:[0-9a-f]{64}")
-LEVEL = _text("full|stored|head")
-LOOK = {
-    "batch": TEXT, "number": is_count, "level": LEVEL, "at": _text(MOMENT), "objects": is_count,
-    **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost"), is_count),
-    "ended": _given(bool),
-}  # fmt: skip
-ROTATION = {
-    **dict.fromkeys(("number", "objects", "left", "lost", "removed"), is_count),
-    "old": NAMED_OR_NULL, "new": NAMED_OR_NULL, "began": _text(MOMENT), "ended": TIME_OR_NULL,
-    "remaining": {str: is_count}, "headers": is_count,
-}  # fmt: skip
-COPIED = {
-    "batch": NAMED, "packs": is_count, "bytes": is_count, "root": DIGEST, "at": _text(MOMENT),
-}  # fmt: skip
-ERASURE = {
-    **dict.fromkeys(("objects", "bytes", "packs", "versions", "copies", "headers"), is_count),
-    "dataset": NAMED, "batch": NAMED, "began": _text(MOMENT), "ended": TIME_OR_NULL,
-    "root": DIGEST, "although": [NAMED], "approvals": [NAMED], "remaining": {str: is_count},
-}  # fmt: skip
-LATER = {"erasures", "headers", "looks", "lost", "openings", "proved", "rotations", "tls"}
-"""Members of the predicate, at any depth, that earlier statements do not have."""
-
-PREDICATE: dict[str, object] = {
-    "migration": NAMED,
-    "rehearsal": _given(bool),
-    "names": _text("plain|keyed"),
-    "plan": {"digest": {"sha256": DIGEST}, "canonical": _given(dict)},
-    "tool": {"name": _text("hdh-migrate"), "version": NAMED, "code": {"sha256": DIGEST}},
-    "operator": NAMED_OR_NULL,
-    "times": {
-        "started": TIME_OR_NULL, "ended": TIME_OR_NULL, "written": _text(MOMENT),
-        "clock_offsets": {str: is_number},
-    },
-    "endpoints": [{
-        "side": SIDE, "kind": NAMED, "url": NAMED, "region": NAMED_OR_NULL,
-        "local": _given(bool), "bytes_read": is_count, "bytes_written": is_count,
-        "requests": is_count, "addresses": [NAMED], "tls": [HANDSHAKE],
-    }],
-    "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
-    "waivers": [_given(dict)], "cutovers": [_given(dict)],
-    "looks": [LOOK], "openings": [OPENING], "rotations": [ROTATION], "erasures": [ERASURE],
-    "seal": {
-        "format": NAMED, "recipients": [NAMED],
-        "proved": [{"recipient": NAMED, "at": _text(MOMENT)}],
-        "headers": {"packs": is_count, "bytes": is_count, "root": DIGEST, "copies": [COPIED]},
-    },
-    "verification": {
-        "level": _text("full|stored|head"),
-        "sha256_taken_in_transfer": is_count, "sha256_taken_in_verify": is_count,
-    },
-    "losses": [
-        {
-            "dataset": NAMED, "what": NAMED, "objects": is_count,
-            "kept": _text("manifest|ledger|sidecar"),
-        }
-    ],
-    "paces": [{
-        "step": _text("transfer|verify"), "started": _text(MOMENT), "ended": _text(MOMENT),
-        "seconds": lambda value: is_number(value) and value > 0, "bins": [SUM],
-    }],
-    "previous_statement": DIGEST_OR_NULL,
-    "datasets": [{
-        "name": NAMED, "batch": NAMED, "closed": _given(bool), "source": PLACE, "target": PLACE,
-        "tally": {
-            "inventoried": SUM, "verified": SUM, "failed": SUM, "pending": SUM, "excluded": SUM,
-            "closes": _given(bool),
-        },
-    }],
-    "journal": COUNTED, "manifest": COUNTED, "outcome": COUNTED, "findings": COUNTED,
-    "batches": _given(list), "exclusions": _given(list),
-}  # fmt: skip
-"""What docs/schemas/evidence-v2.json says, so far as the lines do not decide it."""
-STATEMENT = {
-    "_type": _text(re.escape("https://in-toto.io/Statement/v1")),
-    "subject": [{"name": NAMED, "digest": {"sha256": DIGEST}}],
-    "predicateType": _text("urn:hdh-migrate:evidence:v[12]"),
-    "predicate": PREDICATE,
-}
-
-
-def ill_formed(value: Any, shape: Any, where: str) -> str | None:  # noqa: ANN401 - any JSON value
-    """Return where a value is not of this shape, None if all of it is.
-
-    A shape is a test, a list of one shape, or an object of exactly these members (with `str` as
-    the only name: of any members). What is returned has no names but those of the format.
-    """
-    bad = _unlike(value, shape)
-    return None if bad is None else where + bad
-
-
-def _unlike(value: object, shape: Any) -> str | None:  # noqa: ANN401 - as above
-    """Return where it is so below a value: the path is written only where something is wrong."""
-    if isinstance(shape, dict) and isinstance(value, dict) and str not in shape:
-        if value.keys() | (shape.keys() & LATER) != shape.keys():
-            return ""
-        for name, each in value.items():
-            if (bad := _unlike(each, shape[name])) is not None:
-                return f".{name}{bad}"
-        return None
-    every: Iterable[object]
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return ""
-        every, inner = value, shape[0]
-    elif isinstance(shape, dict) and isinstance(value, dict):
-        every, inner = value.values(), shape[str]
-    else:
-        test = shape.holds if isinstance(shape, Field) else shape
-        return None if callable(test) and test(value) else ""
-    return next((bad for each in every if (bad := _unlike(each, inner)) is not None), None)
+LEVEL = matching("full|stored|head")

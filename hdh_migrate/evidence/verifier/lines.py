@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from hdh_migrate.evidence.verifier import forms
-from hdh_migrate.evidence.verifier.counts import STATES, UNITS, DatasetAccount, Past, Sums
-from hdh_migrate.evidence.verifier.journal import Journal, findings_digest
+from hdh_migrate.evidence.verifier.accounts import DatasetAccount, Past, findings_digest
+from hdh_migrate.evidence.verifier.counts import STATES, UNITS, Sums
+from hdh_migrate.evidence.verifier.journal import Journal
 from hdh_migrate.evidence.verifier.planned import Begin, StatedPlan, meeting
 
 Order = tuple[bytes, bytes]
@@ -97,7 +98,7 @@ class Lines:
             if self.version == 1:
                 continue
             named = {} if self.journal.keyed else {"of_object": line["key"] is not None}
-            opened = self.journal.findings.pop(line["number"], None)
+            opened = self.journal.findings.digests.pop(line["number"], None)
             if line["number"] <= last or opened != findings_digest(line, **named):
                 raise forms.Wrong(f"{where}: not a finding that is open by the journal")
             last = line["number"]
@@ -110,7 +111,7 @@ class Lines:
                     raise forms.Wrong(f"{where}: about an object that has no line")
                 order = (line["dataset"].encode(), forms.key_of(line))
                 self.named[order] = where
-                number = self.journal.objects[line["number"]]
+                number = self.journal.findings.objects[line["number"]]
                 if number is not None and (
                     orders.setdefault(number, order) != order
                     or numbers.setdefault(order, number) != number
@@ -127,7 +128,7 @@ class Lines:
             yield from meeting(folder / "manifest.jsonl", begins, suffix)
         if self.version == 1:
             return
-        if self.journal.findings:
+        if self.journal.findings.digests:
             yield "findings.jsonl: findings are missing that are open by the journal"
         for dataset in self.said:
             yield from self._uncounted(dataset)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.selection import StatedRule, said_of, stated_rule
 
 NOTHING = forms.sha256(b"")
 SECOND = 2
@@ -33,236 +33,6 @@ PACKS = SIDECARS + "_headers/"
 
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
 NOT_INCLUDED_BY_RULES = ("not included", "it matches none of the dataset's `include` rules")
-
-
-NOT_BOUND = {
-    "source": {"credential", "tls", "host_keys", "known_hosts", "sessions"},
-    "target": {"credential", "attestation", "profile", "tls"},
-    "seal": {"single_recipient_reason", "identity", "identity_passphrase", "reason", "second_copy"},
-}
-"""Of these sections of a plan, what no batch is bound to."""
-NOT_OF_DATASETS = {"allow_empty", "live", "vanished", "collisions_reason"}
-
-
-def what_of(plan: Mapping[str, Any], batch: str) -> dict[str, Any]:
-    """Return all of a plan that a batch is bound to; raises KeyError where it has no such batch."""
-    names = {one["name"]: sorted(one["datasets"]) for one in plan["batches"]}[batch]
-    kept = [
-        {name: value for name, value in one.items() if name not in NOT_OF_DATASETS}
-        for one in plan["datasets"]
-        if one["name"] in names
-    ]
-    return {
-        "version": plan["version"],
-        "migration": plan["migration"],
-        **{
-            section: {name: plan[section][name] for name in plan[section].keys() - left}
-            for section, left in NOT_BOUND.items()
-        },
-        "verify": {"level": plan["verify"]["level"]},
-        "datasets": sorted(kept, key=lambda one: str(one["name"])),
-        "batches": [{"name": batch, "datasets": names}],
-    }
-
-
-# --- globs -----------------------------------------------------------------------------------
-
-ESCAPABLE = "*?[]{}!\\"
-ANY, STAR, FOLDERS, ALL = "?", "*", "**/", "**"
-
-
-def tokens(glob: str, version: int) -> list[str]:
-    """Return a glob in pieces: wildcards as they are written, other characters behind a `=`.
-
-    In the first format every other character stood for itself. Raises ValueError for a glob that
-    no plan of this format can have.
-    """
-    found: list[str] = []
-    at = 0
-    forms.must(bool(glob) and not (version > 1 and glob[0] == "!"))
-    while at < len(glob):
-        wild = next((w for w in (FOLDERS, ALL, STAR, ANY) if glob.startswith(w, at)), None)
-        if wild is not None:
-            found.append(wild)
-            at += len(wild)
-            continue
-        if version > 1:
-            if glob[at] == "\\":
-                at += 1
-                forms.must(at < len(glob) and glob[at] in ESCAPABLE)
-            else:
-                forms.must(glob[at] not in "[]{}")
-        found.append("=" + glob[at])
-        at += 1
-    return found
-
-
-def matcher(glob: str, version: int) -> Callable[[str], bool]:
-    """Return what says whether a whole name matches a glob, in time that no name can stretch."""
-    pieces = tokens(glob, version)
-    if any("\ud800" <= char <= "\udfff" for char in glob):
-        return lambda _: False  # a byte that is no text is one character, and no other
-    if sum(piece in (STAR, FOLDERS, ALL) for piece in pieces) > 2:
-        return lambda name: _steps(pieces, name)
-    spelled = {ANY: "[^/]", STAR: "[^/]*", FOLDERS: "(?:[^/]*/)*", ALL: ".*"}
-    text = "".join(spelled.get(piece) or re.escape(piece[1:]) for piece in pieces)
-    pattern = re.compile(text, re.DOTALL)
-    return lambda name: pattern.fullmatch(name) is not None
-
-
-def _steps(pieces: Sequence[str], name: str) -> bool:
-    """Match by following all ways at once: a way is at a piece, maybe inside a folder of `**/`."""
-    ways = _reached({(0, False)}, pieces)
-    for char in name:
-        after = set()
-        for at, _ in ways:
-            if at == len(pieces):
-                continue
-            piece = pieces[at]
-            if piece == FOLDERS:
-                after.add((at, char != "/"))
-            elif piece == ALL or (piece == STAR and char != "/"):
-                after.add((at, False))
-            elif piece == "=" + char or (piece == ANY and char != "/"):
-                after.add((at + 1, False))
-        ways = _reached(after, pieces)
-    return (len(pieces), False) in ways
-
-
-def _reached(ways: set[tuple[int, bool]], pieces: Sequence[str]) -> set[tuple[int, bool]]:
-    """Add the ways that take nothing of the name: a wildcard may stand for nothing."""
-    reached = set(ways)
-    for at, inside in ways:
-        while not inside and at < len(pieces) and pieces[at] in (STAR, FOLDERS, ALL):
-            at += 1  # noqa: PLW2901
-            reached.add((at, False))
-    return reached
-
-
-# --- the plan ----------------------------------------------------------------------------------
-
-
-Shown = Optional[bool]  # noqa: UP045 - Python 3.9
-"""Whether something holds of a line's object; None: the line does not show it."""
-Asked = Callable[[str, Mapping[str, Any]], Shown]
-"""Asked with the key without the source prefix, and the line."""
-
-NO_CONDITIONS = ("reason", "allow_unused")
-PERIOD = re.compile("[0-9]+[smhd]")
-
-
-def _named(value: object) -> bool:
-    """Return whether it is a text with something in it."""
-    return type(value) is str and value != ""
-
-
-def _period(value: object) -> bool:
-    return type(value) is str and PERIOD.fullmatch(value) is not None
-
-
-def _names(value: object) -> bool:
-    return type(value) is list and all(map(_named, value))
-
-
-def _tags(value: object) -> bool:
-    return type(value) is dict and all(type(one) is str for one in value.values())
-
-
-NOT_SHOWN = {
-    "older_than": _period, "newer_than": _period, "tier": _names, "type": _names, "tags": _tags,
-    "keys_from": _named, "keys_sha256": forms.DIGEST.holds,
-}  # fmt: skip
-"""What no line shows, and the form that it has in a plan."""
-UNITS = {
-    "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
-    "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "B": 1,
-}  # fmt: skip
-SIZE = re.compile(rf"([0-9]+)(?:\.([0-9]+))?({'|'.join(UNITS)})")
-
-
-def _bytes(text: str) -> int:
-    found = SIZE.fullmatch(text)
-    forms.must(found is not None)
-    assert found is not None
-    whole, part, unit = found[1], found[2] or "", UNITS[found[3]]
-    scale: int = 10 ** len(part)
-    return int(whole + part) * unit // scale
-
-
-def _asked(name: str, value: object, version: int) -> Asked:
-    """Return what one member of a rule asks."""
-    if name in NOT_SHOWN:
-        forms.must(NOT_SHOWN[name](value))
-        return lambda _name, _line: None
-    text = _text(value)
-    if name == "glob":
-        matches = matcher(text, version)
-        return lambda key, _line: matches(key)
-    if name == "prefix":
-        forms.must(_bears_utf8(text))
-        return lambda key, _line: key.startswith(text)
-    if name in ("larger_than", "smaller_than"):
-        size, larger = _bytes(text), name == "larger_than"
-        return lambda _name, line: line["size"] > size if larger else line["size"] < size
-    forms.must(name in ("modified_before", "modified_since") and _is_day(text))
-    day, before = forms.instant(text + "T00:00:00Z"), name == "modified_before"
-
-    def dated(_name: str, line: Mapping[str, Any]) -> Shown:
-        at = line.get("source_modified")
-        return None if at is None else (forms.instant(at) < day) is before
-
-    return dated
-
-
-class StatedRule(NamedTuple):
-    """One rule of `include` or `exclude`."""
-
-    asks: Sequence[Asked]
-
-    def takes(self, name: str, line: Mapping[str, Any]) -> Shown:
-        """Say whether it takes the object of a line."""
-        shown = [asked(name, line) for asked in self.asks]
-        return False if False in shown else None if None in shown else True
-
-
-def _is_day(text: str) -> bool:
-    """Return whether a calendar has it."""
-    try:
-        return forms.DAY.holds(text) and date.fromisoformat(text) is not None
-    except ValueError:
-        return False
-
-
-def _bears_utf8(text: str) -> bool:
-    """Return whether a prefix is one that a key can begin with."""
-    return text != "" and not any("\ud800" <= one <= "\udfff" for one in text)
-
-
-def _rule(rule: Any, version: int, *, reasoned: bool = False) -> StatedRule:  # noqa: ANN401 - any JSON value
-    """Read a rule; one of `exclude` is `reasoned`, and no other."""
-    if type(rule) is str:
-        rule = {"glob": rule}
-    forms.must(type(rule) is dict and type(rule.get("allow_unused")) in (bool, type(None)))
-    forms.must(type(rule.get("reason")) is str if reasoned else "reason" not in rule)
-    forms.must((rule.get("keys_from") is None) is (rule.get("keys_sha256") is None))
-    asks = [
-        _asked(name, value, version)
-        for name, value in rule.items()
-        if name not in NO_CONDITIONS and value is not None
-    ]
-    forms.must(bool(asks))
-    return StatedRule(asks)
-
-
-def _said(rule: Mapping[str, Any]) -> str:
-    """Return what the exclusions by a rule of `exclude` call it."""
-    asks = {
-        name: value
-        for name, value in rule.items()
-        if name not in NO_CONDITIONS and value is not None
-    }
-    alone = asks["glob"] if set(asks) == {"glob"} else None
-    return "exclude " + (forms.canonical(asks).decode() if alone is None else alone)
 
 
 class StatedDataset(NamedTuple):
@@ -338,12 +108,13 @@ class StatedPlan:
             self.recipients = len(plan["seal"]["recipients"]) if self.seal == "crypt4gh" else 0
             default = ".c4gh" if self.seal == "crypt4gh" else ""
             suffix = plan["seal"].get("suffix")
-            self.suffix = default if suffix is None else _text(suffix)
+            self.suffix = default if suffix is None else forms.string(suffix)
             self.detached = plan["seal"].get("header", "inline") == "detached"
             self.level = plan["verify"]["level"]
             self.folders = plan["source"]["kind"] == "azure-blob"  # may have directories
             self.datasets = {
-                _text(dataset["name"]): self._dataset(dataset) for dataset in plan["datasets"]
+                forms.string(dataset["name"]): self._dataset(dataset)
+                for dataset in plan["datasets"]
             }
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
@@ -364,15 +135,15 @@ class StatedPlan:
         only_globs = all(type(rule) is str for rule in included)
         return StatedDataset(
             source={
-                "bucket": _text(source["path"] if "path" in source else source["container"]),
-                "prefix": "" if "path" in source else _text(_given(source, "prefix", "")),
+                "bucket": forms.string(source["path"] if "path" in source else source["container"]),
+                "prefix": "" if "path" in source else forms.string(_given(source, "prefix", "")),
             },
             as_of=_moment(source),
             every_version=source.get("versions") == EVERY_VERSION,
-            target={name: _text(dataset["target"][name]) for name in ("bucket", "prefix")},
-            include=[_rule(rule, version) for rule in included],
+            target={name: forms.string(dataset["target"][name]) for name in ("bucket", "prefix")},
+            include=[stated_rule(rule, version) for rule in included],
             exclude=[
-                (_rule(rule, version, reasoned=True), _said(rule), rule["reason"])
+                (stated_rule(rule, version, reasoned=True), said_of(rule), rule["reason"])
                 for rule in _list(dataset, "exclude")
             ],
             not_included=NOT_INCLUDED if only_globs else NOT_INCLUDED_BY_RULES,
@@ -652,7 +423,7 @@ def _moment(source: Mapping[str, Any]) -> Optional[str]:  # noqa: UP045 - Python
     versions = source.get("versions")
     if versions is None or versions in ("current", EVERY_VERSION):
         return None
-    as_of = _text(versions["as_of"])
+    as_of = forms.string(versions["as_of"])
     forms.must(WHOLE.fullmatch(as_of) is not None)
     return as_of
 
@@ -667,9 +438,3 @@ def _list(section: Mapping[str, Any], name: str) -> list[Any]:
     value = _given(section, name, [])
     forms.must(isinstance(value, list))
     return list(value)
-
-
-def _text(value: object) -> str:
-    if not forms.is_string(value):
-        raise ValueError
-    return value

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from hdh_migrate.evidence.verifier import addresses, cutovers, forms
+from hdh_migrate.evidence.verifier import addresses, cutovers, forms, shapes
 from hdh_migrate.evidence.verifier.planned import StatedPlan
 
 RECIPIENT = {
@@ -140,7 +140,7 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Stat
         yield "statement.json: waivers, though the plan accepts none"
     written = predicate["times"]["written"]
     for waiver in predicate["waivers"]:
-        if forms.ill_formed(waiver, WAIVER, "") is not None:
+        if shapes.ill_formed(waiver, WAIVER, "") is not None:
             yield "statement.json: not a waiver"
         elif waiver["until"] < written[:10]:
             yield "statement.json: a waiver that had ended"
@@ -159,7 +159,7 @@ def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
             way["leads_to"].rstrip("/") for way in tunnels if way["local"].rstrip("/") in hosts
         }
     known = attested["endpoints"]
-    listed = forms.ill_formed(known, [forms.is_string], "") is None
+    listed = shapes.ill_formed(known, [forms.is_string], "") is None
     return listed and len(hosts) == 1 and hosts <= {url.rstrip("/") for url in known}
 
 
@@ -267,7 +267,7 @@ def _suffice(keys: Sequence[str], terms: Mapping[str, Any], threshold: int) -> b
     asked = {
         forms.sha256(bytes.fromhex(one["public"])): one["fingerprint"] for one in terms["approvers"]
     }
-    forms.must(forms.ill_formed(keys, [forms.is_string], "") is None)
+    forms.must(shapes.ill_formed(keys, [forms.is_string], "") is None)
     forms.must(all(type(one) is int for one in forms.mapping(terms["thresholds"]).values()))
     named = all(digest == fingerprint for digest, fingerprint in asked.items())
     return named and set(keys) <= asked.keys() and len(set(keys)) == len(keys) >= threshold

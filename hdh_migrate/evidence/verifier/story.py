@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hdh_migrate.evidence.verifier import addresses, forms
-from hdh_migrate.evidence.verifier.journal import PACED, Journal
-from hdh_migrate.evidence.verifier.planned import what_of
+from hdh_migrate.evidence.verifier.bindings import what_of
+from hdh_migrate.evidence.verifier.events import PACED
+from hdh_migrate.evidence.verifier.journal import Journal
 
 
 def unsaid(predicate: Mapping[str, Any], journal: Journal, version: int) -> Iterator[str]:

@@ -9,9 +9,11 @@ computed again from the bundle's lines. The only outside knowledge is the public
 have reached you by another way than the bundle, and a checkpoint of the journal if you kept one.
 
 Beside this file stand its companions, each of which builds on those before it: forms.py says how
-everything is written; addresses.py, signatures.py; planned.py, what the plan leads to; counts.py
-adds up; cutovers.py does so batch by batch; rules.py holds the statement against the plan;
-journal.py counts what the journal tells, story.py holds the statement against it, notes.py
+everything is written, shapes.py what a statement consists of; addresses.py, signatures.py;
+selection.py, which objects the plan's rules take; planned.py, what the plan leads to; counts.py
+adds up what lines say. Of the journal, accounts.py, bindings.py, looks.py, cutovers.py, headers.py
+and grants.py add up a subject each, events.py hands every event to its own, and journal.py reads
+the chain. rules.py holds the statement against the plan, story.py against the journal, notes.py
 checkpoints; lines.py reads the lines; outcome.py says what all came to. stamp.py reads a
 time-stamp, and sample.py alone opens a connection, to read objects back from the target. The steps
 are numbered as in docs/verification.md.
@@ -45,7 +47,7 @@ if not __package__:
         sys.modules[_name] = ModuleType(_name)
         sys.modules[_name].__path__ = [str(HERE)]
 
-from hdh_migrate.evidence.verifier import forms, rules, story
+from hdh_migrate.evidence.verifier import forms, rules, shapes, story
 from hdh_migrate.evidence.verifier.counts import summary, unlike_pages
 from hdh_migrate.evidence.verifier.lines import Lines
 from hdh_migrate.evidence.verifier.notes import SignedNote, Walk, load_note, signed_note
@@ -62,12 +64,18 @@ LINES = ("exclusions.jsonl", "findings.jsonl", "journal.jsonl", "manifest.jsonl"
 CODES = {
     1: ("sample.py", "stamp.py", "verify.py"),
     2: (
-        "addresses.py", "counts.py", "cutovers.py", "forms.py", "journal.py", "lines.py",
-        "notes.py", "outcome.py", "planned.py", "rules.py", "sample.py", "signatures.py",
-        "stamp.py", "story.py", "verify.py",
+        "accounts.py", "addresses.py", "bindings.py", "counts.py", "cutovers.py", "events.py",
+        "forms.py", "grants.py", "headers.py", "journal.py", "lines.py", "looks.py", "notes.py",
+        "outcome.py", "planned.py", "rules.py", "sample.py", "selection.py", "shapes.py",
+        "signatures.py", "stamp.py", "story.py", "verify.py",
     ),
 }  # fmt: skip
 """By the format's number: the files of its verifier."""
+DIVIDED = {
+    "accounts.py", "bindings.py", "events.py", "grants.py", "headers.py", "looks.py",
+    "selection.py", "shapes.py",
+}  # fmt: skip
+"""What stood in the other files at first: bundles of the second format have all of it, or none."""
 CODE = CODES[2]
 FILES = ("SHA256SUMS", *LINES, "statement.json", "summary.json", *CODES[1])
 OPTIONAL = re.compile(
@@ -157,7 +165,7 @@ def sums_text(digests: Mapping[str, str]) -> bytes:
 
 
 def _predicate(said: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    wrong = forms.ill_formed(said, forms.STATEMENT, "statement")
+    wrong = shapes.ill_formed(said, shapes.STATEMENT, "statement")
     if wrong is not None:
         raise forms.Wrong(f"statement.json: not a statement of this version: {wrong}")
     places, seal = said["predicate"]["endpoints"], said["predicate"]["seal"]
@@ -216,7 +224,7 @@ def _disagreements(
     for name in sorted(digests.keys() | subjects.keys()):
         if subjects.get(name) != {"sha256": digests.get(name)}:
             yield f"{name}: not the file that the statement is about"
-    if {name for name in digests if name.endswith(".py")} != set(CODES[version]):
+    if not _is_verifier({name for name in digests if name.endswith(".py")}, version):
         yield "not the verifier's files of this format"
     planned = StatedPlan(predicate, version)
     yield from rules.misstated(predicate, planned)
@@ -249,6 +257,12 @@ def _disagreements(
 def format_of(said: Mapping[str, Any]) -> int:
     """Return the number of the format that a statement is in."""
     return int(said["predicateType"].rpartition(":v")[2])
+
+
+def _is_verifier(names: set[str], version: int) -> bool:
+    """Say whether these are the files of a verifier of this format, whole."""
+    whole = {*CODES[version]}
+    return names == whole or (version > 1 and names == whole - DIVIDED)
 
 
 # --- the command line ----------------------------------------------------------------------------

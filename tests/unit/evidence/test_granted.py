@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 
 from hdh_migrate.evidence.verifier import forms
-from hdh_migrate.evidence.verifier.cutovers import GrantLedger
+from hdh_migrate.evidence.verifier.grants import GrantLedger
 
 KEY = "ab" * 32
 READER = "c4gh:" + hashlib.sha256(bytes.fromhex(KEY)).hexdigest()[:16]

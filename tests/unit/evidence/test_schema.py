@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from hdh_migrate.evidence.lines.facts import Facts, Loss, ObjectCounts, StepPace
-from hdh_migrate.evidence.verifier.forms import PREDICATE
+from hdh_migrate.evidence.verifier.shapes import PREDICATE
 from tests.unit.evidence.builders import (
     SECURED,
     TARGET,

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.lines.facts import Endpoint, Facts, Loss, ObjectCounts, StepPace
-from hdh_migrate.evidence.verifier.verify import CODES
+from hdh_migrate.evidence.verifier.verify import CODES, DIVIDED
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_text
 from tests.unit.evidence.builders import (
@@ -265,6 +265,24 @@ def flipped(content: bytes, at: int) -> bytes:
 def flips(desk: Desk, names: Iterable[str], count: int) -> list[tuple[str, Files]]:
     spots = drawn(((name, at) for name in names for at in range(len(desk.files[name]))), count)
     return [(f"{name} byte {at}", {name: flipped(desk.files[name], at)}) for name, at in spots]
+
+
+def test_the_verifier_is_whole_as_it_is_now_or_as_it_was_before_it_was_divided(desk: Desk) -> None:
+    def signed(files: Files) -> Files:
+        statement = desk.statement()
+        about = [one for one in statement["subject"] if one["name"] in files]
+        about += [{**about[0], "name": name} for name in files.keys() - desk.files.keys()]
+        return desk.signed(files, {**statement, "subject": about})
+
+    def without(*names: str) -> Files:
+        return signed({name: one for name, one in desk.files.items() if name not in names})
+
+    whole = [("now", without()), ("before", without(*DIVIDED))]
+    halves = [(name, without(name)) for name in CODE]
+    mixed = [(f"before, and {name}", without(*(DIVIDED - {name}))) for name in sorted(DIVIDED)]
+    more = [("one more", signed({**desk.files, "more.py": b"more"}))]
+    assert all(desk.agree(whole).values())
+    assert not any(desk.agree([*halves, *mixed, *more]).values())
 
 
 def test_a_flipped_byte_is_refused_by_both_with_sums_resealed_and_not(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.fixity import canonical_json
-from tests.support.second_verifier import SINCE_THE_SECOND
+from tests.support.second_verifier import ALL_OR_NONE, SINCE_THE_SECOND
 from tests.unit.evidence.builders import signer
 from tests.unit.evidence.forgery import JSONL, Desk, Files, load, resummed
 from tests.unit.evidence.test_second_opinion import DRAWS, changes_of, drawn
@@ -227,7 +227,7 @@ def test_one_object_inventoried_is_complete(desk: Desk) -> None:
 def test_files_and_pages_of_the_first_format(desk: Desk) -> None:
     other = {"report.fr.html": b"a page of another statement"}
     assert desk.judge(desk.forged(other)) == ([], [])
-    for name in SINCE_THE_SECOND:
+    for name in SINCE_THE_SECOND | ALL_OR_NONE:
         added = resummed({**desk.files, name: b""})
         assert all(desk.judge(added))
     for name in ("verify.py", "stamp.py", "sample.py"):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from hdh_migrate.evidence.verifier import planned
+from hdh_migrate.evidence.verifier import bindings
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.plan.classes import ENTRY, FIELDS, FieldClass, class_of, outer, what_of
 from hdh_migrate.plan.diff import differences
@@ -190,12 +190,12 @@ def test_nothing_of_a_plan_with_every_section_is_lost_or_shared() -> None:
 def test_the_verifier_of_a_bundle_knows_what_a_batch_is_bound_to(tmp_path: Path) -> None:
     for plan in (full(), _plan(tmp_path, GOOD)):
         for batch in plan["batches"]:
-            assert planned.what_of(plan, batch["name"]) == what_of(plan, batch["name"])
+            assert bindings.what_of(plan, batch["name"]) == what_of(plan, batch["name"])
 
 
 def test_the_verifier_leaves_out_what_is_not_bound() -> None:
     free = {one for one, kind in FIELDS.items() if kind is not FieldClass.WHAT}
-    left = {f"{section}.{name}" for section, names in planned.NOT_BOUND.items() for name in names}
-    left |= {f"datasets[].{name}" for name in planned.NOT_OF_DATASETS}
+    left = {f"{section}.{name}" for section, names in bindings.NOT_BOUND.items() for name in names}
+    left |= {f"datasets[].{name}" for name in bindings.NOT_OF_DATASETS}
     sections = ("source.", "target.", "seal.", "datasets[].")
     assert {one for one in free if one.startswith(sections)} == left

@@ -1,0 +1,117 @@
+"""What a journal tells of headers: keys that are exchanged, datasets that are erased.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+from hdh_migrate.evidence.verifier import forms, shapes
+from hdh_migrate.evidence.verifier.bindings import fingerprints
+
+
+class ExchangedKeys:
+    """One rotation, as events tell it one after another; of data keys it has no names."""
+
+    def __init__(self, number: int, names: Sequence[Optional[str]], began: str) -> None:  # noqa: UP045
+        self.number, self.names, self.began = number, names, began
+        self.ended: Optional[str] = None  # noqa: UP045 - Python 3.9 reads this
+        self.objects = self.left = self.lost = self.removed = 0
+        self.remaining: dict[str, int] = {}
+        self.headers: Optional[int] = None  # noqa: UP045
+        """Those that are kept apart; None: none are."""
+
+    def facts(self) -> dict[str, object]:
+        """Return what the statement tells of it."""
+        return {
+            "number": self.number, "old": self.names[0], "new": self.names[1],
+            "began": self.began, "ended": self.ended, "objects": self.objects, "left": self.left,
+            "lost": self.lost, "removed": self.removed, "remaining": self.remaining,
+            **({} if self.headers is None else {"headers": self.headers}),
+        }  # fmt: skip
+
+
+class RotationLedger:
+    """Every exchange of a key that a journal tells of, and how far each has come."""
+
+    def __init__(self, *, keyed: bool) -> None:
+        self._keyed = keyed
+        self._all: list[ExchangedKeys] = []
+
+    def facts(self) -> list[dict[str, object]]:
+        """Return what the statement tells of them, the first one first."""
+        return [one.facts() for one in self._all]
+
+    def begin(self, at: str, body: forms.Body) -> None:
+        """Take a `keys-rotating`."""
+        keys = [body["old"], body["new"]]
+        names = [forms.TEXT.text(one) for one in keys] if self._keyed else fingerprints(keys)
+        self._add(at, body, names)
+
+    def begin_data_keys(self, at: str, body: forms.Body) -> None:
+        """Take a `data-keys-rotating`."""
+        self._add(at, body, (None, None))
+
+    def _add(self, at: str, body: forms.Body, names: Sequence[Optional[str]]) -> None:  # noqa: UP045
+        """Begin one: not before the one before went through all objects."""
+        number = forms.whole(body["number"])
+        forms.must(number == len(self._all) + 1)
+        forms.must(not self._all or self._all[-1].ended is not None)
+        self._all.append(ExchangedKeys(number, names, at))
+
+    def exchanged(self, body: forms.Body, many: int, lost: int) -> None:
+        """Take a `headers-exchanged`."""
+        now = self._now(body)
+        now.objects += many
+        now.lost += lost
+
+    def rewrapped(self, body: forms.Body) -> None:
+        """Take a `headers-rewrapped`: it counts all of them, and the last one counts."""
+        forms.count(body["left"])
+        self._now(body).headers = forms.count(body["headers"])
+
+    def end(self, at: str, body: forms.Body) -> None:
+        """Take a `keys-rotated`: it counts what the events before it tell."""
+        now = self._now(body)
+        told = (forms.count(body["objects"]), forms.count(body["lost"]))
+        forms.must(told == (now.objects, now.lost))
+        now.left, now.removed = forms.count(body["left"]), forms.count(body["removed"])
+        now.remaining, now.ended = forms.counts(body["remaining"]), at
+
+    def _now(self, body: forms.Body) -> ExchangedKeys:
+        forms.must(bool(self._all) and forms.whole(body["number"]) == len(self._all))
+        return self._all[-1]
+
+
+class ErasureLedger:
+    """Every dataset whose headers were erased, as a journal tells it."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, dict[str, object]] = {}
+
+    def facts(self) -> list[dict[str, object]]:
+        """Return what the statement tells of them, the first one first."""
+        return list(self._all.values())
+
+    def begin(self, at: str, body: forms.Body) -> None:
+        """Take a `headers-erasing`: once for a dataset."""
+        told = forms.picked(
+            body, "dataset", "batch", "objects", "bytes", "packs", "root", "versions", "copies",
+            "headers", "although", "approvals",
+        )  # fmt: skip
+        made = {**told, "began": at, "ended": None, "remaining": {}}
+        forms.must(shapes.ill_formed(made, shapes.ERASURE, "") is None)
+        about = forms.picked(
+            body, "dataset", "batch", "objects", "bytes", "packs", "root", "although"
+        )
+        about["pack_bytes"] = forms.count(body["pack_bytes"])
+        forms.must(body["request"] == forms.sha256(forms.canonical(about)))
+        forms.must(told["dataset"] not in self._all)
+        self._all[forms.TEXT.text(body["dataset"])] = made
+
+    def end(self, at: str, body: forms.Body) -> None:
+        """Take a `headers-erased`: of one that began; the last one counts."""
+        now = self._all[forms.TEXT.text(body["dataset"])]
+        now["ended"], now["remaining"] = at, forms.counts(body["remaining"])

@@ -1,0 +1,78 @@
+"""What a journal tells of going over a batch again: passes over its source, looks at its objects.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hdh_migrate.evidence.verifier import forms
+
+FOUND = ("gone", "damaged", "replaced", "unread")
+
+
+class PassAccount:
+    """The passes over one batch's source, told by their events one after another."""
+
+    def __init__(self) -> None:
+        self.number, self.ended = 0, True
+
+    def begin(self, body: forms.Body) -> None:
+        """Take a `refreshing`."""
+        number = forms.whole(body["number"])
+        forms.must(number == self.number + self.ended)
+        self.number, self.ended = number, False
+
+    def demand_open(self, body: forms.Body) -> None:
+        """Demand that an event is of the pass that is under way."""
+        forms.must(type(body["number"]) is int and body["number"] == self.number)
+        forms.must(not self.ended)
+
+
+class LookAccount:
+    """The looks at one batch's verified objects, told by their events one after another."""
+
+    def __init__(self, batch: str) -> None:
+        self.batch, self.number, self.ended = batch, 0, True
+        self.level = ""
+        self.look: dict[str, object] = {}
+        """The last look that has read something."""
+        self._looked, self._first = dict[str, int](), ""
+        """What it found, and when it began."""
+
+    def begin(self, body: forms.Body) -> None:
+        """Take a `looking-again`."""
+        number, level = forms.whole(body["number"]), forms.LEVEL.text(body["level"])
+        if number == self.number:
+            forms.must(not self.ended and level == self.level)
+        else:
+            forms.must(number == self.number + 1)
+        self.number, self.level, self.ended = number, level, False
+
+    def read(self, body: forms.Body, counts: Mapping[str, int]) -> None:
+        """Take a `looked-again`; `counts` are of what it found."""
+        self._demand_open(body)
+        at, objects = forms.TIME.text(body["at"]), forms.count(body["objects"])
+        forms.must(body["level"] == self.level)
+        forms.must(0 < objects >= sum(counts.values()))
+        if self.look.get("number") != self.number:
+            self._looked, self._first = {}, at
+        self._first = min(self._first, at, key=forms.instant)
+        for name, many in {"objects": objects, **counts}.items():
+            self._looked[name] = self._looked.get(name, 0) + many
+        self.look = {
+            "batch": self.batch, "number": self.number, "level": self.level, "ended": False,
+            "at": self._first, **self._looked,
+        }  # fmt: skip
+
+    def end(self, body: forms.Body) -> None:
+        """Take a `look-ended`."""
+        self._demand_open(body)
+        self.ended = True
+        if self.look.get("number") == self.number:
+            self.look = {**self.look, "ended": True}
+
+    def _demand_open(self, body: forms.Body) -> None:
+        forms.must(type(body["number"]) is int and body["number"] == self.number)
+        forms.must(not self.ended)

@@ -1,0 +1,208 @@
+"""Which objects the rules of a plan take: `include` and `exclude`, globs and other conditions.
+
+Used by verify.py (which see). It needs Python 3.9 and nothing else. docs/evidence-format.md,
+section 7.6, gives the rules in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple, Optional
+
+from hdh_migrate.evidence.verifier import forms
+
+ESCAPABLE = "*?[]{}!\\"
+ANY, STAR, FOLDERS, ALL = "?", "*", "**/", "**"
+
+
+def tokens(glob: str, version: int) -> list[str]:
+    """Return a glob in pieces: wildcards as they are written, other characters behind a `=`.
+
+    In the first format every other character stood for itself. Raises ValueError for a glob that
+    no plan of this format can have.
+    """
+    found: list[str] = []
+    at = 0
+    forms.must(bool(glob) and not (version > 1 and glob[0] == "!"))
+    while at < len(glob):
+        wild = next((w for w in (FOLDERS, ALL, STAR, ANY) if glob.startswith(w, at)), None)
+        if wild is not None:
+            found.append(wild)
+            at += len(wild)
+            continue
+        if version > 1:
+            if glob[at] == "\\":
+                at += 1
+                forms.must(at < len(glob) and glob[at] in ESCAPABLE)
+            else:
+                forms.must(glob[at] not in "[]{}")
+        found.append("=" + glob[at])
+        at += 1
+    return found
+
+
+def matcher(glob: str, version: int) -> Callable[[str], bool]:
+    """Return what says whether a whole name matches a glob, in time that no name can stretch."""
+    pieces = tokens(glob, version)
+    if any("\ud800" <= char <= "\udfff" for char in glob):
+        return lambda _: False  # a byte that is no text is one character, and no other
+    if sum(piece in (STAR, FOLDERS, ALL) for piece in pieces) > 2:
+        return lambda name: _steps(pieces, name)
+    spelled = {ANY: "[^/]", STAR: "[^/]*", FOLDERS: "(?:[^/]*/)*", ALL: ".*"}
+    text = "".join(spelled.get(piece) or re.escape(piece[1:]) for piece in pieces)
+    pattern = re.compile(text, re.DOTALL)
+    return lambda name: pattern.fullmatch(name) is not None
+
+
+def _steps(pieces: Sequence[str], name: str) -> bool:
+    """Match by following all ways at once: a way is at a piece, maybe inside a folder of `**/`."""
+    ways = _reached({(0, False)}, pieces)
+    for char in name:
+        after = set()
+        for at, _ in ways:
+            if at == len(pieces):
+                continue
+            piece = pieces[at]
+            if piece == FOLDERS:
+                after.add((at, char != "/"))
+            elif piece == ALL or (piece == STAR and char != "/"):
+                after.add((at, False))
+            elif piece == "=" + char or (piece == ANY and char != "/"):
+                after.add((at + 1, False))
+        ways = _reached(after, pieces)
+    return (len(pieces), False) in ways
+
+
+def _reached(ways: set[tuple[int, bool]], pieces: Sequence[str]) -> set[tuple[int, bool]]:
+    """Add the ways that take nothing of the name: a wildcard may stand for nothing."""
+    reached = set(ways)
+    for at, inside in ways:
+        while not inside and at < len(pieces) and pieces[at] in (STAR, FOLDERS, ALL):
+            at += 1  # noqa: PLW2901
+            reached.add((at, False))
+    return reached
+
+
+Shown = Optional[bool]  # noqa: UP045 - Python 3.9
+"""Whether something holds of a line's object; None: the line does not show it."""
+Asked = Callable[[str, Mapping[str, Any]], Shown]
+"""Asked with the key without the source prefix, and the line."""
+
+NO_CONDITIONS = ("reason", "allow_unused")
+PERIOD = re.compile("[0-9]+[smhd]")
+
+
+def _named(value: object) -> bool:
+    """Return whether it is a text with something in it."""
+    return type(value) is str and value != ""
+
+
+def _period(value: object) -> bool:
+    return type(value) is str and PERIOD.fullmatch(value) is not None
+
+
+def _names(value: object) -> bool:
+    return type(value) is list and all(map(_named, value))
+
+
+def _tags(value: object) -> bool:
+    return type(value) is dict and all(type(one) is str for one in value.values())
+
+
+NOT_SHOWN = {
+    "older_than": _period, "newer_than": _period, "tier": _names, "type": _names, "tags": _tags,
+    "keys_from": _named, "keys_sha256": forms.DIGEST.holds,
+}  # fmt: skip
+"""What no line shows, and the form that it has in a plan."""
+UNITS = {
+    "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "B": 1,
+}  # fmt: skip
+SIZE = re.compile(rf"([0-9]+)(?:\.([0-9]+))?({'|'.join(UNITS)})")
+
+
+def _bytes(text: str) -> int:
+    found = SIZE.fullmatch(text)
+    forms.must(found is not None)
+    assert found is not None
+    whole, part, unit = found[1], found[2] or "", UNITS[found[3]]
+    scale: int = 10 ** len(part)
+    return int(whole + part) * unit // scale
+
+
+def _asked(name: str, value: object, version: int) -> Asked:
+    """Return what one member of a rule asks."""
+    if name in NOT_SHOWN:
+        forms.must(NOT_SHOWN[name](value))
+        return lambda _name, _line: None
+    text = forms.string(value)
+    if name == "glob":
+        matches = matcher(text, version)
+        return lambda key, _line: matches(key)
+    if name == "prefix":
+        forms.must(_bears_utf8(text))
+        return lambda key, _line: key.startswith(text)
+    if name in ("larger_than", "smaller_than"):
+        size, larger = _bytes(text), name == "larger_than"
+        return lambda _name, line: line["size"] > size if larger else line["size"] < size
+    forms.must(name in ("modified_before", "modified_since") and _is_day(text))
+    day, before = forms.instant(text + "T00:00:00Z"), name == "modified_before"
+
+    def dated(_name: str, line: Mapping[str, Any]) -> Shown:
+        at = line.get("source_modified")
+        return None if at is None else (forms.instant(at) < day) is before
+
+    return dated
+
+
+class StatedRule(NamedTuple):
+    """One rule of `include` or `exclude`."""
+
+    asks: Sequence[Asked]
+
+    def takes(self, name: str, line: Mapping[str, Any]) -> Shown:
+        """Say whether it takes the object of a line."""
+        shown = [asked(name, line) for asked in self.asks]
+        return False if False in shown else None if None in shown else True
+
+
+def _is_day(text: str) -> bool:
+    """Return whether a calendar has it."""
+    try:
+        return forms.DAY.holds(text) and date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
+def _bears_utf8(text: str) -> bool:
+    """Return whether a prefix is one that a key can begin with."""
+    return text != "" and not any("\ud800" <= one <= "\udfff" for one in text)
+
+
+def stated_rule(rule: Any, version: int, *, reasoned: bool = False) -> StatedRule:  # noqa: ANN401 - any JSON value
+    """Read a rule; one of `exclude` is `reasoned`, and no other."""
+    if type(rule) is str:
+        rule = {"glob": rule}
+    forms.must(type(rule) is dict and type(rule.get("allow_unused")) in (bool, type(None)))
+    forms.must(type(rule.get("reason")) is str if reasoned else "reason" not in rule)
+    forms.must((rule.get("keys_from") is None) is (rule.get("keys_sha256") is None))
+    asks = [
+        _asked(name, value, version)
+        for name, value in rule.items()
+        if name not in NO_CONDITIONS and value is not None
+    ]
+    forms.must(bool(asks))
+    return StatedRule(asks)
+
+
+def said_of(rule: Mapping[str, Any]) -> str:
+    """Return what the exclusions by a rule of `exclude` call it."""
+    asks = {
+        name: value
+        for name, value in rule.items()
+        if name not in NO_CONDITIONS and value is not None
+    }
+    alone = asks["glob"] if set(asks) == {"glob"} else None
+    return "exclude " + (forms.canonical(asks).decode() if alone is None else alone)
