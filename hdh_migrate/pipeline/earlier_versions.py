@@ -1,6 +1,7 @@
 """Remove what objects were before they were written anew, and say what is still there.
 
-A host's word that a version is gone is checked by asking for it. At the end a listing finds what
+What took a version's place is asked for right before, for it may have gone since it was read. A
+host's word that a version is gone is checked by asking for it. At the end a listing finds what
 killed commands and earlier attempts left.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from hdh_migrate.errors import AccessDenied, Unsupported
-from hdh_migrate.model import DatasetRow, Place, State
+from hdh_migrate.model import DatasetRow, Entry, Place, State, Stored
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
@@ -20,11 +21,14 @@ LOCKED: Final = "locked"
 KEPT: Final = "kept"
 UNLISTED: Final = "unlisted"
 UNVERIFIED: Final = "unverified"
+NEEDED: Final = "needed"
 REMAINING: Final[Mapping[str, str]] = {
     LOCKED: "earlier versions that a lock, or a missing right, keeps from being removed",
     KEPT: "earlier versions that the host still shows though it said that they are gone",
     UNLISTED: "datasets whose earlier versions could not be listed",
     UNVERIFIED: "objects that are not verified, of which the target may hold something",
+    NEEDED: "earlier versions that were left, for what took their place is not there any more"
+    ' ("hdh-migrate verify PLAN --again" finds it, "run" sends it again)',
 }
 """What may still open as before, by why it is still there."""
 
@@ -55,15 +59,21 @@ class EarlierVersions:
         found[UNLISTED] += self._unlisted
         return +found
 
-    def remove(self, place: VersionPlace) -> str | None:
-        """Remove one version and look whether it is gone; return why it is not.
+    def remove(self, place: VersionPlace, by: Stored) -> str | None:
+        """Remove one version that another one has replaced; return why it is still there.
 
         Many threads may call it, each for another version; `stays` keeps what it returned.
 
         Raises:
+            Fenced: somebody else writes at the target by now.
             StorageError: the target does not answer, or refuses for another reason.
         """
         retry, writer = self._ctx.retry, self._writer
+        if (lost := self._ctx.fenced()) is not None:
+            raise lost
+        now = retry(lambda: writer.head(place.bucket, place.key, version_id=by.version_id))
+        if now is None or (now.size, now.etag) != (by.size, by.etag):
+            return NEEDED
         try:
             retry(lambda: writer.remove_version(*place))
         except AccessDenied:
@@ -100,7 +110,7 @@ class EarlierVersions:
 
     def _swept(self, dataset: DatasetRow, where: Place, demand_going: Callable[[], None]) -> None:
         route, ledger = self._ctx.route(dataset), self._ctx.ledger
-        if not (self._writer.keeps_versions(route.target) or ledger.has_versions(dataset.id)):
+        if not (self._writer.has_kept_versions(route.target) or ledger.has_versions(dataset.id)):
             return
         for one in self._writer.versions(where):
             name = None if one.marker or one.latest else route.source_key(one.key)
@@ -108,15 +118,15 @@ class EarlierVersions:
             if found is None:
                 continue
             entry, state = found
-            if state is not State.VERIFIED or entry.version_id in {None, one.version_id}:
+            if state is not State.VERIFIED or one.version_id == (entry.version_id or "null"):
                 continue
             demand_going()
             place = VersionPlace(route.target.bucket, one.key, one.version_id)
-            why = None if place in self._still else self._cleared(place)
+            why = None if place in self._still else self._cleared(place, _held(one.key, entry))
             if why is not None:
                 self._still[place] = why
 
-    def _cleared(self, place: VersionPlace) -> str | None:
+    def _cleared(self, place: VersionPlace, by: Stored) -> str | None:
         """Remove a version if it is ours; return why it is still there."""
         there = self._ctx.retry(
             lambda: self._writer.head(place.bucket, place.key, version_id=place.version_id)
@@ -124,6 +134,13 @@ class EarlierVersions:
         tag = None if there is None else Tag.of(there)
         if tag is None or (tag.ledger != self._ctx.run_tag and tag.ledger not in self._ctx.adopted):
             return None  # gone meanwhile; or nobody of us sealed it, and no key of ours opens it
-        why = self.remove(place)
+        why = self.remove(place, by)
         self.removed += why is None
         return why
+
+
+def _held(key: str, entry: Entry) -> Stored:
+    """Return a verified object as the target held it then."""
+    assert entry.stored_size is not None
+    assert entry.etag is not None
+    return Stored(key=key, size=entry.stored_size, etag=entry.etag, version_id=entry.version_id)

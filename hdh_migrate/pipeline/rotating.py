@@ -11,7 +11,8 @@ docs/decisions/0070-keys-that-are-exchanged.md, 0074-sealed-anew.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -151,13 +152,13 @@ class Rotating:
             place=lambda route: route.own_place if self._apart else route.target,
         )  # fmt: skip
 
-    def _demand_gone(self, whys: Collection[str]) -> None:
+    def _demand_gone(self, whys: AbstractSet[str]) -> None:
         """Demand that no earlier version stays, where all is for nothing otherwise.
 
         Raises:
             Refused: some do, for these reasons.
         """
-        for why in sorted(whys) if self._renewing.thorough else ():
+        for why in sorted(whys & STAYS.keys()) if self._renewing.thorough else ():
             problem, remedy = STAYS[why]
             raise Refused(
                 f"{problem}, so sealing anew would leave open what it is to shut",
@@ -360,7 +361,7 @@ class Rotating:
                 return None  # nothing is kept of what it was
             bucket, was = self._route(row).target.bucket, row.version_id or "null"
             place = VersionPlace(bucket, one.stored.key, was)
-            why = self._earlier.remove(place)
+            why = self._earlier.remove(place, one.stored)
             return None if why is None else (place, why)
 
         return remove

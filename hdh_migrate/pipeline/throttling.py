@@ -199,6 +199,10 @@ class ThrottledReader:
         """See `ports.TargetReader.keeps_versions`."""
         return self._reader.keeps_versions(place)
 
+    def has_kept_versions(self, place: Place) -> bool:
+        """See `ports.TargetReader.has_kept_versions`."""
+        return self._reader.has_kept_versions(place)
+
     def versions(self, place: Place) -> Iterator[StoredVersion]:
         """See `ports.TargetReader.versions`."""
         return self._reader.versions(place)

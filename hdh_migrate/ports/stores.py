@@ -179,6 +179,13 @@ class TargetReader(Protocol):
             AccessDenied: the credential may not see it.
         """
 
+    def has_kept_versions(self, place: Place) -> bool:
+        """Return whether the bucket may hold earlier versions: it keeps them, or did once.
+
+        Raises:
+            AccessDenied: the credential may not see it.
+        """
+
     def versions(self, place: Place) -> Iterator[StoredVersion]:
         """List every version under the prefix, key by key; those of a key the newest first.
 

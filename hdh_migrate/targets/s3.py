@@ -110,7 +110,11 @@ class S3Reader:
 
     def keeps_versions(self, place: Place) -> bool:
         """Ask for the bucket's versioning; see `ports.TargetReader.keeps_versions`."""
-        return s3_beside.versioning_of(self._endpoint, place.bucket)
+        return s3_beside.versioning_of(self._endpoint, place.bucket) == "Enabled"
+
+    def has_kept_versions(self, place: Place) -> bool:
+        """Ask for the bucket's versioning; see `ports.TargetReader.has_kept_versions`."""
+        return s3_beside.versioning_of(self._endpoint, place.bucket) is not None
 
     def versions(self, place: Place) -> Iterator[StoredVersion]:
         """List every version under the prefix; see `ports.TargetReader.versions`."""

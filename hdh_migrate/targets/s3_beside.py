@@ -152,15 +152,16 @@ def object_lock_of(endpoint: S3Endpoint, bucket: str) -> bool:
     return bool(reply.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
 
 
-def versioning_of(endpoint: S3Endpoint, bucket: str) -> bool:
-    """Return whether a bucket keeps every version that is written.
+def versioning_of(endpoint: S3Endpoint, bucket: str) -> str | None:
+    """Return "Enabled" or "Suspended"; None: the bucket never kept versions.
 
     Raises:
         StorageError: nobody knows: the credential may not see it, or nobody answered.
     """
     with translated("the bucket's versioning"):
         reply = endpoint.client.get_bucket_versioning(Bucket=bucket)
-    return bool(reply.get("Status") == "Enabled")
+    status = reply.get("Status")
+    return status if status in {"Enabled", "Suspended"} else None
 
 
 def lock_of(endpoint: S3Endpoint, bucket: str, stored: Stored) -> Lock:

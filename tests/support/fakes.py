@@ -289,6 +289,9 @@ class FakeTarget:
         with self.script.call("keeps_versions"):
             return False
 
+    def has_kept_versions(self, place: Place) -> bool:
+        return self.keeps_versions(place)
+
     def versions(self, place: Place) -> Iterator[StoredVersion]:
         with self.script.call("versions"):
             yield from ()

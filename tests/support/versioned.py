@@ -37,6 +37,9 @@ class VersionedTarget(FakeTarget):
         with self.script.call("keeps_versions"):
             return True
 
+    def has_kept_versions(self, place: Place) -> bool:
+        return self.keeps_versions(place)
+
     def versions(self, place: Place) -> Iterator[StoredVersion]:
         with self.script.call("versions"):
             found = [

@@ -367,6 +367,10 @@ ANNEXES: dict[str, Text] = {
         "versions antérieures que l'hébergeur montre encore", "earlier versions that the host shows"
     ),
     "remaining.locked": Text("versions antérieures verrouillées", "earlier versions under a lock"),
+    "remaining.needed": Text(
+        "versions antérieures conservées parce que l'objet qui les remplace n'est plus là",
+        "earlier versions that were left because what took their place is not at the host any more",
+    ),
     "remaining.unlisted": Text(
         "jeux de données dont les versions n'ont pu être listées",
         "datasets whose versions could not be listed",

@@ -406,7 +406,9 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
                     "objects": 1,
                     "left": 2,
                     "lost": 2,
-                    "remaining": dict.fromkeys(("kept", "locked", "unlisted", "unverified"), 2),
+                    "remaining": dict.fromkeys(
+                        ("kept", "locked", "needed", "unlisted", "unverified"), 2
+                    ),
                 },
                 {**ROTATION, "number": 3, "headers": 1},
                 {**ROTATION, "number": 4, "headers": 2},
