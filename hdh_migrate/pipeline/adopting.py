@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import field, replace
-from typing import Protocol
+from dataclasses import replace
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted
@@ -34,9 +33,9 @@ from hdh_migrate.model import (
     Role,
     State,
     Stored,
-    key_bytes,
 )
 from hdh_migrate.orders import DigestOrder, OrderItem
+from hdh_migrate.pipeline.adoption_proofs import AdoptionProof, Proofs, ProofsInStep
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -65,34 +64,6 @@ PORTION = 1_000
 
 ASKERS = 8
 """Requests at once."""
-
-
-@frozen
-class AdoptionProof:
-    """What a trusted bundle says of one object that was verified then."""
-
-    key: str = field(repr=False)
-    size: int
-    version: str
-    modified: str | None
-    md5: str | None
-    sha256: str
-    stored_size: int
-    stored_sha256: str
-    etag: str
-    statement: str
-    """Of the bundle: the SHA-256 of its statement."""
-
-    def of_stored(self, stored: Stored) -> bool:
-        """Return whether it is about what the target holds now, as far as can be told unread."""
-        return (self.etag, self.stored_size) == (stored.etag, stored.size)
-
-
-class Proofs(Protocol):
-    """What trusted bundles say; the newest is asked first."""
-
-    def of(self, dataset: str) -> Iterator[AdoptionProof]:
-        """Return what they say of a dataset's objects, in key order, the newest of a key first."""
 
 
 @mutable_row
@@ -293,7 +264,7 @@ class Adopt:
 
     def _all_portions(self) -> Iterator[tuple[DatasetRow, list[Entry], list[list[AdoptionProof]]]]:
         for dataset in self._datasets.values():
-            beside, after = _Beside(self._proofs.of(dataset.name)), None
+            beside, after = ProofsInStep(self._proofs.of(dataset.name)), None
             while entries := self._ctx.ledger.adoptable(dataset.id, after, PORTION):
                 after = entries[-1].obj.key
                 yield dataset, entries, [beside.of(entry.obj.key) for entry in entries]
@@ -433,20 +404,3 @@ class Adopt:
                 if good is not None:
                     known.add(event.ledger)
                     yield event.ledger, good.id
-
-
-class _Beside:
-    """Looks proofs up in step with a walk over keys in ascending order."""
-
-    def __init__(self, proofs: Iterator[AdoptionProof]) -> None:
-        self._proofs = proofs
-        self._next = next(proofs, None)
-
-    def of(self, key: str) -> list[AdoptionProof]:
-        """Return the proofs of a key, the newest first; those before it are over."""
-        wanted, found = key_bytes(key), list[AdoptionProof]()
-        while self._next is not None and key_bytes(self._next.key) <= wanted:
-            if self._next.key == key:
-                found.append(self._next)
-            self._next = next(self._proofs, None)
-        return found

@@ -32,7 +32,8 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.seen import SeenIds
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, standing
-from hdh_migrate.pipeline.inventory import Frozen, Inventory, KeyOrder, demand_total
+from hdh_migrate.pipeline.inventory import Frozen, Inventory, demand_total
+from hdh_migrate.pipeline.key_order import KeyOrder
 from hdh_migrate.pipeline.recounting import element
 from hdh_migrate.pipeline.resealing import renew_findings
 from hdh_migrate.pipeline.usage import Usage

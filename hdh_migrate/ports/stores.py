@@ -56,7 +56,7 @@ class Source(Protocol):
         """List everything under the prefix, page by page, starting at `marker`.
 
         Keys grow strictly, in one of the orders that stores list in
-        (`pipeline.inventory.KeyOrder`). A place in which there is nothing is one empty page.
+        (`pipeline.key_order.KeyOrder`). A place in which there is nothing is one empty page.
 
         Raises:
             Missing: there is no such place.

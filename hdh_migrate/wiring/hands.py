@@ -53,7 +53,8 @@ class Hands:
         Raises:
             KeyUnavailable: a secret or a key is not there.
         """
-        from hdh_migrate.targets.s3 import S3Reader, S3Writer
+        from hdh_migrate.targets.s3 import S3Writer
+        from hdh_migrate.targets.s3_reader import S3Reader
 
         source = None if config.source is None else open_plain(config.source, vault, sources)
         reads = None if config.reads is None else open_entry(config.reads, vault, pace=pace)

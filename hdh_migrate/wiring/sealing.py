@@ -60,7 +60,7 @@ def open_consumer(
         KeyUnavailable: a reference or a key file cannot be read.
     """
     from hdh_migrate.pipeline.cutover.scene import Consumer
-    from hdh_migrate.targets.s3 import S3Reader
+    from hdh_migrate.targets.s3_reader import S3Reader
 
     place = open_target(plan, smoke.credential, vault, network=network)
     envelopes = open_envelopes(plan, vault, (smoke.identity, smoke.identity_passphrase))

@@ -89,7 +89,8 @@ class Services:
         if recipients is None:
             recipients = load_recipients(plan, base)
         source = open_source(plan, vault, sources)
-        from hdh_migrate.targets.s3 import S3Reader, S3Writer
+        from hdh_migrate.targets.s3 import S3Writer
+        from hdh_migrate.targets.s3_reader import S3Reader
 
         credential = plan.verify.credential or plan.target.credential
         readable = open_target(plan, credential, vault, network=network)

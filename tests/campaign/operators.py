@@ -14,7 +14,8 @@ from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, State, Step
-from hdh_migrate.pipeline.adopting import Adopt, AdoptionProof
+from hdh_migrate.pipeline.adopting import Adopt
+from hdh_migrate.pipeline.adoption_proofs import AdoptionProof
 from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.binding import Binding, keep
 from hdh_migrate.pipeline.context import Context, DatasetRules

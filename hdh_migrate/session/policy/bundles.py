@@ -20,7 +20,7 @@ from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
 from hdh_migrate.folders import demand_unshared
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Verdict, key_bytes
-from hdh_migrate.pipeline.adopting import AdoptionProof
+from hdh_migrate.pipeline.adoption_proofs import AdoptionProof
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring

@@ -17,7 +17,7 @@ from hdh_migrate.session.policy.fencing import buckets_of, fenced, owner_of
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.probe import admitted
 from hdh_migrate.session.verbs.run import Turn
-from hdh_migrate.targets.s3 import S3Reader
+from hdh_migrate.targets.s3_reader import S3Reader
 
 
 def show(desk: Desk) -> Fences:

@@ -26,7 +26,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, State, TargetLimits
 from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
-from hdh_migrate.pipeline.look_again import look_facts
+from hdh_migrate.pipeline.looks import look_facts
 from hdh_migrate.pipeline.placing import FeatureCounts
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.session.desk import Desk

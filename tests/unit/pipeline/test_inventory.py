@@ -16,7 +16,8 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import Claimed, ObjectInfo, Page, Place, State, Step, Untagged, key_bytes
-from hdh_migrate.pipeline.inventory import Frozen, KeyOrder
+from hdh_migrate.pipeline.inventory import Frozen
+from hdh_migrate.pipeline.key_order import KeyOrder
 from tests.support.fakes import FakeSource
 from tests.support.world import ONE, Dataset, World
 

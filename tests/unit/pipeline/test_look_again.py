@@ -13,7 +13,8 @@ from hdh_migrate.events.objects import ObjectsSuperseded
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import database
 from hdh_migrate.model import Stamp, State
-from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain, Looks
+from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
+from hdh_migrate.pipeline.looks import Looks
 from tests.support.script import Killed, Point
 from tests.support.world import BIG, World
 

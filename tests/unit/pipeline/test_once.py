@@ -14,7 +14,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import MIB, PartReceipt
 from hdh_migrate.orders import PartItem
-from hdh_migrate.pipeline import sending
+from hdh_migrate.pipeline import parts
 from hdh_migrate.pipeline.once import Once
 from hdh_migrate.receipts import SealIntent
 from tests.support.corpus import ending
@@ -35,7 +35,7 @@ BROAD = b"b" * (20 * SEGMENT + 7)
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "STREAM_READ", STEP)
+    monkeypatch.setattr(parts, "STREAM_READ", STEP)
 
 
 def told_twice(world: World) -> list[tuple[str, int]]:

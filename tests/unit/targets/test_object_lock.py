@@ -10,7 +10,7 @@ from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, StorageError
 from hdh_migrate.model import Place
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.provisioning import Wish, provision
-from hdh_migrate.targets.s3 import S3Reader
+from hdh_migrate.targets.s3_reader import S3Reader
 from hdh_migrate.transport import Reply
 from tests.support.answers import endpoint, refusal, said, xml
 from tests.support.fakes import LIMITS
