@@ -1,8 +1,8 @@
-"""Read pinned spans, seal them, store them: the hot path of a transfer, one object or part a call.
+"""Read, seal and store what a transfer sends: small objects whole, and the frame of large ones.
 
-SHA-256 of the plaintext and of the stored bytes are taken while the bytes are in cache. An
-object sent in one PUT gets its digest here; of a multipart object each part does, and verify
-takes the whole object's digest from bytes that were compared part by part.
+parts.py sends the parts. SHA-256 of the plaintext and of the stored bytes are taken while the bytes
+are in cache. An object sent in one PUT gets its digest here; of a multipart object each part does,
+and verify takes the whole object's digest from bytes that were compared part by part.
 """
 
 from __future__ import annotations
