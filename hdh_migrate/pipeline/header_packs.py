@@ -8,7 +8,7 @@ has the data key itself, for the file around it is sealed. docs/header-packs.md 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import DatasetRow, PackedObject, key_bytes
@@ -37,6 +37,18 @@ class HeaderPacks(OwnFiles):
         ledger.note_packed(dataset.id)
         ledger.commit()
         return waits
+
+    def renew_near(self, dataset: DatasetRow, keys: Sequence[bytes]) -> None:
+        """Let the packs wait that hold these keys, which are all that have other headers now."""
+        self.pin_near(dataset, sorted(keys))
+        self._ctx.ledger.note_packed(dataset.id)
+        self._ctx.ledger.commit()
+
+    def renew_all(self, dataset: DatasetRow) -> None:
+        """Let every pack wait that would be another one now, whatever was noted."""
+        self.pin_all(dataset)
+        self._ctx.ledger.note_packed(dataset.id)
+        self._ctx.ledger.commit()
 
     def head(self, dataset: DatasetRow) -> bytes:
         """Return the first line of each pack."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import base64
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from hashlib import blake2b, sha256
 from typing import Final
@@ -47,9 +48,12 @@ class MadeFile:
     after: bytes
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
+    last: bytes = b""
+    """The key of its last line."""
 
-    def add(self, line: bytes) -> None:
+    def add(self, key: bytes, line: bytes) -> None:
         """Take the line of one object."""
+        self.last = key
         self.lines.append(line)
         self.size += len(line)
 
@@ -112,7 +116,35 @@ class OwnFiles(ABC):
         waits |= self._pin(dataset, pinned)
         return waits | self._pin(dataset, list(self._emptied(dataset, made)))
 
+    def pin_near(self, dataset: DatasetRow, keys: Sequence[bytes]) -> None:
+        """Pin the files that hold these keys, which are in order, as they would be now.
+
+        Where files would not begin as they do, every file is pinned.
+        """
+        begins, at = self._begins(dataset), 0
+        while at < len(keys):
+            place = bisect_left(begins, keys[at]) - 1  # the key that ends a file is in it
+            file = None if place < 0 else next(self._files(dataset, begins[place]), None)
+            if file is None or not _holds_up(begins[place + 1 :], file.last, keys):
+                self.pin_all(dataset)
+                return
+            self._pin(dataset, [self._object(dataset, file)])
+            at = bisect_left(keys, file.last + b"\0")
+
     # --- rows ------------------------------------------------------------------------------------
+
+    def _begins(self, dataset: DatasetRow) -> list[bytes]:
+        """Return after which keys the files begin that hold something, in order."""
+        prefix, empty = self.prefix(dataset), len(self.head(dataset))
+        found = list[bytes]()
+        for portion in self._ctx.ledger.ruled(dataset.id, key_bytes(prefix)):
+            for one in portion:
+                obj = one.entry.obj
+                if not obj.key.startswith(prefix):
+                    return sorted(found)
+                if obj.kind == SIDECAR and obj.size > empty:
+                    found.append(base64.b64decode(obj.facts["after"]))
+        return sorted(found)
 
     def _object(self, dataset: DatasetRow, file: MadeFile) -> ObjectInfo:
         body = file.body
@@ -158,12 +190,17 @@ class OwnFiles(ABC):
         head = self.head(dataset)
         file = MadeFile(head, after)
         for key, line in self.lines(dataset, after + b"\0" if after else b""):
-            file.add(line)
+            file.add(key, line)
             if _ends(key) or file.size >= FILE_BYTES:
                 yield file
                 file = MadeFile(head, key)
         if file.lines:
             yield file
+
+
+def _holds_up(begins: Sequence[bytes], last: bytes, keys: Sequence[bytes]) -> bool:
+    """Say whether a file that ends with a key leaves those behind it, and these keys, in place."""
+    return begins[0] == last if begins else keys[-1] <= last
 
 
 def _ends(key: bytes) -> bool:

@@ -8,7 +8,7 @@ nothing but the file itself says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import field
 from itertools import chain, islice
 from pathlib import Path
@@ -70,8 +70,19 @@ class PackWork(Protocol):
 class PackKeeping(Protocol):
     """What is kept of headers beside the objects that they open."""
 
-    def copy(self, ctx: PackWork, batch: str) -> int:
-        """Make the second copy of each verified pack of a batch that has none; return how many."""
+    def copy(self, ctx: PackWork, batch: str, only: Collection[int] | None = None) -> int:
+        """Make the second copy of each verified pack of a batch that has none; return how many.
+
+        With `only`, of the packs with these numbers, and nothing is told of it.
+        """
+
+    def opened(self, ctx: PackWork, dataset: DatasetRow, pack: PackRow) -> Iterator[PackedKey]:
+        """Yield what a verified pack holds that is at both places, looked at just now.
+
+        Raises:
+            TargetDiffers: it is not as it was verified.
+            UnsealFailed, PackDamaged: it is, and does not open.
+        """
 
     def demand(self, ctx: PackWork, batch: str) -> None:
         """Demand that every verified object of a batch can be opened again, looked at just now.
@@ -90,10 +101,15 @@ class PackKeeping(Protocol):
 class NoPacks:
     """Headers stand in front of their objects."""
 
-    def copy(self, ctx: PackWork, batch: str) -> int:
+    def copy(self, ctx: PackWork, batch: str, only: Collection[int] | None = None) -> int:
         """Do nothing: there is nothing but the objects themselves."""
-        del ctx, batch
+        del ctx, batch, only
         return 0
+
+    def opened(self, ctx: PackWork, dataset: DatasetRow, pack: PackRow) -> Iterator[PackedKey]:
+        """Yield nothing: there are no packs."""
+        del ctx, dataset, pack
+        return iter(())
 
     def demand(self, ctx: PackWork, batch: str) -> None:
         """Demand nothing: who has read the objects has read their headers."""
@@ -132,8 +148,10 @@ class FolderPacks:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def copy(self, ctx: PackWork, batch: str) -> int:
+    def copy(self, ctx: PackWork, batch: str, only: Collection[int] | None = None) -> int:
         """Make the second copy of each verified pack of a batch that has none; return how many.
+
+        With `only`, of the packs with these numbers, and nothing is told of it.
 
         Raises:
             Refused: the folder cannot be written.
@@ -141,6 +159,8 @@ class FolderPacks:
         """
         made, sums = 0, PackSums()
         for dataset, row in _verified(ctx, batch):
+            if only is not None and row.id not in only:
+                continue
             sums.add(row.stored_size or 0, row.stored_sha256)
             path = self.path(dataset.name, row.key)
             if self._holds(path, row):
@@ -157,12 +177,24 @@ class FolderPacks:
                     "the second copy of a header pack does not read back as it was written"
                 )
             made += 1
-        self._tell(ctx, batch, sums)
+        if only is None:
+            self._tell(ctx, batch, sums)
         return made
 
     def path(self, dataset: str, key: str) -> Path:
         """Return where the copy of a pack is, or would be."""
         return self.folder / dataset / key.rpartition("/")[2]
+
+    def opened(self, ctx: PackWork, dataset: DatasetRow, pack: PackRow) -> Iterator[PackedKey]:
+        """Yield what a verified pack holds that is at both places, looked at just now.
+
+        Raises:
+            TargetDiffers: it is not as it was verified.
+            UnsealFailed, PackDamaged: it is, and does not open.
+        """
+        stored = self._demand(ctx, dataset, pack)
+        body = ctx.envelopes.own.whole(stored)
+        yield from lines_of(body, dataset.name, ctx.route(dataset).target.bucket)
 
     def demand_dataset(self, ctx: PackWork, dataset: DatasetRow) -> None:
         """Demand that each verified pack of a dataset is at both places, looked at just now.
@@ -174,10 +206,11 @@ class FolderPacks:
             if row.state is State.VERIFIED:
                 self._demand(ctx, dataset, row)
 
-    def _demand(self, ctx: PackWork, dataset: DatasetRow, row: PackRow) -> None:
-        _read(ctx, ctx.route(dataset), row)
+    def _demand(self, ctx: PackWork, dataset: DatasetRow, row: PackRow) -> bytes:
+        body = _read(ctx, ctx.route(dataset), row)
         if not self._holds(self.path(dataset.name, row.key), row):
             raise _lacking("the second copy of a header pack is not there, or not as it was")
+        return body
 
     def demand(self, ctx: PackWork, batch: str) -> None:
         """Demand that every verified object of a batch can be opened again, looked at just now.

@@ -9,7 +9,7 @@ verified, and carries beside its bytes what that one did.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import ClassVar, Final
@@ -147,6 +147,22 @@ class Renewing:
     def __init__(self, ctx: Context) -> None:
         assert ctx.writer is not None, "who exchanges headers can write"
         self._ctx, self._writer = ctx, ctx.writer
+
+    def look_up(self, rows: Sequence[Verified]) -> None:
+        """Take from the ledger what is needed of these objects: threads cannot ask it."""
+
+    def takes(self, row: Verified) -> bool:
+        """Say whether an object is to be written anew at all."""
+        del row
+        return True
+
+    def keep(self, entry: int, header: bytes) -> None:
+        """Keep a header where it stands nowhere else; in the transaction of its receipt."""
+
+    def shelter(self, batch: str, rows: Sequence[Verified] | None = None) -> None:
+        """Have what opens these objects at two places, or all of a batch, before what was goes."""
+        del rows
+        self._ctx.packs.copy(self._ctx, batch)
 
     def header_of(self, route: Route, row: Verified) -> bytes:
         """Return the header of a stored object, as long as it is the one that was verified.
@@ -299,6 +315,11 @@ class Renewing:
         stored[: body_of(row)] = header
         return stored
 
+    def _front(self, row: Verified, header: bytes) -> bytes:
+        """Return what is stored before the first segment."""
+        del row
+        return header
+
     def _own(self, bucket: str, key: str, stamp: Stamp) -> Stored:
         """Return what is there, if it is what a lost reply was about.
 
@@ -319,7 +340,7 @@ class Renewing:
             upload = Upload(bucket=bucket, key=there.key, upload_id=upload.upload_id, locked=True)
         try:
             etags = self._filled(upload, there, row, header)
-            size = there.size - body_of(row) + len(header)
+            size = there.size - body_of(row) + len(self._front(row, header))
             try:
                 return retry(
                     lambda: writer.complete(

@@ -129,12 +129,14 @@ class Rotating:
         for batch in batches:
             self._finish(batch)
         if self._renewing.thorough:
+            for batch in batches:
+                self._renewing.shelter(batch)
             self._sweep()
             self._demand_gone(self._earlier.remaining.keys() & {KEPT, UNLISTED})
         for batch in batches:
             for portion in self._portions(batch, ended=ended):
                 self._exchange(batch, portion)
-            self._ctx.packs.copy(self._ctx, batch)
+            self._renewing.shelter(batch)
         self._sweep()
         done = self._outcome()
         ledger.event(
@@ -193,6 +195,7 @@ class Rotating:
             for _, event in ledger.events(HeadersExchanging)
             if (event.number, event.batch) == (self._number, batch)
         ][-1]
+        self._renewing.look_up(rows)
         for row in rows:
             self._renewing.abort_leftovers(self._route(row), row)
         stays = dict.fromkeys(begun.left, UNOPENED)
@@ -242,7 +245,9 @@ class Rotating:
         self._demand_going()
         headers: dict[int, bytes] = {}
         stays: dict[int, str] = {}
-        for row, found in self._each(self._header, rows):
+        taken = [row for row in rows if self._renewing.takes(row)]
+        self._renewing.look_up(taken)
+        for row, found in self._each(self._header, taken):
             if isinstance(found, Stays):
                 stays[row.id] = found.why
             else:
@@ -282,7 +287,7 @@ class Rotating:
             else:
                 lost.append(one.id)
         self._keep(batch, last, renewed, stays, lost)
-        self._ctx.packs.copy(self._ctx, batch)  # before what was goes: two places hold what is now
+        self._renewing.shelter(batch, [one.row for one, _ in renewed])
         whys = set[str]()
         for row, why in self._each(self._removal({one.id: one for one, _ in renewed}), rows):
             if isinstance(why, tuple):
@@ -304,6 +309,7 @@ class Rotating:
         with ledger.whole():
             for one, matched in renewed:
                 self._beside(one, matched)
+                self._renewing.keep(one.id, one.header)
             ledger.exchanged(
                 self._number, batch, last, [_row(one, matched) for one, matched in renewed],
                 left=sorted(stays), lost=lost,

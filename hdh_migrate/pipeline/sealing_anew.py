@@ -12,6 +12,7 @@ another data key (`once`), and a request that is sent again sends the bytes that
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import ClassVar
 
 from hdh_migrate.errors import UnsealFailed
@@ -28,7 +29,7 @@ from hdh_migrate.pipeline.renewing import (
     body_of,
     is_small,
 )
-from hdh_migrate.ports.sealing import Envelope
+from hdh_migrate.ports.sealing import Envelope, Unsealer
 
 SEALED = SEGMENT + SEALED_OVERHEAD
 """Stored bytes of a full segment."""
@@ -49,7 +50,7 @@ class SealingAnew(Renewing):
     def _remade(self, stored: bytearray, row: Verified, header: bytes) -> bytearray:
         """Return a small object sealed anew; its stored bytes are the verified ones."""
         plain = bytearray()
-        unsealer = self._ctx.envelopes.unsealer(size=row.size, write=plain.extend)
+        unsealer = self._unsealer(row, plain.extend)
         try:
             unsealer.write(memoryview(stored))
             unsealer.close()
@@ -57,11 +58,22 @@ class SealingAnew(Renewing):
             raise Stays(UNOPENED) from None
         if hashlib.sha256(plain).hexdigest() != row.sha256:
             raise Stays(DAMAGED)
-        made = bytearray(len(stored) - body_of(row) + len(header))
-        made[: len(header)] = header
-        room = memoryview(made)[len(header) :]
-        self._ctx.envelopes.open(header).seal_into(memoryview(plain), 0, final=True, out=room)
+        envelope = self._envelope(row, header)
+        begin = len(envelope.front)
+        made = bytearray(len(stored) - body_of(row) + begin)
+        made[:begin] = envelope.front
+        room = memoryview(made)[begin:]
+        envelope.seal_into(memoryview(plain), 0, final=True, out=room)
         return made
+
+    def _unsealer(self, row: Verified, write: Callable[[memoryview], object]) -> Unsealer:
+        """Return what opens an object as it is."""
+        return self._ctx.envelopes.unsealer(size=row.size, write=write)
+
+    def _envelope(self, row: Verified, header: bytes) -> Envelope:
+        """Return what seals an object anew."""
+        del row
+        return self._ctx.envelopes.open(header)
 
     def _filled(self, upload: Upload, there: Stored, row: Verified, header: bytes) -> list[str]:
         """Read, open, seal and send part after part; return their ETags.
@@ -70,17 +82,17 @@ class SealingAnew(Renewing):
             Stays: what was read is not what was verified.
         """
         plan = self._ctx.cut(row.size)
-        remaking = _Remaking(self._ctx, row, header)
-        etags = []
-        front = self._read(upload.bucket, there, Span(0, body_of(row)), bytearray(body_of(row)))
-        remaking.open(front)
-        full = plan.segments * SEALED + len(header)
+        remaking = _Remaking(row, self._envelope(row, header), self._unsealer)
+        etags, begin = [], remaking.begin
+        if old := body_of(row):
+            remaking.open(self._read(upload.bucket, there, Span(0, old), bytearray(old)))
+        full = plan.segments * SEALED + begin
         with self._pool.buffer(full + plan.plain) as room:
             for number in range(1, max(1, plan.count) + 1):
                 if (lost := self._ctx.fenced()) is not None:
                     raise lost
                 span = _stored_span(plan, row, number)
-                read = self._read(upload.bucket, there, span, room[len(header) : full])
+                read = self._read(upload.bucket, there, span, room[begin:full])
                 part = remaking.part(read, room, full, first=number == 1)
                 etags.append(self._send(upload, number, part))
         remaking.demand_same()
@@ -113,13 +125,22 @@ class SealingAnew(Renewing):
 class _Remaking:
     """One large object on its way through memory, from its first byte to its last."""
 
-    def __init__(self, ctx: Context, row: Verified, header: bytes) -> None:
-        self._row, self._header = row, header
-        self._envelope: Envelope = ctx.envelopes.open(header)
-        self._unsealer = ctx.envelopes.unsealer(size=row.size, write=self._take)
+    def __init__(
+        self,
+        row: Verified,
+        envelope: Envelope,
+        unsealer: Callable[[Verified, Callable[[memoryview], object]], Unsealer],
+    ) -> None:
+        self._row, self._envelope = row, envelope
+        self._unsealer = unsealer(row, self._take)
         self._plain, self._stored = hashlib.sha256(), hashlib.sha256()
         self._room: memoryview = memoryview(b"")
         self._at = self._segment = 0
+
+    @property
+    def begin(self) -> int:
+        """How many bytes are stored before the first segment."""
+        return len(self._envelope.front)
 
     def open(self, front: memoryview) -> None:
         """Take the header that the object has.
@@ -139,13 +160,13 @@ class _Remaking:
         self._fed(read, DAMAGED)
         plain = self._room[: self._at]
         self._plain.update(plain)
-        begin = len(self._header)
+        begin = self.begin
         final = self._segment * SEGMENT + len(plain) == self._row.size
         size = self._envelope.seal_into(plain, self._segment, final=final, out=room[begin:full])
         self._segment += -(-len(plain) // SEGMENT)
         if not first:
             return room[begin : begin + size]
-        room[:begin] = self._header
+        room[:begin] = self._envelope.front
         return room[: begin + size]
 
     def demand_same(self) -> None:

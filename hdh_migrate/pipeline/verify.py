@@ -58,9 +58,9 @@ DOUBTED_MAX = 512
 class Verification:
     """Performs the verification of one batch; reading twice does no harm, so it has no intents."""
 
-    def __init__(self, ctx: Context, batch: str) -> None:
+    def __init__(self, ctx: Context, batch: str, *, sampled: bool = True) -> None:
         self._ctx, self._batch = ctx, batch
-        self._dispatch = Dispatcher(ctx, batch, Step.VERIFY)
+        self._dispatch = Dispatcher(ctx, batch, Step.VERIFY, sampled=sampled)
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
         self._after = dict.fromkeys(self._datasets, 0)
         self._queue = Queue[Entry](self._fetch, order_bytes=ORDER_BYTES)

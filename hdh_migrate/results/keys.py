@@ -116,6 +116,8 @@ class ResealForecast(TypedDict):
     requests: int
     hours: float | None
     """At the pace of the verification so far; None: it is not known."""
+    packs: int | None
+    """Header packs, which are made anew at both places; None: headers stand in front of objects."""
     grants: int
     """That stand."""
     blockers: list[str]
@@ -137,6 +139,8 @@ class SealedAnew(TypedDict):
     """What the data keys of before may still open at the host, by why."""
     opened_by: str
     """Fingerprint of the key that opened each of them."""
+    packs: int | None
+    """Header packs that were made anew, and opened at both places; None: there are none."""
     grants: int
     remains: list[str]
     """In words, what stays as it is."""

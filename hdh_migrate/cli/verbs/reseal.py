@@ -90,6 +90,11 @@ def _forecast_lines(would: ResealForecast) -> list[str]:
         ),
         f"  from the target: {size_text(would['bytes_read'])}, with the reading back of each",
         f"  to the target: {size_text(would['bytes_written'])}; requests: {would['requests']}",
+        *(
+            [f"  besides, header packs are made anew at both places: {would['packs']} of them"]
+            if would["packs"] is not None
+            else []
+        ),
         f"  at the pace of the verification so far: {hours}",
         *(
             [f"  grants that stand: {would['grants']}; their readers need new packs afterwards"]
@@ -106,6 +111,11 @@ def _lines(done: SealedAnew) -> list[str]:
         (
             f"{done['objects']} objects are sealed under new data keys; each was read back and"
             f" opened with {done['opened_by']}"
+        ),
+        *(
+            [f"  header packs made anew, and opened at both places: {done['packs']}"]
+            if done["packs"] is not None
+            else []
         ),
         *(f"  {line}" for line in done["remains"]),
     ]

@@ -291,6 +291,12 @@ ANNEXES: dict[str, Text] = {
         "|Begun {began}: {n} objects were sealed anew under new data keys and read back whole; the "
         "recipients are the same.",
     ),
+    "rotations.packs": Text(
+        "Les paquets d'en-têtes ont été refaits et relus aux deux endroits avant que les anciens "
+        "objets ne soient supprimés.",
+        "Header packs were made anew and read back at both places before what was there was "
+        "removed.",
+    ),
     "rotations.ended": Text(
         "Tous ont été passés en revue le {when}.", "All were gone through {when}."
     ),

@@ -13,7 +13,7 @@ from hdh_migrate.pipeline.cutover.standing import CutoverStage, standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.rotating import demand_no_rotation, last_rotation
-from hdh_migrate.session.policy.rotation import DataKeyRotation, unready
+from hdh_migrate.session.policy.rotation import DataKeyRotation, unpacked, unready
 
 UNDER_WAY: Final[Mapping[CutoverStage, str]] = {
     CutoverStage.SWITCHING: "let it come to its end",
@@ -26,20 +26,13 @@ UNDER_WAY: Final[Mapping[CutoverStage, str]] = {
 
 
 def demand_resealable(desk: Desk) -> None:
-    """Demand that the plan seals in a form in which objects can be sealed anew.
+    """Demand that the plan seals, so that there is something to seal anew.
 
     Raises:
-        Refused: it does not.
+        Refused: it seals nothing.
     """
     if not desk.loaded.plan.seal.encrypts:
         raise Refused("the plan seals nothing, so there is nothing to seal anew")
-    if desk.loaded.plan.seal.form != "inline":
-        raise Refused(
-            "the plan's headers are detached from their objects, and such objects are not sealed"
-            " anew yet",
-            hint="nothing was changed; move them again under another prefix: a new plan, which"
-            " seals each under a new data key",
-        )
 
 
 def resealing_of(desk: Desk, ledger: SqliteLedger, *, again: bool) -> DataKeyRotation:
@@ -71,6 +64,11 @@ def resealing_of(desk: Desk, ledger: SqliteLedger, *, again: bool) -> DataKeyRot
 def against_resealing(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation) -> Iterator[str]:
     """Say what ledger and plan have against it; nobody is asked."""
     yield from unready(desk, ledger, begun=asked.begun)
+    if not asked.begun and desk.loaded.plan.seal.apart and unpacked(desk, ledger):
+        yield (
+            "header packs are not at the target as the ledger has them:"
+            ' "hdh-migrate run PLAN" first'
+        )
     cutovers = list(ledger.cutovers())
     for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
         for track in Track:

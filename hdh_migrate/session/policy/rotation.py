@@ -243,16 +243,18 @@ def demand_opens(exchange: KeyExchange, identity: Opener) -> None:
         )
 
 
-def demand_second_chance(desk: Desk, ledger: SqliteLedger, reader: TargetReader) -> None:
+def demand_second_chance(
+    desk: Desk, ledger: SqliteLedger, reader: TargetReader, *, bodies: bool
+) -> None:
     """Demand that something is left if the host fails: an earlier version, or the source.
 
-    A new object takes the old one's place before anybody can read it. Where headers are apart, only
-    packs do, which are made again of the ledger.
+    A new object takes the old one's place before anybody can read it. Where headers are apart and
+    no `bodies` are written, only packs do, which are made again of the ledger.
 
     Raises:
         Refused: a bucket keeps no versions, and the source of a batch was deleted.
     """
-    if desk.loaded.plan.seal.apart:
+    if desk.loaded.plan.seal.apart and not bodies:
         return
     routes, retry = routes_of(desk.loaded.plan), desk.retrying()
     for row in ledger.datasets():

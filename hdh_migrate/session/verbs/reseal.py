@@ -6,16 +6,19 @@ key is replaced by `keys rotate`, before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.events.rotation import DataKeysRotating
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import State, Tally
+from hdh_migrate.model import State, Tally, Verified
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.earlier_versions import REMAINING
 from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
 from hdh_migrate.pipeline.renewing import REASONS
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
 from hdh_migrate.pipeline.sealing_anew import SealingAnew, resealing_travel
+from hdh_migrate.pipeline.sealing_apart import SealingApart, is_sealed_anew
 from hdh_migrate.results.keys import ResealForecast, SealedAnew
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
@@ -44,6 +47,7 @@ from hdh_migrate.session.verbs.rotate import (
 )
 from hdh_migrate.session.verbs.run import Turn, demand_unpaused, fenced_for, self_test
 from hdh_migrate.telemetry import counted
+from hdh_migrate.wiring import routes_of
 from hdh_migrate.wiring.envelopes import recipient_name
 
 
@@ -63,12 +67,12 @@ def forecast(desk: Desk, *, again: bool) -> ResealForecast:
 
 
 def _forecast(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation) -> ResealForecast:
-    so_far = RotationSoFar(ledger, asked.number)
+    so_far, takes = RotationSoFar(ledger, asked.number), _taken(desk, ledger)
     objects = size = written = requests = 0
     for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
         after = so_far.last.get(batch, 0)
         while rows := exchangeable(ledger, batch, after, apart=False):
-            for row in rows:
+            for row in filter(takes, rows):
                 one, stored = resealing_travel(row, desk.limits), row.stored_size or 0
                 objects, size = objects + 1, size + stored
                 written += one.written
@@ -88,9 +92,36 @@ def _forecast(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation) -> Resea
         "bytes_written": written,
         "requests": requests,
         "hours": hours_of(ledger, 2 * size),
+        "packs": _packs(desk, ledger),
         "grants": grants_standing(ledger),
         "blockers": list(against_resealing(desk, ledger, asked)),
     }
+
+
+def _taken(desk: Desk, ledger: SqliteLedger) -> Callable[[Verified], bool]:
+    """Return what says whether an object is sealed anew."""
+    if not desk.loaded.plan.seal.apart:
+        return lambda _: True
+    routes, erased = routes_of(desk.loaded.plan), ledger.erased()
+    names = {row.id: row.name for row in ledger.datasets()}
+
+    def takes(row: Verified) -> bool:
+        name = names[row.dataset]
+        return is_sealed_anew(row, routes[name], name, erased)
+
+    return takes
+
+
+def _packs(desk: Desk, ledger: SqliteLedger) -> int | None:
+    """Return how many header packs there are; None: headers stand in front of their objects."""
+    if not desk.loaded.plan.seal.apart:
+        return None
+    routes, erased = routes_of(desk.loaded.plan), ledger.erased()
+    return sum(
+        sum(1 for _ in ledger.packs(row.id, routes[row.name].header_packs(row.name)))
+        for row in ledger.datasets()
+        if row.id not in erased
+    )
 
 
 def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
@@ -118,7 +149,7 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
                 "objects cannot be sealed anew now", blockers=blockers, hint="nothing was changed"
             )
         bind_recipients(ledger, desk.loaded.plan, services.recipients)
-        demand_second_chance(desk, ledger, services.reader)
+        demand_second_chance(desk, ledger, services.reader, bodies=True)
         approvals = {} if asked.begun else approved(desk, ledger, judge, asked)
         with fenced_for(desk, [services], ledger, (), write=True) as fencing:
             if not asked.begun:
@@ -131,7 +162,8 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
                 done = _through(desk, turn, asked)
         ledger.reconcile()
         grants = grants_stale(desk, ledger)
-        return code_of(done), _result(asked, done, grants, services.envelopes.identity)
+        packs = _packs(desk, ledger)
+        return code_of(done), _result(asked, done, packs, grants, services.envelopes.identity)
 
 
 def _through(desk: Desk, turn: Turn, asked: DataKeyRotation) -> RotationDone:
@@ -141,9 +173,10 @@ def _through(desk: Desk, turn: Turn, asked: DataKeyRotation) -> RotationDone:
         envelopes.open(header)
         return envelopes.new().header
 
+    kind = SealingApart if plan.seal.apart else SealingAnew
     return Rotating(
         turn.ctx, asked.number, another, connections=plan.engine.connections,
-        renewing=SealingAnew(turn.ctx, plan.limits.memory_bytes),
+        renewing=kind(turn.ctx, plan.limits.memory_bytes),
     ).run()  # fmt: skip
 
 
@@ -169,7 +202,11 @@ def _begin(
 
 
 def _result(
-    asked: DataKeyRotation, done: RotationDone, grants: int, opened_by: str | None
+    asked: DataKeyRotation,
+    done: RotationDone,
+    packs: int | None,
+    grants: int,
+    opened_by: str | None,
 ) -> SealedAnew:
     return {
         "number": asked.number,
@@ -179,12 +216,13 @@ def _result(
         "removed": done.removed,
         "remaining": dict(done.remaining),
         "opened_by": opened_by or "",
+        "packs": packs,
         "grants": grants,
-        "remains": _remains(done, grants),
+        "remains": _remains(done, packs, grants),
     }
 
 
-def _remains(done: RotationDone, grants: int) -> list[str]:
+def _remains(done: RotationDone, packs: int | None, grants: int) -> list[str]:
     """Say what the data keys of before may still open."""
     lines = [
         f"{count} objects stay as they were: {REASONS[why]}"
@@ -197,6 +235,11 @@ def _remains(done: RotationDone, grants: int) -> list[str]:
         )
     lines += [f"{count} {REMAINING[why]}" for why, count in sorted(done.remaining.items())]
     lines.append("whoever has a copy of what was stored before, and its data key, opens that copy")
+    if packs is not None:
+        lines.append(
+            "copies of the ledger, and of the folder of the second copy, that were made before have"
+            " the data keys of before: delete them once there are new ones"
+        )
     if grants:
         lines.append(
             f"{counted(grants, 'grant')} hold data keys that open nothing any more: their readers"

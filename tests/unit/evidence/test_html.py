@@ -526,6 +526,11 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             {"records": [record("a")], "headers": packed(packs, copies)}
             for packs, copies in ((1, 1), (2, 2), (2, 0))
         ),
+        {
+            "records": [record("a")],
+            "headers": packed(1, 1),
+            "rotations": [{**ROTATION, "old": None, "new": None}],
+        },
     ]
     pages: dict[str, list[Page]] = {language: [] for language in LANGUAGES}
     for number, situation in enumerate(situations):
