@@ -247,6 +247,15 @@ def test_nothing_is_deleted_while_a_pack_or_its_copy_is_not_right(
         demand_open(detached)
 
 
+def test_nothing_is_sealed_anew_where_a_host_that_fails_would_leave_nothing(detached: Site) -> None:
+    """The source is deleted, and the bucket keeps no versions; packs alone could be made again."""
+    finalized(detached)
+    execute(detached, expect=0)
+    said = detached.cli("reseal", detached.plan, "--execute", "--no-progress", expect=3)
+    assert "keeps no versions, and the source of batch" in said.err
+    demand_open(detached)
+
+
 def forged(folder: Path, key: Signer, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what a statement says of its seal, and sign it as its author would."""
     path = folder / "statement.json"

@@ -343,7 +343,7 @@ def test_the_report_tells_it_and_both_verifiers_agree(site: Site) -> None:
     (copies,) = said["seal"]["headers"]["copies"]
     assert copies["root"] == said["seal"]["headers"]["root"]
     pages = [path.read_text() for path in sorted((site.folder / "plain").glob("*.html"))]
-    for sentence in ("Header packs were made anew", "Les paquets d'en-têtes ont été refaits"):
+    for sentence in ("Header packs were made anew", "ont été refaits et relus aux deux endroits"):
         assert any(sentence in page for page in pages)
 
 
