@@ -3,7 +3,7 @@
 The new header of an object takes the old one's place in the ledger, in the transaction of its
 receipt; the packs of a portion are made anew at both places before an earlier version of one of its
 objects is removed. So each place opens every object at every moment: an earlier version that is
-there still, or the new one. docs/decisions/0079-sealed-anew-with-packs.md.
+there still, or the new one. docs/decisions/0080-sealed-anew-with-packs.md.
 """
 
 from __future__ import annotations
