@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import ClassVar, Final
 
+from hdh_migrate.clocks import TOLERANCE_SECONDS, seconds_of
 from hdh_migrate.errors import Conflict, Fenced, Missing, StorageError, Unsupported
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
@@ -237,13 +238,20 @@ class Renewing:
         there = self._ctx.retry(lambda: self._writer.head(bucket, key))
         return there is not None and there.etag == row.etag
 
-    def abort_leftovers(self, route: Route, row: Verified) -> None:
-        """Abort uploads of an object that a killed command left open; others' are not touched."""
+    def abort_leftovers(self, route: Route, row: Verified, since: str) -> None:
+        """Abort uploads of an object that a killed command left open; others' are not touched.
+
+        The command wrote down `since` when it was about to begin them: what was open before is of
+        somebody who uploads under the same key.
+        """
         key = route.target_key(row.key)
         place = Place(bucket=route.target.bucket, prefix=key)
+        earliest = seconds_of(since) - TOLERANCE_SECONDS  # the host's clock may be so far behind
         with suppress(Unsupported):
-            for upload, _ in list(self._writer.open_uploads(place)):
-                if upload.key == key and not self._ctx.ledger.is_foreign(upload.upload_id):
+            for upload, began in list(self._writer.open_uploads(place)):
+                if upload.key != key or seconds_of(began) < earliest:
+                    continue
+                if not self._ctx.ledger.is_foreign(upload.upload_id):
                     self._writer.abort(upload)
 
     # --- how it is written ---------------------------------------------------------------------

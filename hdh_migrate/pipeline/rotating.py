@@ -190,14 +190,14 @@ class Rotating:
         rows = ledger.erasable_of(batch, headers, whole=True)
         if not rows:
             return
-        begun = [
-            event
-            for _, event in ledger.events(HeadersExchanging)
+        since, begun = [
+            (at, event)
+            for at, event in ledger.events(HeadersExchanging)
             if (event.number, event.batch) == (self._number, batch)
         ][-1]
         self._renewing.look_up(rows)
         for row in rows:
-            self._renewing.abort_leftovers(self._route(row), row)
+            self._renewing.abort_leftovers(self._route(row), row, since)
         stays = dict.fromkeys(begun.left, UNOPENED)
         if self._renewing.once:
             headers = self._begun_again(rows, headers, stays)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import AccessDenied, Unsupported
 from hdh_migrate.events.objects import OrphanAborted
 from hdh_migrate.events.run import TargetSurveyed
@@ -13,9 +14,28 @@ from hdh_migrate.model import DatasetRow, Entry, Place, Stamp, State, Upload, is
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.known import ASKED, demand_known
 from hdh_migrate.pipeline.version_order import demand_bare
+from hdh_migrate.ports.ledger import Ledger
 
 PROBE = ".hdh-migrate-may-write"
 """The key, under a dataset's prefix, of the upload that shows whether we may write."""
+
+
+def may_be_ours(
+    ledger: Ledger, batch: str, named: Sequence[tuple[Entry, State]], upload: Upload, began: str
+) -> bool:
+    """Say whether an open upload under the key of these objects can be one that we began.
+
+    Consumers upload under the same keys, before we come and above all after a switch. Ours was not
+    there before us, and is of an object that was tried and was not verified yet when it `began`.
+    """
+    if ledger.is_foreign(upload.upload_id):
+        return False
+    tried = [(entry, state) for entry, state in named if entry.attempt]
+    if any(state is not State.VERIFIED for _, state in tried):
+        return True
+    rows = ledger.erasable_of(batch, [entry.id for entry, _ in tried], whole=True)
+    ends = [row.verified_at for row in rows if row.verified_at is not None]
+    return any(seconds_of(began) <= seconds_of(end) for end in ends)
 
 
 class TargetSurvey:
@@ -35,7 +55,7 @@ class TargetSurvey:
         if route.every_version:
             demand_bare(ctx, dataset)
         found = self.occupy(dataset, most=ASKED)
-        for upload in self._open(route.target):
+        for upload, _ in self._open(route.target):
             if upload.key == route.target.prefix + PROBE:
                 self._abort(upload)  # of an earlier run that died between begin and abort
             else:
@@ -76,10 +96,10 @@ class TargetSurvey:
     def sweep(self, dataset: DatasetRow) -> None:
         """Abort uploads of ours that the ledger does not know: begun, then the process died."""
         ctx, route = self._ctx, self._ctx.route(dataset)
-        for upload in self._open(route.target):
+        for upload, began in self._open(route.target):
             key = route.source_key(upload.key)
             found = ctx.ledger.named(dataset.id, key) if key is not None else []
-            if not found or ctx.ledger.is_foreign(upload.upload_id):
+            if not may_be_ours(ctx.ledger, dataset.batch, found, upload, began):
                 continue
             known = (ctx.ledger.upload(entry.id) for entry, _ in found)
             if not any(one is not None and one.upload_id == upload.upload_id for one in known):
@@ -116,11 +136,11 @@ class TargetSurvey:
         except Unsupported:
             self._ctx.progress.note("the target cannot abort uploads; what is left of them stays")
 
-    def _open(self, place: Place) -> list[Upload]:
+    def _open(self, place: Place) -> list[tuple[Upload, str]]:
         writer = self._ctx.writer
         assert writer is not None
         try:
-            return self._ctx.retry(lambda: [upload for upload, _ in writer.open_uploads(place)])
+            return self._ctx.retry(lambda: list(writer.open_uploads(place)))
         except Unsupported:
             self._ctx.progress.note("the target cannot list open uploads; none were swept")
             return []

@@ -1,7 +1,8 @@
 """Abort multipart uploads of ours that nobody goes on with: never anybody else's, never young ones.
 
 Ours is an upload under the key of an object in the ledger that was not there before our first
-write (the survey remembers those), or under the key with which a run tries its right to write.
+write (the survey remembers those) and was begun before the object was verified (consumers upload
+under the same keys afterwards), or one under the key with which a run tries its right to write.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from hdh_migrate.events.objects import CleanupAbort
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, Upload
-from hdh_migrate.pipeline.uploads import PROBE
+from hdh_migrate.pipeline.uploads import PROBE, may_be_ours
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.desk import Desk
@@ -101,16 +102,18 @@ def _stale(
     now = seconds_of(judge.now().earliest)
     for upload, begun in writer.open_uploads(route.target):
         age = now - seconds_of(begun)
-        if age <= older_than or ledger.is_foreign(upload.upload_id):
+        if age <= older_than:
             continue
         if upload.key == route.target.prefix + PROBE:
+            if ledger.is_foreign(upload.upload_id):
+                continue
             yield Stale(upload=upload, entry=None, resumable=False, age=age)
             continue
         key = route.source_key(upload.key)
         named = ledger.named(dataset.id, key) if key is not None else []
         known = [ledger.upload(entry.id) for entry, _ in named]
         of = [one.entry for one in known if one and one.upload_id == upload.upload_id]
-        if named:
+        if may_be_ours(ledger, dataset.batch, named, upload, begun):
             entry = of[0] if of else named[0][0].id
             yield Stale(upload=upload, entry=entry, resumable=bool(of), age=age)
 
