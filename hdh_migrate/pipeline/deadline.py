@@ -11,6 +11,7 @@ from hdh_migrate.model import State, Step, Tally
 from hdh_migrate.model.paces import HourlyPaces, total
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.fitting import CostFit, fitted
+from hdh_migrate.pipeline.working_set import working_set
 
 EVERY_SECONDS: Final = 15.0
 MEASURED_MIN: Final = 20.0
@@ -65,7 +66,7 @@ class DueWatch:
     def _left(self) -> float | None:
         """Return how many seconds of work are left, most likely; None: too little was measured."""
         ledger = self._ctx.ledger
-        rows = ledger.datasets(self._batch)
+        rows = working_set(ledger, self._batch)
         send, prove = Tally(), Tally()
         for row in rows:
             waiting = ledger.tally(row.id, State.LISTED, State.SENDING)
@@ -86,7 +87,7 @@ def settle(ctx: Context, batch: str) -> None:
         return
     left = sum(
         ctx.ledger.tally(row.id, State.LISTED, State.SENDING, State.SENT).objects
-        for row in ctx.ledger.datasets(batch)
+        for row in working_set(ctx.ledger, batch)
     )
     for number in noted(ctx, batch) if not left else ():
         ctx.ledger.close_finding(number)

@@ -14,6 +14,7 @@ from hdh_migrate.codes import Severity
 from hdh_migrate.events.refreshes import RetryingFailed
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import DatasetRow, OpenFinding, State
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.ledger import Ledger
 
 Waived = Callable[[OpenFinding], bool]
@@ -80,7 +81,7 @@ def retry_asked(ledger: Ledger, batch: str, again: RetryRequest) -> Counter[str]
 
     Waivers do not matter: who asks for an object wants to know how it ends now.
     """
-    rows, reasons = ledger.datasets(batch), Counter[str]()
+    rows, reasons = working_set(ledger, batch), Counter[str]()
     names, open_ones = {row.name for row in rows}, dict[int | None, set[str]]()
     for found in ledger.findings():
         if found["severity"] != Severity.NOTE and found["dataset"] in names:

@@ -41,6 +41,7 @@ from hdh_migrate.pipeline.recounting import (
 from hdh_migrate.pipeline.relooking import relook
 from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
 from hdh_migrate.pipeline.usage import Usage
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.telemetry import counted
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class Inventory:
             ListingBroken: a listing contradicts itself or another one.
         """
         ctx, before = self._ctx, []
-        for dataset in ctx.ledger.datasets(batch):
+        for dataset in working_set(ctx.ledger, batch):
             if not dataset.sealed:
                 second = self._second(dataset)
                 self._list(dataset, batch)
@@ -334,11 +335,12 @@ class Inventory:
         ledger.commit()
 
     def _gate(self, batch: str) -> None:
+        names = {row.name for row in working_set(self._ctx.ledger, batch)}
         blockers = [
             f"dataset {found['dataset']}, object {found['object']}: {found['detail']}"
             f" [{found['code']}]"
             for found in self._ctx.ledger.findings(severity=Severity.BLOCKER)
-            if found["batch"] == batch
+            if found["batch"] == batch and found["dataset"] in names
         ]
         if not blockers:
             return

@@ -39,6 +39,7 @@ from hdh_migrate.pipeline.rechecking import (
 from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.ledger import Ledger
 
 STEP = "look again"
@@ -140,7 +141,9 @@ class LookAgain:
 
     def __init__(self, ctx: Context, batch: str, choice: Choice, *, user: str) -> None:
         self._ctx, self._batch, self._choice, self._user = ctx, batch, choice, user
-        self._routes = {row.id: ctx.route(row) for row in ctx.ledger.datasets(batch)}
+        rows = working_set(ctx.ledger, batch)
+        self._routes = {row.id: ctx.route(row) for row in rows}
+        self._is_whole = len(rows) == len(ctx.ledger.datasets(batch))
         self._looks = Looks(ctx.ledger, batch)
         self._open = open_findings(ctx.ledger, batch)
         self._accepted = accepted(ctx.ledger, batch)
@@ -204,7 +207,8 @@ class LookAgain:
 
     def _chosen(self, now: str | None) -> Iterator[Verified]:
         """Return what may be read; what is relisted meanwhile has passed already."""
-        return (row for row in _verified(self._ctx.ledger, self._batch) if self._due(row, now))
+        rows = _verified(self._ctx.ledger, self._batch)
+        return (row for row in rows if row.dataset in self._routes and self._due(row, now))
 
     def _due(self, row: Verified, now: str | None) -> bool:
         if self._goes_on and self._looks.read_by_last(row):
@@ -218,7 +222,7 @@ class LookAgain:
 
     def _wanted(self, now: str | None, chosen: int, objects: int) -> Iterator[RereadWanted]:
         level = self._choice.level
-        whole = now is None and not self._goes_on and not self._erasures
+        whole = now is None and self._is_whole and not self._goes_on and not self._erasures
         if objects < chosen:
             yield from (
                 RereadWanted(row=row, level=level, first=row.id)
@@ -359,8 +363,9 @@ def accepted(ledger: Ledger, batch: str) -> dict[int, tuple[str, str | None]]:
 def open_findings(ledger: Ledger, batch: str) -> dict[int, dict[str, int]]:
     """Return the numbers of what earlier looks left open, by object and code."""
     found: dict[int, dict[str, int]] = {}
+    names = {row.name for row in working_set(ledger, batch)}
     for one in ledger.findings():
-        if one["batch"] == batch and one["object"] is not None and one["code"] in CODES.values():
+        if one["dataset"] in names and one["object"] is not None and one["code"] in CODES.values():
             found.setdefault(one["object"], {})[one["code"]] = one["id"]
     return found
 

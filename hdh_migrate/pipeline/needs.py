@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.excused import Waivers, left, no_waivers
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.telemetry import counted
 
@@ -30,7 +31,7 @@ def lack(ledger: Ledger, batch: str, waivers: Waivers = no_waivers) -> str | Non
 
 def unlisted(ledger: Ledger, batch: str) -> bool:
     """Return whether a dataset of a batch has no finished inventory."""
-    return any(not row.sealed for row in ledger.datasets(batch))
+    return any(not row.sealed for row in working_set(ledger, batch))
 
 
 def left_after(ledger: Ledger, batch: str, step: Step) -> str | None:
@@ -43,7 +44,7 @@ def left_after(ledger: Ledger, batch: str, step: Step) -> str | None:
 
 
 def _unlisted(ledger: Ledger, batch: str) -> Iterator[str]:
-    count = sum(not row.sealed for row in ledger.datasets(batch))
+    count = sum(not row.sealed for row in working_set(ledger, batch))
     if count:
         yield f"{_many(count, 'dataset')} not inventoried"
 
@@ -55,7 +56,7 @@ def _left(
     done: str,
     waivers: Waivers = no_waivers,
 ) -> Iterator[str]:
-    rows = [row for row in ledger.datasets(batch) if row.sealed]
+    rows = [row for row in working_set(ledger, batch) if row.sealed]
     count = left(ledger, rows, states, waivers)
     if count:
         yield f"{_many(count, 'object')} not {done}"

@@ -18,6 +18,7 @@ from hdh_migrate.frozen import mutable
 from hdh_migrate.model import Archived, ArchivedObject, Asked, Place
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.retrying import Retrying
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.switching import Rehydrator
 
 ASKERS: Final = 8
@@ -55,7 +56,7 @@ class Rehydrating:
         """
         found = AwaitedObjects()
         with ThreadPoolExecutor(ASKERS) as pool:
-            for dataset in self.ctx.ledger.datasets(batch):
+            for dataset in working_set(self.ctx.ledger, batch):
                 place = self.ctx.route(dataset).source
                 for portion in self.ctx.ledger.archived(dataset.id, PORTION):
                     self._portion(batch, place, portion, found, pool)

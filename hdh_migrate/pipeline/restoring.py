@@ -35,6 +35,7 @@ from hdh_migrate.pipeline.look_again import (
 )
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.stores import TargetWriter
 
 PIECE = 8 * MIB
@@ -64,7 +65,7 @@ class Restoring:
 
     def __init__(self, ctx: Context, batch: str, *, user: str) -> None:
         self._ctx, self._batch, self._user = ctx, batch, user
-        self._routes = {row.id: ctx.route(row) for row in ctx.ledger.datasets(batch)}
+        self._routes = {row.id: ctx.route(row) for row in working_set(ctx.ledger, batch)}
         self._open = open_findings(ctx.ledger, batch)
 
     def waiting(self, *, accepted: bool) -> list[int]:

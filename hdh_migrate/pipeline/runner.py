@@ -255,9 +255,10 @@ class Runner:
         Those that are waived mean nothing.
         """
         waived: Waived | None = None
-        ends = set()
+        ends, erased = set(), self._ctx.ledger.erased()
+        alone = {row.name for row in self._ctx.ledger.datasets() if row.id in erased}
         for found in self._ctx.ledger.findings(severity=Severity.FINDING):
-            if selected and found["batch"] not in selected:
+            if (selected and found["batch"] not in selected) or found["dataset"] in alone:
                 continue
             waived = waived or self._ctx.waivers()  # read only when there is something to waive
             if not waived(found):

@@ -23,6 +23,7 @@ from hdh_migrate.pipeline.sidecar import Sidecars
 from hdh_migrate.pipeline.small import Small
 from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.pipeline.version_order import set_aside
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.receipts import Lost, ObjectReceipt, PartSent, Returned, ReturnReason, SealIntent
 
 
@@ -33,7 +34,7 @@ class Transfer:
         """Prepare; unless `again` is false, what failed before is tried again."""
         self._ctx, self._batch, self._again = ctx, batch, again
         self._dispatch = Dispatcher(ctx, batch, Step.TRANSFER)
-        self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
+        self._datasets = {row.id: row for row in working_set(ctx.ledger, batch)}
         self._deaths = Deaths()
         ends = Ends(ctx, self._dispatch)
         self._small = Small(ctx, self._dispatch, self._datasets, ends, self._deaths)

@@ -29,6 +29,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.queue import Queue, died
 from hdh_migrate.pipeline.version_order import VersionOrder
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.receipts import (
     Begun,
     Completed,
@@ -61,7 +62,7 @@ class Verification:
     def __init__(self, ctx: Context, batch: str, *, sampled: bool = True) -> None:
         self._ctx, self._batch = ctx, batch
         self._dispatch = Dispatcher(ctx, batch, Step.VERIFY, sampled=sampled)
-        self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
+        self._datasets = {row.id: row for row in working_set(ctx.ledger, batch)}
         self._after = dict.fromkeys(self._datasets, 0)
         self._queue = Queue[Entry](self._fetch, order_bytes=ORDER_BYTES)
         self._doubted: list[Entry] = []

@@ -73,7 +73,9 @@ def clear(scene: Scene, now: CutoverStanding) -> None:
         Refused: something of ours is there and cannot be removed.
     """
     for trial in now.probes:
-        dataset = next(row for row in scene.datasets() if row.name == trial.dataset)
+        dataset = next(
+            row for row in scene.ledger.datasets(scene.batch) if row.name == trial.dataset
+        )
         if scene.probe is not None:
             _clear(scene, scene.probe, dataset, trial.name)
         _probed(scene, dataset, trial.name, Refusal(proven=False, detail="cut short"))

@@ -27,6 +27,7 @@ from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.pipeline.excused import Waivers
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.retrying import Retrying
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import TargetReader
@@ -133,8 +134,8 @@ class Tale:
         self.waits(why, [error.journalled or str(error)])
 
     def datasets(self) -> list[DatasetRow]:
-        """Return the batch's datasets."""
-        return self.ledger.datasets(self.batch)
+        """Return the batch's datasets, without those that were erased."""
+        return working_set(self.ledger, self.batch)
 
 
 @mutable

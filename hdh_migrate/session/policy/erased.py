@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.erasure import HeadersErased, HeadersErasing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.pipeline.working_set import working_set
 
 
 @frozen
@@ -48,18 +49,21 @@ def demand_not_erased(ledger: SqliteLedger, datasets: Collection[str]) -> None:
         )
 
 
-def demand_batches_not_erased(ledger: SqliteLedger, batches: Iterable[str]) -> None:
-    """Demand that no dataset of some batches was erased.
+def left_alone(ledger: SqliteLedger, batches: Sequence[str]) -> list[str]:
+    """Return, in words, which datasets of some batches steps leave alone, for they were erased.
 
     Raises:
-        Refused: one was, or is being erased.
+        Refused: one is still being erased, or nothing is left that a step could work on.
     """
-    named = set(batches)
-    for name, one in erasures(ledger).items():
-        if one.event.batch in named:
-            raise Refused(
-                said_of(name, one), hint="nothing was touched; name the other batches with --batch"
-            )
+    known = [(name, one) for name, one in erasures(ledger).items() if one.event.batch in batches]
+    under_way = [said_of(name, one) for name, one in known if one.ended is None]
+    if under_way:
+        raise Refused(
+            under_way[0], hint="nothing was touched; other batches can be named with --batch"
+        )
+    if known and not any(working_set(ledger, one) for one in batches if ledger.datasets(one)):
+        raise Refused(said_of(*known[0]), hint="nothing was touched; nobody can take it back")
+    return [f"{said_of(name, one)}; it is left as it is" for name, one in known]
 
 
 def said_of(name: str, one: DatasetErasure) -> str:

@@ -40,7 +40,7 @@ from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.bound_ledger import bound_ledger, held_ledger
 from hdh_migrate.session.policy.canary import demand_apart
 from hdh_migrate.session.policy.consents import Consents
-from hdh_migrate.session.policy.erased import demand_batches_not_erased
+from hdh_migrate.session.policy.erased import left_alone
 from hdh_migrate.session.policy.fencing import buckets_of
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.rotating import demand_no_rotation
@@ -228,7 +228,8 @@ def _scene(
             bind_recipients(ledger, desk.loaded.plan, services.recipients)
         if binding:
             demand_no_rotation(ledger)
-            demand_batches_not_erased(ledger, [batch])
+            for line in left_alone(ledger, [batch]):
+                desk.progress.note(line)
             Consents(desk, ledger, judge, batch).settle()
         yield _put_together(turn, entry, pointer, track)
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Literal
 
 from hdh_migrate.errors import AuthFailed, Exit, Refused
-from hdh_migrate.model import key_text
+from hdh_migrate.model import State, key_text
 from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
 from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
 from hdh_migrate.pipeline.runner import Runner, summary
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.results import moves
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
@@ -49,7 +50,10 @@ def look_again(
         for batch in batches:
             if selected and batch.name not in selected:
                 continue
-            verified = turn.ctx.ledger.erasable_left(batch.name, 0, whole=True).objects
+            verified = sum(
+                turn.ctx.ledger.tally(row.id, State.VERIFIED).objects
+                for row in working_set(turn.ctx.ledger, batch.name)
+            )
             if verified:
                 found = _looked(turn, batch.name, choice)
                 lost = lost or found.differs

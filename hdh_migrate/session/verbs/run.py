@@ -27,7 +27,7 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.contents import record_contents, signers
-from hdh_migrate.session.policy.erased import demand_batches_not_erased
+from hdh_migrate.session.policy.erased import left_alone
 from hdh_migrate.session.policy.fencing import fenced
 from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.rotating import demand_no_rotation
@@ -186,7 +186,8 @@ def at_work(
     demand(at_the_gate(services, loaded.plan, judge))
     with held_ledger(desk, judge, newest=newest, known=known) as ledger:
         demand_no_rotation(ledger)
-        demand_batches_not_erased(ledger, [one.name for one in desk.batches(selected)])
+        for line in left_alone(ledger, list(selected) or [one.name for one in desk.batches(())]):
+            desk.progress.note(line)
         signed_by = signers(ledger)
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), signed_by))
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
