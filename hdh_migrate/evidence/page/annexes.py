@@ -11,7 +11,7 @@ ANNEXES: dict[str, Text] = {
     "pace.verify": Text("Relecture et comparaison", "Reading back and comparing"),
     "pace.mean": Text("{mean}/s en moyenne, arrêts compris", "{mean}/s on average, stops included"),
     "pace.highest": Text(
-        "barre la plus haute : {size} en {seconds} s", "highest bar: {size} in {seconds} s"
+        "barre la plus haute : {size} en {seconds}", "highest bar: {size} in {seconds}"
     ),
     "pace.cut": Text(
         "(la barre claire est coupée)|(les {n} barres claires sont coupées)",
@@ -189,8 +189,12 @@ ANNEXES: dict[str, Text] = {
     "terms.nobody": Text("personne n'était encore demandé", "nobody was asked yet"),
     "terms.beside": Text(
         "Lot {name} : la clé privée de ces approbateurs se trouvait dans le dossier du plan, à la "
-        "portée de l'opérateur :",
+        "portée de l'opérateur :"
+        "|Lots {name} : la clé privée de ces approbateurs se trouvait dans le dossier du plan, à "
+        "la portée de l'opérateur :",
         "Batch {name}: the private key of these approvers lay in the plan's folder, within the "
+        "operator's reach:"
+        "|Batches {name}: the private key of these approvers lay in the plan's folder, within the "
         "operator's reach:",
     ),
     "cutover.approved": Text("Approuvé par", "Approved by"),
@@ -221,6 +225,22 @@ ANNEXES: dict[str, Text] = {
         "for {length} at least: from {frozen} (freeze shown) to {open} (open to consumers)",
     ),
     "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
+    "cutover.back": Text("Retour en arrière", "Rollback"),
+    "cutover.back.value": Text("lancé le {when} par", "begun on {when} by"),
+    "cutover.back.open": Text(
+        "les utilisateurs avaient été menés à la cible le {when}",
+        "consumers had been led to the target on {when}",
+    ),
+    "cutover.back.ended": Text(
+        "pointeur remis à la source le {when}", "pointer led back to the source on {when}"
+    ),
+    "cutover.back.going": Text("pas terminé", "not finished"),
+    "cutover.final": Text("Retour possible", "Rollback possible"),
+    "cutover.final.value": Text("non : la bascule est définitive", "no: the cutover is final"),
+    "cutover.final.early": Text(
+        "non : la bascule est définitive, décidée avant le terme ({when})",
+        "no: the cutover is final, decided before the window's end ({when})",
+    ),
     "cutover.written": Text("Écrit par les utilisateurs depuis", "Written by consumers since"),
     "cutover.erasure": Text("Suppression à la source", "Deletion at the source"),
     "cutover.requested": Text("demandée le {when}", "requested on {when}"),
@@ -262,6 +282,10 @@ ANNEXES: dict[str, Text] = {
         "{n} object was not there as verified, and is deleted at the source already."
         "|{n} objects were not there as verified, and are deleted at the source already.",
     ),
+    "looks.mended": Text(
+        "Depuis, chaque objet à déplacer de ce lot est de nouveau vérifié.",
+        "Since then each object of this batch that is to move is verified again.",
+    ),
     "looks.open": Text("Ce contrôle n'est pas terminé.", "This look is not finished."),
     # --- rotations -----------------------------------------------------------------------------
     "rotations": Text("Clés remplacées", "Keys that were replaced"),
@@ -271,21 +295,27 @@ ANNEXES: dict[str, Text] = {
         "Begun {began}: {n} object got a new header and was read back whole."
         "|Begun {began}: {n} objects got new headers and were read back whole.",
     ),
-    "rotations.headers": Text(
-        "Ce sont des paquets : {n} en-tête conservé à part y est pour la nouvelle clé, et aucun "
-        "objet n'a été touché."
-        "|Ce sont des paquets : {n} en-têtes conservés à part y sont pour la nouvelle clé, et "
-        "aucun objet n'a été touché.",
-        "These are packs: {n} header that is kept apart is in them for the new key, and no "
-        "object was touched."
-        "|These are packs: {n} headers that are kept apart are in them for the new key, and no "
-        "object was touched.",
+    "rotations.apart": Text(
+        "Commencé le {began} : {n} en-tête conservé à part est passé à la nouvelle clé ; {files}. "
+        "Les objets eux-mêmes n'ont pas été touchés."
+        "|Commencé le {began} : {n} en-têtes conservés à part sont passés à la nouvelle clé ; "
+        "{files}. Les objets eux-mêmes n'ont pas été touchés.",
+        "Begun {began}: {n} header that is kept apart is for the new key now; {files}. The objects "
+        "themselves were not touched."
+        "|Begun {began}: {n} headers that are kept apart are for the new key now; {files}. The "
+        "objects themselves were not touched.",
+    ),
+    "n.files": Text(
+        "{n} paquet ou fichier de l'outil a été réécrit et relu en entier"
+        "|{n} paquets ou fichiers de l'outil ont été réécrits et relus en entier",
+        "{n} pack or file of the tool was written anew and read back whole"
+        "|{n} packs or files of the tool were written anew and read back whole",
     ),
     "rotations.anew": Text(
-        "Commencé le {began} : {n} objet a été rescellé sous une nouvelle clé de données et relu "
-        "en entier ; les destinataires sont les mêmes."
-        "|Commencé le {began} : {n} objets ont été rescellés sous de nouvelles clés de données et "
-        "relus en entier ; les destinataires sont les mêmes.",
+        "Commencé le {began} : {n} objet a été chiffré à nouveau, sous une nouvelle clé de "
+        "données, et relu en entier ; les destinataires sont les mêmes."
+        "|Commencé le {began} : {n} objets ont été chiffrés à nouveau, sous de nouvelles clés de "
+        "données, et relus en entier ; les destinataires sont les mêmes.",
         "Begun {began}: {n} object was sealed anew under a new data key and read back whole; the "
         "recipients are the same."
         "|Begun {began}: {n} objects were sealed anew under new data keys and read back whole; the "
@@ -314,8 +344,8 @@ ANNEXES: dict[str, Text] = {
         "What the data keys of before may still open at the host:",
     ),
     "rotations.bounds.anew": Text(
-        "Qui garde une copie de ce qui était stocké avant un rescellement et sa clé de données "
-        "ouvre cette copie.",
+        "Qui garde une copie de ce qui était stocké avant ce nouveau chiffrement, et sa "
+        "clé de données, ouvre cette copie.",
         "Whoever keeps a copy of what was stored before objects were sealed anew, and its data "
         "key, opens that copy.",
     ),
@@ -328,20 +358,29 @@ ANNEXES: dict[str, Text] = {
     # --- erasures ------------------------------------------------------------------------------
     "erasures": Text("Jeux de données effacés", "Datasets that were erased"),
     "erasures.one": Text(
-        "Le {began}, ce qui ouvre {n} objet du jeu {dataset} ({size}) a été effacé : {packs}."
-        "|Le {began}, ce qui ouvre {n} objets du jeu {dataset} ({size}) a été effacé : {packs}.",
-        "{began}, what opens {n} object of dataset {dataset} ({size}) was erased: {packs}."
-        "|{began}, what opens {n} objects of dataset {dataset} ({size}) was erased: {packs}.",
+        "Le {began}, ce qui ouvre {n} objet du jeu {dataset} ({size}) a été effacé :"
+        "|Le {began}, ce qui ouvre {n} objets du jeu {dataset} ({size}) a été effacé :",
+        "{began}, what opens {n} object of dataset {dataset} ({size}) was erased:"
+        "|{began}, what opens {n} objects of dataset {dataset} ({size}) was erased:",
     ),
-    "erasures.packs": Text(
-        "paquets {packs}, versions à destination {versions}, fichiers de la seconde copie "
-        "{copies}, en-têtes du registre {headers}",
-        "packs {packs}, versions at the target {versions}, files of the second copy {copies}, "
-        "headers of the ledger {headers}",
+    "gone.packs": Text("{n} paquet|{n} paquets", "{n} pack|{n} packs"),
+    "gone.versions": Text(
+        "{n} version sur la cible|{n} versions sur la cible",
+        "{n} version at the target|{n} versions at the target",
     ),
-    "erasures.approved": Text("Approuvé par {keys}.", "Approved by {keys}."),
+    "gone.copies": Text(
+        "{n} fichier de la seconde copie|{n} fichiers de la seconde copie",
+        "{n} file of the second copy|{n} files of the second copy",
+    ),
+    "gone.headers": Text(
+        "{n} en-tête du registre|{n} en-têtes du registre",
+        "{n} header of the ledger|{n} headers of the ledger",
+    ),
+    "erasures.why": Text("Motif :", "Reason:"),
+    "erasures.by": Text("lancé par", "begun by"),
+    "erasures.root": Text("Racine de ce qui a été effacé :", "Root of what was erased:"),
     "erasures.only-copy": Text(
-        "Il a été approuvé que la destination pouvait être la seule copie.",
+        "Il a été approuvé que la cible pouvait être la seule copie.",
         "It was approved that the target might be the only copy.",
     ),
     "erasures.grants": Text(

@@ -288,6 +288,12 @@ CATALOGUE: dict[str, Text] = {
     "n.objects": Text("{n} objet|{n} objets", "{n} object|{n} objects"),
     "contents": Text("Dans ce rapport", "In this report"),
     "datasets": Text("Lots et jeux de données", "Batches and datasets"),
+    "datasets.own": Text(
+        "Les comptes comprennent les fichiers que l'outil pose à côté des objets "
+        "(.hdh-migrate-sidecar) : vérifiés comme eux, ils n'existaient pas à la source.",
+        "The counts include the files that the tool puts beside the objects "
+        "(.hdh-migrate-sidecar): verified like them, they were not at the source.",
+    ),
     "batch": Text("Lot {name}", "Batch {name}"),
     "dataset": Text("Jeu de données", "Dataset"),
     "col.inventoried": Text("Inventoriés", "Inventoried"),
@@ -499,6 +505,7 @@ CATALOGUE: dict[str, Text] = {
     "attestation.file": Text("empreinte du fichier", "digest of the file"),
     "ref.basis": Text("Base légale (déclarée)", "Legal basis (as declared)"),
     "ref.basis.value": Text("{reference}, jusqu'au {until}", "{reference}, until {until}"),
+    "basis.over": Text("échue avant la fin de l'opération", "ended before the work did"),
     "ref.attestation": Text("Attestation du client", "The customer's attestation"),
     "ref.attestation.value": Text(
         "Service « {service} » ; SecNumCloud : {visa}, jusqu'au {visa_end} ; HDS : {hds}, jusqu'au "

@@ -16,13 +16,25 @@ from typing import Final
 
 from hdh_migrate.events.adoption import Adopting, AdoptionEnded
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
+from hdh_migrate.events.cutover import (
+    CutoverFinalized,
+    CutoverOpen,
+    CutoverRolledBack,
+    CutoverRollingBack,
+    CutoverSwitching,
+    Track,
+)
+from hdh_migrate.events.decommission import CutoverAgreed
+from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceTaking
 from hdh_migrate.events.objects import ObjectDrifted, ObjectsSuperseded, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read
+from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.events.run import RunEnded, RunStarted
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
+from hdh_migrate.evidence.page.approved import ApprovalLine, approvals_of
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.jsonform import OtherForm
 
@@ -30,9 +42,10 @@ SHOWN: Final = 50
 """Of each kind the last so many are shown."""
 
 LOOKED_AT: Final[tuple[type[Event], ...]] = (
-    Adopting, AdoptionEnded, BatchAmended, BatchAmending, FenceTaking, ObjectDrifted,
-    ObjectsSuperseded, Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted,
-    SendingAgain, *GRANT_EVENTS,
+    Adopting, AdoptionEnded, BatchAmended, BatchAmending, CutoverAgreed, CutoverFinalized,
+    CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
+    FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, ObjectsSuperseded, Refreshed,
+    RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain, *GRANT_EVENTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in LOOKED_AT)
@@ -102,6 +115,18 @@ class TakeOverLine:
 
 
 @mutable_row
+class RollbackLine:
+    """One time that a switch was taken back; `ended` is None: it was stopped, or goes on."""
+
+    batch: str
+    at: str
+    user: str
+    open: str | None
+    """Since when consumers had been led to the target; None: they never were."""
+    ended: str | None = None
+
+
+@mutable_row
 class OperatorLine:
     """Somebody under whose login runs were started."""
 
@@ -119,6 +144,11 @@ class Chronicle:
     revisions: deque[RevisionLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     adoptions: deque[AdoptionLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     take_overs: deque[TakeOverLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    rollbacks: deque[RollbackLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    approvals: deque[ApprovalLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    """What rested on approvals."""
+    erasing: dict[str, HeadersErasing] = field(default_factory=dict)
+    """By dataset: by whom and why it was erased."""
     counts: dict[str, int] = field(default_factory=dict)
     """How many there are of each, shown or not."""
     runs: int = 0
@@ -140,6 +170,8 @@ class Chronicle:
     """Who started runs, at most `SHOWN` of them, in the order of their first."""
     _open: bool = False
     _intent: BatchAmending | None = None
+    _led: dict[str, str] = field(default_factory=dict)
+    """By batch: since when consumers are led to the target."""
 
     @property
     def empty(self) -> bool:
@@ -162,6 +194,7 @@ class Chronicle:
 
     def take(self, at: str, event: Event) -> None:
         """Count one event; those of a journal come in its order."""
+        self.approvals.extend(approvals_of(at, event))
         match event:
             case Refreshing():
                 self._pass(event.batch, event.number)
@@ -204,7 +237,7 @@ class Chronicle:
             case ObjectsSuperseded():
                 self.unverified += len(event.dropped)
             case _:
-                self.grants.take(at, event)
+                self._switched(at, event)
 
     def _pass(self, batch: str, number: int) -> PassLine:
         for one in reversed(self.passes):
@@ -273,6 +306,29 @@ class Chronicle:
                 reason=event.reason,
             )
         )
+
+    def _switched(self, at: str, event: Event) -> None:
+        match event:
+            case CutoverOpen() | CutoverRollingBack() | CutoverRolledBack() if (
+                event.track is not Track.CUTOVER
+            ):
+                pass
+            case CutoverOpen():
+                self._led[event.batch] = at
+            case CutoverRollingBack():
+                standing = [one for one in self.rollbacks if one.batch == event.batch]
+                if not standing or standing[-1].ended is not None:  # it may go on after a stop
+                    led = self._led.pop(event.batch, None)
+                    self.rollbacks.append(RollbackLine(event.batch, at, event.user, led))
+            case CutoverRolledBack():
+                for one in reversed(self.rollbacks):
+                    if one.batch == event.batch:
+                        one.ended = at
+                        break
+            case HeadersErasing():
+                self.erasing[event.dataset] = event
+            case _:
+                self.grants.take(at, event)
 
     def _count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1

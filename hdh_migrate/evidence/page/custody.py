@@ -12,6 +12,32 @@ CUSTODY: dict[str, Text] = {
         "{n} object left at the source by a rule of the plan ({size})."
         "|{n} objects left at the source by a rule of the plan ({size}).",
     ),
+    "q.what.erased": Text(
+        "Le jeu « {dataset} » ne s'ouvre plus : ce qui ouvrait {n} objet a été effacé le {began} ; "
+        "voir « Jeux de données effacés »."
+        "|Le jeu « {dataset} » ne s'ouvre plus : ce qui ouvrait {n} objets a été effacé le {began} "
+        "; voir « Jeux de données effacés ».",
+        "Dataset “{dataset}” opens no more: what opened {n} object was erased on {began}; see "
+        "“Datasets that were erased”."
+        "|Dataset “{dataset}” opens no more: what opened {n} objects was erased on {began}; see "
+        "“Datasets that were erased”.",
+    ),
+    "q.what.erasing": Text(
+        "L'effacement de ce qui ouvre {n} objet du jeu « {dataset} » a commencé le {began} et "
+        "n'est pas terminé."
+        "|L'effacement de ce qui ouvre {n} objets du jeu « {dataset} » a commencé le {began} et "
+        "n'est pas terminé.",
+        "The erasure of what opens {n} object of dataset “{dataset}” was begun on {began} and is "
+        "not finished."
+        "|The erasure of what opens {n} objects of dataset “{dataset}” was begun on {began} and is "
+        "not finished.",
+    ),
+    "banner.erased": Text(
+        "Depuis, ce qui ouvre {n} jeu de données a été effacé, sur décision."
+        "|Depuis, ce qui ouvre {n} jeux de données a été effacé, sur décision.",
+        "Since then what opens {n} dataset was erased, as was decided."
+        "|Since then what opens {n} datasets was erased, as was decided.",
+    ),
     "q.when": Text("Quand ?", "When?"),
     "q.when.answer": Text(
         "Du {start} au {end}, soit {length}.", "From {start} to {end}, {length} in all."
@@ -59,6 +85,13 @@ CUSTODY: dict[str, Text] = {
     "approval.cutover": Text("bascule", "cutover"),
     "approval.finalize": Text("fin du retour possible", "end of rollback"),
     "approval.decommission": Text("suppression à la source", "deletion at the source"),
+    "approval.rotate": Text("remplacement d'une clé", "replacement of a key"),
+    "approval.reseal": Text("nouveau chiffrement", "sealing anew"),
+    "approval.erase": Text("effacement", "erasure"),
+    "approval.grant": Text("accès d'un lecteur", "access of a reader"),
+    "about.batch": Text("Lot {name}", "Batch {name}"),
+    "about.dataset": Text("Jeu {name}", "Dataset {name}"),
+    "about.grant": Text("Autorisation {name}", "Grant {name}"),
     "approval.terms": Text("changement des conditions", "change of the terms"),
     "written.new": Text("{n} nouveau|{n} nouveaux", "{n} new|{n} new"),
     "written.changed": Text("{n} modifié|{n} modifiés", "{n} changed|{n} changed"),

@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.recount import add_up
+from hdh_migrate.evidence.page.approved import by_key, in_order
 from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
@@ -41,7 +42,17 @@ _TONES = {
 _HEADINGS = (
     *("datasets", "findings", "exclusions", "verification", "pace", "sizes", "losses"),
     *("endpoints", "basis", "target", "waivers", "months", "cutovers", "openings", "rotations"),
-    *("readers", "packs", "custody", "keys", "kept", "verify", "references", "headings"),
+    *(
+        "erasures",
+        "readers",
+        "packs",
+        "custody",
+        "keys",
+        "kept",
+        "verify",
+        "references",
+        "headings",
+    ),
 )
 """The catalogue's keys of what a page has after its first screen, in their order."""
 
@@ -52,6 +63,9 @@ _CHANGES = (
     (re.compile(r"^order is now "), "nouvel ordre : "),
 )
 """What `plan.diff` says of a place, in French."""
+
+_ROTATED = re.compile(r"keys rotate: (?P<old>\S+) to (?P<new>\S+)")
+"""The reason that `keys rotate` gives for amending a batch."""
 
 Predicate = Mapping[str, Any]
 
@@ -91,6 +105,8 @@ def render_report(
         day=words.day,
         length=words.length,
         difference=words.difference,
+        cause=words.cause,
+        span=words.span,
         condition=words.condition,
         word=words.word,
         counted=words.counted,
@@ -113,7 +129,10 @@ def render_report(
         titles={one["name"]: one["title"] for one in _declared(predicate).get("datasets", ())},
         escrow=sum(bool(one["escrow"]) for one in _declared(predicate).get("keys", ())),
         losses=_losses(predicate),
-        approvals=_approvals(predicate),
+        approvals=by_key(chronicle.approvals, predicate["cutovers"]),
+        in_order=in_order,
+        beside=_beside(predicate),
+        mended=lambda look: _mended(predicate, look),
         erased=_erased(predicate),
         paces=[pace_bars(pace) for pace in predicate["paces"]],
         sizes=size_bars(predicate["manifest"]["sizes"]),
@@ -239,6 +258,19 @@ class PageWords:
         after = f"{NBSP}{colon}" if colon else ""
         return escape(visible(place)) + after + escape(visible(change))
 
+    def cause(self, reason: str) -> Markup | str:
+        """Return why a batch was amended: what somebody wrote, or what `keys rotate` did."""
+        rotated = _ROTATED.fullmatch(reason)
+        if rotated is None:
+            return reason
+        return self.say("revision.rotated", old=rotated["old"], new=rotated["new"])
+
+    def span(self, seconds: float) -> Markup:
+        """Return a length of time that may be less than a second."""
+        if seconds < 1:
+            return escape(f"{self._reader.number(max(1, round(seconds * 1000)))}{NBSP}ms")
+        return escape(f"{self._reader.decimal_number(seconds)}{NBSP}s")
+
     def length(self, started: str, ended: str) -> Markup:
         """Return how long it was between two moments."""
         first, last = (datetime.fromisoformat(one) for one in (started, ended))
@@ -282,6 +314,7 @@ def _contents(predicate: Predicate, chronicle: Chronicle, *, readers: bool) -> l
         "months": not chronicle.empty,
         "cutovers": predicate["cutovers"],
         "rotations": predicate.get("rotations"),
+        "erasures": predicate.get("erasures"),
         "readers": readers,
         "packs": predicate["seal"].get("headers"),
         "keys": predicate["seal"]["recipients"],
@@ -378,14 +411,24 @@ def _losses(predicate: Predicate) -> Mapping[str, Any]:
     return {"properties": properties, "rows": rows}
 
 
-def _approvals(predicate: Predicate) -> list[Mapping[str, Any]]:
-    """Return which keys approved what, in the order of batches and stages."""
-    return [
-        {"batch": one["batch"], "stage": stage, "keys": keys}
-        for one in predicate["cutovers"]
-        for stage, keys in one["approvals"].items()
-        if keys
-    ]
+def _mended(predicate: Predicate, look: Mapping[str, Any]) -> bool:
+    """Say whether what a look missed or found damaged is verified again, and it found no more."""
+    tallies = [one["tally"] for one in predicate["datasets"] if one["batch"] == look["batch"]]
+    return (
+        look["ended"]
+        and look["gone"] + look["damaged"] > 0
+        and not (look["replaced"] or look["unread"] or look.get("lost"))
+        and not any(one["failed"]["objects"] or one["pending"]["objects"] for one in tallies)
+    )
+
+
+def _beside(predicate: Predicate) -> dict[tuple[str, ...], list[str]]:
+    """Return the approvers' keys that lay beside the plan, each set with the batches it is of."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for one in predicate["cutovers"]:
+        if one["track"] == "cutover" and one.get("keys_beside"):
+            found.setdefault(tuple(one["keys_beside"]), []).append(one["batch"])
+    return found
 
 
 def _erased(predicate: Predicate) -> int:

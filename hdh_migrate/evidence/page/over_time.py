@@ -42,6 +42,7 @@ OVER_TIME: dict[str, Text] = {
         "What was moved before a rule stays at the target. Every approval given before a revision "
         "is void.",
     ),
+    "revision.rotated": Text("clé remplacée : {old} → {new}", "key replaced: {old} → {new}"),
     "revision.sealed-for": Text(
         "Chiffré pour {n} clé à partir d'ici ; ce qui était déjà envoyé reste chiffré pour celles "
         "d'avant seulement."

@@ -154,8 +154,7 @@ def cutover(batch: str, stage: str) -> dict[str, Any]:
         },
         "root": "cc" * 32,
         "approvals": {
-            "cutover": ["ed25519:0123456789abcdef", "ed25519:fedcba9876543210"],
-            "finalize": ["ed25519:0123456789abcdef"],
+            "cutover": ["01234567" * 8, "fedcba98" * 8], "finalize": ["01234567" * 8],
         },
         "freeze": {
             "how": {"kind": "denied-write"}, "interval_seconds": 600,
@@ -168,7 +167,7 @@ def cutover(batch: str, stage: str) -> dict[str, Any]:
         "window_until": "2026-03-10T08:00:00Z",
         "not_ours_before_the_switch": 0,
         "written_by_consumers": {"new": 1, "changed": 0, "gone": 0},
-        "finalized": {"early": False, "reason": None},
+        "finalized": {"early": False, "reason": None} if stage == "finalized" else None,
         "decommission": {
             "recheck": {
                 "level": "full", "reason": None, "objects": 161, "bytes": 3_000_000, "differing": 1,

@@ -77,11 +77,11 @@ def passed(number: int, *, ended: bool = True) -> list[Event]:
 _SEALED_FOR = {2: ("0" * 64,), 3: ("0" * 64, "1" * 64, "2" * 64)}
 
 
-def amended(revision: int) -> list[Event]:
+def amended(revision: int, reason: str = "scratch files, ref. 21") -> list[Event]:
     return [
         BatchAmending(
             batch="pilot", revision=revision, was="0" * 64, now="1" * 64, user="ops@here",
-            changes=("datasets[pmsi].exclude[0]: added",), reason="scratch files, ref. 21",
+            changes=("datasets[pmsi].exclude[0]: added",), reason=reason,
         ),
         BatchAmended(
             batch="pilot", revision=revision, digest="1" * 64, excluded={"pmsi": 4},

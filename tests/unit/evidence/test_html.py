@@ -44,6 +44,7 @@ from tests.unit.evidence.builders import (
     replanned,
     signer,
 )
+from tests.unit.evidence.test_approved import agreed
 from tests.unit.evidence.test_chronicle import months
 from tests.unit.evidence.test_messages import english_in
 
@@ -354,6 +355,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         {"records": good, "cutovers": [cutover(track="rehearsal", relists=1)]},
         {"records": good, "cutovers": [cutover(many=many) for many in (1, 2)]},
+        {"records": good, "bases": [{"reference": "CNIL 2020-1", "valid_until": "2020-12-21"}]},
         {"records": good, "bases": [{"reference": "CNIL 2023-146", "valid_until": "2026-12-21"}]},
         {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
         {
@@ -365,6 +367,15 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "months": months()},
+        {"records": good, "months": agreed(), "cutovers": [cutover()], "erasures": [ERASURE]},
+        {
+            "records": good,
+            "cutovers": [
+                cutover() | {"finalized": {"early": True, "reason": "agreed"}},
+                cutover(stage="fallback window") | {"finalized": None},
+                *(cutover() | {"batch": batch, "keys_beside": ["cd" * 32]} for batch in ("a", "b")),
+            ],
+        },
         {"records": good, "months": months(1)},
         {"records": good, "months": months(1), "names": "keyed"},
         {"records": good, "months": months(60)},
@@ -390,10 +401,13 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             "erasures": [
                 {**ERASURE, "although": ["grants", "only-copy"], "objects": 1},
                 {**ERASURE, "ended": None},
+                {**ERASURE, "ended": None, "objects": 1},
+                {**ERASURE, "packs": 2, "versions": 1, "copies": 2, "headers": 1},
                 {**ERASURE, "remaining": {"kept": 1, "not-ours": 2, "copies": 3}},
             ],
         },
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},
+        {"records": good, "looks": [{**LOOK, "gone": 1, "replaced": 0, "unread": 0}]},
         {"records": good, "looks": [{**LOOK, "replaced": 0, "lost": 1}, {**LOOK, "lost": 2}]},
         {
             "records": good,
@@ -410,7 +424,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
                         ("kept", "locked", "needed", "unlisted", "unverified"), 2
                     ),
                 },
-                {**ROTATION, "number": 3, "headers": 1},
+                {**ROTATION, "number": 3, "headers": 1, "objects": 1},
                 {**ROTATION, "number": 4, "headers": 2},
             ],
         },
@@ -418,7 +432,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             {
                 "records": good,
                 "rotations": [
-                    {**ROTATION, "old": None, "new": None, "objects": count, "remaining": left}
+                    {**ROTATION, "old": None, "new": None, "objects": count, "remaining": left},
                 ],
             }
             for count, left in ((1, {}), (2, {"kept": 1}))

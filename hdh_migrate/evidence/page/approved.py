@@ -1,0 +1,78 @@
+"""Who agreed to what: from the journal, with the day, and from the statement where it alone tells.
+
+A key is shown once with everything that it approved, so that one person who approved twice is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from hdh_migrate.events.cutover import RestsOnApprovals, Track
+from hdh_migrate.events.erasure import HeadersErasing
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.grants import GrantGiven
+from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
+from hdh_migrate.frozen import frozen_row
+
+STAGES: Final = ("freeze", "cutover", "finalize", "decommission", "terms")
+"""What a batch's approvals are for, in the order in which it comes."""
+
+
+@frozen_row
+class ApprovalLine:
+    """One act that rested on approvals; `at` is None where only the statement tells of it."""
+
+    kind: str
+    """What it was about: batch, dataset or grant."""
+    name: str
+    stage: str
+    at: str | None
+    keys: tuple[str, ...]
+
+
+def approvals_of(at: str, event: Event) -> Iterator[ApprovalLine]:
+    """Yield what an event of the journal says of approvals that it rests on."""
+    match event:
+        case RestsOnApprovals() if event.track is Track.CUTOVER:
+            yield ApprovalLine("batch", event.batch, event.approved_stage, at, event.approvals)
+        case KeysRotating() | DataKeysRotating():
+            stage = "rotate" if isinstance(event, KeysRotating) else "reseal"
+            for batch, keys in event.approvals.items():
+                yield ApprovalLine("batch", batch, stage, at, keys)
+        case HeadersErasing():
+            yield ApprovalLine("dataset", event.dataset, "erase", at, event.approvals)
+        case GrantGiven():
+            yield ApprovalLine("grant", event.grant, "grant", at, event.approvals)
+        case _:
+            pass
+
+
+def in_order(approvals: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return a batch's approvals by stage, as the stages come."""
+    return sorted(
+        approvals.items(),
+        key=lambda one: (STAGES.index(one[0]) if one[0] in STAGES else len(STAGES), one[0]),
+    )
+
+
+def by_key(
+    told: Iterable[ApprovalLine], cutovers: Iterable[Mapping[str, Any]]
+) -> dict[str, list[ApprovalLine]]:
+    """Return what each key approved, the first of it first.
+
+    What only the statement tells (of names that are keyed the journal does not) comes last.
+    """
+    lines = [one for one in told if one.keys]
+    known = {(one.name, one.stage) for one in lines if one.kind == "batch"}
+    lines += [
+        ApprovalLine("batch", one["batch"], stage, None, tuple(keys))
+        for one in cutovers
+        for stage, keys in in_order(one["approvals"])
+        if keys and (one["batch"], stage) not in known
+    ]
+    found: dict[str, list[ApprovalLine]] = {}
+    for line in lines:
+        for key in line.keys:
+            found.setdefault(key, []).append(line)
+    return found
