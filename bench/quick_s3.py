@@ -1,10 +1,10 @@
 """An S3 service of sealed objects that answers as quickly as one thread of Python can.
 
 `python -m bench.quick_s3 FOLDER` prints its address and serves until it is killed. FOLDER has the
-headers of all objects, one behind the other (`headers`), and the bodies that they share in turn
-(`bodies`); an object is found by the number in its key. What is put in their place is kept, as is
-everything else; a body that is there already is kept once. Conditions are looked at, signatures are
-not, and no version is kept.
+headers of all objects, one behind the other (`headers`; none where objects are stored without), and
+the bodies that they share in turn (`bodies`); an object is found by the number in its key. What is
+put in their place is kept, as is everything else; a body that is there already is kept once.
+Conditions are looked at, signatures are not, and no version is kept.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Objects:
 
     def _read(self) -> None:
         """Read what there is, once somebody asks for an object: it is made after the address."""
-        self._headers = (self._folder / "headers").read_bytes()
+        headers = self._folder / "headers"
+        self._headers = headers.read_bytes() if headers.exists() else b""
         bodies = (self._folder / "bodies").read_bytes()
         size = len(bodies) // WRITERS
         self._bodies = [bodies[at * size : (at + 1) * size] for at in range(WRITERS)]
@@ -66,9 +67,9 @@ class Objects:
             return self._new[path]
         found = _NUMBER.search(path)
         number = -1 if found is None else int(found[1])
-        if number >= 0 and not self._headers:
+        if number >= 0 and not self._bodies:
             self._read()
-        if not 0 <= number * HEADER < len(self._headers):
+        if number < 0 or 0 < len(self._headers) <= number * HEADER:
             return None
         header = self._headers[number * HEADER : (number + 1) * HEADER]
         body = self._bodies[number % WRITERS]

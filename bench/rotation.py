@@ -1,7 +1,8 @@
 """What it takes to replace a recipient's key, and to seal anew, by the number of objects.
 
-`python -m bench.rotation --objects 100000 [--reseal]` fills a ledger with verified objects of
-16 KiB, serves them (bench.quick_s3) and gives the real commands. What is measured is one machine
+`python -m bench.rotation --objects 100000 [--reseal [--detached]]` fills a ledger with verified
+objects of 16 KiB, serves them (bench.quick_s3) and gives the real commands; where headers are
+detached, their packs are made, verified and copied first. What is measured is one machine
 with both ends: the server's own share of it is told apart.
 """
 
@@ -20,11 +21,14 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from bench.packs import detached
 from bench.quick_s3 import WRITERS, etag
 from bench.scale import PAGE, SIZE, Measured, laid_out
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.receipts import Matched, Sent
-from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
+from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes, SegmentEnvelopes
+from hdh_migrate.sealing.detached import HybridEnvelopes
+from hdh_migrate.sealing.hybrid import HybridPrivateKey, HybridPublicKey
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey, new_pair
 from hdh_migrate.telemetry import SystemClock
 
@@ -36,14 +40,23 @@ TICK = os.sysconf("SC_CLK_TCK")
 class MeasuredRotation(Measured):
     """A ledger whose objects are verified, and the files from which they are served."""
 
+    apart = False
+    """Whether headers are kept apart."""
+
     def filled(self) -> None:
         """Fill it, and measure nothing of that."""
         self.all()
 
+    def _envelopes(self, *, opens: bool) -> SegmentEnvelopes:
+        """Return what wraps data keys, and opens them."""
+        keys = self._plan.parent / "keys"
+        names = [PublicKey.load(keys / f"{name}.pub") for name in KEYS[:2]]
+        own = PrivateKey.load(keys / "steward.sec", None) if opens else None
+        return Crypt4ghEnvelopes(names, own)
+
     def _move(self, ledger: SqliteLedger) -> None:
         folder = self._plan.parent
-        names = [PublicKey.load(folder / "keys" / f"{name}.pub") for name in KEYS[:2]]
-        writers = [Crypt4ghEnvelopes(names, None) for _ in range(WRITERS)]
+        writers = [self._envelopes(opens=False) for _ in range(WRITERS)]
         made = [writer.new() for writer in writers]
         bodies = []
         for envelope in made:
@@ -52,11 +65,11 @@ class MeasuredRotation(Measured):
             bodies.append(bytes(body))
         (folder / "bodies").write_bytes(b"".join(bodies))
         # The data key of a writer is in all of its headers, each with nonces of its own.
-        steward = Crypt4ghEnvelopes(names, self._identity())
+        steward, apart = self._envelopes(opens=True), self.apart
         keys = [steward.data_key(one.header) for one in made]
         at, last, sending = SystemClock().now(), 0, self._sending(ledger)
         plain = hashlib.sha256(PLAIN).hexdigest()
-        with (folder / "headers").open("wb") as headers:
+        with Path(os.devnull if apart else folder / "headers").open("wb") as headers:
             while entries := list(islice(sending, PAGE)):
                 for one in entries:
                     number = int(one.obj.key[-13:-4])
@@ -64,11 +77,12 @@ class MeasuredRotation(Measured):
                     header = writers[writer].wrap(keys[writer])
                     headers.seek(number * len(header))
                     headers.write(header)
-                    stored = header + bodies[writer]
+                    stored = bodies[writer] if apart else header + bodies[writer]
                     ledger.sent(one, Sent(
                         id=one.id, attempt=one.attempt, stored_size=len(stored), etag=etag(stored),
                         version_id=None, sha256=plain,
                         sealed_sha256=hashlib.sha256(stored).hexdigest(),
+                        header=header if apart else None,
                     ))  # fmt: skip
                 ledger.commit()
                 again = ledger.todo("verify", 1, last, PAGE)
@@ -79,9 +93,6 @@ class MeasuredRotation(Measured):
                         stored_sha256=one.sealed_sha256,
                     ))  # fmt: skip
                 ledger.commit()
-
-    def _identity(self) -> PrivateKey:
-        return PrivateKey.load(self._plan.parent / "keys" / "steward.sec", None)
 
     def _commands(self) -> None:
         """Nothing but what is measured here."""
@@ -101,6 +112,18 @@ class MeasuredRotation(Measured):
             f" {watch.most / 1024:.0f} MiB (Pss)",
             flush=True,
         )
+
+
+class MeasuredApart(MeasuredRotation):
+    """The same with headers that are kept apart."""
+
+    apart = True
+
+    def _envelopes(self, *, opens: bool) -> SegmentEnvelopes:
+        keys = self._plan.parent / "keys"
+        names = [HybridPublicKey.load(keys / f"h-{name}.pub") for name in KEYS[:2]]
+        own = HybridPrivateKey.load(keys / "h-steward.sec", None) if opens else None
+        return HybridEnvelopes(names, own)
 
 
 class Watch(threading.Thread):
@@ -178,12 +201,18 @@ def main() -> None:
     parser.add_argument(
         "--reseal", action="store_true", help="seal them anew; the server holds all"
     )
+    parser.add_argument("--detached", action="store_true", help="headers are kept apart")
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place, laid_out(Path(place)) as plan:
+    lay = detached if wanted.detached else laid_out
+    with tempfile.TemporaryDirectory() as place, lay(Path(place)) as plan:
         new_pair(plan.parent / "keys", "next", passphrase=None)
         with served(plan) as server:
-            one = MeasuredRotation(plan, wanted.objects)
+            kind = MeasuredApart if wanted.detached else MeasuredRotation
+            one = kind(plan, wanted.objects)
             one.filled()
+            if wanted.detached:
+                for verb in ("transfer", "verify"):
+                    one.measured(f"packs: {verb}", server, verb, "--no-progress")
             print(f"{wanted.objects} objects of {SIZE} bytes, two recipients", flush=True)
             if wanted.reseal:
                 one.measured("sealed anew", server, "reseal", "--execute", "--no-progress")

@@ -19,6 +19,7 @@ from tests.live.test_rotation import journal, whole_journal
 from tests.live.test_rotation_killed import MainClock
 from tests.support.agreed import agreed
 from tests.support.fixtures import Bucket
+from tests.support.resealed import sealed_anew
 from tests.support.rotated import behaving, strict_bucket
 from tests.support.site import CORPUS, Said, Site
 from tests.support.strict_s3 import StrictS3
@@ -278,6 +279,17 @@ def test_a_key_is_exchanged_for_what_was_not_erased(site: Site) -> None:
     )  # fmt: skip
     would = site.cli(*asks)
     assert (would.json["objects"], would.json["headers"]) == (0, 0)
+
+
+def test_nothing_that_was_erased_is_sealed_anew(site: Site) -> None:
+    bodies = {one.id: one.body for one in held(site, packs=False)}
+    approve(site)
+    executed(site, expect=0)
+    site.approve("reseal")
+    told = sealed_anew(site, "--json").json
+    assert (told["objects"], told["packs"], told["left"], told["remaining"]) == (0, 0, {}, {})
+    demand_gone(site)  # no pack came back
+    assert {one.id: one.body for one in held(site, packs=False)} == bodies
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import State
 from hdh_migrate.sealing.hybrid import HybridPrivateKey, HybridReader, new_hybrid_pair
 from hdh_migrate.telemetry import SystemClock
 from tests.live.test_detached import PACKS, SEAL, pack_opened, seed_of, segments_opened
@@ -187,14 +188,9 @@ def test_it_is_killed_at_every_event_and_comes_to_its_end(
     keys, kills = keys_of(site, packs(site)), 0
     seen = {one.body[:65_564]: one.body for one in bodies(site) if one.body}
 
-    def execute(left: int) -> None:
-        from hdh_migrate.session.verbs import reseal as session
-
-        session.execute(replace(desk_of(site), clock=MainClock(left)), again=False)
-
     for left in range(MOST):
         try:
-            execute(left)
+            killed_at(site, left)
         except Killed:
             kills += 1
             if kept:  # at every moment each place opens every object: as it was, or as it is
@@ -258,6 +254,46 @@ def test_a_copy_that_cannot_be_written_lets_nothing_go(site: Site, kept: bool) -
     aside.rename(folder)
     sealed_anew(site)
     demand_anew(site, keys)
+
+
+def test_a_pack_that_a_host_spoils_lets_nothing_go(
+    site: Site, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was sent, the command was killed, and then its bytes are others: found, and made again."""
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    keys = keys_of(site, packs(site))
+    for left in range(MOST):
+        with pytest.raises(Killed):
+            killed_at(site, left)
+        if State.SENT in pack_states(site):
+            break
+    (pack,) = (key for key in bucket_of(site).objects if key.startswith(PACKS))
+    there = bucket_of(site).objects[pack][-1]
+    there.body = there.body[:-1] + bytes([there.body[-1] ^ 1])  # with the ETag that it had
+    said = sealed_anew(site, expect=5)
+    assert "a header pack is not at both places" in said.err
+    if kept:
+        assert opened(site, copied(site)) == MOVED  # as it was: the copy's key, and what it opens
+    sealed_anew(site)
+    demand_anew(site, keys)
+    site.cli("ledger", "check", site.plan, expect=0)
+    reported(site)
+
+
+def killed_at(site: Site, left: int) -> None:
+    from hdh_migrate.session.verbs import reseal as session
+
+    session.execute(replace(desk_of(site), clock=MainClock(left)), again=False)
+
+
+def pack_states(site: Site) -> set[State]:
+    ledger = SqliteLedger.read_only(site.state / "ledger.db", SystemClock())
+    try:
+        (dataset,) = ledger.datasets()
+        return {one.state for one in ledger.packs(dataset.id, PACKS.removeprefix("in/"))}
+    finally:
+        ledger.close()
 
 
 def test_a_pack_that_somebody_takes_away_meanwhile_is_made_again(site: Site) -> None:
