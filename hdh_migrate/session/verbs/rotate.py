@@ -32,7 +32,7 @@ from hdh_migrate.pipeline.earlier_versions import REMAINING
 from hdh_migrate.pipeline.headers_apart import HeadersApart
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
-from hdh_migrate.pipeline.renewing import REASONS, Renewing, travel
+from hdh_migrate.pipeline.renewing import REASONS, UNOPENED, Renewing, travel
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.work import Route
@@ -396,6 +396,11 @@ def _remains(
         f"{count} objects stay as they were: {REASONS[why]}"
         for why, count in sorted(done.left.items())
     ]
+    if done.left.get(UNOPENED):
+        lines.append(
+            "where nobody has a key any more that opens them, and the source still has them:"
+            ' "hdh-migrate verify PLAN --again" finds them, "hdh-migrate run PLAN" sends them again'
+        )
     if done.lost:
         lines.append(
             f"{done.lost} objects are not what they were after the exchange, and wait to be sent"

@@ -1,0 +1,57 @@
+"""The old private key is destroyed before a rotation from it came to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from hdh_migrate.session.verbs.rotate import execute
+from tests.live.test_grants_killed import Killed, desk_of
+from tests.live.test_rotation import journal
+from tests.live.test_rotation_killed import MainClock, wish
+from tests.support.fixtures import Bucket
+from tests.support.rotated import executed, opened, say_next, strict_bucket, with_keys
+from tests.support.site import Site
+from tests.support.strict_s3 import StrictS3
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    with StrictS3() as server:
+        yield strict_bucket(server, versions=True)
+
+
+@pytest.fixture
+def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    with_keys(site)
+    seal = {**site.section("seal"), "recipients": ["keys/steward.pub"]}
+    site.change(seal={**seal, "single_recipient_reason": "a rehearsal"})
+    site.run()
+    say_next(site)
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    return site
+
+
+def test_it_comes_to_its_end_and_the_rest_is_sent_again(site: Site) -> None:
+    before, left = opened(site, "steward"), 0
+    while not journal(site, "keys-rotating"):
+        with suppress(Killed):
+            execute(replace(desk_of(site), clock=MainClock(left)), wish(site))
+            raise AssertionError("it was never killed")
+        left += 1
+    (site.folder / "keys" / "steward.sec").unlink()
+    said = site.cli("run", site.plan, "--until", "verify", expect=3).err
+    assert "keys rotate PLAN" in said
+
+    told = executed(site, "--json", opens="next", expect=5).json
+    assert (told["objects"], told["left"]) == (0, {"unopened": 5})
+    assert any("verify PLAN --again" in line for line in told["remains"])
+    site.cli("verify", site.plan, "--again", "--no-progress", expect=5)
+    site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
+    assert opened(site, "next") == before
