@@ -22,7 +22,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -48,6 +48,7 @@ from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, render_report
 from hdh_migrate.evidence.signatures.signing import STATEMENT_TYPE, Signer
 from hdh_migrate.evidence.verifier.counts import summary as summary_of
+from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.evidence.verifier.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
@@ -56,8 +57,10 @@ from hdh_migrate.frozen import frozen
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
 
 T = TypeVar("T")
-Lines = Iterable[Mapping[str, object]]
 Event = tuple[int, str, str, str, bytes]
+
+
+LineStreams = tuple[Iterable[ExclusionRecord], Iterable[ManifestRecord], Iterable[FindingRecord]]
 
 
 @frozen
@@ -81,10 +84,10 @@ class Bundle:
 def write_bundle(
     out: Path,
     *,
-    records: Lines,
+    records: Iterable[ManifestRecord],
     facts: Facts,
-    findings: Lines,
-    exclusions: Lines,
+    findings: Iterable[FindingRecord],
+    exclusions: Iterable[ExclusionRecord],
     journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
@@ -118,7 +121,7 @@ def _fill(
     folder: Path,
     out: Path,
     facts: Facts,
-    streams: tuple[Lines, Lines, Lines],
+    streams: LineStreams,
     journal: Iterable[Event],
     signer: Signer | None,
     languages: Sequence[str],
@@ -135,13 +138,13 @@ def _fill(
         source = files("hdh_migrate.evidence.verifier") / name
         digests[name] = _write(folder / name, source.read_bytes())
     predicate = predicate_of(facts, recount, end)
+    # As whoever makes the pages again will read it: members in the order of their names.
+    signed = json.loads(canonical_json(predicate))
     if held is not None:
-        held.statement(predicate, folder / "journal.jsonl")
+        held.statement(signed, folder / "journal.jsonl")
     summary = summary_of(predicate, signer.key_id if signer else None)
     digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")
     months = chronicle_of(folder / "journal.jsonl")
-    # As whoever makes the pages again will read it: members in the order of their names.
-    signed = json.loads(canonical_json(predicate))
     for language in dict.fromkeys(languages):
         page = render_report(signed, shown, signer.verifier if signer else None, language, months)
         digests[f"report.{language}.html"] = _write(folder / f"report.{language}.html", page)
@@ -165,7 +168,7 @@ def _fill(
 
 
 def _write_lines(
-    folder: Path, streams: tuple[Lines, Lines, Lines], recount: Recount, held: Grounds | None
+    folder: Path, streams: LineStreams, recount: Recount, held: Grounds | None
 ) -> tuple[dict[str, str], list[dict[str, object]]]:
     """Write and count the three line files; return their digests and the findings to show."""
     exclusions, records, findings = streams

@@ -26,6 +26,8 @@ from hdh_migrate.evidence.lines.records import (
     read_line,
 )
 from hdh_migrate.evidence.signatures.signing import TrustedKey
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.shapes import is_statement
 from hdh_migrate.evidence.verifier.verify import format_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
@@ -58,7 +60,7 @@ class CheckedBundle:
 
     folder: Path
     format: int
-    predicate: Mapping[str, Any] = field(repr=False)
+    predicate: Predicate = field(repr=False)
     statement_sha256: str
     signed_by: tuple[str, ...]
     trusted: bool
@@ -150,13 +152,15 @@ def read_bundle(folder: Path, *, trusted: bool) -> CheckedBundle:
         else:
             said, signers = envelope["statement"], ()
             payload = canonical_json(said)
-        predicate, version = said["predicate"], format_of(said)
+        version = format_of(said)
     except (OSError, ValueError, KeyError, TypeError):
         raise EvidenceDamaged("statement.json: cannot be read") from None
+    if not is_statement(said):
+        raise EvidenceDamaged("statement.json: not a statement of this version")
     return CheckedBundle(
         folder=folder,
         format=version,
-        predicate=predicate,
+        predicate=said["predicate"],
         statement_sha256=sha256_hex(payload),
         signed_by=signers,
         trusted=trusted and bool(signers),

@@ -116,7 +116,7 @@ SINCE_THE_SECOND = {
 }
 ALL_OR_NONE = {
     *("accounts.py", "bindings.py", "events.py", "grants.py", "headers.py", "looks.py"),
-    *("selection.py", "shapes.py"),
+    *("members.py", "selection.py", "shapes.py"),
 }
 REPORT = re.compile(r"report\.[a-z]{2}\.html")
 

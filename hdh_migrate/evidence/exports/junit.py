@@ -12,11 +12,11 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import field
-from typing import Any
 
 from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.lines.recount import by_state
 from hdh_migrate.evidence.reading import CheckedBundle
-from hdh_migrate.evidence.verifier.counts import STATES
+from hdh_migrate.evidence.verifier.members import BatchSection, DatasetSection
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import Verdict
 
@@ -72,7 +72,7 @@ def _seen(reading: CheckedBundle, *, show_names: bool) -> dict[str, _Seen]:
     return seen
 
 
-def _properties(reading: CheckedBundle, batch: Mapping[str, Any]) -> ET.Element:
+def _properties(reading: CheckedBundle, batch: BatchSection) -> ET.Element:
     predicate, outcome = reading.predicate, reading.predicate["outcome"]
     values = {
         "draft": reading.draft,
@@ -100,9 +100,9 @@ def _properties(reading: CheckedBundle, batch: Mapping[str, Any]) -> ET.Element:
     return properties
 
 
-def _case(reading: CheckedBundle, dataset: Mapping[str, Any], seen: _Seen) -> ET.Element:
+def _case(reading: CheckedBundle, dataset: DatasetSection, seen: _Seen) -> ET.Element:
     predicate, tally = reading.predicate, dataset["tally"]
-    objects = {state: tally[state]["objects"] for state in ("inventoried", *STATES)}
+    objects = {state: sums["objects"] for state, sums in by_state(tally).items()}
     case = ET.Element(
         "testcase",
         classname=visible(f"{predicate['migration']}.{dataset['batch']}"),

@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
+from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import SIDECAR_VERSION, key_bytes
@@ -189,7 +190,7 @@ class KeyedNames:
         """Return the key of one object."""
         return ObjectKey(_hmac(self._secret, b"object", dataset.encode(), key_bytes(key)))
 
-    def record(self, record: Mapping[str, Any]) -> Line:
+    def record(self, record: ManifestRecord) -> ManifestRecord:
         """Return a record of the manifest with its names and plaintext digests replaced."""
         made = self.object_key(record["dataset"], record["key"])
         sha256 = record["sha256"]
@@ -202,7 +203,7 @@ class KeyedNames:
             "source_version": made.version(record["source_version"]),
         }
 
-    def exclusion(self, exclusion: Mapping[str, Any]) -> Line:
+    def exclusion(self, exclusion: ExclusionRecord) -> ExclusionRecord:
         """Return an exclusion with its name, and what is a digest of its bytes, replaced."""
         made = self.object_key(exclusion["dataset"], exclusion["key"])
         return {
@@ -211,10 +212,10 @@ class KeyedNames:
             "source_version": made.version(exclusion["source_version"]),
         }
 
-    def finding(self, finding: Mapping[str, Any]) -> Line:
+    def finding(self, finding: FindingRecord) -> FindingRecord:
         """Return a finding with its name, if it has one, replaced; messages hold no names."""
         if finding["key"] is None:
-            return dict(finding)
+            return finding
         return {**finding, "key": self._name(finding["dataset"] or "", finding["key"])}
 
     def _name(self, dataset: str, key: str) -> str:

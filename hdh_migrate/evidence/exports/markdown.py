@@ -8,14 +8,14 @@ is markup.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.exports.cells import code
+from hdh_migrate.evidence.lines.recount import by_state
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.evidence.reading import CheckedBundle
-from hdh_migrate.evidence.verifier.counts import STATES
+from hdh_migrate.evidence.verifier.members import Predicate
 
 SHOWN = 50
 """Rows of a table; a summary is no place for hundreds of datasets."""
@@ -47,10 +47,10 @@ def _headline(reading: CheckedBundle) -> Iterator[str]:
         yield "Everything happened on one machine: this proves nothing about a host."
 
 
-def _verdict(predicate: Mapping[str, Any]) -> str:
+def _verdict(predicate: Predicate) -> str:
     """Return what it came to, the gravest first."""
     outcome, found = predicate["outcome"], predicate["findings"]["total"]
-    objects = {state: sums["objects"] for state, sums in outcome["states"].items()}
+    objects = {state: sums["objects"] for state, sums in by_state(outcome["states"]).items()}
     codes = predicate["findings"]["codes"]
     since = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
     ladder = (
@@ -89,7 +89,8 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
     )
     for look in predicate.get("looks", ()):
         kinds = ("gone", "damaged", "replaced", "unread", "lost")
-        found = (f"{look[what]} {what}" for what in kinds if what in look)
+        members: Mapping[str, object] = look
+        found = (f"{members[what]} {what}" for what in kinds if what in members)
         yield (
             f"- **Last looked at the target:** batch {code(look['batch'])}, {look['at']},"
             f" {_some(look['objects'], 'object')}, level {look['level']}"
@@ -99,7 +100,7 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
         end = "" if one["ended"] else "; not finished"
         what = (
             f"**Key replaced:** {code(one['old'])} by {code(one['new'])}"
-            if one["old"]
+            if one["old"] and one["new"]
             else "**Sealed anew** under new data keys"
         )
         yield (
@@ -107,11 +108,12 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
             f" {_some(one['objects'], 'object')} ({one['left']} left, {one['lost']} to be sent"
             f" again{end})"
         )
-    for one in predicate.get("erasures", ()):
+    for erased in predicate.get("erasures", ()):
+        end = "" if erased["ended"] else "; not finished"
         yield (
-            f"- **Erased:** what opens {_some(one['objects'], 'object')} of dataset"
-            f" {code(one['dataset'])}, {one['began']}"
-            f" ({sum(one['remaining'].values())} remain{'' if one['ended'] else '; not finished'})"
+            f"- **Erased:** what opens {_some(erased['objects'], 'object')} of dataset"
+            f" {code(erased['dataset'])}, {erased['began']}"
+            f" ({sum(erased['remaining'].values())} remain{end})"
         )
     yield f"- **Signed:** {_signed(reading)}"
     if reading.names == "keyed":
@@ -126,16 +128,16 @@ def _signed(reading: CheckedBundle) -> str:
     return f"by {keys}; signatures {said}"
 
 
-def _datasets(predicate: Mapping[str, Any]) -> Iterator[str]:
+def _datasets(predicate: Predicate) -> Iterator[str]:
     yield "| Batch | Dataset | Inventoried | Verified | Failed | Pending | Excluded |"
     yield "|---|---|--:|--:|--:|--:|--:|"
     for dataset in predicate["datasets"][:SHOWN]:
-        counts = [_number(dataset["tally"][state]["objects"]) for state in ("inventoried", *STATES)]
+        counts = [_number(sums["objects"]) for sums in by_state(dataset["tally"]).values()]
         yield f"| {' | '.join([code(dataset['batch']), code(dataset['name']), *counts])} |"
     yield from _more(len(predicate["datasets"]), "datasets")
 
 
-def _findings(predicate: Mapping[str, Any]) -> Iterator[str]:
+def _findings(predicate: Predicate) -> Iterator[str]:
     codes = sorted(predicate["findings"]["codes"].items())
     if not codes:
         yield "No findings."
@@ -166,7 +168,7 @@ def _months(months: Chronicle) -> Iterator[list[str]]:
         yield lines
 
 
-def _terms(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
+def _terms(predicate: Predicate) -> Iterator[list[str]]:
     """Return which terms of a cutover were changed after they had been fixed."""
     lines = []
     for cutover in predicate["cutovers"]:
@@ -183,7 +185,7 @@ def _terms(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
         yield lines
 
 
-def _deletions(predicate: Mapping[str, Any]) -> Iterator[list[str]]:
+def _deletions(predicate: Predicate) -> Iterator[list[str]]:
     """Return how the target was read again before a source was deleted, where one was."""
     lines = []
     for cutover in predicate["cutovers"]:

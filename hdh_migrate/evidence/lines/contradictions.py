@@ -7,20 +7,22 @@ lines there are, and which, the ledger has compared with its journal before (`Le
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.facts import Facts
 from hdh_migrate.evidence.lines.statement import FORMAT
-from hdh_migrate.evidence.verifier import rules, story
+from hdh_migrate.evidence.verifier import rules, shapes, story
 from hdh_migrate.evidence.verifier.forms import Wrong
+from hdh_migrate.evidence.verifier.members import ExclusionRecord, ManifestRecord
 from hdh_migrate.evidence.verifier.notes import Walk
 from hdh_migrate.evidence.verifier.planned import StatedPlan
 from hdh_migrate.evidence.verifier.verify import NOT_OF_THIS_VERSION
 
 SHOWN = 3
-Line = Mapping[str, object]
+LineT = TypeVar("LineT", ManifestRecord, ExclusionRecord)
 
 
 class Grounds:
@@ -40,7 +42,7 @@ class Grounds:
             raise EvidenceDamaged(str(wrong)) from None
         self._plan.amended(facts.moved_before, facts.sealed_for)
 
-    def record(self, record: Line, line: bytes) -> None:
+    def record(self, record: ManifestRecord, line: bytes) -> None:
         """Refuse a record, given with its line of the manifest.
 
         Raises:
@@ -48,7 +50,7 @@ class Grounds:
         """
         _held(self._plan.record, record, line)
 
-    def exclusion(self, exclusion: Line, line: bytes) -> None:
+    def exclusion(self, exclusion: ExclusionRecord, line: bytes) -> None:
         """Refuse an object that is left behind, given with its line.
 
         Raises:
@@ -56,23 +58,25 @@ class Grounds:
         """
         _held(self._plan.exclusion, exclusion, line)
 
-    def statement(self, predicate: Mapping[str, object], journal: Path) -> None:
+    def statement(self, predicate: object, journal: Path) -> None:
         """Refuse a statement.
 
         Raises:
             EvidenceDamaged: it says something else than its plan or its journal.
         """
+        found = ["statement.json: not of this version"]
         try:
-            walk = Walk(predicate, FORMAT, ())
-            walk.read(journal)
-            found = [
-                *rules.misstated(predicate, StatedPlan(predicate, FORMAT)),
-                *story.unsaid(predicate, walk, FORMAT),
-            ]
+            if shapes.is_predicate(predicate):
+                walk = Walk(predicate, FORMAT, ())
+                walk.read(journal)
+                found = [
+                    *rules.misstated(predicate, StatedPlan(predicate, FORMAT)),
+                    *story.unsaid(predicate, walk, FORMAT),
+                ]
         except Wrong as wrong:
             found = [str(wrong)]
         except NOT_OF_THIS_VERSION:
-            found = ["statement.json: not of this version"]
+            pass
         if found:
             raise EvidenceDamaged(
                 "the report would contradict itself: " + "; ".join(found[:SHOWN]),
@@ -80,7 +84,7 @@ class Grounds:
             )
 
 
-def _held(rule: Callable[[Line, str], None], parsed: Line, line: bytes) -> None:
+def _held(rule: Callable[[LineT, str], None], parsed: LineT, line: bytes) -> None:
     try:
         # Only a key that is no text stands in its line otherwise than here.
         rule(json.loads(line) if b'_b64":' in line else parsed, "")

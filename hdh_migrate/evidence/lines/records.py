@@ -12,7 +12,6 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TypedDict
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.names import readable
@@ -33,50 +32,6 @@ from hdh_migrate.model import Verdict, key_bytes, key_text
 
 MAX_LINE = LONGEST_LINE
 """Bytes of the longest line that a reader accepts; ours stay under 20 KiB."""
-
-
-class ManifestRecord(TypedDict):
-    """One object that was to be moved, as the manifest says it; what is not known is None."""
-
-    dataset: str
-    key: str
-    size: int
-    source_version: str
-    source_modified: str | None
-    source_md5: str | None
-    sha256: str | None
-    bucket: str
-    target_key: str
-    stored_size: int | None
-    stored_sha256: str | None
-    target_etag: str | None
-    level: str | None
-    verdict: str | None
-    verified_at: str | None
-
-
-class ExclusionRecord(TypedDict):
-    """One object that the plan leaves behind, with its rule and reason."""
-
-    dataset: str
-    key: str
-    size: int
-    source_version: str
-    rule: str
-    reason: str
-
-
-class FindingRecord(TypedDict):
-    """One open finding; `step` is None when its code is of another version."""
-
-    number: int
-    at: str
-    severity: str
-    code: str
-    dataset: str | None
-    key: str | None
-    message: str
-    step: str | None
 
 
 def manifest_line(record: Mapping[str, object]) -> bytes:

@@ -15,12 +15,21 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.facts import ObjectCounts
 from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.verifier.counts import SIZES, STATES, UNITS, totals
+from hdh_migrate.evidence.verifier.members import (
+    ExclusionRecord,
+    FindingRecord,
+    ManifestRecord,
+    ObjectSum,
+    StatedTally,
+    States,
+)
+from hdh_migrate.evidence.verifier.members import Line as SourceLine
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.model import Verdict
 
@@ -59,6 +68,18 @@ class RecordSums:
         }
 
 
+class _Alike(NamedTuple):
+    """What decides how a record counts."""
+
+    dataset: str
+    verdict: str | None
+    level: str | None
+    size_class: int
+    no_sha256: bool
+    no_claim: bool
+    no_stored_sha256: bool
+
+
 class Recount:
     """Add up a bundle's lines: first all exclusions, then all records; findings at any time."""
 
@@ -85,7 +106,7 @@ class Recount:
         self.by_rule: dict[tuple[str, str, str], Sums] = {}
         self.by_code: Counter[str] = Counter()
         self._batches = dict(batches)
-        self._alike: dict[tuple[Any, ...], Sums] = {}
+        self._alike: dict[_Alike, Sums] = {}
         """Sums of records that count alike in everything."""
         self._left_out = {name: _sums() for name in batches}
         self._last_exclusion: Order | None = None
@@ -93,7 +114,7 @@ class Recount:
         self._excluded = excluded
         self._next_excluded: Order | None = None
 
-    def add_exclusion(self, exclusion: Mapping[str, Any]) -> None:
+    def add_exclusion(self, exclusion: ExclusionRecord) -> None:
         """Count one excluded object.
 
         Raises:
@@ -106,11 +127,11 @@ class Recount:
         _add(self.by_rule.setdefault(rule, _sums()), one)
         _add(self._left_out[exclusion["dataset"]], one)
 
-    def add_finding(self, finding: Mapping[str, Any]) -> None:
+    def add_finding(self, finding: FindingRecord) -> None:
         """Count one finding under its code."""
         self.by_code[finding["code"]] += 1
 
-    def add_record(self, record: Mapping[str, Any], line: bytes) -> None:
+    def add_record(self, record: ManifestRecord, line: bytes) -> None:
         """Count one record and append its line, without the line feed, to the tree.
 
         Raises:
@@ -121,7 +142,7 @@ class Recount:
         self._last_record = _later(self._last_record, order)
         self._refuse_excluded(order)
         dataset, size = record["dataset"], record["size"]
-        alike = (
+        alike = _Alike(
             dataset, record["verdict"], record["level"], bisect_right(SIZES, size),
             record["sha256"] is None, record["source_md5"] is None, record["stored_sha256"] is None,
         )  # fmt: skip
@@ -140,25 +161,26 @@ class Recount:
     def records(self) -> RecordSums:
         """What the records come to so far, of which there may be some hundred unlike ones."""
         found = RecordSums(self._batches)
-        for (dataset, verdict, level, place, *lacking), sums in self._alike.items():
-            _add(found.by_verdict.setdefault(verdict or UNDECIDED, _sums()), sums)
-            state = "failed" if verdict else "pending"
-            if verdict == Verdict.MATCH:
+        for one, sums in self._alike.items():
+            _add(found.by_verdict.setdefault(one.verdict or UNDECIDED, _sums()), sums)
+            state = "failed" if one.verdict else "pending"
+            if one.verdict == Verdict.MATCH and one.level is not None:  # or it was not written
                 state = "verified"
-                _add(found.by_level.setdefault(level, _sums()), sums)
-                found.levels[self._batches[dataset]].add(level)
-                claims = not lacking[1] and dataset not in self._unclaimed
-                if claims and level == "full":
+                _add(found.by_level.setdefault(one.level, _sums()), sums)
+                found.levels[self._batches[one.dataset]].add(one.level)
+                claims = not one.no_claim and one.dataset not in self._unclaimed
+                if claims and one.level == "full":
                     _add(found.claimed, sums)
-            _add(found.states[dataset][state], sums)
-            _add(found.sizes[place], sums)
+            _add(found.states[one.dataset][state], sums)
+            _add(found.sizes[one.size_class], sums)
+            lacking = (one.no_sha256, one.no_claim, one.no_stored_sha256)
             for name, lacks in zip(found.digests, lacking, strict=True):
                 found.digests[name] += 0 if lacks else sums["objects"]
         for dataset, sums in self._left_out.items():
             _add(found.states[dataset]["excluded"], sums)
         return found
 
-    def _demand_known(self, line: Mapping[str, Any]) -> None:
+    def _demand_known(self, line: SourceLine) -> None:
         if line["dataset"] not in self._batches:
             raise EvidenceDamaged("the line is of a dataset that the plan does not name")
 
@@ -169,6 +191,17 @@ class Recount:
                 return
         if self._next_excluded == order:
             raise EvidenceDamaged("the object is recorded and excluded at once")
+
+
+def by_state(sums: States | StatedTally) -> dict[str, ObjectSum]:
+    """Return sums of a statement by the state in which objects ended, the inventory first."""
+    return {
+        "inventoried": sums["inventoried"],
+        "verified": sums["verified"],
+        "failed": sums["failed"],
+        "pending": sums["pending"],
+        "excluded": sums["excluded"],
+    }
 
 
 def unclaimed(plan: Mapping[str, Any]) -> list[str]:

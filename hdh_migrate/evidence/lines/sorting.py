@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from hdh_migrate.fixity import canonical_json
 
-Line = dict[str, object]
+LineT = TypeVar("LineT", bound=Mapping[str, object])
 Order = Callable[[Mapping[str, object]], tuple[bytes, bytes]]
 
 RUN = 20_000
@@ -22,7 +22,7 @@ FAN_IN = 64
 """Files that are merged at once; as many again may be open on each level above."""
 
 
-def in_order(lines: Iterable[Line], order: Order, folder: Path) -> Iterator[Line]:
+def in_order(lines: Iterable[LineT], order: Order, folder: Path) -> Iterator[LineT]:
     """Yield JSON objects in order, in bounded memory whatever their number.
 
     What does not fit goes to files in `folder` that have no name (mode 0600): nothing of them is
@@ -52,7 +52,7 @@ def in_order(lines: Iterable[Line], order: Order, folder: Path) -> Iterator[Line
             yield json.loads(row[row.index(b"{") :])
 
 
-def _sortable(line: Line, order: Order) -> bytes:
+def _sortable(line: Mapping[str, object], order: Order) -> bytes:
     """Return a row that sorts as its line does: a space comes before every hexadecimal digit."""
     first, second = order(line)
     return b"%b %b %b\n" % (first.hex().encode(), second.hex().encode(), canonical_json(line))

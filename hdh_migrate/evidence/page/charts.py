@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hdh_migrate.evidence.verifier.members import ObjectSum, SizeClass, StatedPace
+
 BOARD = 1000
 """Width of every drawing board."""
 
@@ -20,7 +22,7 @@ _DWARFS = 6
 
 
 def states_bar(
-    states: Mapping[str, Mapping[str, int]],
+    states: Mapping[str, ObjectSum],
     share: Callable[..., object],
 ) -> list[dict[str, Any]]:
     """Return the pieces of the bar of states: their place on the board, and the legend's words.
@@ -69,26 +71,28 @@ def _tenths(counts: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def pace_bars(pace: Mapping[str, Any]) -> dict[str, Any]:
+def pace_bars(pace: StatedPace) -> dict[str, Any]:
     """Return one bar for each slice of time, the mean in bytes per second, the highest in bytes.
 
     Heights follow bytes; of a pace that moved empty objects only they follow objects.
     """
-    bins: Sequence[Mapping[str, int]] = pace["bins"]
-    unit = "bytes" if any(slot["bytes"] for slot in bins) else "objects"
-    top = _top([slot[unit] for slot in bins])
+    bins = pace["bins"]
+    values = [slot["bytes"] for slot in bins]
+    if not any(values):
+        values = [slot["objects"] for slot in bins]
+    top = _top(values)
     step = BOARD / len(bins)
     bars = []
-    for number, slot in enumerate(bins):
-        if slot[unit]:
-            height = max(_LOWEST, min(HEIGHT, slot[unit] * HEIGHT // top))
+    for number, value in enumerate(values):
+        if value:
+            height = max(_LOWEST, min(HEIGHT, value * HEIGHT // top))
             bars.append(
                 {
                     "x": f"{number * step + step * 0.08:.2f}",
                     "y": HEIGHT - height,
                     "width": f"{step * 0.84:.2f}",
                     "height": height,
-                    "cut": slot[unit] > top,
+                    "cut": value > top,
                 }
             )
     whole = sum(slot["bytes"] for slot in bins)
@@ -115,7 +119,7 @@ def _top(values: Sequence[int]) -> int:
     return max(highest, 1)
 
 
-def size_bars(sizes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def size_bars(sizes: Sequence[SizeClass]) -> list[dict[str, Any]]:
     """Return the classes of size that hold objects, each with the length of its bar."""
     most = max((entry["objects"] for entry in sizes), default=0) or 1
     low = 0

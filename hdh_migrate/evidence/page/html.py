@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.lines.names import visible
-from hdh_migrate.evidence.lines.recount import add_up
+from hdh_migrate.evidence.lines.recount import add_up, by_state
 from hdh_migrate.evidence.page.approved import by_key, in_order
 from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
@@ -30,6 +30,7 @@ from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.signatures.signing import TrustedKey
+from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
 SHOWN_FINDINGS = 200
@@ -66,8 +67,6 @@ _CHANGES = (
 
 _ROTATED = re.compile(r"keys rotate: (?P<old>\S+) to (?P<new>\S+)")
 """The reason that `keys rotate` gives for amending a batch."""
-
-Predicate = Mapping[str, Any]
 
 
 class SignedBy(NamedTuple):
@@ -124,7 +123,7 @@ def render_report(
         ),
         to_move=_to_move(predicate),
         doubts=_doubts(predicate, signer, words),
-        bar=states_bar(predicate["outcome"]["states"], words.share),
+        bar=states_bar(by_state(predicate["outcome"]["states"]), words.share),
         declared=_declared(predicate),
         titles={one["name"]: one["title"] for one in _declared(predicate).get("datasets", ())},
         escrow=sum(bool(one["escrow"]) for one in _declared(predicate).get("keys", ())),

@@ -19,6 +19,7 @@ from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, SignedBy, render_report
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
+from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
 
 COMPARED = "13 each page is the one that this statement, these findings and this journal give"
@@ -58,7 +59,7 @@ def compare_pages(
 
 
 def _made(
-    predicate: Mapping[str, object],
+    predicate: Predicate,
     shown: Sequence[Mapping[str, object]],
     signer: SignedBy | None,
     language: str,

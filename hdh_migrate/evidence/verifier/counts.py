@@ -13,6 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.members import (
+    DatasetSection,
+    ExclusionRecord,
+    FindingRecord,
+    ManifestRecord,
+    Predicate,
+)
 
 STATES = ("verified", "failed", "pending", "excluded")
 """Where each inventoried object ends; together they must be all of them."""
@@ -31,7 +38,7 @@ MARK = b'<meta name="statement-predicate-sha256"'
 class Sums:
     """What the lines add up to: a tree over the manifest and one for each batch, and counts."""
 
-    def __init__(self, datasets: Sequence[Mapping[str, Any]], version: int) -> None:
+    def __init__(self, datasets: Sequence[DatasetSection], version: int) -> None:
         self.said, self.version = datasets, version
         self.batch_of = {dataset["name"]: dataset["batch"] for dataset in datasets}
         self.tree = forms.Tree()
@@ -49,28 +56,29 @@ class Sums:
         self.states = {name: {state: forms.zero() for state in STATES} for name in self.batch_of}
         self.read_whole = 0
 
-    def exclusion(self, line: Mapping[str, Any], where: str) -> None:
+    def exclusion(self, line: ExclusionRecord, where: str) -> None:
         """Add an object that a rule left behind; raise Wrong for one of an unknown dataset."""
         rule = (line["dataset"], line["rule"], line["reason"])
         forms.add(self.rules.setdefault(rule, forms.zero()), line["size"])
         forms.add(self._state(line, where)["excluded"], line["size"])
 
-    def finding(self, line: Mapping[str, Any]) -> None:
+    def finding(self, line: FindingRecord) -> None:
         """Add a finding."""
         self.codes[line["code"]] = self.codes.get(line["code"], 0) + 1
 
-    def record(self, line: Mapping[str, Any], raw: bytes, where: str, *, claims: bool) -> None:
+    def record(self, line: ManifestRecord, raw: bytes, where: str, *, claims: bool) -> None:
         """Add a line of the manifest; raise Wrong for one that has not what its verdict rests on.
 
         `claims` says whether the source's MD5 values are compared in its dataset.
         """
         states, verdict, size = self._state(line, where), line["verdict"], line["size"]
+        members: Mapping[str, object] = line
         batch = self.batch_of[line["dataset"]]
         forms.add(self.verdicts.setdefault(verdict or "none", forms.zero()), size)
         state = "failed" if verdict else "pending"
         if verdict == "match":
             state, level = "verified", line["level"]
-            if any(line[name] is None for name in grounds(level)):
+            if level is None or any(members[name] is None for name in grounds(level)):
                 raise forms.Wrong(f'{where}: verdict "match" without its grounds')
             forms.add(self.levels.setdefault(level, forms.zero()), size)
             self.batch_levels[batch].add(level)
@@ -80,13 +88,15 @@ class Sums:
         forms.add(states[state], size)
         forms.add(self.sizes[bisect.bisect_right(SIZES, size)], size)
         for name in self.digests:
-            self.digests[name] += line[name] is not None
+            self.digests[name] += members[name] is not None
         leaf = hashlib.sha256(b"\x00" + raw).digest()
         self.tree.add(leaf)
         if (own := self.trees[batch]) is not self.tree:
             own.add(leaf)
 
-    def _state(self, line: Mapping[str, Any], where: str) -> dict[str, dict[str, int]]:
+    def _state(
+        self, line: ManifestRecord | ExclusionRecord, where: str
+    ) -> dict[str, dict[str, int]]:
         try:
             return self.states[line["dataset"]]
         except KeyError:
@@ -96,9 +106,11 @@ class Sums:
         """Return the predicate's parts that follow from the lines."""
         datasets = []
         for said in self.said:
-            tally = {"inventoried": said["tally"]["inventoried"], **self.states[said["name"]]}
-            ended = {unit: sum(tally[state][unit] for state in STATES) for unit in UNITS}
-            datasets.append({**said, "tally": {**tally, "closes": ended == tally["inventoried"]}})
+            inventoried, states = said["tally"]["inventoried"], self.states[said["name"]]
+            ended = {unit: sum(states[state][unit] for state in STATES) for unit in UNITS}
+            closes = ended == inventoried
+            tally = {"inventoried": inventoried, **states, "closes": closes}
+            datasets.append({**said, "tally": tally})
         return {
             "datasets": datasets,
             "manifest": {
@@ -184,7 +196,7 @@ def summary(predicate: Mapping[str, Any], signer: str | None) -> dict[str, Any]:
     }
 
 
-def unlike_pages(folder: Path, predicate: Mapping[str, Any]) -> Iterator[str]:
+def unlike_pages(folder: Path, predicate: Predicate) -> Iterator[str]:
     """Say which pages do not name the digest of this predicate, at the one place for it."""
     mark = page_mark(predicate)
     for path in sorted(folder.glob("report.*.html")):
@@ -194,6 +206,6 @@ def unlike_pages(folder: Path, predicate: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path.name}: the page of another statement"
 
 
-def page_mark(predicate: Mapping[str, Any]) -> bytes:
+def page_mark(predicate: Predicate) -> bytes:
     """Return the line of a page that names the digest of the predicate that it shows."""
     return b'%s content="%s">' % (MARK, forms.sha256(forms.canonical(predicate)).encode())

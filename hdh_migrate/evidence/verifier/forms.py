@@ -68,10 +68,10 @@ def is_text(data: bytes) -> bool:
     return True
 
 
-def key_of(line: Mapping[str, Any], name: str = "key") -> bytes:
+def key_of(line: Mapping[str, object], name: str = "key") -> bytes:
     """Return the bytes of a line's `key` or `target_key`."""
     if f"{name}_b64" in line:
-        return base64.b64decode(line[f"{name}_b64"])
+        return base64.b64decode(string(line[f"{name}_b64"]))
     return str(line[name]).encode()
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.events import EventAccount
+from hdh_migrate.evidence.verifier.members import EventRecord
 
 LATER = (
     "failed", "findings", "inventory-changed", "ledger-upgraded", "retried", "headers-exchanged",
@@ -57,7 +57,7 @@ class Journal(EventAccount):
     def passed(self, raw: bytes) -> None:
         """Take note of an event's line; for checkpoints."""
 
-    def _event(self, line: Mapping[str, Any], where: str) -> None:
+    def _event(self, line: EventRecord, where: str) -> None:
         at, kind = line["at"], line["kind"]
         try:
             body = json.loads(line["body"])

@@ -6,14 +6,22 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.accounts import DatasetAccount, Past, findings_digest
 from hdh_migrate.evidence.verifier.counts import STATES, UNITS, Sums
 from hdh_migrate.evidence.verifier.journal import Journal
+from hdh_migrate.evidence.verifier.members import (
+    DatasetSection,
+    ExclusionRecord,
+    FindingRecord,
+    Line,
+    ManifestRecord,
+    Predicate,
+)
 from hdh_migrate.evidence.verifier.planned import Begin, StatedPlan, meeting
 
 Order = tuple[bytes, bytes]
@@ -23,13 +31,12 @@ VANISHED = "vanished"
 class Lines:
     """Reads findings, exclusions and manifest, in little memory; the last two side by side."""
 
-    def __init__(self, predicate: Mapping[str, Any], planned: StatedPlan, journal: Journal) -> None:
+    def __init__(self, predicate: Predicate, planned: StatedPlan, journal: Journal) -> None:
         self.said, self.plan, self.journal = predicate["datasets"], planned, journal
         self.version = planned.version
         self.sums = Sums(self.said, self.version)
-        self.taken = sum(
-            predicate["verification"][f"sha256_taken_in_{step}"] for step in ("transfer", "verify")
-        )
+        taken = predicate["verification"]
+        self.taken = taken["sha256_taken_in_transfer"] + taken["sha256_taken_in_verify"]
         self.written = forms.instant(predicate["times"]["written"])
         self.begins: dict[str, Begin] = {}
         self.offset = 0
@@ -39,7 +46,7 @@ class Lines:
             for dataset in self.said
             if looks and dataset["closed"]
         }
-        self.barred: tuple[Order, str, Any] | None = None
+        self.barred: tuple[Order, str, ExclusionRecord] | None = None
         self.named: dict[Order, str] = {}
 
     def read(self, folder: Path) -> None:
@@ -60,14 +67,16 @@ class Lines:
         for where in self.named.values():
             raise forms.Wrong(f"{where}: about an object that has no line")
 
-    def _next(self, excluded: Iterator[tuple[str, bytes, Any]]) -> None:
+    def _next(self, excluded: Iterator[tuple[str, bytes, ExclusionRecord]]) -> None:
         found = next(excluded, None)
         self.barred = None
         if found is not None:
             where, _, line = found
             self.barred = (line["dataset"].encode(), forms.key_of(line)), where, line
 
-    def _left_before(self, order: Order | None, excluded: Iterator[tuple[str, bytes, Any]]) -> None:
+    def _left_before(
+        self, order: Order | None, excluded: Iterator[tuple[str, bytes, ExclusionRecord]]
+    ) -> None:
         """Take the exclusions that stand before some place in the order of all lines."""
         while self.barred is not None and (order is None or self.barred[0] < order):
             left, where, line = self.barred
@@ -78,7 +87,7 @@ class Lines:
                 inventory.add(line, where, excluded=True)
             self._next(excluded)
 
-    def _record(self, line: dict[str, Any], raw: bytes, where: str) -> None:
+    def _record(self, line: ManifestRecord, raw: bytes, where: str) -> None:
         dataset = line["dataset"]
         begin = (dataset, self.offset, self.sums.tree.count)
         planned = self.plan.datasets.get(dataset)
@@ -89,7 +98,7 @@ class Lines:
         if (inventory := self.inventories.get(dataset)) is not None:
             inventory.add(line, where, excluded=False)
 
-    def _findings(self, lines: Iterator[tuple[str, bytes, Any]]) -> None:
+    def _findings(self, lines: Iterator[tuple[str, bytes, FindingRecord]]) -> None:
         last = -1
         orders: dict[int, Order] = {}
         numbers: dict[Order, int] = {}
@@ -135,7 +144,7 @@ class Lines:
         for inventory in self.inventories.values():
             yield from inventory.problems()
 
-    def _uncounted(self, dataset: Mapping[str, Any]) -> Iterator[str]:
+    def _uncounted(self, dataset: DatasetSection) -> Iterator[str]:
         """Compare the counts of a dataset with those that the journal adds up to."""
         account, tally = self.journal.datasets[dataset["name"]], self.sums.states[dataset["name"]]
         inventoried = dataset["tally"]["inventoried"]
@@ -153,7 +162,7 @@ class Lines:
             counts += [
                 sum(tally[state][unit] for state in STATES) for unit in UNITS
             ]  # not only closes
-            known += [inventoried[unit] for unit in UNITS]
+            known += [inventoried["objects"], inventoried["bytes"]]
         counts.append(tally["failed"]["objects"] if account.seals else 0)
         known.append(account.failed)
         if counts != known:
@@ -168,13 +177,13 @@ class CountedInventory:
         self.trees = [(forms.Tree(), forms.Tree()) for _ in account.seals]
         self.seen = 0
 
-    def add(self, line: Mapping[str, Any], where: str, *, excluded: bool) -> None:
+    def add(self, line: Line, where: str, *, excluded: bool) -> None:
         """Take the lines of manifest and exclusions, in the order of their keys."""
         now = hashlib.sha256(
             b"\0%b\0%d\0%b" % (forms.key_of(line), line["size"], line["source_version"].encode())
         ).digest()
         past = self.account.pasts.get(now)
-        if excluded and line["rule"] == VANISHED and not _vanished(past, now):
+        if excluded and line.get("rule") == VANISHED and not _vanished(past, now):
             raise forms.Wrong(f"{where}: the journal does not tell that it vanished")
         if past is None:
             for trees in self.trees:

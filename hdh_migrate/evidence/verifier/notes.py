@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.journal import Journal
+from hdh_migrate.evidence.verifier.members import JournalSection, Predicate
 from hdh_migrate.evidence.verifier.signatures import Key, accepts
 
 LARGEST_NOTE = 1 << 16
@@ -88,9 +89,7 @@ def load_note(path: Path) -> SignedNote:
 class Walk(Journal):
     """Walks the journal once, and remembers the roots that checkpoints ask for."""
 
-    def __init__(
-        self, predicate: Mapping[str, Any], version: int, notes: Sequence[SignedNote]
-    ) -> None:
+    def __init__(self, predicate: Predicate, version: int, notes: Sequence[SignedNote]) -> None:
         names = [dataset["name"] for dataset in predicate["datasets"]]
         super().__init__(names, version, keyed=predicate["names"] == "keyed")
         self.notes = notes
@@ -106,7 +105,7 @@ class Walk(Journal):
             if self._tree.count in self._sizes:
                 self._roots[self._tree.count] = self._tree.root()
 
-    def end(self) -> dict[str, Any]:
+    def end(self) -> JournalSection:
         """Return what the statement says of the journal."""
         return {"events": self.events, "head": self.head.hex()}
 

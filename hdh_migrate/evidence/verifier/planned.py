@@ -13,6 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.members import (
+    ExclusionRecord,
+    HeadersSection,
+    Line,
+    ManifestRecord,
+    SealSection,
+)
 from hdh_migrate.evidence.verifier.selection import StatedRule, said_of, stated_rule
 
 NOTHING = forms.sha256(b"")
@@ -50,13 +57,13 @@ class StatedDataset(NamedTuple):
     every_version: bool
     """Whether each version of a name has a line of its own."""
 
-    def stays(self, name: str, line: Mapping[str, Any]) -> bool:
+    def stays(self, name: str, line: Line) -> bool:
         """Say whether the rules surely leave the object of a line behind."""
         if self.include and all(rule.takes(name, line) is False for rule in self.include):
             return True
         return any(rule.takes(name, line) for rule, _, _ in self.exclude)
 
-    def leaves(self, stated: tuple[str, str], name: str, line: Mapping[str, Any]) -> bool:
+    def leaves(self, stated: tuple[str, str], name: str, line: Line) -> bool:
         """Say whether the object of a line may be left behind by the rule that the line tells."""
         taken = [rule.takes(name, line) for rule in self.include]
         if self.include and stated == self.not_included and not any(taken):
@@ -83,13 +90,13 @@ class Packs:
     def __init__(self) -> None:
         self._bytes, self._tree = 0, forms.Tree()
 
-    def add(self, line: Mapping[str, Any]) -> None:
+    def add(self, line: ManifestRecord) -> None:
         """Count one pack that is verified."""
         told = {name: line[name] for name in ("stored_sha256", "stored_size")}
         self._tree.add(bytes.fromhex(forms.sha256(b"\0" + forms.canonical(told))))
         self._bytes += line["stored_size"] or 0
 
-    def sums(self) -> dict[str, Any]:
+    def sums(self) -> HeadersSection:
         """Return the members of the statement that these lines lead to."""
         return {"packs": self._tree.count, "bytes": self._bytes, "root": self._tree.root()}
 
@@ -163,13 +170,14 @@ class StatedPlan:
 
     # --- lines ---------------------------------------------------------------------------------
 
-    def record(self, line: Mapping[str, Any], where: str) -> None:
+    def record(self, line: ManifestRecord, where: str) -> None:
         """Raise Wrong at a line of the manifest that this plan cannot lead to."""
         planned = self.datasets[line["dataset"]]
+        members: Mapping[str, object] = line
         if line["bucket"] != planned.target["bucket"] or not self._leads(line, planned):
             raise forms.Wrong(f"{where}: not where the plan puts this object")
         if planned.every_version and not self.keyed:
-            self._versioned(line, where)
+            self._apart(line, where)
         if not self.keyed and self._stays(line, planned):
             left = self.moved_before.get(line["dataset"], 0)
             if not left:
@@ -186,11 +194,11 @@ class StatedPlan:
         elif (
             line["verdict"] is None
             and self.version > 1
-            and any(line[name] is not None for name in LATER)
+            and any(members[name] is not None for name in LATER)
         ):
             raise forms.Wrong(f"{where}: what is known only of objects that were moved")
 
-    def exclusion(self, line: Mapping[str, Any], where: str) -> None:
+    def exclusion(self, line: ExclusionRecord, where: str) -> None:
         """Raise Wrong at an exclusion that is not by a rule of this plan."""
         planned, stated = self.datasets[line["dataset"]], (line["rule"], line["reason"])
         if self.keyed:
@@ -217,7 +225,7 @@ class StatedPlan:
         if not KEYED.fullmatch(name):
             raise forms.Wrong(f"{where}: not a keyed name")
 
-    def _leads(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
+    def _leads(self, line: ManifestRecord, planned: StatedDataset) -> bool:
         """Say whether the key at the target is the one that the plan gives the key."""
         if self.keyed:
             names = (line["key"], line["target_key"])
@@ -235,10 +243,13 @@ class StatedPlan:
         new = put.encode() + raw[len(old) :] + self.suffix.encode()
         return raw.startswith(old) and forms.key_of(line, "target_key") == new
 
-    def _versioned(self, line: Mapping[str, Any], where: str) -> None:
-        """Raise Wrong unless the key of a line says which version of which name it is."""
+    def _versioned(self, line: Line, where: str) -> bytes | None:
+        """Return the name that a version is of, None for what the tool adds.
+
+        Raise Wrong unless the key of a line says which version of which name it is.
+        """
         if self._is_sidecar(line):
-            return
+            return None
         key = forms.key_of(line)
         name, _, token = key.partition(b"\0")
         found = TOKEN.fullmatch(token)
@@ -248,11 +259,13 @@ class StatedPlan:
         told = None if pin is None else (pin[2].encode(), pin[1].encode())
         if told != (None if found[1] is None else (found[1], found[2])):
             raise forms.Wrong(f"{where}: another version than the key says")
-        if line.get("verdict") == "match":
-            self._apart(line, name, where)
+        return name
 
-    def _apart(self, line: Mapping[str, Any], name: bytes, where: str) -> None:
+    def _apart(self, line: ManifestRecord, where: str) -> None:
         """Raise Wrong unless a verified version has a version of its own at the target."""
+        name = self._versioned(line, where)
+        if name is None or line["verdict"] != "match":
+            return
         version = STORED.search(line["target_etag"] or "")
         if version is None:
             raise forms.Wrong(f"{where}: no version of the target's is told")
@@ -262,23 +275,23 @@ class StatedPlan:
             raise forms.Wrong(f"{where}: another version is this one at the target")
         self._versions.add(version[1])
 
-    def _stays(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
+    def _stays(self, line: ManifestRecord, planned: StatedDataset) -> bool:
         if not planned.include and not planned.exclude:
             return False
         return not self._is_sidecar(line) and planned.stays(_below(line, planned), line)
 
-    def _is_sidecar(self, line: Mapping[str, Any]) -> bool:
+    def _is_sidecar(self, line: Line) -> bool:
         planned = self.datasets[line["dataset"]]
         if "key_b64" not in line:  # the sooner way to say the same
             key: str = line["key"]
             return key.startswith(SIDECARS, len(planned.source["prefix"]))
         return _below(line, planned).startswith(SIDECARS)
 
-    def _is_pack(self, line: Mapping[str, Any], planned: StatedDataset) -> bool:
+    def _is_pack(self, line: ManifestRecord, planned: StatedDataset) -> bool:
         """Say whether a line is of a header pack of its dataset, as far as names tell."""
         return not self.keyed and _below(line, planned).startswith(f"{PACKS}{line['dataset']}/")
 
-    def _unlike(self, line: Mapping[str, Any]) -> Iterator[str]:
+    def _unlike(self, line: ManifestRecord) -> Iterator[str]:
         """Say what is wrong with a line whose verdict is "match"."""
         size, stored = line["size"], line["stored_size"]
         plain, sealed = line["sha256"], line["stored_sha256"]
@@ -305,7 +318,7 @@ class StatedPlan:
         if sealed is not None and (sealed == NOTHING) is not (0 in may_be):
             yield "a digest of nothing, or of an empty object that is not"
 
-    def _unlike_own(self, line: Mapping[str, Any]) -> Iterator[str]:
+    def _unlike_own(self, line: ManifestRecord) -> Iterator[str]:
         """Say what is wrong with a file of the sidecar."""
         plain = line["sha256"]
         if plain is not None and line["source_version"] != f"sidecar:{plain}":
@@ -316,7 +329,7 @@ class StatedPlan:
         elif self.contracted is not None and line["dataset"] not in self.contracted:
             yield "a file of the sidecar of a dataset that has no contract"
 
-    def stored_sizes(self, size: int, line: Mapping[str, Any]) -> set[int]:
+    def stored_sizes(self, size: int, line: ManifestRecord) -> set[int]:
         """Return the bytes that an object may have at the target, by for how many it is sealed."""
         if self.seal == "none":
             return {size}
@@ -328,7 +341,7 @@ class StatedPlan:
             return {body} | alone
         return alone if self._is_sidecar(line) else {body}
 
-    def mispacked(self, stated: Mapping[str, Any]) -> Iterator[str]:
+    def mispacked(self, stated: SealSection) -> Iterator[str]:
         """Say what the statement says otherwise of header packs than the lines, if names tell."""
         if self.detached and not self.keyed:
             headers = {name: stated["headers"][name] for name in ("packs", "bytes", "root")}
@@ -358,13 +371,13 @@ class StatedPlan:
                 yield [name for _, name in crowd]
 
 
-def _below(line: Mapping[str, Any], planned: StatedDataset) -> str:
+def _below(line: Line, planned: StatedDataset) -> str:
     """Return the name without the source prefix; a byte that is no text is a character."""
     name = _name_of(line, planned).decode("utf-8", "surrogateescape")
     return name[len(planned.source["prefix"]) :]
 
 
-def _name_of(line: Mapping[str, Any], planned: StatedDataset) -> bytes:
+def _name_of(line: Line, planned: StatedDataset) -> bytes:
     """Return the key of a line; where versions have lines of their own, without the version."""
     key = forms.key_of(line)
     return key.partition(b"\0")[0] if planned.every_version else key

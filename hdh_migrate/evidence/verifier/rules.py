@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from hdh_migrate.evidence.verifier import addresses, cutovers, forms, shapes
+from hdh_migrate.evidence.verifier.members import Predicate, StatedEndpoint
 from hdh_migrate.evidence.verifier.planned import StatedPlan
 
 RECIPIENT = {
@@ -21,7 +22,7 @@ RECIPIENT = {
 Rule = Iterator[str]
 
 
-def misstated(predicate: Mapping[str, Any], planned: StatedPlan) -> Iterator[str]:
+def misstated(predicate: Predicate, planned: StatedPlan) -> Iterator[str]:
     """Say what the statement says otherwise than its plan."""
     plan = planned.canonical
     if forms.sha256(forms.canonical(plan)) != predicate["plan"]["digest"]["sha256"]:
@@ -35,7 +36,7 @@ def misstated(predicate: Mapping[str, Any], planned: StatedPlan) -> Iterator[str
             raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
 
 
-def _places(predicate: Mapping[str, Any], planned: StatedPlan) -> bool:
+def _places(predicate: Predicate, planned: StatedPlan) -> bool:
     plan = planned.canonical
     batches = [(name, batch["name"]) for batch in plan["batches"] for name in batch["datasets"]]
     stated = {each["name"]: (each["source"], each["target"]) for each in predicate["datasets"]}
@@ -49,7 +50,7 @@ def _places(predicate: Mapping[str, Any], planned: StatedPlan) -> bool:
     return stated == places and once and batched and plan["migration"] == predicate["migration"]
 
 
-def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _endpoints(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     """There are two: the plan's source and the plan's target."""
     del planned
     stated = predicate["endpoints"]
@@ -64,14 +65,14 @@ def _endpoints(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: S
         host["url"] = target["endpoint"]
     elif len(stated) == 2 and stated[1]["local"]:
         yield "statement.json: a provider's own address is never local"
-    wanted = [source, host]
-    if [{name: one[name] for name in want} for one, want in zip(stated, wanted)] != wanted or len(  # noqa: B905 - Python 3.9
+    wanted, seen = [source, host], list[Mapping[str, object]](stated)
+    if [{name: one[name] for name in want} for one, want in zip(seen, wanted)] != wanted or len(  # noqa: B905 - Python 3.9
         stated
     ) != len(wanted):
         yield "statement.json: the endpoints are not the plan's"
 
 
-def _sealing(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _sealing(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     del plan
     seal, keys = predicate["seal"], predicate["seal"]["recipients"]
     if seal["format"] != planned.seal or len(keys) != planned.recipients:
@@ -86,7 +87,7 @@ def _sealing(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Sta
         yield "statement.json: the level is not the plan's"
 
 
-def _times(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _times(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     del plan, planned
     times = predicate["times"]
     story = [times["started"], times["ended"], times["written"]]
@@ -109,7 +110,7 @@ WAIVER = {
 }  # fmt: skip
 
 
-def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _beside(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     """What stands beside the plan is about this plan."""
     del planned
     target, profile = plan["target"], predicate["profile"]
@@ -148,7 +149,7 @@ def _beside(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: Stat
             yield "statement.json: a waiver from after the statement"
 
 
-def _attests(attested: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
+def _attests(attested: Mapping[str, Any], place: StatedEndpoint) -> bool:
     """Say whether a host is attested, or what the tunnel leads to that begins at its address."""
     hosts = {place["url"].rstrip("/")}
     if place["local"]:
@@ -170,7 +171,7 @@ FEATURES = frozenset((
 """What a target may not keep, besides the time of the last change."""
 
 
-def _losses(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _losses(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     """Losses are of objects that were moved, or are to be."""
     del plan
     moved = {
@@ -201,14 +202,14 @@ def _is_kept(what: str, kept: str) -> bool:
     return what in FEATURES and kept in {"ledger", "sidecar"}
 
 
-def _cutovers(predicate: Mapping[str, Any], plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _cutovers(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     yield from unapproved(predicate, {batch["name"] for batch in plan["batches"]}, planned.version)
 
 
 # --- who approved ------------------------------------------------------------------------------
 
 
-def unapproved(predicate: Mapping[str, Any], batches: Collection[str], version: int) -> Rule:
+def unapproved(predicate: Predicate, batches: Collection[str], version: int) -> Rule:
     """Say which cutovers are of no batch, or not approved as their terms ask."""
     stated = [(story.get("batch"), story.get("track")) for story in predicate["cutovers"]]
     tracks = all(track in ("cutover", "rehearsal") for _, track in stated)

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.members import Line
 
 ESCAPABLE = "*?[]{}!\\"
 ANY, STAR, FOLDERS, ALL = "?", "*", "**/", "**"
@@ -87,7 +88,7 @@ def _reached(ways: set[tuple[int, bool]], pieces: Sequence[str]) -> set[tuple[in
 
 Shown = Optional[bool]  # noqa: UP045 - Python 3.9
 """Whether something holds of a line's object; None: the line does not show it."""
-Asked = Callable[[str, Mapping[str, Any]], Shown]
+Asked = Callable[[str, Line], Shown]
 """Asked with the key without the source prefix, and the line."""
 
 NO_CONDITIONS = ("reason", "allow_unused")
@@ -150,9 +151,9 @@ def _asked(name: str, value: object, version: int) -> Asked:
     forms.must(name in ("modified_before", "modified_since") and _is_day(text))
     day, before = forms.instant(text + "T00:00:00Z"), name == "modified_before"
 
-    def dated(_name: str, line: Mapping[str, Any]) -> Shown:
+    def dated(_name: str, line: Line) -> Shown:
         at = line.get("source_modified")
-        return None if at is None else (forms.instant(at) < day) is before
+        return (forms.instant(at) < day) is before if isinstance(at, str) else None
 
     return dated
 
@@ -162,7 +163,7 @@ class StatedRule(NamedTuple):
 
     asks: Sequence[Asked]
 
-    def takes(self, name: str, line: Mapping[str, Any]) -> Shown:
+    def takes(self, name: str, line: Line) -> Shown:
         """Say whether it takes the object of a line."""
         shown = [asked(name, line) for asked in self.asks]
         return False if False in shown else None if None in shown else True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.evidence.verifier.forms import (
     DIGEST,
@@ -26,6 +26,10 @@ from hdh_migrate.evidence.verifier.forms import (
     is_number,
     matching,
 )
+from hdh_migrate.evidence.verifier.members import EvidenceStatement, Predicate
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 
 def _of(kind: type) -> Callable[[object], bool]:
@@ -123,7 +127,17 @@ STATEMENT = {
 }
 
 
-def ill_formed(value: Any, shape: Any, where: str) -> str | None:  # noqa: ANN401 - any JSON value
+def is_statement(value: object) -> TypeGuard[EvidenceStatement]:
+    """Say whether it is of the shape of a statement."""
+    return ill_formed(value, STATEMENT, "") is None
+
+
+def is_predicate(value: object) -> TypeGuard[Predicate]:
+    """Say whether it is of the shape of what a statement says."""
+    return ill_formed(value, PREDICATE, "") is None
+
+
+def ill_formed(value: object, shape: object, where: str) -> str | None:
     """Return where a value is not of this shape, None if all of it is.
 
     A shape is a test, a list of one shape, or an object of exactly these members (with `str` as

@@ -14,9 +14,10 @@ from hdh_migrate.evidence.verifier import addresses, forms
 from hdh_migrate.evidence.verifier.bindings import what_of
 from hdh_migrate.evidence.verifier.events import PACED
 from hdh_migrate.evidence.verifier.journal import Journal
+from hdh_migrate.evidence.verifier.members import Predicate, SealSection, StatedLoss
 
 
-def unsaid(predicate: Mapping[str, Any], journal: Journal, version: int) -> Iterator[str]:
+def unsaid(predicate: Predicate, journal: Journal, version: int) -> Iterator[str]:
     """Say what the statement says otherwise than the journal."""
     if version > 1:
         yield from _unsaid(predicate, journal)
@@ -24,7 +25,7 @@ def unsaid(predicate: Mapping[str, Any], journal: Journal, version: int) -> Iter
         yield "statement.json: the first format knows of no looks at the target"
 
 
-def _openings(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+def _openings(predicate: Predicate, journal: Journal) -> Iterator[str]:
     if "openings" not in predicate:
         yield "statement.json: it does not say which objects were opened"
     stated, known = predicate.get("openings", []), journal.openings
@@ -35,7 +36,7 @@ def _openings(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
         yield "statement.json: the journal knows of other openings"
 
 
-def _unsaid(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+def _unsaid(predicate: Predicate, journal: Journal) -> Iterator[str]:
     times = predicate["times"]
     if (journal.started, journal.ended) != (times["started"], times["ended"]):
         yield "statement.json: the journal has another beginning or end of the run"
@@ -62,7 +63,7 @@ def _unsaid(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
     yield from _cutovers(predicate["cutovers"], journal)
 
 
-def _headers(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+def _headers(predicate: Predicate, journal: Journal) -> Iterator[str]:
     """Keys that were exchanged, and headers that were erased; absent where there are none."""
     for name, told, what in (
         ("rotations", journal.rotations.facts(), "exchanges of keys"),
@@ -72,7 +73,7 @@ def _headers(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
             yield f"statement.json: the journal knows of other {what}"
 
 
-def _losses(values: Sequence[Mapping[str, Any]], journal: Journal) -> Iterator[str]:
+def _losses(values: Sequence[StatedLoss], journal: Journal) -> Iterator[str]:
     """What a target does not hold is kept where the contract of its dataset says."""
     for loss in values:
         dataset = journal.datasets.get(loss["dataset"])
@@ -90,7 +91,7 @@ def _batches(plan: Mapping[str, Any], journal: Journal) -> Iterator[str]:
             yield "journal.jsonl: a batch is bound to something else than the plan says"
 
 
-def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+def _keys(seal: SealSection, journal: Journal) -> Iterator[str]:
     if (
         journal.bindings.recipients is not None
         and journal.bindings.recipients != seal["recipients"]
@@ -105,9 +106,10 @@ def _keys(seal: Mapping[str, Any], journal: Journal) -> Iterator[str]:
         yield "statement.json: the journal knows of other copies of header packs"
 
 
-def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+def _traffic(predicate: Predicate, journal: Journal) -> Iterator[str]:
     moved = journal.ended is not None and bool(journal.receipts["sent"].first)
     for place in predicate["endpoints"]:
+        members: Mapping[str, object] = place
         entries = [entry for entry in journal.traffic if entry.side == place["side"]]
         sums = {
             "bytes_read": sum(entry.bytes_read for entry in entries),
@@ -115,7 +117,7 @@ def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
             "requests": sum(entry.requests for entry in entries),
         }
         seen = sorted({address for entry in entries for address in entry.addresses})
-        if {**sums, "addresses": seen} != {name: place[name] for name in (*sums, "addresses")}:
+        if {**sums, "addresses": seen} != {name: members[name] for name in (*sums, "addresses")}:
             yield "statement.json: the journal knows of other traffic"
         secured = sorted({one for entry in entries for one in entry.tls})
         if place.get("tls", []) != secured or ("tls" in place) is not bool(secured):
@@ -131,7 +133,7 @@ def _traffic(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
         yield "statement.json: the journal knows of other clocks"
 
 
-def _paces(predicate: Mapping[str, Any], journal: Journal) -> Iterator[str]:
+def _paces(predicate: Predicate, journal: Journal) -> Iterator[str]:
     verified = predicate["outcome"]["states"]["verified"]
     stated = {pace["step"]: pace for pace in predicate["paces"]}
     for step, kind in PACED.items():

@@ -9,14 +9,14 @@ computed again from the bundle's lines. The only outside knowledge is the public
 have reached you by another way than the bundle, and a checkpoint of the journal if you kept one.
 
 Beside this file stand its companions, each of which builds on those before it: forms.py says how
-everything is written, shapes.py what a statement consists of; addresses.py, signatures.py;
-selection.py, which objects the plan's rules take; planned.py, what the plan leads to; counts.py
-adds up what lines say. Of the journal, accounts.py, bindings.py, looks.py, cutovers.py, headers.py
-and grants.py add up a subject each, events.py hands every event to its own, and journal.py reads
-the chain. rules.py holds the statement against the plan, story.py against the journal, notes.py
-checkpoints; lines.py reads the lines; outcome.py says what all came to. stamp.py reads a
-time-stamp, and sample.py alone opens a connection, to read objects back from the target. The steps
-are numbered as in docs/verification.md.
+everything is written, shapes.py what a statement consists of, members.py the types of both;
+addresses.py, signatures.py; selection.py, which objects the plan's rules take; planned.py, what the
+plan leads to; counts.py adds up what lines say. Of the journal, accounts.py, bindings.py, looks.py,
+cutovers.py, headers.py and grants.py add up a subject each, events.py hands every event to its own,
+and journal.py reads the chain. rules.py holds the statement against the plan, story.py against the
+journal, notes.py checkpoints; lines.py reads the lines; outcome.py says what all came to. stamp.py
+reads a time-stamp, and sample.py alone opens a connection, to read objects back from the target.
+The steps are numbered as in docs/verification.md.
 
 Exit status: 0 all of it holds, 10 something does not, 2 wrong usage. Messages name files and line
 numbers, never objects: object names may identify people.
@@ -50,6 +50,7 @@ if not __package__:
 from hdh_migrate.evidence.verifier import forms, rules, shapes, story
 from hdh_migrate.evidence.verifier.counts import summary, unlike_pages
 from hdh_migrate.evidence.verifier.lines import Lines
+from hdh_migrate.evidence.verifier.members import EvidenceStatement
 from hdh_migrate.evidence.verifier.notes import SignedNote, Walk, load_note, signed_note
 from hdh_migrate.evidence.verifier.outcome import UNSTAMPED, Outcome, say_what_is_open
 from hdh_migrate.evidence.verifier.planned import StatedPlan
@@ -65,15 +66,15 @@ CODES = {
     1: ("sample.py", "stamp.py", "verify.py"),
     2: (
         "accounts.py", "addresses.py", "bindings.py", "counts.py", "cutovers.py", "events.py",
-        "forms.py", "grants.py", "headers.py", "journal.py", "lines.py", "looks.py", "notes.py",
-        "outcome.py", "planned.py", "rules.py", "sample.py", "selection.py", "shapes.py",
-        "signatures.py", "stamp.py", "story.py", "verify.py",
+        "forms.py", "grants.py", "headers.py", "journal.py", "lines.py", "looks.py", "members.py",
+        "notes.py", "outcome.py", "planned.py", "rules.py", "sample.py", "selection.py",
+        "shapes.py", "signatures.py", "stamp.py", "story.py", "verify.py",
     ),
 }  # fmt: skip
 """By the format's number: the files of its verifier."""
 DIVIDED = {
     "accounts.py", "bindings.py", "events.py", "grants.py", "headers.py", "looks.py",
-    "selection.py", "shapes.py",
+    "members.py", "selection.py", "shapes.py",
 }  # fmt: skip
 """What stood in the other files at first: bundles of the second format have all of it, or none."""
 CODE = CODES[2]
@@ -111,12 +112,12 @@ def check(
         sums = digests.pop("SHA256SUMS")
         if sums != forms.sha256(sums_text(digests)):  # 2
             problems.append("SHA256SUMS: does not list the digests of exactly these files")
-        said, claims, message = envelope(folder, problems)
-        if said is None:
+        found, claims, message = envelope(folder, problems)
+        if found is None:
             return outcome
-        predicate = _predicate(said)
+        said = _statement(found)
         outcome.statement = said
-        written = predicate["times"]["written"]
+        written = said["predicate"]["times"]["written"]
         moment = _time(folder, claims, message, stamped, outcome) or written
         problems.extend(_before(moment, written))
         if message is not None:
@@ -164,14 +165,14 @@ def sums_text(digests: Mapping[str, str]) -> bytes:
 # --- 3, 10: the signed statement, and its time ------------------------------------------------
 
 
-def _predicate(said: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    wrong = shapes.ill_formed(said, shapes.STATEMENT, "statement")
-    if wrong is not None:
+def _statement(said: object) -> EvidenceStatement:
+    if not shapes.is_statement(said):
+        wrong = shapes.ill_formed(said, shapes.STATEMENT, "statement")
         raise forms.Wrong(f"statement.json: not a statement of this version: {wrong}")
     places, seal = said["predicate"]["endpoints"], said["predicate"]["seal"]
     if format_of(said) == 1 and ("proved" in seal or any("tls" in place for place in places)):
         raise forms.Wrong("statement.json: not a statement of this version: endpoints or seal")
-    return dict(said["predicate"])
+    return said
 
 
 def _time(
@@ -207,7 +208,7 @@ def _before(moment: str, written: str) -> Iterator[str]:
 
 def _disagreements(
     folder: Path,
-    said: Mapping[str, Any],
+    said: EvidenceStatement,
     digests: Mapping[str, str],
     claims: Claims,
     notes: Sequence[SignedNote],
@@ -237,8 +238,9 @@ def _disagreements(
     planned.amended(walk.bindings.moved_before, walk.bindings.sealed_for, contracted)
     counted = Lines(predicate, planned, walk)
     counted.read(folder)
+    members: Mapping[str, object] = predicate
     for part, value in counted.sums.parts().items():
-        if forms.canonical(predicate[part]) != forms.canonical(value):  # to Python 1 == True
+        if forms.canonical(members[part]) != forms.canonical(value):  # to Python 1 == True
             yield f"statement.json: {part} is not what the bundle's files add up to"
     yield from planned.mispacked(predicate["seal"])
     yield from counted.problems(folder)

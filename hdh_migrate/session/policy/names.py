@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hdh_migrate.evidence.exports.exports import save
 from hdh_migrate.evidence.exports.opening import opening
 from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.lines.sorting import in_order
+from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.folders import whole
 from hdh_migrate.frozen import frozen, frozen_row
@@ -32,16 +33,14 @@ from hdh_migrate.wiring import routes_of
 
 NAMES_KEY = "names.key"
 
-Lines = Iterable[Mapping[str, Any]]
-
 
 @frozen
 class Streams:
     """What a bundle's line files are written from."""
 
-    records: Lines
-    exclusions: Lines
-    findings: Lines
+    records: Iterable[ManifestRecord]
+    exclusions: Iterable[ExclusionRecord]
+    findings: Iterable[FindingRecord]
     journal: Iterable[keyed.Event]
 
 

@@ -7,12 +7,8 @@ from typing import cast
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import LedgerDamaged
-from hdh_migrate.evidence.lines.records import (
-    ExclusionRecord,
-    FindingRecord,
-    ManifestRecord,
-    manifest_line,
-)
+from hdh_migrate.evidence.lines.records import manifest_line
+from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import VANISHED, ObjectRecord, OpenFinding, State, Step, Verdict

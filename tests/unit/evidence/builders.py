@@ -253,8 +253,11 @@ def bundle(
     telling: Callable[[list[Told]], Iterable[Told]] | None = None,
 ) -> Bundle:
     """Write a bundle whose journal tells what its lines are; `telling` changes what it tells."""
-    records, exclusions = list(records), list(exclusions)
-    findings = numbered(*(placed(one, [*records, *exclusions], about.datasets) for one in findings))
+    # What they hold may be wrong on purpose: no type holds them to what a line has.
+    records, exclusions = list[Any](records), list[Any](exclusions)
+    findings = list[Any](
+        numbered(*(placed(one, [*records, *exclusions], about.datasets) for one in findings))
+    )
     events = chained((telling or list)(list(told(about, records, exclusions, findings))))
     return write_bundle(
         out,
@@ -270,7 +273,7 @@ def bundle(
 
 
 def streamed(
-    out: Path, stream: Iterable[Line], told: Sequence[Line], *, about: Facts, languages: Any = ()
+    out: Path, stream: Iterable[Any], told: Sequence[Line], *, about: Facts, languages: Any = ()
 ) -> Bundle:
     """Write records that are made while they are written; `told` is what they come to."""
     return write_bundle(
