@@ -242,7 +242,10 @@ class Desk:
         unknown = sorted(set(selected) - {batch.name for batch in ordered})
         if unknown:
             known = ", ".join(batch.name for batch in ordered)
-            raise UsageError(f"no batch {', '.join(unknown)} in the plan; there are {known}")
+            raise UsageError(
+                f"no batch {', '.join(unknown)} in the plan; there are {known}",
+                hint="a batch that was begun must stay in the plan: put it back, if it is one",
+            )
         return ordered
 
     def read_ledger(self) -> SqliteLedger:

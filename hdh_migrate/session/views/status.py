@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hdh_migrate.clocks import Moment, seconds_of, text_of_seconds
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
 from hdh_migrate.notices.queue import NoticeQueue
+from hdh_migrate.pipeline.binding import bindings
+from hdh_migrate.pipeline.cutover.standing import CutoverStage, standing
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.runner import BatchOrder
@@ -110,7 +112,7 @@ def _status(
         found["workers"] = workers_of(desk.ledger_path, work["pid"])
     if gone := {name: one for name, one in erasures(ledger).items() if one.ended is not None}:
         found["erased"] = [said_of(name, one) for name, one in gone.items()]
-    if open_ := _open_work(ledger):
+    if open_ := [*_open_work(ledger), *_unplanned(desk, ledger)]:
         found["open"] = open_
     found["check"] = verdict(found, _held_against(ledger, causes, waived))
     return found
@@ -126,6 +128,16 @@ def _open_work(ledger: SqliteLedger) -> list[str]:
     return said + [
         said_of(name, one) for name, one in erasures(ledger).items() if one.ended is None
     ]
+
+
+def _unplanned(desk: Desk, ledger: SqliteLedger) -> Iterator[str]:
+    """Yield batches that were begun and that the plan does not have: nothing goes on without."""
+    gone = bindings(ledger).keys() - {one.name for one in desk.loaded.plan.batches}
+    cutovers = list(ledger.cutovers()) if gone else []
+    for name in sorted(gone):
+        stage = standing(cutovers, name).stage
+        switch = "" if stage is CutoverStage.NONE else f", its cutover stands at {stage}"
+        yield f"batch {name} was begun{switch}, and is not in the plan any more: put it back"
 
 
 def _happened(one: Happened) -> HappenedFact:
