@@ -13,6 +13,7 @@ import pytest
 from crypt4gh.keys import get_private_key
 from crypt4gh.lib import decrypt
 
+from hdh_migrate.sealing.keys import new_pair
 from tests.live.test_as_of import put
 from tests.live.test_beside import change
 from tests.live.test_fidelity import notes
@@ -25,6 +26,7 @@ from tests.support.strict_s3 import Manner, StrictS3
 
 pytestmark = [pytest.mark.live]
 
+WRITTEN_ANEW = "written anew an earlier one would become the newest; a new plan that moves it"
 EXPECTED = {
     "changed": [b"first", b"second", b"third, longer"],
     "deleted": [b"still there"],
@@ -101,6 +103,31 @@ def test_every_version_arrives_in_the_order_of_the_source(tmp_path: Path, target
         assert told["versions-undeleted"].startswith("1 name has versions and no current one")
         assert "history-left" not in told
         assert not {"version-twice", "version-foreign", "verify-version-order"} & told.keys()
+
+
+def test_keys_of_every_version_are_neither_exchanged_nor_made_anew(
+    tmp_path: Path, target: StrictS3
+) -> None:
+    """Written anew an earlier version would be the newest: refused, before anything is written."""
+    with StrictBlob() as source:
+        job = job_of(tmp_path, source, target)
+        everything(job)
+        fill(source)
+        assert job.run_here() == (0, "")
+        before = [one.id for some in target.store.buckets[BUCKET].objects.values() for one in some]
+        new_pair(tmp_path / "keys", "next", passphrase=None)
+        plan, keys = job.plan.read_text(), tmp_path / "keys"
+        code, told = job.call("reseal", "--execute", "--no-progress")
+        assert (code, WRITTEN_ANEW in json.dumps(told)) == (3, True)
+        job.plan.write_text(plan.replace("keys/steward", "keys/next"))
+        done = started(
+            "keys", "rotate", str(job.plan), "--from", str(keys / "steward.pub"), "--to",
+            str(keys / "next.pub"), "--identity", str(keys / "steward.sec"), "--execute",
+            env=job.environ,
+        )  # fmt: skip
+        assert (done.returncode, WRITTEN_ANEW in done.stderr) == (3, True)
+        there = [one.id for some in target.store.buckets[BUCKET].objects.values() for one in some]
+        assert there == before
 
 
 def records(bundle: Path) -> list[dict[str, Any]]:

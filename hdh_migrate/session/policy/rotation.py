@@ -212,7 +212,8 @@ def unready(desk: Desk, ledger: SqliteLedger, *, begun: bool) -> Iterator[str]:
         if route.every_version:
             yield (
                 f"dataset {name} keeps every version of a name: written anew an earlier one would"
-                " become the newest"
+                " become the newest; a new plan that moves it to another prefix seals each for the"
+                " recipients of then"
             )
     unproven = sum(ledger.tally(row.id, State.SENT).objects for row in ledger.datasets())
     if unproven and not begun:
