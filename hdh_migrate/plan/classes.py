@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.jsonform import CanonicalPlan
 
@@ -157,7 +157,7 @@ def what_of(plan: CanonicalPlan, batch: str) -> CanonicalPlan | None:
     return kept
 
 
-def _bound(path: str, value: Any) -> Any:  # noqa: ANN401 - JSON
+def _bound(path: str, value: object) -> object:
     """Return what of a value is bound; None: nothing is."""
     if path in FIELDS:
         return value if FIELDS[path] is _WHAT else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
@@ -42,7 +42,7 @@ class Verify(Section):
     )
 
 
-def _processes(value: Any) -> int | str:  # noqa: ANN401 - whatever stands in the plan
+def _processes(value: object) -> int | str:
     if value == "auto" or (type(value) is int and 1 <= value <= 64):
         return "auto" if value == "auto" else int(value)
     raise fields.refusal("must be auto or a whole number from 1 to 64")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
@@ -48,7 +48,7 @@ CURRENT: Final = "current"
 ALL: Final = "all"
 
 
-def _some_versions(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the plan
+def _some_versions(value: object) -> object:
     if value not in (CURRENT, ALL) and not isinstance(value, Mapping | AsOf):
         raise fields.refusal("must be `current`, `all`, or a mapping with `as_of` and a moment")
     return value
@@ -176,7 +176,7 @@ class ToBucket(Section):
         return Place(bucket=self.bucket, prefix=self.prefix)
 
 
-def _origin(value: Any) -> str | None:  # noqa: ANN401 - whatever stands in the plan
+def _origin(value: object) -> str | None:
     if isinstance(value, FromFolder) or (isinstance(value, Mapping) and "path" in value):
         return "path"
     if isinstance(value, FromContainer) or (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import CanonicalPlan
@@ -28,8 +28,8 @@ class PlanDifference:
     """The same without names, as `plan.classes` knows it: `datasets[].target.bucket`."""
     change: str
     """What was there and what is."""
-    was: Any = None
-    now: Any = None
+    was: object = None
+    now: object = None
     """The two values; None where there is none."""
     order: bool = False
     """Whether the entries are the same, in another order."""
@@ -58,7 +58,7 @@ def differences(old: CanonicalPlan, new: CanonicalPlan) -> list[PlanDifference]:
 
 
 def _mapping(
-    where: str, path: str, old: Mapping[str, Any], new: Mapping[str, Any]
+    where: str, path: str, old: Mapping[str, object], new: Mapping[str, object]
 ) -> Iterator[PlanDifference]:
     for field in dict.fromkeys((*old, *new)):
         place, way = (f"{where}.{field}", f"{path}.{field}") if where else (field, field)
@@ -72,7 +72,7 @@ def _mapping(
             yield from _value(place, way, old[field], new[field])
 
 
-def _value(place: str, path: str, old: Any, new: Any) -> Iterator[PlanDifference]:  # noqa: ANN401 - JSON
+def _value(place: str, path: str, old: object, new: object) -> Iterator[PlanDifference]:
     if isinstance(old, dict) and isinstance(new, dict):
         yield from _mapping(place, path, old, new)
     elif isinstance(old, list) and isinstance(new, list):
@@ -83,7 +83,7 @@ def _value(place: str, path: str, old: Any, new: Any) -> Iterator[PlanDifference
 
 
 def _list(
-    place: str, path: str, old: Sequence[Any], new: Sequence[Any]
+    place: str, path: str, old: Sequence[object], new: Sequence[object]
 ) -> Iterator[PlanDifference]:
     before, after = _labelled(old), _labelled(new)
     if before is None or after is None:
@@ -107,14 +107,13 @@ def _list(
         yield PlanDifference(place=place, path=path, change=words, was=kept, now=moved, order=True)
 
 
-def _labelled(entries: Sequence[Any]) -> dict[str, Any] | None:
+def _labelled(entries: Sequence[object]) -> dict[str, object] | None:
     """Return the entries by label; None when they have none of their own."""
     for field in _LABELS:
-        found = {
-            entry[field]: entry
-            for entry in entries
-            if isinstance(entry, dict) and isinstance(entry.get(field), str)
-        }
+        found = dict[str, object]()
+        for entry in entries:
+            if isinstance(entry, dict) and isinstance(label := entry.get(field), str):
+                found[label] = entry
         if len(found) == len(entries):
             return found
     texts = {_text(entry): entry for entry in entries if not isinstance(entry, (dict, list))}

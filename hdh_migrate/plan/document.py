@@ -87,7 +87,7 @@ class Document:
     `unknown` holds the places whose value was refused here and stands for nothing.
     """
 
-    value: Any = None
+    value: object = None
     whole: bool = False
     spots: dict[Loc, Spot] = field(default_factory=dict)
     keys: dict[Loc, Spot] = field(default_factory=dict)
@@ -145,7 +145,7 @@ class _Enough(Exception):
 class _Frame:
     """An open collection; `loc` is where it stands, `key` the key that waits for its value."""
 
-    value: dict[str, Any] | list[Any]
+    value: dict[str, object] | list[object]
     loc: Loc
     keep: bool
     key: str | None = None
@@ -186,7 +186,7 @@ class _Builder:
             self.document.spots[loc] = _spot(event)
         value = self._value(event, loc, keep=keep)
         self._put(frame, value)
-        if isinstance(event, yaml.CollectionStartEvent):
+        if isinstance(value, (dict, list)):  # nothing else goes on
             self._frames.append(_Frame(value, loc, keep))
             if len(self._frames) > MAX_DEPTH:
                 self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
@@ -235,7 +235,7 @@ class _Builder:
         assert frame.key is not None
         return (*frame.loc, frame.key), frame.keep and frame.key_keep
 
-    def _value(self, event: yaml.NodeEvent, loc: Loc, *, keep: bool) -> Any:  # noqa: ANN401
+    def _value(self, event: yaml.NodeEvent, loc: Loc, *, keep: bool) -> object:
         if isinstance(event, yaml.MappingStartEvent):
             return {}
         if isinstance(event, yaml.SequenceStartEvent):
@@ -280,7 +280,7 @@ class _Builder:
         raise _Enough
 
 
-def _scalar(text: str) -> Any:  # noqa: ANN401 - a JSON scalar
+def _scalar(text: str) -> object:
     """Return what a plain scalar means in the YAML 1.2 core schema."""
     if text in _WORDS:
         return _WORDS[text]

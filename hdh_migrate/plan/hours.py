@@ -97,7 +97,7 @@ DayHours = Annotated[str, AfterValidator(_day_hours), _shape("hours", HOURS)]
 DayOrTime = Annotated[str, AfterValidator(_moment), _shape("day or time", _MOMENT)]
 
 
-def _rate_or_table(value: Any) -> str | dict[str, str]:  # noqa: ANN401 - whatever stands there
+def _rate_or_table(value: object) -> str | dict[str, str]:
     if isinstance(value, str):
         return _rate(value)
     if not isinstance(value, Mapping) or not all(

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.plan.files import NotRegularError, read_bounded
-from hdh_migrate.plan.shapes import Loc
+from hdh_migrate.plan.shapes import Loc, mappings
 
 LIST_BYTES_MAX: Final = 64 << 20
 
@@ -63,7 +63,7 @@ def keys_in(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def digested(
-    plan: Mapping[str, Any], base: Path
+    plan: Mapping[str, object], base: Path
 ) -> tuple[list[tuple[Loc, str]], list[tuple[Loc, str]]]:
     """Look at every list that a plan names: (place of its rule, digest), and what is wrong.
 
@@ -73,7 +73,8 @@ def digested(
     wrong: list[tuple[Loc, str]] = []
     known: dict[tuple[str, str | None], str] = {}
     for loc, rule in rules_with_lists(plan):
-        name, pinned = str(rule["keys_from"]), rule.get("keys_sha256")
+        name, stated = str(rule["keys_from"]), rule.get("keys_sha256")
+        pinned = None if stated is None else str(stated)
         if (name, pinned) not in known:
             try:
                 data = read_list(base / name, pinned)
@@ -85,25 +86,22 @@ def digested(
     return found, wrong
 
 
-def rules_with_lists(plan: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
+def rules_with_lists(plan: Mapping[str, object]) -> Iterator[tuple[Loc, dict[str, object]]]:
     """Yield the place of each rule that points to a list, and the rule."""
-    for number, dataset in enumerate(_entries(plan.get("datasets"))):
-        for name in RULES if isinstance(dataset, dict) else ():
-            for index, rule in enumerate(_entries(dataset.get(name))):
-                if isinstance(rule, dict) and isinstance(rule.get("keys_from"), str):
+    for number, dataset in mappings(plan, "datasets"):
+        for name in RULES:
+            for index, rule in mappings(dataset, name):
+                if isinstance(rule.get("keys_from"), str):
                     yield ("datasets", number, name, index), rule
 
 
-def with_digests(plan: Mapping[str, Any], digests: Sequence[tuple[Loc, str]]) -> dict[str, Any]:
+def with_digests(
+    plan: Mapping[str, object], digests: Sequence[tuple[Loc, str]]
+) -> dict[str, object]:
     """Return a plan with the digest of each list beside its name."""
-    copied: dict[str, Any] = json.loads(json.dumps(plan))
-    for loc, digest in digests:
-        rule: Any = copied
-        for step in loc:
-            rule = rule[step]
-        rule["keys_sha256"] = digest
+    copied: dict[str, object] = json.loads(json.dumps(plan))
+    wanted = dict(digests)
+    for loc, rule in rules_with_lists(copied):
+        if loc in wanted:
+            rule["keys_sha256"] = wanted[loc]
     return copied
-
-
-def _entries(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()

@@ -161,6 +161,7 @@ def _with_lists(
     plan: Plan, read: Document, base: Path, model: type[Plan]
 ) -> tuple[Plan, list[Fault]]:
     """Return the plan with the digest of each list of keys that it points to, and what is wrong."""
+    assert isinstance(read.value, dict), "what was taken as a plan is a mapping"
     digests, wrong = lists.digested(read.value, base)
     if not digests and not wrong:
         return plan, []

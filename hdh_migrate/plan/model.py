@@ -51,7 +51,7 @@ BROKEN_RULE = "plan_rule"
 """The pydantic error type of a broken rule across fields."""
 
 
-def _whole(value: Any) -> Any:  # noqa: ANN401 - whatever stands in the plan
+def _whole(value: object) -> object:
     """Keep `true` and `1.0`, which equal 1 in Python, from passing for it."""
     return value if type(value) is int else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -147,7 +147,7 @@ FORMS: Final = frozenset({A_GLOB, A_RULE})
 """What pydantic puts into the place of an entry; no field has such a name."""
 
 
-def _form(value: Any) -> str:  # noqa: ANN401 - whatever stands in the plan
+def _form(value: object) -> str:
     return A_RULE if isinstance(value, (InclusionRule, Mapping)) else A_GLOB
 
 

@@ -30,9 +30,7 @@ def mapping(value: Mapping[str, object], field: str) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def mappings(
-    plan: Mapping[str, object], section: str
-) -> Iterator[tuple[int, Mapping[str, object]]]:
+def mappings(plan: Mapping[str, object], section: str) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield the mappings in a list, with their indexes."""
     found = plan.get(section)
     for index, item in enumerate(found if isinstance(found, list) else ()):

@@ -73,6 +73,7 @@ def _shipped(name: str, text: str) -> tuple[Mapping[str, Any], ProfileFile]:
     """Read a profile of the package; also return its JSON value."""
     where = f"{name}.yaml"
     found = beside.parsed(text, where, "a profile", hint=HINT)
+    assert isinstance(found.value, dict), "a profile of ours is a mapping"
     return found.value, beside.checked(ProfileFile, found.value, found, where, hint=HINT)
 
 
