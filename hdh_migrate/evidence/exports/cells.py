@@ -9,8 +9,10 @@ The cell rule, which docs/exports.md undoes without loss:
 3. a cell that begins, spaces aside, with a formula trigger or with an apostrophe gets one
    apostrophe in front. Triggers are = + - @ in every form that Unicode holds for the same sign
    (full-width, small, superscript), and the minus sign U+2212;
-4. so does a text that a spreadsheet would read as a number, a date, a time or a truth value: `007`
-   would lose its zeros, `1e5` become 100000, `3-4` the third of April.
+4. so does a text that a spreadsheet would read as a number, an amount, a date, a time or a truth
+   value: `007` would lose its zeros, `1e5` become 100000, `3-4` the third of April, `mars 2026` its
+   first day, `(5)` minus five. That is every text with a digit whose words, if it has any, are
+   months, days of the week or the like, in French or English.
 
 To undo it: take one leading apostrophe away, then turn every `\u{..}` and `\x{..}` back.
 """
@@ -23,7 +25,17 @@ import unicodedata
 from hdh_migrate.evidence.lines.names import visible
 
 _TRIGGERS = frozenset("=+-@\u2212")
-_QUANTITY = re.compile(r"\s*\d[\d\s.,:/eE%+-]*")
+_WORD = re.compile(r"[^\W\d_]+")
+_MONTHS_AND_DAYS = (
+    *("janvier", "fevrier", "mars", "avril", "mai", "juin", "juillet", "aout", "septembre"),
+    *("octobre", "novembre", "decembre", "january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+    *("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
+    *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+)
+"""Without accents; what begins one of them, with three letters at least, stands for it."""
+_SHORTEST = 3
+_BESIDE_DIGITS = frozenset(("e", "am", "pm", "h", "er", "st", "nd", "rd", "th", "eur", "usd"))
 _TRUTH = frozenset(("true", "false", "vrai", "faux"))
 
 
@@ -34,11 +46,22 @@ def safe(text: str) -> str:
     if (
         shown.startswith("'")
         or unicodedata.normalize("NFKC", first)[:1] in _TRIGGERS
-        or _QUANTITY.fullmatch(shown)
+        or _is_quantity(shown)
         or shown.strip().lower() in _TRUTH
     ):
         return f"'{shown}"
     return shown
+
+
+def _is_quantity(text: str) -> bool:
+    """Say whether a spreadsheet might read more than a text: a month's word counts by its start."""
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return any(char.isdigit() for char in plain) and all(
+        word in _BESIDE_DIGITS
+        or (len(word) >= _SHORTEST and any(one.startswith(word) for one in _MONTHS_AND_DAYS))
+        for word in _WORD.findall(plain)
+    )
 
 
 def code(text: str) -> str:

@@ -33,6 +33,9 @@ def test_a_cell_starts_no_formula_breaks_no_line_and_can_be_undone(name: str) ->
         "a=b+c",
         "O'Neil",
         "x-y@z",
+        "marseille 2026",
+        "mars 2026.csv",
+        "séance 12",
     ],
 )
 def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
@@ -56,10 +59,16 @@ def test_an_ordinary_name_stays_as_it_is(name: str) -> None:
             "50 %",
         ),
         *("VRAI", "faux", "True", "1 000", "0" * 32, "1" * 64),
+        *("12 mars 2026", "janv. 26", "12 févr. 26", "mars 2026", "26 mars", "décembre 2025"),
+        *("lundi 12 mars 2026", "1er août 2026", "Sept 5", "Wednesday 3 June", "12h30"),
+        *("(5)", ",5", "12 €", "€12", "$5", "10 AM", "5 pm", "12 EUR", "\uff11\uff12"),
     ],
 )
 def test_a_name_that_a_spreadsheet_would_turn_into_something_else_stays_text(name: str) -> None:
-    """LibreOffice with a French locale made 7 of 007 and 100000 of 1e5."""
+    """LibreOffice with a French locale made 7 of 007 and 100000 of 1e5.
+
+    Asked to look for dates, it made the first of March of `mars 2026`, and -5 of (5).
+    """
     assert safe(name) == f"'{name}"
     assert restored(safe(name)) == name
 
