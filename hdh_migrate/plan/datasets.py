@@ -62,7 +62,7 @@ _Versions = Annotated[
 
 
 class FromContainer(Section):
-    """A part of a container; for source kind `azure-blob`."""
+    """A part of a container; for a source that has containers, as `azure-blob` has."""
 
     container: Container = Field(description="The container's name.", examples=["emc2"])
     prefix: Prefix = Field(

@@ -13,7 +13,7 @@ from typing import Any
 
 import paramiko
 
-from hdh_migrate.plan.sftp import AzureSftp
+from hdh_migrate.plan.azure_sftp import AzureSftp
 from hdh_migrate.sources.azure_sftp import AzureSftpSource
 from hdh_migrate.sources.sftp_sessions import Sessions
 from hdh_migrate.wiring.opened import Reached

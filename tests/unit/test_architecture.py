@@ -45,7 +45,8 @@ def test_every_kind_that_a_plan_may_name_has_its_files() -> None:
         kind = str(kind_of(section))
         name = kind.replace("-", "_")
         assert ROWS[kind].section() is section
-        for folder in ("sources", "wiring/sources"):
+        assert section.__module__ == f"hdh_migrate.plan.{name}"
+        for folder in ("plan", "sources", "wiring/sources"):
             assert (ROOT / "hdh_migrate" / folder / f"{name}.py").exists()
         row = ROWS[kind]
         assert (row.trial is None) is (section.traits.no_trial is not None)

@@ -19,17 +19,17 @@ from hdh_migrate.wiring.sources.kind import Archive, SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
+    from hdh_migrate.plan.azure_blob import AzureBlob, Identity, Sas, SharedKey
     from hdh_migrate.plan.consent import DeniedWrite, WriterKey, WriterSas
     from hdh_migrate.plan.cutover import Decommission
     from hdh_migrate.plan.rehydration import Rehydration
-    from hdh_migrate.plan.sides import AzureBlob, Identity, Sas, SharedKey
     from hdh_migrate.sources.azure_sas import SasToken
 
     Credential = Sas | SharedKey | Identity | WriterSas | WriterKey
 
 
 def _section() -> type[AzureBlob]:
-    from hdh_migrate.plan.sides import AzureBlob
+    from hdh_migrate.plan.azure_blob import AzureBlob
 
     return AzureBlob
 
@@ -108,8 +108,8 @@ class _SasClaims:
 
 
 def _claims(section: AzureBlob, credential: object, vault: Vault) -> _SasClaims | None:
+    from hdh_migrate.plan.azure_blob import Sas
     from hdh_migrate.plan.consent import WriterSas
-    from hdh_migrate.plan.sides import Sas
     from hdh_migrate.sources.azure_sas import SasToken
 
     found = section.credential if credential is None else credential

@@ -13,11 +13,11 @@ from hdh_migrate.wiring.sources.kind import SourceKind
 from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
-    from hdh_migrate.plan.sftp import AzureSftp
+    from hdh_migrate.plan.azure_sftp import AzureSftp
 
 
 def _section() -> type[AzureSftp]:
-    from hdh_migrate.plan.sftp import AzureSftp
+    from hdh_migrate.plan.azure_sftp import AzureSftp
 
     return AzureSftp
 

@@ -10,11 +10,11 @@ from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
-    from hdh_migrate.plan.sides import Folder
+    from hdh_migrate.plan.folder import Folder
 
 
 def _section() -> type[Folder]:
-    from hdh_migrate.plan.sides import Folder
+    from hdh_migrate.plan.folder import Folder
 
     return Folder
 
