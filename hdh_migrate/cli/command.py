@@ -51,8 +51,9 @@ StateDir = Annotated[
     Path | None,
     typer.Option(
         "--state-dir",
+        metavar="DIR",
         envvar=environment.STATE_DIR,
-        help="Where ledgers live; default .hdh-migrate beside the plan.",
+        help="Where ledgers live; default: .hdh-migrate beside the plan.",
     ),
 ]
 NoProgress = Annotated[
@@ -82,7 +83,7 @@ MetricsFile = Annotated[
 ShowNames = Annotated[
     bool, typer.Option("--show-names", help="Show object names; they may identify patients.")
 ]
-Folder = Annotated[Path, typer.Option("--dir", help="Where to put them.")]
+Folder = Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where to put them.")]
 NewFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="A new file.")]
 PassphraseFrom = Annotated[
     str | None,
@@ -99,7 +100,10 @@ Trust = Annotated[
     ),
 ]
 Threshold = Annotated[
-    int, typer.Option("--threshold", min=1, help="How many different keys must have signed.")
+    int,
+    typer.Option(
+        "--threshold", metavar="N", min=1, help="How many different keys must have signed."
+    ),
 ]
 TsaTrust = Annotated[
     Path | None,

@@ -145,7 +145,7 @@ GROUPS: Final[Mapping[str, Group]] = {
         },
     ),
     "keys": Group(
-        help="Make and look at keys.",
+        help="Make, show, lock anew, import, drill and replace keys.",
         verbs={
             "new": "Make a key pair; nothing is ever overwritten.",
             "show": "Say what a key file is, and its fingerprint.",

@@ -33,12 +33,15 @@ def demo(
     source: Annotated[
         DemoSource, typer.Option(help="azure: an emulator; folder: needs no Node.")
     ] = DemoSource.AZURE,
-    big: Annotated[int, typer.Option(help="MiB of the one large object.", min=24)] = 256,
+    big: Annotated[
+        int, typer.Option(metavar="MIB", help="Size of the one large object.", min=24)
+    ] = 256,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave both endpoints running, with a plan.")
     ] = False,
     folder: Annotated[
-        Path | None, typer.Option("--dir", help="Where to work; default a new folder.")
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="Where to work; default: a new folder."),
     ] = None,
     as_json: AsJson = False,
     no_progress: NoProgress = False,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @verb(
     examples=(
-        "validate plans/two-batches.yaml",
+        "validate plan.yaml",
         "validate plan.yaml --sample --json",
     ),
     exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),

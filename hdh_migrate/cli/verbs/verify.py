@@ -104,7 +104,9 @@ def verify(
     ] = None,
     reason: Annotated[
         str | None,
-        typer.Option(help="With --accept: why, without names; the report prints it."),
+        typer.Option(
+            metavar="TEXT", help="With --accept: why, without names; the report prints it."
+        ),
     ] = None,
     show_names: ShowNames = False,
     metrics_file: MetricsFile = None,

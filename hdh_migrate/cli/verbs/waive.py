@@ -34,7 +34,9 @@ def waive(
         str,
         typer.Option("--what", metavar="WHAT", help="attestation, health.RULE or finding.CODE."),
     ],
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is printed in the report.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; it is printed in the report.")
+    ],
     until: Annotated[str, typer.Option("--until", metavar="DAY", help="The last day.")],
     key: Annotated[
         Path, typer.Option("--key", metavar="FILE", help="The private key (Ed25519) that signs.")

@@ -27,7 +27,10 @@ DAYS: Final = 90
 )
 def worker(
     plan: Annotated[
-        Path | None, typer.Argument(help="This machine's copy of the plan.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="[PLAN]", help="This machine's copy of the plan.", show_default=False
+        ),
     ] = None,
     *,
     scheduler: Annotated[

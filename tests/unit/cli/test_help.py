@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,12 @@ def test_every_example_is_a_command_of_its_verb(names: tuple[str, ...]) -> None:
         called = names[:-1] if names[-1] == "write" else names
         assert tuple(words[: len(called)]) == called
         ALL[names].make_context(names[-1], words[len(called) :])  # a wrong word raises
+
+
+@pytest.mark.parametrize("names", LEAVES, ids=" ".join)
+def test_what_an_option_takes_has_a_name(names: tuple[str, ...]) -> None:
+    types = re.findall(r"^  (--[a-z-]+) <(?:path|str|int|float)\b.*?>", helped(names), re.MULTILINE)
+    assert types == [], "give each a metavar: a word in capitals that says what it is"
 
 
 def test_every_code_has_a_meaning() -> None:

@@ -24,7 +24,9 @@ def prove(
     bundle: AnyBundle,
     key: Key,
     *,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Its dataset.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", metavar="NAME", help="Its dataset.")
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(

@@ -44,7 +44,9 @@ def verify(
         Path | None,
         typer.Option(metavar="FILE", help="Id and secret of a read-only access key, a line each."),
     ] = None,
-    nonce: Annotated[str | None, typer.Option(help="Repeat the draw of an earlier sample.")] = None,
+    nonce: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Repeat the draw of an earlier sample.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Do all of a bundle's sums again and check its signatures; exit 0, or 10 when one fails."""

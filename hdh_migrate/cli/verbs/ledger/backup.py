@@ -37,7 +37,9 @@ def backup(
     ] = None,
     keep: Annotated[
         int | None,
-        typer.Option(min=1, help="How many copies stay; default: as the plan says, or 7."),
+        typer.Option(
+            metavar="N", min=1, help="How many copies stay; default: as the plan says, or 7."
+        ),
     ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = None,
