@@ -10,20 +10,40 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.errors import Exit, PlanInvalid
 from hdh_migrate.targets import profiles
-from hdh_migrate.targets.profiles import written
+from hdh_migrate.targets.profiles import compiled, written
 from hdh_migrate.targets.profiles.schema import ProfileClaims
 
 PACKAGE = Path(__file__).parents[3] / "hdh_migrate"
 DAY = re.compile(r"20\d\d-\d\d-\d\d")
 
 
-def test_the_shipped_profiles_are_those_that_are_named_here() -> None:
-    assert profiles.names() == (
-        "ceph-rgw", "cloud-temple", "generic", "numspot", "outscale", "ovhcloud", "s3ns",
-        "scaleway",
-    )  # fmt: skip
+SHIPPED = (
+    "ceph-rgw", "cloud-temple", "generic", "numspot", "outscale", "ovhcloud", "s3ns", "scaleway",
+)  # fmt: skip
+"""Names that plans may hold since they were shipped; a new profile need not stand here."""
+
+
+def test_no_profile_that_plans_may_name_goes_away() -> None:
+    assert set(SHIPPED) <= set(profiles.names())
+
+
+def test_a_profile_that_cannot_be_read_is_told_at_its_place_and_nothing_is_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = Path(str(files(profiles))) / profiles.COMPILED
+    before = file.stat()
+    text = profiles.text_of("generic").replace("max_parts:", "max_part:")
+
+    assert compiled.main([], {"generic": text}) == Exit.REFUSED
+
+    told = capsys.readouterr().err
+    assert re.search(
+        r"^generic.yaml:\d+:3: the same key again; first on line \d+$", told, re.MULTILINE
+    )
+    assert "Traceback" not in told
+    assert file.stat() == before
 
 
 def test_a_shipped_profile_is_parsed_once_and_nobodys_own_claims_stay_in_it(tmp_path: Path) -> None:
