@@ -58,7 +58,7 @@ def test_each_verb_stands_on_a_page() -> None:
     verbs += [f"{group} {name}" for group, lines in groups.items() for name in lines]
     named = r"(?:[`#\n] ?|hdh-migrate ){}\b"
     unnamed = [one for one in verbs if not re.search(named.format(re.escape(one)), pages)]
-    assert unnamed == [], "name each on a page of docs/ or the README, in backquotes or as a command"
+    assert unnamed == [], "name each on a page of docs/, in backquotes or as a command"
 
 
 def test_an_option_that_is_not_there_is_seen() -> None:
