@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import ForkedCommand
 from tests.support.fixtures import Bucket, Container
 from tests.support.machines import (
     SECONDS,
@@ -42,7 +42,7 @@ class Killer:
     play: Season
     machines: Machines
     seeded: random.Random
-    run: subprocess.Popen[bytes] | None = None
+    run: ForkedCommand | None = None
 
     @property
     def said(self) -> Path:
@@ -54,9 +54,9 @@ class Killer:
         self.machines.restart()
         if self.run is None or self.run.poll() is not None:
             if self.run is not None:
-                self.judge(self.run.returncode)
-            with self.said.open("w") as said:
-                self.run = self.play.start("run", said=said)
+                self.judge(self.run.wait())
+            self.said.unlink(missing_ok=True)
+            self.run = self.play.start("run", said=self.said)
 
     def judge(self, ended: int) -> None:
         """A run is done, resumable, killed; or left out what one worker after another died with."""
@@ -80,9 +80,7 @@ class Killer:
 
     def _the_run(self) -> None:
         assert self.run is not None
-        with suppress(ProcessLookupError):
-            os.killpg(self.run.pid, signal.SIGKILL)
-        self.run.wait()
+        self.run.kill_all()
 
     def _the_scheduler(self) -> None:
         assert self.machines.scheduler is not None
@@ -119,9 +117,8 @@ def killer(play: Season) -> Iterator[Killer]:
     with ExitStack() as stack:
         made = Killer(play, Machines(play, stack), random.Random(SEED))
         yield made
-        if made.run is not None and made.run.poll() is None:
-            os.killpg(made.run.pid, signal.SIGKILL)
-            made.run.wait()
+        if made.run is not None:
+            made.run.kill_all()
 
 
 def test_whoever_is_killed_whenever_the_end_is_that_of_one_machine(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -110,22 +109,20 @@ def test_status_shows_who_works_and_a_run_says_when_nobody_does(
     machines.schedule()
     for _ in range(2):
         machines.worker()
-    with (play.folder / "said").open("w") as said:
-        process = play.start("run", said=said)
-        try:
-            seen = status(play, working(2))
-            assert [one["share"] for one in seen] == [0.5, 0.5]
-            assert all(one["orders_at_most"] > 0 and one["why"] is None for one in seen)
-            text = looked(play)
-            assert all(one["worker"] in text for one in seen)
-            for worker in machines.workers:
-                worker.kill()
-            (one, other) = status(play, working(0))
-            assert (one["state"], other["state"]) == ("gone", "gone")
-            assert "no worker of the cluster takes orders" in looked(play)
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    process = play.start("run", said=play.folder / "said")
+    try:
+        seen = status(play, working(2))
+        assert [one["share"] for one in seen] == [0.5, 0.5]
+        assert all(one["orders_at_most"] > 0 and one["why"] is None for one in seen)
+        text = looked(play)
+        assert all(one["worker"] in text for one in seen)
+        for worker in machines.workers:
+            worker.kill()
+        (one, other) = status(play, working(0))
+        assert (one["state"], other["state"]) == ("gone", "gone")
+        assert "no worker of the cluster takes orders" in looked(play)
+    finally:
+        process.kill_all()
     told = (play.folder / "said").read_text()
     assert "is gone (it has left): 0 at work; what it held is handed out again" in told
     assert "paused: no worker of the cluster takes orders" in told

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,11 +58,8 @@ class Terminal:
 
     def __init__(self, job: Errand, *arguments: str) -> None:
         self._heard = job.folder / f"heard-{time.monotonic_ns()}"
-        with self._heard.open("wb") as heard:
-            self.process = subprocess.Popen(
-                job.command(*arguments), env=dict(job.environ),
-                stdout=subprocess.DEVNULL, stderr=heard, start_new_session=True,
-            )  # fmt: skip
+        self._heard.touch()
+        self.process = job.begin(*arguments, out=Path(os.devnull), err=self._heard)
 
     @property
     def heard(self) -> str:
@@ -74,8 +70,7 @@ class Terminal:
         assert words in self.heard, self.heard
 
     def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.kill_all()
 
     def ends(self) -> int:
         return self.process.wait(LONG)

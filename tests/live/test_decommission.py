@@ -9,13 +9,14 @@ import json
 import os
 import shutil
 import signal
-import subprocess
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.support.agreed import agreed
+from tests.support.command import ForkedCommand
 from tests.support.fixtures import ProxyTo
 from tests.support.processes import LONG
 from tests.support.proxy import Action, Upstream
@@ -218,16 +219,19 @@ def test_a_dry_run_after_a_kill_says_what_is_left_and_what_is_done(
     proxy = through(site, proxy_to)
     finalized(site)
     asked: list[int] = []
-    running: list[subprocess.Popen[str]] = []
+    running: list[ForkedCommand] = []
+    begun = threading.Event()
 
     def count() -> None:
         asked.append(1)
         if len(asked) == 23:
+            assert begun.wait(LONG)
             os.killpg(running[0].pid, signal.SIGKILL)
 
     proxy.rule(match=deletes, action=acting(count))
-    process = site.start(*command(site, "--execute", "--confirm", "emc2", "--no-progress"))
+    process = site.begin(*command(site, "--execute", "--confirm", "emc2", "--no-progress"))
     running.append(process)
+    begun.set()
     process.communicate(timeout=LONG)
     proxy.clear()
     left = len(names(site) - SCRATCH)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +85,7 @@ def test_a_run_under_way_is_paused_for_a_revocation(site: Site) -> None:
     site.container.client.upload_blob("pmsi/long", bytes(8 << 20))
     site.change(limits={"bandwidth": "64KiB/s"})  # minutes of work, however late the pause comes
     taken = ("revoke", site.plan, made, "--reason", "x", *ADMINISTRATOR)
-    run = site.start("run", site.plan, "--refresh", "--until", "verify", "--no-progress")
+    run = site.begin("run", site.plan, "--refresh", "--until", "verify", "--no-progress")
     try:
         until(lambda: running(site))
         assert "the host was told" in site.cli(*taken, expect=11).err
@@ -101,7 +99,7 @@ def test_a_run_under_way_is_paused_for_a_revocation(site: Site) -> None:
         site.cli("resume", site.plan, expect=0)
         until(lambda: running(site))
     finally:
-        os.killpg(run.pid, signal.SIGKILL)
+        run.kill_all()
         run.communicate()
 
 

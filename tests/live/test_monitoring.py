@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -21,6 +20,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.session.views.pace_file import FILE, connections_of
 from tests.support import lies
 from tests.support.affair import Affair
+from tests.support.command import begin
 from tests.support.command import command as started
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
@@ -164,9 +164,9 @@ def test_the_rules_are_well_formed_and_say_what_they_should_when_they_should() -
 
 def test_the_log_of_a_run_says_what_happened_and_names_nothing(job: Errand, tmp_path: Path) -> None:
     log = tmp_path / "run.log"
-    words = job.command("run", "--log-file", str(log), "-vv")  # with worker processes
-    done = subprocess.run(words, env=job.environ, capture_output=True, text=True, check=False)
-    assert done.returncode == Exit.FINDINGS, done.stderr
+    process = job.begin("run", "--log-file", str(log), "-vv")  # with worker processes
+    _, err = process.communicate()
+    assert process.returncode == Exit.FINDINGS, err
     text = log.read_text()
     told = [json.loads(line) for line in text.splitlines()]
     events = [line["event"] for line in told]
@@ -260,9 +260,9 @@ def test_a_store_that_asks_for_less_shows_in_the_number_of_requests_and_why(affa
         match=lambda one: one.method == "PUT" and "/in/" in one.path,
         times=1,
     )
-    words = [sys.executable, "-m", "hdh_migrate", "transfer", str(affair.folder / "plan.yaml")]
-    done = subprocess.run([*words, "--no-progress"], capture_output=True, text=True, check=False)
-    assert done.returncode == Exit.OK, done.stderr
+    process = begin("transfer", str(affair.folder / "plan.yaml"), "--no-progress")
+    _, err = process.communicate()
+    assert process.returncode == Exit.OK, err
     assert slow.used == 1
     ledger = affair.folder / ".hdh-migrate" / "lies" / "ledger.db"
     pid = json.loads(ledger.with_name(FILE).read_bytes())["pid"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -115,15 +113,12 @@ def test_a_killed_run_is_gone_on_with_at_its_place_and_a_copy_of_it_is_refused(
     job = two.job
     text = job.plan.read_text()  # half a minute of work: it is killed before its end, however late
     job.plan.write_text(text.replace("limits: {", "limits: {bandwidth: 256KiB/s, "))
-    process = subprocess.Popen(
-        [*job.command("run"), "--state-dir", str(two.folder / "one")], env=dict(job.environ),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    nowhere = Path(os.devnull)
+    process = job.begin("run", "--state-dir", str(two.folder / "one"), out=nowhere, err=nowhere)
     while FENCE not in two.keys():  # noqa: SIM118 - no mapping
         assert process.poll() is None
         time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill_all()
     job.plan.write_text(text)
     assert two.fence()["state"] == "running"
     two.copy("one", "two")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
+import threading
 import time
 from typing import Any
 
@@ -17,6 +16,7 @@ from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import lies
 from tests.support.agreed import agreed
 from tests.support.archive import SlowArchive
+from tests.support.command import ForkedCommand
 from tests.support.fixtures import ProxyTo
 from tests.support.processes import LONG
 from tests.support.site import Site
@@ -136,18 +136,18 @@ def test_killed_while_it_asks_it_asks_again_and_goes_on(
 ) -> None:
     """The intent is told; the source was asked for nothing yet, or for all of it."""
     site.cli("inventory", site.plan, expect=4)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hdh_migrate", "rehydrate", site.plan, "--execute"],
-        env=os.environ | site.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
+    running: list[ForkedCommand] = []
+    begun = threading.Event()
 
     def kill() -> None:
         if len(archive.asked) + 1 == number:
-            os.killpg(process.pid, signal.SIGKILL)
+            assert begun.wait(LONG)
+            os.killpg(running[0].pid, signal.SIGKILL)
 
     archive.on_ask = kill
-    process.wait(LONG)
+    running.append(site.begin("rehydrate", site.plan, "--execute"))
+    begun.set()
+    running[0].communicate(LONG)
     archive.on_ask = lambda: None
     assert archive.asked
     told = site.cli("rehydrate", site.plan, "--execute", "--json", "--no-progress", expect=0).json

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,10 +70,10 @@ def test_a_bandwidth_holds_for_both_ways_over_all_processes(
     )
     for verb in ("transfer", "verify"):
         began = time.monotonic()
-        done = subprocess.run(
-            job.command(verb), env=dict(job.environ), capture_output=True, check=True
-        )
-        assert json.loads(done.stdout)["exit"] == 0
+        process = job.begin(verb)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        assert json.loads(out)["exit"] == 0
         assert time.monotonic() - began >= 2 * 0.95
 
 
@@ -148,9 +147,7 @@ def test_a_signal_does_not_wait_for_a_call_that_hangs(
 ) -> None:
     """SIGTERM waited for as long as the call hung, up to five minutes."""
     rule = line.rule(action=lies.delay(HANGS), match=hanging(method, listing))
-    process = subprocess.Popen(
-        job.command(verb), env=dict(job.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = job.begin(verb)
     began = time.monotonic()
     while not rule.used and process.poll() is None and time.monotonic() - began < LONG:
         time.sleep(0.02)
@@ -159,7 +156,7 @@ def test_a_signal_does_not_wait_for_a_call_that_hangs(
     assert rule.used
     assert process.returncode == Exit.INTERRUPTED, err
     assert json.loads(out)["error"]["exit"] == Exit.INTERRUPTED
-    assert b"Traceback" not in err
+    assert "Traceback" not in err
     line.clear()
     assert job.run_here()[0] == Exit.OK
     job.check_stored()
@@ -203,12 +200,11 @@ def test_a_verbose_run_tells_of_requests_and_waits_without_names(
     line.rule(
         action=lies.status(503, {"Retry-After": "1"}), times=1, match=hanging("PUT", listing=False)
     )
-    done = subprocess.run(
-        job.command("run", much), env=dict(job.environ), capture_output=True, text=True, check=True
-    )
-    json.loads(done.stdout)
+    process = job.begin("run", much)
+    out, told = process.communicate()
+    assert process.returncode == 0, told
+    json.loads(out)
     host = line.url.removeprefix("http://")
-    told = done.stderr
     assert re.search(rf"Z [0-9]+ INFO [a-z_.]*spoken: {host} PUT: 503, 1 in ", told)
     assert re.search(rf"INFO [a-z_.]*spoken: {host} GET: 200, [0-9]+ in ", told)
     assert f"{host} GET list-type: 200" in told

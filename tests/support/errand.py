@@ -7,8 +7,6 @@ import json
 import logging
 import os
 import random
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -28,6 +26,7 @@ from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.probe import probe
 from hdh_migrate.session.verbs.run import perform
+from tests.support.command import ForkedCommand, begin
 from tests.support.command import command as started
 from tests.support.here import HERE
 from tests.support.processes import LONG
@@ -54,6 +53,13 @@ class Errand:
 
     def command(self, verb: str, *more: str) -> list[str]:
         return [sys.executable, "-m", "hdh_migrate", verb, str(self.plan), "--json", *more]
+
+    def begin(
+        self, verb: str, *more: str, out: Path | None = None, err: Path | None = None
+    ) -> ForkedCommand:
+        """Start one command, with workers."""
+        words = [verb, str(self.plan), "--json", *more]
+        return begin(*words, env=self.environ, out=out, err=err)
 
     def call(self, verb: str, *more: str) -> tuple[int, dict[str, Any]]:
         """Run one command to its end; return its exit code and what it printed."""
@@ -95,17 +101,13 @@ class Errand:
 
     def kill_when(self, verb: str, seen: Callable[[], bool]) -> None:
         """Run one command and kill its whole tree as soon as something is seen."""
-        process = subprocess.Popen(
-            self.command(verb), env=dict(self.environ), stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+        process = self.begin(verb)
         began = time.monotonic()
         while not seen() and process.poll() is None and time.monotonic() - began < LONG:
             time.sleep(0.002)
         was_running = process.poll() is None
-        if was_running:
-            os.killpg(process.pid, signal.SIGKILL)
-        told = process.communicate()[1].decode()
+        process.kill_all()
+        told = process.communicate()[1]
         assert was_running, told
         assert seen(), told
 

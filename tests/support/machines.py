@@ -7,13 +7,12 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.command import command
+from tests.support.command import ForkedCommand, begin, command
 from tests.support.fixtures import Bucket, Container
 from tests.support.processes import free_port
 from tests.support.season import Season, season
@@ -29,8 +28,8 @@ class Machines:
 
     play: Season
     stack: ExitStack
-    scheduler: subprocess.Popen[str] | None = None
-    workers: list[subprocess.Popen[str]] = field(default_factory=list)
+    scheduler: ForkedCommand | None = None
+    workers: list[ForkedCommand] = field(default_factory=list)
 
     def schedule(self) -> None:
         """Start the scheduler (again)."""
@@ -76,12 +75,11 @@ class Machines:
                         return True
         return False
 
-    def _start(self, *more: str) -> subprocess.Popen[str]:
+    def _start(self, *more: str) -> ForkedCommand:
         """Start one machine and wait until it says its address."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "hdh_migrate", "worker", str(self.play.path), *more],
-            cwd=self.play.folder, env=os.environ | self.play.environ, stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, text=True,
+        process = begin(
+            "worker", str(self.play.path), *more, cwd=self.play.folder,
+            env=os.environ | self.play.environ, out=Path(os.devnull),
         )  # fmt: skip
         self.stack.callback(end, process)
         assert process.stderr is not None
@@ -112,7 +110,7 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: ForkedCommand) -> None:
     """Kill a machine's process, be it stopped."""
     process.kill()
     process.wait()
@@ -191,6 +189,5 @@ def run(play: Season, seconds: float | None = None) -> int | None:
         return process.wait(seconds or SECONDS)
     except subprocess.TimeoutExpired:
         assert seconds is not None
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill_all()
         return None

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
 from crypt4gh.keys import get_private_key
@@ -28,6 +28,7 @@ from crypt4gh.lib import decrypt
 from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support import second_verifier
+from tests.support.command import ForkedCommand, begin
 from tests.support.command import command as started
 from tests.support.fixtures import Bucket, Container
 
@@ -84,17 +85,21 @@ class Season:
         assert done.returncode == expect, (words, done.returncode, done.stdout, done.stderr)
         return json.loads(done.stdout) if done.stdout else None
 
-    def start(self, verb: str, *more: str, said: IO[str] | None = None) -> subprocess.Popen[bytes]:
+    def start(self, verb: str, *more: str, said: Path | None = None) -> ForkedCommand:
         """Start one command in a process group of its own, to be killed; `said` takes its notes."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "hdh_migrate", *verb.split(), str(self.path), "--json", *more],
-            cwd=self.folder, env=os.environ | self.environ, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if said is None else said, start_new_session=True,
+        nowhere = Path(os.devnull)
+        return begin(
+            *verb.split(), str(self.path), "--json", *more, cwd=self.folder,
+            env=os.environ | self.environ, out=nowhere, err=said or nowhere,
         )  # fmt: skip
 
     def kill_after(self, seconds: float, verb: str, *more: str) -> None:
-        """Kill a command's whole process tree at a moment, wherever it is then."""
-        process = self.start(verb, *more)
+        """Kill a command's whole process tree at a moment, be it in its start."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hdh_migrate", *verb.split(), str(self.path), "--json", *more],
+            cwd=self.folder, env=os.environ | self.environ, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:

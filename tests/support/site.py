@@ -22,6 +22,7 @@ import yaml
 from hdh_migrate.cli import app as cli
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
+from tests.support.command import ForkedCommand, begin
 from tests.support.fixtures import Bucket, Container, ProxyTo
 from tests.support.foreign_signature import signed_by
 from tests.support.here import HERE
@@ -68,17 +69,23 @@ class Site:
     # --- the operator ------------------------------------------------------------------------
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command with an interpreter of its own, to be killed in its start too."""
         return subprocess.Popen(
             [sys.executable, "-m", "hdh_migrate", *arguments], env=os.environ | self.environ,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
+    def begin(self, *arguments: str) -> ForkedCommand:
+        """Start a command as a process of its own, with workers."""
+        return begin(*arguments, env=os.environ | self.environ)
+
     def real(self, *arguments: str, expect: int | None = None) -> Said:
-        """Run a command as a process of its own."""
-        process = self.start(*arguments)
+        """Run a command as a process of its own, with workers, to its end."""
+        process = self.begin(*arguments)
         out, err = process.communicate(timeout=LONG)
-        hold(arguments, process.returncode, out)
-        return Said(process.returncode, out, err).expected(expect, arguments)
+        code = process.wait()
+        hold(arguments, code, out)
+        return Said(code, out, err).expected(expect, arguments)
 
     def cli(self, *arguments: str, expect: int | None = None, typed: str = "") -> Said:
         """Run a command in this process, with one worker in this thread: much quicker."""
