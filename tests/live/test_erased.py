@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,12 +16,11 @@ from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_packs_rotated import at_target, held, in_copies, of_ledger, say
 from tests.live.test_rotation import journal, whole_journal
 from tests.live.test_rotation_killed import MainClock
+from tests.support import strict_buckets
 from tests.support.agreed import agreed
-from tests.support.fixtures import Bucket
 from tests.support.resealed import sealed_anew
-from tests.support.rotated import behaving, strict_bucket
+from tests.support.rotated import behaving
 from tests.support.site import CORPUS, Said, Site
-from tests.support.strict_s3 import StrictS3
 
 pytestmark = pytest.mark.live
 
@@ -31,16 +29,7 @@ MOVED = {key: body for key, body in CORPUS.items() if not key.startswith("tmp/")
 WHY = "permit R-7 has ended"
 
 
-@pytest.fixture(params=["versions", "no versions"])
-def kept(request: pytest.FixtureRequest) -> bool:
-    """Whether the bucket keeps versions."""
-    return bool(request.param == "versions")
-
-
-@pytest.fixture
-def bucket(kept: bool) -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=kept)
+kept, bucket = strict_buckets.kept, strict_buckets.bucket
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,10 @@ from tests.live.test_detached import PACKS, SEAL, pack_opened, seed_of, segments
 from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_rotation import journal, whole_journal
 from tests.live.test_rotation_killed import MainClock
+from tests.support import strict_buckets
 from tests.support.agreed import agreed
-from tests.support.fixtures import Bucket
-from tests.support.rotated import NAME, PLAINLY, behaving, strict_bucket
+from tests.support.rotated import NAME, PLAINLY, behaving
 from tests.support.site import CORPUS, Said, Site
-from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.store import Version
 
 pytestmark = pytest.mark.live
@@ -35,16 +33,7 @@ MOST = 200
 MOVED = {key: body for key, body in CORPUS.items() if not key.startswith("tmp/")}
 
 
-@pytest.fixture(params=["versions", "no versions"])
-def kept(request: pytest.FixtureRequest) -> bool:
-    """Whether the bucket keeps versions."""
-    return bool(request.param == "versions")
-
-
-@pytest.fixture
-def bucket(kept: bool) -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=kept)
+kept, bucket = strict_buckets.kept, strict_buckets.bucket
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.live.test_rotation import asked, journal, one_line, whole_journal
-from tests.support import second_verifier
-from tests.support.fixtures import Bucket
+from tests.support import second_verifier, strict_buckets
 from tests.support.resealed import bucket_of, data_keys, opened_by, reseal, sealed_anew
 from tests.support.rotated import (
     BIG,
@@ -20,26 +18,15 @@ from tests.support.rotated import (
     executed,
     opened,
     say_next,
-    strict_bucket,
     versions,
     with_keys,
 )
 from tests.support.site import Site
-from tests.support.strict_s3 import StrictS3
 
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture(params=["versions", "no versions"])
-def kept(request: pytest.FixtureRequest) -> bool:
-    """Whether the bucket keeps versions."""
-    return bool(request.param == "versions")
-
-
-@pytest.fixture
-def bucket(kept: bool) -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=kept)
+kept, bucket = strict_buckets.kept, strict_buckets.bucket
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,19 +10,15 @@ import pytest
 from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_rotation import whole_journal
 from tests.live.test_rotation_killed import MOST, MainClock, refused_while_open
-from tests.support.fixtures import Bucket
+from tests.support import strict_buckets
 from tests.support.resealed import bucket_of, data_keys, header_of, opened_by
-from tests.support.rotated import opened, strict_bucket, versions, with_keys
+from tests.support.rotated import opened, versions, with_keys
 from tests.support.site import Site
-from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
-@pytest.fixture(params=["versions", "no versions"])
-def bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=request.param == "versions")
+kept, bucket = strict_buckets.kept, strict_buckets.bucket
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,8 +11,7 @@ from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.telemetry import SystemClock
-from tests.support import second_verifier
-from tests.support.fixtures import Bucket
+from tests.support import second_verifier, strict_buckets
 from tests.support.rotated import (
     BIG,
     NAME,
@@ -22,27 +20,16 @@ from tests.support.rotated import (
     opened,
     rotate,
     say_next,
-    strict_bucket,
     versions,
     with_keys,
 )
 from tests.support.site import Site
-from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.store import Version
 
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture(params=["versions", "no versions"])
-def kept(request: pytest.FixtureRequest) -> bool:
-    """Whether the bucket keeps versions."""
-    return bool(request.param == "versions")
-
-
-@pytest.fixture
-def bucket(kept: bool) -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=kept)
+kept, bucket = strict_buckets.kept, strict_buckets.bucket
 
 
 @pytest.fixture

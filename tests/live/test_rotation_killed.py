@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,18 +15,16 @@ from hdh_migrate.session.verbs.rotate import RotationWish, execute
 from hdh_migrate.telemetry import SystemClock
 from tests.live.test_grants_killed import DeadlyClock, Killed, desk_of
 from tests.live.test_rotation import whole_journal
-from tests.support.fixtures import Bucket
+from tests.support import strict_buckets
 from tests.support.rotated import (
     NAME,
     executed,
     opened,
     say_next,
-    strict_bucket,
     versions,
     with_keys,
 )
 from tests.support.site import Site
-from tests.support.strict_s3 import StrictS3
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -43,10 +40,7 @@ class MainClock(DeadlyClock):
         return super().now() if here else SystemClock.now(self)
 
 
-@pytest.fixture(params=["versions", "no versions"])
-def bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=request.param == "versions")
+kept, bucket = strict_buckets.kept, strict_buckets.bucket
 
 
 @pytest.fixture
