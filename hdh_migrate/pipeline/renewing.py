@@ -211,7 +211,7 @@ class Renewing:
         stamp = self._stamp(bucket, there, row, attempt)
         if self.thorough and stamp.lock is not None:
             raise Stays(HELD)
-        small = is_small(there.size, self._writer.limits)
+        small = self._is_small(there.size)
         made = (self._put if small else self._parts)(bucket, there, row, header, stamp)
         with_tags = "tags_with_put" if small else "tags_with_upload"
         if stamp.tags and not getattr(self._writer.limits, with_tags):
@@ -255,6 +255,12 @@ class Renewing:
                     self._writer.abort(upload)
 
     # --- how it is written ---------------------------------------------------------------------
+
+    def _is_small(self, stored: int) -> bool:
+        return is_small(stored, self._writer.limits)
+
+    def _head_part(self) -> int:
+        return head_part(self._writer.limits)
 
     def _asked(self, ask: Callable[[], Stored]) -> Stored:
         try:
@@ -366,16 +372,16 @@ class Renewing:
     def _filled(self, upload: Upload, there: Stored, row: Verified, header: bytes) -> list[str]:
         """Send the first part and have the others copied; return their ETags."""
         retry, writer, limits = self._ctx.retry, self._writer, self._writer.limits
-        at, first = body_of(row), bytearray(header)
+        at, head, first = body_of(row), self._head_part(), bytearray(header)
 
         def read() -> Stored:
             del first[len(header) :]
-            return writer.read(upload.bucket, there, Span(at, head_part(limits)), first.extend)
+            return writer.read(upload.bucket, there, Span(at, head), first.extend)
 
         self._asked(read)
         digest = hashlib.sha256(first).hexdigest()
         etags = [retry(lambda: writer.put_part(upload, 1, memoryview(first), sha256=digest))]
-        at += head_part(limits)
+        at += head
         for number, span in enumerate(spans(there.size - at, at, limits), 2):
             if (lost := self._ctx.fenced()) is not None:
                 raise lost

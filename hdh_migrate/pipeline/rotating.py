@@ -341,6 +341,9 @@ class Rotating:
             except Permanent:
                 return Stays(REFUSED)
 
+        if self._connections == 1:
+            yield from [(row, one(row)) for row in rows]
+            return
         with ThreadPoolExecutor(self._connections) as pool:
             yield from zip(rows, list(pool.map(one, rows)), strict=True)
 

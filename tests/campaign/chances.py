@@ -10,6 +10,7 @@ from tests.campaign.guards import GuardedPointer
 from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, SUFFIX, Setting
 from tests.support.cutover import NEW, OLD, FakeProbe
 from tests.support.fakes import _Object, _Open
+from tests.support.versioned import VersionedTarget
 from tests.support.world import BIG, ONE, SEGMENT
 
 SIZES = (0, 1, 300, 900, SEGMENT, 70_000, BIG, BIG)
@@ -208,10 +209,22 @@ class Chances:
         source._drifts_after.clear()
         source._told.clear()
         source._listed = self._whole  # type: ignore[method-assign]
+        if isinstance(target := self._setting.target, VersionedTarget):
+            target.denies_removal = target.keeps_removed = False
         if isinstance(probe := self._setting.affair.probe, FakeProbe):
             probe.denied = True
         if self._setting.affair.holder is not None:
             self._council.hold(held=False)
+
+    def change_versions(self) -> None:
+        """Let the host begin, or cease, to keep versions that are to be removed."""
+        target, dice = self._setting.target, self._setting.dice
+        if not isinstance(target, VersionedTarget):
+            return
+        what = dice.choice(("may be removed", "may be removed", "are locked", "stay, removed"))
+        target.denies_removal = what == "are locked"
+        target.keeps_removed = what == "stay, removed"
+        self._setting.life.tell(f"target: earlier versions {what}")
 
     def place(self) -> Place:
         """Return where ours are stored."""

@@ -9,7 +9,9 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import ObjectRecord, State
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standing
 from tests.campaign.council import Council
+from tests.campaign.exchanges import waiting
 from tests.campaign.guards import GuardedPointer, finalized_root
+from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
 from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, PREFIX, Setting
 from tests.support.cutover import BATCH, NEW
@@ -40,6 +42,7 @@ class Invariants:
             self._count(name, ledger, dataset.id, rows)
             journal = [digest for *_, digest in ledger.journal()]
             now = standing(ledger.cutovers(), BATCH)
+            unsure = waiting(ledger) if setting.kind is not LifeKind.MOVED else None
             setting.seen = rows, now
         except MigrateError as error:
             raise Broken(f"{name}: the ledger does not check: {error}") from error
@@ -60,6 +63,8 @@ class Invariants:
         for row in rows:
             if row["state"] is State.VERIFIED and row["key"] not in setting.harmed:
                 self._reopen(name, row)
+                if unsure is not None and row["id"] not in unsure:
+                    self._demand_key(name, row["key"])
         self._demand_moved(name, rows)
         self._demand_foreign(name)
         self._demand_pointer(name, now)
@@ -91,6 +96,15 @@ class Invariants:
             raise Broken(f"{name}: {key} is verified in a version that never was")
         if not self._setting.holds(key, version):
             raise Broken(f"{name}: {key} is called verified and is not")
+
+    def _demand_key(self, name: str, key: str) -> None:
+        """Demand that what is verified opens for those whom the plan names now, and nobody else."""
+        setting = self._setting
+        stored = setting.stored(key)
+        assert stored is not None, "it was opened"
+        openers = setting.ring.openers(stored)
+        if openers != set(setting.host.recipients):
+            raise Broken(f"{name}: {key} opens for others than the plan names")
 
     def _demand_foreign(self, name: str) -> None:
         """Demand that somebody else's object is where it was, or was kept aside."""

@@ -35,8 +35,10 @@ from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.policy.changing import is_followed
+from hdh_migrate.session.policy.rotating import demand_no_rotation
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedEraser
+from tests.campaign.kinds import LifeKind
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
 from tests.support.cutover import BATCH, NEW
 from tests.support.script import Killed
@@ -70,13 +72,13 @@ class Operators:
 
     def run(self, steps: Sequence[Step] = ALL, wishes: Wishes = NO_WISHES) -> Exit:
         """Go through steps; who moves holds the fence."""
-        with self._opened(writes=Step.TRANSFER in steps) as (ledger, ctx):
+        with self.opened(writes=Step.TRANSFER in steps) as (ledger, ctx):
             return self._run(ledger, ctx, steps, wishes)
 
     def take_over(self) -> Exit:
         """Run, and take the fence from whoever has it."""
         self._demand_pointer_unmoved()
-        with self._opened(writes=True, over=GONE) as (ledger, ctx):
+        with self.opened(writes=True, over=GONE) as (ledger, ctx):
             return self._run(ledger, ctx, ALL, NO_WISHES)
 
     def _demand_pointer_unmoved(self) -> None:
@@ -87,7 +89,7 @@ class Operators:
 
     def look(self, level: str, *, afresh: bool = False) -> Exit:
         """Look again at all that is verified; afresh also at what a killed look had read."""
-        with self._opened(writes=False) as (ledger, ctx):
+        with self.opened(writes=False) as (ledger, ctx):
             if self._setting.fenced:
                 self._demand_the_writer(ledger)
             LookAgain(ctx, BATCH, Choice(level=level, afresh=afresh), user=USER).run()
@@ -97,7 +99,7 @@ class Operators:
 
     def restore(self) -> Exit:
         """Keep foreign objects aside and send ours again."""
-        with self._opened(writes=True) as (_, ctx):
+        with self.opened(writes=True) as (_, ctx):
             story = Restoring(ctx, BATCH, user=USER)
             story.restore(story.waiting(accepted=True))
         return self.run()
@@ -106,7 +108,7 @@ class Operators:
         """Let the ledger know what a lost one, or another copy of it, has moved."""
         self._demand_pointer_unmoved()
         tag = self._setting.host.run_tag
-        with self._opened(writes=False) as (_, ctx):
+        with self.opened(writes=False) as (_, ctx):
             Adopt(
                 ctx, BATCH, ours=lambda name: name == tag, proofs=NoProofs(), journals=(), user=USER
             ).run()
@@ -127,7 +129,7 @@ class Operators:
         host, world = self._setting.host, self._setting.world
         dataset = replace(host.plans[-1], exclude=tuple(excluded))
         planned = {dataset.name: dataset}
-        with self._opened(writes=False) as (ledger, ctx):
+        with self.opened(writes=False, during=True) as (ledger, ctx):
             if is_followed(standing(ledger.cutovers(), BATCH)):
                 raise Refused(f"batch {BATCH} is cut over: what it is stays as it was approved")
             before = revision(ledger)
@@ -191,7 +193,7 @@ class Operators:
 
     def report(self) -> Exit:
         """Write a report that proves the batch, if all of it is verified."""
-        with self._opened(writes=False) as (ledger, _):
+        with self.opened(writes=False, during=True) as (ledger, _):
             ledger.reconcile()
             (dataset,) = ledger.datasets(BATCH)
             rows = list(ledger.records(dataset.id))
@@ -201,7 +203,7 @@ class Operators:
         return Exit.OK
 
     def _cut(self, verb: Callable[[Scene], object]):  # type: ignore[no-untyped-def]  # as the verb
-        with self._opened(writes=True) as (ledger, ctx):
+        with self.opened(writes=True) as (ledger, ctx):
             return verb(self._scene(ledger, ctx))
 
     def _scene(self, ledger: SqliteLedger, ctx: Context) -> Scene:
@@ -227,7 +229,7 @@ class Operators:
         return self._undertake(lambda story: observe(story)["stage"])
 
     def _undertake(self, verb: Callable[[Undertaking], str]) -> str:
-        with self._opened(writes=False) as (ledger, ctx):
+        with self.opened(writes=False) as (ledger, ctx):
             scene = self._scene(ledger, ctx)
             shared = {one.name: getattr(scene, one.name) for one in fields(Story) if one.init}
             self._eraser.level, self._eraser.within = self.level, self.within_seconds
@@ -250,14 +252,20 @@ class Operators:
     # --- the fence -----------------------------------------------------------------------------
 
     @contextmanager
-    def _opened(
-        self, *, writes: bool, over: TakeOver | None = None
+    def opened(
+        self, *, writes: bool, over: TakeOver | None = None, during: bool = False
     ) -> Iterator[tuple[SqliteLedger, Context]]:
-        """Open the ledger for one process; who writes holds the fence meanwhile."""
+        """Open the ledger for one process; who writes holds the fence meanwhile.
+
+        Raises:
+            Refused: keys are being exchanged, and it may not be done `during` that.
+        """
         setting, world = self._setting, self._setting.world
         setting.holding = None
         ledger = world.open()
         try:
+            if setting.kind is not LifeKind.MOVED and not during:
+                demand_no_rotation(ledger)
             if not (setting.fenced and writes):
                 yield ledger, world.context(ledger)
                 return

@@ -31,9 +31,12 @@ from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.ports.stores import Write
 from tests.campaign.disk import Disk
+from tests.campaign.keyring import FIRST_RECIPIENTS, Keyring
+from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life, StepScript
 from tests.support.cutover import BATCH, Affair, FakePointer
-from tests.support.world import ONE, RUN_TAG, Dataset, World
+from tests.support.versioned import VersionedTarget
+from tests.support.world import ONE, RUN_TAG, SMALL, Dataset, World
 
 BUCKET, CONTAINER, PREFIX, SUFFIX = "dst", "src", "t/", ".c4gh"
 OTHER = "https://somebody.example/"
@@ -49,6 +52,10 @@ class SimulatedHost:
     world: World
     journal: list[bytes] = field(default_factory=list)
     sealed: bool = False
+    recipients: tuple[str, ...] = FIRST_RECIPIENTS
+    """For whom its plan seals: public keys, in hexadecimal."""
+    rotating: bool = False
+    """Whether an exchange of keys has begun and not gone through everything."""
     plans: list[Dataset] = field(default_factory=lambda: [ONE[0]])
     """The dataset as each revision of the batch has it."""
     run_tag: str = RUN_TAG
@@ -77,6 +84,14 @@ class Setting:
         self.host = SimulatedHost("one", self.affair.world)
         self.hosts = [self.host]
         world = self.affair.world
+        self.kind = LifeKind.of(seed)
+        self.versioned = self.kind is LifeKind.REKEYED and self.dice.random() < 0.75
+        """Whether the target keeps what is written over."""
+        if self.versioned:
+            world.target = VersionedTarget(BUCKET, limits=SMALL, script=self.script)
+        self.ring = Keyring()
+        if self.kind is not LifeKind.MOVED:
+            self.ring.watch(world.target)
         self.source, self.target, self.clock = world.source, world.target, world.clock
         self.clock._tick = self.dice.choice((0.001, 1.0))
         """With little time passing, only what must be committed at once is."""
@@ -249,8 +264,11 @@ class Setting:
         stored = self.stored(key)
         if stored is None:
             return None
+        envelopes = self.world.envelopes
+        if self.kind is not LifeKind.MOVED:  # whichever key that is: see `Invariants`
+            envelopes = self.ring.opening(stored) or envelopes
         try:
-            unsealer = self.world.envelopes.unsealer(size=size, write=out.extend)
+            unsealer = envelopes.unsealer(size=size, write=out.extend)
             unsealer.write(stored)
             unsealer.close()
         except MigrateError:
@@ -308,7 +326,7 @@ class Setting:
         """Return a new machine with a copy of the state folder as it is."""
         name = f"copy-{len(self.hosts)}"
         other = World(self.folder / name, script=self.script)
-        for shared in ("source", "target", "clock", "stop", "notes"):
+        for shared in ("source", "target", "clock", "stop", "notes", "envelopes"):
             setattr(other, shared, getattr(self.world, shared))
         other.datasets = self.world.datasets
         self.copy_state(self.world.path.parents[1], other.path.parents[1])

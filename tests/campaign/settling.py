@@ -12,7 +12,9 @@ from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
 from hdh_migrate.session.policy.changing import is_followed
 from tests.campaign.chances import Chances
 from tests.campaign.council import Council
+from tests.campaign.exchanges import Exchanges
 from tests.campaign.guards import GuardedPointer
+from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.setting import AT_TARGET, BUCKET, CONTAINER, OTHER, Setting
@@ -31,11 +33,12 @@ class Settling:
 
     def __init__(
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
-        troubles: Troubles, operators: Operators, process: Process,
+        troubles: Troubles, operators: Operators, process: Process, exchanges: Exchanges,
     ) -> None:  # fmt: skip
         self._setting, self._council, self._pointer = setting, council, pointer
         self._chances, self._troubles = chances, troubles
         self._operators, self._process = operators, process
+        self._exchanges = exchanges
 
     def settle(self) -> None:
         """Come to rest, then to the end that was wished for.
@@ -47,6 +50,7 @@ class Settling:
         self._setting.turn_to(self._setting.switched_by or self._setting.host)
         self._setting.distrust()
         self._pointer.put_right()
+        self._finish_exchange()
         if self._setting.host.plans[-1].exclude and not self._followed():
             self._process("settling: amend", lambda: self._operators.amend(()))
         self._take_over()
@@ -55,8 +59,34 @@ class Settling:
             self._process("settling: amend", lambda: self._operators.amend(()))
         self._rest()
         self._compare()
+        self._exchange_once_more()
         if self._setting.switches:
             self._cut_over()
+
+    def _finish_exchange(self) -> None:
+        """Let an exchange of keys come to its end, which all else waits for."""
+        act, setting = self._exchanges, self._setting
+        if setting.kind is LifeKind.MOVED or not setting.host.rotating:
+            return
+        if setting.fenced:
+            self._process("settling: fence --take-over", act.take_fence)
+        for _ in range(2):  # whichever it is: the other one is refused
+            self._process("settling: keys rotate", lambda: act.rotate(another=False))
+            self._process("settling: reseal", lambda: act.reseal(another=False))
+        if setting.host.rotating:
+            raise Broken("an exchange of keys does not come to its end without trouble")
+
+    def _exchange_once_more(self) -> None:
+        """Give everything new headers, and new data keys: nothing may stay as it was."""
+        act, setting = self._exchanges, self._setting
+        if setting.kind is LifeKind.MOVED or self._followed():
+            return
+        for name, verb in (("keys rotate", act.rotate), ("reseal", act.reseal)):
+            self._process(f"settling: {name}", lambda verb=verb: verb(another=True))
+        if setting.host.rotating:
+            raise Broken("an exchange of keys does not come to its end without trouble")
+        self._rest()
+        self._compare()
 
     def _take_over(self) -> None:
         """Take over what another copy of the ledger moved, and the fence; nothing without another.

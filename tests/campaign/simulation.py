@@ -23,8 +23,10 @@ from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
 from tests.campaign.chances import Chances
 from tests.campaign.council import Council
 from tests.campaign.disk import under_ledgers
+from tests.campaign.exchanges import Exchanges
 from tests.campaign.guards import GuardedEraser, GuardedPointer
 from tests.campaign.invariants import Invariants
+from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.setting import Setting, SimulatedHost
@@ -61,6 +63,7 @@ class Simulation:
             setting, self._council, self._pointer, self._chances, self._meanwhile
         )
         self._invariants = Invariants(setting, self._council, self._pointer)
+        self._exchanges = Exchanges(setting, self._operators)
         self._stage = CutoverStage.NONE
 
     # --- a life --------------------------------------------------------------------------------
@@ -87,7 +90,7 @@ class Simulation:
         self._troubles.heal()
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
-            self._process,
+            self._process, self._exchanges,
         ).settle()  # fmt: skip
 
     def _change_world(self) -> None:
@@ -103,6 +106,8 @@ class Simulation:
         often = 0.6 if setting.target._open else 0.2 if setting.switches else 0.35
         if dice.random() < often:
             self._chances.change_target()
+        if setting.kind is not LifeKind.MOVED and dice.random() < 0.2:
+            self._chances.change_versions()
         if setting.switches:
             self._stage = setting.standing().stage
             self._chances.happen()
@@ -130,11 +135,21 @@ class Simulation:
         if setting.fenced:
             done.append((("run --take-over", act.take_over), 1))
             done.append((("adopt", act.adopt), 0.5 + 3 * (len(setting.hosts) > 1)))
+        if setting.kind is not LifeKind.MOVED:
+            done += self._exchanging()
         if setting.switches:
             done += self._switching()
         acts, weights = zip(*done, strict=True)
         found: Act = dice.choices(acts, weights)[0]
         return found
+
+    def _exchanging(self) -> list[tuple[Act, float]]:
+        """Return what is done with keys; what is under way keeps all else waiting."""
+        act, going = self._exchanges, self._setting.host.rotating
+        return [
+            (("keys rotate", act.rotate), 30 if going else 8),
+            (("reseal", act.reseal), 30 if going else 5),
+        ]
 
     def _switching(self) -> list[tuple[Act, float]]:
         """Return what is done around a cutover, each as often as its stage makes it likely."""
@@ -195,6 +210,8 @@ class Simulation:
         setting.world.stop.clear()
         if name.endswith("amend"):
             self._operators.settle_plan()
+        if setting.kind is not LifeKind.MOVED:
+            self._exchanges.settle()
         self._invariants.check(name)
 
     def _ended(self, name: str, act: Callable[[], object]) -> str:
@@ -221,10 +238,12 @@ class Simulation:
         setting.turn_to(other)
         ended: object = ""
         try:
-            ended = self._operators.take_over() if over else self._operators.run()
+            ended = self._meantime(over=over)
         except MigrateError as error:
             ended = type(error).__name__
         finally:
+            if setting.kind is not LifeKind.MOVED:
+                self._exchanges.settle()
             setting.turn_to(mine)
             setting.holding = holding
             other.sealed = True  # if it is, that was in the middle of what the source went on with
@@ -232,6 +251,13 @@ class Simulation:
         if over:
             setting.harmed.update(key for key, _ in setting.bytes)  # my ledger is open
         return over and isinstance(ended, Exit)
+
+    def _meantime(self, *, over: bool) -> Exit:
+        if self._setting.kind is LifeKind.MOVED or self._setting.dice.random() < 0.5:
+            return self._operators.take_over() if over else self._operators.run()
+        if over:
+            self._exchanges.take_fence()
+        return self._exchanges.rotate()
 
 
 def _terms(setting: Setting) -> Terms:

@@ -51,8 +51,20 @@ SWITCH_KILLED_AT = (
     "remnants",
 )  # fmt: skip
 
+EXCHANGING = (
+    "head", "read", "read", "put", "begin", "put_part", "copy_part", "complete", "abort",
+    "remove_version", "versions", "keeps_versions", "open_uploads",
+)  # fmt: skip
+
+EXCHANGE_KILLED_AT = (
+    "now", "now", "now", "head", "read", "put", "put", "begin", "put_part", "copy_part",
+    "complete", "complete", "remove_version", "remove_version", "versions",
+)  # fmt: skip
+
 ONCE = ("pointer swap", "clear")
 """Methods that a process calls once."""
+
+EXCHANGES = ("keys rotate", "reseal")
 
 LATE = ("put", "put_part", "complete", "abort", "claim")
 """Writes that may land later than their sender believes, or twice."""
@@ -75,6 +87,9 @@ class Troubles:
 
     def plant(self, verb: str) -> None:
         """Draw which calls of the next process fail, and whether it is killed."""
+        if verb in EXCHANGES:
+            self._plant_in_exchange()
+            return
         dice = self._setting.dice
         switching = not verb.startswith(("run", "inventory", "transfer", "verify"))
         calls = SWITCHING if switching and dice.random() < 0.6 else MOVING
@@ -99,6 +114,27 @@ class Troubles:
         if dice.random() < (0.5 if switching else 0.7):
             killed_at = SWITCH_KILLED_AT if switching and dice.random() < 0.8 else KILLED_AT
             self._kill(dice.choice(killed_at))
+
+    def _plant_in_exchange(self) -> None:
+        """Draw the same of an exchange of keys, and what others do under it."""
+        dice, setting = self._setting.dice, self._setting
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            self._fail(dice.choice(EXCHANGING))
+        if dice.random() < 0.25:
+            dice.choice((self._delay, self._twice, self._flip_reply))()
+        if dice.random() < 0.4:
+            act = dice.choice((self._chances.change_source, self._chances.harm, self._foreign))
+            self._at(dice.choice(("head", "read", "put", "put_part", "complete")), 6, act)
+        if setting.fenced and dice.random() < 0.2:
+            self._second_host()
+        if setting.fenced and dice.random() < 0.4:
+            self._renew()
+        if dice.random() < 0.1:
+            how: Failure = dice.choice(("full", "write", "sync"))
+            setting.disk.fail(how, dice.randint(0, 30 if how == "sync" else 100))
+            self._note(f"the ledger's disk fails after a while: {how}")
+        if dice.random() < 0.7:
+            self._kill(dice.choice(EXCHANGE_KILLED_AT))
 
     def plant_at_the_end(self, *, harm: bool) -> None:
         """Draw what the last verbs have to live through; `harm`: the target may lose something."""

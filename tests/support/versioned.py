@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from hdh_migrate.errors import Conflict, Missing
-from hdh_migrate.model import Place, Span, Stored, StoredVersion
+from hdh_migrate.errors import AccessDenied, Conflict, Missing
+from hdh_migrate.model import Place, Span, Stored, StoredVersion, TargetLimits
 from hdh_migrate.ports.stores import Write
-from tests.support.fakes import FakeTarget, _Object
+from tests.support.fakes import LIMITS, FakeTarget, _Object
+from tests.support.script import Script
 
 
 class VersionedTarget(FakeTarget):
     """Buckets with versioning on; the versions of a key are numbered as they come."""
 
+    def __init__(self, *buckets: str, limits: TargetLimits = LIMITS, script: Script | None = None):
+        super().__init__(*buckets, limits=limits, script=script)
+        self.denies_removal = False
+        """Whether no version may be removed."""
+        self.keeps_removed = False
+        """Whether removals are acknowledged, and nothing is removed."""
+        self._past: dict[tuple[str, str], list[_Object]] = {}
+        """What was stored before what is current, the oldest first."""
+        self._stored: Counter[tuple[str, str]] = Counter()
+
     def held(self, bucket: str) -> dict[str, list[bytes]]:
         """Return the bytes of every version by key, the oldest first."""
-        return {key: [one.data for one in some] for key, some in self._past(bucket).items()}
+        keys = {key for place, key in self._past if place == bucket} | self._buckets[bucket].keys()
+        return {key: [one.data for one in self._all(bucket, key)] for key in sorted(keys)}
 
-    def _past(self, bucket: str) -> dict[str, list[_Object]]:
-        return self.__dict__.setdefault("_versions_of", {}).setdefault(bucket, {})  # type: ignore[no-any-return]
+    def drop(self, bucket: str, key: str) -> None:
+        """Delete an object as anybody does: a marker hides its versions."""
+        self._past.setdefault((bucket, key), []).append(self._buckets[bucket].pop(key))
+
+    def _all(self, bucket: str, key: str) -> list[_Object]:
+        now = self._buckets[bucket].get(key)
+        past = self._past.get((bucket, key), [])
+        if now is None:
+            return past
+        return [*(one for one in past if not _same(one, now.stored.version_id)), now]
 
     def _store(self, bucket: str, made: _Object) -> Stored:
-        some = self._past(bucket).setdefault(made.stored.key, [])
-        made = replace(made, stored=replace(made.stored, version_id=f"v{len(some) + 1}"))
-        some.append(made)
-        return super()._store(bucket, made)
+        place = (bucket, made.stored.key)
+        if (before := self._buckets[bucket].get(made.stored.key)) is not None:
+            self._past.setdefault(place, []).append(before)
+        self._stored[place] += 1
+        version = f"v{self._stored[place]}"
+        return super()._store(
+            bucket, replace(made, stored=replace(made.stored, version_id=version))
+        )
 
     def _version(self, bucket: str, key: str, version_id: str) -> _Object | None:
-        for one in self._past(bucket).get(key, ()):
-            if one.stored.version_id == version_id:
-                return one
-        return None
+        found = (one for one in self._all(bucket, key) if _same(one, version_id))
+        return next(found, None)
 
     def keeps_versions(self, place: Place) -> bool:
         with self.script.call("keeps_versions"):
@@ -44,13 +67,28 @@ class VersionedTarget(FakeTarget):
         with self.script.call("versions"):
             found = [
                 StoredVersion(
-                    key=key, version_id=str(one.stored.version_id), latest=one is some[-1]
+                    key=key, version_id=str(one.stored.version_id),
+                    latest=one is self._buckets[place.bucket].get(key),
                 )
-                for key, some in sorted(self._past(place.bucket).items())
+                for key in self.held(place.bucket)
                 if key.startswith(place.prefix)
-                for one in reversed(some)
-            ]
+                for one in reversed(self._all(place.bucket, key))
+            ]  # fmt: skip
         yield from found
+
+    def remove_version(self, bucket: str, key: str, version_id: str) -> None:
+        with self.script.call("remove_version"), self._lock:
+            if self.denies_removal:
+                raise AccessDenied("removing a version: AccessDenied (HTTP 403)")
+            if self.keeps_removed:
+                return
+            place, now = (bucket, key), self._buckets[bucket].get(key)
+            past = [one for one in self._past.get(place, ()) if not _same(one, version_id)]
+            if now is not None and _same(now, version_id):
+                del self._buckets[bucket][key]
+                if past:  # what was before comes to light
+                    self._buckets[bucket][key] = past.pop()
+            self._past[place] = past
 
     def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
         if version_id is None:
@@ -63,17 +101,14 @@ class VersionedTarget(FakeTarget):
         if stored.version_id is None:
             return super().tags(bucket, stored)
         with self.script.call("tags"):
-            found = self._version(bucket, stored.key, str(stored.version_id))
+            found = self._version(bucket, stored.key, stored.version_id)
             if found is None:
                 raise Missing("a target object: NoSuchVersion (HTTP 404)")
             return found.tags
 
     def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
         assert stored.version_id == self._buckets[bucket][stored.key].stored.version_id
-        try:
-            super().tag(bucket, stored, tags)
-        finally:  # who is killed right after it has set them
-            self._past(bucket)[stored.key][-1] = self._buckets[bucket][stored.key]
+        super().tag(bucket, stored, tags)
 
     def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
         if not stored.exact:
@@ -87,3 +122,7 @@ class VersionedTarget(FakeTarget):
             whole = span or Span(0, len(found.data))
             write(found.data[whole.start : whole.end])
             return found.stored
+
+
+def _same(one: _Object, version_id: str | None) -> bool:
+    return one.stored.version_id == version_id

@@ -1,0 +1,264 @@
+"""Operators who exchange a recipient's key, or seal everything anew, as the session's verbs do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
+from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Listed, ObjectInfo, State, Tally
+from hdh_migrate.pipeline.amending import Amending
+from hdh_migrate.pipeline.context import Context, DatasetRules
+from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.look_again import demand_undeleted
+from hdh_migrate.pipeline.portions import RotationSoFar
+from hdh_migrate.pipeline.renewing import Renewing
+from hdh_migrate.pipeline.rotating import Rotating, RotationDone
+from hdh_migrate.pipeline.sealing_anew import SealingAnew
+from hdh_migrate.pipeline.selecting import decide
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.sealing.exchanging import HeaderExchange
+from hdh_migrate.sealing.keys import PublicKey
+from hdh_migrate.sealing.packets import PacketReader, PacketWriter
+from hdh_migrate.session.policy.resealing import UNDER_WAY
+from hdh_migrate.session.policy.rotating import last_rotation, open_rotation
+from hdh_migrate.session.verbs.rotate import _rewrap, code_of
+from tests.campaign.keyring import FIRST_RECIPIENTS, versions
+from tests.campaign.life import Broken
+from tests.campaign.operators import GONE, Operators
+from tests.campaign.setting import BUCKET, PREFIX, USER, Setting
+from tests.support.cutover import BATCH
+from tests.support.world import SEGMENT
+
+SMALL = 100_000
+"""Stored bytes up to which an object is put again whole here, where all objects are small."""
+
+
+class ShortRenewing(Renewing):
+    """Has the host copy parts of what is large here."""
+
+    def _is_small(self, stored: int) -> bool:
+        return stored <= SMALL
+
+    def _head_part(self) -> int:
+        return SEGMENT
+
+
+class ShortSealingAnew(SealingAnew):
+    """Seals what is large here part by part."""
+
+    def _is_small(self, stored: int) -> bool:
+        return stored <= SMALL
+
+
+class Exchanges:
+    """The verbs that give what is verified other headers, or other data keys."""
+
+    def __init__(self, setting: Setting, operators: Operators) -> None:
+        self._setting, self._operators = setting, operators
+        self._known: dict[int, set[bytes]] = {}
+        """By a resealing's number: the data keys of what was stored when it began."""
+
+    # --- verbs ---------------------------------------------------------------------------------
+
+    def rotate(self, *, another: bool = True) -> Exit:
+        """Exchange a recipient's key; go on with an exchange that is not through.
+
+        `another`: one that went through may be followed by another one.
+        """
+        with self._opened() as (ledger, ctx):
+            event = self._exchange(ledger, another=another)
+            before, ring = self._bound(ledger), self._setting.ring
+            begun = _begun(ledger, event.number)
+            if begun:
+                before = tuple(event.old if one == event.new else one for one in before)
+            anew = HeaderExchange(
+                opens=PacketReader(ring.private(self._setting.dice.choice(before))),
+                wraps=PacketWriter([PublicKey(bytes.fromhex(one)) for one in event.recipients]),
+                current=lambda _: False,
+            )
+            self._plan_names(ctx, event.recipients)
+            if not begun:
+                self._begin(ledger, ctx, event)
+            done = Rotating(
+                ctx, event.number, _rewrap(anew, ctx.envelopes), connections=1,
+                renewing=ShortRenewing(ctx),
+            ).run()  # fmt: skip
+            ledger.reconcile()
+            self._demand_shut(event.old, done)
+        return code_of(done)
+
+    def reseal(self, *, another: bool = True) -> Exit:
+        """Seal every verified object under a new data key; go on with what is not through."""
+        with self._opened() as (ledger, ctx):
+            event = self._resealing(ledger, another=another)
+            if not _begun(ledger, event.number):
+                self._known[event.number] = set(self._data_keys())
+                self._begin(ledger, ctx, event)
+
+            def fresh(header: bytes) -> bytes:
+                ctx.envelopes.open(header)
+                return ctx.envelopes.new().header
+
+            done = Rotating(
+                ctx, event.number, fresh, connections=1,
+                renewing=ShortSealingAnew(ctx, 64 << 20),
+            ).run()  # fmt: skip
+            ledger.reconcile()
+            self._demand_unknown(event.number, done)
+        return code_of(done)
+
+    def take_fence(self) -> Exit:
+        """Take the fence from whoever has it, and do nothing else."""
+        with self._operators.opened(writes=True, over=GONE, during=True):
+            return Exit.OK
+
+    def settle(self) -> None:
+        """Let the plan name the recipients that the ledger is bound to."""
+        ledger = self._setting.world.open()
+        try:
+            bound = self._bound(ledger)
+            self._setting.host.recipients = bound
+            self._setting.world.envelopes = self._setting.ring.envelopes(bound)
+            self._setting.host.rotating = open_rotation(ledger) is not None
+        finally:
+            ledger.close()
+
+    # --- what is demanded of a ledger before -----------------------------------------------------
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[SqliteLedger, Context]]:
+        with self._operators.opened(writes=True, during=True) as (ledger, ctx):
+            if not self._setting.versioned:
+                demand_undeleted(ledger, BATCH)
+            yield ledger, ctx
+
+    def _exchange(self, ledger: SqliteLedger, *, another: bool) -> KeysRotating:
+        """Return the exchange that is to go on, or a new one.
+
+        Raises:
+            Refused: the ledger has something against it.
+        """
+        last, dice = last_rotation(ledger), self._setting.dice
+        if last is not None and isinstance(last[0], KeysRotating):
+            event, ended = last
+            assert isinstance(event, KeysRotating)
+            if not ended or not another or dice.random() < 0.4:
+                return event
+        elif last is not None and not last[1]:
+            raise Refused("objects are being sealed anew")
+        _demand_verified(ledger)
+        bound = self._bound(ledger)
+        old, new = dice.choice(bound), self._setting.ring.new()
+        after = tuple(new if one == old else one for one in bound)
+        number = 1 if last is None else last[0].number + 1
+        return KeysRotating(
+            number=number, old=old, new=new, recipients=after, request=_digest(number, after),
+            objects=_verified(ledger).objects, bytes=_verified(ledger).size, approvals={},
+            user=USER,
+        )  # fmt: skip
+
+    def _resealing(self, ledger: SqliteLedger, *, another: bool) -> DataKeysRotating:
+        last = last_rotation(ledger)
+        if (stage := standing(ledger.cutovers(), BATCH).stage) in UNDER_WAY:
+            raise Refused(f"the batch stands at {stage}")
+        if last is not None and isinstance(last[0], DataKeysRotating):
+            if not last[1] or not another or self._setting.dice.random() < 0.4:
+                return last[0]
+        elif last is not None and not last[1]:
+            raise Refused("a key is being exchanged")
+        _demand_verified(ledger)
+        bound = self._bound(ledger)
+        number = 1 if last is None else last[0].number + 1
+        return DataKeysRotating(
+            number=number, recipients=bound, request=_digest(number, bound),
+            objects=_verified(ledger).objects, bytes=_verified(ledger).size, approvals={},
+            user=USER,
+        )  # fmt: skip
+
+    def _bound(self, ledger: SqliteLedger) -> tuple[str, ...]:
+        bound = FIRST_RECIPIENTS
+        for _, event in ledger.events(KeysRotating):
+            bound = event.recipients
+        return bound
+
+    def _plan_names(self, ctx: Context, recipients: tuple[str, ...]) -> None:
+        """Let the plan name these recipients from here on; `settle` takes it back."""
+        self._setting.world.envelopes = self._setting.ring.envelopes(recipients)
+        ctx.envelopes = self._setting.world.envelopes
+
+    def _begin(
+        self, ledger: SqliteLedger, ctx: Context, event: KeysRotating | DataKeysRotating
+    ) -> None:
+        """Tell it, and let what is under way begin anew, in one transaction."""
+        limits = self._setting.target.limits
+        (dataset,) = ledger.datasets(BATCH)
+
+        def by_plan(obj: ObjectInfo, route: Route, rules: DatasetRules) -> Listed:
+            return decide(obj, route, rules.rules, limits, header=ctx.header, sealed=ctx.sealed)
+
+        with ledger.whole():
+            ledger.event(event)
+            Amending(
+                ledger=ledger, routes=ctx.routes, rules=ctx.rules, decide=by_plan, touched=(),
+                resealed=True,
+            ).run(BATCH, [dataset.name], apply=True)  # fmt: skip
+            ledger.drop_uploads(ledger.failed_objects(dataset.id))
+            ledger.commit()
+
+    # --- what came of it -------------------------------------------------------------------------
+
+    def _demand_shut(self, old: str, done: RotationDone) -> None:
+        """Demand that the host serves nothing that the old key opens but what it was said to."""
+        ring = self._setting.ring
+        found = [name for name, body in self._served() if ring.opens(old, body)]
+        _demand_told(found, done, "the old key")
+
+    def _demand_unknown(self, number: int, done: RotationDone) -> None:
+        ring, known = self._setting.ring, self._known.get(number, set())
+        found = [name for name, body in self._served() if ring.data_key(body) in known]
+        _demand_told(found, done, "a data key of before")
+
+    def _served(self) -> Iterator[tuple[str, bytes]]:
+        return versions(self._setting.target, BUCKET, PREFIX)
+
+    def _data_keys(self) -> Iterator[bytes]:
+        found = (self._setting.ring.data_key(body) for _, body in self._served())
+        yield from (key for key in found if key is not None)
+
+
+def waiting(ledger: SqliteLedger) -> set[int] | None:
+    """Return the objects that may have what they had before the last rotation; None: all may."""
+    last = last_rotation(ledger)
+    if last is None:
+        return set()
+    event, ended = last
+    left = RotationSoFar(ledger, event.number).left
+    return set[int]().union(*left.values()) if ended else None
+
+
+def _demand_told(found: list[str], done: RotationDone, what: str) -> None:
+    """Demand that what is open still was told, as left or as remaining."""
+    if len(found) > sum(done.left.values()) + sum(done.remaining.values()):
+        raise Broken(f"{what} opens {found[0]} after it was exchanged, and nothing says so")
+
+
+def _begun(ledger: SqliteLedger, number: int) -> bool:
+    last = last_rotation(ledger)
+    return last is not None and last[0].number == number
+
+
+def _demand_verified(ledger: SqliteLedger) -> None:
+    if any(ledger.tally(row.id, State.SENT).objects for row in ledger.datasets()):
+        raise Refused("objects are sent and not verified")
+
+
+def _verified(ledger: SqliteLedger) -> Tally:
+    return sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally())
+
+
+def _digest(number: int, recipients: tuple[str, ...]) -> str:
+    return sha256_hex(canonical_json({"number": number, "recipients": list(recipients)}))

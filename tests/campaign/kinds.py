@@ -1,0 +1,29 @@
+"""Kinds of lives: what is drawn in them besides moving. The high bits of a seed name its kind.
+
+So a number alone tells a life, and what is new has seeds of its own: earlier ones stay what they
+were.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+KIND_BITS = 32
+
+
+class LifeKind(IntEnum):
+    """What may happen to what was moved."""
+
+    MOVED = 0
+    """Nothing but moving, cutting over, deleting at the source."""
+    REKEYED = 1
+    """Besides: recipients' keys are exchanged, and objects sealed anew, at a host with versions."""
+
+    @classmethod
+    def of(cls, seed: int) -> LifeKind:
+        """Return the kind of a seed's life."""
+        return cls(seed >> KIND_BITS)
+
+    def seed(self, number: int) -> int:
+        """Return the seed of this kind with a number."""
+        return (int(self) << KIND_BITS) + number
