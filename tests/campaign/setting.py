@@ -89,6 +89,7 @@ class Setting:
         """Whether the target keeps what is written over."""
         if self.versioned:
             world.target = VersionedTarget(BUCKET, limits=SMALL, script=self.script)
+            self.affair.reader = world.target
         self.ring = Keyring()
         if self.kind is not LifeKind.MOVED:
             self.ring.watch(world.target)
