@@ -25,6 +25,18 @@ UNDER_WAY: Final = "exchanging/"
 class Exchanging(Late):
     """Brackets exchanges; each call is one transaction, and commits."""
 
+    def unproven(self, dataset: int, *, begun: bool) -> int:
+        """Return how many objects that are not verified the target may hold something of; scans.
+
+        Those that ended in a finding; with `begun` also those that wait, of which an attempt began:
+        what it left opens for whoever it was sealed for.
+        """
+        query = (
+            "SELECT count(*) FROM object"
+            " WHERE dataset = ? AND (state = 6 OR ? AND state <> 5 AND attempt > 0)"
+        )
+        return int(self._rows(query, (dataset, begun))[0][0])
+
     def exchanging(self) -> dict[int, bytes]:
         """Return the new headers of the objects that are under way, by their numbers."""
         return {int(number): bytes.fromhex(text) for number, text in self.metas(UNDER_WAY).items()}

@@ -27,7 +27,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.rotation import HeadersExchanging, KeysRotated
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import Entry, RenewedRow, State, Verified
+from hdh_migrate.model import Entry, RenewedRow, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.earlier_versions import (
     KEPT,
@@ -170,8 +170,9 @@ class Rotating:
     def _outcome(self) -> RotationDone:
         so_far = RotationSoFar(self._ctx.ledger, self._number)
         remaining = Counter(self._earlier.remaining)
+        begun = not self._apart  # apart, what an attempt left opens for nobody by itself
         remaining[UNVERIFIED] = sum(
-            self._ctx.ledger.tally(number, State.FAILED).objects for number in self._datasets
+            self._ctx.ledger.unproven(number, begun=begun) for number in self._datasets
         )
         return RotationDone(
             objects=so_far.objects,

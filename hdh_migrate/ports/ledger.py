@@ -433,6 +433,13 @@ class ExchangeLedger(Protocol):
     def has_versions(self, dataset: int) -> bool:
         """Return whether the target gave a version to any verified object of a dataset; scans."""
 
+    def unproven(self, dataset: int, *, begun: bool) -> int:
+        """Return how many objects that are not verified the target may hold something of; scans.
+
+        Those that ended in a finding; with `begun` also those that wait, of which an attempt began:
+        what it left opens for whoever it was sealed for.
+        """
+
     def exchanging(self) -> dict[int, bytes]:
         """Return the new headers of the objects that are under way, by their numbers."""
 

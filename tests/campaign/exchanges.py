@@ -13,6 +13,7 @@ from hdh_migrate.model import Listed, ObjectInfo, State, Tally
 from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.earlier_versions import KEPT, LOCKED, UNLISTED, UNVERIFIED
 from hdh_migrate.pipeline.look_again import demand_undeleted
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewing import Renewing
@@ -88,7 +89,7 @@ class Exchanges:
                 renewing=ShortRenewing(ctx),
             ).run()  # fmt: skip
             ledger.reconcile()
-            self._demand_shut(event.old, done)
+            self._demand_shut(ledger, event.old, done)
         return code_of(done)
 
     def reseal(self, *, another: bool = True) -> Exit:
@@ -108,7 +109,7 @@ class Exchanges:
                 renewing=ShortSealingAnew(ctx, 64 << 20),
             ).run()  # fmt: skip
             ledger.reconcile()
-            self._demand_unknown(event.number, done)
+            self._demand_unknown(ledger, event.number, done)
         return code_of(done)
 
     def take_fence(self) -> Exit:
@@ -211,16 +212,35 @@ class Exchanges:
 
     # --- what came of it -------------------------------------------------------------------------
 
-    def _demand_shut(self, old: str, done: RotationDone) -> None:
+    def _demand_shut(self, ledger: SqliteLedger, old: str, done: RotationDone) -> None:
         """Demand that the host serves nothing that the old key opens but what it was said to."""
         ring = self._setting.ring
         found = [name for name, body in self._served() if ring.opens(old, body)]
-        _demand_told(found, done, "the old key")
+        self._demand_told(ledger, found, done, "the old key")
 
-    def _demand_unknown(self, number: int, done: RotationDone) -> None:
+    def _demand_unknown(self, ledger: SqliteLedger, number: int, done: RotationDone) -> None:
         ring, known = self._setting.ring, self._known.get(number, set())
         found = [name for name, body in self._served() if ring.data_key(body) in known]
-        _demand_told(found, done, "a data key of before")
+        self._demand_told(ledger, found, done, "a data key of before")
+
+    def _demand_told(
+        self, ledger: SqliteLedger, found: list[str], done: RotationDone, what: str
+    ) -> None:
+        """Demand that what is open still was told: how many versions, and of how many objects."""
+        if done.remaining.get(UNLISTED):
+            return
+        (dataset,) = ledger.datasets(BATCH)
+        states = {row["key"]: row["state"] for row in ledger.records(dataset.id)}
+        known = [key for name in found if (key := self._setting.key(name)) in states]
+        stay = [key for key in known if states[key] is State.VERIFIED]
+        said = sum(done.left.values()) + done.remaining.get(LOCKED, 0) + done.remaining.get(KEPT, 0)
+        if len(stay) > said:
+            raise Broken(f"{what} opens {stay[0]}, and an exchange that is through says otherwise")
+        waiting = set(known) - set(stay)
+        if len(waiting) > done.remaining.get(UNVERIFIED, 0):
+            raise Broken(f"{what} may open {min(waiting)}, and an exchange does not say so")
+        if len(known) < len(found) and len(self._setting.hosts) == 1:
+            raise Broken(f"{what} opens what no ledger knows")
 
     def _served(self) -> Iterator[tuple[str, bytes]]:
         return versions(self._setting.target, BUCKET, PREFIX)
@@ -238,12 +258,6 @@ def waiting(ledger: SqliteLedger) -> set[int] | None:
     event, ended = last
     left = RotationSoFar(ledger, event.number).left
     return set[int]().union(*left.values()) if ended else None
-
-
-def _demand_told(found: list[str], done: RotationDone, what: str) -> None:
-    """Demand that what is open still was told, as left or as remaining."""
-    if len(found) > sum(done.left.values()) + sum(done.remaining.values()):
-        raise Broken(f"{what} opens {found[0]} after it was exchanged, and nothing says so")
 
 
 def _begun(ledger: SqliteLedger, number: int) -> bool:

@@ -11,6 +11,7 @@ from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverSt
 from tests.campaign.council import Council
 from tests.campaign.exchanges import waiting
 from tests.campaign.guards import GuardedPointer, finalized_root
+from tests.campaign.keyring import every_version
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
 from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, PREFIX, Setting
@@ -110,10 +111,10 @@ class Invariants:
         """Demand that somebody else's object is where it was, or was kept aside."""
         if not self._setting.foreign:
             return
-        held = self._setting.target._buckets[BUCKET]
+        held = every_version(self._setting.target, BUCKET)
         ours = [one for one in held if one.startswith(PREFIX)]
         for key, body in self._setting.foreign.items():
-            if body not in {held[one].data for one in ours if key in one}:
+            if body not in {one for name in ours if key in name for one in held[name]}:
                 raise Broken(f"{name}: somebody else's object was overwritten: {key}")
 
     def _demand_pointer(self, name: str, now: CutoverStanding) -> None:

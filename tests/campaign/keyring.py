@@ -7,7 +7,7 @@ and the code that exchanges keys are asked for nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -17,7 +17,7 @@ from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey
 from hdh_migrate.sealing.packets import PacketReader, segment_nonce
 from tests.campaign.life import Broken
-from tests.support.fakes import FakeTarget, _Object
+from tests.support.fakes import FakeTarget
 from tests.support.versioned import VersionedTarget
 from tests.unit.sealing.helpers import ESCROW, STEWARD
 
@@ -130,16 +130,16 @@ class Keyring:
 
 def versions(target: FakeTarget, bucket: str, prefix: str) -> Iterator[tuple[str, bytes]]:
     """Yield the name and bytes of every sealed version that a target still serves."""
-    for name, bodies in _held(target, bucket):
+    for name, bodies in every_version(target, bucket).items():
         if name.startswith(prefix):
             yield from ((name, body) for body in bodies if body.startswith(MAGIC))
 
 
-def _held(target: FakeTarget, bucket: str) -> Iterable[tuple[str, list[bytes]]]:
+def every_version(target: FakeTarget, bucket: str) -> Mapping[str, Sequence[bytes]]:
+    """Return the bytes of every version that a bucket keeps, by name."""
     if isinstance(target, VersionedTarget):
-        return target.held(bucket).items()
-    current: dict[str, _Object] = target._buckets[bucket]
-    return ((name, [one.data]) for name, one in sorted(current.items()))
+        return target.held(bucket)
+    return {name: [one.data] for name, one in sorted(target._buckets[bucket].items())}
 
 
 def _header(stored: bytes) -> bytes:

@@ -13,6 +13,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.campaign.kinds import KIND_BITS, LifeKind
+
 ROOT = Path(__file__).parents[2]
 
 POWER = "tests/unit/ledger/test_ledger.py::test_power_cuts_lose_nothing_that_was_acknowledged"
@@ -131,8 +133,9 @@ def tested(place: str, seed: int, *more: str) -> tuple[bool, str, dict[str, int]
 
 
 def lives(seed: int) -> Once:
-    """Live fifty lives from a seed on."""
-    first = seed * LIVES
+    """Live fifty lives from a seed on, of one kind after the other."""
+    kinds = list(LifeKind)
+    first = kinds[seed % len(kinds)].seed(seed * LIVES % (1 << KIND_BITS))
     done = subprocess.run(
         [sys.executable, "-m", "tests.campaign.lives", "--seed", str(first),
          "--lives", str(LIVES)],

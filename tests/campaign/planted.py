@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.campaign.kinds import LifeKind
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
 """Processor seconds within which a planted fault must be found."""
@@ -33,6 +35,8 @@ class Planted:
     now: str
     also: Planted | None = None
     """Another edit, where two places guard against the same: neither alone does any harm."""
+    kind: LifeKind = LifeKind.MOVED
+    """In which lives it shows."""
 
     def plant(self, folder: Path) -> None:
         """Edit the code in a folder.
@@ -215,6 +219,32 @@ PLANTED = (
         "a ledger that was never made whole is refused", "ledger/database.py",
         "    return (*marks, tables) == (0, 0, CHECKSUM_BYTES, 0)\n", "    return False\n",
     ),
+    Planted(
+        "what killed exchanges left is not swept", "pipeline/rotating.py",
+        "        self._sweep()\n        done = self._outcome()\n",
+        "        done = self._outcome()\n",
+        kind=LifeKind.REKEYED,
+    ),
+    Planted(
+        "a host's word that a version is gone is believed", "pipeline/earlier_versions.py",
+        "        return None if there is None else KEPT\n", "        return None\n",
+        kind=LifeKind.REKEYED,
+    ),
+    Planted(
+        "what an attempt left is not counted as open", "ledger/exchanging.py",
+        "(state = 6 OR ? AND state <> 5 AND attempt > 0)", "(state = 6 OR ? AND state = 6)",
+        kind=LifeKind.REKEYED,
+    ),
+    Planted(
+        "an object that is begun again keeps its data key", "pipeline/sealing_anew.py",
+        "    once: ClassVar[bool] = True\n", "    once: ClassVar[bool] = False\n",
+        kind=LifeKind.REKEYED,
+    ),
+    Planted(
+        "what an exchange left is not told with its portion", "pipeline/rotating.py",
+        "                left=sorted(stays), lost=lost,\n", "                left=(), lost=lost,\n",
+        kind=LifeKind.REKEYED,
+    ),
 )  # fmt: skip
 
 
@@ -228,7 +258,8 @@ def hunt(fault: Planted, *, seconds: float = SECONDS) -> Hunted:
         fault.plant(tree / "hdh_migrate")
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "tests.campaign.lives", "--seconds", str(seconds), "--first"],
+            [sys.executable, "-m", "tests.campaign.lives", "--seconds", str(seconds), "--first",
+             "--seed", str(fault.kind.seed(1))],
             cwd=tree, env={**os.environ, "PYTHONPATH": name, "PYTHONSAFEPATH": ""},
             capture_output=True, text=True, check=False,
         )  # fmt: skip

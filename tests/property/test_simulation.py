@@ -12,13 +12,24 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.fixity import canonical_json
+from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Life, SimulatorFailed
 from tests.campaign.lives import crash, live
 from tests.campaign.simulation import Simulation
 from tests.support.examples import many
 from tests.support.script import Killed, Point
 
-KEPT: tuple[int, ...] = (1013058225, 1013071598, 1013073154, 1013319656, 1957612557, 23924931)
+_LEFT_OPEN = (LifeKind.REKEYED.seed(32), LifeKind.REKEYED.seed(1022))
+
+KEPT: tuple[int, ...] = (
+    1013058225,
+    1013071598,
+    1013073154,
+    1013319656,
+    1957612557,
+    23924931,
+    *_LEFT_OPEN,
+)
 """Seeds of lives that were broken by a fault that is mended."""
 
 
@@ -26,7 +37,10 @@ lived = cache(live)
 """Each life once, however many tests look at it."""
 
 
-@pytest.mark.parametrize("seed", [*range(1, 1 + many(12)), *KEPT])
+REKEYED = [LifeKind.REKEYED.seed(number) for number in range(1, 1 + many(4))]
+
+
+@pytest.mark.parametrize("seed", [*range(1, 1 + many(12)), *REKEYED, *KEPT])
 def test_lives_end_well(seed: int) -> None:
     life, broken = lived(seed)
 
