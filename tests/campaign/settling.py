@@ -82,7 +82,7 @@ class Settling:
         if setting.kind is LifeKind.MOVED or self._followed():
             return
         for name, verb in (("keys rotate", act.rotate), ("reseal", act.reseal)):
-            self._process(f"settling: {name}", lambda verb=verb: verb(another=True))
+            self._process(f"settling: {name}", partial(verb, another=True))
         if setting.host.rotating:
             raise Broken("an exchange of keys does not come to its end without trouble")
         self._rest()
