@@ -16,7 +16,7 @@ from hdh_migrate.ledger.coverage import VERIFIED_ROWS
 from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.rows import raw_digest
 from hdh_migrate.ledger.store import all_or_nothing
-from hdh_migrate.model import RenewedRow
+from hdh_migrate.model import RenewedRow, key_text
 
 UNDER_WAY: Final = "exchanging/"
 """How the ledger's memory begins the name of an object whose header is being exchanged."""
@@ -25,17 +25,19 @@ UNDER_WAY: Final = "exchanging/"
 class Exchanging(Late):
     """Brackets exchanges; each call is one transaction, and commits."""
 
-    def unproven(self, dataset: int, *, begun: bool) -> int:
-        """Return how many objects that are not verified the target may hold something of; scans.
+    def unproven(self, dataset: int, after: int, limit: int) -> list[tuple[int, str]]:
+        """Return up to `limit` ids and keys after an id, of what the target may hold unverified.
 
-        Those that ended in a finding; with `begun` also those that wait, of which an attempt began:
-        what it left opens for whoever it was sealed for.
+        That is what an attempt began, or may have, and is neither verified nor failed; scans.
         """
         query = (
-            "SELECT count(*) FROM object"
-            " WHERE dataset = ? AND (state = 6 OR ? AND state <> 5 AND attempt > 0)"
+            "SELECT id, key FROM object WHERE dataset = ? AND id > ?"
+            " AND state NOT IN (5, 6) AND attempt > 0 ORDER BY id LIMIT ?"
         )
-        return int(self._rows(query, (dataset, begun))[0][0])
+        return [
+            (int(number), key_text(key))
+            for number, key in self._rows(query, (dataset, after, limit))
+        ]
 
     def exchanging(self) -> dict[int, bytes]:
         """Return the new headers of the objects that are under way, by their numbers."""

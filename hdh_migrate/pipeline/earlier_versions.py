@@ -17,6 +17,9 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
 
+ASKED_AT_ONCE: Final = 500
+"""Objects that are read from the ledger at once."""
+
 LOCKED: Final = "locked"
 KEPT: Final = "kept"
 UNLISTED: Final = "unlisted"
@@ -107,6 +110,40 @@ class EarlierVersions:
                 self._unlisted += 1
             except Unsupported:
                 pass  # a host that knows no versions keeps none
+
+    def begun(self, dataset: DatasetRow, demand_going: Callable[[], None]) -> int:
+        """Count objects that are neither verified nor failed, and that the target has some of.
+
+        What an attempt left opens for whoever it was sealed for, also beneath what comes next.
+
+        Raises:
+            StorageError: the target does not answer, or refuses for another reason than a right.
+            Whatever `demand_going` raises: somebody stops it.
+        """
+        route, ledger = self._ctx.route(dataset), self._ctx.ledger
+        found = after = 0
+        while some := ledger.unproven(dataset.id, after, ASKED_AT_ONCE):
+            demand_going()
+            found += sum(
+                self._has_some(route.target.bucket, route.target_key(key)) for _, key in some
+            )
+            after, _ = some[-1]
+        return found
+
+    def _has_some(self, bucket: str, key: str) -> bool:
+        """Say whether the target has anything under a key; who may not see that says yes."""
+        where, retry = Place(bucket=bucket, prefix=key), self._ctx.retry
+        try:
+            if retry(lambda: self._writer.head(bucket, key)) is not None:
+                return True
+            if not retry(lambda: self._writer.has_kept_versions(where)):
+                return False
+            some = retry(lambda: list(self._writer.versions(where)))
+        except AccessDenied:
+            return True
+        except Unsupported:
+            return False  # a host that knows no versions keeps none
+        return any(one.key == key and not one.marker for one in some)
 
     def _swept(self, dataset: DatasetRow, where: Place, demand_going: Callable[[], None]) -> None:
         route, ledger = self._ctx.route(dataset), self._ctx.ledger

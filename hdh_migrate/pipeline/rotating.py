@@ -27,7 +27,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.rotation import HeadersExchanging, KeysRotated
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import Entry, RenewedRow, Verified
+from hdh_migrate.model import DatasetRow, Entry, RenewedRow, State, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.earlier_versions import (
     KEPT,
@@ -170,10 +170,7 @@ class Rotating:
     def _outcome(self) -> RotationDone:
         so_far = RotationSoFar(self._ctx.ledger, self._number)
         remaining = Counter(self._earlier.remaining)
-        begun = not self._apart  # apart, what an attempt left opens for nobody by itself
-        remaining[UNVERIFIED] = sum(
-            self._ctx.ledger.unproven(number, begun=begun) for number in self._datasets
-        )
+        remaining[UNVERIFIED] = sum(map(self._unverified, self._datasets.values()))
         return RotationDone(
             objects=so_far.objects,
             left=Counter(self._left.values()) + Counter({UNOPENED: self._shut}),
@@ -181,6 +178,12 @@ class Rotating:
             removed=self._earlier.removed,
             remaining=+remaining,
         )
+
+    def _unverified(self, dataset: DatasetRow) -> int:
+        failed = self._ctx.ledger.tally(dataset.id, State.FAILED).objects
+        if self._apart:  # what an attempt left opens for nobody by itself
+            return failed
+        return failed + self._earlier.begun(dataset, self._demand_going)
 
     # --- portions ------------------------------------------------------------------------------
 

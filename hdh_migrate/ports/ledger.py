@@ -433,11 +433,10 @@ class ExchangeLedger(Protocol):
     def has_versions(self, dataset: int) -> bool:
         """Return whether the target gave a version to any verified object of a dataset; scans."""
 
-    def unproven(self, dataset: int, *, begun: bool) -> int:
-        """Return how many objects that are not verified the target may hold something of; scans.
+    def unproven(self, dataset: int, after: int, limit: int) -> list[tuple[int, str]]:
+        """Return up to `limit` ids and keys after an id, of what the target may hold unverified.
 
-        Those that ended in a finding; with `begun` also those that wait, of which an attempt began:
-        what it left opens for whoever it was sealed for.
+        That is what an attempt began, or may have, and is neither verified nor failed; scans.
         """
 
     def exchanging(self) -> dict[int, bytes]:

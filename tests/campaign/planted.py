@@ -232,7 +232,7 @@ PLANTED = (
     ),
     Planted(
         "what an attempt left is not counted as open", "ledger/exchanging.py",
-        "(state = 6 OR ? AND state <> 5 AND attempt > 0)", "(state = 6 OR ? AND state = 6)",
+        "state NOT IN (5, 6) AND attempt > 0", "state NOT IN (5, 6) AND attempt > 9",
         kind=LifeKind.REKEYED,
     ),
     Planted(

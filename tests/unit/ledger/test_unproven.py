@@ -20,16 +20,21 @@ def test_what_a_killed_attempt_left_may_be_at_the_target(tmp_path: Path) -> None
         world.run()
 
     assert world.target.head("dst", "t/b.c4gh") is not None
-    assert unproven(world, begun=True) >= 2, "a row may wait for what says that it is verified"
-    assert unproven(world, begun=False) == 0
+    assert "b" in unproven(world)
+    assert unproven(world, limit=1) == unproven(world), "portion by portion, it is the same"
 
     assert world.run() is Exit.OK
-    assert unproven(world, begun=True) == 0
+    assert unproven(world) == []
 
 
-def unproven(world: World, *, begun: bool) -> int:
-    ledger = world.open()
+def unproven(world: World, limit: int = 10) -> list[str]:
+    ledger, found = world.open(), list[str]()
     try:
-        return sum(ledger.unproven(row.id, begun=begun) for row in ledger.datasets())
+        (row,) = ledger.datasets()
+        after = 0
+        while some := ledger.unproven(row.id, after, limit):
+            found += [key for _, key in some]
+            after, _ = some[-1]
+        return found
     finally:
         ledger.close()
