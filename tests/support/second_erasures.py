@@ -50,4 +50,26 @@ def check_erasures(predicate: Json, events: list[Event]) -> None:
             need(body["dataset"] in told, "headers-erased: of what was not begun")
             told[body["dataset"]] |= {"ended": at, "remaining": body["remaining"]}
     need(("erasures" in predicate) == bool(told), "erasures: there or not")
+    for one in told.values():
+        check_approved(predicate, one)
     need(same(predicate.get("erasures", []), list(told.values())), "erasures: others")
+
+
+def check_approved(predicate: Json, erasure: dict[str, Json]) -> None:
+    """An erasure is of the dataset's batch, and approved by some whom terms of that batch name."""
+    places = [(one["name"], one["batch"]) for one in predicate["datasets"]]
+    need((erasure["dataset"], erasure["batch"]) in places, "erasures: of another batch")
+    approvers: set[Json] = set()
+    for story in predicate["cutovers"]:
+        if (story["batch"], story["track"]) != (erasure["batch"], "cutover"):
+            continue
+        told = [story["terms"], *(one["terms_before"] for one in story["terms_changes"])]
+        for terms in told:
+            if terms is not None:
+                approvers |= {
+                    sha256(bytes.fromhex(one["public"])).hexdigest() for one in terms["approvers"]
+                }
+    keys = erasure["approvals"]
+    need(len(keys) > 0, "erasures: nobody approved")
+    need(len(set(keys)) == len(keys), "erasures: a key twice")
+    need(set(keys) <= approvers, "erasures: approved by somebody else")

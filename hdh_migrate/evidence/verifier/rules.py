@@ -29,7 +29,7 @@ def misstated(predicate: Predicate, planned: StatedPlan) -> Iterator[str]:
         yield "statement.json: the plan digest is not the digest of the plan"
     if not _places(predicate, planned):
         yield "statement.json: the datasets are not those of the plan"
-    for rule in (_endpoints, _sealing, _times, _beside, _losses, _cutovers):
+    for rule in (_endpoints, _sealing, _times, _beside, _losses, _cutovers, _erasures):
         try:
             yield from rule(predicate, plan, planned)
         except (KeyError, TypeError, AttributeError):
@@ -204,6 +204,26 @@ def _is_kept(what: str, kept: str) -> bool:
 
 def _cutovers(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
     yield from unapproved(predicate, {batch["name"] for batch in plan["batches"]}, planned.version)
+
+
+def _erasures(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    """Nobody erases alone: somebody else approved, one of those whom the batch's terms ask."""
+    del plan, planned
+    batches = {one["name"]: one["batch"] for one in predicate["datasets"]}
+    for one in predicate.get("erasures", ()):
+        if batches.get(one["dataset"]) != one["batch"]:
+            yield f"statement.json: erasure of {one['dataset']}: it is of another batch"
+        stories = [story for story in predicate["cutovers"] if story["batch"] == one["batch"]]
+        asked = {
+            forms.sha256(bytes.fromhex(known["public"]))
+            for story in stories
+            if story["track"] == "cutover"
+            for terms in terms_stated(story)
+            for known in terms["approvers"]
+        }
+        keys = one["approvals"]
+        if not keys or len(set(keys)) != len(keys) or not asked.issuperset(keys):
+            yield f"statement.json: erasure of {one['dataset']}: approved by nobody whom terms ask"
 
 
 # --- who approved ------------------------------------------------------------------------------
