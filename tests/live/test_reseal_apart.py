@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State
 from hdh_migrate.sealing.hybrid import HybridPrivateKey, HybridReader, new_hybrid_pair
+from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.telemetry import SystemClock
 from tests.live.test_detached import PACKS, SEAL, pack_opened, seed_of, segments_opened
 from tests.live.test_grants_killed import Killed, desk_of
@@ -357,6 +359,34 @@ def test_a_stolen_key_is_replaced_and_then_everything_is_sealed_anew(site: Site)
     with pytest.raises(ValueError, match="values to unpack"):  # it is none of the recipients
         lines(site, packs(site), "steward")
     assert opened(site, packs(site), "next") == MOVED
+
+
+def test_readers_of_grants_are_refused_until_they_get_new_packs(site: Site) -> None:
+    lab, keys = site.folder / "lab", site.folder / "keys"
+    new_pair(keys, "lab", passphrase=None)
+    site.cli(
+        "grant", site.plan, "--dataset", "emc2", "--permit", "R-7", "--until", "2099-12-31",
+        "--purpose", "survival", "--out", str(lab), "--to", str(keys / "lab.pub"), expect=0,
+    )  # fmt: skip
+    told = sealed_anew(site, "--json").json
+    assert told["grants"] == 1
+    assert any("grant PLAN --renew ID" in line for line in told["remains"])
+    target = site.section("target")["credential"]
+
+    def open_with(pack: Path, *more: str, expect: int) -> str:
+        return site.cli(
+            "open", str(pack), "--trust", str(keys / "report.pub"), "--credential-id",
+            target["id"], "--credential-secret", target["secret"], "--identity",
+            str(keys / "lab.sec"), *more, expect=expect,
+        ).err  # fmt: skip
+
+    out = site.folder / "out"
+    open_with(lab, "--get", "pmsi/*", "--out", str(out), expect=5)
+    (given,) = journal(site, "grant-given")
+    again = site.folder / "lab2"
+    site.cli("grant", site.plan, "--renew", given["grant"], "--out", str(again), expect=0)
+    open_with(again, "--get", "scans/*", "--out", str(out), expect=0)
+    assert (out / "scans" / "large.raw").read_bytes() == BIG
 
 
 def test_packs_that_wait_are_sent_first(site: Site) -> None:
