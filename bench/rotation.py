@@ -3,7 +3,8 @@
 `python -m bench.rotation --objects 100000 [--reseal [--detached]]` fills a ledger with verified
 objects of 16 KiB, serves them (bench.quick_s3) and gives the real commands; where headers are
 detached, their packs are made, verified and copied first. What is measured is one machine
-with both ends: the server's own share of it is told apart.
+with both ends: the server's own share of it is told apart. With `--ledger 10000 100000 1000000`
+nothing is served and no command is given: what the ledger takes for a portion is measured alone.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from itertools import islice
 from pathlib import Path
 
 from bench.packs import detached
-from bench.quick_s3 import WRITERS, etag
+from bench.quick_s3 import HEADER, WRITERS, etag
 from bench.scale import PAGE, SIZE, Measured, laid_out
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import RenewedRow
+from hdh_migrate.pipeline.dispatch import COMMIT_ROWS
+from hdh_migrate.pipeline.portions import PORTION_OBJECTS
 from hdh_migrate.receipts import Matched, Sent
 from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes, SegmentEnvelopes
 from hdh_migrate.sealing.detached import HybridEnvelopes
@@ -126,6 +130,53 @@ class MeasuredApart(MeasuredRotation):
         return HybridEnvelopes(names, own)
 
 
+class LedgersShare(Measured):
+    """What the ledger takes for the portions of a rotation, without anybody at its other end."""
+
+    def told(self) -> None:
+        """Say what a portion took, on the average of each quarter of them, and all of them."""
+        self.all()
+        with self._opened() as ledger:
+            spent = list(self._portions(ledger))
+        size = -(-len(spent) // 4)
+        quarters = [spent[at : at + size] for at in range(0, len(spent), size)]
+        each = ", ".join(f"{sum(some) / len(some) * 1e3:.0f}" for some in quarters)
+        print(
+            f"{self._count} objects, {len(spent)} portions: {each} ms of a core for one, on the"
+            f" average of each quarter; {sum(spent):.1f} s in all",
+            flush=True,
+        )
+
+    def _move(self, ledger: SqliteLedger) -> None:
+        # By as many as a run commits at most.
+        self._acknowledge(ledger, self._sending(ledger), COMMIT_ROWS, told=False)
+
+    def _portions(self, ledger: SqliteLedger) -> Iterator[float]:
+        last = 0
+        while True:
+            began = time.process_time()
+            rows = ledger.erasable("all", last, PORTION_OBJECTS, whole=True)
+            if not rows:
+                return
+            last = rows[-1].id
+            headers = {row.id: bytes(HEADER) for row in rows}
+            ledger.exchange(1, "all", last, headers, left=())
+            found = [ledger.find(row.dataset, row.key) for row in rows]
+            renewed = [
+                RenewedRow(
+                    id=row.id, attempt=one[0].attempt, stored_size=row.stored_size or 0,
+                    stored_sha256=row.stored_sha256 or "", etag=row.etag or "", version_id=None,
+                    level=row.level or "", at=row.verified_at or "",
+                )
+                for row, one in zip(rows, found, strict=True) if one is not None
+            ]  # fmt: skip
+            ledger.exchanged(1, "all", last, renewed, left=(), lost=())
+            yield time.process_time() - began
+
+    def _commands(self) -> None:
+        """Nothing but what is measured here."""
+
+
 class Watch(threading.Thread):
     """Looks at the memory of this process' children of the command, by the kernel's accounts."""
 
@@ -202,7 +253,15 @@ def main() -> None:
         "--reseal", action="store_true", help="seal them anew; the server holds all"
     )
     parser.add_argument("--detached", action="store_true", help="headers are kept apart")
+    parser.add_argument(
+        "--ledger", type=int, nargs="+", metavar="OBJECTS", help="measure the ledger's share alone"
+    )
     wanted = parser.parse_args()
+    for count in wanted.ledger or ():
+        with tempfile.TemporaryDirectory() as place, laid_out(Path(place) / "of") as plan:
+            LedgersShare(plan, count).told()
+    if wanted.ledger:
+        return
     lay = detached if wanted.detached else laid_out
     with tempfile.TemporaryDirectory() as place, lay(Path(place)) as plan:
         new_pair(plan.parent / "keys", "next", passphrase=None)

@@ -8,6 +8,7 @@ rest: every row in a covered state is covered by exactly one event.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from hdh_migrate.events.objects import (
 from hdh_migrate.events.rotation import HeadersExchanged
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.ledger.covering import CoveringEvents
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import FAILED, VERIFIED
 from hdh_migrate.ledger.store import E, Store, read_event
@@ -87,6 +89,18 @@ class Cover:
     what: str
     also: tuple[type[HeadersExchanged], ...] = ()
     """Other events that tell of such rows."""
+    always: bool = False
+    """Whether no row is ever in the state without an event; before the seal none tells of rows."""
+
+    @property
+    def kinds(self) -> Mapping[str, type[CoverEvent]]:
+        """All of its events, by their kinds."""
+        return {one.kind: one for one in (self.event, self.later, *self.also)}
+
+
+def covered_by(event: CoverEvent) -> tuple[int, ...]:
+    """Return the rows that an event covers, unless another one replaced it."""
+    return event.kept if isinstance(event, ObjectsRetried) else event.ids
 
 
 def _superseded(old: Replaced) -> Event:
@@ -106,6 +120,7 @@ def _retried(replaced: Replaced) -> Event:
 VERIFIED_ROWS = Cover(
     event=ObjectsVerified, later=ObjectsSuperseded, replacing=_superseded,
     query="verified_row", names=VERIFIED, what="acknowledged", also=(HeadersExchanged,),
+    always=True,
 )  # fmt: skip
 FAILED_ROWS = Cover(
     event=ObjectsFailed, later=ObjectsRetried, replacing=_retried,
@@ -159,6 +174,18 @@ def _word(value: bytes | str | int | None) -> str:
 class Coverage(Store):
     """Covers rows by events, and compares them."""
 
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - those of Store
+        super().__init__(*args, **named)
+        self._covering: dict[str, CoveringEvents] = {}
+        """By the kind of the event that covers first; made when rows first leave their state."""
+
+    def close(self) -> None:
+        """Give up what was not committed, and the lock; closing again does nothing."""
+        for found in self._covering.values():
+            found.close()
+        self._covering.clear()
+        super().close()
+
     def _covers(self, cover: Cover, ids: Iterable[int]) -> tuple[RowDigests, Counter[str]]:
         """Return the digests that cover rows, and how many of them are of each dataset."""
         rows, extras, counts = hashlib.sha256(), hashlib.sha256(), Counter[str]()
@@ -177,50 +204,79 @@ class Coverage(Store):
     def _replace(self, cover: Cover, ids: set[int]) -> None:
         """Replace the events that cover any of these rows; the others stay covered.
 
+        What it costs depends on these rows and the events that cover them, and once for each
+        process on the journal.
+
         Raises:
-            LedgerDamaged: a row is not as its event says.
+            LedgerDamaged: a row is not as its event says, or verified and covered by none.
         """
         if not ids:
             return
-        for seq, covered in list(self._covered(cover, ids)):
+        found = set[int]()
+        for seq in sorted(self._events_of(cover, ids), reverse=True):
+            covered = self._checked(cover, seq, self._cover_event(cover, seq))
             left = [number for number in covered if number in ids]
             kept = [number for number in covered if number not in ids]
+            found.update(left)
             replaced = Replaced(
                 event=seq, left=left, left_by_dataset=self._covers(cover, left)[1],
                 kept=kept, digests=self._covers(cover, kept)[0],
             )  # fmt: skip
             self.event(cover.replacing(replaced))
+        if cover.always and (missed := self._covers(cover, sorted(ids - found))[1].total()):
+            raise LedgerDamaged(f"no event of the journal covers {missed} objects {cover.what}")
 
-    def _covered(
-        self, cover: Cover, touching: set[int] | None = None
-    ) -> Iterator[tuple[int, Sequence[int]]]:
+    def _covered(self, cover: Cover) -> Iterator[tuple[int, Sequence[int]]]:
         """Return (number, ids) of every event that covers rows, the last first, checking each.
-
-        With `touching` only the events that cover one of these rows are checked and returned.
 
         Raises:
             LedgerDamaged: a row is not as its event says.
         """
         replaced = set()  # what replaces an event stands behind it
-        for seq, event in self._backwards(cover):
+        for seq, event in self._in_order(cover.kinds, backwards=True):
             if isinstance(event, ObjectsSuperseded | ObjectsRetried):
                 replaced.add(event.event)
-            ids = event.kept if isinstance(event, ObjectsRetried) else event.ids
-            if seq in replaced or (touching is not None and touching.isdisjoint(ids)):
-                continue
-            if not self._covers(cover, ids)[0].cover(event):
-                raise LedgerDamaged(f"an object {cover.what} by event {seq} was changed since")
-            yield seq, ids
+            if seq not in replaced:
+                yield seq, self._checked(cover, seq, event)
 
-    def _backwards(self, cover: Cover) -> Iterator[tuple[int, CoverEvent]]:
-        types: Mapping[str, type[CoverEvent]] = {
-            one.kind: one for one in (cover.event, cover.later, *cover.also)
-        }
-        marks = ", ".join("?" * len(types))
+    def _checked(self, cover: Cover, seq: int, event: CoverEvent) -> Sequence[int]:
+        """Return the ids that an event covers, when their rows are as it says.
+
+        Raises:
+            LedgerDamaged: one is not.
+        """
+        ids = covered_by(event)
+        if not self._covers(cover, ids)[0].cover(event):
+            raise LedgerDamaged(f"an object {cover.what} by event {seq} was changed since")
+        return ids
+
+    def _events_of(self, cover: Cover, ids: set[int]) -> set[int]:
+        """Return the numbers of the events that cover any of these rows."""
+        index = self._covering.setdefault(cover.event.kind, CoveringEvents())
+        # What was written since it was asked last, by whomever of this process, is taken in first.
+        for seq, event in self._in_order(cover.kinds, after=index.position):
+            was = event.event if isinstance(event, ObjectsSuperseded | ObjectsRetried) else None
+            index.take(seq, covered_by(event), instead_of=was)
+        index.position = self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0]
+        return index.of(ids)
+
+    def _cover_event(self, cover: Cover, seq: int) -> CoverEvent:
+        kind, body = self._rows("SELECT kind, body FROM event WHERE seq = ?", (seq,))[0]
+        return read_event(seq, cover.kinds[kind], body)
+
+    def _in_order(
+        self, kinds: Mapping[str, type[E]], *, after: int = 0, backwards: bool = False
+    ) -> Iterator[tuple[int, E]]:
+        """Yield (number, event) of the events of some kinds that come after a number, in order.
+
+        Merged here, for SQLite would keep all of them in memory to bring several kinds in order.
+        """
+        order = "DESC" if backwards else "ASC"
+        query = f"SELECT seq, kind, body FROM event WHERE kind = ? AND seq > ? ORDER BY seq {order}"  # noqa: S608 - a word of ours
         with guarded():
-            query = f"SELECT seq, kind, body FROM event WHERE kind IN ({marks}) ORDER BY seq DESC"  # noqa: S608 - marks
-            for seq, kind, body in self._con.execute(query, tuple(types)):
-                yield seq, read_event(seq, types[kind], body)
+            each = [self._con.execute(query, (kind, after)) for kind in kinds]
+            for seq, kind, body in heapq.merge(*each, key=itemgetter(0), reverse=backwards):
+                yield seq, read_event(seq, kinds[kind], body)
 
     def _numbered(self, of: type[E]) -> Iterator[tuple[int, E]]:
         with guarded():

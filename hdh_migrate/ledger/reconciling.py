@@ -29,7 +29,6 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Cover, Coverage
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.history import History
-from hdh_migrate.ledger.store import read_event
 from hdh_migrate.model import DatasetRow, State
 
 Counting: TypeAlias = (
@@ -197,11 +196,7 @@ class Reconciling(Coverage):
         return int(self._rows(query)[0][0])
 
     def _all_numbered(self) -> Iterator[tuple[int, Counting]]:
-        marks = ", ".join("?" * len(COUNTING))
-        query = f"SELECT seq, kind, body FROM event WHERE kind IN ({marks}) ORDER BY seq"  # noqa: S608 - marks
-        with guarded():
-            for seq, kind, body in self._con.execute(query, tuple(COUNTING)):
-                yield seq, read_event(seq, COUNTING[kind], body)
+        return self._in_order(COUNTING)
 
     # --- inventories -------------------------------------------------------------------------
 
