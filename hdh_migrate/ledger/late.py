@@ -9,8 +9,11 @@ every earlier inventory can be computed again.
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 
 from hdh_migrate.events.event import Event
 from hdh_migrate.fixity import inventory_leaf
@@ -247,14 +250,29 @@ class Late(Objects):
 
         `whole`: with the files of sidecars, which no source has.
         """
-        rows = self._rows(self._sql["erasable"], (after, batch, limit, whole))
-        return [verified_of(row) for row in rows]
+        wanted = [row.id for row in self.datasets(batch)]
+        return self._after("erasable", wanted, after, limit, whole)
 
     def own_verified(self, batch: str, after: int, limit: int) -> list[Verified]:
-        """Return up to `limit` verified files of the tool's own of a batch after an id."""
-        return [
-            verified_of(row) for row in self._rows(self._sql["own_verified"], (after, batch, limit))
-        ]
+        """Return up to `limit` verified files of the tool's own of a batch after an id.
+
+        Those of datasets whose headers are erased, or being erased, are left out.
+        """
+        wanted = {row.id for row in self.datasets(batch)} - self.erased()
+        return self._after("own_verified", wanted, after, limit)
+
+    def _after(
+        self, query: str, datasets: Iterable[int], after: int, limit: int, *more: object
+    ) -> list[Verified]:
+        """Return the first of several datasets in the order of ids; each is read no further."""
+        with self._using(write=False):
+            each = [
+                self._con.execute(self._sql[query], (one, after, limit, *more)) for one in datasets
+            ]
+            rows = list(islice(heapq.merge(*each, key=itemgetter(0)), limit))
+            for cursor in each:
+                cursor.close()
+        return [verified_of(row) for row in rows]
 
     def own_left(self, batch: str, after: int) -> Tally:
         """Return objects and bytes of those after an id; scans them."""

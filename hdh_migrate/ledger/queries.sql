@@ -237,19 +237,18 @@ AND (extra ->> '$.metadata' IS NOT NULL OR extra ->> '$.tags' IS NOT NULL);
 -- beside: what objects to move have beside their bytes.
 SELECT modified, extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
 
--- erasable: verified objects of a batch after a given id.
+-- erasable: verified objects of a dataset after a given id.
 SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
        level, verified_at
 FROM object
-WHERE id > ?1 AND state = 5 AND (?4 OR substr(version, 1, 8) <> 'sidecar:') AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
+WHERE dataset = ?1 AND id > ?2 AND state = 5 AND (?4 OR substr(version, 1, 8) <> 'sidecar:')
 ORDER BY id LIMIT ?3;
 
--- own_verified: verified files of the tool's own of a batch, after a given id.
+-- own_verified: verified files of the tool's own of a dataset, after a given id.
 SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
        level, verified_at
 FROM object
-WHERE id > ?1 AND state = 5 AND substr(version, 1, 8) = 'sidecar:' AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
-  AND dataset NOT IN (SELECT d.id FROM event e JOIN dataset d ON d.name = e.body ->> '$.dataset' WHERE e.kind = 'headers-erasing')
+WHERE dataset = ?1 AND id > ?2 AND state = 5 AND substr(version, 1, 8) = 'sidecar:'
 ORDER BY id LIMIT ?3;
 
 -- own_left: how much a batch has of them after a given id.

@@ -33,8 +33,11 @@ from hdh_migrate.receipts import (
 )
 
 CLAIM_OBJECTS = 256
-FILES = 8
-"""Files of the tool's own that are claimed at once: so many are held in memory."""
+ORDER_FILES = 2
+"""Files of the tool's own that travel in one order: they are in it, and written down on the way."""
+OWN_FILES, OWN_BYTES = 16, 16 * MIB
+"""Files of the tool's own, and their bytes, from which on no other is made until one is sent: they
+are held in memory."""
 ORDER_BYTES = 16 * MIB
 
 
@@ -82,7 +85,9 @@ class Small:
         if plain := [entry for entry in found if entry.obj.kind != SIDECAR]:
             return plain
         ready = []
-        for entry in found[:FILES]:
+        for entry in found[:ORDER_FILES]:
+            if len(self._bodies) >= OWN_FILES or sum(map(len, self._bodies.values())) >= OWN_BYTES:
+                break
             fresh, body = self._made(self._datasets[dataset], entry)
             self._bodies[fresh.id] = body
             ready.append(fresh)
