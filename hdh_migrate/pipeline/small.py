@@ -56,10 +56,13 @@ class Small:
         self._own: tuple[OwnFiles, ...] = (Sidecars(ctx), HeaderPacks(ctx))
         self._bodies: dict[int, bytes] = {}
         """Of files of the tool's own that are under way, by the number of their row."""
+        self._room = ORDER_FILES
+        """Files of the tool's own that the order that is made now may still take."""
         self._queue = Queue[Entry](self._claim, order_bytes=ORDER_BYTES, deaths=deaths)
 
     def next(self) -> PutOrder | None:
         """Return the next order, None when nothing waits."""
+        self._room = ORDER_FILES
         taken = self._queue.take()
         if not taken:
             return None
@@ -77,7 +80,8 @@ class Small:
             kind = ready(self._ctx.route(self._datasets[dataset]), "small")
             found = self._ctx.ledger.todo(kind, dataset, CLAIM_OBJECTS)
             if found:
-                return self._dispatch.claimed(self._ready(dataset, found))
+                ready_now = self._ready(dataset, found)
+                return self._dispatch.claimed(ready_now) if ready_now else []
         return []
 
     def _ready(self, dataset: int, found: list[Entry]) -> list[Entry]:
@@ -85,12 +89,13 @@ class Small:
         if plain := [entry for entry in found if entry.obj.kind != SIDECAR]:
             return plain
         ready = []
-        for entry in found[:ORDER_FILES]:
+        for entry in found[: self._room]:
             if len(self._bodies) >= OWN_FILES or sum(map(len, self._bodies.values())) >= OWN_BYTES:
                 break
             fresh, body = self._made(self._datasets[dataset], entry)
             self._bodies[fresh.id] = body
             ready.append(fresh)
+        self._room -= len(ready)
         return ready
 
     def _made(self, dataset: DatasetRow, entry: Entry) -> tuple[Entry, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,10 +10,15 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import HEADER_PACKS, DatasetRow
+from hdh_migrate.model import HEADER_PACKS, DatasetRow, Step
 from hdh_migrate.pipeline import own_files
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.own_files import OwnFiles
+from hdh_migrate.pipeline.queue import Deaths
+from hdh_migrate.pipeline.small import ORDER_FILES, OWN_FILES, Small
+from hdh_migrate.receipts import Sent
 from tests.support.world import World
 
 KEYS = [f"{number:05}".encode() for number in range(9_000)]
@@ -24,6 +29,7 @@ class Lines(OwnFiles):
 
     def __init__(self, ctx: Context, said: dict[bytes, bytes]) -> None:
         super().__init__(ctx)
+        self.ctx = ctx
         self.said, self.given = said, 0
 
     def prefix(self, dataset: DatasetRow) -> str:
@@ -40,14 +46,16 @@ class Lines(OwnFiles):
 
 
 @contextmanager
-def filed(folder: Path) -> Iterator[tuple[Lines, DatasetRow, SqliteLedger]]:
+def filed(
+    folder: Path, keys: Sequence[bytes] = KEYS
+) -> Iterator[tuple[Lines, DatasetRow, SqliteLedger]]:
     """Give files of many lines that were pinned as they are."""
     world = World(folder)
     world.source.put("src", "a", b"a")
     assert world.run() is Exit.OK
     ledger = world.open()
     (dataset,) = ledger.datasets()
-    files = Lines(world.context(ledger), {key: key + b" is one\n" for key in KEYS})
+    files = Lines(world.context(ledger), {key: key + b" is one\n" for key in keys})
     files.pin_all(dataset)
     try:
         yield files, dataset, ledger
@@ -129,3 +137,26 @@ def test_where_files_would_begin_elsewhere_all_of_them_are_pinned(
         if files.said:  # and what holds nothing now is no place where a file begins
             files.said[KEYS[8_000]] = b"other\n"
             near_and_all(files, dataset, ledger, [KEYS[8_000]])
+
+
+def test_few_files_are_under_way_at_once_however_many_wait(tmp_path: Path) -> None:
+    keys = [f"{number:06}".encode() for number in range(120_000)]
+    with filed(tmp_path, keys) as (files, dataset, ledger):
+        dispatch = Dispatcher(files.ctx, dataset.batch, Step.TRANSFER)
+        ends = Ends(files.ctx, dispatch)
+        small = Small(files.ctx, dispatch, {dataset.id: dataset}, ends, Deaths())
+        orders, sent = [*iter(small.next, None)], 0
+        assert {len(one.objects) for one in orders} == {ORDER_FILES}
+        assert sum(len(one.objects) for one in orders) == OWN_FILES
+        while orders:
+            assert sum(len(one.objects) for one in orders) <= OWN_FILES
+            for item in orders.pop(0).objects:
+                receipt = Sent(
+                    id=item.id, attempt=item.attempt, stored_size=1, etag="e", version_id=None,
+                    sha256="aa" * 32, sealed_sha256="bb" * 32,
+                )  # fmt: skip
+                small.apply(receipt)
+                sent += 1
+            orders += [*iter(small.next, None)]
+        assert sent > 2 * OWN_FILES
+        assert ledger.todo("small", dataset.id, 1) == []
