@@ -39,6 +39,9 @@ from hdh_migrate.pipeline.work import Route
 BATCH_OBJECTS = 500
 """How many deletes stand between two looks at the pointer, the hold and the approvals."""
 
+OBJECTS_PER_PACK = 10
+"""How many deletes a look at each header pack is worth: it costs a request, as they do."""
+
 GONE = "gone"
 """The outcome of an object that was not there when a delete whose end nobody saw was repeated."""
 
@@ -89,6 +92,8 @@ class Deletion:
         self._halt = threading.Event()
         self._error: MigrateError | None = None
         self._fresh_until = 0.0
+        self._unlooked = 0
+        """How many objects may be deleted until packs are looked at again."""
         self._each: Callable[[_Act, Iterable[Verified]], Iterable[_Turn]] = map
 
     def run(self) -> None:
@@ -160,6 +165,7 @@ class Deletion:
         self._recheck.freshen(rows)
         self._demand_same()
         permit(story, self._root, now)
+        self._glance(len(rows))
         self._fresh_until = story.ctx.clock.monotonic() + self._seconds_left(rows)
         unseen = {row.id for row in rows if story.unseen(now, row.id)}
         first, last = rows[0].id, rows[-1].id
@@ -185,6 +191,17 @@ class Deletion:
         self._demand_same()
         if any(turn.outcome in {UNASKED, UNSURE} for turn in turns):
             raise Interrupted("stopped between two deletes; the same command goes on")
+
+    def _glance(self, objects: int) -> None:
+        """Look whether what opens the objects is there still, where it is not in front of them.
+
+        Raises:
+            TargetDiffers: it is not; the ledger alone has it.
+        """
+        if self._unlooked <= 0:
+            packs = self._story.ctx.packs.glance(self._story.ctx, self._story.batch)
+            self._unlooked = packs * OBJECTS_PER_PACK
+        self._unlooked -= objects
 
     def _seconds_left(self, rows: Sequence[Verified]) -> float:
         """Return how long it is until one of some readings, all fresh now, is too old.

@@ -91,6 +91,13 @@ class PackKeeping(Protocol):
             TargetDiffers: a pack or its copy is not as it was verified, or lacks an object.
         """
 
+    def glance(self, ctx: PackWork, batch: str) -> int:
+        """Demand that packs and copies are there still, without reading; return how many are.
+
+        Raises:
+            TargetDiffers: one is not, or is another one by its size, ETag or version.
+        """
+
     def learn(self, ctx: PackWork, dataset: DatasetRow) -> int:
         """Take the headers of waiting objects from packs; return how many packs do not open."""
 
@@ -114,6 +121,11 @@ class NoPacks:
     def demand(self, ctx: PackWork, batch: str) -> None:
         """Demand nothing: who has read the objects has read their headers."""
         del ctx, batch
+
+    def glance(self, ctx: PackWork, batch: str) -> int:
+        """Look at nothing: each object is asked for by itself."""
+        del ctx, batch
+        return 0
 
     def learn(self, ctx: PackWork, dataset: DatasetRow) -> int:
         """Take nothing: headers are read with their objects."""
@@ -228,6 +240,24 @@ class FolderPacks:
             raise _lacking("a verified object is in no verified header pack")
         for dataset, row in _verified(ctx, batch):
             self._demand(ctx, dataset, row)
+
+    def glance(self, ctx: PackWork, batch: str) -> int:
+        """Demand that packs and copies are there still, without reading; return how many are.
+
+        Raises:
+            TargetDiffers: one is not, or is another one by its size, ETag or version.
+        """
+        seen = 0
+        for dataset, row in _verified(ctx, batch):
+            route, held = ctx.route(dataset), (row.stored_size, row.etag, row.version_id)
+            where = (route.target.bucket, route.target_key(row.key))
+            now = ctx.retry(lambda where=where: ctx.reader.head(*where))  # type: ignore[misc]
+            if now is None or (now.size, now.etag, now.version_id) != held:
+                raise _gone_since("the target does not hold a header pack as it was verified")
+            if _size(self.path(dataset.name, row.key)) != row.stored_size:
+                raise _gone_since("the second copy of a header pack is not there any more")
+            seen += 1
+        return seen
 
     def learn(self, ctx: PackWork, dataset: DatasetRow) -> int:
         """Take the headers of waiting objects from packs; return how many packs do not open.
@@ -352,6 +382,22 @@ def _lacking(what: str) -> TargetDiffers:
         hint='nothing was deleted; "hdh-migrate verify PLAN --again" tells which pack it is and'
         " lets the next run mend it, and makes copies that are missing",
     )
+
+
+def _gone_since(what: str) -> TargetDiffers:
+    return TargetDiffers(
+        what,
+        hint='nothing more is deleted; "hdh-migrate verify PLAN --again" tells which pack it is and'
+        " lets the next run mend it, and makes copies that are missing; then give the same command"
+        " again",
+    )
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _unwritable(path: Path, error: OSError) -> Refused:

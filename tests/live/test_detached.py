@@ -33,14 +33,25 @@ from hdh_migrate.evidence.signatures.signing import (
     load_signer,
 )
 from hdh_migrate.fixity import canonical_json
+from hdh_migrate.pipeline import erasing
 from hdh_migrate.sealing.hybrid import HybridPublicKey, new_hybrid_pair
 from hdh_migrate.sealing.keys import new_pair
-from tests.live.test_decommission import OBJECTS, SCRATCH, dry_run, execute, finalized, names
+from tests.live.test_decommission import (
+    OBJECTS,
+    SCRATCH,
+    acting,
+    deletes,
+    dry_run,
+    execute,
+    finalized,
+    names,
+)
 from tests.support.agreed import agreed
+from tests.support.fixtures import ProxyTo
 from tests.support.second_contracts import check_packs
 from tests.support.second_forms import Refused
 from tests.support.second_plan import check_plan, read_plan
-from tests.support.site import CORPUS, Site
+from tests.support.site import CORPUS, Site, through
 from tests.unit.evidence.builders import reseal_sums
 
 pytestmark = pytest.mark.live
@@ -254,6 +265,41 @@ def test_nothing_is_sealed_anew_where_a_host_that_fails_would_leave_nothing(deta
     said = detached.cli("reseal", detached.plan, "--execute", "--no-progress", expect=3)
     assert "keeps no versions, and the source of batch" in said.err
     demand_open(detached)
+
+
+@pytest.mark.parametrize("what", ["pack", "copy"])
+def test_packs_that_are_lost_while_objects_are_deleted_end_it(
+    detached: Site, proxy_to: ProxyTo, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "BATCH_OBJECTS", 1)
+    monkeypatch.setattr(erasing, "OBJECTS_PER_PACK", 1)
+    engine = {"kind": "local", "processes": 1, "connections": 1}
+    proxy = through(detached, proxy_to, engine=engine)
+    finalized(detached)
+    (key,), (copy,) = stored(detached, PACKS), copies(detached)
+
+    def lose() -> None:
+        if what == "copy":
+            copy.unlink()
+        else:
+            detached.bucket.client.delete_object(Bucket=detached.bucket.name, Key=key)
+
+    proxy.rule(match=deletes, action=acting(lose), times=1)
+    said = execute(detached, expect=5)
+    assert "nothing more is deleted" in said.err
+    assert len(names(detached) - SCRATCH) == len(OBJECTS) - 1  # the delete that was under way
+
+    detached.cli("verify", detached.plan, "--again", "--no-progress")
+    detached.cli("run", detached.plan, "--until", "verify", "--no-progress", expect=0)
+    assert (len(stored(detached, PACKS)), len(copies(detached))) == (1, 1)
+    bundle = str(detached.folder / "after")
+    detached.cli("report", detached.plan, "--out", bundle, expect=0)
+    detached.approve("decommission")
+    detached.cli(
+        "decommission", detached.plan, "--batch", "all", "--evidence", bundle, "--execute",
+        "--confirm", "emc2", expect=0,
+    )  # fmt: skip
+    assert names(detached) == SCRATCH
 
 
 def forged(folder: Path, key: Signer, change: Callable[[dict[str, Any]], None]) -> None:
