@@ -28,6 +28,7 @@ from hdh_migrate.folders import PARTIAL, make_private, whole
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, DatasetRow, PackRow, Place, State, Stored
 from hdh_migrate.pipeline.packed import PackedKey, lines_of
+from hdh_migrate.pipeline.working_set import working_set
 
 if TYPE_CHECKING:
     from hdh_migrate.pipeline.retrying import Retrying
@@ -338,10 +339,7 @@ def _rows(ctx: PackWork, dataset: DatasetRow) -> Iterator[PackRow]:
 
 
 def _verified(ctx: PackWork, batch: str) -> Iterator[tuple[DatasetRow, PackRow]]:
-    erased = ctx.ledger.erased()
-    for dataset in sorted(ctx.ledger.datasets(batch), key=lambda row: row.name):
-        if dataset.id in erased:
-            continue
+    for dataset in sorted(working_set(ctx.ledger, batch), key=lambda row: row.name):
         for row in _rows(ctx, dataset):
             if row.state is State.VERIFIED:
                 yield dataset, row

@@ -22,6 +22,7 @@ from hdh_migrate.pipeline.pack_keeping import PACK_MAX
 from hdh_migrate.pipeline.sending import Sending
 from hdh_migrate.pipeline.verify import Verification
 from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.pipeline.working_set import working_set
 
 
 class Unfollowed:
@@ -44,8 +45,7 @@ class PacksAnew:
         assert ctx.writer is not None, "who makes packs can write"
         self._ctx, self._batch = replace(ctx, progress=Unfollowed()), batch
         self._files = HeaderPacks(ctx)
-        erased = ctx.ledger.erased()
-        self._datasets = [row for row in ctx.ledger.datasets(batch) if row.id not in erased]
+        self._datasets = working_set(ctx.ledger, batch)
         self._sending = Sending(_box(ctx), ctx.source, ctx.writer, stream_above=PACK_MAX)
 
     def renew(self, rows: Sequence[Verified]) -> None:
