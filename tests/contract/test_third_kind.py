@@ -142,7 +142,7 @@ def test_its_objects_are_moved_verified_and_proved(trip: Trip, store: ToyStore) 
     assert outcome.problems == []
     trusted = {key.fingerprint: (key.public, key.until)}
     assert second_verifier.verify(Path(report["folder"]), trusted, 1) == []
-    source = outcome.statement["predicate"]["endpoints"][0]
+    source = outcome.predicate["endpoints"][0]
     assert (source["kind"], source["url"], source["local"]) == ("toy", store.url, True)
     assert source["requests"] > 0
     assert set(store.asked) == {"GET", "HEAD"}

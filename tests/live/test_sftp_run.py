@@ -74,7 +74,7 @@ def test_it_is_moved_verified_and_proved_to_both_verifiers(
     assert outcome.problems == []
     trusted = {key.fingerprint: (key.public, key.until)}
     assert second_verifier.verify(Path(report["folder"]), trusted, 1) == []
-    source = outcome.statement["predicate"]["endpoints"][0]
+    source = outcome.predicate["endpoints"][0]
     assert (source["kind"], source["local"]) == ("azure-sftp", True)
     assert source["url"] == f"sftp://{sshd.host}:{sshd.port}"
     assert source["requests"] > 0

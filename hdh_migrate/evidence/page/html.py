@@ -94,57 +94,15 @@ def render_report(
     readers = grant_lines(chronicle.grants, predicate["times"]["written"])
     verdict, count = _verdict(predicate)
     page = template.render(
+        **_spoken(words),
+        **_shown(predicate),
         language=language,
-        t=words.say,
-        number=words.number,
-        size=words.size,
-        decimal=words.decimal,
-        bound=words.bound,
-        moment=words.moment,
-        day=words.day,
-        length=words.length,
-        difference=words.difference,
-        cause=words.cause,
-        span=words.span,
-        condition=words.condition,
-        word=words.word,
-        counted=words.counted,
-        trait=words.trait,
-        claimed_moment=words.claimed_moment,
-        p=predicate,
-        predicate_sha256=sha256_hex(canonical_json(predicate)),
-        states=predicate["outcome"]["states"],
         verdict=verdict,
         verdict_count=count,
         tone=_TONES.get(verdict, "unsure") if signer else "draft",
-        proven_objects=_proven(predicate),
-        replaced=how_many(
-            predicate["findings"]["codes"], Code.TARGET_REPLACED, Code.TARGET_ACCEPTED
-        ),
-        to_move=_to_move(predicate),
         doubts=_doubts(predicate, signer, words),
         bar=states_bar(by_state(predicate["outcome"]["states"]), words.share),
-        declared=_declared(predicate),
-        titles={one["name"]: one["title"] for one in _declared(predicate).get("datasets", ())},
-        escrow=sum(bool(one["escrow"]) for one in _declared(predicate).get("keys", ())),
-        losses=_losses(predicate),
         approvals=by_key(chronicle.approvals, predicate["cutovers"]),
-        in_order=in_order,
-        beside=_beside(predicate),
-        mended=lambda look: _mended(predicate, look),
-        erased=_erased(predicate),
-        paces=[pace_bars(pace) for pace in predicate["paces"]],
-        sizes=size_bars(predicate["manifest"]["sizes"]),
-        references=references(),
-        shortfalls=_shortfalls(predicate),
-        undated=_undated(predicate),
-        said=words.said,
-        meaning=_meaning,
-        message=words.message,
-        rule=words.rule,
-        reason=words.reason,
-        claims=_claims(predicate),
-        batches=_batches(predicate),
         findings=findings,
         months=chronicle,
         readers=readers,
@@ -154,6 +112,61 @@ def render_report(
         signer=signer,
     )
     return page.encode()
+
+
+def _spoken(words: PageWords) -> dict[str, object]:
+    """Return what templates say things with, in the language of the page."""
+    return {
+        "t": words.say,
+        "number": words.number,
+        "size": words.size,
+        "decimal": words.decimal,
+        "bound": words.bound,
+        "moment": words.moment,
+        "day": words.day,
+        "length": words.length,
+        "difference": words.difference,
+        "cause": words.cause,
+        "span": words.span,
+        "condition": words.condition,
+        "word": words.word,
+        "counted": words.counted,
+        "trait": words.trait,
+        "claimed_moment": words.claimed_moment,
+        "said": words.said,
+        "meaning": _meaning,
+        "message": words.message,
+        "rule": words.rule,
+        "reason": words.reason,
+        "in_order": in_order,
+    }
+
+
+def _shown(predicate: Predicate) -> dict[str, object]:
+    """Return what a page shows of the statement alone."""
+    declared, codes = _declared(predicate), predicate["findings"]["codes"]
+    return {
+        "p": predicate,
+        "predicate_sha256": sha256_hex(canonical_json(predicate)),
+        "states": predicate["outcome"]["states"],
+        "proven_objects": _proven(predicate),
+        "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
+        "to_move": _to_move(predicate),
+        "declared": declared,
+        "titles": {one["name"]: one["title"] for one in declared.get("datasets", ())},
+        "escrow": sum(bool(one["escrow"]) for one in declared.get("keys", ())),
+        "losses": _losses(predicate),
+        "beside": _beside(predicate),
+        "mended": lambda look: _mended(predicate, look),
+        "erased": _erased(predicate),
+        "paces": [pace_bars(pace) for pace in predicate["paces"]],
+        "sizes": size_bars(predicate["manifest"]["sizes"]),
+        "references": references(),
+        "shortfalls": _shortfalls(predicate),
+        "undated": _undated(predicate),
+        "claims": _claims(predicate),
+        "batches": _batches(predicate),
+    }
 
 
 @cache

@@ -6,8 +6,9 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.members import EvidenceStatement, Predicate
 from hdh_migrate.evidence.verifier.notes import Walk
 
 CHECKED = (
@@ -52,8 +53,19 @@ class Outcome:
         self.problems: list[str] = []
         self.checked = list(CHECKED)
         self.open = [*OPEN, UNSAMPLED]
-        self.statement: Mapping[str, Any] = {}
-        """What was judged. Who goes on with it takes it from here: files may change meanwhile."""
+        self.statement: EvidenceStatement | None = None
+        """What was judged, None where nothing could be: see `predicate`."""
+
+    @property
+    def predicate(self) -> Predicate:
+        """What was judged. Who goes on with it takes it from here: files may change meanwhile.
+
+        Raises:
+            Wrong: there is no statement that could be judged.
+        """
+        if self.statement is None:
+            raise forms.Wrong("statement.json: nothing was judged")
+        return self.statement["predicate"]
 
     def text_lines(self) -> list[str]:
         """Return the outcome as lines for people: what was checked, and what was not."""

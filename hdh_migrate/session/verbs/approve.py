@@ -34,6 +34,7 @@ from hdh_migrate.evidence.signatures.signing import (
     claims_of,
     pre_authentication_encoding,
 )
+from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.outcome import Outcome
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, whole
@@ -167,9 +168,41 @@ def subject_of_bundle(
             f"the bundle does not check, so nothing is approved: {outcome.problems[0]}",
             hint='see everything with "hdh-migrate audit verify"',
         )
-    (ledger,), predicate = found, outcome.statement["predicate"]
+    (ledger,), predicate = found, outcome.predicate
     if ahead := dated_ahead(bundle, predicate, now):
         raise Refused("nothing is approved from this bundle", blockers=ahead)
+    root = _proven_root(desk, batch, stage, predicate)
+    if ledger is None:
+        raise Refused(
+            "the bundle does not name its ledger: an earlier version wrote its journal",
+            hint="have the plan run again, which moves nothing, and a new report written",
+        )
+    stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
+    story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
+    changed: list[str] = []
+    if stage is ApprovalStage.TERMS:
+        was = _changed(terms_stated(story.get("terms")), terms)
+        root, changed = digest_of(was), difference(was, terms)
+    subject = Subject(
+        plan_digest=desk.loaded.digest,
+        ledger=ledger,
+        batch=batch,
+        stage=stage,
+        root=None if stage is ApprovalStage.FREEZE else root,
+        terms=digest_of(terms),
+        journal=JournalReached(predicate["journal"]["events"], predicate["journal"]["head"]),
+        attempt=int(story.get("attempt", 1)),
+        longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
+    )
+    return subject, changed
+
+
+def _proven_root(desk: Desk, batch: str, stage: ApprovalStage, predicate: Predicate) -> str:
+    """Return a batch's root in a bundle that checks.
+
+    Raises:
+        Refused: the bundle is of another plan, of keyed names, or does not prove the batch.
+    """
     # Who agrees to other terms has the changed plan; the bundle is of the one before.
     other = predicate["plan"]["digest"]["sha256"] != desk.loaded.digest
     if other and stage is not ApprovalStage.TERMS:
@@ -185,30 +218,7 @@ def subject_of_bundle(
             f"the bundle does not prove batch {batch}",
             hint="wait for a bundle in which every object of the batch is verified at level full",
         )
-    if ledger is None:
-        raise Refused(
-            "the bundle does not name its ledger: an earlier version wrote its journal",
-            hint="have the plan run again, which moves nothing, and a new report written",
-        )
-    stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
-    story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
-    root = None if stage is ApprovalStage.FREEZE else str(stated["merkle_root"])
-    changed: list[str] = []
-    if stage is ApprovalStage.TERMS:
-        was = _changed(terms_stated(story.get("terms")), terms)
-        root, changed = digest_of(was), difference(was, terms)
-    subject = Subject(
-        plan_digest=desk.loaded.digest,
-        ledger=ledger,
-        batch=batch,
-        stage=stage,
-        root=root,
-        terms=digest_of(terms),
-        journal=JournalReached(predicate["journal"]["events"], predicate["journal"]["head"]),
-        attempt=int(story.get("attempt", 1)),
-        longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
-    )
-    return subject, changed
+    return stated["merkle_root"]
 
 
 def _ledger_of(journal: Path) -> str | None:

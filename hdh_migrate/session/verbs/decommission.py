@@ -132,7 +132,7 @@ def proof_lacks(
         outcome = examine(bundle, trusted, signatures)
         if outcome.problems:
             return outcome.problems
-        predicate = outcome.statement["predicate"]  # not read again: it may be another one by now
+        predicate = outcome.predicate  # not read again: it may be another one by now
     except (KeyUnavailable, EvidenceDamaged) as error:
         return [str(error)]
     ahead = dated_ahead(bundle, predicate, judge.now())

@@ -366,7 +366,7 @@ def test_a_witness_signs_what_was_checked_and_not_what_took_its_place(
     trusted = replace(key.verifier, _key=Swapping(key.verifier, swap))  # type: ignore[arg-type]
     outcome = examine(folder, [trusted])  # whoever goes on with it has what was checked
     assert outcome.problems == []
-    assert outcome.statement["predicate"]["migration"] != "another"
+    assert outcome.predicate["migration"] != "another"
 
 
 def test_a_witness_signs_a_bundle_that_checks(copied: tuple[Path, Signer], tmp_path: Path) -> None:
