@@ -97,17 +97,20 @@ class Rotating:
         connections: int,
         apart: int | None = None,
         renewing: Renewing | None = None,
+        demand_safe: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare.
 
         `apart`: headers are, so that only the tool's own files have theirs in front, and so many
         of them stay as they were (`headers_apart`); None: each object has its own in front.
-        `renewing` writes objects anew, by default with their bodies as they are.
+        `renewing` writes objects anew, by default with their bodies as they are. `demand_safe`
+        refuses before each portion where a failing host could leave nothing.
         """
         self._ctx, self._number, self._rewrap = ctx, number, rewrap
         self._apart, self._shut = apart is not None, apart or 0
         self._connections = connections
         self._renewing = Renewing(ctx) if renewing is None else renewing
+        self._demand_safe = demand_safe
         self._earlier = EarlierVersions(ctx)
         self._datasets = {row.id: row for row in ctx.ledger.datasets()}
         self._reported = {(one["object"], one["code"]) for one in ctx.ledger.findings()}
@@ -121,7 +124,8 @@ class Rotating:
         Raises:
             AuthFailed, HostRefused, Fenced, Interrupted, HeldUp, Transient: it ended early; the
                 same command goes on.
-            Refused: it is for nothing where earlier versions stay, and one does.
+            Refused: it is for nothing where earlier versions stay, and one does; or a bucket keeps
+                no versions any more, and nothing else would be left if the host failed.
         """
         ledger = self._ctx.ledger
         ended = RotationSoFar(ledger, self._number).ended
@@ -247,6 +251,7 @@ class Rotating:
 
     def _exchange(self, batch: str, rows: Sequence[Verified]) -> None:
         self._demand_going()
+        self._demand_safe()
         headers: dict[int, bytes] = {}
         stays: dict[int, str] = {}
         taken = [row for row in rows if self._renewing.takes(row)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Final
 
 from hdh_migrate.clocks import Judge
@@ -13,7 +13,7 @@ from hdh_migrate.evidence.signatures.approvals import ApprovalStage
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import State
+from hdh_migrate.model import Place, State
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.look_again import demand_undeleted
 from hdh_migrate.plan.classes import what_of
@@ -249,32 +249,38 @@ def demand_opens(exchange: KeyExchange, identity: Opener) -> None:
         )
 
 
-def demand_second_chance(
+def second_chance(
     desk: Desk, ledger: SqliteLedger, reader: TargetReader, *, bodies: bool
-) -> None:
-    """Demand that something is left if the host fails: an earlier version, or the source.
+) -> Callable[[], None]:
+    """Return what demands that something is left if the host fails: a version, or the source.
 
     A new object takes the old one's place before anybody can read it. Where headers are apart and
-    no `bodies` are written, only packs do, which are made again of the ledger.
+    no `bodies` are written, only packs do, which are made again of the ledger. Versioning may be
+    turned off at any moment, so it is asked for whenever some are to be written; no source is
+    deleted meanwhile.
 
-    Raises:
-        Refused: a bucket keeps no versions, and the source of a batch was deleted.
+    What is returned raises Refused: a bucket keeps no versions, and the source of a batch was
+    deleted.
     """
-    if desk.loaded.plan.seal.apart and not bodies:
-        return
-    routes, retry = routes_of(desk.loaded.plan), desk.retrying()
-    for row in ledger.datasets():
+    routes, retry, alone = routes_of(desk.loaded.plan), desk.retrying(), dict[str, str]()
+    for row in ledger.datasets() if bodies or not desk.loaded.plan.seal.apart else ():
         try:
             demand_undeleted(ledger, row.batch)
         except Refused:
-            place = routes[row.name].target
+            alone[routes[row.name].target.bucket] = row.batch
+
+    def demand() -> None:
+        for bucket, batch in alone.items():
+            place = Place(bucket=bucket)
             if not retry(lambda place=place: reader.keeps_versions(place)):  # type: ignore[misc]
                 raise Refused(
-                    f"bucket {place.bucket} keeps no versions, and the source of batch {row.batch}"
-                    " was deleted: if the host failed in between, nothing would be left",
-                    hint="turn versioning on for the bucket, rotate, and turn it off again if you"
-                    " must; nothing was changed",
-                ) from None
+                    f"bucket {bucket} keeps no versions, and the source of batch {batch} was"
+                    " deleted: if the host failed in between, nothing would be left",
+                    hint="turn versioning on for the bucket, give the same command, and turn it off"
+                    " again if you must; nothing was lost",
+                )
+
+    return demand
 
 
 def planned_exchange(desk: Desk, ledger: SqliteLedger) -> KeyExchange:

@@ -33,7 +33,7 @@ from hdh_migrate.session.policy.resealing import (
 from hdh_migrate.session.policy.rotation import (
     DataKeyRotation,
     approved,
-    demand_second_chance,
+    second_chance,
 )
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
@@ -149,7 +149,8 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
                 "objects cannot be sealed anew now", blockers=blockers, hint="nothing was changed"
             )
         bind_recipients(ledger, desk.loaded.plan, services.recipients)
-        demand_second_chance(desk, ledger, services.reader, bodies=True)
+        demand_safe = second_chance(desk, ledger, services.reader, bodies=True)
+        demand_safe()
         approvals = {} if asked.begun else approved(desk, ledger, judge, asked)
         with fenced_for(desk, [services], ledger, (), write=True) as fencing:
             if not asked.begun:
@@ -159,14 +160,16 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
                 desk=desk, opened=[services], ledger=ledger, judge=judge, fencing=fencing,
                 obeys=True, work=SealingAnew.step,
             ) as turn:  # fmt: skip
-                done = _through(desk, turn, asked)
+                done = _through(desk, turn, asked, demand_safe)
         ledger.reconcile()
         grants = grants_stale(desk, ledger)
         packs = _packs(desk, ledger)
         return code_of(done), _result(asked, done, packs, grants, services.envelopes.identity)
 
 
-def _through(desk: Desk, turn: Turn, asked: DataKeyRotation) -> RotationDone:
+def _through(
+    desk: Desk, turn: Turn, asked: DataKeyRotation, demand_safe: Callable[[], None]
+) -> RotationDone:
     envelopes, plan = turn.ctx.envelopes, desk.loaded.plan
 
     def another(header: bytes) -> bytes:
@@ -176,7 +179,7 @@ def _through(desk: Desk, turn: Turn, asked: DataKeyRotation) -> RotationDone:
     kind = SealingApart if plan.seal.apart else SealingAnew
     return Rotating(
         turn.ctx, asked.number, another, connections=plan.engine.connections,
-        renewing=kind(turn.ctx, plan.limits.memory_bytes),
+        renewing=kind(turn.ctx, plan.limits.memory_bytes), demand_safe=demand_safe,
     ).run()  # fmt: skip
 
 

@@ -53,8 +53,8 @@ from hdh_migrate.session.policy.rotation import (
     approved,
     demand_exchangeable,
     demand_opens,
-    demand_second_chance,
     exchange_of,
+    second_chance,
     unplanned,
 )
 from hdh_migrate.session.policy.timekeeping import judge_for
@@ -212,7 +212,8 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
         identity = _identity(desk, services, wish)
         demand_opens(exchange, identity)
         self_test(services)
-        demand_second_chance(desk, ledger, services.reader, bodies=False)
+        demand_safe = second_chance(desk, ledger, services.reader, bodies=False)
+        demand_safe()
         approvals = {} if exchange.begun else approved(desk, ledger, judge, exchange)
         with fenced_for(desk, [services], ledger, (), write=True) as fencing:
             if not exchange.begun:
@@ -228,6 +229,7 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
                 done = Rotating(
                     turn.ctx, exchange.number, _rewrap(anew, services.envelopes),
                     connections=desk.loaded.plan.engine.connections, apart=shut,
+                    demand_safe=demand_safe,
                 ).run()  # fmt: skip
         ledger.reconcile()
         grants = grants_stale(desk, ledger)
