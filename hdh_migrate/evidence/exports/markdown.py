@@ -52,9 +52,11 @@ def _verdict(predicate: Predicate) -> str:
     outcome, found = predicate["outcome"], predicate["findings"]["total"]
     objects = {state: sums["objects"] for state, sums in by_state(outcome["states"]).items()}
     codes = predicate["findings"]["codes"]
+    lost = how_many(codes, Code.DECOMMISSION_TARGET_LOST)
     since = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
     ladder = (
         ("the counts do not close", not outcome["counts_close"]),
+        (f"loss: {_some(lost, 'object')} held by nothing any more", lost > 0),
         (f"{_some(objects['failed'], 'object')} failed", objects["failed"] > 0),
         ("the inventory is not closed", not outcome["inventory_closed"]),
         ("nothing was inventoried", objects["inventoried"] == 0),

@@ -54,6 +54,17 @@ CATALOGUE: dict[str, Text] = {
         "Everything was read back and compared. {n} finding is left to read below."
         "|Everything was read back and compared. {n} findings are left to read below.",
     ),
+    "lost": Text("Perte : rien ne tient plus certains objets", "Loss: nothing holds some objects"),
+    "lost.why": Text(
+        "{n} objet vérifié n'est plus sur la cible tel qu'il l'était, et il est déjà supprimé à la "
+        "source ; voir « Constats »."
+        "|{n} objets vérifiés ne sont plus sur la cible tels qu'ils l'étaient, et ils sont déjà "
+        "supprimés à la source ; voir « Constats ».",
+        "{n} verified object is no longer at the target as it was, and is deleted at the source "
+        "already; see “Findings”."
+        "|{n} verified objects are no longer at the target as they were, and are deleted at the "
+        "source already; see “Findings”.",
+    ),
     "replaced": Text(
         "Complet lors de la vérification, mais remplacé depuis",
         "Complete when verified, but replaced since",
@@ -163,6 +174,16 @@ CATALOGUE: dict[str, Text] = {
         "des octets lus à la source.",
         "Yes. Every object moved was read back from the target; its SHA-256 digest is that of "
         "the bytes read at the source.",
+    ),
+    "q.intact.lost": Text(
+        "Ce n'est plus vrai pour {n} objet : la cible ne le tient plus tel que vérifié, et la "
+        "source ne l'a plus. Lors de la vérification :"
+        "|Ce n'est plus vrai pour {n} objets : la cible ne les tient plus tels que vérifiés, et la "
+        "source ne les a plus. Lors de la vérification :",
+        "Not any more for {n} object: the target does not hold it as verified, and the source has "
+        "it no more. When verified:"
+        "|Not any more for {n} objects: the target does not hold them as verified, and the source "
+        "has them no more. When verified:",
     ),
     "q.intact.since": Text(
         "Ce n'est plus vrai pour {n} objet : la cible en contient un autre à sa place. Lors de la "

@@ -37,23 +37,15 @@ SHOWN_FINDINGS = 200
 """Findings on the page; the others are in findings.jsonl only."""
 
 _TONES = {
-    "good": "good", "noted": "good", "failed": "bad", "unbalanced": "bad", "replaced": "bad",
-}  # fmt: skip
+    **dict.fromkeys(("good", "noted"), "good"),
+    **dict.fromkeys(("failed", "lost", "unbalanced", "replaced"), "bad"),
+}
 
 _HEADINGS = (
     *("datasets", "findings", "exclusions", "verification", "pace", "sizes", "losses"),
     *("endpoints", "basis", "target", "waivers", "months", "cutovers", "openings", "rotations"),
-    *(
-        "erasures",
-        "readers",
-        "packs",
-        "custody",
-        "keys",
-        "kept",
-        "verify",
-        "references",
-        "headings",
-    ),
+    *("erasures", "readers", "packs", "custody", "keys", "kept"),
+    *("verify", "references", "headings"),
 )
 """The catalogue's keys of what a page has after its first screen, in their order."""
 
@@ -151,6 +143,7 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "states": predicate["outcome"]["states"],
         "proven_objects": _proven(predicate),
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
+        "lost": how_many(codes, Code.DECOMMISSION_TARGET_LOST),
         "to_move": _to_move(predicate),
         "declared": declared,
         "titles": {one["name"]: one["title"] for one in declared.get("datasets", ())},
@@ -347,10 +340,12 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
     states = outcome["states"]
     verified = states["verified"]["objects"]
     found = predicate["findings"]["codes"]
+    lost = how_many(found, Code.DECOMMISSION_TARGET_LOST)
     replaced = how_many(found, Code.TARGET_REPLACED)
     accepted = how_many(found, Code.TARGET_ACCEPTED)
     ladder = (
         ("unbalanced", not outcome["counts_close"], 0),
+        ("lost", lost > 0, lost),
         ("failed", states["failed"]["objects"] > 0, states["failed"]["objects"]),
         ("open", not outcome["inventory_closed"], 0),
         ("empty", states["inventoried"]["objects"] == 0, 0),

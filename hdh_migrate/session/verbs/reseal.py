@@ -245,8 +245,8 @@ def _remains(done: RotationDone, packs: int | None, grants: int) -> list[str]:
         )
     if grants:
         lines.append(
-            f"{counted(grants, 'grant')} hold data keys that open nothing any more: their readers"
-            ' are refused until they get new packs, "hdh-migrate grant PLAN --renew ID --out DIR";'
-            ' "hdh-migrate grants PLAN" lists them'
+            f"{counted(grants, 'grant')} {'holds' if grants == 1 else 'hold'} data keys that open"
+            " nothing any more: their readers are refused until they get new packs,"
+            ' "hdh-migrate grant PLAN --renew ID --out DIR"; "hdh-migrate grants PLAN" lists them'
         )
     return lines

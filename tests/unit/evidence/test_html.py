@@ -440,6 +440,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         *(
             {"records": good, "findings": [finding(code)] * count}
             for code in (
+                "decommission-target-lost",
                 "target-replaced",
                 "target-accepted",
                 "attestation-other",
@@ -722,6 +723,11 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
         ({"records": [record("a")]}, "Complete and intact", "good"),
         ({"records": [record("a")], "findings": [finding()]}, "with findings", "good"),
         ({"records": [record("a", level="head")]}, "Complete, but not proven", "unsure"),
+        (
+            {"records": [record("a")], "findings": [finding(code="decommission-target-lost")]},
+            "Loss: nothing holds some objects",
+            "bad",
+        ),
         (
             {"records": [record("a")], "findings": [finding(code="target-replaced")]},
             "Complete when verified, but replaced since",
