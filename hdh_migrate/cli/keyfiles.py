@@ -46,7 +46,11 @@ def trusted_keys(paths: Sequence[Path], threshold: int) -> list[TrustedKey]:
 
 
 def passphrase_of(*, asked: bool, reference: str | None) -> str | None:
-    """Return a passphrase from a reference, or ask for it, or None."""
+    """Return a passphrase from a reference, or ask for it, or None.
+
+    Raises:
+        UsageError: nobody typed one.
+    """
     if reference is not None:
         import os
 
@@ -55,7 +59,13 @@ def passphrase_of(*, asked: bool, reference: str | None) -> str | None:
         return resolve(reference, Path.cwd(), os.environ).reveal()
     if not asked:
         return None
-    return str(typer.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True))
+    try:
+        return str(typer.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True))
+    except typer.Abort:
+        raise UsageError(
+            "nobody typed a passphrase, so nothing was written",
+            hint="type it twice, or say where it stands: env:NAME or file:PATH (see --help)",
+        ) from None
 
 
 def head_of(path: Path) -> bytes:

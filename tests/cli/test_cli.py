@@ -131,6 +131,24 @@ def test_init_gives_a_plan_that_validates_and_is_never_overwritten(tmp_path: Pat
     assert (tmp_path / "new" / "plan.yaml").read_text() == before
 
 
+def test_a_passphrase_that_nobody_types_is_said_so_and_no_key_is_made(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hdh_migrate", "keys", "new", "steward", "--passphrase"],
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        start_new_session=True,  # or it would ask at the terminal of whoever runs the tests
+    )  # fmt: skip
+    assert done.returncode == Exit.USAGE
+    assert "error: nobody typed a passphrase, so nothing was written" in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_dossier_that_is_not_there_is_no_damaged_one(tmp_path: Path) -> None:
+    new_report_key(tmp_path, "report", None)
+    done = started("audit", "dossier", "claim", "--trust", "report.pub", cwd=tmp_path)
+    assert done.returncode == Exit.USAGE
+    assert "error: claim: there is no dossier here" in done.stderr
+
+
 def test_validate_reports_every_mistake_with_its_place(desk: Desk) -> None:
     desk.plan.write_text(
         desk.text.replace("version: 1", "version: 2").replace("kind: folder", "kind: floppy")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.dossier.facts import (
     PREDICATE,
     DossierCost,
@@ -87,8 +87,14 @@ def check_dossier(
     `code_sha256` is the digest of this tool's own files: pages of the same code are made again.
 
     Raises:
+        UsageError: there is no such folder.
         EvidenceDamaged: something does not hold; the first such thing is named.
     """
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder}: there is no dossier here",
+            hint='"hdh-migrate forecast PLAN --dossier DIR" writes one',
+        )
     statement, signers = _signed(folder, keys, threshold)
     try:
         facts = EgressDossier.of_json(statement["predicate"])
