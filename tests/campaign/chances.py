@@ -226,6 +226,19 @@ class Chances:
         target.keeps_removed = what == "stay, removed"
         self._setting.life.tell(f"target: earlier versions {what}")
 
+    def change_copies(self) -> None:
+        """Let a second copy of a header pack be lost or spoiled."""
+        setting, copies = self._setting, self._setting.host.copies
+        files = [] if copies is None else copies.files()
+        if copies is None or not files:
+            return
+        number = setting.dice.randrange(len(files))
+        if setting.dice.random() < 0.5:
+            files[number].unlink()
+        else:
+            copies.spoil(files[number])
+        setting.life.tell(f"second place: pack {number} of {len(files)} is lost or spoiled")
+
     def place(self) -> Place:
         """Return where ours are stored."""
         return ONE[0].target

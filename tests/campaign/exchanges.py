@@ -14,6 +14,7 @@ from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.earlier_versions import KEPT, LOCKED, UNLISTED, UNVERIFIED
+from hdh_migrate.pipeline.headers_apart import HeadersApart
 from hdh_migrate.pipeline.look_again import demand_undeleted
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewing import Renewing
@@ -21,15 +22,14 @@ from hdh_migrate.pipeline.rotating import Rotating, RotationDone
 from hdh_migrate.pipeline.sealing_anew import SealingAnew
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.sealing.exchanging import HeaderExchange
-from hdh_migrate.sealing.keys import PublicKey
-from hdh_migrate.sealing.packets import PacketReader, PacketWriter
 from hdh_migrate.session.policy.resealing import UNDER_WAY
 from hdh_migrate.session.policy.rotating import last_rotation, open_rotation
 from hdh_migrate.session.verbs.rotate import _rewrap, code_of
-from tests.campaign.keyring import FIRST_RECIPIENTS, versions
+from tests.campaign.keyring import versions
+from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
 from tests.campaign.operators import GONE, Operators
+from tests.campaign.packs import packs_at
 from tests.campaign.setting import BUCKET, PREFIX, USER, Setting
 from tests.support.cutover import BATCH
 from tests.support.world import SEGMENT
@@ -76,17 +76,15 @@ class Exchanges:
             begun = _begun(ledger, event.number)
             if begun:
                 before = tuple(event.old if one == event.new else one for one in before)
-            anew = HeaderExchange(
-                opens=PacketReader(ring.private(self._setting.dice.choice(before))),
-                wraps=PacketWriter([PublicKey(bytes.fromhex(one)) for one in event.recipients]),
-                current=lambda _: False,
-            )
+            anew = ring.exchange(self._setting.dice.choice(before), event.recipients)
             self._plan_names(ctx, event.recipients)
             if not begun:
                 self._begin(ledger, ctx, event)
+            apart = self._setting.kind is LifeKind.APART
+            shut = HeadersApart(ctx, event.number, anew).run() if apart else None
             done = Rotating(
                 ctx, event.number, _rewrap(anew, ctx.envelopes), connections=1,
-                renewing=ShortRenewing(ctx),
+                renewing=ShortRenewing(ctx), apart=shut,
             ).run()  # fmt: skip
             ledger.reconcile()
             self._demand_shut(ledger, event.old, done)
@@ -152,6 +150,7 @@ class Exchanges:
         elif last is not None and not last[1]:
             raise Refused("objects are being sealed anew")
         _demand_verified(ledger)
+        self._demand_packed(ledger)
         bound = self._bound(ledger)
         old, new = dice.choice(bound), self._setting.ring.new()
         after = tuple(new if one == old else one for one in bound)
@@ -163,6 +162,8 @@ class Exchanges:
         )  # fmt: skip
 
     def _resealing(self, ledger: SqliteLedger, *, another: bool) -> DataKeysRotating:
+        if self._setting.kind is LifeKind.APART:
+            raise Refused("headers are apart")
         last = last_rotation(ledger)
         if (stage := standing(ledger.cutovers(), BATCH).stage) in UNDER_WAY:
             raise Refused(f"the batch stands at {stage}")
@@ -181,10 +182,18 @@ class Exchanges:
         )  # fmt: skip
 
     def _bound(self, ledger: SqliteLedger) -> tuple[str, ...]:
-        bound = FIRST_RECIPIENTS
+        bound = self._setting.ring.first
         for _, event in ledger.events(KeysRotating):
             bound = event.recipients
         return bound
+
+    def _demand_packed(self, ledger: SqliteLedger) -> None:
+        (dataset,) = ledger.datasets(BATCH)
+        prefix = self._setting.world.datasets[0].route.header_packs(dataset.name)
+        rows = ledger.packs(dataset.id, prefix)
+        waits = any(one.state is not State.VERIFIED for one in rows)
+        if self._setting.kind is LifeKind.APART and (waits or ledger.has_unpacked(dataset.id)):
+            raise Refused("header packs are not at the target as the ledger has them")
 
     def _plan_names(self, ctx: Context, recipients: tuple[str, ...]) -> None:
         """Let the plan name these recipients from here on; `settle` takes it back."""
@@ -219,7 +228,7 @@ class Exchanges:
         self._demand_told(ledger, found, done, "the old key")
 
     def _demand_unknown(self, ledger: SqliteLedger, number: int, done: RotationDone) -> None:
-        ring, known = self._setting.ring, self._known.get(number, set())
+        ring, known = self._setting.inline, self._known.get(number, set())
         found = [name for name, body in self._served() if ring.data_key(body) in known]
         self._demand_told(ledger, found, done, "a data key of before")
 
@@ -243,10 +252,11 @@ class Exchanges:
             raise Broken(f"{what} opens what no ledger knows")
 
     def _served(self) -> Iterator[tuple[str, bytes]]:
-        return versions(self._setting.target, BUCKET, PREFIX)
+        served = versions if self._setting.hybrid is None else packs_at
+        return served(self._setting.target, BUCKET, PREFIX)
 
     def _data_keys(self) -> Iterator[bytes]:
-        found = (self._setting.ring.data_key(body) for _, body in self._served())
+        found = (self._setting.inline.data_key(body) for _, body in self._served())
         yield from (key for key in found if key is not None)
 
 

@@ -15,6 +15,7 @@ from tests.campaign.keyring import every_version
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
 from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, PREFIX, Setting
+from tests.campaign.packs import headers_of, is_pack
 from tests.support.cutover import BATCH, NEW
 
 
@@ -43,7 +44,9 @@ class Invariants:
             self._count(name, ledger, dataset.id, rows)
             journal = [digest for *_, digest in ledger.journal()]
             now = standing(ledger.cutovers(), BATCH)
-            unsure = waiting(ledger) if setting.kind is not LifeKind.MOVED else None
+            if setting.kind is LifeKind.APART:
+                setting.headers = headers_of(ledger, dataset.id)
+            unsure = waiting(ledger) if setting.kind.rekeys else None
             setting.seen = rows, now
         except MigrateError as error:
             raise Broken(f"{name}: the ledger does not check: {error}") from error
@@ -64,6 +67,8 @@ class Invariants:
         for row in rows:
             if row["state"] is State.VERIFIED and row["key"] not in setting.harmed:
                 self._reopen(name, row)
+                if setting.kind is LifeKind.APART and not is_pack(row["key"]):
+                    continue
                 if unsure is not None and row["id"] not in unsure:
                     self._demand_key(name, row["key"])
         self._demand_moved(name, rows)
@@ -93,6 +98,10 @@ class Invariants:
     def _reopen(self, name: str, row: ObjectRecord) -> None:
         """Demand that what is called verified opens to the bytes of its version."""
         key, version = row["key"], row["version"] or ""
+        if is_pack(key):
+            if not self._setting.ring.openers(self._setting.stored(key) or b""):
+                raise Broken(f"{name}: pack {key} is called verified and does not open")
+            return
         if (key, version) not in self._setting.bytes:
             raise Broken(f"{name}: {key} is verified in a version that never was")
         if not self._setting.holds(key, version):

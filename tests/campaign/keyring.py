@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
+from hdh_migrate.sealing.exchanging import HeaderExchange
 from hdh_migrate.sealing.keys import PrivateKey
-from hdh_migrate.sealing.packets import PacketReader, segment_nonce
+from hdh_migrate.sealing.packets import PacketReader, PacketWriter, segment_nonce
 from tests.campaign.life import Broken
 from tests.support.fakes import FakeTarget
 from tests.support.versioned import VersionedTarget
@@ -27,9 +28,6 @@ _PACKETS, _PACKET = 16, 108
 """Bytes before a header's packets, and of one."""
 MAGIC = b"crypt4gh"
 
-FIRST_RECIPIENTS = tuple(key.public.raw.hex() for key in (STEWARD, ESCROW))
-
-
 class Keyring:
     """Every key that there ever was in a life."""
 
@@ -40,21 +38,23 @@ class Keyring:
         """By data key and nonce: the segment that was sealed."""
         self._opened: dict[bytes, bytes] = {}
         """By header: its data key."""
-        for key in (STEWARD, ESCROW):
-            self._take(key)
+        self.first = (self._take(STEWARD), self._take(ESCROW))
 
     def new(self) -> str:
         """Make a key pair; return its public key in hexadecimal."""
         return self._take(PrivateKey(os.urandom(32), protected=False))
 
-    def private(self, public: str) -> PrivateKey:
-        """Return the other half of a public key."""
-        return self._private[public]
-
     def envelopes(self, recipients: Sequence[str]) -> Crypt4ghEnvelopes:
         """Return what seals for recipients, and opens with the first one's key."""
         keys = [self._private[one] for one in recipients]
         return Crypt4ghEnvelopes([key.public for key in keys], keys[0])
+
+    def exchange(self, opener: str, recipients: Sequence[str]) -> HeaderExchange:
+        """Return what makes headers for recipients of those that a key opens."""
+        names = [self._private[one].public for one in recipients]
+        return HeaderExchange(
+            opens=self._readers[opener], wraps=PacketWriter(names), current=lambda _: False
+        )
 
     def opens(self, public: str, stored: bytes) -> bool:
         """Return whether a key opens the header of what is stored."""

@@ -18,6 +18,13 @@ class LifeKind(IntEnum):
     """Nothing but moving, cutting over, deleting at the source."""
     REKEYED = 1
     """Besides: recipients' keys are exchanged, and objects sealed anew, at a host with versions."""
+    APART = 2
+    """Besides: headers are apart, in packs at two places, whose recipients' keys are exchanged."""
+
+    @property
+    def rekeys(self) -> bool:
+        """Whether recipients' keys are exchanged."""
+        return self is not LifeKind.MOVED
 
     @classmethod
     def of(cls, seed: int) -> LifeKind:

@@ -264,10 +264,10 @@ class Operators:
         setting.holding = None
         ledger = world.open()
         try:
-            if setting.kind is not LifeKind.MOVED and not during:
+            if setting.kind.rekeys and not during:
                 demand_no_rotation(ledger)
             if not (setting.fenced and writes):
-                yield ledger, world.context(ledger)
+                yield ledger, self._context(ledger)
                 return
             fencing = self._fencing(ledger)
             before = setting.takes
@@ -278,7 +278,7 @@ class Operators:
                 raise
             setting.took(over=over is not None, before=before)
             world.epoch = fencing.epoch
-            ctx = world.context(ledger)
+            ctx = self._context(ledger)
             ctx.fenced = lambda: fencing.lost
             setting.holding = fencing
             try:
@@ -289,6 +289,12 @@ class Operators:
                     fencing.leave()
         finally:
             ledger.close()
+
+    def _context(self, ledger: SqliteLedger) -> Context:
+        ctx, host = self._setting.world.context(ledger), self._setting.host
+        if self._setting.kind is LifeKind.APART and host.copies is not None:
+            ctx.packs = host.copies.keeping
+        return ctx
 
     def _fencing(self, ledger: SqliteLedger) -> Fencing:
         world = self._setting.world

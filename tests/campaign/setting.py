@@ -31,9 +31,10 @@ from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.ports.stores import Write
 from tests.campaign.disk import Disk
-from tests.campaign.keyring import FIRST_RECIPIENTS, Keyring
+from tests.campaign.keyring import Keyring
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life, StepScript
+from tests.campaign.packs import HybridRing, SecondCopies, opened
 from tests.support.cutover import BATCH, Affair, FakePointer
 from tests.support.versioned import VersionedTarget
 from tests.support.world import ONE, RUN_TAG, SMALL, Dataset, World
@@ -52,8 +53,10 @@ class SimulatedHost:
     world: World
     journal: list[bytes] = field(default_factory=list)
     sealed: bool = False
-    recipients: tuple[str, ...] = FIRST_RECIPIENTS
+    recipients: tuple[str, ...] = ()
     """For whom its plan seals: public keys, in hexadecimal."""
+    copies: SecondCopies | None = None
+    """Of its header packs."""
     rotating: bool = False
     """Whether an exchange of keys has begun and not gone through everything."""
     plans: list[Dataset] = field(default_factory=lambda: [ONE[0]])
@@ -85,14 +88,22 @@ class Setting:
         self.hosts = [self.host]
         world = self.affair.world
         self.kind = LifeKind.of(seed)
-        self.versioned = self.kind is LifeKind.REKEYED and self.dice.random() < 0.75
+        self.versioned = self.kind.rekeys and self.dice.random() < 0.75
         """Whether the target keeps what is written over."""
         if self.versioned:
             world.target = VersionedTarget(BUCKET, limits=SMALL, script=self.script)
             self.affair.reader = world.target
-        self.ring = Keyring()
-        if self.kind is not LifeKind.MOVED:
-            self.ring.watch(world.target)
+        self.inline = Keyring()
+        self.hybrid = HybridRing() if self.kind is LifeKind.APART else None
+        self.ring: Keyring | HybridRing = self.hybrid or self.inline
+        self.host.recipients = self.ring.first
+        self.host.copies = SecondCopies(folder / "copies" / "one")
+        self.headers: dict[str, bytes] = {}
+        """Where they are apart, as the ledger had them after the last process."""
+        if self.hybrid is not None:
+            world.envelopes = self.hybrid.envelopes(self.host.recipients)
+        elif self.kind.rekeys:
+            self.inline.watch(world.target)
         self.source, self.target, self.clock = world.source, world.target, world.clock
         self.clock._tick = self.dice.choice((0.001, 1.0))
         """With little time passing, only what must be committed at once is."""
@@ -266,8 +277,11 @@ class Setting:
         if stored is None:
             return None
         envelopes = self.world.envelopes
-        if self.kind is not LifeKind.MOVED:  # whichever key that is: see `Invariants`
-            envelopes = self.ring.opening(stored) or envelopes
+        if self.hybrid is not None:
+            data_key = self.hybrid.data_key(self.headers.get(key, b""))
+            return None if data_key is None else opened(stored, data_key, size)
+        if self.kind.rekeys:  # whichever key that is: see `Invariants`
+            envelopes = self.inline.opening(stored) or envelopes
         try:
             unsealer = envelopes.unsealer(size=size, write=out.extend)
             unsealer.write(stored)
@@ -333,7 +347,7 @@ class Setting:
         self.copy_state(self.world.path.parents[1], other.path.parents[1])
         host = replace(
             self.host, name=name, world=other, journal=list(self.host.journal),
-            plans=list(self.host.plans),
+            plans=list(self.host.plans), copies=SecondCopies(self.folder / "copies" / name),
         )  # fmt: skip
         self.hosts.append(host)
         return host

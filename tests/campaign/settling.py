@@ -17,10 +17,11 @@ from tests.campaign.guards import GuardedPointer
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
 from tests.campaign.operators import AGAIN, REFRESH, Operators
+from tests.campaign.packs import is_pack, opened
 from tests.campaign.setting import AT_TARGET, BUCKET, CONTAINER, OTHER, Setting
 from tests.campaign.troubles import Troubles
 from tests.support.cutover import NEW
-from tests.support.world import ALL
+from tests.support.world import ALL, ONE
 
 SETTLING = 8
 """Quiet rounds after which a migration must have come to rest."""
@@ -66,7 +67,7 @@ class Settling:
     def _finish_exchange(self) -> None:
         """Let an exchange of keys come to its end, which all else waits for."""
         act, setting = self._exchanges, self._setting
-        if setting.kind is LifeKind.MOVED or not setting.host.rotating:
+        if not setting.kind.rekeys or not setting.host.rotating:
             return
         if setting.fenced:
             self._process("settling: fence --take-over", act.take_fence)
@@ -79,7 +80,7 @@ class Settling:
     def _exchange_once_more(self) -> None:
         """Give everything new headers, and new data keys: nothing may stay as it was."""
         act, setting = self._exchanges, self._setting
-        if setting.kind is LifeKind.MOVED or self._followed():
+        if not setting.kind.rekeys or self._followed():
             return
         for name, verb in (("keys rotate", act.rotate), ("reseal", act.reseal)):
             self._process(f"settling: {name}", partial(verb, another=True))
@@ -162,6 +163,7 @@ class Settling:
     def _compare(self) -> None:
         """Demand what a migration without trouble gives: all of the source, and nothing else."""
         setting = self._setting
+        self._compare_packs()
         if self._left_open():
             raise Broken("uploads were left open")
         rows = {record["key"]: record for record in setting.records()}
@@ -185,6 +187,28 @@ class Settling:
             known = setting.bytes[key, version]
             if row["sha256"] not in {hashlib.sha256(one).hexdigest() for one in known}:
                 raise Broken(f"{key} has another digest in the ledger")
+
+    def _compare_packs(self) -> None:
+        """Demand that the packs of either place alone open what is verified."""
+        setting, copies = self._setting, self._setting.host.copies
+        if setting.hybrid is None or copies is None:
+            return
+        lost, public = self._known_lost(), setting.host.recipients[-1]
+        now = setting.target._buckets[BUCKET]
+        places = {
+            "target": [one.data for name, one in now.items() if is_pack(setting.key(name))],
+            "second place": [path.read_bytes() for path in copies.files()],
+        }
+        for place, packs in places.items():
+            keys = setting.hybrid.keys_in(public, iter(packs), ONE[0].name, BUCKET)
+            for row in setting.records():
+                key, version = row["key"], row["version"] or ""
+                if row["state"] is not State.VERIFIED or is_pack(key) or key in lost:
+                    continue
+                stored, plain = setting.stored(key), setting.bytes[key, version]
+                found = [opened(stored or b"", one, len(plain[0])) for one in keys.get(key, ())]
+                if not set(found) & set(plain):
+                    raise Broken(f"the packs at the {place} do not open {key}")
 
     def _left_open(self) -> list[str]:
         """Return the uploads that are open, without those that a copy takes for somebody else's.

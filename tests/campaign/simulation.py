@@ -106,8 +106,10 @@ class Simulation:
         often = 0.6 if setting.target._open else 0.2 if setting.switches else 0.35
         if dice.random() < often:
             self._chances.change_target()
-        if setting.kind is not LifeKind.MOVED and dice.random() < 0.2:
+        if setting.kind.rekeys and dice.random() < 0.2:
             self._chances.change_versions()
+        if setting.kind is LifeKind.APART and dice.random() < 0.25:
+            self._chances.change_copies()
         if setting.switches:
             self._stage = setting.standing().stage
             self._chances.happen()
@@ -135,7 +137,7 @@ class Simulation:
         if setting.fenced:
             done.append((("run --take-over", act.take_over), 1))
             done.append((("adopt", act.adopt), 0.5 + 3 * (len(setting.hosts) > 1)))
-        if setting.kind is not LifeKind.MOVED:
+        if setting.kind.rekeys:
             done += self._exchanging()
         if setting.switches:
             done += self._switching()
@@ -210,7 +212,7 @@ class Simulation:
         setting.world.stop.clear()
         if name.endswith("amend"):
             self._operators.settle_plan()
-        if setting.kind is not LifeKind.MOVED:
+        if setting.kind.rekeys:
             self._exchanges.settle()
         self._invariants.check(name)
 
@@ -242,7 +244,7 @@ class Simulation:
         except MigrateError as error:
             ended = type(error).__name__
         finally:
-            if setting.kind is not LifeKind.MOVED:
+            if setting.kind.rekeys:
                 self._exchanges.settle()
             setting.turn_to(mine)
             setting.holding = holding
@@ -253,7 +255,7 @@ class Simulation:
         return over and isinstance(ended, Exit)
 
     def _meantime(self, *, over: bool) -> Exit:
-        if self._setting.kind is LifeKind.MOVED or self._setting.dice.random() < 0.5:
+        if not self._setting.kind.rekeys or self._setting.dice.random() < 0.5:
             return self._operators.take_over() if over else self._operators.run()
         if over:
             self._exchanges.take_fence()
