@@ -162,8 +162,8 @@ class Renewing:
 
     def shelter(self, batch: str, rows: Sequence[Verified] | None = None) -> None:
         """Have what opens these objects at two places, or all of a batch, before what was goes."""
-        del rows
-        self._ctx.packs.copy(self._ctx, batch)
+        only = None if rows is None else {row.id for row in rows}
+        self._ctx.packs.copy(self._ctx, batch, only)
 
     def header_of(self, route: Route, row: Verified) -> bytes:
         """Return the header of a stored object, as long as it is the one that was verified.

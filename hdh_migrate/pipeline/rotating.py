@@ -11,7 +11,7 @@ docs/decisions/0070-keys-that-are-exchanged.md, 0074-sealed-anew.md.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -23,6 +23,7 @@ from hdh_migrate.errors import (
     Interrupted,
     Permanent,
     Refused,
+    TargetDiffers,
     UnsealFailed,
 )
 from hdh_migrate.events.rotation import HeadersExchanging, KeysRotated
@@ -126,6 +127,7 @@ class Rotating:
                 same command goes on.
             Refused: it is for nothing where earlier versions stay, and one does; or a bucket keeps
                 no versions any more, and nothing else would be left if the host failed.
+            TargetDiffers: it is through, and a header pack or its copy is not as it was verified.
         """
         ledger = self._ctx.ledger
         ended = RotationSoFar(ledger, self._number).ended
@@ -140,7 +142,7 @@ class Rotating:
         for batch in batches:
             for portion in self._portions(batch, ended=ended):
                 self._exchange(batch, portion)
-            self._renewing.shelter(batch)
+        lacking = self._sheltered(batches)
         self._sweep()
         done = self._outcome()
         ledger.event(
@@ -150,7 +152,21 @@ class Rotating:
             )
         )  # fmt: skip
         ledger.commit()
+        if lacking is not None:  # it is through, so other verbs can mend that
+            raise lacking
         return done
+
+    def _sheltered(self, batches: Iterable[str]) -> TargetDiffers | None:
+        """Have what opens everything at two places; return why, if it is not."""
+        lacking = None
+        for batch in batches:
+            try:
+                self._renewing.shelter(batch)
+            except TargetDiffers as error:
+                if self._renewing.thorough:
+                    raise
+                lacking = error
+        return lacking
 
     def _sweep(self) -> None:
         self._earlier.sweep(

@@ -182,7 +182,7 @@ class Exchanges:
         )  # fmt: skip
 
     def _bound(self, ledger: SqliteLedger) -> tuple[str, ...]:
-        bound = self._setting.ring.first
+        bound: tuple[str, ...] = self._setting.ring.first
         for _, event in ledger.events(KeysRotating):
             bound = event.recipients
         return bound

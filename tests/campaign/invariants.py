@@ -14,8 +14,8 @@ from tests.campaign.guards import GuardedPointer, finalized_root
 from tests.campaign.keyring import every_version
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
-from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, PREFIX, Setting
 from tests.campaign.packs import headers_of, is_pack
+from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, PREFIX, Setting
 from tests.support.cutover import BATCH, NEW
 
 

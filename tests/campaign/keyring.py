@@ -28,6 +28,7 @@ _PACKETS, _PACKET = 16, 108
 """Bytes before a header's packets, and of one."""
 MAGIC = b"crypt4gh"
 
+
 class Keyring:
     """Every key that there ever was in a life."""
 

@@ -241,6 +241,23 @@ PLANTED = (
         kind=LifeKind.REKEYED,
     ),
     Planted(
+        "a pack that could not be copied keeps an exchange from its end", "pipeline/rotating.py",
+        "                if self._renewing.thorough:\n                    raise\n",
+        "                raise\n",
+        kind=LifeKind.APART,
+    ),
+    Planted(
+        "a header pack whose object was sent again stays as it was", "pipeline/header_packs.py",
+        "        waits = self.pin_all(dataset)\n", "        waits = False\n",
+        kind=LifeKind.APART,
+    ),
+    Planted(
+        "a second copy is not read when it is there", "pipeline/pack_keeping.py",
+        "            if self._holds(path, row):\n                continue\n",
+        "            if path.exists():\n                continue\n",
+        kind=LifeKind.APART,
+    ),
+    Planted(
         "what an exchange left is not told with its portion", "pipeline/rotating.py",
         "                left=sorted(stays), lost=lost,\n", "                left=(), lost=lost,\n",
         kind=LifeKind.REKEYED,

@@ -14,7 +14,6 @@ from tests.campaign.chances import Chances
 from tests.campaign.council import Council
 from tests.campaign.exchanges import Exchanges
 from tests.campaign.guards import GuardedPointer
-from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.packs import is_pack, opened

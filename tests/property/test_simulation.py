@@ -20,6 +20,7 @@ from tests.support.examples import many
 from tests.support.script import Killed, Point
 
 _LEFT_OPEN = (LifeKind.REKEYED.seed(32), LifeKind.REKEYED.seed(1022))
+_STUCK = LifeKind.APART.seed(129)
 
 KEPT: tuple[int, ...] = (
     1013058225,
@@ -29,6 +30,7 @@ KEPT: tuple[int, ...] = (
     1957612557,
     23924931,
     *_LEFT_OPEN,
+    _STUCK,
 )
 """Seeds of lives that were broken by a fault that is mended."""
 
@@ -38,9 +40,10 @@ lived = cache(live)
 
 
 REKEYED = [LifeKind.REKEYED.seed(number) for number in range(1, 1 + many(4))]
+APART = [LifeKind.APART.seed(number) for number in range(1, 1 + many(4))]
 
 
-@pytest.mark.parametrize("seed", [*range(1, 1 + many(12)), *REKEYED, *KEPT])
+@pytest.mark.parametrize("seed", [*range(1, 1 + many(12)), *REKEYED, *APART, *KEPT])
 def test_lives_end_well(seed: int) -> None:
     life, broken = lived(seed)
 
