@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from hdh_migrate.sealing.keys import new_pair
 from tests.live import test_decommission as ends
-from tests.support.fixtures import Bucket
+from tests.support import strict_buckets
 from tests.support.resealed import sealed_anew
-from tests.support.rotated import behaving, executed, opened, say_next, strict_bucket, versions
+from tests.support.rotated import behaving, executed, opened, say_next, versions
 from tests.support.site import NEW, OLD, Site
-from tests.support.strict_s3 import StrictS3
 
 pytestmark = pytest.mark.live
 
@@ -50,10 +49,7 @@ def exchange(request: pytest.FixtureRequest) -> Exchange:
     return made
 
 
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=True)
+bucket = strict_buckets.versioned
 
 
 def test_objects_are_fetched(site: Site, exchange: Exchange) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.fixtures import Bucket
+from tests.support import strict_buckets
 from tests.support.resealed import bucket_of
 from tests.support.rotated import (
     NAME,
@@ -14,11 +14,9 @@ from tests.support.rotated import (
     executed,
     opened,
     say_next,
-    strict_bucket,
     with_keys,
 )
 from tests.support.site import Said, Site
-from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.store import Version
 
 pytestmark = pytest.mark.live
@@ -26,10 +24,7 @@ pytestmark = pytest.mark.live
 KEY = "in/pmsi/b.csv.c4gh"
 
 
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=True)
+bucket = strict_buckets.versioned
 
 
 @pytest.fixture

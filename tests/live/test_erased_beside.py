@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from hdh_migrate.sealing.hybrid import new_hybrid_pair
 from tests.live.test_detached import SEAL
+from tests.support import strict_buckets
 from tests.support.agreed import agreed
-from tests.support.fixtures import Bucket
-from tests.support.rotated import strict_bucket
 from tests.support.site import NEW, Site
-from tests.support.strict_s3 import StrictS3
 
 pytestmark = pytest.mark.live
 
@@ -25,10 +22,7 @@ PMSI, SCANS = (
 NOTES = "notes/a.txt"
 
 
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=False)
+bucket = strict_buckets.unversioned
 
 
 @pytest.fixture

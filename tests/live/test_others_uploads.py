@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -15,11 +14,10 @@ from hdh_migrate.telemetry import SystemClock
 from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_rotation import journal
 from tests.live.test_rotation_killed import MainClock
-from tests.support.fixtures import Bucket
+from tests.support import strict_buckets
 from tests.support.resealed import bucket_of, sealed_anew
-from tests.support.rotated import NAME, strict_bucket, with_keys
+from tests.support.rotated import NAME, with_keys
 from tests.support.site import Site
-from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.store import Version
 
 pytestmark = pytest.mark.live
@@ -27,10 +25,7 @@ pytestmark = pytest.mark.live
 KEY = "in/scans/large.raw.c4gh"
 
 
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=True)
+bucket = strict_buckets.versioned
 
 
 @pytest.fixture

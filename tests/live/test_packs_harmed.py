@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,10 +11,9 @@ import pytest
 from hdh_migrate.sealing.hybrid import new_hybrid_pair
 from tests.live.test_detached import PACKS, SEAL, pack_opened, seed_of, segments_opened
 from tests.live.test_packs_rotated import copied, executed, held, say
-from tests.support.fixtures import Bucket
-from tests.support.rotated import NAME, PLAINLY, strict_bucket
+from tests.support import strict_buckets
+from tests.support.rotated import NAME, PLAINLY
 from tests.support.site import Site
-from tests.support.strict_s3 import StrictS3
 
 pytestmark = pytest.mark.live
 
@@ -24,10 +23,7 @@ SEGMENT = 65_564
 HEADER = 16 + 3 * 1200 + 60
 
 
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=False)
+bucket = strict_buckets.unversioned
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,10 @@ from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_packs_rotated import executed, say
 from tests.live.test_rotation import journal, one_line, whole_journal
 from tests.live.test_rotation_killed import MainClock
-from tests.support import second_verifier
-from tests.support.fixtures import Bucket
+from tests.support import second_verifier, strict_buckets
 from tests.support.resealed import bucket_of, reseal, sealed_anew
-from tests.support.rotated import BIG, PLAINLY, behaving, strict_bucket
+from tests.support.rotated import BIG, PLAINLY, behaving
 from tests.support.site import CORPUS, Site
-from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.store import Version
 
 pytestmark = pytest.mark.live
@@ -46,16 +43,7 @@ SWAPPED = ("large.raw.segments", "b.csv.segments")
 NAMED = {f"in/{key}.segments" for key, body in MOVED.items() if body}
 
 
-@pytest.fixture(params=["versions", "no versions"])
-def kept(request: pytest.FixtureRequest) -> bool:
-    """Whether the bucket keeps versions."""
-    return bool(request.param == "versions")
-
-
-@pytest.fixture
-def bucket(kept: bool) -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=kept)
+kept, bucket = strict_buckets.kept, strict_buckets.bucket
 
 
 @pytest.fixture

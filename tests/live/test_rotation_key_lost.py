@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -12,18 +11,14 @@ from hdh_migrate.session.verbs.rotate import execute
 from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_rotation import journal
 from tests.live.test_rotation_killed import MainClock, wish
-from tests.support.fixtures import Bucket
-from tests.support.rotated import executed, opened, say_next, strict_bucket, with_keys
+from tests.support import strict_buckets
+from tests.support.rotated import executed, opened, say_next, with_keys
 from tests.support.site import Site
-from tests.support.strict_s3 import StrictS3
 
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=True)
+bucket = strict_buckets.versioned
 
 
 @pytest.fixture

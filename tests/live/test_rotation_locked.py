@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.support.fixtures import Bucket
+from tests.support import strict_buckets
 from tests.support.resealed import data_keys, opened_by, sealed_anew
 from tests.support.rotated import (
     behaving,
     executed,
     opened,
     say_next,
-    strict_bucket,
     versions,
     with_keys,
 )
 from tests.support.site import Site
-from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.store import Retention, Version
 
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=True, lock=True)
+bucket = strict_buckets.lockable
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""A strict server's bucket in the place of `site`'s, once with versions and once without.
+"""A strict server's bucket in the place of `site`'s.
 
-A module of tests takes both: `kept, bucket = strict_buckets.kept, strict_buckets.bucket`.
+A module of tests takes one of them: `bucket = strict_buckets.versioned`; or both ways, one after
+the other: `kept, bucket = strict_buckets.kept, strict_buckets.bucket`.
 """
 
 from __future__ import annotations
@@ -24,3 +25,21 @@ def kept(request: pytest.FixtureRequest) -> bool:
 def bucket(kept: bool) -> Iterator[Bucket]:
     with StrictS3() as server:
         yield strict_bucket(server, versions=kept)
+
+
+@pytest.fixture
+def versioned() -> Iterator[Bucket]:
+    with StrictS3() as server:
+        yield strict_bucket(server, versions=True)
+
+
+@pytest.fixture
+def unversioned() -> Iterator[Bucket]:
+    with StrictS3() as server:
+        yield strict_bucket(server, versions=False)
+
+
+@pytest.fixture
+def lockable() -> Iterator[Bucket]:
+    with StrictS3() as server:
+        yield strict_bucket(server, versions=True, lock=True)
