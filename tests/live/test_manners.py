@@ -6,8 +6,6 @@ count on. A run is killed inside its large object and must end as if nothing had
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 from hdh_migrate.model import FENCES, Step
 from hdh_migrate.targets import profiles
 from tests.support.agreed import agreed
+from tests.support.command import command
 from tests.support.errand import BIG, BUCKET, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.strict_s3 import Manner, StrictS3, manner_of
@@ -209,11 +208,8 @@ def test_what_lands_is_kept_as_the_plan_wants_it(start: Start) -> None:
         assert kept.hold
     assert job.call("report", "--out", str(job.folder / "report"))[0] == 0
     trusted = str(job.folder / "keys" / "report.pub")
-    done = subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", "audit", "verify", str(job.folder / "report"),
-         "--trust", trusted], capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout.decode()
+    done = command("audit", "verify", str(job.folder / "report"), "--trust", trusted)
+    assert done.returncode == 0, done.stdout
     agreed(job.folder / "report", trusted)
 
 

@@ -158,13 +158,13 @@ class Site:
 
     def change(self, **sections: Any) -> None:
         """Change sections of the plan; None removes one."""
-        plan = yaml.safe_load((self.folder / "plan.yaml").read_text())
+        plan = _read(self.folder / "plan.yaml")
         plan.update(sections)
         text = {name: value for name, value in plan.items() if value is not None}
-        (self.folder / "plan.yaml").write_text(yaml.safe_dump(text, allow_unicode=True))
+        _write(self.folder / "plan.yaml", text)
 
     def section(self, name: str) -> Any:
-        return yaml.safe_load((self.folder / "plan.yaml").read_text())[name]
+        return _read(self.folder / "plan.yaml")[name]
 
     def source(self) -> dict[str, tuple[str, bytes]]:
         """Return version and bytes of every blob."""
@@ -178,6 +178,14 @@ class Site:
 
     def shut_writers_out(self) -> None:
         self.environ["S_WRITER"] = self.container.server.sas("rl")
+
+
+def _read(path: Path) -> Any:
+    return yaml.load(path.read_text(), yaml.CSafeLoader)  # in C: a sixth of the time
+
+
+def _write(path: Path, plan: dict[str, Any]) -> None:
+    path.write_text(yaml.dump(plan, Dumper=yaml.CSafeDumper, allow_unicode=True))
 
 
 def through(site: Site, proxy_to: ProxyTo, **more: object) -> Proxy:
@@ -259,7 +267,7 @@ def site(
             }
         ],
     }  # fmt: skip
-    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan, allow_unicode=True))
+    _write(tmp_path / "plan.yaml", plan)
     made = Site(
         folder=tmp_path,
         container=container,
