@@ -136,15 +136,15 @@ class Facts:
     moved_before: Mapping[str, int] = field(default_factory=dict)  # objects before their rule
     headers: Mapping[str, Any] | None = None  # packs of detached headers, and their copies
     proved: tuple[Mapping[str, str], ...] = ()  # `recipient` and when its key last opened, `at`
-    attestation: Mapping[str, Any] | None = None  # what the customer attests of the target
-    profile: Mapping[str, Any] | None = None  # what was counted on at the target, and since when
-    capabilities: Mapping[str, Any] | None = None  # what a probe saw at the target
+    attestation: Mapping[str, object] | None = None  # what the customer attests of the target
+    profile: Mapping[str, object] | None = None  # what was counted on at the target, and since when
+    capabilities: Mapping[str, object] | None = None  # what a probe saw at the target
     waivers: tuple[Mapping[str, Any], ...] = ()
     cutovers: tuple[Mapping[str, Any], ...] = ()
     looks: tuple[Mapping[str, Any], ...] = ()  # the last look at each batch's verified objects
     openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
-    rotations: tuple[Mapping[str, Any], ...] = ()  # keys that were exchanged for others
-    erasures: tuple[Mapping[str, Any], ...] = ()  # datasets whose headers were erased
+    rotations: tuple[Mapping[str, object], ...] = ()  # keys that were exchanged for others
+    erasures: tuple[Mapping[str, object], ...] = ()  # datasets whose headers were erased
     losses: tuple[Loss, ...] = ()
     paces: tuple[StepPace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint

@@ -6,7 +6,6 @@ The template draws it as inline SVG; every figure that a chart shows stands besi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from hdh_migrate.evidence.verifier.members import ObjectSum, SizeClass, StatedPace
 
@@ -24,7 +23,7 @@ _DWARFS = 6
 def states_bar(
     states: Mapping[str, ObjectSum],
     share: Callable[..., object],
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Return the pieces of the bar of states: their place on the board, and the legend's words.
 
     `share` writes tenths of a percent; those of all pieces add up to 100 percent.
@@ -71,7 +70,7 @@ def _tenths(counts: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def pace_bars(pace: StatedPace) -> dict[str, Any]:
+def pace_bars(pace: StatedPace) -> dict[str, object]:
     """Return one bar for each slice of time, the mean in bytes per second, the highest in bytes.
 
     Heights follow bytes; of a pace that moved empty objects only they follow objects.
@@ -101,7 +100,7 @@ def pace_bars(pace: StatedPace) -> dict[str, Any]:
         "bars": bars,
         "mean": int(whole / (pace["seconds"] * len(bins))),
         "highest": max(slot["bytes"] for slot in bins),
-        "cut": sum(bar["cut"] for bar in bars),
+        "cut": sum(value > top for value in values),
     }
 
 
@@ -119,7 +118,7 @@ def _top(values: Sequence[int]) -> int:
     return max(highest, 1)
 
 
-def size_bars(sizes: Sequence[SizeClass]) -> list[dict[str, Any]]:
+def size_bars(sizes: Sequence[SizeClass]) -> list[dict[str, object]]:
     """Return the classes of size that hold objects, each with the length of its bar."""
     most = max((entry["objects"] for entry in sizes), default=0) or 1
     low = 0

@@ -30,7 +30,7 @@ from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import DatasetSection, Predicate, StatedLook, StatedLoss
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
 SHOWN_FINDINGS = 200
@@ -70,7 +70,7 @@ class SignedBy(NamedTuple):
 
 def render_report(
     predicate: Predicate,
-    findings: Sequence[Mapping[str, Any]],
+    findings: Sequence[Mapping[str, object]],
     signer: SignedBy | TrustedKey | None,
     language: str,
     chronicle: Chronicle = NOTHING,
@@ -404,12 +404,12 @@ def _declared(predicate: Predicate) -> Mapping[str, Any]:
     return report.get("declared") or {}
 
 
-def _losses(predicate: Predicate) -> Mapping[str, Any]:
+def _losses(predicate: Predicate) -> dict[str, object]:
     """Return what is lost as one table: a row for each dataset, a column for each property.
 
     With each property stand the places where it is kept.
     """
-    rows: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    rows: dict[str, dict[str, list[StatedLoss]]] = {}
     properties: dict[str, list[str]] = {}
     for loss in predicate["losses"]:
         kept = properties.setdefault(loss["what"], [])
@@ -418,7 +418,7 @@ def _losses(predicate: Predicate) -> Mapping[str, Any]:
     return {"properties": properties, "rows": rows}
 
 
-def _mended(predicate: Predicate, look: Mapping[str, Any]) -> bool:
+def _mended(predicate: Predicate, look: StatedLook) -> bool:
     """Say whether what a look missed or found damaged is verified again, and it found no more."""
     tallies = [one["tally"] for one in predicate["datasets"] if one["batch"] == look["batch"]]
     return (
@@ -460,7 +460,7 @@ def _undated(predicate: Predicate) -> list[str]:
     ]
 
 
-def _claims(predicate: Predicate) -> dict[str, Any] | None:
+def _claims(predicate: Predicate) -> dict[str, object] | None:
     """Count the objects whose bytes have the source's own digest; say how the others were read.
 
     None for a bundle that does not tell: of an earlier version, or without the source's digests.
@@ -474,9 +474,9 @@ def _claims(predicate: Predicate) -> dict[str, Any] | None:
     return {"claimed": claimed, "others": others, "how": asked.get("source", "once")}
 
 
-def _batches(predicate: Predicate) -> list[dict[str, Any]]:
+def _batches(predicate: Predicate) -> list[dict[str, object]]:
     """Group the datasets by batch, in the plan's order, each with its sum."""
-    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    grouped: dict[str, list[DatasetSection]] = {}
     for dataset in predicate["datasets"]:
         grouped.setdefault(dataset["batch"], []).append(dataset)
     return [

@@ -72,7 +72,7 @@ def _endpoints(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPla
         yield "statement.json: the endpoints are not the plan's"
 
 
-def _sealing(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _sealing(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
     del plan
     seal, keys = predicate["seal"], predicate["seal"]["recipients"]
     if seal["format"] != planned.seal or len(keys) != planned.recipients:
@@ -87,7 +87,7 @@ def _sealing(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan)
         yield "statement.json: the level is not the plan's"
 
 
-def _times(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _times(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
     del plan, planned
     times = predicate["times"]
     story = [times["started"], times["ended"], times["written"]]
@@ -171,7 +171,7 @@ FEATURES = frozenset((
 """What a target may not keep, besides the time of the last change."""
 
 
-def _losses(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _losses(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
     """Losses are of objects that were moved, or are to be."""
     del plan
     moved = {
