@@ -54,7 +54,9 @@ CATALOGUE: dict[str, Text] = {
         "Everything was read back and compared. {n} finding is left to read below."
         "|Everything was read back and compared. {n} findings are left to read below.",
     ),
-    "lost": Text("Perte : rien ne tient plus certains objets", "Loss: nothing holds some objects"),
+    "lost": Text(
+        "Des objets vérifiés manquent des deux côtés", "Verified objects are missing on both sides"
+    ),
     "lost.why": Text(
         "{n} objet vérifié n'est plus sur la cible tel qu'il l'était, et il est déjà supprimé à la "
         "source ; voir « Constats »."

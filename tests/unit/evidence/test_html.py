@@ -725,7 +725,7 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
         ({"records": [record("a", level="head")]}, "Complete, but not proven", "unsure"),
         (
             {"records": [record("a")], "findings": [finding(code="decommission-target-lost")]},
-            "Loss: nothing holds some objects",
+            "Verified objects are missing on both sides",
             "bad",
         ),
         (
