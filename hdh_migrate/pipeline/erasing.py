@@ -31,7 +31,7 @@ from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding
-from hdh_migrate.pipeline.recheck import OpenFindings, Recheck, in_portions
+from hdh_migrate.pipeline.recheck import DecommissionFindings, Recheck, in_portions
 from hdh_migrate.pipeline.rechecking import LOST, UNREAD, WORDS, compared
 from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
 from hdh_migrate.pipeline.work import Route
@@ -86,7 +86,7 @@ class Deletion:
     ) -> None:
         self._story, self._root, self._now = story, root, now
         self._keep_going = keep_going
-        self._findings = OpenFindings(story.ctx.ledger, story.batch)
+        self._findings = DecommissionFindings(story.ctx.ledger, story.batch)
         self._recheck = Recheck(story, now, self._findings, keep_going=keep_going)
         self._routes = story.routes()
         self._halt = threading.Event()

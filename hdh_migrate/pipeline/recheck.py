@@ -26,7 +26,7 @@ DIFFERING_MAX = 10_000
 CODE = "decommission-"
 
 
-class OpenFindings:
+class DecommissionFindings:
     """The open findings of a batch's decommission, by object."""
 
     def __init__(self, ledger: Ledger, batch: str) -> None:
@@ -73,7 +73,12 @@ class Recheck:
     """Reads again what must be, and writes down what came of it."""
 
     def __init__(
-        self, story: Undertaking, now: CutoverStanding, findings: OpenFindings, *, keep_going: bool
+        self,
+        story: Undertaking,
+        now: CutoverStanding,
+        findings: DecommissionFindings,
+        *,
+        keep_going: bool,
     ) -> None:
         self._story, self._now, self._findings = story, now, findings
         self._keep_going, self._found = keep_going, 0
