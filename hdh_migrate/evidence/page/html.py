@@ -41,13 +41,8 @@ _TONES = {
     **dict.fromkeys(("failed", "lost", "unbalanced", "replaced"), "bad"),
 }
 
-_HEADINGS = (
-    *("datasets", "findings", "exclusions", "verification", "pace", "sizes", "losses"),
-    *("endpoints", "basis", "target", "waivers", "months", "cutovers", "openings", "rotations"),
-    *("erasures", "readers", "packs", "custody", "keys", "kept"),
-    *("verify", "references", "headings"),
-)
-"""The catalogue's keys of what a page has after its first screen, in their order."""
+_HEADING = re.compile(r'<h2 id="([a-z-]+)">')
+"""A heading with its key in the catalogue; nothing else can look so, for the rest is escaped."""
 
 _CHANGES = (
     (re.compile(r"^added\b"), "ajouté"),
@@ -98,7 +93,7 @@ def render_report(
         findings=findings,
         months=chronicle,
         readers=readers,
-        contents=_contents(predicate, chronicle, readers=bool(readers)),
+        headings=_HEADING.findall,
         readers_all=chronicle.grants.told,
         readers_given=chronicle.grants.readers,
         signer=signer,
@@ -308,23 +303,6 @@ class PageWords:
     def day(self, value: str) -> Markup:
         """Return a day."""
         return escape(self._reader.day(value))
-
-
-def _contents(predicate: Predicate, chronicle: Chronicle, *, readers: bool) -> list[str]:
-    """Return the keys of the headings that this page has, in their order."""
-    there = {
-        "pace": predicate["paces"],
-        "sizes": any(one["objects"] for one in predicate["manifest"]["sizes"]),
-        "waivers": predicate["waivers"],
-        "months": not chronicle.empty,
-        "cutovers": predicate["cutovers"],
-        "rotations": predicate.get("rotations"),
-        "erasures": predicate.get("erasures"),
-        "readers": readers,
-        "packs": predicate["seal"].get("headers"),
-        "keys": predicate["seal"]["recipients"],
-    }
-    return [name for name in _HEADINGS if there.get(name, True)]
 
 
 def _harmless(value: object) -> object:
