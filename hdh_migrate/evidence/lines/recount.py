@@ -68,7 +68,7 @@ class RecordSums:
         }
 
 
-class _Alike(NamedTuple):
+class _AlikeRows(NamedTuple):
     """What decides how a record counts."""
 
     dataset: str
@@ -106,7 +106,7 @@ class Recount:
         self.by_rule: dict[tuple[str, str, str], Sums] = {}
         self.by_code: Counter[str] = Counter()
         self._batches = dict(batches)
-        self._alike: dict[_Alike, Sums] = {}
+        self._alike: dict[_AlikeRows, Sums] = {}
         """Sums of records that count alike in everything."""
         self._left_out = {name: _sums() for name in batches}
         self._last_exclusion: Order | None = None
@@ -142,7 +142,7 @@ class Recount:
         self._last_record = _later(self._last_record, order)
         self._refuse_excluded(order)
         dataset, size = record["dataset"], record["size"]
-        alike = _Alike(
+        alike = _AlikeRows(
             dataset, record["verdict"], record["level"], bisect_right(SIZES, size),
             record["sha256"] is None, record["source_md5"] is None, record["stored_sha256"] is None,
         )  # fmt: skip
