@@ -1,9 +1,12 @@
 """Waiting objects: cut into orders, and queued again when the worker that had them died.
 
 Objects that workers died with travel alone, so that none is blamed for another; what three worker
-processes died with is not given to a fourth. A machine that leaves with all that it held (stopped
-by hand, cut off, its scheduler restarted) says less of an object than a process that dies: it
-takes ten. A large object of which a part was sent in between is blamed for nothing before.
+processes died with is not given to a fourth. A process has several orders at once: an object that
+another loss would end is under way with none of the others that workers died with.
+
+A machine that leaves with all that it held (stopped by hand, cut off, its scheduler restarted) says
+less of an object than a process that dies: it takes ten. A large object of which a part was sent in
+between is blamed for nothing before.
 """
 
 from __future__ import annotations
@@ -65,6 +68,13 @@ class Deaths:
     def __contains__(self, number: int) -> bool:
         return number in self._objects
 
+    def is_last_chance(self, number: int) -> bool:
+        """Say whether the next worker that is lost with it will be one too many."""
+        return any(
+            len(self._workers.get((number, machine), ())) == most - 1
+            for machine, most in ((False, LOSSES_MAX), (True, MACHINES_MAX))
+        )
+
     def fatal(self, number: int, lost: Lost) -> bool:
         """Count a worker once, whatever it held of an object; say whether it was one too many."""
         self._objects.add(number)
@@ -91,19 +101,33 @@ class Queue(Generic[T]):
         self._flying: dict[int, T] = {}
 
     def take(self) -> list[T]:
-        """Take what makes the next order, of one dataset; empty when nothing is left."""
-        taken, size = list[T](), 0
+        """Take what makes the next order, of one dataset.
+
+        Empty when nothing is left, or nothing that may go before something under way is back.
+        """
+        taken, held, size = list[T](), deque[T](), 0
         while len(taken) < ORDER_OBJECTS and size < self._order_bytes and self._waits():
             one = self._waiting[0]
             fragile = one.id in self._deaths
+            if fragile and not taken and (held or not self._may_go(one)):
+                held.append(self._waiting.popleft())
+                continue
             if taken and (fragile or one.dataset != taken[0].dataset):
                 break
             taken.append(self._waiting.popleft())
             size += one.size
             if fragile:
                 break
+        self._waiting.extendleft(reversed(held))
         self._flying.update((one.id, one) for one in taken)
         return taken
+
+    def _may_go(self, one: T) -> bool:
+        """Say whether an object that workers died with may be under way beside what is."""
+        others = [number for number in self._flying if number in self._deaths]
+        if self._deaths.is_last_chance(one.id):
+            return not others
+        return not any(map(self._deaths.is_last_chance, others))
 
     def _waits(self) -> bool:
         if not self._waiting:

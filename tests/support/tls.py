@@ -46,13 +46,14 @@ class Authority:
         """Return a key and a certificate for the names; expired when `days` is negative."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-        path = self._folder / f"{names[0]}-{id(key)}.pem"
+        spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        digest = hashlib.sha256(spki)
+        path = self._folder / f"{names[0]}-{digest.hexdigest()[:16]}.pem"
         path.write_bytes(
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             + self._signed(subject, key, names, days=days)
         )
-        spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        pin = base64.b64encode(hashlib.sha256(spki).digest()).decode()
+        pin = base64.b64encode(digest.digest()).decode()
         return Identity(path=path, pin=f"sha256//{pin}")
 
     def _signed(

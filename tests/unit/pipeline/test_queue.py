@@ -57,6 +57,21 @@ def test_what_a_worker_died_with_travels_alone_ever_after() -> None:
     assert made.landed(receipt(3)) is not None  # it was under way with another worker
 
 
+def test_what_another_loss_would_end_is_not_under_way_beside_what_workers_died_with() -> None:
+    """A process has several orders: what was beside a deadly object three times was left out."""
+    made = queue(*map(entry, range(1, 3)))
+    assert [one.id for one in made.take()] == [1, 2]
+    assert made.lost(Lost(order=order(1, 2), worker=1)) == []
+    assert orders(made) == [[1], [2]]  # beside each other
+    for number in (1, 2):
+        assert made.lost(Lost(order=order(number), worker=2)) == []
+    made.again(entry(3))
+    assert orders(made) == [[1], [3]]  # 2 waits; what nobody died with does not
+    assert [one.id for one in made.lost(Lost(order=order(1), worker=3))] == [1]
+    assert orders(made) == [[2]]
+    assert made.landed(receipt(2)) is not None
+
+
 def test_what_three_workers_died_with_comes_back_to_be_left_out() -> None:
     made = queue(entry(1))
     for worker in range(1, LOSSES_MAX):
