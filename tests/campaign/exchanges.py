@@ -13,7 +13,7 @@ from hdh_migrate.model import Listed, ObjectInfo, State, Tally
 from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.pipeline.earlier_versions import KEPT, LOCKED, UNLISTED, UNVERIFIED
+from hdh_migrate.pipeline.earlier_versions import KEPT, LOCKED, NEEDED, UNLISTED, UNVERIFIED
 from hdh_migrate.pipeline.headers_apart import HeadersApart
 from hdh_migrate.pipeline.look_again import demand_undeleted
 from hdh_migrate.pipeline.portions import RotationSoFar
@@ -33,6 +33,9 @@ from tests.campaign.packs import packs_at
 from tests.campaign.setting import BUCKET, PREFIX, USER, Setting
 from tests.support.cutover import BATCH
 from tests.support.world import SEGMENT
+
+STILL_THERE = (LOCKED, KEPT, NEEDED)
+"""Why earlier versions of what is verified may be there after an exchange."""
 
 SMALL = 100_000
 """Stored bytes up to which an object is put again whole here, where all objects are small."""
@@ -241,11 +244,11 @@ class Exchanges:
         (dataset,) = ledger.datasets(BATCH)
         states = {row["key"]: row["state"] for row in ledger.records(dataset.id)}
         known = [key for name in found if (key := self._setting.key(name)) in states]
-        stay = [key for key in known if states[key] is State.VERIFIED]
-        said = sum(done.left.values()) + done.remaining.get(LOCKED, 0) + done.remaining.get(KEPT, 0)
+        stay = {key for key in known if states[key] is State.VERIFIED}
+        said = sum(done.left.values()) + sum(done.remaining.get(why, 0) for why in STILL_THERE)
         if len(stay) > said:
-            raise Broken(f"{what} opens {stay[0]}, and an exchange that is through says otherwise")
-        waiting = set(known) - set(stay)
+            raise Broken(f"{what} opens {min(stay)}, and an exchange that is through says no such")
+        waiting = set(known) - stay
         if len(waiting) > done.remaining.get(UNVERIFIED, 0):
             raise Broken(f"{what} may open {min(waiting)}, and an exchange does not say so")
         if len(known) < len(found) and len(self._setting.hosts) == 1:
