@@ -129,6 +129,14 @@ class Exchanges:
         finally:
             ledger.close()
 
+    def left(self) -> set[int] | None:
+        """Return what the last exchange left as it was; None: it is not through."""
+        ledger = self._setting.world.open()
+        try:
+            return waiting(ledger)
+        finally:
+            ledger.close()
+
     # --- what is demanded of a ledger before -----------------------------------------------------
 
     @contextmanager

@@ -188,9 +188,12 @@ class Settling:
                 raise Broken(f"{key} has another digest in the ledger")
 
     def _compare_packs(self) -> None:
-        """Demand that the packs of either place alone open what is verified."""
+        """Demand that the packs of either place alone open what is verified.
+
+        Unless an exchange of keys said that it left some as they were, for the same command again.
+        """
         setting, copies = self._setting, self._setting.host.copies
-        if setting.hybrid is None or copies is None:
+        if setting.hybrid is None or copies is None or self._exchanges.left():
             return
         lost, public = self._known_lost(), setting.host.recipients[-1]
         now = setting.target._buckets[BUCKET]
