@@ -70,6 +70,8 @@ class Hunted:
 
 # Left out: a listing that goes on after it contradicted itself. The second listing heals it, but
 # for one that is reversed at its first page; tests/unit/pipeline/test_inventory.py has that case.
+# And an object that is sealed anew under the data key of a killed attempt: what was verified is
+# sealed again to the same bytes, unless a host that knows that key lies between the two readings.
 PLANTED = (
     Planted(
         "an intent is not committed before its order leaves", "pipeline/dispatch.py",
@@ -236,11 +238,6 @@ PLANTED = (
         kind=LifeKind.REKEYED,
     ),
     Planted(
-        "an object that is begun again keeps its data key", "pipeline/sealing_anew.py",
-        "    once: ClassVar[bool] = True\n", "    once: ClassVar[bool] = False\n",
-        kind=LifeKind.REKEYED,
-    ),
-    Planted(
         "a pack that could not be copied keeps an exchange from its end", "pipeline/rotating.py",
         "                if self._renewing.thorough:\n                    raise\n",
         "                raise\n",
@@ -281,7 +278,7 @@ def hunt(fault: Planted, *, seconds: float = SECONDS) -> Hunted:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         took = time.monotonic() - began
-    story, _, last = done.stdout.strip().rpartition("\n")
+    story, _, last = done.stdout.strip("\n").rpartition("\n")
     lives, *found = last.split("\t")
     if done.returncode not in (0, 1) or len(found) != 2:
         why = (story or done.stderr).strip()[-2000:]
