@@ -29,7 +29,7 @@ from tests.campaign.invariants import Invariants
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life
 from tests.campaign.operators import AGAIN, REFRESH, Operators
-from tests.campaign.setting import Setting, SimulatedHost
+from tests.campaign.setting import BUCKET, Setting, SimulatedHost
 from tests.campaign.settling import Settling
 from tests.campaign.troubles import Troubles
 from tests.support.script import Killed
@@ -250,8 +250,9 @@ class Simulation:
             setting.holding = holding
             other.sealed = True  # if it is, that was in the middle of what the source went on with
         setting.life.tell(f"  {other.name} runs meanwhile{' and takes over' * over}: {ended}")
-        if over:
-            setting.harmed.update(key for key, _ in setting.bytes)  # my ledger is open
+        if over or isinstance(ended, Exit):  # it wrote, and my ledger, which is open, knows nothing
+            setting.harmed.update(key for key, _ in setting.bytes)
+            setting.harmed.update(map(setting.key, setting.target._buckets[BUCKET]))  # packs, too
         return over and isinstance(ended, Exit)
 
     def _meantime(self, *, over: bool) -> Exit:

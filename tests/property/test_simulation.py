@@ -30,6 +30,8 @@ KEPT: tuple[int, ...] = (
     1957612557,
     23924931,
     *_LEFT_OPEN,
+    LifeKind.APART.seed(45_108_591),
+    LifeKind.REKEYED.seed(45_110_312),
     _STUCK,
 )
 """Seeds of lives that were broken by a fault that is mended."""
