@@ -37,3 +37,11 @@ def test_options_that_do_not_go_together_are_refused(options: tuple[str, ...]) -
     assert done.returncode == Exit.USAGE, done.stderr
     assert done.stderr.startswith("error: ")
     assert "DUPONT" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--restore", "--level", "--afresh", "--show-names"])
+def test_an_option_of_a_look_is_named_where_no_look_was_asked_for(option: str) -> None:
+    value = {"--restore": ("all",), "--level": ("head",)}.get(option, ())
+    done = started("verify", "no-such-plan.yaml", option, *value, env=os.environ)
+    assert done.returncode == Exit.USAGE
+    assert f"error: {option} is of --again" in done.stderr

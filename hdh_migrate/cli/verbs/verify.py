@@ -127,8 +127,16 @@ def verify(
     def body() -> Exit:
         asked = (sample, level, older_than, restore, accept, reason)
         if not again:
-            if show_names or afresh or any(one is not None for one in asked):
-                raise UsageError("--sample, --level and the like are of --again")
+            options = {
+                "--sample": sample, "--level": level, "--older-than": older_than,
+                "--restore": restore, "--accept": accept, "--reason": reason,
+                "--show-names": show_names or None, "--afresh": afresh or None,
+            }  # fmt: skip
+            given = [name for name, value in options.items() if value is not None]
+            if given:
+                raise UsageError(
+                    f"{given[0]} is of --again", hint='"verify PLAN --again" looks once more'
+                )
             return perform_steps(
                 task, plan, state_dir, ("verify",), batches, metrics_file=metrics_file
             )
