@@ -16,6 +16,7 @@ import pycurl
 
 from bench.corpora import Corpus
 from bench.measure import Cost
+from bench.primitives import Primitives
 from hdh_migrate import __version__
 from hdh_migrate.demo.node import azurite_program
 from tests.support.servers import rclone_program
@@ -96,6 +97,8 @@ class Figures:
     rows: tuple[Row, ...]
     starts: tuple[tuple[str, str, Cost], ...]
     """Tool, verb and cost of a command on five tiny objects."""
+    passes: tuple[tuple[str, float], ...]
+    """What the digests and the cipher of large objects take alone: in words, seconds a GiB."""
     rounds: int
     machine: tuple[tuple[str, str], ...]
 
@@ -127,6 +130,7 @@ class Figures:
                     (run.tool, run.verb) for run in runs if run.corpus == TINY
                 )
             ),
+            passes=Primitives.measured().passes(),
             rounds=rounds,
             machine=tuple(machine.items()),
         )
