@@ -92,7 +92,8 @@ class HeadersLedger(JournallingLedger):
     def without_header(self, batch: str) -> int:
         """Count the verified objects of a batch of which no header is kept; scans them.
 
-        Files of the tool's own are not counted: their headers stand in front of them.
+        Files of the tool's own are not counted: their headers stand in front of them. Nor is what
+        was erased.
         """
         return int(self._rows(self._sql["without_header"], (batch,))[0][0])
 

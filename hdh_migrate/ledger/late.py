@@ -248,9 +248,11 @@ class Late(Objects):
     ) -> list[Verified]:
         """Return up to `limit` verified objects of a batch after an id, in its order.
 
-        `whole`: with the files of sidecars, which no source has.
+        `whole`: with the files of sidecars, which no source has, and with datasets whose headers
+        were erased: nobody can prove what the target holds of those, so their source keeps them.
         """
-        wanted = [row.id for row in self.datasets(batch)]
+        erased = frozenset[int]() if whole else self.erased()
+        wanted = {row.id for row in self.datasets(batch)} - erased
         return self._after("erasable", wanted, after, limit, whole)
 
     def own_verified(self, batch: str, after: int, limit: int) -> list[Verified]:

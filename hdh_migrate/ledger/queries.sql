@@ -262,11 +262,13 @@ SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag
 FROM object
 WHERE id IN (SELECT value FROM json_each(?1)) AND state = 5 AND (?3 OR substr(version, 1, 8) <> 'sidecar:')
   AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
+  AND (?3 OR dataset NOT IN (SELECT d.id FROM event e JOIN dataset d ON d.name = e.body ->> '$.dataset' WHERE e.kind = 'headers-erasing'))
 ORDER BY id;
 
 -- erasable_left: how much a batch has of verified objects after a given id.
 SELECT count(*), coalesce(sum(size), 0) FROM object
-WHERE id > ?1 AND state = 5 AND (?3 OR substr(version, 1, 8) <> 'sidecar:') AND dataset IN (SELECT id FROM dataset WHERE batch = ?2);
+WHERE id > ?1 AND state = 5 AND (?3 OR substr(version, 1, 8) <> 'sidecar:') AND dataset IN (SELECT id FROM dataset WHERE batch = ?2)
+  AND (?3 OR dataset NOT IN (SELECT d.id FROM event e JOIN dataset d ON d.name = e.body ->> '$.dataset' WHERE e.kind = 'headers-erasing'));
 
 -- grantable: the objects of a dataset that are not left out, after a given key, in the order of keys.
 SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,
@@ -328,9 +330,10 @@ SELECT max(object) FROM (SELECT object FROM header WHERE object > ?1 ORDER BY ob
 DELETE FROM header WHERE object BETWEEN ?1 AND ?2
   AND object IN (SELECT id FROM object WHERE id BETWEEN ?1 AND ?2 AND dataset = ?3);
 
--- without_header: verified objects of a batch of which no header is kept.
+-- without_header: verified objects of a batch of which no header is kept, and none was erased.
 SELECT count(*) FROM object o WHERE o.state = 5 AND substr(o.version, 1, 8) <> 'sidecar:'
   AND o.dataset IN (SELECT id FROM dataset WHERE batch = ?1)
+  AND o.dataset NOT IN (SELECT d.id FROM event e JOIN dataset d ON d.name = e.body ->> '$.dataset' WHERE e.kind = 'headers-erasing')
   AND NOT EXISTS (SELECT 1 FROM header h WHERE h.object = o.id);
 
 -- packs: the files of a dataset between two keys, with what the target holds of them.

@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from hdh_migrate.clocks import later
-from hdh_migrate.errors import Refused
+from hdh_migrate.errors import Refused, TargetDiffers
 from hdh_migrate.events.decommission import CutoverAgreed, CutoverObserved, Remains
+from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.model import State, Trace, Verified
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
@@ -40,7 +41,7 @@ DAY_SECONDS = 86_400
 def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast:
     """Return what would be deleted and what stands against it; writes nothing anywhere.
 
-    The target is read again as an execution would read it, unless it is `quick`.
+    The target is read again as an execution would read it, header packs too; not if it is `quick`.
 
     Raises:
         AuthFailed, Interrupted, Transient: a side could not be asked.
@@ -56,6 +57,11 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
         reasons += [f"approval: {line}" for line in unapproved(consent, root, now)]
     reasons += [] if holder is None else [f"held {holder}"]
     look, differing = _reread(story, now, quick=quick)
+    if look["skipped"] is None:
+        try:
+            story.ctx.packs.demand(story.ctx, story.batch)
+        except TargetDiffers as why:
+            reasons.append(str(why))
     gone = _gone_already(story, now)
     left = _less(story, _left(story, now), gone | differing.keys())
     done = dict(now.erasure.counts)
@@ -66,7 +72,11 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
         "executed": False,
         "would_delete": left,
         "would_keep": dict(sorted(Counter(differing.values()).items())),
-        "kept": {"excluded": _tally(story, State.EXCLUDED), "failed": _tally(story, State.FAILED)},
+        "kept": {
+            "excluded": _tally(story, State.EXCLUDED),
+            "failed": _tally(story, State.FAILED),
+            "erased": _erased(story),
+        },
         "done": done,
         "recheck": look,
         "blockers": reasons,
@@ -218,7 +228,7 @@ def _remains(story: Undertaking) -> Remains:
     """
     ours, others, days, eraser = Counter[str](), 0, 0, story.eraser
     assert eraser is not None
-    for dataset in story.datasets():
+    for dataset in story.ctx.ledger.datasets(story.batch):  # what was erased is at the source yet
         place = story.ctx.route(dataset).source
         for remnant in eraser.remnants(place):
             known = story.ctx.ledger.pinned(dataset.id, remnant.key)
@@ -241,10 +251,22 @@ def _remains(story: Undertaking) -> Remains:
 
 
 def _tally(story: Undertaking, state: State) -> Amount:
-    tallies = [story.ctx.ledger.tally(dataset.id, state) for dataset in story.datasets()]
+    ledger = story.ctx.ledger
+    tallies = [ledger.tally(dataset.id, state) for dataset in ledger.datasets(story.batch)]
     return {
         "objects": sum(tally.objects for tally in tallies),
         "bytes": sum(tally.size for tally in tallies),
+    }
+
+
+def _erased(story: Undertaking) -> Amount:
+    """Return how much the source keeps of datasets whose headers were erased."""
+    began = [
+        event for _, event in story.ctx.ledger.events(HeadersErasing) if event.batch == story.batch
+    ]
+    return {
+        "objects": sum(event.objects for event in began),
+        "bytes": sum(event.bytes for event in began),
     }
 
 

@@ -127,7 +127,8 @@ class Deletion:
         story, now, ledger = self._story, self._now, self._story.ctx.ledger
         again = [n for n in sorted(now.erasure.pending) if self._has_a_turn(n)]
         for ids in in_portions(again, BATCH_OBJECTS):
-            self._portion(ledger.erasable_of(story.batch, ids), again=True)
+            if waiting := ledger.erasable_of(story.batch, ids):  # not those that were erased since
+                self._portion(waiting, again=True)
         while rows := ledger.erasable(story.batch, now.erasure.after, BATCH_OBJECTS):
             self._portion(rows, again=False)
 

@@ -228,11 +228,13 @@ class FolderPacks:
     def demand(self, ctx: PackWork, batch: str) -> None:
         """Demand that every verified object of a batch can be opened again, looked at just now.
 
+        Nothing is asked of datasets whose headers were erased.
+
         Raises:
             TargetDiffers: a pack or its copy is not as it was verified, or lacks an object.
         """
         ledger = ctx.ledger
-        datasets = ledger.datasets(batch)
+        datasets = working_set(ledger, batch)
         waiting = sum(
             row.state is not State.VERIFIED for dataset in datasets for row in _rows(ctx, dataset)
         )

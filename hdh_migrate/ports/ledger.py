@@ -480,7 +480,8 @@ class DecommissionLedger(Protocol):
     ) -> list[Verified]:
         """Return up to `limit` verified objects of a batch after an id, in its order.
 
-        `whole`: with the files of sidecars, which no source has.
+        `whole`: with the files of sidecars, which no source has, and with datasets whose headers
+        were erased: nobody can prove what the target holds of those, so their source keeps them.
         """
 
     def own_verified(self, batch: str, after: int, limit: int) -> list[Verified]:

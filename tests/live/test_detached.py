@@ -278,6 +278,8 @@ def test_packs_that_are_lost_while_objects_are_deleted_end_it(
     finalized(detached)
     (key,), (copy,) = stored(detached, PACKS), copies(detached)
 
+    assert dry_run(detached, expect=0).json["blockers"] == []
+
     def lose() -> None:
         if what == "copy":
             copy.unlink()
@@ -289,6 +291,7 @@ def test_packs_that_are_lost_while_objects_are_deleted_end_it(
     assert "nothing more is deleted" in said.err
     assert len(names(detached) - SCRATCH) == len(OBJECTS) - 1  # the delete that was under way
 
+    assert [line for line in dry_run(detached, expect=3).json["blockers"] if "header pack" in line]
     detached.cli("verify", detached.plan, "--again", "--no-progress")
     detached.cli("run", detached.plan, "--until", "verify", "--no-progress", expect=0)
     assert (len(stored(detached, PACKS)), len(copies(detached))) == (1, 1)

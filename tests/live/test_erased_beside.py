@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -173,3 +174,40 @@ def test_what_is_erased_in_the_window_holds_nothing_up(moved: Site) -> None:
     site.approve("finalize")
     site.cutover("finalize", "--reason", "all is well", expect=0)
     demand_proven(site, "final")
+
+
+def test_the_source_keeps_what_was_erased_and_the_rest_is_deleted(erased: Site) -> None:
+    site = erased
+    kept, gone = (
+        {key for key in site.source() if key.startswith(prefix)} for prefix in ("pmsi/", "scans/")
+    )
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+    site.approve("finalize")
+    site.cutover("finalize", "--reason", "all is well", expect=0)
+    time.sleep(1.1)  # the cooling period
+    demand_proven(site, "final")
+    site.approve("decommission")
+    command = (
+        "decommission", site.plan, "--batch", "all", "--evidence", str(site.folder / "final"),
+        "--no-progress", "--json",
+    )  # fmt: skip
+
+    dry = site.cli(*command, expect=0)
+
+    assert dry.json["would_delete"]["objects"] == len(gone)
+    assert dry.json["kept"]["erased"]["objects"] == len(kept)
+    assert f"{TOLD}" in dry.err
+    assert "and so is its source" in dry.err
+    refused = site.cli(*command, "--execute", "--confirm", "scans", "--confirm", "emc2", expect=2)
+    assert "nothing was deleted" in refused.err
+    done = site.cli(*command, "--execute", "--confirm", "scans", expect=0)
+    assert done.json["requested"] == {"deleted": len(gone)}
+    assert set(site.source()) >= {*kept, NOTES}
+    assert not gone & set(site.source())
+    again = site.cli(*command, "--execute", "--confirm", "scans", expect=0)
+    assert again.json["requested"] == {"deleted": len(gone)}
+    seen = site.cli("decommission", site.plan, "--batch", "all", "--observe", "--json", expect=4)
+    assert seen.json["observed"]["current"] == len(kept)
+    assert "and so is its source" in seen.err
+    demand_proven(site, "deleted")

@@ -133,13 +133,15 @@ def _asked(task: Task, names: Sequence[str]) -> list[str]:
 
 def _forecast_lines(forecast: DecommissionForecast) -> list[str]:
     would, kept = forecast["would_delete"], forecast["kept"]
+    erased = kept["erased"]["objects"]
     size = size_text(would["bytes"])
     return [
         f"dry run: batch {forecast['batch']}, each object at its version",
         *_done(forecast["done"]),
         f"  would be deleted at the source: {counted(would['objects'], 'object')}, {size}",
         *(f"  would be kept: {count} {what}" for what, count in forecast["would_keep"].items()),
-        f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed",
+        f"  kept: {kept['excluded']['objects']} excluded, {kept['failed']['objects']} failed"
+        + (f", {erased} of datasets whose headers were erased" if erased else ""),
         _looked(forecast["recheck"]),
         *(f"  against it: {line}" for line in forecast["blockers"]),
         "nothing was changed",

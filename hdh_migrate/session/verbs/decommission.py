@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, Refused, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
@@ -25,7 +25,7 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
-from hdh_migrate.session.policy.erased import demand_not_erased
+from hdh_migrate.session.policy.erased import erasures, left_alone
 from hdh_migrate.session.policy.fencing import not_the_writer
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.terms import verifiers
@@ -58,9 +58,11 @@ def forecast(
         ctx = desk.context(services, ledger, judge)
         # What could delete is not even built.
         undertaking = _undertaking(desk, services, ctx, ledger, entry, section, None, bundle)
-        return story.forecast(undertaking, quick=quick)
+        against = _alone(desk, ledger, batch)
+        found = story.forecast(undertaking, quick=quick)
     finally:
         ledger.close()
+    return {**found, "blockers": [*against, *found["blockers"]]}
 
 
 def execute(
@@ -68,7 +70,7 @@ def execute(
 ) -> Decommissioned:
     """Delete the batch's verified objects at the source, each at its inventoried version.
 
-    `typed` are the names of the batch's datasets, as somebody typed them. With `keep_going` what
+    `typed` are the names that `names_of` gives, as somebody typed them. With `keep_going` what
     the target does not hold any more stays and the rest goes.
 
     Raises:
@@ -96,14 +98,35 @@ def observe(desk: Desk, batch: str) -> Decommissioned:
         return story.observe(undertaking)
 
 
+def _alone(desk: Desk, ledger: SqliteLedger, batch: str) -> list[str]:
+    """Say which datasets stay at the source, for their headers were erased; return what is against.
+
+    Something is: one is still being erased, or nothing is left of the batch.
+    """
+    try:
+        for line in left_alone(ledger, [batch]):
+            desk.progress.note(f"{line}, and so is its source")
+    except Refused as why:
+        return [str(why)]
+    return []
+
+
 def names_of(desk: Desk, batch: str) -> list[str]:
-    """Return the names of a batch's datasets.
+    """Return the names of a batch's datasets but of those whose headers were erased: they stay.
 
     Raises:
         UsageError: there is no such batch.
+        Refused: one is still being erased, or nothing is left of the batch.
     """
     desk.batches([batch])
-    return list(next(one.datasets for one in desk.loaded.plan.batches if one.name == batch))
+    ledger = desk.read_ledger()
+    try:
+        left_alone(ledger, [batch])
+        gone = erasures(ledger)
+    finally:
+        ledger.close()
+    planned = next(one.datasets for one in desk.loaded.plan.batches if one.name == batch)
+    return [name for name in planned if name not in gone]
 
 
 def proof_lacks(
@@ -178,9 +201,11 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
         held_ledger(desk, judge) as ledger,
         Turn(desk=desk, opened=[services], ledger=ledger, judge=judge) as turn,
     ):
+        against = _alone(desk, ledger, batch)
         if reads:  # what is only observed was agreed to before
             demand_no_rotation(ledger)
-            demand_not_erased(ledger, names_of(desk, batch))
+            if against:
+                raise Refused(against[0], hint="nothing was deleted")
             Consents(desk, ledger, judge, batch).settle()
         yield _undertaking(desk, services, turn.ctx, ledger, entry, section, eraser, bundle)
 
