@@ -368,7 +368,7 @@ class NoSpace(LedgerError):
 
 
 class BackupFailed(MigrateError):
-    """A copy of the ledger was not made; the ledger itself is untouched, and so are older ones."""
+    """A copy of the ledger was not made, or an older one not removed; the ledger is untouched."""
 
 
 # --- sealing and evidence ------------------------------------------------------------------

@@ -234,7 +234,7 @@ def writing(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator
         if replace:
             partial.replace(path)
         else:
-            _name(partial, path)
+            take_name(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     try:
@@ -275,15 +275,26 @@ def keep(path: Path, value: Mapping[str, object]) -> None:
         whole(path, json.dumps(value).encode(), replace=True)
 
 
-def _name(partial: Path, path: Path) -> None:
-    """Give a file its name if nothing has it yet."""
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+
+
+def take_name(partial: Path | str, path: Path | str, *, folder: int | None = None) -> None:
+    """Give a whole file its name if nothing has it yet; both may be names in an open `folder`.
+
+    Raises:
+        FileExistsError: something has it.
+        OSError: it cannot be given.
+    """
     try:
-        path.hardlink_to(partial)
+        os.link(partial, path, src_dir_fd=folder, dst_dir_fd=folder)
     except FileExistsError as error:
         raise FileExistsError(errno.EEXIST, error.strerror, str(path)) from None
     except OSError as error:
-        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}:
+        if error.errno not in _NO_LINKS:
             raise
         # A stick, say, knows no links: there the name is taken first, and filled right after.
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        partial.replace(path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(path, flags, 0o600, dir_fd=folder))
+        os.replace(partial, path, src_dir_fd=folder, dst_dir_fd=folder)
+    else:
+        os.unlink(partial, dir_fd=folder)

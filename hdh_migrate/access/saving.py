@@ -25,7 +25,7 @@ from hdh_migrate.access.names import PARTIAL, SUFFIX, FileNames, parts_of
 from hdh_migrate.access.opened import OpenedGrant
 from hdh_migrate.access.segments import WINDOW, GrantedReader, OpenedSegments, RunningDigest
 from hdh_migrate.errors import MigrateError, NotAsGranted, Refused, Stopped, UsageError
-from hdh_migrate.folders import make_private
+from hdh_migrate.folders import make_private, take_name
 from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.grants.objects import GrantedObject
 from hdh_migrate.model import SEGMENT
@@ -190,10 +190,9 @@ def _one(
         with _held(folder, partial) as handle:
             _fill(handle, reader, form, going)
             try:
-                os.link(partial, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+                take_name(partial, name, folder=folder)
             except FileExistsError:
                 raise _in_the_way() from None
-            os.unlink(partial, dir_fd=folder)
         os.fsync(folder)
     return False
 

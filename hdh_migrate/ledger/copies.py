@@ -33,6 +33,8 @@ PAGES = 4096
 """Pages that are copied between two looks at the stop flag: 16 MiB."""
 
 _LEFT_OUT = ("lock", "reports")
+_GOING = ".removed"
+"""How the name ends of an older copy while it is removed."""
 _STAMP = r"\d{8}T\d{6,}Z(?:-\d+)?"
 
 
@@ -97,7 +99,8 @@ def write_copy(
     the beginning of the new copy's: what knows more, or something else, stays.
 
     Raises:
-        BackupFailed: it cannot be written there; the ledger and older copies are untouched.
+        BackupFailed: it cannot be written there, and the ledger and older copies are untouched; or
+            it is there, and an older one could not be removed.
         LedgerDamaged: what was copied does not check.
         Interrupted: somebody said stop.
     """
@@ -113,8 +116,7 @@ def write_copy(
             for one in _folders(folder):
                 sync(one)
             made = _named(folder, into, migration, _stamp(clock))
-        removed = tuple(_prune(made, copies(into, migration), keep, clock))
-        sync(into)
+    removed = _pruned(made, into, migration, keep, clock)
     return Copy(folder=made, standing=standing, size=size, removed=removed)
 
 
@@ -257,6 +259,28 @@ def _folders(folder: Path) -> list[Path]:
     return [*(one for one in sorted(folder.rglob("*")) if one.is_dir()), folder]
 
 
+def _pruned(made: Path, into: Path, migration: str, keep: int, clock: Clock) -> tuple[Path, ...]:
+    """Remove the oldest copies, as long as there are more than `keep`; return which went.
+
+    Raises:
+        BackupFailed: one cannot be removed.
+    """
+    going = re.compile(rf"\.{re.escape(migration)}-{_STAMP}{re.escape(_GOING)}")
+    try:
+        for left in into.iterdir():
+            if going.fullmatch(left.name) and left.lstat().st_uid == os.geteuid():
+                shutil.rmtree(left, ignore_errors=True)  # of a command that was killed
+        removed = tuple(_prune(made, copies(into, migration), keep, clock))
+        sync(into)
+    except OSError as error:
+        raise BackupFailed(
+            f"{made}: this copy is made, and an older one cannot be removed: {error.strerror}",
+            hint="look at the rights of the older copies; until then more of them stay than the"
+            " plan says",
+        ) from error
+    return removed
+
+
 def _prune(made: Path, found: list[Path], keep: int, clock: Clock) -> Iterator[Path]:
     """Remove what is more than `keep`, the oldest first, and yield it."""
     others = [one for one in found if one != made]  # the clock may have been set back
@@ -268,7 +292,9 @@ def _prune(made: Path, found: list[Path], keep: int, clock: Clock) -> Iterator[P
         for one in spare:
             standing = standing_in(one, clock)
             if standing is not None and ledger.goes_on_from(standing.events, standing.head):
-                shutil.rmtree(one)
+                going = one.with_name(f".{one.name}{_GOING}")
+                one.rename(going)  # killed in the middle, none is left that is half a copy
+                shutil.rmtree(going)
                 yield one
     finally:
         ledger.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 
+from hdh_migrate.errors import LedgerLocked
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.rows import hex_of
@@ -151,12 +152,28 @@ class HeadersLedger(JournallingLedger):
         """Return the datasets whose headers were erased, or are being erased."""
         return frozenset(number for (number,) in self._rows(self._sql["erased"]))
 
-    @all_or_nothing
     def erase_headers(self, dataset: int) -> None:
         """Forget every header of a dataset, and overwrite where it stood: durable when it returns.
 
         What a disk keeps of bytes that were overwritten, and earlier copies, are beyond it.
+
+        Raises:
+            LedgerLocked: they are forgotten, and the file beside the ledger still has their bytes,
+                for somebody reads there; again is safe.
         """
+        self._forget_headers(dataset)
+        with guarded():
+            ((busy, *_),) = self._con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            raise LedgerLocked(
+                "another process reads the ledger, so bytes of headers that were erased are still"
+                " in the file beside it",
+                hint="end what reads it (a status that watches, a report, a backup), and give the"
+                " same command again",
+            )
+
+    @all_or_nothing
+    def _forget_headers(self, dataset: int) -> None:
         with guarded():
             self._con.execute("PRAGMA secure_delete = ON").fetchall()
         for first, last in self._ranges("headers_until"):
@@ -167,7 +184,6 @@ class HeadersLedger(JournallingLedger):
         self.drop_blocks()
         self.commit()
         with guarded():
-            self._con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._con.execute("PRAGMA secure_delete = OFF").fetchall()
 
     def packs(self, dataset: int, prefix: str) -> Iterator[PackRow]:

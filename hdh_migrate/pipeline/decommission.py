@@ -20,7 +20,7 @@ from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.model import State, Trace, Verified
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
-from hdh_migrate.pipeline.erasing import GONE, Deletion, to_keep
+from hdh_migrate.pipeline.erasing import BATCH_OBJECTS, GONE, Deletion, to_keep
 from hdh_migrate.pipeline.recheck import due, remaining
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import (
@@ -153,10 +153,10 @@ def _gone_already(story: Undertaking, now: CutoverStanding) -> set[int]:
     ledger, done = story.ctx.ledger, now.erasure
     open_ids = {number for number, why in done.pending.items() if why == UNSURE} | done.reopened
     rows = ledger.erasable_of(story.batch, sorted(open_ids))
-    if done.open_until is not None:
-        count = done.open_until - done.after
-        following = ledger.erasable(story.batch, done.after, count)
-        rows += [row for row in following if row.id <= done.open_until]
+    after, until = done.after, done.open_until or 0
+    while after < until and (some := ledger.erasable(story.batch, after, BATCH_OBJECTS)):
+        rows += [row for row in some if row.id <= until]
+        after = some[-1].id
     if not rows:
         return set()
     routes = story.routes()

@@ -10,7 +10,7 @@ keeps of what it calls deleted, and copies that others made, nobody here can see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -43,14 +43,29 @@ class PlacesOfPacks:
 
 
 class HeaderErasure:
-    """One dataset's end; `folder` is where its second copies are."""
+    """One dataset's end; `folder` is where its second copies are.
 
-    def __init__(self, ctx: Context, dataset: DatasetRow, folder: Path) -> None:
+    `demand_free` raises where somebody holds it.
+    """
+
+    def __init__(
+        self, ctx: Context, dataset: DatasetRow, folder: Path, *, demand_free: Callable[[], None]
+    ) -> None:
         assert ctx.writer is not None, "who erases can write"
+        self._demand_free = demand_free
         self._ctx, self._writer, self._dataset, self._folder = ctx, ctx.writer, dataset, folder
         route = ctx.route(dataset)
         key = route.target_key(route.header_packs(dataset.name)).removesuffix(route.suffix)
         self._place = Place(bucket=route.target.bucket, prefix=key)
+
+    def demand_going(self) -> None:
+        """Demand that nobody stops it, or holds it.
+
+        Raises:
+            Fenced, Interrupted, HeldUp, SwitchHeld: somebody does.
+        """
+        demand_going(self._ctx)
+        self._demand_free()
 
     def look(self, now: Moment) -> PlacesOfPacks:
         """Count what is there, and demand that all of it can go now.
@@ -81,14 +96,15 @@ class HeaderErasure:
         Raises:
             StorageError: the target refuses or does not answer; the same command goes on.
             Refused: a copy cannot be removed; the same command goes on.
-            Fenced, Interrupted, HeldUp: somebody stops it.
+            Fenced, Interrupted, HeldUp, SwitchHeld: somebody stops it.
         """
         ctx = self._ctx
         for one in list(self._versions()):
-            demand_going(ctx)
+            self.demand_going()
             if one.marker or self._is_ours(one):
                 ctx.retry(lambda one=one: self._remove(one))  # type: ignore[misc]
         for path in list(self._copies()):
+            self.demand_going()
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
@@ -98,6 +114,7 @@ class HeaderErasure:
                 ) from None
         if self._folder.is_dir():
             sync(self._folder)
+        self.demand_going()
         ctx.ledger.erase_headers(self._dataset.id)
         return self._remaining()
 

@@ -407,8 +407,11 @@ def _verified(ledger: Ledger, batch: str) -> Iterator[Verified]:
 
 def _drawn(rows: Iterator[Verified], of: int, count: int) -> Iterator[Verified]:
     """Return so many of a known number of objects, each with the same chance, in their order."""
-    places = set(secrets.SystemRandom().sample(range(of), count))
-    return (row for place, row in enumerate(rows) if place in places)
+    left = count
+    for place, row in enumerate(rows):  # selection sampling: nothing is kept, whatever the number
+        if left and secrets.randbelow(of - place) < left:
+            left -= 1
+            yield row
 
 
 def _same(last: LookingAgain, choice: Choice) -> bool:

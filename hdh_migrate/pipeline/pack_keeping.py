@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import field
 from itertools import chain, islice
 from pathlib import Path
@@ -29,6 +30,7 @@ from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, DatasetRow, PackRow, Place, State, Stored
 from hdh_migrate.pipeline.packed import PackedKey, lines_of
 from hdh_migrate.pipeline.working_set import working_set
+from hdh_migrate.plan.files import NotRegularError, read_bounded
 
 if TYPE_CHECKING:
     from hdh_migrate.pipeline.retrying import Retrying
@@ -170,7 +172,7 @@ class FolderPacks:
             Refused: the folder cannot be written.
             TargetDiffers: the target's pack is not the one that was verified.
         """
-        made, sums = 0, PackSums()
+        made, sums, cleared = 0, PackSums(), set[Path]()
         for dataset, row in _verified(ctx, batch):
             if only is not None and row.id not in only:
                 continue
@@ -181,7 +183,9 @@ class FolderPacks:
             body = _read(ctx, ctx.route(dataset), row)
             try:
                 make_private(path.parent)
-                _clear(path.parent)
+                if path.parent not in cleared:  # once: it looks at every file that is there
+                    _clear(path.parent)
+                    cleared.add(path.parent)
                 whole(path, body, replace=True)
             except OSError as error:
                 raise _unwritable(path, error) from None
@@ -284,9 +288,18 @@ class FolderPacks:
 
     def _copied(self, dataset: str) -> Iterator[bytes]:
         folder = self.folder / dataset
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.stat().st_size <= PACK_MAX:
-                yield path.read_bytes()
+        try:
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                with suppress(NotRegularError):  # whatever somebody put there, it is no copy
+                    if len(stored := read_bounded(path, PACK_MAX)) <= PACK_MAX:
+                        yield stored
+        except OSError as error:
+            reason = (error.strerror or "unknown reason").lower()
+            raise Refused(
+                f"{folder}: the second copies of header packs cannot be read: {reason}",
+                hint="nothing was changed; what only they open would be sent anew. Give rights, and"
+                " give the same command again",
+            ) from None
 
     def _at_target(self, ctx: PackWork, dataset: DatasetRow) -> Iterator[bytes]:
         route = ctx.route(dataset)

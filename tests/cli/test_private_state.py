@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import IO
@@ -86,10 +87,18 @@ def broken_off(file: IO[bytes]) -> None:
     raise KeyError
 
 
-def test_a_fetch_that_fails_or_is_killed_leaves_no_plaintext(tmp_path: Path) -> None:
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_fetch_that_fails_or_is_killed_leaves_no_plaintext(
+    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:  # such a file system has no nameless files either
+        monkeypatch.setattr(os, "link", refused)
     killed = tmp_path / ".fetch-killed"
     killed.write_bytes(b"what an earlier version, or another file system, left")
-    for appearing in (fetch.appearing, fetch._hidden):
+    for appearing in (fetch.appearing, fetch._hidden) if links else (fetch._hidden,):
         out = tmp_path / "out.csv"
         with pytest.raises(KeyError), appearing(out) as file:
             broken_off(file)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.events.looks import LookingAgain
 from hdh_migrate.model import FENCES, State
+from hdh_migrate.pipeline.look_again import Choice
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.verbs.look_again import look_again
 from tests.support import lies
 from tests.support.affair import SMALL, Affair, states
+from tests.support.here import HERE
 from tests.support.proxy import Action, Upstream
+from tests.support.quiet import Notes
 from tests.support.wire import Reply, Request
 
 pytestmark = pytest.mark.live
@@ -90,6 +97,41 @@ def test_a_credential_that_was_renewed_meanwhile_is_used_by_the_same_run(affair:
 
     assert answered
     assert affair.verified() == set(affair.corpus)
+
+
+def test_a_look_afresh_goes_on_with_a_renewed_credential(affair: Affair) -> None:
+    """What it has read itself is not read twice, however often a credential ends."""
+    known, good = affair.folder / "id", affair.environ("T_ID")
+    known.touch(mode=0o600)
+    affair.plan('"env:T_ID"', '"file:id"')
+    affair.patient()
+    known.write_text(good)
+    assert affair.run() is Exit.OK
+    answered = 0
+
+    def expire(request: Request, upstream: Upstream) -> Reply:
+        nonlocal answered
+        answered += 1
+        known.write_text("renewed")
+        return REVOKED_KEY(request, upstream)
+
+    def old(request: Request) -> bool:
+        signed = request.headers.get("authorization", "")
+        return reads(request) and "/in/" in request.path and "Credential=renewed/" not in signed
+
+    affair.target.rule(action=expire, match=after(2, old))
+    desk = Desk.open(affair.folder / "plan.yaml", None, Notes(), threading.Event(), HERE)
+
+    told = look_again(desk, (), Choice(level="full", afresh=True), show_names=False)
+
+    assert answered
+    assert told["exit"] == Exit.OK
+    (look,) = told["looks"]
+    assert (look["objects"], look["verified"]) == (4, 4)
+    assert 0 < look["before"] < 4
+    ledger = desk.read_ledger()
+    assert {one.number for _, one in ledger.events(LookingAgain)} == {1}
+    ledger.close()
 
 
 def test_one_forbidden_object_fails_alone(affair: Affair) -> None:

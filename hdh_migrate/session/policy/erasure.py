@@ -13,6 +13,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, State, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, standing
+from hdh_migrate.pipeline.key_order import KeyOrder
 from hdh_migrate.pipeline.look_again import erasures as deletions
 from hdh_migrate.pipeline.pack_keeping import PackSums
 from hdh_migrate.ports.ledger import Ledger
@@ -162,11 +163,11 @@ def standing_grants(ledger: SqliteLedger, dataset: str) -> int:
 
 def source_lacks(ctx: Context, dataset: DatasetRow) -> str | None:
     """List the source and say what it lacks of what was verified; None: it has all of it."""
-    ledger = ctx.ledger
+    ledger, order = ctx.ledger, KeyOrder(None)
     seen = 0
     try:
         for page in ctx.source.pages(ctx.route(dataset).source):
-            for obj in page.objects:
+            for obj in order.checked(page):  # one that is listed twice stands for no other
                 found = ledger.find(dataset.id, obj.key)
                 if found is not None and found[1] is State.VERIFIED:
                     seen += found[0].obj.version == obj.version

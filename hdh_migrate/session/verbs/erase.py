@@ -8,6 +8,7 @@ somebody else has agreed to exactly this.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import ApprovalMissing, Exit, Refused, SwitchHeld, UsageError
@@ -116,7 +117,11 @@ def execute(
             ) as turn,
         ):  # fmt: skip
             ledger.reconcile()  # what is erased is what verify wrote
-            undertaken = HeaderErasure(turn.ctx, erasure.dataset, _copies(desk).folder / dataset)
+            undertaken = HeaderErasure(
+                turn.ctx, erasure.dataset, _copies(desk).folder / dataset,
+                demand_free=partial(_demand_free, desk),
+            )  # fmt: skip
+            undertaken.demand_going()
             if not erasure.begun:
                 _begin(desk, turn.ctx, ledger, judge, erasure, undertaken, why)
             remaining = undertaken.run()
@@ -138,8 +143,6 @@ def _begin(
 ) -> None:
     """Look at everything, and tell what is erased; from then on it is as good as gone."""
     name = erasure.dataset.name
-    if (holder := holding.holder(desk)) is not None:
-        raise SwitchHeld(f"held: {holder}")
     blockers = [*_unasked(desk), *against(desk, ledger, erasure)]
     folder = _copies(desk).folder / name
     if not folder.is_dir():
@@ -165,6 +168,16 @@ def _begin(
             )
         )  # fmt: skip
         ledger.commit()
+
+
+def _demand_free(desk: Desk) -> None:
+    """Demand that nobody holds it: asked before each thing that goes.
+
+    Raises:
+        SwitchHeld: somebody does.
+    """
+    if (holder := holding.holder(desk)) is not None:
+        raise SwitchHeld(f"held: {holder}")
 
 
 def _unasked(desk: Desk) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from hdh_migrate.errors import Missing, UnsealFailed, UsageError
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import sync, take_name
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import State, Stored
 from hdh_migrate.model.naming import is_version
@@ -183,7 +183,7 @@ def _hidden(out: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(handle)
-            os.link(name, out)  # never overwrites
+            take_name(name, out)
     finally:
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)
     sync(out.parent)

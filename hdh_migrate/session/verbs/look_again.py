@@ -113,7 +113,7 @@ def _decide(
     write: bool,
     became: Literal["restored", "accepted"],
 ) -> moves.DecidedObjects:
-    batches = desk.batches(selected)
+    batches, asked = desk.batches(selected), None if ids is None else frozenset(ids)
     with (
         copied_after(desk),
         at_work(desk, (f"look-again-{became}",), selected, write=write) as turn,
@@ -127,14 +127,14 @@ def _decide(
             if not selected or batch.name in selected
         }
         waiting = {
-            name: story.waiting(accepted=write and ids is not None)
+            name: story.waiting(accepted=write and asked is not None)
             for name, story in stories.items()
         }
         known = {number for numbers in waiting.values() for number in numbers}
-        strange = sorted(set(ids or ()) - known)
+        strange = sorted((asked or frozenset()) - known)
         decided: list[moves.DecidedObject] = []
         for name, story in stories.items():
-            chosen = [one for one in waiting[name] if ids is None or one in ids]
+            chosen = [one for one in waiting[name] if asked is None or one in asked]
             if strange:
                 chosen = strange  # refuses, before anything is done
             found = act(story, chosen)
@@ -163,15 +163,18 @@ def _demand_begun(turn: Turn) -> None:
 
 def _looked(turn: Turn, batch: str, choice: Choice) -> Found:
     """Look at one batch; when a credential is refused, look once more whether it was renewed."""
+    found: Found | None = None
     while True:
         try:
-            found = LookAgain(turn.ctx, batch, choice, user=operator()).run()
+            if found is None:
+                found = LookAgain(turn.ctx, batch, choice, user=operator()).run()
             if made := turn.ctx.packs.copy(turn.ctx, batch):
                 turn.ctx.progress.note(f"batch {batch}: {made} header packs were copied again")
         except AuthFailed:
             if turn.renewed() is None:
                 raise
             turn.ctx.progress.note("a credential was renewed; going on")
+            choice = replace(choice, afresh=False)  # what this look has read is not old
         else:
             return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -207,6 +208,22 @@ def test_killed_right_after_a_file_had_its_name_nothing_hidden_stays(site: Grant
     seen[-1].hardlink_to(out / "a.bin")
     save(site.opened(grant), ["**"], out, sealed=False)
     assert [path.name for path in out.iterdir()] == ["a.bin"]
+
+
+def test_a_disk_that_knows_no_links_is_written_to_all_the_same(
+    filled: GrantedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    out = filled.folder / "stick"
+    assert save(filled.opened(), ["**"], out, sealed=False).objects == 4
+    assert _files(out) == filled.clear
+    (out / "full").write_bytes(b"another file")
+    with pytest.raises(Refused, match="is not that object"):
+        save(filled.opened(), ["**"], out, sealed=False)
+    assert (out / "full").read_bytes() == b"another file"
 
 
 def test_many_objects_are_written_side_by_side_and_end_together(site: GrantedSite) -> None:

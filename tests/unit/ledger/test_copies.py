@@ -119,6 +119,28 @@ def test_the_newest_copies_stay(path: Path, into: Path) -> None:
     assert made[-1].removed == (made[-3].folder,)
 
 
+def test_an_older_copy_goes_as_a_whole_or_it_is_said_that_it_does_not(
+    path: Path, into: Path
+) -> None:
+    clock = FakeClock()
+    grown(path, clock, 1)
+    older = write_copy(path, into, clock).folder
+    in_the_way = into / f".{older.name}.removed"
+    in_the_way.write_text("no folder can take its place")
+
+    with pytest.raises(BackupFailed, match="this copy is made, and an older one cannot be removed"):
+        write_copy(path, into, clock, keep=1)
+
+    assert len(copies(into, "essai")) == 2
+    assert numbers(older / "ledger.db", clock) == [0]
+    in_the_way.unlink()
+    in_the_way.mkdir()  # as a kill in the middle leaves one
+    (in_the_way / "ledger.db").write_text("half")
+    made = write_copy(path, into, clock, keep=1)
+    assert [one.name for one in into.iterdir()] == [made.folder.name]
+    assert len(made.removed) == 2
+
+
 def test_a_copy_that_knows_more_or_something_else_never_goes(path: Path, into: Path) -> None:
     """An old ledger, put back by mistake, must not push out what could mend it."""
     clock = FakeClock()
