@@ -34,7 +34,7 @@ def amend(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Make a batch that has begun what the plan says now: a new revision, shown before.
+    """Apply a changed plan to a batch that has begun: a new revision, shown before.
 
     Rules may be added and taken back, datasets and recipients added. Places, format, suffix and
     level never change. What was moved stays; approvals given before are void.

@@ -57,7 +57,7 @@ def erase(
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Erase what opens a dataset whose headers are detached, for good; a dry run at first.
+    """Destroy what opens a dataset whose headers are detached, for good; a dry run at first.
 
     The bodies stay where they are, and nobody opens them again. It takes somebody else's approval
     of exactly this. Stopped anywhere, the same command goes on.

@@ -31,7 +31,7 @@ def errors(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Group the open findings by cause: how many, the first, what is safe, and what mends it.
+    """Group the open findings by cause: how many, the first, what is safe, and what to do.
 
     It ends as a run would with these findings; notes do not count.
     """

@@ -34,7 +34,7 @@ def explain(
     state_dir: StateDir = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Say which rule of the plan decides about one object, and what would become of it.
+    """Say which rule of the plan applies to one object, and what would become of it.
 
     The source is asked for it; no ledger is needed. Exit 4: the source does not have it.
     """

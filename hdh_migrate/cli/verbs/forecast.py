@@ -40,7 +40,7 @@ def forecast(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Say when each batch ends, as a range, and which credential or promise ends before.
+    """Estimate when each batch ends, as a range, and which credential or promise expires first.
 
     From the ledger and files alone; nobody is contacted.
     """

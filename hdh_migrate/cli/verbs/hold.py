@@ -27,7 +27,7 @@ def hold(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Hold every switch of this plan, also of one that is under way; or let go."""
+    """Stop every switch and deletion of this plan, also one under way; or let them go on."""
     task = Task(as_json=as_json)
 
     def body() -> None:

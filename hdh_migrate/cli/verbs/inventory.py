@@ -62,7 +62,7 @@ def inventory(
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """List what there is to move and freeze it; nothing is moved.
+    """List what there is to move and freeze the list; nothing is moved.
 
     With --refresh what was frozen before is listed again: what is new or changed waits for the next
     run, and of what is gone the target keeps what it has. With --compare what is frozen is held

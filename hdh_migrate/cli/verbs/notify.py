@@ -29,7 +29,7 @@ def notify(
     state_dir: StateDir = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Look at where the plan stands, and send those it names what is new and what waits.
+    """Send the notices that are due to every channel that the plan names; or a test notice.
 
     A run does so by itself; a timer lets them know, between runs, that one was killed or that a
     credential is about to end. Exit 4: somebody did not take a document; it is sent again.

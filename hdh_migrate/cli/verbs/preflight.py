@@ -23,7 +23,7 @@ def preflight(
     state_dir: StateDir = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Look online, read-only: credentials and rights on both sides, clock, keys, room."""
+    """Check online, changing nothing: credentials and rights on both sides, clock, keys, room."""
     task = Task(as_json=as_json, verbose=verbose)
 
     def body() -> Exit:

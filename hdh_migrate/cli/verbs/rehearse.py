@@ -34,7 +34,7 @@ def rehearse(
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Play the whole cutover on the canary pointer and back; the source is only read."""
+    """Try the whole cutover on the canary, a pointer that nobody follows; only reads the source."""
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> Exit:

@@ -46,7 +46,7 @@ def reseal(
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Seal every verified object anew, under a new data key; a dry run at first.
+    """Encrypt every verified object anew, under a new data key; a dry run at first.
 
     For when data keys may be known to somebody. Bodies travel through this machine; each object is
     read back whole and opened before its earlier version goes. Who opens stays the same: replace

@@ -50,7 +50,7 @@ def transfer(
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Seal and send what inventory froze (and make the inventory when there is none)."""
+    """Encrypt and send what inventory listed (and make the inventory when there is none)."""
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
     steps = ("inventory", "transfer")
     task.run(

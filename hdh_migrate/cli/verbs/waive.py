@@ -45,7 +45,7 @@ def waive(
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Sign a waiver: let one condition go, for this plan as it is, until a day.
+    """Sign a waiver: set one condition aside, for this plan as it is, until a given day.
 
     It counts when the plan lists the key in `waivers.keys`, and the report shows it. Of findings
     it covers those that are open when it is made.

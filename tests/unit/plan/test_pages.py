@@ -1,4 +1,4 @@
-"""The examples in docs/pointers.md are plans that load."""
+"""The plan in the README, and the examples in docs/pointers.md, load."""
 
 from __future__ import annotations
 
@@ -11,10 +11,22 @@ import yaml
 
 from tests.unit.plan.builders import as_yaml, loaded, value
 
-PAGE = Path(__file__).parents[3] / "docs" / "pointers.md"
-EXAMPLES = [
-    yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-]
+ROOT = Path(__file__).parents[3]
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+EXAMPLES = [yaml.safe_load(text) for text in blocks(ROOT / "docs" / "pointers.md")]
+
+
+def test_the_plan_that_a_stranger_sees_first_is_whole(tmp_path: Path) -> None:
+    (text,) = blocks(ROOT / "README.md")
+
+    plan = loaded(tmp_path, text).plan
+
+    assert (len(plan.datasets), len(plan.batches)) == (1, 1)
 
 
 def test_every_kind_has_its_example() -> None:

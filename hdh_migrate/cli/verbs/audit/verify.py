@@ -49,7 +49,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Do all of a bundle's sums again and check its signatures; exit 0, or 10 when one fails."""
+    """Compute all of a bundle's sums again, check its signatures; exit 0, or 10 when one fails."""
     task = Task(as_json=as_json)
 
     def body() -> Exit:

@@ -36,7 +36,7 @@ def start(
     no_progress: NoProgress = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Gates, freeze proof, final delta, switch, smoke tests; start again and it goes on."""
+    """Check, prove the freeze, move the rest, switch, test; start again and it goes on."""
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> None:

@@ -32,7 +32,7 @@ def relock(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lock a private key anew: by a new passphrase, and as dearly as new keys are."""
+    """Give a private key another passphrase, locked as strongly as new keys are."""
     task = Task(as_json=as_json)
 
     def body() -> None:
