@@ -26,8 +26,6 @@ from hdh_migrate.results.looks import (
 from hdh_migrate.telemetry import counted, duration_text, size_text
 
 CUT: Final = "~"
-NAME_MIN: Final = 6
-"""Characters of a batch's name that any screen shows."""
 
 
 def report(status: Status) -> list[str]:
@@ -137,16 +135,13 @@ def _two(name: str, state: str, amounts: Amounts) -> list[list[str]]:
     return [objects, ["", "", *sizes]] if any(sizes) else [objects]
 
 
-def _aligned(rows: Sequence[Sequence[str]], most: int | None = None) -> list[str]:
-    """Return rows with words to the left and numbers to the right; names give way to the rest."""
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows with words to the left and numbers to the right."""
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
-    if most is not None:
-        others = sum(widths[1:]) + 2 * len(widths[1:])
-        widths[0] = min(widths[0], max(NAME_MIN, most - others))
     return [
         "  ".join(
-            [cut(row[0], widths[0]).ljust(widths[0]), row[1].ljust(widths[1])]
+            [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
             + [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
         ).rstrip()
         for row in shown

@@ -45,7 +45,7 @@ class PlacesOfPacks:
 class HeaderErasure:
     """One dataset's end; `folder` is where its second copies are.
 
-    `demand_free` raises where somebody holds it.
+    `demand_free` raises where somebody holds it, or another ledger writes at the target by now.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class HeaderErasure:
 
         Raises:
             Fenced, Interrupted, HeldUp, SwitchHeld: somebody does.
+            StorageError: it cannot be learned.
         """
         demand_going(self._ctx)
         self._demand_free()

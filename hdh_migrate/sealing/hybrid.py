@@ -199,10 +199,6 @@ def hybrid_header_size(recipients: int) -> int:
     return PREFIX + STANZA * recipients + WRAPPED
 
 
-HYBRID_HEADER_MAX: Final = hybrid_header_size(MAX_RECIPIENTS)
-"""Bytes of the largest header that is written or read."""
-
-
 def declared_hybrid_size(prefix: bytes | bytearray) -> int:
     """Return the size that a header's first 16 bytes announce.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,6 @@ def open_target(
     vault: Vault,
     *,
     network: Network | None = None,
-    pace: Callable[[str, str], None] | None = None,
 ) -> S3Endpoint:
     """Return the plan's target with one credential; its door is shut except in a rehearsal.
 
@@ -49,7 +47,6 @@ def open_target(
         vault,
         addresses=network.addresses,
         resolve=network.resolve,
-        pace=pace,
     )
 
 

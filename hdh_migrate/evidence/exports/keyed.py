@@ -42,7 +42,6 @@ SECRET_BYTES = 32
 _SIDECAR = re.compile(re.escape(SIDECAR_VERSION) + "([0-9a-f]{64})")
 
 Event = tuple[int, str, str, str, bytes]
-Line = dict[str, Any]
 
 _SAID = frozenset((
     "alone", "attempt", "batch", "batches", "clock_offsets", "code_sha256", "dataset", "objects",

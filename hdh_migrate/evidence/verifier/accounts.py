@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Optional
 from hdh_migrate.evidence.verifier import forms, shapes
 from hdh_migrate.evidence.verifier.addresses import is_address
 
-COUNTS = {str: forms.is_count}
 LEAVES, PAIRS = [forms.DIGEST], [[forms.DIGEST]]
 PASSED = dict.fromkeys(("new", "changed", "vanished", "left"), shapes.SUM)
 COVERED = {**shapes.SUM, "root": forms.DIGEST}

@@ -16,6 +16,7 @@ from hdh_migrate.events.erasure import HeadersErased, HeadersErasing
 from hdh_migrate.evidence.signatures.approvals import ApprovalStage
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.header_erasure import STILL_THERE, HeaderErasure
 from hdh_migrate.pipeline.pack_keeping import FolderPacks
 from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
@@ -119,7 +120,7 @@ def execute(
             ledger.reconcile()  # what is erased is what verify wrote
             undertaken = HeaderErasure(
                 turn.ctx, erasure.dataset, _copies(desk).folder / dataset,
-                demand_free=partial(_demand_free, desk),
+                demand_free=partial(_demand_free, desk, fencing),
             )  # fmt: skip
             undertaken.demand_going()
             if not erasure.begun:
@@ -170,14 +171,18 @@ def _begin(
         ledger.commit()
 
 
-def _demand_free(desk: Desk) -> None:
-    """Demand that nobody holds it: asked before each thing that goes.
+def _demand_free(desk: Desk, fencing: Fencing | None) -> None:
+    """Demand that nobody holds it, and that this ledger writes: before each thing that goes.
 
     Raises:
         SwitchHeld: somebody does.
+        Fenced: another ledger, or another copy of this one, writes at the target by now.
+        StorageError: that cannot be learned.
     """
     if (holder := holding.holder(desk)) is not None:
         raise SwitchHeld(f"held: {holder}")
+    assert fencing is not None, "who erases at the target holds its fences"
+    fencing.demand()
 
 
 def _unasked(desk: Desk) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import State, Tally
@@ -14,9 +13,6 @@ from hdh_migrate.results.plans import TriedDataset, TriedRule
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.choices import Choices, said
 from hdh_migrate.wiring import Services
-
-SAMPLE: Final = 10_000
-"""Objects of a dataset that are listed, unless another number is asked for."""
 
 
 def sampled(desk: Desk, objects: int) -> list[TriedDataset]:
