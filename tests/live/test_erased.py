@@ -281,26 +281,21 @@ def test_nothing_that_was_erased_is_sealed_anew(site: Site) -> None:
     assert {one.id: one.body for one in held(site, packs=False)} == bodies
 
 
-def test_a_hold_stops_an_erasure_that_was_begun(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in site.environ.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_a_hold_stops_an_erasure_that_was_begun(site: Site) -> None:
     approve(site)
-    for left in range(MOST):
-        with pytest.raises(Killed):
-            execute(
-                replace(desk_of(site), clock=MainClock(left)), "emc2", (), reason=WHY, typed="emc2"
-            )
-        if journal(site, "headers-erasing"):
-            break
-    assert of_ledger(site, "steward") == len(MOVED)  # its headers go last
+    behaving(site, keeps_removed=True)
+    executed(site, expect=4)
+    packs = held(site, packs=True)
+    assert packs
+    behaving(site, keeps_removed=False)
     site.cli("hold", site.plan, "--reason", "a court asked", expect=0)
 
     said = executed(site, expect=7)
 
     assert "a court asked" in said.err
-    assert of_ledger(site, "steward") == len(MOVED)
+    assert held(site, packs=True) == packs
     site.cli("hold", site.plan, "--release", expect=0)
     executed(site, expect=0)
     demand_gone(site)

@@ -217,12 +217,12 @@ def test_a_disk_that_knows_no_links_is_written_to_all_the_same(
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refused)
-    out = filled.folder / "stick"
-    assert save(filled.opened(), ["**"], out, sealed=False).objects == 4
+    grant, out = filled.opened(), filled.folder / "stick"
+    assert save(grant, ["**"], out, sealed=False).objects == 4
     assert _files(out) == filled.clear
     (out / "full").write_bytes(b"another file")
     with pytest.raises(Refused, match="is not that object"):
-        save(filled.opened(), ["**"], out, sealed=False)
+        save(grant, ["**"], out, sealed=False)
     assert (out / "full").read_bytes() == b"another file"
 
 
