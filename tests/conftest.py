@@ -11,7 +11,10 @@ from hypothesis import settings
 
 from tests.campaign.matrix import by_test
 
-pytest_plugins = ["tests.support.fixtures", "tests.support.affair", "tests.support.site"]
+pytest_plugins = [
+    "tests.support.fixtures", "tests.support.affair", "tests.support.site",
+    "tests.support.finished",
+]  # fmt: skip
 
 # How long an example takes says how busy the machine is, and nothing else.
 settings.register_profile("unhurried", deadline=None)

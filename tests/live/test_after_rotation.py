@@ -9,10 +9,10 @@ import pytest
 
 from hdh_migrate.sealing.keys import new_pair
 from tests.live import test_decommission as ends
-from tests.support import strict_buckets
+from tests.support.finished import Target, prepared
 from tests.support.resealed import sealed_anew
 from tests.support.rotated import behaving, executed, opened, say_next, versions
-from tests.support.site import NEW, OLD, Site
+from tests.support.site import NEW, OLD, Site, moved
 
 pytestmark = pytest.mark.live
 
@@ -49,22 +49,22 @@ def exchange(request: pytest.FixtureRequest) -> Exchange:
     return made
 
 
-bucket = strict_buckets.versioned
+VERSIONED = Target(versions=True)
 
 
+@prepared(moved, VERSIONED)
 def test_objects_are_fetched(site: Site, exchange: Exchange) -> None:
-    site.run()
     exchange(site)
     out = site.folder / "b.csv"
     site.cli("fetch", site.plan, "emc2", "pmsi/b.csv", "--out", str(out), expect=0)
     assert out.read_bytes() == site.source()["pmsi/b.csv"][1]
 
 
+@prepared(moved, VERSIONED)
 def test_a_ledger_that_is_lost_is_made_again_of_what_is_there(
     site: Site, exchange: Exchange
 ) -> None:
     """Nothing is sent again; of the source alone, or of a bundle that was written afterwards."""
-    site.run()
     exchange(site)
     site.cli("report", site.plan, "--out", str(site.folder / "bundle"), expect=0)
     held = objects(site)
@@ -79,10 +79,10 @@ def test_a_ledger_that_is_lost_is_made_again_of_what_is_there(
         site.cli("ledger", "check", site.plan, expect=0)
 
 
+@prepared(moved, VERSIONED)
 def test_what_somebody_put_in_an_objects_place_is_kept_aside_and_ours_is_sent(
     site: Site, exchange: Exchange
 ) -> None:
-    site.run()
     before = opened(site, "escrow")
     exchange(site)
     one = next(one for one in versions(site) if one.key.endswith("b.csv.c4gh"))
@@ -94,8 +94,8 @@ def test_what_somebody_put_in_an_objects_place_is_kept_aside_and_ours_is_sent(
     assert opened(site, "escrow").keys() == before.keys()
 
 
+@prepared(moved, VERSIONED)
 def test_a_batch_is_cut_over_and_deleted_at_the_source(site: Site, exchange: Exchange) -> None:
-    site.run()
     exchange(site)
     ends.finalized(site)
     assert site.pointer == NEW
@@ -104,11 +104,11 @@ def test_a_batch_is_cut_over_and_deleted_at_the_source(site: Site, exchange: Exc
     assert ends.names(site) == ends.SCRATCH
 
 
+@prepared(ends.finalized, VERSIONED)
 def test_keys_are_exchanged_between_finalize_and_the_end_of_the_source(
     site: Site, exchange: Exchange
 ) -> None:
     """What is deleted rests on evidence that was written afterwards."""
-    ends.finalized(site)
     exchange(site)
     refused = ends.execute(site, expect=3)  # the bundle tells of the objects as they were
     assert ends.names(site) == ends.SCRATCH | ends.OBJECTS, refused.err
@@ -121,8 +121,8 @@ def test_keys_are_exchanged_between_finalize_and_the_end_of_the_source(
     assert opened(site, "escrow").keys() == {one.key for one in versions(site)}
 
 
+@prepared(moved, VERSIONED)
 def test_nothing_is_sealed_anew_between_switch_and_finalize(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     site.cutover("start", expect=0)
     said = sealed_anew(site, expect=3)
@@ -133,8 +133,8 @@ def test_nothing_is_sealed_anew_between_switch_and_finalize(site: Site) -> None:
     sealed_anew(site)
 
 
+@prepared(moved, VERSIONED)
 def test_nothing_is_switched_while_some_objects_have_other_keys(site: Site) -> None:
-    site.run()
     site.approve("reseal")
     behaving(site, keeps_removed=True)
     sealed_anew(site, expect=3)  # it ends after one object

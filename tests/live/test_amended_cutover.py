@@ -6,7 +6,8 @@ import pytest
 
 from tests.live.test_decommission import command, names
 from tests.support.agreed import agreed
-from tests.support.site import NEW, Site
+from tests.support.finished import prepared
+from tests.support.site import NEW, Site, moved
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -18,8 +19,8 @@ def amend(site: Site, *more: str, expect: int) -> str:
     return said.out + said.err
 
 
+@prepared(moved)
 def test_an_amended_batch_is_cut_over_and_decommissioned(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     datasets = site.section("datasets")
     datasets[0]["exclude"].append({"glob": "pmsi/vid*", "reason": "empty"})

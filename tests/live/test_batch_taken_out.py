@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.site import NEW, OLD, Site
+from tests.support.finished import prepared
+from tests.support.site import NEW, OLD, Site, moved
 
 pytestmark = pytest.mark.live
 
 
+@prepared(moved)
 def test_a_switched_batch_that_was_taken_out_is_told_and_goes_back_once_it_is_put_back(
     site: Site,
 ) -> None:
-    site.run()
     site.approve("cutover")
     site.cutover("start", expect=0)
     planned = {name: site.section(name) for name in ("datasets", "batches", "cutovers", "freeze")}

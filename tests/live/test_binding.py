@@ -11,7 +11,8 @@ import pytest
 
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey, new_pair
 from tests.support.agreed import agreed
-from tests.support.site import Site
+from tests.support.finished import prepared
+from tests.support.site import Site, moved
 
 pytestmark = pytest.mark.live
 
@@ -49,8 +50,8 @@ def test_another_escrow_during_the_run_stands_in_the_evidence(site: Site) -> Non
     assert "put the key files back" in refused
 
 
+@prepared(moved)
 def test_a_rotation_under_a_run_is_refused_before_anything_is_sent(site: Site) -> None:
-    site.run()
     keys, before = site.folder / "keys", statement(site, "before")["seal"]
     kept = (keys / "escrow.pub").read_bytes()
     new_pair(keys, "other", passphrase=None)
@@ -132,8 +133,8 @@ def test_a_file_that_a_report_shows_is_one_that_a_run_has_worked_with(site: Site
     assert first["files"]["target.profile"] != second["files"]["target.profile"]
 
 
+@prepared(moved)
 def test_another_key_that_signs_is_told_by_the_journal(site: Site) -> None:
-    site.run()
     keys = site.folder / "keys"
     for half in ("key", "pub"):
         (keys / f"report.{half}").write_bytes((keys / f"stranger.{half}").read_bytes())

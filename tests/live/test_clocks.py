@@ -23,9 +23,10 @@ from hdh_migrate.session.verbs import cutover, decommission
 from hdh_migrate.session.verbs import report as reporting
 from hdh_migrate.telemetry import SystemClock
 from tests.support import lies
+from tests.support.finished import prepared
 from tests.support.proxy import Proxy
 from tests.support.quiet import Notes, WallClock
-from tests.support.site import NEW, OLD, Site
+from tests.support.site import NEW, OLD, Site, moved
 
 pytestmark = pytest.mark.live
 
@@ -132,8 +133,8 @@ def test_a_clock_45_days_ahead_does_not_end_the_cooling(site: Site) -> None:
     assert site.source() == before
 
 
+@prepared(moved)
 def test_a_clock_behind_lets_no_expired_approval_live(site: Site) -> None:
-    site.run()
     now = desk(site)
     signer = load_signer(site.folder / "keys" / "dpo.key", None)
     subject = approving.subject_here(now, "all", ApprovalStage.CUTOVER)
@@ -201,8 +202,8 @@ def test_one_endpoint_whose_clock_differs_is_enough(
     cutover.finalize(desk(site), "all", "agreed")
 
 
+@prepared(moved)
 def test_a_clock_that_jumps_during_a_cutover_stops_it_before_the_switch(site: Site) -> None:
-    site.run()
     site.approve("cutover", "dpo", "--for", "90d")
     here = desk(site)
 
@@ -230,8 +231,8 @@ def test_evidence_of_the_future_is_no_evidence(site: Site) -> None:
     assert site.source() == before
 
 
+@prepared(moved)
 def test_the_report_shows_the_offset_that_was_last_seen(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     cutover.start(desk(site, 50.0), "all")
     told = reporting.write_report(desk(site), site.folder / "bundle")

@@ -12,16 +12,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.finished import prepared
 from tests.support.fixtures import ProxyTo
 from tests.support.proxy import Upstream
-from tests.support.site import NEW, OLD, Said, Site, script, through
+from tests.support.site import NEW, OLD, Said, Site, moved, script, through
 from tests.support.wire import Reply, Request
 
 pytestmark = pytest.mark.live
 
 
+@prepared(moved)
 def test_a_batch_is_cut_over_rolled_back_cut_over_again_and_finalized(site: Site) -> None:
-    site.run()
     before = site.source()
 
     refused = site.cutover("start", expect=8)
@@ -68,8 +69,8 @@ def awaited(site: Site) -> list[str]:
     return [one["what"] for one in told["deadlines"] if one["what"].startswith("approval of")]
 
 
+@prepared(moved)
 def test_a_source_that_is_written_to_is_caught_and_its_change_is_moved(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     site.container.client.upload_blob("pmsi/late.csv", b"late")
     site.container.client.upload_blob("pmsi/b.csv", b"changed", overwrite=True)
@@ -121,8 +122,8 @@ def test_a_freeze_and_an_approval_that_were_taken_back_or_rolled_back_switch_not
     assert site.pointer == OLD
 
 
+@prepared(moved)
 def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Site) -> None:
-    site.run()
     site.approve_as("cutover", "stranger")
     site.approve_as("cutover", "report")  # the operator's own
     refused = site.cutover("start", expect=8)
@@ -178,8 +179,8 @@ def test_a_cutover_needs_a_run_and_makes_no_ledger(site: Site) -> None:
     assert not site.state.exists()
 
 
+@prepared(moved)
 def test_a_hold_stops_it_at_the_door_and_status_says_so(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     site.cli("hold", site.plan, "--reason", "ward 3 still reads", expect=0)
     held = site.cutover("start", expect=7)
@@ -196,8 +197,8 @@ def test_a_hold_stops_it_at_the_door_and_status_says_so(site: Site) -> None:
     assert site.pointer == NEW
 
 
+@prepared(moved)
 def test_a_pointer_that_was_changed_by_hand_is_left_alone_on_both_ways(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     (site.state / "hold").touch()
     site.cutover("start", expect=7)
@@ -225,10 +226,10 @@ def test_a_pointer_that_was_changed_by_hand_is_left_alone_on_both_ways(site: Sit
     assert site.status()["stage"] == "rolled back"
 
 
+@prepared(moved)
 def test_what_consumers_wrote_is_counted_and_named_only_where_names_may_stand(
     site: Site,
 ) -> None:
-    site.run()
     site.approve("cutover")
     site.cutover("start", expect=0)
     site.bucket.client.put_object(Bucket=site.bucket.name, Key="in/marie curie.csv", Body=b"x")
@@ -244,9 +245,9 @@ def test_what_consumers_wrote_is_counted_and_named_only_where_names_may_stand(
     assert b"marie" not in (site.state / "ledger.db").read_bytes()
 
 
+@prepared(moved)
 def test_a_rollback_looks_at_the_source_that_consumers_are_led_to_again(site: Site) -> None:
     """Last, for it waits for nothing: in months somebody clears up, or a credential ends."""
-    site.run()
     site.approve("cutover")
     site.cutover("start", expect=0)
     client = site.container.client
@@ -268,8 +269,8 @@ def test_a_rollback_looks_at_the_source_that_consumers_are_led_to_again(site: Si
     assert told.json["source"] == {"new": 1, "changed": 1, "gone": 0, "unread": None}
 
 
+@prepared(moved)
 def test_failed_smoke_tests_leave_the_choice_to_people(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     secret = site.environ.pop("C_SEC")
     assert (
@@ -290,8 +291,8 @@ def test_failed_smoke_tests_leave_the_choice_to_people(site: Site) -> None:
     assert site.status()["stage"] == "fallback window"
 
 
+@prepared(moved)
 def test_a_rehearsal_changes_neither_pointer_nor_source(site: Site) -> None:
-    site.run()
     before = site.source()
     told = site.cli("rehearse", site.plan, "--batch", "all", "--json", expect=0).json
     assert told["ok"]
@@ -345,8 +346,8 @@ def test_a_start_that_is_killed_in_the_switch_and_a_rollback_too_end_well(site: 
     assert kinds.count("cutover-withdrawn") == 1
 
 
+@prepared(moved)
 def test_a_finalized_batch_is_deleted_on_signed_evidence_alone(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     site.cutover("start", expect=0)
     site.approve("finalize")
@@ -399,8 +400,8 @@ def test_a_finalized_batch_is_deleted_on_signed_evidence_alone(site: Site) -> No
     assert len(facts) == 2
 
 
+@prepared(moved)
 def test_a_source_is_not_deleted_by_who_may_only_read(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     site.cutover("start", expect=0)
     site.approve("finalize")
@@ -473,9 +474,9 @@ def test_a_source_that_is_written_during_a_start_stops_it(site: Site, proxy_to: 
     assert site.pointer == OLD
 
 
+@prepared(moved)
 @pytest.mark.crash
 def test_pointer_and_ledger_agree_after_kills_at_any_time(site: Site) -> None:
-    site.run()
     site.approve("cutover")
     before = site.source()
     at_new = {"switched", "fallback window"}
@@ -498,8 +499,8 @@ def test_pointer_and_ledger_agree_after_kills_at_any_time(site: Site) -> None:
     assert site.source() == before
 
 
+@prepared(moved)
 def test_an_open_finding_is_let_go_by_a_waiver_that_knew_of_it(site: Site) -> None:
-    site.run()
     site.change(waivers={"keys": ["keys/ciso.pub"]})  # what must be waived shows late
     site.approve("cutover")
 

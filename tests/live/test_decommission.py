@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.agreed import agreed
 from tests.support.command import ForkedCommand
+from tests.support.finished import prepared
 from tests.support.fixtures import ProxyTo
 from tests.support.processes import LONG
 from tests.support.proxy import Action, Upstream
@@ -79,8 +80,8 @@ def names(site: Site) -> set[str]:
     return {blob.name for blob in site.container.client.list_blobs()}
 
 
+@prepared(finalized)
 def test_an_older_copy_of_the_ledger_deletes_nothing(site: Site) -> None:
-    finalized(site)
     fence = {"Bucket": site.bucket.name, "Key": ".hdh-migrate-fence/exit.json"}
     shown = json.loads(site.bucket.client.get_object(**fence)["Body"].read())
     assert shown["state"] == "released"
@@ -96,10 +97,10 @@ def test_an_older_copy_of_the_ledger_deletes_nothing(site: Site) -> None:
     assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
 
 
+@prepared(finalized)
 def test_a_target_that_lost_one_object_and_has_garbage_for_another_keeps_the_source(
     site: Site,
 ) -> None:
-    finalized(site)
     put_back = taken_away(site, "pmsi/b.csv")
     where = {"Bucket": site.bucket.name, "Key": target_key("scans/big.raw")}
     right = site.bucket.client.get_object(**where)
@@ -132,8 +133,8 @@ def test_a_target_that_lost_one_object_and_has_garbage_for_another_keeps_the_sou
     assert names(site) == SCRATCH
 
 
+@prepared(finalized)
 def test_a_whole_object_that_is_there_again_is_read_again_and_its_source_goes(site: Site) -> None:
-    finalized(site)
     put_back = taken_away(site, "pmsi/b.csv")
     execute(site, expect=5)
     put_back()
@@ -142,8 +143,8 @@ def test_a_whole_object_that_is_there_again_is_read_again_and_its_source_goes(si
     assert codes(site) == []
 
 
+@prepared(finalized)
 def test_a_pointer_that_was_set_back_after_finalize_keeps_the_source(site: Site) -> None:
-    finalized(site)
     site.pointer = OLD
     assert any("pointer" in line for line in dry_run(site, expect=3).json["blockers"])
     assert "the pointer does not have the value" in execute(site, expect=3).err
@@ -247,11 +248,11 @@ def test_a_dry_run_after_a_kill_says_what_is_left_and_what_is_done(
     assert names(site) == SCRATCH
 
 
+@prepared(finalized)
 def test_what_the_target_lost_after_the_finalization_is_mended_and_the_source_goes(
     site: Site,
 ) -> None:
     """One lost object must not keep a whole source for ever; nor may old approvals delete it."""
-    finalized(site)
     site.bucket.client.delete_object(Bucket=site.bucket.name, Key=target_key("pmsi/b.csv"))
     site.cli("verify", site.plan, "--again", expect=5)
     site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
@@ -275,9 +276,9 @@ def test_what_the_target_lost_after_the_finalization_is_mended_and_the_source_go
     agreed(last, trust)
 
 
+@prepared(finalized)
 def test_what_the_target_lost_while_others_were_deleted_is_sent_again(site: Site) -> None:
     """The source keeps what the target does not hold: it must not be for nothing."""
-    finalized(site)
     key = target_key("pmsi/b.csv")
     site.bucket.client.delete_object(Bucket=site.bucket.name, Key=key)
     big = {"Bucket": site.bucket.name, "Key": target_key("scans/big.raw")}

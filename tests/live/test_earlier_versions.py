@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.resealed import bucket_of
 from tests.support.rotated import (
     NAME,
@@ -14,7 +14,7 @@ from tests.support.rotated import (
     executed,
     opened,
     say_next,
-    with_keys,
+    verified,
 )
 from tests.support.site import Said, Site
 from tests.support.strict_s3.store import Version
@@ -24,13 +24,9 @@ pytestmark = pytest.mark.live
 KEY = "in/pmsi/b.csv.c4gh"
 
 
-bucket = strict_buckets.versioned
-
-
 @pytest.fixture
-def site(site: Site) -> Site:
-    with_keys(site).run()
-    return site
+def site(finished: Finished) -> Site:
+    return finished(verified, Target(versions=True))
 
 
 def kept_by_the_host(site: Site, again: Callable[..., Said]) -> None:

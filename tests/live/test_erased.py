@@ -18,6 +18,7 @@ from tests.live.test_rotation import journal, whole_journal
 from tests.live.test_rotation_killed import MainClock
 from tests.support import strict_buckets
 from tests.support.agreed import agreed
+from tests.support.finished import Finished, Target
 from tests.support.resealed import sealed_anew
 from tests.support.rotated import behaving
 from tests.support.site import CORPUS, Said, Site
@@ -29,19 +30,22 @@ MOVED = {key: body for key, body in CORPUS.items() if not key.startswith("tmp/")
 WHY = "permit R-7 has ended"
 
 
-kept, bucket = strict_buckets.kept, strict_buckets.bucket
+kept = strict_buckets.kept
 
 
-@pytest.fixture
-def site(site: Site) -> Site:
-    """A site whose packs are verified and copied; its plan asks somebody to approve."""
+def copied(site: Site) -> None:
+    """Prepare a site whose packs are verified and copied; its plan asks somebody to approve."""
     keys = site.folder / "hybrid"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer", "next"):
         new_hybrid_pair(keys, name, passphrase=None)
     site.change(seal=SEAL, cutovers=None, freeze=None)
     site.run()
-    return site
+
+
+@pytest.fixture
+def site(finished: Finished, kept: bool) -> Site:
+    return finished(copied, Target(versions=kept))
 
 
 def erase(site: Site, *more: str, expect: int | None = None) -> Said:

@@ -9,8 +9,8 @@ import pytest
 
 from hdh_migrate.sealing.hybrid import new_hybrid_pair
 from tests.live.test_detached import SEAL
-from tests.support import strict_buckets
 from tests.support.agreed import agreed
+from tests.support.finished import Finished, Target
 from tests.support.site import NEW, Site
 
 pytestmark = pytest.mark.live
@@ -23,12 +23,8 @@ PMSI, SCANS = (
 NOTES = "notes/a.txt"
 
 
-bucket = strict_buckets.unversioned
-
-
-@pytest.fixture
-def moved(site: Site) -> Site:
-    """A site with two batches of two datasets and one."""
+def two_batches(site: Site) -> None:
+    """Prepare a site with two batches of two datasets and one, all verified."""
     keys = site.folder / "hybrid"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer"):
@@ -52,13 +48,22 @@ def moved(site: Site) -> Site:
     cutover["smoke"]["identity"] = "file:hybrid/consumer.sec"
     site.change(seal=SEAL, cutovers=[cutover], datasets=datasets, batches=batches)
     site.run()
-    return site
 
 
 @pytest.fixture
-def erased(moved: Site) -> Site:
-    erase(moved)
-    return moved
+def moved(finished: Finished) -> Site:
+    return finished(two_batches, Target())
+
+
+def one_erased(site: Site) -> None:
+    """Prepare such a site of which one dataset was erased."""
+    two_batches(site)
+    erase(site)
+
+
+@pytest.fixture
+def erased(finished: Finished) -> Site:
+    return finished(one_erased, Target())
 
 
 def erase(site: Site, *although: str) -> None:

@@ -16,8 +16,9 @@ from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.pack import PackReader
 from hdh_migrate.sealing.keys import PrivateKey, new_pair
 from tests.support.agreed import agreed
+from tests.support.finished import prepared
 from tests.support.foreign_signature import signed_by
-from tests.support.site import CORPUS, Said, Site
+from tests.support.site import CORPUS, Said, Site, moved, moved_without_approvals
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -46,9 +47,8 @@ def pack_of(folder: Path, site: Site, reader: str = "lab") -> PackReader:
     return PackReader(io.BytesIO((folder / pack.NAME).read_bytes()), identity)
 
 
+@prepared(moved)
 def test_a_grant_waits_for_its_approval_and_opens_what_the_reader_may_read(site: Site) -> None:
-    site.run()
-
     assert "1 more approval is needed" in asks(site, expect=8).err
     assert not (site.folder / "lab").exists()
     approves(site)
@@ -70,8 +70,8 @@ def test_a_grant_waits_for_its_approval_and_opens_what_the_reader_may_read(site:
         assert out.getvalue() == GRANTED[one.name]
 
 
+@prepared(moved)
 def test_the_report_tells_who_may_read_and_both_verifiers_take_it(site: Site) -> None:
-    site.run()
     site.change(approvals=None, freeze=None, cutovers=None)
     asks(site, expect=0)
 
@@ -106,6 +106,12 @@ def with_policies(site: Site) -> None:
     )
 
 
+def moved_with_policies(site: Site) -> None:
+    """Prepare a site of which everything is verified, at a host that knows policies."""
+    with_policies(site)
+    site.run()
+
+
 def policy_of(site: Site) -> dict[str, Any] | None:
     try:
         return json.loads(site.bucket.client.get_bucket_policy(Bucket=site.bucket.name)["Policy"])
@@ -113,9 +119,8 @@ def policy_of(site: Site) -> dict[str, Any] | None:
         return None
 
 
+@prepared(moved_with_policies)
 def test_a_policy_is_printed_set_beside_others_and_taken_back(site: Site) -> None:
-    with_policies(site)
-    site.run()
     grant = asks(site, "--json", expect=0).json["grant"]
     others = {
         "Version": "2012-10-17",
@@ -205,8 +210,8 @@ def test_a_grant_is_approved_elsewhere_from_a_bundle_and_evidence_tells_it(site:
     assert "approuvée par" in (after / "report.fr.html").read_text()
 
 
+@prepared(moved)
 def test_an_approval_of_other_objects_or_of_another_reader_counts_for_nothing(site: Site) -> None:
-    site.run()
     asks(site, expect=8)
     (first,) = waiting(site)
     approves(site)
@@ -228,9 +233,8 @@ def test_an_approval_of_other_objects_or_of_another_reader_counts_for_nothing(si
     assert "not the one that was approved" in asks(site, *apart, reader="other", expect=8).err
 
 
+@prepared(moved_without_approvals)
 def test_who_reads_keyed_evidence_is_not_told_who_may_read(site: Site) -> None:
-    site.change(approvals=None, freeze=None, cutovers=None)
-    site.run()
     grant = asks(site, "--json", expect=0).json["grant"]
     bundle, key = site.folder / "keyed", site.folder / "keys" / "report.pub"
     site.cli("report", site.plan, "--names", "keyed", "--out", str(bundle), expect=0)
@@ -241,9 +245,8 @@ def test_who_reads_keyed_evidence_is_not_told_who_may_read(site: Site) -> None:
     assert not any(word in journal for word in (grant, "EHDS-2027-0042", "survival"))
 
 
+@prepared(moved_without_approvals)
 def test_the_reader_opens_a_grant_without_plan_and_ledger_and_others_do_not(site: Site) -> None:
-    site.change(approvals=None, freeze=None, cutovers=None)
-    site.run()
     asks(site, "--include", "pmsi/**", expect=0)
     keys, data = site.folder / "keys", site.folder / "data"
     opened = (
@@ -285,11 +288,10 @@ def test_a_cutover_that_is_planned_after_a_grant_changes_the_terms_that_it_fixed
     site.cutover("start", expect=0)
 
 
+@prepared(moved_with_policies)
 def test_a_policy_that_somebody_else_set_from_what_was_printed_is_taken_back_too(
     site: Site,
 ) -> None:
-    with_policies(site)
-    site.run()
     grant = asks(site, "--json", expect=0).json["grant"]
     asked = ("grant", site.plan, "--policy", grant, "--principal", READER, "--json")
     printed = site.cli(*asked, expect=0).json["buckets"][0]["policy"]

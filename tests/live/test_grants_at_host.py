@@ -26,11 +26,19 @@ from hdh_migrate.session.verbs.grant_policy import (
 )
 from hdh_migrate.telemetry import SystemClock
 from tests.live.test_course import until
-from tests.live.test_grants import ADMINISTRATOR, READER, asks, policy_of, with_policies
-from tests.live.test_grants_believed import NOBODY, given, listed
+from tests.live.test_grants import (
+    ADMINISTRATOR,
+    READER,
+    asks,
+    moved_with_policies,
+    policy_of,
+    with_policies,
+)
+from tests.live.test_grants_believed import given, listed
+from tests.support.finished import prepared
 from tests.support.here import HERE
 from tests.support.quiet import Notes
-from tests.support.site import Said, Site
+from tests.support.site import Said, Site, moved_without_approvals
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -52,9 +60,8 @@ def policy(site: Site, grant: str, *more: str, expect: int = 0) -> Said:
     )
 
 
+@prepared(moved_with_policies)
 def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Site) -> None:
-    with_policies(site)
-    site.run()
     made = given(site, "first", "lab")
     policy(site, made, "--execute", *ADMINISTRATOR)
     taken = ("revoke", site.plan, made, "--reason", "x")
@@ -77,9 +84,8 @@ def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Sit
     assert (one["stage"], one["at_host"][0]["allowed"]) == ("revoked", False)
 
 
+@prepared(moved_with_policies)
 def test_a_run_under_way_is_paused_for_a_revocation(site: Site) -> None:
-    with_policies(site)
-    site.run()
     made = given(site, "first", "lab")
     policy(site, made, "--execute", *ADMINISTRATOR)
     site.container.client.upload_blob("pmsi/long", bytes(8 << 20))
@@ -143,9 +149,8 @@ def secrets_here(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@prepared(moved_with_policies)
 def test_a_policy_is_not_made_by_a_clock_that_was_set_back(site: Site) -> None:
-    with_policies(site)
-    site.run()
     made = given(site, "first", "lab")
     desk = replace(desk_of(site), clock=ClockSetBack())
     for administrator in (None, HostAdministrator(id="env:T_ID", secret="env:T_SECRET")):
@@ -154,9 +159,8 @@ def test_a_policy_is_not_made_by_a_clock_that_was_set_back(site: Site) -> None:
     assert policy_of(site) is None
 
 
+@prepared(moved_without_approvals)
 def test_what_was_given_before_is_looked_at_whole(site: Site) -> None:
-    site.change(**NOBODY)
-    site.run()
     asks(site, expect=0)
     there = site.folder / "lab" / statement.GIVEN
     signed = there.read_bytes()
@@ -172,9 +176,8 @@ def test_what_was_given_before_is_looked_at_whole(site: Site) -> None:
     assert "is not the one that was signed" in asks(site, expect=2).err
 
 
+@prepared(moved_with_policies)
 def test_a_grant_of_a_dataset_that_left_the_plan_is_said_in_a_line(site: Site) -> None:
-    with_policies(site)
-    site.run()
     made = given(site, "first", "lab")
     (one,) = site.section("datasets")
     (batch,) = site.section("batches")
@@ -184,11 +187,10 @@ def test_a_grant_of_a_dataset_that_left_the_plan_is_said_in_a_line(site: Site) -
     assert "datasets[emc2]: removed" in said.err
 
 
+@prepared(moved_with_policies)
 def test_a_revoked_grant_of_a_dataset_that_left_the_plan_says_what_was_not_looked_at(
     site: Site, secrets_here: None
 ) -> None:
-    with_policies(site)
-    site.run()
     made = given(site, "first", "lab")
     site.cli("revoke", site.plan, made, "--reason", "x", expect=0)
     desk = desk_of(site)

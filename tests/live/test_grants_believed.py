@@ -22,10 +22,18 @@ from hdh_migrate.session.verbs.grant import grant
 from hdh_migrate.session.verbs.grant_folder import place_of
 from hdh_migrate.targets.policies import PolicyDialect
 from hdh_migrate.telemetry import SystemClock
-from tests.live.test_grants import ADMINISTRATOR, READER, approves, asks, policy_of, with_policies
+from tests.live.test_grants import (
+    ADMINISTRATOR,
+    READER,
+    approves,
+    asks,
+    moved_with_policies,
+    policy_of,
+)
+from tests.support.finished import prepared
 from tests.support.here import HERE
 from tests.support.quiet import Notes
-from tests.support.site import Site
+from tests.support.site import Site, moved, moved_without_approvals
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -43,8 +51,8 @@ def given(site: Site, purpose: str, out: str, *more: str) -> str:
     return str(said.json["grant"])
 
 
+@prepared(moved)
 def test_a_grant_that_waits_is_not_written_over_another_one(site: Site) -> None:
-    site.run()
     assert asks(site, "--purpose", "first", expect=8).code == 8
     approves(site)
     first = given(site, "first", "lab")
@@ -59,9 +67,8 @@ def test_a_grant_that_waits_is_not_written_over_another_one(site: Site) -> None:
     assert given(site, "second", "lab2") == second
 
 
+@prepared(moved_without_approvals)
 def test_revoke_leaves_a_pack_that_lies_where_its_own_once_was(site: Site) -> None:
-    site.change(**NOBODY)
-    site.run()
     first = given(site, "first", "lab")
     (site.folder / "lab").rename(site.folder / "moved")
     second = given(site, "second", "lab")
@@ -93,8 +100,8 @@ def test_revoke_leaves_a_pack_that_lies_where_its_own_once_was(site: Site) -> No
     assert not (site.folder / "moved" / pack.NAME).exists()
 
 
+@prepared(moved)
 def test_who_takes_approvals_out_of_the_plan_grants_nothing(site: Site) -> None:
-    site.run()
     assert "1 more approval" in asks(site, expect=8).err
 
     site.change(**NOBODY)
@@ -113,11 +120,10 @@ class PassingClock(SystemClock):
         return later(now, 200 * 365 * 86_400) if self.passed.is_set() else now
 
 
+@prepared(moved_without_approvals)
 def test_a_permit_that_ends_while_headers_are_read_grants_nothing(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site.change(**NOBODY)
-    site.run()
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)
     keys, clock = site.folder / "keys", PassingClock()
@@ -137,9 +143,8 @@ def test_a_permit_that_ends_while_headers_are_read_grants_nothing(
     assert not (site.folder / "lab").exists()
 
 
+@prepared(moved_without_approvals)
 def test_what_a_killed_command_left_in_the_folder_stops_nobody(site: Site) -> None:
-    site.change(**NOBODY)
-    site.run()
     lab = site.folder / "lab"
     first = given(site, "first", "lab")
     assert asks(site, "--purpose", "again", "--out", str(lab), expect=2).code == 2
@@ -159,8 +164,8 @@ def test_what_a_killed_command_left_in_the_folder_stops_nobody(site: Site) -> No
     assert sorted(one.name for one in lab.iterdir()) == [statement.GIVEN, pack.NAME]
 
 
+@prepared(moved)
 def test_a_pack_of_a_killed_command_is_withdrawn_with_its_request(site: Site) -> None:
-    site.run()
     asks(site, expect=8)
     (waits,) = listed(site)
     lab = site.folder / "lab"
@@ -173,8 +178,8 @@ def test_a_pack_of_a_killed_command_is_withdrawn_with_its_request(site: Site) ->
     assert not (lab / pack.NAME).exists()
 
 
+@prepared(moved)
 def test_a_grant_that_was_begun_elsewhere_is_not_begun_twice(site: Site) -> None:
-    site.run()
     asks(site, expect=8)
     (waits,) = listed(site)
     approves(site)
@@ -187,9 +192,8 @@ def test_a_grant_that_was_begun_elsewhere_is_not_begun_twice(site: Site) -> None
     assert asks(site, "--out", str(lab), "--json", expect=0).json["grant"] == waits["grant"]
 
 
+@prepared(moved_without_approvals)
 def test_a_ledger_made_anew_takes_over_the_grants_that_stand(site: Site) -> None:
-    site.change(**NOBODY)
-    site.run()
     kept, ended = given(site, "kept", "lab"), given(site, "ended", "lab2")
     site.cli("revoke", site.plan, ended, "--reason", "x", expect=0)
     bundle = site.folder / "bundle"
@@ -203,9 +207,8 @@ def test_a_ledger_made_anew_takes_over_the_grants_that_stand(site: Site) -> None
     assert ended not in known
 
 
+@prepared(moved_with_policies)
 def test_a_policy_that_is_set_again_after_it_was_taken_back_is_found(site: Site) -> None:
-    with_policies(site)
-    site.run()
     made = given(site, "first", "lab")
     asked = ("grant", site.plan, "--policy", made, "--principal", READER, "--execute")
     site.cli(*asked, *ADMINISTRATOR, expect=0)
@@ -218,9 +221,8 @@ def test_a_policy_that_is_set_again_after_it_was_taken_back_is_found(site: Site)
     assert policy_of(site) is None
 
 
+@prepared(moved_without_approvals)
 def test_a_glob_that_fits_nothing_is_said_and_so_is_a_folder_that_cannot_be(site: Site) -> None:
-    site.change(**NOBODY)
-    site.run()
     said = asks(site, "--include", "pmsi/**", "--include", "pmis/**", expect=3)
     assert "--include number 2 fits no object" in said.err
     said = asks(site, "--out", f"{site.plan}/below", expect=2)

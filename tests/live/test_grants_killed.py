@@ -23,7 +23,8 @@ from hdh_migrate.session.verbs.grant import grant
 from hdh_migrate.session.verbs.grant_policy import HostAdministrator, grant_policy
 from hdh_migrate.session.verbs.revoke import revoke
 from hdh_migrate.telemetry import SystemClock
-from tests.live.test_grants import GRANTED, READER, policy_of, with_policies
+from tests.live.test_grants import GRANTED, READER, moved_with_policies, policy_of
+from tests.support.finished import Finished
 from tests.support.here import HERE
 from tests.support.quiet import Notes
 from tests.support.site import Site
@@ -53,9 +54,8 @@ class DeadlyClock(SystemClock):
 
 
 @pytest.fixture
-def granted(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    with_policies(site)
-    site.run()
+def granted(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> Site:
+    site = finished(moved_with_policies)
     new_pair(site.folder / "keys", "lab", passphrase=None)
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)

@@ -10,7 +10,8 @@ import pytest
 from hdh_migrate.grants import pack
 from hdh_migrate.sealing.keys import new_pair
 from tests.live.test_grants import READER, asks, with_policies
-from tests.support.site import Said, Site
+from tests.support.finished import prepared
+from tests.support.site import Said, Site, moved_without_approvals
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -101,9 +102,8 @@ def test_what_is_not_verified_or_was_replaced_is_not_granted(site: Site) -> None
     assert "exists already" in asks(site, "--include", "pmsi/*", expect=2).err
 
 
+@prepared(moved_without_approvals)
 def test_hosts_that_are_asked_for_what_they_lack(site: Site) -> None:
-    site.change(approvals=None, freeze=None, cutovers=None)
-    site.run()
     grant = asks(site, "--json", expect=0).json["grant"]
     asked = ("grant", site.plan, "--policy", grant, "--principal")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 
 import pytest
 
@@ -21,15 +20,15 @@ from tests.live.test_grants import (
     READER,
     approves,
     asks,
+    moved_with_policies,
     policy_of,
     with_policies,
 )
 from tests.live.test_grants_killed import _accounts, _kinds, desk_of, killed_everywhere
 from tests.support.agreed import agreed
-from tests.support.fixtures import Bucket
-from tests.support.rotated import executed, say_next, strict_bucket, with_keys
-from tests.support.site import CORPUS, Said, Site
-from tests.support.strict_s3 import StrictS3
+from tests.support.finished import Finished, Target, prepared
+from tests.support.rotated import executed, say_next, verified
+from tests.support.site import CORPUS, Said, Site, moved, moved_without_approvals
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -69,14 +68,8 @@ def audited(site: Site, name: str) -> dict[str, str]:
 
 class TestAfterAnExchangeOfKeys:
     @pytest.fixture(params=["versions", "no versions"])
-    def bucket(self, request: pytest.FixtureRequest) -> Iterator[Bucket]:
-        with StrictS3() as server:
-            yield strict_bucket(server, versions=request.param == "versions")
-
-    @pytest.fixture
-    def site(self, site: Site) -> Site:
-        with_keys(site).run()
-        return site
+    def site(self, request: pytest.FixtureRequest, finished: Finished) -> Site:
+        return finished(verified, Target(versions=request.param == "versions"))
 
     def test_the_pack_is_stale_and_a_renewal_reads_again(self, site: Site) -> None:
         first = asks(site, *PART, "--json", expect=0).json["grant"]
@@ -162,8 +155,8 @@ def test_what_a_refresh_writes_anew_is_told_and_what_came_is_counted(
     assert found == {**PMSI, name: b"corrected\n", "pmsi/late.csv": b"7,8,9\n"}
 
 
+@prepared(moved)
 def test_a_renewal_is_approved_as_the_plan_says(site: Site) -> None:
-    site.run()
     asks(site, *PART, expect=8)
     approves(site)
     first = asks(site, *PART, "--json", expect=0).json["grant"]
@@ -182,11 +175,10 @@ def test_a_renewal_is_approved_as_the_plan_says(site: Site) -> None:
     audited(site, "bundle")
 
 
+@prepared(moved_with_policies)
 def test_a_renewal_keeps_the_place_in_the_policy_and_the_last_revocation_takes_it(
     site: Site,
 ) -> None:
-    with_policies(site)
-    site.run()
     first = asks(site, "--json", expect=0).json["grant"]
     policy = ("--principal", READER, "--execute", *ADMINISTRATOR)
     site.cli("grant", site.plan, "--policy", first, *policy, expect=0)
@@ -225,11 +217,10 @@ def test_revoking_a_renewal_that_was_not_given_leaves_the_earlier_reader_in(site
     assert reads(site, "lab", expect=0)[1]
 
 
+@prepared(moved_with_policies)
 def test_a_renewal_that_is_killed_anywhere_converges(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_policies(site)
-    site.run()
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)
     asks(site, *PART, expect=0)
@@ -252,11 +243,10 @@ def test_a_renewal_that_is_killed_anywhere_converges(
     audited(site, "bundle")
 
 
+@prepared(moved_without_approvals)
 def test_a_grant_of_an_earlier_release_is_not_known_to_be_fresh_and_is_renewed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site.change(approvals=None, freeze=None, cutovers=None)
-    site.run()
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)
     first = asks(site, *PART, "--json", expect=0).json["grant"]
@@ -281,9 +271,8 @@ def _forget(desk: Desk, of: str) -> None:
         ledger.commit()
 
 
+@prepared(moved_with_policies)
 def test_a_ledger_that_was_made_anew_takes_grants_over_and_takes_them_back(site: Site) -> None:
-    with_policies(site)
-    site.run()
     first = asks(site, "--json", expect=0).json["grant"]
     other = asks(
         site, *PART, "--out", str(site.folder / "part"), "--json", expect=0

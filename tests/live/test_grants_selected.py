@@ -9,7 +9,8 @@ import pytest
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.live.test_grants import GRANTED, asks, waiting
 from tests.support.agreed import agreed
-from tests.support.site import Site
+from tests.support.finished import prepared
+from tests.support.site import Site, moved
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -63,8 +64,8 @@ def test_who_approves_some_objects_compares_which_and_evidence_tells_no_name(sit
     assert asks(site, *PART, "--json", expect=0).json["again"]
 
 
+@prepared(moved)
 def test_a_grant_of_everything_is_approved_as_one_of_everything(site: Site) -> None:
-    site.run()
     asks(site, expect=8)
     (grant,) = waiting(site)
     here = ("approve", site.plan, "--grant", grant, "--key", str(site.folder / "keys" / "dpo.key"))

@@ -11,7 +11,8 @@ import pytest
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.support import second_verifier
 from tests.support.days import shifted_clock
-from tests.support.site import OLD, Site
+from tests.support.finished import prepared
+from tests.support.site import OLD, Site, moved
 
 pytestmark = pytest.mark.live
 
@@ -25,9 +26,9 @@ def switched(site: Site) -> Site:
     return site
 
 
+@prepared(moved)
 def test_an_approver_named_by_mistake_as_the_signer_is_not_lost_for_good(site: Site) -> None:
     """One run with the wrong key made its owner's approvals count for nothing ever after."""
-    site.run()
     keys = site.folder / "keys"
     shutil.copy(keys / "report.key", keys / "once.key")
     shutil.copy(keys / "dpo.key", keys / "report.key")
@@ -166,9 +167,9 @@ def test_a_limit_that_slows_nothing_says_so(site: Site) -> None:
     assert slower.json["slows"] is True
 
 
+@prepared(moved)
 def test_a_full_disk_is_no_damaged_ledger(site: Site) -> None:
     """`pause` ended with 10, which calls for a copy of the ledger."""
-    site.run()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
     try:

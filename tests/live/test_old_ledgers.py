@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.site import NEW, OLD, Site
+from tests.support.finished import prepared
+from tests.support.site import NEW, OLD, Site, moved
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -72,8 +73,8 @@ def test_each_step_of_a_cutover_is_in_a_copy_and_an_older_one_is_refused(site: S
     site.cli("run", site.plan, "--no-progress", expect=0)
 
 
+@prepared(moved)
 def test_without_a_copy_the_pointer_itself_says_that_consumers_follow_it(site: Site) -> None:
-    site.run()
     early = site.folder / "early"
     shutil.copytree(site.state, early)
     site.approve("cutover")

@@ -14,9 +14,9 @@ from hdh_migrate.telemetry import SystemClock
 from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_rotation import journal
 from tests.live.test_rotation_killed import MainClock
-from tests.support import strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.resealed import bucket_of, sealed_anew
-from tests.support.rotated import NAME, with_keys
+from tests.support.rotated import NAME, verified
 from tests.support.site import Site
 from tests.support.strict_s3.store import Version
 
@@ -25,13 +25,9 @@ pytestmark = pytest.mark.live
 KEY = "in/scans/large.raw.c4gh"
 
 
-bucket = strict_buckets.versioned
-
-
 @pytest.fixture
-def site(site: Site) -> Site:
-    with_keys(site).run()
-    return site
+def site(finished: Finished) -> Site:
+    return finished(verified, Target(versions=True))
 
 
 def begin(site: Site, ago: float = 0.0) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hdh_migrate.sealing.hybrid import new_hybrid_pair
 from tests.live.test_detached import PACKS, SEAL, pack_opened, seed_of, segments_opened
 from tests.live.test_packs_rotated import copied, executed, held, say
-from tests.support import strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.rotated import NAME, PLAINLY
 from tests.support.site import Site
 
@@ -23,12 +23,8 @@ SEGMENT = 65_564
 HEADER = 16 + 3 * 1200 + 60
 
 
-bucket = strict_buckets.unversioned
-
-
-@pytest.fixture
-def site(site: Site) -> Site:
-    """A site with one large pack that is verified and copied."""
+def with_one_large_pack(site: Site) -> None:
+    """Prepare a site with one large pack that is verified and copied."""
     keys = site.folder / "hybrid"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer", "next"):
@@ -37,7 +33,11 @@ def site(site: Site) -> Site:
         site.container.client.upload_blob(f"many/{number:04}", b"%d\n" % number)
     site.change(seal=SEAL, **PLAINLY)
     site.run()
-    return site
+
+
+@pytest.fixture
+def site(finished: Finished) -> Site:
+    return finished(with_one_large_pack, Target())
 
 
 def stored(site: Site) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tests.live.test_rotation import journal, whole_journal
 from tests.live.test_rotation_killed import MainClock
 from tests.support import strict_buckets
 from tests.support.agreed import agreed
+from tests.support.finished import Finished, Target
 from tests.support.rotated import NAME, PLAINLY, behaving
 from tests.support.site import CORPUS, Said, Site
 from tests.support.strict_s3.store import Version
@@ -33,18 +34,23 @@ MOST = 200
 MOVED = {key: body for key, body in CORPUS.items() if not key.startswith("tmp/")}
 
 
-kept, bucket = strict_buckets.kept, strict_buckets.bucket
+kept = strict_buckets.kept
 
 
-@pytest.fixture
-def site(site: Site) -> Site:
-    """A site whose packs are verified and copied, and whose plan names the next key already."""
+def with_packs(site: Site) -> None:
+    """Prepare a site whose packs are verified and copied."""
     keys = site.folder / "hybrid"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer", "next", "later"):
         new_hybrid_pair(keys, name, passphrase=None)
     site.change(seal=SEAL, **PLAINLY)
     site.run()
+
+
+@pytest.fixture
+def site(finished: Finished, kept: bool) -> Site:
+    """A site whose packs are verified and copied, and whose plan names the next key already."""
+    site = finished(with_packs, Target(versions=kept))
     say(site, "steward", "next")
     return site
 

@@ -7,16 +7,16 @@ import pytest
 from hdh_migrate.access.filesystem import GrantFileSystem
 from hdh_migrate.errors import Exit
 from hdh_migrate.sealing.keys import new_pair
-from tests.support.site import CORPUS, Site
+from tests.support.finished import prepared
+from tests.support.site import CORPUS, Site, moved_without_approvals
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 GRANTED = {name: body for name, body in CORPUS.items() if not name.startswith("tmp/")}
 
 
+@prepared(moved_without_approvals)
 def test_the_reader_gets_what_was_granted_and_nobody_else_anything(site: Site) -> None:
-    site.change(approvals=None, freeze=None, cutovers=None)
-    site.run()
     keys, folder, out = site.folder / "keys", site.folder / "lab", site.folder / "out"
     for name in ("lab", "other"):
         new_pair(keys, name, passphrase=None)

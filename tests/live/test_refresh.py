@@ -18,8 +18,9 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.model import Step
 from tests.support.agreed import agreed
 from tests.support.errand import BIG, BUCKET, ODD, Errand, errand
+from tests.support.finished import prepared
 from tests.support.fixtures import s3_client
-from tests.support.site import Site
+from tests.support.site import Site, moved
 from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.server import Seen
 from tests.support.strict_s3.store import Version
@@ -105,8 +106,8 @@ def _bundles(site: Site, *names: str) -> list[str]:
     return [*(str(site.folder / name) for name in names), "--trust", key]
 
 
+@prepared(moved)
 def test_an_empty_container_is_not_believed(site: Site) -> None:
-    site.run()
     for blob in list(site.container.client.list_blobs()):
         site.container.client.delete_blob(blob.name)
     said = site.real("run", site.plan, "--refresh", "--until", "verify")
@@ -266,9 +267,9 @@ def test_a_file_that_became_a_link_is_waived(tmp_path: Path) -> None:
         assert job.findings() == [("vanished", ODD)]
 
 
+@prepared(moved)
 def test_a_refresh_that_is_killed_goes_on(site: Site) -> None:
     """kill -9 at whatever it was doing; two refreshes in a row afterwards find nothing more."""
-    site.run()
     for number in range(30):
         site.container.client.upload_blob(f"pmsi/n{number}", b"n" * number)
     for seconds in (0.6, 0.9, 1.2):

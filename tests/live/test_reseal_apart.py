@@ -27,6 +27,7 @@ from tests.live.test_packs_rotated import executed, say
 from tests.live.test_rotation import journal, one_line, whole_journal
 from tests.live.test_rotation_killed import MainClock
 from tests.support import second_verifier, strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.resealed import bucket_of, reseal, sealed_anew
 from tests.support.rotated import BIG, PLAINLY, behaving
 from tests.support.site import CORPUS, Site
@@ -43,12 +44,11 @@ SWAPPED = ("large.raw.segments", "b.csv.segments")
 NAMED = {f"in/{key}.segments" for key, body in MOVED.items() if body}
 
 
-kept, bucket = strict_buckets.kept, strict_buckets.bucket
+kept = strict_buckets.kept
 
 
-@pytest.fixture
-def site(site: Site) -> Site:
-    """A site whose packs are verified and copied."""
+def with_packs(site: Site) -> None:
+    """Prepare a site whose packs are verified and copied."""
     keys = site.folder / "hybrid"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer", "next"):
@@ -56,7 +56,11 @@ def site(site: Site) -> Site:
     site.container.client.upload_blob("scans/large.raw", BIG)
     site.change(seal=SEAL, **PLAINLY)
     site.run()
-    return site
+
+
+@pytest.fixture
+def site(finished: Finished, kept: bool) -> Site:
+    return finished(with_packs, Target(versions=kept))
 
 
 # --- a stranger's look ----------------------------------------------------------------------------

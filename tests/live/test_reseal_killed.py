@@ -11,19 +11,20 @@ from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_rotation import whole_journal
 from tests.live.test_rotation_killed import MOST, MainClock, refused_while_open
 from tests.support import strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.resealed import bucket_of, data_keys, header_of, opened_by
-from tests.support.rotated import opened, versions, with_keys
+from tests.support.rotated import opened, verified, versions
 from tests.support.site import Site
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
-kept, bucket = strict_buckets.kept, strict_buckets.bucket
+kept = strict_buckets.kept
 
 
 @pytest.fixture
-def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    with_keys(site).run()
+def site(finished: Finished, kept: bool, monkeypatch: pytest.MonkeyPatch) -> Site:
+    site = finished(verified, Target(versions=kept))
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)
     return site

@@ -12,6 +12,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.telemetry import SystemClock
 from tests.support import second_verifier, strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.rotated import (
     BIG,
     NAME,
@@ -20,8 +21,8 @@ from tests.support.rotated import (
     opened,
     rotate,
     say_next,
+    verified,
     versions,
-    with_keys,
 )
 from tests.support.site import Site
 from tests.support.strict_s3.store import Version
@@ -29,13 +30,13 @@ from tests.support.strict_s3.store import Version
 pytestmark = pytest.mark.live
 
 
-kept, bucket = strict_buckets.kept, strict_buckets.bucket
+kept = strict_buckets.kept
 
 
 @pytest.fixture
-def site(site: Site) -> Site:
+def site(finished: Finished, kept: bool) -> Site:
     """A site whose objects are all verified, and whose plan names the next key already."""
-    with_keys(site).run()
+    site = finished(verified, Target(versions=kept))
     say_next(site)
     return site
 

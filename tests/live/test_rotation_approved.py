@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from hdh_migrate.sealing.keys import new_pair
+from tests.support.finished import prepared
 from tests.support.resealed import sealed_anew
 from tests.support.rotated import executed, say_next
-from tests.support.site import Site
+from tests.support.site import Site, moved
 
 pytestmark = pytest.mark.live
 
 
+@prepared(moved)
 def test_a_key_is_replaced_with_the_consent_of_those_whom_the_plan_asks(site: Site) -> None:
-    site.run()
     new_pair(site.folder / "keys", "next", passphrase=None)
     say_next(site)
     refused = executed(site, expect=8)
@@ -25,8 +26,8 @@ def test_a_key_is_replaced_with_the_consent_of_those_whom_the_plan_asks(site: Si
     assert executed(site, "--json", expect=0).json["objects"] == 4
 
 
+@prepared(moved)
 def test_an_approval_is_for_these_two_keys(site: Site) -> None:
-    site.run()
     for name in ("next", "later"):
         new_pair(site.folder / "keys", name, passphrase=None)
     say_next(site)
@@ -35,8 +36,8 @@ def test_an_approval_is_for_these_two_keys(site: Site) -> None:
     executed(site, new="later", expect=8)
 
 
+@prepared(moved)
 def test_everything_is_sealed_anew_with_the_consent_of_those_whom_the_plan_asks(site: Site) -> None:
-    site.run()
     refused = sealed_anew(site, expect=8)
     assert "--stage reseal" in refused.err
     site.approve("reseal", "stranger", expect=3)  # a key that the plan does not name
@@ -50,8 +51,8 @@ def test_everything_is_sealed_anew_with_the_consent_of_those_whom_the_plan_asks(
     assert sealed_anew(site, "--again", "--json").json["number"] == 2
 
 
+@prepared(moved)
 def test_an_approval_of_a_key_lets_nothing_be_sealed_anew(site: Site) -> None:
-    site.run()
     new_pair(site.folder / "keys", "next", passphrase=None)
     say_next(site)
     site.approve("rotate")

@@ -11,22 +11,24 @@ from hdh_migrate.session.verbs.rotate import execute
 from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_rotation import journal
 from tests.live.test_rotation_killed import MainClock, wish
-from tests.support import strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.rotated import executed, opened, say_next, with_keys
 from tests.support.site import Site
 
 pytestmark = pytest.mark.live
 
 
-bucket = strict_buckets.versioned
-
-
-@pytest.fixture
-def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+def for_one(site: Site) -> None:
+    """Prepare a site whose objects are verified, and open for one key alone."""
     with_keys(site)
     seal = {**site.section("seal"), "recipients": ["keys/steward.pub"]}
     site.change(seal={**seal, "single_recipient_reason": "a rehearsal"})
     site.run()
+
+
+@pytest.fixture
+def site(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> Site:
+    site = finished(for_one, Target(versions=True))
     say_next(site)
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)

@@ -16,13 +16,14 @@ from hdh_migrate.telemetry import SystemClock
 from tests.live.test_grants_killed import DeadlyClock, Killed, desk_of
 from tests.live.test_rotation import whole_journal
 from tests.support import strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.rotated import (
     NAME,
     executed,
     opened,
     say_next,
+    verified,
     versions,
-    with_keys,
 )
 from tests.support.site import Site
 
@@ -40,12 +41,12 @@ class MainClock(DeadlyClock):
         return super().now() if here else SystemClock.now(self)
 
 
-kept, bucket = strict_buckets.kept, strict_buckets.bucket
+kept = strict_buckets.kept
 
 
 @pytest.fixture
-def site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    with_keys(site).run()
+def site(finished: Finished, kept: bool, monkeypatch: pytest.MonkeyPatch) -> Site:
+    site = finished(verified, Target(versions=kept))
     say_next(site)
     for name, value in site.environ.items():
         monkeypatch.setenv(name, value)

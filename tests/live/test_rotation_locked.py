@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.support import strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.resealed import data_keys, opened_by, sealed_anew
 from tests.support.rotated import (
     behaving,
     executed,
     opened,
     say_next,
+    verified,
     versions,
-    with_keys,
 )
 from tests.support.site import Site
 from tests.support.strict_s3.store import Retention, Version
@@ -23,13 +23,9 @@ from tests.support.strict_s3.store import Retention, Version
 pytestmark = pytest.mark.live
 
 
-bucket = strict_buckets.lockable
-
-
 @pytest.fixture
-def site(site: Site) -> Site:
-    with_keys(site).run()
-    return site
+def site(finished: Finished) -> Site:
+    return finished(verified, Target(versions=True, lock=True))
 
 
 @pytest.fixture(params=["retention", "legal hold"])

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import new_report_key
+from tests.support.finished import Finished
 from tests.support.site import NEW, Site
 
 pytestmark = pytest.mark.live
@@ -24,14 +25,18 @@ def entry(site: Site, *, window: str = "7d", cooling: str = "30d") -> list[objec
     ]
 
 
-@pytest.fixture
-def switched(site: Site) -> Iterator[Site]:
-    """A batch that dpo and ciso let be switched, with a week to go back and a month to cool."""
+def let_be_switched(site: Site) -> None:
+    """Prepare a batch that two let be switched, with a week to go back and a month to cool."""
     site.change(approvals=TWO, cutovers=entry(site))
     new_report_key(site.folder / "keys", "mine", None)
     site.run()
     both(site, "cutover")
     site.cutover("start", expect=0)
+
+
+@pytest.fixture
+def switched(finished: Finished) -> Iterator[Site]:
+    site = finished(let_be_switched)
     before = site.source()
     yield site
     assert site.source() == before

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.util import Finalize
@@ -29,6 +29,7 @@ from tests.support.proxy import Proxy
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
+    from tests.support.site import Site
     from tests.support.strict_s3 import StrictS3
 
 _numbers = itertools.count(1)
@@ -103,21 +104,28 @@ def rclone_s3(server_logs: Path) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture
-def container(azurite: Azurite) -> Iterator[Container]:
-    from azure.storage.blob import ContainerClient
-
-    name = f"test-{next(_numbers)}"
-    with ContainerClient.from_connection_string(azurite.connection_string, name) as client:
-        client.create_container()
-        yield Container(server=azurite, name=name, client=client)
-        client.delete_container()
+def _beginning(request: pytest.FixtureRequest) -> Site | None:
+    """Return the site that a test begins with, None if it makes one itself."""
+    if request.node.get_closest_marker("prepared") is None:
+        return None
+    made: Site = request.getfixturevalue("beginning")
+    return made
 
 
 @pytest.fixture
-def bucket(moto: S3Server) -> Bucket:
+def container(request: pytest.FixtureRequest, azurite: Azurite) -> Iterator[Container]:
+    if site := _beginning(request):
+        yield site.container
+        return
+    with new_container(azurite) as made:
+        yield made
+
+
+@pytest.fixture
+def bucket(request: pytest.FixtureRequest, moto: S3Server) -> Bucket:
     """A bucket on moto, which honours create-only writes but checks no digest."""
-    return new_bucket(moto)
+    site = _beginning(request)
+    return site.bucket if site else new_bucket(moto)
 
 
 @pytest.fixture
@@ -164,6 +172,18 @@ def s3_client(server: S3Server | StrictS3, endpoint: str | None = None) -> Any:
             proxies={},
         ),
     )
+
+
+@contextmanager
+def new_container(server: Azurite) -> Iterator[Container]:
+    """Make a container of its own on a server."""
+    from azure.storage.blob import ContainerClient
+
+    name = f"test-{next(_numbers)}"
+    with ContainerClient.from_connection_string(server.connection_string, name) as client:
+        client.create_container()
+        yield Container(server=server, name=name, client=client)
+        client.delete_container()
 
 
 def new_bucket(server: S3Server) -> Bucket:

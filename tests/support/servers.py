@@ -9,20 +9,43 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hdh_migrate.demo.servers import REGION, S3Server, ServerFailed, serving
 from tests.support.ssh import USER, SshServer, new_key
 
 MOTO = """
+import pickle
 from moto import backends, server
+from moto.s3.models import s3_backends
 names = dict.fromkeys(backends.list_of_moto_modules())
 backends.list_of_moto_modules = lambda: names
+kept = {}
+
+def keeping(app):
+    def answer(environ, start_response):
+        _, what, name = (environ["PATH_INFO"] + "/ ").split("/", 3)[:3]
+        if what not in {"_remember", "_restore"}:
+            return app(environ, start_response)
+        buckets = s3_backends["123456789012"]["aws"].buckets
+        if what == "_remember":
+            kept[name] = pickle.dumps(buckets[name])
+        else:
+            buckets[name] = pickle.loads(kept[name])
+        start_response("204 No Content", [])
+        return []
+    return answer
+
+run = server.run_simple
+server.run_simple = lambda host, port, app, **more: run(host, port, keeping(app), **more)
 server.main(["-H", "127.0.0.1", "-p", "0"])
 """
 """moto's server as it is, but that it does not list its own folder twice for each request.
 
 That is two fifths of the time that it takes for one. The demo's tests start it without this.
+And it keeps what a bucket holds, and gives it back: see `remember` and `restore`.
 """
 
 RCLONE_ACCESS_KEY = "AKIATESTKEY01"
@@ -51,6 +74,26 @@ def moto_s3(log: Path) -> Iterator[S3Server]:
             region=REGION,
             pid=up.pid,
         )
+
+
+def remember(server: S3Server, bucket: str) -> None:
+    """Have moto keep what a bucket is and holds now."""
+    _ask(server, f"/_remember/{bucket}")
+
+
+def restore(server: S3Server, bucket: str) -> None:
+    """Have a bucket on moto be and hold what it did when that was kept, and nothing else."""
+    _ask(server, f"/_restore/{bucket}")
+
+
+def _ask(server: S3Server, path: str) -> None:
+    parts = urlsplit(server.endpoint)
+    connection = HTTPConnection(parts.hostname or "", parts.port)
+    try:
+        connection.request("POST", path)
+        assert connection.getresponse().status == 204, path
+    finally:
+        connection.close()
 
 
 @contextmanager

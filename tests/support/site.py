@@ -201,13 +201,33 @@ def script(path: Path, text: str) -> None:
     path.chmod(0o700)
 
 
+def moved(site: Site) -> None:
+    """Prepare a site of which everything is verified."""
+    site.run()
+
+
+def moved_without_approvals(site: Site) -> None:
+    """Prepare a site of which everything is verified, and of which nobody approves anything."""
+    site.change(approvals=None, freeze=None, cutovers=None)
+    site.run()
+
+
 @pytest.fixture
 def site(
-    tmp_path: Path, container: Container, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path: Path, container: Container, bucket: Bucket
 ) -> Site:
+    """A site of which nothing has been run, or what a test that is `prepared` begins with."""
+    if request.node.get_closest_marker("prepared"):
+        begun: Site = request.getfixturevalue("beginning")
+        return begun
+    return new_site(tmp_path, container, bucket)
+
+
+def new_site(folder: Path, container: Container, bucket: Bucket) -> Site:
+    """Fill the container; write keys and a plan, of which nothing has been run."""
     for key, body in CORPUS.items():
         container.client.upload_blob(key, body)
-    keys = tmp_path / "keys"
+    keys = folder / "keys"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer"):
         new_pair(keys, name, passphrase=None)
@@ -267,9 +287,9 @@ def site(
             }
         ],
     }  # fmt: skip
-    _write(tmp_path / "plan.yaml", plan)
+    _write(folder / "plan.yaml", plan)
     made = Site(
-        folder=tmp_path,
+        folder=folder,
         container=container,
         bucket=bucket,
         environ={
@@ -282,8 +302,8 @@ def site(
             "C_SEC": server.secret_key,
         },
     )
-    (tmp_path / "bin").mkdir()
-    script(tmp_path / "bin" / "smoke", 'test -n "$HDH_POINTER"')
+    (folder / "bin").mkdir()
+    script(folder / "bin" / "smoke", 'test -n "$HDH_POINTER"')
     made.pointer = OLD
-    (tmp_path / "canary.json").write_text(json.dumps({"pmsi": {"url": OLD}}))
+    (folder / "canary.json").write_text(json.dumps({"pmsi": {"url": OLD}}))
     return made

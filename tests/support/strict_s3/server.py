@@ -109,7 +109,12 @@ class StrictS3:
     """An S3 server in a thread; a context manager. It keeps everything in memory."""
 
     def __init__(
-        self, manner: Manner | None = None, *, region: str = "us-east-1", host: str = "127.0.0.1"
+        self,
+        manner: Manner | None = None,
+        *,
+        region: str = "us-east-1",
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.manner = manner or Manner()
         self.region = region
@@ -119,16 +124,28 @@ class StrictS3:
         self.seen: list[Seen] = []
         self.failures: list[Exception] = []
         self.endpoint = ""
-        self._host = host
-        self._judge = Judge(
-            self.manner, access_key=self.access_key, secret_key=self.secret_key, region=region
-        )
+        self._host, self._port = host, port
+        self._judge = self._new_judge()
         self._busy = 0
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="strict-s3", daemon=True)
         self._ready = threading.Event()
         self._end: asyncio.Event | None = None
+
+    def successor(self) -> StrictS3:
+        """Return a server for the time after this one: with its port, its keys and what it holds.
+
+        Any number of them may follow it, one after the other; each begins with what this one has.
+        """
+        made = StrictS3(self.manner, region=self.region, host=self._host, port=self._port)
+        made.access_key, made.secret_key = self.access_key, self.secret_key
+        made.store, made._judge = self.store.copy(), made._new_judge()
+        return made
+
+    def _new_judge(self) -> Judge:
+        keys = {"access_key": self.access_key, "secret_key": self.secret_key}
+        return Judge(self.manner, **keys, region=self.region)
 
     def behave(self, manner: Manner) -> None:
         """Go on in another manner, with everything that is held."""
@@ -164,7 +181,7 @@ class StrictS3:
 
     async def _serve(self) -> None:
         self._end = asyncio.Event()
-        server = await asyncio.start_server(self._accept, self._host, 0, limit=1 << 20)
+        server = await asyncio.start_server(self._accept, self._host, self._port, limit=1 << 20)
         port = server.sockets[0].getsockname()[1]
         self.endpoint = f"http://{self._host}:{port}"
         self._ready.set()

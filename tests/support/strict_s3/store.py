@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import unicodedata
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -137,7 +137,14 @@ class Store:
         self.buckets: dict[str, Bucket] = {}
         self.conflicts = 0
         self.completed: dict[str, tuple[str, str]] = {}
-        self._serial = itertools.count(1)
+        self._serial = 0
+
+    def copy(self) -> Store:
+        """Return another store that holds the same, and nothing of this one."""
+        made = Store(self.manner)
+        made.buckets, made.completed = deepcopy(self.buckets), dict(self.completed)
+        made.conflicts, made._serial = self.conflicts, self._serial
+        return made
 
     def now(self) -> datetime:
         """Return the time by the server's clock."""
@@ -169,7 +176,8 @@ class Store:
         return key.lower() if manner.fold_case else key
 
     def new_upload(self, bucket: Bucket, template: Version) -> Upload:
-        upload = Upload(id=f"{next(self._serial):06d}{secrets.token_hex(12)}", template=template)
+        self._serial += 1
+        upload = Upload(id=f"{self._serial:06d}{secrets.token_hex(12)}", template=template)
         bucket.uploads[upload.id] = upload
         return upload
 
