@@ -16,11 +16,23 @@ from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import FENCES
 from tests.support import lies
-from tests.support.affair import BIG, SMALL, Affair
+from tests.support.affair import BIG, SHORT, SMALL, Affair, corpus_of
 from tests.support.proxy import Action, Match
 from tests.support.wire import Request
 
 pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def corpus() -> dict[str, bytes]:
+    return corpus_of(SHORT)
+
+
+@pytest.fixture
+def affair(affair: Affair) -> Affair:
+    affair.short_parts()
+    return affair
+
 
 # --- what a lie is told about --------------------------------------------------------------------
 

@@ -30,21 +30,39 @@ from tests.support.fixtures import Bucket, ProxyTo
 from tests.support.here import HERE
 from tests.support.proxy import Proxy
 from tests.support.quiet import Notes
+from tests.support.servers import SHORTEST_PART
 
 MIB = 1 << 20
 BIG = "scans/volume 1.raw"
 SMALL = "tables/é 100%+.csv"
 
+PART = 8 * 65_536
+"""Plaintext bytes of a part where parts are `short`."""
+SHORT = PART + PART // 8 + 5
+"""Bytes of the large object where parts are `short`: two of them, as of 9 MiB usually."""
+_CLAIM = "{{value: {}, as_of: 2026-11-01, source: seen here, confirmed: yes}}"
+_MOST = 8 * 65_564 + 1_000  # a part with its header
+SHORT_PARTS = "\n".join([
+    "claims:", f"  min_part: {_CLAIM.format(SHORTEST_PART)}", f"  max_part: {_CLAIM.format(_MOST)}",
+    f"  max_put: {_CLAIM.format(_MOST)}", "",
+])  # fmt: skip
+"""A profile of a host that takes no larger parts."""
 
-@pytest.fixture(scope="module")
-def corpus() -> dict[str, bytes]:
+
+def corpus_of(large: int) -> dict[str, bytes]:
+    """Return four objects, of which one has so many bytes."""
     rng = random.Random(3)
     return {
         "empty": b"",
-        BIG: rng.randbytes(9 * MIB + 5),
+        BIG: rng.randbytes(large),
         SMALL: rng.randbytes(70_000),
         "tables/other.csv": rng.randbytes(900),
     }
+
+
+@pytest.fixture(scope="module")
+def corpus() -> dict[str, bytes]:
+    return corpus_of(9 * MIB + 5)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +98,11 @@ class Affair:
         text = path.read_text()
         assert was in text
         path.write_text(text.replace(was, now))
+
+    def short_parts(self) -> None:
+        """Let the large object be sent in parts although it has `SHORT` bytes."""
+        (self.folder / "own.yaml").write_text(SHORT_PARTS)
+        self.plan("  provider: generic\n", "  provider: generic\n  profile: own.yaml\n")
 
     def patient(self) -> None:
         """Try again for long: a lie that ends after a few replies must be outlasted, not outrun."""
