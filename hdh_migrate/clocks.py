@@ -386,7 +386,7 @@ def text_of_seconds(seconds: float) -> str:
 def _demand(problems: Sequence[Problem]) -> None:
     if problems:
         raise ClocksDiffer(
-            "it cannot be told which time it is, so nothing is permitted that depends on it",
+            "it is not known what time it is, so nothing is permitted that depends on it",
             problems=problems,
             hint="nothing more was done; the same command goes on when the clocks agree",
         )

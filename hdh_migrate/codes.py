@@ -434,7 +434,7 @@ class Code(StrEnum):
             "everything else is moved as the plan says",
             _waived(
                 "keys-lacking",
-                "look the keys up by the places that are told; mend the list or set `allow_unused`"
+                "look the keys up at the places that are named; mend the list or set `allow_unused`"
                 ' in the plan ("hdh-migrate amend PLAN"), or ',
             ),
         ),
@@ -598,7 +598,7 @@ class Code(StrEnum):
     )
     METADATA_RENAMED = _finding(
         "metadata-renamed", "verify",
-        "the target writes `_` in names of metadata as `-`; told once for a dataset. Accept"
+        "the target writes `_` in names of metadata as `-`; noted once for a dataset. Accept"
         " it in the plan (`target.metadata_names: hyphens`) before a batch begins, or waive"
         " `finding.metadata-renamed`",
         Remedy(
@@ -986,7 +986,7 @@ class Code(StrEnum):
     )
     BATCH_LATE = _note(
         "batch-late", "transfer",
-        "at the pace that is measured, the batch is not verified by its `done_by`; told once",
+        "at the pace that is measured, the batch is not verified by its `done_by`; noted once",
         Remedy(
             "it goes on; nothing is left out to be in time",
             '"hdh-migrate forecast PLAN" shows what is left; give it more hours (`windows`),'

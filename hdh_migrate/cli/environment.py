@@ -21,7 +21,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     STATE_DIR: "Where ledgers live; --state-dir wins over it.",
     NO_PROGRESS: "1: say only what is needed, as --no-progress does.",
     LOG_FILE: "JSON Lines of what happens; --log-file wins over it.",
-    "NAME of env:NAME": "A secret that the plan names so; read when it is needed, told to nobody.",
+    "NAME of env:NAME": "A secret that the plan names so; read when it is needed, shown to nobody.",
     READER_ID: "The id of a reader's access key, for `open`; --credential-id wins.",
     READER_SECRET: "Its secret half; --credential-secret names another place.",
     "SSH_AUTH_SOCK": "The SSH agent whose keys a plan, or a key file, asks for.",

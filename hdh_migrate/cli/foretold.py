@@ -68,7 +68,7 @@ def _headline(forecast: PlanForecast) -> str:
     if forecast["done"]:
         return f"{name}: every batch is verified"
     if forecast["ends"] is None:
-        return f"{name}: no end can be told"
+        return f"{name}: no end can be given"
     return f"{name}: ends {_span(forecast['ends'])}, {BASES[forecast['basis']]}"
 
 

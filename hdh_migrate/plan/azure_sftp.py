@@ -74,8 +74,8 @@ class AzureSftp(SourceSection):
         no_trial="over SFTP nothing is written, not even to try: use kind statement instead",
         no_eraser="over SFTP nothing is deleted: leave this out, and delete there by other means",
         no_archive="over SFTP no tier can be set: leave this out, and set it by other means",
-        no_labels="over SFTP no tiers and no tags are told: leave this out",
-        no_versions="over SFTP no versions are told: leave this out",
+        no_labels="SFTP knows no tiers and no tags: leave this out",
+        no_versions="SFTP knows no versions: leave this out",
     )
 
     kind: Literal["azure-sftp"] = Field(

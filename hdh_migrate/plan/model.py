@@ -130,12 +130,12 @@ class Plan(Section):
         default=(),
         exclude_if=unsaid,
         max_length=20,
-        description="Who is told of what happens; default: nobody.",
+        description="Who gets notices of what happens; default: nobody.",
     )
     metrics: Metrics | None = Field(
         default=None,
         exclude_if=unsaid,
-        description="Where a run tells its numbers to Prometheus; default: nowhere.",
+        description="Where a run writes its numbers for Prometheus; default: nowhere.",
     )
     approvals: Approvals | None = Field(
         default=None,

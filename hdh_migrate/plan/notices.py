@@ -32,18 +32,18 @@ UrlPath = Annotated[
 
 
 class NoticeSection(Section):
-    """Somebody who is told; each kind says how."""
+    """Somebody who gets notices; each kind says how."""
 
     name: Name = Field(description="What it is called in messages.", examples=["on-call"])
     on: tuple[NoticeKind, ...] = Field(
         default=EVERY_KIND,
         min_length=1,
-        description="What it is told of; default: all of it.",
+        description="What it gets notices of; default: everything.",
         examples=[["blocked", "findings", "run-ended"]],
     )
     ahead: Period = Field(
         default="14d",
-        description="How long before a credential or an attested period ends it is told so, and"
+        description="How long before a credential or an attested period ends a notice is sent, and"
         " once more a day before.",
     )
     keep_trying: Period = Field(

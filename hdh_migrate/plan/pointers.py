@@ -135,7 +135,7 @@ class S3ObjectPointer(PointerSection):
     conditional: bool | None = Field(
         default=None,
         description="Whether the host is asked for conditional writes (If-Match); default: as its"
-        " profile says. A host that turns out to ignore them is told apart.",
+        " profile says. A host that turns out to ignore them is recognised.",
     )
     tls: Tls | None = Field(
         default=None,

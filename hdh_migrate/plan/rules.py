@@ -92,7 +92,7 @@ def _two_recipients(plan: Mapping[str, object]) -> Iterator[Broken]:
 
 
 def _names_are_unique(plan: Mapping[str, object]) -> Iterator[Broken]:
-    """Names of datasets are unique, and so are names of batches and of who is told."""
+    """Names of datasets are unique, and so are names of batches and of channels."""
     for section in ("datasets", "batches", "notify"):
         first: dict[str, int] = {}
         for index, name in names(plan, section):

@@ -40,7 +40,7 @@ class Metrics(Section):
         examples=[9464],
     )
     every: Duration = Field(
-        default="15s", description="How often a run looks and tells.", examples=["30s"]
+        default="15s", description="How often a run looks for news.", examples=["30s"]
     )
 
     @property

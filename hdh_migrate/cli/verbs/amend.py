@@ -29,7 +29,9 @@ def amend(
     *,
     batch: Batch,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the journal keeps it.")],
-    execute: Annotated[bool, typer.Option("--execute", help="Do it; else only tell.")] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Do it; else only show what it means.")
+    ] = False,
     show_names: ShowNames = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,

@@ -26,7 +26,7 @@ def forecast(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Exit 4 when something ends too early, or no end can be told."
+            "--check", help="Exit 4 when something ends too early, or no end can be given."
         ),
     ] = False,
     dossier: Annotated[

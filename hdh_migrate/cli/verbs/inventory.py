@@ -84,9 +84,7 @@ def inventory(
         if refresh:
             raise UsageError("--compare lists nothing: give --refresh in a command of its own")
         if metrics_file is not None:
-            raise UsageError(
-                "--compare lists nothing: status --metrics-file tells where all stands"
-            )
+            raise UsageError("--compare lists nothing: status --metrics-file has the numbers")
         from hdh_migrate.session.verbs.third_count import third_count
 
         result = third_count(task.desk(plan, state_dir), compare, list(batch or ()))

@@ -42,7 +42,7 @@ def notify(
         desk = task.desk(plan, state_dir)
         if not desk.loaded.plan.notify:
             raise UsageError(
-                "the plan names nobody who is to be told",
+                "the plan names no channel for notices",
                 hint="add `notify` to it: hdh-migrate docs monitoring",
             )
         result = notifying.trial(desk) if test else notifying.notify(desk)

@@ -125,7 +125,7 @@ def run(
             raise UsageError("--retry-failed needs a run that sends: leave --until away")
         if dry_run:
             if refresh or retry_failed or wait or metrics_file is not None:
-                raise UsageError("--dry-run tells of a plain run: give it alone")
+                raise UsageError("--dry-run is about a plain run: give it alone")
             return _dry_run(task, plan, state_dir, batches)
         order = ["inventory", "transfer", "verify", "report"]
         steps = order[: order.index(str(until)) + 1]

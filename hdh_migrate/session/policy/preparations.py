@@ -59,7 +59,7 @@ def _told(desk: Desk) -> Check:
         demand_reachable(desk)
     except (Refused, KeyUnavailable) as error:
         problems = [*getattr(error, "blockers", ())] or [str(error)]
-    return {"check": "who is told", "ok": not problems, "problems": problems}
+    return {"check": "notices", "ok": not problems, "problems": problems}
 
 
 def _approvals(desk: Desk) -> Check:

@@ -33,7 +33,7 @@ def demand_reachable(desk: Desk) -> None:
     ]
     if wrong:
         raise Refused(
-            wrong[0] if len(wrong) == 1 else "somebody who is to be told cannot be",
+            wrong[0] if len(wrong) == 1 else "a channel for notices cannot work",
             blockers=wrong if len(wrong) > 1 else (),
             hint="nothing was moved; mend `notify` of the plan, or take it out",
         )

@@ -67,7 +67,7 @@ def notified(desk: Desk) -> Iterator[None]:
         try:
             held = stack.enter_context(post.lock())
         except Refused as error:
-            post.say(f"{error}; nobody is told of this run meanwhile")
+            post.say(f"{error}; no notices of this run are sent meanwhile")
             held = False
         if not held:  # another command of this plan tells meanwhile, and this one will not have
             yield  # the ledger

@@ -105,7 +105,7 @@ def _let_look_on(
     except MigrateError as error:
         if first:
             raise
-        desk.progress.note(f"{error}; the run goes on, and nobody is told of it meanwhile")
+        desk.progress.note(f"{error}; the run goes on, and no notices of it are sent meanwhile")
 
 
 def _anew(open_desk: Callable[[], Desk], desk: Desk) -> Desk:

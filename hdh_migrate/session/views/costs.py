@@ -104,10 +104,10 @@ def _notes(plan: Plan, known: ExchangeAccount, lines: Sequence[CostLine]) -> Ite
     if known.cut_off:
         yield (
             f"{known.cut_off} of {known.runs} runs ended without a last word: what they exchanged"
-            " after it was last told, an hour at most, is missing"
+            " after they last reported, an hour at most, is missing"
         )
     if known.unended:
-        yield "the last run has not ended: what it exchanged since it was last told is missing"
+        yield "the last run has not ended: what it exchanged since it last reported is missing"
     if plan.prices and any(line["amount"] is None and line["bytes"] for line in lines):
         yield "lines without an amount have no price that counts on all of their days (prices)"
     source = [one for one in plan.prices if (one.purpose, one.side) == ("switching", "source")]

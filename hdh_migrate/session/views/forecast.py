@@ -40,7 +40,7 @@ GIB = 1 << 30
 def forecast(desk: Desk) -> PlanForecast:
     """Return when each batch ends, and all of them, with what ends before.
 
-    Before the first run nothing is listed, and no end can be told.
+    Before the first run nothing is listed, and no end can be given.
     """
     ledger = _opened(desk)
     try:
@@ -194,7 +194,7 @@ def _notes(plan: Plan, seen: LedgerMoment) -> Iterator[str]:
 
 
 def _verdict(forecast: PlanForecast) -> MonitorVerdict:
-    """Return what `--check` exits with: 4 when something ends too early, or no end can be told."""
+    """Return what `--check` exits with: 4 when something ends too early, or no end can be given."""
     why = [
         f"{one['what']} ended {one['ends']}"
         if one["ended"]
@@ -207,7 +207,7 @@ def _verdict(forecast: PlanForecast) -> MonitorVerdict:
         why.append("the target's quota does not hold all of it")
     if not forecast["done"] and forecast["ends"] is None:
         why += [
-            f"batch {one['batch']}: no end can be told: {'; '.join(one['why']) or one['state']}"
+            f"batch {one['batch']}: no end can be given: {'; '.join(one['why']) or one['state']}"
             for one in forecast["batches"]
             if one["ends"] is None and one["state"] != "done"
         ]

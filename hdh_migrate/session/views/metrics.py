@@ -84,7 +84,7 @@ def _of_the_run(named: Mapping[str, str], status: Status) -> Iterator[Metric]:
 
     yield _metric("run_active", "Whether a command holds the ledger.", [({}, work["alive"])], named)
     yield moment("start", "Since when a command holds the ledger.", work["since"])
-    yield moment("last_word", "When the ledger was last told something.", work["last_word"])
+    yield moment("last_word", "When something was last written to the ledger.", work["last_word"])
     yield moment("end", "When the last run ended; absent while one goes on.", work["ended"])
     ended: list[Point] = [] if work["exit"] is None else [({}, work["exit"])]
     yield _metric("run_exit_code", "How the last run ended; absent while one goes on.", ended,

@@ -66,7 +66,7 @@ def _of_the_run(work: Work, now: str) -> Reasons:
     if work["alive"]:
         last = work["last_word"]
         if last is not None and seconds_of(now) - seconds_of(last) > SILENT_SECONDS:
-            yield Exit.FINDINGS, f"the ledger is held, and was told nothing since {last}"
+            yield Exit.FINDINGS, f"the ledger is held, and nothing was written to it since {last}"
         return
     if work["exit"] is None or work["exit"] in _RESUMABLE:
         return

@@ -648,7 +648,7 @@ def test_a_lock_that_cannot_be_had_is_one_line_and_blocks_no_run(
         pass
     (said,) = notes.lines
     assert f"{where}: cannot be locked: " in said
-    assert said.endswith("nobody is told of this run meanwhile")
+    assert said.endswith("no notices of this run are sent meanwhile")
     assert hook.taken == []
     with pytest.raises(Refused, match="cannot be locked") as refused:
         notify(opened(plan))

@@ -300,6 +300,6 @@ def test_who_cannot_look_on_any_more_ends_no_wait(play: Play) -> None:
     play.stop = Minutes(lambda: play.refuses.append(Refused("notify room: there is no program")))
     assert play.through(waits=True) == "done"
     assert [one for one in play.notes.lines if "notify room" in one] == [
-        "notify room: there is no program; the run goes on, and nobody is told of it meanwhile"
+        "notify room: there is no program; the run goes on, and no notices of it are sent meanwhile"
     ]
     assert len(play.watched) == 2  # the first turn, and the last one, when it was mended

@@ -50,4 +50,4 @@ def _line(change: PlanChange) -> str:
         who = ", ".join(change["consent"])
         more = ", and so for each" if len(change["consent"]) > 1 else ""
         return f"{text}\n      by consent alone, for batch {who}: {change['verb']}{more}"
-    return f"{text}\n      free: {change['verb'] or 'the next run takes it and tells the journal'}"
+    return f"{text}\n      free: {change['verb'] or 'the next run takes it, and journals it'}"
