@@ -57,9 +57,9 @@ class Late(Objects):
         rows = self._rows(self._sql["pinned"], (dataset, key_bytes(key)))
         if not rows:
             return None
-        number, state, size, version, md5, kind, reason = rows[0]
+        number, state, size, version, md5, kind, reason, tags = rows[0]
         brief = Brief(key, size, version, kind, None if md5 is None else md5.hex())
-        return Pinned(number, brief, State(state), reason)
+        return Pinned(number, brief, State(state), reason, {} if tags is None else json.loads(tags))
 
     def last_object(self) -> int:
         """Return the largest object id that is in use, 0 when there is none."""

@@ -204,7 +204,7 @@ SELECT id, state, size, version, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
             WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
             ELSE iif(extra IS NULL, 'object', coalesce(extra ->> '$.kind', 'object')) END,
-       iif(state = 1, reason, NULL)
+       iif(state = 1, reason, NULL), extra ->> '$.tags'
 FROM object WHERE dataset = ? AND key = ?;
 
 -- doubted: objects that are not to be moved because of what a listing said of them alone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from typing import NamedTuple, TypedDict
 
@@ -18,6 +19,8 @@ class Pinned(NamedTuple):
     state: State
     reason: str | None = None
     """Why it is left behind."""
+    tags: Mapping[str, str] = {}
+    """Its index tags, as it was listed."""
 
 
 class ArchivedObject(NamedTuple):

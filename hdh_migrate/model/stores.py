@@ -81,6 +81,8 @@ class Stored:
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     lock: Lock = Lock()
     tag_count: int | None = None  # None: the reply did not say
+    expires: str | None = None
+    """When the target says that a rule of its own will delete it; empty: when cannot be read."""
     exact: bool = False
     """Whether exactly this version is meant; otherwise it is what is current under the key."""
 

@@ -20,7 +20,13 @@ from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.model import State, Trace, Verified
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
-from hdh_migrate.pipeline.erasing import BATCH_OBJECTS, GONE, Deletion, to_keep
+from hdh_migrate.pipeline.erasing import (
+    BATCH_OBJECTS,
+    GONE,
+    Deletion,
+    demand_lasting,
+    to_keep,
+)
 from hdh_migrate.pipeline.recheck import due, remaining
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import (
@@ -56,6 +62,7 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
     if not consent.given:
         reasons += [f"approval: {line}" for line in unapproved(consent, root, now)]
     reasons += [] if holder is None else [f"held {holder}"]
+    reasons += [*story.wanted(), *_ending(story, now)]
     look, differing = _reread(story, now, quick=quick)
     if look["skipped"] is None:
         try:
@@ -124,6 +131,25 @@ def _reread(
     finally:
         ctx.engines.drop(grace=30.0)
     return recheck, differing
+
+
+def _ending(story: Undertaking, now: CutoverStanding) -> list[str]:
+    """Say of the first object that would be deleted whether the target will delete it by itself.
+
+    An execution looks at each.
+    """
+    first = story.ctx.ledger.erasable(story.batch, now.erasure.after, 1)
+    if now.stage not in FINAL or not first or story.attested():
+        return []
+    route = story.routes()[first[0].dataset]
+    where = (route.target.bucket, route.target_key(first[0].key))
+    seen = story.ctx.retry(lambda: story.ctx.reader.head(*where))
+    try:
+        if seen is not None:
+            demand_lasting(seen)
+    except Refused as error:
+        return [str(error)]
+    return []
 
 
 def _left(story: Undertaking, now: CutoverStanding) -> Amount:

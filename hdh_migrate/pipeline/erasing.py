@@ -23,13 +23,14 @@ from hdh_migrate.errors import (
     MigrateError,
     Missing,
     Permanent,
+    Refused,
     Stopped,
     TargetDiffers,
 )
 from hdh_migrate.events.decommission import CutoverErased, CutoverErasing, CutoverRequested
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.model import Erasing, Verified
+from hdh_migrate.model import Erasing, Stored, Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.recheck import DecommissionFindings, Recheck, in_portions
 from hdh_migrate.pipeline.rechecking import LOST, UNREAD, WORDS, compared
@@ -78,6 +79,23 @@ def summed(differing: Mapping[int, str]) -> list[str]:
     return [f"{count} object{'s' * (count > 1)}: {WORDS[code]}" for code, count in counts]
 
 
+def demand_lasting(seen: Stored) -> None:
+    """Demand that the target does not announce to delete an object by itself.
+
+    Raises:
+        Refused: it does: with the source gone nothing would be left then.
+    """
+    if seen.expires is None:
+        return
+    when = f"on {seen.expires[:10]}" if seen.expires else "on a day that it does not tell"
+    raise Refused(
+        f"the target announces that a rule of its bucket will delete objects, one of them {when}",
+        hint="nothing more is deleted at the source, which would be the only copy then. Take the"
+        " lifecycle rule away, and give the same command again; what is to end later can be told"
+        " the host afterwards",
+    )
+
+
 class Deletion:
     """Everything that one execution deletes."""
 
@@ -101,6 +119,7 @@ class Deletion:
 
         Raises:
             TargetDiffers: something is not at the target as it was verified.
+            Refused: the target announces that it will delete something by itself.
             MigrateError: it may not go on, or a side is away; see `undertaking.permit`.
         """
         story, now, ledger = self._story, self._now, self._story.ctx.ledger
@@ -188,6 +207,8 @@ class Deletion:
         story.noted(now, receipt)
         story.ctx.progress.advance(len(rows), sum(row.size for row in rows))
         if self._error is not None:
+            if isinstance(self._error, Refused):
+                story.stopped_by("blocked", self._error)
             raise self._error
         self._demand_same()
         if any(turn.outcome in {UNASKED, UNSURE} for turn in turns):
@@ -278,7 +299,10 @@ class Deletion:
         except Permanent as error:
             self._demand_rights(route, error)
             return UNREAD
-        return compared(seen, (row.stored_size, row.etag, row.version_id))
+        wrong = compared(seen, (row.stored_size, row.etag, row.version_id))
+        if wrong is None and seen is not None:
+            demand_lasting(seen)
+        return wrong
 
     def _demand_rights(self, route: Route, error: Permanent) -> None:
         """Tell one forbidden object from a credential that lost its rights.

@@ -10,7 +10,7 @@ keeps of what it calls deleted, and copies that others made, nobody here can see
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +26,18 @@ from hdh_migrate.pipeline.tags import Tag
 KEPT: Final = "kept"
 STRANGE: Final = "not-ours"
 COPIES: Final = "copies"
+AWAY: Final = "earlier-places"
 STILL_THERE: Final[Mapping[str, str]] = {
     KEPT: "versions of packs that the host still shows though it said that they are gone",
     STRANGE: "objects among the packs that this migration did not write",
     COPIES: "files beside the second copies that this migration did not write",
+    AWAY: "folders that the plan named for second copies before, and that are not there now: what"
+    " they hold still opens (make an empty one where one is gone for good)",
 }
 """What may still open something, by why it is there."""
+
+
+NO_FOLDER: Final = "the folder of the second copies is not there; is its disk mounted?"
 
 
 @frozen
@@ -45,18 +51,26 @@ class PlacesOfPacks:
 class HeaderErasure:
     """One dataset's end; `folder` is where its second copies are.
 
-    `demand_free` raises where somebody holds it, or another ledger writes at the target by now.
+    `demand_free` raises where somebody holds it, or another ledger writes at the target by now;
+    `earlier` are where its second copies were while the plan named other folders.
     """
 
     def __init__(
-        self, ctx: Context, dataset: DatasetRow, folder: Path, *, demand_free: Callable[[], None]
+        self,
+        ctx: Context,
+        dataset: DatasetRow,
+        folder: Path,
+        *,
+        demand_free: Callable[[], None],
+        earlier: Sequence[Path] = (),
     ) -> None:
         assert ctx.writer is not None, "who erases can write"
-        self._demand_free = demand_free
-        self._ctx, self._writer, self._dataset, self._folder = ctx, ctx.writer, dataset, folder
+        self._demand_free, self._earlier = demand_free, tuple(earlier)
+        self._ctx, self.writer, self._dataset, self._folder = ctx, ctx.writer, dataset, folder
         route = ctx.route(dataset)
         key = route.target_key(route.header_packs(dataset.name)).removesuffix(route.suffix)
         self._place = Place(bucket=route.target.bucket, prefix=key)
+        self.bucket = route.target.bucket
 
     def demand_going(self) -> None:
         """Demand that nobody stops it, or holds it.
@@ -100,10 +114,12 @@ class HeaderErasure:
             Fenced, Interrupted, HeldUp, SwitchHeld: somebody stops it.
         """
         ctx = self._ctx
+        self._demand_folder()
         for one in list(self._versions()):
             self.demand_going()
             if one.marker or self._is_ours(one):
                 ctx.retry(lambda one=one: self._remove(one))  # type: ignore[misc]
+        self._demand_folder()
         for path in list(self._copies()):
             self.demand_going()
             try:
@@ -113,42 +129,62 @@ class HeaderErasure:
                     f"{path.parent}: a second copy cannot be removed: {error.strerror}",
                     hint="the target's packs are gone; give rights, and the same command again",
                 ) from None
-        if self._folder.is_dir():
-            sync(self._folder)
+        for folder in (self._folder, *self._earlier):
+            if folder.is_dir():
+                sync(folder)
         self.demand_going()
         ctx.ledger.erase_headers(self._dataset.id)
         return self._remaining()
+
+    def _demand_folder(self) -> None:
+        """Demand that the second copies can be seen: what is on a disk that is away stays there.
+
+        Raises:
+            Refused: their folder is not there; nothing removes it but people.
+        """
+        if not self._folder.is_dir():
+            raise Refused(
+                f"{self._folder}: {NO_FOLDER}",
+                hint="no copy was removed, and nothing is said to be gone. Mount it, or, if its"
+                " disk is lost for good, make an empty folder of that name; then the same command"
+                " goes on",
+            )
 
     def _remaining(self) -> Mapping[str, int]:
         found = Counter[str]()
         for one in self._versions():
             found[KEPT if one.marker or self._is_ours(one) else STRANGE] += 1
+        self._demand_folder()
         found[KEPT] += len(list(self._copies()))
-        if self._folder.is_dir():
-            found[COPIES] += sum(1 for _ in self._folder.iterdir())
+        found[COPIES] += sum(1 for _ in self._files())
+        found[AWAY] += sum(not one.is_dir() for one in self._earlier)
         return +found
 
     def _versions(self) -> Iterator[StoredVersion]:
         """Give what the host shows under the packs' prefix, in any version."""
         try:
-            yield from self._ctx.retry(lambda: list(self._writer.versions(self._place)))
+            yield from self._ctx.retry(lambda: list(self.writer.versions(self._place)))
         except Unsupported:  # it knows no versions
-            for one in self._ctx.retry(lambda: list(self._writer.keys(self._place))):
+            for one in self._ctx.retry(lambda: list(self.writer.keys(self._place))):
                 yield StoredVersion(key=one.key, version_id="null", latest=True)
 
+    def _files(self) -> Iterator[Path]:
+        for folder in (self._folder, *self._earlier):
+            if folder.is_dir():
+                yield from sorted(folder.iterdir())
+
     def _copies(self) -> Iterator[Path]:
-        if self._folder.is_dir():
-            for path in sorted(self._folder.iterdir()):
-                if path.suffix == ".jsonl" or path.name.startswith(PARTIAL):
-                    yield path
+        for path in self._files():
+            if path.suffix == ".jsonl" or path.name.startswith(PARTIAL):
+                yield path
 
     def _remove(self, one: StoredVersion) -> None:
-        self._writer.remove_version(self._place.bucket, one.key, one.version_id)
+        self.writer.remove_version(self._place.bucket, one.key, one.version_id)
 
     def _head(self, one: StoredVersion) -> Stored | None:
         bucket = self._place.bucket
         version = None if one.version_id == "null" and one.latest else one.version_id
-        return self._ctx.retry(lambda: self._writer.head(bucket, one.key, version_id=version))
+        return self._ctx.retry(lambda: self.writer.head(bucket, one.key, version_id=version))
 
     def _is_ours(self, one: StoredVersion) -> bool:
         """Say whether we wrote a version; what is gone meanwhile is nobody's."""

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 PACK_MAX: Final = 16 * MIB
 """Bytes of the largest pack that is read: ours have a quarter of it."""
 
+PLACES: Final = "second-copies:"
+"""How the names of the ledger begin that keep where second copies were made."""
+
 PORTION: Final = 500
 """Headers that are written down at once."""
 
@@ -160,8 +163,9 @@ class PackSums:
 class FolderPacks:
     """Keeps the second copies in a folder, under DATASET/NAME."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, named: str | None = None) -> None:
+        """`named` is what the plan calls the folder, None where no plan does."""
+        self.folder, self._named = folder, named
 
     def copy(self, ctx: PackWork, batch: str, only: Collection[int] | None = None) -> int:
         """Make the second copy of each verified pack of a batch that has none; return how many.
@@ -173,6 +177,7 @@ class FolderPacks:
             TargetDiffers: the target's pack is not the one that was verified.
         """
         made, sums, cleared = 0, PackSums(), set[Path]()
+        self._remember(ctx.ledger)
         for dataset, row in _verified(ctx, batch):
             if only is not None and row.id not in only:
                 continue
@@ -197,6 +202,12 @@ class FolderPacks:
         if only is None:
             self._tell(ctx, batch, sums)
         return made
+
+    def _remember(self, ledger: Ledger) -> None:
+        """Keep where copies are made: a plan may name another folder later, and they stay here."""
+        if self._named is not None and self._named not in named_before(ledger):
+            ledger.set_meta(f"{PLACES}{self._named}", "")
+            ledger.commit()
 
     def path(self, dataset: str, key: str) -> Path:
         """Return where the copy of a pack is, or would be."""
@@ -334,6 +345,11 @@ class FolderPacks:
         if sums.packs and last != [event]:
             ctx.ledger.event(event)
             ctx.ledger.commit()
+
+
+def named_before(ledger: Ledger) -> list[str]:
+    """Return each folder that the plan has named for second copies, as it named it."""
+    return sorted(ledger.metas(PLACES))
 
 
 def pieces(lines: Iterable[PackedKey], size: int) -> Iterator[list[PackedKey]]:

@@ -17,6 +17,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, Refused
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
+from hdh_migrate.fidelity import Way
 from hdh_migrate.frozen import frozen, mutable, mutable_row
 from hdh_migrate.model import (
     MOVABLE,
@@ -191,7 +192,7 @@ class Refresh:
                 listing.seen.mark(known.number)
                 if _came_back(known):
                     found.back.append((known.number, inventory.decide(dataset, obj)))
-                elif _differs(known, obj):
+                elif _differs(known, obj) or self._retagged(dataset, known, obj):
                     found.changed.append((known.number, inventory.decide(dataset, obj)))
             demand_total(dataset, listing.size)
             ctx.progress.advance(len(page.objects), 0)
@@ -206,6 +207,21 @@ class Refresh:
             gone.demand(listing.digest[0])
             gone.settle(lambda all_of_it, left: self._gone(dataset, all_of_it, left))
         return listing
+
+    def _retagged(self, dataset: DatasetRow, known: Pinned, obj: ObjectInfo) -> bool:
+        """Say whether other index tags are to be moved: they change without a new version.
+
+        What is wanted of a moment, or with its history, has the tags that it was listed with.
+        """
+        if known.tags == obj.tags or known.state is State.EXCLUDED:
+            return False
+        source = self._ctx.route(dataset).source
+        return (
+            self._ctx.contract(dataset).ways["tags"] is not Way.DROPPED
+            and source.as_of is None
+            and not source.every_version
+            and self._ctx.source.untagged(source) is None
+        )
 
     def _flush(self, dataset: DatasetRow, found: _FoundPart, *, apply: bool) -> _FoundPart:
         difference = found.difference

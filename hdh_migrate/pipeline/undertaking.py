@@ -53,8 +53,12 @@ class Undertaking(Story):
     """Says what the evidence lacks for a manifest root; empty means that it proves the batch."""
     attested: Callable[[], Sequence[str]]
     """Says why the target may not be asked; empty means that it may be."""
+    unfit: Callable[[], Sequence[str]]
+    """Says which rules for health data the target's buckets do not keep to now; empty: all."""
     fenced: Callable[[], Sequence[str]]
     """Says why another ledger is the one that wrote last at the target; empty means: this one."""
+    wanted: Callable[[], Sequence[str]]
+    """Says what others still have to move of the same source; it does not change meanwhile."""
     level: str
     """How closely the target is read again: head, stored or full."""
     reason: str | None
@@ -124,7 +128,8 @@ def blockers(story: Undertaking, now: CutoverStanding) -> list[str]:
     elif not story.ctx.judge.firm().passed(story.cooled(now)):
         reasons.append(f"the cooling period lasts until {story.cooled(now)}")
     closed = story.attested()
-    return [*reasons, *(closed or story.fenced())]  # who is not attested is not even asked
+    # Who is not attested is not even asked.
+    return [*reasons, *(closed or (*story.unfit(), *story.fenced()))]
 
 
 ANOTHER = "the manifest is another one than was finalized"
@@ -165,6 +170,7 @@ def demand(story: Undertaking, root: str, now: CutoverStanding) -> Consent:
     """
     story.judged(STAGE)
     reasons = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    reasons += story.wanted()
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
         reasons.append(moved)
     consent = story.consent(STAGE, root)

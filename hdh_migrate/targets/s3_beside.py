@@ -6,6 +6,7 @@ write, have requests of their own, about one stored version.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from hdh_migrate.bounded import token, whole, word
-from hdh_migrate.clocks import text_of
+from hdh_migrate.clocks import http_date, text_of, text_of_seconds
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -46,6 +47,7 @@ _ATTEMPT = f"{_META}{ATTEMPT}"
 UNLOCKED = Lock()
 """What keeps most objects: nothing."""
 
+_EXPIRY = re.compile(r'expiry-date="([^"]{1,40})"')
 _NO_TAGS = frozenset(("NoSuchTagSet", "NoSuchTagSetError"))
 
 
@@ -104,7 +106,21 @@ def beside_of(reply: Reply) -> dict[str, Any]:
         },
         "lock": _lock(reply),
         "tag_count": None if count is None else whole(count),
+        "expires": _expires(reply),
     }
+
+
+def _expires(reply: Reply) -> str | None:
+    """Return when a rule of the bucket's will delete it, as the host announces that.
+
+    Source: "x-amz-expiration" in Amazon S3's API reference, HeadObject.
+    """
+    text = reply.headers.get("x-amz-expiration")
+    if not text:
+        return None
+    found = _EXPIRY.search(text)
+    moment = None if found is None else http_date(found[1])
+    return "" if moment is None else text_of_seconds(moment)
 
 
 def version_of(reply: Reply) -> str | None:

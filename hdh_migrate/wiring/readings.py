@@ -44,7 +44,9 @@ def packs_of(plan: Plan, base: Path) -> PackKeeping:
     from hdh_migrate.pipeline.pack_keeping import FolderPacks, NoPacks
 
     place = plan.seal.second_copy
-    return NoPacks() if place is None else FolderPacks(base / place.path / plan.migration)
+    if place is None:
+        return NoPacks()
+    return FolderPacks(base / place.path / plan.migration, named=place.path)
 
 
 def routes_of(plan: Plan) -> dict[str, Route]:

@@ -54,8 +54,10 @@ class Services:
     doors: tuple[Door, ...]
     """Those to the target that the gate opens and shuts."""
     network: Network
-    place: S3Endpoint | None
-    """The target with the credential that writes, to look at its buckets; None: nobody does."""
+    place: S3Endpoint
+    """The target, to look at its buckets: with the credential that writes, where that is read."""
+    looks: bool
+    """Whether the credential that writes was read."""
     sources: Sources
     """What there is of each kind of source."""
 
@@ -94,19 +96,16 @@ class Services:
 
         credential = plan.verify.credential or plan.target.credential
         readable = open_target(plan, credential, vault, network=network)
-        place = None
-        if write or looks:
-            place = readable
-            if credential != plan.target.credential:
-                place = open_target(plan, plan.target.credential, vault, network=network)
-        places = [one for one in (place, readable) if one is not None]
-        transports = dict.fromkeys(one.transport for one in places)
+        place, looks = readable, write or looks
+        if looks and credential != plan.target.credential:
+            place = open_target(plan, plan.target.credential, vault, network=network)
+        transports = dict.fromkeys(one.transport for one in (place, readable))
         return cls(
             plan=plan,
             vault=vault,
             source=source.thing,
             reader=S3Reader(readable, limits),
-            writer=S3Writer(place, limits) if write and place is not None else None,
+            writer=S3Writer(place, limits) if write else None,
             envelopes=open_envelopes(plan, vault, recipients=recipients),
             recipients=tuple(recipients),
             limits=limits,
@@ -114,6 +113,7 @@ class Services:
             doors=tuple(one.door for one in transports),
             network=network,
             place=place,
+            looks=looks,
             sources=sources,
         )
 

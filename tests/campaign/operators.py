@@ -238,7 +238,7 @@ class Operators:
                 verb(
                     Undertaking(
                         **shared, eraser=self._eraser, evidence=self._lacking,
-                        pointer=scene.pointer, attested=list,
+                        pointer=scene.pointer, attested=list, unfit=list, wanted=list,
                         fenced=lambda: self._against(ledger), level=self.level, reason=None,
                         within_seconds=self.within_seconds, cooling_seconds=self.cooling_seconds,
                         connections=1,

@@ -33,6 +33,11 @@ SCRATCH = {"tmp/scratch"}
 def finalized(site: Site) -> None:
     """Bring a batch to where everything allows its end at the source."""
     site.run()
+    ended(site)
+
+
+def ended(site: Site) -> None:
+    """Do the same for a batch that is verified."""
     site.approve("cutover")
     site.cutover("start", expect=0)
     site.approve("finalize")
@@ -95,6 +100,34 @@ def test_an_older_copy_of_the_ledger_deletes_nothing(site: Site) -> None:
     assert "another copy of this ledger writes there" in refused.err
     assert names(site) == OBJECTS | SCRATCH
     assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
+
+
+def test_what_another_batch_still_has_to_move_stays_at_the_source(site: Site) -> None:
+    (emc2,) = site.section("datasets")
+    other = {
+        "name": "again", "target": {**emc2["target"], "prefix": "again/"},
+        "source": {**emc2["source"], "prefix": "pmsi/"},
+    }  # fmt: skip
+    site.change(
+        datasets=[emc2, other],
+        batches=[*site.section("batches"), {"name": "later", "datasets": ["again"]}],
+    )
+    site.cli("run", site.plan, "--batch", "all", "--until", "verify", "--no-progress", expect=0)
+    ended(site)
+    for say in (
+        lambda: "\n".join(dry_run(site, expect=3).json["blockers"]),
+        lambda: execute(site, expect=3).err,
+    ):
+        assert "3 objects are still to be moved by dataset again of batch later" in say()
+    assert names(site) == OBJECTS | SCRATCH
+    site.cli("run", site.plan, "--batch", "later", "--no-progress", expect=0)
+    site.cli("report", site.plan, "--out", str(site.folder / "bundle2"), expect=0)
+    bundle = ("--evidence", str(site.folder / "bundle2"))
+    site.cli(
+        "decommission", site.plan, "--batch", "all", *bundle, "--execute", "--confirm", "emc2",
+        expect=0,
+    )  # fmt: skip
+    assert names(site) == SCRATCH
 
 
 @prepared(finalized)

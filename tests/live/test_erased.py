@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from tests.live.test_rotation_killed import MainClock
 from tests.support import strict_buckets
 from tests.support.agreed import agreed
 from tests.support.finished import Finished, Target
+from tests.support.fixtures import s3_client
 from tests.support.resealed import sealed_anew
 from tests.support.rotated import behaving
 from tests.support.site import CORPUS, Said, Site
@@ -221,6 +223,77 @@ def test_what_is_not_as_it_was_verified_is_looked_at_first(site: Site) -> None:
     demand_untouched(site)
     executed(site, expect=0)
     demand_gone(site)
+
+
+def begun(site: Site) -> None:
+    """Begin an erasure that the host stops before anything is gone."""
+    approve(site)
+    no = {
+        "Effect": "Deny", "Principal": "*", "Resource": f"arn:aws:s3:::{site.bucket.name}/*",
+        "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+    }  # fmt: skip
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [no]})
+    client = s3_client(site.bucket.server)
+    client.put_bucket_policy(Bucket=site.bucket.name, Policy=policy)
+    assert executed(site).code not in {0, 4}
+    assert len(journal(site, "headers-erasing")) == 1
+    client.delete_bucket_policy(Bucket=site.bucket.name)
+    assert at_target(site, "steward") == MOVED
+
+
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_copies_on_a_disk_that_went_away_meanwhile_are_not_called_gone(site: Site) -> None:
+    begun(site)
+    folder = site.folder / "copies" / "exit" / "emc2"
+    away = folder.rename(folder.with_name("away"))
+    said = executed(site, expect=3)
+    assert "is its disk mounted?" in said.err
+    assert journal(site, "headers-erased") == []
+    away.rename(folder)
+    executed(site, expect=0)
+    demand_gone(site)
+
+
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_copies_of_where_the_plan_kept_them_before_go_too_or_are_told(site: Site) -> None:
+    site.change(seal={**SEAL, "second_copy": {"path": "elsewhere"}})
+    site.run()
+    before, now = (site.folder / one / "exit" / "emc2" for one in ("copies", "elsewhere"))
+    assert len(list(before.iterdir())) == len(list(now.iterdir())) == 1
+    approve(site)
+    assert erase(site, "--json", expect=0).json["copies"] == 2
+    away = before.rename(before.with_name("away"))
+    told = executed(site, "--json", expect=4).json
+    assert told["remaining"] == {"earlier-places": 1}
+    assert any("named for second copies before" in line for line in told["remains"])
+    assert list(now.iterdir()) == []
+    away.rename(before)
+    assert executed(site, "--json", expect=0).json["remaining"] == {}
+    assert list(before.iterdir()) == []
+
+
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_a_ledger_made_anew_does_not_bring_back_what_was_erased(site: Site) -> None:
+    approve(site)
+    executed(site, expect=0)
+    for path in site.state.glob("ledger.db*"):
+        path.unlink()
+    blobs = site.source()
+    for again in (False, True):
+        said = site.cli("adopt", site.plan, "--no-progress", expect=3)
+        assert "dataset emc2 was erased on 2" in said.err
+        said = site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=3)
+        if again:  # now nothing but the signpost tells of it
+            assert "dataset emc2 was erased on 2" in said.err
+            assert held(site, packs=False) == []
+        for one in () if again else held(site, packs=False):
+            s3_client(site.bucket.server).delete_object(
+                Bucket=site.bucket.name, Key=one.key, VersionId=one.id
+            )
+    assert site.source() == blobs
 
 
 def test_words_that_are_wrong_are_one_line(site: Site) -> None:

@@ -106,6 +106,29 @@ def _bundles(site: Site, *names: str) -> list[str]:
     return [*(str(site.folder / name) for name in names), "--trust", key]
 
 
+def test_tags_that_changed_without_a_new_version_are_followed(site: Site) -> None:
+    client = site.container.client.get_blob_client("pmsi/b.csv")
+    client.set_blob_tags({"cohort": "2025", "consent": "yes"})
+    site.run()
+    before = client.get_blob_properties().etag
+    where = {"Bucket": site.bucket.name, "Key": "in/pmsi/b.csv.c4gh"}
+
+    def tags() -> dict[str, str]:
+        found = site.bucket.client.get_object_tagging(**where)["TagSet"]
+        return {one["Key"]: one["Value"] for one in found}
+
+    assert tags() == {"cohort": "2025", "consent": "yes"}
+    client.set_blob_tags({"cohort": "2025", "consent": "withdrawn"})
+    assert client.get_blob_properties().etag == before
+
+    told = site.cli("run", site.plan, "--refresh", "--until", "verify", "--json", expect=0).json
+    assert found(told) == (0, 1, 0, 0)
+    assert tags() == {"cohort": "2025", "consent": "withdrawn"}
+    told = site.cli("run", site.plan, "--refresh", "--until", "verify", "--json", expect=0).json
+    assert found(told) == (0, 0, 0, 0)  # it comes to rest
+    verdict(site, "retagged")
+
+
 @prepared(moved)
 def test_an_empty_container_is_not_believed(site: Site) -> None:
     for blob in list(site.container.client.list_blobs()):

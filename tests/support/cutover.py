@@ -178,6 +178,7 @@ class Affair:
         self.waivers: set[str] = set()
         self._typed: set[bytes] = set()
         self.closed: list[str] = []
+        self.unfit: list[str] = []
         self.lacking: list[str] = []
         self.needs: tuple[Need, ...] = ()
         self.programs: list[Program] = []
@@ -269,6 +270,7 @@ class Affair:
             held=self._held,
             waivers=lambda: self._waived,
             attested=lambda: list(self.closed),
+            unfit=lambda: list(self.unfit),
             consumer=lambda: Consumer(reader=self.reader, envelopes=self.world.envelopes),
             lacking=lambda: list(self.lacking),
             programs=self.programs,

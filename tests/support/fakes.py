@@ -268,6 +268,11 @@ class FakeTarget:
         data[offset] ^= 1
         self._buckets[bucket][key] = replace(found, data=bytes(data))
 
+    def announce(self, bucket: str, key: str, expires: str | None) -> None:
+        """Let a rule of the bucket be about to delete an object."""
+        found = self._buckets[bucket][key]
+        self._buckets[bucket][key] = replace(found, stored=replace(found.stored, expires=expires))
+
     def drop(self, bucket: str, key: str) -> None:
         del self._buckets[bucket][key]
 

@@ -408,6 +408,10 @@ ANNEXES: dict[str, Text] = {
     "remaining.copies": Text(
         "fichiers inconnus près de la seconde copie", "unknown files beside the second copy"
     ),
+    "remaining.earlier-places": Text(
+        "dossiers des secondes copies, nommés auparavant par le plan, que l'on n'a pas pu voir",
+        "folders of second copies, named by the plan before, that could not be seen",
+    ),
     "remaining.kept": Text(
         "versions antérieures que l'hébergeur montre encore", "earlier versions that the host shows"
     ),

@@ -47,6 +47,8 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     target, against = _target(scene)
     if not as_it_is or target is None:
         reasons += against
+    if target is not None:
+        reasons += gates.unfit(scene)
     if reasons:
         scene.waits("blocked", reasons)
         raise Refused(

@@ -51,7 +51,7 @@ def blockers(scene: Scene, now: CutoverStanding) -> list[str]:
     reasons += _pointer(scene, now)
     moved = not now.moving and not any(_unmoved(scene, row) for row in scene.datasets())
     if moved and not closed:  # not even a credential is sent to a host that is not attested
-        reasons += [*_target(scene), *_smoke(scene)]
+        reasons += [*unfit(scene), *_target(scene), *_smoke(scene)]
     return reasons
 
 
@@ -123,6 +123,14 @@ def _pointer(scene: Scene, now: CutoverStanding) -> Iterator[str]:
 
 
 MEND = ': "hdh-migrate verify PLAN --again" tells which, and lets the next run mend it'
+
+
+def unfit(scene: Scene) -> Iterator[str]:
+    """Say what is wrong with the target's buckets as such: they may have been changed since."""
+    try:
+        yield from scene.ctx.retry(scene.unfit)
+    except StorageError as error:
+        yield f"the target's buckets cannot be looked at: {error}"
 
 
 def _target(scene: Scene) -> Iterator[str]:

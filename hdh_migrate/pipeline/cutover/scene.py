@@ -222,6 +222,8 @@ class Scene(Story):
     """Reads the signed waivers that count now."""
     attested: Callable[[], Sequence[str]]
     """Says why nothing may be sent to the target; empty means that all may be."""
+    unfit: Callable[[], Sequence[str]]
+    """Says which rules for health data the target's buckets do not keep to now; empty: all."""
     consumer: Callable[[], Consumer]
     lacking: Callable[[], Sequence[str]]
     """Says what the smoke tests lack; empty means that they can be made."""

@@ -44,7 +44,8 @@ def fenced(
 
     Raises:
         Fenced: somebody else writes there; nothing was written.
-        Refused: it is to be taken over, and consumers follow a batch without this ledger's doing.
+        Refused: it is to be taken over, and consumers follow a batch without this ledger's doing;
+            or the target tells of what this ledger does not know, and nobody can take back.
         StorageError: it cannot be learned, or the target cannot be written to.
     """
     fencing = fencing_of(desk, opened, ledger, user=user)
@@ -54,6 +55,12 @@ def fenced(
 
         chosen = selected or [one.name for one in desk.batches(())]
         demand_pointers_unmoved(desk, opened[-1], ledger, chosen)
+    held = known(ledger)
+    if over is not None or not all(bucket in held and held[bucket].held for bucket in buckets):
+        from hdh_migrate.session.policy.signposted import demand_signposts_known  # not each time
+
+        newest = opened[-1]
+        demand_signposts_known(desk, ledger, newest.reader, newest.recipients, selected)
     taken = fencing.take(buckets, over, later=later)
     if over is not None:
         taken_over = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"

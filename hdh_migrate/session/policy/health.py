@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hdh_migrate.clocks import Moment
+from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import Check
@@ -31,6 +31,18 @@ def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment
         for bucket, found, waiver in _looked(services, plan, buckets, now, demand=True)
         if not found.holds and waiver is None
     ]
+
+
+def unfit(services: Services, plan: Plan, buckets: Sequence[str], judge: Judge) -> list[str]:
+    """Return as `problems` does, in words: for who is about to do what cannot be taken back.
+
+    What held when objects were written need not hold months later.
+
+    Raises:
+        Transient: the host did not answer.
+        ClocksDiffer: it cannot be learned which waivers count.
+    """
+    return [str(one) for one in problems(services, plan, buckets, judge.now())]
 
 
 def checks(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Check]:
@@ -76,8 +88,6 @@ def _looked(
         return
     counted, _ = waivers.in_force(plan, base, now)
     by_what = {waiver.what: waiver for waiver in counted}
-    place = services.place
-    assert place is not None, "who looks at buckets opens the target for it"
     for bucket in buckets:
-        for found in conditions(place, rules, bucket, plan.target.region, demand=demand):
+        for found in conditions(services.place, rules, bucket, plan.target.region, demand=demand):
             yield bucket, found, by_what.get(waivers.health(found.rule))

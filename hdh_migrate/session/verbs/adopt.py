@@ -19,6 +19,7 @@ from hdh_migrate.session.policy import granting
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.newest import copies_seen
+from hdh_migrate.session.policy.signposted import demand_signposts_known
 from hdh_migrate.session.policy.unswitched import demand_not_switched, demand_pointers_unmoved
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_policy import sid_of
@@ -36,7 +37,8 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
 
     Raises:
         Refused: a bundle is not to be trusted here, or tells other terms of a cutover than the
-            plan; or consumers follow a batch to the target.
+            plan; or consumers follow a batch to the target; or the target tells of an erasure, or
+            of a key that was replaced, and this ledger does not know.
         EvidenceDamaged: a bundle does not check.
         MigrateError: whatever ended it early, with its exit code; the same command goes on.
     """
@@ -52,6 +54,8 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         at_work(desk, ("adopt",), selected, write=False, newest=False) as turn,
     ):
         demand_pointers_unmoved(desk, turn.opened[-1], turn.ledger, chosen)
+        newest = turn.opened[-1]
+        demand_signposts_known(desk, turn.ledger, newest.reader, newest.recipients, chosen)
         for name in chosen:
             Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
         _take_grants(turn, bundles)

@@ -35,7 +35,7 @@ from hdh_migrate.programs import LocalRun
 from hdh_migrate.results.switches import ConsumerWrites, CutoverFact, Rehearsed, RolledBack
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
-from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy import gate, health
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.bound_ledger import bound_ledger, held_ledger
 from hdh_migrate.session.policy.canary import demand_apart
@@ -257,6 +257,7 @@ def _put_together(
         held=lambda: holding.holder(desk),
         waivers=ctx.waivers,
         attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
+        unfit=partial(health.unfit, services, plan, buckets_of(plan, [batch]), ctx.judge),
         consumer=partial(_consumer, desk, services, entry, ctx.judge),
         lacking=partial(_lacking, plan, entry, vault),
         programs=[_program(desk, vault, one, pointer.value) for one in entry.smoke.commands],

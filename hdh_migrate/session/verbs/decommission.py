@@ -22,12 +22,13 @@ from hdh_migrate.ports.switching import Eraser
 from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
-from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy import gate, health
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.erased import erasures, left_alone
-from hdh_migrate.session.policy.fencing import not_the_writer
+from hdh_migrate.session.policy.fencing import buckets_of, not_the_writer
 from hdh_migrate.session.policy.rotating import demand_no_rotation
+from hdh_migrate.session.policy.shared_sources import wanted_elsewhere
 from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.session.policy.timekeeping import dated_ahead, judge_for
 from hdh_migrate.session.verbs import hold as holding
@@ -231,6 +232,7 @@ def _undertaking(
     plan = desk.loaded.plan
     pointer = plan.pointer(entry.batch)
     assert pointer is not None, "the loader demands a pointer of every batch that is cut over"
+    buckets = buckets_of(plan, [entry.batch])
     return Undertaking(
         ctx=ctx,
         batch=entry.batch,
@@ -242,6 +244,8 @@ def _undertaking(
         eraser=eraser,
         pointer=services.take(open_pointer(plan, pointer, services.vault)),
         attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
+        unfit=partial(desk.retrying(), partial(health.unfit, services, plan, buckets, ctx.judge)),
+        wanted=partial(wanted_elsewhere, desk, ledger, entry.batch),
         fenced=not_the_writer(desk, ledger, services.reader, [entry.batch]),
         level=section.recheck,
         reason=section.recheck_reason,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import ApprovalMissing, Exit, Refused, SwitchHeld, UsageError
@@ -17,8 +18,9 @@ from hdh_migrate.evidence.signatures.approvals import ApprovalStage
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.fencing import Fencing
-from hdh_migrate.pipeline.header_erasure import STILL_THERE, HeaderErasure
-from hdh_migrate.pipeline.pack_keeping import FolderPacks
+from hdh_migrate.pipeline.header_erasure import NO_FOLDER, STILL_THERE, HeaderErasure
+from hdh_migrate.pipeline.pack_keeping import FolderPacks, named_before
+from hdh_migrate.pipeline.signposts import erased, put_up
 from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
@@ -68,10 +70,10 @@ def forecast(desk: Desk, dataset: str, although: Sequence[str]) -> ErasureForeca
         with ledger.snapshot():
             erasure = planned_erasure(desk, ledger, dataset, although)
             blockers = [*_unasked(desk), *against(desk, ledger, erasure)]
+            folders = [_copies(desk).folder / dataset, *_earlier(desk, ledger, dataset)]
     finally:
         ledger.close()
-    folder = _copies(desk).folder / dataset
-    found = list(folder.iterdir()) if folder.is_dir() else []
+    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
     return {
         "dataset": dataset, "batch": erasure.dataset.batch, "objects": erasure.objects,
         "bytes": erasure.bytes, "packs": erasure.packs, "copies": len(found),
@@ -90,6 +92,7 @@ def execute(
     Raises:
         UsageError: it is not, or there is no reason.
         Refused: something stands against it, all of it said; nothing was erased.
+        SwitchHeld: somebody holds it; what was begun goes on afterwards.
         ApprovalMissing: those whom the plan asks have not approved exactly this.
         TargetDiffers: a pack, or its copy, is not as it was verified.
         MigrateError: whatever ended it early.
@@ -121,10 +124,18 @@ def execute(
             undertaken = HeaderErasure(
                 turn.ctx, erasure.dataset, _copies(desk).folder / dataset,
                 demand_free=partial(_demand_free, desk, fencing),
+                earlier=_earlier(desk, ledger, dataset),
             )  # fmt: skip
             undertaken.demand_going()
             if not erasure.begun:
                 _begin(desk, turn.ctx, ledger, judge, erasure, undertaken, why)
+            put_up(
+                undertaken.writer, desk.retrying(), [undertaken.bucket],
+                erased(
+                    desk.loaded.plan.migration, turn.ctx.run_tag, dataset,
+                    erasures(ledger)[dataset].began,
+                ),
+            )  # fmt: skip
             remaining = undertaken.run()
             ledger.event(
                 HeadersErased(dataset=dataset, request=erasure.request, remaining=dict(remaining))
@@ -147,9 +158,7 @@ def _begin(
     blockers = [*_unasked(desk), *against(desk, ledger, erasure)]
     folder = _copies(desk).folder / name
     if not folder.is_dir():
-        blockers.append(
-            f"{folder}: the folder of the second copies is not there; is its disk mounted?"
-        )
+        blockers.append(f"{folder}: {NO_FOLDER}")
     if not blockers and ONLY_COPY not in erasure.although:
         lacks = source_lacks(ctx, erasure.dataset)
         blockers += [] if lacks is None else [only_copy(lacks)]
@@ -213,6 +222,13 @@ def _copies(desk: Desk) -> FolderPacks:
     place = desk.loaded.plan.seal.second_copy
     assert place is not None, "the loader demands one where headers are apart"
     return FolderPacks(desk.loaded.base / place.path / desk.loaded.plan.migration)
+
+
+def _earlier(desk: Desk, ledger: SqliteLedger, dataset: str) -> list[Path]:
+    """Return where second copies of a dataset were made while the plan named other folders."""
+    here, loaded = _copies(desk).folder.resolve(), desk.loaded
+    before = (loaded.base / one / loaded.plan.migration for one in named_before(ledger))
+    return [one / dataset for one in before if one.resolve() != here]
 
 
 def _result(ledger: SqliteLedger, dataset: str, remaining: Mapping[str, int]) -> DatasetErased:

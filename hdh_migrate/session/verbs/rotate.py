@@ -35,6 +35,7 @@ from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
 from hdh_migrate.pipeline.renewing import REASONS, UNOPENED, Renewing, travel
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
 from hdh_migrate.pipeline.selecting import decide
+from hdh_migrate.pipeline.signposts import exchanged, put_up
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
@@ -43,7 +44,8 @@ from hdh_migrate.results.keys import KeysExchanged, RotationForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
-from hdh_migrate.session.policy.bound_ledger import bind, journal_of
+from hdh_migrate.session.policy.bound_ledger import bind, journal_of, name_of
+from hdh_migrate.session.policy.fencing import buckets_of
 from hdh_migrate.session.policy.freshness import standing_accounts, tell_stale
 from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.rotation import (
@@ -218,6 +220,7 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
         with fenced_for(desk, [services], ledger, (), write=True) as fencing:
             if not exchange.begun:
                 _begin(desk, ledger, exchange, approvals)
+            _leave_word(desk, services, ledger, exchange)
             bind(desk, ledger)
             announce(desk, ledger, Renewing.step)
             with Turn(
@@ -306,6 +309,17 @@ def _begin(
             if after.digest != binding.digest:  # another file; the same one may have another key
                 _amend(ledger, binding, after, exchange)
         ledger.commit()
+
+
+def _leave_word(
+    desk: Desk, services: Services, ledger: SqliteLedger, exchange: KeyExchange
+) -> None:
+    """Tell at the target for whom is sealed from here on: an old copy of the ledger reads it."""
+    plan, name = desk.loaded.plan, name_of(ledger)
+    assert services.writer is not None, "who exchanges headers can write"
+    assert name is not None, "a ledger that is bound has a name"
+    post = exchanged(plan.migration, name, exchange.number, exchange.recipients, desk.clock.now())
+    put_up(services.writer, desk.retrying(), buckets_of(plan), post)
 
 
 def restart(desk: Desk, ledger: SqliteLedger, batch: str) -> None:

@@ -292,7 +292,7 @@ class Turn:
             return None
         again = self.desk.services(
             write=services.writer is not None,
-            looks=services.place is not None,
+            looks=services.looks,
             recipients=services.recipients,
         )
         self.opened.append(again)

@@ -6,9 +6,10 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import parse_qsl
+from xml.etree import ElementTree as ET
 
 from tests.support.strict_s3.manner import Condition
 from tests.support.strict_s3.signing import CHECKSUMS
@@ -155,6 +156,8 @@ def _described(store: Store, bucket: Bucket, version: Version, request: Request)
         headers[f"{LOCK}legal-hold"] = "ON"
     if version.tags and not store.manner.hides_tag_count:
         headers["x-amz-tagging-count"] = str(len(version.tags))
+    if version is bucket.current(version.key) and (ends := _expiry(bucket, version)) is not None:
+        headers["x-amz-expiration"] = f'expiry-date="{ends}", rule-id="a rule"'
     headers.setdefault("content-type", "binary/octet-stream")
     return Reply(200, headers, version.body)
 
@@ -295,6 +298,17 @@ def instant(moment: datetime) -> str:
 
 def etag_of(body: bytes) -> str:
     return hashlib.md5(body).hexdigest()
+
+
+def _expiry(bucket: Bucket, version: Version) -> str | None:
+    """Return when an enabled rule of the bucket deletes a current version."""
+    document = bucket.documents.get("lifecycle")
+    for rule in () if document is None else ET.fromstring(document).iterfind("{*}Rule"):
+        days, prefix = rule.findtext("{*}Expiration/{*}Days"), rule.findtext(".//{*}Prefix") or ""
+        on = rule.findtext("{*}Status") == "Enabled" and version.key.startswith(prefix)
+        if on and days is not None:
+            return format_datetime(version.at + timedelta(days=int(days)), usegmt=True)
+    return None
 
 
 def _version_header(bucket: Bucket, version: Version) -> dict[str, str]:

@@ -403,7 +403,10 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
                 {**ERASURE, "ended": None},
                 {**ERASURE, "ended": None, "objects": 1},
                 {**ERASURE, "packs": 2, "versions": 1, "copies": 2, "headers": 1},
-                {**ERASURE, "remaining": {"kept": 1, "not-ours": 2, "copies": 3}},
+                {
+                    **ERASURE,
+                    "remaining": {"kept": 1, "not-ours": 2, "copies": 3, "earlier-places": 1},
+                },
             ],
         },
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},

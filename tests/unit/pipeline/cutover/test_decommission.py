@@ -80,6 +80,7 @@ class End:
         return Undertaking(
             **shared, eraser=self.eraser, evidence=lambda root: list(self.lacks),
             pointer=scene.pointer, attested=lambda: list(self.affair.closed),
+            unfit=lambda: list(self.affair.unfit), wanted=list,
             fenced=lambda: list(self.fenced), level=self.level, reason=None,
             within_seconds=self.within, cooling_seconds=3600,
             connections=self.connections,
@@ -592,6 +593,44 @@ def test_consent_attestation_and_hold_are_asked_for_at_every_portion(end: End) -
         end.execute()
     assert len(end.left()) == 2
     end.affair.closed.clear()
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_a_bucket_that_is_not_as_it_must_be_any_more_keeps_the_source(end: End) -> None:
+    end.finalized()
+    unfit, script = end.affair.unfit, end.affair.script
+    unfit.append("target bucket dst: seen 1 lifecycle rules, wanted none")
+    assert any("lifecycle" in line for line in end.forecast()["blockers"])
+    with pytest.raises(Refused, match="lifecycle rules"):
+        end.execute()
+    assert end.eraser.asked == []
+    unfit.clear()
+    script.at("erase", 2, "after", lambda: unfit.append("target bucket dst: public"))
+    with pytest.raises(Refused, match="any more"):
+        end.execute()
+    assert len(end.left()) == 4
+    unfit.clear()
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_what_the_target_will_delete_by_itself_is_not_deleted_at_the_source(end: End) -> None:
+    end.finalized()
+    target = end.affair.world.target
+    keys = [("dst", key) for key in sorted(target._buckets["dst"])]
+    for key in keys:
+        target.announce(*key, "2027-01-02T00:00:00.000Z")
+    assert any("2027-01-02" in line for line in end.forecast()["blockers"])
+    for going in (False, True):
+        with pytest.raises(Refused, match="will delete objects, one of them on 2027-01-02"):
+            end.execute(keep_going=going)
+    assert end.eraser.asked == []
+    for key in keys:
+        target.announce(*key, None)
+    target.announce(*keys[-1], "")
+    with pytest.raises(Refused, match="on a day that it does not tell"):
+        end.execute()
+    assert len(end.eraser.asked) == 4
+    target.announce(*keys[-1], None)
     assert end.execute()["requested"] == {"deleted": 5}
 
 

@@ -21,6 +21,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.model import Problem, State
+from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.gates import MEND, blockers
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Need
@@ -69,6 +70,25 @@ def test_every_blocker_is_listed_at_once(affair: Affair) -> None:
     assert f"1 object at the target is not the one that was verified{MEND}" in told
     assert f"1 verified object is gone from the target{MEND}" in told
     assert "verify PLAN --again" in MEND
+
+
+def test_buckets_are_looked_at_again_before_a_switch_and_before_it_is_final(
+    affair: Affair,
+) -> None:
+    affair.unfit = ["target bucket dst: its policy lets everybody in"]
+    with pytest.raises(Refused, match="lets everybody in"):
+        affair.act(start)
+    assert affair.pointer.swaps == []
+    affair.unfit = []
+    affair.act(start)
+    affair.approve("finalize")
+    affair.unfit = ["target bucket dst: its policy lets everybody in"]
+    for as_it_is in (False, True):
+        with pytest.raises(Refused, match="lets everybody in"):
+            affair.act(lambda scene, so=as_it_is: finalize(scene, "agreed", as_it_is=so))
+    affair.unfit = []
+    affair.act(finalize, "agreed")
+    assert affair.standing().stage is CutoverStage.FINALIZED
 
 
 def test_missing_approvals_alone_have_their_own_exit_code(affair: Affair) -> None:

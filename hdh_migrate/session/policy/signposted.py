@@ -1,0 +1,93 @@
+"""What other ledgers of a migration left word of at the target, for who would go on without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hdh_migrate.errors import Refused
+from hdh_migrate.events.rotation import KeysRotating
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.pipeline.fence import plain
+from hdh_migrate.pipeline.signposts import (
+    ERASED,
+    EXCHANGED,
+    SeenSignpost,
+    Signpost,
+    signposts,
+)
+from hdh_migrate.ports.stores import TargetReader
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
+from hdh_migrate.session.policy.erased import erasures
+from hdh_migrate.session.policy.fencing import buckets_of
+
+
+def demand_signposts_known(
+    desk: Desk,
+    ledger: SqliteLedger,
+    reader: TargetReader,
+    recipients: Sequence[str],
+    batches: Sequence[str],
+) -> None:
+    """Demand that this ledger knows of what others did for good at the target.
+
+    Raises:
+        Refused: a dataset was erased, or a key replaced, and it does not.
+        StorageError: it cannot be learned.
+    """
+    plan, retry, found = desk.loaded.plan, desk.retrying(), list[SeenSignpost]()
+    for bucket in buckets_of(plan, batches):
+        found += signposts(reader, retry, bucket, plan.migration)
+    posts = [one.post for one in found if one.post is not None]
+    problems = [
+        *(f"{plain(one.key)}: nobody can read what it says" for one in found if one.post is None),
+        *dict.fromkeys(_erased(desk, ledger, posts, batches)),
+        *_exchanged(ledger, posts, recipients),
+    ]
+    if problems:
+        raise Refused(
+            "the target tells of what this ledger does not know, and what cannot be taken back",
+            blockers=problems,
+            hint="nothing was done. Put the newest copy of the ledger in its place, or leave the"
+            " batch out: --batch NAME; where a key was replaced, name today's recipients in the"
+            " plan. Who removes such an object at the host answers for what it kept from happening",
+        )
+
+
+def _erased(
+    desk: Desk, ledger: SqliteLedger, posts: Sequence[Signpost], batches: Sequence[str]
+) -> Iterator[str]:
+    known = erasures(ledger)
+    chosen = {
+        name
+        for batch in desk.loaded.plan.batches
+        if not batches or batch.name in batches
+        for name in batch.datasets
+    }
+    for post in posts:
+        if post.what == ERASED and post.dataset in chosen - known.keys():
+            yield f"dataset {post.dataset} was erased on {plain(post.at)[:10]}"
+
+
+def _exchanged(
+    ledger: SqliteLedger, posts: Sequence[Signpost], recipients: Sequence[str]
+) -> Iterator[str]:
+    last = max((one for one in posts if one.what == EXCHANGED), key=_when, default=None)
+    if last is None or _knows(ledger, last):
+        return
+    bound = bound_recipients(ledger)
+    sealed_for = set(recipients) if bound is None else set(recipients).intersection(bound)
+    if not sealed_for.issuperset(last.recipients):  # others may have been added since
+        yield (
+            f"keys were exchanged on {plain(last.at)[:10]}: since then is sealed for"
+            f" {', '.join(fingerprints(last.recipients))}"
+        )
+
+
+def _knows(ledger: SqliteLedger, post: Signpost) -> bool:
+    told = ((one.number, one.recipients) for _, one in ledger.events(KeysRotating))
+    return (post.number, post.recipients) in told
+
+
+def _when(post: Signpost) -> tuple[str, int]:
+    return post.at, post.number
