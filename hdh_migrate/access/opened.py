@@ -20,7 +20,7 @@ from hdh_migrate.access.segments import GrantedReader
 from hdh_migrate.access.settings import ReaderSettings
 from hdh_migrate.clocks import Judge, Moment, Witness
 from hdh_migrate.door import Door
-from hdh_migrate.errors import NotAsGranted, PackDamaged, Refused, UnsealFailed
+from hdh_migrate.errors import NotAsGranted, PackDamaged, Refused, UnsealFailed, UsageError
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.objects import HostAddress, PackHead
@@ -41,6 +41,7 @@ READERS_KEPT: Final = 256
 """Objects whose headers stay opened."""
 
 _ASK: Final = "ask whoever gave it for the whole folder again"
+_GIVE: Final = f"give the folder that was handed over, with {pack.NAME} and {statement.GIVEN}"
 
 
 class OpenedGrant:
@@ -203,11 +204,13 @@ def open_grant(
     Nobody is contacted. `stop`, once set, ends waiting for a host that does not answer.
 
     Raises:
+        UsageError: there is no grant here.
         Refused: it was revoked, is over, or is for another reader.
         PackDamaged: pack and statement are not whole, or not of each other, or nobody who is
             trusted signed.
         KeyUnavailable: the key cannot be read or unlocked.
     """
+    _demand_grant(settings.grant)
     try:
         file = open_regular(settings.grant / pack.NAME)
     except OSError as error:
@@ -221,6 +224,21 @@ def open_grant(
     except BaseException:
         file.close()
         raise
+
+
+def _demand_grant(folder: Path) -> None:
+    """Demand a folder with something of a grant in it: what lacks all of it is another one.
+
+    Raises:
+        UsageError: it is none, or cannot be looked at.
+    """
+    try:
+        found = {one.name for one in folder.iterdir()}
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no path can be like this"
+        raise UsageError(f"{folder}: no folder of a grant: {why.lower()}", hint=_GIVE) from None
+    if not found & {pack.NAME, statement.GIVEN, statement.REVOKED}:
+        raise UsageError(f"{folder}: no grant in this folder", hint=_GIVE)
 
 
 def shared(settings: ReaderSettings) -> OpenedGrant:

@@ -20,7 +20,8 @@ from hdh_migrate.errors import NotAsGranted, UnsealFailed
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.grants.objects import GrantedObject
 from hdh_migrate.model import SEGMENT, Span
-from hdh_migrate.sealing.crypt4gh import SEALED_SEGMENT, Crypt4ghEnvelope, sealed_size
+from hdh_migrate.sealing.crypt4gh import SEALED_SEGMENT, sealed_size
+from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
 
 WINDOW: Final = 64
 """Segments of one request at most: 4 MiB."""

@@ -46,7 +46,8 @@ from hdh_migrate.evidence.lines.statement import predicate_of, statement
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, render_report
-from hdh_migrate.evidence.signatures.signing import STATEMENT_TYPE, Signer
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
+from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier.counts import summary as summary_of
 from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.evidence.verifier.verify import CODE

@@ -27,14 +27,9 @@ from hdh_migrate.grants.objects import (
     written,
 )
 from hdh_migrate.model import SEGMENT, key_bytes
-from hdh_migrate.sealing.crypt4gh import (
-    SEALED_SEGMENT,
-    Crypt4ghEnvelope,
-    Crypt4ghEnvelopes,
-    header_size,
-    sealed_size,
-)
+from hdh_migrate.sealing.crypt4gh import SEALED_SEGMENT, Crypt4ghEnvelopes, header_size, sealed_size
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
 
 __all__ = [
     "GrantedObject",

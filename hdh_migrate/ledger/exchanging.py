@@ -12,10 +12,10 @@ from typing import Final
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.rotation import HeadersExchanged, HeadersExchanging
+from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.coverage import VERIFIED_ROWS
 from hdh_migrate.ledger.late import Late
 from hdh_migrate.ledger.rows import raw_digest
-from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.model import RenewedRow, key_text
 
 UNDER_WAY: Final = "exchanging/"

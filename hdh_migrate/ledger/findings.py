@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from hdh_migrate.codes import Code
+from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.looking import PACES, READING, Looking
-from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.model import Looked, OpenFinding, Sample, State, Tally, key_text
 from hdh_migrate.model.paces import HourlyPaces, Stretching, added, hour_of, total
 

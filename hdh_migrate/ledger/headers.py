@@ -10,10 +10,10 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 
 from hdh_migrate.errors import LedgerLocked
+from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.rows import hex_of
-from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.model import WRAPPED, KeptHeader, PackedObject, PackRow, State, key_bytes, key_text
 
 SINCE = 5

@@ -17,11 +17,11 @@ from operator import itemgetter
 
 from hdh_migrate.events.event import Event
 from hdh_migrate.fixity import inventory_leaf
+from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.coverage import FAILED_ROWS, PORTION, VERIFIED_ROWS
 from hdh_migrate.ledger.journalling import ENDED, pieces
 from hdh_migrate.ledger.objects import Objects
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, verified_of
-from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.model import (
     Brief,
     Listed,

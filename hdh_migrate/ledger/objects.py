@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from hdh_migrate.events.inventory import InventoryCounts
+from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.headers import HeadersLedger
 from hdh_migrate.ledger.rows import entry_of, extra_of, hex_of, leaf_of, raw_digest, sent_row
-from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.ledger.uploads import UploadsLedger
 from hdh_migrate.model import (
     Claimed,

@@ -18,10 +18,10 @@ from hdh_migrate.events.inventory import InventoryCounts, InventorySealed
 from hdh_migrate.events.objects import ObjectDrifted
 from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.fixity import Inventoried, inventory_leaf
+from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.reconciling import Reconciling, is_new_form
-from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.model import DatasetRow, State
 
 UNCOUNTED = "untold"

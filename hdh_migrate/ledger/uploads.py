@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.rows import raw_digest
-from hdh_migrate.ledger.store import all_or_nothing
 from hdh_migrate.model import OpenUpload, PartReceipt
 
 

@@ -42,9 +42,10 @@ from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.excused import retry
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.known import adoption_of
-from hdh_migrate.pipeline.look_again import Choice, LookAgain, demand_undeleted
+from hdh_migrate.pipeline.look_again import Choice, LookAgain
 from hdh_migrate.pipeline.queue import Queue
 from hdh_migrate.pipeline.tags import Tag
+from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.pipeline.verify import ORDER_BYTES, Verification
 from hdh_migrate.receipts import Digested, Lost, ObjectReceipt, Returned, Sent

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
-from hdh_migrate.errors import AccessDenied, Unsupported
+from hdh_migrate.errors import AccessDenied, Refused, Unsupported
 from hdh_migrate.model import DatasetRow, Entry, Place, State, Stored
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.tags import Tag
@@ -34,6 +35,25 @@ REMAINING: Final[Mapping[str, str]] = {
     ' ("hdh-migrate verify PLAN --again" finds it, "run" sends it again)',
 }
 """What may still open as before, by why it is still there."""
+
+_REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
+    LOCKED: (
+        "the host does not let an earlier version be removed",
+        (
+            "the credential needs s3:DeleteObjectVersion, and s3:GetObjectRetention and"
+            " s3:GetObjectLegalHold so that locks are seen; then give the same command again"
+        ),
+    ),
+    KEPT: (
+        "the host still shows an earlier version though it said that it is gone",
+        "have the host end what keeps removed versions, then give the same command again",
+    ),
+    UNLISTED: (
+        "the earlier versions of a dataset cannot be listed",
+        "the credential needs s3:ListBucketVersions; then give the same command again",
+    ),
+}
+"""What ends a renewal that is for nothing where earlier versions stay, and what to do."""
 
 
 class VersionPlace(NamedTuple):
@@ -174,6 +194,20 @@ class EarlierVersions:
         why = self.remove(place, by)
         self.removed += why is None
         return why
+
+
+def demand_gone(whys: AbstractSet[str]) -> None:
+    """Demand that no earlier version stays, for a renewal that is for nothing where one does.
+
+    Raises:
+        Refused: some do, for these reasons.
+    """
+    for why in sorted(whys & _REMEDIES.keys()):
+        problem, remedy = _REMEDIES[why]
+        raise Refused(
+            f"{problem}, so sealing anew would leave open what it is to shut",
+            hint=f"{remedy}; what is sealed anew is in the ledger, and nothing is lost",
+        )
 
 
 def _held(key: str, entry: Entry) -> Stored:

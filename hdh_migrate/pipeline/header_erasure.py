@@ -20,7 +20,7 @@ from hdh_migrate.folders import PARTIAL, sync
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import DatasetRow, Place, Stored, StoredVersion
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.rotating import demand_going
+from hdh_migrate.pipeline.going_on import demand_going
 from hdh_migrate.pipeline.tags import Tag
 
 KEPT: Final = "kept"

@@ -13,7 +13,7 @@ from typing import Final
 from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.events.rotation import HeadersRewrapped
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.rotating import demand_going
+from hdh_migrate.pipeline.going_on import demand_going
 from hdh_migrate.ports.sealing import HeaderRenewal
 
 PORTION: Final = 5_000

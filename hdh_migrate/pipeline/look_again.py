@@ -16,7 +16,7 @@ from dataclasses import field
 
 from hdh_migrate.clocks import between, seconds_of
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import AuthFailed, Refused, StorageError
+from hdh_migrate.errors import AuthFailed, StorageError
 from hdh_migrate.events.cutover import CutoverSwitching, Track
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, ObjectAccepted
 from hdh_migrate.frozen import frozen, mutable_row
@@ -24,7 +24,6 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Stored, Verified
 from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import ErasureProgress, standing
 from hdh_migrate.pipeline.looks import Looks
 from hdh_migrate.pipeline.rechecking import (
     DIFFERS,
@@ -38,6 +37,7 @@ from hdh_migrate.pipeline.rechecking import (
 )
 from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.tags import Tag
+from hdh_migrate.pipeline.undeleted import deletions
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.ledger import Ledger
@@ -148,7 +148,7 @@ class LookAgain:
         self._open = open_findings(ctx.ledger, batch)
         self._accepted = accepted(ctx.ledger, batch)
         self._followed = was_followed(ctx.ledger, batch)
-        self._erasures = erasures(ctx.ledger, batch)
+        self._erasures = deletions(ctx.ledger, batch)
         self._found, self._number, self._goes_on = Found(), 1, False
 
     def run(self) -> Found:
@@ -319,33 +319,6 @@ class LookAgain:
         if kind in DETAIL and code not in known and row is not None and code is not None:
             detail = DETAIL[kind].format(number=number)
             ledger.finding(code, detail, dataset=row.dataset, entry=number)
-
-
-PUT_BACK = (
-    "Make what was verified the current version at the target again, or put it back from a copy;"
-    ' "verify PLAN --again" then says if it is right'
-)
-"""What can be done about an object that the target lost and the source deleted."""
-
-
-def demand_undeleted(ledger: Ledger, batch: str) -> None:
-    """Demand that nothing of a batch may have been deleted at the source.
-
-    Raises:
-        Refused: something may: what the target has lost could not be sent again.
-    """
-    if erasures(ledger, batch):
-        raise Refused(
-            f"batch {batch} is being deleted at the source, or was, so nothing of it can be sent"
-            " again",
-            hint=f"nothing was touched. {PUT_BACK}",
-        )
-
-
-def erasures(ledger: Ledger, batch: str) -> list[ErasureProgress]:
-    """Return how far a batch is deleted at the source, for each track on which that has begun."""
-    found = (standing(ledger.cutovers(), batch, track).erasure for track in Track)
-    return [one for one in found if one.begun]
 
 
 def accepted(ledger: Ledger, batch: str) -> dict[int, tuple[str, str | None]]:

@@ -17,8 +17,8 @@ from hdh_migrate.model import DatasetRow, PackRow, State, Verified, key_bytes
 from hdh_migrate.orders import OrderItem
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.folder_packs import PACK_MAX
 from hdh_migrate.pipeline.header_packs import HeaderPacks
-from hdh_migrate.pipeline.pack_keeping import PACK_MAX
 from hdh_migrate.pipeline.sending import Sending
 from hdh_migrate.pipeline.verify import Verification
 from hdh_migrate.pipeline.work import Toolbox

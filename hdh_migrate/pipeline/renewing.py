@@ -9,116 +9,29 @@ verified, and carries beside its bytes what that one did.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from hdh_migrate.clocks import TOLERANCE_SECONDS, seconds_of
 from hdh_migrate.errors import Conflict, Fenced, Missing, StorageError, Unsupported
-from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
-    MIB,
     SEGMENT,
     Place,
     Span,
     Stamp,
     Stored,
-    TargetLimits,
     Upload,
     Verified,
 )
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
+from hdh_migrate.pipeline.renewal_parts import PIECE, head_part, is_small, spans
+from hdh_migrate.pipeline.staying import DAMAGED, GONE, HELD, REPLACED, UNPROVEN, Stays
 from hdh_migrate.pipeline.tags import ATTEMPT, Tag
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.stores import TargetWriter
-
-WHOLE: Final = 8 * MIB
-"""Stored bytes up to which an object is read and put again: two requests, and no upload."""
-
-HEAD_PART: Final = 5 * MIB
-"""Bytes of the body that are sent anew with a header, unless the host wants more in a part."""
-
-PIECE: Final = 8 * MIB
-"""Bytes in memory at once where the host copies no parts."""
-
-GONE: Final = "gone"
-REPLACED: Final = "replaced"
-UNOPENED: Final = "unopened"
-UNPROVEN: Final = "unproven"
-DAMAGED: Final = "damaged"
-DIFFERS: Final = "differs"
-REFUSED: Final = "refused"
-HELD: Final = "held"
-REASONS: Final[Mapping[str, str]] = {
-    GONE: "the target does not hold it any more",
-    REPLACED: "something else is in its place at the target",
-    UNOPENED: "its header does not open with the identity at hand",
-    UNPROVEN: "no digest of the whole object is known to compare it with",
-    DAMAGED: "its stored bytes are not those that were verified",
-    DIFFERS: "what the host made of it was not the same object, and was taken away again",
-    REFUSED: "the host or a worker refused it",
-    HELD: "a lock keeps what they are now, so sealed anew they would be there twice; when it is"
-    " over, the same command goes on with them",
-}
-"""Why an object stays as it is."""
-
-
-class Stays(Exception):
-    """An object is left as it is; `why` is one of `REASONS`."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(REASONS[why])
-        self.why = why
-
-
-@frozen
-class Travel:
-    """What a new header of one object costs, as far as it is known beforehand."""
-
-    read: int
-    """Bytes from the target before it is written, besides its header."""
-    written: int
-    requests: int
-
-
-def travel(row: Verified, limits: TargetLimits) -> Travel:
-    """Return what the exchange itself makes travel; the reading back afterwards is apart."""
-    stored = row.stored_size or 0
-    if is_small(stored, limits):
-        return Travel(read=stored, written=stored, requests=4)  # header, HEAD, GET, PUT
-    head = head_part(limits)
-    if not limits.part_copy:
-        parts = len(list(spans(stored - head, 0, limits)))
-        return Travel(read=stored, written=stored, requests=6 + parts + -(-stored // PIECE))
-    return Travel(read=head, written=head, requests=7 + len(list(spans(stored - head, 0, limits))))
-
-
-def is_small(stored: int, limits: TargetLimits) -> bool:
-    """Return whether an object of so many stored bytes is put again whole."""
-    return stored <= max(WHOLE, head_part(limits) + MIB)
-
-
-def head_part(limits: TargetLimits) -> int:
-    """Return how many bytes of a body go with its new header."""
-    return max(HEAD_PART, limits.min_part)
-
-
-def spans(size: int, start: int, limits: TargetLimits) -> Iterator[Span]:
-    """Cut so many bytes from `start` into the fewest parts of about one size.
-
-    Raises:
-        Unsupported: there would be more parts than the target takes.
-    """
-    count = -(-size // limits.max_part)
-    if count + 1 > limits.max_parts:
-        raise Unsupported("the object has more bytes than the target takes in its parts")
-    at = 0
-    for number in range(1, count + 1):
-        end = size * number // count
-        yield Span(start + at, end - at)
-        at = end
 
 
 def body_of(row: Verified) -> int:

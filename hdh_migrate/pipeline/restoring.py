@@ -25,15 +25,9 @@ from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectResto
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, Place, Span, Stamp, Stored, TargetLimits, Upload, Verified
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.look_again import (
-    PUT_BACK,
-    erasures,
-    is_ours,
-    look,
-    open_findings,
-    was_followed,
-)
+from hdh_migrate.pipeline.look_again import is_ours, look, open_findings, was_followed
 from hdh_migrate.pipeline.tags import ATTEMPT
+from hdh_migrate.pipeline.undeleted import PUT_BACK, deletions
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.stores import TargetWriter
@@ -166,7 +160,7 @@ class Restoring:
 
     def _demand_there(self, wanted: Sequence[int]) -> None:
         """Demand that the source still holds what is to be sent again, as far as we deleted it."""
-        begun = erasures(self._ctx.ledger, self._batch)
+        begun = deletions(self._ctx.ledger, self._batch)
         for number in wanted:
             if any(one.may_be_deleted(number) for one in begun):
                 raise Refused(

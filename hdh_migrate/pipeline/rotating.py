@@ -12,17 +12,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AuthFailed,
     HostRefused,
-    Interrupted,
     Permanent,
-    Refused,
     TargetDiffers,
     UnsealFailed,
 )
@@ -32,12 +30,13 @@ from hdh_migrate.model import DatasetRow, Entry, RenewedRow, State, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.earlier_versions import (
     KEPT,
-    LOCKED,
     UNLISTED,
     UNVERIFIED,
     EarlierVersions,
     VersionPlace,
+    demand_gone,
 )
+from hdh_migrate.pipeline.going_on import demand_going
 from hdh_migrate.pipeline.portions import (
     PORTION_OBJECTS,
     RotationSoFar,
@@ -46,7 +45,8 @@ from hdh_migrate.pipeline.portions import (
     left_of,
 )
 from hdh_migrate.pipeline.proving import MadeAnew, Proving
-from hdh_migrate.pipeline.renewing import DIFFERS, REFUSED, UNOPENED, Renewing, Stays
+from hdh_migrate.pipeline.renewing import Renewing
+from hdh_migrate.pipeline.staying import DIFFERS, REFUSED, UNOPENED, Stays
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.receipts import Matched
 
@@ -54,25 +54,6 @@ T = TypeVar("T")
 
 Rewrap = Callable[[bytes], bytes]
 """Makes a header in the place of one that opens; raises UnsealFailed."""
-
-STAYS: Final[Mapping[str, tuple[str, str]]] = {
-    LOCKED: (
-        "the host does not let an earlier version be removed",
-        (
-            "the credential needs s3:DeleteObjectVersion, and s3:GetObjectRetention and"
-            " s3:GetObjectLegalHold so that locks are seen; then give the same command again"
-        ),
-    ),
-    KEPT: (
-        "the host still shows an earlier version though it said that it is gone",
-        "have the host end what keeps removed versions, then give the same command again",
-    ),
-    UNLISTED: (
-        "the earlier versions of a dataset cannot be listed",
-        "the credential needs s3:ListBucketVersions; then give the same command again",
-    ),
-}
-"""What ends a renewal that is for nothing where earlier versions stay, and what to do."""
 
 
 @frozen
@@ -111,7 +92,7 @@ class Rotating:
         self._apart, self._shut = apart is not None, apart or 0
         self._connections = connections
         self._renewing = Renewing(ctx) if renewing is None else renewing
-        self._demand_safe = demand_safe
+        self._demand_safe, self._demand_going = demand_safe, partial(demand_going, ctx)
         self._earlier = EarlierVersions(ctx)
         self._datasets = {row.id: row for row in ctx.ledger.datasets()}
         self._reported = {(one["object"], one["code"]) for one in ctx.ledger.findings()}
@@ -138,7 +119,7 @@ class Rotating:
             for batch in batches:
                 self._renewing.shelter(batch)
             self._sweep()
-            self._demand_gone(self._earlier.remaining.keys() & {KEPT, UNLISTED})
+            demand_gone(self._earlier.remaining.keys() & {KEPT, UNLISTED})
         for batch in batches:
             for portion in self._portions(batch, ended=ended):
                 self._exchange(batch, portion)
@@ -173,19 +154,6 @@ class Rotating:
             self._datasets.values(), self._demand_going,
             place=lambda route: route.own_place if self._apart else route.target,
         )  # fmt: skip
-
-    def _demand_gone(self, whys: AbstractSet[str]) -> None:
-        """Demand that no earlier version stays, where all is for nothing otherwise.
-
-        Raises:
-            Refused: some do, for these reasons.
-        """
-        for why in sorted(whys & STAYS.keys()) if self._renewing.thorough else ():
-            problem, remedy = STAYS[why]
-            raise Refused(
-                f"{problem}, so sealing anew would leave open what it is to shut",
-                hint=f"{remedy}; what is sealed anew is in the ledger, and nothing is lost",
-            )
 
     def _outcome(self) -> RotationDone:
         so_far = RotationSoFar(self._ctx.ledger, self._number)
@@ -319,7 +287,8 @@ class Rotating:
                 self._earlier.stays(*why)
                 whys.add(why[1])
             del row
-        self._demand_gone(whys)
+        if self._renewing.thorough:
+            demand_gone(whys)
         self._ctx.progress.advance(len(rows), sum(row.size for row in rows))
 
     def _keep(
@@ -409,30 +378,6 @@ class Rotating:
 
     def _route(self, row: Verified) -> Route:
         return self._ctx.route(self._datasets[row.dataset])
-
-    def _demand_going(self) -> None:
-        """Demand that nobody stops it.
-
-        Raises:
-            Interrupted, Fenced, HeldUp: somebody does; the same command goes on.
-        """
-        demand_going(self._ctx)
-
-
-def demand_going(ctx: Context) -> None:
-    """Demand that nobody stops an exchange of headers.
-
-    Raises:
-        Interrupted, Fenced, HeldUp: somebody does; the same command goes on.
-    """
-    if ctx.stop.is_set():
-        raise Interrupted(
-            "interrupted; what has its new header is in the ledger",
-            hint="the same command goes on",
-        )
-    stopped = ctx.fenced() or ctx.course.stops()
-    if stopped is not None:
-        raise stopped
 
 
 def _row(one: MadeAnew, matched: Matched) -> RenewedRow:

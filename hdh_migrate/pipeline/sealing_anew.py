@@ -16,19 +16,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from hdh_migrate.errors import UnsealFailed
-from hdh_migrate.model import SEGMENT, PartPlan, Span, Stored, TargetLimits, Upload, Verified
+from hdh_migrate.model import SEGMENT, PartPlan, Span, Stored, Upload, Verified
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD
-from hdh_migrate.pipeline.renewing import (
-    DAMAGED,
-    UNOPENED,
-    Renewing,
-    Stays,
-    Travel,
-    body_of,
-    is_small,
-)
+from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
+from hdh_migrate.pipeline.renewing import Renewing, body_of
+from hdh_migrate.pipeline.staying import DAMAGED, UNOPENED, Stays
 from hdh_migrate.ports.sealing import Envelope, Unsealer
 
 SEALED = SEGMENT + SEALED_OVERHEAD
@@ -204,14 +197,3 @@ def _stored_span(plan: PartPlan, row: Verified, number: int) -> Span:
     segments = -(-plain.length // SEGMENT)
     start = body_of(row) + plain.start // SEGMENT * SEALED
     return Span(start, plain.length + segments * SEALED_OVERHEAD)
-
-
-def resealing_travel(row: Verified, limits: TargetLimits) -> Travel:
-    """Return what sealing an object anew makes travel; the reading back afterwards is apart."""
-    stored = row.stored_size or 0
-    if is_small(stored, limits):
-        return Travel(read=stored, written=stored, requests=4)  # header, HEAD, GET, PUT
-    parts = -(-row.size // PART_FLOOR)
-    while parts > limits.max_parts:
-        parts = -(-parts // 2)
-    return Travel(read=stored, written=stored, requests=5 + 2 * parts)

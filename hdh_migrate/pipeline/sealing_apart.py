@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Sequence
 from hdh_migrate.model import SIDECAR_VERSION, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.packs_anew import PacksAnew
-from hdh_migrate.pipeline.renewing import UNOPENED, UNPROVEN, Stays, body_of
+from hdh_migrate.pipeline.renewing import body_of
 from hdh_migrate.pipeline.sealing_anew import SealingAnew
+from hdh_migrate.pipeline.staying import UNOPENED, UNPROVEN, Stays
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.sealing import Envelope, Unsealer
 

@@ -6,7 +6,10 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
+
+CHECK_PATH: Final = "check the path, and whether you may read what is there"
+"""What to do about a file that somebody named and that cannot be read."""
 
 
 class NotRegularError(OSError):

@@ -9,12 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hdh_migrate.sealing.crypt4gh import (
-    Crypt4ghEnvelope,
-    Crypt4ghUnsealer,
-    HeaderFrame,
-    SegmentEnvelopes,
-)
+from hdh_migrate.sealing.crypt4gh import Crypt4ghUnsealer, HeaderFrame, SegmentEnvelopes
 from hdh_migrate.sealing.hybrid import (
     PREFIX,
     HybridPrivateKey,
@@ -25,6 +20,7 @@ from hdh_migrate.sealing.hybrid import (
     hybrid_header_size,
 )
 from hdh_migrate.sealing.packets import sealed_size
+from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
 
 
 class HybridEnvelopes(SegmentEnvelopes):

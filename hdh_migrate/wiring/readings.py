@@ -41,7 +41,8 @@ def header_size_of(plan: Plan) -> int:
 
 def packs_of(plan: Plan, base: Path) -> PackKeeping:
     """Return what keeps the header packs of a plan, if it has any."""
-    from hdh_migrate.pipeline.pack_keeping import FolderPacks, NoPacks
+    from hdh_migrate.pipeline.folder_packs import FolderPacks
+    from hdh_migrate.pipeline.pack_keeping import NoPacks
 
     place = plan.seal.second_copy
     if place is None:

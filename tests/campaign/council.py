@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hdh_migrate.clocks import later, seconds_of
-from hdh_migrate.evidence.signatures.approvals import (
+from hdh_migrate.evidence.signatures.approval_forms import (
     ApprovalStage,
     JournalReached,
     Subject,
     approval,
-    judge,
     withdrawal,
 )
-from hdh_migrate.evidence.signatures.signing import SignedEnvelope, Signer, verifier_of
+from hdh_migrate.evidence.signatures.approvals import judge
+from hdh_migrate.evidence.signatures.dsse import SignedEnvelope
+from hdh_migrate.evidence.signatures.signing import Signer, verifier_of
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.cutover.standing import standing

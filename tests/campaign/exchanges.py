@@ -15,16 +15,17 @@ from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.earlier_versions import KEPT, LOCKED, NEEDED, UNLISTED, UNVERIFIED
 from hdh_migrate.pipeline.headers_apart import HeadersApart
-from hdh_migrate.pipeline.look_again import demand_undeleted
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewing import Renewing
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
 from hdh_migrate.pipeline.sealing_anew import SealingAnew
 from hdh_migrate.pipeline.selecting import decide
+from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.policy.resealing import UNDER_WAY
 from hdh_migrate.session.policy.rotating import last_rotation, open_rotation
-from hdh_migrate.session.verbs.rotate import _rewrap, code_of
+from hdh_migrate.session.verbs.rotate import _rewrap
+from hdh_migrate.session.verbs.writing_anew import code_of
 from tests.campaign.keyring import versions
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken

@@ -13,9 +13,8 @@ from pathlib import Path
 from hdh_migrate.errors import PackDamaged, UnsealFailed
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS
-from hdh_migrate.pipeline.pack_keeping import FolderPacks
+from hdh_migrate.pipeline.folder_packs import FolderPacks
 from hdh_migrate.pipeline.packed import lines_of
-from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelope
 from hdh_migrate.sealing.detached import DetachedEnvelopes
 from hdh_migrate.sealing.exchanging import HeaderExchange
 from hdh_migrate.sealing.hybrid import (
@@ -25,6 +24,7 @@ from hdh_migrate.sealing.hybrid import (
     HybridWriter,
     is_for,
 )
+from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
 from tests.campaign.keyring import every_version
 from tests.support.fakes import FakeTarget
 

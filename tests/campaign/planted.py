@@ -249,7 +249,7 @@ PLANTED = (
         kind=LifeKind.APART,
     ),
     Planted(
-        "a second copy is not read when it is there", "pipeline/pack_keeping.py",
+        "a second copy is not read when it is there", "pipeline/folder_packs.py",
         "            if self._holds(path, row):\n                continue\n",
         "            if path.exists():\n                continue\n",
         kind=LifeKind.APART,

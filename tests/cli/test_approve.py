@@ -15,16 +15,18 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.cli.output import LineProgress, Output
-from hdh_migrate.cli.verbs.approve import expiry
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, PlanChanged, UsageError
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Judgement, Why
+from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
+from hdh_migrate.evidence.signatures.approvals import Judgement, Why
 from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session.desk import Desk as SessionDesk
+from hdh_migrate.session.policy.approval_subjects import subject_here
+from hdh_migrate.session.policy.kept_approvals import judgement, keep, load_envelope
 from hdh_migrate.session.policy.terms import terms_of, threshold, verifiers
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs import approve as approving
+from hdh_migrate.session.verbs.approve import expiry
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket, s3_client
 from tests.support.foreign_signature import signed_by
@@ -75,11 +77,11 @@ def session(desk: Desk) -> SessionDesk:
 
 def judged(desk: Desk, stage: ApprovalStage = ApprovalStage.CUTOVER) -> Judgement:
     opened = session(desk)
-    subject = approving.subject_here(opened, "pilot", stage)
+    subject = subject_here(opened, "pilot", stage)
     terms = terms_of(opened.loaded, "pilot")
     ledger = opened.read_ledger()
     try:
-        return approving.judgement(
+        return judgement(
             opened, ledger, subject, offline(opened.clock, opened.ledger_path),
             keys=verifiers(terms.approvers), threshold=threshold(terms, str(stage)),
         )  # fmt: skip
@@ -99,7 +101,7 @@ def test_two_of_three_approve_and_the_operators_own_key_does_not_count(desk: Des
     (made,) = desk.folder.glob("**/approvals/*.json")
     keys = desk.folder / "keys"
     foreign = signed_by(keys / "report.key", made, desk.folder / "foreign.json")
-    approving.keep(session(desk), approving.load_envelope(foreign))
+    keep(session(desk), load_envelope(foreign))
 
     found = judged(desk)
     assert (found.missing, reasons(found)) == (1, [Why.BARRED])
@@ -220,7 +222,7 @@ def test_what_is_no_approval_is_not_taken_in(desk: Desk, data: bytes) -> None:
     carried.write_bytes(data)
 
     with pytest.raises(UsageError):
-        approving.keep(session(desk), approving.load_envelope(carried))
+        keep(session(desk), load_envelope(carried))
 
     assert not list(desk.folder.glob("**/approvals/*"))
 

@@ -153,7 +153,7 @@ def _another_root(site: GrantedSite) -> Path:
 @pytest.mark.parametrize(
     ("harm", "code"),
     [(_over, Exit.REFUSED), (_of_another, Exit.REFUSED), (_cut, Exit.DAMAGED),
-     (_gone, Exit.DAMAGED), (_another_root, Exit.DAMAGED), (_revoked, Exit.DAMAGED)],
+     (_gone, Exit.USAGE), (_another_root, Exit.DAMAGED), (_revoked, Exit.DAMAGED)],
 )  # fmt: skip
 def test_a_grant_that_may_not_be_used_is_one_line(site: GrantedSite, harm: Any, code: Exit) -> None:
     harm(site)

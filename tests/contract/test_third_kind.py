@@ -19,7 +19,7 @@ from hdh_migrate.clocks import later
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import ApprovalMissing, EvidenceDamaged, Exit, PlanInvalid, Refused
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage, approval
+from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage, approval
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.model import Role, Step
 from hdh_migrate.plan.loader import load
@@ -28,9 +28,10 @@ from hdh_migrate.plan.sides import SourceSection, Tls
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.approval_subjects import subject_here
+from hdh_migrate.session.policy.kept_approvals import keep
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs import cutover, preflight
-from hdh_migrate.session.verbs.approve import keep, subject_here
 from hdh_migrate.session.verbs.dry_run import forecast
 from hdh_migrate.session.verbs.report import write_report
 from hdh_migrate.session.verbs.run import perform

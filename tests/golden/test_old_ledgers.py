@@ -22,9 +22,9 @@ from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.approval_subjects import subject_here
 from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.approve import subject_here
 from hdh_migrate.session.verbs.report import write_report
 from tests.support.agreed import agreed
 from tests.support.quiet import FakeClock, Notes

@@ -15,10 +15,11 @@ import pytest
 
 from hdh_migrate.clocks import ALONE, seconds_of
 from hdh_migrate.errors import ClocksDiffer, MigrateError, Refused
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage, approval
+from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage, approval
 from hdh_migrate.evidence.signatures.signing import load_signer
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.verbs import approve as approving
+from hdh_migrate.session.policy.approval_subjects import subject_here
+from hdh_migrate.session.policy.kept_approvals import keep
 from hdh_migrate.session.verbs import cutover, decommission
 from hdh_migrate.session.verbs import report as reporting
 from hdh_migrate.telemetry import SystemClock
@@ -137,9 +138,9 @@ def test_a_clock_45_days_ahead_does_not_end_the_cooling(site: Site) -> None:
 def test_a_clock_behind_lets_no_expired_approval_live(site: Site) -> None:
     now = desk(site)
     signer = load_signer(site.folder / "keys" / "dpo.key", None)
-    subject = approving.subject_here(now, "all", ApprovalStage.CUTOVER)
+    subject = subject_here(now, "all", ApprovalStage.CUTOVER)
     past = WallClock(ahead=-10 * DAY).now(), WallClock(ahead=-9 * DAY).now()
-    approving.keep(now, approval(signer, subject, made_at=past[0], expires=past[1]))
+    keep(now, approval(signer, subject, made_at=past[0], expires=past[1]))
     refused(lambda: cutover.start(desk(site, -9.5 * DAY), "all"))
     assert site.pointer == OLD
     check_journal(site)

@@ -27,11 +27,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
 
-from hdh_migrate.evidence.signatures.signing import (
-    STATEMENT_TYPE,
-    Signer,
-    load_signer,
-)
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
+from hdh_migrate.evidence.signatures.signing import Signer, load_signer
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.pipeline import erasing
 from hdh_migrate.sealing.hybrid import HybridPublicKey, new_hybrid_pair

@@ -13,8 +13,8 @@ import pytest
 
 from hdh_migrate.errors import Exit, KeyUnavailable
 from hdh_migrate.evidence.signatures.agent import agent_key, public_of
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.evidence.signatures.signing import (
-    STATEMENT_TYPE,
     import_public,
     load_signer,
     load_trusted_key,

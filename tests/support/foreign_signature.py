@@ -6,7 +6,7 @@ import base64
 import json
 from pathlib import Path
 
-from hdh_migrate.evidence.signatures.approvals import APPROVAL_TYPE
+from hdh_migrate.evidence.signatures.approval_forms import APPROVAL_TYPE
 from hdh_migrate.evidence.signatures.signing import load_signer
 
 

@@ -20,13 +20,13 @@ from hdh_migrate.clocks import (
     seconds_of,
 )
 from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
-from hdh_migrate.evidence.signatures.approvals import (
+from hdh_migrate.evidence.signatures.approval_forms import (
     ApprovalStage,
     JournalReached,
     Subject,
-    Why,
     approval,
 )
+from hdh_migrate.evidence.signatures.approvals import Why
 from hdh_migrate.evidence.signatures.approvals import judge as judge_approvals
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.ledger import SqliteLedger

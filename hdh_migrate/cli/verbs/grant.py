@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,8 @@ from hdh_migrate.cli.command import (
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.grants import BOUNDS, GrantMade, GrantPolicy, PolicyAtBucket
 from hdh_migrate.telemetry import counted, size_text
+
+_NEEDED = ("--dataset", "--to", "--permit", "--until", "--purpose", "--out")
 
 
 @verb(
@@ -101,10 +103,6 @@ def grant(
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
 
     def body() -> None:
-        from hdh_migrate.session.policy.granting import wish_of
-        from hdh_migrate.session.verbs.grant import grant as give
-        from hdh_migrate.session.verbs.renew import renew as again
-
         if policy is not None:
             given = (dataset, include, to, permit, until, purpose, out, renew)
             if any(one is not None for one in given):
@@ -120,27 +118,50 @@ def grant(
                     "--renew changes nothing of a grant: leave its words out",
                     hint="only --out, and --include where the ledger does not know the globs",
                 )
-            if out is None:
-                raise UsageError("--out: needed", hint="nothing was granted")
-            made = task.at_desk(
-                plan, state_dir, lambda desk: again(desk, renew, include or (), out)
-            )
-            task.out.result(made, _lines(made))
-            return
-        needed = {
-            "--dataset": dataset, "--to": to, "--permit": permit, "--until": until,
-            "--purpose": purpose, "--out": out,
-        }  # fmt: skip
-        if missing := [name for name, value in needed.items() if value is None]:
-            raise UsageError(f"{', '.join(missing)}: needed", hint="nothing was granted")
-        assert dataset is not None
-        assert to is not None
-        assert out is not None
-        wish = wish_of(dataset, include or (), to, permit or "", purpose or "", until or "")
-        result = task.at_desk(plan, state_dir, lambda desk: give(desk, wish, out))
-        task.out.result(result, _lines(result))
+            made = _renewed(task, plan, state_dir, renew, include or (), out)
+        else:
+            needed = (dataset, to, permit, until, purpose, out)
+            made = _given(task, plan, state_dir, needed, include or ())
+        task.out.result(made, _lines(made))
 
     task.run(body)
+
+
+def _renewed(
+    task: Task,
+    plan: Path,
+    state_dir: Path | None,
+    grant: str,
+    include: Sequence[str],
+    out: Path | None,
+) -> GrantMade:
+    from hdh_migrate.session.verbs.renew import renew
+
+    if out is None:
+        raise UsageError("--out: needed", hint="nothing was granted")
+    return task.at_desk(plan, state_dir, lambda desk: renew(desk, grant, include, out))
+
+
+def _given(
+    task: Task,
+    plan: Path,
+    state_dir: Path | None,
+    words: tuple[str | None, Path | None, str | None, str | None, str | None, Path | None],
+    include: Sequence[str],
+) -> GrantMade:
+    """Give a grant by the words that it needs, in the order of `_NEEDED`."""
+    from hdh_migrate.session.policy.granting import wish_of
+    from hdh_migrate.session.verbs.grant import grant
+
+    missing = [name for name, word in zip(_NEEDED, words, strict=True) if word is None]
+    if missing:
+        raise UsageError(f"{', '.join(missing)}: needed", hint="nothing was granted")
+    dataset, to, permit, until, purpose, out = words
+    assert dataset is not None
+    assert to is not None
+    assert out is not None
+    wish = wish_of(dataset, include, to, permit or "", purpose or "", until or "")
+    return task.at_desk(plan, state_dir, lambda desk: grant(desk, wish, out))
 
 
 def _policy(

@@ -13,6 +13,7 @@ from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.results.plans import Invalid, Valid
 
 if TYPE_CHECKING:
+    from hdh_migrate.errors import PlanInvalid
     from hdh_migrate.plan.loader import LoadedPlan
     from hdh_migrate.session.desk import Desk
 
@@ -64,49 +65,22 @@ def validate(
     task = Task(as_json=as_json)
 
     def body() -> Exit | None:
-        from hdh_migrate.cli.trials import unused
+        from hdh_migrate.cli.trials import lines_of, unused
         from hdh_migrate.errors import PlanInvalid, UsageError
-        from hdh_migrate.folders import STATE_DIR
         from hdh_migrate.plan.loader import load
-        from hdh_migrate.session.policy.quota import problems
-        from hdh_migrate.session.views.fidelity import fidelity, fidelity_text
-        from hdh_migrate.session.views.outlook import check, demand_current, outlook, outlook_text
-        from hdh_migrate.wiring.chosen import limits_of
+        from hdh_migrate.session.views.outlook import check, demand_current
 
         try:
             loaded = load(plan)
             check(loaded)
             demand_current(loaded)
         except PlanInvalid as error:
-            wrong: Invalid = {"valid": False, "problems": list(error.problems)}
-            if task.out.as_json:
-                task.out.data(wrong)
-            for problem in error.problems:
-                task.out.say(problem)
-            count = len(error.problems)
-            task.out.say(f"error: {count} problem{'s' if count > 1 else ''} in {plan}")
-            if error.hint:
-                task.out.say(f"hint: {error.hint}")
+            _say_invalid(task, plan, error)
             return Exit.REFUSED
-        target = outlook(loaded.plan, loaded.base)
-        # Sizes are known when an inventory was made in the plan's own state folder.
-        limits = limits_of(loaded.plan, loaded.base)
-        with suppress(MigrateError):  # a ledger that cannot be read is no fault of the plan
-            known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
-            target["notes"] += [str(problem) for problem in known]
-        if loaded.plan.engine.certificates is not None:
-            target["notes"] += _about_the_cluster(loaded)
-        chosen = fidelity(loaded.plan)
-        result: Valid = {
-            "valid": True, "plan_digest": loaded.digest, "target": target, "fidelity": chosen,
-        }  # fmt: skip
-        lines = [f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(target)]
-        lines += fidelity_text(chosen)
+        result, lines = _judged(plan, loaded)
         if sample and from_report is not None:
             raise UsageError("--sample lists the source, --from-report does not: give one of them")
         if sample or from_report is not None:
-            from hdh_migrate.cli.trials import lines_of
-
             desk = task.desk(plan, state_dir, dry=True)
             result |= _tried(desk, objects, from_report)
             if "report_taken_at" in result:
@@ -116,6 +90,42 @@ def validate(
         return Exit.FINDINGS if unused(result.get("sample", ())) else None
 
     task.run(body)
+
+
+def _say_invalid(task: Task, plan: Path, error: PlanInvalid) -> None:
+    wrong: Invalid = {"valid": False, "problems": list(error.problems)}
+    if task.out.as_json:
+        task.out.data(wrong)
+    for problem in error.problems:
+        task.out.say(problem)
+    count = len(error.problems)
+    task.out.say(f"error: {count} problem{'s' if count > 1 else ''} in {plan}")
+    if error.hint:
+        task.out.say(f"hint: {error.hint}")
+
+
+def _judged(plan: Path, loaded: LoadedPlan) -> tuple[Valid, list[str]]:
+    """Return what a plan means for its target and for what is kept of objects, also in lines."""
+    from hdh_migrate.folders import STATE_DIR
+    from hdh_migrate.session.policy.quota import problems
+    from hdh_migrate.session.views.fidelity import fidelity, fidelity_text
+    from hdh_migrate.session.views.outlook import outlook, outlook_text
+    from hdh_migrate.wiring.chosen import limits_of
+
+    target = outlook(loaded.plan, loaded.base)
+    # Sizes are known when an inventory was made in the plan's own state folder.
+    limits = limits_of(loaded.plan, loaded.base)
+    with suppress(MigrateError):  # a ledger that cannot be read is no fault of the plan
+        known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
+        target["notes"] += [str(problem) for problem in known]
+    if loaded.plan.engine.certificates is not None:
+        target["notes"] += _about_the_cluster(loaded)
+    chosen = fidelity(loaded.plan)
+    result: Valid = {
+        "valid": True, "plan_digest": loaded.digest, "target": target, "fidelity": chosen,
+    }  # fmt: skip
+    lines = [f"{plan}: valid", f"plan digest {loaded.digest}", *outlook_text(target)]
+    return result, [*lines, *fidelity_text(chosen)]
 
 
 def _about_the_cluster(loaded: LoadedPlan) -> list[str]:

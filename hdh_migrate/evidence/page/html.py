@@ -10,25 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from hdh_migrate.codes import Code, how_many
-from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.recount import add_up, by_state
 from hdh_migrate.evidence.page.approved import by_key, in_order
-from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
-from hdh_migrate.evidence.page.formats import LOCALES, NBSP
-from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
+from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
-from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import DatasetSection, Predicate, StatedLook, StatedLoss
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -43,17 +38,6 @@ _TONES = {
 
 _HEADING = re.compile(r'<h2 id="([a-z-]+)">')
 """A heading with its key in the catalogue; nothing else can look so, for the rest is escaped."""
-
-_CHANGES = (
-    (re.compile(r"^added\b"), "ajouté"),
-    (re.compile(r"^removed \(was "), "retiré (c'était "),
-    (re.compile(r"^removed$"), "retiré"),
-    (re.compile(r"^order is now "), "nouvel ordre : "),
-)
-"""What `plan.diff` says of a place, in French."""
-
-_ROTATED = re.compile(r"keys rotate: (?P<old>\S+) to (?P<new>\S+)")
-"""The reason that `keys rotate` gives for amending a batch."""
 
 
 class SignedBy(NamedTuple):
@@ -121,7 +105,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "trait": words.trait,
         "claimed_moment": words.claimed_moment,
         "said": words.said,
-        "meaning": _meaning,
+        "meaning": meaning,
         "message": words.message,
         "rule": words.rule,
         "reason": words.reason,
@@ -162,154 +146,12 @@ def environment() -> jinja2.Environment:
     """Return what compiles templates, once: that costs more than a page."""
     return jinja2.Environment(
         autoescape=True,
-        finalize=_harmless,
+        finalize=harmless,
         undefined=jinja2.StrictUndefined,
         loader=jinja2.PackageLoader("hdh_migrate.evidence.page"),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-class PageWords:
-    """Sentences and quantities of one language, as markup that is ours and hence safe."""
-
-    def __init__(self, language: str, catalogue: Mapping[str, Text] = CATALOGUE) -> None:
-        self._language = language
-        self._catalogue = catalogue
-        self._reader = LOCALES[language]
-
-    @property
-    def decimal_mark(self) -> str:
-        """What stands before the decimals of a number."""
-        return self._reader.decimal
-
-    def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
-        """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
-        sentence = self._catalogue[key]
-        said = escape(sentence.said(self._language, singular=n in self._reader.singular))
-        if n is not None:
-            values["n"] = self.number(n)
-        return said.format(**{name: _harmless(value) for name, value in values.items()})
-
-    def said(self, text: Text) -> Markup:
-        """Return a sentence that stands beside data and not in the catalogue."""
-        return escape(text.said(self._language))
-
-    def word(self, group: str, value: str) -> Markup | str:
-        """Return what a word of a plan or a journal is called; one without a name is itself."""
-        key = f"{group}.{value}"
-        sentence = self._catalogue.get(key)
-        return value if sentence is None else escape(sentence.said(self._language))
-
-    def counted(self, group: str, value: str, n: int) -> Markup | str:
-        """Return so many of what a journal counts; what has no name is called as it is there."""
-        key = f"{group}.{value}"
-        return self.say(key, n) if key in self._catalogue else f"{self.number(n)} {value}"
-
-    def trait(self, value: object) -> Markup | str:
-        """Return what a profile or a probe says of a host: a number, yes, no, or a word."""
-        if value is None or isinstance(value, bool):
-            return self.say({None: "trait.none", True: "trait.yes", False: "trait.no"}[value])
-        return self.number(value) if isinstance(value, int) else str(value)
-
-    def claimed_moment(self, value: str) -> Markup | str:
-        """Return a time that others wrote; one that is none stays as they wrote it."""
-        try:
-            return self.moment(value)
-        except ValueError:
-            return value
-
-    def message(self, finding: Mapping[str, Any]) -> Markup | str:
-        """Return what a finding says; its original text is never shown in another language."""
-        text: str = finding["message"]
-        if self._language != "fr":
-            return text
-        said = french(text)
-        return elsewhere(finding["number"]) if said is None else said
-
-    def rule(self, left: Mapping[str, str]) -> str:
-        """Return what the rule is called that left objects behind; the plan's as the plan does.
-
-        That a rule of the plan excludes, its place on the page says already.
-        """
-        rule = left["rule"].removeprefix("exclude ")
-        return RULES.get(rule, rule) if self._language == "fr" else rule
-
-    def reason(self, left: Mapping[str, str]) -> Markup | str:
-        """Return why a rule left objects behind: the plan's words, or the page's for our own."""
-        own = french(left["reason"]) if self._language == "fr" and left["rule"] in RULES else None
-        return left["reason"] if own is None else own
-
-    def condition(self, what: str) -> Markup | None:
-        """Return what a waiver lets go, None where only its own name says it."""
-        finding = _meaning(what.removeprefix("finding."))
-        if finding is not None:
-            return self.said(finding)
-        key = "condition.health" if what.startswith("health.") else f"condition.{what}"
-        return self.say(key) if key in self._catalogue else None
-
-    def difference(self, line: str) -> Markup | str:
-        """Return how two plans differ in one place; the place and its values are the plan's own."""
-        if self._language != "fr":
-            return line
-        place, colon, change = line.partition(": ")
-        for pattern, french_form in _CHANGES:
-            change = pattern.sub(french_form, change)
-        after = f"{NBSP}{colon}" if colon else ""
-        return escape(visible(place)) + after + escape(visible(change))
-
-    def cause(self, reason: str) -> Markup | str:
-        """Return why a batch was amended: what somebody wrote, or what `keys rotate` did."""
-        rotated = _ROTATED.fullmatch(reason)
-        if rotated is None:
-            return reason
-        return self.say("revision.rotated", old=rotated["old"], new=rotated["new"])
-
-    def span(self, seconds: float) -> Markup:
-        """Return a length of time that may be less than a second."""
-        if seconds < 1:
-            return escape(f"{self._reader.number(max(1, round(seconds * 1000)))}{NBSP}ms")
-        return escape(f"{self._reader.decimal_number(seconds)}{NBSP}s")
-
-    def length(self, started: str, ended: str) -> Markup:
-        """Return how long it was between two moments."""
-        first, last = (datetime.fromisoformat(one) for one in (started, ended))
-        return escape(self._reader.length(int((last - first).total_seconds())))
-
-    def number(self, value: int) -> Markup:
-        """Return a whole number."""
-        return escape(self._reader.number(value))
-
-    def size(self, value: int) -> Markup:
-        """Return bytes in a binary unit."""
-        return escape(self._reader.size(value))
-
-    def decimal(self, value: float) -> Markup:
-        """Return a number with one decimal, and its sign where it is negative."""
-        return escape(self._reader.decimal_number(value))
-
-    def bound(self, value: int) -> Markup:
-        """Return a power of two without the decimals that it does not have."""
-        return escape(self._reader.size(value, exact=True))
-
-    def share(self, tenths: int, *, less: bool) -> Markup:
-        """Return a percentage from its tenths; `less`: it is not even that."""
-        return escape(self._reader.share(tenths, less=less))
-
-    def moment(self, value: str) -> Markup:
-        """Return a time in UTC."""
-        return escape(self._reader.moment(value))
-
-    def day(self, value: str) -> Markup:
-        """Return a day."""
-        return escape(self._reader.day(value))
-
-
-def _harmless(value: object) -> object:
-    """Pass our own markup, make every other text visible; the engine escapes it afterwards."""
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return visible(value)
 
 
 def _verdict(predicate: Predicate) -> tuple[str, int]:
@@ -336,12 +178,6 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
         ("good", True, verified),
     )
     return next((key, count) for key, applies, count in ladder if applies)
-
-
-def _meaning(code: str) -> Text | None:
-    """Return what a finding's code means, None when only its message says it."""
-    found = Code.known(code)
-    return None if found is None else Text(fr=found.about.fr, en=found.about.en)
 
 
 def _proven(predicate: Predicate) -> int:

@@ -1,8 +1,7 @@
-"""Ed25519 report keys and DSSE envelopes: who stands behind a statement.
+"""Ed25519 report keys: who stands behind a statement.
 
-Keys are PEM files (PKCS8, with or without a passphrase), readable by every common tool. Envelopes
-follow DSSE 1.0 (secure-systems-lab/dsse, protocol.md): the signature covers the type and length
-of the payload as well as its bytes. Private keys appear in no repr, message or log.
+Keys are PEM files (PKCS8, with or without a passphrase), readable by every common tool. Private
+keys appear in no repr, message or log.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -30,24 +29,28 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
 from hdh_migrate.evidence.signatures.agent import agent_key, public_of
+from hdh_migrate.evidence.signatures.dsse import (
+    STATEMENT_TYPE,
+    SignedEnvelope,
+    claims_of,
+    pre_authentication_encoding,
+)
 from hdh_migrate.evidence.signatures.lock import lock_of, locked
 from hdh_migrate.evidence.verifier.signatures import is_weak, last_day
 from hdh_migrate.folders import open_to_others, whole
 from hdh_migrate.frozen import frozen_row
-from hdh_migrate.plan.files import read_bounded
-
-STATEMENT_TYPE = "application/vnd.in-toto+json"
-"""DSSE payload type of an in-toto statement, the only one that is accepted here."""
+from hdh_migrate.plan.files import CHECK_PATH, read_bounded
 
 VALID_UNTIL = "Valid-Until"
 """The line before a public key's PEM block that says on which day its use ends."""
 
+_MADE_BY = (
+    'give a report key: "hdh-migrate keys new NAME --purpose report" makes one, "hdh-migrate keys'
+    ' import" one of a public SSH key'
+)
 _MAX_KEY_FILE = 64 * 1024
 _DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
-
-SignedEnvelope = Mapping[str, Any]
-"""A DSSE envelope as it was read or made: JSON of which nothing is believed until it is judged."""
 
 
 @frozen_row
@@ -177,19 +180,26 @@ def load_signer(path: Path, passphrase: bytes | None) -> Signer:
             hint="chmod 600 the file, and replace the key if others may have read it",
         )
     if is_protected and not passphrase:
-        raise KeyUnavailable(f"{path}: the private key needs its passphrase")
+        raise KeyUnavailable(
+            f"{path}: the private key needs its passphrase",
+            hint="say where it stands, env:NAME or file:PATH: with --passphrase-from, or in the"
+            " plan beside the key",
+        )
     lock = lock_of(pem) if is_protected else None
     if lock is not None and not lock.bearable:
         raise KeyUnavailable(
-            f"{path}: opening it could take for ever: it is locked by {lock.description}"
+            f"{path}: opening it could take for ever: it is locked by {lock.description}",
+            hint="have whoever locked it lock it anew, or make another key",
         )
     try:
         key = load_pem_private_key(pem, passphrase if is_protected else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         what = "the passphrase is wrong, or it" if is_protected else "the file"
-        raise KeyUnavailable(f"{path}: {what} is not a private key in PEM (PKCS8)") from None
+        raise KeyUnavailable(
+            f"{path}: {what} is not a private key in PEM (PKCS8)", hint=_MADE_BY
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyUnavailable(f"{path}: not an Ed25519 key", hint="make one with keys new")
+        raise KeyUnavailable(f"{path}: not an Ed25519 key", hint=_MADE_BY)
     weakness = None
     if lock is not None and not lock.strong:
         weakness = (
@@ -271,13 +281,16 @@ _HALVES: dict[bytes | None, TrustedKey] = {}
 
 def _verifier(path: Path, pem: bytes) -> TrustedKey:
     if b"PRIVATE KEY" in pem:
-        raise KeyUnavailable(f"{path}: this is a private key; give the public one (.pub)")
+        raise KeyUnavailable(
+            f"{path}: this is a private key",
+            hint="give the public one, the .pub beside it; and replace this one if others saw it",
+        )
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
-        raise KeyUnavailable(f"{path}: not a public key in PEM") from None
+        raise KeyUnavailable(f"{path}: not a public key in PEM", hint=_MADE_BY) from None
     if not isinstance(key, Ed25519PublicKey):
-        raise KeyUnavailable(f"{path}: not an Ed25519 key")
+        raise KeyUnavailable(f"{path}: not an Ed25519 key", hint=_MADE_BY)
     try:
         return verifier_of(key, last_day(pem))
     except ValueError as error:
@@ -345,62 +358,6 @@ def verify_envelope(
     )
 
 
-def stamped_bytes(envelope: SignedEnvelope) -> bytes:
-    """Return what a time-stamp is about: what was signed, followed by the first signature.
-
-    Nothing here is verified. Signatures that are added later do not change it.
-
-    Raises:
-        EvidenceDamaged: it is a draft, malformed, or no in-toto statement.
-    """
-    if envelope.get("draft"):
-        raise EvidenceDamaged("an unsigned draft is no evidence: its operator signs first")
-    payload, claims = claims_of(envelope, STATEMENT_TYPE)
-    if not claims:
-        raise EvidenceDamaged("the envelope is malformed")
-    return pre_authentication_encoding(STATEMENT_TYPE, payload) + claims[0][1]
-
-
-def claims_of(
-    envelope: SignedEnvelope, payload_type: str
-) -> tuple[bytes, list[tuple[str | None, bytes]]]:
-    """Return the payload and (key id, signature) of every signature, none of them checked.
-
-    Raises:
-        EvidenceDamaged: the envelope is malformed, or of another payload type.
-    """
-    try:
-        kind, signatures = envelope["payloadType"], envelope["signatures"]
-        payload = _decode(envelope["payload"])
-        claims = [(_key_id(claim.get("keyid")), _decode(claim["sig"])) for claim in signatures]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise EvidenceDamaged("the envelope is malformed") from None
-    if kind != payload_type:
-        raise EvidenceDamaged(f"the envelope does not hold {payload_type}")
-    return payload, claims
-
-
-def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
-    """Return the bytes that DSSE signs: version, then type and payload with their lengths."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
-def _key_id(claimed: object) -> str | None:
-    if claimed is None or isinstance(claimed, str):
-        return claimed
-    raise ValueError("a key id that is no text")
-
-
-def _decode(text: str) -> bytes:
-    """Decode base64 of either alphabet (DSSE demands both), refusing every second spelling."""
-    standard = text.replace("-", "+").replace("_", "/")
-    data = base64.b64decode(standard, validate=True)
-    if base64.b64encode(data).decode("ascii") != standard:
-        raise ValueError("base64 with stray bits")
-    return data
-
-
 def _pem(key: Ed25519PrivateKey, passphrase: bytes | None) -> bytes:
     if not passphrase:
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -430,7 +387,7 @@ def _read(path: Path) -> tuple[bytes, int, bool]:
         data = read_bounded(path, _MAX_KEY_FILE, look)
     except OSError as error:
         why = error.strerror or error  # a pipe's, which would be waited for
-        raise KeyUnavailable(f"{path}: key file cannot be read: {why}") from None
+        raise KeyUnavailable(f"{path}: key file cannot be read: {why}", hint=CHECK_PATH) from None
     if len(data) > _MAX_KEY_FILE:
-        raise KeyUnavailable(f"{path}: too large for a key file")
+        raise KeyUnavailable(f"{path}: too large for a key file", hint=_MADE_BY)
     return data, *seen[0]

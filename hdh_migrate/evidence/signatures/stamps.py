@@ -16,7 +16,7 @@ from cryptography import x509
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.amend import STAMP, STATEMENT, amend, held, read
-from hdh_migrate.evidence.signatures.signing import stamped_bytes
+from hdh_migrate.evidence.signatures.dsse import stamped_bytes
 from hdh_migrate.evidence.verifier.stamp import NoStamp, check_token
 from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.files import read_bounded

@@ -6,7 +6,8 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Optional
 
@@ -22,9 +23,11 @@ from hdh_migrate.evidence.verifier.members import (
     ManifestRecord,
     Predicate,
 )
-from hdh_migrate.evidence.verifier.planned import Begin, StatedPlan, meeting
+from hdh_migrate.evidence.verifier.planned import StatedPlan
 
 Order = tuple[bytes, bytes]
+Begin = tuple[str, int, int]
+"""A dataset, where its lines begin in the manifest, and how many lines stand before."""
 VANISHED = "vanished"
 
 
@@ -221,3 +224,30 @@ def _grow(trees: tuple[forms.Tree, forms.Tree], leaf: bytes, *, excluded: bool) 
     whole.add(leaf)
     if excluded:
         left.add(leaf)
+
+
+def meeting(path: Path, begins: Iterable[Begin], suffix: int) -> Iterator[str]:
+    """Say where verified objects of some datasets have one key at the target.
+
+    Without the `suffix` (so many bytes) these keys ascend in each dataset, as its keys do.
+    """
+    last = b""
+    for key, where in heapq.merge(*(_verified(path, begin, suffix) for begin in begins)):
+        if key == last:
+            yield f"{where}: another object has this key at the target"
+            return
+        last = key
+
+
+def _verified(path: Path, begin: Begin, suffix: int) -> Iterator[tuple[bytes, str]]:
+    dataset, offset, number = begin
+    last = None
+    found = forms.lines(path, forms.RECORD, ordered=False, begin=offset, number=number)
+    for where, _, line in found:
+        if line["dataset"] != dataset:
+            return
+        if line["verdict"] == "match":
+            key = forms.key_of(line, "target_key")
+            if key != last:  # versions of one name have one key there
+                yield b"=" + key[: len(key) - suffix], where
+            last = key

@@ -6,11 +6,9 @@ sections 7.5 and 7.6, gives the rules in words.
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Optional
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.members import (
@@ -20,7 +18,15 @@ from hdh_migrate.evidence.verifier.members import (
     ManifestRecord,
     SealSection,
 )
-from hdh_migrate.evidence.verifier.selection import StatedRule, said_of, stated_rule
+from hdh_migrate.evidence.verifier.selection import (
+    DIRECTORY,
+    NOT_INCLUDED,
+    NOT_INCLUDED_BY_RULES,
+    VANISHED,
+    StatedDataset,
+    said_of,
+    stated_rule,
+)
 
 NOTHING = forms.sha256(b"")
 SECOND = 2
@@ -30,58 +36,11 @@ KEYED = re.compile("k:[0-9a-f]{64}")
 SEGMENT, PER_SEGMENT = 65_536, 28
 HEADER, PER_RECIPIENT = 16, 108
 HYBRID_HEADER, PER_HYBRID = 76, 1200  # in front of the tool's own files, where others have none
-DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
-VANISHED = ("vanished", "gone from the source before this version of it was moved")
 SIDECAR_VERSION = re.compile("sidecar:[0-9a-f]{64}")
 SIDECARS = ".hdh-migrate-sidecar/"
 """Below a dataset's prefix, what the tool adds to it; no rule is about that."""
 PACKS = SIDECARS + "_headers/"
 """Below this, followed by the dataset's name, its header packs."""
-
-NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
-NOT_INCLUDED_BY_RULES = ("not included", "it matches none of the dataset's `include` rules")
-
-
-class StatedDataset(NamedTuple):
-    """What the plan says of one dataset."""
-
-    source: Mapping[str, str]
-    target: Mapping[str, str]
-    include: Sequence[StatedRule]
-    exclude: Sequence[tuple[StatedRule, str, str]]
-    not_included: tuple[str, str]
-    claims: bool
-    """Whether the source's MD5 values are compared."""
-    as_of: Optional[str]  # noqa: UP045 - Python 3.9 reads this
-    """The moment as of which it is moved; None: as it is."""
-    every_version: bool
-    """Whether each version of a name has a line of its own."""
-
-    def stays(self, name: str, line: Line) -> bool:
-        """Say whether the rules surely leave the object of a line behind."""
-        if self.include and all(rule.takes(name, line) is False for rule in self.include):
-            return True
-        return any(rule.takes(name, line) for rule, _, _ in self.exclude)
-
-    def leaves(self, stated: tuple[str, str], name: str, line: Line) -> bool:
-        """Say whether the object of a line may be left behind by the rule that the line tells."""
-        taken = [rule.takes(name, line) for rule in self.include]
-        if self.include and stated == self.not_included and not any(taken):
-            return True
-        if self.include and all(one is False for one in taken):
-            return False
-        for rule, said, reason in self.exclude:
-            takes = rule.takes(name, line)
-            if takes is not False and stated == (said, reason):
-                return True
-            if takes:
-                return False
-        return False
-
-    def reasons(self) -> set[tuple[str, str]]:
-        """Return every rule and reason for which something may be left behind."""
-        stated = {(rule, reason) for _, rule, reason in self.exclude}
-        return stated | {DIRECTORY, VANISHED} | ({self.not_included} if self.include else set())
 
 
 class Packs:
@@ -381,37 +340,6 @@ def _name_of(line: Line, planned: StatedDataset) -> bytes:
     """Return the key of a line; where versions have lines of their own, without the version."""
     key = forms.key_of(line)
     return key.partition(b"\0")[0] if planned.every_version else key
-
-
-Begin = tuple[str, int, int]
-"""A dataset, where its lines begin in the manifest, and how many lines stand before."""
-
-
-def meeting(path: Path, begins: Iterable[Begin], suffix: int) -> Iterator[str]:
-    """Say where verified objects of some datasets have one key at the target.
-
-    Without the `suffix` (so many bytes) these keys ascend in each dataset, as its keys do.
-    """
-    last = b""
-    for key, where in heapq.merge(*(_verified(path, begin, suffix) for begin in begins)):
-        if key == last:
-            yield f"{where}: another object has this key at the target"
-            return
-        last = key
-
-
-def _verified(path: Path, begin: Begin, suffix: int) -> Iterator[tuple[bytes, str]]:
-    dataset, offset, number = begin
-    last = None
-    found = forms.lines(path, forms.RECORD, ordered=False, begin=offset, number=number)
-    for where, _, line in found:
-        if line["dataset"] != dataset:
-            return
-        if line["verdict"] == "match":
-            key = forms.key_of(line, "target_key")
-            if key != last:  # versions of one name have one key there
-                yield b"=" + key[: len(key) - suffix], where
-            last = key
 
 
 PIN = re.compile(r";(versionid|snapshot)=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z)\Z", re.ASCII)

@@ -12,7 +12,9 @@ from datetime import date
 from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms
-from hdh_migrate.evidence.verifier.members import Line
+from hdh_migrate.evidence.verifier.members import (
+    Line,
+)
 
 ESCAPABLE = "*?[]{}!\\"
 ANY, STAR, FOLDERS, ALL = "?", "*", "**/", "**"
@@ -207,3 +209,51 @@ def said_of(rule: Mapping[str, Any]) -> str:
     }
     alone = asks["glob"] if set(asks) == {"glob"} else None
     return "exclude " + (forms.canonical(asks).decode() if alone is None else alone)
+
+
+DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
+VANISHED = ("vanished", "gone from the source before this version of it was moved")
+NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
+NOT_INCLUDED_BY_RULES = ("not included", "it matches none of the dataset's `include` rules")
+
+
+class StatedDataset(NamedTuple):
+    """What the plan says of one dataset."""
+
+    source: Mapping[str, str]
+    target: Mapping[str, str]
+    include: Sequence[StatedRule]
+    exclude: Sequence[tuple[StatedRule, str, str]]
+    not_included: tuple[str, str]
+    claims: bool
+    """Whether the source's MD5 values are compared."""
+    as_of: Optional[str]  # noqa: UP045 - Python 3.9 reads this
+    """The moment as of which it is moved; None: as it is."""
+    every_version: bool
+    """Whether each version of a name has a line of its own."""
+
+    def stays(self, name: str, line: Line) -> bool:
+        """Say whether the rules surely leave the object of a line behind."""
+        if self.include and all(rule.takes(name, line) is False for rule in self.include):
+            return True
+        return any(rule.takes(name, line) for rule, _, _ in self.exclude)
+
+    def leaves(self, stated: tuple[str, str], name: str, line: Line) -> bool:
+        """Say whether the object of a line may be left behind by the rule that the line tells."""
+        taken = [rule.takes(name, line) for rule in self.include]
+        if self.include and stated == self.not_included and not any(taken):
+            return True
+        if self.include and all(one is False for one in taken):
+            return False
+        for rule, said, reason in self.exclude:
+            takes = rule.takes(name, line)
+            if takes is not False and stated == (said, reason):
+                return True
+            if takes:
+                return False
+        return False
+
+    def reasons(self) -> set[tuple[str, str]]:
+        """Return every rule and reason for which something may be left behind."""
+        stated = {(rule, reason) for _, rule, reason in self.exclude}
+        return stated | {DIRECTORY, VANISHED} | ({self.not_included} if self.include else set())

@@ -14,13 +14,16 @@ from hdh_migrate.events.consent import (
 )
 from hdh_migrate.events.cutover import CutoverWaits, StoryKey, Track
 from hdh_migrate.events.registry import CutoverEvent
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Judgement, Why
+from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
+from hdh_migrate.evidence.signatures.approvals import Judgement, Why
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding, standing, standings
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.approval_subjects import subject_of
 from hdh_migrate.session.policy.contents import signers
+from hdh_migrate.session.policy.kept_approvals import judgement
 from hdh_migrate.session.policy.terms import (
     apart,
     beside,
@@ -31,7 +34,6 @@ from hdh_migrate.session.policy.terms import (
     threshold,
     verifiers,
 )
-from hdh_migrate.session.verbs.approve import judgement, subject_of
 
 _OTHERS = frozenset({Why.OTHER_BATCH, Why.OTHER_STAGE})
 

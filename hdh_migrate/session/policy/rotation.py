@@ -9,13 +9,13 @@ from typing import ClassVar, Final
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import ApprovalMissing, KeyUnavailable, Refused, UsageError
 from hdh_migrate.events.rotation import KeysRotating
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage
+from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, State
 from hdh_migrate.pipeline.binding import bindings
-from hdh_migrate.pipeline.look_again import demand_undeleted
+from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
 from hdh_migrate.ports.stores import TargetReader

@@ -17,9 +17,8 @@ from hdh_migrate.clocks import Moment, utc_seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.lines.statement import STATEMENT
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE, SignedEnvelope
 from hdh_migrate.evidence.signatures.signing import (
-    STATEMENT_TYPE,
-    SignedEnvelope,
     Signer,
     TrustedKey,
     load_trusted_key,

@@ -1,419 +1,233 @@
-"""Make, keep and judge approvals of a migration.
-
-They are made where the approver is: beside the ledger, or on another machine from a signed bundle,
-and then carried here. Each is a file of its own in `approvals/` beside the ledger; files are added
-and never changed.
-"""
+"""Sign, or take back, an approval: what whoever signs reads before, and what is written after."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from hdh_migrate.clocks import Judge, Moment, seconds_of
-from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
-from hdh_migrate.events.consent import ConsentTerms
-from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.approvals import (
+from hdh_migrate.clocks import ALONE, Moment, length, seconds_of
+from hdh_migrate.errors import UsageError
+from hdh_migrate.evidence.signatures.approval_forms import (
     APPROVAL_TYPE,
-    ApprovalPayload,
+    MAX_COMMENT,
     ApprovalStage,
-    JournalReached,
-    Judgement,
     Subject,
-    Withdrawal,
-    judge,
-    read,
-    read_withdrawal,
+    approval,
+    withdrawal,
 )
-from hdh_migrate.evidence.signatures.signing import (
-    SignedEnvelope,
-    TrustedKey,
-    claims_of,
-    pre_authentication_encoding,
-)
-from hdh_migrate.evidence.verifier.members import Predicate
-from hdh_migrate.evidence.verifier.outcome import Outcome
+from hdh_migrate.evidence.signatures.dsse import claims_of
+from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import make_private, whole
-from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
-from hdh_migrate.plan.files import read_bounded
+from hdh_migrate.frozen import frozen
+from hdh_migrate.results.switches import ApprovalMade, Withdrawn
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.bound_ledger import NAMED
-from hdh_migrate.session.policy.newest import learnt_at
-from hdh_migrate.session.policy.reporters import barred
-from hdh_migrate.session.policy.sound import sound_ledger
-from hdh_migrate.session.policy.terms import (
-    difference,
-    digest_of,
-    longest_freeze,
-    terms_of,
-    terms_stated,
+from hdh_migrate.session.policy.approval_subjects import (
+    difference_here,
+    subject_here,
+    subject_of_bundle,
 )
-from hdh_migrate.session.policy.timekeeping import dated_ahead
-from hdh_migrate.session.views.records import batch_root
-from hdh_migrate.wiring.context import RUN_TAG
+from hdh_migrate.session.policy.kept_approvals import keep, kept_approval, write_new
+from hdh_migrate.session.policy.may_approve import demand_may_approve
+from hdh_migrate.session.policy.selections import SelectionProof
+from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.verbs.approve_erasure import erasure_here
+from hdh_migrate.session.verbs.approve_grant import grant_here, grant_of_bundle
+from hdh_migrate.session.verbs.approve_rotation import resealing_here, rotation_here
+from hdh_migrate.wiring import Vault
 
-MAX_BYTES: Final = 1 << 16
-MAX_FILES: Final = 10_000
-_LEAST: Final = 8
-"""So many digits of an approval's digest name it."""
+_FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_LONGEST: Final = timedelta(days=366)
+_USUAL: Final = timedelta(days=7)
+_DIFFERENCE: Final = "difference: "
 
 
-def subject_here(desk: Desk, batch: str, stage: ApprovalStage) -> Subject:
-    """Return what an approval is about, from the ledger as it is now.
+@frozen
+class Signature:
+    """Who signs, what he says besides, and where what he signs is put."""
+
+    key: Path
+    phrase_from: str | None
+    comment: str
+    out: Path | None
+    """None: beside the ledger."""
+
+
+@frozen
+class ApprovalWish:
+    """What is to be approved, as a command line says it."""
+
+    stage: ApprovalStage
+    batch: str
+    grant: str | None
+    """Which grant; its batch follows."""
+    proof: SelectionProof
+    dataset: str
+    """Of an erasure; its batch follows."""
+    although: tuple[str, ...]
+    bundle: Path | None
+    """What proves it; None: the ledger."""
+    trusted: tuple[TrustedKey, ...]
+    """Who may have signed that bundle."""
+    begins: str | None
+    """From when a freeze is stated; None: from now."""
+    until: str | None
+    """When it expires; None: when `lasting` is over."""
+    lasting: str | None
+    """How long it lasts, as `90m`; None: as long as is usual."""
+
+
+def approve(
+    desk: Desk, wish: ApprovalWish, by: Signature, say: Callable[[str], None]
+) -> ApprovalMade:
+    """Say what is approved, then sign and keep it.
 
     Raises:
-        UsageError: the plan has no such batch, or no run has begun.
-        LedgerDamaged: the rows are not as the journal tells them.
+        UsageError: there is nothing like that to approve, a time is none, or a file is there.
+        Refused: the key may not approve, or the bundle does not prove it.
+        KeyUnavailable: the key, or its passphrase, cannot be had.
+        EvidenceDamaged, LedgerDamaged: what proves it does not check.
     """
-    desk.batches([batch])
-    with sound_ledger(desk) as ledger:
-        root = None if stage is ApprovalStage.FREEZE else batch_root(desk, ledger, batch)
-        return subject_of(desk, ledger, standing(ledger.cutovers(), batch), stage, root)
+    _demand_comment(by.comment)
+    if wish.begins is not None and wish.stage is not ApprovalStage.FREEZE:
+        raise UsageError("--from is for a freeze")
+    now = offline(desk.clock, desk.ledger_path).now()
+    made_at = now.earliest
+    subject, shown = _subject(desk, wish, now)
+    for line in shown:  # before a passphrase is asked for: who signs has read it
+        say(line)
+    signer = _signer(desk, by)
+    demand_may_approve(desk, signer.verifier)
+    first = made_at if wish.begins is None else _moment(wish.begins, "--from")
+    expires = _expires(wish, subject, first)
+    envelope = approval(
+        signer, subject, made_at=made_at, begins=first, expires=expires, comment=by.comment
+    )
+    if by.out is not None:
+        write_new(by.out, canonical_json(envelope) + b"\n")
+    path = by.out or keep(desk, envelope)
+    made: ApprovalMade = {
+        "batch": subject.batch,
+        "stage": str(wish.stage),
+        "plan_digest": subject.plan_digest,
+        "root": subject.root,
+        "ledger": subject.ledger,
+        "attempt": subject.attempt,
+        "terms": subject.terms,
+        "expires": expires,
+        "approval": sha256_hex(claims_of(envelope, APPROVAL_TYPE)[0]),
+        "by": signer.key_id,
+        "written": str(path),
+        "time": ALONE,
+    }
+    if wish.stage is ApprovalStage.TERMS:
+        made["difference"] = [line.removeprefix(_DIFFERENCE) for line in shown]
+    if subject.longest is not None:
+        made["from"] = first
+    return made
 
 
-def subject_of(
-    desk: Desk,
-    ledger: SqliteLedger,
-    now: CutoverStanding,
-    stage: ApprovalStage,
-    root: str | None,
-    terms: ConsentTerms | None = None,
-) -> Subject:
-    """Return what an approval of a stage must be about to count now, for a manifest root.
+def _subject(desk: Desk, wish: ApprovalWish, now: Moment) -> tuple[Subject, list[str]]:
+    """Return what is approved, and in lines what whoever signs must have read."""
+    bundle, trusted = wish.bundle, wish.trusted
+    if wish.grant is not None:
+        if bundle is None:
+            return grant_here(desk, wish.grant, wish.proof)
+        return grant_of_bundle(desk, wish.grant, bundle, trusted, now, wish.proof)
+    if wish.stage is ApprovalStage.ROTATE:
+        return rotation_here(desk, wish.batch, bundle)
+    if wish.stage is ApprovalStage.RESEAL:
+        return resealing_here(desk, wish.batch, bundle)
+    if wish.stage is ApprovalStage.ERASE:
+        return erasure_here(desk, wish.dataset, wish.although, bundle)
+    difference: list[str] = []
+    if bundle is not None:
+        subject, difference = subject_of_bundle(desk, wish.batch, wish.stage, bundle, trusted, now)
+    else:
+        subject = subject_here(desk, wish.batch, wish.stage)
+        if wish.stage is ApprovalStage.TERMS:
+            difference = difference_here(desk, wish.batch)
+    return subject, [f"{_DIFFERENCE}{line}" for line in difference]
 
-    `terms` are those of the plan, where they were read already.
+
+def _expires(wish: ApprovalWish, subject: Subject, first: str) -> str:
+    usual = _USUAL if subject.longest is None else timedelta(seconds=subject.longest)
+    expires = expiry(first, wish.until, wish.lasting or min(usual, _LONGEST))
+    if subject.longest is not None and seconds_of(expires) - seconds_of(first) > subject.longest:
+        raise UsageError(
+            f"the plan lets a freeze be stated for {length(subject.longest)} at most",
+            hint="give a shorter --for, and state it again when it is over",
+        )
+    return expires
+
+
+def withdraw(desk: Desk, named: str, by: Signature) -> Withdrawn:
+    """Sign that an approval of the same key is taken back, and keep it.
 
     Raises:
-        UsageError: other terms are to be approved, and there are none, or none in force.
+        UsageError: there is no such approval of this key, or a file is there.
+        KeyUnavailable: the key, or its passphrase, cannot be had.
     """
-    terms = terms_of(desk.loaded, now.batch) if terms is None else terms
-    if stage is ApprovalStage.FREEZE:
-        root = None
-    elif stage is ApprovalStage.TERMS:
-        root = digest_of(_changed(now.terms, terms))
-    return Subject(
-        plan_digest=desk.loaded.digest,
-        ledger=ledger.meta(RUN_TAG) or "",
-        batch=now.batch,
-        stage=stage,
-        root=root,
-        terms=digest_of(terms),
-        journal=JournalReached(ledger.length(), ledger.head()),
-        attempt=now.attempt,
-        since=max(
-            (at for at in (now.known_since(str(stage)), learnt_at(ledger)) if at is not None),
-            key=seconds_of, default=None,
-        ),
-        longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
+    _demand_comment(by.comment)
+    signer = _signer(desk, by)
+    digest, kept = kept_approval(desk, named, signer.verifier)
+    envelope = withdrawal(
+        signer, digest, batch=kept["batch"], stage=kept["stage"],
+        made_at=offline(desk.clock, desk.ledger_path).now().earliest, comment=by.comment,
     )  # fmt: skip
+    if by.out is not None:
+        write_new(by.out, canonical_json(envelope) + b"\n")
+    return {
+        "withdrawn": digest,
+        "batch": kept["batch"],
+        "stage": kept["stage"],
+        "by": signer.key_id,
+        "written": str(by.out or keep(desk, envelope)),
+    }
 
 
-def difference_here(desk: Desk, batch: str) -> list[str]:
-    """Return in lines what the plan changes of the terms in force.
+def _signer(desk: Desk, by: Signature) -> Signer:
+    phrase = Vault.open(Path()).reveal(by.phrase_from).encode() if by.phrase_from else None
+    signer = load_signer(by.key, phrase)
+    if signer.weakness is not None:
+        desk.progress.note(signer.weakness)
+    return signer
 
-    Raises:
-        UsageError: nothing, or none are in force.
-    """
-    ledger = desk.read_ledger()
+
+def _demand_comment(comment: str) -> None:
+    if len(comment) > MAX_COMMENT or not comment.isprintable():
+        raise UsageError("a comment is one line of at most 500 characters")
+
+
+def _moment(text: str, option: str) -> str:
     try:
-        was = standing(ledger.cutovers(), batch).terms
-    finally:
-        ledger.close()
-    now = terms_of(desk.loaded, batch)
-    return difference(_changed(was, now), now)
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} is a time such as 2026-12-24T18:00:00Z") from None
+    if found.tzinfo is None:
+        raise UsageError(f"{option} needs its zone, such as the Z of 2026-12-24T18:00:00Z")
+    return found.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _changed(was: ConsentTerms | None, now: ConsentTerms) -> ConsentTerms:
-    if was is None:
-        raise UsageError(
-            "no terms are in force yet, so there is no change to agree to",
-            hint="they are fixed by the first `cutover start`",
-        )
-    if digest_of(was) == digest_of(now):
-        raise UsageError("the plan's terms are those in force: there is nothing to agree to")
-    return was
-
-
-def subject_of_bundle(
-    desk: Desk,
-    batch: str,
-    stage: ApprovalStage,
-    bundle: Path,
-    trust: Sequence[TrustedKey],
-    now: Moment,
-) -> tuple[Subject, list[str]]:
-    """Return what an approval is about, from a bundle that is checked whole before.
-
-    Also, for other terms, in lines what the plan changes of those that the bundle tells.
+def expiry(now: str, until: str | None, lasting: str | timedelta) -> str:
+    """Return when an approval expires, as RFC 3339 in UTC; `lasting` as it was given, or known.
 
     Raises:
-        EvidenceDamaged: the bundle does not check.
-        Refused: it is of another plan, does not prove the batch, or is dated in the future.
+        UsageError: a time or a length is none, or it would expire in the past or too late.
     """
-    desk.batches([batch])
-    found: list[str | None] = []
-
-    def look(folder: Path, outcome: Outcome) -> None:
-        del outcome
-        found.append(_ledger_of(folder / "journal.jsonl"))
-
-    outcome = examine(bundle, trust, also=look)
-    if outcome.problems:
-        raise EvidenceDamaged(
-            f"the bundle does not check, so nothing is approved: {outcome.problems[0]}",
-            hint='see everything with "hdh-migrate audit verify"',
-        )
-    (ledger,), predicate = found, outcome.predicate
-    if ahead := dated_ahead(bundle, predicate, now):
-        raise Refused("nothing is approved from this bundle", blockers=ahead)
-    root = _proven_root(desk, batch, stage, predicate)
-    if ledger is None:
-        raise Refused(
-            "the bundle does not name its ledger: an earlier version wrote its journal",
-            hint="have the plan run again, which moves nothing, and a new report written",
-        )
-    stories = {(one["batch"], one["track"]): one for one in predicate["cutovers"]}
-    story, terms = stories.get((batch, "cutover"), {}), terms_of(desk.loaded, batch)
-    changed: list[str] = []
-    if stage is ApprovalStage.TERMS:
-        was = _changed(terms_stated(story.get("terms")), terms)
-        root, changed = digest_of(was), difference(was, terms)
-    subject = Subject(
-        plan_digest=desk.loaded.digest,
-        ledger=ledger,
-        batch=batch,
-        stage=stage,
-        root=None if stage is ApprovalStage.FREEZE else root,
-        terms=digest_of(terms),
-        journal=JournalReached(predicate["journal"]["events"], predicate["journal"]["head"]),
-        attempt=int(story.get("attempt", 1)),
-        longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,
-    )
-    return subject, changed
-
-
-def _proven_root(desk: Desk, batch: str, stage: ApprovalStage, predicate: Predicate) -> str:
-    """Return a batch's root in a bundle that checks.
-
-    Raises:
-        Refused: the bundle is of another plan, of keyed names, or does not prove the batch.
-    """
-    # Who agrees to other terms has the changed plan; the bundle is of the one before.
-    other = predicate["plan"]["digest"]["sha256"] != desk.loaded.digest
-    if other and stage is not ApprovalStage.TERMS:
-        raise Refused("the bundle is of another plan, or the plan was changed since")
-    if predicate["names"] != "plain":
-        raise Refused(
-            "the bundle's names are keyed, so its root is not that of the ledger",
-            hint="approve from a bundle with plain names, or beside the ledger",
-        )
-    stated = next(one for one in predicate["batches"] if one["name"] == batch)
-    if not stated["proven"]:
-        raise Refused(
-            f"the bundle does not prove batch {batch}",
-            hint="wait for a bundle in which every object of the batch is verified at level full",
-        )
-    return stated["merkle_root"]
-
-
-def _ledger_of(journal: Path) -> str | None:
-    """Return the name of the ledger in a journal that checks, None when it has none."""
-    with journal.open("rb") as file:
-        for line in file:
-            event = json.loads(line)
-            if event["kind"] == NAMED:
-                return str(json.loads(event["body"])["ledger"])
-    return None
-
-
-def keep(desk: Desk, envelope: SignedEnvelope) -> Path:
-    """Add an approval, or a withdrawal of one, to those of this migration and return its file.
-
-    The same again is no harm.
-
-    Raises:
-        UsageError: it is neither.
-        Refused: it is of another plan, or of no batch of this one.
-    """
-    approval = _payload(envelope)
-    if approval is None:
-        raise UsageError("this is no approval, nor a withdrawal", hint="nothing was added")
-    if approval.get("plan_digest", desk.loaded.digest) != desk.loaded.digest:
-        raise Refused(
-            f"this approval is of plan {approval['plan_digest'][:12]}, the plan here is"
-            f" {desk.loaded.digest[:12]}",
-            hint="nothing was added; it is another plan's, or this one was changed since: have"
-            " it approved as it is now",
-        )
-    if approval["batch"] not in {batch.name for batch in desk.loaded.plan.ordered_batches()}:
-        raise Refused(
-            f"this approval is of batch {approval['batch']}, which is not in the plan",
-            hint="nothing was added",
-        )
-    data = canonical_json(envelope) + b"\n"
-    folder = shelf(desk)
-    make_private(folder)
-    what = "withdrawn-" if "approval" in approval else ""
-    path = folder / f"{what}{approval['stage']}-{approval['batch']}-{sha256_hex(data)[:16]}.json"
-    if not path.exists():
-        write_new(path, data)
-    return path
-
-
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is whole or not there; none is ever replaced.
-
-    Raises:
-        UsageError: it exists, or cannot be written.
-    """
-    try:
-        whole(path, data)
-    except FileExistsError:
-        raise UsageError(f"{path}: exists already and is not overwritten") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def load_envelope(path: Path) -> SignedEnvelope:
-    """Read one approval from a file; nothing in it is checked yet.
-
-    Raises:
-        UsageError: there is none.
-    """
-    try:
-        data = read_bounded(path, MAX_BYTES)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
-    found = _envelope(data)
-    if found is None:
-        raise UsageError(f"{path}: no approval")
-    return found
-
-
-def kept_approval(desk: Desk, named: str, by: TrustedKey) -> tuple[str, SignedEnvelope]:
-    """Return digest and content of what a key approved, by its file or 8 or more of its digits.
-
-    Raises:
-        UsageError: there is none, more than one, or it is another key's: nobody else's withdrawal
-            counts, and whoever gave it would believe that it does.
-    """
-    path = Path(named)
-    candidates = (
-        [load_envelope(path)] if path.is_file() else [one for _, one in kept_approvals(shelf(desk))]
-    )
-    found, mine = {}, set[str]()
-    for envelope in candidates:
-        approval = _payload(envelope)
-        if approval is not None and "approval" not in approval:
-            payload, claims = claims_of(envelope, APPROVAL_TYPE)
-            digest, message = (
-                sha256_hex(payload),
-                pre_authentication_encoding(APPROVAL_TYPE, payload),
-            )
-            found[digest] = approval
-            if any(by.accepts(signature, message) for _, signature in claims):
-                mine.add(digest)
-    if not path.is_file():
-        short = len(named) < _LEAST
-        found = (
-            {}
-            if short
-            else {one: approval for one, approval in found.items() if one.startswith(named)}
-        )
-    if len(found) != 1:
-        raise UsageError(
-            f"{named}: {'more than one approval' if found else 'no approval that is kept here'}",
-            hint="give its file, or the digits that were printed when it was made",
-        )
-    digest, approval = found.popitem()
-    if digest not in mine:
-        raise UsageError(
-            f"{named}: this approval is not of {by.key_id}",
-            hint="only the key that approved can take it back; nothing was withdrawn",
-        )
-    return digest, approval
-
-
-def judgement(
-    desk: Desk,
-    ledger: SqliteLedger,
-    subject: Subject,
-    judge_of_time: Judge,
-    *,
-    keys: Sequence[TrustedKey],
-    threshold: int,
-    signers: Collection[str] = (),
-    withdrawn: Collection[Withdrawal] = (),
-) -> Judgement:
-    """Judge every approval that is kept here, by the keys that terms ask.
-
-    `withdrawn` are the withdrawals that the journal knows, `signers` the keys that it knows to
-    have been those of reports: these never count, nor does the one of today. No key file of an
-    approver is read: the terms that were compared with those in force have told the keys.
-
-    Raises:
-        KeyUnavailable: the operator's own key cannot be read.
-        ClocksDiffer: it cannot be learned which of them have expired.
-    """
-    return judge(
-        kept_approvals(shelf(desk)),
-        subject,
-        keys=keys,
-        threshold=threshold,
-        barred=barred(desk.loaded.plan, desk.loaded.base, keys, signers),
-        withdrawn=withdrawn,
-        goes_on=ledger.goes_on_from,
-        now=judge_of_time.now(),
-    )
-
-
-def shelf(desk: Desk) -> Path:
-    """Return the folder of this migration's approvals."""
-    return desk.ledger_path.with_name("approvals")
-
-
-def kept_approvals(folder: Path) -> Iterator[tuple[str, SignedEnvelope]]:
-    """Yield every kept approval by its file's name; what is no approval stands as an empty one."""
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.glob("*.json"))[:MAX_FILES]:
-        try:
-            data = read_bounded(path, MAX_BYTES)
-        except OSError:
-            data = b""
-        yield path.name, _envelope(data) or {}
-
-
-def _envelope(data: bytes) -> SignedEnvelope | None:
-    try:
-        found = json.loads(data) if len(data) <= MAX_BYTES else None
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _payload(envelope: SignedEnvelope) -> ApprovalPayload | None:
-    approval = read_withdrawal(envelope)
-    if approval is None:
-        try:
-            payload, _ = claims_of(envelope, APPROVAL_TYPE)
-        except EvidenceDamaged:
-            return None
-        approval = read(payload)
-    if (
-        approval is None
-        or approval["stage"] not in set(ApprovalStage)
-        or not _plain(approval["batch"])
-    ):
-        return None
-    return approval
-
-
-def _plain(batch: str) -> bool:
-    """Return whether a batch's name may become a part of a file's name."""
-    return 0 < len(batch) <= 40 and batch.replace("-", "a").isalnum() and batch.isascii()
+    start = datetime.fromisoformat(now)
+    if until is not None:
+        end = datetime.fromisoformat(_moment(until, "--until"))
+    elif isinstance(lasting, timedelta):
+        end = start + lasting
+    else:
+        found = _FOR.fullmatch(lasting)
+        if found is None:
+            raise UsageError("--for is a length such as 90m, 12h or 7d")
+        end = start + timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if not start < end <= start + _LONGEST:
+        raise UsageError("an approval expires in the future, and within 366 days")
+    return end.astimezone(start.tzinfo).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hdh_migrate.errors import Refused, UsageError
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Subject
+from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage, Subject
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.approval_subjects import subject_of
 from hdh_migrate.session.policy.erasure import GRANTS, ONLY_COPY, planned_erasure
-from hdh_migrate.session.verbs.approve import subject_of
 from hdh_migrate.telemetry import size_text
 
 _SPITE = {

@@ -12,12 +12,13 @@ from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.events.grants import GrantAsked
 from hdh_migrate.events.registry import read
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage, Subject
+from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage, Subject
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.outcome import Outcome
 from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.approval_subjects import subject_of, subject_of_bundle
 from hdh_migrate.session.policy.granting import accounts, demand_as_asked, request_of
 from hdh_migrate.session.policy.selections import (
     SelectionProof,
@@ -26,7 +27,6 @@ from hdh_migrate.session.policy.selections import (
     salt_of,
 )
 from hdh_migrate.session.policy.sound import sound_ledger
-from hdh_migrate.session.verbs.approve import subject_of, subject_of_bundle
 from hdh_migrate.telemetry import counted, size_text
 
 _NOT_SHOWN = (

@@ -14,12 +14,12 @@ from pathlib import Path
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import ApprovalMissing, Exit, Refused, SwitchHeld, UsageError
 from hdh_migrate.events.erasure import HeadersErased, HeadersErasing
-from hdh_migrate.evidence.signatures.approvals import ApprovalStage
+from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.fencing import Fencing
+from hdh_migrate.pipeline.folder_packs import FolderPacks, named_before
 from hdh_migrate.pipeline.header_erasure import NO_FOLDER, STILL_THERE, HeaderErasure
-from hdh_migrate.pipeline.pack_keeping import FolderPacks, named_before
 from hdh_migrate.pipeline.signposts import erased, put_up
 from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
 from hdh_migrate.session.desk import Desk

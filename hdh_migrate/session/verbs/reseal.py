@@ -11,13 +11,12 @@ from collections.abc import Callable
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.events.rotation import DataKeysRotating
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import State, Tally, Verified
+from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.binding import bindings
-from hdh_migrate.pipeline.earlier_versions import REMAINING
-from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
-from hdh_migrate.pipeline.renewing import REASONS
+from hdh_migrate.pipeline.portions import RotationSoFar
+from hdh_migrate.pipeline.renewal_parts import resealing_travel
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
-from hdh_migrate.pipeline.sealing_anew import SealingAnew, resealing_travel
+from hdh_migrate.pipeline.sealing_anew import SealingAnew
 from hdh_migrate.pipeline.sealing_apart import SealingApart, is_sealed_anew
 from hdh_migrate.results.keys import ResealForecast, SealedAnew
 from hdh_migrate.session.desk import Desk
@@ -32,20 +31,22 @@ from hdh_migrate.session.policy.resealing import (
 )
 from hdh_migrate.session.policy.rotation import (
     DataKeyRotation,
-    approved,
-    second_chance,
 )
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.rotate import (
-    announce,
+from hdh_migrate.session.verbs.run import Turn, demand_unpaused, self_test
+from hdh_migrate.session.verbs.writing_anew import (
+    Approvals,
+    carried_out,
     code_of,
-    grants_stale,
     grants_standing,
     hours_of,
+    left_lines,
+    remaining_lines,
     restart,
+    verified_so_far,
+    workload,
 )
-from hdh_migrate.session.verbs.run import Turn, demand_unpaused, fenced_for, self_test
 from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import routes_of
 from hdh_migrate.wiring.envelopes import recipient_name
@@ -67,18 +68,11 @@ def forecast(desk: Desk, *, again: bool) -> ResealForecast:
 
 
 def _forecast(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation) -> ResealForecast:
-    so_far, takes = RotationSoFar(ledger, asked.number), _taken(desk, ledger)
-    objects = size = written = requests = 0
-    for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
-        after = so_far.last.get(batch, 0)
-        while rows := exchangeable(ledger, batch, after, apart=False):
-            for row in filter(takes, rows):
-                one, stored = resealing_travel(row, desk.limits), row.stored_size or 0
-                objects, size = objects + 1, size + stored
-                written += one.written
-                # Besides, each is read back whole, and what it was is removed and asked for.
-                requests += one.requests + 3
-            after = rows[-1].id
+    so_far, limits = RotationSoFar(ledger, asked.number), desk.limits
+    ahead = workload(
+        ledger, asked.number, lambda row: resealing_travel(row, limits),
+        apart=False, takes=_taken(desk, ledger),
+    )  # fmt: skip
     return {
         "number": asked.number,
         "recipients": [recipient_name(bytes.fromhex(one)) for one in asked.recipients],
@@ -86,12 +80,12 @@ def _forecast(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation) -> Resea
         "ended": asked.ended,
         "done": so_far.objects,
         "left": sum(map(len, so_far.left.values())),
-        "objects": objects,
-        "bytes": size,
-        "bytes_read": 2 * size,
-        "bytes_written": written,
-        "requests": requests,
-        "hours": hours_of(ledger, 2 * size),
+        "objects": ahead.objects,
+        "bytes": ahead.bytes,
+        "bytes_read": ahead.read,
+        "bytes_written": ahead.written,
+        "requests": ahead.requests,
+        "hours": hours_of(ledger, ahead.read),
         "packs": _packs(desk, ledger),
         "grants": grants_standing(ledger),
         "blockers": list(against_resealing(desk, ledger, asked)),
@@ -149,20 +143,12 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
                 "objects cannot be sealed anew now", blockers=blockers, hint="nothing was changed"
             )
         bind_recipients(ledger, desk.loaded.plan, services.recipients)
-        demand_safe = second_chance(desk, ledger, services.reader, bodies=True)
-        demand_safe()
-        approvals = {} if asked.begun else approved(desk, ledger, judge, asked)
-        with fenced_for(desk, [services], ledger, (), write=True) as fencing:
-            if not asked.begun:
-                _begin(desk, ledger, asked, approvals)
-            announce(desk, ledger, SealingAnew.step)
-            with Turn(
-                desk=desk, opened=[services], ledger=ledger, judge=judge, fencing=fencing,
-                obeys=True, work=SealingAnew.step,
-            ) as turn:  # fmt: skip
-                done = _through(desk, turn, asked, demand_safe)
-        ledger.reconcile()
-        grants = grants_stale(desk, ledger)
+        done, grants = carried_out(
+            desk, services, ledger, judge, asked,
+            step=SealingAnew.step, bodies=True,
+            begin=lambda approvals: _begin(desk, ledger, asked, approvals),
+            through=lambda turn, demand_safe: _through(desk, turn, asked, demand_safe),
+        )  # fmt: skip
         packs = _packs(desk, ledger)
         return code_of(done), _result(asked, done, packs, grants, services.envelopes.identity)
 
@@ -183,14 +169,11 @@ def _through(
     ).run()  # fmt: skip
 
 
-def _begin(
-    desk: Desk,
-    ledger: SqliteLedger,
-    asked: DataKeyRotation,
-    approvals: dict[str, tuple[str, ...]],
-) -> None:
-    """Tell it, and let what is under way begin anew, in one transaction."""
-    verified = sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally())
+def _begin(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation, approvals: Approvals) -> None:
+    """Tell it, and let what is under way begin anew, in one transaction; nothing if it goes on."""
+    if asked.begun:
+        return
+    verified = verified_so_far(ledger)
     with ledger.whole():
         ledger.event(
             DataKeysRotating(
@@ -227,16 +210,13 @@ def _result(
 
 def _remains(done: RotationDone, packs: int | None, grants: int) -> list[str]:
     """Say what the data keys of before may still open."""
-    lines = [
-        f"{count} objects stay as they were: {REASONS[why]}"
-        for why, count in sorted(done.left.items())
-    ]
+    lines = list(left_lines(done))
     if done.lost:
         lines.append(
             f"{done.lost} objects are not what they were after they were sealed anew, and wait to"
             ' be sent again: "hdh-migrate run PLAN"'
         )
-    lines += [f"{count} {REMAINING[why]}" for why, count in sorted(done.remaining.items())]
+    lines += remaining_lines(done)
     lines.append("whoever has a copy of what was stored before, and its data key, opens that copy")
     if packs is not None:
         lines.append(

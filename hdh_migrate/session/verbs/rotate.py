@@ -7,36 +7,27 @@ The plan says the new set before; the journal tells from which key to which, and
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from hdh_migrate import __version__
-from hdh_migrate.clocks import Judge, between
+from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, KeyUnavailable, Refused, UnsealFailed
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.events.rotation import KeysRotating
-from hdh_migrate.events.run import RunStarted
-from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Listed, ObjectInfo, State, Tally
-from hdh_migrate.pipeline.amending import Amending
-from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep, moments
-from hdh_migrate.pipeline.context import DatasetRules
-from hdh_migrate.pipeline.earlier_versions import REMAINING
+from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep
 from hdh_migrate.pipeline.headers_apart import HeadersApart
-from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
-from hdh_migrate.pipeline.renewing import REASONS, UNOPENED, Renewing, travel
+from hdh_migrate.pipeline.portions import RotationSoFar
+from hdh_migrate.pipeline.renewal_parts import travel
+from hdh_migrate.pipeline.renewing import Renewing
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
-from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.signposts import exchanged, put_up
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.staying import UNOPENED
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
 from hdh_migrate.ports.sealing import Envelopes, HeaderRenewal
@@ -46,32 +37,35 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import bind, journal_of, name_of
 from hdh_migrate.session.policy.fencing import buckets_of
-from hdh_migrate.session.policy.freshness import standing_accounts, tell_stale
 from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.rotation import (
     KeyExchange,
     RecipientKey,
     against,
-    approved,
     demand_exchangeable,
     demand_opens,
     exchange_of,
-    second_chance,
     unplanned,
 )
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.run import Turn, demand_unpaused, fenced_for, self_test
-from hdh_migrate.software import code_digest
+from hdh_migrate.session.verbs.run import Turn, demand_unpaused, self_test
+from hdh_migrate.session.verbs.writing_anew import (
+    Approvals,
+    carried_out,
+    code_of,
+    grants_standing,
+    hours_of,
+    left_lines,
+    remaining_lines,
+    restart,
+    verified_so_far,
+    workload,
+)
 from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import (
     Services,
     Vault,
-    header_size_of,
-    moments_of,
-    pace_of,
-    routes_of,
-    rules_of,
 )
 from hdh_migrate.wiring.envelopes import Opener, form_of, key_file
 from hdh_migrate.wiring.sealing import load_recipients
@@ -129,19 +123,8 @@ def _forecast(
     desk: Desk, ledger: SqliteLedger, exchange: KeyExchange, blockers: list[str]
 ) -> RotationForecast:
     so_far = RotationSoFar(ledger, exchange.number)
-    apart = desk.loaded.plan.seal.apart
-    objects = size = read = written = requests = 0
-    for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
-        after = so_far.last.get(batch, 0)
-        while rows := exchangeable(ledger, batch, after, apart=apart):
-            for row in rows:
-                one = travel(row, desk.limits)
-                stored = row.stored_size or 0
-                objects, size = objects + 1, size + stored
-                # Besides, each is read back whole, and what it was may be removed.
-                read, written = read + one.read + stored, written + one.written
-                requests += one.requests + 3
-            after = rows[-1].id
+    apart, limits = desk.loaded.plan.seal.apart, desk.limits
+    ahead = workload(ledger, exchange.number, lambda row: travel(row, limits), apart=apart)
     return {
         "old": exchange.old.fingerprint,
         "new": exchange.new.fingerprint,
@@ -149,44 +132,22 @@ def _forecast(
         "begun": exchange.begun,
         "done": so_far.objects,
         "left": sum(map(len, so_far.left.values())),
-        "objects": objects,
-        "bytes": size,
-        "bytes_read": read,
-        "bytes_written": written,
-        "requests": requests,
-        "hours": hours_of(ledger, read),
-        "part_copy": desk.limits.part_copy,
+        "objects": ahead.objects,
+        "bytes": ahead.bytes,
+        "bytes_read": ahead.read,
+        "bytes_written": ahead.written,
+        "requests": ahead.requests,
+        "hours": hours_of(ledger, ahead.read),
+        "part_copy": limits.part_copy,
         "headers": _kept(ledger) if apart else None,
         "grants": grants_standing(ledger),
         "blockers": blockers,
     }
 
 
-def hours_of(ledger: SqliteLedger, size: int) -> float | None:
-    """Return how long reading so much takes at the pace of the verification so far."""
-    period = ledger.period("verified")
-    done = sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally()).size
-    if period is None or not done or (seconds := between(*period)) < 1:
-        return None
-    return round(size / (done / seconds) / 3600, 2)
-
-
 def _kept(ledger: SqliteLedger) -> int:
     """Return how many headers the ledger keeps."""
     return ledger.headers_under(ledger.blocks())
-
-
-def grants_stale(desk: Desk, ledger: SqliteLedger) -> int:
-    """Have the journal tell which grants name objects as they were; return how many do."""
-    tell_stale(ledger, routes_of(desk.loaded.plan))
-    ledger.commit()
-    standing = standing_accounts(GrantAccounts.of(ledger.told(*GRANT_EVENTS)))
-    return sum(bool(one.stale) for one in standing)
-
-
-def grants_standing(ledger: SqliteLedger) -> int:
-    """Return how many grants stand: their packs name the objects as they are now."""
-    return len(standing_accounts(GrantAccounts.of(ledger.told(*GRANT_EVENTS))))
 
 
 def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
@@ -214,28 +175,26 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
         identity = _identity(desk, services, wish)
         demand_opens(exchange, identity)
         self_test(services)
-        demand_safe = second_chance(desk, ledger, services.reader, bodies=False)
-        demand_safe()
-        approvals = {} if exchange.begun else approved(desk, ledger, judge, exchange)
-        with fenced_for(desk, [services], ledger, (), write=True) as fencing:
+        apart, anew = desk.loaded.plan.seal.apart, identity.exchange(exchange.recipients)
+
+        def begin(approvals: Approvals) -> None:
             if not exchange.begun:
                 _begin(desk, ledger, exchange, approvals)
             _leave_word(desk, services, ledger, exchange)
             bind(desk, ledger)
-            announce(desk, ledger, Renewing.step)
-            with Turn(
-                desk=desk, opened=[services], ledger=ledger, judge=judge, fencing=fencing,
-                obeys=True, work=Renewing.step,
-            ) as turn:  # fmt: skip
-                apart, anew = desk.loaded.plan.seal.apart, identity.exchange(exchange.recipients)
-                shut = HeadersApart(turn.ctx, exchange.number, anew).run() if apart else None
-                done = Rotating(
-                    turn.ctx, exchange.number, _rewrap(anew, services.envelopes),
-                    connections=desk.loaded.plan.engine.connections, apart=shut,
-                    demand_safe=demand_safe,
-                ).run()  # fmt: skip
-        ledger.reconcile()
-        grants = grants_stale(desk, ledger)
+
+        def through(turn: Turn, demand_safe: Callable[[], None]) -> RotationDone:
+            shut = HeadersApart(turn.ctx, exchange.number, anew).run() if apart else None
+            return Rotating(
+                turn.ctx, exchange.number, _rewrap(anew, services.envelopes),
+                connections=desk.loaded.plan.engine.connections, apart=shut,
+                demand_safe=demand_safe,
+            ).run()  # fmt: skip
+
+        done, grants = carried_out(
+            desk, services, ledger, judge, exchange,
+            step=Renewing.step, bodies=False, begin=begin, through=through,
+        )  # fmt: skip
         kept = _kept(ledger) if apart else None
         return code_of(done), _result(exchange, done, grants, services.envelopes.identity, kept)
 
@@ -283,15 +242,10 @@ def _identity(desk: Desk, services: Services, wish: RotationWish) -> Opener:
     return form_of(desk.loaded.plan).opener(found)
 
 
-def _begin(
-    desk: Desk,
-    ledger: SqliteLedger,
-    exchange: KeyExchange,
-    approvals: dict[str, tuple[str, ...]],
-) -> None:
+def _begin(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange, approvals: Approvals) -> None:
     """Bind every batch to the new recipients, in one transaction with the event that tells it."""
     plan = json.loads(desk.loaded.canonical)
-    verified = sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally())
+    verified = verified_so_far(ledger)
     with ledger.whole():
         ledger.event(
             KeysRotating(
@@ -322,24 +276,6 @@ def _leave_word(
     put_up(services.writer, desk.retrying(), buckets_of(plan), post)
 
 
-def restart(desk: Desk, ledger: SqliteLedger, batch: str) -> None:
-    """Let objects under way begin anew: their data keys are wrapped for the old key."""
-    plan, limits = desk.loaded.plan, paced(desk.limits, pace_of(desk.loaded.plan))
-    header = header_size_of(plan)
-
-    def by_plan(obj: ObjectInfo, route: Route, rules: DatasetRules) -> Listed:
-        return decide(obj, route, rules.rules, limits, header=header, sealed=True)
-
-    known = moments_of(plan, moments(ledger), desk.clock.now())
-    planned = next(one.datasets for one in plan.batches if one.name == batch)
-    Amending(
-        ledger=ledger, routes=routes_of(plan), rules=rules_of(plan, desk.loaded.base, known),
-        decide=by_plan, touched=(), resealed=True,
-    ).run(batch, planned, apply=True)  # fmt: skip
-    for row in ledger.datasets(batch):
-        ledger.drop_uploads(ledger.failed_objects(row.id))  # the old key opens their headers
-
-
 def _amend(ledger: SqliteLedger, before: Binding, after: Binding, exchange: KeyExchange) -> None:
     lines = tuple(one.line for one in differences(before.what, after.what))
     ledger.event(
@@ -357,24 +293,6 @@ def _amend(ledger: SqliteLedger, before: Binding, after: Binding, exchange: KeyE
         )
     )  # fmt: skip
     keep(ledger, after)
-
-
-def announce(desk: Desk, ledger: SqliteLedger, step: str) -> None:
-    """Tell that a command begins whose only step this is."""
-    ledger.event(
-        RunStarted(
-            plan_digest=desk.loaded.digest, steps=(step,), batches=(), tool=__version__,
-            code_sha256=code_digest(), user=operator(), pid=os.getpid(),
-        )
-    )  # fmt: skip
-    ledger.commit()
-
-
-def code_of(done: RotationDone) -> Exit:
-    """Return how a command ends that went through all objects."""
-    if done.left or done.lost:
-        return Exit.VERIFICATION_FAILED
-    return Exit.FINDINGS if done.remaining else Exit.OK
 
 
 def _result(
@@ -408,10 +326,7 @@ def _remains(
     headers: int | None,
 ) -> list[str]:
     """Say what the old key may still open, and what was not shown."""
-    lines = [
-        f"{count} objects stay as they were: {REASONS[why]}"
-        for why, count in sorted(done.left.items())
-    ]
+    lines = list(left_lines(done))
     if done.left.get(UNOPENED):
         lines.append(
             "where nobody has a key any more that opens them, and the source still has them:"
@@ -422,7 +337,7 @@ def _remains(
             f"{done.lost} objects are not what they were after the exchange, and wait to be sent"
             ' again: "hdh-migrate run PLAN"'
         )
-    lines += [f"{count} {REMAINING[why]}" for why, count in sorted(done.remaining.items())]
+    lines += remaining_lines(done)
     lines.append(
         "the data keys are the same as before: whoever kept one, or a copy of an old header and"
         " the old private key, opens what he has a copy of"

@@ -195,7 +195,7 @@ def at_work(
         fences = fenced_for(desk, opened, ledger, selected, write=write, over=over, later=later)
         with fences as fencing:
             bind_recipients(ledger, loaded.plan, services.recipients)
-            _announce(desk, ledger, steps, selected)
+            announce(desk, ledger, steps, selected)
             journal_notices(desk, ledger)
             with Turn(
                 desk=desk,
@@ -348,9 +348,10 @@ def unmet(desk: Desk) -> list[Problem]:
     return missing(plan, probe_facts(desk.state_dir, plan, desk.loaded.base))
 
 
-def _announce(
+def announce(
     desk: Desk, ledger: SqliteLedger, steps: Sequence[str], selected: Sequence[str]
 ) -> None:
+    """Tell that a command begins, with its steps and the batches that it is for; none: for all."""
     ledger.event(
         RunStarted(
             plan_digest=desk.loaded.digest,

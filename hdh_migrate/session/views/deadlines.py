@@ -13,8 +13,9 @@ from typing import NamedTuple
 from hdh_migrate.clocks import Moment, day_over, seconds_of, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, PlanInvalid, UsageError
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.evidence.signatures.approvals import APPROVAL_TYPE, read, read_withdrawal
-from hdh_migrate.evidence.signatures.signing import claims_of, load_trusted_key
+from hdh_migrate.evidence.signatures.approval_forms import APPROVAL_TYPE, read, read_withdrawal
+from hdh_migrate.evidence.signatures.dsse import claims_of
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
 from hdh_migrate.pipeline.until import DAY, moment_text
@@ -22,8 +23,8 @@ from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.forecasts import EndingFact
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.kept_approvals import kept_approvals, shelf
 from hdh_migrate.session.policy.waivers import in_force
-from hdh_migrate.session.verbs.approve import kept_approvals, shelf
 from hdh_migrate.session.views.credentials import UNREADABLE, credential_ends
 from hdh_migrate.session.views.grant_ends import grant_ends
 from hdh_migrate.wiring import Vault, identity_path

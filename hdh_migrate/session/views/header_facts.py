@@ -7,7 +7,7 @@ from typing import Any
 from hdh_migrate.events.run import HeadersCopied
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State
-from hdh_migrate.pipeline.pack_keeping import PackSums
+from hdh_migrate.pipeline.folder_packs import PackSums
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import routes_of
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.evidence.signatures.checkpoint import sidecar, taken
-from hdh_migrate.evidence.signatures.signing import SignedEnvelope
+from hdh_migrate.evidence.signatures.dsse import SignedEnvelope
 from hdh_migrate.folders import sync
 
 

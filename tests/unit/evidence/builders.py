@@ -23,12 +23,8 @@ from hdh_migrate.evidence.lines.facts import (
     ObjectCounts,
     StepPace,
 )
-from hdh_migrate.evidence.signatures.signing import (
-    STATEMENT_TYPE,
-    Signer,
-    load_signer,
-    new_report_key,
-)
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
+from hdh_migrate.evidence.signatures.signing import Signer, load_signer, new_report_key
 from hdh_migrate.evidence.verifier.counts import summary as summary_of
 from hdh_migrate.evidence.verifier.verify import CODES
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest, sha256_hex

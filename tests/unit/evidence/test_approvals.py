@@ -11,18 +11,17 @@ from typing import Any
 import pytest
 
 from hdh_migrate.clocks import Moment
-from hdh_migrate.evidence.signatures.approvals import (
+from hdh_migrate.evidence.signatures.approval_forms import (
     APPROVAL_TYPE,
     ApprovalStage,
     JournalReached,
-    Judgement,
     Subject,
-    Why,
     approval,
-    judge,
     withdrawal,
 )
-from hdh_migrate.evidence.signatures.signing import STATEMENT_TYPE, Signer
+from hdh_migrate.evidence.signatures.approvals import Judgement, Why, judge
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
+from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import signer
 

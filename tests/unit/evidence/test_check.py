@@ -16,13 +16,8 @@ from hdh_migrate.evidence.bundle import check_bundle
 from hdh_migrate.evidence.check import examine, sums_text
 from hdh_migrate.evidence.lines.records import manifest_line
 from hdh_migrate.evidence.signatures.countersign import countersign
-from hdh_migrate.evidence.signatures.signing import (
-    STATEMENT_TYPE,
-    Signer,
-    TrustedKey,
-    load_signer,
-    new_report_key,
-)
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
+from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_signer, new_report_key
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import (
     bundle,

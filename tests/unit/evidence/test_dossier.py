@@ -31,8 +31,8 @@ from hdh_migrate.evidence.dossier.facts import (
 )
 from hdh_migrate.evidence.dossier.page import ROWS_SHOWN, render_dossier
 from hdh_migrate.evidence.page.html import SignedBy
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.evidence.signatures.signing import (
-    STATEMENT_TYPE,
     Signer,
     load_signer,
     load_trusted_key,

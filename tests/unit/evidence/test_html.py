@@ -21,9 +21,10 @@ from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepP
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
 from hdh_migrate.evidence.page.charts import pace_bars
-from hdh_migrate.evidence.page.html import PageWords
+from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.evidence.page.references import references
-from hdh_migrate.evidence.signatures.signing import Signer, pre_authentication_encoding
+from hdh_migrate.evidence.signatures.dsse import pre_authentication_encoding
+from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fidelity import FEATURES
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.cutover.readings import LEVELS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import Signer
-from hdh_migrate.evidence.verifier.planned import VANISHED
+from hdh_migrate.evidence.verifier.selection import VANISHED
 from tests.unit.evidence.builders import (
     Told,
     covered,

@@ -17,14 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
+from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE, pre_authentication_encoding
 from hdh_migrate.evidence.signatures.signing import (
-    STATEMENT_TYPE,
     Signer,
     import_public,
     load_signer,
     load_trusted_key,
     new_report_key,
-    pre_authentication_encoding,
     public_half,
     verifier_of,
     verify_envelope,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.verifier import forms
-from hdh_migrate.evidence.verifier.planned import StatedDataset, StatedPlan
+from hdh_migrate.evidence.verifier.planned import StatedPlan
+from hdh_migrate.evidence.verifier.selection import StatedDataset
 from tests.unit.evidence.builders import dataset, facts
 
 LIST = {"keys_from": "list", "keys_sha256": "a" * 64}

@@ -22,7 +22,8 @@ from hdh_migrate.evidence.lines.facts import Endpoint, Facts, Loss, ObjectCounts
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier import verify
 from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
-from hdh_migrate.evidence.verifier.planned import DIRECTORY, NOTHING_MD5
+from hdh_migrate.evidence.verifier.planned import NOTHING_MD5
+from hdh_migrate.evidence.verifier.selection import DIRECTORY
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.standing import StoryEvent

@@ -15,9 +15,9 @@ from hdh_migrate.ledger import database
 from hdh_migrate.model import HEADER_PACKS, State, Step
 from hdh_migrate.pipeline.packed import FORMAT
 from hdh_migrate.pipeline.runner import Wishes
-from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelope
 from hdh_migrate.sealing.detached import DetachedEnvelopes
 from hdh_migrate.sealing.hybrid import HybridPrivateKey
+from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
 from tests.support.script import Killed
 from tests.support.world import BIG, ONE, World
 

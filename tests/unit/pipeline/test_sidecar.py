@@ -21,7 +21,7 @@ from hdh_migrate.pipeline.look_again import Choice, LookAgain
 from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.runner import Wishes
 from hdh_migrate.pipeline.tags import mark_of
-from hdh_migrate.session.verbs.restore_view import ELEMENTS
+from hdh_migrate.session.verbs.restored import ELEMENTS
 from tests.support.fakes import LIMITS, MODIFIED
 from tests.support.script import Killed
 from tests.support.world import ONE, RUN_TAG, Dataset, World

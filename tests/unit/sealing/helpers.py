@@ -12,13 +12,9 @@ from crypt4gh.keys import c4gh as reference_keys
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.model import SEGMENT
-from hdh_migrate.sealing.crypt4gh import (
-    SEALED_SEGMENT,
-    Crypt4ghEnvelope,
-    Crypt4ghEnvelopes,
-    sealed_size,
-)
+from hdh_migrate.sealing.crypt4gh import SEALED_SEGMENT, Crypt4ghEnvelopes, sealed_size
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey
+from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
 
 
 def identity() -> PrivateKey:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import KeyUnavailable, UnsealFailed
-from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelope, Crypt4ghEnvelopes
+from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey, new_pair
+from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
 from tests.support.lenient import read_lenient
 from tests.unit.sealing.helpers import ESCROW, blob, key_file, stored, unseal
 

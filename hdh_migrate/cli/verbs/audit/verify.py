@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hdh_migrate.cli.command import AnyBundle, AsJson, Task, Threshold, Trust, TsaTrust, verb
 from hdh_migrate.cli.keyfiles import given, trusted_keys
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.plan.files import CHECK_PATH
 from hdh_migrate.results.proofs import BundleChecked
+
+if TYPE_CHECKING:
+    from hdh_migrate.evidence.verifier.notes import SignedNote
+    from hdh_migrate.evidence.verifier.sample import SampleCheck
+
+_KEPT = "give the .checkpoint file that was written beside an earlier report"
 
 
 @verb(
@@ -56,25 +64,12 @@ def verify(
         from hdh_migrate.evidence.check import examine
         from hdh_migrate.evidence.page.pages import compare_pages
         from hdh_migrate.evidence.signatures.stamps import load_roots
-        from hdh_migrate.evidence.verifier.forms import Wrong
-        from hdh_migrate.evidence.verifier.notes import load_note
-        from hdh_migrate.evidence.verifier.sample import SampleCheck
         from hdh_migrate.evidence.verifier.stamp import judged_by
         from hdh_migrate.software import code_digest
 
         keys = trusted_keys(trust, threshold)
-        reader = None
-        try:
-            if sample is not None:
-                reader = SampleCheck(sample, target_credentials, nonce)
-        except OSError as error:
-            raise UsageError(f"{target_credentials}: {error.strerror}") from None
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        try:
-            notes = [load_note(path) for path in checkpoint or ()]
-        except Wrong as wrong:
-            raise UsageError(str(wrong)) from None
+        reader = None if sample is None else _sample(sample, target_credentials, nonce)
+        notes = _notes(checkpoint or ())
         stamped = None
         if tsa_trust is not None:
             stamped = judged_by(given(load_roots, [tsa_trust])[0])
@@ -95,3 +90,24 @@ def verify(
         return code
 
     task.run(body)
+
+
+def _sample(objects: int, credentials: Path | None, nonce: str | None) -> SampleCheck:
+    from hdh_migrate.evidence.verifier.sample import SampleCheck
+
+    try:
+        return SampleCheck(objects, credentials, nonce)
+    except OSError as error:
+        raise UsageError(f"{credentials}: {error.strerror}", hint=CHECK_PATH) from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _notes(checkpoints: Sequence[Path]) -> list[SignedNote]:
+    from hdh_migrate.evidence.verifier.forms import Wrong
+    from hdh_migrate.evidence.verifier.notes import load_note
+
+    try:
+        return [load_note(path) for path in checkpoints]
+    except Wrong as wrong:
+        raise UsageError(str(wrong), hint=_KEPT) from None

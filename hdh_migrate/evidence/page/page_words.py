@@ -1,0 +1,177 @@
+"""What templates say things with: sentences and quantities of one language, as safe markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from hdh_migrate.codes import Code
+from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.page.catalogue import CATALOGUE
+from hdh_migrate.evidence.page.formats import LOCALES, NBSP
+from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
+from hdh_migrate.evidence.page.text import Text
+
+_CHANGES = (
+    (re.compile(r"^added\b"), "ajouté"),
+    (re.compile(r"^removed \(was "), "retiré (c'était "),
+    (re.compile(r"^removed$"), "retiré"),
+    (re.compile(r"^order is now "), "nouvel ordre : "),
+)
+"""What `plan.diff` says of a place, in French."""
+
+
+_ROTATED = re.compile(r"keys rotate: (?P<old>\S+) to (?P<new>\S+)")
+"""The reason that `keys rotate` gives for amending a batch."""
+
+
+class PageWords:
+    """Sentences and quantities of one language, as markup that is ours and hence safe."""
+
+    def __init__(self, language: str, catalogue: Mapping[str, Text] = CATALOGUE) -> None:
+        self._language = language
+        self._catalogue = catalogue
+        self._reader = LOCALES[language]
+
+    @property
+    def decimal_mark(self) -> str:
+        """What stands before the decimals of a number."""
+        return self._reader.decimal
+
+    def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
+        """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
+        sentence = self._catalogue[key]
+        said = escape(sentence.said(self._language, singular=n in self._reader.singular))
+        if n is not None:
+            values["n"] = self.number(n)
+        return said.format(**{name: harmless(value) for name, value in values.items()})
+
+    def said(self, text: Text) -> Markup:
+        """Return a sentence that stands beside data and not in the catalogue."""
+        return escape(text.said(self._language))
+
+    def word(self, group: str, value: str) -> Markup | str:
+        """Return what a word of a plan or a journal is called; one without a name is itself."""
+        key = f"{group}.{value}"
+        sentence = self._catalogue.get(key)
+        return value if sentence is None else escape(sentence.said(self._language))
+
+    def counted(self, group: str, value: str, n: int) -> Markup | str:
+        """Return so many of what a journal counts; what has no name is called as it is there."""
+        key = f"{group}.{value}"
+        return self.say(key, n) if key in self._catalogue else f"{self.number(n)} {value}"
+
+    def trait(self, value: object) -> Markup | str:
+        """Return what a profile or a probe says of a host: a number, yes, no, or a word."""
+        if value is None or isinstance(value, bool):
+            return self.say({None: "trait.none", True: "trait.yes", False: "trait.no"}[value])
+        return self.number(value) if isinstance(value, int) else str(value)
+
+    def claimed_moment(self, value: str) -> Markup | str:
+        """Return a time that others wrote; one that is none stays as they wrote it."""
+        try:
+            return self.moment(value)
+        except ValueError:
+            return value
+
+    def message(self, finding: Mapping[str, Any]) -> Markup | str:
+        """Return what a finding says; its original text is never shown in another language."""
+        text: str = finding["message"]
+        if self._language != "fr":
+            return text
+        said = french(text)
+        return elsewhere(finding["number"]) if said is None else said
+
+    def rule(self, left: Mapping[str, str]) -> str:
+        """Return what the rule is called that left objects behind; the plan's as the plan does.
+
+        That a rule of the plan excludes, its place on the page says already.
+        """
+        rule = left["rule"].removeprefix("exclude ")
+        return RULES.get(rule, rule) if self._language == "fr" else rule
+
+    def reason(self, left: Mapping[str, str]) -> Markup | str:
+        """Return why a rule left objects behind: the plan's words, or the page's for our own."""
+        own = french(left["reason"]) if self._language == "fr" and left["rule"] in RULES else None
+        return left["reason"] if own is None else own
+
+    def condition(self, what: str) -> Markup | None:
+        """Return what a waiver lets go, None where only its own name says it."""
+        finding = meaning(what.removeprefix("finding."))
+        if finding is not None:
+            return self.said(finding)
+        key = "condition.health" if what.startswith("health.") else f"condition.{what}"
+        return self.say(key) if key in self._catalogue else None
+
+    def difference(self, line: str) -> Markup | str:
+        """Return how two plans differ in one place; the place and its values are the plan's own."""
+        if self._language != "fr":
+            return line
+        place, colon, change = line.partition(": ")
+        for pattern, french_form in _CHANGES:
+            change = pattern.sub(french_form, change)
+        after = f"{NBSP}{colon}" if colon else ""
+        return escape(visible(place)) + after + escape(visible(change))
+
+    def cause(self, reason: str) -> Markup | str:
+        """Return why a batch was amended: what somebody wrote, or what `keys rotate` did."""
+        rotated = _ROTATED.fullmatch(reason)
+        if rotated is None:
+            return reason
+        return self.say("revision.rotated", old=rotated["old"], new=rotated["new"])
+
+    def span(self, seconds: float) -> Markup:
+        """Return a length of time that may be less than a second."""
+        if seconds < 1:
+            return escape(f"{self._reader.number(max(1, round(seconds * 1000)))}{NBSP}ms")
+        return escape(f"{self._reader.decimal_number(seconds)}{NBSP}s")
+
+    def length(self, started: str, ended: str) -> Markup:
+        """Return how long it was between two moments."""
+        first, last = (datetime.fromisoformat(one) for one in (started, ended))
+        return escape(self._reader.length(int((last - first).total_seconds())))
+
+    def number(self, value: int) -> Markup:
+        """Return a whole number."""
+        return escape(self._reader.number(value))
+
+    def size(self, value: int) -> Markup:
+        """Return bytes in a binary unit."""
+        return escape(self._reader.size(value))
+
+    def decimal(self, value: float) -> Markup:
+        """Return a number with one decimal, and its sign where it is negative."""
+        return escape(self._reader.decimal_number(value))
+
+    def bound(self, value: int) -> Markup:
+        """Return a power of two without the decimals that it does not have."""
+        return escape(self._reader.size(value, exact=True))
+
+    def share(self, tenths: int, *, less: bool) -> Markup:
+        """Return a percentage from its tenths; `less`: it is not even that."""
+        return escape(self._reader.share(tenths, less=less))
+
+    def moment(self, value: str) -> Markup:
+        """Return a time in UTC."""
+        return escape(self._reader.moment(value))
+
+    def day(self, value: str) -> Markup:
+        """Return a day."""
+        return escape(self._reader.day(value))
+
+
+def harmless(value: object) -> object:
+    """Pass our own markup, make every other text visible; the engine escapes it afterwards."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return visible(value)
+
+
+def meaning(code: str) -> Text | None:
+    """Return what a finding's code means, None when only its message says it."""
+    found = Code.known(code)
+    return None if found is None else Text(fr=found.about.fr, en=found.about.en)
