@@ -18,6 +18,7 @@ from hdh_migrate.pipeline.post import Owner
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetReader, TargetWriter
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.context import RUN_TAG
@@ -174,14 +175,3 @@ def place_of(path: Path) -> str:
     found = path.stat()
     text = f"{socket.gethostname()}\0{os.statvfs(path).f_fsid}\0{found.st_ino}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def buckets_of(plan: Plan, selected: Sequence[str] = ()) -> list[str]:
-    """Return the target buckets of some batches, all when none is named, in the plan's order."""
-    chosen = {
-        name
-        for batch in plan.ordered_batches()
-        if not selected or batch.name in selected
-        for name in batch.datasets
-    }
-    return list(dict.fromkeys(one.target.bucket for one in plan.datasets if one.name in chosen))

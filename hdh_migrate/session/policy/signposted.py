@@ -18,8 +18,8 @@ from hdh_migrate.pipeline.signposts import (
 from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
+from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.erased import erasures
-from hdh_migrate.session.policy.fencing import buckets_of
 
 
 def demand_signposts_known(

@@ -38,10 +38,10 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, health
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.bound_ledger import bound_ledger, held_ledger
+from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.canary import demand_apart
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.erased import left_alone
-from hdh_migrate.session.policy.fencing import buckets_of
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for, judge_over

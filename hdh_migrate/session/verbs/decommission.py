@@ -24,9 +24,10 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, health
 from hdh_migrate.session.policy.bound_ledger import held_ledger
+from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.erased import erasures, left_alone
-from hdh_migrate.session.policy.fencing import buckets_of, not_the_writer
+from hdh_migrate.session.policy.fencing import not_the_writer
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.shared_sources import wanted_elsewhere
 from hdh_migrate.session.policy.terms import verifiers

@@ -13,7 +13,8 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import held_ledger
-from hdh_migrate.session.policy.fencing import buckets_of, fenced, owner_of
+from hdh_migrate.session.policy.buckets import buckets_of
+from hdh_migrate.session.policy.fencing import fenced, owner_of
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.probe import admitted
 from hdh_migrate.session.verbs.run import Turn

@@ -36,7 +36,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import bind, journal_of, name_of
-from hdh_migrate.session.policy.fencing import buckets_of
+from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.rotation import (
     KeyExchange,

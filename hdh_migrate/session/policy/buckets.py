@@ -1,0 +1,18 @@
+"""Which buckets a plan writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hdh_migrate.plan.model import Plan
+
+
+def buckets_of(plan: Plan, selected: Sequence[str] = ()) -> list[str]:
+    """Return the target buckets of some batches, all when none is named, in the plan's order."""
+    chosen = {
+        name
+        for batch in plan.ordered_batches()
+        if not selected or batch.name in selected
+        for name in batch.datasets
+    }
+    return list(dict.fromkeys(one.target.bucket for one in plan.datasets if one.name in chosen))
