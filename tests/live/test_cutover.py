@@ -243,6 +243,8 @@ def test_what_consumers_wrote_is_counted_and_named_only_where_names_may_stand(
     assert "marie curie" in names.read_text()
     assert "marie curie" in site.cutover("rollback", "--show-names", expect=4).out
     assert b"marie" not in (site.state / "ledger.db").read_bytes()
+    names.unlink()
+    assert "is not there any more" in site.cutover("rollback", "--show-names", expect=4).out
 
 
 @prepared(moved)

@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from hdh_migrate.errors import LedgerDamaged, LedgerError, UsageError
 from hdh_migrate.events.objects import ObjectOpened
@@ -75,8 +75,13 @@ class Line(Opening):
         )  # fmt: skip
 
 
-def note(ledger_path: Path, taken: str | None, opening: Opening) -> None:
+def note(
+    ledger_path: Path, taken: str | None, opening: Opening, *, after: str | None = None
+) -> str:
     """Write an opening down, durably, before it happens; `taken` is what is `remembered`.
+
+    Return the place of it, which is the next one's `after`: who notes many in a row has what is
+    there checked once, as long as nobody else writes in between.
 
     Raises:
         LedgerDamaged: what was written down before does not check.
@@ -88,12 +93,11 @@ def note(ledger_path: Path, taken: str | None, opening: Opening) -> None:
         handle = os.open(path, flags, 0o600)
         with os.fdopen(handle, "r+b") as file:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            found = _whole(file.read())
-            os.ftruncate(handle, len(found))
-            number, digest = _place(taken)
-            for one in _checked(path, found, number, digest):
-                number, digest = one.number, one.digest
-            line = {"number": number + 1, "digest": _digest(digest, number + 1, opening)}
+            if after is None or not _ends_at(file, after):
+                after = _last(path, file, taken)
+            number, digest = _place(after)
+            number, digest = number + 1, _digest(digest, number + 1, opening)
+            line = {"number": number, "digest": digest}
             file.write(canonical_json({**opening.as_json(), **line}) + b"\n")
             file.flush()
             os.fsync(handle)
@@ -103,6 +107,35 @@ def note(ledger_path: Path, taken: str | None, opening: Opening) -> None:
             f"{path}: the opening cannot be written down: {error.strerror}",
             hint="nothing was opened",
         ) from error
+    return f"{number} {digest}"
+
+
+def _last(path: Path, file: IO[bytes], taken: str | None) -> str:
+    """Return the place of the last line, after a look at all of them; drop what is not whole.
+
+    Raises:
+        LedgerDamaged: what was written down does not check.
+    """
+    file.seek(0)
+    found = _whole(file.read())
+    file.truncate(len(found))
+    number, digest = _place(taken)
+    for one in _checked(path, found, number, digest):
+        number, digest = one.number, one.digest
+    return f"{number} {digest}"
+
+
+def _ends_at(file: IO[bytes], place: str) -> bool:
+    """Say whether the last line of a file is the whole line at a place in the chain."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - LINE_MAX - 1))
+    tail = file.read()
+    number, digest = _place(place)
+    try:
+        line = Line.of_json(json.loads(tail[tail[:-1].rfind(b"\n") + 1 :]))
+    except (ValueError, RecursionError):
+        return False
+    return tail.endswith(b"\n") and (line.number, line.digest) == (number, digest)
 
 
 def remembered(ledger: SqliteLedger) -> str | None:

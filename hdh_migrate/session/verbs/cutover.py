@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
@@ -119,8 +120,10 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
 def _lines(writes: ConsumerWrites) -> list[str]:
     if writes["names"] is None:
         return []
-    with open(writes["names"], encoding="utf-8") as file:  # noqa: PTH123 - the drawer's path
-        return file.read().splitlines()
+    try:
+        return Path(writes["names"]).read_text("utf-8", "surrogateescape").splitlines()
+    except FileNotFoundError:  # of an earlier rollback, and somebody took it away since
+        return [f"{writes['names']} is not there any more"]
 
 
 def finalize(desk: Desk, batch: str, reason: str | None, *, as_it_is: bool = False) -> CutoverFact:

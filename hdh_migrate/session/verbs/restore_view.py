@@ -95,7 +95,8 @@ class _View:
         self._desk, self._ledger, self._services = desk, ledger, services
         self._reason, self._limits = reason, limits
         self._contracts = contracts(ledger)
-        self._opened = openings.remembered(ledger)
+        self._taken = openings.remembered(ledger)
+        self._noted: str | None = None
         self._retry = Retrying(
             budget=desk.loaded.plan.limits.retry_budget_seconds,
             pause=SharedPause(desk.clock.monotonic, desk.stop),
@@ -242,7 +243,9 @@ class _View:
                 at=self._desk.clock.now(), who=operator(), dataset=row.name, object=known[0].id,
                 reason=self._reason,
             )  # fmt: skip
-            openings.note(self._desk.ledger_path, self._opened, opening)
+            self._noted = openings.note(
+                self._desk.ledger_path, self._taken, opening, after=self._noted
+            )
 
     def _open(self, route: Route, stored: Stored) -> bytes:
         body = bytearray()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -64,6 +67,41 @@ def test_it_is_written_down_while_another_command_holds_the_ledger(path: Path) -
     assert openings.is_behind(holder, path)
     holder.close()
     assert taken_in(path) == [told(1)]
+
+
+def test_who_notes_many_goes_on_behind_the_last_one_whoever_writes_between(path: Path) -> None:
+    holder = SqliteLedger.open(path, FakeClock())
+    taken = openings.remembered(holder)
+    holder.close()
+    place = None
+    for number in (1, 2):
+        place = openings.note(path, taken, openings.Opening.of_json(told(number)), after=place)
+    noted(path, 3)  # somebody else
+    with lines(path).open("ab") as file:
+        file.write(b'{"at": "half')  # and somebody who was killed
+    place = openings.note(path, taken, openings.Opening.of_json(told(4)), after=place)
+    openings.note(path, taken, openings.Opening.of_json(told(5)), after=place)
+    assert taken_in(path) == [told(number) for number in range(1, 6)]
+
+
+def test_what_one_more_of_many_costs_does_not_grow(path: Path) -> None:
+    """A view of a large dataset opens a file for each 2,000 objects."""
+    holder = SqliteLedger.open(path, FakeClock())
+    holder.close()
+    place = openings.note(path, None, openings.Opening.of_json(told(1)))
+    for _ in range(100):
+        place = openings.note(path, None, openings.Opening.of_json(told(2)), after=place)
+    calls = Counter[str]()
+
+    def seen(frame: FrameType, event: str, argument: object) -> None:
+        del argument
+        if event == "call":
+            calls[frame.f_code.co_name] += 1
+
+    sys.setprofile(seen)
+    openings.note(path, None, openings.Opening.of_json(told(3)), after=place)
+    sys.setprofile(None)
+    assert calls["_digest"] == 1
 
 
 def test_lines_that_were_taken_in_may_be_put_away(path: Path) -> None:
