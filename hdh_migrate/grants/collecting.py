@@ -203,6 +203,9 @@ def _in_order(
     fetch: Callable[[StoredHead], bytes], heads: Iterable[StoredHead], connections: int
 ) -> Iterator[tuple[StoredHead, bytes]]:
     """Yield what is fetched side by side in the order of the objects, a bounded part ahead."""
+    if connections == 1:
+        yield from ((head, fetch(head)) for head in heads)
+        return
     waiting = deque[tuple[StoredHead, Future[bytes]]]()
     pool = ThreadPoolExecutor(connections)
     try:

@@ -40,6 +40,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
+    # What took a header's place, or moved it, leaves nothing of it: `erase` finds all there is.
+    "PRAGMA secure_delete = ON",
 )
 
 
@@ -129,6 +131,7 @@ def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:
         try:
             con.set_busy_timeout(10_000)
             if read_only:
+                con.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # it could not write, either
                 _look(con)
             else:
                 _make_whole(con, named=path is not None)

@@ -153,9 +153,10 @@ class HeadersLedger(JournallingLedger):
         return frozenset(number for (number,) in self._rows(self._sql["erased"]))
 
     def erase_headers(self, dataset: int) -> None:
-        """Forget every header of a dataset, and overwrite where it stood: durable when it returns.
+        """Forget every header of a dataset: overwritten, and durable when it returns.
 
-        What a disk keeps of bytes that were overwritten, and earlier copies, are beyond it.
+        So is what stood before in their place, for every ledger overwrites what it deletes; what a
+        disk keeps of bytes that were overwritten, and earlier copies, are beyond it.
 
         Raises:
             LedgerLocked: they are forgotten, and the file beside the ledger still has their bytes,
@@ -174,8 +175,6 @@ class HeadersLedger(JournallingLedger):
 
     @all_or_nothing
     def _forget_headers(self, dataset: int) -> None:
-        with guarded():
-            self._con.execute("PRAGMA secure_delete = ON").fetchall()
         for first, last in self._ranges("headers_until"):
             self._do(self._sql["erase_headers"], (first, last, dataset))
         of_it = "object IN (SELECT id FROM object WHERE dataset = ?)"
@@ -183,8 +182,6 @@ class HeadersLedger(JournallingLedger):
             self._do(f"DELETE FROM {table} WHERE {of_it}", (dataset,))  # noqa: S608 - ours
         self.drop_blocks()
         self.commit()
-        with guarded():
-            self._con.execute("PRAGMA secure_delete = OFF").fetchall()
 
     def packs(self, dataset: int, prefix: str) -> Iterator[PackRow]:
         """Yield the files of a dataset whose keys begin so, in key order, as they are now."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -161,12 +162,18 @@ class HeaderErasure:
         return +found
 
     def _versions(self) -> Iterator[StoredVersion]:
-        """Give what the host shows under the packs' prefix, in any version."""
-        try:
-            yield from self._ctx.retry(lambda: list(self.writer.versions(self._place)))
-        except Unsupported:  # it knows no versions
-            for one in self._ctx.retry(lambda: list(self.writer.keys(self._place))):
-                yield StoredVersion(key=one.key, version_id="null", latest=True)
+        """Give what the host shows under the packs' prefix, in any version.
+
+        Its list of versions may lack what is current, in a bucket that keeps none for example.
+        """
+        seen = set[str]()
+        with suppress(Unsupported):  # it knows no versions
+            for one in self._ctx.retry(lambda: list(self.writer.versions(self._place))):
+                seen.add(one.key)
+                yield one
+        for stored in self._ctx.retry(lambda: list(self.writer.keys(self._place))):
+            if stored.key not in seen:
+                yield StoredVersion(key=stored.key, version_id="null", latest=True)
 
     def _files(self) -> Iterator[Path]:
         for folder in (self._folder, *self._earlier):

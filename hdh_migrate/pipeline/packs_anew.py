@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from hdh_migrate.errors import Conflict, PackDamaged, Refused, TargetDiffers, UnsealFailed
@@ -76,26 +77,32 @@ class PacksAnew:
         ledger = self._ctx.ledger
         for dataset in self._datasets:
             self._files.renew_all(dataset)
-        self._through()
-        if not (changed := self._unlike()):
-            return
-        with ledger.whole():  # somebody changed them since: they are sent again
-            ledger.relist(changed)
-            ledger.commit()
-        self._through()
-        if self._unlike():
+        self._sent()
+        self._verify()
+        if changed := self._changed():
+            with ledger.whole():  # somebody changed them since: they are sent again
+                ledger.relist(changed)
+                ledger.commit()
+            self._sent()
+            self._verify()
+        self._ctx.packs.copy(self._ctx, self._batch)
+        if any(self._opened(dataset, pack) is None for dataset, pack in self._packs()):
             raise _lacking()
 
     # --- steps -----------------------------------------------------------------------------------
 
-    def _through(self) -> None:
-        self._sent()
-        self._verify()
-        self._ctx.packs.copy(self._ctx, self._batch)
+    def _changed(self) -> list[int]:
+        """Return the packs that the target does not hold as they were verified, or do not open.
 
-    def _unlike(self) -> list[int]:
-        """Return the packs that are not as they were verified, or do not open, at both places."""
-        return [pack.id for dataset, pack in self._packs() if self._opened(dataset, pack) is None]
+        Where it does, a second copy that is not there, or not as it was, is made of it.
+        """
+        found = []
+        for dataset, pack in self._packs():
+            with suppress(TargetDiffers):  # which of both it is shows right after
+                self._ctx.packs.copy(self._ctx, self._batch, {pack.id})
+            if self._opened(dataset, pack) is None:
+                found.append(pack.id)
+        return found
 
     def _packs(self) -> Iterator[tuple[DatasetRow, PackRow]]:
         for dataset in self._datasets:

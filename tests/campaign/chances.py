@@ -7,11 +7,11 @@ from collections.abc import Callable
 from hdh_migrate.model import SIZE_MAX, ObjectInfo, Place
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedPointer
-from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, SUFFIX, Setting
+from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, Setting
 from tests.support.cutover import NEW, OLD, FakeProbe
 from tests.support.fakes import _Object, _Open
 from tests.support.versioned import VersionedTarget
-from tests.support.world import BIG, ONE, SEGMENT
+from tests.support.world import BIG, SEGMENT
 
 SIZES = (0, 1, 300, 900, SEGMENT, 70_000, BIG, BIG)
 DAY = 86_400
@@ -34,13 +34,25 @@ class Chances:
     def add(self) -> None:
         """Let an object come to the source."""
         self._names += 1
-        self.put(f"k{self._names}", "added")
+        first = "k"
+        if self._setting.beside and self._names > 1 and self._setting.dice.random() < 0.4:
+            first = self._setting.beside[0].name
+        self.put(f"{first}{self._names}", "added")
+
+    def begin(self) -> None:
+        """Let there be something of each dataset."""
+        for one in self._setting.world.datasets:
+            self._setting.source.make(one.source.bucket)
+        for one in self._setting.beside:
+            self.put(f"{one.name}0", "added")
+        for _ in range(self._setting.dice.randint(1, 6)):
+            self.add()
 
     def put(self, key: str, how: str, size: int | None = None) -> None:
         """Write an object at the source."""
         setting = self._setting
         size = setting.dice.choice(SIZES) if size is None else size
-        setting.source.put(CONTAINER, key, setting.dice.randbytes(size))
+        setting.source.put(setting.container(key), key, setting.dice.randbytes(size))
         setting.life.tell(f"source: {key} {how}, {size} bytes")
 
     def change_source(self) -> None:
@@ -54,8 +66,8 @@ class Chances:
         key = dice.choice(keys)
         if what == "change":
             self.put(key, "changed")
-        elif what == "drop" and len(keys) > 1:
-            source.drop(CONTAINER, key)
+        elif what == "drop" and self._is_one_of_many(key, keys):
+            source.drop(setting.container(key), key)
             setting.life.tell(f"source: {key} deleted")
         elif what == "drift":
             data = dice.randbytes(dice.choice(SIZES))
@@ -69,6 +81,11 @@ class Chances:
             self._lie_in_a_listing(
                 f"leaves {key} out", lambda found: [one for one in found if one.key != key]
             )
+
+    def _is_one_of_many(self, key: str, keys: list[str]) -> bool:
+        """Say whether its dataset has more objects than this one."""
+        name = self._setting.dataset_of(key).name
+        return sum(self._setting.dataset_of(one).name == name for one in keys) > 1
 
     def break_a_listing(self) -> None:
         """Let a listing end early, repeat itself, or come out of order."""
@@ -95,11 +112,27 @@ class Chances:
             self._short = not self._setting.host.sealed
 
         def once(place: Place) -> list[ObjectInfo]:
+            if place.bucket != CONTAINER:
+                return self._whole(place)
             source._listed = self._whole  # type: ignore[method-assign]
             return lie(self._whole(place))
 
         source._listed = once  # type: ignore[method-assign]
         self._setting.life.tell(f"source: one listing {what}")
+
+    def lie_of_what_ends(self) -> None:
+        """Let the next listing of what is to be erased show one object twice, and leave one out."""
+        source, (ending,) = self._setting.source, self._setting.beside
+
+        def once(place: Place) -> list[ObjectInfo]:
+            found = self._whole(place)
+            if place.bucket != ending.source.bucket:
+                return found
+            source._listed = self._whole  # type: ignore[method-assign]
+            return [*found[:1], *found[:-1]]
+
+        source._listed = once  # type: ignore[method-assign]
+        self._setting.life.tell("source: one listing shows an object twice and lacks another")
 
     # --- the target ----------------------------------------------------------------------------
 
@@ -118,7 +151,7 @@ class Chances:
         held = [
             name
             for name in sorted(target._buckets[BUCKET])
-            if name.startswith(PREFIX) and name.endswith(SUFFIX)
+            if name.startswith(tuple(setting.prefixes)) and name.endswith(setting.suffix)
             and setting.key(name) not in setting.erased
         ]  # fmt: skip
         if not held:
@@ -238,7 +271,3 @@ class Chances:
         else:
             copies.spoil(files[number])
         setting.life.tell(f"second place: pack {number} of {len(files)} is lost or spoiled")
-
-    def place(self) -> Place:
-        """Return where ours are stored."""
-        return ONE[0].target

@@ -32,8 +32,8 @@ from tests.campaign.setting import Setting
 from tests.support.cutover import BATCH
 
 DAYS_30 = 30 * 86_400.0
-_KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"dpo").digest())
-DPO = Signer(verifier_of(_KEY.public_key()), _KEY)
+DPO_KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"dpo").digest())
+DPO = Signer(verifier_of(DPO_KEY.public_key()), DPO_KEY)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Listed, ObjectInfo, State, Tally
+from hdh_migrate.model import HEADER_PACKS, Listed, ObjectInfo, State, Tally
 from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.standing import standing
@@ -19,6 +19,7 @@ from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewing import Renewing
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
 from hdh_migrate.pipeline.sealing_anew import SealingAnew
+from hdh_migrate.pipeline.sealing_apart import SealingApart
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.pipeline.work import Route
@@ -26,12 +27,11 @@ from hdh_migrate.session.policy.resealing import UNDER_WAY
 from hdh_migrate.session.policy.rotating import last_rotation, open_rotation
 from hdh_migrate.session.verbs.rotate import _rewrap
 from hdh_migrate.session.verbs.writing_anew import code_of
-from tests.campaign.keyring import versions
-from tests.campaign.kinds import LifeKind
+from tests.campaign.keyring import every_version, versions
 from tests.campaign.life import Broken
 from tests.campaign.operators import GONE, Operators
-from tests.campaign.packs import packs_at
-from tests.campaign.setting import BUCKET, PREFIX, USER, Setting
+from tests.campaign.packs import HybridRing, headers_of, is_pack, opens_first, packs_at
+from tests.campaign.setting import BUCKET, USER, Setting
 from tests.support.cutover import BATCH
 from tests.support.world import SEGMENT
 
@@ -54,6 +54,13 @@ class ShortRenewing(Renewing):
 
 class ShortSealingAnew(SealingAnew):
     """Seals what is large here part by part."""
+
+    def _is_small(self, stored: int) -> bool:
+        return stored <= SMALL
+
+
+class ShortSealingApart(SealingApart):
+    """Seals what is large here part by part, and makes its pack."""
 
     def _is_small(self, stored: int) -> bool:
         return stored <= SMALL
@@ -84,7 +91,7 @@ class Exchanges:
             self._plan_names(ctx, event.recipients)
             if not begun:
                 self._begin(ledger, ctx, event)
-            apart = self._setting.kind is LifeKind.APART
+            apart = self._setting.kind.apart
             shut = HeadersApart(ctx, event.number, anew).run() if apart else None
             done = Rotating(
                 ctx, event.number, _rewrap(anew, ctx.envelopes), connections=1,
@@ -99,16 +106,16 @@ class Exchanges:
         with self._opened() as (ledger, ctx):
             event = self._resealing(ledger, another=another)
             if not _begun(ledger, event.number):
-                self._known[event.number] = set(self._data_keys())
+                self._known[event.number] = set(self._data_keys(ledger))
                 self._begin(ledger, ctx, event)
 
             def fresh(header: bytes) -> bytes:
                 ctx.envelopes.open(header)
                 return ctx.envelopes.new().header
 
+            kind = ShortSealingApart if self._setting.kind.apart else ShortSealingAnew
             done = Rotating(
-                ctx, event.number, fresh, connections=1,
-                renewing=ShortSealingAnew(ctx, 64 << 20),
+                ctx, event.number, fresh, connections=1, renewing=kind(ctx, 64 << 20),
             ).run()  # fmt: skip
             ledger.reconcile()
             self._demand_unknown(ledger, event.number, done)
@@ -174,7 +181,7 @@ class Exchanges:
         )  # fmt: skip
 
     def _resealing(self, ledger: SqliteLedger, *, another: bool) -> DataKeysRotating:
-        if self._setting.kind is LifeKind.APART:
+        if not self._setting.kind.reseals:
             raise Refused("headers are apart")
         last = last_rotation(ledger)
         if (stage := standing(ledger.cutovers(), BATCH).stage) in UNDER_WAY:
@@ -200,12 +207,11 @@ class Exchanges:
         return bound
 
     def _demand_packed(self, ledger: SqliteLedger) -> None:
-        (dataset,) = ledger.datasets(BATCH)
-        prefix = self._setting.world.datasets[0].route.header_packs(dataset.name)
-        rows = ledger.packs(dataset.id, prefix)
-        waits = any(one.state is not State.VERIFIED for one in rows)
-        if self._setting.kind is LifeKind.APART and (waits or ledger.has_unpacked(dataset.id)):
-            raise Refused("header packs are not at the target as the ledger has them")
+        for row in ledger.datasets() if self._setting.kind.apart else ():
+            rows = ledger.packs(row.id, f"{HEADER_PACKS}{row.name}/")
+            waits = any(one.state is not State.VERIFIED for one in rows)
+            if waits or ledger.has_unpacked(row.id):
+                raise Refused("header packs are not at the target as the ledger has them")
 
     def _plan_names(self, ctx: Context, recipients: tuple[str, ...]) -> None:
         """Let the plan name these recipients from here on; `settle` takes it back."""
@@ -217,18 +223,22 @@ class Exchanges:
     ) -> None:
         """Tell it, and let what is under way begin anew, in one transaction."""
         limits = self._setting.target.limits
-        (dataset,) = ledger.datasets(BATCH)
 
         def by_plan(obj: ObjectInfo, route: Route, rules: DatasetRules) -> Listed:
             return decide(obj, route, rules.rules, limits, header=ctx.header, sealed=ctx.sealed)
 
         with ledger.whole():
             ledger.event(event)
-            Amending(
-                ledger=ledger, routes=ctx.routes, rules=ctx.rules, decide=by_plan, touched=(),
-                resealed=True,
-            ).run(BATCH, [dataset.name], apply=True)  # fmt: skip
-            ledger.drop_uploads(ledger.failed_objects(dataset.id))
+            rows = ledger.datasets()
+            for batch in dict.fromkeys(row.batch for row in rows):
+                Amending(
+                    ledger=ledger, routes=ctx.routes, rules=ctx.rules, decide=by_plan, touched=(),
+                    resealed=True,
+                ).run(
+                    batch, [row.name for row in rows if row.batch == batch], apply=True
+                )  # fmt: skip
+            for row in rows:
+                ledger.drop_uploads(ledger.failed_objects(row.id))
             ledger.commit()
 
     # --- what came of it -------------------------------------------------------------------------
@@ -240,9 +250,41 @@ class Exchanges:
         self._demand_told(ledger, found, done, "the old key")
 
     def _demand_unknown(self, ledger: SqliteLedger, number: int, done: RotationDone) -> None:
-        ring, known = self._setting.inline, self._known.get(number, set())
-        found = [name for name, body in self._served() if ring.data_key(body) in known]
+        known = self._known.get(number, set())
+        if (ring := self._setting.hybrid) is not None:
+            self._demand_packs_unknown(ledger, known, ring, done)
+            return
+        inline = self._setting.inline
+        found = [name for name, body in self._served() if inline.data_key(body) in known]
         self._demand_told(ledger, found, done, "a data key of before")
+
+    def _demand_packs_unknown(
+        self, ledger: SqliteLedger, known: set[bytes], ring: HybridRing, done: RotationDone
+    ) -> None:
+        """Demand the same where keys are in packs: of bodies, of packs, and of second copies."""
+        setting = self._setting
+        stay = known & set(self._data_keys(ledger))
+        found = []
+        for name, body in self._bodies():
+            if any(opens_first(body, key) for key in known):
+                found.append(name)
+        for name, body in self._served():
+            if ring.keys_of(body) & (known - stay):
+                found.append(name)
+        self._demand_told(ledger, found, done, "a data key of before")
+        assert setting.host.copies is not None
+        for path in setting.host.copies.files():
+            if path.parent.name in setting.host.erased or len(setting.hosts) > 1:
+                continue
+            if ring.keys_of(path.read_bytes()) & (known - stay):
+                raise Broken(f"a second copy, {path.name}, has data keys of before")
+
+    def _bodies(self) -> Iterator[tuple[str, bytes]]:
+        """Yield what the host serves of objects, in any version, without their packs."""
+        for name, bodies in every_version(self._setting.target, BUCKET).items():
+            is_ours = name.startswith(tuple(self._setting.prefixes))
+            if is_ours and not is_pack(self._setting.key(name)):
+                yield from ((name, body) for body in bodies)
 
     def _demand_told(
         self, ledger: SqliteLedger, found: list[str], done: RotationDone, what: str
@@ -250,8 +292,8 @@ class Exchanges:
         """Demand that what is open still was told: how many versions, and of how many objects."""
         if done.remaining.get(UNLISTED):
             return
-        (dataset,) = ledger.datasets(BATCH)
-        states = {row["key"]: row["state"] for row in ledger.records(dataset.id)}
+        living = self._setting.living(ledger)
+        states = {row["key"]: row["state"] for one in living for row in ledger.records(one.id)}
         known = [key for name in found if (key := self._setting.key(name)) in states]
         stay = {key for key in known if states[key] is State.VERIFIED}
         said = sum(done.left.values()) + sum(done.remaining.get(why, 0) for why in STILL_THERE)
@@ -266,11 +308,17 @@ class Exchanges:
 
     def _served(self) -> Iterator[tuple[str, bytes]]:
         served = versions if self._setting.hybrid is None else packs_at
-        return served(self._setting.target, BUCKET, PREFIX)
+        for prefix in self._setting.prefixes:
+            yield from served(self._setting.target, BUCKET, prefix)
 
-    def _data_keys(self) -> Iterator[bytes]:
-        found = (self._setting.inline.data_key(body) for _, body in self._served())
-        yield from (key for key in found if key is not None)
+    def _data_keys(self, ledger: SqliteLedger) -> Iterator[bytes]:
+        """Yield the data keys of all that is sealed, as who saw everything knows them."""
+        if (ring := self._setting.hybrid) is None:
+            found = (self._setting.inline.data_key(body) for _, body in self._served())
+            yield from (key for key in found if key is not None)
+            return
+        for row in self._setting.living(ledger):
+            yield from ring.data_keys(headers_of(ledger, row.id).values())
 
 
 def waiting(ledger: SqliteLedger) -> set[int] | None:

@@ -11,11 +11,12 @@ import hashlib
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import PointerMoved
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Erased, Erasing, Place
+from hdh_migrate.model import Erased, Erasing, ObjectRecord, Place
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
+from hdh_migrate.session.policy.erased import DatasetErasure, erasures
 from tests.campaign.council import Council
 from tests.campaign.life import Broken
-from tests.campaign.setting import AT_TARGET, NOT_SWITCHED, OTHER, Setting
+from tests.campaign.setting import AT_TARGET, ENDING, NOT_SWITCHED, OTHER, Setting
 from tests.support.cutover import BATCH, NEW, OLD, FakeEraser, FakePointer
 from tests.support.quiet import FIRST
 
@@ -42,11 +43,21 @@ class Committed:
         finally:
             ledger.close()
 
+    def erasure(self) -> tuple[DatasetErasure | None, list[ObjectRecord]]:
+        """Return what is told of the erasure of the second dataset, and its rows."""
+        ledger = SqliteLedger.read_only(self._setting.world.path, self._setting.clock)
+        try:
+            (row,) = [one for one in ledger.datasets() if one.name == ENDING]
+            return erasures(ledger).get(ENDING), list(ledger.records(row.id))
+        finally:
+            ledger.close()
+
     def number(self, key: str) -> int | None:
         """Return the ledger's number of an object."""
         ledger = SqliteLedger.read_only(self._setting.world.path, self._setting.clock)
         try:
-            (dataset,) = ledger.datasets(BATCH)
+            name = self._setting.dataset_of(key).name
+            (dataset,) = [row for row in ledger.datasets(BATCH) if row.name == name]
             known = ledger.pinned(dataset.id, key)
             return None if known is None else known.number
         finally:
@@ -143,6 +154,10 @@ class GuardedEraser(FakeEraser):
     def erase(self, place: Place, key: str, version: str) -> Erased:
         """Delete one object, if it has this version; what may not be is broken."""
         there = self.source._blobs.get((place.bucket, key))
+        if {
+            one.name for one in self._setting.beside if one.batch == BATCH
+        } & self._setting.host.erased:
+            raise Broken(f"{key} is deleted, and a dataset of its batch was erased")
         if there is not None and there.info.version == version:
             self._demand(key, version)
         found = super().erase(place, key, version)

@@ -12,10 +12,9 @@ from tests.campaign.council import Council
 from tests.campaign.exchanges import waiting
 from tests.campaign.guards import GuardedPointer, finalized_root
 from tests.campaign.keyring import every_version
-from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken
 from tests.campaign.packs import headers_of, is_pack
-from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, PREFIX, Setting
+from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, Setting
 from tests.support.cutover import BATCH, NEW
 
 
@@ -39,13 +38,18 @@ class Invariants:
         try:
             ledger.check()
             ledger.reconcile()
-            (dataset,) = ledger.datasets()
-            rows = list(ledger.records(dataset.id))
-            self._count(name, ledger, dataset.id, rows)
+            datasets = setting.living(ledger)
+            rows = []
+            for dataset in datasets:
+                own = list(ledger.records(dataset.id))
+                self._count(name, ledger, dataset.id, own)
+                rows += own
             journal = [digest for *_, digest in ledger.journal()]
             now = standing(ledger.cutovers(), BATCH)
-            if setting.kind is LifeKind.APART:
-                setting.headers = headers_of(ledger, dataset.id)
+            if setting.kind.apart:
+                setting.headers = {}
+                for dataset in datasets:
+                    setting.headers |= headers_of(ledger, dataset.id)
             unsure = waiting(ledger) if setting.kind.rekeys else None
             setting.seen = rows, now
         except MigrateError as error:
@@ -55,11 +59,17 @@ class Invariants:
         if journal[: len(host.journal)] != host.journal:
             raise Broken(f"{name}: events of the journal are gone")
         host.journal = journal
-        if dataset.sealed and not host.sealed and not setting.moving:
-            left_out = set(setting.source_keys()) - {row["key"] for row in rows}
-            if left_out:
-                raise Broken(f"{name}: an inventory was sealed without {min(left_out)}")
-        host.sealed = dataset.sealed
+        for dataset in datasets:
+            if dataset.sealed and dataset.name not in host.sealed and not setting.moving:
+                known = {row["key"] for row in rows}
+                left_out = {
+                    key
+                    for key in setting.source_keys()
+                    if key not in known and setting.dataset_of(key).name == dataset.name
+                }
+                if left_out:
+                    raise Broken(f"{name}: an inventory was sealed without {min(left_out)}")
+        host.sealed |= {row.name for row in datasets if row.sealed}
         for bodies in setting.target.left.values():
             longest = max(map(len, bodies))
             if len({body for body in bodies if len(body) == longest}) > 1:
@@ -67,7 +77,7 @@ class Invariants:
         for row in rows:
             if row["state"] is State.VERIFIED and row["key"] not in setting.harmed:
                 self._reopen(name, row)
-                if setting.kind is LifeKind.APART and not is_pack(row["key"]):
+                if setting.kind.apart and not is_pack(row["key"]):
                     continue
                 if unsure is not None and row["id"] not in unsure:
                     self._demand_key(name, row["key"])
@@ -123,7 +133,7 @@ class Invariants:
         if not self._setting.foreign:
             return
         held = every_version(self._setting.target, BUCKET)
-        ours = [one for one in held if one.startswith(PREFIX)]
+        ours = [one for one in held if one.startswith(("t/", "e/"))]
         for key, body in self._setting.foreign.items():
             if body not in {one for name in ours if key in name for one in held[name]}:
                 raise Broken(f"{name}: somebody else's object was overwritten: {key}")

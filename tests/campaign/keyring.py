@@ -102,6 +102,10 @@ class Keyring:
 
         target.put, target.put_part = seen, seen_part  # type: ignore[method-assign, assignment]
 
+    def know(self, key: PrivateKey) -> None:
+        """Know somebody else's key, for whom nothing may be sealed."""
+        self._take(key)
+
     def _take(self, key: PrivateKey) -> str:
         public = key.public.raw.hex()
         self._private[public], self._readers[public] = key, PacketReader(key)

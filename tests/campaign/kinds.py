@@ -21,6 +21,22 @@ class LifeKind(IntEnum):
     APART = 2
     """Besides: headers are apart, in packs at two places, whose recipients' keys are exchanged."""
 
+    ERASED = 3
+    """Besides: objects are sealed anew beside their packs, and a second dataset is erased."""
+
+    GRANTED = 4
+    """As with exchanges of keys; besides, readers are granted objects, and read them."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether headers are apart, in packs."""
+        return self in (LifeKind.APART, LifeKind.ERASED)
+
+    @property
+    def reseals(self) -> bool:
+        """Whether objects are sealed anew, under other data keys."""
+        return self not in (LifeKind.MOVED, LifeKind.APART)
+
     @property
     def rekeys(self) -> bool:
         """Whether recipients' keys are exchanged."""

@@ -35,10 +35,10 @@ from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.policy.changing import is_followed
+from hdh_migrate.session.policy.erased import demand_not_erased, left_alone
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedEraser
-from tests.campaign.kinds import LifeKind
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
 from tests.support.cutover import BATCH, NEW
 from tests.support.script import Killed
@@ -92,7 +92,8 @@ class Operators:
         with self.opened(writes=False) as (ledger, ctx):
             if self._setting.fenced:
                 self._demand_the_writer(ledger)
-            LookAgain(ctx, BATCH, Choice(level=level, afresh=afresh), user=USER).run()
+            for batch in self._batches():
+                LookAgain(ctx, batch, Choice(level=level, afresh=afresh), user=USER).run()
             ledger.check_receipts()
             ledger.reconcile()
         return Exit.OK
@@ -100,8 +101,9 @@ class Operators:
     def restore(self) -> Exit:
         """Keep foreign objects aside and send ours again."""
         with self.opened(writes=True) as (_, ctx):
-            story = Restoring(ctx, BATCH, user=USER)
-            story.restore(story.waiting(accepted=True))
+            for batch in self._batches():
+                story = Restoring(ctx, batch, user=USER)
+                story.restore(story.waiting(accepted=True))
         return self.run()
 
     def adopt(self) -> Exit:
@@ -109,10 +111,15 @@ class Operators:
         self._demand_pointer_unmoved()
         tag = self._setting.host.run_tag
         with self.opened(writes=False) as (_, ctx):
-            Adopt(
-                ctx, BATCH, ours=lambda name: name == tag, proofs=NoProofs(), journals=(), user=USER
-            ).run()
+            for batch in self._batches():
+                Adopt(
+                    ctx, batch, ours=lambda name: name == tag, proofs=NoProofs(), journals=(),
+                    user=USER,
+                ).run()  # fmt: skip
         return Exit.OK
+
+    def _batches(self) -> list[str]:
+        return [one.name for one in self._setting.world._batches()]
 
     def _run(
         self, ledger: SqliteLedger, ctx: Context, steps: Sequence[Step], wishes: Wishes
@@ -163,7 +170,7 @@ class Operators:
                 host.plans.append(dataset)  # it counts once this is committed: see `settle_plan`
                 ledger.commit()
             ledger.reconcile()
-        world.datasets = (host.plans[-1],)
+        world.datasets = (host.plans[-1], *self._setting.beside)
         return Exit.OK
 
     def settle_plan(self) -> None:
@@ -175,7 +182,7 @@ class Operators:
         finally:
             ledger.close()
         del host.plans[count + 1 :]
-        host.world.datasets = (host.plans[-1],)
+        host.world.datasets = (host.plans[-1], *self._setting.beside)
 
     # --- cutover -------------------------------------------------------------------------------
 
@@ -195,15 +202,15 @@ class Operators:
         """Write a report that proves the batch, if all of it is verified."""
         with self.opened(writes=False, during=True) as (ledger, _):
             ledger.reconcile()
-            (dataset,) = ledger.datasets(BATCH)
-            rows = list(ledger.records(dataset.id))
+            living = self._setting.living(ledger, BATCH)
+            rows = [row for one in living for row in ledger.records(one.id)]
             if any(row["state"] not in {State.VERIFIED, State.EXCLUDED} for row in rows):
                 raise Refused("not every object is verified")
             self._setting.reported.add(self._setting.affair.root(ledger))
         return Exit.OK
 
     def _cut(self, verb: Callable[[Scene], object]):  # type: ignore[no-untyped-def]  # as the verb
-        with self.opened(writes=True) as (ledger, ctx):
+        with self.opened(writes=True, batches=[BATCH]) as (ledger, ctx):
             return verb(self._scene(ledger, ctx))
 
     def _scene(self, ledger: SqliteLedger, ctx: Context) -> Scene:
@@ -226,10 +233,12 @@ class Operators:
 
     def observe(self) -> str:
         """List what the source still shows."""
-        return self._undertake(lambda story: observe(story)["stage"])
+        return self._undertake(lambda story: observe(story)["stage"], reads=False)
 
-    def _undertake(self, verb: Callable[[Undertaking], str]) -> str:
-        with self.opened(writes=False) as (ledger, ctx):
+    def _undertake(self, verb: Callable[[Undertaking], str], *, reads: bool = True) -> str:
+        with self.opened(writes=False, batches=()) as (ledger, ctx):
+            if reads:  # what is only observed was agreed to before
+                demand_not_erased(ledger, [row.name for row in ledger.datasets(BATCH)])
             scene = self._scene(ledger, ctx)
             shared = {one.name: getattr(scene, one.name) for one in fields(Story) if one.init}
             self._eraser.level, self._eraser.within = self.level, self.within_seconds
@@ -253,12 +262,18 @@ class Operators:
 
     @contextmanager
     def opened(
-        self, *, writes: bool, over: TakeOver | None = None, during: bool = False
+        self,
+        *,
+        writes: bool,
+        over: TakeOver | None = None,
+        during: bool = False,
+        batches: Sequence[str] | None = None,
     ) -> Iterator[tuple[SqliteLedger, Context]]:
         """Open the ledger for one process; who writes holds the fence meanwhile.
 
         Raises:
-            Refused: keys are being exchanged, and it may not be done `during` that.
+            Refused: keys are being exchanged, or a dataset of these `batches` (all of them) is
+                being erased, and it may not be done `during` that.
         """
         setting, world = self._setting, self._setting.world
         setting.holding = None
@@ -266,6 +281,7 @@ class Operators:
         try:
             if setting.kind.rekeys and not during:
                 demand_no_rotation(ledger)
+                left_alone(ledger, self._batches() if batches is None else batches)
             if not (setting.fenced and writes):
                 yield ledger, self._context(ledger)
                 return
@@ -292,7 +308,7 @@ class Operators:
 
     def _context(self, ledger: SqliteLedger) -> Context:
         ctx, host = self._setting.world.context(ledger), self._setting.host
-        if self._setting.kind is LifeKind.APART and host.copies is not None:
+        if self._setting.kind.apart and host.copies is not None:
             ctx.packs = host.copies.keeping
         return ctx
 

@@ -6,9 +6,14 @@ alone, as somebody does who has lost the ledger.
 
 from __future__ import annotations
 
+import base64
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import PackDamaged, UnsealFailed
 from hdh_migrate.ledger import SqliteLedger
@@ -24,9 +29,12 @@ from hdh_migrate.sealing.hybrid import (
     HybridWriter,
     is_for,
 )
+from hdh_migrate.sealing.packets import segment_nonce
 from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
-from tests.campaign.keyring import every_version
+from tests.campaign.keyring import SEALED, every_version
 from tests.support.fakes import FakeTarget
+
+_KEYS = re.compile(rb'"data_key":"([^"]+)"')
 
 
 class HybridRing:
@@ -75,6 +83,17 @@ class HybridRing:
                 continue
         return None
 
+    def data_keys(self, headers: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the data key of each header that some key opens."""
+        yield from (key for one in headers if (key := self.data_key(one)) is not None)
+
+    def keys_of(self, stored: bytes) -> set[bytes]:
+        """Return the data keys in a pack; none: no key there ever was opens it."""
+        for public in self._private:
+            if (body := self._whole(public, stored)) is not None:
+                return {base64.b64decode(one) for one in _KEYS.findall(body)}
+        return set()
+
     def keys_in(self, public: str, packs: Iterator[bytes], dataset: str, bucket: str) -> KeysByName:
         """Return the data keys in packs that a key opens, by the name of their object."""
         found = KeysByName()
@@ -113,6 +132,16 @@ class SecondCopies:
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
+
+
+def opens_first(sealed: bytes, data_key: bytes) -> bool:
+    """Say whether a data key opens the first segment of a body."""
+    nonce, segment = segment_nonce(0, last=len(sealed) <= SEALED), sealed[:SEALED]
+    try:
+        ChaCha20Poly1305(data_key).decrypt(nonce, segment[12:], None)
+    except (InvalidTag, ValueError):
+        return False
+    return True
 
 
 def is_pack(key: str) -> bool:

@@ -16,10 +16,14 @@ from pathlib import Path
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import MigrateError
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import (
     FREEZE_TRIAL,
+    HEADER_PACKS,
+    DatasetRow,
     ObjectRecord,
     OpenFinding,
+    Place,
     Span,
     Stamp,
     Stored,
@@ -39,10 +43,12 @@ from tests.support.cutover import BATCH, Affair, FakePointer
 from tests.support.versioned import VersionedTarget
 from tests.support.world import ONE, RUN_TAG, SMALL, Dataset, World
 
-BUCKET, CONTAINER, PREFIX, SUFFIX = "dst", "src", "t/", ".c4gh"
+BUCKET, CONTAINER, PREFIX, COPIES = "dst", "src", "t/", "copies"
 OTHER = "https://somebody.example/"
 USER = "sim@here"
 MIGRATION = "m"
+ENDING = "e"
+"""The dataset that is to be erased, and how the keys of its objects begin."""
 
 
 @dataclass(slots=True)
@@ -51,16 +57,19 @@ class SimulatedHost:
 
     name: str
     world: World
+    plans: list[Dataset]
+    """The dataset as each revision of the batch has it."""
     journal: list[bytes] = field(default_factory=list)
-    sealed: bool = False
+    sealed: frozenset[str] = frozenset()
+    """Datasets whose inventory is closed."""
     recipients: tuple[str, ...] = ()
     """For whom its plan seals: public keys, in hexadecimal."""
     copies: SecondCopies | None = None
     """Of its header packs."""
+    erased: frozenset[str] = frozenset()
+    """Datasets that its journal says are erased, or being erased."""
     rotating: bool = False
     """Whether an exchange of keys has begun and not gone through everything."""
-    plans: list[Dataset] = field(default_factory=lambda: [ONE[0]])
-    """The dataset as each revision of the batch has it."""
     run_tag: str = RUN_TAG
     knows: int = 0
     """How often the fence was taken, as far as this machine can know."""
@@ -82,22 +91,28 @@ class Setting:
         self.dice = random.Random(seed)
         self.script = StepScript()
         self.folder = folder
+        self.given, self._handed_out = folder / "given", folder / "given-at-the-kill"
+        """Where grants are written."""
         self.disk = Disk(self.dice)
-        self.affair = Affair(folder / "one", script=self.script)
-        self.host = SimulatedHost("one", self.affair.world)
+        self.kind = LifeKind.of(seed)
+        datasets = self._datasets()
+        self.suffix = datasets[0].suffix
+        self.beside = datasets[1:]
+        """What is moved besides, whose rules nobody changes."""
+        self.affair = Affair(folder / "one", datasets, script=self.script)
+        self.host = SimulatedHost("one", self.affair.world, plans=[datasets[0]])
         self.hosts = [self.host]
         world = self.affair.world
-        self.kind = LifeKind.of(seed)
         self.versioned = self.kind.rekeys and self.dice.random() < 0.75
         """Whether the target keeps what is written over."""
         if self.versioned:
             world.target = VersionedTarget(BUCKET, limits=SMALL, script=self.script)
             self.affair.reader = world.target
         self.inline = Keyring()
-        self.hybrid = HybridRing() if self.kind is LifeKind.APART else None
+        self.hybrid = HybridRing() if self.kind.apart else None
         self.ring: Keyring | HybridRing = self.hybrid or self.inline
         self.host.recipients = self.ring.first
-        self.host.copies = SecondCopies(folder / "copies" / "one")
+        self.host.copies = SecondCopies(self.base("one") / COPIES / MIGRATION)
         self.headers: dict[str, bytes] = {}
         """Where they are apart, as the ledger had them after the last process."""
         if self.hybrid is not None:
@@ -108,7 +123,7 @@ class Setting:
         self.clock._tick = self.dice.choice((0.001, 1.0))
         """With little time passing, only what must be committed at once is."""
         self.source.page_size = self.dice.choice((1, 2, 3))
-        self.fenced = self.dice.random() < 0.4
+        self.fenced = self.dice.random() < 0.4 and self.kind is not LifeKind.GRANTED
         """Whether who writes holds the fence; without it there is one machine."""
         self.switches = self.dice.random() < 0.5
         """Whether the batch is to be cut over in this life, besides being moved."""
@@ -150,6 +165,26 @@ class Setting:
         """The step at which the process under way, or the last one, began."""
         self._watch()
 
+    def _datasets(self) -> tuple[Dataset, ...]:
+        """Return what is moved: one dataset, or two, of one batch or each of its own."""
+        if self.kind is not LifeKind.ERASED:
+            return ONE
+        ending = Dataset(
+            name=ENDING, batch=self.dice.choice((BATCH, "c")), source=Place(bucket="src-e"),
+            target=Place(bucket=BUCKET, prefix="e/"), suffix=".segments", allow_empty=True,
+        )  # fmt: skip
+        return (replace(ONE[0], suffix=".segments"), ending)
+
+    def base(self, name: str) -> Path:
+        """Return the folder of a machine's plan."""
+        return self.folder / "bases" / name
+
+    @property
+    def prefixes(self) -> list[str]:
+        """How the names begin of what is moved, and was not erased."""
+        datasets = (self.host.plans[-1], *self.beside)
+        return [one.target.prefix for one in datasets if one.name not in self.host.erased]
+
     @property
     def world(self) -> World:
         """The machine that acts now."""
@@ -173,7 +208,16 @@ class Setting:
         killed = self.script.dead
         if killed:
             self.world._put_back()
+            if self._handed_out.exists():
+                shutil.rmtree(self.given, ignore_errors=True)
+                self._handed_out.rename(self.given)
         return killed
+
+    def keep_given(self) -> None:
+        """Remember what grants have on the disk at the moment of a kill."""
+        if self.given.exists():
+            shutil.rmtree(self._handed_out, ignore_errors=True)
+            shutil.copytree(self.given, self._handed_out)
 
     def took(self, *, over: bool, before: int) -> None:
         """Judge that the machine that acts took the fence, `over` whoever had it or not.
@@ -254,16 +298,34 @@ class Setting:
     # --- what is there -------------------------------------------------------------------------
 
     def source_keys(self) -> list[str]:
-        """Return the keys of the source, without what a trial of ours may have left."""
-        return sorted(key for _, key in self.source._blobs if not key.startswith(FREEZE_TRIAL))
+        """Return the keys of the source, without what a trial of ours may have left.
+
+        And without what was erased: nobody follows that any more.
+        """
+        keys = (key for _, key in self.source._blobs if not key.startswith(FREEZE_TRIAL))
+        return sorted(key for key in keys if self.dataset_of(key).name not in self.host.erased)
+
+    def dataset_of(self, key: str) -> Dataset:
+        """Return to which dataset an object, or a pack, belongs."""
+        parts = key.removeprefix(HEADER_PACKS)
+        return next((one for one in self.beside if parts.startswith(one.name)), self.host.plans[-1])
+
+    def living(self, ledger: SqliteLedger, batch: str | None = None) -> list[DatasetRow]:
+        """Return the datasets of a ledger that nobody erased, the one of the life first."""
+        return [row for row in ledger.datasets(batch) if row.name not in self.host.erased]
+
+    def container(self, key: str) -> str:
+        """Return in which container of the source an object is."""
+        return self.dataset_of(key).source.bucket
 
     def name(self, key: str) -> str:
         """Return under which name an object is stored."""
-        return f"{PREFIX}{key}{SUFFIX}"
+        return f"{self.dataset_of(key).target.prefix}{key}{self.suffix}"
 
     def key(self, name: str) -> str:
         """Return of which object a stored one is."""
-        return name.removeprefix(PREFIX).removesuffix(SUFFIX)
+        prefix = next((one for one in self.prefixes if name.startswith(one)), "")
+        return name.removeprefix(prefix).removesuffix(self.suffix)
 
     def stored(self, key: str) -> bytes | None:
         """Return what is stored for an object."""
@@ -330,8 +392,7 @@ class Setting:
         if self.seen is None:
             ledger = self.world.open()
             try:
-                (dataset,) = ledger.datasets(BATCH)
-                rows = list(ledger.records(dataset.id))
+                rows = [row for one in self.living(ledger) for row in ledger.records(one.id)]
                 self.seen = rows, standing(ledger.cutovers(), BATCH)
             finally:
                 ledger.close()
@@ -347,7 +408,7 @@ class Setting:
         self.copy_state(self.world.path.parents[1], other.path.parents[1])
         host = replace(
             self.host, name=name, world=other, journal=list(self.host.journal),
-            plans=list(self.host.plans), copies=SecondCopies(self.folder / "copies" / name),
+            plans=list(self.host.plans), copies=SecondCopies(self.base(name) / COPIES / MIGRATION),
         )  # fmt: skip
         self.hosts.append(host)
         return host

@@ -9,18 +9,21 @@ from functools import partial
 from hdh_migrate.codes import Code
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
+from hdh_migrate.pipeline.header_erasure import COPIES, STRANGE
 from hdh_migrate.session.policy.changing import is_followed
 from tests.campaign.chances import Chances
 from tests.campaign.council import Council
+from tests.campaign.erasures import Erasures
 from tests.campaign.exchanges import Exchanges
+from tests.campaign.grants import SimulatedGrants
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
 from tests.campaign.operators import AGAIN, REFRESH, Operators
-from tests.campaign.packs import is_pack, opened
-from tests.campaign.setting import AT_TARGET, BUCKET, CONTAINER, OTHER, Setting
+from tests.campaign.packs import KeysByName, is_pack, opened
+from tests.campaign.setting import AT_TARGET, BUCKET, ENDING, OTHER, Setting
 from tests.campaign.troubles import Troubles
-from tests.support.cutover import NEW
-from tests.support.world import ALL, ONE
+from tests.support.cutover import BATCH, NEW
+from tests.support.world import ALL
 
 SETTLING = 8
 """Quiet rounds after which a migration must have come to rest."""
@@ -34,11 +37,12 @@ class Settling:
     def __init__(
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
         troubles: Troubles, operators: Operators, process: Process, exchanges: Exchanges,
+        erasures: Erasures | None, grants: SimulatedGrants | None,
     ) -> None:  # fmt: skip
         self._setting, self._council, self._pointer = setting, council, pointer
         self._chances, self._troubles = chances, troubles
         self._operators, self._process = operators, process
-        self._exchanges = exchanges
+        self._exchanges, self._erasures, self._grants = exchanges, erasures, grants
 
     def settle(self) -> None:
         """Come to rest, then to the end that was wished for.
@@ -51,6 +55,7 @@ class Settling:
         self._setting.distrust()
         self._pointer.put_right()
         self._finish_exchange()
+        self._finish_erasure()
         if self._setting.host.plans[-1].exclude and not self._followed():
             self._process("settling: amend", lambda: self._operators.amend(()))
         self._take_over()
@@ -59,9 +64,16 @@ class Settling:
             self._process("settling: amend", lambda: self._operators.amend(()))
         self._rest()
         self._compare()
+        self._grant_once_more()
         self._exchange_once_more()
+        self._end_grants()
+        late = self._setting.dice.random() < 0.5 if self._erasures is not None else False
+        if not late:
+            self._erase()
         if self._setting.switches:
             self._cut_over()
+        if late:
+            self._erase()
 
     def _finish_exchange(self) -> None:
         """Let an exchange of keys come to its end, which all else waits for."""
@@ -73,8 +85,76 @@ class Settling:
         for _ in range(2):  # whichever it is: the other one is refused
             self._process("settling: keys rotate", lambda: act.rotate(another=False))
             self._process("settling: reseal", lambda: act.reseal(another=False))
+            self._clear_packs()
         if setting.host.rotating:
             raise Broken("an exchange of keys does not come to its end without trouble")
+
+    def _clear_packs(self) -> None:
+        """Do what an exchange asks of people: what is in a pack's place is removed."""
+        setting = self._setting
+        if not setting.host.rotating:
+            return
+        for name in [one for one in setting.foreign if is_pack(setting.key(one))]:
+            del setting.foreign[name]
+            setting.target.drop(BUCKET, name)
+            setting.life.tell(f"people: what is in the place of {setting.key(name)} is removed")
+
+    def _finish_erasure(self) -> None:
+        """Let an erasure that was begun come to its end, for which its batch waits."""
+        act = self._erasures
+        if act is None or not act.is_under_way:
+            return
+        if self._setting.fenced:
+            self._process("settling: fence --take-over", self._exchanges.take_fence)
+        self._process("settling: erase", act.erase)
+        if act.is_under_way:
+            raise Broken("an erasure does not come to its end without trouble")
+
+    def _erase(self) -> None:
+        """Erase what is to be erased, and look at it once more where all goes well."""
+        act, setting = self._erasures, self._setting
+        if act is None or setting.dice.random() < 0.3:
+            return
+        if ENDING not in setting.host.erased:
+            act.agree()
+        for _ in range(setting.dice.randint(0, 2)):
+            self._troubles.plant("erase")
+            self._process("settling: erase, disturbed", act.erase)
+        self._chances.heal()
+        for _ in range(2):
+            self._process("settling: erase", act.erase)
+        if act.remaining is not None and set(act.remaining) - {STRANGE, COPIES}:
+            raise Broken(f"an erasure without trouble leaves something: {act.remaining}")
+        if not self._followed():
+            self._rest()
+            self._compare()
+
+    def _grant_once_more(self) -> None:
+        """Let a reader read all of it, as is possible without trouble."""
+        act = self._grants
+        if act is None or not any(
+            row["state"] is State.VERIFIED for row in self._setting.records()
+        ):
+            return
+        before = act.given
+        for _ in range(2):
+            self._process("settling: grant", partial(act.grant, whole=True))
+            act.agree()
+        if act.given == before:
+            raise Broken("a grant without trouble is not given")
+        self._process("settling: readers read", act.read)
+
+    def _end_grants(self) -> None:
+        """Let readers read once more, and take back what stands."""
+        act = self._grants
+        if act is None:
+            return
+        self._process("settling: readers read", act.read)
+        for _ in range(2):
+            self._process("settling: grant --renew", act.renew)
+            act.agree()
+        self._process("settling: revoke", act.revoke)
+        self._process("settling: readers read", act.read)
 
     def _exchange_once_more(self) -> None:
         """Give everything new headers, and new data keys: nothing may stay as it was."""
@@ -119,7 +199,8 @@ class Settling:
             self._process("settling: verify --restore", act.restore)
             self._process("settling: run --retry-failed", lambda: act.run(ALL, AGAIN))
             self._process("settling: run --refresh", lambda: act.run(ALL, REFRESH))
-            if any(row["state"] is State.SENT for row in setting.records()):
+            waits = (State.SENT, State.LISTED) if setting.beside else (State.SENT,)
+            if any(row["state"] in waits for row in setting.records()):
                 self._take_over()  # it was refused, and says that it must come to its end
             if number and self._state() == before:
                 return
@@ -153,8 +234,9 @@ class Settling:
         """Return a digest of all that must come to rest."""
         fields = ("key", "state", "version", "sha256", "reason")
         rows = [[str({**record}[one]) for one in fields] for record in self._setting.records()]
+        places = [one.target for one in self._setting.world.datasets]
         held = sorted(
-            (stored.key, stored.etag) for stored in self._setting.target.keys(self._chances.place())
+            (one.key, one.etag) for place in places for one in self._setting.target.keys(place)
         )
         said = repr((rows, held, self._setting.target.uploads()))
         return hashlib.sha256(said.encode()).hexdigest()
@@ -179,7 +261,7 @@ class Settling:
                     raise Broken(f"{key} stays {row['state'].name}: {row['reason']}")
                 raise Broken(f"{key} stays {row['state'].name} and nothing says why")
             version = row["version"] or ""
-            if not followed and version != setting.source.version(CONTAINER, key):
+            if not followed and version != setting.source.version(setting.container(key), key):
                 raise Broken(f"{key} is verified in a version that is past")
             if not setting.holds(key, version) and key not in self._known_lost():
                 raise Broken(f"{key} is verified and differs")
@@ -202,7 +284,9 @@ class Settling:
             "second place": [path.read_bytes() for path in copies.files()],
         }
         for place, packs in places.items():
-            keys = setting.hybrid.keys_in(public, iter(packs), ONE[0].name, BUCKET)
+            keys = KeysByName()
+            for one in setting.world.datasets:
+                keys |= setting.hybrid.keys_in(public, iter(packs), one.name, BUCKET)
             for row in setting.records():
                 key, version = row["key"], row["version"] or ""
                 if row["state"] is not State.VERIFIED or is_pack(key) or key in lost:
@@ -316,11 +400,16 @@ class Settling:
             return  # lost at both ends by somebody else: no report proves the batch
         self._process("settling: decommission", lambda: act.decommission(keep_going=True))
         self._process("settling: decommission --observe", act.observe)
+        if any(one.name in setting.host.erased for one in setting.beside if one.batch == BATCH):
+            return  # nobody can prove any more that the target holds all of the batch
         rows = {record["key"]: record for record in setting.records()}
         for key in setting.source_keys():
             row = rows.get(key)
-            same = row is not None and row["version"] == setting.source.version(CONTAINER, key)
-            if row is not None and row["state"] is State.VERIFIED and same:
+            same = row is not None and row["version"] == setting.source.version(
+                setting.container(key), key
+            )
+            theirs = setting.dataset_of(key).batch != BATCH
+            if row is not None and row["state"] is State.VERIFIED and same and not theirs:
                 raise Broken(f"{key} was to be deleted at the source and is there")
         for key in setting.erased:
             version = rows[key]["version"] or ""

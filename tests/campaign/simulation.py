@@ -22,14 +22,17 @@ from hdh_migrate.pipeline.cutover.scene import Terms
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
 from tests.campaign.chances import Chances
 from tests.campaign.council import Council
+from tests.campaign.desks import bind
 from tests.campaign.disk import under_ledgers
+from tests.campaign.erasures import Erasures
 from tests.campaign.exchanges import Exchanges
+from tests.campaign.grants import SimulatedGrants
 from tests.campaign.guards import GuardedEraser, GuardedPointer
 from tests.campaign.invariants import Invariants
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life
 from tests.campaign.operators import AGAIN, REFRESH, Operators
-from tests.campaign.setting import BUCKET, Setting, SimulatedHost
+from tests.campaign.setting import BUCKET, ENDING, Setting, SimulatedHost
 from tests.campaign.settling import Settling
 from tests.campaign.troubles import Troubles
 from tests.support.script import Killed
@@ -38,8 +41,11 @@ from tests.support.world import ALL
 Act = tuple[str, Callable[[], object]]
 """What a process is called in the story, and what it does."""
 
-_ROOT = re.compile("[0-9a-f]{64}")
-"""A manifest's root differs between two lives of one seed: keys of sealed objects are random."""
+_ROOT = re.compile("[0-9a-f]{64}|g-[0-9a-f]{12}")
+"""A manifest's root differs between two lives of one seed: keys of sealed objects are random.
+
+And so does the id of a grant.
+"""
 
 _BEFORE = (CutoverStage.NONE, CutoverStage.PREPARING, CutoverStage.ROLLED_BACK)
 
@@ -64,6 +70,11 @@ class Simulation:
         )
         self._invariants = Invariants(setting, self._council, self._pointer)
         self._exchanges = Exchanges(setting, self._operators)
+        self._erasures = Erasures(setting, self._operators) if setting.beside else None
+        granted = setting.kind is LifeKind.GRANTED
+        if granted:
+            bind(setting)
+        self._grants = SimulatedGrants(setting, self._operators) if granted else None
         self._stage = CutoverStage.NONE
 
     # --- a life --------------------------------------------------------------------------------
@@ -80,8 +91,7 @@ class Simulation:
 
     def _live(self) -> None:
         setting, dice = self._setting, self._setting.dice
-        for _ in range(dice.randint(1, 6)):
-            self._chances.add()
+        self._chances.begin()
         for _ in range(dice.randint(2, 9) + 4 * setting.switches):
             self._change_world()
             name, act = self._drawn()
@@ -90,7 +100,7 @@ class Simulation:
         self._troubles.heal()
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
-            self._process, self._exchanges,
+            self._process, self._exchanges, self._erasures, self._grants,
         ).settle()  # fmt: skip
 
     def _change_world(self) -> None:
@@ -108,7 +118,7 @@ class Simulation:
             self._chances.change_target()
         if setting.kind.rekeys and dice.random() < 0.2:
             self._chances.change_versions()
-        if setting.kind is LifeKind.APART and dice.random() < 0.25:
+        if setting.kind.apart and dice.random() < 0.25:
             self._chances.change_copies()
         if setting.switches:
             self._stage = setting.standing().stage
@@ -129,8 +139,9 @@ class Simulation:
             ((f"verify --again {level}", lambda: act.look(level)), 4),
             (("verify --restore", act.restore), 2),
             (("run --retry-failed", lambda: act.run(ALL, AGAIN)), 2),
-            (("amend", self._amend), 1.5),
         ]
+        if self._grants is None:
+            done.append((("amend", self._amend), 1.5))
         if setting.following:
             setting.following = False
             return done[1][0]
@@ -139,6 +150,10 @@ class Simulation:
             done.append((("adopt", act.adopt), 0.5 + 3 * (len(setting.hosts) > 1)))
         if setting.kind.rekeys:
             done += self._exchanging()
+        if self._erasures is not None:
+            done += self._erasing(self._erasures)
+        if self._grants is not None:
+            done += self._granting(self._grants)
         if setting.switches:
             done += self._switching()
         acts, weights = zip(*done, strict=True)
@@ -152,6 +167,23 @@ class Simulation:
             (("keys rotate", act.rotate), 30 if going else 8),
             (("reseal", act.reseal), 30 if going else 5),
         ]
+
+    def _erasing(self, act: Erasures) -> list[tuple[Act, float]]:
+        """Return what is done to erase a dataset; people agree to it most of the time."""
+        dice, begun = self._setting.dice, ENDING in self._setting.host.erased
+        if not begun and dice.random() < 0.5:
+            act.agree()
+        agreed = dice.random() < 0.9
+        return [(("erase", lambda: act.erase(agreed=agreed)), 8 if begun else 6)]
+
+    def _granting(self, act: SimulatedGrants) -> list[tuple[Act, float]]:
+        """Return what is done with grants; people agree to them most of the time."""
+        if self._setting.dice.random() < 0.6:
+            act.agree()
+        return [
+            (("grant", act.grant), 10), (("grant --renew", act.renew), 4),
+            (("revoke", act.revoke), 3), (("readers read", act.read), 4),
+        ]  # fmt: skip
 
     def _switching(self) -> list[tuple[Act, float]]:
         """Return what is done around a cutover, each as often as its stage makes it likely."""
@@ -212,9 +244,19 @@ class Simulation:
         setting.world.stop.clear()
         if name.endswith("amend"):
             self._operators.settle_plan()
-        if setting.kind.rekeys:
-            self._exchanges.settle()
+        self._settle()
         self._invariants.check(name)
+        if self._erasures is not None:
+            self._erasures.check(name)
+        if self._grants is not None:
+            self._grants.check(name)
+
+    def _settle(self) -> None:
+        """Know what the machine that acted has come to, whatever became of its process."""
+        if self._setting.kind.rekeys:
+            self._exchanges.settle()
+        if self._erasures is not None:
+            self._erasures.settle()
 
     def _ended(self, name: str, act: Callable[[], object]) -> str:
         """Act as one process, and return what it came to."""
@@ -244,11 +286,11 @@ class Simulation:
         except MigrateError as error:
             ended = type(error).__name__
         finally:
-            if setting.kind.rekeys:
-                self._exchanges.settle()
+            self._settle()
             setting.turn_to(mine)
             setting.holding = holding
-            other.sealed = True  # if it is, that was in the middle of what the source went on with
+            # If they are, that was in the middle of what the source went on with.
+            other.sealed = frozenset(one.name for one in setting.world.datasets)
         setting.life.tell(f"  {other.name} runs meanwhile{' and takes over' * over}: {ended}")
         if over or isinstance(ended, Exit):  # it wrote, and my ledger, which is open, knows nothing
             setting.harmed.update(key for key, _ in setting.bytes)

@@ -25,7 +25,7 @@ from tests.campaign.council import Council
 from tests.campaign.disk import Failure
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
-from tests.campaign.setting import BUCKET, CONTAINER, Setting, SimulatedHost
+from tests.campaign.setting import BUCKET, Setting, SimulatedHost
 from tests.support.script import Point
 from tests.support.world import BIG
 
@@ -61,10 +61,19 @@ EXCHANGE_KILLED_AT = (
     "complete", "complete", "remove_version", "remove_version", "versions",
 )  # fmt: skip
 
+ERASING = ("head", "read", "versions", "keys", "remove_version", "page", "claim")
+
+ERASE_KILLED_AT = (
+    "now", "now", "now", "versions", "versions", "head", "remove_version", "remove_version",
+    "remove_version", "read", "page",
+)  # fmt: skip
+
 ONCE = ("pointer swap", "clear")
 """Methods that a process calls once."""
 
 EXCHANGES = ("keys rotate", "reseal")
+
+GRANTS = ("grant", "grant --renew", "revoke")
 
 LATE = ("put", "put_part", "complete", "abort", "claim")
 """Writes that may land later than their sender believes, or twice."""
@@ -89,6 +98,12 @@ class Troubles:
         """Draw which calls of the next process fail, and whether it is killed."""
         if verb in EXCHANGES:
             self._plant_in_exchange()
+            return
+        if verb == "erase":
+            self._plant_in_erasure()
+            return
+        if verb in GRANTS:
+            self._plant_in_grant()
             return
         dice = self._setting.dice
         switching = not verb.startswith(("run", "inventory", "transfer", "verify"))
@@ -136,6 +151,38 @@ class Troubles:
         if dice.random() < 0.7:
             self._kill(dice.choice(EXCHANGE_KILLED_AT))
 
+    def _plant_in_erasure(self) -> None:
+        """Draw what an erasure has to live through."""
+        dice, setting = self._setting.dice, self._setting
+        for _ in range(dice.choice((0, 0, 0, 1, 2))):
+            self._fail(dice.choice(ERASING))
+        if dice.random() < 0.2:
+            self._at(dice.choice(("head", "read", "remove_version")), 6, self._chances.harm)
+        if dice.random() < 0.2:
+            self._chances.lie_of_what_ends()
+        if setting.fenced and dice.random() < 0.15:
+            self._second_host()
+        if dice.random() < 0.1:
+            how: Failure = dice.choice(("full", "write", "sync"))
+            setting.disk.fail(how, dice.randint(0, 30 if how == "sync" else 60))
+            self._note(f"the ledger's disk fails after a while: {how}")
+        if dice.random() < 0.6:
+            self._kill(dice.choice(ERASE_KILLED_AT))
+
+    def _plant_in_grant(self) -> None:
+        """Draw what a grant, its renewal or its end has to live through."""
+        dice = self._setting.dice
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            self._fail(dice.choice(("head", "read", "read")))
+        if dice.random() < 0.3:
+            self._at(dice.choice(("head", "read", "now")), 4, self._chances.harm)
+        if dice.random() < 0.1:
+            how: Failure = dice.choice(("full", "write", "sync"))
+            self._setting.disk.fail(how, dice.randint(0, 10 if how == "sync" else 30))
+            self._note(f"the ledger's disk fails after a while: {how}")
+        if dice.random() < 0.5:
+            self._kill(dice.choice(("now", "now", "now", "read", "head")))
+
     def plant_at_the_end(self, *, harm: bool) -> None:
         """Draw what the last verbs have to live through; `harm`: the target may lose something."""
         dice = self._setting.dice
@@ -150,13 +197,19 @@ class Troubles:
     def _kill(self, method: str) -> None:
         """Kill the process around one of the next calls of a method, with the power or without."""
         dice, world = self._setting.dice, self._setting.world
-        world.cut = self._cut if dice.random() < 0.5 else _nothing
+        world.cut = self._cut if dice.random() < 0.5 else self._leave
         spread = 40 if method == "now" else 1 if method in ONCE else 3
         number = self._next(method, spread)
         world.kill_at(Point(method, number, dice.choice(("before", "after"))))
 
+    def _leave(self, folder: Path, image: Path) -> None:
+        """Leave what there is at the kill."""
+        del folder, image
+        self._setting.keep_given()
+
     def _cut(self, folder: Path, image: Path) -> None:
         """Take the power away with the kill."""
+        self._setting.keep_given()
         self._setting.disk.cut(folder, image)
         self._setting.life.cuts += 1
         self._setting.life.tell("  the power is cut")
@@ -273,8 +326,9 @@ class Troubles:
         if not keys:
             return
         key, source = self._setting.dice.choice(keys), self._setting.source
-        md5 = hashlib.md5(source.data(CONTAINER, key), usedforsecurity=False).hexdigest()
-        source.touch(CONTAINER, key, md5=md5)
+        container = self._setting.container(key)
+        md5 = hashlib.md5(source.data(container, key), usedforsecurity=False).hexdigest()
+        source.touch(container, key, md5=md5)
         self._flips = 1
         self._note(f"a bit turns on the way from the source, of {key} or another one with a digest")
 
@@ -365,7 +419,7 @@ class Troubles:
             return
         held, key = setting.target._buckets[BUCKET], setting.dice.choice(keys)
         was = dict[str, bytes]()
-        self._chances.put(key, "changed", len(setting.source.data(CONTAINER, key)))
+        self._chances.put(key, "changed", len(setting.source.data(setting.container(key), key)))
         setting.following = True
 
         def remember() -> None:
@@ -399,19 +453,16 @@ class Troubles:
             upload, _ = list(target.left)[-1]
             if (one := target._open.get(upload)) is not None:
                 key = setting.key(one.upload.key)
-                there = (CONTAINER, key) in source._blobs
-                if there and len(source.data(CONTAINER, key)) == BIG:
-                    source.lie(CONTAINER, key, body)
-                    source.touch(CONTAINER, key, md5=None)
-                    setting.bytes[key, source.version(CONTAINER, key)].append(body)
+                container = setting.container(key)
+                there = (container, key) in source._blobs
+                if there and len(source.data(container, key)) == BIG:
+                    source.lie(container, key, body)
+                    source.touch(container, key, md5=None)
+                    setting.bytes[key, source.version(container, key)].append(body)
                     setting.life.tell(f"source: {key} has other bytes from now on")
             die()
 
         script.at(point.method, point.number, point.when, change)
-
-
-def _nothing(folder: Path, image: Path) -> None:
-    del folder, image
 
 
 def _body(one: Any) -> Any:

@@ -21,6 +21,7 @@ from tests.support.script import Killed, Point
 
 _LEFT_OPEN = (LifeKind.REKEYED.seed(32), LifeKind.REKEYED.seed(1022))
 _STUCK = LifeKind.APART.seed(129)
+_ERASED = tuple(LifeKind.ERASED.seed(number) for number in (6, 9, 17))
 
 KEPT: tuple[int, ...] = (
     1013058225,
@@ -33,6 +34,7 @@ KEPT: tuple[int, ...] = (
     LifeKind.APART.seed(45_108_591),
     LifeKind.REKEYED.seed(45_110_312),
     _STUCK,
+    *_ERASED,
 )
 """Seeds of lives that were broken by a fault that is mended."""
 
@@ -45,7 +47,13 @@ REKEYED = [LifeKind.REKEYED.seed(number) for number in range(1, 1 + many(4))]
 APART = [LifeKind.APART.seed(number) for number in range(1, 1 + many(4))]
 
 
-@pytest.mark.parametrize("seed", [*range(1, 1 + many(12)), *REKEYED, *APART, *KEPT])
+ERASED = [LifeKind.ERASED.seed(number) for number in range(1, 1 + many(4))]
+GRANTED = [LifeKind.GRANTED.seed(number) for number in range(1, 1 + many(4))]
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(1, 1 + many(12)), *REKEYED, *APART, *ERASED, *GRANTED, *KEPT]
+)
 def test_lives_end_well(seed: int) -> None:
     life, broken = lived(seed)
 

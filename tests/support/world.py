@@ -122,6 +122,8 @@ class World:
         self.cut: Callable[[Path, Path], None] = lambda folder, image: None
         """What a kill does, besides, to the image that it leaves of the ledger's folder."""
         self.datasets = datasets
+        self.plan = ("digest", b"{}")
+        """Digest and canonical form of the plan that ledgers are bound to."""
         self.reread = self.checked = False
         self.waived: set[str] = set()
         """Codes whose findings have a signed waiver."""
@@ -181,7 +183,7 @@ class World:
         ledger = SqliteLedger.open(self.path, self.clock)
         rows = [(dataset.name, dataset.batch) for dataset in self.datasets]
         try:
-            ledger.start("digest", b"{}", rows, diff=changes)
+            ledger.start(*self.plan, rows, diff=changes)
             ledger.commit()
         except BaseException:
             ledger.close()

@@ -7,7 +7,7 @@ somebody else has agreed to exactly this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -120,28 +120,43 @@ def execute(
                 work=STEP, batch=batch,
             ) as turn,
         ):  # fmt: skip
-            ledger.reconcile()  # what is erased is what verify wrote
-            undertaken = HeaderErasure(
-                turn.ctx, erasure.dataset, _copies(desk).folder / dataset,
-                demand_free=partial(_demand_free, desk, fencing),
-                earlier=_earlier(desk, ledger, dataset),
-            )  # fmt: skip
-            undertaken.demand_going()
-            if not erasure.begun:
-                _begin(desk, turn.ctx, ledger, judge, erasure, undertaken, why)
-            put_up(
-                undertaken.writer, desk.retrying(), [undertaken.bucket],
-                erased(
-                    desk.loaded.plan.migration, turn.ctx.run_tag, dataset,
-                    erasures(ledger)[dataset].began,
-                ),
-            )  # fmt: skip
-            remaining = undertaken.run()
-            ledger.event(
-                HeadersErased(dataset=dataset, request=erasure.request, remaining=dict(remaining))
-            )
-            ledger.commit()
+            free = partial(_demand_free, desk, fencing)
+            remaining = carry_out(desk, turn.ctx, ledger, judge, erasure, why, demand_free=free)
         return (Exit.FINDINGS if remaining else Exit.OK), _result(ledger, dataset, remaining)
+
+
+def carry_out(
+    desk: Desk,
+    ctx: Context,
+    ledger: SqliteLedger,
+    judge: Judge,
+    erasure: PlannedErasure,
+    reason: str,
+    *,
+    demand_free: Callable[[], None],
+) -> Mapping[str, int]:
+    """Begin an erasure, or go on with it, to its end; return what is still there, by why.
+
+    `demand_free` raises where somebody holds it, or another ledger writes at the target by now.
+
+    Raises:
+        Refused, SwitchHeld, ApprovalMissing, TargetDiffers, MigrateError: as `execute`.
+    """
+    ledger.reconcile()  # what is erased is what verify wrote
+    name, migration = erasure.dataset.name, desk.loaded.plan.migration
+    undertaken = HeaderErasure(
+        ctx, erasure.dataset, _copies(desk).folder / name, demand_free=demand_free,
+        earlier=_earlier(desk, ledger, name),
+    )  # fmt: skip
+    undertaken.demand_going()
+    if not erasure.begun:
+        _begin(desk, ctx, ledger, judge, erasure, undertaken, reason)
+    post = erased(migration, ctx.run_tag, name, erasures(ledger)[name].began)
+    put_up(undertaken.writer, ctx.retry, [undertaken.bucket], post)
+    remaining = undertaken.run()
+    ledger.event(HeadersErased(dataset=name, request=erasure.request, remaining=dict(remaining)))
+    ledger.commit()
+    return remaining
 
 
 def _begin(

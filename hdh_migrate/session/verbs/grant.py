@@ -30,6 +30,7 @@ from hdh_migrate.grants.statement import Given, StandsOn
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow
+from hdh_migrate.pipeline.context import Context
 from hdh_migrate.results.grants import BOUNDS, GrantMade
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
@@ -55,7 +56,7 @@ from hdh_migrate.session.verbs.grant_folder import (
 )
 from hdh_migrate.session.verbs.run import Turn, self_test
 from hdh_migrate.session.views.records import batch_root
-from hdh_migrate.wiring import Services, Vault, routes_of
+from hdh_migrate.wiring import Vault, routes_of
 from hdh_migrate.wiring.targets import entry_of
 
 STEP: Final = "grant"
@@ -88,7 +89,7 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
         self_test(services)
         signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
         assert signer is not None, "the plan names one, as was demanded"
-        return _Granting(desk, turn, services, signer, wish, out).run()
+        return Granting(desk, turn.ctx, ledger, signer, wish, out).run()
 
 
 @frozen
@@ -99,27 +100,33 @@ class _Prepared:
     approvals: tuple[str, ...]
 
 
-class _Granting:
-    """One grant under way."""
+class Granting:
+    """One grant under way, for which everything that can be known before holds."""
 
     def __init__(
-        self, desk: Desk, turn: Turn, services: Services, signer: Signer, wish: GrantWish, out: Path
+        self,
+        desk: Desk,
+        ctx: Context,
+        ledger: SqliteLedger,
+        signer: Signer,
+        wish: GrantWish,
+        out: Path,
     ) -> None:
-        self._desk, self._turn, self._services = desk, turn, services
+        self._desk, self._ctx, self._ledger = desk, ctx, ledger
         self._signer, self._wish, self._out = signer, wish, out
-        self._ledger: SqliteLedger = turn.ledger
         self._dataset: DatasetRow = next(
             row for row in self._ledger.datasets() if row.name == wish.dataset
         )
         route = routes_of(desk.loaded.plan)[wish.dataset]
         self._choice = GrantChoice(
             self._ledger, self._dataset, route, wish.include,
-            detached=services.envelopes.apart(b"") is not None,
+            detached=ctx.envelopes.apart(b"") is not None,
         )  # fmt: skip
         self._kept = kept_in(desk)
         self._pins = Pinning()
 
     def run(self) -> GrantMade:
+        """Ask for it, or go on with it, and give it; see `grant`."""
         self._ledger.reconcile()  # what is granted is what verify wrote
         amount, manifest = self._choice.count(), self._manifest()
         before = self._before(amount, manifest)
@@ -135,7 +142,7 @@ class _Granting:
             with self._headers(asked) as headers:
                 self._collect(asked, headers)
                 # Headers may take hours: what was agreed to before them is looked at again.
-                granting.demand_in_time(self._wish, self._turn.judge.now())
+                granting.demand_in_time(self._wish, self._ctx.judge.now())
                 prepared = _Prepared(asked=asked, approvals=self._approved(asked))
                 written = self._written(asked, headers)
             return self._given(prepared, written)
@@ -178,7 +185,7 @@ class _Granting:
             LedgerDamaged: the journal's request is not what its digest says.
         """
         granting.demand_as_asked(asked)
-        consents = Consents(self._desk, self._ledger, self._turn.judge, asked.batch)
+        consents = Consents(self._desk, self._ledger, self._ctx.judge, asked.batch)
         if self._desk.loaded.plan.approvals is None and not consents.anybody_asked:
             return ()
         consents.settle()
@@ -259,9 +266,9 @@ class _Granting:
         collect(
             left,
             into=headers,
-            wraps=Rewrapping(self._services.envelopes, self._wish.reader),
-            reader=self._services.reader,
-            retry=self._turn.ctx.retry,
+            wraps=Rewrapping(self._ctx.envelopes, self._wish.reader),
+            reader=self._ctx.reader,
+            retry=self._ctx.retry,
             connections=self._desk.loaded.plan.engine.connections,
             done=lambda: progress.advance(1, 0),
             stopped=self._desk.stop.is_set,

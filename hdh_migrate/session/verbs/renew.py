@@ -12,7 +12,6 @@ from pathlib import Path
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.events.grants import PackWithdrawn
-from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.grants.statement import Revoked
 from hdh_migrate.results.grants import GrantMade
 from hdh_migrate.sealing.keys import PublicKey
@@ -38,28 +37,37 @@ def renew(desk: Desk, grant: str, include: Sequence[str], out: Path) -> GrantMad
             or `out` is in use.
         Refused, ApprovalMissing, TargetDiffers, Interrupted, StorageError: as `verbs.grant`.
     """
-    account = account_of(desk, grant)
-    made = give(desk, _wish(desk, account, include), out)
+    made = give(desk, renewal_of(desk, grant, include), out)
+    take_away(desk, grant, made["grant"])
+    return made
+
+
+def take_away(desk: Desk, grant: str, renewed_as: str) -> None:
+    """Take the pack of a grant away that another one has the place of; again is safe.
+
+    Raises:
+        MigrateError: its folder cannot be written to.
+    """
     account = account_of(desk, grant)
     if account.withdrawn is None or not account.withdrawn.found:
         about = Revoked(
             grant=grant, reason="renewed", revoked_at=account.renewed_at or "",
-            renewed_as=made["grant"],
+            renewed_as=renewed_as,
         )  # fmt: skip
         found = withdraw(desk, account, about)
         judge = offline(desk.clock, desk.ledger_path)
         with copied_after(desk), held_ledger(desk, judge) as ledger:
             ledger.event(PackWithdrawn(grant=grant, found=found))
             ledger.commit()
-    return made
 
 
-def _wish(desk: Desk, account: GrantAccount, include: Sequence[str]) -> GrantWish:
+def renewal_of(desk: Desk, grant: str, include: Sequence[str]) -> GrantWish:
     """Return what an earlier grant was, to be given once more.
 
     Raises:
-        UsageError: its globs are not known, or others.
+        UsageError: there is no such grant, or its globs are not known, or others.
     """
+    account = account_of(desk, grant)
     asked = account.asked
     ledger = desk.read_ledger()
     try:
