@@ -7,8 +7,9 @@ decoded. Requests are signed with AWS Signature Version 4 when a `SigV4` is give
 Why libcurl: docs/decisions/0002-transport.md; why for everything: 0011-one-door.md.
 """
 
-from hdh_migrate.transport.client import RequestDetails, SigV4, Transport
+from hdh_migrate.transport.client import RequestDetails, Transport
 from hdh_migrate.transport.exchange import LONGEST_PAUSE_SECONDS, Reply, pause
+from hdh_migrate.transport.signing import SigV4
 from hdh_migrate.transport.traffic import Traffic
 from hdh_migrate.transport.trust import TlsTrust
 
