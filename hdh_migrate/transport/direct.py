@@ -2,8 +2,8 @@
 
 libcurl calls back for each line of a head, for each piece of a body and for progress, and every
 call takes the interpreter's lock. For a small object that costs several times what its bytes do
-(docs/decisions/DECISION). What is asked here is held to the same door, trust, bounds and
-clocks. Where no connection comes about, libcurl is to try, which says what is wrong.
+(docs/decisions/0083-connections-of-our-own.md). What is asked here is held to the same door, trust,
+bounds and clocks. Where no connection comes about, libcurl is to try, which says what is wrong.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def head_of(
     """
     lines = [
         f"{method} {target} HTTP/1.1",
-        f"Host: {_origin(origin).shown}",
+        *([] if "Host" in headers else [f"Host: {_origin(origin).shown}"]),
         f"User-Agent: {AGENT}",
         "Accept: */*",
         "Accept-Encoding: identity",

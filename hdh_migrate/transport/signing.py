@@ -53,14 +53,16 @@ class SigV4Signer:
     ) -> dict[str, str]:
         """Return the headers of a request with those that sign it.
 
-        `host` is as its header says it (`host_of`), `target` the path and query, percent-encoded.
+        `host` is as its header says it (`host_of`) if `headers` does not; `target` is the path and
+        query, percent-encoded.
         """
         sign, stamp = self._sign, self._moment()
         given = {PAYLOAD: UNSIGNED, **headers, "x-amz-date": stamp}
         if sign.token is not None:
             given["x-amz-security-token"] = sign.token
         lines = [(name.lower(), _trimmed(value)) for name, value in given.items()]
-        lines.append(("host", host))
+        if "Host" not in given:
+            lines.append(("host", host))
         lines.sort()
         path, _, query = target.partition("?")
         names = ";".join([name for name, _ in lines])
