@@ -147,6 +147,9 @@ def _ours_alone(gid: int) -> bool:
 PARTIAL: Final = ".hdh-partial-"
 """How the names of files begin that are not whole yet; a killed command leaves one."""
 
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""How a disk says that it takes no more, and a quota, or a limit of files' sizes."""
+
 _LINKS_MAX = 40
 _UNMAPPED = 65534
 """Whose the folders above are in a container that does not know their owner."""

@@ -76,8 +76,10 @@ class HeaderFile:
 
     def close(self) -> None:
         """Make durable what was added, and close."""
-        self._sync()
-        self._file.close()
+        try:
+            self._sync()
+        finally:
+            self._file.close()
 
     def kept(self, heads: Iterable[StoredHead]) -> int:
         """Return how many objects, from the first, have their header here; drop the rest."""

@@ -47,6 +47,11 @@ _PRAGMAS = (
 
 _BLANK = "the ledger is empty: the command that made it was stopped at that moment"
 
+_NO_ROOM = frozenset(
+    {apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_TRUNCATE, apsw.SQLITE_IOERR_SHMSIZE}
+)
+"""How a quota or a limit of files' sizes shows, and a full disk to who only opens: no room."""
+
 _FAILURES = {
     apsw.SQLITE_IOERR_FSYNC: "what was written cannot be made durable",
     apsw.SQLITE_IOERR_DIR_FSYNC: "what was written cannot be made durable",
@@ -93,8 +98,7 @@ def guarded() -> Iterator[None]:
         code = getattr(error, "extendedresult", 0)
         if code == apsw.SQLITE_IOERR_DATA:
             raise LedgerDamaged("the ledger's pages do not check") from error
-        if code in {apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_TRUNCATE}:
-            # A quota or file-size limit shows as a failed write; treated like a full disk.
+        if code in _NO_ROOM:
             raise NoSpace("the ledger cannot be written") from error
         what = _FAILURES.get(code, "an input or output error")
         raise LedgerError(f"the ledger's disk fails: {what} ({code})", hint=FAILING_DISK) from error

@@ -7,7 +7,6 @@ taken it in (`pipeline.course`); what it has told, and counts no more, is then t
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -18,7 +17,7 @@ from typing import Final, NotRequired, TypedDict
 
 from hdh_migrate.clocks import utc_seconds_of
 from hdh_migrate.errors import LedgerDamaged, LedgerError, NoSpace, Refused
-from hdh_migrate.folders import make_private, whole
+from hdh_migrate.folders import FULL, make_private, whole
 from hdh_migrate.jsonform import record
 from hdh_migrate.ledger.holding import opened
 from hdh_migrate.model import Instruction, InstructionKind
@@ -30,7 +29,6 @@ WAITING_MAX: Final = 200
 """Instructions that no run has taken in."""
 RATE_MAX: Final = 10**12
 TEXT_MAX: Final = 1000
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class _InstructionKept(TypedDict):
@@ -121,7 +119,7 @@ class InstructionFile:
         try:
             whole(self._path, json.dumps(value, indent=1).encode() + b"\n", replace=True)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise NoSpace(
                     f"{self._path}: no space left on the disk",
                     hint="nothing was said; make room and give the same command again",

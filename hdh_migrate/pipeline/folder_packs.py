@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from hdh_migrate.errors import (
     Conflict,
     Missing,
+    NoSpace,
     PackDamaged,
     Refused,
     TargetDiffers,
@@ -25,7 +26,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.run import HeadersCopied
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest
-from hdh_migrate.folders import PARTIAL, make_private, whole
+from hdh_migrate.folders import FULL, PARTIAL, make_private, whole
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, DatasetRow, PackRow, Place, State, Stored
 from hdh_migrate.pipeline.pack_keeping import PackWork
@@ -79,7 +80,7 @@ class FolderPacks:
         With `only`, of the packs with these numbers, and nothing is told of it.
 
         Raises:
-            Refused: the folder cannot be written.
+            Refused, NoSpace: the folder cannot be written.
             TargetDiffers: the target's pack is not the one that was verified.
         """
         made, sums, cleared = 0, PackSums(), set[Path]()
@@ -335,10 +336,11 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _unwritable(path: Path, error: OSError) -> Refused:
+def _unwritable(path: Path, error: OSError) -> Refused | NoSpace:
     reason = (error.strerror or "unknown reason").lower()
-    return Refused(
-        f"{path.parent}: the second copy of a header pack cannot be written: {reason}",
-        hint="everything at the target is as it was verified; make room or give rights, or change"
-        " `seal.second_copy` in the plan, and give the same command again",
+    what = f"{path.parent}: the second copy of a header pack cannot be written: {reason}"
+    hint = (
+        "everything at the target is as it was verified; make room or give rights, or change"
+        " `seal.second_copy` in the plan, and give the same command again"
     )
+    return (NoSpace if error.errno in FULL else Refused)(what, hint=hint)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import shutil
 import signal
 import sqlite3
@@ -29,6 +28,7 @@ from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State
 from hdh_migrate.receipts import Matched, Sent
 from tests.support.events import Counted, made_up
+from tests.support.narrow import files_of_at_most
 from tests.support.quiet import FakeClock
 
 FLIPS = 40
@@ -314,24 +314,26 @@ def written(ledger: SqliteLedger, count: int) -> None:
         ledger.commit()
 
 
+def test_a_full_disk_is_no_failing_one_to_who_only_opens(path: Path, ledger: SqliteLedger) -> None:
+    ledger.close()
+    for opened in (SqliteLedger.read_only, SqliteLedger.open):
+        with files_of_at_most(4096), pytest.raises(NoSpace) as full:
+            opened(path, FakeClock()).length()
+        assert full.value.exit_code is Exit.STOPPED
+
+
 def test_a_full_disk_stops_cleanly_and_what_was_committed_stays(
     path: Path, ledger: SqliteLedger
 ) -> None:
     ledger.event(made_up("kept"))
     ledger.commit()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        sizes = [made.stat().st_size for made in path.parent.iterdir()]
-        resource.setrlimit(resource.RLIMIT_FSIZE, (max(sizes) + 8192, before[1]))
+    sizes = [made.stat().st_size for made in path.parent.iterdir()]
+    with files_of_at_most(max(sizes) + 8192):
         with pytest.raises(NoSpace) as full:
             written(ledger, 100)
         assert full.value.exit_code is Exit.STOPPED
         with pytest.raises(NoSpace):
             ledger.event(made_up("too late"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
     ledger.close()
 
     again = SqliteLedger.open(path, FakeClock())

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.errors import Exit, UnsealFailed
+from hdh_migrate.errors import Exit, NoSpace, UnsealFailed
 from hdh_migrate.ledger import database
 from hdh_migrate.model import HEADER_PACKS, State, Step
+from hdh_migrate.pipeline.folder_packs import FolderPacks
 from hdh_migrate.pipeline.packed import FORMAT
 from hdh_migrate.pipeline.runner import Wishes
 from hdh_migrate.sealing.detached import DetachedEnvelopes
 from hdh_migrate.sealing.hybrid import HybridPrivateKey
 from hdh_migrate.sealing.segment_envelope import Crypt4ghEnvelope
+from tests.support.narrow import files_of_at_most
 from tests.support.script import Killed
 from tests.support.world import BIG, ONE, World
 
@@ -160,6 +162,20 @@ def test_a_header_that_is_lost_from_the_ledger_is_an_object_that_does_not_open(
     ledger.close()
     assert world.run((Step.VERIFY,)) is Exit.VERIFICATION_FAILED
     assert world.states()["d/a"] is State.FAILED
+
+
+def test_a_full_disk_of_the_second_copy_is_no_lack_of_rights(tmp_path: Path) -> None:
+    world = filled(tmp_path)
+    assert world.run() is Exit.OK
+    ledger, keeping = world.open(), FolderPacks(tmp_path / "copies")
+    try:
+        ctx = world.context(ledger)
+        with files_of_at_most(16), pytest.raises(NoSpace, match="second copy") as full:
+            keeping.copy(ctx, ONE[0].batch)
+        assert full.value.exit_code is Exit.STOPPED
+        assert keeping.copy(ctx, ONE[0].batch) == 1
+    finally:
+        ledger.close()
 
 
 def test_another_stewards_header_does_not_open(tmp_path: Path) -> None:
