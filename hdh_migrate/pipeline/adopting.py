@@ -33,6 +33,7 @@ from hdh_migrate.model import (
     Role,
     State,
     Stored,
+    is_reserved,
 )
 from hdh_migrate.orders import DigestOrder, OrderItem
 from hdh_migrate.pipeline.adoption_proofs import AdoptionProof, Proofs, ProofsInStep
@@ -60,6 +61,13 @@ RESIZED = (
 )
 """What is said of objects that cannot be adopted for their size alone."""
 
+UNLISTED = (
+    "dataset {name}: the target holds {count} more under its prefix that the source does not list"
+    " (deleted there since, or by a decommission; or somebody else's); they stay as they are, and"
+    " only a bundle that tells of them lets them be adopted: --bundle DIR"
+)
+"""What is said of objects at the target that nothing tells of."""
+
 PORTION = 1_000
 """Objects that are asked for at once: so many rows are held."""
 
@@ -79,6 +87,8 @@ class AdoptionTally:
     """Those of ours that have another size than an object has which is sealed as the plan says."""
     joined: int = 0
     """Objects that only a bundle knows: the source does not list them any more."""
+    unlisted: int = 0
+    """Objects at the target under a dataset's prefix that neither source nor bundle tells of."""
 
 
 @frozen
@@ -162,6 +172,9 @@ class Adopt:
                     " what only they open is sent anew by the next run"
                 )
             found += TargetSurvey(ctx).occupy(dataset, most=0)
+            self._tally.unlisted += (unlisted := self._unlisted(dataset))
+            if unlisted:
+                ctx.progress.note(UNLISTED.format(name=dataset.name, count=unlisted))
         self._take(found)
         failed = self._failed()
         Verification(ctx, self._batch).run()
@@ -233,6 +246,18 @@ class Adopt:
         if gone:
             self._ctx.ledger.update(dataset.id, gone, [])
             self._tally.joined += len(gone)
+
+    def _unlisted(self, dataset: DatasetRow) -> int:
+        """Count what the target holds under the prefix and neither source nor bundle tells of."""
+        ctx, route = self._ctx, self._ctx.route(dataset)
+
+        def count() -> int:
+            stored = (one.key for one in ctx.reader.keys(route.target))
+            keys = (route.source_key(key) for key in stored if not is_reserved(key))
+            there = (key for key in keys if key is not None and not route.is_sidecar(key))
+            return sum(ctx.ledger.pinned(dataset.id, key) is None for key in there)
+
+        return ctx.retry(count)
 
     # --- what the target holds -------------------------------------------------------------------
 

@@ -2,9 +2,10 @@
 
 A ledger that is made anew, or an old copy, knows neither that a dataset was erased nor that a
 recipient's key was replaced: it would bring the data back, or vouch for a key that opens nothing
-any more. So each such deed leaves a small object beside the fence, before it begins. It is
-believed in one direction only: it makes a ledger refuse, never do anything. Who may write in the
-bucket can remove it, as he can everything there.
+any more. So each such deed leaves a small object beside the fence, before it begins, and an
+exchange of keys another one when it has ended. It is believed in one direction only: it makes a
+ledger refuse, never do anything. Who may write in the bucket can remove it, as he can everything
+there.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ MOST: Final = 1_000
 """Signposts that are read of one bucket."""
 
 ERASED: Final = "erased"
+EXCHANGING: Final = "exchanging"
 EXCHANGED: Final = "exchanged"
 
 _KEY = re.compile("(?:[0-9a-f]{2}){16,4096}")
@@ -42,7 +44,7 @@ class Signpost(JsonForm):
     format: str
     migration: str
     ledger: str
-    what: Literal["erased", "exchanged"]
+    what: Literal["erased", "exchanging", "exchanged"]
     dataset: str
     """Whose headers were erased; empty otherwise."""
     number: int
@@ -68,13 +70,19 @@ def erased(migration: str, ledger: str, dataset: str, at: str) -> Signpost:
     )  # fmt: skip
 
 
-def exchanged(
-    migration: str, ledger: str, number: int, recipients: Sequence[str], at: str
+def key_exchange(
+    migration: str,
+    ledger: str,
+    number: int,
+    recipients: Sequence[str],
+    at: str,
+    *,
+    ended: bool,
 ) -> Signpost:
-    """Return what tells that a recipient's key was replaced."""
+    """Return what tells that a recipient's key is being replaced, or was for every object."""
     return Signpost(
-        format=FORMAT, migration=migration, ledger=ledger, what=EXCHANGED, dataset="",
-        number=number, recipients=tuple(recipients), at=at,
+        format=FORMAT, migration=migration, ledger=ledger, what=EXCHANGED if ended else EXCHANGING,
+        dataset="", number=number, recipients=tuple(recipients), at=at,
     )  # fmt: skip
 
 

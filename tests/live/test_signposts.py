@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,10 @@ def adopt(site: Site, plan: str, state: str, *, expect: int) -> str:
     return site.cli("adopt", plan, *where, "--no-progress", expect=expect).err
 
 
+def posts(client: Any) -> set[str]:
+    return {one["Key"] for one in client.list_objects_v2(Bucket=NAME, Prefix=PLACE)["Contents"]}
+
+
 def test_an_old_copy_neither_adopts_nor_takes_over_with_the_old_key(site: Site) -> None:
     assert set(opened(site, "next")) == {f"in/{key}.c4gh" for key in (*CORPUS, "scans/large.raw")
                                          if not key.startswith("tmp/")}  # fmt: skip
@@ -56,9 +61,20 @@ def test_who_names_todays_recipients_adopts(site: Site) -> None:
     site.cli("run", site.plan, "--until", "verify", "--no-progress", *where, expect=0)
 
 
+def test_an_exchange_that_did_not_end_is_gone_on_with_by_its_own_ledger_alone(site: Site) -> None:
+    client = s3_client(site.bucket.server)
+    (ended,) = (key for key in posts(client) if "/exchanged-" in key)
+    client.delete_object(Bucket=NAME, Key=ended)  # as if it had been killed right before
+    for plan in ("plan.yaml", "old.yaml"):
+        assert "did not come to its end" in adopt(site, plan, "new", expect=3)
+    executed(site, old="escrow", expect=0)  # the same command
+    assert posts(client) == {ended, ended.replace("/exchanged-", "/exchanging-")}
+    adopt(site, "plan.yaml", "new", expect=0)
+
+
 def test_a_signpost_that_nobody_can_read_is_not_passed(site: Site) -> None:
     client = s3_client(site.bucket.server)
-    (key,) = (one["Key"] for one in client.list_objects_v2(Bucket=NAME, Prefix=PLACE)["Contents"])
+    key = min(posts(client))
     told = json.loads(client.get_object(Bucket=NAME, Key=key)["Body"].read())
     for body in (b"\x1b[2J", json.dumps({**told, "recipients": ["no key"]}).encode(), b"x" * 99999):
         client.put_object(Bucket=NAME, Key=key, Body=body)

@@ -11,6 +11,7 @@ from hdh_migrate.pipeline.fence import plain
 from hdh_migrate.pipeline.signposts import (
     ERASED,
     EXCHANGED,
+    EXCHANGING,
     SeenSignpost,
     Signpost,
     signposts,
@@ -72,14 +73,22 @@ def _erased(
 def _exchanged(
     ledger: SqliteLedger, posts: Sequence[Signpost], recipients: Sequence[str]
 ) -> Iterator[str]:
-    last = max((one for one in posts if one.what == EXCHANGED), key=_when, default=None)
+    last = max((one for one in posts if one.what == EXCHANGING), key=_when, default=None)
     if last is None or _knows(ledger, last):
         return
-    bound = bound_recipients(ledger)
+    day, bound = plain(last.at)[:10], bound_recipients(ledger)
+    ends = {(one.ledger, one.number) for one in posts if one.what == EXCHANGED}
+    if (last.ledger, last.number) not in ends:
+        yield (
+            f"an exchange of keys was begun on {day} and did not come to its end: some objects open"
+            " for one key, some for the other. Only the ledger that began it, or a copy of it from"
+            " after, goes on"
+        )
+        return
     sealed_for = set(recipients) if bound is None else set(recipients).intersection(bound)
     if not sealed_for.issuperset(last.recipients):  # others may have been added since
         yield (
-            f"keys were exchanged on {plain(last.at)[:10]}: since then is sealed for"
+            f"keys were exchanged on {day}: since then is sealed for"
             f" {', '.join(fingerprints(last.recipients))}"
         )
 

@@ -26,7 +26,7 @@ from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewal_parts import travel
 from hdh_migrate.pipeline.renewing import Renewing
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
-from hdh_migrate.pipeline.signposts import exchanged, put_up
+from hdh_migrate.pipeline.signposts import key_exchange, put_up
 from hdh_migrate.pipeline.staying import UNOPENED
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
@@ -180,16 +180,18 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
         def begin(approvals: Approvals) -> None:
             if not exchange.begun:
                 _begin(desk, ledger, exchange, approvals)
-            _leave_word(desk, services, ledger, exchange)
+            _leave_word(desk, services, ledger, exchange, ended=False)
             bind(desk, ledger)
 
         def through(turn: Turn, demand_safe: Callable[[], None]) -> RotationDone:
             shut = HeadersApart(turn.ctx, exchange.number, anew).run() if apart else None
-            return Rotating(
+            done = Rotating(
                 turn.ctx, exchange.number, _rewrap(anew, services.envelopes),
                 connections=desk.loaded.plan.engine.connections, apart=shut,
                 demand_safe=demand_safe,
             ).run()  # fmt: skip
+            _leave_word(desk, services, ledger, exchange, ended=True)
+            return done
 
         done, grants = carried_out(
             desk, services, ledger, judge, exchange,
@@ -266,13 +268,15 @@ def _begin(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange, approvals: A
 
 
 def _leave_word(
-    desk: Desk, services: Services, ledger: SqliteLedger, exchange: KeyExchange
+    desk: Desk, services: Services, ledger: SqliteLedger, keys: KeyExchange, *, ended: bool
 ) -> None:
-    """Tell at the target for whom is sealed from here on: an old copy of the ledger reads it."""
+    """Tell at the target for whom is sealed from here on: a copy of the ledger reads it."""
     plan, name = desk.loaded.plan, name_of(ledger)
     assert services.writer is not None, "who exchanges headers can write"
     assert name is not None, "a ledger that is bound has a name"
-    post = exchanged(plan.migration, name, exchange.number, exchange.recipients, desk.clock.now())
+    post = key_exchange(
+        plan.migration, name, keys.number, keys.recipients, desk.clock.now(), ended=ended
+    )
     put_up(services.writer, desk.retrying(), buckets_of(plan), post)
 
 

@@ -344,6 +344,19 @@ def test_what_the_source_has_no_more_is_proved_by_a_bundle(world: World) -> None
     assert tags(world) == before
 
 
+def test_what_nothing_tells_of_is_counted_and_stays(world: World) -> None:
+    before = tags(world)
+    lose(world)
+    world.source.drop("src", "b")
+    world.source.drop("src", "c")
+
+    told = adopted(world)
+
+    assert (told.adopted, told.joined, told.unlisted) == (2, 0, 2)
+    assert any("holds 2 more under its prefix" in line for line in world.notes.lines)
+    assert tags(world) == before
+
+
 def test_what_is_damaged_and_gone_at_the_source_is_told(world: World) -> None:
     said = Said(world)
     lose(world)
