@@ -199,6 +199,12 @@ class Site:
 
 
 @pytest.fixture
+def bucket(moto_bucket: Bucket) -> Bucket:
+    """It speaks to a host of another name, whose certificate stands before moto."""
+    return moto_bucket
+
+
+@pytest.fixture
 def site(
     tmp_path: Path, bucket: Bucket, moto: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:

@@ -382,7 +382,7 @@ def test_a_waiver_that_was_touched_does_not_count(
 
 
 def test_ambient_settings_lead_a_whole_run_nowhere_else(
-    tmp_path: Path, bucket: Bucket, moto: S3Server
+    tmp_path: Path, moto_bucket: Bucket, moto: S3Server
 ) -> None:
     with listener() as elsewhere:
         away = f"http://127.0.0.1:{elsewhere.port}"
@@ -391,7 +391,7 @@ def test_ambient_settings_lead_a_whole_run_nowhere_else(
             "provider": "generic", "endpoint": moto.endpoint,
             "credential": site.plan["target"]["credential"],
         }  # fmt: skip
-        site.plan["datasets"][0]["target"]["bucket"] = bucket.name
+        site.plan["datasets"][0]["target"]["bucket"] = moto_bucket.name
         site.desk(NETWORK)
         (tmp_path / "aws").write_text(f"[default]\nendpoint_url = {away}\nca_bundle = /nowhere\n")
         proxies = {
@@ -413,4 +413,7 @@ def test_ambient_settings_lead_a_whole_run_nowhere_else(
         )  # fmt: skip
         assert done.returncode == Exit.OK, done.stderr
         assert elsewhere.connections == 0
-    assert [entry["Key"] for entry in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]]
+    assert [
+        entry["Key"]
+        for entry in moto_bucket.client.list_objects_v2(Bucket=moto_bucket.name)["Contents"]
+    ]

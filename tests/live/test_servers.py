@@ -134,10 +134,10 @@ def test_both_s3_servers_show_open_uploads_and_their_parts(any_bucket: Bucket) -
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=name)
 
 
-def test_moto_honours_create_only_writes(bucket: Bucket) -> None:
-    bucket.client.put_object(Bucket=bucket.name, Key="k", Body=b"1", IfNoneMatch="*")
+def test_moto_honours_create_only_writes(moto_bucket: Bucket) -> None:
+    moto_bucket.client.put_object(Bucket=moto_bucket.name, Key="k", Body=b"1", IfNoneMatch="*")
     with pytest.raises(ClientError, match="PreconditionFailed"):
-        bucket.client.put_object(Bucket=bucket.name, Key="k", Body=b"2", IfNoneMatch="*")
+        moto_bucket.client.put_object(Bucket=moto_bucket.name, Key="k", Body=b"2", IfNoneMatch="*")
 
 
 def test_rclone_overwrites_where_create_only_was_asked(rclone_bucket: Bucket) -> None:

@@ -92,15 +92,16 @@ class Models:
             site = new_site(folder, container, bucket)
             prepare(site)
             if target is None:
-                remember(bucket.server, bucket.name)
+                remember(self._moto(), bucket.name)
         return _Model(site=site, source=_seen(container), again=again)
 
     def _on_moto(self) -> tuple[Bucket, Again]:
-        bucket = new_bucket(self._moto())
+        moto = self._moto()
+        bucket = new_bucket(moto)
 
         @contextmanager
         def again() -> Iterator[Bucket]:
-            restore(bucket.server, bucket.name)
+            restore(moto, bucket.name)
             yield bucket
 
         return bucket, again
@@ -113,7 +114,7 @@ class Models:
             @contextmanager
             def again() -> Iterator[Bucket]:
                 with first.successor() as server:
-                    yield replace(made, server=server)  # type: ignore[arg-type]
+                    yield replace(made, server=server)
 
             yield made, again
 

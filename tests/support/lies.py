@@ -8,11 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hdh_migrate.demo.servers import S3Server
 from tests.support.proxy import Action, Resign, Upstream
 from tests.support.wire import Body, Hangup, Headers, Reply, Request
+
+if TYPE_CHECKING:
+    from tests.support.strict_s3 import StrictS3
 
 HTML = b"<html><body><h1>Please log in</h1></body></html>"
 Side = Literal["reply", "request"]
@@ -190,7 +193,7 @@ def edit_body(function: Callable[[bytes], bytes]) -> Action:
     return act
 
 
-def resigning(server: S3Server) -> Resign:
+def resigning(server: S3Server | StrictS3) -> Resign:
     """Return what lets a proxy alter signed requests to this server, for ranges it makes up."""
 
     def resign(request: Request) -> None:

@@ -26,7 +26,7 @@ def strict_bucket(server: StrictS3, *, versions: bool, lock: bool = False) -> Bu
     made = StrictBucket(name=NAME, created=server.store.now(), lock=lock)
     made.versioning = "Enabled" if versions or lock else ""
     server.store.buckets[NAME] = made
-    return Bucket(server=server, name=NAME, client=None)  # type: ignore[arg-type]
+    return Bucket(server=server, name=NAME, client=None)
 
 
 def with_keys(site: Site, **more: Any) -> Site:
