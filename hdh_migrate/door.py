@@ -120,20 +120,6 @@ class Door:
         """Return what is wrong with an address that is about to be contacted, or None."""
         return self.addresses.objection(address)
 
-    def demand_address(self, address: str) -> None:
-        """Refuse an address that a name leads to, before anything is sent there.
-
-        Raises:
-            HostRefused: it is of the wrong kind.
-        """
-        objection = self.objection(address)
-        if objection is not None:
-            host = urlsplit(self.endpoint).netloc
-            raise HostRefused(
-                f"{host} leads to {address}, {objection}; nothing was sent there",
-                hint="a wrong or poisoned name would send the data elsewhere; check the DNS",
-            )
-
 
 def origin_of(url: str) -> str:
     """Return what stands before an address's path, whole: by it alone a host is found."""

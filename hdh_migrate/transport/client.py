@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from functools import lru_cache
 from typing import TypedDict
 from urllib.parse import urlsplit
@@ -14,25 +15,16 @@ import pycurl
 
 from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door, origin_of
-from hdh_migrate.errors import ConnectionLost
-from hdh_migrate.transport.direct import (
-    AGENT,
-    CONNECT_SECONDS,
-    METHODS,
-    DirectLine,
-    DirectLines,
-    head_of,
-    is_plain,
-)
+from hdh_migrate.frozen import frozen
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
 from hdh_migrate.transport.gathering import ROOM, Gathering, Take
 from hdh_migrate.transport.handshake import Handshake
-from hdh_migrate.transport.incoming import STALL_BYTES_PER_SECOND, GoneError
-from hdh_migrate.transport.signing import SigV4, SigV4Signer, host_of
 from hdh_migrate.transport.spoken import SPOKEN
 from hdh_migrate.transport.traffic import Traffic, TrafficByEndpoint
 from hdh_migrate.transport.trust import TlsTrust, default_ca_file, secure, translated
 
+CONNECT_SECONDS = 15
+STALL_BYTES_PER_SECOND = 512
 STALL_SECONDS = 60
 DEADLINE_SECONDS = 300
 """A request may take so long, and a second more for `exchange.DEADLINE_BYTES_PER_SECOND`."""
@@ -40,6 +32,16 @@ DEADLINE_SECONDS = 300
 ERROR_BODY_MAX = 65_536
 UPLOAD_BUFFER = 524_288
 DOWNLOAD_BUFFER = 262_144
+
+
+@frozen
+class SigV4:
+    """What libcurl needs to sign a request; the secret never shows in a repr."""
+
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 class RequestDetails(TypedDict, total=False):
@@ -69,11 +71,10 @@ class Transport:
         # libcurl and urllib3 would write every session's keys to the file that this one names.
         os.environ.pop("SSLKEYLOGFILE", None)
         self._deadline = deadline
-        self._signer = None if sign is None else SigV4Signer(sign)
+        self._sign = sign
         self._tls = tls or TlsTrust()
         self._ca_file = self._tls.ca_file or default_ca_file()
         self.door = door
-        self._direct = DirectLines(door, self._tls, self._ca_file)
         self._local = threading.local()
         self._counted = TrafficByEndpoint()
 
@@ -117,18 +118,6 @@ class Transport:
                 certificate does not verify, or its key is not pinned.
         """
         self.door.demand(url)
-        origin = origin_of(url)
-        target = url[len(origin) :]
-        if not signed and self._signer is not None:
-            headers = self._signer.signed(method, _host(origin), target, headers)
-        if pull is None and method in METHODS and is_plain(target):
-            exchange = Exchange(accept, gathered or sink, limit, self._deadline + stall)
-            head = head_of(method, origin, target, headers, None if body is None else len(body))
-            reply = self._directly(
-                exchange, method, url, head, body, gathers=gathered is not None, stall=stall
-            )
-            if reply is not None:
-                return reply
         gathering = None if gathered is None else Gathering(gathered, self._room())
         if gathering is not None:
             sink = gathering.write
@@ -137,7 +126,9 @@ class Transport:
             pull = (len(body), Slices(body).read)
         try:
             take = exchange.taker(gathering)
-            reply = self._perform(exchange, take, method, url, headers, pull, stall=stall)
+            reply = self._perform(
+                exchange, take, method, url, headers, pull, sign=not signed, stall=stall
+            )
             if gathering is not None:
                 gathering.end()
             return reply
@@ -145,42 +136,6 @@ class Transport:
             exchange.forget()
             if gathering is not None:
                 gathering.forget()
-
-    def _directly(
-        self,
-        exchange: Exchange,
-        method: str,
-        url: str,
-        head: bytes,
-        body: memoryview | None,
-        *,
-        gathers: bool,
-        stall: int,
-    ) -> Reply | None:
-        """Make a request on a connection of our own; None: there is none, and nobody answered."""
-        origin, room = origin_of(url), self._room()
-        line: DirectLine | None = None
-        asked = time.monotonic()
-        try:
-            while (line := self._direct.line(origin)) is not None:
-                used = line.answers > 0
-                try:
-                    line.ask(
-                        head, body, exchange, room,
-                        bodiless=method == "HEAD", gathers=gathers, stall=stall,
-                    )  # fmt: skip
-                except GoneError:
-                    if not used:
-                        raise ConnectionLost(f"{_host(origin)}: no answer came") from None
-                else:
-                    return exchange.finished()
-            return None
-        finally:
-            if line is not None:
-                self._count(
-                    _endpoint(origin), exchange, asked, (method, url),
-                    received=exchange.received, sent=line.sent, address=line.address, tls=line.tls,
-                )  # fmt: skip
 
     def _room(self) -> memoryview:
         """Return this thread's memory for a reply that is gathered."""
@@ -198,12 +153,13 @@ class Transport:
         headers: Mapping[str, str],
         pull: tuple[int, Callable[[int], bytes]] | None,
         *,
+        sign: bool,
         stall: int,
     ) -> Reply:
         endpoint = _endpoint(origin_of(url))
-        line = self._line()
+        line = self._line(sign=sign)
         handle = line.handle
-        self._prepare(handle, method, url, headers, exchange)
+        self._prepare(handle, method, url, headers, exchange, sign=sign)
         handle.setopt(pycurl.WRITEFUNCTION, take)
         if line.stall != stall:
             handle.setopt(pycurl.LOW_SPEED_TIME, stall)
@@ -228,29 +184,24 @@ class Transport:
         finally:
             exchange.release()
             exchange.read_what_came()
-            ask, answered = handle.getinfo, exchange.reply.status > 0
-            self._count(
-                endpoint, exchange, asked, (method, url),
-                received=int(ask(pycurl.SIZE_DOWNLOAD_T)), sent=int(ask(pycurl.SIZE_UPLOAD_T)),
-                address=ask(pycurl.PRIMARY_IP),
-                tls=handshake.read(handle) if handshake is not None and answered else None,
-            )  # fmt: skip
+            self._count(handle, endpoint, exchange, asked, handshake, (method, url))
         if exchange.failure is not None:
             raise exchange.failure
         return exchange.finished()
 
-    def _line(self) -> _Line:
+    def _line(self, *, sign: bool) -> _Line:
         """Return this thread's handle with everything set that is the same for all requests."""
         line: _Line | None = getattr(self._local, "line", None)
         if line is None:
             line = self._local.line = _Line()
-        if not line.ready:
+        sign = sign and self._sign is not None
+        if not line.ready or line.signs is not sign:
             line.handle.reset()  # its connections stay
-            self._set_up(line.handle)
-            line.ready, line.stall = True, 0
+            self._set_up(line.handle, sign=sign)
+            line.ready, line.signs, line.stall = True, sign, 0
         return line
 
-    def _set_up(self, c: pycurl.Curl) -> None:
+    def _set_up(self, c: pycurl.Curl, *, sign: bool) -> None:
         set_option = c.setopt
         set_option(pycurl.NOSIGNAL, 1)
         set_option(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
@@ -263,7 +214,11 @@ class Transport:
         set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
         set_option(pycurl.HTTP_CONTENT_DECODING, 0)
         set_option(pycurl.NOPROGRESS, 0)
-        set_option(pycurl.USERAGENT, AGENT)
+        if sign:
+            assert self._sign is not None
+            set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")
+            set_option(pycurl.USERNAME, self._sign.access_key)
+            set_option(pycurl.PASSWORD, self._sign.secret_key)
 
     def _prepare(
         self,
@@ -272,6 +227,8 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         exchange: Exchange,
+        *,
+        sign: bool,
     ) -> None:
         """Set what is this request's alone; every one of these is set anew by each."""
         set_option = c.setopt
@@ -285,6 +242,8 @@ class Transport:
             for name, value in headers.items()
         ]
         lines += _ALWAYS
+        if sign and self._sign is not None and self._sign.token is not None:
+            lines.append(f"x-amz-security-token: {self._sign.token}".encode())
         set_option(pycurl.HTTPHEADER, lines)
         set_option(pycurl.HEADERFUNCTION, exchange.heads.append)
         set_option(pycurl.XFERINFOFUNCTION, exchange.progress)
@@ -297,28 +256,27 @@ class Transport:
 
     def _count(
         self,
+        handle: pycurl.Curl,
         endpoint: str,
         exchange: Exchange,
         asked: float,
+        handshake: Handshake | None,
         what: tuple[str, str],
-        *,
-        received: int,
-        sent: int,
-        address: str | None,
-        tls: str | None,
     ) -> None:
-        reply = exchange.reply
+        reply, ask = exchange.reply, handle.getinfo
+        received, sent = int(ask(pycurl.SIZE_DOWNLOAD_T)), int(ask(pycurl.SIZE_UPLOAD_T))
         date = http_date(reply.headers.get("date", ""))
+        answered = reply.status > 0
         self._counted.add(
             endpoint,
             received=received,
             sent=sent,
-            address=address,
+            address=ask(pycurl.PRIMARY_IP),
             date=None
             if date is None
             else Sighting(server_time=date, asked=asked, heard=exchange.heard),
-            answered=reply.status > 0,
-            tls=tls,
+            answered=answered,
+            tls=handshake.read(handle) if handshake is not None and answered else None,
         )
         if SPOKEN.listens:
             SPOKEN.add(
@@ -330,22 +288,17 @@ class Transport:
 class _Line:
     """One thread's handle, with the connections that it keeps, and what is set on it."""
 
-    __slots__ = ("handle", "ready", "stall")
+    __slots__ = ("handle", "ready", "signs", "stall")
 
     def __init__(self) -> None:
         self.handle = pycurl.Curl()
         self.ready = False
         """Whether it is set up, and nothing of an earlier request would show in the next."""
+        self.signs = False
         self.stall = 0
 
 
 _ALWAYS = (b"Expect:", b"Accept-Encoding: identity")
-
-
-@lru_cache(maxsize=256)
-def _host(origin: str) -> str:
-    parts = urlsplit(origin)
-    return host_of(parts.scheme, parts.netloc)
 
 
 @lru_cache(maxsize=256)

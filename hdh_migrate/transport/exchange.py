@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 from typing import Any
+from urllib.parse import urlsplit
 
 import pycurl
 
@@ -97,10 +98,13 @@ class Exchange:
         def opened(purpose: int, address: tuple[Any, ...]) -> socket.socket | int:
             del purpose
             family, kind, protocol, where = address
-            try:
-                door.demand_address(str(where[0]))
-            except HostRefused as refused:
-                self.failure = refused
+            objection = door.objection(str(where[0]))
+            if objection is not None:
+                host = urlsplit(door.endpoint).netloc
+                self.failure = HostRefused(
+                    f"{host} leads to {where[0]}, {objection}; nothing was sent there",
+                    hint="a wrong or poisoned name would send the data elsewhere; check the DNS",
+                )
                 return SOCKET_BAD
             made = socket.socket(family, kind, protocol)
             self._sockets.append(made)
@@ -135,18 +139,8 @@ class Exchange:
         if sum(map(len, self.heads)) > HEADERS_MAX:
             raise ShortRead(f"the headers of a reply are longer than {HEADERS_MAX} bytes")
 
-    def headed(self, reply: Reply) -> None:
-        """Take a whole head that somebody else has read."""
-        self.reply, self.heard = reply, time.monotonic()
-        self.clock.allow(self._expected())
-
-    @property
-    def received(self) -> int:
-        """Bytes of the reply's body that came so far."""
-        return self._size
-
-    def write(self, data: bytes | memoryview) -> int:
-        """Take the next bytes of the reply's body; -1: `failure` says why they are not taken."""
+    def write(self, data: bytes) -> int:
+        """Take the next bytes of the reply's body."""
         try:
             clock = self.clock
             now = time.monotonic()
@@ -156,7 +150,7 @@ class Exchange:
                 self._begin()
             self._size += len(data)
             if self._sink is not None and self.reply.status < 300:
-                self._sink(data)  # type: ignore[arg-type]
+                self._sink(data)
                 clock.until += time.monotonic() - now  # what we do with the bytes does not count
             else:
                 self._keep(data)
@@ -187,9 +181,9 @@ class Exchange:
 
         return take
 
-    def _keep(self, data: bytes | memoryview) -> None:
+    def _keep(self, data: bytes) -> None:
         if self._size <= self._limit:
-            self._kept.append(bytes(data))
+            self._kept.append(data)
         elif self.reply.status < 300:
             raise ShortRead(f"a reply is longer than {self._limit} bytes")
 
@@ -288,13 +282,9 @@ def _plain_reply(lines: Sequence[bytes]) -> Reply | None:
     """
     if not lines or lines[-1] != b"\r\n":
         return None
-    return plain_reply(b"".join(lines).decode("latin-1"), len(lines))
-
-
-def plain_reply(head: str, lines: int) -> Reply | None:
-    """Return the reply of a head of so many lines, the empty one included; see `_plain_reply`."""
+    head = b"".join(lines).decode("latin-1")
     status, fields = _FINAL.match(head), _FIELD.findall(head)
-    if status is None or len(fields) != lines - 2:
+    if status is None or len(fields) != len(lines) - 2:
         return None
     return Reply(int(status[1]), {name.lower(): value for name, value in fields})
 
