@@ -260,6 +260,7 @@ class Session:
         if _is_end(reply):
             return None
         fields = _checked(reply, ReplyKind.NAME)
+        self.clock.allow(len(fields.data))  # a directory may hold any number of names
         found = []
         for _ in range(fields.number()):
             name, _, attrs = fields.text(), fields.text(), fields.attrs()

@@ -19,8 +19,10 @@ from hdh_migrate.errors import (
     Unsupported,
 )
 from hdh_migrate.sources.sftp_packets import Ask, Fields, ReplyKind, text
-from hdh_migrate.sources.sftp_session import AHEAD, READ, Session
+from hdh_migrate.sources.sftp_session import AHEAD, DEADLINE_SECONDS, READ, Session
+from hdh_migrate.transport import exchange
 from tests.support.examples import many
+from tests.support.quiet import FakeClock
 
 Answer = Callable[[int, int, bytes], bytes]
 """Answers a request: its kind, its number, its body."""
@@ -248,6 +250,25 @@ def test_a_directory_is_told_piece_by_piece() -> None:
         [b"\xff\n"],
     ]
     assert made.is_sound
+
+
+def test_a_large_directory_may_take_the_time_that_its_names_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exchange, "time", clock := FakeClock(tick=0.0))
+
+    def listed(piece: bytes) -> int:
+        answer = folder([piece] * 2 * int(DEADLINE_SECONDS))
+
+        def slow(kind: int, number: int, body: bytes) -> bytes:
+            clock.seconds += 1.0
+            return answer(kind, number, body)
+
+        return sum(1 for _ in session(slow).names(b"/"))
+
+    assert listed(named(*[b"name"] * 100)) == 2 * DEADLINE_SECONDS
+    with pytest.raises(ConnectionLost, match="longer than its size allows"):
+        listed(named(b"name"))
 
 
 @pytest.mark.parametrize(
