@@ -43,6 +43,8 @@ _DATE = re.compile(
     re.ASCII,
 )
 _DAY_SECONDS = 86_400
+_LAST_SECOND = 253_402_300_799.0
+"""9999-12-31T23:59:59Z: there is no later time to write, and that day stands for no end."""
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
@@ -375,7 +377,7 @@ def day_over(day: str) -> float:
 
     That moment is the first at which it does not count any more.
     """
-    return seconds_of(f"{day}T00:00:00Z") + _DAY_SECONDS
+    return min(seconds_of(f"{day}T00:00:00Z") + _DAY_SECONDS, _LAST_SECOND)
 
 
 def text_of_seconds(seconds: float) -> str:

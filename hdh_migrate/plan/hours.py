@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
@@ -239,10 +239,14 @@ class RunWindows(Section):
         )
 
 
+LAST_DAY: Final = "9999-12-31"
+"""No calendar has a day after it."""
+
+
 def moment_of(said: str, zone: str | None, *, end: bool = False) -> float:
     """Return the seconds since 1970 of a checked day or time; of a day its begin, or its `end`."""
     if not is_day(said):
         return datetime.fromisoformat(said).timestamp()
-    day = day_number(said) + (1 if end else 0)
+    day = day_number(said) + (1 if end and said < LAST_DAY else 0)
     midnight = datetime.fromtimestamp(day * DAY_SECONDS, UTC)
     return midnight.replace(tzinfo=zone_of(zone or ZONE)).timestamp()

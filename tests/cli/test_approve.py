@@ -198,6 +198,7 @@ def test_an_approval_expires_when_it_was_told_to(
         ("2001-01-01T00:00:00Z", "7d"),
         ("2027-01-01T00:00:00", "7d"),
         ("tomorrow", "7d"),
+        ("9999-12-31T23:59:59-01:00", "7d"),
     ],
 )
 def test_an_expiry_that_is_none_is_refused(until: str | None, lasting: str) -> None:

@@ -205,11 +205,12 @@ def _demand_comment(comment: str) -> None:
 def _moment(text: str, option: str) -> str:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        in_utc = found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(f"{option} is a time such as 2026-12-24T18:00:00Z") from None
     if found.tzinfo is None:
         raise UsageError(f"{option} needs its zone, such as the Z of 2026-12-24T18:00:00Z")
-    return found.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return in_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def expiry(now: str, until: str | None, lasting: str | timedelta) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.model import Role
+from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.advice import advice
 from hdh_migrate.plan.classes import FieldClass
 from hdh_migrate.plan.diff import differences
@@ -206,6 +207,9 @@ def test_days_of_batches_are_those_of_the_zone_of_the_windows(tmp_path: Path) ->
     assert found.not_before(one) == 1_799_017_200.0  # midnight in Paris
     assert found.done_by(one) == 1_799_017_200.0 + 86_400
     assert found.not_before(other) == 1_799_092_800.0
+    plan["batches"][0] = plan["batches"][0] | {"done_by": "9999-12-31"}
+    (one, _) = (found := loaded(tmp_path, as_yaml(plan)).plan).batches
+    assert moment_text(found.done_by(one) or 0.0) == "9999-12-30T23:00:00Z"
     assert found.done_by(other) is None
 
 

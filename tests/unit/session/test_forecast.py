@@ -264,6 +264,15 @@ def test_a_day_ends_at_one_moment_wherever_it_is_told(desk: Desk) -> None:
     assert ends["source-credential"] == told["SAS of the source"]
 
 
+def test_what_is_stated_without_an_end_by_the_last_day_there_is_ends_with_it(desk: Desk) -> None:
+    path = desk.loaded.base / "attestation.yaml"
+    path.write_text(path.read_text().replace("2026-11-24", "9999-12-31"))
+    found = forecast(again(desk, PLAN.replace("2026-12-21", "9999-12-31")))
+    ends = {one["what"].partition(":")[0]: one["ends"] for one in found["deadlines"]}
+    assert ends["legal basis"] == ends["attestation of the target"] == "9999-12-31T23:59:59Z"
+    assert {one.what: one.ends for one in expiries(desk)}["hds"] == "9999-12-31T23:59:59Z"
+
+
 def test_certificates_that_have_ended_are_said_to_have_ended(desk: Desk) -> None:
     """They were `unknown`, as those that cannot be read."""
     new_authority(desk.loaded.base / "ca", datetime.fromisoformat("2026-10-01T00:00:00Z"), 30)
