@@ -81,6 +81,24 @@ class Menu(TyperGroup):
             self.commands[cmd_name] = _found((*self._within, cmd_name))
         return self.commands.get(cmd_name)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as in typer
+        """Find the verb that is called; for what is none, name those that may be meant."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            ctx.fail(f"there is no verb {args[0]!r}{self._meant(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def _meant(self, word: str) -> str:
+        """Return what somebody may mean who writes this word for a verb."""
+        import difflib
+
+        here = self.list_commands(None)
+        if self._within and ("." in word or "/" in word):
+            return f": one comes before it ({', '.join(here)})"
+        groups = {} if self._within else verbs.GROUPS
+        inside = [f"{group} {word}" for group, one in groups.items() if word in one.verbs]
+        close = [*inside, *difflib.get_close_matches(word, here, n=2, cutoff=0.7)]
+        return f"; did you mean {' or '.join(close)}?" if close else ""
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as in typer
         """List every verb in one line, whatever the width."""
         width = max(map(len, self.list_commands(ctx)))

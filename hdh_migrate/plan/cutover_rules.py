@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, names, repeated, shown
+from hdh_migrate.plan.shapes import (
+    Broken,
+    Loc,
+    Unnamed,
+    mapping,
+    mappings,
+    names,
+    repeated,
+    shown,
+)
 
 
 def _enough_approvers(plan: Mapping[str, object]) -> Iterator[Broken]:
@@ -73,13 +82,14 @@ def _cutovers_are_of_batches(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Each cutover is of a known batch that has a `pointer`, and no batch has two."""
     batches = {name: index for index, name in names(plan, "batches")}
     first: dict[str, int] = {}
+    unnamed = Unnamed(plan, "batches")
     for index, cutover in mappings(plan, "cutovers"):
         name = cutover.get("batch")
         loc: Loc = ("cutovers", index, "batch")
         if not isinstance(name, str):
             continue
         if name not in batches:
-            yield Broken(loc, "no batch has this name")
+            yield Broken(loc, unnamed.why(name))
         elif first.setdefault(name, index) != index:
             where = shown(("cutovers", first[name]))
             yield Broken(loc, f"the same batch as {where}")

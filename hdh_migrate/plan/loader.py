@@ -30,7 +30,10 @@ MAX_BYTES: Final = 1 << 20
 MAX_PROBLEMS: Final = 50
 """Problems told; that there are more is the last line."""
 
-_HINT = "`hdh-migrate docs plan-reference` describes every field"
+_HINT: Final = "`hdh-migrate docs plan-reference` describes every field"
+_NO_PLAN_HINT: Final = "`hdh-migrate init DIR` makes a plan to begin with"
+_PLAN: Final = "plan.yaml"
+"""The name that `init` gives to a plan."""
 
 
 @frozen
@@ -99,7 +102,7 @@ def _read(path: Path) -> str:
     try:
         data = read_bounded(path, MAX_BYTES)
     except OSError as error:
-        raise _refused(path, [_whole_file(_unread(error))]) from error
+        raise _refused(path, [_whole_file(_unread(path, error))], _NO_PLAN_HINT) from error
     if len(data) > MAX_BYTES:
         raise _refused(path, [_whole_file("a plan is at most 1 MiB")])
     return _decoded(path, data)
@@ -117,12 +120,14 @@ def _decoded(path: Path, data: bytes) -> str:
     raise _refused(path, [Fault(spot, "not UTF-8 text: save the file as UTF-8")])
 
 
-def _unread(error: OSError) -> str:
+def _unread(path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, PermissionError):
         return "no right to read the file"
     if isinstance(error, NotRegularError):
+        if (path / _PLAN).is_file():
+            return f"is a folder: give the path of the plan in it, {_PLAN}"
         return "is a directory or a device: give the path of a plan"
     return "the file cannot be read"
 
@@ -199,7 +204,7 @@ def _secrets(text: str, read: Document) -> Iterator[Fault]:
             yield Fault(spot, leaks.MESSAGE)
 
 
-def _refused(path: Path, faults: list[Fault]) -> PlanInvalid:
+def _refused(path: Path, faults: list[Fault], hint: str = _HINT) -> PlanInvalid:
     name = "".join(c if c.isprintable() else "?" for c in str(path))
     sorted_faults = sorted(dict.fromkeys(faults), key=lambda fault: fault.spot)
     if len(sorted_faults) > MAX_PROBLEMS:
@@ -208,4 +213,4 @@ def _refused(path: Path, faults: list[Fault]) -> PlanInvalid:
     lines = [
         f"{name}:{fault.spot.line}:{fault.spot.column}: {fault.message}" for fault in sorted_faults
     ]
-    return PlanInvalid(lines, hint=_HINT)
+    return PlanInvalid(lines, hint=hint)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, names, repeated, shown, texts
+from hdh_migrate.plan.shapes import (
+    Broken,
+    Loc,
+    Unnamed,
+    mapping,
+    mappings,
+    names,
+    repeated,
+    shown,
+    texts,
+)
 
 
 def _languages_are_unique(plan: Mapping[str, object]) -> Iterator[Broken]:
@@ -30,12 +40,12 @@ def _what_is_declared_is_of_this_plan(plan: Mapping[str, object]) -> Iterator[Br
         "datasets": (
             "name",
             {name for _, name in names(plan, "datasets")},
-            "no dataset has this name",
+            Unnamed(plan, "datasets").why,
         ),
         "keys": (
             "recipient",
             {path for _, path in texts(mapping(plan, "seal").get("recipients"))},
-            "`seal.recipients` does not name this file",
+            lambda _: "`seal.recipients` does not name this file",
         ),
     }
     for section, (field, there, otherwise) in known.items():
@@ -46,7 +56,7 @@ def _what_is_declared_is_of_this_plan(plan: Mapping[str, object]) -> Iterator[Br
                 continue
             loc: Loc = ("report", "declared", section, index, field)
             if value not in there:
-                yield Broken(loc, otherwise)
+                yield Broken(loc, otherwise(value))
             elif first.setdefault(value, index) != index:
                 again = shown(("report", "declared", section, first[value]))
                 yield Broken(loc, f"the same as in {again}")

@@ -24,6 +24,7 @@ from hdh_migrate.plan.selection import NO_CONDITIONS
 from hdh_migrate.plan.shapes import (
     Broken,
     Loc,
+    Unnamed,
     mapping,
     mappings,
     names,
@@ -177,11 +178,12 @@ def _one_batch_each(plan: Mapping[str, object]) -> Iterator[Broken]:
         return  # none given: one batch holds them all
     known = {name: index for index, name in names(plan, "datasets")}
     taken: dict[str, int] = {}
+    unnamed = Unnamed(plan, "datasets")
     for at, batch in mappings(plan, "batches"):
         for index, name in texts(batch.get("datasets")):
             loc: Loc = ("batches", at, "datasets", index)
             if name not in known:
-                yield Broken(loc, "no dataset has this name")
+                yield Broken(loc, unnamed.why(name))
             elif taken.setdefault(name, at) != at:
                 where = shown(("batches", taken[name]))
                 yield Broken(loc, f"this dataset is already in {where}: it belongs to one batch")
@@ -198,12 +200,13 @@ def _needs_have_an_order(plan: Mapping[str, object]) -> Iterator[Broken]:
     batches = dict(mappings(plan, "batches"))
     at = {name: index for index, name in names(plan, "batches")}
     graph: dict[int, set[int]] = {index: set() for index in batches}
+    unnamed = Unnamed(plan, "batches")
     for index, batch in batches.items():
         for place, name in texts(batch.get("needs")):
             if name in at:
                 graph[index].add(at[name])
             else:
-                yield Broken(("batches", index, "needs", place), "no batch has this name")
+                yield Broken(("batches", index, "needs", place), unnamed.why(name))
     for circle in _circles(graph):
         links = [shown(("batches", index)) for index in (*circle, circle[0])]
         if len(links) > _MAX_LINKS:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from hdh_migrate.frozen import frozen_row
 
 Loc = tuple[str | int, ...]
 """A place in a plan: field names and list indexes from the top."""
+
+_ENTRIES: Final = {"batches": "batch", "datasets": "dataset"}
+_LONGEST: Final = 40
+_FEW: Final = 20
+_MANY: Final = 500
+"""Bounds of what is compared: characters, names that nobody has, names that there are."""
 
 
 @frozen_row
@@ -51,6 +58,31 @@ def texts(value: object) -> Iterator[tuple[int, str]]:
     for index, item in enumerate(value if isinstance(value, list) else ()):
         if isinstance(item, str):
             yield index, item
+
+
+class Unnamed:
+    """Says why a name is refused that no entry of a section has, and points to one close to it.
+
+    By its place, for no message repeats a value of the plan.
+    """
+
+    def __init__(self, plan: Mapping[str, object], section: str) -> None:
+        self._section = section
+        self._at = {name: index for index, name in names(plan, section)}
+        self._compared = 0
+
+    def why(self, given: str) -> str:
+        """Return the reason; the first few names alone are compared, so that it is soon said."""
+        reason = f"no {_ENTRIES[self._section]} has this name"
+        self._compared += 1
+        if len(given) > _LONGEST or self._compared > _FEW or len(self._at) > _MANY:
+            return reason
+        import difflib  # a valid plan needs none
+
+        close = difflib.get_close_matches(given, self._at, n=1)
+        if not close:
+            return reason
+        return f"{reason}; did you mean that of {shown((self._section, self._at[close[0]]))}?"
 
 
 def repeated(value: object) -> Iterator[tuple[int, int]]:

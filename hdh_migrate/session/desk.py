@@ -261,7 +261,16 @@ class Desk:
             ledger.close()  # a probe or a provision wrote in its journal, no run did
         raise UsageError(
             "no run of this plan has begun here",
-            hint='begin with "hdh-migrate run PLAN", or give the right --state-dir',
+            hint=self._where_to_begin(),
+        )
+
+    def _where_to_begin(self) -> str:
+        """Say where a ledger was looked for, and of which names there are others."""
+        others = sorted(path.parent.name for path in self.state_dir.glob("*/ledger.db"))
+        found = f"; there are ledgers of {', '.join(others[:3])}" if others else ""
+        return (
+            'begin with "hdh-migrate run PLAN", or give the right --state-dir (this is'
+            f" {self.ledger_path.parent}{found})"
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -61,6 +61,7 @@ PAGE_SIZE = 5_000
 RECOUNT_FIRST = 1_700
 """Blobs of a recount's first page: all that follow are cut elsewhere than the first listing's."""
 
+_WHERE_IT_IS: Final = "mend the dataset's `source.container`, or the account, in the plan"
 CHECKED_AMONG = 100
 """Objects among which preflight looks for one that has a range, when ranges need digests."""
 RANGE_MD5_MAX = 4 * MIB
@@ -369,7 +370,7 @@ class AzureBlobSource:
         except Refused as error:
             return [Problem(where=where, what=str(error), hint=error.hint)]
         except Missing:
-            return [Problem(where=where, what="there is no such container")]
+            return [Problem(where=where, what="there is no such container", hint=_WHERE_IT_IS)]
         except AuthFailed as error:
             return [Problem(where=where, what=str(error), hint=error.hint, auth=True)]
         except AccessDenied:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 from hdh_migrate.bounded import counted, token
 from hdh_migrate.errors import (
@@ -38,6 +38,8 @@ from hdh_migrate.targets.s3_pages import (
 )
 from hdh_migrate.transport import Reply, RequestDetails
 
+_PROVISION: Final = '"hdh-migrate provision PLAN" shows what is missing, with --execute it makes it'
+
 
 class S3Reader:
     """The reading half; in a dry run there is no other."""
@@ -52,7 +54,7 @@ class S3Reader:
         try:
             next(iter(object_pages(self._endpoint, place, size=1)), None)
         except Missing:
-            return [Problem(where=where, what="there is no such bucket")]
+            return [Problem(where=where, what="there is no such bucket", hint=_PROVISION)]
         except AuthFailed as error:
             return [Problem(where=where, what=str(error), hint=error.hint, auth=True)]
         except AccessDenied:

@@ -75,6 +75,12 @@ class Site:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
+    def alone(self, *arguments: str, expect: int | None = None) -> Said:
+        """Run a command with an interpreter of its own, which takes LD_PRELOAD, to its end."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=LONG)
+        return Said(process.returncode, out, err).expected(expect, arguments)
+
     def begin(self, *arguments: str) -> ForkedCommand:
         """Start a command as a process of its own, with workers."""
         return begin(*arguments, env=os.environ | self.environ)

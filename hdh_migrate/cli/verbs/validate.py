@@ -107,6 +107,7 @@ def _say_invalid(task: Task, plan: Path, error: PlanInvalid) -> None:
 def _judged(plan: Path, loaded: LoadedPlan) -> tuple[Valid, list[str]]:
     """Return what a plan means for its target and for what is kept of objects, also in lines."""
     from hdh_migrate.folders import STATE_DIR
+    from hdh_migrate.session.policy.absent import absent
     from hdh_migrate.session.policy.quota import problems
     from hdh_migrate.session.views.fidelity import fidelity, fidelity_text
     from hdh_migrate.session.views.outlook import outlook, outlook_text
@@ -118,6 +119,7 @@ def _judged(plan: Path, loaded: LoadedPlan) -> tuple[Valid, list[str]]:
     with suppress(MigrateError):  # a ledger that cannot be read is no fault of the plan
         known = problems(loaded.plan, loaded.base / STATE_DIR, limits)
         target["notes"] += [str(problem) for problem in known]
+    target["notes"] += absent(loaded)
     if loaded.plan.engine.certificates is not None:
         target["notes"] += _about_the_cluster(loaded)
     chosen = fidelity(loaded.plan)

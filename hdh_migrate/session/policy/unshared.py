@@ -26,11 +26,12 @@ def demand_ours(loaded: LoadedPlan, state: Path) -> None:
         Refused: they can.
     """
     owners = {loaded.path.stat().st_uid}
-    for path in (loaded.path, state, *(loaded.base / name for name in _named(loaded.plan))):
+    for path in (loaded.path, state, *(loaded.base / name for name in named_paths(loaded.plan))):
         demand_unshared(path, owners)
 
 
-def _named(plan: Plan) -> list[str]:
+def named_paths(plan: Plan) -> list[str]:
+    """Return the files and folders that a plan names, secrets among them, as it writes them."""
     found = dict.fromkeys(path for _, path in named_files(plan))
     if isinstance(plan.seal, Crypt4gh):
         found |= dict.fromkeys(plan.seal.recipients)

@@ -1,7 +1,8 @@
 """Amend a bound batch: show what the plan as it is now would mean for it, or make it so.
 
-The rows of the ledger are judged; nothing is asked of source or target. Made, it is a new revision
-of the batch: approvals of the one before are void, for the plan and the manifest are other ones.
+The rows of the ledger are judged; nothing but the time is asked of source or target. Made, it is a
+new revision of the batch: approvals of the one before are void, for the plan and the manifest are
+other ones.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from hdh_migrate.session.policy.changing import (
     is_followed,
     judged,
 )
-from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.policy.timekeeping import dated, offline
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.wiring import header_size_of, moments_of, pace_of, routes_of, rules_of
 from hdh_migrate.wiring.sealing import load_recipients
@@ -71,7 +72,7 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
                 return _Case.of(desk, ledger, batch).amendment(apply=False, show_names=show_names)
         finally:
             ledger.close()
-    with copied_after(desk), journal_of(desk, offline(desk.clock, desk.ledger_path)) as ledger:
+    with copied_after(desk), journal_of(desk, dated(desk)) as ledger:
         adopt(ledger)
         case = _Case.of(desk, ledger, batch)
         if not case.changes:

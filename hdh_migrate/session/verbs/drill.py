@@ -11,7 +11,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
-from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.policy.timekeeping import dated
 from hdh_migrate.wiring import Vault
 from hdh_migrate.wiring.envelopes import drilled
 
@@ -19,7 +19,8 @@ from hdh_migrate.wiring.envelopes import drilled
 def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
     """Open a test envelope for the bound recipients with a private key, and write it down.
 
-    Returns whose key it is and when it was proved before. Nothing is contacted, no object is read.
+    Returns whose key it is and when it was proved before. No object is read; endpoints are asked
+    for the time alone.
 
     Raises:
         UsageError: no run of this version has begun here, so nothing is bound.
@@ -27,7 +28,7 @@ def drill(desk: Desk, key: Path, phrase_from: str | None) -> Drilled:
     """
     desk.read_ledger().close()  # a ledger is never made by a drill
     phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
-    with held_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
+    with held_ledger(desk, dated(desk)) as ledger:
         bound = bound_recipients(ledger)
         if bound is None:
             raise UsageError(

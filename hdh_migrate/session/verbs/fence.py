@@ -77,6 +77,8 @@ def _held(desk: Desk, over: TakeOver | None) -> Iterator[Fencing]:
     services = desk.services(write=True)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     gate.admit(services, desk.loaded.plan, judge)
+    if over is not None:
+        judge.now()  # approvals that were given before count for nothing: before what?
     opened = [services]
     with (
         held_ledger(desk, judge) as ledger,

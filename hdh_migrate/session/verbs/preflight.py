@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hdh_migrate.errors import (
     MigrateError,
     Permanent,
     Stopped,
+    StorageError,
     Transient,
 )
 from hdh_migrate.folders import ledger_path
@@ -132,16 +134,13 @@ def _source_notes(services: Services, plan: Plan, selected: Sequence[str]) -> li
         Untagged.DENIED: "the credential may not read index tags (sp=t)",
         Untagged.UNSUPPORTED: "the account has no index tags",
     }
-    places = dict.fromkeys(dataset.source.place for dataset in _datasets(plan, selected))
-    untagged = [
-        f"source container {place.bucket}: {words[why]}; none are moved"
-        for place in places
-        if (why := services.source.untagged(place)) is not None
-    ]
-    details = dict.fromkeys(
-        note.detail for place in places for note in services.source.notes(place)
-    )
-    return [*untagged, *details]
+    untagged, details = [], []
+    for place in dict.fromkeys(dataset.source.place for dataset in _datasets(plan, selected)):
+        with suppress(StorageError):  # "rights and places" tells it
+            if (why := services.source.untagged(place)) is not None:
+                untagged.append(f"source container {place.bucket}: {words[why]}; none are moved")
+            details += [note.detail for note in services.source.notes(place)]
+    return [*untagged, *dict.fromkeys(details)]
 
 
 def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ from hdh_migrate.session.policy import selections
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.freshness import choice_of
 from hdh_migrate.session.policy.granting import GrantWish
-from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.policy.timekeeping import dated
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant import grant as give
 from hdh_migrate.session.verbs.grant_policy import account_of
@@ -55,8 +55,7 @@ def take_away(desk: Desk, grant: str, renewed_as: str) -> None:
             renewed_as=renewed_as,
         )  # fmt: skip
         found = withdraw(desk, account, about)
-        judge = offline(desk.clock, desk.ledger_path)
-        with copied_after(desk), held_ledger(desk, judge) as ledger:
+        with copied_after(desk), held_ledger(desk, dated(desk)) as ledger:
             ledger.event(PackWithdrawn(grant=grant, found=found))
             ledger.commit()
 

@@ -17,7 +17,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.granting import accounts, line_of
-from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.policy.timekeeping import dated
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_folder import forget
 from hdh_migrate.session.verbs.grant_policy import (
@@ -184,8 +184,7 @@ def _remains(account: GrantAccount) -> list[str]:
 
 
 def _note(desk: Desk, event: GrantRevoked | PackWithdrawn) -> None:
-    judge = offline(desk.clock, desk.ledger_path)
-    with copied_after(desk), held_ledger(desk, judge) as ledger:
+    with copied_after(desk), held_ledger(desk, dated(desk)) as ledger:
         known = accounts(ledger).by_id[event.grant]
         if isinstance(event, GrantRevoked) and known.revoked is not None:
             return  # somebody else did meanwhile

@@ -190,6 +190,23 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_folder_with_a_plan_says_which_file_it_is(tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text(GOOD)
+
+    with pytest.raises(PlanInvalid, match=":1:1: is a folder: give the path of the plan in it"):
+        load(tmp_path)
+
+
+def test_names_that_nobody_has_are_compared_with_few_others(tmp_path: Path) -> None:
+    """So that a hostile plan costs no more than any other."""
+    wrong = ", ".join(f"pilo{n}" for n in range(100))
+    text = GOOD.replace("needs: [pilot]", f"needs: [{wrong}]")
+
+    found = problems(tmp_path, text)
+
+    assert 0 < sum("did you mean that of batches[0]?" in line for line in found) <= 20
+
+
 def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
 

@@ -1,0 +1,45 @@
+"""What a plan names and somebody would miss: files that are not there, public keys that are none.
+
+A note and never a refusal: whoever checks a plan in CI has its public keys and none of its secrets.
+Nothing private is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
+from hdh_migrate.plan.loader import LoadedPlan
+from hdh_migrate.session.policy.unshared import named_paths
+from hdh_migrate.wiring.sealing import load_recipients
+
+
+def absent(loaded: LoadedPlan) -> list[str]:
+    """Return a note for each file, and each public key, without which a verb would be refused."""
+    plan, base, found = loaded.plan, loaded.base, list(dict.fromkeys(_wrong_keys(loaded)))
+    made = set() if plan.backup is None else {plan.backup.folder}  # by the first copy
+    for name in dict.fromkeys(named_paths(plan)):
+        path = base / name
+        if name not in made and not path.exists() and not any(str(path) in one for one in found):
+            found.append(f"{path}: there is no such file")
+    return [f"{one}; a verb that needs it would be refused" for one in found]
+
+
+def _wrong_keys(loaded: LoadedPlan) -> Iterator[str]:
+    plan, base = loaded.plan, loaded.base
+    signing = [
+        *(plan.approvals.keys if plan.approvals is not None else ()),
+        *(plan.waivers.keys if plan.waivers is not None else ()),
+        *(path for one in plan.cutovers if one.decommission for path in one.decommission.trust),
+    ]
+    loads: list[Callable[[], object]] = [
+        partial(load_recipients, plan, base),
+        *(partial(load_trusted_key, base / path) for path in signing),
+    ]
+    for load in loads:
+        try:
+            load()
+        except KeyUnavailable as error:
+            yield str(error)

@@ -1,0 +1,91 @@
+"""What somebody is told who mistypes a verb, a path or a name, or whose plan lacks a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hdh_migrate.errors import Exit
+from tests.support.command import command
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """Return the plan that `init` makes."""
+    assert command("init", str(tmp_path)).returncode == Exit.OK
+    return tmp_path / "plan.yaml"
+
+
+def notes(plan: Path) -> list[str]:
+    """Return what `validate` notes of the files of a plan that is valid."""
+    done = command("validate", str(plan), "--json")
+    assert done.returncode == Exit.OK, done.stderr
+    found: list[str] = json.loads(done.stdout)["target"]["notes"]
+    return [one for one in found if "a verb that needs it would be refused" in one]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("validte", "plan.yaml"), "there is no verb 'validte'; did you mean validate?"),
+        (("rotate",), "there is no verb 'rotate'; did you mean keys rotate?"),
+        (("finalize",), "there is no verb 'finalize'; did you mean cutover finalize?"),
+        (("cutover", "strat"), "there is no verb 'strat'; did you mean start?"),
+        (("plan", "plan.yaml"), "there is no verb 'plan.yaml': one comes before it (diff)"),
+        (("quux",), "there is no verb 'quux'\n"),
+    ],
+)
+def test_a_word_that_is_no_verb_is_told_what_may_be_meant(
+    words: tuple[str, ...], meant: str
+) -> None:
+    done = command(*words)
+
+    assert done.returncode == Exit.USAGE
+    assert meant in done.stderr
+
+
+def test_a_machine_is_told_the_same() -> None:
+    done = command("validte", "--json")
+
+    assert done.returncode == Exit.USAGE
+    assert json.loads(done.stdout)["error"]["message"].endswith("did you mean validate?")
+
+
+def test_a_plan_whose_files_are_there_is_noted_nothing(begun: Path) -> None:
+    assert notes(begun) == []
+
+
+def test_a_file_that_is_not_there_is_noted_and_no_error(begun: Path) -> None:
+    """CI has the plan and no secret."""
+    text = begun.read_text().replace("env:HDH_SOURCE_SAS", "file:secrets/source.sas")
+    begun.write_text(text.replace("keys/escrow.pub", "keys/escroe.pub"))
+
+    found = notes(begun)
+
+    assert len(found) == 2
+    assert found[0].startswith(f"{begun.parent}/keys/escroe.pub: ")
+    assert found[1].startswith(f"{begun.parent}/secrets/source.sas: there is no such file")
+
+
+def test_a_private_key_among_recipients_is_noted(begun: Path) -> None:
+    text = begun.read_text().replace("    - keys/escrow.pub", "    - keys/escrow.sec")
+    begun.write_text(text)
+
+    (found,) = notes(begun)
+
+    assert "keys/escrow.sec: this is a private key where a public one is expected" in found
+
+
+def test_who_looks_where_no_run_began_is_told_where_that_is(begun: Path, tmp_path: Path) -> None:
+    before = tmp_path / ".hdh-migrate" / "another-name" / "ledger.db"
+    before.parent.mkdir(parents=True, mode=0o700)
+    before.parent.parent.chmod(0o700)
+    before.touch(mode=0o600)
+
+    done = command("status", str(begun))
+
+    assert done.returncode == Exit.USAGE
+    assert f"(this is {tmp_path}/.hdh-migrate/my-migration" in done.stderr
+    assert "there are ledgers of another-name" in done.stderr
