@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TypeVar
 
 from hdh_migrate.codes import Code
@@ -80,19 +79,21 @@ class Rotating:
         apart: int | None = None,
         renewing: Renewing | None = None,
         demand_safe: Callable[[], None] = lambda: None,
+        demand_free: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare.
 
         `apart`: headers are, so that only the tool's own files have theirs in front, and so many
         of them stay as they were (`headers_apart`); None: each object has its own in front.
         `renewing` writes objects anew, by default with their bodies as they are. `demand_safe`
-        refuses before each portion where a failing host could leave nothing.
+        refuses before each portion where a failing host could leave nothing, `demand_free` before
+        whatever is written or removed where somebody holds it.
         """
         self._ctx, self._number, self._rewrap = ctx, number, rewrap
         self._apart, self._shut = apart is not None, apart or 0
         self._connections = connections
         self._renewing = Renewing(ctx) if renewing is None else renewing
-        self._demand_safe, self._demand_going = demand_safe, partial(demand_going, ctx)
+        self._demand_safe, self._demand_free = demand_safe, demand_free
         self._earlier = EarlierVersions(ctx)
         self._datasets = {row.id: row for row in ctx.ledger.datasets()}
         self._reported = {(one["object"], one["code"]) for one in ctx.ledger.findings()}
@@ -100,12 +101,21 @@ class Rotating:
         """Of the portion."""
         self._left: dict[int, str] = {}
 
+    def _demand_going(self) -> None:
+        """Demand that nobody stops it, or holds it.
+
+        Raises:
+            Fenced, Interrupted, HeldUp, SwitchHeld: somebody does.
+        """
+        demand_going(self._ctx)
+        self._demand_free()
+
     def run(self) -> RotationDone:
         """Exchange every header, remove what went before, and tell the end.
 
         Raises:
-            AuthFailed, HostRefused, Fenced, Interrupted, HeldUp, Transient: it ended early; the
-                same command goes on.
+            AuthFailed, HostRefused, Fenced, Interrupted, HeldUp, SwitchHeld, Transient: it ended
+                early; the same command goes on.
             Refused: it is for nothing where earlier versions stay, and one does; or a bucket keeps
                 no versions any more, and nothing else would be left if the host failed.
             TargetDiffers: it is through, and a header pack or its copy is not as it was verified.

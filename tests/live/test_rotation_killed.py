@@ -124,6 +124,26 @@ def refused_while_open(desk: Desk) -> None:
         assert "open" not in status(desk)
 
 
+def test_a_hold_stops_one_before_it_begins_and_in_the_middle(site: Site) -> None:
+    site.cli("hold", site.plan, "--reason", "a court asked", expect=0)
+    before = opened(site, "steward")
+    assert "a court asked" in executed(site, expect=7).err
+    assert not any(kind == "keys-rotating" for kind, _ in whole_journal(site))
+    site.cli("hold", site.plan, "--release", expect=0)
+    for left in range(MOST):
+        with pytest.raises(Killed):
+            execute(replace(desk_of(site), clock=MainClock(left)), wish(site))
+        if any(kind == "headers-exchanging" for kind, _ in whole_journal(site)):
+            break
+    site.cli("hold", site.plan, "--reason", "a court asked", expect=0)
+    there = Counter(one.id for one in versions(site))
+    assert "a court asked" in executed(site, expect=7).err
+    assert Counter(one.id for one in versions(site)) == there
+    site.cli("hold", site.plan, "--release", expect=0)
+    executed(site, expect=0)
+    assert opened(site, "next") == before
+
+
 def test_two_keys_may_not_be_exchanged_at_once(site: Site) -> None:
     for left in range(MOST):
         with pytest.raises(Killed):

@@ -73,7 +73,10 @@ def _erased(
 def _exchanged(
     ledger: SqliteLedger, posts: Sequence[Signpost], recipients: Sequence[str]
 ) -> Iterator[str]:
-    last = max((one for one in posts if one.what == EXCHANGING), key=_when, default=None)
+    newest = dict[str, Signpost]()  # of each ledger: no clock says which of its own came later
+    for one in sorted((one for one in posts if one.what == EXCHANGING), key=_number):
+        newest[one.ledger] = one
+    last = max(newest.values(), key=_when, default=None)
     if last is None or _knows(ledger, last):
         return
     day, bound = plain(last.at)[:10], bound_recipients(ledger)
@@ -98,5 +101,9 @@ def _knows(ledger: SqliteLedger, post: Signpost) -> bool:
     return (post.number, post.recipients) in told
 
 
-def _when(post: Signpost) -> tuple[str, int]:
-    return post.at, post.number
+def _when(post: Signpost) -> str:
+    return post.at
+
+
+def _number(post: Signpost) -> int:
+    return post.number

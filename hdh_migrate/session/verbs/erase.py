@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import ApprovalMissing, Exit, Refused, SwitchHeld, UsageError
+from hdh_migrate.errors import ApprovalMissing, Exit, Refused, UsageError
 from hdh_migrate.events.erasure import HeadersErased, HeadersErasing
 from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
 from hdh_migrate.ledger import SqliteLedger
@@ -203,8 +203,7 @@ def _demand_free(desk: Desk, fencing: Fencing | None) -> None:
         Fenced: another ledger, or another copy of this one, writes at the target by now.
         StorageError: that cannot be learned.
     """
-    if (holder := holding.holder(desk)) is not None:
-        raise SwitchHeld(f"held: {holder}")
+    holding.demand_unheld(desk)
     assert fencing is not None, "who erases at the target holds its fences"
     fencing.demand()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from hdh_migrate.errors import MigrateError
+from hdh_migrate.errors import MigrateError, SwitchHeld
 from hdh_migrate.folders import make_private, sync
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
@@ -59,3 +59,13 @@ def holder(desk: Desk) -> str | None:
         return f"by {path}, which cannot be read"
     line = " ".join(text.split())[:_SHOWN]
     return f"by {line}" if line else f"by the file {path}"
+
+
+def demand_unheld(desk: Desk) -> None:
+    """Demand that nobody holds what cannot be taken back.
+
+    Raises:
+        SwitchHeld: somebody does.
+    """
+    if (held := holder(desk)) is not None:
+        raise SwitchHeld(f"held: {held}")

@@ -7,6 +7,7 @@ key is replaced by `keys rotate`, before.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.events.rotation import DataKeysRotating
@@ -34,6 +35,7 @@ from hdh_migrate.session.policy.rotation import (
 )
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.hold import demand_unheld
 from hdh_migrate.session.verbs.run import Turn, demand_unpaused, self_test
 from hdh_migrate.session.verbs.writing_anew import (
     Approvals,
@@ -166,6 +168,7 @@ def _through(
     return Rotating(
         turn.ctx, asked.number, another, connections=plan.engine.connections,
         renewing=kind(turn.ctx, plan.limits.memory_bytes), demand_safe=demand_safe,
+        demand_free=partial(demand_unheld, desk),
     ).run()  # fmt: skip
 
 

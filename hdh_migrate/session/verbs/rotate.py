@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +50,7 @@ from hdh_migrate.session.policy.rotation import (
 )
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.hold import demand_unheld
 from hdh_migrate.session.verbs.run import Turn, demand_unpaused, self_test
 from hdh_migrate.session.verbs.writing_anew import (
     Approvals,
@@ -188,7 +190,7 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
             done = Rotating(
                 turn.ctx, exchange.number, _rewrap(anew, services.envelopes),
                 connections=desk.loaded.plan.engine.connections, apart=shut,
-                demand_safe=demand_safe,
+                demand_safe=demand_safe, demand_free=partial(demand_unheld, desk),
             ).run()  # fmt: skip
             _leave_word(desk, services, ledger, exchange, ended=True)
             return done
@@ -275,7 +277,7 @@ def _leave_word(
     assert services.writer is not None, "who exchanges headers can write"
     assert name is not None, "a ledger that is bound has a name"
     post = key_exchange(
-        plan.migration, name, keys.number, keys.recipients, desk.clock.now(), ended=ended
+        plan.migration, name, keys.number, keys.recipients, ledger.last_at() or "", ended=ended
     )
     put_up(services.writer, desk.retrying(), buckets_of(plan), post)
 

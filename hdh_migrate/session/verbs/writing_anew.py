@@ -29,6 +29,7 @@ from hdh_migrate.session.policy.rotation import (
     approved,
     second_chance,
 )
+from hdh_migrate.session.verbs.hold import demand_unheld
 from hdh_migrate.session.verbs.run import Turn, announce, fenced_for
 from hdh_migrate.wiring import Services, header_size_of, moments_of, pace_of, routes_of, rules_of
 
@@ -109,10 +110,12 @@ def carried_out(
     gets what must be demanded before each portion; `bodies`: each object's body is written too.
 
     Raises:
+        SwitchHeld: somebody holds it.
         Refused: if the host failed in between, nothing would be left.
         ApprovalMissing: those whom the plan asks have not approved it.
         MigrateError: whatever ended it early.
     """
+    demand_unheld(desk)
     demand_safe = second_chance(desk, ledger, services.reader, bodies=bodies)
     demand_safe()
     approvals = {} if asked.begun else approved(desk, ledger, judge, asked)
