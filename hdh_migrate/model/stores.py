@@ -83,6 +83,8 @@ class Stored:
     tag_count: int | None = None  # None: the reply did not say
     expires: str | None = None
     """When the target says that a rule of its own will delete it; empty: when cannot be read."""
+    archived: bool = False
+    """Whether the target has put it where nobody reads it before it is brought back."""
     exact: bool = False
     """Whether exactly this version is meant; otherwise it is what is current under the key."""
 

@@ -300,6 +300,8 @@ class Deletion:
             self._demand_rights(route, error)
             return UNREAD
         wrong = compared(seen, (row.stored_size, row.etag, row.version_id))
+        if wrong is None and seen is not None and seen.archived:
+            return UNREAD
         if wrong is None and seen is not None:
             demand_lasting(seen)
         return wrong

@@ -77,7 +77,8 @@ class Rechecking(Checking):
         seen = self._reader.head(
             route.target.bucket, route.target_key(one.key), version_id=asked_version(one)
         )
-        return compared(seen, (one.stored_size, one.etag, one.version_id))
+        held = compared(seen, (one.stored_size, one.etag, one.version_id))
+        return UNREAD if held is None and seen is not None and seen.archived else held
 
 
 def compared(seen: Stored | None, held: Held) -> str | None:

@@ -47,6 +47,9 @@ _ATTEMPT = f"{_META}{ATTEMPT}"
 UNLOCKED = Lock()
 """What keeps most objects: nothing."""
 
+_ARCHIVES = frozenset(("GLACIER", "DEEP_ARCHIVE"))
+"""Classes of which a read is refused; `GLACIER_IR` is read like any other."""
+
 _EXPIRY = re.compile(r'expiry-date="([^"]{1,40})"')
 _NO_TAGS = frozenset(("NoSuchTagSet", "NoSuchTagSetError"))
 
@@ -107,6 +110,8 @@ def beside_of(reply: Reply) -> dict[str, Any]:
         "lock": _lock(reply),
         "tag_count": None if count is None else whole(count),
         "expires": _expires(reply),
+        "archived": reply.headers.get("x-amz-storage-class", "").upper() in _ARCHIVES
+        and 'ongoing-request="false"' not in reply.headers.get("x-amz-restore", ""),
     }
 
 

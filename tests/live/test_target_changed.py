@@ -18,7 +18,7 @@ from tests.live.test_decommission import OBJECTS, SCRATCH, dry_run, execute, fin
 from tests.support import strict_buckets
 from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes
-from tests.support.rotated import behaving
+from tests.support.rotated import behaving, versions
 from tests.support.site import Site
 from tests.support.tls import Authority, https
 
@@ -52,6 +52,19 @@ def test_a_lifecycle_rule_that_came_later_keeps_what_it_will_delete_at_the_sourc
     s3_client(site.bucket.server).delete_bucket_lifecycle(Bucket=site.bucket.name)
     execute(site, "--json", expect=0)
     assert names(site) == SCRATCH
+
+
+def test_what_the_host_archived_since_is_not_there_to_be_read(site: Site) -> None:
+    finalized(site)
+    archived = next(one for one in versions(site) if one.key.endswith("b.csv.c4gh"))
+    archived.headers["x-amz-storage-class"] = "GLACIER"
+    looked = site.cli("verify", site.plan, "--again", "--level", "head", "--no-progress")
+    assert looked.code == 4
+    kept = execute(site, "--keep-going", "--json", expect=5).json
+    assert kept["requested"] == {"deleted": 3, "target-unread": 1}
+    assert names(site) == {"pmsi/b.csv"} | SCRATCH
+    archived.headers["x-amz-restore"] = 'ongoing-request="false", expiry-date="Fri, 01 Jan 2100"'
+    assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
 
 
 def attested(site: Site, port: int) -> Path:
