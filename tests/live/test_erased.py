@@ -258,7 +258,7 @@ def test_copies_on_a_disk_that_went_away_meanwhile_are_not_called_gone(site: Sit
 @pytest.mark.parametrize("kept", ["versions"], indirect=True)
 @pytest.mark.usefixtures("kept")
 def test_copies_of_where_the_plan_kept_them_before_go_too_or_are_told(site: Site) -> None:
-    site.change(seal={**SEAL, "second_copy": {"path": "elsewhere"}})
+    site.change(seal={**SEAL, "second_copy": {"path": "elsewhere"}}, backup={"folder": "kept"})
     site.run()
     before, now = (site.folder / one / "exit" / "emc2" for one in ("copies", "elsewhere"))
     assert len(list(before.iterdir())) == len(list(now.iterdir())) == 1
@@ -267,6 +267,7 @@ def test_copies_of_where_the_plan_kept_them_before_go_too_or_are_told(site: Site
     away = before.rename(before.with_name("away"))
     told = executed(site, "--json", expect=4).json
     assert told["remaining"] == {"earlier-places": 1}
+    assert any("1 copy of the ledger in" in line for line in told["remains"])
     assert any("named for second copies before" in line for line in told["remains"])
     assert list(now.iterdir()) == []
     away.rename(before)

@@ -41,6 +41,7 @@ from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import Turn, fenced_for, self_test
+from hdh_migrate.session.views.earlier_copies import earlier_copies
 
 STEP = "erase"
 TEXT_MAX = 300
@@ -122,7 +123,9 @@ def execute(
         ):  # fmt: skip
             free = partial(_demand_free, desk, fencing)
             remaining = carry_out(desk, turn.ctx, ledger, judge, erasure, why, demand_free=free)
-        return (Exit.FINDINGS if remaining else Exit.OK), _result(ledger, dataset, remaining)
+        told = _result(ledger, dataset, remaining)
+        told["remains"] += earlier_copies(desk, ledger)
+        return (Exit.FINDINGS if remaining else Exit.OK), told
 
 
 def carry_out(

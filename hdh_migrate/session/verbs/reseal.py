@@ -49,6 +49,7 @@ from hdh_migrate.session.verbs.writing_anew import (
     verified_so_far,
     workload,
 )
+from hdh_migrate.session.views.earlier_copies import earlier_copies
 from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import routes_of
 from hdh_migrate.wiring.envelopes import recipient_name
@@ -152,7 +153,9 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
             through=lambda turn, demand_safe: _through(desk, turn, asked, demand_safe),
         )  # fmt: skip
         packs = _packs(desk, ledger)
-        return code_of(done), _result(asked, done, packs, grants, services.envelopes.identity)
+        told = _result(asked, done, packs, grants, services.envelopes.identity)
+        told["remains"] += earlier_copies(desk, ledger) if packs is not None else []
+        return code_of(done), told
 
 
 def _through(

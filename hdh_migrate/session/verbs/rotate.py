@@ -64,6 +64,7 @@ from hdh_migrate.session.verbs.writing_anew import (
     verified_so_far,
     workload,
 )
+from hdh_migrate.session.views.earlier_copies import earlier_copies
 from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import (
     Services,
@@ -200,7 +201,9 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
             step=Renewing.step, bodies=False, begin=begin, through=through,
         )  # fmt: skip
         kept = _kept(ledger) if apart else None
-        return code_of(done), _result(exchange, done, grants, services.envelopes.identity, kept)
+        told = _result(exchange, done, grants, services.envelopes.identity, kept)
+        told["remains"] += earlier_copies(desk, ledger) if apart else []
+        return code_of(done), told
 
 
 def _rewrap(anew: HeaderRenewal, now: Envelopes) -> Callable[[bytes], bytes]:
