@@ -16,6 +16,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.look_again import look_again
 from tests.support import lies
 from tests.support.affair import SMALL, Affair, states
+from tests.support.fixtures import Bucket
 from tests.support.here import HERE
 from tests.support.proxy import Action, Upstream
 from tests.support.quiet import Notes
@@ -34,6 +35,12 @@ FORBIDDEN_BLOB = lies.status(
     {"x-ms-error-code": "AuthorizationPermissionMismatch"},
     b"<Error><Code>AuthorizationPermissionMismatch</Code></Error>",
 )
+
+
+@pytest.fixture
+def bucket(moto_bucket: Bucket) -> Bucket:
+    """It takes any credential, a renewed one, too."""
+    return moto_bucket
 
 
 def after(count: int, match: Callable[[Request], bool]) -> Callable[[Request], bool]:
