@@ -326,8 +326,9 @@ def test_a_bundle_or_pin_that_is_none_is_refused_offline(
 
 
 def test_a_report_tells_what_each_endpoint_was_secured_with(
-    tmp_path: Path, container: Container, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, container: Container, moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bucket = moto_bucket  # it does not mind under which name it is asked
     monkeypatch.setenv("T_SAS", container.server.sas())
     monkeypatch.setenv("T_ID", bucket.server.access_key)
     monkeypatch.setenv("T_SECRET", bucket.server.secret_key)
