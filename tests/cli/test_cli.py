@@ -97,12 +97,6 @@ report: {{signer: "file:keys/report.key", languages: [fr]}}
 
 
 @pytest.fixture
-def bucket(moto_bucket: Bucket) -> Bucket:
-    """It takes any credential, canaries, too."""
-    return moto_bucket
-
-
-@pytest.fixture
 def desk(tmp_path: Path, bucket: Bucket) -> Desk:
     return Desk(tmp_path, bucket)
 
