@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from typing import Final
@@ -30,7 +29,7 @@ def key_of(text: str) -> bytes:
     """
     try:
         key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if not text.startswith(_PREFIX) or not _KEY_MIN <= len(key) <= _KEY_MAX:
         raise KeyUnavailable(

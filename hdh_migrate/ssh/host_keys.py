@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
@@ -137,7 +136,7 @@ def _known(path: Path, machine: str) -> Iterator[HostKey]:
 def _parsed(kind: str, blob: str, where: str) -> HostKey:
     try:
         return HostKey.of(kind, base64.b64decode(blob, validate=True))
-    except binascii.Error:
+    except ValueError:
         raise KeyUnavailable(f"{where}: not a host key") from None
 
 
@@ -147,7 +146,7 @@ def _is(machine: str, name: str) -> bool:
         return name == machine
     try:
         salt, digest = (base64.b64decode(part, validate=True) for part in name[3:].split("|"))
-    except (ValueError, binascii.Error):
+    except ValueError:
         return False
     made = hmac.new(salt, machine.encode(), hashlib.sha1).digest()  # the format's own choice
     return hmac.compare_digest(made, digest)

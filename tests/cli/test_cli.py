@@ -235,6 +235,34 @@ def test_an_existing_different_object_is_a_conflict_and_is_not_touched(desk: Des
     assert f"b/{CANARY_NAME}.dcm.c4gh" not in desk.stored(), "imaging needs pilot"
 
 
+def test_of_a_dataset_that_no_run_knows_yet_nothing_is_given_or_approved(desk: Desk) -> None:
+    new_report_key(desk.folder / "keys", "dpo", None)
+    asked = "approvals: {keys: [keys/dpo.pub], threshold: 1}\n"
+    desk.plan.write_text(desk.text + asked)
+    plan, keys, bundle = str(desk.plan), desk.folder / "keys", str(desk.folder / "bundle")
+    done = desk.run("run", plan, "--batch", "pilot", "--out", bundle)
+    assert done.returncode == Exit.OK, done.stderr
+    more = f"  - {{name: more, source: {{path: data/c}}, target: {{bucket: {desk.bucket.name}}}}}\n"
+    text = desk.text.replace(
+        "batches:\n", f"{more}batches:\n  - {{name: last, datasets: [more]}}\n"
+    )
+    desk.plan.write_text(text + asked)
+
+    out = ("--out", str(desk.folder / "out"))
+    for done in (
+        desk.run("fetch", plan, "more", "x.dcm", "--reason", "ticket 4711", *out),
+        desk.run("audit", "open", plan, "more", "x.dcm", "--bundle", bundle, *out),
+    ):
+        assert done.returncode == Exit.USAGE, done.stderr
+        assert "nothing of dataset more was moved" in done.stderr
+    done = desk.run(
+        "approve", plan, "--batch", "last", "--stage", "terms", "--key", f"{keys}/dpo.key",
+        "--bundle", bundle, "--trust", f"{keys}/report.pub", *out,
+    )  # fmt: skip
+    assert done.returncode == Exit.REFUSED, done.stderr
+    assert "the bundle does not prove batch last" in done.stderr
+
+
 def test_a_changed_plan_is_refused_with_the_differences(desk: Desk) -> None:
     desk.run("run", str(desk.plan), "--until", "inventory")
     desk.plan.write_text(desk.text.replace("prefix: a/", "prefix: z/"))

@@ -181,8 +181,8 @@ def _proven_root(desk: Desk, batch: str, stage: ApprovalStage, predicate: Predic
             "the bundle's names are keyed, so its root is not that of the ledger",
             hint="approve from a bundle with plain names, or beside the ledger",
         )
-    stated = next(one for one in predicate["batches"] if one["name"] == batch)
-    if not stated["proven"]:
+    stated = next((one for one in predicate["batches"] if one["name"] == batch), None)
+    if stated is None or not stated["proven"]:
         raise Refused(
             f"the bundle does not prove batch {batch}",
             hint="wait for a bundle in which every object of the batch is verified at level full",

@@ -28,7 +28,7 @@ from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.model import State
 from hdh_migrate.results.proofs import NameOpened
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.object_by_key import object_by_key
+from hdh_migrate.session.policy.object_by_key import dataset_row, object_by_key
 from hdh_migrate.wiring import routes_of
 
 NAMES_KEY = "names.key"
@@ -114,8 +114,7 @@ def _record(desk: Desk, dataset: str, key: str) -> dict[str, Any]:
         raise UsageError(f"no dataset {dataset} in the plan")
     ledger = desk.read_ledger()
     try:
-        row = next(row for row in ledger.datasets() if row.name == dataset)
-        found = object_by_key(ledger, row.id, route, key)
+        found = object_by_key(ledger, dataset_row(ledger, dataset).id, route, key)
     finally:
         ledger.close()
     if found is None:

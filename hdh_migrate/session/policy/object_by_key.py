@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from hdh_migrate.model import Entry, State
+from hdh_migrate.errors import UsageError
+from hdh_migrate.model import DatasetRow, Entry, State
 from hdh_migrate.model.naming import given
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 
 AT_TARGET = (State.SENT, State.VERIFIED)
+
+
+def dataset_row(ledger: Ledger, name: str) -> DatasetRow:
+    """Return a dataset of the plan as the ledger has it.
+
+    Raises:
+        UsageError: no run has begun its batch.
+    """
+    found = next((row for row in ledger.datasets() if row.name == name), None)
+    if found is None:
+        raise UsageError(f"nothing of dataset {name} was moved: no run has begun its batch")
+    return found
 
 
 def object_by_key(

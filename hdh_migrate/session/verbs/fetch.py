@@ -23,7 +23,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.policy.erased import demand_not_erased
-from hdh_migrate.session.policy.object_by_key import object_by_key
+from hdh_migrate.session.policy.object_by_key import dataset_row, object_by_key
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal
@@ -51,7 +51,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     ledger = desk.read_ledger()
     try:
         demand_not_erased(ledger, [dataset])
-        row = next(row for row in ledger.datasets() if row.name == dataset)
+        row = dataset_row(ledger, dataset)
         found, taken = object_by_key(ledger, row.id, route, key), openings.remembered(ledger)
         header = None if found is None else ledger.header(found[0].id)
     finally:

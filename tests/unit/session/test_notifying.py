@@ -590,6 +590,8 @@ def test_a_host_that_leads_into_this_machine_or_its_surroundings_is_refused(
 def test_a_secret_of_another_form_is_refused_and_not_shown(plan: Path, hook: Hook) -> None:
     (plan.parent / "hook.secret").write_text("whsec_c2hvcnQ=")
     refused(opened(plan), "whsec_ and the base64 of 24 to 64 bytes", KeyUnavailable)
+    (plan.parent / "hook.secret").write_text("whsec_" + "é" * 32)
+    refused(opened(plan), "whsec_ and the base64 of 24 to 64 bytes", KeyUnavailable)
     (plan.parent / "hook.secret").unlink()
     refused(opened(plan), "there is no secret file hook.secret", KeyUnavailable)
 

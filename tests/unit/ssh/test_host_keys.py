@@ -47,7 +47,8 @@ def test_a_key_of_a_known_hosts_file_is_believed(tmp_path: Path, name: str, port
 
 
 @pytest.mark.parametrize(
-    "name", ["gw.example.com", "[gw.example.org]:2222", hashed("gw.example.com"), "|1|x|y", "*"]
+    "name",
+    ["gw.example.com", "[gw.example.org]:2222", hashed("gw.example.com"), "|1|x|y", "|1|é|y", "*"],
 )
 def test_a_key_of_another_machine_is_not(tmp_path: Path, name: str) -> None:
     with pytest.raises(HostKeyRefused, match="none for this machine"):
@@ -77,7 +78,12 @@ def test_the_servers_key_is_asked_for_in_the_pinned_type_first(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "text", [f"@revoked gw.example.org {LINE}\n", "gw.example.org ssh-ed25519 not=base64\n"]
+    "text",
+    [
+        f"@revoked gw.example.org {LINE}\n",
+        "gw.example.org ssh-ed25519 not=base64\n",
+        "gw.example.org ssh-ed25519 clé\n",
+    ],
 )
 def test_what_is_not_understood_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(KeyUnavailable, match=":1:"):
