@@ -16,37 +16,7 @@ from urllib.parse import urlsplit
 from hdh_migrate.demo.servers import REGION, S3Server, ServerFailed, serving
 from tests.support.ssh import USER, SshServer, new_key
 
-MOTO = """
-import pickle
-from moto import backends, server
-from moto.s3.models import s3_backends
-names = dict.fromkeys(backends.list_of_moto_modules())
-backends.list_of_moto_modules = lambda: names
-kept = {}
-
-def keeping(app):
-    def answer(environ, start_response):
-        _, what, name = (environ["PATH_INFO"] + "/ ").split("/", 3)[:3]
-        if what not in {"_remember", "_restore"}:
-            return app(environ, start_response)
-        buckets = s3_backends["123456789012"]["aws"].buckets
-        if what == "_remember":
-            kept[name] = pickle.dumps(buckets[name])
-        else:
-            buckets[name] = pickle.loads(kept[name])
-        start_response("204 No Content", [])
-        return []
-    return answer
-
-run = server.run_simple
-server.run_simple = lambda host, port, app, **more: run(host, port, keeping(app), **more)
-server.main(["-H", "127.0.0.1", "-p", "0"])
-"""
-"""moto's server as it is, but that it does not list its own folder twice for each request.
-
-That is two fifths of the time that it takes for one. The demo's tests start it without this.
-And it keeps what a bucket holds, and gives it back: see `remember` and `restore`.
-"""
+MOTO = Path(__file__).with_name("moto_server.py")
 
 SHORTEST_PART = 256 << 10
 """What the tests' moto takes as a part; usually it asks for 5 MiB."""
@@ -67,7 +37,7 @@ def rclone_program() -> Path:
 @contextmanager
 def moto_s3(log: Path) -> Iterator[S3Server]:
     """Run moto's server, which takes any credential."""
-    command = [sys.executable, "-P", "-c", MOTO]
+    command = [sys.executable, "-P", str(MOTO)]
     listens = re.compile(r"Running on (http://[0-9.:]+)")
     environment = {
         "S3_UPLOAD_PART_MIN_SIZE": str(SHORTEST_PART),
