@@ -18,7 +18,7 @@ import pytest
 from tests.support.agreed import agreed
 from tests.support.command import ForkedCommand
 from tests.support.finished import prepared
-from tests.support.fixtures import ProxyTo
+from tests.support.fixtures import ProxyTo, upload
 from tests.support.processes import LONG
 from tests.support.proxy import Action, Upstream
 from tests.support.site import NEW, OLD, Said, Site, through
@@ -248,8 +248,7 @@ def test_an_object_lost_after_everything_was_read_again_is_seen_by_the_last_look
 def test_a_dry_run_after_a_kill_says_what_is_left_and_what_is_done(
     site: Site, proxy_to: ProxyTo
 ) -> None:
-    for number in range(56):
-        site.container.client.upload_blob(f"many/{number}", b"%d" % number * 99)
+    upload(site.container, {f"many/{number}": b"%d" % number * 99 for number in range(56)})
     proxy = through(site, proxy_to)
     finalized(site)
     asked: list[int] = []

@@ -10,13 +10,15 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from http.client import HTTPConnection
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -208,6 +210,23 @@ def new_container(server: Azurite) -> Iterator[Container]:
         client.create_container()
         yield Container(server=server, name=name, client=client)
         client.delete_container()
+
+
+def upload(container: Container, bodies: Mapping[str, bytes]) -> None:
+    """Write blobs as the SDK's `upload_blob` does, in a fifth of its time."""
+    parts = urlsplit(container.server.url)
+    headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"}
+    signature = container.server.sas("cw")
+    connection = HTTPConnection(parts.hostname or "", parts.port)
+    try:
+        for name, body in bodies.items():
+            path = f"{parts.path}/{container.name}/{quote(name)}?{signature}"
+            connection.request("PUT", path, body, headers)
+            reply = connection.getresponse()
+            assert reply.status == 201, (name, reply.status, reply.read())
+            reply.read()
+    finally:
+        connection.close()
 
 
 def new_bucket(server: S3Server | StrictS3) -> Bucket:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.command import ForkedCommand, begin, command
-from tests.support.fixtures import Bucket, Container
+from tests.support.fixtures import Bucket, Container, upload
 from tests.support.processes import free_port
 from tests.support.season import Season, season
 
@@ -123,8 +123,10 @@ def clustered(folder: Path, container: Container, bucket: Bucket) -> Season:
     made = season(folder, container, bucket)
     seeded = random.Random(20261126)
     made.blob("pmsi/large.bin", seeded.randbytes(BIG))
-    for number in range(40):
-        made.blob(f"pmsi/{number}.csv", seeded.randbytes(seeded.randrange(100_000)))
+    small = {
+        f"pmsi/{number}.csv": seeded.randbytes(seeded.randrange(100_000)) for number in range(40)
+    }
+    upload(container, small)
     made.dataset("pmsi", "pmsi/")
     made.batch("pilot", "pmsi")
     done = command("worker", "--new-ca", str(folder / "keys" / "cluster"))

@@ -9,7 +9,7 @@ from typing import Any
 from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey, new_pair
-from tests.support.fixtures import Bucket
+from tests.support.fixtures import Bucket, upload
 from tests.support.site import Said, Site
 from tests.support.strict_s3 import StrictS3
 from tests.support.strict_s3.store import Bucket as StrictBucket
@@ -31,7 +31,7 @@ def strict_bucket(server: StrictS3, *, versions: bool, lock: bool = False) -> Bu
 
 def with_keys(site: Site, **more: Any) -> Site:
     """Let a site have a large object and two more keys, and nobody who approves."""
-    site.container.client.upload_blob("scans/large.raw", BIG)
+    upload(site.container, {"scans/large.raw": BIG})
     for name in ("next", "later"):
         new_pair(site.folder / "keys", name, passphrase=None)
     site.change(**{**PLAINLY, **more})

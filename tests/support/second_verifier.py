@@ -8,6 +8,7 @@ the document nor the first verifier can drift from the other unseen.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Callable
@@ -123,9 +124,12 @@ REPORT = re.compile(r"report\.[a-z]{2}\.html")
 
 def read_folder(folder: Path) -> dict[str, bytes]:
     files = {}
-    for entry in folder.iterdir():
-        need(stat.S_ISREG(entry.lstat().st_mode), f"{entry.name}: not a plain file")
-        files[entry.name] = entry.read_bytes()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            plain = stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
+            need(plain, f"{entry.name}: not a plain file")
+            with open(entry.path, "rb", buffering=0) as file:
+                files[entry.name] = file.readall()
     need(files.keys() >= ALWAYS, f"missing: {sorted(ALWAYS - files.keys())}")
     return files
 

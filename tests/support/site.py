@@ -23,7 +23,7 @@ from hdh_migrate.cli import app as cli
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
 from tests.support.command import ForkedCommand, begin
-from tests.support.fixtures import Bucket, Container, ProxyTo
+from tests.support.fixtures import Bucket, Container, ProxyTo, upload
 from tests.support.foreign_signature import signed_by
 from tests.support.here import HERE
 from tests.support.processes import LONG
@@ -231,8 +231,7 @@ def site(
 
 def new_site(folder: Path, container: Container, bucket: Bucket) -> Site:
     """Fill the container; write keys and a plan, of which nothing has been run."""
-    for key, body in CORPUS.items():
-        container.client.upload_blob(key, body)
+    upload(container, CORPUS)
     keys = folder / "keys"
     keys.mkdir()
     for name in ("steward", "escrow", "consumer"):

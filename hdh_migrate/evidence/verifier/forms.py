@@ -112,7 +112,7 @@ def sha256(data: bytes) -> str:
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         while data := file.read(1 << 20):
             digest.update(data)
     return digest.hexdigest()

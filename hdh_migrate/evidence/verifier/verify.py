@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import re
 import stat
 import sys
@@ -145,7 +146,8 @@ def _files(folder: Path) -> dict[str, str]:
     """Return the digest of every file, if they are exactly those of a bundle."""
     if not folder.is_dir():
         raise forms.Wrong("the bundle is not a folder (unpack an archive first)")
-    found = {entry.name: entry.lstat().st_mode for entry in folder.iterdir()}
+    with os.scandir(folder) as entries:
+        found = {entry.name: entry.stat(follow_symlinks=False).st_mode for entry in entries}
     for name in FILES:
         if name not in found:
             raise forms.Wrong(f"{name}: missing")
