@@ -13,7 +13,7 @@ FLOOR  ?= 80
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help campaign days setup system-packages oracles demo test quick coverage check fmt lint types imports schema deploy bench site pictures clean lock wheel sbom kit try-kit base image release
+.PHONY: help campaign days setup system-packages oracles demo test quick coverage check fmt lint types imports schema tree deploy bench site pictures clean lock wheel sbom kit try-kit base image release
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,7 @@ coverage: setup ## lines and branches that the tests without servers reach, and 
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=$(FLOOR) --sort=cover | tail -40
 
-check: setup lint types imports schema deploy site ## all that a change needs besides the tests
+check: setup lint types imports schema tree deploy site ## all that a change needs besides the tests
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -82,6 +82,12 @@ schema: setup ## generated files are up to date (plans/schema.json, docs/plan-re
 	$(BIN)/python -m hdh_migrate.plan.reference --check
 	$(BIN)/python -m hdh_migrate.cli.reference --check
 	$(BIN)/python -m hdh_migrate.targets.profiles.compiled --check
+
+# Tests that read the tree and run nothing of it: in seconds, what else only a whole run would say.
+TREE := $(addprefix tests/unit/,test_class_names.py test_circles.py test_architecture.py test_documents.py \
+    test_campaign.py test_security_page.py cli/test_pages.py)
+tree: setup ## what holds for the whole tree: names of classes, circles of imports, maps, pages, planted faults
+	TMPDIR="$$(tests/support/quick-temp)" $(BIN)/python -m pytest -q -p no:xdist $(TREE)
 
 # Versions of Kubernetes whose published schemas the files are held against.
 KUBERNETES := 1.31 1.34 1.37

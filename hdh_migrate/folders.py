@@ -24,6 +24,7 @@ STATE_DIR = ".hdh-migrate"
 """Where ledgers live, beside the plan, unless somebody says otherwise."""
 
 _OTHERS = 0o077
+_LOOK = "check the path, and every folder and link on the way to it"
 
 
 def ledger_path(state_dir: Path, migration: str) -> Path:
@@ -55,7 +56,7 @@ def demand_private(folder: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise Refused(f"{folder}: cannot be looked at: {error.strerror}") from error
+        raise Refused(f"{folder}: cannot be looked at: {error.strerror}", hint=_LOOK) from error
     if not stat.S_ISDIR(seen.st_mode):
         raise Refused(f"{folder}: is no folder", hint="name another one with --state-dir")
     if seen.st_uid != os.geteuid():
@@ -85,7 +86,7 @@ def demand_unshared(path: Path, owners: Collection[int] = ()) -> None:
     try:
         places = {place: place.lstat() for place in _way(path.absolute(), _LINKS_MAX)}
     except OSError as error:
-        raise Refused(f"{path}: cannot be looked at: {error.strerror}") from error
+        raise Refused(f"{path}: cannot be looked at: {error.strerror}", hint=_LOOK) from error
     last = list(places)[-1]
     for place, seen in places.items():
         if seen.st_uid not in trusted and not (seen.st_uid == _UNMAPPED and place != last):

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
+from hdh_migrate.evidence.archives import no_bundle
 from hdh_migrate.evidence.check import sums_text
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.folders import sync
@@ -39,7 +40,7 @@ def held(folder: Path) -> Iterator[None]:
         NoSpace: the disk is full; the bundle is as it was.
     """
     if not (folder / STATEMENT).is_file() or not (folder / SUMS).is_file():
-        raise UsageError(f"{folder}: there is no bundle here")
+        raise no_bundle(folder)
     lock = -1
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -26,9 +26,11 @@ from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence import tapes
 from hdh_migrate.evidence.tapes import TarEntry
 from hdh_migrate.evidence.verifier.verify import FILES, OPTIONAL
+from hdh_migrate.plan.files import CHECK_PATH
 
 T = TypeVar("T")
 
+GIVE_BUNDLE: Final = "give the folder that `hdh-migrate report` wrote, or its .zip or .tar"
 RATIO: Final = 100
 """Bytes that an archive's entries may have for each of its own."""
 
@@ -70,16 +72,21 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield folder
 
 
+def no_bundle(path: Path) -> UsageError:
+    """Return the error of who named something else than a bundle."""
+    return UsageError(f"{path}: there is no bundle here", hint=GIVE_BUNDLE)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         if not path.exists():
-            raise UsageError(f"{path}: there is no bundle here")
+            raise no_bundle(path)
         if not path.is_file():  # a pipe would be waited for, a device would never end
-            raise UsageError(f"{path}: neither a folder nor a file")
+            raise UsageError(f"{path}: neither a folder nor a file", hint=GIVE_BUNDLE)
         file = path.open("rb")
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", hint=CHECK_PATH) from None
     with file:
         yield file
 
@@ -113,7 +120,8 @@ def _read(path: Path, reading: Callable[[], T]) -> T:
         return reading()
     except _BROKEN:
         raise EvidenceDamaged(
-            f"{path}: neither a folder nor a whole .zip or .tar archive of a bundle"
+            f"{path}: neither a folder nor a whole .zip or .tar archive of a bundle",
+            hint=f"{GIVE_BUNDLE}; an archive that was cut short looks so, too: have it sent again",
         ) from None
 
 

@@ -14,7 +14,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.errors import EvidenceDamaged, UsageError
+from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.archives import no_bundle
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.lines.records import (
     MAX_LINE,
@@ -132,7 +133,7 @@ def problems_of(folder: Path, trusted: Sequence[TrustedKey], threshold: int = 1)
         UsageError: there is no bundle.
     """
     if not (folder / "statement.json").is_file():
-        raise UsageError(f"{folder}: there is no bundle here")
+        raise no_bundle(folder)
     problems = check_bundle(folder, trusted, threshold)
     return problems if trusted else [what for what in problems if what not in _UNSIGNED]
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
+from hdh_migrate.errors import UsageError
+
 CHECK_PATH: Final = "check the path, and whether you may read what is there"
 """What to do about a file that somebody named and that cannot be read."""
 
@@ -29,6 +31,21 @@ def read_bounded(path: Path, limit: int, check: Callable[[int], object] | None =
         if check is not None:
             check(file.fileno())
         return file.read(limit + 1)
+
+
+def read_named(path: Path, limit: int, *, what: str = "") -> bytes:
+    """Return what a file holds that a command line names, as `read_bounded` does.
+
+    `what` stands before its path in the error: the option that names it.
+
+    Raises:
+        UsageError: it is no regular file, or cannot be read.
+    """
+    try:
+        return read_bounded(path, limit)
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(f"{what}{path}: cannot be read: {why}", hint=CHECK_PATH) from None
 
 
 def open_regular(path: Path) -> IO[bytes]:

@@ -95,8 +95,8 @@ class Site:
 
     def cli(self, *arguments: str, expect: int | None = None, typed: str = "") -> Said:
         """Run a command in this process, with one worker in this thread: much quicker."""
-        stdin, sys.stdin = sys.stdin, io.StringIO(typed)
-        out, err = io.StringIO(), io.StringIO()
+        stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(typed.encode()), "utf-8")
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline=""), io.StringIO()
         heard = {number: signal.getsignal(number) for number in (SIGINT, SIGTERM, SIGHUP)}
         kept, handlers = dict(os.environ), logging.root.handlers[:]
         os.environ.update(self.environ)
@@ -113,8 +113,10 @@ class Site:
             os.environ.update(kept)
             for number, handler in heard.items():
                 signal.signal(number, handler)
-        hold(arguments, code, out.getvalue())
-        return Said(code, out.getvalue(), err.getvalue()).expected(expect, arguments)
+        out.seek(0)
+        said = out.read()
+        hold(arguments, code, said)
+        return Said(code, said, err.getvalue()).expected(expect, arguments)
 
     def run(self) -> None:
         self.cli("run", self.plan, "--until", "verify", "--no-progress", expect=0)

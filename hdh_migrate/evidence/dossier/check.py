@@ -90,7 +90,7 @@ def check_dossier(
         UsageError: there is no such folder.
         EvidenceDamaged: something does not hold; the first such thing is named.
     """
-    if not folder.is_dir():
+    if not (folder / ENVELOPE).exists():
         raise UsageError(
             f"{folder}: there is no dossier here",
             hint='"hdh-migrate forecast PLAN --dossier DIR" writes one',

@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from hdh_migrate.errors import EvidenceDamaged, UsageError
+from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.fixity import leaf_digest, node_digest
 from hdh_migrate.frozen import frozen
+from hdh_migrate.plan.files import read_named
 
 LARGEST = 1 << 20
 """Bytes of the largest proof or opening that is read."""
@@ -91,17 +92,15 @@ def read_proof(path: Path, otherwise: str) -> Mapping[str, object]:
         UsageError: there is no such file.
         EvidenceDamaged: `otherwise`; it is too large, or holds something else.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    data = read_named(path, LARGEST)
     try:
         proof = json.loads(data) if len(data) <= LARGEST else None
     except (ValueError, RecursionError):
         proof = None
     if not isinstance(proof, dict):
-        raise EvidenceDamaged(otherwise)
+        raise EvidenceDamaged(
+            otherwise, hint='give what "hdh-migrate audit prove", or "audit open", wrote'
+        )
     return proof
 
 

@@ -30,6 +30,7 @@ from hdh_migrate.evidence.verifier.signatures import Key
 from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.folders import whole
 from hdh_migrate.frozen import frozen_row
+from hdh_migrate.plan.files import read_named
 
 SUFFIX = ".checkpoint"
 _ORIGIN = re.compile("hdh-migrate/[a-z0-9-]{1,40}/journal")
@@ -97,7 +98,10 @@ def _read(note: bytes) -> SignedNote:
     except Wrong:
         found = None
     if found is None or _ORIGIN.fullmatch(found.origin) is None:
-        raise EvidenceDamaged("this is not a checkpoint of a journal")
+        raise EvidenceDamaged(
+            "this is not a checkpoint of a journal",
+            hint="give a report's folder, or the .checkpoint file that was written beside it",
+        )
     return found
 
 
@@ -110,11 +114,7 @@ def add_witness(path: Path, signer: Signer, trusted: Sequence[TrustedKey]) -> in
         UsageError: the file cannot be read or changed.
         EvidenceDamaged: it is no checkpoint, no trusted key signed it, or this one did already.
     """
-    try:
-        with path.open("rb") as file:
-            note = file.read(LARGEST_NOTE + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    note = read_named(path, LARGEST_NOTE)
     if not signers(note, trusted):
         raise EvidenceDamaged("no trusted key signed the checkpoint, so it is not signed")
     if signers(note, [signer.verifier]):

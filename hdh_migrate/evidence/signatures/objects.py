@@ -22,6 +22,7 @@ from hdh_migrate.evidence.verifier.notes import LARGEST_NOTE, SignedNote, read_n
 from hdh_migrate.evidence.verifier.signatures import Key
 from hdh_migrate.folders import whole
 from hdh_migrate.frozen import frozen
+from hdh_migrate.plan.files import read_named
 
 TLOG_PROOF: Final = b"c2sp.org/tlog-proof@v1\n"
 """How every `.tlog-proof` begins."""
@@ -29,6 +30,9 @@ TLOG_PROOF: Final = b"c2sp.org/tlog-proof@v1\n"
 _ORIGIN: Final = "hdh-migrate/{migration}/manifest/{statement}"
 _PATH_MAX: Final = 64
 """Digests beside the way up of a tree: no tree is higher."""
+
+
+_MADE_BY = 'give what "hdh-migrate audit prove --checkpoint FILE" printed'
 
 
 def objects_checkpoint(reading: CheckedBundle) -> Checkpoint:
@@ -56,7 +60,7 @@ def sign_objects(reading: CheckedBundle, path: Path, signer: Signer) -> int:
     if not path.exists():
         write(path, f"{made.text}\n".encode() + line)
         return 1
-    note = _of_manifest(_read(path), made)
+    note = _of_manifest(read_named(path, LARGEST_NOTE), made)
     if _signers(note, [signer.verifier]):
         raise EvidenceDamaged(f"the checkpoint has a signature of {signer.key_id} already")
     try:
@@ -74,7 +78,7 @@ def tlog_proof(reading: CheckedBundle, checkpoint: Path, line: bytes, proof: Inc
         UsageError: there is no such file.
         EvidenceDamaged: it is no checkpoint of this manifest.
     """
-    data = _read(checkpoint)
+    data = read_named(checkpoint, LARGEST_NOTE)
     _of_manifest(data, objects_checkpoint(reading))
     path = "".join(f"{base64.b64encode(digest).decode()}\n" for digest in proof.path)
     head = f"extra {base64.b64encode(line).decode()}\nindex {proof.index}\n"
@@ -124,9 +128,9 @@ def _taken_apart(data: bytes) -> tuple[bytes, InclusionProof, SignedNote]:
         )
         content = base64.b64decode(line, validate=True)
     except (ValueError, Wrong):
-        raise EvidenceDamaged("not a .tlog-proof of an object") from None
+        raise EvidenceDamaged("not a .tlog-proof of an object", hint=_MADE_BY) from None
     if not whole_form or base64.b64encode(content).decode() != line:
-        raise EvidenceDamaged("not a .tlog-proof of an object")
+        raise EvidenceDamaged("not a .tlog-proof of an object", hint=_MADE_BY)
     return content, proof, note
 
 
@@ -135,14 +139,6 @@ def _digest(text: str) -> bytes:
     if len(digest) != 32 or base64.b64encode(digest).decode() != text:
         raise ValueError(text)
     return digest
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(LARGEST_NOTE + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _of_manifest(data: bytes, made: Checkpoint) -> SignedNote:

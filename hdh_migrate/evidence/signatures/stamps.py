@@ -19,7 +19,7 @@ from hdh_migrate.evidence.amend import STAMP, STATEMENT, amend, held, read
 from hdh_migrate.evidence.signatures.dsse import stamped_bytes
 from hdh_migrate.evidence.verifier.stamp import NoStamp, check_token
 from hdh_migrate.frozen import frozen
-from hdh_migrate.plan.files import read_bounded
+from hdh_migrate.plan.files import CHECK_PATH, read_bounded
 
 _SHA256 = bytes.fromhex("300d06096086480165030402010500")
 _MAX_ROOTS = 4 << 20
@@ -49,13 +49,16 @@ def load_roots(path: Path) -> list[x509.Certificate]:
     try:
         data = read_bounded(path, _MAX_ROOTS)
     except OSError as error:
-        raise KeyUnavailable(f"{path}: cannot be read: {error.strerror or error}") from None
+        why = error.strerror or error
+        raise KeyUnavailable(f"{path}: cannot be read: {why}", hint=CHECK_PATH) from None
     try:
         if len(data) <= _MAX_ROOTS:
             return x509.load_pem_x509_certificates(data)
     except ValueError:
         pass
-    raise KeyUnavailable(f"{path}: not certificates in PEM")
+    raise KeyUnavailable(
+        f"{path}: not certificates in PEM", hint="give those of the time-stamping authority, in PEM"
+    )
 
 
 def request(folder: Path, nonce: int) -> bytes:

@@ -21,6 +21,9 @@ def verifier_digest() -> str:
     return total.hexdigest()
 
 
+_NEW = "name a new folder with --out, where you may write"
+
+
 def write_verifier(folder: Path) -> list[str]:
     """Write the verifier's files into a new folder and return their names.
 
@@ -34,9 +37,9 @@ def write_verifier(folder: Path) -> list[str]:
                 file.write(_content(name))
                 os.fsync(file.fileno())
     except FileExistsError:
-        raise UsageError(f"{folder}: exists; name a new folder") from None
+        raise UsageError(f"{folder}: exists", hint=_NEW) from None
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be written: {error.strerror}") from None
+        raise UsageError(f"{folder}: cannot be written: {error.strerror}", hint=_NEW) from None
     return sorted(CODE)
 
 

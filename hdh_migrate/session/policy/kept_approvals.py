@@ -30,7 +30,7 @@ from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, whole
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.plan.files import read_bounded
+from hdh_migrate.plan.files import read_bounded, read_named
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.reporters import barred
 
@@ -94,13 +94,11 @@ def load_envelope(path: Path) -> SignedEnvelope:
     Raises:
         UsageError: there is none.
     """
-    try:
-        data = read_bounded(path, MAX_BYTES)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from error
-    found = _envelope(data)
+    found = _envelope(read_named(path, MAX_BYTES))
     if found is None:
-        raise UsageError(f"{path}: no approval")
+        raise UsageError(
+            f"{path}: no approval", hint='give the file that "hdh-migrate approve --out FILE" wrote'
+        )
     return found
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
+from hdh_migrate.evidence.archives import no_bundle
 from hdh_migrate.evidence.exports import keyed
 from hdh_migrate.evidence.exports.exports import save
 from hdh_migrate.evidence.exports.opening import opening
@@ -93,7 +94,7 @@ def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> Nam
         EvidenceDamaged: the bundle's manifest is damaged.
     """
     if not (bundle / "manifest.jsonl").is_file():
-        raise UsageError(f"{bundle}: there is no bundle here")
+        raise no_bundle(bundle)
     record = _record(desk, dataset, key)
     path = desk.ledger_path.with_name(NAMES_KEY)
     if not path.exists():

@@ -19,7 +19,7 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import whole
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.plan.files import read_bounded
+from hdh_migrate.plan.files import read_named
 
 _SALT_BYTES: Final = 32
 _SALT: Final = re.compile(r"[0-9a-f]{64}")
@@ -108,10 +108,7 @@ def read_salt(path: Path) -> str:
     Raises:
         UsageError: the file has none.
     """
-    try:
-        text = read_bounded(path, 1 << 10).decode("ascii", "replace").strip()
-    except OSError as error:
-        raise UsageError(f"--salt {path}: cannot be read: {error.strerror or error}") from None
+    text = read_named(path, 1 << 10, what="--salt ").decode("ascii", "replace").strip()
     if _SALT.fullmatch(text) is None:
         raise UsageError(
             f"--salt {path}: no salt of a grant",

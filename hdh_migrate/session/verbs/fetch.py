@@ -130,10 +130,18 @@ def appearing(out: Path) -> Iterator[IO[bytes]]:
 
     A process that is killed leaves no plaintext. Where the file system has no nameless files, a
     hidden one stands in for it; what a killed fetch left of those is removed by the next one.
+
+    Raises:
+        UsageError: its folder is not there, or not open to us.
     """
     try:
         handle = os.open(out.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
     except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES}:
+            raise UsageError(
+                f"{out}: cannot be written: {error.strerror}",
+                hint="name a new file with --out, in a folder that is there; nothing was written",
+            ) from None
         if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}:
             raise
         with _hidden(out) as file:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.run import BucketProvisioned, BucketProvisioning
+from hdh_migrate.plan.files import read_named
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import journal_of
@@ -72,12 +73,13 @@ def _never(bucket: str, step: str) -> None:
 
 def _policy(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_named(path, 4 * POLICY_MAX).decode()
         statements = json.loads(text)["Statement"]
-    except OSError as error:
-        raise UsageError(f"{path}: the policy cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path}: not a bucket policy in JSON (no Statement in it)") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UsageError(
+            f"{path}: not a bucket policy in JSON (no Statement in it)",
+            hint="`hdh-migrate docs providers` shows what a policy is; nothing was changed",
+        ) from None
     if not statements or len(text) > POLICY_MAX:
         raise UsageError(f"{path}: a policy has statements, and at most {POLICY_MAX} characters")
     return text

@@ -69,16 +69,12 @@ def _by_keys(proof: Path, trust: list[Path] | None, threshold: int) -> bytes:
     """Return the line that a .tlog-proof leads from to a root that enough keys signed."""
     from hdh_migrate.evidence.lines.proofs import LARGEST
     from hdh_migrate.evidence.signatures.objects import check_tlog_proof
+    from hdh_migrate.plan.files import read_named
 
     if not trust:
         raise UsageError("nothing to check the proof against", hint="give --root or --trust")
     keys = trusted_keys(trust, threshold)
-    try:
-        with proof.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{proof}: cannot be read: {error.strerror}") from None
-    found = check_tlog_proof(data, keys)
+    found = check_tlog_proof(read_named(proof, LARGEST), keys)
     if found.signed < threshold:
         raise EvidenceDamaged(
             f"{found.signed} trusted keys signed the proof's checkpoint, not {threshold}"

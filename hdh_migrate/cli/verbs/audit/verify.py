@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hdh_migrate.evidence.verifier.notes import SignedNote
     from hdh_migrate.evidence.verifier.sample import SampleCheck
 
+_ACCESS = "two lines: the id and the secret of an access key that may only read"
 _KEPT = "give the .checkpoint file that was written beside an earlier report"
 
 
@@ -99,8 +100,10 @@ def _sample(objects: int, credentials: Path | None, nonce: str | None) -> Sample
         return SampleCheck(objects, credentials, nonce)
     except OSError as error:
         raise UsageError(f"{credentials}: {error.strerror}", hint=CHECK_PATH) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{credentials}: no text", hint=_ACCESS) from None
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(str(error), hint=_ACCESS) from None
 
 
 def _notes(checkpoints: Sequence[Path]) -> list[SignedNote]:

@@ -56,7 +56,13 @@ def new(
         phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
         if phrase is not None:
             demand_strong(phrase)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{folder}: no folder can be made here: {error.strerror}",
+                hint="name another one with --dir; nothing was written",
+            ) from None
         if purpose is Purpose.REPORT:
             made = new_report_key(
                 folder, name, phrase.encode() if phrase else None, until=valid_until
