@@ -9,7 +9,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import held_ledger, name_of
 from hdh_migrate.session.policy.changing import demand_datasets
-from hdh_migrate.session.policy.timekeeping import dated
+from hdh_migrate.session.policy.dating import dated
 
 
 @contextmanager

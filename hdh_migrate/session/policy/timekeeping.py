@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.clocks import Judge, Moment, Witness
-from hdh_migrate.errors import EvidenceDamaged, MigrateError
+from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.ledger import SqliteLedger
 
 if TYPE_CHECKING:
     from hdh_migrate.ports.run import Clock
-    from hdh_migrate.session.desk import Desk
     from hdh_migrate.transport import Transport
     from hdh_migrate.wiring import Services
 
@@ -45,22 +44,6 @@ def judge_over(clock: Clock, transports: Iterable[Transport], ledger_path: Path)
 def offline(clock: Clock, ledger_path: Path) -> Judge:
     """Return who judges where nothing is contacted: this machine's clock and the journal alone."""
     return Judge(clock, journal=lambda: last_of(ledger_path, clock))
-
-
-def dated(desk: Desk) -> Judge:
-    """Return who judges for a verb that needs no endpoint and writes into the journal.
-
-    Endpoints are asked for the time all the same, once and without a credential: what a clock that
-    is ahead writes there would stand in the way of every run until that time has passed. Who does
-    not answer, may not be asked, or cannot be opened for want of a secret holds nothing up.
-    """
-    try:
-        services = desk.services(write=False)
-    except MigrateError:
-        return offline(desk.clock, desk.ledger_path)
-    judge = judge_for(desk.clock, [services], desk.ledger_path)
-    judge.look()
-    return judge
 
 
 def last_of(path: Path, clock: Clock) -> str | None:

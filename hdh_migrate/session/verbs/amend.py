@@ -40,7 +40,8 @@ from hdh_migrate.session.policy.changing import (
     is_followed,
     judged,
 )
-from hdh_migrate.session.policy.timekeeping import dated, offline
+from hdh_migrate.session.policy.dating import dated
+from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.wiring import header_size_of, moments_of, pace_of, routes_of, rules_of
 from hdh_migrate.wiring.sealing import load_recipients

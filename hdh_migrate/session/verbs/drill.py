@@ -11,7 +11,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
-from hdh_migrate.session.policy.timekeeping import dated
+from hdh_migrate.session.policy.dating import dated
 from hdh_migrate.wiring import Vault
 from hdh_migrate.wiring.envelopes import drilled
 

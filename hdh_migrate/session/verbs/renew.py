@@ -18,9 +18,9 @@ from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import selections
 from hdh_migrate.session.policy.bound_ledger import held_ledger
+from hdh_migrate.session.policy.dating import dated
 from hdh_migrate.session.policy.freshness import choice_of
 from hdh_migrate.session.policy.granting import GrantWish
-from hdh_migrate.session.policy.timekeeping import dated
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant import grant as give
 from hdh_migrate.session.verbs.grant_policy import account_of

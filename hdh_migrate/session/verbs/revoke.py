@@ -16,8 +16,8 @@ from hdh_migrate.results.grants import GrantTakenBack
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.bound_ledger import held_ledger
+from hdh_migrate.session.policy.dating import dated
 from hdh_migrate.session.policy.granting import accounts, line_of
-from hdh_migrate.session.policy.timekeeping import dated
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_folder import forget
 from hdh_migrate.session.verbs.grant_policy import (

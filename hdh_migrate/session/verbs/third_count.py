@@ -14,7 +14,7 @@ from hdh_migrate.results.plans import TriedDataset
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.choices import Choices
-from hdh_migrate.session.policy.timekeeping import dated
+from hdh_migrate.session.policy.dating import dated
 from hdh_migrate.session.verbs.sample import tried
 from hdh_migrate.wiring import open_report, routes_of
 
