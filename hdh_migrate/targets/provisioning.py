@@ -41,15 +41,18 @@ class ProvisionStep:
     wanted: str
     done: str
     ok: bool
+    kept: str | None = None
+    """Where what was there before is kept, if there was something that somebody may want back."""
 
     def as_json(self) -> BucketStep:
         """Return it as JSON."""
+        kept = "" if self.kept is None else f"; what was there before is kept in {self.kept}"
         return {
             "bucket": self.bucket,
             "step": self.step,
             "seen": self.seen,
             "wanted": self.wanted,
-            "done": self.done,
+            "done": self.done + kept,
             "ok": self.ok,
         }
 
@@ -57,9 +60,12 @@ class ProvisionStep:
 Before = Callable[[str, str], None]
 """Called with bucket and step before anything is changed."""
 
+Keep = Callable[[str, str, Mapping[str, object]], str]
+"""Keeps what a step is about to remove from a bucket's settings; returns where."""
+
 
 def provision(
-    endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before
+    endpoint: S3Endpoint, wish: Wish, *, execute: bool, before: Before, keep: Keep
 ) -> Iterator[ProvisionStep]:
     """Go through the steps in order; without `execute` only questions are asked.
 
@@ -78,7 +84,7 @@ def provision(
                 done=done, ok=False,
             )  # fmt: skip
         else:
-            yield _mended(endpoint, wish, rule, execute=execute, before=before)
+            yield _mended(endpoint, wish, rule, execute=execute, before=before, keep=keep)
 
 
 def _bucket(
@@ -173,13 +179,21 @@ def _locked(endpoint: S3Endpoint, wish: Wish) -> tuple[bool | None, str]:
 
 
 def _mended(
-    endpoint: S3Endpoint, wish: Wish, rule: HealthRule, *, execute: bool, before: Before
+    endpoint: S3Endpoint,
+    wish: Wish,
+    rule: HealthRule,
+    *,
+    execute: bool,
+    before: Before,
+    keep: Keep,
 ) -> ProvisionStep:
     found = _seen(endpoint, wish, rule)
 
+    kept: str | None = None
+
     def step(done: str, *, ok: bool) -> ProvisionStep:
         return ProvisionStep(bucket=wish.bucket, step=rule.name, seen=found.seen, wanted=rule.rule,
-                    done=done, ok=ok)  # fmt: skip
+                    done=done, ok=ok, kept=kept)  # fmt: skip
 
     if found.holds:
         return step(NOTHING, ok=True)
@@ -194,6 +208,8 @@ def _mended(
     before(wish.bucket, rule.name)
     try:
         with translated(rule.name):
+            if (there := _REMOVED.get(rule.see)) is not None:
+                kept = keep(wish.bucket, rule.name, there(endpoint.client, wish))
             mend(endpoint.client, wish)
     except StorageError as error:
         return step(f"failed: {error}", ok=False)
@@ -225,6 +241,12 @@ class BucketSettings(Protocol):
 
     def put_bucket_acl(self, **asked: object) -> object:
         """Say who may read, by one of the host's own names."""
+
+    def get_bucket_acl(self, **asked: object) -> Mapping[str, object]:
+        """Return who may read or write."""
+
+    def get_bucket_lifecycle_configuration(self, **asked: object) -> Mapping[str, object]:
+        """Return what is removed or moved by its age."""
 
     def delete_bucket_lifecycle(self, **asked: object) -> object:
         """Have nothing removed or moved by its age."""
@@ -264,3 +286,19 @@ _MENDS: Mapping[str, Callable[[BucketSettings, Wish], None]] = {
     _POLICY: _restrict,
 }
 """By what is looked at, in the order of doing; the rest is not for a bucket's settings to mend."""
+
+
+def _acl(client: BucketSettings, wish: Wish) -> Mapping[str, object]:
+    found = client.get_bucket_acl(Bucket=wish.bucket)
+    return {name: found[name] for name in ("Owner", "Grants") if name in found}
+
+
+def _lifecycle(client: BucketSettings, wish: Wish) -> Mapping[str, object]:
+    return {"Rules": client.get_bucket_lifecycle_configuration(Bucket=wish.bucket)["Rules"]}
+
+
+_REMOVED: Mapping[str, Callable[[BucketSettings, Wish], Mapping[str, object]]] = {
+    "public-access": _acl,
+    "lifecycle-rules": _lifecycle,
+}
+"""What is asked for before it is removed: in the form in which the host takes it again."""

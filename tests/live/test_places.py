@@ -72,6 +72,26 @@ def test_provisioning_makes_the_bucket_that_a_run_accepts_and_then_has_nothing_t
     assert job.run_here() == (0, "")
 
 
+def test_rules_of_somebody_that_are_removed_are_kept(tmp_path: Path, server: StrictS3) -> None:
+    job = an_errand(tmp_path, server, provider=RULED)
+    s3_client(server).create_bucket(Bucket=BUCKET)
+    documents = server.store.buckets[BUCKET].documents
+    documents["lifecycle"] = (
+        b"<LifecycleConfiguration><Rule><ID>theirs</ID><Status>Enabled</Status>"
+        b"<Filter><Prefix>old/</Prefix></Filter><Expiration><Days>30</Days></Expiration>"
+        b"</Rule></LifecycleConfiguration>"
+    )
+    job.call("provision")
+    assert "lifecycle" in documents
+    told = job.call("provision", "--execute", "--policy", policy(tmp_path))[1]
+    (step,) = (one for one in told["steps"] if one["step"] == "no-lifecycle")
+    assert "lifecycle" not in documents
+    where = Path(step["done"].rpartition("kept in ")[2])
+    assert where.parent.parent == tmp_path / ".hdh-migrate" / "errand"
+    rule = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "old/"}}
+    assert json.loads(where.read_text()) == {"Rules": [{**rule, "Expiration": {"Days": 30}}]}
+
+
 def test_a_bucket_without_the_lock_that_is_wanted_cannot_be_mended(
     tmp_path: Path, server: StrictS3
 ) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.run import BucketProvisioned, BucketProvisioning
+from hdh_migrate.folders import make_private, whole
 from hdh_migrate.plan.files import read_named
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
@@ -16,6 +20,9 @@ from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
 from hdh_migrate.wiring.chosen import profile_of
 
 POLICY_MAX = 20_480
+
+KEPT = "provision"
+"""The folder beside the ledger with what buckets had before it was removed."""
 
 
 def provision_buckets(
@@ -44,7 +51,7 @@ def provision_buckets(
             policy=None if text is None else text.replace("{bucket}", bucket),
         )
         if not execute:
-            steps += provision(endpoint, wish, execute=False, before=_never)
+            steps += provision(endpoint, wish, execute=False, before=_never, keep=_never_kept)
             continue
         with journal_of(desk, judge_of(desk, endpoint)) as ledger:
 
@@ -52,7 +59,9 @@ def provision_buckets(
                 ledger.event(BucketProvisioning(bucket=bucket, step=step))
                 ledger.commit()
 
-            for step in provision(endpoint, wish, execute=True, before=before):
+            for step in provision(
+                endpoint, wish, execute=True, before=before, keep=partial(_keep, desk)
+            ):
                 steps.append(step)
                 ledger.event(_provisioned(step))
                 ledger.commit()
@@ -65,6 +74,21 @@ def _provisioned(step: ProvisionStep) -> BucketProvisioned:
         bucket=step.bucket, step=step.step, seen=step.seen, wanted=step.wanted, done=step.done,
         ok=step.ok,
     )  # fmt: skip
+
+
+def _keep(desk: Desk, bucket: str, step: str, there: Mapping[str, object]) -> str:
+    """Keep what somebody had set, so that it can be set again, beside the ledger."""
+    folder = desk.ledger_path.with_name(KEPT)
+    make_private(folder)
+    moment = re.sub("[-:]", "", desk.clock.now()[:19])
+    path = folder / f"{bucket}-{step}-{moment}.json"
+    whole(path, json.dumps(there, indent=2, sort_keys=True, default=str).encode(), replace=True)
+    return str(path)
+
+
+def _never_kept(bucket: str, step: str, there: Mapping[str, object]) -> str:
+    del there
+    raise AssertionError(f"{bucket}: {step} in a dry run")
 
 
 def _never(bucket: str, step: str) -> None:
