@@ -24,10 +24,11 @@ from hdh_migrate.pipeline.erasing import (
     BATCH_OBJECTS,
     GONE,
     Deletion,
-    demand_lasting,
     to_keep,
 )
+from hdh_migrate.pipeline.own_files_again import demand_sidecars
 from hdh_migrate.pipeline.recheck import due, remaining
+from hdh_migrate.pipeline.rechecking import demand_lasting
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import (
     STAGE,
@@ -67,6 +68,7 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
     if look["skipped"] is None:
         try:
             story.ctx.packs.demand(story.ctx, story.batch)
+            demand_sidecars(story.ctx, story.batch)
         except TargetDiffers as why:
             reasons.append(str(why))
     gone = _gone_already(story, now)
@@ -145,8 +147,7 @@ def _ending(story: Undertaking, now: CutoverStanding) -> list[str]:
     where = (route.target.bucket, route.target_key(first[0].key))
     seen = story.ctx.retry(lambda: story.ctx.reader.head(*where))
     try:
-        if seen is not None:
-            demand_lasting(seen)
+        demand_lasting(seen)
     except Refused as error:
         return [str(error)]
     return []

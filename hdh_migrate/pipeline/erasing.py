@@ -30,10 +30,11 @@ from hdh_migrate.errors import (
 from hdh_migrate.events.decommission import CutoverErased, CutoverErasing, CutoverRequested
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.model import Erasing, Stored, Verified
+from hdh_migrate.model import Erasing, Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding
+from hdh_migrate.pipeline.own_files_again import glance_at_sidecars
 from hdh_migrate.pipeline.recheck import DecommissionFindings, Recheck, in_portions
-from hdh_migrate.pipeline.rechecking import LOST, UNREAD, WORDS, compared
+from hdh_migrate.pipeline.rechecking import LOST, UNREAD, WORDS, compared, demand_lasting
 from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
 from hdh_migrate.pipeline.work import Route
 
@@ -77,23 +78,6 @@ def summed(differing: Mapping[int, str]) -> list[str]:
     """Return the differences found at the target, one line for each kind."""
     counts = sorted(Counter(differing.values()).items())
     return [f"{count} object{'s' * (count > 1)}: {WORDS[code]}" for code, count in counts]
-
-
-def demand_lasting(seen: Stored) -> None:
-    """Demand that the target does not announce to delete an object by itself.
-
-    Raises:
-        Refused: it does: with the source gone nothing would be left then.
-    """
-    if seen.expires is None:
-        return
-    when = f"on {seen.expires[:10]}" if seen.expires else "on a day that it does not tell"
-    raise Refused(
-        f"the target announces that a rule of its bucket will delete objects, one of them {when}",
-        hint="nothing more is deleted at the source, which would be the only copy then. Take the"
-        " lifecycle rule away, and give the same command again; what is to end later can be told"
-        " the host afterwards",
-    )
 
 
 class Deletion:
@@ -221,8 +205,9 @@ class Deletion:
             TargetDiffers: it is not; the ledger alone has it.
         """
         if self._unlooked <= 0:
-            packs = self._story.ctx.packs.glance(self._story.ctx, self._story.batch)
-            self._unlooked = packs * OBJECTS_PER_PACK
+            ctx, batch = self._story.ctx, self._story.batch
+            files = ctx.packs.glance(ctx, batch) + glance_at_sidecars(ctx, batch)
+            self._unlooked = files * OBJECTS_PER_PACK
         self._unlooked -= objects
 
     def _seconds_left(self, rows: Sequence[Verified]) -> float:
@@ -302,7 +287,7 @@ class Deletion:
         wrong = compared(seen, (row.stored_size, row.etag, row.version_id))
         if wrong is None and seen is not None and seen.archived:
             return UNREAD
-        if wrong is None and seen is not None:
+        if wrong is None:
             demand_lasting(seen)
         return wrong
 

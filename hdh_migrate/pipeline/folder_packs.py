@@ -31,6 +31,7 @@ from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, DatasetRow, PackRow, Place, State, Stored
 from hdh_migrate.pipeline.pack_keeping import PackWork
 from hdh_migrate.pipeline.packed import PackedKey, lines_of
+from hdh_migrate.pipeline.rechecking import demand_lasting
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.plan.files import NotRegularError, read_bounded
 
@@ -171,6 +172,7 @@ class FolderPacks:
 
         Raises:
             TargetDiffers: one is not, or is another one by its size, ETag or version.
+            Refused: the target announces that it will delete one by itself.
         """
         seen = 0
         for dataset, row in _verified(ctx, batch):
@@ -179,6 +181,7 @@ class FolderPacks:
             now = ctx.retry(lambda where=where: ctx.reader.head(*where))  # type: ignore[misc]
             if now is None or (now.size, now.etag, now.version_id) != held:
                 raise _gone_since("the target does not hold a header pack as it was verified")
+            demand_lasting(now)
             if _size(self.path(dataset.name, row.key)) != row.stored_size:
                 raise _gone_since("the second copy of a header pack is not there any more")
             seen += 1

@@ -14,6 +14,7 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.events.decommission import CutoverRechecked, CutoverRechecking
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding
+from hdh_migrate.pipeline.own_files_again import demand_sidecars
 from hdh_migrate.pipeline.rechecking import LOST, WORDS
 from hdh_migrate.pipeline.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.undertaking import Undertaking
@@ -87,12 +88,13 @@ class Recheck:
         """Read everything that is to be deleted and was not read lately; goes on after any stop.
 
         Raises:
-            TargetDiffers: what opens them is not at the target and in its copy as it was.
+            TargetDiffers: what opens them, or what the source said of them, is not there as it was.
             AuthFailed, Interrupted, Transient: it ended early; the same command goes on.
         """
         story, now = self._story, self._now
         # What is deleted at the source is then behind these alone.
         story.ctx.packs.demand(story.ctx, story.batch)
+        demand_sidecars(story.ctx, story.batch)
         left = story.ctx.ledger.erasable_left(story.batch, now.erasure.after)
         objects = left.objects + len(now.erasure.pending)
         story.ctx.progress.step(story.batch, STEP, objects=objects, size=left.size)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import Conflict, Missing, UnsealFailed
+from hdh_migrate.errors import Conflict, Missing, Refused, UnsealFailed
 from hdh_migrate.model import Stored
 from hdh_migrate.orders import RecheckItem
 from hdh_migrate.pipeline.checking import Checking, asked_version, taken
@@ -86,6 +86,23 @@ def compared(seen: Stored | None, held: Held) -> str | None:
     if seen is None:
         return GONE
     return None if (seen.size, seen.etag, seen.version_id) == held else DIFFERS
+
+
+def demand_lasting(seen: Stored | None) -> None:
+    """Demand that the target does not announce to delete an object by itself.
+
+    Raises:
+        Refused: it does: with the source gone nothing would be left then.
+    """
+    if seen is None or seen.expires is None:
+        return
+    when = f"on {seen.expires[:10]}" if seen.expires else "on a day that it does not tell"
+    raise Refused(
+        f"the target announces that a rule of its bucket will delete objects, one of them {when}",
+        hint="nothing more is deleted at the source, which would be the only copy then. Take the"
+        " lifecycle rule away, and give the same command again; what is to end later can be told"
+        " the host afterwards",
+    )
 
 
 def _judged(

@@ -125,3 +125,30 @@ def test_a_dry_run_tells_of_the_first_object_that_the_target_will_delete(site: S
     told = dry_run(site, expect=3).json
     assert any("will delete objects" in line for line in told["blockers"])
     assert names(site) == OBJECTS | SCRATCH
+
+
+def sidecars(site: Site) -> list[str]:
+    client = s3_client(site.bucket.server)
+    listed = client.list_objects_v2(Bucket=site.bucket.name, Prefix="in/.hdh-migrate-sidecar/")
+    return [one["Key"] for one in listed.get("Contents", ())]
+
+
+def test_what_the_source_said_of_objects_is_looked_at_again_before_it_is_deleted(
+    site: Site,
+) -> None:
+    (emc2,) = site.section("datasets")
+    site.change(datasets=[{**emc2, "fidelity": {"headers": "sidecar"}}])
+    finalized(site)
+    (key,) = sidecars(site)
+    client, where = s3_client(site.bucket.server), {"Bucket": site.bucket.name, "Key": key}
+    kept = client.get_object(**where)
+    body, metadata = kept["Body"].read(), kept["Metadata"]
+    client.delete_object(**where)
+    assert any("sidecar" in line for line in dry_run(site, expect=3).json["blockers"])
+    for more in ((), ("--keep-going",)):
+        said = execute(site, *more, expect=5)
+        assert "a file of the sidecar" in said.err
+        assert names(site) == OBJECTS | SCRATCH
+    client.put_object(**where, Body=body, Metadata=metadata)
+    execute(site, expect=0)
+    assert names(site) == SCRATCH
