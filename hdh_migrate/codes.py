@@ -31,7 +31,7 @@ class Severity(StrEnum):
 
 @frozen_row
 class Remedy:
-    """What an operator is told who has such a finding: what is safe, and what to do next."""
+    """What is said to an operator who has such a finding: what is safe, and what to do next."""
 
     safe: str
     next: str
@@ -45,7 +45,7 @@ class CodeFacts:
     fr: str
     en: str
     row: str
-    """What operators are told; codes with the same text share a row."""
+    """The text for operators; codes with the same text share a row."""
     found: Found
     severity: Severity
     exit: Exit

@@ -70,7 +70,7 @@ class OrderItem:
 
 @frozen
 class HeldPart:
-    """One part as its receipt told it."""
+    """One part as its receipt had it."""
 
     number: int
     etag: str

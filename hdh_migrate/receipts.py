@@ -260,7 +260,7 @@ class Paced:
 
 
 Aside = ReadOn | Paced
-"""What is told on the way: nothing came of an object by it."""
+"""What a worker reports on the way; it ends nothing."""
 
 
 # --- of an engine --------------------------------------------------------------------------------

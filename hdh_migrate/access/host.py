@@ -126,7 +126,7 @@ class GrantHost:
                 self._forget(endpoint)
             error.hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), _ASK)
             raise
-        self._demand_allowed()  # the host has told the time now, if it had not before
+        self._demand_allowed()  # the host has said which time it is now, if it had not before
         return found
 
 

@@ -121,7 +121,7 @@ class LineProgress:
 
 
 def error_document(error: MigrateError) -> FailedVerb:
-    """Return what a machine is told of an error."""
+    """Return an error as a machine reads it."""
     return {
         "error": {
             "kind": type(error).__name__,

@@ -1,7 +1,7 @@
 """Standard streams that fail: a full disk, a closed descriptor, a reader that went away.
 
 What a command does never depends on who listens. A reader that is gone (`| head`) is no news; every
-other failure is told once on stderr, and ends the command with 1 unless it ended worse.
+other failure is said once on stderr, and ends the command with 1 unless it ended worse.
 """
 
 from __future__ import annotations

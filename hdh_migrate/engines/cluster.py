@@ -69,7 +69,7 @@ class Unfit:
 
 @frozen
 class Died:
-    """A worker process of a node died with this order; workers that died are told apart."""
+    """A worker process of a node died with this order; workers that died have numbers."""
 
     order: int
     worker: int

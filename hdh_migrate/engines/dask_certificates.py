@@ -1,7 +1,7 @@
 """Judge a cluster's certificates folder before anybody is contacted with it.
 
 The folder is made by `new_authority` (`hdh-migrate worker --new-ca DIR`) and is the same on every
-machine. What is wrong with it is told in one line, with what mends it; TLS itself would say less,
+machine. What is wrong with it is said in one line, with what mends it; TLS itself would say less,
 and later.
 """
 

@@ -103,7 +103,7 @@ class _Worker:
             self.wire.send(start)
         self.orders: dict[int, Order] = {}
         self.exchanged: tuple[EndpointTraffic, ...] = ()
-        """As it told last."""
+        """As it reported last."""
         self.ready = False
 
     def pause(self) -> None:
@@ -304,7 +304,7 @@ class LocalEngine:
         """See `ports.Engine.cluster`: all is done here."""
 
     def traffic(self) -> Sequence[EndpointTraffic]:
-        """Return what the workers told of what they exchanged; of one that died the last word."""
+        """Return what the workers reported to have exchanged; of one that died, its last report."""
         return [*self._traffic, *(one for worker in self._workers for one in worker.exchanged)]
 
     def close(self, *, grace: float) -> None:

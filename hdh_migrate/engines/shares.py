@@ -23,7 +23,7 @@ class _Holding:
     part: float = 0.0
     """The most that its member may be using now."""
     asked: float | None = None
-    """What it was told last and has not confirmed."""
+    """What it was sent last and has not confirmed."""
 
 
 @mutable_row
@@ -76,7 +76,7 @@ class Shares(Generic[Member]):
         return sum(one.part for one in self._kept.values())
 
     def due(self, now: float) -> Iterator[tuple[Member, float]]:
-        """Say who is to be told which part now; each is to be confirmed with `took`."""
+        """Say to whom which part is to be sent now; each is to be confirmed with `took`."""
         for member in [one for one, kept in self._kept.items() if kept.until <= now]:
             del self._kept[member]
         if not self._held:

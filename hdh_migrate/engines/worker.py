@@ -49,7 +49,7 @@ FAULT = 70
 FLUSH_RECEIPTS = 8
 FLUSH_SECONDS = 0.05
 EXCHANGED_SECONDS = 1.0
-"""How often it is told what was exchanged, while there is something else to tell."""
+"""How often it reports what was exchanged, while there is something else to report."""
 
 JOIN_SECONDS = 0.3
 """How long work that nobody waits for any more may take to end."""
@@ -60,7 +60,7 @@ _STEPS: Mapping[str, str] = {"move": "transfer", "prove": "verify"}
 """The step whose work each role does, as lines of a log name it."""
 
 Factory = Callable[[Mapping[str, object]], Service]
-"""Makes what a worker runs from what it is told when it starts."""
+"""Makes what a worker runs from what it is sent when it starts."""
 
 Orders = queue.SimpleQueue[Assigned | None]
 Coordinator = Wire[FromWorker, ToWorker]

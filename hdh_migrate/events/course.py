@@ -1,4 +1,4 @@
-"""What people told a run from another terminal, how fast it may be, and why it stopped or waits."""
+"""What people asked of a run from elsewhere, how fast it may be, and why it stopped or waits."""
 
 from __future__ import annotations
 

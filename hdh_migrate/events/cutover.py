@@ -41,7 +41,7 @@ class RestsOnApprovals(OfCutover):
     approvals: tuple[str, ...]
     approved_stage: str
     terms: str | Absent | None
-    """The digest of the terms under which they count; not told at first."""
+    """The digest of the terms under which they count; early events lack it."""
 
 
 @json_form
@@ -263,7 +263,7 @@ class CutoverRolledBack(OfCutover):
     kind: ClassVar[str] = "cutover-rolled-back"
     switched: bool
     guard: str | Absent
-    """Not told of a pointer that was not touched."""
+    """Absent where the pointer was not touched."""
 
 
 @json_form

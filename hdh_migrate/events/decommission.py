@@ -61,12 +61,12 @@ class CutoverErased(OfCutover):
 
     kind: ClassVar[str] = "cutover-erased"
     first: int | Absent
-    """Not told at first."""
+    """Early events lack it."""
     last: int
     again: tuple[int, ...] | Absent
     outcomes: Mapping[str, int]
     pending: tuple[tuple[int, str], ...] | Absent
-    """Ids, and why; not told at first."""
+    """Ids, and why; early events lack it."""
 
 
 @json_form
@@ -77,7 +77,7 @@ class CutoverRequested(OfCutover):
     outcomes: Mapping[str, int]
     user: str
     keep_going: bool | Absent
-    """Not told at first."""
+    """Early events lack it."""
 
 
 @json_form

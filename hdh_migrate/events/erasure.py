@@ -1,4 +1,4 @@
-"""What opens a dataset is erased: told before anything goes, and when it is seen to be gone."""
+"""What opens a dataset is erased: recorded before anything goes, and when it is seen to be gone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class HeadersErasing(Event):
 
 @json_form
 class HeadersErased(Event):
-    """They are gone, as far as both places and the ledger show; told again when tried again."""
+    """They are gone, as far as both places and the ledger show; recorded again when tried again."""
 
     kind: ClassVar[str] = "headers-erased"
     dataset: str

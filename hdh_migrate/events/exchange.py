@@ -23,7 +23,7 @@ class ExchangeCount(JsonForm):
 class TrafficCounted(Event):
     """What was exchanged since a moment, and until the moment of this event.
 
-    What a run tells so adds up to what its end tells; of a run that was killed it is what was told
+    What a run records so adds up to what its end records; of a run that was killed it is what came
     until then.
     """
 

@@ -38,7 +38,7 @@ class FenceTaking(Event):
 
 @json_form
 class FenceTaken(Event):
-    """The fence shows what was told; whoever holds an older copy of this ledger writes no more."""
+    """The fence shows what was recorded; who holds an older copy of this ledger writes no more."""
 
     kind: ClassVar[str] = "fence-taken"
     bucket: str

@@ -1,7 +1,7 @@
 """Who may read: grants that were asked for, given, taken back, and what the host was told of them.
 
 A grant is asked for before anything of it is made (the intent) and given when its pack is whole
-(the receipt). No event names an object or a path; who reads is told by the reader's public key.
+(the receipt). No event names an object or a path; who reads is named by the reader's public key.
 """
 
 from __future__ import annotations

@@ -33,10 +33,10 @@ class InventorySealed(Event):
     dataset: str
     objects: int
     bytes: int | Absent
-    """Not told before version 3 of the ledger."""
+    """Absent before version 3 of the ledger."""
     root: str
     excluded: Covered | Absent
-    """Not told before version 3 of the ledger."""
+    """Absent before version 3 of the ledger."""
 
     @classmethod
     def of(cls, dataset: str, counts: InventoryCounts) -> InventorySealed:

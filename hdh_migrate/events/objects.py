@@ -25,10 +25,10 @@ class ObjectsVerified(Event):
     kind: ClassVar[str] = "verified"
     ids: tuple[int, ...]
     datasets: Mapping[str, int] | Absent
-    """How many of each dataset; not told before version 3 of the ledger."""
+    """How many of each dataset; absent before version 3 of the ledger."""
     rows_sha256: str
     extras_sha256: str | Absent
-    """Over what rows have beyond their columns; not told at first."""
+    """Over what rows have beyond their columns; early events lack it."""
 
 
 @json_form
@@ -40,7 +40,7 @@ class ObjectsSuperseded(Event):
     """The number of the event that this one replaces."""
     dropped: tuple[int, ...]
     dropped_datasets: Mapping[str, int] | Absent
-    """Not told before version 3 of the ledger."""
+    """Absent before version 3 of the ledger."""
     ids: tuple[int, ...]
     rows_sha256: str
     extras_sha256: str | Absent
@@ -118,7 +118,7 @@ class SendingAgain(Event):
 
 @json_form
 class ObjectsUnderWay(Event):
-    """More of large objects has passed since this was told last, and none of them is at its end.
+    """More of large objects has passed since the last such event; none of them is at its end.
 
     `bytes` says how many of each, in the order of `ids`: of a transfer those of parts that the
     target acknowledged, of a verification those that were read back. 0: it begins anew, and what

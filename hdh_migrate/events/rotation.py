@@ -1,7 +1,7 @@
 """Keys that are exchanged: whose, or the data keys; for which objects, and what is left.
 
-An object's header is told twice: before anything of it is written (the intent), and when the new
-object was read back and opened (the receipt). No event holds a header or a data key.
+An object's header is recorded twice: before anything of it is written (the intent), and when the
+new object was read back and opened (the receipt). No event holds a header or a data key.
 """
 
 from __future__ import annotations

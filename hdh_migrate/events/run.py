@@ -20,7 +20,7 @@ class RunStarted(Event):
     """Those that were asked for; none: all of them."""
     tool: str
     code_sha256: str | Absent
-    """Not told by the first version."""
+    """The first version did not record it."""
     user: str
     pid: int
 
@@ -116,7 +116,7 @@ class ContentsRecorded(Event):
 
 @json_form
 class ClocksCompared(Event):
-    """Who told the time for a step that cannot be taken back; `alone`: no endpoint did."""
+    """Who gave the time for a step that cannot be taken back; `alone`: no endpoint did."""
 
     kind: ClassVar[str] = "clocks-compared"
     batch: str

@@ -54,7 +54,7 @@ class RowDigests(NamedTuple):
     def cover(self, event: CoverEvent) -> bool:
         """Return whether an event has them.
 
-        Of failed rows, and in early events, nothing is told of what is beyond the columns.
+        Of failed rows, and in early events, nothing stands of what is beyond the columns.
         """
         if event.rows_sha256 != self.rows:
             return False

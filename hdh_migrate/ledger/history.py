@@ -1,7 +1,7 @@
 """One dataset's inventory as the journal has it, undone step by step from the rows of today.
 
-Every seal told a count and a root over all rows, and the same over those left out. What joined
-or changed since is told as leaves. So each earlier inventory follows from the rows: leaves that
+Every seal gave a count and a root over all rows, and the same over those left out. What joined
+or changed since stands there as leaves. So each earlier inventory follows from the rows: those that
 joined later are left away, leaves that changed later are put back. Memory is bounded by the number
 of changes, not of objects.
 """

@@ -122,7 +122,7 @@ class JournallingLedger(Coverage):
         self._findings_closed.extend(number for _, number in closed)
 
     def _fails(self, dataset: int, number: int) -> None:
-        """Note a row that failed or was refused; before the seal nothing is told of rows."""
+        """Note a row that failed or was refused; before the seal the journal has no rows."""
         if self._is_sealed(dataset):
             self._ended[number] = dataset
 
@@ -136,7 +136,7 @@ class JournallingLedger(Coverage):
         if was == now and excluded is was_excluded:
             return
         changes = self._changes.setdefault(dataset, Changes())
-        if was_excluded:  # told before the others: what is left behind again has two of them
+        if was_excluded:  # recorded before the others: what is left behind again has two of them
             back = was if excluded else now
             changes.changed_included.append((was.hex(), back.hex()))
         if excluded:

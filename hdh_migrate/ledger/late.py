@@ -3,7 +3,7 @@
 A verified object whose source changed is verified no more. The journal's events that acknowledged
 it cover others too, so each of them is checked a last time and replaced by a `superseded` event
 that covers those others (coverage.py): the journal goes on covering every verified row, and no row
-can be changed in its shadow. What joins and what changes is told as leaves, so that the root of
+can be changed in its shadow. What joins and what changes is recorded as leaves, so that the root of
 every earlier inventory can be computed again.
 """
 
@@ -140,7 +140,7 @@ class Late(Objects):
                 self._moved(dataset, size, State(state), None)
                 self._moved(dataset, one.obj.size, None, one.state)
                 if not sealed:
-                    continue  # before the seal nothing is told of rows
+                    continue  # before the seal the journal has no rows
                 self._changes_leaf(
                     dataset, inventory_leaf(key, size, version), leaf_of(one.obj),
                     excluded=one.state is State.EXCLUDED, was_excluded=state == State.EXCLUDED,

@@ -20,7 +20,7 @@ class LargePiece(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """Of the large objects of one step: when it was first told of one, and what passed when."""
+    """Of the large objects of one step: when one was first reported, and what passed when."""
 
     since: str | None
     pieces: list[LargePiece]
@@ -42,7 +42,7 @@ class Reckoning(Store):
     def passed(self, step: str, kind: str) -> Passed:
         """Return what the journal tells of large objects of a step before their ends.
 
-        Only what belongs to an end counts: not what was told of an attempt that came to nothing,
+        Only what belongs to an end counts: not what was said of an attempt that came to nothing,
         nor more of an object than it holds.
         """
         told = self._rows("SELECT seq, at, body FROM event WHERE kind = 'under-way' ORDER BY seq")
@@ -105,7 +105,7 @@ class Reckoning(Store):
 def _settled(
     told: Sequence[tuple[int, str, dict[str, Any]]], ends: Sequence[tuple[int, str, int, int]]
 ) -> Iterator[LargePiece]:
-    """Yield what was told of each object between its last beginning and an end."""
+    """Yield what was reported of each object between its last beginning and an end."""
     under_way = dict[int, list[tuple[str, int]]]()
     rest = iter(told)
     event = next(rest, None)

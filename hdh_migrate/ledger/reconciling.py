@@ -161,7 +161,7 @@ class Reconciling(Coverage):
         self._check_batches()
 
     def _check_batches(self) -> None:
-        """Compare what each batch is bound to with what the journal told of it last."""
+        """Compare what each batch is bound to with what the journal last said of it."""
         query = (
             "SELECT body ->> '$.batch', body ->> '$.revision' || ' ' || (body ->> '$.digest')"
             " FROM event WHERE kind IN ('batch-bound', 'batch-amended') ORDER BY seq"

@@ -1,9 +1,9 @@
 """Bring a ledger of an earlier version up: one event adds the counts its journal did not have.
 
-The rows are compared with what the earlier journal did tell, then everything is told anew after
+The rows are compared with what the earlier journal did tell, then everything is recorded anew after
 one event, `ledger-upgraded`, all of it in one transaction. From there on the journal tells every
 count. A ledger whose journal is of the new form already cannot be brought up again: otherwise
-rows could be changed first and be told as right afterwards.
+rows could be changed first and be recorded as right afterwards.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Upgrading(JournallingLedger, Reconciling):
         """Check all pages and the whole journal, and compute again from the rows what it tells.
 
         In bounded memory. What this process changed is committed first. Of a ledger that was not
-        brought up yet only what its journal told then can be compared.
+        brought up yet only what its journal said then can be compared.
 
         Raises:
             LedgerDamaged: they differ; one line says in what.

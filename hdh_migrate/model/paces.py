@@ -15,7 +15,7 @@ GAP_SECONDS = 30.0
 """Samples come every second; where two are further apart, nobody was at work between them."""
 
 STRETCH_SECONDS = 60.0
-"""No stretch is longer, unless nobody told anything meanwhile."""
+"""No stretch is longer, unless nothing was reported meanwhile."""
 
 STRETCHES = 30.0
 """A stretch is as long as all before divided by this: short ones show how a short run varies, long

@@ -27,7 +27,7 @@ READING_AGAIN: Final = ("verify", "recheck", "adopt", "look", "grant", "rotate",
 """How the names of steps begin that read what was sent before."""
 
 LATE_SECONDS: Final = 300.0
-"""What is told so soon after midnight is of the day before."""
+"""What is reported so soon after midnight is of the day before."""
 
 
 class ExchangeRow(NamedTuple):
@@ -145,7 +145,7 @@ def _is_after(batch: str | None, switched: Collection[str], batches: Collection[
 
 
 def _days(since: str, at: str) -> tuple[str, str]:
-    """Return the first and the last day of a time; what is told a little late is of its day."""
+    """Return the first and the last day of a time; what is reported a little late is of its day."""
     first, last = since[:10], at[:10]
     if first < last and seconds_of(at) - seconds_of(f"{last}T00:00:00Z") < LATE_SECONDS:
         last = (date.fromisoformat(last) - timedelta(days=1)).isoformat()

@@ -30,7 +30,7 @@ class AdoptionProof:
     """Of the bundle: the SHA-256 of its statement."""
 
     def of_stored(self, stored: Stored) -> bool:
-        """Return whether it is about what the target holds now, as far as can be told unread."""
+        """Return whether it is about what the target holds now, as far as can be known unread."""
         return (self.etag, self.stored_size) == (stored.etag, stored.size)
 
 

@@ -88,7 +88,7 @@ def _bind(ledger: Ledger, binding: Binding, *, adopted: bool) -> None:
 
 
 def keep(ledger: Ledger, binding: Binding) -> None:
-    """Keep what a batch is bound to, in place of what was kept; the journal is told apart."""
+    """Keep what a batch is bound to, in place of what was kept; the journal's event is separate."""
     ledger.set_meta(BOUND + binding.batch, f"{binding.revision} {binding.text}")
 
 

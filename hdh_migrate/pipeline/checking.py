@@ -31,7 +31,7 @@ from hdh_migrate.ports.work import Emit
 from hdh_migrate.receipts import Aside, Doubted, Failed, Matched, ObjectReceipt, ReadOn
 
 READ_ON = 16 * MIB
-"""How often it is told how far an object is read."""
+"""How often it is reported how far an object is read."""
 
 BESIDE = MIB // 2
 """Bytes that are worth another thread."""
@@ -164,7 +164,7 @@ class Checking:
     ) -> Matched | Failed | Doubted:
         """Give the verdict on one object, or say that it is doubted until its source was asked.
 
-        How far a large one is read is told on the way.
+        How far a large one is read is reported on the way.
         """
         compare = self._closely if _unsaid(one) else self._compare
         try:

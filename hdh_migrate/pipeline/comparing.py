@@ -39,7 +39,7 @@ class ThirdCount:
 
     @property
     def differences(self) -> int:
-        """How many objects are told differently with no reason for it."""
+        """How many objects the report has otherwise, with no reason for it."""
         return self.twice + self.beside + self.lacking + self.unlike
 
     def detail(self, taken_at: str) -> str:

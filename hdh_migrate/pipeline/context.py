@@ -82,14 +82,14 @@ class Engines:
         return self._engine
 
     def drop(self, *, grace: float) -> None:
-        """End the engine, keeping what it told of its traffic."""
+        """End the engine, keeping what it reported of its traffic."""
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close(grace=grace)
             self.traffic.extend(engine.traffic())
 
     def so_far(self) -> list[EndpointTraffic]:
-        """Return what was exchanged so far, as far as the workers told it."""
+        """Return what was exchanged so far, as far as the workers reported it."""
         return [*self.traffic, *(() if self._engine is None else self._engine.traffic())]
 
 
@@ -144,7 +144,7 @@ class Context:
     placings: dict[str, Placing] = field(default_factory=dict)
     """What was worked out of each dataset by `placing`."""
     paces: PaceKeeper = field(default_factory=NoPaceKept)
-    """Is told how much workers work on at once."""
+    """Learns how much workers work on at once."""
     packs: PackKeeping = field(default_factory=NoPacks)
     """Keeps header packs, where headers do not stand in front of their objects."""
     pins: Mapping[int, str] = field(default_factory=dict)

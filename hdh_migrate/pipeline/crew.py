@@ -28,9 +28,9 @@ class Crew:
         self._at_work: frozenset[str] | None = None
         """Names of who took orders at the last look; None: nobody has looked."""
         self._since: float | None = None
-        """Since when nobody is at work of whom that is to be told yet."""
+        """Since when nobody is at work, while that was not reported yet."""
         self._reasons = dict[str, str]()
-        """Why somebody takes no orders, by name, as it was told last."""
+        """Why somebody takes no orders, by name, as it was reported last."""
 
     def look(self, seen: Sequence[ClusterWorker] | None, now: float) -> None:
         """Tell who came and who went since the last look; None: there is no cluster.

@@ -1,4 +1,4 @@
-"""Whether the batch under way will be verified when it is to be: told as soon as its pace shows."""
+"""Whether the batch under way will be verified in time: a warning as soon as its pace shows."""
 
 from __future__ import annotations
 

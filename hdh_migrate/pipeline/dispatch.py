@@ -134,7 +134,7 @@ class Dispatcher:
             self._ctx.settle()
         engine = self._ctx.engines.get(role)
         self._ctx.crew.look(engine.cluster(), self._ctx.clock.monotonic())
-        self._ctx.meter.turn_to(self._step, self._batch)  # those before have told all of theirs
+        self._ctx.meter.turn_to(self._step, self._batch)  # those before have reported all of theirs
         self._ctx.paces.begin(role)
         self._apply, self._bury, self._record = apply, bury, record
         try:
@@ -159,7 +159,7 @@ class Dispatcher:
             raise self._ending
 
     def advance(self, objects: int, size: int, *, of: int | None = None) -> None:
-        """Count what a receipt finished; what was told of an object `of` before is in its size."""
+        """Count what a receipt finished; what was counted of an object `of` before is in it."""
         if of is not None:
             size -= self._reading.pop(of, 0)
             self.under_way.ended(of)

@@ -2,7 +2,7 @@
 
 It proves itself by a nonce that is new for every run, and stands in the journal before it stands in
 the fence. So of two copies of a ledger only the one that ran last knows what the fence shows. No
-time that is told in it is believed: a fence ends by its owner's word, or is taken over by people.
+time that stands in it is believed: a fence ends by its owner's word, or is taken over by people.
 docs/decisions/0045-one-writer.md.
 """
 

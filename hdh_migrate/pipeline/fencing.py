@@ -282,7 +282,7 @@ class Fencing:
     def renew(self) -> None:
         """Say once more that we write, or look whether it still says so; one request a bucket.
 
-        What cannot be told now is told next time: who writes is not decided by time.
+        What cannot be seen now is seen next time: who writes is not decided by time.
         """
         with self._turn:
             for post in self._posts.values():

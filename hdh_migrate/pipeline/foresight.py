@@ -203,7 +203,7 @@ class Foresight:
             return None
         return left(self._kept.ledger, rows, UNFINISHED, self._kept.waivers)
 
-    # --- what is told ------------------------------------------------------------------------
+    # --- what is said ------------------------------------------------------------------------
 
     def _findings(self, found: list[Ahead]) -> Counter[str]:
         """Count the findings that would be open in the end and that nobody has waived, by code."""

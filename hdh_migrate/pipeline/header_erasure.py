@@ -1,6 +1,6 @@
 """Erase what opens a dataset: its header packs at the target and at the second copy, its headers.
 
-Whoever does this has told it in the journal before. The target goes first, for it alone may refuse;
+Whoever does this has journalled it before. The target goes first, for it alone may refuse;
 then the second copy, and the ledger's headers last. Each place is listed again at the end: what a
 host's API still shows is counted, not believed away. Again is safe at any moment. What a host
 keeps of what it calls deleted, and copies that others made, nobody here can see

@@ -1,7 +1,7 @@
 """Header packs: what opens the objects of a dataset whose headers are detached, as files of it.
 
 JSON Lines, cut into files that are objects of the dataset like all others (`own_files`): each is
-sealed alone for the stewards, sent, read back and told in the manifest. A line wraps nothing: it
+sealed alone for the stewards, sent, read back and listed in the manifest. A line wraps nothing: it
 has the data key itself, for the file around it is sealed. docs/header-packs.md tells the form.
 """
 

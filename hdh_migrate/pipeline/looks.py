@@ -20,7 +20,7 @@ class Looks:
     def __init__(self, ledger: Ledger, batch: str) -> None:
         self.begun: list[LookingAgain] = []
         self.last_word = ""
-        """When the last look began, or told of a portion."""
+        """When the last look began, or ended a portion."""
         for at, began in ledger.events(LookingAgain):
             if began.batch == batch:
                 self.begun.append(began)

@@ -1,7 +1,7 @@
 """Tells the journal what is exchanged while work goes on: each hour, day, and change of work.
 
-A bill is by day and by purpose, and a run may last for weeks; what only its end told would be of no
-day, and lost with a run that is killed.
+A bill is by day and by purpose, and a run may last for weeks; what only its end records would be
+of no day, and lost with a run that is killed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Files that the tool adds to a dataset: objects like all others, whose bytes follow from rows.
 
-Each is a row of the ledger, sealed, sent, verified and told in the manifest. What a file holds
+Each is a row of the ledger, sealed, sent, verified and listed in the manifest. What a file holds
 follows from the rows of the objects that it is about, so that it is made again after any crash; its
 version is the digest of its bytes, and a file whose bytes would be other ones now is pinned anew
 and sent again. Where one file ends is decided by keys alone: a new object changes the one file that

@@ -1,4 +1,4 @@
-"""Who is told how much workers work on at once, and why that changed."""
+"""Passes on how much workers work on at once, and why that changed."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Proving:
         one = self._queue.landed(receipt)
         if one is None:
             return
-        # All of it counts with its portion; what was told of it on the way is taken back.
+        # All of it counts with its portion; what was counted of it on the way is taken back.
         self._dispatch.advance(0, 0, of=one.id)
         match receipt:
             case Returned():

@@ -2,7 +2,7 @@
 
 What is new or has another version waits to be moved; what is gone is settled (vanishing.py). The
 verbs `inventory --refresh` and `run --refresh` and the final delta of a cutover all go through
-here. Each pass is told in the journal with a number and with what it found, portion by portion in
+here. Each pass is in the journal with a number and with what it found, portion by portion in
 the transaction that follows from it; one that was killed is gone on with under its number.
 docs/decisions/0044-refresh.md.
 """

@@ -37,7 +37,7 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
     """
     mended = 0
     for changed in found_anew(ctx, dataset, decide):
-        _note_losses(ctx, dataset, changed)  # before: killed in between, it is told twice
+        _note_losses(ctx, dataset, changed)  # before: killed in between, it is noted twice
         ctx.ledger.update(dataset.id, [], changed)
         mended += len(changed)
     if mended:

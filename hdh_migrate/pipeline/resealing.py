@@ -13,7 +13,7 @@ from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.telemetry import counted
 
 OF_RULES = frozenset({Code.RULE_UNUSED, Code.KEYS_LACKING})
-"""What is told anew of a dataset's rules."""
+"""What is recorded anew of a dataset's rules."""
 
 
 def reseal(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str) -> None:

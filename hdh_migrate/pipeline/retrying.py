@@ -60,7 +60,7 @@ class Retrying:
         halt: threading.Event,
         troubled: Callable[[Transient], None] = lambda _: None,
     ) -> None:
-        """`troubled` is told of every error that is tried again."""
+        """`troubled` is called with every error that is tried again."""
         self._troubled = troubled
         self._budget = budget
         self._pause = pause

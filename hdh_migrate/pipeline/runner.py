@@ -62,7 +62,7 @@ class Runner:
         ended: Callable[[str], None] = lambda _: None,
         wishes: Wishes = NO_WISHES,
     ) -> None:
-        """Take what steps share; `ended` is told of each batch that was gone through."""
+        """Take what steps share; `ended` is called with each batch that was gone through."""
         self._ctx = ctx
         self._batches = batches
         self._renewed = renewed
@@ -275,7 +275,7 @@ class Runner:
         inventory.demand(batch)
 
     def _is_followed(self, batch: str) -> bool:
-        """Return whether a batch's source is to be listed again; who names it is told why not."""
+        """Return whether a batch's source is to be listed again; who names it learns why not."""
         stage = standing(self._ctx.ledger.cutovers(), batch).stage
         if self._named or stage in BEFORE_SWITCH:
             return True  # and where it was named and is not, the refresh says what can be done

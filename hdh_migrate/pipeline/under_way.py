@@ -28,7 +28,7 @@ class UnderWay:
         self._known: set[int] | None = None
         """The objects of which something was told, in this run or before."""
         self._first = 0.0
-        """When it was first told of this step, in seconds since 1970."""
+        """When this step was first reported, in seconds since 1970."""
         self._told = clock.monotonic()
 
     def anew(self, number: int) -> None:
@@ -42,7 +42,7 @@ class UnderWay:
         self._more[number] = self._more.get(number, 0) + size
 
     def ended(self, number: int) -> None:
-        """An object has come to its end, whichever: what was not told of it counts there."""
+        """An object has come to its end, whichever: what was not reported of it counts there."""
         self._more.pop(number, None)
 
     def look(self) -> None:

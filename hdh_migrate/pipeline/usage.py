@@ -22,7 +22,7 @@ NAMES = frozenset({"glob", "prefix"})
 NOTHING_ELSE = ObjectInfo(key="", size=0, version="")
 
 PLACES_SHOWN = 10
-"""Keys of a list that are told by their place in it."""
+"""Keys of a list that are named by their place in it."""
 
 
 class Usage:
@@ -79,7 +79,7 @@ class Usage:
     def lacking(self) -> list[str]:
         """Return what is to be said of each list that has keys which the source does not have.
 
-        Their places in the list are told, never the keys.
+        Their places in the list are given, never the keys.
         """
         lines = []
         for at, rule, keys in self._lists:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 1 << 20
 MAX_PROBLEMS: Final = 50
-"""Problems told; that there are more is the last line."""
+"""Problems that are listed; that there are more is the last line."""
 
 _HINT: Final = "`hdh-migrate docs plan-reference` describes every field"
 _NO_PLAN_HINT: Final = "`hdh-migrate init DIR` makes a plan to begin with"

@@ -1,4 +1,4 @@
-"""Who is told of what happens: programs of this machine, and endpoints that a plan names."""
+"""Who is notified of what happens: programs of this machine, and endpoints that a plan names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hdh_migrate.plan.sides import Section, Tls
 NoticeKind: TypeAlias = Literal[
     "batch-done", "blocked", "findings", "ends-soon", "date-missed", "run-ended"
 ]
-"""What somebody may be told of."""
+"""What somebody may be notified of."""
 
 EVERY_KIND: Final[tuple[NoticeKind, ...]] = (
     "batch-done", "blocked", "findings", "ends-soon", "date-missed", "run-ended",

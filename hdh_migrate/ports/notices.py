@@ -1,4 +1,4 @@
-"""Who is told of what happens."""
+"""Who is notified of what happens."""
 
 from __future__ import annotations
 

@@ -48,8 +48,9 @@ class Source(Protocol):
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         """Return what is missing to list and read as a run does; empty means nothing.
 
-        A place that is not there is told, not raised: "there is no such ..." of whatever it is
-        called. With `checked` reads are to be compared with the source's own digest of each range.
+        A place that is not there is a problem, not an error: "there is no such ..." of whatever it
+        is called. With `checked` reads are to be compared with the source's own digest of each
+        range.
         """
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
@@ -77,7 +78,7 @@ class Source(Protocol):
     def notes(self, place: Place) -> Sequence[Note]:
         """Return what evidence must not leave out of how this source is read; usually nothing.
 
-        Asked when a place was listed. Each is told once for a dataset.
+        Asked when a place was listed. Each is noted once for a dataset.
         """
 
     def head(self, place: Place, key: str) -> ObjectInfo:

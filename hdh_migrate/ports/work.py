@@ -45,8 +45,8 @@ class Engine(Protocol):
         """Return what has arrived, waiting up to `timeout` seconds for the first.
 
         An intent that its worker waits upon is not among it: those go to `record` before this
-        returns, as many at once as there are, and each worker is told what came of its own.
-        Without `record` they are told no.
+        returns, as many at once as there are, and each worker learns what came of its own.
+        Without `record` the answer is no.
         """
 
     def limit(self, rate: float | None) -> None:
@@ -63,7 +63,7 @@ class Engine(Protocol):
         """Return who works, and who does not and why; None: all is done on this machine."""
 
     def traffic(self) -> Sequence[EndpointTraffic]:
-        """Return what the workers exchanged with each endpoint, as far as they told it.
+        """Return what the workers exchanged with each endpoint, as far as they reported it.
 
         Once they are closed it is all of it. It never becomes less.
         """

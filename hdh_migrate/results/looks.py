@@ -126,7 +126,7 @@ class Explained(TypedDict):
 class Work(TypedDict):
     """Whether a command holds the ledger now, and how the last run ended.
 
-    `last_word`: when the ledger was last told something. `steps` and `batches` (none: all) are
+    `last_word`: when the ledger was last written to. `steps` and `batches` (none: all) are
     those of the last run; `ended`, `exit` and `why` are None while it goes on, and when it was
     killed.
     """
@@ -302,7 +302,7 @@ class Status(TypedDict):
     connections: ConnectionsFact | None
     """Of the run under way; None: there is none."""
     lately: list[HappenedFact]
-    """What the journal told last, the newest last."""
+    """The last events of the journal, the newest last."""
 
 
 class ObjectLine(TypedDict):

@@ -1,4 +1,4 @@
-"""What somebody is told of a migration: one document for each thing; and what came of telling."""
+"""What notices say of a migration, one document for each thing, and what came of sending them."""
 
 from __future__ import annotations
 

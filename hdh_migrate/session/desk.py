@@ -64,7 +64,7 @@ class Desk:
     clock: Clock
     network: Network = field(default_factory=Network)
     marked: threading.Event = field(default_factory=threading.Event)
-    """Whether somebody was told that this is a rehearsal."""
+    """Whether it was said that this is a rehearsal."""
 
     engines: Mapping[str, OpenEngine] = field(default_factory=_ShippedEngines)
     """Who does the work, by kind."""

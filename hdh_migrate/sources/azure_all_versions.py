@@ -6,8 +6,8 @@ nothing that is written to the name later changes it. What the credential may no
 some of the versions are not all of them. What was soft-deleted cannot be read and is counted.
 
 Source: the service's "List Blobs", "Blob versioning" and "Blob snapshots" REST references. In which
-order entries of one name come is not told for versions and snapshots together; so those of a name
-are held until the next name begins.
+order entries of one name come no document says for versions and snapshots together; so those of
+a name are held until the next name begins.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class AllVersionsContainer:
         self._traces, self._moved = traces, moved
         self._names, self._uncurrent = names, uncurrent + (not had_current)
 
-    # --- what is told of it ------------------------------------------------------------------
+    # --- what is noted of it -----------------------------------------------------------------
 
     @property
     def current(self) -> int:

@@ -1,4 +1,4 @@
-"""A container as it was at a moment: two listings of its versions, and what is told of them.
+"""A container as it was at a moment: two listings of its versions, and what is noted of them.
 
 The moment must be over by the source's own clock, and the account must keep versions or snapshots;
 what it does not know of these three forms (`versions`, `snapshots`, `deleted`) it does not have.
@@ -160,7 +160,7 @@ class AsOfContainer:
                 )
         self._fates, self._moved, self.current = fates, moved, current
 
-    # --- what is told of it ------------------------------------------------------------------
+    # --- what is noted of it -----------------------------------------------------------------
 
     @property
     def moved(self) -> MovedForms:

@@ -62,7 +62,7 @@ class Sessions:
         try:
             yield session
         except (Missing, AccessDenied):
-            sound = session.is_sound  # what is told of a name leaves nothing open behind it
+            sound = session.is_sound  # an answer about a name leaves nothing open behind it
             raise
         else:
             sound = session.is_sound

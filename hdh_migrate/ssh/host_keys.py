@@ -66,7 +66,7 @@ class Pins:
         """Go on only with a key that is pinned today.
 
         Raises:
-            HostKeyRefused: it is another, and both fingerprints are told; or its window is closed.
+            HostKeyRefused: it is another (the message gives both), or its window is closed.
         """
         same = [key for key in self.keys if seen.fingerprint == key.fingerprint]
         if any(key.counts(today) for key in same):

@@ -1,7 +1,7 @@
 """What a bucket's policy lets a grant's reader do: read some objects, and nothing else.
 
-A bucket has one policy, and others' statements may stand in it: ours is told by its `Sid`, added to
-what is there and taken out again; everything else stays as it was found. How a host writes
+A bucket has one policy, and others' statements may stand in it: ours has a `Sid` of its own, is
+added to what is there and taken out again; everything else stays as it was found. How a host writes
 policies is data of its profile.
 """
 

@@ -45,7 +45,7 @@ class SigV4:
 
 
 class RequestDetails(TypedDict, total=False):
-    """What `Transport.request` is told beside method, address and headers."""
+    """What `Transport.request` takes beside method, address and headers."""
 
     body: memoryview | None
     pull: tuple[int, Callable[[int], bytes]] | None

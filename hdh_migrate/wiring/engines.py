@@ -19,7 +19,7 @@ def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
 
 
 def _dask(config: Mapping[str, Any], plan: Plan) -> Engine:
-    """Drive the nodes of a cluster; they are told no secret, for each has its own."""
+    """Drive the nodes of a cluster; no secret is sent to them: each has its own."""
     from hdh_migrate.wiring.nodes import cluster_engine
 
     return cluster_engine(WorkerConfig.of(config), plan)

@@ -1,7 +1,7 @@
 """What one worker process holds: the sides that its role works at, and no other.
 
-Which those are stands in one place, `workers.reach`: what is told follows from it, what is opened
-follows from what was told, and so do the secrets that a process is given at all
+Which those are stands in one place, `workers.reach`: what is sent follows from it, what is opened
+follows from what was sent, and so do the secrets that a process is given at all
 (`workers.worker_secrets`).
 """
 

@@ -38,7 +38,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SAMPLE = re.compile(r"([1-9][0-9]{0,8})|([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
 _REASON_MAX = 500
 _SHOWN = 20
-"""Objects that people are told of one by one."""
+"""Objects that are listed one by one for people."""
 
 
 class LevelOption(StrEnum):

@@ -109,7 +109,7 @@ class Facts:
     `code_sha256` is the digest over the tool's own files (`software`). `names` is "plain" or
     "keyed" (the manifest's names are keyed digests). `clock_offsets` are the seconds by which
     this machine's clock was ahead of each endpoint's Date header. `profile`, `capabilities`,
-    `waivers` and `cutovers` are told by the modules that own them, as JSON.
+    `waivers` and `cutovers` come from the modules that own them, as JSON.
 
     Times are RFC 3339 in UTC; digests are hexadecimal SHA-256. `plan` is the canonical plan, in
     which credentials are references only, and `plan_digest` must be its digest. `written_at` is

@@ -68,7 +68,7 @@ class PassLine:
 
 @frozen
 class RevisionLine:
-    """One amendment of a batch; who wanted it and why is not told where names are keyed."""
+    """One amendment of a batch; who wanted it and why is left out where names are keyed."""
 
     batch: str
     revision: int

@@ -145,7 +145,7 @@ def _replace(path: Path, data: bytes) -> None:
 class Watched:
     """A journal that is measured while it is read, and compared with earlier checkpoints of it.
 
-    `kept` gives the root of each length that was told before. Iterate once, to the end.
+    `kept` gives the root of each length that was seen before. Iterate once, to the end.
     """
 
     def __init__(self, journal: Iterable[Event], kept: Mapping[int, str]) -> None:

@@ -28,7 +28,7 @@ class Choices:
     routes: Mapping[str, Route]
     rules: Mapping[str, Rules]
     fixed: frozenset[str]
-    """Datasets whose instant is told in a journal; those of others is now."""
+    """Datasets whose instant stands in a journal; that of others is now."""
 
     @classmethod
     def of(cls, desk: Desk) -> Choices:

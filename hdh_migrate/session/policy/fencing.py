@@ -128,7 +128,7 @@ def held_by_another(
 ) -> list[Problem]:
     """Return why a run of the ledger at `path` would not get the fences; nothing is written.
 
-    A ledger that is not there yet is a new one. A target that does not answer is told elsewhere.
+    A ledger that is not there yet is a new one. Of a target that does not answer others report.
     """
     own, name, place = dict[str, Known](), "", ""
     if path.exists():

@@ -134,7 +134,7 @@ def tell_stale(ledger: SqliteLedger, routes: Mapping[str, Route]) -> list[str]:
 
 
 def untold_stale(ledger: SqliteLedger, routes: Mapping[str, Route]) -> list[GrantStale]:
-    """Return what the journal is to be told of grants whose answer is another one by now."""
+    """Return the events to be written of grants whose answer is another one by now."""
     standing = standing_accounts(GrantAccounts.of(ledger.told(*GRANT_EVENTS)))
     found = look(ledger, standing, routes)
     return [

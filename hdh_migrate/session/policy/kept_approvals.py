@@ -161,7 +161,7 @@ def judgement(
 
     `withdrawn` are the withdrawals that the journal knows, `signers` the keys that it knows to
     have been those of reports: these never count, nor does the one of today. No key file of an
-    approver is read: the terms that were compared with those in force have told the keys.
+    approver is read: the terms that were compared with those in force have the keys.
 
     Raises:
         KeyUnavailable: the operator's own key cannot be read.

@@ -1,4 +1,4 @@
-"""Whether those who are to be told can be, as far as it shows before anything begins."""
+"""Whether those who are to be notified can be, as far as it shows before anything begins."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _SALT: Final = re.compile(r"[0-9a-f]{64}")
 
 @frozen
 class SelectionProof:
-    """The globs that an approver was told of, and the file with the salt where no ledger is."""
+    """The globs that an approver was given, and the file with the salt where no ledger is."""
 
     include: tuple[str, ...]
     salt: Path | None
@@ -46,7 +46,7 @@ def selection_of(include: Sequence[str], salt: str | None) -> str | None:
 
 
 def keep_salt(ledger: SqliteLedger, grant: str, salt: str) -> None:
-    """Have the ledger remember the salt of a grant; it is not told to the journal."""
+    """Have the ledger remember the salt of a grant; it stands in no journal."""
     ledger.set_meta(_place(grant), salt)
 
 

@@ -17,7 +17,7 @@ def sound_ledger(desk: Desk) -> Iterator[SqliteLedger]:
     """Open the ledger for looking at one moment of it, computed again from its rows.
 
     A ledger of an earlier version is brought up first, and one of a plan that was changed since
-    is bound to the changed plan, under the lock: what is signed is told by its journal. A run that
+    is bound to the changed plan, under the lock: what is signed stands in its journal. A run that
     goes on meanwhile changes nothing of what is seen.
 
     Raises:

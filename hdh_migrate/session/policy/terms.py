@@ -1,6 +1,6 @@
 """The terms of a batch's cutover: who approves, how many of them, with what delays, on what proof.
 
-They are told by content: keys by what they are, not by where their files lie. Their digest is the
+They are given by content: keys by what they are, not by where their files lie. Their digest is the
 SHA-256 of their canonical JSON, so whoever has plan and public keys computes the same anywhere.
 """
 

@@ -152,7 +152,7 @@ class _Case:
         return self.before.batch
 
     def intent(self, reason: str) -> BatchAmending:
-        """Return what the journal is told before anything changes."""
+        """Return what is written into the journal before anything changes."""
         return BatchAmending(
             batch=self.batch, revision=self.after.revision, was=self.before.digest,
             now=self.after.digest, changes=tuple(one.difference.line for one in self.changes),
@@ -160,7 +160,7 @@ class _Case:
         )  # fmt: skip
 
     def receipt(self, amendment: Amendment) -> BatchAmended:
-        """Return what the journal is told with the change."""
+        """Return what is written into the journal with the change."""
         rows = amendment["datasets"]
         return BatchAmended(
             batch=self.batch,

@@ -21,7 +21,7 @@ class Audience:
     metrics_file: Path | None = None
     """Stands in for the plan's `metrics.file`."""
     happened: Callable[[Happened], None] | None = None
-    """Is told of every event of the journal."""
+    """Called with every event of the journal."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def attended(desk: Desk, audience: Audience) -> Iterator[None]:
     """Let an audience look on at what is inside, from before its first step to after its last.
 
     Raises:
-        UsageError, Refused: somebody cannot be told where the plan or a word says; nothing began.
+        UsageError, Refused: nobody can be notified as the plan or an option says; nothing began.
     """
     with (
         measured(desk, audience.metrics_file),

@@ -1,7 +1,7 @@
 """Say of one object which rule decides about it, and what becomes of it.
 
 The source is asked for this one object, so that it can be asked before any run. Where there is a
-ledger, it is told beside what a run made of the object.
+ledger, it stands beside what a run made of the object.
 """
 
 from __future__ import annotations

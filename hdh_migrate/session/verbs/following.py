@@ -20,7 +20,7 @@ LOOK_SECONDS: Final = 1.0
 def followed(desk: Desk, tell: Callable[[Happened], None] | None) -> Iterator[None]:
     """Tell of each event that is journalled meanwhile, in a thread, the last ones at the end.
 
-    A journal that cannot be read is told by the run itself, not here.
+    A journal that cannot be read is reported by the run itself, not here.
     """
     if tell is None:
         yield

@@ -133,7 +133,7 @@ def let_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator)
 def shut_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator) -> list[str]:
     """Do the same while somebody else holds the ledger; return the buckets that were looked at.
 
-    The journal is told by `let_out`, which is still to come.
+    `let_out`, which is still to come, writes the journal.
 
     Raises:
         TargetDiffers, StorageError: as there.
@@ -154,7 +154,7 @@ def in_plan(desk: Desk, account: GrantAccount) -> bool:
 
 
 def _buckets(desk: Desk, account: GrantAccount) -> list[str]:
-    """Return where a grant's reader may be let in: where the host was told so, and where it is."""
+    """Return where a grant's reader may be let in: where the host was asked, and where it does."""
     route = routes_of(desk.loaded.plan).get(account.asked.dataset)
     own = [] if route is None else [route.target.bucket]
     return list(dict.fromkeys((*account.at_host, *own)))

@@ -1,6 +1,6 @@
 """Tell a run's numbers to Prometheus while it goes on: in a file, and at a port of this machine.
 
-Whoever cannot be told before the run is refused; what fails later is said and stops nothing.
+Who cannot be reached refuses the run before it begins; what fails later stops nothing.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def measured(desk: Desk, file: Path | None = None) -> Iterator[None]:
     `file` stands in for the plan's. Where neither says anything, nothing is done.
 
     Raises:
-        UsageError, Refused: nobody can be told there; nothing was begun.
+        UsageError, Refused: nobody can be reached there; nothing was begun.
     """
     planned = desk.loaded.plan.metrics
     if file is None and planned is not None and planned.file is not None:
@@ -134,7 +134,7 @@ def _to_file(file: Path, text: bytes) -> None:
 
 @contextmanager
 def _port(port: int) -> Iterator[Sink]:
-    """Answer at a port of this machine with what was told last."""
+    """Answer at a port of this machine with the numbers of the last look."""
     try:
         server = LoopbackServer(port)
     except OSError as error:

@@ -1,7 +1,7 @@
 """Tell those whom the plan names: look, let wait, send, and try again; never in a run's way.
 
 Documents wait in files beside the ledger (`notices.queue`), so that a kill loses none; each
-channel has a thread of its own, so that none waits for another. The journal is told what came of
+channel has a thread of its own, so that none waits for another. The journal records what came of
 them by the next verb that holds the ledger: it is never opened for their sake.
 """
 
@@ -57,7 +57,7 @@ def notified(desk: Desk) -> Iterator[None]:
     A disk that does not keep what is to be sent is said, and stops nothing.
 
     Raises:
-        Refused, KeyUnavailable: somebody cannot be told (`demand_reachable`); nothing was begun.
+        Refused, KeyUnavailable: one cannot be notified (`demand_reachable`); nothing was begun.
     """
     if not desk.loaded.plan.notify:
         yield
@@ -155,7 +155,7 @@ def _event(one: NoticeOutcome) -> NoticeDelivered | NoticeGivenUp:
 
 
 class _Post:
-    """Everything that is told of one plan."""
+    """Everything that one plan sends."""
 
     def __init__(self, desk: Desk) -> None:
         demand_reachable(desk)
@@ -255,7 +255,7 @@ class _Post:
             self.look(over=over)
         except MigrateError as error:
             self.say(str(error))
-        except Exception as error:  # noqa: BLE001 - who is told of a run must not end it
+        except Exception as error:  # noqa: BLE001 - a notice must not end the run
             self.say(type(error).__name__)
 
     def say(self, why: str) -> None:
@@ -341,7 +341,7 @@ class _Sender:
             self._channel.deliver(notice, document)
         except MigrateError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001 - whoever is told must not end what tells
+        except Exception as error:  # noqa: BLE001 - a channel must not end the loop
             return f"notify {self.name}: {type(error).__name__}"
         return None
 

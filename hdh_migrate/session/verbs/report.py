@@ -129,7 +129,7 @@ def _facts(desk: Desk, ledger: SqliteLedger, signer: Signer | None) -> Facts:
 def _tell_stale(desk: Desk) -> None:
     """Have the journal, and so the report, tell of grants whose packs point to what there was.
 
-    While another command holds the ledger they are told by the next report: it is still changing.
+    While another command holds the ledger they are in the next report: it is still changing.
     """
     routes = routes_of(desk.loaded.plan)
     ledger = desk.read_ledger()

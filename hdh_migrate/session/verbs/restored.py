@@ -17,7 +17,7 @@ from hdh_migrate.pipeline.sidecar import named
 from hdh_migrate.results.looks import RestoredDataset, RestoredFeature
 
 SHOWN: Final = 100
-"""Differences that are told one by one, for each dataset."""
+"""Differences that are listed one by one, for each dataset."""
 
 AT_TARGET: Final = (State.SENT, State.VERIFIED)
 

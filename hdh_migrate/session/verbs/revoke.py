@@ -48,8 +48,8 @@ def revoke(
     Raises:
         UsageError: there is no such grant, nothing of it was given or asked for, or `folder` is
             not of this grant.
-        TargetDiffers, StorageError: the host was not told; the grant is revoked all the same.
-        LedgerLocked: somebody holds the ledger; the host was told all the same, if it can be.
+        TargetDiffers, StorageError: the host did not take it; the grant is revoked all the same.
+        LedgerLocked: somebody holds the ledger; the host was asked all the same, if it can be.
     """
     try:
         return _revoke(desk, grant, reason, administrator, folder)

@@ -61,7 +61,7 @@ def third_count(desk: Desk, folder: Path, selected: list[str]) -> ReportCompared
                 hint='first "hdh-migrate inventory PLAN"; without a ledger'
                 ' "hdh-migrate validate PLAN --from-report DIR" counts a report by the rules',
             )
-        for row in rows:  # what is not of these places is refused before anything is told
+        for row in rows:  # what is not of these places is refused before anything is recorded
             report.demand(routes[row.name].source, frozenset())
         for row in rows:
             place = routes[row.name].source

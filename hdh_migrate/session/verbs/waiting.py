@@ -139,7 +139,7 @@ def _is_worth_waiting(held: HeldUp | TooEarly, *, waits: bool, paused: bool) -> 
 
 
 def _wait(desk: Desk, *, windows: bool, until: float | None) -> bool:
-    """Wait until nothing that can be told in advance stands against going on.
+    """Wait until nothing that can be known in advance stands against going on.
 
     Return whether there was anything to wait for.
 

@@ -23,7 +23,7 @@ def withdraw(desk: Desk, account: GrantAccount, about: Revoked, folder: Path | N
     `folder` is where the pack is now, if it is not where it was written. Repeating it is safe.
 
     Raises:
-        MigrateError: the folder cannot be written to; the journal has told it all the same.
+        MigrateError: the folder cannot be written to; it stands in the journal all the same.
     """
     place = folder or _place(desk, account.id)
     if place is None or not place.is_dir():

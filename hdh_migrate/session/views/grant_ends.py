@@ -12,7 +12,7 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.session.desk import Desk
 
 PAST_SECONDS: Final = 30 * 86_400
-"""How long a grant that has ended is still told of; always, while its reader may be let in."""
+"""How long a grant that has ended is still listed; always, while its reader may be let in."""
 
 
 @frozen
@@ -47,7 +47,7 @@ def grant_ends(desk: Desk) -> list[GrantEnd]:
 
 def _ends(accounts: GrantAccounts, now: float) -> Iterator[GrantEnd]:
     for one in accounts.by_id.values():
-        if one.given is None or one.renewed_by is not None:  # the other one tells of its end
+        if one.given is None or one.renewed_by is not None:  # the other one is listed with its end
             continue
         still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
         ends = one.asked.until

@@ -1,4 +1,4 @@
-"""What a forecast says of one batch: told by `forecast`, kept for notices."""
+"""What a forecast says of one batch, also kept for notices."""
 
 from __future__ import annotations
 

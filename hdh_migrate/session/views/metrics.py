@@ -1,7 +1,7 @@
 """Where a migration stands, as Prometheus's metrics: units in names, no object names in labels.
 
 What labels can be is bounded: names of the plan, and words of this tool. Of a plan with more
-batches than `BATCHES_MAX` the later ones are told together.
+batches than `BATCHES_MAX` the later ones are added up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people are told in one line, in English and in French."""
+"""The lines that notices say, in English and in French."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def late(batch: str, by: str, likely: str | None) -> Summary:
 
 
 def run_ended(code: Exit, why: str | None) -> Summary:
-    """A run is over; `why` is told as the run told it, which is in English."""
+    """A run is over; `why` stands as the run gave it, which is in English."""
     more = f": {why[:WHY_MAX]}" if why else ""
     motif = f" ; motif d'origine, en anglais : « {why[:WHY_MAX]} »" if why else ""
     return {

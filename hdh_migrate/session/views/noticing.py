@@ -1,7 +1,7 @@
-"""What of a migration somebody should be told: looked for in its status, told once.
+"""What of a migration somebody should be notified of: looked for in its status, sent once.
 
-What holds now is a set of conditions, each with a key; what is new since the last look is told. A
-condition that went away and comes again is told again. Kill the process between the documents and
+What holds now is a set of conditions, each with a key; what is new since the last look is sent. A
+condition that went away and comes again is sent again. Kill the process between the documents and
 the memory of them: the next look finds the same conditions and makes the same documents.
 """
 
@@ -38,7 +38,7 @@ from hdh_migrate.wiring import routes_of
 FINDINGS_MAX: Final = 100
 DAY_SECONDS: Final = 86_400
 _OLD_NEWS: Final = ("batch-done", "run-ended")
-"""What the first look of all finds is not told: it was so before anybody was to be told."""
+"""What the first look of all finds is not sent: it was so before anybody was to be notified."""
 
 
 @frozen
@@ -76,7 +76,7 @@ def look(
         seen = status(desk)
     except UsageError:
         pass  # nothing has begun here
-    except MigrateError:  # a damaged ledger is what somebody is to be told of: as a run's end
+    except MigrateError:  # a damaged ledger is what somebody is notified of: as a run's end
         unread = True
     now = desk.clock.now()
     known, first = {str(key) for key in memory.get("standing", ())}, "standing" not in memory
@@ -297,5 +297,5 @@ def _of(batches: Sequence[BatchStatus], name: str) -> BatchStatus:
 
 
 def wanted(channel: NotifyChannel, notice: Notice, only: str | None) -> bool:
-    """Return whether a channel of the plan is to be told of a document."""
+    """Return whether a channel of the plan is to be sent a document."""
     return notice["type"] in channel.on and only in {None, channel.name}

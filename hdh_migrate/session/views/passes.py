@@ -13,7 +13,7 @@ from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import EarlierPass, RefreshFound, RefreshPass
 
 BEFORE = 10
-"""Earlier passes that are told of."""
+"""Earlier passes that are listed."""
 
 
 def pass_rows(ledger: SqliteLedger, done: Sequence[Pass]) -> list[RefreshPass]:

@@ -1,4 +1,4 @@
-"""What a monitor is told of a migration: one exit code, and a line for each reason.
+"""What a monitor learns of a migration: one exit code, and a line for each reason.
 
 Of several codes the first in `GRAVEST` counts: what is damaged, then what is locked out, then what
 is wrong at the target, then that nobody works, then what is to be looked at.

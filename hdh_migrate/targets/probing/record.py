@@ -17,7 +17,7 @@ FORMAT = "urn:hdh-migrate:probe:v1"
 class Observation:
     """One observed trait of a host.
 
-    `observed` is None when it could not be told; `how` says what was tried and what came. For a
+    `observed` is None when it could not be known; `how` says what was tried and what came. For a
     list, `tried` names what was tried, for only that can be compared.
     """
 
