@@ -64,7 +64,7 @@ def set_up_logging(verbosity: int) -> None:
 
 
 def verbosity() -> int:
-    """Return how much is logged, as `set_up_logging` was told; what workers are told, too."""
+    """Return how much is logged, as `set_up_logging` was asked; workers are sent this, too."""
     level = logging.getLogger("hdh_migrate").level
     return {logging.DEBUG: 2, logging.INFO: 1}.get(level, 0)
 

@@ -336,7 +336,7 @@ class Task:
             if self.stop.is_set():
                 raise KeyboardInterrupt
             self.stop.set()
-            with suppress(RuntimeError):  # no thread to be had: whoever asked will ask again
+            with suppress(RuntimeError):  # no thread is left: whoever asked will ask again
                 threading.Thread(target=self._hurry, daemon=True).start()
             if self.leaves_at_once:
                 return

@@ -33,7 +33,7 @@ BAR_MIN, BAR_MAX = 8, 60
 STATE: Final = max(map(len, URGENCY))
 FULL, SENT, EMPTY = "#", "=", "."
 WIDE: Final = 110
-"""From so many columns on, bytes and what is excluded are told, too."""
+"""From so many columns on, bytes and what is excluded are shown, too."""
 
 
 def screen(status: Status, width: int, height: int, foot: str) -> list[str]:

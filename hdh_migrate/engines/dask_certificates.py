@@ -24,7 +24,7 @@ AUTHORITY: Final = "ca.pem"
 CERTIFICATE: Final = "cluster.pem"
 KEY: Final = "cluster.key"
 SOON: Final = timedelta(days=7)
-"""How long before their end somebody is told to make new ones."""
+"""How long before their end a line asks for new ones."""
 
 _MEND: Final = (
     'make a folder with "hdh-migrate worker --new-ca DIR", bring it to every machine of the'

@@ -89,7 +89,7 @@ class Reckoning(Store):
         return {reason: Tally(objects=objects, size=size) for reason, objects, size in rows}
 
     def beside(self, dataset: int) -> Iterator[ObjectInfo]:
-        """Return what every object to move has beside its bytes; nothing else of it is told."""
+        """Return what every object to move has beside its bytes; nothing else of it."""
         with guarded():
             for modified, extra in self._con.execute(self._sql["beside"], (dataset,)):
                 kept = json.loads(extra) if extra else {}

@@ -1,1 +1,1 @@
-"""How somebody is told: a program's standard input, or a signed request; and what waits for it."""
+"""How notices are delivered, to a program or by a signed request, and what waits for it."""

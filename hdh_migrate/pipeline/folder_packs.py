@@ -78,7 +78,7 @@ class FolderPacks:
     def copy(self, ctx: PackWork, batch: str, only: Collection[int] | None = None) -> int:
         """Make the second copy of each verified pack of a batch that has none; return how many.
 
-        With `only`, of the packs with these numbers, and nothing is told of it.
+        With `only`, of the packs with these numbers, and nothing is recorded of it.
 
         Raises:
             Refused, NoSpace: the folder cannot be written.
@@ -247,7 +247,7 @@ class FolderPacks:
             return False
 
     def _tell(self, ctx: PackWork, batch: str, sums: PackSums) -> None:
-        """Write down that all of them have their copy, unless that is what was told last."""
+        """Write down that all of them have their copy, unless that was written down last."""
         event = HeadersCopied(
             batch=batch, packs=sums.packs, bytes=sums.bytes, root=sums.tree.root()
         )

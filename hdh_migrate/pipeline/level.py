@@ -30,7 +30,7 @@ SLOWER: Final = 8.0
 
 
 QUIET_SECONDS: Final = 5.0
-"""Between two increases that are told."""
+"""Between two increases that are reported."""
 
 
 class LevelChange(NamedTuple):
@@ -75,7 +75,7 @@ class Level:
     def news(self) -> LevelChange | None:
         """Return the last change that nobody asked for yet; None: there is none to be told.
 
-        Each decrease is told, and of increases one now and then, and the last.
+        Each decrease is reported, and of increases one now and then, and the last.
         """
         with self._changed:
             if (found := self._news) is None:

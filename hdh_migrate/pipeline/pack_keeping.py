@@ -45,7 +45,7 @@ class PackKeeping(Protocol):
     def copy(self, ctx: PackWork, batch: str, only: Collection[int] | None = None) -> int:
         """Make the second copy of each verified pack of a batch that has none; return how many.
 
-        With `only`, of the packs with these numbers, and nothing is told of it.
+        With `only`, of the packs with these numbers, and nothing is recorded of it.
         """
 
     def opened(self, ctx: PackWork, dataset: DatasetRow, pack: PackRow) -> Iterator[PackedKey]:

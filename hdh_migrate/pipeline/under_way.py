@@ -15,8 +15,8 @@ from hdh_migrate.ports.run import Clock
 
 LEAST_SECONDS: Final = 1.0
 SHARE: Final = 120
-"""It is told after each so many-th of the time that the step has taken until then: twice for each
-bar of a report, and some two thousand times in a month."""
+"""It is reported after each so many-th of the time that the step has taken until then: twice for
+each bar of a report, and some two thousand times in a month."""
 
 
 class UnderWay:

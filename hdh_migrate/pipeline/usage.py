@@ -1,7 +1,7 @@
 """What a dataset's rules and prefix really did, watched while its rows pass by for the seal.
 
-A rule that matched nothing is told: it is a slip of the pen more often than not, and what it was
-to keep back is then moved, or what it was to take is not. Costs a look at each row, and a match
+A rule that matched nothing is reported: it is a slip of the pen more often than not, and what it
+was to keep back is then moved, or what it was to take is not. Costs a look at each row, and a match
 for as long as a rule has matched nothing.
 """
 

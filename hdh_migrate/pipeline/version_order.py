@@ -2,8 +2,8 @@
 
 Verify reads every version by its id, which does not say where it stands. So when a dataset with all
 versions was read back, the target lists its versions, and those of each name must stand in the
-ledger's order. What stands between them is told: versions that cut-off attempts of ours left, and
-what somebody else has written.
+ledger's order. What stands between them is reported: versions that cut-off attempts of ours left,
+and what somebody else has written.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class NoticeSection(Section):
 
     @property
     def is_signed(self) -> bool:
-        """Whether what it is told is signed with a secret that both know."""
+        """Whether what it is sent is signed with a secret that both know."""
         return False
 
 
@@ -139,4 +139,4 @@ class NoticeWebhook(NoticeSection):
 
 
 NotifyChannel: TypeAlias = Annotated[NoticeCommand | NoticeWebhook, Discriminator("kind")]
-"""Whoever is told."""
+"""One channel that notices go to."""

@@ -95,7 +95,7 @@ class EgressClaim(Section):
     notice_day: Day | None = Field(
         default=None,
         exclude_if=unsaid,
-        description="The day on which the provider was told of the switch.",
+        description="The day on which the provider was given notice of the switch.",
         examples=["2026-10-01"],
     )
     target_asn: _AsNumber | None = Field(

@@ -23,7 +23,7 @@ def is_collected(name: str) -> bool:
 
 
 class Metrics(Section):
-    """Where the numbers of a migration are told to Prometheus."""
+    """Where the numbers of a migration are given to Prometheus."""
 
     file: Annotated[FilePath, AfterValidator(_collected)] | None = Field(
         default=None,

@@ -96,7 +96,7 @@ class InventoryLedger(Protocol):
         """
 
     def beside(self, dataset: int) -> Iterator[ObjectInfo]:
-        """Return what every object to move has beside its bytes; nothing else of it is told."""
+        """Return what every object to move has beside its bytes; nothing else of it."""
 
     def last_event(self) -> int:
         """Return the number of the journal's last event, 0 when there is none."""

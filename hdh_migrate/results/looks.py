@@ -166,7 +166,7 @@ class WorkerFact(TypedDict):
 
 
 class MonitorVerdict(TypedDict):
-    """What a monitor is told: the exit code of `status --check`, and why it is not 0."""
+    """What a monitor needs: the exit code of `status --check`, and why it is not 0."""
 
     exit: int
     why: list[str]

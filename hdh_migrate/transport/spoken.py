@@ -1,7 +1,8 @@
 """Log requests: their kind, status, time and bytes; never a name or a query's value.
 
-With `-v` each process sums them up now and then and at its end; with `-vv` each is told. A kind is
-the method and those words of the query that say what is asked; all else in it may name or reveal.
+With `-v` each process sums them up now and then and at its end; with `-vv` each is logged. A kind
+is the method and those words of the query that say what is asked; all else in it may name or
+reveal.
 """
 
 from __future__ import annotations

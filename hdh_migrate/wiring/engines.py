@@ -26,7 +26,7 @@ def _dask(config: Mapping[str, Any], plan: Plan) -> Engine:
 
 
 OpenEngine = Callable[[Mapping[str, Any], Plan], Engine]
-"""Starts an engine from what workers are told, and the plan."""
+"""Starts an engine from what workers are sent, and the plan."""
 
 ENGINES: Mapping[str, OpenEngine] = {"local": _local, "dask": _dask}
 

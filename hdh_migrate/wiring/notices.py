@@ -1,4 +1,4 @@
-"""Who is told: one row for each kind of channel that a plan may name."""
+"""Who is notified: one row for each kind of channel that a plan may name."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def config_of(
     recipients: Sequence[str],
     adopted: Collection[str] = (),
 ) -> WorkerConfig:
-    """Return what workers of a role are told.
+    """Return what workers of a role are sent.
 
     Raises:
         KeyUnavailable: a secret that they need cannot be read.

@@ -18,7 +18,7 @@ _SHOWN = (
     "withdrawn", "batch", "stage", "difference", "plan_digest", "root", "ledger", "attempt",
     "terms", "from", "expires", "approval", "by", "written", "time",
 )  # fmt: skip
-"""The order in which people are told."""
+"""The order in which people read it."""
 
 
 class ApprovableStage(StrEnum):

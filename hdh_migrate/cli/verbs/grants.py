@@ -19,7 +19,7 @@ from hdh_migrate.telemetry import counted, size_text
 def grants(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
     """List every grant: who may read what, on which permit, until when, and what became of it.
 
-    Packs are compared with the ledger: stale ones are told, with why and what renews them.
+    Packs are compared with the ledger: stale ones are listed, with why and what renews them.
     Nobody is contacted. Whether a reader used it only the host's own logs tell.
     """
     task = Task(as_json=as_json)

@@ -119,7 +119,7 @@ def verify(
     """Read back what was sent and compare it with what was read from the source.
 
     With --again what is verified already is read once more: what the target has lost or damaged
-    waits for the next run, what somebody replaced is told, and never overwritten in silence.
+    waits for the next run, what somebody replaced is reported, and never overwritten in silence.
     """
     task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
     batches = batch or ()

@@ -1,7 +1,7 @@
 """`rehearse`: the whole cutover on a canary pointer, then back, with a comparison before and after.
 
 Nothing is tried on the source and no byte is moved: writers may still be at work. What a start
-would find missing (approvals, a freeze, a delta) is told, not demanded.
+would find missing (approvals, a freeze, a delta) is said, not demanded.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def digest_of_file(path: Path) -> str | None:
     """Return `sha256:` and the digest of a file, None when it is none or unreadable.
 
     A word of a command may name anything, a device or a dataset too: of a very large file it is
-    `size:` and its bytes, so that another size is told.
+    `size:` and its bytes, so that another size shows.
     """
     try:
         if not path.is_file():

@@ -1,7 +1,7 @@
 """Health-data conditions of the target's buckets, before anything is written: seen, not believed.
 
 The rules are the profile's (`health:`); a signed waiver lets one of them go. In a rehearsal they
-are told and refuse nothing: its bucket is nobody's health-data bucket.
+are shown and refuse nothing: its bucket is nobody's health-data bucket.
 """
 
 from __future__ import annotations

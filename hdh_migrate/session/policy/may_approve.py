@@ -1,4 +1,4 @@
-"""Who may sign an approval: whoever that would not count for learns it before, not weeks later."""
+"""Who may sign an approval: a key that would not count is refused now, not weeks later."""
 
 from __future__ import annotations
 

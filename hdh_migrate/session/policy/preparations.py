@@ -1,7 +1,7 @@
-"""What stands beside a migration and is believed for months: its copies, who is told, who signs.
+"""What stands beside a migration and is believed for months: its copies, notices, who signs.
 
 Nothing here contacts anybody. What would refuse a run is a problem; what merely does nothing, or
-can never be had back, is a note.
+can never be undone, is a note.
 """
 
 from __future__ import annotations

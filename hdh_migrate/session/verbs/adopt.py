@@ -77,7 +77,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
 def _take_grants(turn: Turn, bundles: Bundles) -> None:
     """Take over the grants of the lost ledger that stand, so that they are listed and revoked here.
 
-    Of a dataset that the plan does not have any more the journal takes none: it is told.
+    Of a dataset that the plan does not have any more the journal takes none, and a line says so.
     """
     known, routes = granting.accounts(turn.ledger).by_id, routes_of(turn.desk.loaded.plan)
     unknown = [one for one in bundles.open_grants() if one[0].id not in known]

@@ -1,4 +1,4 @@
-"""Who looks on while a run works and while it waits: monitoring, those who are told, a log."""
+"""Who looks on while a run works and while it waits: monitoring, notices, a log."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def copied_after(desk: Desk) -> Iterator[None]:
     """Copy the ledger, where the plan says so, when what is done inside has changed it.
 
     Pointer values, consents and what was decided stand in the ledger alone, and a verb other than
-    `run` may be the last for months. A copy that cannot be made is told and changes nothing.
+    `run` may be the last for months. A copy that cannot be made is reported and changes nothing.
     """
     try:
         yield
@@ -71,7 +71,7 @@ def copied_after(desk: Desk) -> Iterator[None]:
 
 
 class Backups:
-    """The copies of one run: a copy that cannot be made is told, and the run goes on."""
+    """The copies of one run: a copy that cannot be made is reported, and the run goes on."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk, self._folder = desk, folder_of(desk)

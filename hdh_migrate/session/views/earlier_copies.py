@@ -12,7 +12,7 @@ from hdh_migrate.telemetry import counted
 def earlier_copies(desk: Desk, ledger: SqliteLedger) -> list[str]:
     """Say which copies of the ledger, and of header packs, are known to lie somewhere, in lines.
 
-    Who deletes what a copy was made of is told of these by their places: nobody looks for them.
+    Who deletes what a copy was made of sees these by their places: nobody looks for them.
     """
     plan, base, lines = desk.loaded.plan, desk.loaded.base, list[str]()
     if plan.backup is not None:

@@ -364,5 +364,5 @@ def _range(span: WorkSpan | None) -> SecondsRange | None:
 
 
 def amount_of(tally: Tally) -> Amount:
-    """Return a tally as it is told."""
+    """Return a tally as results have it."""
     return {"objects": tally.objects, "bytes": tally.size}

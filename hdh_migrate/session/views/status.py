@@ -48,7 +48,7 @@ from hdh_migrate.session.views.progress import (
 from hdh_migrate.session.views.verdict import verdict
 
 LATELY = 12
-"""How many of the last events are told."""
+"""How many of the last events are shown."""
 
 
 def status(desk: Desk, selected: Sequence[str] = (), *, show_names: bool = False) -> Status:
