@@ -37,6 +37,7 @@ def report(status: Status) -> list[str]:
         *_steps(status["batches"]),
         *_crew(status),
         *attention(status),
+        *_left(status),
     ]
 
 
@@ -311,6 +312,15 @@ def _cutover_lines(batch: str, cutover: CutoverStatus | None) -> list[str]:
     if held is not None:
         lines.append(f"  the switch is held {held}")
     return lines
+
+
+def _left(status: Status) -> list[str]:
+    """Return what is left to do, as the report says it."""
+    found = status.get("left", ())
+    if not found:
+        return []
+    lines = (" ".join(one["en"].split()) for one in found)  # no-break spaces are for pages
+    return ["", "left to do:", *(f"- {visible(line)}" for line in lines)]
 
 
 # --- small tools ----------------------------------------------------------------------------------

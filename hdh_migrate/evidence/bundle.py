@@ -33,6 +33,7 @@ from hdh_migrate.errors import EvidenceDamaged, NoSpace, Refused, UsageError
 from hdh_migrate.evidence.check import check_bundle, sums_text
 from hdh_migrate.evidence.lines.contradictions import Grounds
 from hdh_migrate.evidence.lines.facts import Facts, check_facts
+from hdh_migrate.evidence.lines.left import Unresolved
 from hdh_migrate.evidence.lines.records import (
     exclusion_line,
     finding_line,
@@ -133,7 +134,8 @@ def _fill(
         _excluded(folder / "exclusions.jsonl"),
         unclaimed=unclaimed(facts.plan),
     )
-    digests, shown = _write_lines(folder, streams, recount, held)
+    unresolved = Unresolved.beside(facts.waivers)
+    digests, shown = _write_lines(folder, streams, recount, held, unresolved)
     digests["journal.jsonl"], end = _write_journal(folder, journal)
     for name in CODE:
         source = files("hdh_migrate.evidence.verifier") / name
@@ -147,7 +149,9 @@ def _fill(
     digests["summary.json"] = _write(folder / "summary.json", canonical_json(summary) + b"\n")
     months = chronicle_of(folder / "journal.jsonl")
     for language in dict.fromkeys(languages):
-        page = render_report(signed, shown, signer.verifier if signer else None, language, months)
+        page = render_report(
+            signed, shown, signer.verifier if signer else None, language, months, unresolved.counts
+        )
         digests[f"report.{language}.html"] = _write(folder / f"report.{language}.html", page)
     said = statement(digests, predicate)
     payload = canonical_json(said)
@@ -169,7 +173,11 @@ def _fill(
 
 
 def _write_lines(
-    folder: Path, streams: LineStreams, recount: Recount, held: Grounds | None
+    folder: Path,
+    streams: LineStreams,
+    recount: Recount,
+    held: Grounds | None,
+    unresolved: Unresolved,
 ) -> tuple[dict[str, str], list[dict[str, object]]]:
     """Write and count the three line files; return their digests and the findings to show."""
     exclusions, records, findings = streams
@@ -193,6 +201,7 @@ def _write_lines(
             line = finding_line(finding)
             found.write(line)
             recount.add_finding(finding)
+            unresolved.take(finding)
             if len(shown) < SHOWN_FINDINGS:
                 shown.append(read_line(line, finding_line))
     digests = {file.path.name: file.digest.hexdigest() for file in (manifest, left_out, found)}

@@ -335,6 +335,11 @@ Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", globs.SHAPE)]
 FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
 Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
 Label = Annotated[str, AfterValidator(_label), _shape("label", r"[^\n]{1,120}")]
+Country = Annotated[
+    str,
+    matching("[A-Z]{2}", "must be a country's two capital letters of ISO 3166, such as FR"),
+    _shape("country", "[A-Z]{2}"),
+]
 Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]
 Instant = Annotated[str, AfterValidator(_instant), _shape("instant", _INSTANT)]
 Guid = Annotated[str, matching(_GUID, _GUID_RULE), _shape("identifier", _GUID)]

@@ -33,6 +33,16 @@ def _only_the_signed_is_stamped(plan: Mapping[str, object]) -> Iterator[Broken]:
         yield Broken(("report", "signer"), "missing: `tsa` stamps what is signed")
 
 
+def _a_side_is_in_one_country(plan: Mapping[str, object]) -> Iterator[Broken]:
+    """Each side is said once to be in a country."""
+    first: dict[object, int] = {}
+    for index, entry in mappings(mapping(mapping(plan, "report"), "declared"), "places"):
+        side = entry.get("side")
+        if first.setdefault(side, index) != index:
+            again = shown(("report", "declared", "places", first[side]))
+            yield Broken(("report", "declared", "places", index, "side"), f"the same as in {again}")
+
+
 def _what_is_declared_is_of_this_plan(plan: Mapping[str, object]) -> Iterator[Broken]:
     """Titles are of the plan's datasets and holders of its recipients, each named once."""
     declared = mapping(mapping(plan, "report"), "declared")
@@ -66,4 +76,5 @@ RULES: tuple[Callable[[Mapping[str, object]], Iterator[Broken]], ...] = (
     _languages_are_unique,
     _only_the_signed_is_stamped,
     _what_is_declared_is_of_this_plan,
+    _a_side_is_in_one_country,
 )

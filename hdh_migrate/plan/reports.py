@@ -6,7 +6,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from hdh_migrate.plan.fields import AuthorityUrl, Day, FilePath, Label, Name, Ref, unsaid
+from hdh_migrate.plan.fields import (
+    AuthorityUrl,
+    Country,
+    Day,
+    FilePath,
+    Label,
+    Name,
+    Ref,
+    unsaid,
+)
 from hdh_migrate.plan.sides import Section, Tls
 
 
@@ -45,6 +54,48 @@ class Person(Section):
     name: Label = Field(description="First name and family name.", examples=["Claire Martin"])
     role: Label = Field(description="What for.", examples=["responsable de la migration"])
     organisation: Label = Field(description="For whom.", examples=["Plateforme des données"])
+    contact: Label | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Where to reach them: a telephone number or an address.",
+        examples=["+33 1 00 00 00 00"],
+    )
+
+
+class Organisation(Section):
+    """An organisation with a role under Article 4 of the GDPR."""
+
+    name: Label = Field(description="Its name.", examples=["Plateforme des données de santé"])
+    role: Literal["controller", "joint-controller", "processor", "sub-processor"] = Field(
+        description="`controller` decides why and how data is processed, `processor` acts for it.",
+        examples=["controller"],
+    )
+    task: Label | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="What it does in this migration.",
+        examples=["hébergement de la cible"],
+    )
+    contact: Label | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Whom to call there.",
+        examples=["dpo@plateforme.example"],
+    )
+
+
+class DeclaredPlace(Section):
+    """In which country a side keeps the data."""
+
+    side: Literal["source", "target"] = Field(description="Of which side.", examples=["target"])
+    country: Country = Field(
+        description="Two capital letters of ISO 3166; the report says whether it is in the European"
+        " Union.",
+        examples=["FR"],
+    )
+    place: Label | None = Field(
+        default=None, exclude_if=unsaid, description="Where there.", examples=["Paris"]
+    )
 
 
 class KeyHolder(Section):
@@ -66,6 +117,12 @@ class EvidenceKeeping(Section):
 
     by: Label = Field(description="Who keeps it.", examples=["archives de la plateforme"])
     until: Day = Field(description="The last day.", examples=["2037-12-31"])
+    place: Label | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Where it lies.",
+        examples=["coffre numérique, cote 2026/118"],
+    )
 
 
 class Declared(Section):
@@ -73,6 +130,12 @@ class Declared(Section):
 
     datasets: tuple[TitledDataset, ...] = Field(default=(), description="Titles of datasets.")
     people: tuple[Person, ...] = Field(default=(), description="Who answers for what.")
+    organisations: tuple[Organisation, ...] = Field(
+        default=(), exclude_if=unsaid, description="Who is controller, who processor."
+    )
+    places: tuple[DeclaredPlace, ...] = Field(
+        default=(), exclude_if=unsaid, description="In which country each side keeps the data."
+    )
     keys: tuple[KeyHolder, ...] = Field(default=(), description="Who holds which private key.")
     kept: EvidenceKeeping | None = Field(
         default=None, description="Who keeps the evidence, how long."
@@ -102,7 +165,7 @@ class Report(Section):
     declared: Declared | None = Field(
         default=None,
         exclude_if=unsaid,
-        description="Titles, people and holders of keys, for readers of the report. It shows them"
-        " as declared.",
+        description="Titles, people, organisations, countries and holders of keys, for readers of"
+        " the report. It shows them as declared.",
         examples=[{"datasets": [{"name": "emc2", "title": "EMC2"}]}],
     )

@@ -275,6 +275,23 @@ class NoticeStanding(TypedDict):
     why: str | None
 
 
+@final
+class LeftFact(TypedDict):
+    """One thing that is left to do, as a report written now would say it.
+
+    `names` are batches, datasets, keys, codes or what ends, by `task`; `at` is a day or a moment,
+    and `over` says that it is past.
+    """
+
+    task: str
+    names: list[str]
+    objects: int
+    at: str | None
+    over: bool
+    en: str
+    fr: str
+
+
 class Status(TypedDict):
     """Where a run stands at a moment."""
 
@@ -298,6 +315,8 @@ class Status(TypedDict):
     """What the newest copy of the ledger knows that the ledger here does not; None: nothing."""
     batches: list[BatchStatus]
     findings: list[FindingGroup] | list[NamedFinding]
+    left: NotRequired[list[LeftFact]]
+    """What is left to do, the list of the report; absent: while it is watched."""
     notices: NoticeStanding
     connections: ConnectionsFact | None
     """Of the run under way; None: there is none."""

@@ -71,7 +71,7 @@ def status(
             raise UsageError("--check looks once, --watch again and again: give one of them")
         if watch and metrics_file is not None:
             raise UsageError("--metrics-file is written once: give it without --watch")
-        look = StatusView(task, plan, state_dir, batch or (), show_names=show_names)
+        look = StatusView(task, plan, state_dir, batch or (), show_names=show_names, left=not watch)
         if metrics_file is not None:
             look.measure(metrics_file)
         if watch:
@@ -104,9 +104,10 @@ class StatusView:
         batches: Sequence[str],
         *,
         show_names: bool,
+        left: bool = False,
     ) -> None:
         self._task, self._plan, self._state_dir = task, plan, state_dir
-        self._batches, self._names = batches, show_names
+        self._batches, self._names, self._left = batches, show_names, left
         self._read = self._stamp()
         self._desk = self._opened()
         self.notes: list[str] = []
@@ -122,7 +123,7 @@ class StatusView:
                 self._desk, self.notes = self._opened(), []
             except MigrateError:
                 self.notes = ["the plan's file was changed and is refused; this is the one before"]
-        return look(self._desk, self._batches, show_names=self._names)
+        return look(self._desk, self._batches, show_names=self._names, left=self._left)
 
     def measure(self, file: Path) -> None:
         """Write the numbers for Prometheus, of all batches."""

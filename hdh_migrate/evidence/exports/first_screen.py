@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Final
 
+from hdh_migrate.evidence.lines.left import Unresolved
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SignedBy, render_report
 from hdh_migrate.evidence.reading import CheckedBundle
@@ -50,7 +51,10 @@ def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: s
         signer = next(known, SignedBy(first, first.partition(":")[2] + "…"))
     months = chronicle_of(reading.folder / "journal.jsonl")
     seen = _Reader()
-    seen.feed(render_report(reading.predicate, [], signer, language, months).decode())
+    findings = (line for _, line in reading.lines("findings"))
+    unresolved = Unresolved.of(reading.predicate["waivers"], findings)
+    page = render_report(reading.predicate, [], signer, language, months, unresolved)
+    seen.feed(page.decode())
     return FirstScreen(
         title=" · ".join(seen.texts["h1"]),
         verdict=seen.texts["h2"][0],

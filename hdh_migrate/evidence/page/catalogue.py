@@ -5,11 +5,15 @@ One entry holds both languages, so neither can lack a text that the other has (s
 
 from __future__ import annotations
 
+from hdh_migrate.evidence.page.ahead import AHEAD
 from hdh_migrate.evidence.page.annexes import ANNEXES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.header_packs import HEADERS
+from hdh_migrate.evidence.page.left import LEFT
 from hdh_migrate.evidence.page.over_time import OVER_TIME
+from hdh_migrate.evidence.page.parties import PARTIES
 from hdh_migrate.evidence.page.readers import READERS
+from hdh_migrate.evidence.page.sides import SIDES
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
 
 __all__ = ["CATALOGUE", "LANGUAGES", "text"]
@@ -555,4 +559,8 @@ CATALOGUE: dict[str, Text] = {
     **OVER_TIME,
     **READERS,
     **HEADERS,
+    **PARTIES,
+    **AHEAD,
+    **SIDES,
+    **LEFT,
 }

@@ -34,6 +34,7 @@ from hdh_migrate.events.registry import KINDS, read
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.events.run import RunEnded, RunStarted
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
+from hdh_migrate.evidence.lines.left import LISTING_EVENTS
 from hdh_migrate.evidence.page.approved import ApprovalLine, approvals_of
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.jsonform import OtherForm
@@ -46,6 +47,7 @@ LOOKED_AT: Final[tuple[type[Event], ...]] = (
     CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
     FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, ObjectsSuperseded, Refreshed,
     RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain, *GRANT_EVENTS,
+    *LISTING_EVENTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in LOOKED_AT)
@@ -166,6 +168,8 @@ class Chronicle:
     """Failed objects that somebody asked to be tried again, by the code of their failure."""
     grants: GrantAccounts = field(default_factory=GrantAccounts)
     """Who was let read."""
+    listed: list[tuple[str, Event]] = field(default_factory=list)
+    """The listings of the source, with their times."""
     logins: dict[str, OperatorLine] = field(default_factory=dict)
     """Who started runs, at most `SHOWN` of them, in the order of their first."""
     _open: bool = False
@@ -195,6 +199,8 @@ class Chronicle:
     def take(self, at: str, event: Event) -> None:
         """Count one event; those of a journal come in its order."""
         self.approvals.extend(approvals_of(at, event))
+        if isinstance(event, LISTING_EVENTS):
+            self.listed.append((at, event))
         match event:
             case Refreshing():
                 self._pass(event.batch, event.number)

@@ -61,10 +61,6 @@ CUSTODY: dict[str, Text] = {
         "|{n} objects were also compared with the MD5 checksum that the source states.",
     ),
     "q.who.person": Text("{name}, {role}, {organisation}", "{name}, {role}, {organisation}"),
-    "q.who.declared": Text(
-        "Personnes nommées par le plan (déclaré, non prouvé) :",
-        "People named by the plan (as declared, not proven):",
-    ),
     # --- kinds of endpoints --------------------------------------------------------------------
     "kind.azure-blob": Text("Azure Blob Storage", "Azure Blob Storage"),
     "kind.azure-sftp": Text("serveur SFTP", "SFTP server"),

@@ -59,7 +59,7 @@ class Locale:
         parts = [f"{self.number(value)}{NBSP}{unit}" for value, unit in values]
         first = next((at for at, value in enumerate((days, hours, minutes)) if value), 3)
         shown = [one for one in parts[first : first + 2] if not one.startswith(f"0{NBSP}")]
-        return " ".join(shown) or parts[3]
+        return NBSP.join(shown) or parts[3]
 
     def share(self, tenths: int, *, less: bool = False) -> str:
         """Return a percentage from its tenths; `less`: it is less than that, and not nothing."""

@@ -11,19 +11,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup
 
 from hdh_migrate.codes import Code, how_many
+from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.recount import add_up, by_state
+from hdh_migrate.evidence.page.ahead import ahead
 from hdh_migrate.evidence.page.approved import by_key, in_order
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
+from hdh_migrate.evidence.page.declared import countries, declared_of, reachable, stamp_trust
+from hdh_migrate.evidence.page.left import standing_of, told
 from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
+from hdh_migrate.evidence.page.sides import by_side
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import DatasetSection, Predicate, StatedLook, StatedLoss
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -53,16 +59,18 @@ def render_report(
     signer: SignedBy | TrustedKey | None,
     language: str,
     chronicle: Chronicle = NOTHING,
+    unresolved: Mapping[str, int] = MappingProxyType({}),
 ) -> bytes:
     """Return the page in UTF-8; the same arguments give the same bytes.
 
     `findings` are the first of them, as read from their lines; `chronicle` is what the journal
-    tells. Without a signer the page is
-    marked as a draft in every place where it could be taken for evidence.
+    tells, `unresolved` the findings that are no notes and that nobody waived, by code. Without a
+    signer the page is marked as a draft in every place where it could be taken for evidence.
     """
     words = PageWords(language)
     template = environment().get_template("report.html")
     readers = grant_lines(chronicle.grants, predicate["times"]["written"])
+    stands = standing_of(predicate, unresolved, chronicle, signed=signer is not None)
     verdict, count = _verdict(predicate)
     page = template.render(
         **_spoken(words),
@@ -76,6 +84,9 @@ def render_report(
         approvals=by_key(chronicle.approvals, predicate["cutovers"]),
         findings=findings,
         months=chronicle,
+        tasks=[told(one, words) for one in left_to_do(stands)],
+        errors=by_side(predicate["findings"]["codes"], chronicle.retried),
+        places=countries(declared_of(predicate), words.said),
         readers=readers,
         headings=_HEADING.findall,
         readers_all=chronicle.grants.told,
@@ -96,6 +107,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "moment": words.moment,
         "day": words.day,
         "length": words.length,
+        "lasting": words.lasting,
         "difference": words.difference,
         "cause": words.cause,
         "span": words.span,
@@ -115,7 +127,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
 
 def _shown(predicate: Predicate) -> dict[str, object]:
     """Return what a page shows of the statement alone."""
-    declared, codes = _declared(predicate), predicate["findings"]["codes"]
+    declared, codes = declared_of(predicate), predicate["findings"]["codes"]
     return {
         "p": predicate,
         "predicate_sha256": sha256_hex(canonical_json(predicate)),
@@ -125,6 +137,8 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "lost": how_many(codes, Code.DECOMMISSION_TARGET_LOST),
         "to_move": _to_move(predicate),
         "declared": declared,
+        "reachable": reachable(declared),
+        "stamped": stamp_trust(predicate),
         "titles": {one["name"]: one["title"] for one in declared.get("datasets", ())},
         "escrow": sum(bool(one["escrow"]) for one in declared.get("keys", ())),
         "losses": _losses(predicate),
@@ -132,6 +146,7 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "mended": lambda look: _mended(predicate, look),
         "erased": _erased(predicate),
         "paces": [pace_bars(pace) for pace in predicate["paces"]],
+        "ahead": ahead(predicate["paces"]),
         "sizes": size_bars(predicate["manifest"]["sizes"]),
         "references": references(),
         "shortfalls": _shortfalls(predicate),
@@ -210,12 +225,6 @@ def _doubts(
     doubts += [words.say(key, n) for key, n in counted.items() if n]
     always = ("not.alone", "not.source", "not.since", "not.when", "not.law")
     return doubts + [words.say(key) for key in always]
-
-
-def _declared(predicate: Predicate) -> Mapping[str, Any]:
-    """Return what people state in the plan for the report."""
-    report: Mapping[str, Any] = predicate["plan"]["canonical"].get("report") or {}
-    return report.get("declared") or {}
 
 
 def _losses(predicate: Predicate) -> dict[str, object]:

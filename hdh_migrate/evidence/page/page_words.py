@@ -133,7 +133,11 @@ class PageWords:
     def length(self, started: str, ended: str) -> Markup:
         """Return how long it was between two moments."""
         first, last = (datetime.fromisoformat(one) for one in (started, ended))
-        return escape(self._reader.length(int((last - first).total_seconds())))
+        return self.lasting(int((last - first).total_seconds()))
+
+    def lasting(self, seconds: int) -> Markup:
+        """Return a length of time."""
+        return escape(self._reader.length(seconds))
 
     def number(self, value: int) -> Markup:
         """Return a whole number."""

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from jinja2 import TemplateError
 
+from hdh_migrate.evidence.lines.left import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, SignedBy, render_report
-from hdh_migrate.evidence.reading import read_bundle
+from hdh_migrate.evidence.reading import CheckedBundle, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
@@ -46,16 +47,26 @@ def compare_pages(
         return
     months = chronicle_of(folder / "journal.jsonl")
     shown = [line for _, line in islice(reading.lines("findings"), SHOWN_FINDINGS)]
+    unresolved = _unresolved(reading)
     for path in sorted(folder.glob("report.*.html")):
         language, page = path.name.split(".")[1], path.read_bytes()
         made = (
-            _made(reading.predicate, shown, signer, language, months)
+            _made(reading.predicate, shown, signer, language, months, unresolved)
             for signer in _signers(reading.signed_by, keys, page)
-            if language in LANGUAGES
+            if language in LANGUAGES and unresolved is not None
         )
         if page not in made:
             outcome.problems.append(f"{path.name}: not the page of this statement")
     outcome.checked.append(COMPARED)
+
+
+def _unresolved(reading: CheckedBundle) -> Mapping[str, int] | None:
+    """Return the findings that are left, by code; None where a waiver says what is no waiver."""
+    lines = (line for _, line in reading.lines("findings"))
+    try:
+        return Unresolved.of(reading.predicate["waivers"], lines)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _made(
@@ -64,10 +75,11 @@ def _made(
     signer: SignedBy | None,
     language: str,
     months: Chronicle,
+    unresolved: Mapping[str, int],
 ) -> bytes | None:
     """Return the page; None where a value that nothing checks cannot stand on one."""
     try:
-        return render_report(predicate, shown, signer, language, months)
+        return render_report(predicate, shown, signer, language, months, unresolved)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError):
         return None
 

@@ -33,6 +33,7 @@ def _lines(accounts: GrantAccounts, written: str) -> Iterator[GrantLine]:
 
 
 READERS: dict[str, Text] = {
+    "reader.then": Text(" ; ", "; "),
     "readers": Text("Qui peut lire", "Who may read"),
     "readers.why": Text(
         "En plus des destinataires du chiffrement. À la date dite, l'hébergeur ferme l'accès ; la "

@@ -101,7 +101,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         },
         headers=header_facts(desk.loaded.plan, ledger),
         proved=tuple(_proved(ledger)),
-        attestation=_attestation(desk),
+        attestation=attestation_of(desk),
         profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
         capabilities=capabilities(desk, ledger),
         waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
@@ -181,7 +181,8 @@ def _passed(totals: Sequence[ExchangeTotal], side: str) -> _Passed:
     }
 
 
-def _attestation(desk: Desk) -> dict[str, Any] | None:
+def attestation_of(desk: Desk) -> dict[str, Any] | None:
+    """Return what the customer attests of the target, None where nothing is or counts."""
     reference = desk.loaded.plan.target.attestation
     if reference is None or is_rehearsal(desk.loaded.plan, desk.loaded.base):
         return None  # a rehearsal is not attested, so nothing has judged the file

@@ -51,8 +51,12 @@ LATELY = 12
 """How many of the last events are shown."""
 
 
-def status(desk: Desk, selected: Sequence[str] = (), *, show_names: bool = False) -> Status:
+def status(
+    desk: Desk, selected: Sequence[str] = (), *, show_names: bool = False, left: bool = False
+) -> Status:
     """Return per batch and step: objects, bytes, rate, time left; the open findings; who works.
+
+    With `left` also what is left to do, for which more of the journal is read.
 
     Raises:
         UsageError: no run of this plan has begun, or a batch is not in the plan.
@@ -62,7 +66,9 @@ def status(desk: Desk, selected: Sequence[str] = (), *, show_names: bool = False
     ledger = desk.read_ledger()
     try:
         with ledger.snapshot():
-            return _status(ledger, desk, batches, selected, behind, show_names=show_names)
+            return _status(
+                ledger, desk, batches, selected, behind, show_names=show_names, left=left
+            )
     finally:
         ledger.close()
 
@@ -75,6 +81,7 @@ def _status(
     behind: Callable[[SqliteLedger], str | None],
     *,
     show_names: bool,
+    left: bool,
 ) -> Status:
     work = work_of(desk, ledger)
     at, waived = desk.clock.now(), waived_now(desk, ledger)
@@ -114,7 +121,12 @@ def _status(
         found["erased"] = [said_of(name, one) for name, one in gone.items()]
     if open_ := [*_open_work(ledger), *_unplanned(desk, ledger)]:
         found["open"] = open_
-    found["check"] = verdict(found, _held_against(ledger, causes, waived))
+    counting = _held_against(ledger, causes, waived)
+    found["check"] = verdict(found, counting)
+    if left:
+        from hdh_migrate.session.views.left import left_now  # it speaks as the pages of a report do
+
+        found["left"] = left_now(desk, ledger, rows, counting)
     return found
 
 

@@ -71,7 +71,7 @@ DECLARED: dict[str, Any] = {
     "people": [
         {
             "name": "Claire Martin", "role": "responsable de l'exploitation",
-            "organisation": "Plateforme des données de santé",
+            "organisation": "Plateforme des données de santé", "contact": "+33 1 99 00 47 11",
         },
         {
             "name": "Étienne Le Goff", "role": "délégué à la protection des données",
@@ -82,7 +82,22 @@ DECLARED: dict[str, Any] = {
         {"recipient": "keys/steward.pub", "holder": "Claire Martin", "escrow": False},
         {"recipient": "keys/escrow.pub", "holder": "étude de Me Durand, Paris", "escrow": True},
     ],
-    "kept": {"by": "service des archives", "until": "2037-12-31"},
+    "organisations": [
+        {
+            "name": "Plateforme des données de santé", "role": "controller",
+            "contact": "dpo@plateforme.example",
+        },
+        {"name": "Scaleway", "role": "processor", "task": "hébergement de la cible"},
+        {"name": "Atelier Numérique", "role": "processor", "task": "conduite de la migration"},
+    ],
+    "places": [
+        {"side": "source", "country": "FR"},
+        {"side": "target", "country": "FR", "place": "Paris"},
+    ],
+    "kept": {
+        "by": "service des archives", "until": "2037-12-31",
+        "place": "coffre numérique, cote 2026/118",
+    },
 }  # fmt: skip
 BASES = [
     {"reference": "CNIL, délibération 2023-146", "valid_until": "2026-12-21"},

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import examine
+from hdh_migrate.evidence.lines.left import Unresolved
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, render_report
 from hdh_migrate.evidence.page.pages import compare_pages
@@ -185,9 +186,10 @@ def repaged(desk: Desk, files: Files) -> Files:
     reading = read_bundle(desk.folder, trusted=False)
     months = chronicle_of(desk.folder / "journal.jsonl")
     shown = [line for _, line in islice(reading.lines("findings"), SHOWN_FINDINGS)]
+    unresolved = Unresolved.of(reading.predicate["waivers"], shown)
     pages = {
         f"report.{language}.html": render_report(
-            reading.predicate, shown, desk.keys[0].verifier, language, months
+            reading.predicate, shown, desk.keys[0].verifier, language, months, unresolved
         )
         for language in ("fr", "en")
     }

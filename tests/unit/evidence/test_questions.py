@@ -91,9 +91,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Headings]:
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_each_reader_has_ten_questions(reader: str) -> None:
+def test_each_reader_has_ten_questions_or_more(reader: str) -> None:
     asked = [one for one in questions() if one.reader == reader]
-    assert len(asked) == len({one.fr for one in asked}) == len({one.en for one in asked}) == 10
+    assert len(asked) == len({one.fr for one in asked}) == len({one.en for one in asked}) >= 10
 
 
 @pytest.mark.parametrize("question", questions(), ids=lambda one: one.en)
@@ -115,6 +115,9 @@ ANSWERS = {
     "pas été repris": "**/_t/** scratch",
     "Combien de temps dois-je garder": "service des archives, jusqu'au 31 décembre 2037",
     "son accord à la bascule": "Lot pilote, bascule",
+    "qui est sous-traitant": "Responsable de traitement : Plateforme des données de santé",
+    "classer ce dossier": "Décider des copies qui sont encore à la source : lots pilote",
+    "pendant dix ans": "La clé publique du rapport, d'empreinte",
     "pas été retouché": "À comparer avec une empreinte reçue par une autre voie",
     "sans leur logiciel": "sha256sum -c SHA256SUMS",
     "Contre quoi l'exploitant": "qui détient à la fois le registre et la clé du rapport le peut",
@@ -125,6 +128,8 @@ ANSWERS = {
     "L'outil a-t-il planté": "1 exécution sur 3 s'est arrêtée net",
     "Les sommes par lot": "Total 330 323 5 1 1 12,5 Gio",
     "pour SecNumCloud": "19.2 localisation des données",
+    "de quel côté": "Source 4 2 source-md5-differs",
+    "requêtes ont été": "812",
     "terminée": "Non. Les comptes sont justes",
     "Combien de temps cela": "soit 266 j 12 h",
     "utilisateurs ont-ils": "12 min 4 s au moins",
@@ -134,6 +139,7 @@ ANSWERS = {
     "Que perd-on": "niveau de stockage",
     "prestataire disparaît": "Un objet s'ouvre sans cet outil",
     "Le débit tient-il": "350,4 Kio/s en moyenne",
+    "pour 100 To": "les étapes l'une après l'autre",
     "reste-t-il un doute": "2 affirmations sur lesquelles l'outil compte ne sont confirmées",
 }
 """What a reader looks for, by words of the question, on a page of a migration of months."""

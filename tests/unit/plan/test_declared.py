@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.unit.plan.builders import changed, problems
+from tests.unit.plan.builders import changed, loaded, problems
 
 BEFORE = "report: {"
 
@@ -21,6 +22,13 @@ BEFORE = "report: {"
         ),
         ('kept: {by: "", until: 2037-12-31}', "must be one line of up to 120 characters"),
         ("kept: {by: x, until: 2037-13-31}", "must be a day such as 2026-12-31"),
+        ("organisations: [{name: x, role: owner}]", "must be one of: controller"),
+        ("places: [{side: target, country: fr}]", "two capital letters of ISO 3166"),
+        ("places: [{side: middle, country: FR}]", "must be one of: source, target"),
+        (
+            "places: [{side: target, country: FR}, {side: target, country: DE}]",
+            "the same as in report.declared.places[0]",
+        ),
     ],
 )
 def test_what_is_declared_is_of_this_plan(tmp_path: Path, declared: str, said: str) -> None:
@@ -37,3 +45,14 @@ def test_a_title_is_given_once(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, changed(BEFORE, f"{BEFORE}declared: {{{twice}}}, "))
 
     assert "the same as in report.declared.datasets[0]" in problem
+
+
+def test_a_plan_that_says_none_of_it_keeps_its_digest(tmp_path: Path) -> None:
+    people = "people: [{name: x, role: y, organisation: z}], kept: {by: x, until: 2037-12-31}"
+    old = loaded(tmp_path, changed(BEFORE, f"{BEFORE}declared: {{{people}}}, "))
+
+    declared = json.loads(old.canonical)["report"]["declared"]
+
+    assert declared["people"] == [{"name": "x", "role": "y", "organisation": "z"}]
+    assert declared["kept"] == {"by": "x", "until": "2037-12-31"}
+    assert declared.keys() == {"datasets", "people", "keys", "kept"}

@@ -1,0 +1,336 @@
+"""What is left to do in a migration: one list, for the report's page and for `status` alike.
+
+Whoever asks fills in `Standing` from what he has: a statement and its journal, or a ledger. What is
+to be done follows from it here, and nowhere else; its words are in `page/left.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.codes import Severity
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.inventory import InventorySealed
+from hdh_migrate.events.refreshes import RefreshEnded, Refreshing
+from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
+from hdh_migrate.frozen import frozen, frozen_row, mutable_row
+
+SOON_DAYS: Final = 180
+"""So many days before its end a legal basis or an attested period is told of."""
+
+LISTING_EVENTS: Final[tuple[type[Event], ...]] = (InventorySealed, Refreshing, RefreshEnded)
+
+
+class Task(StrEnum):
+    """What there is to do, in the order in which it is told."""
+
+    LIST = "list"
+    MOVE = "move"
+    FINDING = "finding"
+    PASS = "pass"  # noqa: S105 - no password
+    LOOK = "look"
+    ROTATION = "rotation"
+    ROTATED = "rotated"
+    ERASURE = "erasure"
+    ERASED = "erased"
+    SWITCH = "switch"
+    SWITCHING = "switching"
+    FINALIZE = "finalize"
+    RELIST = "relist"
+    READ_BACK = "read-back"
+    SOURCE = "source"
+    DELETING = "deleting"
+    OBSERVE = "observe"
+    TRACES = "traces"
+    KEY = "key"
+    COPY = "copy"
+    GRANT_OPEN = "grant-open"
+    GRANT_STALE = "grant-stale"
+    BASIS = "basis"
+    ATTESTATION = "attestation"
+    WAIVER = "waiver"
+    SIGN = "sign"
+    WITNESS = "witness"
+
+
+@frozen_row
+class LeftToDo:
+    """One thing to do: with what (batches, datasets, keys, codes), how many objects, by when."""
+
+    task: Task
+    names: tuple[str, ...] = ()
+    count: int = 0
+    at: str | None = None
+    """A day or a moment: since when it is so, or until when there is time."""
+    over: bool = False
+    """That moment is past."""
+
+
+@frozen
+class BatchStanding:
+    """Where one batch stands."""
+
+    name: str
+    listed: str | None
+    """When its source was last listed whole; None: it is not known."""
+    closed: bool
+    pending: int
+    verified: int
+    stage: str | None
+    """Of its cutover, None without one."""
+    switches: bool
+    """Whether the plan has a cutover for it."""
+    window_until: str | None = None
+    traces: int = 0
+    """What the source still showed after the deletion."""
+    relisting: bool = False
+    """A listing anew was begun and not ended."""
+    looking: bool = False
+    read_back: str | None = None
+    """When the target was last looked at; None: not since it was verified."""
+    recheck_seconds: int | None = None
+    """How old that may be, where the plan says it."""
+    lacks_copy: bool = False
+
+
+@frozen
+class Standing:
+    """Where a migration stands."""
+
+    at: str
+    batches: tuple[BatchStanding, ...]
+    findings: Mapping[str, int]
+    """Those that are no notes and that no waiver lets go, by code."""
+    waivers: tuple[tuple[str, str], ...] = ()
+    """Each with its last day."""
+    bases: tuple[tuple[str, str], ...] = ()
+    attested: tuple[tuple[str, str], ...] = ()
+    untried: tuple[str, ...] = ()
+    """Recipients of whose private key the journal has no trial (`keys drill`)."""
+    rotations: tuple[tuple[str, str | None, int], ...] = ()
+    """When each began, when it ended, what it left behind."""
+    erasures: tuple[tuple[str, str, str | None, int], ...] = ()
+    """The dataset, and the same of it."""
+    grants: GrantAccounts | None = None
+    signed: bool = True
+    witnessed: bool = False
+
+
+class Listings:
+    """When each batch's source was last listed, and which listings did not end."""
+
+    def __init__(self, batch_of: Mapping[str, str]) -> None:
+        self._batch_of = batch_of
+        self._sealed: dict[str, str] = {}
+        self._passed: dict[str, str] = {}
+        self._open: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, events: Iterable[tuple[str, Event]], batch_of: Mapping[str, str]) -> Listings:
+        """Return what events tell; `batch_of` names the batch of each dataset."""
+        made = cls(batch_of)
+        for at, event in events:
+            made.take(at, event)
+        return made
+
+    def take(self, at: str, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case InventorySealed():
+                self._sealed[event.dataset] = at
+            case Refreshing():
+                self._open[event.batch] = event.number
+            case RefreshEnded():
+                self._passed[event.batch] = at
+                if self._open.get(event.batch) == event.number:
+                    del self._open[event.batch]
+            case _:
+                pass
+
+    def last(self, batch: str) -> str | None:
+        """Return when the source of a batch was last listed whole, None: it never was."""
+        own = [name for name, of in self._batch_of.items() if of == batch]
+        known = [self._sealed[name] for name in own if name in self._sealed]
+        first = min(known, key=seconds_of) if own and len(known) == len(own) else None
+        return self._passed.get(batch, first)
+
+    def going_on(self, batch: str) -> bool:
+        """Return whether a listing anew was begun and not ended."""
+        return batch in self._open
+
+
+@mutable_row
+class Unresolved:
+    """Counts findings that are neither notes nor let go by a waiver, from their lines."""
+
+    waived: Mapping[str, str]
+    """When each code was let go."""
+    counts: Counter[str]
+
+    @classmethod
+    def beside(cls, waivers: Iterable[Mapping[str, str]]) -> Unresolved:
+        """Return a count of nothing; a waiver lets go what was known when it was made."""
+        made: dict[str, str] = {}
+        for one in waivers:
+            kind, _, code = one["what"].partition(".")
+            if kind == "finding":
+                made[code] = max(made.get(code, one["made_at"]), one["made_at"], key=seconds_of)
+        return cls(made, Counter())
+
+    @classmethod
+    def of(
+        cls, waivers: Iterable[Mapping[str, str]], lines: Iterable[Mapping[str, Any]]
+    ) -> Mapping[str, int]:
+        """Return how many there are of each code."""
+        made = cls.beside(waivers)
+        for line in lines:
+            made.take(line)
+        return made.counts
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Count one finding."""
+        code, at = line["code"], line["at"]
+        made = self.waived.get(code)
+        waived = made is not None and at is not None and seconds_of(made) >= seconds_of(at)
+        if line["severity"] != Severity.NOTE and not waived:
+            self.counts[code] += 1
+
+
+def left_to_do(stands: Standing) -> list[LeftToDo]:
+    """Return everything that is left to do, in the order of `Task`."""
+    order = list(Task)
+    found = [
+        *_of_work(stands),
+        *_of_keys(stands),
+        *(one for batch in stands.batches for one in _of_cutover(batch, stands.at)),
+        *_of_grants(stands),
+        *_of_ends(stands),
+    ]
+    if not stands.signed:
+        found.append(LeftToDo(Task.SIGN))
+    elif not stands.witnessed:
+        found.append(LeftToDo(Task.WITNESS))
+    return sorted(_together(found), key=lambda one: order.index(one.task))
+
+
+def _of_work(stands: Standing) -> Iterator[LeftToDo]:
+    for one in stands.batches:
+        if not one.closed:
+            yield LeftToDo(Task.LIST, (one.name,))
+        if one.pending:
+            yield LeftToDo(Task.MOVE, (one.name,), one.pending)
+        if one.relisting:
+            yield LeftToDo(Task.PASS, (one.name,))
+        if one.looking:
+            yield LeftToDo(Task.LOOK, (one.name,))
+        if one.lacks_copy:
+            yield LeftToDo(Task.COPY, (one.name,))
+    for code, count in sorted(stands.findings.items()):
+        yield LeftToDo(Task.FINDING, (code,), count)
+
+
+_NEXT: Final[Mapping[str, Task]] = {
+    "preparing": Task.SWITCHING,
+    "switching": Task.SWITCHING,
+    "switched": Task.SWITCHING,
+    "rolling back": Task.SWITCHING,
+    "finalized": Task.SOURCE,
+    "decommission under way": Task.DELETING,
+    "decommission requested": Task.OBSERVE,
+}
+"""What a cutover that stands so still needs; what else there is depends on more."""
+
+
+def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
+    """Yield what a batch that has something at the target still needs, until its source is gone."""
+    named, until = (one.name,), one.window_until
+    if not one.verified:
+        return
+    if one.stage in {None, "not started", "rolled back"}:
+        yield LeftToDo(Task.SWITCH if one.switches else Task.SOURCE, named)
+        yield LeftToDo(Task.RELIST, named, at=one.listed)
+    elif one.stage == "fallback window":
+        over = until is not None and seconds_of(until) <= seconds_of(now)
+        yield LeftToDo(Task.FINALIZE, named, at=until, over=over)
+    elif one.stage == "decommission observed" and one.traces:
+        yield LeftToDo(Task.TRACES, named, one.traces)
+    elif one.stage in _NEXT:
+        yield LeftToDo(_NEXT[one.stage], named)
+    may, last = one.recheck_seconds, one.read_back
+    too_old = last is None or seconds_of(now) - seconds_of(last) > (may or 0)
+    if may is not None and one.stage == "finalized" and too_old:  # the next step is to delete
+        yield LeftToDo(Task.READ_BACK, named, at=last)
+
+
+def _of_keys(stands: Standing) -> Iterator[LeftToDo]:
+    for name in stands.untried:
+        yield LeftToDo(Task.KEY, (name,))
+    for began, ended, remains in stands.rotations:
+        if ended is None:
+            yield LeftToDo(Task.ROTATION, at=began)
+        elif remains:
+            yield LeftToDo(Task.ROTATED, count=remains, at=began)
+    for name, began, ended, remains in stands.erasures:
+        if ended is None:
+            yield LeftToDo(Task.ERASURE, (name,), at=began)
+        elif remains:
+            yield LeftToDo(Task.ERASED, (name,), remains, at=ended)
+
+
+def _of_grants(stands: Standing) -> Iterator[LeftToDo]:
+    accounts = () if stands.grants is None else stands.grants.by_id.values()
+    for one in accounts:
+        stage = one.stage(stands.at)
+        still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
+        if stage in {GrantStage.ENDED, GrantStage.REVOKED} and still:
+            yield LeftToDo(Task.GRANT_OPEN, (one.id,))
+        elif stage is GrantStage.GIVEN and one.stale:
+            yield LeftToDo(Task.GRANT_STALE, (one.id,))
+
+
+def _of_ends(stands: Standing) -> Iterator[LeftToDo]:
+    today = stands.at[:10]
+    soon = (date.fromisoformat(today) + timedelta(days=SOON_DAYS)).isoformat()
+    for task, several in ((Task.BASIS, stands.bases), (Task.ATTESTATION, stands.attested)):
+        for name, until in several:
+            if until <= soon:
+                yield LeftToDo(task, (name,), at=until, over=until < today)
+    for name, until in stands.waivers:
+        yield LeftToDo(Task.WAIVER, (name,), at=until, over=until < today)
+
+
+_APART: Final = frozenset({
+    Task.FINDING, Task.BASIS, Task.ATTESTATION, Task.WAIVER, Task.TRACES, Task.ERASURE, Task.ERASED,
+    Task.ROTATION, Task.ROTATED,
+})  # fmt: skip
+"""Things of which each is told for itself."""
+
+
+def _together(found: Iterable[LeftToDo]) -> list[LeftToDo]:
+    """Put the same thing that is to be done of several batches or keys into one."""
+    made: dict[object, list[LeftToDo]] = {}
+    for number, one in enumerate(found):
+        alone = one.task in _APART
+        made.setdefault(number if alone else (one.task, one.over), []).append(one)
+    return [_joined(several) for several in made.values()]
+
+
+def _joined(several: list[LeftToDo]) -> LeftToDo:
+    first = several[0]
+    if len(several) == 1:
+        return first
+    moments = [one.at for one in several if one.at is not None]
+    key: Callable[[str], float] = seconds_of
+    known = min(moments, key=key) if len(moments) == len(several) else None
+    return LeftToDo(
+        first.task,
+        tuple(name for one in several for name in one.names),
+        sum(one.count for one in several),
+        at=known,
+        over=first.over,
+    )

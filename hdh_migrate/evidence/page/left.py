@@ -1,0 +1,376 @@
+"""What is left to do, in words, and where a statement says that a migration stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from markupsafe import Markup
+
+from hdh_migrate.codes import Code
+from hdh_migrate.evidence.lines.left import (
+    BatchStanding,
+    LeftToDo,
+    Listings,
+    Standing,
+    Task,
+)
+from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.page.chronicle import Chronicle
+from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.plan.fields import seconds_of as period_seconds
+
+_CODED = frozenset({Task.FINDING, Task.WAIVER})
+"""Things that are called by a code."""
+
+NAMED = 5
+"""Of more batches, or keys, the others are counted."""
+
+_DAYS = frozenset({Task.BASIS, Task.ATTESTATION, Task.WAIVER})
+"""Things that end with a day; other times are moments."""
+
+RECHECK_WITHIN = "7d"
+"""What a plan means that does not say how old a look may be before the source is deleted."""
+
+
+class Words(Protocol):
+    """What says a sentence of the catalogue, and quantities, in one language."""
+
+    def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
+        """Return a sentence with its values."""
+        ...
+
+    def said(self, text: Text) -> Markup:
+        """Return a sentence that stands beside data."""
+        ...
+
+    def condition(self, what: str) -> Markup | None:
+        """Return what a waiver lets go, in words."""
+        ...
+
+    def moment(self, value: str) -> Markup:
+        """Return a time."""
+        ...
+
+    def day(self, value: str) -> Markup:
+        """Return a day."""
+        ...
+
+
+def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
+    """Return one thing that is left to do as a sentence; `marked`: codes stand in elements."""
+    key, n, values = f"left.{one.task}", len(one.names), dict[str, object]()
+    about = _about(one, words)
+    if one.over:
+        key += ".over"
+    elif one.at is None and one.task in {Task.RELIST, Task.READ_BACK}:
+        key += ".never"
+    if one.task in _CODED:
+        code = one.names[0]
+        values["code"] = Markup("<code>{}</code>").format(visible(code)) if marked else code
+        values["about"] = Markup(" ({})").format(about) if about is not None else ""
+        n = one.count
+    else:
+        values["names"] = _listed(one.names, words)
+    if one.count:
+        values["objects"] = words.say("n.objects", one.count)
+    if one.at is not None:
+        values["at"] = words.day(one.at) if one.task in _DAYS else words.moment(one.at)
+    return words.say(key, n, **values)
+
+
+def _about(one: LeftToDo, words: Words) -> Markup | None:
+    """Return what a code means, where it stands for something that has words."""
+    if one.task is Task.WAIVER:
+        return words.condition(one.names[0])
+    known = Code.known(one.names[0]) if one.task is Task.FINDING else None
+    return None if known is None else words.said(Text(fr=known.about.fr, en=known.about.en))
+
+
+def _listed(names: tuple[str, ...], words: Words) -> object:
+    shown = ", ".join(names[:NAMED])
+    more = len(names) - NAMED
+    return words.say("left.more", more, shown=shown) if more > 0 else shown
+
+
+# --- what a statement says of it ------------------------------------------------------------------
+
+
+def standing_of(
+    p: Predicate, unresolved: Mapping[str, int], months: Chronicle, *, signed: bool
+) -> Standing:
+    """Return where a migration stood when its report was written.
+
+    `unresolved` are the findings that are no notes and that no waiver lets go, by code. Whether a
+    witness signed, a page cannot know: it is written before.
+    """
+    plan = p["plan"]["canonical"]
+    proved = {one["recipient"] for one in p["seal"].get("proved", ())}
+    return Standing(
+        at=p["times"]["written"],
+        batches=tuple(_batches(p, plan, months)),
+        findings=unresolved,
+        waivers=tuple((one["what"], one["until"]) for one in p["waivers"]),
+        bases=tuple(
+            (one["reference"], one["valid_until"]) for one in plan.get("legal_basis") or ()
+        ),
+        attested=attested_of(p["attestation"]),
+        untried=tuple(one for one in p["seal"]["recipients"] if one not in proved),
+        rotations=tuple(
+            (one["began"], one["ended"], sum(one["remaining"].values()))
+            for one in p.get("rotations", ())
+        ),
+        erasures=tuple(
+            (one["dataset"], one["began"], one["ended"], sum(one["remaining"].values()))
+            for one in p.get("erasures", ())
+        ),
+        grants=months.grants,
+        signed=signed,
+    )
+
+
+def attested_of(attestation: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    """Return the periods that an attestation has, each with its last day."""
+    if attestation is None:
+        return ()
+    return tuple(
+        (f"{name}, {attestation[key]['reference']}", attestation[key]["valid_until"])
+        for name, key in (("SecNumCloud", "secnumcloud"), ("HDS", "hds"))
+    )
+
+
+def recheck_seconds(plan: Mapping[str, Any], batch: str) -> int | None:
+    """Return how old a look may be by a canonical plan before a batch's source is deleted."""
+    for one in plan.get("cutovers") or ():
+        if one["batch"] == batch and one.get("decommission"):
+            return period_seconds(one["decommission"].get("recheck_within") or RECHECK_WITHIN)
+    return None
+
+
+def remains_of(observed: Mapping[str, Any] | None) -> int:
+    """Return how many objects, versions and snapshots a source still showed after a deletion."""
+    seen = observed or {}
+    return sum(many for what, many in seen.items() if what not in _NO_TRACES and many)
+
+
+_NO_TRACES = frozenset({"until", "not_shown", "not_ours"})
+
+
+def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
+    cutovers = {one["batch"]: one for one in p["cutovers"] if one["track"] == "cutover"}
+    looks = {one["batch"]: one for one in p.get("looks", ())}
+    planned = {one["batch"] for one in plan.get("cutovers") or ()}
+    listings = Listings.of(months.listed, {one["name"]: one["batch"] for one in p["datasets"]})
+    packs = p["seal"].get("headers")
+    copied = None if packs is None else {one["batch"] for one in packs.get("copies", ())}
+    begun = {batch["name"] for batch in p["batches"]}
+    found = [
+        BatchStanding(
+            name=one["name"], listed=None, closed=False, pending=0, verified=0, stage=None,
+            switches=False,
+        )
+        for one in plan.get("batches", ())
+        if one["name"] not in begun
+    ]  # fmt: skip
+    for batch in p["batches"]:
+        name = batch["name"]
+        tallies = [one["tally"] for one in p["datasets"] if one["batch"] == name]
+        verified = sum(one["verified"]["objects"] for one in tallies)
+        cutover, look = cutovers.get(name), looks.get(name)
+        decommission = cutover["decommission"] if cutover else {}
+        found.append(
+            BatchStanding(
+                name=name,
+                listed=listings.last(name),
+                closed=batch["inventory_closed"],
+                pending=sum(one["pending"]["objects"] for one in tallies),
+                verified=verified,
+                stage=cutover["stage"] if cutover else None,
+                switches=name in planned,
+                window_until=cutover["window_until"] if cutover else None,
+                traces=remains_of(decommission.get("observed")),
+                relisting=listings.going_on(name),
+                looking=look is not None and not look["ended"],
+                read_back=look["at"] if look else None,
+                recheck_seconds=recheck_seconds(plan, name),
+                lacks_copy=copied is not None and verified > 0 and name not in copied,
+            )
+        )
+    return found
+
+
+LEFT: dict[str, Text] = {
+    "left": Text("Que reste-t-il à faire ?", "What is left to do?"),
+    "left.nothing": Text("Rien.", "Nothing."),
+    "left.more": Text(
+        "{shown} et {n} autre|{shown} et {n} autres", "{shown} and {n} other|{shown} and {n} others"
+    ),
+    "left.list": Text(
+        "Lister la source jusqu'au bout : lot {names}.|Lister la source jusqu'au bout : lots "
+        "{names}.",
+        "List the source to its end: batch {names}.|List the source to its end: batches {names}.",
+    ),
+    "left.move": Text(
+        "Déplacer ou vérifier {objects} : lot {names}.|Déplacer ou vérifier {objects} : lots "
+        "{names}.",
+        "Move or verify {objects}: batch {names}.|Move or verify {objects}: batches {names}.",
+    ),
+    "left.finding": Text(
+        "Régler {n} constat {code}{about}.|Régler {n} constats {code}{about}.",
+        "Settle {n} finding {code}{about}.|Settle {n} findings {code}{about}.",
+    ),
+    "left.pass": Text(
+        "Achever la nouvelle liste de la source, interrompue : lot {names}."
+        "|Achever la nouvelle liste de la source, interrompue : lots {names}.",
+        "End the new listing of the source, which was stopped: batch {names}."
+        "|End the new listing of the source, which was stopped: batches {names}.",
+    ),
+    "left.look": Text(
+        "Achever la relecture de la cible, interrompue : lot {names}."
+        "|Achever la relecture de la cible, interrompue : lots {names}.",
+        "End the look at the target, which was stopped: batch {names}."
+        "|End the look at the target, which was stopped: batches {names}.",
+    ),
+    "left.rotation": Text(
+        "Achever le remplacement de clés commencé le {at}.",
+        "End the exchange of keys begun on {at}.",
+    ),
+    "left.rotated": Text(
+        "Retirer ce que le remplacement de clés du {at} a laissé sur la cible : {objects}.",
+        "Remove what the exchange of keys of {at} left at the target: {objects}.",
+    ),
+    "left.erasure": Text(
+        "Achever l'effacement du jeu « {names} », commencé le {at}.",
+        "End the erasure of dataset “{names}”, begun on {at}.",
+    ),
+    "left.erased": Text(
+        "Retirer ce que l'effacement du jeu « {names} » a laissé : {objects}.",
+        "Remove what the erasure of dataset “{names}” left: {objects}.",
+    ),
+    "left.switch": Text(
+        "Faire la bascule : lot {names}.|Faire la bascule : lots {names}.",
+        "Cut over: batch {names}.|Cut over: batches {names}.",
+    ),
+    "left.switching": Text(
+        "Achever la bascule commencée : lot {names}.|Achever la bascule commencée : lots {names}.",
+        "End the cutover that was begun: batch {names}."
+        "|End the cutover that was begun: batches {names}.",
+    ),
+    "left.finalize": Text(
+        "Rendre la bascule définitive, après le {at} : lot {names}."
+        "|Rendre la bascule définitive, après le {at} : lots {names}.",
+        "Make the cutover final, after {at}: batch {names}."
+        "|Make the cutover final, after {at}: batches {names}.",
+    ),
+    "left.finalize.over": Text(
+        "Rendre la bascule définitive ; le délai de retour a pris fin le {at} : lot {names}."
+        "|Rendre la bascule définitive ; le délai de retour a pris fin le {at} : lots {names}.",
+        "Make the cutover final; the time to go back ended on {at}: batch {names}."
+        "|Make the cutover final; the time to go back ended on {at}: batches {names}.",
+    ),
+    "left.relist": Text(
+        "Lister la source à nouveau avant de s'en séparer : lot {names}. Ce qui y a changé depuis "
+        "le {at} n'est pas connu."
+        "|Lister la source à nouveau avant de s'en séparer : lots {names}. Ce qui y a changé "
+        "depuis le {at} n'est pas connu.",
+        "List the source again before parting from it: batch {names}. What changed there since "
+        "{at} is not known."
+        "|List the source again before parting from it: batches {names}. What changed there since "
+        "{at} is not known.",
+    ),
+    "left.relist.never": Text(
+        "Lister la source à nouveau avant de s'en séparer : lot {names}."
+        "|Lister la source à nouveau avant de s'en séparer : lots {names}.",
+        "List the source again before parting from it: batch {names}."
+        "|List the source again before parting from it: batches {names}.",
+    ),
+    "left.read-back": Text(
+        "Relire la cible avant de supprimer à la source : lot {names}. La dernière relecture date "
+        "du {at}, plus que le plan n'admet."
+        "|Relire la cible avant de supprimer à la source : lots {names}. La dernière relecture "
+        "date du {at}, plus que le plan n'admet.",
+        "Read the target back before deleting at the source: batch {names}. It was last read on "
+        "{at}, longer ago than the plan allows."
+        "|Read the target back before deleting at the source: batches {names}. They were last read "
+        "on {at}, longer ago than the plan allows.",
+    ),
+    "left.read-back.never": Text(
+        "Relire la cible avant de supprimer à la source : lot {names}."
+        "|Relire la cible avant de supprimer à la source : lots {names}.",
+        "Read the target back before deleting at the source: batch {names}."
+        "|Read the target back before deleting at the source: batches {names}.",
+    ),
+    "left.source": Text(
+        "Décider de la copie qui est encore à la source : lot {names}."
+        "|Décider des copies qui sont encore à la source : lots {names}.",
+        "Decide about the copy that is still at the source: batch {names}."
+        "|Decide about the copies that are still at the source: batches {names}.",
+    ),
+    "left.deleting": Text(
+        "Achever la suppression à la source : lot {names}."
+        "|Achever la suppression à la source : lots {names}.",
+        "End the deletion at the source: batch {names}."
+        "|End the deletion at the source: batches {names}.",
+    ),
+    "left.observe": Text(
+        "Constater à la source que la suppression est faite : lot {names}."
+        "|Constater à la source que la suppression est faite : lots {names}.",
+        "Look at the source whether the deletion is done: batch {names}."
+        "|Look at the source whether the deletion is done: batches {names}.",
+    ),
+    "left.traces": Text(
+        "Faire disparaître ce que la source montre encore du lot {names} : {objects} (versions et "
+        "instantanés compris).",
+        "Let go what the source still shows of batch {names}: {objects} (versions and snapshots "
+        "included).",
+    ),
+    "left.key": Text(
+        "Essayer la clé privée dont le journal ne montre aucun essai : {names}."
+        "|Essayer les {n} clés privées dont le journal ne montre aucun essai : {names}.",
+        "Try the private key of which the journal shows no trial: {names}."
+        "|Try the {n} private keys of which the journal shows no trial: {names}.",
+    ),
+    "left.copy": Text(
+        "Faire la seconde copie des en-têtes : lot {names}."
+        "|Faire la seconde copie des en-têtes : lots {names}.",
+        "Make the second copy of the headers: batch {names}."
+        "|Make the second copy of the headers: batches {names}.",
+    ),
+    "left.grant-open": Text(
+        "Fermer chez l'hébergeur l'accès d'une autorisation qui a pris fin : {names}."
+        "|Fermer chez l'hébergeur l'accès de {n} autorisations qui ont pris fin : {names}.",
+        "Close at the host the access of a grant that has ended: {names}."
+        "|Close at the host the access of {n} grants that have ended: {names}.",
+    ),
+    "left.grant-stale": Text(
+        "Renouveler l'autorisation dont le paquet est périmé : {names}."
+        "|Renouveler les {n} autorisations dont le paquet est périmé : {names}.",
+        "Renew the grant whose pack is stale: {names}."
+        "|Renew the {n} grants whose packs are stale: {names}.",
+    ),
+    "left.basis": Text(
+        "Renouveler la base légale « {names} » : elle vaut jusqu'au {at}.",
+        "Renew the legal basis “{names}”: it is valid until {at}.",
+    ),
+    "left.basis.over": Text(
+        "Renouveler la base légale « {names} » : elle a pris fin le {at}.",
+        "Renew the legal basis “{names}”: it ended on {at}.",
+    ),
+    "left.attestation": Text(
+        "Renouveler ce qui est attesté de l'hébergeur ({names}) : il vaut jusqu'au {at}.",
+        "Renew what is attested of the host ({names}): it is valid until {at}.",
+    ),
+    "left.attestation.over": Text(
+        "Renouveler ce qui est attesté de l'hébergeur ({names}) : il a pris fin le {at}.",
+        "Renew what is attested of the host ({names}): it ended on {at}.",
+    ),
+    "left.waiver": Text(
+        "Remédier à ce que la dérogation {code}{about} laisse passer : elle vaut jusqu'au {at}.",
+        "Mend what the waiver {code}{about} lets pass: it is valid until {at}.",
+    ),
+    "left.sign": Text("Signer le rapport.", "Sign the report."),
+    "left.witness": Text(
+        "Faire contresigner le rapport par un témoin.", "Have a witness countersign the report."
+    ),
+}

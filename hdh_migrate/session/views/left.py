@@ -1,0 +1,182 @@
+"""What is left to do, as `status` gives it: the list of the report, from the ledger of now."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hdh_migrate.clocks import Moment
+from hdh_migrate.codes import Severity
+from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.rotation import DataKeysRotating, KeysRotated, KeysRotating
+from hdh_migrate.events.run import HeadersCopied, KeyDrilled
+from hdh_migrate.evidence.lines.left import (
+    LISTING_EVENTS,
+    BatchStanding,
+    LeftToDo,
+    Listings,
+    Standing,
+    left_to_do,
+)
+from hdh_migrate.evidence.page.left import attested_of, recheck_seconds, remains_of, told
+from hdh_migrate.evidence.page.page_words import PageWords
+from hdh_migrate.fixity import sha256_hex
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Grouped
+from hdh_migrate.pipeline.cutover.facts import observed_of
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
+from hdh_migrate.pipeline.looks import look_facts
+from hdh_migrate.results.looks import BatchStatus, LeftFact
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of
+from hdh_migrate.session.policy.erased import erasures
+from hdh_migrate.session.policy.granting import accounts
+from hdh_migrate.session.policy.waivers import waiver_facts
+from hdh_migrate.session.verbs.report import CHECKPOINTS
+from hdh_migrate.session.verbs.reported import LAST
+from hdh_migrate.session.views.facts import attestation_of
+
+
+def left_now(
+    desk: Desk, ledger: SqliteLedger, rows: Sequence[BatchStatus], causes: Sequence[Grouped]
+) -> list[LeftFact]:
+    """Return what is left to do, in both languages; `causes` are the findings that count.
+
+    Reads the journal's events of some kinds, so who looks again and again does without.
+    """
+    found, speakers = left_to_do(_standing(desk, ledger, rows, causes)), _speakers()
+    return [_fact(one, speakers) for one in found]
+
+
+def _speakers() -> dict[str, PageWords]:
+    return {language: PageWords(language) for language in ("en", "fr")}
+
+
+def _fact(one: LeftToDo, speakers: Mapping[str, PageWords]) -> LeftFact:
+    said = {
+        language: told(one, words, marked=False).unescape() for language, words in speakers.items()
+    }
+    return {
+        "task": str(one.task),
+        "names": list(one.names),
+        "objects": one.count,
+        "at": one.at,
+        "over": one.over,
+        "en": said["en"],
+        "fr": said["fr"],
+    }
+
+
+def _standing(
+    desk: Desk, ledger: SqliteLedger, rows: Sequence[BatchStatus], causes: Sequence[Grouped]
+) -> Standing:
+    plan, now = desk.loaded.plan, desk.clock.now()
+    findings = Counter[str]()
+    for cause in causes:
+        if cause.severity != Severity.NOTE:
+            findings[cause.code] += cause.many
+    tried = {event.fingerprint for _, event in ledger.events(KeyDrilled)}
+    signed, witnessed = _signatures(desk)
+    return Standing(
+        at=now,
+        batches=tuple(_batches(desk, ledger, rows)),
+        findings=findings,
+        waivers=tuple(_waivers(desk)),
+        bases=tuple((one.reference, one.valid_until) for one in plan.legal_basis),
+        attested=attested_of(attestation_of(desk)),
+        untried=tuple(
+            name for name in map(fingerprint_of, bound_recipients(ledger) or ())
+            if name not in tried
+        ),
+        rotations=tuple(_rotations(ledger)),
+        erasures=tuple(
+            (name, one.began, one.ended, sum(one.remaining.values()))
+            for name, one in erasures(ledger).items()
+        ),
+        grants=accounts(ledger),
+        signed=signed,
+        witnessed=witnessed,
+    )  # fmt: skip
+
+
+def _batches(
+    desk: Desk, ledger: SqliteLedger, rows: Sequence[BatchStatus]
+) -> Iterator[BatchStanding]:
+    stories, plan = standings(ledger.cutovers()), json.loads(desk.loaded.canonical)
+    known = ledger.datasets()
+    listings = Listings.of(ledger.told(*LISTING_EVENTS), {row.name: row.batch for row in known})
+    looks = {one["batch"]: one for one in look_facts(ledger)}
+    planned = {one.batch for one in desk.loaded.plan.cutovers}
+    copied = None
+    if desk.loaded.plan.seal.second_copy is not None:
+        copied = {event.batch for _, event in ledger.events(HeadersCopied)}
+    for row in rows:
+        name, amounts = row["batch"], row["amounts"]
+        story = stories.get((name, Track.CUTOVER))
+        look = looks.get(name)
+        own = [one for one in known if one.batch == name]
+        verified = amounts["verified"]["objects"]
+        yield BatchStanding(
+            name=name,
+            listed=listings.last(name),
+            closed=bool(own) and all(one.sealed for one in own),
+            pending=amounts["waiting"]["objects"] + amounts["held_back"]["objects"],
+            verified=verified,
+            stage=None if story is None else str(story.stage),
+            switches=name in planned,
+            window_until=None if story is None else story.window_until,
+            traces=_traces(story),
+            relisting=listings.going_on(name),
+            looking=look is not None and not look["ended"],
+            read_back=None if look is None else look["at"],
+            recheck_seconds=recheck_seconds(plan, name),
+            lacks_copy=copied is not None and verified > 0 and name not in copied,
+        )
+
+
+def _traces(story: CutoverStanding | None) -> int:
+    observed: Mapping[str, Any] | None = None if story is None else observed_of(story)
+    return remains_of(observed)
+
+
+def _waivers(desk: Desk) -> Iterator[tuple[str, str]]:
+    try:
+        found = waiver_facts(desk.loaded.plan, desk.loaded.base, Moment.at(desk.clock.now()))
+    except KeyUnavailable:
+        return  # then none counts, and findings are told as they are
+    for one in found:
+        yield one["what"], one["until"]
+
+
+def _rotations(ledger: SqliteLedger) -> Iterator[tuple[str, str | None, int]]:
+    """Yield when each exchange of keys began and ended, and what it left at the target."""
+    began: str | None = None
+    for at, event in ledger.told(KeysRotating, DataKeysRotating, KeysRotated):
+        if not isinstance(event, KeysRotated):
+            began = at
+        elif began is not None:
+            yield began, at, sum(event.remaining.values())
+            began = None
+    if began is not None:
+        yield began, None, 0
+
+
+def _signatures(desk: Desk) -> tuple[bool, bool]:
+    """Return whether a report was ever signed here, and whether the last one has a witness.
+
+    The last one is looked at where a run put it; one that was moved since is not found.
+    """
+    kept = desk.ledger_path.with_name(CHECKPOINTS)
+    signed = kept.exists() and kept.stat().st_size > 0
+    try:
+        report = json.loads(desk.ledger_path.with_name(LAST).read_bytes())["report"]
+        envelope = json.loads((Path(report["folder"]) / "statement.json").read_bytes())
+        same = sha256_hex(base64.b64decode(envelope["payload"])) == report["statement_sha256"]
+        return signed, same and len({one["keyid"] for one in envelope["signatures"]}) > 1
+    except (OSError, ValueError, KeyError, TypeError):
+        return signed, False

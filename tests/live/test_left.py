@@ -1,0 +1,44 @@
+"""What is left to do is one list: `status` and the report that is written then give the same."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+
+from tests.support.finished import prepared
+from tests.support.site import Site, moved
+
+pytestmark = pytest.mark.live
+
+
+def listed(site: Site, language: str) -> list[str]:
+    """Return the list of a report that is written now, as its page shows it."""
+    number = len(list(site.folder.glob("written-*.checkpoint")))
+    out = site.folder / f"written-{number}"
+    site.cli("report", site.plan, "--out", str(out), expect=0)
+    page = (out / f"report.{language}.html").read_text()
+    question = {"fr": "Que reste-t-il à faire\u00a0?", "en": "What is left to do?"}[language]
+    answer = page.partition(f">{question}</dt>")[2].partition("</dd>")[0]
+    return [
+        html.unescape(re.sub("<[^>]*>", "", one)) for one in re.findall("<li>(.*)</li>", answer)
+    ]
+
+
+@prepared(moved)
+def test_status_and_the_report_give_the_same_list(site: Site) -> None:
+    for language in ("fr", "en"):
+        of_page = listed(site, language)
+        found = site.cli("status", site.plan, "--json", expect=0).json["left"]
+
+        assert [one[language] for one in found] == of_page
+        assert [one["task"] for one in found] == ["switch", "relist", "key", "witness"]
+    said = site.cli("status", site.plan, expect=0).out.partition("left to do:\n")[2].splitlines()
+    assert [line.removeprefix("- ") for line in said] == [" ".join(one.split()) for one in of_page]
+
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+    after = [one["task"] for one in site.cli("status", site.plan, "--json", expect=0).json["left"]]
+    assert after == ["finalize", "key", "witness"]
+    assert len(listed(site, "en")) == len(after)

@@ -1,0 +1,242 @@
+"""What is left to do follows from where a migration stands, and is said in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hdh_migrate.events.grants import GrantAsked, GrantGiven, GrantPolicySet, GrantStale, StaleWhy
+from hdh_migrate.events.inventory import InventorySealed
+from hdh_migrate.events.refreshes import PassAmount, RefreshEnded, Refreshing
+from hdh_migrate.evidence.lines.granted import GrantAccounts
+from hdh_migrate.evidence.lines.left import (
+    BatchStanding,
+    LeftToDo,
+    Listings,
+    Standing,
+    Task,
+    Unresolved,
+    left_to_do,
+)
+from hdh_migrate.evidence.page.catalogue import LANGUAGES, text
+from hdh_migrate.evidence.page.left import LEFT, told
+from hdh_migrate.evidence.page.page_words import PageWords
+from hdh_migrate.jsonform import ABSENT
+
+NOW = "2026-11-27T09:00:00Z"
+DONE = BatchStanding(
+    name="pilot", listed="2026-11-01T08:00:00Z", closed=True, pending=0, verified=9,
+    stage="decommission observed", switches=True,
+)  # fmt: skip
+SETTLED = Standing(at=NOW, batches=(DONE,), findings={}, witnessed=True)
+
+
+def tasks(stands: Standing) -> list[tuple[Task, tuple[str, ...]]]:
+    return [(one.task, one.names) for one in left_to_do(stands)]
+
+
+def batches(*several: BatchStanding) -> Standing:
+    return replace(SETTLED, batches=several)
+
+
+def test_nothing_is_left_where_all_is_done() -> None:
+    assert left_to_do(SETTLED) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "switches", "found"),
+    [
+        (None, False, [Task.RELIST, Task.SOURCE]),
+        (None, True, [Task.SWITCH, Task.RELIST]),
+        ("rolled back", True, [Task.SWITCH, Task.RELIST]),
+        ("preparing", True, [Task.SWITCHING]),
+        ("rolling back", True, [Task.SWITCHING]),
+        ("fallback window", True, [Task.FINALIZE]),
+        ("finalized", True, [Task.SOURCE]),
+        ("decommission under way", True, [Task.DELETING]),
+        ("decommission requested", True, [Task.OBSERVE]),
+        ("decommission observed", True, []),
+    ],
+)
+def test_a_batch_needs_its_next_step_until_its_source_is_gone(
+    stage: str | None, switches: bool, found: list[Task]
+) -> None:
+    one = replace(DONE, stage=stage, switches=switches)
+
+    assert [task for task, _ in tasks(batches(one))] == found
+    assert tasks(batches(replace(one, verified=0))) == [], "nothing of it is at the target"
+
+
+def test_the_same_step_of_several_batches_is_one_thing_and_the_oldest_day_counts() -> None:
+    one = replace(DONE, stage=None, switches=True)
+    other = replace(one, name="scans", listed="2026-10-01T08:00:00Z")
+
+    found = left_to_do(batches(one, other))
+
+    assert found == [
+        LeftToDo(Task.SWITCH, ("pilot", "scans")),
+        LeftToDo(Task.RELIST, ("pilot", "scans"), at="2026-10-01T08:00:00Z"),
+    ]
+
+
+def test_a_target_is_read_back_before_the_source_is_deleted_if_that_is_long_ago() -> None:
+    week = 7 * 86_400
+    one = replace(DONE, stage="finalized", recheck_seconds=week)
+
+    assert (Task.READ_BACK, ("pilot",)) in tasks(batches(one))
+    fresh = replace(one, read_back="2026-11-26T09:00:00Z")
+    assert tasks(batches(fresh)) == [(Task.SOURCE, ("pilot",))]
+    old = replace(one, read_back="2026-11-19T09:00:00Z")
+    assert (Task.READ_BACK, ("pilot",)) in tasks(batches(old))
+
+
+def test_what_is_not_moved_or_was_stopped_is_told_first() -> None:
+    one = replace(DONE, closed=False, pending=3, relisting=True, looking=True, lacks_copy=True)
+
+    assert [task for task, _ in tasks(batches(one))] == [
+        Task.LIST, Task.MOVE, Task.PASS, Task.LOOK, Task.COPY,
+    ]  # fmt: skip
+
+
+def test_bases_are_told_of_when_they_end_soon_and_waivers_always() -> None:
+    stands = replace(
+        SETTLED,
+        bases=(("A", "2026-11-26"), ("B", "2027-05-26"), ("C", "2027-05-27")),
+        attested=(("HDS, x", "2026-12-01"), ("SecNumCloud, y", "2029-01-01")),
+        waivers=(("finding.conflict", "2029-01-01"),),
+    )
+
+    assert [(one.task, one.names, one.over) for one in left_to_do(stands)] == [
+        (Task.BASIS, ("A",), True),
+        (Task.BASIS, ("B",), False),
+        (Task.ATTESTATION, ("HDS, x",), False),
+        (Task.WAIVER, ("finding.conflict",), False),
+    ]
+
+
+def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
+    stands = replace(
+        SETTLED,
+        untried=("c4gh:1", "c4gh:2"),
+        rotations=((NOW, None, 0), (NOW, NOW, 2), (NOW, NOW, 0)),
+        erasures=(("a", NOW, None, 0), ("b", NOW, NOW, 1), ("c", NOW, NOW, 0)),
+    )
+
+    assert tasks(stands) == [
+        (Task.ROTATION, ()),
+        (Task.ROTATED, ()),
+        (Task.ERASURE, ("a",)),
+        (Task.ERASED, ("b",)),
+        (Task.KEY, ("c4gh:1", "c4gh:2")),
+    ]
+
+
+def test_a_report_is_signed_and_then_countersigned() -> None:
+    assert tasks(replace(SETTLED, signed=False, witnessed=False)) == [(Task.SIGN, ())]
+    assert tasks(replace(SETTLED, witnessed=False)) == [(Task.WITNESS, ())]
+
+
+def test_a_waiver_lets_go_what_was_known_when_it_was_made() -> None:
+    waiver = {"what": "finding.conflict", "made_at": "2026-03-02T00:00:00Z"}
+    lines = [
+        {"code": code, "severity": severity, "at": at}
+        for code, severity, at in (
+            ("conflict", "finding", "2026-03-01T00:00:00Z"),
+            ("conflict", "finding", "2026-03-03T00:00:00Z"),
+            ("vanished", "finding", "2026-03-01T00:00:00Z"),
+            ("history-left", "note", "2026-03-01T00:00:00Z"),
+        )
+    ]
+
+    assert Unresolved.of([waiver, {**waiver, "what": "attestation"}], lines) == {
+        "conflict": 1,
+        "vanished": 1,
+    }
+
+
+def test_a_batch_was_listed_when_all_its_datasets_were_or_by_its_last_pass() -> None:
+    def sealed(dataset: str) -> InventorySealed:
+        return InventorySealed(
+            dataset=dataset, objects=1, bytes=ABSENT, root="0" * 64, excluded=ABSENT
+        )
+
+    of = {"a": "pilot", "b": "pilot"}
+    events: list[Any] = [("2026-03-01T00:00:00Z", sealed("a"))]
+    assert Listings.of(events, of).last("pilot") is None
+    events.append(("2026-03-02T00:00:00Z", sealed("b")))
+    assert Listings.of(events, of).last("pilot") == "2026-03-01T00:00:00Z"
+    events.append(("2026-03-03T00:00:00Z", Refreshing(number=1, batch="pilot", user="x")))
+    assert Listings.of(events, of).going_on("pilot")
+    whole = PassAmount(objects=1, bytes=1)
+    ended = RefreshEnded(number=1, batch="pilot", listed=whole)
+    events.append(("2026-03-04T00:00:00Z", ended))
+    seen = Listings.of(events, of)
+    assert not seen.going_on("pilot")
+    assert seen.last("pilot") == "2026-03-04T00:00:00Z"
+
+
+def granted(*more: Any, until: str) -> GrantAccounts:
+    asked = GrantAsked(
+        grant="g-1", dataset="a", batch="pilot", permit="P", purpose="p", reader="c4gh:1",
+        key="00" * 32, until=until, selection=None, objects=1, bytes=1, manifest="1" * 64,
+        request="2" * 64, user="x",
+    )  # fmt: skip
+    given = GrantGiven(
+        grant="g-1", objects=1, bytes=1, root="3" * 64, pack_sha256="4" * 64,
+        statement_sha256="5" * 64, approvals=(),
+    )  # fmt: skip
+    return GrantAccounts.of((NOW, event) for event in (asked, given, *more))
+
+
+def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> None:
+    entry = GrantPolicySet(grant="g-1", bucket="b", principal="p", allowed=True, sha256="6" * 64)
+    stale = GrantStale(grant="g-1", why=(StaleWhy.ROTATED,))
+    over, stands = "2026-11-26T00:00:00Z", "2027-11-26T00:00:00Z"
+
+    def found(accounts: GrantAccounts) -> list[tuple[Task, tuple[str, ...]]]:
+        return tasks(replace(SETTLED, grants=accounts))
+
+    assert found(granted(until=stands)) == []
+    assert found(granted(entry, until=over)) == [(Task.GRANT_OPEN, ("g-1",))]
+    assert found(granted(replace(entry, allowed=False), until=over)) == []
+    assert found(granted(stale, until=stands)) == [(Task.GRANT_STALE, ("g-1",))]
+
+
+DAYS = {Task.BASIS, Task.ATTESTATION, Task.WAIVER}
+
+
+def everything() -> Iterable[LeftToDo]:
+    """Yield each thing that there may be to do, in each form that it has words for."""
+    for task in Task:
+        at = NOW[:10] if task in DAYS else NOW
+        for names in (("conflict",), ("a", "b"), tuple("abcdef"), tuple("abcdefgh")):
+            for count in (1, 2):
+                yield LeftToDo(task, names, count, at=at)
+            if f"left.{task}.over" in LEFT:
+                yield LeftToDo(task, names, 1, at=at, over=True)
+            if f"left.{task}.never" in LEFT:
+                yield LeftToDo(task, names, 1)
+    yield LeftToDo(Task.FINDING, ("of-another-version",), 1)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_of_the_list_is_said(language: str) -> None:
+    words = PageWords(language)
+    said = " ".join(told(one, words).unescape() for one in everything())
+
+    for name in LEFT.keys() - {"left", "left.nothing"}:
+        for singular in (True, False):
+            for piece in text(name, language, singular=singular).replace("{n}", "{}").split("{"):
+                assert piece.partition("}")[2 if "}" in piece else 0] in said, (name, piece)
+
+
+def test_names_from_outside_are_made_visible() -> None:
+    one = LeftToDo(Task.BASIS, ("<b>\u202e",), at="2026-11-27")
+
+    assert "&lt;b&gt;\\u{202e}" in told(one, PageWords("fr"))
+    coded = replace(one, task=Task.WAIVER)
+    assert "<code>&lt;b&gt;\\u{202e}</code>" in told(coded, PageWords("fr"))
+    assert "<b>\\u{202e}" in told(coded, PageWords("en"), marked=False).unescape()
