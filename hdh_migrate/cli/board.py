@@ -38,6 +38,7 @@ def report(status: Status) -> list[str]:
         *_crew(status),
         *attention(status),
         *_left(status),
+        *(f"next: {one['command']} ({one['why']})" for one in status["next"]),
     ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 
 from hdh_migrate.cli.command import Task
+from hdh_migrate.cli.output import Output
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import AskedSteps, DatasetStates, RefreshFound, RefreshPass
@@ -95,7 +96,17 @@ def perform_steps(
     asked: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
     add_asked(asked, done, refresh=refresh, again=again)
     task.out.result(asked, "\n".join([*asked_text(asked), states_text(done.datasets)]))
+    say_findings(task.out, done.code)
     return done.code
+
+
+def say_findings(out: Output, code: Exit) -> None:
+    """Say what a run means that ends with findings, and which verb tells more."""
+    if code in {Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED}:
+        out.say(
+            f'note: ends with {int(code)} ({code.meaning}): "hdh-migrate errors PLAN" says what'
+            " is open, what is safe, and which verb mends it"
+        )
 
 
 def attend(act: Callable[[Desk], T], metrics_file: Path | None) -> Callable[[Desk], T]:

@@ -292,6 +292,14 @@ class LeftFact(TypedDict):
     fr: str
 
 
+@final
+class NextStep(TypedDict):
+    """A command that somebody may give next, PLAN for the plan's path; and why."""
+
+    command: str
+    why: str
+
+
 class Status(TypedDict):
     """Where a run stands at a moment."""
 
@@ -306,6 +314,8 @@ class Status(TypedDict):
     workers: NotRequired[list[WorkerFact]]
     """Those of the cluster that the run under way has, where the plan names one."""
     check: MonitorVerdict
+    next: list[NextStep]
+    """What waits for somebody, the most pressing first; empty: nothing, or a run is under way."""
     total: Amounts
     eta: SecondsRange | None
     """Until all that is listed is verified, at the pace of now; None when nobody can tell."""

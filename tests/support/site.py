@@ -164,6 +164,10 @@ class Site:
     def pointer(self, value: str) -> None:
         (self.folder / "pointer.json").write_text(json.dumps({"pmsi": {"url": value}}))
 
+    def document(self) -> Any:
+        """Return the plan as it is written."""
+        return _read(self.folder / "plan.yaml")
+
     def change(self, **sections: Any) -> None:
         """Change sections of the plan; None removes one."""
         plan = _read(self.folder / "plan.yaml")

@@ -86,7 +86,7 @@ def standing(*batches: BatchStatus, work: Work = IDLE, **more: Any) -> Status:
     total = {name: sum(one["amounts"][name]["objects"] for one in batches) for name in names}  # type: ignore[literal-required]
     told: Status = {
         "migration": "emc2-exit", "at": NOW, "run": work, "check": {"exit": 0, "why": []},
-        "course": FREE,
+        "next": [], "course": FREE,
         "total": amounts(**total), "eta": None, "plan_digest": "0" * 64, "plan_changed": False,
         "behind": None,
         "batches": list(batches), "findings": [],

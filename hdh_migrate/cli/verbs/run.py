@@ -29,6 +29,7 @@ from hdh_migrate.cli.steps import (
     asked_text,
     attending,
     perform_steps,
+    say_findings,
     states_text,
     why,
 )
@@ -125,7 +126,12 @@ def run(
             raise UsageError("--retry-failed needs a run that sends: leave --until away")
         if dry_run:
             if refresh or retry_failed or wait or metrics_file is not None:
-                raise UsageError("--dry-run is about a plain run: give it alone")
+                hint = (
+                    '"inventory PLAN --refresh" lists the source again and moves nothing'
+                    if refresh
+                    else None
+                )
+                raise UsageError("--dry-run is about a plain run: give it alone", hint=hint)
             return _dry_run(task, plan, state_dir, batches)
         order = ["inventory", "transfer", "verify", "report"]
         steps = order[: order.index(str(until)) + 1]
@@ -209,6 +215,7 @@ def _whole(
         + ("" if written else " (of an earlier run: there is nothing to add)")
         + ("" if report["signed"] else " (draft, not evidence: the plan names no report.signer)"),
     )
+    say_findings(task.out, code)
     return code
 
 

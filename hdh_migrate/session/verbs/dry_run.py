@@ -7,15 +7,17 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 
-from hdh_migrate.clocks import Judge
+from hdh_migrate.clocks import Judge, seconds_of, text_of_seconds
 from hdh_migrate.errors import Exit
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.holding import holder
+from hdh_migrate.model import Standing
 from hdh_migrate.pipeline.binding import adopt
+from hdh_migrate.pipeline.course import outside
 from hdh_migrate.pipeline.fence import refusal
 from hdh_migrate.pipeline.foresight import Foresight
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.results.moves import DryRun, LeftByRule
+from hdh_migrate.results.moves import BatchForecast, DryRun, LeftByRule
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import lasting
 from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
@@ -72,6 +74,8 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
     short = lasting.too_short(services.source_claims(), desk.clock.now(), foreseen)
     for one in foreseen:
         one["notes"] += [short[one["batch"]]] if one["batch"] in short else []
+    if code not in {Exit.REFUSED, Exit.LOCKED} and (ends := _held_up(desk, judge, foreseen)):
+        code, why = ends[0], [ends[1], *why]
     at_work = holder(desk.ledger_path.with_name("lock"))
     if at_work is not None:
         code, why = Exit.LOCKED, [f"another run is under way: {at_work.where}"]
@@ -83,6 +87,43 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
         "plan_digest": loaded.digest,
         "batches": foreseen,
     }
+
+
+def _held_up(
+    desk: Desk, judge: Judge, foreseen: Sequence[BatchForecast]
+) -> tuple[Exit, str] | None:
+    """Return how a run would end that may not move now what there is to move, and why."""
+    early = _too_early(desk, judge, foreseen)
+    moving = [
+        one for one in foreseen
+        if one["batch"] not in early and (one["objects"] or one["sent"]["objects"])
+    ]  # fmt: skip
+    windows, at = desk.loaded.plan.windows, desk.clock.now()
+    paused = Standing.of(desk.instructions.read(), at).paused
+    if moving and paused is not None:
+        return Exit.STOPPED, f"runs are paused {paused.who}"
+    if moving and windows is not None:
+        moment = judge.now()
+        for clock in map(seconds_of, (moment.earliest, moment.latest)):
+            if not windows.windows.is_open(clock):
+                return Exit.STOPPED, str(outside(windows.windows, clock))
+    if early and len(early) == len(foreseen):
+        return Exit.REFUSED, "; ".join(early.values())
+    return (Exit.STOPPED, "; ".join(early.values())) if early else None
+
+
+def _too_early(desk: Desk, judge: Judge, foreseen: Sequence[BatchForecast]) -> dict[str, str]:
+    """Return which of the batches a run would leave for a later day, and note it at each."""
+    early: dict[str, str] = {}
+    names = {one["batch"]: one for one in foreseen}
+    days = {one.name: one.not_before for one in desk.batches(()) if one.name in names}
+    if any(day is not None for day in days.values()):
+        now = seconds_of(judge.now().earliest)
+        for name, day in days.items():
+            if day is not None and now < day:
+                early[name] = f"batch {name} is not to be moved before {text_of_seconds(day)}"
+                names[name]["notes"].append(early[name])
+    return early
 
 
 @contextmanager

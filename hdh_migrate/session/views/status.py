@@ -33,6 +33,7 @@ from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.course import course_of
 from hdh_migrate.session.views.crew_file import workers_of
 from hdh_migrate.session.views.happened import Happened, lately
+from hdh_migrate.session.views.next_step import next_steps
 from hdh_migrate.session.views.opening import ceilings_at
 from hdh_migrate.session.views.pace_file import connections_of
 from hdh_migrate.session.views.progress import (
@@ -105,6 +106,7 @@ def _status(
         "run": work,
         "course": course_of(desk, at),
         "check": {"exit": 0, "why": []},
+        "next": [],
         "total": together([batch["amounts"] for batch in rows]),
         "eta": eta_of(seen, chosen),
         "batches": rows,
@@ -123,6 +125,7 @@ def _status(
         found["open"] = open_
     counting = _held_against(ledger, causes, waived)
     found["check"] = verdict(found, counting)
+    found["next"] = next_steps(found)
     if left:
         from hdh_migrate.session.views.left import left_now  # it speaks as the pages of a report do
 

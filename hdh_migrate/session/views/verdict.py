@@ -130,13 +130,13 @@ def _idle(status: Status) -> Reasons:
     closed = course["window"] is not None and not course["window"]["open"]
     if status["run"]["alive"] or course["waiting"] is not None or closed:
         return
-    names = [batch["batch"] for batch in status["batches"] if _has_work(batch)]
+    names = [batch["batch"] for batch in status["batches"] if has_work(batch)]
     if names:
-        how = "it was killed" if was_killed(status["run"]) else "none is under way"
-        yield Exit.STOPPED, f"work is left in {', '.join(names)}, and no run: {how}"
+        how = "the last run was killed" if was_killed(status["run"]) else "no run is under way"
+        yield Exit.STOPPED, f"work is left in {', '.join(names)}, and {how}"
 
 
-def _has_work(batch: BatchStatus) -> bool:
+def has_work(batch: BatchStatus) -> bool:
     """Return whether a run would move or list something of a batch now."""
     if batch["waits"]:
         return False

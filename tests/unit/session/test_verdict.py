@@ -46,11 +46,11 @@ PAUSED: Any = {**FREE, "paused": {"user": "ops@here", "since": "2026-11-26", "re
     [
         (standing(DONE), [], 0, None),
         (standing(LEFT, work=BUSY), [], 0, None),
-        (standing(LEFT), [], 7, "work is left in all, and no run: none is under way"),
+        (standing(LEFT), [], 7, "work is left in all, and no run is under way"),
         (standing(LEFT, course=CLOSED), [], 0, None),
         (standing(LEFT, course=WAITED_FOR), [], 0, None),
         (standing(LEFT, work=BUSY, course=PAUSED), [], 4, "runs are paused by ops@here since"),
-        (standing(LEFT, work=KILLED), [], 7, "work is left in all, and no run: it was killed"),
+        (standing(LEFT, work=KILLED), [], 7, "work is left in all, and the last run was killed"),
         (standing(batch("held", "held back", "needs", held_back=2)), [cause(Code.DENIED)], 4,
          "3 x denied (dataset d): what it says"),
         (standing(DONE), [cause(Code.LEASED)], 0, None),
