@@ -103,9 +103,12 @@ def _compare(
 
 def record(ledger: Ledger, dataset: DatasetRow, found: ThirdCount, taken_at: str) -> None:
     """Record a finding of what differs, in the place of that of an earlier comparison; commit."""
-    for one in list(ledger.findings()):
-        if one["dataset"] == dataset.name and one["code"] == Code.REPORT_DIFFERS:
-            ledger.close_finding(one["id"])
+    earlier = [
+        one["id"] for one in ledger.findings()
+        if one["dataset"] == dataset.name and one["code"] == Code.REPORT_DIFFERS
+    ]  # fmt: skip
+    for number in earlier:
+        ledger.close_finding(number)
     if found.differences:
         ledger.finding(Code.REPORT_DIFFERS, found.detail(taken_at), dataset=dataset.id)
 

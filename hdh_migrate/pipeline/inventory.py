@@ -336,19 +336,22 @@ class Inventory:
 
     def _gate(self, batch: str) -> None:
         names = {row.name for row in working_set(self._ctx.ledger, batch)}
-        blockers = [
-            f"dataset {found['dataset']}, object {found['object']}: {found['detail']}"
-            f" [{found['code']}]"
-            for found in self._ctx.ledger.findings(severity=Severity.BLOCKER)
-            if found["batch"] == batch and found["dataset"] in names
-        ]
+        blockers, shown = 0, list[str]()
+        for found in self._ctx.ledger.findings(severity=Severity.BLOCKER):
+            if found["batch"] != batch or found["dataset"] not in names:
+                continue
+            blockers += 1
+            if blockers <= BLOCKERS_SHOWN:
+                shown.append(
+                    f"dataset {found['dataset']}, object {found['object']}: {found['detail']}"
+                    f" [{found['code']}]"
+                )
         if not blockers:
             return
-        shown = blockers[:BLOCKERS_SHOWN]
-        if len(blockers) > len(shown):
-            shown.append(f"and {len(blockers) - len(shown)} more")
+        if blockers > len(shown):
+            shown.append(f"and {blockers - len(shown)} more")
         raise Refused(
-            f"batch {batch}: {counted(len(blockers), 'object')} cannot be moved as planned",
+            f"batch {batch}: {counted(blockers, 'object')} cannot be moved as planned",
             blockers=shown,
             hint="no byte of them was moved; see the names with"
             ' "hdh-migrate status PLAN --show-names", then rename or remove them at the source:'

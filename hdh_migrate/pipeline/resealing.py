@@ -38,8 +38,9 @@ def reseal(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str
 
 def renew_findings(ledger: Ledger, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
     """Open findings for what is new in an inventory, and close those that no longer apply."""
-    open_ones = [one for one in ledger.findings() if one["dataset"] == dataset.name]
-    known = {(one["object"], Code.known(one["code"])) for one in open_ones}
+    unlike = {(str(code), detail) for code, detail in usage.findings()}
+    mine = (one for one in ledger.findings() if one["dataset"] == dataset.name)
+    known = {(one["object"], Code.known(one["code"])) for one in mine}
     for entry, code in frozen.refused:
         if (entry, code) not in known:
             ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
@@ -47,12 +48,12 @@ def renew_findings(ledger: Ledger, dataset: DatasetRow, frozen: Frozen, usage: U
         if code.startswith("kind-") and (entry, code) not in known:
             detail = f"not a plain object: {code.removeprefix('kind-')}"
             ledger.finding(code, detail, dataset=dataset.id, entry=entry)
-    unlike = {(str(code), detail) for code, detail in usage.findings()}
-    for found in open_ones:
+    mine = (one for one in ledger.findings() if one["dataset"] == dataset.name)
+    for found in [one for one in mine if one["code"] in LOSSES or one["code"] in OF_RULES]:
         # Losses are counted anew; a rule that something new matches is unused no more.
         if (found["code"], found["detail"]) in unlike:
             unlike.discard((found["code"], found["detail"]))
-        elif found["code"] in LOSSES or found["code"] in OF_RULES:
+        else:
             ledger.close_finding(found["id"])
     for code, count in sorted(frozen.losses.items()):
         detail = f"{counted(count, 'object has', 'objects have')} {LOSSES[code]}"

@@ -6,6 +6,7 @@ import base64
 import copy
 import hashlib
 import json
+import secrets
 import shutil
 import threading
 from collections.abc import Sequence
@@ -23,7 +24,12 @@ from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session.desk import Desk as SessionDesk
 from hdh_migrate.session.policy.approval_subjects import subject_here
-from hdh_migrate.session.policy.kept_approvals import judgement, keep, load_envelope
+from hdh_migrate.session.policy.kept_approvals import (
+    judgement,
+    keep,
+    kept_approvals,
+    load_envelope,
+)
 from hdh_migrate.session.policy.terms import terms_of, threshold, verifiers
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.approve import expiry
@@ -40,9 +46,10 @@ ASKED = "approvals: {keys: [keys/dpo.pub, keys/ciso.pub, keys/report.pub], thres
 def finished(tmp_path_factory: pytest.TempPathFactory, moto: S3Server) -> Desk:
     """A finished run with its bundle, whose plan asks for two of three approvals."""
     client = s3_client(moto)
-    client.create_bucket(Bucket="approved")
+    name = f"approved-{secrets.token_hex(4)}"  # the server may be that of other processes, too
+    client.create_bucket(Bucket=name)
     folder = tmp_path_factory.mktemp("finished")
-    made = Desk(folder, Bucket(server=moto, name="approved", client=client))
+    made = Desk(folder, Bucket(server=moto, name=name, client=client))
     for name in ("dpo", "ciso"):
         new_report_key(folder / "keys", name, None)
     made.plan.write_text(made.text + ASKED)
@@ -253,6 +260,16 @@ def test_an_approval_of_something_else_is_not_taken_in(
     assert done.returncode == Exit.REFUSED
     assert told in done.stderr
     assert not list(desk.folder.glob("**/approvals/*"))
+
+
+def test_no_number_of_approvals_hides_that_one_was_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hdh_migrate.session.policy.kept_approvals.MAX_FILES", 2)
+    for name in ("cutover-a", "cutover-b", "cutover-c", "withdrawn-cutover-a"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    found = [name for name, _ in kept_approvals(tmp_path)]
+    assert found == ["withdrawn-cutover-a.json", "cutover-a.json"]
 
 
 def test_rubbish_among_the_approvals_does_not_hide_the_good_ones(desk: Desk) -> None:

@@ -188,7 +188,9 @@ def kept_approvals(folder: Path) -> Iterator[tuple[str, SignedEnvelope]]:
     """Yield every kept approval by its file's name; what is no approval stands as an empty one."""
     if not folder.is_dir():
         return
-    for path in sorted(folder.glob("*.json"))[:MAX_FILES]:
+    # Of more than are read, withdrawals come first: no number of approvals hides one.
+    found = sorted(folder.glob("*.json"), key=lambda path: (not path.match("withdrawn-*"), path))
+    for path in found[:MAX_FILES]:
         try:
             data = read_bounded(path, MAX_BYTES)
         except OSError:

@@ -18,7 +18,7 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger.holding import killed_holder
 from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.notices import NotifyChannel
-from hdh_migrate.results.looks import BatchStatus, Status
+from hdh_migrate.results.looks import Amounts, Status
 from hdh_migrate.results.notices import Notice, NoticeFindings, NoticeType, Summary
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.freshness import look as compare
@@ -276,7 +276,7 @@ def _document(
     name = "\0".join((migration, one.key, str(turn)))
     amounts = None
     if status is not None:
-        amounts = _of(status["batches"], one.batch)["amounts"] if one.batch else status["total"]
+        amounts = _amounts(status, one.batch)
     return {
         "version": 1,
         "id": hashlib.sha256(name.encode()).hexdigest()[:32],
@@ -292,8 +292,11 @@ def _document(
     }
 
 
-def _of(batches: Sequence[BatchStatus], name: str) -> BatchStatus:
-    return next(batch for batch in batches if batch["batch"] == name)
+def _amounts(status: Status, batch: str | None) -> Amounts | None:
+    """Return the amounts of a batch, or of all of them; None: the plan has no such batch now."""
+    if batch is None:
+        return status["total"]
+    return next((one["amounts"] for one in status["batches"] if one["batch"] == batch), None)
 
 
 def wanted(channel: NotifyChannel, notice: Notice, only: str | None) -> bool:
