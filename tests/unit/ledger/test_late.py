@@ -68,6 +68,7 @@ def test_a_changed_object_is_verified_no_more_and_the_others_stay_covered(
         ("k00001", 6, "later", "object", None),
         State.LISTED,
         None,
+        {},
     )
     ledger.close()
     reopened(path)
