@@ -1,7 +1,7 @@
 """What is left to do in a migration: one list, for the report's page and for `status` alike.
 
-Whoever asks fills in `Standing` from what he has: a statement and its journal, or a ledger. What is
-to be done follows from it here, and nowhere else; its words are in `page/left.py`.
+Whoever asks fills in `MigrationStanding` from what he has: a statement and its journal, or a
+ledger. What is to be done follows from it here, and nowhere else; its words are in `page/left.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SOON_DAYS: Final = 180
 LISTING_EVENTS: Final[tuple[type[Event], ...]] = (InventorySealed, Refreshing, RefreshEnded)
 
 
-class Task(StrEnum):
+class LeftTask(StrEnum):
     """What there is to do, in the order in which it is told."""
 
     LIST = "list"
@@ -62,7 +62,7 @@ class Task(StrEnum):
 class LeftToDo:
     """One thing to do: with what (batches, datasets, keys, codes), how many objects, by when."""
 
-    task: Task
+    task: LeftTask
     names: tuple[str, ...] = ()
     count: int = 0
     at: str | None = None
@@ -99,7 +99,7 @@ class BatchStanding:
 
 
 @frozen
-class Standing:
+class MigrationStanding:
     """Where a migration stands."""
 
     at: str
@@ -201,9 +201,9 @@ class Unresolved:
             self.counts[code] += 1
 
 
-def left_to_do(stands: Standing) -> list[LeftToDo]:
-    """Return everything that is left to do, in the order of `Task`."""
-    order = list(Task)
+def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
+    """Return everything that is left to do, in the order of `LeftTask`."""
+    order = list(LeftTask)
     found = [
         *_of_work(stands),
         *_of_keys(stands),
@@ -212,36 +212,36 @@ def left_to_do(stands: Standing) -> list[LeftToDo]:
         *_of_ends(stands),
     ]
     if not stands.signed:
-        found.append(LeftToDo(Task.SIGN))
+        found.append(LeftToDo(LeftTask.SIGN))
     elif not stands.witnessed:
-        found.append(LeftToDo(Task.WITNESS))
+        found.append(LeftToDo(LeftTask.WITNESS))
     return sorted(_together(found), key=lambda one: order.index(one.task))
 
 
-def _of_work(stands: Standing) -> Iterator[LeftToDo]:
+def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
     for one in stands.batches:
         if not one.closed:
-            yield LeftToDo(Task.LIST, (one.name,))
+            yield LeftToDo(LeftTask.LIST, (one.name,))
         if one.pending:
-            yield LeftToDo(Task.MOVE, (one.name,), one.pending)
+            yield LeftToDo(LeftTask.MOVE, (one.name,), one.pending)
         if one.relisting:
-            yield LeftToDo(Task.PASS, (one.name,))
+            yield LeftToDo(LeftTask.PASS, (one.name,))
         if one.looking:
-            yield LeftToDo(Task.LOOK, (one.name,))
+            yield LeftToDo(LeftTask.LOOK, (one.name,))
         if one.lacks_copy:
-            yield LeftToDo(Task.COPY, (one.name,))
+            yield LeftToDo(LeftTask.COPY, (one.name,))
     for code, count in sorted(stands.findings.items()):
-        yield LeftToDo(Task.FINDING, (code,), count)
+        yield LeftToDo(LeftTask.FINDING, (code,), count)
 
 
-_NEXT: Final[Mapping[str, Task]] = {
-    "preparing": Task.SWITCHING,
-    "switching": Task.SWITCHING,
-    "switched": Task.SWITCHING,
-    "rolling back": Task.SWITCHING,
-    "finalized": Task.SOURCE,
-    "decommission under way": Task.DELETING,
-    "decommission requested": Task.OBSERVE,
+_NEXT: Final[Mapping[str, LeftTask]] = {
+    "preparing": LeftTask.SWITCHING,
+    "switching": LeftTask.SWITCHING,
+    "switched": LeftTask.SWITCHING,
+    "rolling back": LeftTask.SWITCHING,
+    "finalized": LeftTask.SOURCE,
+    "decommission under way": LeftTask.DELETING,
+    "decommission requested": LeftTask.OBSERVE,
 }
 """What a cutover that stands so still needs; what else there is depends on more."""
 
@@ -252,61 +252,61 @@ def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
     if not one.verified:
         return
     if one.stage in {None, "not started", "rolled back"}:
-        yield LeftToDo(Task.SWITCH if one.switches else Task.SOURCE, named)
-        yield LeftToDo(Task.RELIST, named, at=one.listed)
+        yield LeftToDo(LeftTask.SWITCH if one.switches else LeftTask.SOURCE, named)
+        yield LeftToDo(LeftTask.RELIST, named, at=one.listed)
     elif one.stage == "fallback window":
         over = until is not None and seconds_of(until) <= seconds_of(now)
-        yield LeftToDo(Task.FINALIZE, named, at=until, over=over)
+        yield LeftToDo(LeftTask.FINALIZE, named, at=until, over=over)
     elif one.stage == "decommission observed" and one.traces:
-        yield LeftToDo(Task.TRACES, named, one.traces)
+        yield LeftToDo(LeftTask.TRACES, named, one.traces)
     elif one.stage in _NEXT:
         yield LeftToDo(_NEXT[one.stage], named)
     may, last = one.recheck_seconds, one.read_back
     too_old = last is None or seconds_of(now) - seconds_of(last) > (may or 0)
     if may is not None and one.stage == "finalized" and too_old:  # the next step is to delete
-        yield LeftToDo(Task.READ_BACK, named, at=last)
+        yield LeftToDo(LeftTask.READ_BACK, named, at=last)
 
 
-def _of_keys(stands: Standing) -> Iterator[LeftToDo]:
+def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
     for name in stands.untried:
-        yield LeftToDo(Task.KEY, (name,))
+        yield LeftToDo(LeftTask.KEY, (name,))
     for began, ended, remains in stands.rotations:
         if ended is None:
-            yield LeftToDo(Task.ROTATION, at=began)
+            yield LeftToDo(LeftTask.ROTATION, at=began)
         elif remains:
-            yield LeftToDo(Task.ROTATED, count=remains, at=began)
+            yield LeftToDo(LeftTask.ROTATED, count=remains, at=began)
     for name, began, ended, remains in stands.erasures:
         if ended is None:
-            yield LeftToDo(Task.ERASURE, (name,), at=began)
+            yield LeftToDo(LeftTask.ERASURE, (name,), at=began)
         elif remains:
-            yield LeftToDo(Task.ERASED, (name,), remains, at=ended)
+            yield LeftToDo(LeftTask.ERASED, (name,), remains, at=ended)
 
 
-def _of_grants(stands: Standing) -> Iterator[LeftToDo]:
+def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
     accounts = () if stands.grants is None else stands.grants.by_id.values()
     for one in accounts:
         stage = one.stage(stands.at)
         still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
         if stage in {GrantStage.ENDED, GrantStage.REVOKED} and still:
-            yield LeftToDo(Task.GRANT_OPEN, (one.id,))
+            yield LeftToDo(LeftTask.GRANT_OPEN, (one.id,))
         elif stage is GrantStage.GIVEN and one.stale:
-            yield LeftToDo(Task.GRANT_STALE, (one.id,))
+            yield LeftToDo(LeftTask.GRANT_STALE, (one.id,))
 
 
-def _of_ends(stands: Standing) -> Iterator[LeftToDo]:
+def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
     today = stands.at[:10]
     soon = (date.fromisoformat(today) + timedelta(days=SOON_DAYS)).isoformat()
-    for task, several in ((Task.BASIS, stands.bases), (Task.ATTESTATION, stands.attested)):
+    for task, several in ((LeftTask.BASIS, stands.bases), (LeftTask.ATTESTATION, stands.attested)):
         for name, until in several:
             if until <= soon:
                 yield LeftToDo(task, (name,), at=until, over=until < today)
     for name, until in stands.waivers:
-        yield LeftToDo(Task.WAIVER, (name,), at=until, over=until < today)
+        yield LeftToDo(LeftTask.WAIVER, (name,), at=until, over=until < today)
 
 
 _APART: Final = frozenset({
-    Task.FINDING, Task.BASIS, Task.ATTESTATION, Task.WAIVER, Task.TRACES, Task.ERASURE, Task.ERASED,
-    Task.ROTATION, Task.ROTATED,
+    LeftTask.FINDING, LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES,
+    LeftTask.ERASURE, LeftTask.ERASED, LeftTask.ROTATION, LeftTask.ROTATED,
 })  # fmt: skip
 """Things of which each is told for itself."""
 

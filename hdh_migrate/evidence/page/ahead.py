@@ -28,7 +28,7 @@ class StepAhead:
 
 
 @frozen
-class Ahead:
+class WorkAhead:
     """What all steps would take one after another, and from how little that is reckoned."""
 
     steps: tuple[StepAhead, ...]
@@ -47,7 +47,7 @@ class Ahead:
         return self.times > MOST_TIMES
 
 
-def ahead(paces: Sequence[StatedPace]) -> Ahead | None:
+def ahead(paces: Sequence[StatedPace]) -> WorkAhead | None:
     """Reckon how long `ASKED` would take; None where no byte was measured."""
     steps, measured, sizes = [], [], []
     for pace in paces:
@@ -69,7 +69,7 @@ def ahead(paces: Sequence[StatedPace]) -> Ahead | None:
     if not steps:
         return None
     least = min(measured)
-    return Ahead(
+    return WorkAhead(
         steps=tuple(steps),
         low=_rounded(sum(one.low for one in steps)),
         high=_rounded(sum(one.high for one in steps)),

@@ -10,10 +10,10 @@ from markupsafe import Markup
 from hdh_migrate.codes import Code
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
+    LeftTask,
     LeftToDo,
     Listings,
-    Standing,
-    Task,
+    MigrationStanding,
 )
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.chronicle import Chronicle
@@ -21,13 +21,13 @@ from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.plan.fields import seconds_of as period_seconds
 
-_CODED = frozenset({Task.FINDING, Task.WAIVER})
+_CODED = frozenset({LeftTask.FINDING, LeftTask.WAIVER})
 """Things that are called by a code."""
 
 NAMED = 5
 """Of more batches, or keys, the others are counted."""
 
-_DAYS = frozenset({Task.BASIS, Task.ATTESTATION, Task.WAIVER})
+_DAYS = frozenset({LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER})
 """Things that end with a day; other times are moments."""
 
 RECHECK_WITHIN = "7d"
@@ -64,7 +64,7 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
     about = _about(one, words)
     if one.over:
         key += ".over"
-    elif one.at is None and one.task in {Task.RELIST, Task.READ_BACK}:
+    elif one.at is None and one.task in {LeftTask.RELIST, LeftTask.READ_BACK}:
         key += ".never"
     if one.task in _CODED:
         code = one.names[0]
@@ -82,9 +82,9 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
 
 def _about(one: LeftToDo, words: Words) -> Markup | None:
     """Return what a code means, where it stands for something that has words."""
-    if one.task is Task.WAIVER:
+    if one.task is LeftTask.WAIVER:
         return words.condition(one.names[0])
-    known = Code.known(one.names[0]) if one.task is Task.FINDING else None
+    known = Code.known(one.names[0]) if one.task is LeftTask.FINDING else None
     return None if known is None else words.said(Text(fr=known.about.fr, en=known.about.en))
 
 
@@ -99,7 +99,7 @@ def _listed(names: tuple[str, ...], words: Words) -> object:
 
 def standing_of(
     p: Predicate, unresolved: Mapping[str, int], months: Chronicle, *, signed: bool
-) -> Standing:
+) -> MigrationStanding:
     """Return where a migration stood when its report was written.
 
     `unresolved` are the findings that are no notes and that no waiver lets go, by code. Whether a
@@ -107,7 +107,7 @@ def standing_of(
     """
     plan = p["plan"]["canonical"]
     proved = {one["recipient"] for one in p["seal"].get("proved", ())}
-    return Standing(
+    return MigrationStanding(
         at=p["times"]["written"],
         batches=tuple(_batches(p, plan, months)),
         findings=unresolved,

@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.left import (
     BatchStanding,
     LeftToDo,
     Listings,
-    Standing,
+    MigrationStanding,
     left_to_do,
 )
 from hdh_migrate.evidence.page.left import attested_of, recheck_seconds, remains_of, told
@@ -74,7 +74,7 @@ def _fact(one: LeftToDo, speakers: Mapping[str, PageWords]) -> LeftFact:
 
 def _standing(
     desk: Desk, ledger: SqliteLedger, rows: Sequence[BatchStatus], causes: Sequence[Grouped]
-) -> Standing:
+) -> MigrationStanding:
     plan, now = desk.loaded.plan, desk.clock.now()
     findings = Counter[str]()
     for cause in causes:
@@ -82,7 +82,7 @@ def _standing(
             findings[cause.code] += cause.many
     tried = {event.fingerprint for _, event in ledger.events(KeyDrilled)}
     signed, witnessed = _signatures(desk)
-    return Standing(
+    return MigrationStanding(
         at=now,
         batches=tuple(_batches(desk, ledger, rows)),
         findings=findings,

@@ -14,10 +14,10 @@ from hdh_migrate.events.refreshes import PassAmount, RefreshEnded, Refreshing
 from hdh_migrate.evidence.lines.granted import GrantAccounts
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
+    LeftTask,
     LeftToDo,
     Listings,
-    Standing,
-    Task,
+    MigrationStanding,
     Unresolved,
     left_to_do,
 )
@@ -31,14 +31,14 @@ DONE = BatchStanding(
     name="pilot", listed="2026-11-01T08:00:00Z", closed=True, pending=0, verified=9,
     stage="decommission observed", switches=True,
 )  # fmt: skip
-SETTLED = Standing(at=NOW, batches=(DONE,), findings={}, witnessed=True)
+SETTLED = MigrationStanding(at=NOW, batches=(DONE,), findings={}, witnessed=True)
 
 
-def tasks(stands: Standing) -> list[tuple[Task, tuple[str, ...]]]:
+def tasks(stands: MigrationStanding) -> list[tuple[LeftTask, tuple[str, ...]]]:
     return [(one.task, one.names) for one in left_to_do(stands)]
 
 
-def batches(*several: BatchStanding) -> Standing:
+def batches(*several: BatchStanding) -> MigrationStanding:
     return replace(SETTLED, batches=several)
 
 
@@ -49,20 +49,20 @@ def test_nothing_is_left_where_all_is_done() -> None:
 @pytest.mark.parametrize(
     ("stage", "switches", "found"),
     [
-        (None, False, [Task.RELIST, Task.SOURCE]),
-        (None, True, [Task.SWITCH, Task.RELIST]),
-        ("rolled back", True, [Task.SWITCH, Task.RELIST]),
-        ("preparing", True, [Task.SWITCHING]),
-        ("rolling back", True, [Task.SWITCHING]),
-        ("fallback window", True, [Task.FINALIZE]),
-        ("finalized", True, [Task.SOURCE]),
-        ("decommission under way", True, [Task.DELETING]),
-        ("decommission requested", True, [Task.OBSERVE]),
+        (None, False, [LeftTask.RELIST, LeftTask.SOURCE]),
+        (None, True, [LeftTask.SWITCH, LeftTask.RELIST]),
+        ("rolled back", True, [LeftTask.SWITCH, LeftTask.RELIST]),
+        ("preparing", True, [LeftTask.SWITCHING]),
+        ("rolling back", True, [LeftTask.SWITCHING]),
+        ("fallback window", True, [LeftTask.FINALIZE]),
+        ("finalized", True, [LeftTask.SOURCE]),
+        ("decommission under way", True, [LeftTask.DELETING]),
+        ("decommission requested", True, [LeftTask.OBSERVE]),
         ("decommission observed", True, []),
     ],
 )
 def test_a_batch_needs_its_next_step_until_its_source_is_gone(
-    stage: str | None, switches: bool, found: list[Task]
+    stage: str | None, switches: bool, found: list[LeftTask]
 ) -> None:
     one = replace(DONE, stage=stage, switches=switches)
 
@@ -77,8 +77,8 @@ def test_the_same_step_of_several_batches_is_one_thing_and_the_oldest_day_counts
     found = left_to_do(batches(one, other))
 
     assert found == [
-        LeftToDo(Task.SWITCH, ("pilot", "scans")),
-        LeftToDo(Task.RELIST, ("pilot", "scans"), at="2026-10-01T08:00:00Z"),
+        LeftToDo(LeftTask.SWITCH, ("pilot", "scans")),
+        LeftToDo(LeftTask.RELIST, ("pilot", "scans"), at="2026-10-01T08:00:00Z"),
     ]
 
 
@@ -86,18 +86,18 @@ def test_a_target_is_read_back_before_the_source_is_deleted_if_that_is_long_ago(
     week = 7 * 86_400
     one = replace(DONE, stage="finalized", recheck_seconds=week)
 
-    assert (Task.READ_BACK, ("pilot",)) in tasks(batches(one))
+    assert (LeftTask.READ_BACK, ("pilot",)) in tasks(batches(one))
     fresh = replace(one, read_back="2026-11-26T09:00:00Z")
-    assert tasks(batches(fresh)) == [(Task.SOURCE, ("pilot",))]
+    assert tasks(batches(fresh)) == [(LeftTask.SOURCE, ("pilot",))]
     old = replace(one, read_back="2026-11-19T09:00:00Z")
-    assert (Task.READ_BACK, ("pilot",)) in tasks(batches(old))
+    assert (LeftTask.READ_BACK, ("pilot",)) in tasks(batches(old))
 
 
 def test_what_is_not_moved_or_was_stopped_is_told_first() -> None:
     one = replace(DONE, closed=False, pending=3, relisting=True, looking=True, lacks_copy=True)
 
     assert [task for task, _ in tasks(batches(one))] == [
-        Task.LIST, Task.MOVE, Task.PASS, Task.LOOK, Task.COPY,
+        LeftTask.LIST, LeftTask.MOVE, LeftTask.PASS, LeftTask.LOOK, LeftTask.COPY,
     ]  # fmt: skip
 
 
@@ -110,10 +110,10 @@ def test_bases_are_told_of_when_they_end_soon_and_waivers_always() -> None:
     )
 
     assert [(one.task, one.names, one.over) for one in left_to_do(stands)] == [
-        (Task.BASIS, ("A",), True),
-        (Task.BASIS, ("B",), False),
-        (Task.ATTESTATION, ("HDS, x",), False),
-        (Task.WAIVER, ("finding.conflict",), False),
+        (LeftTask.BASIS, ("A",), True),
+        (LeftTask.BASIS, ("B",), False),
+        (LeftTask.ATTESTATION, ("HDS, x",), False),
+        (LeftTask.WAIVER, ("finding.conflict",), False),
     ]
 
 
@@ -126,17 +126,17 @@ def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
     )
 
     assert tasks(stands) == [
-        (Task.ROTATION, ()),
-        (Task.ROTATED, ()),
-        (Task.ERASURE, ("a",)),
-        (Task.ERASED, ("b",)),
-        (Task.KEY, ("c4gh:1", "c4gh:2")),
+        (LeftTask.ROTATION, ()),
+        (LeftTask.ROTATED, ()),
+        (LeftTask.ERASURE, ("a",)),
+        (LeftTask.ERASED, ("b",)),
+        (LeftTask.KEY, ("c4gh:1", "c4gh:2")),
     ]
 
 
 def test_a_report_is_signed_and_then_countersigned() -> None:
-    assert tasks(replace(SETTLED, signed=False, witnessed=False)) == [(Task.SIGN, ())]
-    assert tasks(replace(SETTLED, witnessed=False)) == [(Task.WITNESS, ())]
+    assert tasks(replace(SETTLED, signed=False, witnessed=False)) == [(LeftTask.SIGN, ())]
+    assert tasks(replace(SETTLED, witnessed=False)) == [(LeftTask.WITNESS, ())]
 
 
 def test_a_waiver_lets_go_what_was_known_when_it_was_made() -> None:
@@ -196,21 +196,21 @@ def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> N
     stale = GrantStale(grant="g-1", why=(StaleWhy.ROTATED,))
     over, stands = "2026-11-26T00:00:00Z", "2027-11-26T00:00:00Z"
 
-    def found(accounts: GrantAccounts) -> list[tuple[Task, tuple[str, ...]]]:
+    def found(accounts: GrantAccounts) -> list[tuple[LeftTask, tuple[str, ...]]]:
         return tasks(replace(SETTLED, grants=accounts))
 
     assert found(granted(until=stands)) == []
-    assert found(granted(entry, until=over)) == [(Task.GRANT_OPEN, ("g-1",))]
+    assert found(granted(entry, until=over)) == [(LeftTask.GRANT_OPEN, ("g-1",))]
     assert found(granted(replace(entry, allowed=False), until=over)) == []
-    assert found(granted(stale, until=stands)) == [(Task.GRANT_STALE, ("g-1",))]
+    assert found(granted(stale, until=stands)) == [(LeftTask.GRANT_STALE, ("g-1",))]
 
 
-DAYS = {Task.BASIS, Task.ATTESTATION, Task.WAIVER}
+DAYS = {LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER}
 
 
 def everything() -> Iterable[LeftToDo]:
     """Yield each thing that there may be to do, in each form that it has words for."""
-    for task in Task:
+    for task in LeftTask:
         at = NOW[:10] if task in DAYS else NOW
         for names in (("conflict",), ("a", "b"), tuple("abcdef"), tuple("abcdefgh")):
             for count in (1, 2):
@@ -219,7 +219,7 @@ def everything() -> Iterable[LeftToDo]:
                 yield LeftToDo(task, names, 1, at=at, over=True)
             if f"left.{task}.never" in LEFT:
                 yield LeftToDo(task, names, 1)
-    yield LeftToDo(Task.FINDING, ("of-another-version",), 1)
+    yield LeftToDo(LeftTask.FINDING, ("of-another-version",), 1)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -234,9 +234,9 @@ def test_every_sentence_of_the_list_is_said(language: str) -> None:
 
 
 def test_names_from_outside_are_made_visible() -> None:
-    one = LeftToDo(Task.BASIS, ("<b>\u202e",), at="2026-11-27")
+    one = LeftToDo(LeftTask.BASIS, ("<b>\u202e",), at="2026-11-27")
 
     assert "&lt;b&gt;\\u{202e}" in told(one, PageWords("fr"))
-    coded = replace(one, task=Task.WAIVER)
+    coded = replace(one, task=LeftTask.WAIVER)
     assert "<code>&lt;b&gt;\\u{202e}</code>" in told(coded, PageWords("fr"))
     assert "<b>\\u{202e}" in told(coded, PageWords("en"), marked=False).unescape()
