@@ -30,11 +30,12 @@ from hdh_migrate.errors import (
 from hdh_migrate.events.decommission import CutoverErased, CutoverErasing, CutoverRequested
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.model import Erasing, Verified
+from hdh_migrate.model import Erasing, Stored, Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.own_files_again import glance_at_sidecars
 from hdh_migrate.pipeline.recheck import DecommissionFindings, Recheck, in_portions
-from hdh_migrate.pipeline.rechecking import LOST, UNREAD, WORDS, compared, demand_lasting
+from hdh_migrate.pipeline.rechecking import DIFFERS, LOST, UNREAD, WORDS, compared, demand_lasting
+from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
 from hdh_migrate.pipeline.work import Route
 
@@ -285,11 +286,22 @@ class Deletion:
             self._demand_rights(route, error)
             return UNREAD
         wrong = compared(seen, (row.stored_size, row.etag, row.version_id))
-        if wrong is None and seen is not None and seen.archived:
-            return UNREAD
+        if wrong is None and seen is not None:
+            wrong = self._unlike(seen)
         if wrong is None:
             demand_lasting(seen)
         return wrong
+
+    def _unlike(self, seen: Stored) -> str | None:
+        """Say what is wrong with an object whose bytes are those that were verified.
+
+        Who copies an object onto itself, to give it another class or key of the host's, may leave
+        out what stood beside its bytes: our tag, and with it the source's metadata.
+        """
+        ctx, tag = self._story.ctx, Tag.of(seen)
+        if tag is None or (tag.ledger != ctx.run_tag and tag.ledger not in ctx.adopted):
+            return DIFFERS
+        return UNREAD if seen.archived else None
 
     def _demand_rights(self, route: Route, error: Permanent) -> None:
         """Tell one forbidden object from a credential that lost its rights.

@@ -67,6 +67,21 @@ def test_what_the_host_archived_since_is_not_there_to_be_read(site: Site) -> Non
     assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
 
 
+def test_an_object_that_was_copied_onto_itself_without_its_metadata_keeps_the_source(
+    site: Site,
+) -> None:
+    finalized(site)
+    copied = next(one for one in versions(site) if one.key.endswith("b.csv.c4gh"))
+    had = dict(copied.headers)
+    for name in [name for name in had if name.startswith("x-amz-meta-")]:
+        del copied.headers[name]  # the same bytes, and the same ETag
+    kept = execute(site, "--keep-going", "--json", expect=5).json
+    assert kept["requested"] == {"deleted": 3, "target-differs": 1}
+    assert names(site) == {"pmsi/b.csv"} | SCRATCH
+    copied.headers.update(had)
+    assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
+
+
 def attested(site: Site, port: int) -> Path:
     """Write a plan for the same bucket that is no rehearsal: its host has a name, and rules."""
     endpoint = f"https://{HOST}:{port}"
