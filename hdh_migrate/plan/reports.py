@@ -76,6 +76,12 @@ class Organisation(Section):
         description="What it does in this migration.",
         examples=["hébergement de la cible"],
     )
+    contract: Label | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="What binds a processor: its contract, or another act (Article 28).",
+        examples=["marché 2026-118, annexe 4"],
+    )
     contact: Label | None = Field(
         default=None,
         exclude_if=unsaid,

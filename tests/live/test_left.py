@@ -35,7 +35,8 @@ def test_status_and_the_report_give_the_same_list(site: Site) -> None:
         assert [one[language] for one in found] == of_page
         assert [one["task"] for one in found] == ["switch", "relist", "key", "witness"]
     said = site.cli("status", site.plan, expect=0).out.partition("left to do:\n")[2].splitlines()
-    assert [line.removeprefix("- ") for line in said] == [" ".join(one.split()) for one in of_page]
+    shown = [line.removeprefix("- ") for line in said if line.startswith("- ")]
+    assert shown == [" ".join(one.split()) for one in of_page]
 
     site.approve("cutover")
     site.cutover("start", expect=0)

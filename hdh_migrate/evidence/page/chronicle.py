@@ -170,6 +170,8 @@ class Chronicle:
     """Who was let read."""
     listed: list[tuple[str, Event]] = field(default_factory=list)
     """The listings of the source, with their times."""
+    others: Counter[str] = field(default_factory=Counter)
+    """Endpoints beside source and target, at most `SHOWN`, each with its requests."""
     logins: dict[str, OperatorLine] = field(default_factory=dict)
     """Who started runs, at most `SHOWN` of them, in the order of their first."""
     _open: bool = False
@@ -233,6 +235,10 @@ class Chronicle:
                     one.last, one.runs = at, one.runs + 1
             case RunEnded():
                 self._open = False
+                for total in event.traffic:
+                    beside = total.side not in {"source", "target"}
+                    if beside and (total.endpoint in self.others or len(self.others) < SHOWN):
+                        self.others[total.endpoint] += total.requests
             case SendingAgain():
                 self.resent += event.unacknowledged
                 self.continued += event.going_on

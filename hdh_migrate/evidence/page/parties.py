@@ -63,6 +63,7 @@ PARTIES: dict[str, Text] = {
     "role.joint-controller": Text("Responsable conjoint :", "Joint controller:"),
     "role.processor": Text("Sous-traitant :", "Processor:"),
     "role.sub-processor": Text("Sous-traitant ultérieur :", "Sub-processor:"),
+    "q.parties.contract": Text("lié par : {contract}", "bound by: {contract}"),
     "q.parties.contact": Text("à joindre : {contact}", "to be reached: {contact}"),
     "place.in": Text(
         "Pays : {country}, dans l'Union européenne (déclaré).",
@@ -146,6 +147,23 @@ PARTIES: dict[str, Text] = {
         "Not to check this report. It alone has what “What the target does not hold” says is in "
         "the ledger.",
     ),
+    "custody.keyed": Text(
+        "Pour qui ne doit pas les voir, l'opérateur peut établir le même rapport sans noms "
+        "(hdh-migrate report --names keyed).",
+        "For whom must not see them, the operator can make the same report without names "
+        "(hdh-migrate report --names keyed).",
+    ),
     # --- endpoints -----------------------------------------------------------------------------
+    "n.requests": Text("{n} requête|{n} requêtes", "{n} request|{n} requests"),
+    "endpoints.others": Text(
+        "Le journal montre aussi, pour s'authentifier ou pour la bascule :",
+        "The journal also shows, to log in or for the cutover:",
+    ),
+    "endpoints.alone": Text(
+        "Le journal ne montre aucune autre adresse. Avis, horodatage et consultations sans "
+        "exécution n'y sont pas comptés.",
+        "The journal shows no other address. Notices, time-stamps and looks without a run are not "
+        "counted there.",
+    ),
     "col.requests": Text("Requêtes", "Requests"),
 }

@@ -87,7 +87,8 @@ DECLARED: dict[str, Any] = {
             "name": "Plateforme des données de santé", "role": "controller",
             "contact": "dpo@plateforme.example",
         },
-        {"name": "Scaleway", "role": "processor", "task": "hébergement de la cible"},
+        {"name": "Scaleway", "role": "processor", "task": "hébergement de la cible",
+         "contract": "marché 2026-118"},
         {"name": "Atelier Numérique", "role": "processor", "task": "conduite de la migration"},
     ],
     "places": [

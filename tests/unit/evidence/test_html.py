@@ -17,7 +17,7 @@ import pytest
 from markupsafe import escape
 
 from hdh_migrate.codes import Code, Severity
-from hdh_migrate.events.run import RunStarted
+from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.ahead import ahead
@@ -30,6 +30,7 @@ from hdh_migrate.evidence.page.sides import side_of
 from hdh_migrate.evidence.signatures.dsse import pre_authentication_encoding
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fidelity import FEATURES
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.cutover.readings import LEVELS
 from tests.unit.evidence.builders import (
@@ -309,7 +310,8 @@ NAMED: dict[str, Any] = {
     "organisations": [
         {"name": "Plateforme", "role": "controller", "contact": "dpo@plateforme.example"},
         {"name": "Hôpital", "role": "joint-controller"},
-        {"name": "Atelier", "role": "processor", "task": "conduite de la migration"},
+        {"name": "Atelier", "role": "processor", "task": "conduite de la migration",
+         "contract": "marché 2026-118"},
         {"name": "Hébergeur", "role": "sub-processor"},
     ],
     "people": [{**DECLARED["people"][0], "contact": "+33 1 99 00 47 11"}],
@@ -331,6 +333,16 @@ def ran(user: str, count: int) -> list[tuple[str, str, dict[str, Any]]]:
         code_sha256="22" * 32, user=user, pid=1,
     )  # fmt: skip
     return [("2026-03-01T22:00:00Z", began.kind, began.as_json())] * count
+
+
+def beside(requests: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return a run that asked somebody else, too."""
+    asked = ExchangeTotal(
+        side="identity", endpoint="https://login.example", requests=requests, bytes_read=0,
+        bytes_written=0, addresses=("192.0.2.7",), tls=ABSENT, ssh=ABSENT, clock_offset=ABSENT,
+    )  # fmt: skip
+    ended = RunEnded(traffic=(asked,))
+    return [*ran("claire@ops", 1), ("2026-03-01T23:00:00Z", ended.kind, ended.as_json())]
 
 
 LOCAL = tuple(
@@ -522,6 +534,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "declared": DECLARED, "months": ran("claire@ops", 1)},
         {"records": good, "declared": NAMED, "paces": [VAST]},
         {"records": good, "paces": [STEADY]},
+        *({"records": good, "months": beside(many)} for many in (1, 2)),
         {"records": good, "paces": [STOPPED, STOPPED], "endpoints": LOCAL},
         {"records": good, "declared": ESCROWS, "months": ran("claire@ops", 2)},
         {"records": good, "endpoints": LOCAL, "started_at": None, "ended_at": None},
@@ -960,6 +973,14 @@ def test_how_many_requests_were_sent_is_in_the_table_of_endpoints(
     assert "RequêtesLusÉcrits" in page.text
     assert "pays non déclaré1\u202f234" in page.text
     assert "pays non déclaré5\u202f678" in page.text
+
+
+def test_who_else_was_contacted_is_said_and_that_nobody_was(tmp_path: Path, key: Signer) -> None:
+    good = [record("a")]
+    page = written(tmp_path / "a", good, signer=key, months=beside(2))["en"]
+    assert "to log in or for the cutover: https://login.example (2\u00a0requests)." in page.text
+    page = written(tmp_path / "b", good, signer=key)["en"]
+    assert "The journal shows no other address." in page.text
 
 
 def test_what_100_tb_would_take_says_from_how_little_it_is_reckoned() -> None:
