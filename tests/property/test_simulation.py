@@ -52,7 +52,11 @@ GRANTED = [LifeKind.GRANTED.seed(number) for number in range(1, 1 + many(4))]
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(1, 1 + many(12)), *REKEYED, *APART, *ERASED, *GRANTED, *KEPT]
+    "seed",
+    [
+        *(*range(1, 1 + many(12)), *REKEYED, *APART, *ERASED, *GRANTED),
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in KEPT),
+    ],
 )
 def test_lives_end_well(seed: int) -> None:
     life, broken = lived(seed)
