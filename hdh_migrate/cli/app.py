@@ -6,9 +6,11 @@ import gc
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from typer.main import get_command
 
 from hdh_migrate import __version__
 from hdh_migrate.cli import streams
@@ -69,6 +71,14 @@ def _collecting_rarely(*, last: bool) -> Iterator[None]:
             gc.freeze()
 
 
+@cache
+def _command() -> Root:
+    """Make the command once: `app` itself would for every call."""
+    made = get_command(app)
+    assert isinstance(made, Root)
+    return made
+
+
 def main(
     arguments: Sequence[str] | None = None, *, engines: Mapping[str, OpenEngine] | None = None
 ) -> None:
@@ -78,7 +88,7 @@ def main(
     last = arguments is None
     with _collecting_rarely(last=last), working_with(engines), streams.forgiving_stderr():
         try:
-            sys.exit(app(arguments, standalone_mode=False))
+            sys.exit(_command()(arguments, standalone_mode=False))
         except typer.TyperException as error:
             _print_usage(error, sys.argv[1:] if arguments is None else arguments)
             sys.exit(error.exit_code)

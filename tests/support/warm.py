@@ -16,6 +16,7 @@ import rich.table
 
 import hdh_migrate
 from hdh_migrate import frozen, jsonform
+from hdh_migrate.cli import app, menu
 from hdh_migrate.evidence.page.html import environment
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.jsonform import JsonForm
@@ -55,5 +56,13 @@ references()
 code_digest()
 for _name in profiles.names():
     profiles.load(_name)
+
+app._command()
+for _names in (
+    *(("run",), ("status",), ("report",), ("verify",), ("validate",), ("inventory",)),
+    *(("transfer",), ("approve",), ("worker",), ("audit", "verify"), ("cutover", "start")),
+):
+    for _param in menu._found(_names).params:
+        _param.get_runtime_param()  # type: ignore[attr-defined]
 
 gc.freeze()
