@@ -197,6 +197,11 @@ ANNEXES: dict[str, Text] = {
         "|Batches {name}: the private key of these approvers lay in the plan's folder, within the "
         "operator's reach:",
     ),
+    "cutover.may-approve": Text("Approbations demandées", "Approvals asked for"),
+    "cutover.of-keys": Text(
+        "(une seule clé pouvait en donner)|(parmi {n} clés qui pouvaient en donner)",
+        "(a single key could give one)|(of {n} keys that could give one)",
+    ),
     "cutover.approved": Text("Approuvé par", "Approved by"),
     "cutover.recheck": Text(
         "Relecture de la cible avant suppression", "Target read again before deleting"

@@ -164,6 +164,7 @@ def cutover(batch: str, stage: str) -> dict[str, Any]:
             "requested": "2026-05-01T08:00:00Z", "observed": "2026-05-02T08:00:00Z",
         },
         "waits": None,
+        "terms": {"approvers": [{}] * 3, "thresholds": {"cutover": 2, "finalize": 1}},
         "pointer": {
             "kind": "s3-object", "guard": "conditional",
             "old_sha256": "aa" * 32, "new_sha256": "bb" * 32,

@@ -249,6 +249,12 @@ def cutover(
     }  # fmt: skip
 
 
+def asking(keys: int) -> dict[str, Any]:
+    """A cutover whose terms ask for approvals of so many keys."""
+    terms = {"approvers": [{}] * keys, "thresholds": {"cutover": keys, "finalize": 1}}
+    return cutover() | {"terms": terms}
+
+
 PACES = [
     StepPace(
         step=step,
@@ -393,6 +399,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         {"records": good, "cutovers": [cutover(track="rehearsal", relists=1)]},
         {"records": good, "cutovers": [cutover(many=many) for many in (1, 2)]},
+        {"records": good, "cutovers": [asking(keys) for keys in (1, 2)]},
         {"records": good, "bases": [{"reference": "CNIL 2020-1", "valid_until": "2020-12-21"}]},
         {"records": good, "bases": [{"reference": "CNIL 2023-146", "valid_until": "2026-12-21"}]},
         {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
@@ -973,6 +980,12 @@ def test_how_many_requests_were_sent_is_in_the_table_of_endpoints(
     assert "RequêtesLusÉcrits" in page.text
     assert "pays non déclaré1\u202f234" in page.text
     assert "pays non déclaré5\u202f678" in page.text
+
+
+def test_how_many_had_to_approve_stands_beside_who_did(tmp_path: Path, key: Signer) -> None:
+    page = written(tmp_path / "a", [record("a")], signer=key, cutovers=[asking(2)])["fr"]
+    said = "Approbations demandéesbascule 2, fin du retour possible 1 (parmi 2 clés"
+    assert said in page.text.replace("\u00a0", " ")
 
 
 def test_who_else_was_contacted_is_said_and_that_nobody_was(tmp_path: Path, key: Signer) -> None:

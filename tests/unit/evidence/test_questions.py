@@ -132,6 +132,7 @@ ANSWERS = {
     "pour SecNumCloud": "19.2 localisation des données",
     "de quel côté": "Source 4 2 source-md5-differs",
     "requêtes ont été": "812",
+    "Combien d'approbations": "bascule 2, fin du retour possible 1",
     "D'autres serveurs": "Le journal ne montre aucune autre adresse",
     "terminée": "Non. Les comptes sont justes",
     "Combien de temps cela": "soit 266 j 12 h",
