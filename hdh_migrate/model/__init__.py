@@ -30,6 +30,7 @@ from hdh_migrate.model.basics import (
     is_reserved,
     key_bytes,
     key_text,
+    path_of,
 )
 from hdh_migrate.model.cluster import ClusterWorker, WorkerState
 from hdh_migrate.model.instructions import Instruction, InstructionKind, Standing
@@ -161,4 +162,5 @@ __all__ = [
     "is_reserved",
     "key_bytes",
     "key_text",
+    "path_of",
 ]

@@ -71,7 +71,7 @@ class Sending:
                     envelope, out, first=0, left=obj.size, ends=True, md5=obj.md5 is not None
                 )
                 sealing.header(envelope.front)
-                self._give(route, one, sealing.write)
+                self._give(route, one, obj, sealing.write)
                 sealing.close()
                 return sealing, envelope.header
 
@@ -107,12 +107,11 @@ class Sending:
             header=envelopes.apart(header),
         )
 
-    def _give(self, route: Route, one: OrderItem, write: Write) -> None:
+    def _give(self, route: Route, one: OrderItem, obj: ObjectInfo, write: Write) -> None:
         """Hand over the bytes of a small object: from its order, if no source has them."""
         if one.body is not None:
             write(one.body)
             return
-        obj = one.obj
         self._source.read(
             route.source, obj, Span(0, obj.size), write,
             checked=self._box.checked and obj.md5 is None,

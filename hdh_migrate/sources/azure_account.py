@@ -18,7 +18,7 @@ from hdh_migrate.errors import (
     Unsupported,
 )
 from hdh_migrate.markup import text_in
-from hdh_migrate.model import Place, key_bytes
+from hdh_migrate.model import Place, path_of
 from hdh_migrate.ports.stores import Write
 from hdh_migrate.sources.azure_credentials import Authorizer
 from hdh_migrate.transport import Reply, Transport
@@ -63,7 +63,7 @@ class AzureAccount:
         limit: int = ERROR_BODY_MAX,
     ) -> Reply:
         """Make one request about a blob; see `Transport.request`."""
-        path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
+        path = f"/{path_of(place.bucket)}/{path_of(key)}"
         return self._send(
             method,
             path,
@@ -77,7 +77,7 @@ class AzureAccount:
 
     def tier(self, place: Place, key: str, headers: Mapping[str, str]) -> Reply:
         """Ask for another tier of a blob."""
-        path = f"/{quote(place.bucket)}/{quote(key_bytes(key), safe='/-_.~')}"
+        path = f"/{path_of(place.bucket)}/{path_of(key)}"
         return self._send("PUT", path, {"comp": "tier"}, headers)
 
     def listing(
@@ -94,11 +94,11 @@ class AzureAccount:
         query = {"restype": "container", "comp": "list", "maxresults": str(size)}
         more = {"prefix": place.prefix, "marker": marker, "include": include}
         query |= {name: value for name, value in more.items() if value}
-        return self._send("GET", f"/{quote(place.bucket)}", query, {}, sink=sink, limit=limit)
+        return self._send("GET", f"/{path_of(place.bucket)}", query, {}, sink=sink, limit=limit)
 
     def container(self, place: Place) -> Reply:
         """Ask what a container itself has: its own metadata, access, policies, holds."""
-        return self._send("HEAD", f"/{quote(place.bucket)}", {"restype": "container"}, {})
+        return self._send("HEAD", f"/{path_of(place.bucket)}", {"restype": "container"}, {})
 
     def _send(
         self,

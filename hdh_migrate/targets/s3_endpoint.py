@@ -38,7 +38,7 @@ from hdh_migrate.errors import (
     Unsupported,
 )
 from hdh_migrate.fixity import EMPTY_SHA256
-from hdh_migrate.model import key_bytes
+from hdh_migrate.model import key_bytes, path_of
 from hdh_migrate.targets.s3_lists import Lists
 from hdh_migrate.transport import Reply, RequestDetails, SigV4, Transport, pause
 
@@ -101,14 +101,13 @@ class S3Endpoint:
 
     def object_url(self, bucket: str, key: str) -> str:
         """Return the address of an object, percent-encoded as Signature Version 4 wants it."""
-        path = quote(key_bytes(key), safe="/-_.~")
-        return f"{self._bucket_url(bucket)}/{path}"
+        return f"{self._bucket_url(bucket)}/{path_of(key)}"
 
     def _bucket_url(self, bucket: str) -> str:
         if self._addressing == "virtual" and "." not in bucket:  # a dot would break TLS
             parts = urlsplit(self.url)
             return f"{parts.scheme}://{bucket}.{parts.netloc}"
-        return f"{self.url}/{quote(bucket)}"
+        return f"{self.url}/{path_of(bucket)}"
 
     def _asked(self, bucket: str, query: Mapping[str, str], what: str) -> bytes:
         """Ask about a bucket; see `s3_lists.Asks`."""
