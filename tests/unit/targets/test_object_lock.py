@@ -60,7 +60,9 @@ def test_provisioning_turns_nothing_on_that_it_may_not_see(why: str, execute: bo
     place, answers = endpoint(answer)
     wish = Wish(bucket="hds", region="r", lock=True, lock_later=True, rules=(), policy=None)
 
-    steps = list(provision(place, wish, execute=execute, before=lambda *_: None))
+    steps = list(
+        provision(place, wish, execute=execute, before=lambda *_: None, keep=lambda *_: "kept")
+    )
 
     assert [method for method, _, _ in answers.asked if method not in {"GET", "HEAD"}] == []
     lock = next(step for step in steps if step.step == "object-lock")
@@ -80,7 +82,9 @@ def test_a_lock_that_is_turned_on_and_not_shown_after_it_is_told() -> None:
     place, _ = endpoint(answer)
     wish = Wish(bucket="hds", region="r", lock=True, lock_later=True, rules=(), policy=None)
 
-    steps = list(provision(place, wish, execute=True, before=lambda *_: None))
+    steps = list(
+        provision(place, wish, execute=True, before=lambda *_: None, keep=lambda *_: "kept")
+    )
 
     assert not steps[-1].ok
     assert steps[-1].done.startswith("done, but seen after it: not shown")
@@ -94,7 +98,9 @@ def test_a_region_is_said_once_more_only_where_the_host_asks_for_it() -> None:
         place, answers = endpoint(answer)
         wish = Wish(bucket="hds", region="r", lock=False, lock_later=True, rules=(), policy=None)
         with pytest.raises(StorageError) as refused:
-            list(provision(place, wish, execute=True, before=lambda *_: None))
+            list(
+                provision(place, wish, execute=True, before=lambda *_: None, keep=lambda *_: "kept")
+            )
         assert refused.value.code == code
         return [method for method, _, _ in answers.asked]
 
@@ -111,7 +117,9 @@ def test_provisioning_mends_no_setting_that_it_may_not_see(execute: bool) -> Non
     rules = profiles.load("scaleway").health
     wish = Wish(bucket="hds", region="r", lock=False, lock_later=True, rules=rules, policy="{}")
 
-    steps = list(provision(place, wish, execute=execute, before=lambda *_: None))
+    steps = list(
+        provision(place, wish, execute=execute, before=lambda *_: None, keep=lambda *_: "kept")
+    )
 
     assert {method for method, _, _ in answers.asked} == {"GET", "HEAD"}
     assert {step.step for step in steps if step.ok} == {"bucket"}
