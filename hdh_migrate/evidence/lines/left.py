@@ -177,7 +177,7 @@ class Unresolved:
         """Return a count of nothing; a waiver lets go what was known when it was made."""
         made: dict[str, str] = {}
         for one in waivers:
-            kind, _, code = one["what"].partition(".")
+            kind, _, code = one.get("what", "").partition(".")
             if kind == "finding":
                 made[code] = max(made.get(code, one["made_at"]), one["made_at"], key=seconds_of)
         return cls(made, Counter())

@@ -13,7 +13,7 @@ from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.session.policy.unshared import named_paths
-from hdh_migrate.wiring.sealing import load_recipients
+from hdh_migrate.wiring.envelopes import form_of
 
 
 def absent(loaded: LoadedPlan) -> list[str]:
@@ -34,8 +34,9 @@ def _wrong_keys(loaded: LoadedPlan) -> Iterator[str]:
         *(plan.waivers.keys if plan.waivers is not None else ()),
         *(path for one in plan.cutovers if one.decommission for path in one.decommission.trust),
     ]
+    form = form_of(plan)
     loads: list[Callable[[], object]] = [
-        partial(load_recipients, plan, base),
+        *(partial(form.public, base / path) for path in plan.seal.recipients),
         *(partial(load_trusted_key, base / path) for path in signing),
     ]
     for load in loads:

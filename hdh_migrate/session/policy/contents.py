@@ -12,17 +12,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import PlanInvalid, Refused
 from hdh_migrate.events.run import ContentsRecorded
-from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.plan.shapes import Loc
 from hdh_migrate.plan.trust import tls_sections
 from hdh_migrate.wiring.chosen import profile_of
+
+if TYPE_CHECKING:
+    from hdh_migrate.ledger import SqliteLedger
 
 LARGEST = 64 << 20
 """Bytes of a file that is read for its digest."""

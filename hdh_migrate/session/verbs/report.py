@@ -23,6 +23,7 @@ from hdh_migrate.session.policy.contents import demand_known, signers
 from hdh_migrate.session.policy.freshness import tell_stale, untold_stale
 from hdh_migrate.session.policy.names import FORMS, Streams
 from hdh_migrate.session.policy.openings import is_behind
+from hdh_migrate.session.policy.report_files import CHECKPOINTS
 from hdh_migrate.session.policy.reporters import approvers_barred, demand_apart
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
@@ -33,7 +34,6 @@ from hdh_migrate.wiring import Vault, routes_of
 __all__ = ["batch_root", "write_report"]
 
 STATEMENTS = "statements.jsonl"
-CHECKPOINTS = "checkpoints.jsonl"
 
 
 def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> BundleFact:

@@ -23,6 +23,7 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import whole
 from hdh_migrate.results.proofs import ReportFact
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.report_files import LAST
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.policy.waivers import waiver_facts
@@ -40,9 +41,6 @@ _QUIET = {
     )
 }  # fmt: skip
 """Events that every run writes, whatever it does."""
-
-LAST = "last-report.json"
-"""Beside the ledger; without it, or with another one, a report is written."""
 
 QUIET_MAX = 1_000
 """So many events of runs that did nothing, and there is something to tell."""

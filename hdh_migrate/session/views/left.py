@@ -36,9 +36,8 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of
 from hdh_migrate.session.policy.erased import erasures
 from hdh_migrate.session.policy.granting import accounts
+from hdh_migrate.session.policy.report_files import CHECKPOINTS, LAST
 from hdh_migrate.session.policy.waivers import waiver_facts
-from hdh_migrate.session.verbs.report import CHECKPOINTS
-from hdh_migrate.session.verbs.reported import LAST
 from hdh_migrate.session.views.facts import attestation_of
 
 
