@@ -120,6 +120,15 @@ class Chances:
         source._listed = once  # type: ignore[method-assign]
         self._setting.life.tell(f"source: one listing {what}")
 
+    def lose_of_what_ends(self) -> None:
+        """Let the source lose an object of what is to be erased."""
+        setting, (ending,) = self._setting, self._setting.beside
+        keys = [key for key in setting.source_keys() if setting.dataset_of(key) is ending]
+        if len(keys) > 1:
+            key = setting.dice.choice(keys)
+            setting.source.drop(ending.source.bucket, key)
+            setting.life.tell(f"source: {key} deleted")
+
     def lie_of_what_ends(self) -> None:
         """Let the next listing of what is to be erased show one object twice, and leave one out."""
         source, (ending,) = self._setting.source, self._setting.beside
@@ -249,6 +258,11 @@ class Chances:
         if self._setting.affair.holder is not None:
             self._council.hold(held=False)
 
+    def let_time_go_by(self) -> None:
+        """Let days pass, after which locks are over."""
+        self._setting.clock.seconds += self._setting.dice.choice((3_600, DAY, 3 * DAY))
+        self._setting.life.tell("time goes by")
+
     def change_versions(self) -> None:
         """Let the host begin, or cease, to keep versions that are to be removed."""
         target, dice = self._setting.target, self._setting.dice
@@ -266,6 +280,7 @@ class Chances:
         if copies is None or not files:
             return
         number = setting.dice.randrange(len(files))
+        setting.packs_harmed = True
         if setting.dice.random() < 0.5:
             files[number].unlink()
         else:

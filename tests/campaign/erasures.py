@@ -13,6 +13,7 @@ from hdh_migrate.errors import Exit, MigrateError, SwitchHeld
 from hdh_migrate.evidence.signatures.approval_forms import approval
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, WRAPPED, ObjectRecord, State
+from hdh_migrate.pipeline.header_erasure import KEPT
 from hdh_migrate.session.policy.erased import DatasetErasure, erasures
 from hdh_migrate.session.policy.erasure import GRANTS, ONLY_COPY, planned_erasure
 from hdh_migrate.session.policy.kept_approvals import keep
@@ -25,7 +26,7 @@ from tests.campaign.keyring import every_version
 from tests.campaign.life import Broken
 from tests.campaign.operators import Operators
 from tests.campaign.packs import headers_of
-from tests.campaign.setting import BUCKET, ENDING, Setting
+from tests.campaign.setting import BUCKET, ENDING, Setting, SimulatedHost
 
 WORDS = ((), (), (ONLY_COPY,), (GRANTS, ONLY_COPY))
 PACKS = f"{ENDING}/{HEADER_PACKS}{ENDING}/"
@@ -45,7 +46,8 @@ class Erasures:
         """What its headers wrapped, of each that was ever kept."""
         self._rows: dict[str, list[ObjectRecord]] = {}
         """By machine: the rows when the erasure was first told."""
-        self._erasing = False
+        self._erasing: SimulatedHost | None = None
+        """Which machine is about it: in the middle another one may do other things."""
         self._watch()
 
     # --- what people do --------------------------------------------------------------------------
@@ -69,7 +71,7 @@ class Erasures:
     def erase(self, *, agreed: bool = True) -> Exit:
         """Erase it, or go on with that; `agreed`: in the words that somebody agreed to."""
         although: Sequence[str] = self._although if agreed else (ONLY_COPY,)
-        self._erasing = True
+        self._erasing = self._setting.host
         try:
             with self._operators.opened(writes=True, during=True) as (ledger, ctx):
                 desk = desk_of(self._setting)
@@ -79,7 +81,7 @@ class Erasures:
                     demand_free=self._demand_free,
                 )  # fmt: skip
         finally:
-            self._erasing = False
+            self._erasing = None
         return Exit.FINDINGS if remaining else Exit.OK
 
     def _demand_free(self) -> None:
@@ -120,10 +122,10 @@ class Erasures:
         if not name.startswith(f"{ENDING}/"):
             return
         if not name.startswith(PACKS):
-            if self._erasing or ENDING in setting.host.erased:
+            if self._erasing is setting.host or ENDING in setting.host.erased:
                 raise Broken(f"{name} is a body, and is removed by an erasure")
             return
-        if not self._erasing:
+        if self._erasing is not setting.host:
             return
         with setting.script.undisturbed():
             told, rows = self._committed.erasure()
@@ -202,7 +204,7 @@ class Erasures:
         setting = self._setting
         assert setting.hybrid is not None
         assert setting.host.copies is not None
-        said = sum(told.remaining.values())
+        said = told.remaining.get(KEPT, 0)  # what opens is ours, whatever else is there
         files = [one for one in setting.host.copies.files() if one.parent.name == ENDING]
         left = [one.name for one in files if setting.hybrid.openers(one.read_bytes())]
         if len(setting.hosts) == 1:  # a copy of the ledger from before it knows nothing of it

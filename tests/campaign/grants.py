@@ -264,12 +264,12 @@ class SimulatedGrants:
                 return 0
             raise Broken("a grant stands and its pack is not there") from None
         except Refused:
-            if over or self._now() > one.until:
+            if over or self._setting.clock_text() > one.until:
                 return 0
             raise Broken("a grant stands and does not open") from None
         except PackDamaged as error:
             raise Broken(f"a grant's pack is damaged: {error}") from error
-        if self._now() > one.until:
+        if self._setting.clock_text() > one.until:
             raise Broken("a grant is over and opens")
         for key, data in found.items():
             self._demand_known(key, data)
@@ -291,10 +291,6 @@ class SimulatedGrants:
         return sum(one.given is not None for one in self._accounts())
 
     # --- what the journal tells ---------------------------------------------------------------
-
-    def _now(self) -> str:
-        """Return what the life's clock shows; nobody notices that it was looked at."""
-        return (FIRST + timedelta(seconds=int(self._setting.clock.seconds))).strftime(SECOND)
 
     def _accounts(self) -> list[GrantAccount]:
         ledger = self._setting.world.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.ledger import SqliteLedger
@@ -13,7 +14,7 @@ from tests.campaign.exchanges import waiting
 from tests.campaign.guards import GuardedPointer, finalized_root
 from tests.campaign.keyring import every_version
 from tests.campaign.life import Broken
-from tests.campaign.packs import headers_of, is_pack
+from tests.campaign.packs import headers_of, is_pack, opened
 from tests.campaign.setting import AT_TARGET, BUCKET, NOT_SWITCHED, Setting
 from tests.support.cutover import BATCH, NEW
 
@@ -47,6 +48,10 @@ class Invariants:
             journal = [digest for *_, digest in ledger.journal()]
             now = standing(ledger.cutovers(), BATCH)
             if setting.kind.apart:
+                under_way = ledger.exchanging()
+                setting.under_way = {
+                    row["key"]: under_way[row["id"]] for row in rows if row["id"] in under_way
+                }
                 setting.headers = {}
                 for dataset in datasets:
                     setting.headers |= headers_of(ledger, dataset.id)
@@ -81,9 +86,35 @@ class Invariants:
                     continue
                 if unsure is not None and row["id"] not in unsure:
                     self._demand_key(name, row["key"])
+        self._demand_two_places(name, rows)
         self._demand_moved(name, rows)
         self._demand_foreign(name)
         self._demand_pointer(name, now)
+
+    def _demand_two_places(self, name: str, rows: list[ObjectRecord]) -> None:
+        """Demand that packs at either place open everything while it is being sealed anew.
+
+        Where the target keeps versions, what they open is there still, or what took its place.
+        """
+        setting, ring = self._setting, self._setting.hybrid
+        quiet = setting.versioned and len(setting.hosts) == 1 and not setting.packs_harmed
+        if ring is None or setting.host.copies is None or not (setting.host.rotating and quiet):
+            return
+        held = every_version(setting.target, BUCKET)
+        packs = [body for one in held if is_pack(setting.key(one)) for body in held[one]]
+        copies = [path.read_bytes() for path in setting.host.copies.files()]
+        for place, bodies in (("target", packs), ("second place", copies)):
+            keys = set[bytes]().union(*map(ring.keys_of, bodies))
+            for row in rows:
+                key = row["key"]
+                ours = row["state"] is State.VERIFIED and not is_pack(key)
+                if not ours or key in setting.harmed:
+                    continue
+                versions = held.get(setting.name(key), ())
+                size = len(setting.bytes[key, row["version"] or ""][0])
+                pairs = product(versions, keys)
+                if all(opened(body, data_key, size) is None for body, data_key in pairs):
+                    raise Broken(f"{name}: the packs at the {place} do not open {key} meanwhile")
 
     def _demand_moved(self, name: str, rows: list[ObjectRecord]) -> None:
         """Demand that an amendment leaves nothing out that is at the target, or on its way."""

@@ -72,6 +72,7 @@ class Hunted:
 # for one that is reversed at its first page; tests/unit/pipeline/test_inventory.py has that case.
 # And an object that is sealed anew under the data key of a killed attempt: what was verified is
 # sealed again to the same bytes, unless a host that knows that key lies between the two readings.
+# And headers that a killed grant kept, taken without a look: of other objects it is another grant.
 PLANTED = (
     Planted(
         "an intent is not committed before its order leaves", "pipeline/dispatch.py",
@@ -258,6 +259,90 @@ PLANTED = (
         "what an exchange left is not told with its portion", "pipeline/rotating.py",
         "                left=sorted(stays), lost=lost,\n", "                left=(), lost=lost,\n",
         kind=LifeKind.REKEYED,
+    ),
+    Planted(
+        "an erasure leaves what the list of versions does not show", "pipeline/header_erasure.py",
+        "            if stored.key not in seen:\n", "            if False:\n",
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "an erasure leaves earlier versions of packs, and does not look",
+        "pipeline/header_erasure.py",
+        "        for one in list(self._versions()):\n",
+        "        for one in [one for one in self._versions() if one.latest]:\n",
+        Planted(
+            "what is there is not counted", "pipeline/header_erasure.py",
+            "            found[KEPT if one.marker or self._is_ours(one) else STRANGE] += 1\n",
+            "            found[STRANGE] += not self._is_ours(one)\n",
+        ),
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "an erasure leaves the second copies", "pipeline/header_erasure.py",
+        '            if path.suffix == ".jsonl" or path.name.startswith(PARTIAL):\n',
+        "            if path.name.startswith(PARTIAL):\n",
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "a ledger leaves bytes of what it deletes", "ledger/database.py",
+        '    "PRAGMA secure_delete = ON",\n', "",
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "an erasure asks for nobody's consent", "session/verbs/erase.py",
+        "    if consent.given and consent.keys:\n", "    if consent.terms:\n",
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "an erasure does not look what the source has", "session/verbs/erase.py",
+        "        lacks = source_lacks(ctx, erasure.dataset)\n", "        lacks = None\n",
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "what was erased is worked on by the next run", "pipeline/working_set.py",
+        "if row.id not in erased]", "if row.id >= 0 or erased]",
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "an erasure is not told before it begins", "session/verbs/erase.py",
+        "        )  # fmt: skip\n        ledger.commit()\n\n\ndef _demand_free(",
+        "        )  # fmt: skip\n\n\ndef _demand_free(",
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "packs are not made anew of what is sealed anew", "pipeline/packs_anew.py",
+        "                self._files.renew_near(dataset, keys)\n", "                del keys\n",
+        Planted(
+            "nor in the end", "pipeline/packs_anew.py",
+            "            self._files.renew_all(dataset)\n", "            del dataset\n",
+        ),
+        kind=LifeKind.ERASED,
+    ),
+    Planted(
+        "a revoked grant's pack stays where it is", "session/verbs/withdrawing.py",
+        "        (place / pack.NAME).unlink()\n", "        (place / pack.NAME).stat()\n",
+        kind=LifeKind.GRANTED,
+    ),
+    Planted(
+        "a renewal leaves the earlier pack", "session/verbs/renew.py",
+        "        found = withdraw(desk, account, about)\n", "        found = bool(about)\n",
+        kind=LifeKind.GRANTED,
+    ),
+    Planted(
+        "a grant is given without consent", "session/verbs/grant.py",
+        "        if not consent.given:\n", "        if False:\n",
+        kind=LifeKind.GRANTED,
+    ),
+    Planted(
+        "a pack that names objects as they were is called fresh", "session/policy/freshness.py",
+        'pin = f"{row.id} {row.stored_size} {row.etag} {row.version_id}\\n"',
+        'pin = f"{row.id} {row.stored_size}\\n"',
+        kind=LifeKind.GRANTED,
+    ),
+    Planted(
+        "a reader does not ask whether a grant is over", "access/opened.py",
+        "        if not moment.before(self.given.until):\n", "        if False:\n",
+        kind=LifeKind.GRANTED,
     ),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from hdh_migrate.codes import Code
@@ -21,6 +22,7 @@ from hdh_migrate.model import (
     FREEZE_TRIAL,
     HEADER_PACKS,
     DatasetRow,
+    Keeping,
     ObjectRecord,
     OpenFinding,
     Place,
@@ -35,11 +37,12 @@ from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.ports.stores import Write
 from tests.campaign.disk import Disk
-from tests.campaign.keyring import Keyring
+from tests.campaign.keyring import Keyring, every_version
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life, StepScript
-from tests.campaign.packs import HybridRing, SecondCopies, opened
+from tests.campaign.packs import HybridRing, SecondCopies, is_pack, opened
 from tests.support.cutover import BATCH, Affair, FakePointer
+from tests.support.quiet import FIRST
 from tests.support.versioned import VersionedTarget
 from tests.support.world import ONE, RUN_TAG, SMALL, Dataset, World
 
@@ -47,6 +50,7 @@ BUCKET, CONTAINER, PREFIX, COPIES = "dst", "src", "t/", "copies"
 OTHER = "https://somebody.example/"
 USER = "sim@here"
 MIGRATION = "m"
+LOCK_DAYS = 2
 ENDING = "e"
 """The dataset that is to be erased, and how the keys of its objects begin."""
 
@@ -107,7 +111,10 @@ class Setting:
         """Whether the target keeps what is written over."""
         if self.versioned:
             world.target = VersionedTarget(BUCKET, limits=SMALL, script=self.script)
+            world.target.now = self.clock_text
             self.affair.reader = world.target
+            if self.kind is LifeKind.ERASED and self.dice.random() < 0.35:
+                self._lock()
         self.inline = Keyring()
         self.hybrid = HybridRing() if self.kind.apart else None
         self.ring: Keyring | HybridRing = self.hybrid or self.inline
@@ -115,6 +122,8 @@ class Setting:
         self.host.copies = SecondCopies(self.base("one") / COPIES / MIGRATION)
         self.headers: dict[str, bytes] = {}
         """Where they are apart, as the ledger had them after the last process."""
+        self.under_way: dict[str, bytes] = {}
+        """Those under which objects are being sealed anew."""
         if self.hybrid is not None:
             world.envelopes = self.hybrid.envelopes(self.host.recipients)
         elif self.kind.rekeys:
@@ -131,6 +140,8 @@ class Setting:
         """What the source gave under a key and version, ever."""
         self.harmed: set[str] = set()
         """Keys whose verified target object somebody else touched since it was looked at."""
+        self.packs_harmed = False
+        """Whether somebody else ever touched a header pack, or a second copy of one."""
         self.touched: dict[str, Touched] = {}
         """By key: when somebody else last touched what the target holds."""
         self.looked: dict[str, int] = {}
@@ -174,6 +185,17 @@ class Setting:
             target=Place(bucket=BUCKET, prefix="e/"), suffix=".segments", allow_empty=True,
         )  # fmt: skip
         return (replace(ONE[0], suffix=".segments"), ending)
+
+    def _lock(self) -> None:
+        """Have every object locked at the host for some days."""
+        keeping = Keeping(mode="GOVERNANCE", days=LOCK_DAYS)
+        self.world.datasets = [replace(one, keeping=keeping) for one in self.world.datasets]
+        self.host.plans, self.beside = [self.world.datasets[0]], tuple(self.world.datasets[1:])
+
+    def clock_text(self) -> str:
+        """Return what the life's clock shows; nobody notices that it was looked at."""
+        moment = FIRST + timedelta(seconds=int(self.affair.world.clock.seconds))
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def base(self, name: str) -> Path:
         """Return the folder of a machine's plan."""
@@ -340,8 +362,7 @@ class Setting:
             return None
         envelopes = self.world.envelopes
         if self.hybrid is not None:
-            data_key = self.hybrid.data_key(self.headers.get(key, b""))
-            return None if data_key is None else opened(stored, data_key, size)
+            return self._apart(self.hybrid, key, size)
         if self.kind.rekeys:  # whichever key that is: see `Invariants`
             envelopes = self.inline.opening(stored) or envelopes
         try:
@@ -351,6 +372,23 @@ class Setting:
         except MigrateError:
             return None
         return bytes(out)
+
+    def _apart(self, ring: HybridRing, key: str, size: int) -> bytes | None:
+        """Return the same where the header is apart.
+
+        While an object is being sealed anew, one header is of the version that is there still, and
+        another one of what takes its place.
+        """
+        name, headers = self.name(key), [self.headers.get(key, b"")]
+        bodies = [self.target._buckets[BUCKET][name].data]
+        if key in self.under_way:
+            headers.append(self.under_way[key])
+            bodies = list(every_version(self.target, BUCKET)[name])
+        for data_key in ring.data_keys(headers):
+            for body in bodies:
+                if (found := opened(body, data_key, size)) is not None:
+                    return found
+        return None
 
     def holds(self, key: str, version: str) -> bool:
         """Return whether the target holds an object as the source gave it in a version."""
@@ -368,6 +406,7 @@ class Setting:
     def touch(self, key: str, how: str) -> None:
         """Remember that somebody else touched what the target holds."""
         self.touched[key] = Touched(self.script.step, how)
+        self.packs_harmed = self.packs_harmed or is_pack(key)
         self.harmed.add(key)
 
     # --- what our ledger tells, for who plays people or chance -----------------------------------

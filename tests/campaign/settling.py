@@ -20,7 +20,7 @@ from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.packs import KeysByName, is_pack, opened
-from tests.campaign.setting import AT_TARGET, BUCKET, ENDING, OTHER, Setting
+from tests.campaign.setting import AT_TARGET, BUCKET, ENDING, LOCK_DAYS, OTHER, Setting
 from tests.campaign.troubles import Troubles
 from tests.support.cutover import BATCH, NEW
 from tests.support.world import ALL
@@ -115,10 +115,15 @@ class Settling:
         act, setting = self._erasures, self._setting
         if act is None or setting.dice.random() < 0.3:
             return
+        setting.clock.seconds += (LOCK_DAYS + 1) * 86_400
         if ENDING not in setting.host.erased:
+            if setting.dice.random() < 0.3:
+                self._process("settling: erase, as nobody agreed", act.erase)
             act.agree()
         for _ in range(setting.dice.randint(0, 2)):
-            self._troubles.plant("erase")
+            if setting.dice.random() < 0.4:
+                self._chances.lose_of_what_ends()
+            self._troubles.plant_in_the_end("erase")
             self._process("settling: erase, disturbed", act.erase)
         self._chances.heal()
         for _ in range(2):
@@ -155,12 +160,19 @@ class Settling:
             act.agree()
         self._process("settling: revoke", act.revoke)
         self._process("settling: readers read", act.read)
+        self._setting.clock.seconds += 401 * 86_400
+        self._process("settling: readers read, when all is over", act.read)
 
     def _exchange_once_more(self) -> None:
         """Give everything new headers, and new data keys: nothing may stay as it was."""
         act, setting = self._exchanges, self._setting
         if not setting.kind.rekeys or self._followed():
             return
+        for _ in range(setting.dice.randint(0, 2) if setting.beside else 0):
+            self._troubles.plant_in_the_end("reseal")
+            self._process("settling: reseal, disturbed", act.reseal)
+        self._chances.heal()
+        self._finish_exchange()
         for name, verb in (("keys rotate", act.rotate), ("reseal", act.reseal)):
             self._process(f"settling: {name}", partial(verb, another=True))
         if setting.host.rotating:
@@ -295,6 +307,7 @@ class Settling:
                 found = [opened(stored or b"", one, len(plain[0])) for one in keys.get(key, ())]
                 if not set(found) & set(plain):
                     raise Broken(f"the packs at the {place} do not open {key}")
+        setting.packs_harmed = False
 
     def _left_open(self) -> list[str]:
         """Return the uploads that are open, without those that a copy takes for somebody else's.

@@ -120,6 +120,9 @@ class Simulation:
             self._chances.change_versions()
         if setting.kind.apart and dice.random() < 0.25:
             self._chances.change_copies()
+        passing = setting.world.datasets[0].keeping is not None or self._grants is not None
+        if passing and dice.random() < 0.2:
+            self._chances.let_time_go_by()
         if setting.switches:
             self._stage = setting.standing().stage
             self._chances.happen()

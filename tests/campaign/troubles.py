@@ -101,6 +101,8 @@ class Troubles:
             return
         if verb == "erase":
             self._plant_in_erasure()
+            if self._setting.fenced and self._setting.dice.random() < 0.15:
+                self._second_host()
             return
         if verb in GRANTS:
             self._plant_in_grant()
@@ -151,6 +153,14 @@ class Troubles:
         if dice.random() < 0.7:
             self._kill(dice.choice(EXCHANGE_KILLED_AT))
 
+    def plant_in_the_end(self, verb: str) -> None:
+        """Draw the same where all is to come to rest: of no other machine."""
+        fenced, self._setting.fenced = self._setting.fenced, False
+        try:
+            self.plant(verb)
+        finally:
+            self._setting.fenced = fenced
+
     def _plant_in_erasure(self) -> None:
         """Draw what an erasure has to live through."""
         dice, setting = self._setting.dice, self._setting
@@ -160,8 +170,6 @@ class Troubles:
             self._at(dice.choice(("head", "read", "remove_version")), 6, self._chances.harm)
         if dice.random() < 0.2:
             self._chances.lie_of_what_ends()
-        if setting.fenced and dice.random() < 0.15:
-            self._second_host()
         if dice.random() < 0.1:
             how: Failure = dice.choice(("full", "write", "sync"))
             setting.disk.fail(how, dice.randint(0, 30 if how == "sync" else 60))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from hdh_migrate.errors import AccessDenied, Conflict, Missing
@@ -22,6 +22,8 @@ class VersionedTarget(FakeTarget):
         """Whether no version may be removed."""
         self.keeps_removed = False
         """Whether removals are acknowledged, and nothing is removed."""
+        self.now: Callable[[], str] = lambda: ""
+        """What the host's clock shows, RFC 3339 in UTC: locks end by it."""
         self._past: dict[tuple[str, str], list[_Object]] = {}
         """What was stored before what is current, the oldest first."""
         self._stored: Counter[tuple[str, str]] = Counter()
@@ -78,7 +80,7 @@ class VersionedTarget(FakeTarget):
 
     def remove_version(self, bucket: str, key: str, version_id: str) -> None:
         with self.script.call("remove_version"), self._lock:
-            if self.denies_removal:
+            if self.denies_removal or self._is_locked(bucket, key, version_id):
                 raise AccessDenied("removing a version: AccessDenied (HTTP 403)")
             if self.keeps_removed:
                 return
@@ -89,6 +91,13 @@ class VersionedTarget(FakeTarget):
                 if past:  # what was before comes to light
                     self._buckets[bucket][key] = past.pop()
             self._past[place] = past
+
+    def _is_locked(self, bucket: str, key: str, version_id: str) -> bool:
+        found = self._version(bucket, key, version_id)
+        if found is None:
+            return False
+        lock = found.stored.lock
+        return lock.hold or (lock.until is not None and self.now() <= lock.until)
 
     def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
         if version_id is None:

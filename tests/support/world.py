@@ -18,7 +18,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.events.adoption import LedgerAdopted
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import ObjectRecord, Place, Role, State, Step, TargetLimits
+from hdh_migrate.model import Keeping, ObjectRecord, Place, Role, State, Step, TargetLimits
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
 from hdh_migrate.pipeline.contracts import contracts
@@ -71,10 +71,13 @@ class Dataset:
     keep_vanished: bool = False
     contract: Contract = EARLIER
     suffix: str = ".c4gh"
+    keeping: Keeping | None = None
 
     @property
     def route(self) -> Route:
-        return Route(source=self.source, target=self.target, suffix=self.suffix)
+        return Route(
+            source=self.source, target=self.target, suffix=self.suffix, keeping=self.keeping
+        )
 
     @property
     def rules(self) -> DatasetRules:
