@@ -684,6 +684,21 @@ class Code(StrEnum):
         fr="plus à la source ; la cible garde ce qu'elle en a",
         en="no longer at the source; the target keeps what it has of it",
     )
+    VANISHED_LOST = _finding(
+        "vanished-lost", "inventory",
+        "a look, or an exchange of keys, found the target's verified copy gone, damaged or"
+        " replaced, and before it could be sent again the source had it no more: neither side is"
+        " known to hold it as it was verified",
+        Remedy(
+            "nothing more of it is deleted; the source may keep it as a soft-deleted blob, and the"
+            " target's bucket as an earlier version",
+            "undelete it at the source, or put it back there from a copy; then"
+            f' "hdh-migrate run PLAN --refresh" moves it. Or {_waived("vanished-lost")}',
+        ),
+        fr="perdu sur la cible après sa vérification, et plus à la source",
+        en="lost at the target after it was verified, and no longer at the source",
+        ends=Exit.VERIFICATION_FAILED,
+    )
     VANISHED_KEPT = _note(
         "vanished-kept", "inventory",
         "no longer at the source, which the plan foresees (`vanished: keep-at-target`); what the"
@@ -1028,6 +1043,10 @@ class Code(StrEnum):
             return cls(text)
         except ValueError:
             return None
+
+
+LOSSES: Final = (Code.DECOMMISSION_TARGET_LOST, Code.VANISHED_LOST)
+"""What was verified, and neither side is known to hold now."""
 
 
 def how_many(found: Mapping[str, int], *codes: Code) -> int:

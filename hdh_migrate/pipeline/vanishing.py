@@ -11,9 +11,12 @@ from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
+from itertools import chain
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, ListingBroken, Missing, Refused
+from hdh_migrate.events.looks import LookedAgain, ObjectRestored
+from hdh_migrate.events.rotation import HeadersExchanged
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import DatasetRow, State, Tally, key_bytes, key_text
 from hdh_migrate.pipeline.context import Context
@@ -29,10 +32,17 @@ PORTION = 5_000
 AT_TARGET = (State.SENT, State.VERIFIED)
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.FAILED)
 
-CODES = (Code.VANISHED, Code.VANISHED_KEPT)
+CODES = (Code.VANISHED, Code.VANISHED_LOST, Code.VANISHED_KEPT)
 KEPT = "the source no longer has the object; the target keeps it"
 LEFT = "gone from the source before this version of it was moved"
+LOST = (
+    "the target's verified copy was found gone, damaged or replaced, and the source has the object"
+    " no more: neither side is known to hold it as it was verified"
+)
 UNPROVEN = f"{LEFT}; the target may hold an earlier one, or a copy that was not proven"
+
+ALWAYS = {UNPROVEN: Code.VANISHED, LOST: Code.VANISHED_LOST}
+"""Whatever the plan says of what vanishes: of these somebody must know what the target has."""
 
 Settled = Callable[[Tally, Tally], None]
 """Takes what vanished of a portion, and how much of that is left behind; in its transaction."""
@@ -90,7 +100,7 @@ class Vanishing:
                 number, detail = found["object"], found["detail"]
                 assert number is not None, "what vanished is an object"
                 self._noted.setdefault(number, []).append(found["id"])
-                right = Code.VANISHED if detail == UNPROVEN else self._code
+                right = ALWAYS.get(detail, self._code)
                 if found["code"] != right and not (number <= seen.last and seen.has(number)):
                     self._otherwise.append((found["id"], number, detail))
         sidecars = key_bytes(ctx.route(dataset).own)
@@ -184,7 +194,7 @@ class Vanishing:
 
     def settle(self, note: Settled) -> None:
         """Keep one open finding, or note, for each; leave behind what was not moved."""
-        ledger = self._ctx.ledger
+        ledger, lost = self._ctx.ledger, self._lost() if len(self.unmoved) else frozenset()
         for portion in self.held.portions():
             with ledger.whole():
                 self._find(dict.fromkeys(portion.ids, KEPT), self._code)
@@ -194,8 +204,9 @@ class Vanishing:
             with ledger.whole():
                 left = ledger.leave(portion.ids)
                 self._find({n: LEFT for n, unsure in left.items() if not unsure}, self._code)
-                # Whatever the plan says: of these somebody must know what the target has.
-                self._find({n: UNPROVEN for n, unsure in left.items() if unsure}, Code.VANISHED)
+                for detail, of_them in ((LOST, True), (UNPROVEN, False)):
+                    unsure = [n for n in left if left[n] and (n in lost) is of_them]
+                    self._find(dict.fromkeys(unsure, detail), ALWAYS[detail])
                 note(portion.tally, portion.tally)
                 ledger.commit()
         with ledger.whole():
@@ -205,6 +216,24 @@ class Vanishing:
                 ledger.close_finding(finding)
                 self._find({number: detail}, self._code)
             ledger.commit()
+
+    def _lost(self) -> frozenset[int]:
+        """Return what was verified once and then not found at the target as it was.
+
+        Sent and proven anew since, and changed at the source after that, some of it may be there
+        in an earlier version all the same: whoever hears too much looks.
+        """
+        ledger, batch = self._ctx.ledger, self._dataset.batch
+        looked = (one for _, one in ledger.events(LookedAgain) if one.batch == batch)
+        exchanged = (one for _, one in ledger.events(HeadersExchanged) if one.batch == batch)
+        restored = (one.id for _, one in ledger.events(ObjectRestored) if one.batch == batch)
+        return frozenset(
+            chain(
+                chain.from_iterable((*one.gone, *one.damaged) for one in looked),
+                chain.from_iterable(one.lost for one in exchanged),
+                restored,
+            )
+        )
 
     @property
     def _code(self) -> Code:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from hdh_migrate.codes import Code, how_many
+from hdh_migrate.codes import LOSSES, Code, how_many
 from hdh_migrate.evidence.exports.cells import code
 from hdh_migrate.evidence.lines.recount import by_state
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
@@ -52,7 +52,7 @@ def _verdict(predicate: Predicate) -> str:
     outcome, found = predicate["outcome"], predicate["findings"]["total"]
     objects = {state: sums["objects"] for state, sums in by_state(outcome["states"]).items()}
     codes = predicate["findings"]["codes"]
-    lost = how_many(codes, Code.DECOMMISSION_TARGET_LOST)
+    lost = how_many(codes, *LOSSES)
     since = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
     ladder = (
         ("the counts do not close", not outcome["counts_close"]),

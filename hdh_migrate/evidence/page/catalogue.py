@@ -62,14 +62,14 @@ CATALOGUE: dict[str, Text] = {
         "Des objets vérifiés manquent des deux côtés", "Verified objects are missing on both sides"
     ),
     "lost.why": Text(
-        "{n} objet vérifié n'est plus sur la cible tel qu'il l'était, et il est déjà supprimé à la "
-        "source ; voir « Constats »."
-        "|{n} objets vérifiés ne sont plus sur la cible tels qu'ils l'étaient, et ils sont déjà "
-        "supprimés à la source ; voir « Constats ».",
-        "{n} verified object is no longer at the target as it was, and is deleted at the source "
-        "already; see “Findings”."
-        "|{n} verified objects are no longer at the target as they were, and are deleted at the "
-        "source already; see “Findings”.",
+        "{n} objet vérifié n'est plus sur la cible tel qu'il l'était, et la source ne l'a plus ; "
+        "voir « Constats »."
+        "|{n} objets vérifiés ne sont plus sur la cible tels qu'ils l'étaient, et la source ne les "
+        "a plus ; voir « Constats ».",
+        "{n} verified object is no longer at the target as it was, and the source has it no more; "
+        "see “Findings”."
+        "|{n} verified objects are no longer at the target as they were, and the source has them "
+        "no more; see “Findings”.",
     ),
     "replaced": Text(
         "Complet lors de la vérification, mais remplacé depuis",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from hdh_migrate.codes import Code, how_many
+from hdh_migrate.codes import LOSSES, Code, how_many
 from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.recount import add_up, by_state
 from hdh_migrate.evidence.page.ahead import ahead
@@ -134,7 +134,7 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "states": predicate["outcome"]["states"],
         "proven_objects": _proven(predicate),
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
-        "lost": how_many(codes, Code.DECOMMISSION_TARGET_LOST),
+        "lost": how_many(codes, *LOSSES),
         "to_move": _to_move(predicate),
         "declared": declared,
         "reachable": reachable(declared),
@@ -175,7 +175,7 @@ def _verdict(predicate: Predicate) -> tuple[str, int]:
     states = outcome["states"]
     verified = states["verified"]["objects"]
     found = predicate["findings"]["codes"]
-    lost = how_many(found, Code.DECOMMISSION_TARGET_LOST)
+    lost = how_many(found, *LOSSES)
     replaced = how_many(found, Code.TARGET_REPLACED)
     accepted = how_many(found, Code.TARGET_ACCEPTED)
     ladder = (

@@ -419,6 +419,12 @@ OF_STEPS: Final = (
         " `verify PLAN --again --accept {again} --reason TEXT`",
     ),
     MessageForm(
+        "the target's verified copy was found gone, damaged or replaced, and the source has the"
+        " object no more: neither side is known to hold it as it was verified",
+        "la copie vérifiée a été trouvée absente, altérée ou remplacée sur la cible, et la source"
+        " n'a plus l'objet : on ne sait d'aucun des deux côtés qu'il le contient tel que vérifié",
+    ),
+    MessageForm(
         "the target's object could not be read again; the next look tries it again",
         "l'objet de la cible n'a pas pu être relu ; le prochain contrôle essaie encore",
     ),
