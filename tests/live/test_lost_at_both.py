@@ -40,7 +40,7 @@ def test_it_is_lost_and_not_left_behind(site: Site, harm: str, *, kept: bool) ->
     agreed(bundle, trusted)
     assert "Des objets vérifiés manquent des deux côtés" in (bundle / "report.fr.html").read_text()
     # Again changes nothing; put back at the source, it is moved and the loss is over.
-    site.cli("run", site.plan, "--refresh", "--no-progress", expect=5)
+    site.cli("inventory", site.plan, "--refresh", "--no-progress", expect=5)
     site.container.client.upload_blob(NAME, b"from a backup" * 99)
     site.cli("run", site.plan, "--refresh", "--no-progress", expect=0)
     site.cli("errors", site.plan, expect=0)

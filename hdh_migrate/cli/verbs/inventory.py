@@ -35,6 +35,7 @@ from hdh_migrate.telemetry import counted
         Exit.USAGE,
         Exit.REFUSED,
         Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
         Exit.STOPPED,
         Exit.AUTH,
         Exit.DAMAGED,

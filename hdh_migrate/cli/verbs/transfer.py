@@ -28,6 +28,7 @@ from hdh_migrate.results.moves import Steps
         Exit.OK,
         Exit.REFUSED,
         Exit.FINDINGS,
+        Exit.VERIFICATION_FAILED,
         Exit.DRIFTED,
         Exit.STOPPED,
         Exit.AUTH,
