@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -41,6 +43,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = getattr(item, "originalname", None) or item.name
         for number in shown.get((path, name), ()):
             item.add_marker(pytest.mark.fault(number))
+    items[:] = shared_out(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def shared_out(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
+    """Return tests so that processes, which begin with equal shares of them, end at one time.
+
+    What takes long comes first in a share, a file at a time, and all that `waits` in one share:
+    the others need the processors meanwhile.
+    """
+    if processes == 1:
+        return list(items)
+    shares: list[list[pytest.Item]] = [[] for _ in range(processes)]
+    quick = deque[pytest.Item]()
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("waits") is not None:
+            shares[0].append(item)
+        elif item.get_closest_marker("slow") is not None:
+            files.setdefault(item.path, []).append(item)
+        else:
+            quick.append(item)
+    for number, some in enumerate(files.values()):
+        shares[1 + number % (processes - 1)] += some
+    left = len(items)
+    for number, share in enumerate(shares):
+        size = left // (processes - number)
+        share += [quick.popleft() for _ in range(min(len(quick), max(0, size - len(share))))]
+        left -= len(share)
+    return [item for share in shares for item in share] + [*quick]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,7 +25,7 @@ from tests.support.line import line
 from tests.support.processes import LONG
 from tests.support.workshop import ROOT, drained, order, told, wish
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.waits]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,13 @@ from tests.support.machines import (
 )
 from tests.support.season import Season
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.crash, pytest.mark.timeout(3000)]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.waits,
+    pytest.mark.crash,
+    pytest.mark.timeout(3000),
+]
 
 KILLS = int(os.environ.get("CLUSTER_KILLS", "5"))
 SEED = int(os.environ.get("CLUSTER_SEED", "20261126"))

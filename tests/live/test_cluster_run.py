@@ -20,7 +20,7 @@ from tests.support.proxy import Proxy, Upstream
 from tests.support.season import Season
 from tests.support.wire import Hangup, Reply, Request
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.waits]
 
 
 @pytest.fixture

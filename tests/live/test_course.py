@@ -27,7 +27,7 @@ from tests.support.processes import LONG
 from tests.support.quiet import Notes
 from tests.support.strict_s3 import Manner, StrictS3
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.waits]
 
 E = TypeVar("E", bound=Event)
 

@@ -12,7 +12,7 @@ import pytest
 from hdh_migrate.errors import Exit
 from tests.support.days import days, held_until, wall
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.waits]
 
 KIB = 1 << 10
 

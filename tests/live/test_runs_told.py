@@ -22,7 +22,7 @@ from tests.support.proxy import Proxy
 from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.wire import Request
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.waits]
 
 
 @pytest.fixture
