@@ -262,13 +262,10 @@ def test_an_approval_of_something_else_is_not_taken_in(
     assert not list(desk.folder.glob("**/approvals/*"))
 
 
-def test_no_number_of_approvals_hides_that_one_was_withdrawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hdh_migrate.session.policy.kept_approvals.MAX_FILES", 2)
+def test_no_number_of_approvals_hides_that_one_was_withdrawn(tmp_path: Path) -> None:
     for name in ("cutover-a", "cutover-b", "cutover-c", "withdrawn-cutover-a"):
         (tmp_path / f"{name}.json").write_text("{}")
-    found = [name for name, _ in kept_approvals(tmp_path)]
+    found = [name for name, _ in kept_approvals(tmp_path, most=2)]
     assert found == ["withdrawn-cutover-a.json", "cutover-a.json"]
 
 

@@ -55,9 +55,12 @@ def test_a_key_is_replaced_and_what_a_lock_keeps_is_said(site: Site, locked: Ver
         (locked.retention is None, locked.hold)
     ]
 
+    assert left_by_rotations(site) == [1]
+
     free(locked)
     told = executed(site, "--json", expect=0).json
     assert (told["remaining"], told["removed"]) == ({}, 1)
+    assert left_by_rotations(site) == []
     assert opened(site, "steward") == {}
 
 
@@ -74,6 +77,12 @@ def test_what_a_lock_keeps_is_not_sealed_anew_until_it_is_over(site: Site, locke
     assert (told["objects"], told["left"], told["remaining"]) == (5, {}, {})
     assert opened(site, "steward") == before
     assert opened_by(site, keys) == set()
+
+
+def left_by_rotations(site: Site) -> list[int]:
+    """Return how much each exchange of keys left at the target, as `status` says what is to do."""
+    left = site.cli("status", site.plan, "--json").json["left"]
+    return [one["objects"] for one in left if one["task"] == "rotated"]
 
 
 def free(one: Version) -> None:

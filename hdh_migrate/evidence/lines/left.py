@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Severity
@@ -18,6 +18,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.refreshes import RefreshEnded, Refreshing
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
+from hdh_migrate.evidence.verifier.members import FindingRecord
 from hdh_migrate.frozen import frozen, frozen_row, mutable_row
 
 SOON_DAYS: Final = 180
@@ -177,14 +178,14 @@ class Unresolved:
         """Return a count of nothing; a waiver lets go what was known when it was made."""
         made: dict[str, str] = {}
         for one in waivers:
-            kind, _, code = one.get("what", "").partition(".")
+            kind, _, code = one["what"].partition(".")
             if kind == "finding":
                 made[code] = max(made.get(code, one["made_at"]), one["made_at"], key=seconds_of)
         return cls(made, Counter())
 
     @classmethod
     def of(
-        cls, waivers: Iterable[Mapping[str, str]], lines: Iterable[Mapping[str, Any]]
+        cls, waivers: Iterable[Mapping[str, str]], lines: Iterable[FindingRecord]
     ) -> Mapping[str, int]:
         """Return how many there are of each code."""
         made = cls.beside(waivers)
@@ -192,7 +193,7 @@ class Unresolved:
             made.take(line)
         return made.counts
 
-    def take(self, line: Mapping[str, Any]) -> None:
+    def take(self, line: FindingRecord) -> None:
         """Count one finding."""
         code, at = line["code"], line["at"]
         made = self.waived.get(code)

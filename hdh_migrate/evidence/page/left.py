@@ -148,13 +148,10 @@ def recheck_seconds(plan: Mapping[str, Any], batch: str) -> int | None:
     return None
 
 
-def remains_of(observed: Mapping[str, Any] | None) -> int:
+def remains_of(observed: Mapping[str, object] | None) -> int:
     """Return how many objects, versions and snapshots a source still showed after a deletion."""
     seen = observed or {}
-    return sum(many for what, many in seen.items() if what not in _NO_TRACES and many)
-
-
-_NO_TRACES = frozenset({"until", "not_shown", "not_ours"})
+    return sum(n for what, n in seen.items() if isinstance(n, int) and what != "not_ours")
 
 
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 from jinja2 import TemplateError
 
@@ -20,7 +21,7 @@ from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, SignedBy, render_report
 from hdh_migrate.evidence.reading import CheckedBundle, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import FindingRecord, Predicate
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
 
 COMPARED = "13 each page is the one that this statement, these findings and this journal give"
@@ -62,7 +63,7 @@ def compare_pages(
 
 def _unresolved(reading: CheckedBundle) -> Mapping[str, int] | None:
     """Return the findings that are left, by code; None where a waiver says what is no waiver."""
-    lines = (line for _, line in reading.lines("findings"))
+    lines = (cast("FindingRecord", line) for _, line in reading.lines("findings"))
     try:
         return Unresolved.of(reading.predicate["waivers"], lines)
     except (LookupError, TypeError, ValueError, AttributeError):

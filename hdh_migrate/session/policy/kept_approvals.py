@@ -184,13 +184,15 @@ def shelf(desk: Desk) -> Path:
     return desk.ledger_path.with_name("approvals")
 
 
-def kept_approvals(folder: Path) -> Iterator[tuple[str, SignedEnvelope]]:
-    """Yield every kept approval by its file's name; what is no approval stands as an empty one."""
+def kept_approvals(folder: Path, *, most: int = MAX_FILES) -> Iterator[tuple[str, SignedEnvelope]]:
+    """Yield every kept approval by its file's name; what is no approval stands as an empty one.
+
+    Of more than `most`, withdrawals come first: no number of approvals hides one.
+    """
     if not folder.is_dir():
         return
-    # Of more than are read, withdrawals come first: no number of approvals hides one.
     found = sorted(folder.glob("*.json"), key=lambda path: (not path.match("withdrawn-*"), path))
-    for path in found[:MAX_FILES]:
+    for path in found[:most]:
         try:
             data = read_bounded(path, MAX_BYTES)
         except OSError:

@@ -7,13 +7,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.clocks import Moment
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.events.rotation import DataKeysRotating, KeysRotated, KeysRotating
 from hdh_migrate.events.run import HeadersCopied, KeyDrilled
 from hdh_migrate.evidence.lines.left import (
     LISTING_EVENTS,
@@ -39,6 +37,7 @@ from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.policy.report_files import CHECKPOINTS, LAST
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.facts import attestation_of
+from hdh_migrate.session.views.rotations import rotation_facts
 
 
 def left_now(
@@ -92,7 +91,10 @@ def _standing(
             name for name in map(fingerprint_of, bound_recipients(ledger) or ())
             if name not in tried
         ),
-        rotations=tuple(_rotations(ledger)),
+        rotations=tuple(
+            (one["began"], one["ended"], sum(one["remaining"].values()))
+            for one in rotation_facts(ledger)
+        ),
         erasures=tuple(
             (name, one.began, one.ended, sum(one.remaining.values()))
             for name, one in erasures(ledger).items()
@@ -139,8 +141,7 @@ def _batches(
 
 
 def _traces(story: CutoverStanding | None) -> int:
-    observed: Mapping[str, Any] | None = None if story is None else observed_of(story)
-    return remains_of(observed)
+    return 0 if story is None else remains_of(observed_of(story))
 
 
 def _waivers(desk: Desk) -> Iterator[tuple[str, str]]:
@@ -150,19 +151,6 @@ def _waivers(desk: Desk) -> Iterator[tuple[str, str]]:
         return  # then none counts, and findings are told as they are
     for one in found:
         yield one["what"], one["until"]
-
-
-def _rotations(ledger: SqliteLedger) -> Iterator[tuple[str, str | None, int]]:
-    """Yield when each exchange of keys began and ended, and what it left at the target."""
-    began: str | None = None
-    for at, event in ledger.told(KeysRotating, DataKeysRotating, KeysRotated):
-        if not isinstance(event, KeysRotated):
-            began = at
-        elif began is not None:
-            yield began, at, sum(event.remaining.values())
-            began = None
-    if began is not None:
-        yield began, None, 0
 
 
 def _signatures(desk: Desk) -> tuple[bool, bool]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from hdh_migrate.events.rotation import (
     DataKeysRotating,
     HeadersExchanged,
@@ -12,13 +9,14 @@ from hdh_migrate.events.rotation import (
     KeysRotated,
     KeysRotating,
 )
+from hdh_migrate.evidence.verifier.members import StatedRotation
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.policy.binding import fingerprint_of
 
 
-def rotation_facts(ledger: SqliteLedger) -> list[Mapping[str, Any]]:
+def rotation_facts(ledger: SqliteLedger) -> list[StatedRotation]:
     """Return every rotation, the first one first, as the statement tells it."""
-    found: list[dict[str, Any]] = []
+    found: list[StatedRotation] = []
     for at, event in ledger.told(
         KeysRotating, DataKeysRotating, HeadersRewrapped, HeadersExchanged, KeysRotated
     ):
@@ -34,16 +32,15 @@ def rotation_facts(ledger: SqliteLedger) -> list[Mapping[str, Any]]:
                 found[-1]["objects"] += len(event.ids)
                 found[-1]["lost"] += len(event.lost)
             case KeysRotated():
-                found[-1].update(
-                    ended=at, left=event.left, removed=event.removed,
-                    remaining=dict(event.remaining),
-                )  # fmt: skip
+                last = found[-1]
+                last["ended"], last["left"] = at, event.left
+                last["removed"], last["remaining"] = event.removed, dict(event.remaining)
             case _:
                 raise AssertionError("only those were asked for")
-    return list(found)
+    return found
 
 
-def _begun(at: str, number: int, old: str | None, new: str | None) -> dict[str, Any]:
+def _begun(at: str, number: int, old: str | None, new: str | None) -> StatedRotation:
     """Return a rotation at its beginning; without keys it is of the data keys."""
     return {
         "number": number, "old": old, "new": new, "began": at, "ended": None,

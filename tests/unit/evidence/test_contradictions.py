@@ -347,7 +347,7 @@ STORY: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "another target",
     ),
     "waivers of a plan that accepts none": (
-        lambda about: replace(about, waivers=({"until": "2027-01-01"},)), "accepts none"
+        lambda about: replace(about, waivers=(waiver(),)), "accepts none"
     ),
     "a waiver that had ended": (
         lambda about: replace(
