@@ -30,14 +30,17 @@ _BY_CUTOVER: Final = {
 """The verb that goes on from a stage, and why; of the others nothing presses."""
 
 
-def next_steps(status: Status) -> list[NextStep]:
-    """Return what somebody is to do now, the most pressing first; nothing when nothing waits."""
+def next_steps(status: Status, *, reported: bool = False) -> list[NextStep]:
+    """Return what somebody is to do now, the most pressing first; nothing when nothing waits.
+
+    `reported`: runs write their own reports at their end, so nobody need ask for one.
+    """
     if status["run"]["alive"] or status["course"]["waiting"] is not None:
         return []
-    return list(_steps(status))[:_MOST]
+    return list(_steps(status, reported=reported))[:_MOST]
 
 
-def _steps(status: Status) -> Iterator[NextStep]:
+def _steps(status: Status, *, reported: bool) -> Iterator[NextStep]:
     run = status["run"]
     if run["exit"] == Exit.DAMAGED:
         yield _step("ledger check PLAN", "the last run ended with damage")
@@ -60,7 +63,8 @@ def _steps(status: Status) -> Iterator[NextStep]:
         yield _step("errors PLAN", "findings are open: what is safe, and which verb mends each")
     for batch in status["batches"]:
         yield from _of_cutover(batch, status["at"])
-    if status["batches"] and all(_is_through(batch) for batch in status["batches"]):
+    through = bool(status["batches"]) and all(map(_is_through, status["batches"]))
+    if through and not reported:
         yield _step("report PLAN --out DIR", "all of it is verified, and nothing is to be switched")
 
 

@@ -28,6 +28,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import bears
 from hdh_migrate.session.policy.erased import erasures, said_of
 from hdh_migrate.session.policy.excuses import excuses
+from hdh_migrate.session.policy.report_files import LAST
 from hdh_migrate.session.policy.rotating import open_rotation, said_of_rotation
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.course import course_of
@@ -125,7 +126,8 @@ def _status(
         found["open"] = open_
     counting = _held_against(ledger, causes, waived)
     found["check"] = verdict(found, counting)
-    found["next"] = next_steps(found)
+    reported = desk.ledger_path.with_name(LAST).exists()
+    found["next"] = next_steps(found, reported=reported)
     if left:
         from hdh_migrate.session.views.left import left_now  # it speaks as the pages of a report do
 

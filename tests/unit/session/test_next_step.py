@@ -68,6 +68,12 @@ def test_what_waits_for_somebody_is_told_as_a_command(status: Any, commands: lis
     assert [one["command"] for one in next_steps(status)] == [f"hdh-migrate {x}" for x in commands]
 
 
+def test_a_report_that_runs_write_by_themselves_is_not_asked_for() -> None:
+    status: Any = standing(batch("all", verified=3))
+    assert next_steps(status, reported=True) == []
+    assert next_steps(status) != []
+
+
 @pytest.mark.parametrize(
     ("until", "why"),
     [
