@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hdh_migrate.clocks import later, seconds_of
 from hdh_migrate.evidence.signatures.approval_forms import (
-    ApprovalStage,
     JournalReached,
     Subject,
     approval,
     withdrawal,
 )
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import judge
 from hdh_migrate.evidence.signatures.dsse import SignedEnvelope
 from hdh_migrate.evidence.signatures.signing import Signer, verifier_of

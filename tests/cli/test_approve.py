@@ -18,7 +18,7 @@ import pytest
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, PlanChanged, UsageError
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import Judgement, Why
 from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.fixity import canonical_json

@@ -19,7 +19,8 @@ from hdh_migrate.clocks import later
 from hdh_migrate.door import Addresses
 from hdh_migrate.errors import ApprovalMissing, EvidenceDamaged, Exit, PlanInvalid, Refused
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage, approval
+from hdh_migrate.evidence.signatures.approval_forms import approval
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.model import Role, Step
 from hdh_migrate.plan.loader import load

@@ -14,7 +14,7 @@ from hdh_migrate.events.objects import FindingsChanged, ObjectsFailed
 from hdh_migrate.events.run import LedgerUpgraded
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.reading import read_bundle
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.folders import make_private
 from hdh_migrate.ledger import SqliteLedger

@@ -15,7 +15,8 @@ import pytest
 
 from hdh_migrate.clocks import ALONE, seconds_of
 from hdh_migrate.errors import ClocksDiffer, MigrateError, Refused
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage, approval
+from hdh_migrate.evidence.signatures.approval_forms import approval
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import load_signer
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.approval_subjects import subject_here

@@ -20,12 +20,8 @@ from hdh_migrate.clocks import (
     seconds_of,
 )
 from hdh_migrate.errors import ClocksDiffer, ConnectionLost, Exit, Refused
-from hdh_migrate.evidence.signatures.approval_forms import (
-    ApprovalStage,
-    JournalReached,
-    Subject,
-    approval,
-)
+from hdh_migrate.evidence.signatures.approval_forms import JournalReached, Subject, approval
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import Why
 from hdh_migrate.evidence.signatures.approvals import judge as judge_approvals
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key

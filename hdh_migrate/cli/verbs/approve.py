@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.results.switches import ApprovalKept, ApprovalMade, Withdrawn
 
 _SHOWN = (
@@ -19,20 +19,6 @@ _SHOWN = (
     "terms", "from", "expires", "approval", "by", "written", "time",
 )  # fmt: skip
 """The order in which people read it."""
-
-
-class ApprovableStage(StrEnum):
-    """What is approved."""
-
-    FREEZE = "freeze"
-    CUTOVER = "cutover"
-    FINALIZE = "finalize"
-    DECOMMISSION = "decommission"
-    TERMS = "terms"
-    GRANT = "grant"
-    ROTATE = "rotate"
-    RESEAL = "reseal"
-    ERASE = "erase"
 
 
 @verb(
@@ -50,7 +36,7 @@ def approve(
         str | None, typer.Option("--batch", metavar="NAME", help="Which batch.")
     ] = None,
     stage: Annotated[
-        ApprovableStage | None,
+        ApprovalStage | None,
         typer.Option(
             help="What is approved; freeze: a statement that nobody writes any more; terms: what"
             " the plan changes of who approves, and with what delays."
@@ -129,7 +115,6 @@ def approve(
     task = Task(as_json=as_json)
 
     def body() -> None:
-        from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
         from hdh_migrate.evidence.signatures.signing import load_trusted_key
         from hdh_migrate.session.policy.kept_approvals import keep, load_envelope
         from hdh_migrate.session.policy.selections import SelectionProof
@@ -156,7 +141,7 @@ def approve(
             raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
         _demand_bundle(bundle, trust or (), out)
         wish = session.ApprovalWish(
-            stage=ApprovalStage(stage or ApprovableStage.GRANT), batch=batch or "", grant=grant,
+            stage=stage or ApprovalStage.GRANT, batch=batch or "", grant=grant,
             proof=SelectionProof(include=tuple(include or ()), salt=salt),
             dataset=dataset or "", although=tuple(although or ()),
             bundle=bundle, trusted=tuple(given(load_trusted_key, trust or [])),
@@ -170,18 +155,18 @@ def approve(
 
 
 def _demand_words(
-    grant: str | None, stage: ApprovableStage | None, include: Sequence[str], salt: Path | None
+    grant: str | None, stage: ApprovalStage | None, include: Sequence[str], salt: Path | None
 ) -> None:
-    if (grant is None) != (stage is not ApprovableStage.GRANT) and stage is not None:
+    if (grant is None) != (stage is not ApprovalStage.GRANT) and stage is not None:
         raise UsageError("--stage grant and --grant ID belong together")
     if grant is None and (include or salt is not None):
         raise UsageError("--include and --salt belong to --grant ID")
 
 
 def _demand_erasure(
-    stage: ApprovableStage | None, dataset: str | None, although: Sequence[str]
+    stage: ApprovalStage | None, dataset: str | None, although: Sequence[str]
 ) -> None:
-    if (dataset is None) != (stage is not ApprovableStage.ERASE) or (although and dataset is None):
+    if (dataset is None) != (stage is not ApprovalStage.ERASE) or (although and dataset is None):
         raise UsageError("--stage erase and --dataset NAME belong together, with --although")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, Final
 
 from hdh_migrate.bounded import LARGEST_SIZE
 from hdh_migrate.clocks import utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.dsse import (
     SignedEnvelope,
     claims_of,
@@ -31,27 +31,6 @@ _HEAD: Final = re.compile("[0-9a-f]{64}")
 _WITHDRAWAL: Final = frozenset(("version", "approval", "batch", "stage", "made_at", "comment"))
 ApprovalPayload = Mapping[str, Any]
 """What an approval or a withdrawal says, once its members are of their types (`read`)."""
-
-
-class ApprovalStage(StrEnum):
-    """What an approval is for.
-
-    A `freeze` is a statement that nobody writes to the source. `terms` is the consent of those who
-    approved before to other terms; its root is the digest of the terms in force. A `grant` lets
-    somebody read, a `rotate` lets a recipient's key be replaced, a `reseal` lets every object be
-    sealed anew, an `erase` lets what opens a dataset be erased; the root of each is the digest of
-    the request.
-    """
-
-    FREEZE = "freeze"
-    CUTOVER = "cutover"
-    FINALIZE = "finalize"
-    DECOMMISSION = "decommission"
-    TERMS = "terms"
-    GRANT = "grant"
-    ROTATE = "rotate"
-    RESEAL = "reseal"
-    ERASE = "erase"
 
 
 @frozen_row

@@ -10,7 +10,8 @@ from hdh_migrate.clocks import Moment, seconds_of
 from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
 from hdh_migrate.events.consent import ConsentTerms
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage, JournalReached, Subject
+from hdh_migrate.evidence.signatures.approval_forms import JournalReached, Subject
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.outcome import Outcome

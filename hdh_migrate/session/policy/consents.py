@@ -14,7 +14,7 @@ from hdh_migrate.events.consent import (
 )
 from hdh_migrate.events.cutover import CutoverWaits, StoryKey, Track
 from hdh_migrate.events.registry import CutoverEvent
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import Judgement, Why
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger

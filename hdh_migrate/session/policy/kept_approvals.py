@@ -15,11 +15,11 @@ from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
 from hdh_migrate.evidence.signatures.approval_forms import (
     APPROVAL_TYPE,
     ApprovalPayload,
-    ApprovalStage,
     Subject,
     read,
     read_withdrawal,
 )
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import Judgement, Withdrawal, judge
 from hdh_migrate.evidence.signatures.dsse import (
     SignedEnvelope,

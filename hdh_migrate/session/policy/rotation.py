@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import ApprovalMissing, KeyUnavailable, Refused, UsageError
 from hdh_migrate.events.rotation import KeysRotating
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger

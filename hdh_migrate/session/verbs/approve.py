@@ -13,11 +13,11 @@ from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.signatures.approval_forms import (
     APPROVAL_TYPE,
     MAX_COMMENT,
-    ApprovalStage,
     Subject,
     approval,
     withdrawal,
 )
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.dsse import claims_of
 from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_signer
 from hdh_migrate.fixity import canonical_json, sha256_hex

@@ -12,7 +12,8 @@ from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.events.grants import GrantAsked
 from hdh_migrate.events.registry import read
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage, Subject
+from hdh_migrate.evidence.signatures.approval_forms import Subject
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.outcome import Outcome
 from hdh_migrate.jsonform import OtherForm

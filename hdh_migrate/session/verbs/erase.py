@@ -14,7 +14,7 @@ from pathlib import Path
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import ApprovalMissing, Exit, Refused, UsageError
 from hdh_migrate.events.erasure import HeadersErased, HeadersErasing
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.fencing import Fencing

@@ -17,7 +17,7 @@ from typing import Final
 from hdh_migrate.errors import ApprovalMissing, UsageError
 from hdh_migrate.events.grants import GrantAsked, GrantDropped, GrantGiven
 from hdh_migrate.evidence.lines.granted import GrantAccount
-from hdh_migrate.evidence.signatures.approval_forms import ApprovalStage
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import make_private, sync, whole, writing

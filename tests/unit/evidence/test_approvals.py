@@ -13,12 +13,12 @@ import pytest
 from hdh_migrate.clocks import Moment
 from hdh_migrate.evidence.signatures.approval_forms import (
     APPROVAL_TYPE,
-    ApprovalStage,
     JournalReached,
     Subject,
     approval,
     withdrawal,
 )
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import Judgement, Why, judge
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.evidence.signatures.signing import Signer
