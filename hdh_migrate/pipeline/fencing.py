@@ -38,10 +38,11 @@ from hdh_migrate.ports.stores import TargetWriter
 RENEW_SECONDS: Final = 60.0
 """How often a fence is written, or looked at, while a verb lasts: one request a bucket."""
 
-SETTLE_SECONDS: Final = 2.0
-"""How long a fence without conditions is left alone before it is read again."""
+SETTLE_SECONDS: Final = 0.5
+"""How long a fence without conditions is left alone, beside twice what it took to put it up."""
 
-JOIN_SECONDS: Final = 5.0
+LONG_WAIT_SECONDS: Final = 5.0
+"""Whoever waits longer than this for a fence is told why."""
 
 UNKNOWN: Final = "nobody that can be told"
 
@@ -64,6 +65,8 @@ class _Unsettled:
 
     since: float
     """When the last of them was put up, by the monotonic clock."""
+    took: float
+    """Seconds from the first look, which found nobody in the way, to that moment."""
     was: int
     """The epoch before."""
     whose: Mapping[str, str]
@@ -128,7 +131,7 @@ class Fencing:
         return taken
 
     def _take(self, buckets: Sequence[str], over: TakeOver | None) -> list[str]:
-        own = known(self._ledger)
+        own, began = known(self._ledger), self._clock.monotonic()
         found = {
             bucket: self._retry(partial(look, self._writer(), bucket, self._owner.migration))
             for bucket in buckets
@@ -151,8 +154,9 @@ class Fencing:
         for bucket, post in posts.items():
             self._posts[bucket] = post
             post.put_up(found[bucket])
+        since = self._clock.monotonic()
         self._unsettled = _Unsettled(
-            since=self._clock.monotonic(), was=was, whose={**begun, **fresh}
+            since=since, took=since - began, was=was, whose={**begun, **fresh}
         )
         return list(problems)
 
@@ -180,7 +184,7 @@ class Fencing:
             return
         if self.lost is not None:
             raise self.lost
-        self._demand_left_alone(self._unsettled.since)
+        self._demand_left_alone(self._unsettled)
         taken, self._unsettled = self._unsettled, None
         with self._ledger.whole():
             if self.epoch > taken.was:
@@ -223,16 +227,26 @@ class Fencing:
             reason=ABSENT if reason is None else reason,
         )  # fmt: skip
 
-    def _demand_left_alone(self, since: float) -> None:
-        """Demand that fences without conditions stand as they were put up, the last of them then.
+    def _demand_left_alone(self, begun: _Unsettled) -> None:
+        """Demand that fences without conditions stand as they were put up, after a while.
+
+        Another that looked before ours stood there, and so found nobody, may write over it as long
+        as it takes him. He waits in turn for twice that time, in which a `Keeper` looks at ours.
 
         Raises:
             Fenced: one does not.
             StorageError: it cannot be learned.
         """
         soft = [post for post in self._posts.values() if not post.firm]
-        left = SETTLE_SECONDS - (self._clock.monotonic() - since)
+        alone = SETTLE_SECONDS + min(2 * begun.took, RENEW_SECONDS)
+        left = alone - (self._clock.monotonic() - begun.since)
         if soft and left > 0:
+            if left > LONG_WAIT_SECONDS:
+                self._progress.note(
+                    f"the fence took {begun.took:.0f} s to put up on a host that keeps no"
+                    f" conditions: nothing is written there for {left:.0f} s, in which another"
+                    " writer would notice it"
+                )
             self._wait(left)
         with self._turn:
             for post in soft:
@@ -297,6 +311,11 @@ class Fencing:
         except MigrateError:
             return
 
+    @property
+    def watched(self) -> bool:
+        """Whether a host keeps no conditions, so that only looks tell of another writer."""
+        return any(not post.firm for post in self._posts.values())
+
     def demand(self) -> None:
         """Look at once, before something that cannot be taken back.
 
@@ -345,36 +364,6 @@ class Fencing:
         self._retry(partial(post.say, "released"))
         ledger.event(FenceReleased(bucket=bucket, epoch=epoch, nonce=nonce))
         ledger.commit()
-
-
-class Keeper:
-    """Renews fences from a thread of its own until it is stopped, and leaves them then.
-
-    Nobody waits for a target that hangs: neither a run that goes on, nor one that ends.
-    """
-
-    def __init__(
-        self,
-        fencing: Fencing,
-        *,
-        seconds: float = RENEW_SECONDS,
-        patience: float = JOIN_SECONDS,
-    ) -> None:
-        """Begin; `seconds` lie between two renewals, `patience` is for the last request."""
-        self._fencing, self._seconds, self._patience = fencing, seconds, patience
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="fence", daemon=True)
-        self._thread.start()
-
-    def _keep(self) -> None:
-        while not self._over.wait(self._seconds):
-            self._fencing.renew()
-        self._fencing.leave()
-
-    def stop(self) -> None:
-        """Leave the fences and end the thread; a request that hangs is not waited for long."""
-        self._over.set()
-        self._thread.join(self._patience)
 
 
 def _whose(standing: FenceStanding | None) -> str:

@@ -13,7 +13,8 @@ from hdh_migrate.errors import AccessDenied, Fenced, StorageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem
 from hdh_migrate.pipeline.fence import Known, against, judge, known, look, refusal
-from hdh_migrate.pipeline.fencing import Fencing, Keeper, TakeOver
+from hdh_migrate.pipeline.fence_keeping import Keeper
+from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.pipeline.post import Owner
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetReader, TargetWriter

@@ -9,9 +9,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hdh_migrate.errors import (
     Conflict,
@@ -26,7 +29,8 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Stamp, State, Step
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.fence import EPOCH_MAX, Shown, fence_key, known
-from hdh_migrate.pipeline.fencing import Fencing, Keeper, TakeOver
+from hdh_migrate.pipeline.fence_keeping import Keeper, gaps
+from hdh_migrate.pipeline.fencing import RENEW_SECONDS, SETTLE_SECONDS, Fencing, TakeOver
 from hdh_migrate.pipeline.post import Owner
 from hdh_migrate.pipeline.runner import Runner
 from tests.support.fakes import FakeTarget, _Object
@@ -558,7 +562,7 @@ def test_without_conditions_the_fence_is_written_waited_for_and_watched(
     hosted(one, host())
     assert one.run() is Exit.OK
     assert isinstance(one.world.stop, Waits)
-    assert one.world.stop.waited.count(2.0) == 1
+    assert one.world.stop.waited.count(SETTLE_SECONDS) == 1
     assert ("fence-soft", None) in one.world.findings()
     assert [told.firm for told in one.told(FenceTaken)] == [False]
     two = one.copied(tmp_path / "two")
@@ -597,6 +601,80 @@ def test_of_two_that_begin_at_once_without_conditions_one_stays(
     one.world.stop.wait = wait  # type: ignore[method-assign,assignment]
     with pytest.raises(Fenced, match="not this ledger's any more"):
         one.run()
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+@pytest.mark.parametrize(
+    ("seconds", "waits", "told"), [(1.5, 3.5, False), (4.0, 8.5, True), (300.0, 60.5, True)]
+)
+def test_who_took_long_to_put_up_a_fence_waits_twice_that_time_and_says_so(
+    one: Machine, host: Callable[[], FakeTarget], seconds: float, waits: float, told: bool
+) -> None:
+    hosted(one, host())
+    waited = waits_with(one, lambda: None)
+    for write in ("claim", "put"):  # whichever comes first on such a host
+        one.world.script.at(write, 1, "before", lambda: passes(one, seconds))
+    with one.writing():
+        assert waited == [waits]
+    assert any("nothing is written there for" in line for line in one.world.notes.lines) is told
+
+
+def passes(machine: Machine, seconds: float) -> None:
+    machine.world.clock.seconds += seconds
+
+
+@pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
+def test_who_writes_over_a_fence_late_begins_when_its_holder_has_noticed(
+    one: Machine, tmp_path: Path, host: Callable[[], FakeTarget]
+) -> None:
+    """Two looked at once and found nobody; the second one's write comes 4 s later."""
+    hosted(one, host())
+    one.world.open().close()
+    two = one.copied(tmp_path / "two")
+    ours, theirs = one.world.open(), two.world.open()
+    clock = one.world.clock
+    try:
+        waited = waits_with(two, lambda: None)
+        first, second = one.fences(ours), two.fences(theirs)
+        begun = list[float]()
+
+        def quicker() -> None:
+            clock.seconds += 1.0
+            begun.append(clock.seconds)
+            first.take(["dst"])
+            assert first.settled
+            clock.seconds = begun[0] + 4.0
+
+        for write in ("claim", "put"):  # whichever comes first on such a host
+            two.world.script.at(write, 1, "before", quicker)
+
+        second.take(["dst"])
+
+        late = begun[0] + 4.0
+        looks = accumulate(gaps(RENEW_SECONDS, watched=True), initial=begun[0])
+        seen = next(one for one in looks if one > late)
+        assert waited[-1] == SETTLE_SECONDS + 2 * 5.0
+        assert seen <= late + waited[-1]
+        first.renew()
+        second.renew()
+        assert (first.lost is not None, second.lost) == (True, None)
+    finally:
+        ours.close()
+        theirs.close()
+
+
+@given(took=st.floats(min_value=0, max_value=1e4))
+def test_a_fence_is_looked_at_before_a_late_writer_of_any_kind_begins(took: float) -> None:
+    looks = accumulate(gaps(RENEW_SECONDS, watched=True))
+    noticed = next(one for one in looks if one > took)
+    assert noticed <= took + SETTLE_SECONDS + min(2 * took, RENEW_SECONDS)
+
+
+def test_what_conditions_keep_is_renewed_each_minute() -> None:
+    assert [*islice(gaps(RENEW_SECONDS, watched=False), 3)] == [RENEW_SECONDS] * 3
+    assert [*islice(gaps(RENEW_SECONDS, watched=True), 10)] == [
+        0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0,
+    ]  # fmt: skip
 
 
 EMPTY_OBJECT = hashlib.sha256(b"{}").hexdigest()
@@ -639,7 +717,7 @@ def test_a_source_is_listed_and_nothing_written_while_a_fence_is_left_alone(
 
     assert one.run(later=True) is Exit.OK
     assert seen == [([KEY], True, [])]
-    assert waited[0] == 2.0
+    assert waited[0] == SETTLE_SECONDS
     assert [told.firm for told in one.told(FenceTaken)] == [False]
     assert shown(one).state == "idle"
 
@@ -651,7 +729,7 @@ def test_who_lists_for_longer_than_the_wait_waits_no_more_and_looks_all_the_same
     hosted(one, host())
     waited = waits_with(one, lambda: None)
     with one.writing(later=True) as (_, fencing):
-        one.world.clock.seconds += 2.0
+        one.world.clock.seconds += SETTLE_SECONDS
         heads = one.world.script.calls["head"]
 
         fencing.settle()
