@@ -206,7 +206,7 @@ class Code(StrEnum):
     KEY_RESERVED = _blocker(
         "key-reserved", _NAME,
         _unnamed("key-reserved"),
-        fr="nom que l'outil garde pour lui à la cible", en="name the tool keeps for itself there",
+        fr="nom que l'outil se réserve sur la cible", en="name the tool keeps for itself there",
     )
     TOO_LARGE = _blocker(
         "too-large", _NAME,
@@ -359,7 +359,7 @@ class Code(StrEnum):
             "to have all of them in their order, move the dataset anew under another target prefix"
             " by a plan of its own; or " + _waived("version-order"),
         ),
-        fr="versions qui ne sont pas, ou ne seraient pas, à la cible dans l'ordre de la source",
+        fr="versions qui ne sont pas, ou ne seraient pas, sur la cible dans l'ordre de la source",
         en="versions that are not, or would not be, at the target in the order of the source",
     )
     VERSION_WAITS = _finding(
@@ -538,7 +538,7 @@ class Code(StrEnum):
             'delete what is left by its version id, if it is in the way: what "hdh-migrate report'
             ' PLAN" does not list is left',
         ),
-        fr="versions laissées à la cible par des tentatives interrompues",
+        fr="versions laissées sur la cible par des tentatives interrompues",
         en="versions left at the target by attempts that were cut off",
     )
     SOURCE_MD5_DIFFERS = _finding(
@@ -655,7 +655,7 @@ class Code(StrEnum):
     )
     TARGET_UNREAD = _finding(
         "target-unread", "verify", _UNSEEN, _LOOK_LATER,
-        fr="vérifié, mais illisible à la cible quand il a été relu",
+        fr="vérifié, mais illisible sur la cible quand il a été relu",
         en="verified, but unreadable at the target when it was read again",
     )
     TARGET_UNPROVEN = _finding(
@@ -770,7 +770,7 @@ class Code(StrEnum):
             'see that the target answers and the credential may read; then give "hdh-migrate '
             'decommission PLAN --batch NAME" again',
         ),
-        fr="non supprimé à la source : illisible à la cible quand il a été relu",
+        fr="non supprimé à la source : illisible sur la cible quand il a été relu",
         en="not deleted at the source: unreadable at the target when it was read again",
     )
     DECOMMISSION_TARGET_UNPROVEN = _finding(
@@ -804,7 +804,7 @@ class Code(StrEnum):
             "objects are never overwritten by who sees a later epoch's tag",
             'run one machine at a time; "hdh-migrate fence PLAN" says which one that is',
         ),
-        fr="un seul rédacteur à la cible : surveillé, non garanti par l'hébergeur",
+        fr="un seul rédacteur sur la cible : surveillé, non garanti par l'hébergeur",
         en="one writer at the target: watched, not enforced by the host",
     )
     TAKEN_OVER = _note(
@@ -814,7 +814,7 @@ class Code(StrEnum):
             "nothing of a later epoch is overwritten by who wrote before",
             'see who and why with "hdh-migrate audit journal PLAN"; have approvals signed anew',
         ),
-        fr="écriture à la cible reprise à un autre registre",
+        fr="écriture sur la cible reprise à un autre registre",
         en="writing at the target taken over from another ledger",
     )
     ADOPTED = _note(

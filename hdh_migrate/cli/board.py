@@ -64,7 +64,7 @@ _VERDICTS: Final = {
 
 
 def headlines(status: Status) -> list[str]:
-    """Return who works, and how much of all is done."""
+    """Return who works, what is grave, and how much of all is done."""
     done = sum(batch["state"] == "done" for batch in status["batches"])
     total = status["total"]
     verified = total["verified"]
@@ -77,6 +77,7 @@ def headlines(status: Status) -> list[str]:
     )
     return [
         f"{status['migration']}: {working(status['run'], status['at'])}",
+        *(visible(" ".join(one["en"].split())) for one in status.get("grave", ())),
         f"{reached}{share}{eta}",
         *course_lines(status["course"]),
     ]

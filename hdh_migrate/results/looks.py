@@ -300,11 +300,23 @@ class NextStep(TypedDict):
     why: str
 
 
+@final
+class GraveFact(TypedDict):
+    """Something that somebody must look into, as a report written now would say it at its head."""
+
+    state: Literal["lost", "replaced", "failed"]
+    objects: int
+    en: str
+    fr: str
+
+
 class Status(TypedDict):
     """Where a run stands at a moment."""
 
     migration: str
     at: str
+    grave: NotRequired[list[GraveFact]]
+    """What somebody must look into, the gravest first; absent: nothing."""
     run: Work
     course: CourseStatus
     erased: NotRequired[list[str]]

@@ -89,7 +89,8 @@ def counted(
     return {
         "journal": {"events": len(lines["journal.jsonl"]), "head": head},
         "manifest": manifest_member(moved, leaves)
-        | ({} if first else {"claimed": claimed(moved, predicate)}),
+        | ({} if first else {"claimed": claimed(moved, predicate)})
+        | ({} if first or "largest" not in predicate["manifest"] else {"largest": largest(moved)}),
         "datasets": datasets,
         "batches": batches,
         "outcome": outcome,
@@ -117,6 +118,11 @@ def claimed(moved: list[Json], predicate: Json) -> Json:
         and line["source_md5"] is not None and line["dataset"] not in ignored
     ]  # fmt: skip
     return total(lines)
+
+
+def largest(moved: list[Json]) -> int | None:
+    """Section 7.1, `largest`: null where there is no line."""
+    return max((line["size"] for line in moved), default=None)
 
 
 def manifest_member(moved: list[Json], leaves: list[bytes]) -> Json:

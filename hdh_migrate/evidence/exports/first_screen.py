@@ -76,6 +76,8 @@ class _Reader(HTMLParser):
         self.answers: list[tuple[str, list[str]]] = []
         self._inside: list[str] = []
         self._text = ""
+        self._first = False
+        """Whether an entry of a list has no line yet."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Follow where the parser is; a new line begins with all but what is inside one."""
@@ -85,6 +87,7 @@ class _Reader(HTMLParser):
             return
         if tag not in _OF_A_LINE:
             self._end_line()
+        self._first = self._first or tag == "li"
         self._inside.append("banner" if "banner" in classes.split() else tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -104,10 +107,12 @@ class _Reader(HTMLParser):
             return
         inside = self._inside[-1]
         if "banner" in self._inside and inside == "p":
-            self.banner = line
+            self.banner = f"{self.banner} {line}".strip()
         elif inside in self.texts:
             self.texts[inside].append(line)
         elif "dt" in self._inside:
             self.answers.append((line, []))
         elif "dd" in self._inside:
-            self.answers[-1][1].append(f"- {line}" if inside == "li" else line)
+            mark = "" if inside != "li" else "- " if self._first else "  "
+            self.answers[-1][1].append(mark + line)
+            self._first = False

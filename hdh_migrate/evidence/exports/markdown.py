@@ -8,9 +8,10 @@ is markup.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from hdh_migrate.codes import LOSSES, Code, how_many
 from hdh_migrate.evidence.exports.cells import code
+from hdh_migrate.evidence.lines.gravest import OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.recount import by_state
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.formats import LOCALES
@@ -38,35 +39,48 @@ def markdown(reading: CheckedBundle) -> bytes:
     return ("\n\n".join("\n".join(part) for part in parts) + "\n").encode()
 
 
+_STATES: Final[Mapping[OutcomeState, str]] = {
+    OutcomeState.UNBALANCED: "the counts do not close",
+    OutcomeState.LOST: "loss: {objects} held by nothing any more",
+    OutcomeState.REPLACED: "{objects} replaced at the target since verified",
+    OutcomeState.FAILED: "{objects} failed",
+    OutcomeState.OPEN: "the inventory is not closed",
+    OutcomeState.EMPTY: "nothing was inventoried",
+    OutcomeState.PENDING: "unfinished, {objects} to go",
+    OutcomeState.NOTHING: "nothing was moved",
+    OutcomeState.UNPROVEN: "complete, but not proven",
+    OutcomeState.ACCEPTED: "complete when verified, {objects} replaced and accepted since",
+    OutcomeState.NOTED: "complete and proven, with {findings}",
+    OutcomeState.GOOD: "complete and proven",
+}
+"""What it came to where this is the gravest thing."""
+
+_BESIDE: Final[Mapping[OutcomeState, str]] = {
+    OutcomeState.PENDING: "{objects} to go",
+    OutcomeState.UNPROVEN: "{objects} verified without being read back whole and unsealed",
+    OutcomeState.ACCEPTED: "{objects} replaced and accepted since verified",
+    OutcomeState.NOTED: "{findings} in all",
+}
+"""What is said of it beside something graver, where that is not the same."""
+
+
 def _headline(reading: CheckedBundle) -> Iterator[str]:
     predicate = reading.predicate
     marks = ["DRAFT, not evidence"] * reading.draft + ["REHEARSAL"] * predicate["rehearsal"]
-    yield f"## {': '.join([*marks, _verdict(predicate)])} ({code(predicate['migration'])})"
+    first, *others = gravest_first(OutcomeCounts.of(predicate))
+    said = ": ".join([*marks, _said(_STATES[first[0]], first[1])])
+    yield f"## {said} ({code(predicate['migration'])})"
+    if others:
+        yield ""
+        beside = (_said(_BESIDE.get(state, _STATES[state]), count) for state, count in others)
+        yield f"Also: {'; '.join(beside)}."
     if predicate["rehearsal"]:
         yield ""
         yield "Everything happened on one machine: this proves nothing about a host."
 
 
-def _verdict(predicate: Predicate) -> str:
-    """Return what it came to, the gravest first."""
-    outcome, found = predicate["outcome"], predicate["findings"]["total"]
-    objects = {state: sums["objects"] for state, sums in by_state(outcome["states"]).items()}
-    codes = predicate["findings"]["codes"]
-    lost = how_many(codes, *LOSSES)
-    since = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
-    ladder = (
-        ("the counts do not close", not outcome["counts_close"]),
-        (f"loss: {_some(lost, 'object')} held by nothing any more", lost > 0),
-        (f"{_some(objects['failed'], 'object')} failed", objects["failed"] > 0),
-        ("the inventory is not closed", not outcome["inventory_closed"]),
-        ("nothing was inventoried", objects["inventoried"] == 0),
-        (f"unfinished, {_some(objects['pending'], 'object')} to go", objects["pending"] > 0),
-        ("nothing was moved", objects["verified"] == 0),
-        ("complete, but not proven", not outcome["proven"]),
-        (f"complete when verified, {_some(since, 'object')} replaced since", since > 0),
-        (f"complete and proven, with {_some(found, 'finding')}", found > 0),
-    )
-    return next((said for said, is_so in ladder if is_so), "complete and proven")
+def _said(words: str, count: int) -> str:
+    return words.format(objects=_some(count, "object"), findings=_some(count, "finding"))
 
 
 def _answers(reading: CheckedBundle) -> Iterator[str]:
@@ -156,6 +170,7 @@ def _months(months: Chronicle) -> Iterator[list[str]]:
     counts = months.counts
     rows: tuple[tuple[str, int, str], ...] = (
         ("The source was listed again", counts.get("passes", 0), "time"),
+        ("The plan was changed", counts.get("plans", 0), "time"),
         ("Batches were amended", counts.get("revisions", 0), "time"),
         ("Objects were adopted from another ledger", counts.get("adoptions", 0), "time"),
         ("Writing at the target was taken over", counts.get("take_overs", 0), "time"),

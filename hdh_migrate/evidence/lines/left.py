@@ -30,9 +30,9 @@ LISTING_EVENTS: Final[tuple[type[Event], ...]] = (InventorySealed, Refreshing, R
 class LeftTask(StrEnum):
     """What there is to do, in the order in which it is told."""
 
+    FINDING = "finding"
     LIST = "list"
     MOVE = "move"
-    FINDING = "finding"
     PASS = "pass"  # noqa: S105 - no password
     LOOK = "look"
     ROTATION = "rotation"

@@ -48,6 +48,8 @@ class RecordSums:
         self.claimed = _sums()
         """Of those whose bytes have the MD5 that the source claims of them."""
         self.sizes = [_sums() for _ in range(len(SIZES) + 1)]
+        self.largest: int | None = None
+        """The size of the largest object, None where there is none."""
         self.by_verdict: dict[str, Sums] = {}
         self.by_level: dict[str, Sums] = {}
         self.levels: dict[str, set[str]] = {batch: set() for batch in batches.values()}
@@ -106,6 +108,7 @@ class Recount:
         self.by_rule: dict[tuple[str, str, str], Sums] = {}
         self.by_code: Counter[str] = Counter()
         self._batches = dict(batches)
+        self._largest: int | None = None
         self._alike: dict[_AlikeRows, Sums] = {}
         """Sums of records that count alike in everything."""
         self._left_out = {name: _sums() for name in batches}
@@ -152,6 +155,8 @@ class Recount:
             sums = self._alike[alike] = _sums()
         sums["objects"] += 1
         sums["bytes"] += size
+        if self._largest is None or size > self._largest:
+            self._largest = size
         leaf = leaf_digest(line[:-1])
         self.tree.append(leaf)
         if (own := self.trees[self._batches[dataset]]) is not self.tree:
@@ -161,6 +166,7 @@ class Recount:
     def records(self) -> RecordSums:
         """What the records come to so far, of which there may be some hundred unlike ones."""
         found = RecordSums(self._batches)
+        found.largest = self._largest
         for one, sums in self._alike.items():
             _add(found.by_verdict.setdefault(one.verdict or UNDECIDED, _sums()), sums)
             state = "failed" if one.verdict else "pending"

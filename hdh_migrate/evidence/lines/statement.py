@@ -110,6 +110,7 @@ def _counted(facts: Facts, recount: Recount) -> dict[str, object]:
                 {"below": bound, **sums}
                 for bound, sums in zip((*SIZES, None), sums.sizes, strict=True)
             ],
+            "largest": sums.largest,
         },
         "datasets": datasets,
         "batches": [_batch(name, datasets, recount, sums.levels[name]) for name in names],

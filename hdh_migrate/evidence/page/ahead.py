@@ -106,11 +106,12 @@ AHEAD: dict[str, Text] = {
     "ahead.limits": Text(
         "Ce n'est pas une promesse : le calcul part de {measured}, {times} fois moins, en objets "
         "de {size} en moyenne. Il vaut pour les mêmes machines, le même réseau, les mêmes réglages "
-        "et des objets de ces tailles ; ni le quota ni la fatigue d'un hébergeur n'y sont. Pour un "
+        "et des objets de ces tailles ; ni un quota ni l'essoufflement d'un hébergeur n'y sont "
+        "comptés. Pour un "
         "plan précis, « hdh-migrate forecast » compte aussi les objets et les plages horaires.",
         "This is no promise: it is reckoned from {measured}, {times} times less, in objects of "
         "{size} on average. It holds for the same machines, network and settings and objects of "
-        "these sizes; neither a quota nor a host that tires is in it. For a plan of its own, "
+        "these sizes; neither a quota nor a host that slows down is in it. For a plan of its own, "
         "“hdh-migrate forecast” also counts objects and hours of work.",
     ),
     "ahead.more": Text(

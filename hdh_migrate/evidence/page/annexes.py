@@ -34,6 +34,7 @@ ANNEXES: dict[str, Text] = {
         "Objects, against the class that has most",
     ),
     "sizes.rest": Text("{bound} et plus", "{bound} and more"),
+    "sizes.largest": Text("Le plus grand objet : {size}.", "The largest object: {size}."),
     "col.class": Text("Taille d'un objet", "Size of an object"),
     # --- verdicts ----------------------------------------------------------------------------
     "verdict.match": Text("identique", "match"),
@@ -90,10 +91,10 @@ ANNEXES: dict[str, Text] = {
     "kept.ledger": Text("registre de l'opérateur", "the operator's ledger"),
     # --- names -------------------------------------------------------------------------------
     "keyed": Text(
-        "Les noms des objets sont remplacés par des empreintes à clé ; l'opérateur peut en ouvrir "
-        "un seul, avec preuve (hdh-migrate docs exports).",
-        "The objects' names are replaced by keyed digests; the operator can open a single one, "
-        "with proof (hdh-migrate docs exports).",
+        "Les noms des objets sont remplacés par des empreintes à clé ; l'opérateur peut en "
+        "révéler un seul, avec preuve (hdh-migrate docs exports).",
+        "The objects' names are replaced by keyed digests; the operator can reveal a single "
+        "one, with proof (hdh-migrate docs exports).",
     ),
     # --- clock and tool ----------------------------------------------------------------------
     "ref.clock": Text("Horloge de l'outil", "The tool's clock"),
@@ -123,10 +124,10 @@ ANNEXES: dict[str, Text] = {
     ),
     "probe": Text("Essais de la cible", "Probe"),
     "probe.value": Text(
-        "{n} trait observé le {when}, {differing} en deçà du profil"
-        "|{n} traits observés le {when}, {differing} en deçà du profil",
-        "{n} trait observed on {when}, {differing} short of the profile"
-        "|{n} traits observed on {when}, {differing} short of the profile",
+        "{n} propriété observée le {when}, dont {differing} en deçà du profil"
+        "|{n} propriétés observées le {when}, dont {differing} en deçà du profil",
+        "{n} property observed on {when}, {differing} short of the profile"
+        "|{n} properties observed on {when}, {differing} short of the profile",
     ),
     "probe.short": Text(
         "{name} : {seen} (le profil annonce {profile})",
@@ -156,9 +157,10 @@ ANNEXES: dict[str, Text] = {
     # --- cutover -------------------------------------------------------------------------------
     "cutovers": Text("Bascule", "Cutover"),
     "cutovers.why": Text(
-        "Chaque étape est un événement du journal. Les valeurs des pointeurs n'y figurent que par "
-        "leur empreinte.",
-        "Every step is an event of the journal. Values of pointers stand there as digests only.",
+        "Chaque étape est un événement du journal. Le pointeur est ce qui mène les utilisateurs à "
+        "l'ancien emplacement ou au nouveau ; ses valeurs n'y figurent que par leur empreinte.",
+        "Every step is an event of the journal. The pointer is what leads consumers to the former "
+        "place or to the new one; its values stand there as digests only.",
     ),
     "cutover.rehearsal": Text("répétition", "rehearsal"),
     "cutover.here": Text("sur cette seule machine", "on this one machine only"),
@@ -197,10 +199,11 @@ ANNEXES: dict[str, Text] = {
         "|Batches {name}: the private key of these approvers lay in the plan's folder, within the "
         "operator's reach:",
     ),
-    "cutover.may-approve": Text("Approbations demandées", "Approvals asked for"),
+    "cutover.may-approve": Text("Nombre d'approbations demandées", "Number of approvals asked for"),
+    "cutover.threshold": Text("{stage} : {many}", "{stage}: {many}"),
     "cutover.of-keys": Text(
-        "(une seule clé pouvait en donner)|(parmi {n} clés qui pouvaient en donner)",
-        "(a single key could give one)|(of {n} keys that could give one)",
+        "Une seule clé pouvait en donner.|{n} clés pouvaient en donner.",
+        "A single key could give one.|{n} keys could give one.",
     ),
     "cutover.approved": Text("Approuvé par", "Approved by"),
     "cutover.recheck": Text(
@@ -233,7 +236,7 @@ ANNEXES: dict[str, Text] = {
     "cutover.back": Text("Retour en arrière", "Rollback"),
     "cutover.back.value": Text("lancé le {when} par", "begun on {when} by"),
     "cutover.back.open": Text(
-        "les utilisateurs avaient été menés à la cible le {when}",
+        "les utilisateurs avaient été menés vers la cible le {when}",
         "consumers had been led to the target on {when}",
     ),
     "cutover.back.ended": Text(
@@ -278,7 +281,7 @@ ANNEXES: dict[str, Text] = {
         "Found then: {gone}, {damaged}, {replaced}, {unread}.",
     ),
     "n.gone": Text("{n} absent|{n} absents", "{n} gone|{n} gone"),
-    "n.damaged": Text("{n} abîmé|{n} abîmés", "{n} damaged|{n} damaged"),
+    "n.damaged": Text("{n} altéré|{n} altérés", "{n} damaged|{n} damaged"),
     "n.replaced": Text("{n} remplacé|{n} remplacés", "{n} replaced|{n} replaced"),
     "n.unread": Text("{n} illisible|{n} illisibles", "{n} unreadable|{n} unreadable"),
     "looks.lost": Text(
@@ -297,17 +300,18 @@ ANNEXES: dict[str, Text] = {
     "rotations.one": Text(
         "Commencé le {began} : {n} objet a reçu un nouvel en-tête et a été relu en entier."
         "|Commencé le {began} : {n} objets ont reçu un nouvel en-tête et ont été relus en entier.",
-        "Begun {began}: {n} object got a new header and was read back whole."
-        "|Begun {began}: {n} objects got new headers and were read back whole.",
+        "Begun on {began}: {n} object got a new header and was read back whole."
+        "|Begun on {began}: {n} objects got new headers and were read back whole.",
     ),
     "rotations.apart": Text(
         "Commencé le {began} : {n} en-tête conservé à part est passé à la nouvelle clé ; {files}. "
         "Les objets eux-mêmes n'ont pas été touchés."
         "|Commencé le {began} : {n} en-têtes conservés à part sont passés à la nouvelle clé ; "
         "{files}. Les objets eux-mêmes n'ont pas été touchés.",
-        "Begun {began}: {n} header that is kept apart is for the new key now; {files}. The objects "
+        "Begun on {began}: {n} header that is kept apart is for the new key now; {files}. The "
+        "objects "
         "themselves were not touched."
-        "|Begun {began}: {n} headers that are kept apart are for the new key now; {files}. The "
+        "|Begun on {began}: {n} headers that are kept apart are for the new key now; {files}. The "
         "objects themselves were not touched.",
     ),
     "n.files": Text(
@@ -321,9 +325,11 @@ ANNEXES: dict[str, Text] = {
         "données, et relu en entier ; les destinataires sont les mêmes."
         "|Commencé le {began} : {n} objets ont été chiffrés à nouveau, sous de nouvelles clés de "
         "données, et relus en entier ; les destinataires sont les mêmes.",
-        "Begun {began}: {n} object was sealed anew under a new data key and read back whole; the "
+        "Begun on {began}: {n} object was sealed anew under a new data key and read back whole; "
+        "the "
         "recipients are the same."
-        "|Begun {began}: {n} objects were sealed anew under new data keys and read back whole; the "
+        "|Begun on {began}: {n} objects were sealed anew under new data keys and read back "
+        "whole; the "
         "recipients are the same.",
     ),
     "rotations.packs": Text(
@@ -333,7 +339,7 @@ ANNEXES: dict[str, Text] = {
         "removed.",
     ),
     "rotations.ended": Text(
-        "Tous ont été passés en revue le {when}.", "All were gone through {when}."
+        "Tous ont été passés en revue le {when}.", "All were gone through by {when}."
     ),
     "rotations.open": Text("L'échange n'est pas terminé.", "The exchange is not finished."),
     "rotations.left": Text(
@@ -341,12 +347,12 @@ ANNEXES: dict[str, Text] = {
         "Stayed as they were: {left}; to be sent again: {lost}.",
     ),
     "rotations.remaining": Text(
-        "Ce que l'ancienne clé peut encore ouvrir chez l'hébergeur :",
-        "What the old key may still open at the host:",
+        "L'ancienne clé peut encore ouvrir, chez l'hébergeur :",
+        "The old key may still open, at the host:",
     ),
     "rotations.remaining.anew": Text(
-        "Ce que les anciennes clés de données peuvent encore ouvrir chez l'hébergeur :",
-        "What the data keys of before may still open at the host:",
+        "Les anciennes clés de données peuvent encore ouvrir, chez l'hébergeur :",
+        "The data keys of before may still open, at the host:",
     ),
     "rotations.bounds.anew": Text(
         "Qui garde une copie de ce qui était stocké avant ce nouveau chiffrement, et sa "
@@ -363,10 +369,10 @@ ANNEXES: dict[str, Text] = {
     # --- erasures ------------------------------------------------------------------------------
     "erasures": Text("Jeux de données effacés", "Datasets that were erased"),
     "erasures.one": Text(
-        "Le {began}, ce qui ouvre {n} objet du jeu {dataset} ({size}) a été effacé :"
-        "|Le {began}, ce qui ouvre {n} objets du jeu {dataset} ({size}) a été effacé :",
-        "{began}, what opens {n} object of dataset {dataset} ({size}) was erased:"
-        "|{began}, what opens {n} objects of dataset {dataset} ({size}) was erased:",
+        "Le {began}, ce qui ouvrait {n} objet du jeu {dataset} ({size}) a été effacé :"
+        "|Le {began}, ce qui ouvrait {n} objets du jeu {dataset} ({size}) a été effacé :",
+        "On {began}, what opened {n} object of dataset {dataset} ({size}) was erased:"
+        "|On {began}, what opened {n} objects of dataset {dataset} ({size}) was erased:",
     ),
     "gone.packs": Text("{n} paquet|{n} paquets", "{n} pack|{n} packs"),
     "gone.versions": Text(
@@ -389,15 +395,15 @@ ANNEXES: dict[str, Text] = {
         "It was approved that the target might be the only copy.",
     ),
     "erasures.grants": Text(
-        "Il a été approuvé que des lecteurs continuent d'ouvrir ce qui leur fut accordé.",
+        "Il a été approuvé que des lecteurs continuent d'ouvrir ce qui leur a été accordé.",
         "It was approved that readers go on opening what was granted to them.",
     ),
     "erasures.ended": Text(
         "Relu le {when} : rien n'en reste aux deux endroits.",
-        "Looked at again {when}: nothing of it is left at either place.",
+        "Looked at again on {when}: nothing of it is left at either place.",
     ),
     "erasures.remaining": Text(
-        "Relu le {when} : restent {what}.", "Looked at again {when}: {what} remain."
+        "Relu le {when} : restent {what}.", "Looked at again on {when}: {what} remain."
     ),
     "erasures.open": Text("L'effacement n'est pas terminé.", "The erasure is not finished."),
     "erasures.bounds": Text(
@@ -437,8 +443,8 @@ ANNEXES: dict[str, Text] = {
         "No object was read back in the clear with this tool.",
     ),
     "openings.count": Text(
-        "{n} lecture, écrite dans le journal avant qu'elle n'ait lieu."
-        "|{n} lectures, chacune écrite dans le journal avant qu'elle n'ait lieu.",
+        "{n} lecture, inscrite au journal avant d'avoir lieu."
+        "|{n} lectures, chacune inscrite au journal avant d'avoir lieu.",
         "{n} reading, written down before it took place."
         "|{n} readings, each written down before it took place.",
     ),

@@ -6,7 +6,7 @@ A key is shown once with everything that it approved, so that one person who app
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hdh_migrate.events.cutover import RestsOnApprovals, Track
 from hdh_migrate.events.erasure import HeadersErasing
@@ -54,6 +54,31 @@ def in_order(approvals: Mapping[str, Any]) -> list[tuple[str, Any]]:
         approvals.items(),
         key=lambda one: (STAGES.index(one[0]) if one[0] in STAGES else len(STAGES), one[0]),
     )
+
+
+@frozen_row
+class SeparateDuties:
+    """Whether who signs also approves, by the keys as they are; their holders nobody here knows."""
+
+    signer: Literal["unsigned", "nobody", "apart", "same"]
+    waived: tuple[str, ...]
+    """Keys, by id, that signed a waiver and approved as well."""
+
+
+def duties_of(
+    signer: str | None, approvals: Iterable[str], waivers: Iterable[Mapping[str, Any]]
+) -> SeparateDuties:
+    """Compare the id of the key that signs a report with the fingerprints of those that approved.
+
+    An id is the beginning of a fingerprint: keys that begin alike are taken for one.
+    """
+    approved = {f"ed25519:{key[:16]}" for key in approvals}
+    waived = tuple(sorted({str(one["key_id"]) for one in waivers} & approved))
+    if signer is None:
+        return SeparateDuties("unsigned", waived)
+    if not approved:
+        return SeparateDuties("nobody", waived)
+    return SeparateDuties("same" if signer in approved else "apart", waived)
 
 
 def by_key(

@@ -9,6 +9,7 @@ from hdh_migrate.evidence.page.ahead import AHEAD
 from hdh_migrate.evidence.page.annexes import ANNEXES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.header_packs import HEADERS
+from hdh_migrate.evidence.page.leaving import LEAVING
 from hdh_migrate.evidence.page.left import LEFT
 from hdh_migrate.evidence.page.over_time import OVER_TIME
 from hdh_migrate.evidence.page.parties import PARTIES
@@ -58,8 +59,21 @@ CATALOGUE: dict[str, Text] = {
         "Everything was read back and compared. {n} finding is left to read below."
         "|Everything was read back and compared. {n} findings are left to read below.",
     ),
+    "noted.beside": Text(
+        "{n} constat en tout, à lire sous « Constats »."
+        "|{n} constats en tout, à lire sous « Constats ».",
+        "{n} finding in all, to be read under “Findings”."
+        "|{n} findings in all, to be read under “Findings”.",
+    ),
+    "banner.excused": Text(
+        "Une dérogation signée laisse passer {n} constat ; voir « Dérogations »."
+        "|Des dérogations signées laissent passer {n} constats ; voir « Dérogations ».",
+        "A signed waiver lets {n} finding go; see “Waivers”."
+        "|Signed waivers let {n} findings go; see “Waivers”.",
+    ),
     "lost": Text(
-        "Des objets vérifiés manquent des deux côtés", "Verified objects are missing on both sides"
+        "Un objet vérifié manque des deux côtés|Des objets vérifiés manquent des deux côtés",
+        "A verified object is missing on both sides|Verified objects are missing on both sides",
     ),
     "lost.why": Text(
         "{n} objet vérifié n'est plus sur la cible tel qu'il l'était, et la source ne l'a plus ; "
@@ -72,8 +86,9 @@ CATALOGUE: dict[str, Text] = {
         "no more; see “Findings”.",
     ),
     "replaced": Text(
-        "Complet lors de la vérification, mais remplacé depuis",
-        "Complete when verified, but replaced since",
+        "Un objet vérifié a été remplacé sur la cible"
+        "|Des objets vérifiés ont été remplacés sur la cible",
+        "A verified object was replaced at the target|Verified objects were replaced at the target",
     ),
     "replaced.why": Text(
         "À la place de {n} objet vérifié, la cible en contient un autre. Personne n'en a décidé."
@@ -105,12 +120,22 @@ CATALOGUE: dict[str, Text] = {
         "Everything arrived, but {n} object was not read back whole and decrypted."
         "|Everything arrived, but {n} objects were not read back whole and decrypted.",
     ),
+    "unproven.beside": Text(
+        "{n} objet vérifié n'a pas été relu en entier et déchiffré."
+        "|{n} objets vérifiés n'ont pas été relus en entier et déchiffrés.",
+        "{n} verified object was not read back whole and decrypted."
+        "|{n} verified objects were not read back whole and decrypted.",
+    ),
     "nothing": Text("Rien n'a été déplacé", "Nothing was moved"),
     "nothing.why": Text(
-        "Les règles du plan ont exclu le seul objet inventorié : rien n'est arrivé."
-        "|Les règles du plan ont exclu les {n} objets inventoriés : rien n'est arrivé.",
-        "The plan's rules left out the one object that was inventoried: nothing arrived."
-        "|The plan's rules left out all {n} objects that were inventoried: nothing arrived.",
+        "Le seul objet inventorié a été laissé : rien n'est arrivé. « Exclusions par règle » dit "
+        "pourquoi."
+        "|Les {n} objets inventoriés ont tous été laissés : rien n'est arrivé. « Exclusions par "
+        "règle » dit pourquoi.",
+        "The one object that was inventoried was left behind: nothing arrived. “Exclusions by "
+        "rule” says why."
+        "|All {n} objects that were inventoried were left behind: nothing arrived. “Exclusions by "
+        "rule” says why.",
     ),
     "pending": Text("Inachevé", "Not finished"),
     "pending.why": Text(
@@ -118,7 +143,9 @@ CATALOGUE: dict[str, Text] = {
         "{n} object is still to be moved or verified."
         "|{n} objects are still to be moved or verified.",
     ),
-    "failed": Text("Des objets ont échoué", "Objects failed"),
+    "failed": Text(
+        "Un objet est en échec|Des objets sont en échec", "An object failed|Objects failed"
+    ),
     "failed.why": Text(
         "{n} objet n'est pas intact sur la cible, ou ne l'a pas atteinte. "
         "Les constats disent pourquoi."
@@ -182,23 +209,22 @@ CATALOGUE: dict[str, Text] = {
         "the bytes read at the source.",
     ),
     "q.intact.lost": Text(
-        "Ce n'est plus vrai pour {n} objet : la cible ne le tient plus tel que vérifié, et la "
-        "source ne l'a plus. Lors de la vérification :"
-        "|Ce n'est plus vrai pour {n} objets : la cible ne les tient plus tels que vérifiés, et la "
-        "source ne les a plus. Lors de la vérification :",
+        "Ce n'est plus vrai pour {n} objet : la cible ne l'a plus tel que vérifié, et la source ne "
+        "l'a plus."
+        "|Ce n'est plus vrai pour {n} objets : la cible ne les a plus tels que vérifiés, et la "
+        "source ne les a plus.",
         "Not any more for {n} object: the target does not hold it as verified, and the source has "
-        "it no more. When verified:"
+        "it no more."
         "|Not any more for {n} objects: the target does not hold them as verified, and the source "
-        "has them no more. When verified:",
+        "has them no more.",
     ),
     "q.intact.since": Text(
-        "Ce n'est plus vrai pour {n} objet : la cible en contient un autre à sa place. Lors de la "
-        "vérification :"
-        "|Ce n'est plus vrai pour {n} objets : la cible en contient d'autres à leur place. Lors de "
-        "la vérification :",
-        "Not any more for {n} object: the target holds another one in its place. When verified:"
-        "|Not any more for {n} objects: the target holds others in their place. When verified:",
+        "Ce n'est plus vrai pour {n} objet : la cible en contient un autre à sa place."
+        "|Ce n'est plus vrai pour {n} objets : la cible en contient d'autres à leur place.",
+        "Not any more for {n} object: the target holds another one in its place."
+        "|Not any more for {n} objects: the target holds others in their place.",
     ),
+    "q.intact.then": Text("Lors de la vérification :", "When verified:"),
     "q.intact.some": Text(
         "Prouvé pour {n} objet sur les {all} à déplacer, pas pour les autres."
         "|Prouvé pour {n} objets sur les {all} à déplacer, pas pour les autres.",
@@ -210,7 +236,7 @@ CATALOGUE: dict[str, Text] = {
     "q.who": Text("Qui a signé ?", "Who signed?"),
     "q.who.key": Text("La clé {key}, d'empreinte", "The key {key}, with fingerprint"),
     "q.who.operator": Text(
-        "L'outil était lancé par {operator} (déclaré, non prouvé).",
+        "L'outil a été lancé par {operator} (déclaré, non prouvé).",
         "The tool was run by {operator} (as declared, not proven).",
     ),
     "q.who.trust": Text(
@@ -250,10 +276,16 @@ CATALOGUE: dict[str, Text] = {
         "Anything about {n} object that a rule of the plan left at the source."
         "|Anything about {n} objects that a rule of the plan left at the source.",
     ),
+    "not.vanished": Text(
+        "Quoi que ce soit sur un objet disparu de la source avant d'être déplacé."
+        "|Quoi que ce soit sur {n} objets disparus de la source avant d'être déplacés.",
+        "Anything about {n} object that was gone from the source before it was moved."
+        "|Anything about {n} objects that were gone from the source before they were moved.",
+    ),
     "not.attested": Text(
-        "Que tout fut envoyé sous l'attestation et le profil montrés ici : l'un d'eux a été "
+        "Que tout a été envoyé sous l'attestation et le profil montrés ici : l'un d'eux a été "
         "remplacé {n} fois pendant la migration (constats « attestation-other »)."
-        "|Que tout fut envoyé sous l'attestation et le profil montrés ici : ils ont été "
+        "|Que tout a été envoyé sous l'attestation et le profil montrés ici : ils ont été "
         "remplacés {n} fois pendant la migration (constats « attestation-other »).",
         "That all was sent under the attestation and profile shown here: one of them was replaced "
         "{n} time during the migration (findings “attestation-other”)."
@@ -261,9 +293,9 @@ CATALOGUE: dict[str, Text] = {
         "{n} times during the migration (findings “attestation-other”).",
     ),
     "not.adopted": Text(
-        "L'envoi de tous les objets par ce registre : il en a repris d'un autre, {n} fois, parfois "
+        "Que ce registre a envoyé tous les objets : il en a repris d'un autre, {n} fois, parfois "
         "comparés à un rapport antérieur et non à la source (constats « adopted »)."
-        "|L'envoi de tous les objets par ce registre : il en a repris d'autres, {n} fois, parfois "
+        "|Que ce registre a envoyé tous les objets : il en a repris d'autres, {n} fois, parfois "
         "comparés à un rapport antérieur et non à la source (constats « adopted »).",
         "That this ledger sent all objects: it adopted some of another one, {n} time, maybe "
         "compared with an earlier report and not with the source (findings “adopted”)."
@@ -271,9 +303,9 @@ CATALOGUE: dict[str, Text] = {
         "compared with an earlier report and not with the source (findings “adopted”).",
     ),
     "not.before": Text(
-        "Ce qui fut fait sous un autre registre : l'écriture lui a été reprise {n} fois "
+        "Ce qui a été fait sous un autre registre : l'écriture lui a été reprise {n} fois "
         "(constats « taken-over »)."
-        "|Ce qui fut fait sous d'autres registres : l'écriture leur a été reprise {n} fois "
+        "|Ce qui a été fait sous d'autres registres : l'écriture leur a été reprise {n} fois "
         "(constats « taken-over »).",
         "What was done under another ledger: writing was taken over from it {n} time "
         "(findings “taken-over”)."
@@ -290,7 +322,7 @@ CATALOGUE: dict[str, Text] = {
         "witness signed or an auditor kept, an earlier bundle, a time-stamp.",
     ),
     "not.source": Text(
-        "Que la source était complète et juste : seul compte ici ce qu'elle a listé et livré.",
+        "Que la source était complète et exacte : seul compte ici ce qu'elle a listé et livré.",
         "That the source was whole and right: only what it listed and delivered counts here.",
     ),
     "not.since": Text(
@@ -338,8 +370,10 @@ CATALOGUE: dict[str, Text] = {
     ),
     "col.side": Text("Côté", "Side"),
     "tls.note": Text(
-        "Version, suite et empreinte du certificat du serveur, lues sur les premières connexions.",
-        "Version, suite and digest of the server's certificate, as seen on the first connections.",
+        "Version, suite de chiffrement et empreinte du certificat du serveur, lues sur les "
+        "premières connexions.",
+        "Version, cipher suite and digest of the server's certificate, as seen on the first "
+        "connections.",
     ),
     "side.source": Text("source", "source"),
     "side.target": Text("cible", "target"),
@@ -368,8 +402,8 @@ CATALOGUE: dict[str, Text] = {
         "read back whole and compared without being decrypted",
     ),
     "asked.head": Text(
-        "comparé par sa taille et son étiquette, sans être relu",
-        "compared by its size and tag, without being read back",
+        "comparé par sa taille et sa marque de version (ETag), sans être relu",
+        "compared by its size and version mark (ETag), without being read back",
     ),
     "col.level": Text("Contrôle", "Check"),
     "level.full": Text(
@@ -381,8 +415,8 @@ CATALOGUE: dict[str, Text] = {
         "encrypted bytes read back and compared, not decrypted: an indication",
     ),
     "level.head": Text(
-        "taille et étiquette annoncées par la cible : une alarme, pas une preuve",
-        "size and tag as the target states them: an alarm, not proof",
+        "taille et marque de version (ETag) annoncées par la cible : une alarme, pas une preuve",
+        "size and version mark (ETag) as the target states them: an alarm, not proof",
     ),
     "digest.transfer": Text(
         "L'empreinte SHA-256 de {n} objet a été calculée par l'outil en lisant la source."
@@ -401,13 +435,14 @@ CATALOGUE: dict[str, Text] = {
         "part by part and computed when they were read back.",
     ),
     "digest.md5": Text(
-        "Les empreintes MD5 annoncées par la source ne sont que ses dires.",
+        "Les empreintes MD5 annoncées par la source n'engagent qu'elle.",
         "MD5 checksums stated by the source are its claims only.",
     ),
     "digest.claimed": Text(
-        "{n} objet ({size}) a une empreinte MD5 annoncée par la source, et les octets lus l'ont."
-        "|{n} objets ({size}) ont une empreinte MD5 annoncée par la source, et les octets lus "
-        "l'ont.",
+        "{n} objet ({size}) a une empreinte MD5 annoncée par la source, et les octets lus y "
+        "correspondent."
+        "|{n} objets ({size}) ont une empreinte MD5 annoncée par la source, et les octets lus y "
+        "correspondent.",
         "{n} object ({size}) has an MD5 checksum stated by the source, and the bytes read have it."
         "|{n} objects ({size}) have MD5 checksums stated by the source, and the bytes read have "
         "them.",
@@ -459,7 +494,7 @@ CATALOGUE: dict[str, Text] = {
         "Each excluded object is in exclusions.jsonl.",
     ),
     "col.rule": Text("Règle", "Rule"),
-    "col.reason": Text("Raison", "Reason"),
+    "col.reason": Text("Motif", "Reason"),
     "col.objects": Text("Objets", "Objects"),
     "col.bytes": Text("Taille", "Size"),
     # --- verify it yourself ------------------------------------------------------------------
@@ -548,7 +583,7 @@ CATALOGUE: dict[str, Text] = {
         "see it.",
     ),
     "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),
-    "ref.proved": Text("Clé éprouvée", "Key proved"),
+    "ref.proved": Text("Clé essayée", "Key tried"),
     "ref.proved.value": Text(
         "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
     ),
@@ -563,4 +598,5 @@ CATALOGUE: dict[str, Text] = {
     **AHEAD,
     **SIDES,
     **LEFT,
+    **LEAVING,
 }

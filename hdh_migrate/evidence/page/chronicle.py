@@ -32,7 +32,7 @@ from hdh_migrate.events.objects import ObjectDrifted, ObjectsSuperseded, Sending
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
-from hdh_migrate.events.run import RunEnded, RunStarted
+from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
 from hdh_migrate.evidence.lines.left import LISTING_EVENTS
 from hdh_migrate.evidence.page.approved import ApprovalLine, approvals_of
@@ -45,9 +45,9 @@ SHOWN: Final = 50
 LOOKED_AT: Final[tuple[type[Event], ...]] = (
     Adopting, AdoptionEnded, BatchAmended, BatchAmending, CutoverAgreed, CutoverFinalized,
     CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
-    FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, ObjectsSuperseded, Refreshed,
-    RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain, *GRANT_EVENTS,
-    *LISTING_EVENTS,
+    FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, ObjectsSuperseded, PlanRebound,
+    Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
+    *GRANT_EVENTS, *LISTING_EVENTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in LOOKED_AT)
@@ -83,6 +83,16 @@ class RevisionLine:
     moved_before: int
     sealed_for: int | None
     """For how many keys is sealed from here on; None: for whom it was before."""
+
+
+@mutable_row
+class ReplannedLine:
+    """One time that the plan was another one than before, but for what amended a batch."""
+
+    at: str
+    changes: tuple[str, ...]
+    user: str = ""
+    """Who ran it first; empty: nobody did yet."""
 
 
 @mutable_row
@@ -144,6 +154,7 @@ class Chronicle:
 
     passes: deque[PassLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     revisions: deque[RevisionLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
+    plans: deque[ReplannedLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     adoptions: deque[AdoptionLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     take_overs: deque[TakeOverLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     rollbacks: deque[RollbackLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
@@ -176,6 +187,8 @@ class Chronicle:
     """Who started runs, at most `SHOWN` of them, in the order of their first."""
     _open: bool = False
     _intent: BatchAmending | None = None
+    _amended: set[str] = field(default_factory=set)
+    """Changes of the plan that amended a batch, since a plan was last bound."""
     _led: dict[str, str] = field(default_factory=dict)
     """By batch: since when consumers are led to the target."""
 
@@ -211,10 +224,8 @@ class Chronicle:
             case RefreshEnded():
                 one = self._pass(event.batch, event.number)
                 one.ended, one.listed = at, event.listed.objects
-            case BatchAmending():
-                self._intent = event
-            case BatchAmended():
-                self._revised(at, event)
+            case PlanRebound() | BatchAmending() | BatchAmended():
+                self._planned(at, event)
             case Adopting():
                 self._adopting(event)
             case AdoptionEnded():
@@ -227,12 +238,7 @@ class Chronicle:
     def _ran(self, at: str, event: Event) -> None:
         match event:
             case RunStarted():
-                self.runs += 1
-                self.cut_off += self._open
-                self._open = True
-                if event.user in self.logins or len(self.logins) < SHOWN:
-                    one = self.logins.setdefault(event.user, OperatorLine(event.user, at, at))
-                    one.last, one.runs = at, one.runs + 1
+                self._began(at, event)
             case RunEnded():
                 self._open = False
                 for total in event.traffic:
@@ -250,6 +256,16 @@ class Chronicle:
                 self.unverified += len(event.dropped)
             case _:
                 self._switched(at, event)
+
+    def _began(self, at: str, event: RunStarted) -> None:
+        self.runs += 1
+        self.cut_off += self._open
+        self._open = True
+        if self.plans and not self.plans[-1].user:
+            self.plans[-1].user = event.user
+        if event.user in self.logins or len(self.logins) < SHOWN:
+            one = self.logins.setdefault(event.user, OperatorLine(event.user, at, at))
+            one.last, one.runs = at, one.runs + 1
 
     def _pass(self, batch: str, number: int) -> PassLine:
         for one in reversed(self.passes):
@@ -286,6 +302,23 @@ class Chronicle:
                 sealed_for=len(event.recipients) if event.recipients else None,
             )
         )
+
+    def _planned(self, at: str, event: PlanRebound | BatchAmending | BatchAmended) -> None:
+        match event:
+            case PlanRebound():
+                self._replanned(at, event)
+            case BatchAmending():
+                self._intent = event
+                self._amended.update(event.changes)
+            case BatchAmended():
+                self._revised(at, event)
+
+    def _replanned(self, at: str, event: PlanRebound) -> None:
+        free = tuple(line for line in event.changes if line not in self._amended)
+        self._amended.clear()
+        if free:
+            self._count("plans")
+            self.plans.append(ReplannedLine(at, free))
 
     def _adopting(self, event: Adopting) -> None:
         for one in self.adoptions:

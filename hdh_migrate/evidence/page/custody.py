@@ -12,6 +12,12 @@ CUSTODY: dict[str, Text] = {
         "{n} object left at the source by a rule of the plan ({size})."
         "|{n} objects left at the source by a rule of the plan ({size}).",
     ),
+    "q.what.vanished": Text(
+        "{n} objet disparu de la source avant d'être déplacé ({size})."
+        "|{n} objets disparus de la source avant d'être déplacés ({size}).",
+        "{n} object gone from the source before it was moved ({size})."
+        "|{n} objects gone from the source before they were moved ({size}).",
+    ),
     "q.what.erased": Text(
         "Le jeu « {dataset} » ne s'ouvre plus : ce qui ouvrait {n} objet a été effacé le {began} ; "
         "voir « Jeux de données effacés »."
@@ -33,10 +39,10 @@ CUSTODY: dict[str, Text] = {
         "not finished.",
     ),
     "banner.erased": Text(
-        "Depuis, ce qui ouvre {n} jeu de données a été effacé, sur décision."
-        "|Depuis, ce qui ouvre {n} jeux de données a été effacé, sur décision.",
-        "Since then what opens {n} dataset was erased, as was decided."
-        "|Since then what opens {n} datasets was erased, as was decided.",
+        "Depuis, ce qui ouvrait {n} jeu de données a été effacé, sur décision."
+        "|Depuis, ce qui ouvrait {n} jeux de données a été effacé, sur décision.",
+        "Since then what opened {n} dataset was erased, as was decided."
+        "|Since then what opened {n} datasets was erased, as was decided.",
     ),
     "q.when": Text("Quand ?", "When?"),
     "q.when.answer": Text(
@@ -51,7 +57,7 @@ CUSTODY: dict[str, Text] = {
         "|Of these {n} are for the day the others are lost, as declared.",
     ),
     "q.for.nobody": Text(
-        "Pour personne : le plan demande que cet outil ne chiffre pas. Raison donnée : {reason}",
+        "Pour personne : le plan demande que cet outil ne chiffre pas. Motif donné : {reason}",
         "For nobody: the plan asks that this tool does not encrypt. Reason given: {reason}",
     ),
     "q.intact.claimed": Text(
@@ -77,7 +83,9 @@ CUSTODY: dict[str, Text] = {
         "relu juste avant et juste après le remplacement",
         "read right before and right after it is replaced",
     ),
-    "approval.freeze": Text("personne n'écrit à la source", "nobody writes to the source"),
+    "approval.freeze": Text(
+        "gel de la source (plus personne n'y écrit)", "freeze of the source (nobody writes to it)"
+    ),
     "approval.cutover": Text("bascule", "cutover"),
     "approval.finalize": Text("fin du retour possible", "end of rollback"),
     "approval.decommission": Text("suppression à la source", "deletion at the source"),
@@ -86,7 +94,7 @@ CUSTODY: dict[str, Text] = {
     "approval.erase": Text("effacement", "erasure"),
     "approval.grant": Text("accès d'un lecteur", "access of a reader"),
     "about.batch": Text("Lot {name}", "Batch {name}"),
-    "about.dataset": Text("Jeu {name}", "Dataset {name}"),
+    "about.dataset": Text("Jeu « {name} »", "Dataset “{name}”"),
     "about.grant": Text("Autorisation {name}", "Grant {name}"),
     "approval.terms": Text("changement des conditions", "change of the terms"),
     "written.new": Text("{n} nouveau|{n} nouveaux", "{n} new|{n} new"),
@@ -135,9 +143,9 @@ CUSTODY: dict[str, Text] = {
     "custody": Text("Qui a fait quoi", "Who did what"),
     "custody.why": Text(
         "Le journal dit sous quel nom de session l'outil a été lancé, et quelles clés ont "
-        "approuvé. Une clé dit qu'elle était employée, non par qui.",
+        "approuvé. Une clé montre qu'elle a servi, non qui s'en est servi.",
         "The journal tells under which login the tool was run, and which keys approved. A key "
-        "says that it was used, not by whom.",
+        "shows that it was used, not by whom.",
     ),
     "custody.ran": Text("A lancé l'outil", "Ran the tool"),
     "custody.ran.value": Text(
@@ -151,6 +159,36 @@ CUSTODY: dict[str, Text] = {
     "custody.approved.nobody": Text(
         "personne : rien de ce qui demande une approbation n'a été fait",
         "nobody: nothing that needs an approval was done",
+    ),
+    "duties": Text("Séparation des tâches", "Separation of duties"),
+    "duties.unsigned": Text(
+        "Ce rapport n'est pas signé : il n'y a pas de clé de signature à comparer à celles qui ont "
+        "approuvé.",
+        "This report is not signed: there is no signing key to compare with those that approved.",
+    ),
+    "duties.nobody": Text(
+        "Rien n'a été approuvé : la clé qui signe ce rapport n'a donc rien approuvé.",
+        "Nothing was approved: so the key that signs this report approved nothing.",
+    ),
+    "duties.apart": Text(
+        "La clé qui signe ce rapport n'est aucune de celles qui ont approuvé.",
+        "The key that signs this report is none of those that approved.",
+    ),
+    "duties.same": Text(
+        "La clé qui signe ce rapport a aussi approuvé : les deux tâches n'ont pas été séparées.",
+        "The key that signs this report approved as well: the two duties were not separated.",
+    ),
+    "duties.keys": Text(
+        "Une seule clé a approuvé.|{n} clés distinctes ont approuvé.",
+        "{n} key approved.|{n} different keys approved.",
+    ),
+    "duties.waived": Text(
+        "La clé {key} a signé une dérogation et a aussi approuvé.",
+        "The key {key} signed a waiver and approved as well.",
+    ),
+    "duties.limit": Text(
+        "D'après l'empreinte des clés : deux clés peuvent être à une même personne.",
+        "By the keys' fingerprints: two keys may be one person's.",
     ),
     "keys": Text("Qui détient les clés", "Who holds the keys"),
     "keys.why": Text(

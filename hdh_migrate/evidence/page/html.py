@@ -17,29 +17,38 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from hdh_migrate.codes import LOSSES, Code, how_many
+from hdh_migrate.codes import LOSSES, Code, Severity, how_many
+from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.recount import add_up, by_state
 from hdh_migrate.evidence.page.ahead import ahead
-from hdh_migrate.evidence.page.approved import by_key, in_order
+from hdh_migrate.evidence.page.approved import by_key, duties_of, in_order
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.declared import countries, declared_of, reachable, stamp_trust
+from hdh_migrate.evidence.page.leaving import leaving_prices
 from hdh_migrate.evidence.page.left import standing_of, told
 from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import DatasetSection, Predicate, StatedLook, StatedLoss
+from hdh_migrate.evidence.verifier.members import (
+    DatasetSection,
+    ObjectSum,
+    Predicate,
+    StatedLook,
+    StatedLoss,
+)
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from hdh_migrate.model import VANISHED
 
 SHOWN_FINDINGS = 200
 """Findings on the page; the others are in findings.jsonl only."""
 
 _TONES = {
-    **dict.fromkeys(("good", "noted"), "good"),
-    **dict.fromkeys(("failed", "lost", "unbalanced", "replaced"), "bad"),
+    **dict.fromkeys((OutcomeState.GOOD, OutcomeState.NOTED), "good"),
+    **dict.fromkeys(GRAVE, "bad"),
 }
 
 _HEADING = re.compile(r'<h2 id="([a-z-]+)">')
@@ -71,17 +80,21 @@ def render_report(
     template = environment().get_template("report.html")
     readers = grant_lines(chronicle.grants, predicate["times"]["written"])
     stands = standing_of(predicate, unresolved, chronicle, signed=signer is not None)
-    verdict, count = _verdict(predicate)
+    (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
+    approvals = by_key(chronicle.approvals, predicate["cutovers"])
     page = template.render(
         **_spoken(words),
         **_shown(predicate),
         language=language,
         verdict=verdict,
         verdict_count=count,
+        others=others,
+        excused=_excused(predicate, unresolved),
         tone=_TONES.get(verdict, "unsure") if signer else "draft",
         doubts=_doubts(predicate, signer, words),
         bar=states_bar(by_state(predicate["outcome"]["states"]), words.share),
-        approvals=by_key(chronicle.approvals, predicate["cutovers"]),
+        approvals=approvals,
+        duties=duties_of(signer.key_id if signer else None, approvals, predicate["waivers"]),
         findings=findings,
         months=chronicle,
         tasks=[told(one, words) for one in left_to_do(stands)],
@@ -115,6 +128,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "word": words.word,
         "counted": words.counted,
         "trait": words.trait,
+        "money": words.money,
         "claimed_moment": words.claimed_moment,
         "said": words.said,
         "meaning": meaning,
@@ -128,6 +142,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
 def _shown(predicate: Predicate) -> dict[str, object]:
     """Return what a page shows of the statement alone."""
     declared, codes = declared_of(predicate), predicate["findings"]["codes"]
+    left, vanished = predicate["outcome"]["states"]["excluded"], _vanished(predicate)
     return {
         "p": predicate,
         "predicate_sha256": sha256_hex(canonical_json(predicate)),
@@ -136,6 +151,8 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
         "lost": how_many(codes, *LOSSES),
         "to_move": _to_move(predicate),
+        "vanished": vanished,
+        "by_plan": {unit: left[unit] - vanished[unit] for unit in ("objects", "bytes")},
         "declared": declared,
         "reachable": reachable(declared),
         "stamped": stamp_trust(predicate),
@@ -147,6 +164,7 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "erased": _erased(predicate),
         "paces": [pace_bars(pace) for pace in predicate["paces"]],
         "ahead": ahead(predicate["paces"]),
+        "prices": leaving_prices(predicate),
         "sizes": size_bars(predicate["manifest"]["sizes"]),
         "references": references(),
         "shortfalls": _shortfalls(predicate),
@@ -169,34 +187,30 @@ def environment() -> jinja2.Environment:
     )
 
 
-def _verdict(predicate: Predicate) -> tuple[str, int]:
-    """Return the banner's catalogue key, gravest first, and the number that it speaks of."""
-    outcome = predicate["outcome"]
-    states = outcome["states"]
-    verified = states["verified"]["objects"]
-    found = predicate["findings"]["codes"]
-    lost = how_many(found, *LOSSES)
-    replaced = how_many(found, Code.TARGET_REPLACED)
-    accepted = how_many(found, Code.TARGET_ACCEPTED)
-    ladder = (
-        ("unbalanced", not outcome["counts_close"], 0),
-        ("lost", lost > 0, lost),
-        ("failed", states["failed"]["objects"] > 0, states["failed"]["objects"]),
-        ("open", not outcome["inventory_closed"], 0),
-        ("empty", states["inventoried"]["objects"] == 0, 0),
-        ("pending", states["pending"]["objects"] > 0, states["pending"]["objects"]),
-        ("nothing", verified == 0, states["excluded"]["objects"]),
-        ("unproven", not outcome["proven"], verified - _proven(predicate)),
-        ("replaced", replaced > 0, replaced),
-        ("accepted", accepted > 0, accepted),
-        ("noted", predicate["findings"]["total"] > 0, predicate["findings"]["total"]),
-        ("good", True, verified),
+def _excused(predicate: Predicate, unresolved: Mapping[str, int]) -> int:
+    """Return how many findings signed waivers let go."""
+    if not any(one["what"].startswith("finding.") for one in predicate["waivers"]):
+        return 0
+    found = sum(
+        count
+        for text, count in predicate["findings"]["codes"].items()
+        if (code := Code.known(text)) is not None and code.severity is not Severity.NOTE
     )
-    return next((key, count) for key, applies, count in ladder if applies)
+    known = sum(count for text, count in unresolved.items() if Code.known(text) is not None)
+    return max(0, found - known)
 
 
 def _proven(predicate: Predicate) -> int:
     return int(predicate["outcome"]["levels"].get("full", {"objects": 0})["objects"])
+
+
+def _vanished(predicate: Predicate) -> ObjectSum:
+    """Return what was left because the source had it no more, and not by a rule of the plan."""
+    own = [one for one in predicate["exclusions"] if one["rule"] == VANISHED]
+    return {
+        "objects": sum(one["objects"] for one in own),
+        "bytes": sum(one["bytes"] for one in own),
+    }
 
 
 def _to_move(predicate: Predicate) -> int:
@@ -210,11 +224,13 @@ def _doubts(
     """Return everything that the report does not prove, what is particular to this run first."""
     states = predicate["outcome"]["states"]
     lower = states["verified"]["objects"] - _proven(predicate)
+    gone = _vanished(predicate)["objects"]
     counted = {
         "not.failed": states["failed"]["objects"],
         "not.pending": states["pending"]["objects"],
         "not.lower": lower,
-        "not.excluded": states["excluded"]["objects"],
+        "not.excluded": states["excluded"]["objects"] - gone,
+        "not.vanished": gone,
         "not.attested": how_many(predicate["findings"]["codes"], Code.ATTESTATION_OTHER),
         "not.adopted": how_many(predicate["findings"]["codes"], Code.ADOPTED),
         "not.before": how_many(predicate["findings"]["codes"], Code.TAKEN_OVER),

@@ -16,15 +16,16 @@ OVER_TIME: dict[str, Text] = {
         "The journal of this folder, whose names are keyed, holds a part of it only.",
     ),
     "months.last": Text(
-        "Ci-dessous les {n} dernières lignes sur {all}.", "Below the last {n} lines of {all}."
+        "Ci-dessous, les {n} dernières lignes sur {all}.", "Below the last {n} lines of {all}."
     ),
     "not.ended": Text("arrêté avant la fin", "stopped before its end"),
     "col.batch": Text("Lot", "Batch"),
     # --- the source listed again -----------------------------------------------------------------
     "passes": Text("La source listée à nouveau", "The source listed again"),
     "passes.why": Text(
-        "Nombres d'objets à chaque passe. Ce qui a disparu de la source reste sur la cible s'il y "
-        "était ; le reste est laissé.",
+        "Nombre d'objets à chaque passe. Ce qui a disparu de la source reste sur la cible si "
+        "cela y "
+        "était déjà ; sinon, rien n'en est déplacé.",
         "Objects found by each pass. What is gone from the source stays at the target if it was "
         "there; the rest is left behind.",
     ),
@@ -33,7 +34,20 @@ OVER_TIME: dict[str, Text] = {
     "col.new": Text("Nouveaux", "New"),
     "col.changed": Text("Modifiés", "Changed"),
     "col.gone": Text("Disparus", "Gone"),
-    "col.left": Text("dont laissés", "of these left behind"),
+    "col.left": Text("dont non déplacés", "of these not moved"),
+    # --- plans -----------------------------------------------------------------------------------
+    "plans": Text("Changements du plan", "Changes of the plan"),
+    "plans.why": Text(
+        "Comment l'on déplace (accès, horaires, débit, rapport) peut changer à tout moment, sans "
+        "approbation ; chaque changement est au journal. Les conditions de la bascule ne changent "
+        "qu'avec l'accord de ceux qui approuvaient.",
+        "How things are moved (access, hours, rate, report) may change at any time, without an "
+        "approval; the journal has every change. The terms of the cutover change only with the "
+        "consent of those who approved.",
+    ),
+    "col.ran-first": Text("Lancé d'abord par", "First run by"),
+    "ran-first.nobody": Text("personne encore", "nobody yet"),
+    "col.difference": Text("Ce qui a changé", "What changed"),
     # --- amendments ------------------------------------------------------------------------------
     "revisions": Text("Lots modifiés après leur inventaire", "Batches amended after their listing"),
     "revisions.why": Text(
@@ -54,7 +68,7 @@ OVER_TIME: dict[str, Text] = {
         "earlier ones alone.",
     ),
     "col.revision": Text("Révision", "Revision"),
-    "col.taken-back": Text("Repris", "Taken back"),
+    "col.taken-back": Text("De nouveau à déplacer", "To be moved again"),
     "col.moved-before": Text("Déplacés avant la règle", "Moved before the rule"),
     # --- adoptions -------------------------------------------------------------------------------
     "adoptions": Text(
@@ -83,14 +97,15 @@ OVER_TIME: dict[str, Text] = {
         "Écriture sur la cible reprise à un autre registre", "Writing at the target taken over"
     ),
     "take-overs.why": Text(
-        "Un seul registre écrit sur la cible. Quelqu'un a dit que celui d'avant ne reviendra pas.",
+        "Un seul registre écrit sur la cible. Quelqu'un a déclaré que le précédent ne reviendra "
+        "pas.",
         "One ledger alone writes at the target. Somebody said that the one before is gone for "
         "good.",
     ),
     "col.bucket": Text("Compartiment", "Bucket"),
-    "col.from": Text("À qui", "From"),
-    "from.nobody": Text("personne de lisible", "nobody who could be read"),
-    "col.epoch": Text("Époque", "Epoch"),
+    "col.from": Text("Repris à", "From"),
+    "from.nobody": Text("titulaire illisible", "nobody who could be read"),
+    "col.epoch": Text("Rang", "Turn"),
     # --- runs ------------------------------------------------------------------------------------
     "runs.cut-off": Text(
         "{n} exécution sur {all} s'est arrêtée net (arrêt brutal ou coupure) : ses octets "
@@ -127,8 +142,8 @@ OVER_TIME: dict[str, Text] = {
     "runs.unverified": Text(
         "{n} verdict favorable a été retiré (source modifiée, ou objet que la cible ne tenait "
         "plus) ; les constats et les comptes de ce rapport disent la suite."
-        "|{n} verdicts favorables ont été retirés (source modifiée, ou objet que la cible ne "
-        "tenait plus) ; les constats et les comptes de ce rapport disent la suite.",
+        "|{n} verdicts favorables ont été retirés (source modifiée, ou objet que la cible "
+        "n'avait plus) ; les constats et les comptes de ce rapport disent la suite.",
         "{n} good verdict was taken back (the source changed, or the target no longer held the "
         "object); findings and counts of this report tell what became of it."
         "|{n} good verdicts were taken back (the source changed, or the target no longer held the "

@@ -124,6 +124,11 @@ class PageWords:
             return reason
         return self.say("revision.rotated", old=rotated["old"], new=rotated["new"])
 
+    def money(self, value: str) -> Markup:
+        """Return an amount as the plan states it, with the decimal mark of the language."""
+        amount, _, currency = value.partition(" ")
+        return escape(f"{amount.replace('.', self._reader.decimal)}{NBSP}{visible(currency)}")
+
     def span(self, seconds: float) -> Markup:
         """Return a length of time that may be less than a second."""
         if seconds < 1:

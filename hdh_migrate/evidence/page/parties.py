@@ -160,10 +160,10 @@ PARTIES: dict[str, Text] = {
         "The journal also shows, to log in or for the cutover:",
     ),
     "endpoints.alone": Text(
-        "Le journal ne montre aucune autre adresse. Avis, horodatage et consultations sans "
-        "exécution n'y sont pas comptés.",
-        "The journal shows no other address. Notices, time-stamps and looks without a run are not "
-        "counted there.",
+        "Le journal ne montre aucune autre adresse. Les notifications, l'horodatage et les "
+        "commandes qui ne font que consulter n'y sont pas comptés.",
+        "The journal shows no other address. Notices, time-stamps and commands that only look are "
+        "not counted there.",
     ),
     "col.requests": Text("Requêtes", "Requests"),
 }

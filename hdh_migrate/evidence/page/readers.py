@@ -50,7 +50,7 @@ READERS: dict[str, Text] = {
         "|{n} other keys were given since what opens objects: see “Who may read”.",
     ),
     "readers.last": Text(
-        "Ci-dessous les {n} dernières autorisations sur {all}.",
+        "Ci-dessous, les {n} dernières autorisations sur {all}.",
         "Below the last {n} grants of {all}.",
     ),
     "col.reader": Text("Lecteur", "Reader"),

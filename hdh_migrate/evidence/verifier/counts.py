@@ -49,6 +49,7 @@ class Sums:
         self.digests = dict.fromkeys(("sha256", "source_md5", "stored_sha256"), 0)
         self.claimed = forms.zero()
         self.sizes = [forms.zero() for _ in range(len(SIZES) + 1)]
+        self.largest: int | None = None
         self.verdicts: dict[str, dict[str, int]] = {}
         self.levels: dict[str, dict[str, int]] = {}
         self.rules: dict[tuple[str, str, str], dict[str, int]] = {}
@@ -87,6 +88,8 @@ class Sums:
                 forms.add(self.claimed, size)
         forms.add(states[state], size)
         forms.add(self.sizes[bisect.bisect_right(SIZES, size)], size)
+        if self.largest is None or size > self.largest:
+            self.largest = size
         for name in self.digests:
             self.digests[name] += members[name] is not None
         leaf = hashlib.sha256(b"\x00" + raw).digest()
@@ -102,8 +105,11 @@ class Sums:
         except KeyError:
             raise forms.Wrong(f"{where}: of a dataset that the plan does not name") from None
 
-    def parts(self) -> dict[str, Any]:
-        """Return the predicate's parts that follow from the lines."""
+    def parts(self, *, largest: bool = True) -> dict[str, Any]:
+        """Return the predicate's parts that follow from the lines.
+
+        `largest` says whether the statement has that member: earlier ones do not.
+        """
         datasets = []
         for said in self.said:
             inventoried, states = said["tally"]["inventoried"], self.states[said["name"]]
@@ -117,6 +123,7 @@ class Sums:
                 "records": self.tree.count, "merkle_root": self.tree.root(),
                 "tree": "rfc9162-sha256", "digests": self.digests,
                 **({} if self.version == 1 else {"claimed": self.claimed}),
+                **({"largest": self.largest} if largest and self.version > 1 else {}),
                 "sizes": [
                     {"below": bound, **sums} for bound, sums in zip((*SIZES, None), self.sizes)  # noqa: B905 - Python 3.9
                 ],

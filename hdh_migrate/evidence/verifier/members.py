@@ -309,6 +309,7 @@ class ManifestSection(TypedDict):
     digests: dict[str, int]
     claimed: NotRequired[ObjectSum]
     sizes: list[SizeClass]
+    largest: NotRequired[int | None]
 
 
 class StrongWords(TypedDict):

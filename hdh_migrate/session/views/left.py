@@ -1,4 +1,4 @@
-"""What is left to do, as `status` gives it: the list of the report, from the ledger of now."""
+"""What is grave and what is left to do, as `status` gives it: as the report says it, from now."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hdh_migrate.codes import Severity
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.run import HeadersCopied, KeyDrilled
+from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.left import (
     LISTING_EVENTS,
     BatchStanding,
@@ -29,7 +30,7 @@ from hdh_migrate.model import Grouped
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
 from hdh_migrate.pipeline.looks import look_facts
-from hdh_migrate.results.looks import BatchStatus, LeftFact
+from hdh_migrate.results.looks import BatchStatus, GraveFact, LeftFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of
 from hdh_migrate.session.policy.erased import erasures
@@ -49,6 +50,23 @@ def left_now(
     """
     found, speakers = left_to_do(_standing(desk, ledger, rows, causes)), _speakers()
     return [_fact(one, speakers) for one in found]
+
+
+def grave_facts(counts: OutcomeCounts) -> list[GraveFact]:
+    """Return what of these counts somebody must look into, the gravest first, in both languages."""
+    speakers = _speakers()
+    found: list[GraveFact] = []
+    for state, count in gravest_first(counts):
+        match str(state):
+            case "lost" | "replaced" | "failed" as name:
+                said = {
+                    language: words.say(f"{name}.why", count).unescape()
+                    for language, words in speakers.items()
+                }
+                found.append({"state": name, "objects": count, "en": said["en"], "fr": said["fr"]})
+            case _:
+                pass  # what is only not done yet, the tables say
+    return found
 
 
 def _speakers() -> dict[str, PageWords]:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from hdh_migrate.clocks import Moment, seconds_of, text_of_seconds
+from hdh_migrate.codes import LOSSES, Code, how_many
 from hdh_migrate.errors import KeyUnavailable
+from hdh_migrate.evidence.lines.gravest import OutcomeCounts
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
 from hdh_migrate.notices.queue import NoticeQueue
@@ -16,9 +18,11 @@ from hdh_migrate.pipeline.excused import Waived, nothing_waived
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
+    Amounts,
     BatchStatus,
     CutoverStatus,
     FindingGroup,
+    GraveFact,
     HappenedFact,
     NamedFinding,
     NoticeStanding,
@@ -120,6 +124,8 @@ def _status(
     }
     if work["pid"] is not None and desk.loaded.plan.engine.scheduler is not None:
         found["workers"] = workers_of(desk.ledger_path, work["pid"])
+    if grave := _grave(causes, found["total"]):
+        found["grave"] = grave
     if gone := {name: one for name, one in erasures(ledger).items() if one.ended is not None}:
         found["erased"] = [said_of(name, one) for name, one in gone.items()]
     if open_ := [*_open_work(ledger), *_unplanned(desk, ledger)]:
@@ -133,6 +139,20 @@ def _status(
 
         found["left"] = left_now(desk, ledger, rows, counting)
     return found
+
+
+def _grave(causes: Sequence[Grouped], total: Amounts) -> list[GraveFact]:
+    """Return what somebody must look into, in the order and the words of a report's banner."""
+    codes = Counter[str]()
+    for cause in causes:
+        codes[cause.code] += cause.many
+    failed = total["failed"]["objects"]
+    lost, replaced = how_many(codes, *LOSSES), how_many(codes, Code.TARGET_REPLACED)
+    if not (failed or lost or replaced):
+        return []
+    from hdh_migrate.session.views.left import grave_facts  # it speaks as the pages of a report do
+
+    return grave_facts(OutcomeCounts(failed=failed, lost=lost, replaced=replaced))
 
 
 def _open_work(ledger: SqliteLedger) -> list[str]:

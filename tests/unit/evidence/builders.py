@@ -468,7 +468,8 @@ def in_first_format(made: Bundle, key: Signer) -> Bundle:
     envelope = json.loads((made.folder / "statement.json").read_bytes())
     said = json.loads(base64.b64decode(envelope["payload"]))
     said["predicateType"] = "urn:hdh-migrate:evidence:v1"
-    said["predicate"]["manifest"].pop("claimed", None)
+    for later in ("claimed", "largest"):
+        said["predicate"]["manifest"].pop(later, None)
     summary = canonical_json(summary_of(said["predicate"], key.key_id)) + b"\n"
     (made.folder / "summary.json").write_bytes(summary)
     for one in said["subject"]:

@@ -31,7 +31,7 @@ from hdh_migrate.events.refreshes import (
     Refreshing,
     RetryingFailed,
 )
-from hdh_migrate.events.run import RunEnded, RunStarted
+from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
 from hdh_migrate.evidence.bundle import Bundle
 from hdh_migrate.evidence.lines.facts import DatasetFacts, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.signatures.signing import Signer
@@ -111,6 +111,12 @@ ATTESTATION = {
     "sha256": "ab" * 32,
     "tunnels": [{"local": "http://127.0.0.1:9443", "leads_to": "https://s3.fr-par.scw.cloud"}],
 }
+PRICES = [
+    {
+        "purpose": "re-read", "side": "target", "unit": "GB", "amount": "0.01 EUR",
+        "valid_from": "2026-01-01", "source": "tarif de l'hébergeur au 1er janvier 2026",
+    },
+]  # fmt: skip
 PROFILE = {
     "name": "scaleway", "as_of": "2026-07-01", "own": None,
     "overrides": [{"name": "max_parts", "value": 900, "was": 1000}],
@@ -211,6 +217,7 @@ def later(plan_digest: str, *, bare: bool) -> list[Told]:
     told: list[Event] = [
         _began(WHO, plan_digest),
         RunEnded(traffic=()),
+        *_replanned(plan_digest),
         _began("astreinte@exploitation-02", plan_digest),
     ]
     for number in (1, 2, 3):
@@ -247,6 +254,17 @@ def later(plan_digest: str, *, bare: bool) -> list[Told]:
     if bare:  # without what would have to follow from rows
         told = [_began(WHO, plan_digest), *_granted(), RunEnded(traffic=())]
     return [(AT, one.kind, one.as_json()) for one in told]
+
+
+def _replanned(plan_digest: str) -> list[Event]:
+    """The plan was changed for a night, and changed back."""
+    other = "7" * 64
+    return [
+        PlanRebound(was=plan_digest, now=other,
+                    changes=('limits.bandwidth: "400MiB/s" -> "800MiB/s"',
+                             'windows: added ([{"days": ["mon"], "from": "20:00"}])')),
+        PlanRebound(was=other, now=plan_digest, changes=("windows: removed (was [])",)),
+    ]  # fmt: skip
 
 
 def _began(user: str, plan_digest: str) -> RunStarted:
@@ -333,6 +351,7 @@ def rich(
     about = facts(
         *datasets,
         operator=WHO,
+        previous_statement="66" * 32,
         written_at="2026-11-24T08:30:00Z",
         ended_at=AT,
         names=names,
@@ -375,7 +394,7 @@ def rich(
             },
         ),
     )  # fmt: skip
-    about = replanned(about, report={"declared": DECLARED}, legal_basis=BASES)
+    about = replanned(about, report={"declared": DECLARED}, legal_basis=BASES, prices=PRICES)
     return bundle(
         out, records, about=about, signer=key, exclusions=exclusions,
         findings=[finding(code, dataset=records[n]["dataset"], key=records[n]["key"], message=said)

@@ -33,7 +33,7 @@ from hdh_migrate.events.refreshes import (
     Refreshing,
     RetryingFailed,
 )
-from hdh_migrate.events.run import RunEnded, RunStarted
+from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.records import journal_line
 from hdh_migrate.evidence.page.chronicle import NOTHING, SHOWN, Chronicle, chronicle_of
 from hdh_migrate.evidence.page.readers import grant_lines
@@ -72,6 +72,17 @@ def passed(number: int, *, ended: bool = True) -> list[Event]:
         *told,
         *([RefreshEnded(number=number, batch="pilot", listed=some(30))] if ended else []),
     ]
+
+
+def replanned(number: int) -> list[Event]:
+    """The plan is another one, in what amends a batch and in what does not."""
+    free = 'limits.bandwidth: added ("5MiB/s")'
+    return [
+        PlanRebound(
+            was="0" * 64, now="1" * 64,
+            changes=(free, "datasets[pmsi].exclude[0]: added") if number % 2 else (free,),
+        )
+    ]  # fmt: skip
 
 
 _SEALED_FOR = {2: ("0" * 64,), 3: ("0" * 64, "1" * 64, "2" * 64)}
@@ -157,7 +168,8 @@ def happened(count: int = 2) -> list[Event]:
     told: list[Event] = []
     for number in range(1, count + 1):
         told += [
-            begun(), *passed(number, ended=number != count), *amended(number + 1),
+            begun(), *replanned(number), *passed(number, ended=number != count),
+            *amended(number + 1),
             *adopted(number, ended=number != count),
             taken(over=True, reason="the machine burned"), taken(over=False, reason="it is gone"),
             taken(over=False, reason=None),
@@ -167,7 +179,7 @@ def happened(count: int = 2) -> list[Event]:
             *superseded(number),
             *granted(number),
         ]  # fmt: skip
-    return [*told, begun(), RunEnded(traffic=())]
+    return [*told, begun(), RunEnded(traffic=()), *replanned(2)]
 
 
 def months(count: int = 2) -> list[tuple[str, str, dict[str, Any]]]:
@@ -206,6 +218,25 @@ def test_each_kind_is_one_line_with_what_it_came_to(tmp_path: Path) -> None:
     assert (found.resent, found.continued, found.retried) == (2, 2, {"conflict": 2})
     assert (found.drifted, found.unverified) == (2, 3)
     assert not found.empty
+
+
+def test_a_plan_is_told_with_what_changed_freely_and_who_ran_it_first(tmp_path: Path) -> None:
+    free, rule = 'limits.bandwidth: added ("5MiB/s")', "datasets[pmsi].exclude[0]: added"
+    other = replace(begun(), user="other@here")
+    told = [
+        begun(), *amended(2),
+        PlanRebound(was="0" * 64, now="1" * 64, changes=(free, rule)), other, begun(),
+        PlanRebound(was="1" * 64, now="2" * 64, changes=(rule,)),
+        *amended(3), PlanRebound(was="2" * 64, now="3" * 64, changes=(rule,)),
+        PlanRebound(was="3" * 64, now="4" * 64, changes=(free,)),
+    ]  # fmt: skip
+
+    found = chronicle(tmp_path, told)
+
+    assert [(one.changes, one.user) for one in found.plans] == [
+        ((free,), "other@here"), ((rule,), ""), ((free,), ""),
+    ]  # fmt: skip
+    assert found.counts["plans"] == 3
 
 
 def test_a_pass_or_an_adoption_that_goes_on_after_a_stop_is_one_line(tmp_path: Path) -> None:

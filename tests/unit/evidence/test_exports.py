@@ -273,14 +273,32 @@ def test_markdown_says_what_it_came_to_on_its_first_line(good: Path) -> None:
     assert len(text.splitlines()) < 40
 
 
-@pytest.mark.parametrize("code", ["target-replaced", "target-accepted"])
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("target-replaced", "## 1 object replaced at the target since verified"),
+        ("target-accepted", "## complete when verified, 1 object replaced and accepted since"),
+    ],
+)
 def test_markdown_says_that_the_target_holds_something_else_by_now(
-    tmp_path: Path, key: Signer, code: str
+    tmp_path: Path, key: Signer, code: str, said: str
 ) -> None:
     about, found = facts(dataset(1, 1000)), [finding(code, key="a")]
     bundle(tmp_path / "out", [record("a")], about=about, signer=key, findings=found)
-    first = made(tmp_path / "out", "markdown").decode().splitlines()[0]
-    assert first.startswith("## complete when verified, 1 object replaced since")
+    first, _, beside = made(tmp_path / "out", "markdown").decode().splitlines()[:3]
+    assert first.startswith(said)
+    assert beside == "Also: 1 finding in all."
+
+
+def test_markdown_says_the_gravest_thing_first_and_the_rest_beside_it(
+    tmp_path: Path, key: Signer
+) -> None:
+    records = [record("a"), failed("b"), pending("c")]
+    about, found = facts(dataset(3, 3000)), [finding("target-replaced", key="a")]
+    bundle(tmp_path / "out", records, about=about, signer=key, findings=found)
+    first, _, beside = made(tmp_path / "out", "markdown").decode().splitlines()[:3]
+    assert first.startswith("## 1 object replaced at the target since verified")
+    assert beside == "Also: 1 object failed; 1 object to go; 1 finding in all."
 
 
 def test_markdown_of_a_rehearsed_draft_says_so_first(tmp_path: Path) -> None:

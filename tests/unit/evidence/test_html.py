@@ -277,6 +277,7 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     key, asked = changes.pop("signer", None), changes.pop("asked", None)
     months, declared = changes.pop("months", ()), changes.pop("declared", None)
     asked_level, bases = changes.pop("asked_level", None), changes.pop("bases", None)
+    prices = changes.pop("prices", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
@@ -286,6 +287,8 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
         about = replanned(about, verify={"source": asked})
     if asked_level is not None:
         about = at_level(about, asked_level)
+    if prices is not None:
+        about = replanned(about, prices=prices)
     if bases is not None:
         about = replanned(about, legal_basis=bases)
     if declared is not None:
@@ -371,6 +374,15 @@ STEADY = replace(PACES[0], bins=(ObjectCounts(1, 10**12), ObjectCounts(1, 1)))
 
 DWARFED_ONCE = replace(PACES[0], bins=tuple(ObjectCounts(1, size) for size in (7, 8, 1 << 30)))
 
+PRICES = [
+    {"purpose": purpose, "side": "target", "unit": unit, "amount": "0.01 EUR",
+     "valid_from": "2026-01-01", "source": "price <list>"}
+    for purpose, unit in (("switching", "GB"), ("re-read", "GiB"), ("parallel", "TB"))
+] + [
+    {"purpose": "parallel", "side": "target", "unit": "TiB", "amount": "3 EUR",
+     "valid_from": "2099-01-01", "source": "price <list>"},
+]  # fmt: skip
+
 OPENING = {
     "at": "2026-03-02T10:00:00Z", "who": "claire@ops", "dataset": "pmsi", "object": 7,
     "reason": "ticket 4711",
@@ -412,6 +424,31 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "months": months()},
+        {"records": good, "previous_statement": "66" * 32, "prices": PRICES},
+        *(
+            {
+                "records": good,
+                "cutovers": [cutover() | {"approvals": {"cutover": by}}],
+                "waivers": [{**WAIVER, "key_id": "ed25519:" + "0" * 16}],
+            }
+            for by in ([key.verifier.fingerprint], ["0" * 64])
+        ),
+        *(
+            {
+                "records": [record("a", level="head")] * 1,
+                "findings": [finding("conflict")] * many,
+                "waivers": [
+                    {**WAIVER, "what": "finding.conflict", "made_at": "2026-03-02T10:00:00Z"}
+                ],
+            }
+            for many in (1, 2)
+        ),
+        {"records": [pending("a"), record("b", level="head"), record("c", level="head")]},
+        {"records": [pending("a"), record("b", level="head")]},
+        *(
+            {"records": good, "exclusions": [exclusion(name, rule="vanished") for name in names]}
+            for names in ("x", "xy")
+        ),
         {"records": good, "months": agreed(), "cutovers": [cutover()], "erasures": [ERASURE]},
         {
             "records": good,
@@ -777,12 +814,12 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
         ({"records": [record("a", level="head")]}, "Complete, but not proven", "unsure"),
         (
             {"records": [record("a")], "findings": [finding(code="decommission-target-lost")]},
-            "Verified objects are missing on both sides",
+            "A verified object is missing on both sides",
             "bad",
         ),
         (
             {"records": [record("a")], "findings": [finding(code="target-replaced")]},
-            "Complete when verified, but replaced since",
+            "A verified object was replaced at the target",
             "bad",
         ),
         (
@@ -791,7 +828,7 @@ def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> N
             "unsure",
         ),
         ({"records": [pending("a")]}, "Not finished", "unsure"),
-        ({"records": [failed("a"), pending("b")]}, "Objects failed", "bad"),
+        ({"records": [failed("a"), pending("b")]}, "An object failed", "bad"),
         ({"records": [], "closed": False}, "The inventory is not closed", "unsure"),
         ({"records": []}, "Nothing was inventoried", "unsure"),
         (
@@ -984,7 +1021,7 @@ def test_how_many_requests_were_sent_is_in_the_table_of_endpoints(
 
 def test_how_many_had_to_approve_stands_beside_who_did(tmp_path: Path, key: Signer) -> None:
     page = written(tmp_path / "a", [record("a")], signer=key, cutovers=[asking(2)])["fr"]
-    said = "Approbations demandéesbascule 2, fin du retour possible 1 (parmi 2 clés"
+    said = "demandéesbascule : 2fin du retour possible : 12 clés pouvaient en donner."
     assert said in page.text.replace("\u00a0", " ")
 
 

@@ -93,11 +93,12 @@ def test_a_target_is_read_back_before_the_source_is_deleted_if_that_is_long_ago(
     assert (LeftTask.READ_BACK, ("pilot",)) in tasks(batches(old))
 
 
-def test_what_is_not_moved_or_was_stopped_is_told_first() -> None:
+def test_what_is_wrong_is_told_first_then_what_is_not_moved_or_was_stopped() -> None:
     one = replace(DONE, closed=False, pending=3, relisting=True, looking=True, lacks_copy=True)
+    stands = replace(batches(one), findings={"target-replaced": 1})
 
-    assert [task for task, _ in tasks(batches(one))] == [
-        LeftTask.LIST, LeftTask.MOVE, LeftTask.PASS, LeftTask.LOOK, LeftTask.COPY,
+    assert [task for task, _ in tasks(stands)] == [
+        LeftTask.FINDING, LeftTask.LIST, LeftTask.MOVE, LeftTask.PASS, LeftTask.LOOK, LeftTask.COPY,
     ]  # fmt: skip
 
 

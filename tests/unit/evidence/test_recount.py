@@ -108,6 +108,8 @@ def test_sizes_fall_into_classes_and_known_digests_are_counted() -> None:
 
     assert [sums["objects"] for sums in found.records.sizes] == [2, 1, 0, 0, 0, 0, 0, 1]
     assert found.records.digests == {"sha256": 3, "source_md5": 1, "stored_sha256": 3}
+    assert found.records.largest == 1 << 40
+    assert counted([]).records.largest is None
 
 
 def test_what_the_source_had_a_digest_of_is_counted_in_objects_and_bytes() -> None:

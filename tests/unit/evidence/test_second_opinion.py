@@ -747,6 +747,8 @@ def test_a_statement_that_claims_other_than_the_lines_is_refused_by_both(desk: D
         "digests": (("manifest", "digests", "source_md5"), 3),
         "sizes": (("manifest", "sizes", 0), {"below": 4096, **more, "objects": 9}),
         "a bound": (("manifest", "sizes", 0, "below"), 4097),
+        "a larger object": (("manifest", "largest"), 1001),
+        "no object": (("manifest", "largest"), None),
         "verified": (("datasets", 0, "tally", "verified"), more),
         "excluded": (("outcome", "states", "excluded"), more),
         "inventoried": (("datasets", 0, "tally", "inventoried"), more),

@@ -140,7 +140,8 @@ OF_STEPS: Final = (
     MessageForm(
         "{n:number} [name has|names have] versions and no current one: somebody deleted"
         " [it|them]; at the target [its last version|the last version of each] is current",
-        "{n} nom a des versions et aucune n'est courante, car quelqu'un l'a supprimé : à la cible,"
+        "{n} nom a des versions et aucune n'est courante, car quelqu'un l'a supprimé : sur la"
+        " cible,"
         " la dernière est courante"
         "|{n} noms ont des versions et aucune n'est courante, car quelqu'un les a supprimés : à la"
         " cible, la dernière de chacun est courante",
@@ -157,12 +158,12 @@ OF_STEPS: Final = (
     MessageForm(
         "what is current at the target under this name is not the version that comes before this"
         " one: sent now, it would not stand where the source has it",
-        "ce qui est courant à la cible sous ce nom n'est pas la version qui précède celle-ci :"
+        "ce qui est courant sur la cible sous ce nom n'est pas la version qui précède celle-ci :"
         " envoyée maintenant, elle n'y serait pas à la place qu'elle a à la source",
     ),
     MessageForm(
         "a version of this name that comes before it is not at the target",
-        "une version antérieure du même nom n'est pas à la cible",
+        "une version antérieure du même nom n'est pas sur la cible",
     ),
     MessageForm(
         "the target's bucket keeps no versions (any more): it would have the last one alone",
@@ -171,23 +172,24 @@ OF_STEPS: Final = (
     ),
     MessageForm(
         "its versions do not stand at the target in the order of the source",
-        "ses versions ne sont pas à la cible dans l'ordre de la source",
+        "ses versions ne sont pas sur la cible dans l'ordre de la source",
     ),
     MessageForm(
         "{n:number} [version at the target was left by an attempt|versions at the target were left"
         " by attempts] that [was|were] cut off; [it|each] stands right before the one that was sent"
         " again, which the manifest has",
-        "{n} version à la cible vient d'une tentative interrompue ; elle précède celle qui a été"
+        "{n} version sur la cible vient d'une tentative interrompue ; elle précède celle qui a été"
         " renvoyée, que le manifeste cite"
-        "|{n} versions à la cible viennent de tentatives interrompues ; chacune précède celle qui a"
+        "|{n} versions sur la cible viennent de tentatives interrompues ; chacune précède celle"
+        " qui a"
         " été renvoyée, que le manifeste cite",
     ),
     MessageForm(
         "{n:number} [version at the target is|versions at the target are] none of this migration,"
         " and {deleted:number} [name was|names were] deleted there since",
-        "{n} version à la cible n'est pas de cette migration ; noms qui y ont été supprimés"
+        "{n} version sur la cible n'est pas de cette migration ; noms qui y ont été supprimés"
         " depuis : {deleted}"
-        "|{n} versions à la cible ne sont pas de cette migration ; noms qui y ont été supprimés"
+        "|{n} versions sur la cible ne sont pas de cette migration ; noms qui y ont été supprimés"
         " depuis : {deleted}",
     ),
     MessageForm(

@@ -1,0 +1,100 @@
+"""What a migration came to: everything that is so of its objects, the gravest first.
+
+One order for the report's page, its summaries and `status`: what stands first is what a reader must
+learn first, and nothing that stands behind it is left unsaid.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from hdh_migrate.codes import LOSSES, Code, how_many
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.frozen import frozen
+
+
+class OutcomeState(StrEnum):
+    """One thing that is so, the gravest first."""
+
+    UNBALANCED = "unbalanced"
+    LOST = "lost"
+    REPLACED = "replaced"
+    FAILED = "failed"
+    OPEN = "open"
+    EMPTY = "empty"
+    PENDING = "pending"
+    NOTHING = "nothing"
+    UNPROVEN = "unproven"
+    ACCEPTED = "accepted"
+    NOTED = "noted"
+    GOOD = "good"
+
+
+GRAVE = frozenset({
+    OutcomeState.UNBALANCED, OutcomeState.LOST, OutcomeState.REPLACED, OutcomeState.FAILED,
+})  # fmt: skip
+"""What somebody must look into."""
+
+
+@frozen
+class OutcomeCounts:
+    """What decides of it, in objects and findings."""
+
+    closes: bool = True
+    """Whether those inventoried are those that ended somewhere."""
+    closed: bool = True
+    """Whether the source was listed to its end."""
+    inventoried: int = 0
+    verified: int = 0
+    excluded: int = 0
+    failed: int = 0
+    pending: int = 0
+    lower: int = 0
+    """Of the verified ones: were not read back whole and decrypted."""
+    lost: int = 0
+    replaced: int = 0
+    accepted: int = 0
+    findings: int = 0
+
+    @classmethod
+    def of(cls, predicate: Predicate) -> OutcomeCounts:
+        """Return what a statement says."""
+        outcome, codes = predicate["outcome"], predicate["findings"]["codes"]
+        states = outcome["states"]
+        whole = outcome["levels"].get("full", {"objects": 0, "bytes": 0})
+        return cls(
+            closes=outcome["counts_close"],
+            closed=outcome["inventory_closed"],
+            inventoried=states["inventoried"]["objects"],
+            verified=states["verified"]["objects"],
+            excluded=states["excluded"]["objects"],
+            failed=states["failed"]["objects"],
+            pending=states["pending"]["objects"],
+            lower=states["verified"]["objects"] - whole["objects"],
+            lost=how_many(codes, *LOSSES),
+            replaced=how_many(codes, Code.TARGET_REPLACED),
+            accepted=how_many(codes, Code.TARGET_ACCEPTED),
+            findings=predicate["findings"]["total"],
+        )
+
+
+def gravest_first(counts: OutcomeCounts) -> list[tuple[OutcomeState, int]]:
+    """Return everything that is so, each with the number that it speaks of; never nothing."""
+    moved = counts.verified + counts.failed + counts.pending
+    found = (
+        (OutcomeState.UNBALANCED, not counts.closes, 0),
+        (OutcomeState.LOST, counts.lost > 0, counts.lost),
+        (OutcomeState.REPLACED, counts.replaced > 0, counts.replaced),
+        (OutcomeState.FAILED, counts.failed > 0, counts.failed),
+        (OutcomeState.OPEN, not counts.closed, 0),
+        (OutcomeState.EMPTY, counts.inventoried == 0, 0),
+        (OutcomeState.PENDING, counts.pending > 0, counts.pending),
+        (OutcomeState.NOTHING, counts.closes and counts.excluded > 0 and not moved,
+         counts.excluded),
+        (OutcomeState.UNPROVEN, counts.lower > 0, counts.lower),
+        (OutcomeState.ACCEPTED, counts.accepted > 0, counts.accepted),
+        (OutcomeState.NOTED, counts.findings > 0, counts.findings),
+    )  # fmt: skip
+    return [(state, count) for state, applies, count in found if applies] or [
+        (OutcomeState.GOOD, counts.verified)
+    ]

@@ -1,0 +1,93 @@
+"""What a page says of leaving the host again, and of what changed since the report before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.plan.prices import REQUESTS
+
+
+def leaving_prices(predicate: Predicate) -> list[Mapping[str, Any]]:
+    """Return the prices that the plan declares for bytes that leave the target.
+
+    Of each purpose all that count on the day of the report, or later: a price counts until another
+    one does. Nothing is reckoned from them.
+    """
+    plan, today = predicate["plan"]["canonical"], predicate["times"]["written"][:10]
+    declared: Sequence[Mapping[str, Any]] = plan.get("prices") or ()
+    own = [one for one in declared if one["side"] == "target" and one["unit"] != REQUESTS]
+    found = []
+    for purpose in dict.fromkeys(one["purpose"] for one in own):
+        rows = sorted(
+            (one for one in own if one["purpose"] == purpose), key=lambda one: one["valid_from"]
+        )
+        before = [one for one in rows if one["valid_from"] <= today]
+        found += [*before[-1:], *(one for one in rows if one["valid_from"] > today)]
+    return found
+
+
+LEAVING: dict[str, Text] = {
+    "leaving": Text("Quitter cet hébergeur un jour", "Leaving this host one day"),
+    "leaving.why": Text(
+        "Ce que ce dossier sait de ce qu'il faudrait ressortir, et ce qu'il n'en sait pas.",
+        "What this folder knows of what would have to be taken out, and what it does not know.",
+    ),
+    "leaving.amount": Text("À ressortir", "To be taken out"),
+    "leaving.sealed": Text(
+        "Taille avant chiffrement ; chiffré, il y a un peu plus : 28 octets pour 64 Kio et un "
+        "en-tête par objet.",
+        "The size before encryption; encrypted there is a little more: 28 bytes for 64 KiB, and a "
+        "header for each object.",
+    ),
+    "leaving.price": Text("Prix déclaré", "Price as declared"),
+    "leaving.price.value": Text(
+        "{amount} par {unit}, à partir du {day}", "{amount} for each {unit}, from {day} on"
+    ),
+    "leaving.price.source": Text("Source :", "Source:"),
+    "leaving.price.none": Text(
+        "Le plan n'en déclare aucun pour ce qui sort de la cible ; ce rapport n'en suppose pas.",
+        "The plan declares none for what leaves the target; this report assumes none.",
+    ),
+    "unit.GB": Text("gigaoctet", "gigabyte"),
+    "unit.GiB": Text("gibioctet", "gibibyte"),
+    "unit.TB": Text("téraoctet", "terabyte"),
+    "unit.TiB": Text("tébioctet", "tebibyte"),
+    "purpose.switching": Text("pour changer d'hébergeur", "to change the host"),
+    "purpose.re-read": Text("pour relire", "to read again"),
+    "purpose.parallel": Text("pour un usage en parallèle", "for parallel use"),
+    "leaving.form": Text("Forme des objets", "Form of the objects"),
+    "leaving.keys": Text(
+        "Un format ouvert : avec l'une des clés privées, il s'ouvre sans l'hébergeur ; voir « "
+        "Vérifier soi-même ».",
+        "An open format: with one of the private keys it opens without the host; see “Verify it "
+        "yourself”.",
+    ),
+    "leaving.unsaid": Text("Ce que ce dossier ne dit pas", "What this folder does not say"),
+    "leaving.unsaid.value": Text(
+        "Le préavis et les frais du contrat, le prix des requêtes, le temps que prendrait la "
+        "lecture chez cet hébergeur, ce que des utilisateurs y ont écrit depuis.",
+        "Notice and charges of the contract, the price of requests, how long reading from this "
+        "host would take, what consumers have written there since.",
+    ),
+    "since": Text("Changements depuis le rapport précédent", "Changes since the report before"),
+    "since.how": Text(
+        "Avec les deux dossiers côte à côte, cette commande vérifie l'un et l'autre, puis dit ce "
+        "qui est nouveau et si ce rapport revient sur ce que le précédent affirmait (elle finit "
+        "alors par le code 10) :",
+        "With both folders side by side this command checks each of them, then says what is new "
+        "and whether this report takes back anything that the one before said (it then ends with "
+        "code 10):",
+    ),
+    "since.folder": Text("rapport-precedent", "report-before"),
+    "since.previous": Text(
+        "Le rapport précédent est celui dont la déclaration a l'empreinte",
+        "The report before is the one whose statement has the digest",
+    ),
+    "since.first": Text(
+        "C'est le premier rapport de ce registre : il n'y en a pas d'antérieur à comparer.",
+        "This is the first report of this ledger: there is no earlier one to compare with.",
+    ),
+}

@@ -1,0 +1,158 @@
+"""The banner says the gravest thing first and all others beside it, in every combination."""
+
+from __future__ import annotations
+
+from html import unescape
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.evidence.exports.first_screen import FirstScreen, first_screen
+from hdh_migrate.evidence.lines.facts import ObjectCounts
+from hdh_migrate.evidence.lines.gravest import (
+    GRAVE,
+    OutcomeCounts,
+    OutcomeState,
+    gravest_first,
+)
+from hdh_migrate.evidence.page.catalogue import LANGUAGES
+from hdh_migrate.evidence.page.page_words import PageWords
+from hdh_migrate.evidence.reading import read_bundle
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.session.views.left import grave_facts
+from tests.unit.evidence.builders import (
+    bundle,
+    dataset,
+    facts,
+    failed,
+    finding,
+    pending,
+    record,
+    signer,
+)
+
+SINGLE: dict[OutcomeState, dict[str, Any]] = {
+    OutcomeState.UNBALANCED: {"inventoried": 1},
+    OutcomeState.LOST: {"findings": ["decommission-target-lost"]},
+    OutcomeState.REPLACED: {"findings": ["target-replaced"] * 2},
+    OutcomeState.FAILED: {"records": [failed("b-failed")]},
+    OutcomeState.OPEN: {"closed": False},
+    OutcomeState.PENDING: {"records": [pending("c-pending"), pending("d-pending")]},
+    OutcomeState.UNPROVEN: {"records": [record("e-head", level="head")]},
+    OutcomeState.ACCEPTED: {"findings": ["target-accepted"]},
+    OutcomeState.NOTED: {"findings": ["leased"]},
+}
+"""What makes each thing so, beside an object that is verified and proven."""
+
+PAIRS = [(one,) for one in SINGLE] + list(combinations(SINGLE, 2))
+ORDER = list(OutcomeState)
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return signer(tmp_path_factory.mktemp("key") / "keys")
+
+
+def expected(states: tuple[OutcomeState, ...]) -> list[OutcomeState]:
+    """A finding is one, whatever else it says."""
+    found = {*states}
+    if any("findings" in SINGLE[one] for one in states):
+        found.add(OutcomeState.NOTED)
+    return sorted(found, key=ORDER.index)
+
+
+def screens(
+    folder: Path, key: Signer, states: tuple[OutcomeState, ...]
+) -> tuple[dict[str, FirstScreen], list[tuple[OutcomeState, int]]]:
+    made = [SINGLE[one] for one in states]
+    records = [record("a"), *(line for one in made for line in one.get("records", ()))]
+    codes = [code for one in made for code in one.get("findings", ())]
+    size = sum(line["size"] for line in records)
+    more = sum(one.get("inventoried", 0) for one in made)
+    about = facts(
+        dataset(
+            0,
+            inventoried=ObjectCounts(len(records) + more, size + more),
+            closed=all(one.get("closed", True) for one in made),
+        )
+    )
+    bundle(
+        folder, sorted(records, key=lambda line: line["key"]), about=about, signer=key,
+        findings=[finding(code) for code in codes], languages=LANGUAGES,
+    )  # fmt: skip
+    reading = read_bundle(folder, trusted=True)
+    shown = {one: first_screen(reading, [key.verifier], one) for one in LANGUAGES}
+    for language, screen in shown.items():
+        page = unescape((folder / f"report.{language}.html").read_text())
+        banner = page.partition('<section class="banner')[2].partition("</section>")[0]
+        assert screen.verdict in banner
+        tone = "bad" if set(states) & GRAVE else "unsure"
+        assert expected(states) == [OutcomeState.NOTED] or banner.startswith(f" {tone}")
+    return shown, gravest_first(OutcomeCounts.of(reading.predicate))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("states", PAIRS, ids="-".join)
+def test_whatever_is_so_together_is_said_the_gravest_first(
+    tmp_path: Path, key: Signer, states: tuple[OutcomeState, ...]
+) -> None:
+    shown, found = screens(tmp_path / "out", key, states)
+
+    assert [state for state, _ in found] == expected(states)
+    for language, screen in shown.items():
+        words = PageWords(language)
+        (first, count), *others = found
+        assert screen.verdict == plain(words.say(first.value, count))
+        sentences = [words.say(f"{first}.why", count)]
+        for state, many in others:
+            beside = f"{state}.beside" if state in {"unproven", "noted"} else f"{state}.why"
+            sentences.append(words.say(beside, many))
+        assert screen.why == " ".join(map(plain, sentences))
+
+
+def plain(said: Any) -> str:
+    return " ".join(said.unescape().split())
+
+
+def test_every_subset_is_told_whole_and_in_order() -> None:
+    """All of them at once, and none: nothing that is so hides another."""
+    bits: dict[OutcomeState, dict[str, Any]] = {
+        OutcomeState.UNBALANCED: {"closes": False},
+        OutcomeState.LOST: {"lost": 1},
+        OutcomeState.REPLACED: {"replaced": 2},
+        OutcomeState.FAILED: {"failed": 3},
+        OutcomeState.OPEN: {"closed": False},
+        OutcomeState.PENDING: {"pending": 4},
+        OutcomeState.UNPROVEN: {"lower": 5},
+        OutcomeState.ACCEPTED: {"accepted": 6},
+        OutcomeState.NOTED: {"findings": 7},
+    }
+    for many in range(len(bits) + 1):
+        for chosen in combinations(bits, many):
+            counts = {name: value for one in chosen for name, value in bits[one].items()}
+            told = gravest_first(OutcomeCounts(inventoried=9, verified=9, **counts))
+            assert [state for state, _ in told] == (list(chosen) or [OutcomeState.GOOD])
+
+
+def test_nothing_listed_and_all_left_behind_are_said_for_themselves() -> None:
+    assert gravest_first(OutcomeCounts(closed=False)) == [
+        (OutcomeState.OPEN, 0), (OutcomeState.EMPTY, 0),
+    ]  # fmt: skip
+    left = OutcomeCounts(inventoried=3, excluded=3)
+    assert gravest_first(left) == [(OutcomeState.NOTHING, 3)]
+    unclosed = OutcomeCounts(inventoried=4, excluded=3, closes=False)
+    assert gravest_first(unclosed) == [(OutcomeState.UNBALANCED, 0)]
+
+
+def test_status_says_what_is_grave_in_the_words_of_the_banner() -> None:
+    told = grave_facts(OutcomeCounts(lost=1, replaced=2, failed=3, pending=4))
+
+    assert [(one["state"], one["objects"]) for one in told] == [
+        ("lost", 1), ("replaced", 2), ("failed", 3),
+    ]  # fmt: skip
+    for language, words in ((one, PageWords(one)) for one in ("fr", "en")):
+        for one in told:
+            said = words.say(f"{one['state']}.why", one["objects"]).unescape()
+            assert one[language] == said  # type: ignore[literal-required] # of these two
