@@ -38,17 +38,7 @@ class DossierWords(PageWords):
 
     def gb(self, value: int) -> Markup:
         """Return bytes in units of 10^9, with three decimals."""
-        return escape(self._decimals(Decimal(value) / 10**9, 3))
-
-    def money(self, amount: str, currency: str) -> Markup:
-        """Return an amount with its currency."""
-        places = len(amount.partition(".")[2])
-        return escape(f"{self._decimals(Decimal(amount), places)}\u00a0{currency}")
-
-    def _decimals(self, value: Decimal, places: int) -> str:
-        whole, _, rest = f"{value:.{places}f}".partition(".")
-        number = str(self.number(int(whole)))
-        return f"{number}{self.decimal_mark}{rest}" if rest else number
+        return escape(self.decimals(Decimal(value) / 10**9, 3))
 
 
 def render_dossier(facts: EgressDossier, signer: SignedBy, language: str) -> bytes:

@@ -6,6 +6,7 @@ Read in November 2026: regulation (EU) 2023/2854, articles 29 and 34; law 2024-4
 
 from __future__ import annotations
 
+from hdh_migrate.evidence.page.leaving import PRICES
 from hdh_migrate.evidence.page.text import Text
 
 DOSSIER: dict[str, Text] = {
@@ -74,13 +75,7 @@ DOSSIER: dict[str, Text] = {
     "period.from 2027-01-12": Text("à partir du 12 janvier 2027", "from 12 January 2027"),
     "side.source": Text("source", "source"),
     "side.target": Text("cible", "target"),
-    "purpose.switching": Text("changement", "switching"),
-    "purpose.re-read": Text("relecture", "reading again"),
-    "purpose.parallel": Text("usage parallèle", "parallel use"),
-    "unit.GB": Text("par Go", "per GB"),
-    "unit.GiB": Text("par Gio", "per GiB"),
-    "unit.TB": Text("par To", "per TB"),
-    "unit.TiB": Text("par Tio", "per TiB"),
+    **PRICES,
     "unit.10000-requests": Text("pour 10 000 requêtes", "per 10,000 requests"),
     "grounds": Text("Ce que dit le droit", "What the law says"),
     "grounds.act": Text(

@@ -29,6 +29,17 @@ def leaving_prices(predicate: Predicate) -> list[Mapping[str, Any]]:
     return found
 
 
+PRICES: dict[str, Text] = {
+    "purpose.switching": Text("changement", "switching"),
+    "purpose.re-read": Text("relecture", "reading again"),
+    "purpose.parallel": Text("usage parallèle", "parallel use"),
+    "unit.GB": Text("par Go", "per GB"),
+    "unit.GiB": Text("par Gio", "per GiB"),
+    "unit.TB": Text("par To", "per TB"),
+    "unit.TiB": Text("par Tio", "per TiB"),
+}
+"""What a price is for, and of how much; a claim's dossier has the same words."""
+
 LEAVING: dict[str, Text] = {
     "leaving": Text("Quitter cet hébergeur un jour", "Leaving this host one day"),
     "leaving.why": Text(
@@ -44,20 +55,15 @@ LEAVING: dict[str, Text] = {
     ),
     "leaving.price": Text("Prix déclaré", "Price as declared"),
     "leaving.price.value": Text(
-        "{amount} par {unit}, à partir du {day}", "{amount} for each {unit}, from {day} on"
+        "{amount} {unit} ({purpose}), à partir du {day}",
+        "{amount} {unit} ({purpose}), from {day} on",
     ),
     "leaving.price.source": Text("Source :", "Source:"),
     "leaving.price.none": Text(
         "Le plan n'en déclare aucun pour ce qui sort de la cible ; ce rapport n'en suppose pas.",
         "The plan declares none for what leaves the target; this report assumes none.",
     ),
-    "unit.GB": Text("gigaoctet", "gigabyte"),
-    "unit.GiB": Text("gibioctet", "gibibyte"),
-    "unit.TB": Text("téraoctet", "terabyte"),
-    "unit.TiB": Text("tébioctet", "tebibyte"),
-    "purpose.switching": Text("pour changer d'hébergeur", "to change the host"),
-    "purpose.re-read": Text("pour relire", "to read again"),
-    "purpose.parallel": Text("pour un usage en parallèle", "for parallel use"),
+    **PRICES,
     "leaving.form": Text("Forme des objets", "Form of the objects"),
     "leaving.keys": Text(
         "Un format ouvert : avec l'une des clés privées, il s'ouvre sans l'hébergeur ; voir « "

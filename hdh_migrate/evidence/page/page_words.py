@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -124,10 +125,16 @@ class PageWords:
             return reason
         return self.say("revision.rotated", old=rotated["old"], new=rotated["new"])
 
-    def money(self, value: str) -> Markup:
-        """Return an amount as the plan states it, with the decimal mark of the language."""
-        amount, _, currency = value.partition(" ")
-        return escape(f"{amount.replace('.', self._reader.decimal)}{NBSP}{visible(currency)}")
+    def money(self, amount: str, currency: str) -> Markup:
+        """Return an amount with its currency, and with the decimals that it has."""
+        places = len(amount.partition(".")[2])
+        return escape(f"{self.decimals(Decimal(amount), places)}{NBSP}{visible(currency)}")
+
+    def decimals(self, value: Decimal, places: int) -> str:
+        """Return a number with so many decimals."""
+        whole, _, rest = f"{value:.{places}f}".partition(".")
+        number = str(self.number(int(whole)))
+        return f"{number}{self.decimal_mark}{rest}" if rest else number
 
     def span(self, seconds: float) -> Markup:
         """Return a length of time that may be less than a second."""

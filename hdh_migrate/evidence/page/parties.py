@@ -66,12 +66,12 @@ PARTIES: dict[str, Text] = {
     "q.parties.contract": Text("lié par : {contract}", "bound by: {contract}"),
     "q.parties.contact": Text("à joindre : {contact}", "to be reached: {contact}"),
     "place.in": Text(
-        "Pays : {country}, dans l'Union européenne (déclaré).",
-        "Country: {country}, in the European Union (as declared).",
+        "Lieu : {country}, dans l'Union européenne (déclaré).",
+        "Place: {country}, in the European Union (as declared).",
     ),
     "place.out": Text(
-        "Pays : {country}, hors de l'Union européenne (déclaré).",
-        "Country: {country}, outside the European Union (as declared).",
+        "Lieu : {country}, hors de l'Union européenne (déclaré).",
+        "Place: {country}, outside the European Union (as declared).",
     ),
     "place.unknown": Text("pays non déclaré", "country not declared"),
     # --- keeping -------------------------------------------------------------------------------

@@ -995,8 +995,8 @@ def test_who_is_controller_and_whom_to_call_stands_on_the_first_screen(
     assert "Responsable de traitement : Plateformeà joindre : dpo@plateforme.example" in first
     assert "Sous-traitant : Atelier, conduite de la migration" in first
     assert "Claire Martin, responsable, Plateformeà joindre : +33 1 99 00 47 11" in first
-    assert "Pays : États-Unis, hors de l\u2019Union européenne (déclaré)." in first
-    assert "Pays : Paris, France, dans l\u2019Union européenne (déclaré)." in first
+    assert "Lieu : États-Unis, hors de l\u2019Union européenne (déclaré)." in first
+    assert "Lieu : Paris, France, dans l\u2019Union européenne (déclaré)." in first
     assert "Lieu : coffre 12 (déclaré)" in page.text.replace("\u00a0", " ")
 
 

@@ -137,7 +137,7 @@ ANSWERS = {
     "depuis le rapport précédent": "hdh-migrate audit compare",
     "plan a-t-il changé": 'limits.bandwidth : "400MiB/s" -> "800MiB/s"',
     "le plus volumineux": "Le plus grand objet : 85,7 Mio.",
-    "repartir de chez": "0,01 EUR par gigaoctet, à partir du 1er janvier 2026, pour relire",
+    "repartir de chez": "0,01 EUR par Go (relecture), à partir du 1er janvier 2026",
     "D'autres serveurs": "Le journal ne montre aucune autre adresse",
     "terminée": "Non. Les comptes sont justes",
     "Combien de temps cela": "soit 266 j 12 h",
