@@ -66,10 +66,10 @@ LEAVING: dict[str, Text] = {
     **PRICES,
     "leaving.form": Text("Forme des objets", "Form of the objects"),
     "leaving.keys": Text(
-        "Un format ouvert : avec l'une des clés privées, il s'ouvre sans l'hébergeur ; voir « "
-        "Vérifier soi-même ».",
-        "An open format: with one of the private keys it opens without the host; see “Verify it "
-        "yourself”.",
+        "Un format ouvert : avec l'une des clés privées, un objet s'ouvre sans l'hébergeur ; voir "
+        "« Vérifier soi-même ».",
+        "An open format: with one of the private keys an object opens without the host; see "
+        "“Verify it yourself”.",
     ),
     "leaving.unsaid": Text("Ce que ce dossier ne dit pas", "What this folder does not say"),
     "leaving.unsaid.value": Text(

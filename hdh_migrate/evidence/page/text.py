@@ -41,5 +41,5 @@ _UNIT = re.compile(r"(?<=\}) (?=s\b)")
 """Between a number and its unit."""
 _BEFORE = re.compile(r" (?=[:;?!»])")
 _AFTER = re.compile(r"(?<=«) ")
-_WHOLE = re.compile("(?<=ci)-(?=dess)|(?<=elle)-(?=même)|(?<=lui)-(?=même)")
+_WHOLE = re.compile("(?<=ci)-(?=dess)|(?<=elle)-(?=même)|(?<=lui)-(?=même)|(?<=soi)-(?=même)")
 """Hyphens after which no line ends: `ci-` and `-même` alone are no words."""

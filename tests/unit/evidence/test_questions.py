@@ -65,7 +65,7 @@ class Headings(HTMLParser):
 
 
 def plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text.replace("\u2019", "'")).strip()
+    return re.sub(r"\s+", " ", text.replace("\u2019", "'").replace("\u2011", "-")).strip()
 
 
 def questions() -> list[Question]:
