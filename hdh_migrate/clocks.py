@@ -27,6 +27,7 @@ TOLERANCE_SECONDS = 60.0
 FRESH_SECONDS = 30.0
 """A Date that is older, or came with a reply that took longer, is asked for again."""
 
+JOURNAL = "the journal"
 ALONE = "no endpoint told the time: judged by this machine's clock and the journal alone"
 _MEND = "set this machine's clock, or find out why the endpoint's is wrong; then run it again"
 MONTHS: Mapping[str, int] = {
@@ -197,7 +198,9 @@ class Judge:
         self.look()
         if self.objections():
             self.look(again=True)  # one reply may be anything; two that agree are not
-        _demand(self.objections())
+        found = self.objections()
+        # They agree by themselves where only the journal is ahead.
+        _demand(found, until=self.journal() if {one.where for one in found} == {JOURNAL} else None)
         return self._moment()
 
     def glance(self) -> Moment:
@@ -275,7 +278,7 @@ class Judge:
                 " that was ahead: wait until that time has passed, or go back to a copy of the"
                 " state from before"
             )
-            found.append(Problem(where="the journal", what=what, hint=hint))
+            found.append(Problem(where=JOURNAL, what=what, hint=hint))
         return found
 
     def ahead(self) -> dict[str, float]:
@@ -385,10 +388,11 @@ def text_of_seconds(seconds: float) -> str:
     return text_of(datetime.fromtimestamp(seconds, UTC), "milliseconds")
 
 
-def _demand(problems: Sequence[Problem]) -> None:
+def _demand(problems: Sequence[Problem], *, until: str | None = None) -> None:
     if problems:
         raise ClocksDiffer(
             "it is not known what time it is, so nothing is permitted that depends on it",
             problems=problems,
+            until=until,
             hint="nothing more was done; the same command goes on when the clocks agree",
         )

@@ -156,11 +156,19 @@ class LedgerBehind(Refused):
 class ClocksDiffer(Refused):
     """The clocks of this machine, of the endpoints and of the journal do not agree.
 
-    `problems` are the blockers as they were found, each a `model.Problem`.
+    `problems` are the blockers as they were found, each a `model.Problem`. `until`: when they agree
+    by themselves, where nothing is in the way but the time of the journal's last event; RFC 3339.
     """
 
-    def __init__(self, message: str, *, problems: Sequence[Any], hint: str | None = None) -> None:
-        self.problems = tuple(problems)
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Sequence[Any],
+        hint: str | None = None,
+        until: str | None = None,
+    ) -> None:
+        self.problems, self.until = tuple(problems), until
         super().__init__(message, blockers=[str(one) for one in problems], hint=hint)
 
 

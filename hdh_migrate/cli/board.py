@@ -96,7 +96,7 @@ def working(work: Work, now: str) -> str:
     ended = Exit(work["exit"])
     return (
         f"no run is under way, the last one ended {_second(work['ended'])} with {int(ended)}"
-        f" ({ended.meaning})"
+        f" ({ended.meaning})" + (", which is over by now" if work["over"] else "")
     )
 
 

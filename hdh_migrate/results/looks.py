@@ -128,7 +128,8 @@ class Work(TypedDict):
 
     `last_word`: when the ledger was last written to. `steps` and `batches` (none: all) are
     those of the last run; `ended`, `exit` and `why` are None while it goes on, and when it was
-    killed.
+    killed. `over`: what ended it holds no more, as far as clock and ledger can tell (the target's
+    fence was taken over since, or the time has come until which it was refused).
     """
 
     alive: bool
@@ -141,6 +142,7 @@ class Work(TypedDict):
     ended: str | None
     exit: int | None
     why: str | None
+    over: bool
 
 
 class WorkerFact(TypedDict):

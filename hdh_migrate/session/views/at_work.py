@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.errors import Exit
+from hdh_migrate.events.fence import FenceTaken
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.results.looks import Work
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.views.last_run import last_run
+from hdh_migrate.session.views.last_run import LastRun, last_run
 
 
 def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
@@ -27,6 +30,7 @@ def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
         "ended": None,
         "exit": None,
         "why": None,
+        "over": False,
     }
     if held is not None:
         work["pid"], work["host"], work["since"] = held.pid, held.host, held.since
@@ -35,7 +39,18 @@ def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
     if last is not None:
         work["steps"], work["batches"] = list(last.steps), list(last.batches)
         work["ended"], work["exit"], work["why"] = last.ended, last.exit, last.why
+        work["over"] = _is_over(desk, ledger, last)
     return work
+
+
+def _is_over(desk: Desk, ledger: SqliteLedger, last: LastRun) -> bool:
+    """Say whether what ended the last run holds no more, as far as clock and ledger can tell."""
+    if last.until is not None:
+        return seconds_of(desk.clock.now()) >= seconds_of(last.until)
+    if last.exit != Exit.LOCKED or last.ended is None:
+        return False
+    taken = ledger.last_time_of(FenceTaken)
+    return taken is not None and seconds_of(taken) >= seconds_of(last.ended)
 
 
 def _last_word(ledger: SqliteLedger) -> str | None:

@@ -11,9 +11,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
-from hdh_migrate.errors import Exit, LedgerLocked, MigrateError
+from hdh_migrate.clocks import text_of_seconds
+from hdh_migrate.errors import ClocksDiffer, Exit, LedgerLocked, MigrateError, TooEarly
 from hdh_migrate.folders import keep, kept
 from hdh_migrate.frozen import mutable
 from hdh_migrate.ledger.holding import holder
@@ -33,13 +34,15 @@ class _LastRunKept(TypedDict):
     ended: str | None
     exit: int | None
     why: str | None
+    until: NotRequired[str | None]
 
 
 @mutable
 class LastRun:
     """What a run was asked and how it ended; `exit` is None while it goes on or when it was killed.
 
-    `began` is None when it was refused before it had the ledger.
+    `began` is None when it was refused before it had the ledger. `until`: when what refused it does
+    not hold any more, where that was known.
     """
 
     pid: int
@@ -49,12 +52,14 @@ class LastRun:
     ended: str | None = None
     exit: int | None = None
     why: str | None = None
+    until: str | None = None
 
     def kept(self) -> _LastRunKept:
         """Return what is kept of it."""
         return {
             "pid": self.pid, "steps": list(self.steps), "batches": list(self.batches),
             "began": self.began, "ended": self.ended, "exit": self.exit, "why": self.why,
+            "until": self.until,
         }  # fmt: skip
 
 
@@ -71,12 +76,13 @@ class LastRunWriter:
         self.run.began = self.desk.clock.now()
         self._write()
 
-    def ends(self, code: Exit, why: str | None) -> None:
+    def ends(self, code: Exit, why: str | None, until: str | None = None) -> None:
         """Tell how it ended; of another run under way, the file is left to that one."""
         if self.run.began is None and self._is_anothers():
             return
         self.run.ended, self.run.exit = self.desk.clock.now(), int(code)
         self.run.why = None if why is None else redact(why)[:WHY_MAX]
+        self.run.until = until
         self._write()
 
     def _is_anothers(self) -> bool:
@@ -117,7 +123,8 @@ def _recorded(writer: LastRunWriter) -> Iterator[None]:
     except LedgerLocked:
         raise
     except MigrateError as error:
-        writer.ends(error.exit_code, "; ".join(line.strip() for line in str(error).splitlines()))
+        why = "; ".join(line.strip() for line in str(error).splitlines())
+        writer.ends(error.exit_code, why, _until(error))
         raise
     except KeyboardInterrupt:
         writer.ends(Exit.INTERRUPTED, None)
@@ -126,6 +133,13 @@ def _recorded(writer: LastRunWriter) -> Iterator[None]:
         writer.ends(Exit.UNEXPECTED, type(error).__name__)  # its words may hold anything
         raise
     writer.ends(writer.code, None)
+
+
+def _until(error: MigrateError) -> str | None:
+    """Return when what refused a run holds no more, where its own words tell that."""
+    if isinstance(error, TooEarly):
+        return text_of_seconds(error.until)
+    return error.until if isinstance(error, ClocksDiffer) else None
 
 
 def last_run(desk: Desk) -> LastRun | None:

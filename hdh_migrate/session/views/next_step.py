@@ -18,6 +18,8 @@ from hdh_migrate.session.views.verdict import has_work
 _MOST: Final = 4
 """Commands that are told: whoever did them looks again."""
 
+_REFUSED: Final = frozenset((Exit.REFUSED, Exit.AUTH, Exit.LOCKED))
+
 _BY_CUTOVER: Final = {
     "not started": ("cutover start", "all of it is verified"),
     "preparing": ("cutover start", "its cutover was begun"),
@@ -51,7 +53,8 @@ def _steps(status: Status, *, reported: bool) -> Iterator[NextStep]:
         yield _step("plan diff PLAN", "the plan was changed since the last run")
     if status.get("open"):
         return  # what was begun for good names its own command, and holds everything else up
-    if run["exit"] is not None and Exit(run["exit"]) in {Exit.REFUSED, Exit.AUTH, Exit.LOCKED}:
+    refused = run["exit"] is not None and Exit(run["exit"]) in _REFUSED
+    if refused and not run["over"]:
         yield _step("preflight PLAN", "the last run was refused: mend what it names, then run")
     elif work := [batch["batch"] for batch in status["batches"] if has_work(batch)]:
         window = status["course"]["window"]

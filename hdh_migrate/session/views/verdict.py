@@ -68,7 +68,7 @@ def _of_the_run(work: Work, now: str) -> Reasons:
         if last is not None and seconds_of(now) - seconds_of(last) > SILENT_SECONDS:
             yield Exit.FINDINGS, f"the ledger is held, and nothing was written to it since {last}"
         return
-    if work["exit"] is None or work["exit"] in _RESUMABLE:
+    if work["exit"] is None or work["exit"] in _RESUMABLE or work["over"]:
         return
     ended = Exit(work["exit"])
     why = f"the last run ended with {int(ended)}: {work['why'] or ended.meaning}"

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import AuthFailed, Exit, LedgerLocked, Refused
+from hdh_migrate.clocks import Judge, seconds_of
+from hdh_migrate.errors import (
+    AuthFailed,
+    ClocksDiffer,
+    Exit,
+    Fenced,
+    LedgerLocked,
+    Refused,
+    TooEarly,
+)
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.fence import FenceTaken
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.views.at_work import was_killed, work_of
 from hdh_migrate.session.views.last_run import FILE, last_run, recording, recording_on
-from tests.support.quiet import Notes
+from tests.support.quiet import Notes, WallClock
 from tests.unit.cli.test_watch import plan
 
 __all__ = ["plan"]
@@ -131,6 +143,46 @@ def test_a_run_that_was_killed_is_told_from_one_that_goes_on(desk: Desk) -> None
     work = work_of(desk, ledger)
     ledger.close()
     assert (work["alive"], work["exit"], was_killed(work)) == (False, None, True)
+
+
+def over(desk: Desk) -> bool:
+    ledger = desk.read_ledger()
+    try:
+        return work_of(desk, ledger)["over"]
+    finally:
+        ledger.close()
+
+
+def test_what_locked_a_run_out_is_over_once_its_ledger_took_the_target_over(desk: Desk) -> None:
+    """It stood in `status --check` until the next run, which nothing may ask for any more."""
+    _journal(desk, FenceTaken(bucket="dst", epoch=0, nonce="n", firm=True))
+    ends(desk, Fenced("another ledger writes there"))
+    assert not over(desk)
+    _journal(desk, FenceTaken(bucket="dst", epoch=1, nonce="m", firm=True))
+    assert over(desk)
+    ends(desk, AuthFailed("the SAS has expired"))
+    assert not over(desk)
+
+
+def test_what_was_refused_for_the_time_is_over_when_that_has_come(desk: Desk) -> None:
+    for ahead, expected in ((3600, False), (-3600, True)):
+        until = seconds_of(desk.clock.now()) + ahead
+        ends(desk, TooEarly("not before that day", until=until))
+        assert over(desk) is expected
+    _journal(desk, FenceTaken(bucket="dst", epoch=0, nonce="n", firm=True))
+    judge = Judge(WallClock(ahead=-7200), journal=desk.clock.now)
+    with pytest.raises(ClocksDiffer) as behind:
+        judge.now()
+    assert behind.value.until is not None
+    ends(desk, behind.value)
+    time.sleep(0.002)  # that moment is in whole milliseconds
+    assert over(desk)
+
+
+def _journal(desk: Desk, event: Event) -> None:
+    with bound_ledger(desk, offline(desk.clock, desk.ledger_path)) as ledger:
+        ledger.event(event)
+        ledger.commit()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"pid": null, "steps": 3}'])

@@ -63,6 +63,8 @@ PAUSED: Any = {**FREE, "paused": {"user": "ops@here", "since": "2026-11-26", "re
          "the last run ended with 9: the SAS has expired"),
         (standing(DONE, work=ended(Exit.DAMAGED, "pages")), [cause(Code.TARGET_REPLACED)], 10,
          "the last run ended with 10: pages"),
+        (standing(DONE, work={**ended(Exit.LOCKED), "over": True}), [], 0, None),
+        (standing(LEFT, work={**ended(Exit.LOCKED), "over": True}), [], 7, "work is left"),
         (standing(DONE, work=ended(Exit.REFUSED, "no attestation")), [], 4,
          "the last run ended with 3: no attestation"),
         (standing(LEFT, work=ended(Exit.INTERRUPTED)), [], 7, "work is left"),
