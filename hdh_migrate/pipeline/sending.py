@@ -20,6 +20,7 @@ from hdh_migrate.errors import (
     Unsupported,
 )
 from hdh_migrate.model import (
+    SIDECAR,
     Lock,
     ObjectInfo,
     Span,
@@ -31,7 +32,7 @@ from hdh_migrate.orders import CompleteItem, OrderItem, PartItem, ResumeItem
 from hdh_migrate.pipeline.filling import Sealing
 from hdh_migrate.pipeline.parts import PartSending
 from hdh_migrate.pipeline.succession import GONE_BEFORE, NOT_BEFORE, demand_kept
-from hdh_migrate.pipeline.tags import ATTEMPT, UNKNOWN, Tag
+from hdh_migrate.pipeline.tags import ATTEMPT, UNKNOWN, Tag, mark_of
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import Source, TargetWriter, Write
 from hdh_migrate.ports.work import Record
@@ -203,8 +204,18 @@ class Sending:
         own = (self._box.run_tag, one.id, self._box.epoch)
         if found is not None and found[:3] == own and found.attempt >= one.attempt:
             raise LedgerBehind(UNKNOWN)
-        if self._box.epoch_of(tag, one.id) is None and stored.etag != one.replaces:
+        given_up = stored.etag == one.replaces or self._is_made_anew(found, one)
+        if self._box.epoch_of(tag, one.id) is None and not given_up:
             raise self._box.conflict(tag)
+
+    def _is_made_anew(self, found: Tag | None, one: OrderItem) -> bool:
+        """Say whether it is a file of the tool's own that another ledger of the migration left.
+
+        Who adopted makes such files anew, from rows of its own. Objects prove whose ledger moved
+        them; one that had itself adopted them has left nothing else there that could.
+        """
+        anew = one.kind == SIDECAR and bool(self._box.adopted)
+        return anew and found is not None and mark_of(found.ledger) == mark_of(self._box.run_tag)
 
     def _stamp(self, route: Route, one: OrderItem) -> Stamp:
         tag = self._box.tag(one.id, one.attempt)

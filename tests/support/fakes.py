@@ -268,6 +268,15 @@ class FakeTarget:
         data[offset] ^= 1
         self._buckets[bucket][key] = replace(found, data=bytes(data))
 
+    def rewrite(
+        self, bucket: str, key: str, *, tags: Mapping[str, str] | None = None, **metadata: str
+    ) -> None:
+        """Copy an object onto itself with this metadata alone: bytes and ETag stay."""
+        found = self._buckets[bucket][key]
+        stored = replace(found.stored, metadata=metadata)
+        kept = found.tags if tags is None else tags
+        self._buckets[bucket][key] = replace(found, stored=stored, tags=kept)
+
     def announce(self, bucket: str, key: str, expires: str | None) -> None:
         """Let a rule of the bucket be about to delete an object."""
         found = self._buckets[bucket][key]

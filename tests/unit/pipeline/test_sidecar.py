@@ -232,6 +232,44 @@ def test_an_adopted_dataset_gets_a_sidecar_with_all_that_cannot_be_put_beside(
     assert told["a"]["features"].keys() == {"dates", "owner"}
 
 
+def adopted_by(world: World, name: str) -> None:
+    """Lose the ledger, and adopt with another one of this name."""
+    shutil.rmtree(world.path.parent)
+    world.run_tag = name
+    ledger = world.open()
+    try:
+        Adopt(
+            world.context(ledger), "b", ours=lambda one: mark_of(one) == RUN_TAG,
+            proofs=NoProofs(), journals=[], user="",
+        ).run()  # fmt: skip
+    finally:
+        ledger.close()
+
+
+def test_a_sidecar_of_a_ledger_that_had_adopted_itself_is_made_anew(tmp_path: Path) -> None:
+    """Nothing but that file tells of the second ledger: a third one met a conflict for ever."""
+    world = filled(tmp_path)
+    assert world.run() is Exit.OK
+    for name in ("second", "third", "fourth"):
+        adopted_by(world, f"{RUN_TAG}-{name}")
+        world.source.put("src", f"z{name}", b"z", facts=OWNER)  # no file has the bytes of before
+        assert world.run(wishes=Wishes(refresh=True)) is Exit.OK
+        assert [code for code, _ in world.findings()] == ["adopted"]
+        assert lines(world)[f"z{name}"]["features"]["owner"]["owner"] == "alice"
+
+
+def test_a_file_of_another_migration_under_a_name_of_the_sidecar_is_a_conflict(
+    tmp_path: Path,
+) -> None:
+    world = filled(tmp_path)
+    assert world.run() is Exit.OK
+    (name,) = [one["key"] for one in world.records().values() if one["key"].startswith(BESIDE)]
+    adopted_by(world, f"{RUN_TAG}-second")
+    world.target.rewrite("dst", f"t/{name}.c4gh", **{"hdh-attempt": f"{'f' * 16}-x.9.1"})
+    assert world.run() is Exit.FINDINGS
+    assert ("conflict", name) in world.findings()
+
+
 @pytest.mark.parametrize("name", FEATURES)
 @pytest.mark.parametrize("way", Way)
 def test_each_feature_goes_the_way_that_is_chosen(name: str, way: Way) -> None:
