@@ -715,7 +715,8 @@ class Code(StrEnum):
         Remedy(
             _STILL_THERE,
             'look which of the two is right; "hdh-migrate decommission PLAN --batch NAME" never '
-            "deletes what changed",
+            "deletes what changed. What has other index tags alone goes once they are set back, by"
+            " the same command",
         ),
         fr="non supprimé à la source : modifié depuis",
         en="not deleted at the source: changed since",

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 from hdh_migrate.clocks import later
-from hdh_migrate.errors import Refused, TargetDiffers
+from hdh_migrate.errors import Missing, Refused, TargetDiffers
 from hdh_migrate.events.decommission import CutoverAgreed, CutoverObserved, Remains
-from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.model import State, Trace, Verified
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
@@ -26,6 +26,7 @@ from hdh_migrate.pipeline.erasing import (
     Deletion,
     to_keep,
 )
+from hdh_migrate.pipeline.index_tags import MovedTags
 from hdh_migrate.pipeline.own_files_again import demand_sidecars
 from hdh_migrate.pipeline.recheck import due, remaining
 from hdh_migrate.pipeline.rechecking import demand_lasting
@@ -84,7 +85,7 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
         "kept": {
             "excluded": _tally(story, State.EXCLUDED),
             "failed": _tally(story, State.FAILED),
-            "erased": _erased(story),
+            "erased": story.ctx.retry(partial(_erased, story)),
         },
         "done": done,
         "recheck": look,
@@ -138,16 +139,18 @@ def _reread(
 def _ending(story: Undertaking, now: CutoverStanding) -> list[str]:
     """Say of the first object that would be deleted whether the target will delete it by itself.
 
-    An execution looks at each.
+    And whether its index tags can be compared. An execution looks at each.
     """
     first = story.ctx.ledger.erasable(story.batch, now.erasure.after, 1)
     if now.stage not in FINAL or not first or story.attested():
         return []
-    route = story.routes()[first[0].dataset]
-    where = (route.target.bucket, route.target_key(first[0].key))
+    row, route, tags = first[0], story.routes()[first[0].dataset], MovedTags(story.ctx, story.batch)
+    where = (route.target.bucket, route.target_key(row.key))
     seen = story.ctx.retry(lambda: story.ctx.reader.head(*where))
     try:
         demand_lasting(seen)
+        for moved in tags.of(first).values():
+            story.ctx.retry(partial(tags.differ, route, row, moved))
     except Refused as error:
         return [str(error)]
     return []
@@ -287,14 +290,26 @@ def _tally(story: Undertaking, state: State) -> Amount:
 
 
 def _erased(story: Undertaking) -> Amount:
-    """Return how much the source keeps of datasets whose headers were erased."""
-    began = [
-        event for _, event in story.ctx.ledger.events(HeadersErasing) if event.batch == story.batch
-    ]
-    return {
-        "objects": sum(event.objects for event in began),
-        "bytes": sum(event.bytes for event in began),
-    }
+    """List what the source holds of datasets whose headers were erased, of what was moved.
+
+    They may have been erased after a deletion, so neither event tells what is there.
+
+    Raises:
+        AuthFailed, Transient: it did not list it.
+    """
+    objects = size = 0
+    ledger, source = story.ctx.ledger, story.ctx.source
+    erased = ledger.erased()
+    for dataset in ledger.datasets(story.batch):
+        if dataset.id not in erased:
+            continue
+        with suppress(Missing):  # the place itself is gone
+            for page in source.pages(story.ctx.route(dataset).source):
+                for obj in page.objects:
+                    known = ledger.pinned(dataset.id, obj.key)
+                    if known is not None and known.state is State.VERIFIED:
+                        objects, size = objects + 1, size + obj.size
+    return {"objects": objects, "bytes": size}
 
 
 def _result(story: Undertaking) -> Decommissioned:

@@ -3,7 +3,8 @@
 Nothing is deleted on the strength of memory: every target object is read again first (a step of
 its own), and directly before each delete the target is asked once more for the object's size, ETag
 and version. What is not as it was verified stays at the source; it stops everything, unless
-whoever runs this wants the others to go.
+whoever runs this wants the others to go. The source is asked for the object's index tags, which
+change under the version that a delete is bound to; with other ones it stays.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Erasing, Stored, Verified
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding
+from hdh_migrate.pipeline.index_tags import OTHER_TAGS, MovedTags
 from hdh_migrate.pipeline.own_files_again import glance_at_sidecars
 from hdh_migrate.pipeline.recheck import DecommissionFindings, Recheck, in_portions
 from hdh_migrate.pipeline.rechecking import DIFFERS, LOST, UNREAD, WORDS, compared, demand_lasting
@@ -63,6 +65,7 @@ class _Turn:
 
 
 _Act = Callable[[Verified], _Turn]
+_MovedTagsById = Mapping[int, Mapping[str, str]]
 
 
 def to_keep(now: CutoverStanding) -> dict[int, str]:
@@ -92,6 +95,7 @@ class Deletion:
         self._findings = DecommissionFindings(story.ctx.ledger, story.batch)
         self._recheck = Recheck(story, now, self._findings, keep_going=keep_going)
         self._routes = story.routes()
+        self._moved_tags = MovedTags(story.ctx, story.batch)
         self._halt = threading.Event()
         self._error: MigrateError | None = None
         self._fresh_until = 0.0
@@ -177,7 +181,7 @@ class Deletion:
         ids = tuple(row.id for row in rows) if again else ABSENT
         intent = CutoverErasing(**story.about, first=first, last=last, again=ids, objects=len(rows))
         story.noted(now, intent)
-        turns = self._turns(rows, unseen)
+        turns = self._turns(rows, unseen, self._moved_tags.of(rows))
         outcomes, pending = Counter[str](), list[tuple[int, str]]()
         for row, turn in zip(rows, turns, strict=True):
             if turn.pending:
@@ -230,13 +234,15 @@ class Deletion:
         elif turn.outcome in {Erasing.DELETED, GONE}:
             self._findings.close(row.id)
 
-    def _turns(self, rows: Sequence[Verified], unseen: Collection[int]) -> list[_Turn]:
-        return list(self._each(partial(self._turn, unseen), rows))
+    def _turns(
+        self, rows: Sequence[Verified], unseen: Collection[int], tags: _MovedTagsById
+    ) -> list[_Turn]:
+        return list(self._each(partial(self._turn, unseen, tags), rows))
 
     # --- one object: in a thread of its own, so nothing here touches the ledger -----------------
 
-    def _turn(self, unseen: Collection[int], row: Verified) -> _Turn:
-        """Look at the target, then delete at the source; whatever goes wrong stops the others.
+    def _turn(self, unseen: Collection[int], tags: _MovedTagsById, row: Verified) -> _Turn:
+        """Look at both sides, then delete at the source; whatever goes wrong stops the others.
 
         A delete that is repeated, or has waited for its service, is preceded by a look of its own:
         the wait may have been long, and the object may be lost by now.
@@ -247,6 +253,8 @@ class Deletion:
             nonlocal asked
             if self._stopped():
                 return _Turn(UNSURE if asked else UNASKED, pending=True)
+            if row.id in tags and self._retagged(row, tags[row.id]):
+                return _Turn(Erasing.DRIFTED, pending=True, detail=OTHER_TAGS)
             code = self._now.recheck.differing.get(row.id) or self._look(row)
             if code is not None:
                 if not self._keep_going:
@@ -268,6 +276,9 @@ class Deletion:
 
     def _stopped(self) -> bool:
         return self._halt.is_set() or self._story.ctx.stop.is_set()
+
+    def _retagged(self, row: Verified, moved: Mapping[str, str]) -> bool:
+        return self._moved_tags.differ(self._routes[row.dataset], row, moved)
 
     def _look(self, row: Verified) -> str | None:
         """Ask for the current object under the key; asked again before it is called wrong."""

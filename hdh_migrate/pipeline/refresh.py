@@ -17,7 +17,6 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, Refused
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
-from hdh_migrate.fidelity import Way
 from hdh_migrate.frozen import frozen, mutable, mutable_row
 from hdh_migrate.model import (
     MOVABLE,
@@ -33,6 +32,7 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.seen import SeenIds
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, standing
+from hdh_migrate.pipeline.index_tags import are_followed
 from hdh_migrate.pipeline.inventory import Frozen, Inventory, demand_total
 from hdh_migrate.pipeline.key_order import KeyOrder
 from hdh_migrate.pipeline.recounting import element
@@ -209,19 +209,11 @@ class Refresh:
         return listing
 
     def _retagged(self, dataset: DatasetRow, known: Pinned, obj: ObjectInfo) -> bool:
-        """Say whether other index tags are to be moved: they change without a new version.
-
-        What is wanted of a moment, or with its history, has the tags that it was listed with.
-        """
+        """Say whether other index tags are to be moved: they change without a new version."""
         if known.tags == obj.tags or known.state is State.EXCLUDED:
             return False
         source = self._ctx.route(dataset).source
-        return (
-            self._ctx.contract(dataset).ways["tags"] is not Way.DROPPED
-            and source.as_of is None
-            and not source.every_version
-            and self._ctx.source.untagged(source) is None
-        )
+        return are_followed(self._ctx, dataset) and self._ctx.source.untagged(source) is None
 
     def _flush(self, dataset: DatasetRow, found: _FoundPart, *, apply: bool) -> _FoundPart:
         difference = found.difference

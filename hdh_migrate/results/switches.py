@@ -358,7 +358,8 @@ class KeptAtSource(TypedDict):
     excluded: Amount
     failed: Amount
     erased: Amount
-    """Of datasets whose headers were erased: nobody can prove what the target holds of them."""
+    """What the source holds of datasets whose headers were erased: nobody can prove what the target
+    holds of them."""
 
 
 class RecheckForecast(TypedDict):

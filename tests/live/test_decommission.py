@@ -167,6 +167,21 @@ def test_a_target_that_lost_one_object_and_has_garbage_for_another_keeps_the_sou
 
 
 @prepared(finalized)
+def test_index_tags_that_were_set_after_the_cutover_keep_their_object(site: Site) -> None:
+    blob = site.container.client.get_blob_client("pmsi/b.csv")
+    blob.set_blob_tags({"legal": "keep"})
+
+    kept = execute(site, "--json", expect=4).json
+
+    assert kept["requested"] == {"deleted": 3, "drifted": 1}
+    assert names(site) == {"pmsi/b.csv"} | SCRATCH
+    assert codes(site) == ["decommission-drifted"]
+    blob.set_blob_tags({})
+    assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
+    assert names(site) == SCRATCH
+
+
+@prepared(finalized)
 def test_a_whole_object_that_is_there_again_is_read_again_and_its_source_goes(site: Site) -> None:
     put_back = taken_away(site, "pmsi/b.csv")
     execute(site, expect=5)

@@ -203,7 +203,7 @@ def test_the_source_keeps_what_was_erased_and_the_rest_is_deleted(erased: Site) 
     assert dry.json["would_delete"]["objects"] == len(gone)
     assert dry.json["kept"]["erased"]["objects"] == len(kept)
     assert f"{TOLD}" in dry.err
-    assert "and so is its source" in dry.err
+    assert "and so is whatever its source holds of it" in dry.err
     refused = site.cli(*command, "--execute", "--confirm", "scans", "--confirm", "emc2", expect=2)
     assert "nothing was deleted" in refused.err
     done = site.cli(*command, "--execute", "--confirm", "scans", expect=0)
@@ -214,5 +214,29 @@ def test_the_source_keeps_what_was_erased_and_the_rest_is_deleted(erased: Site) 
     assert again.json["requested"] == {"deleted": len(gone)}
     seen = site.cli("decommission", site.plan, "--batch", "all", "--observe", "--json", expect=4)
     assert seen.json["observed"]["current"] == len(kept)
-    assert "and so is its source" in seen.err
+    assert "and so is whatever its source holds of it" in seen.err
     demand_proven(site, "deleted")
+
+
+def test_what_was_deleted_before_it_was_erased_is_not_kept_at_the_source(moved: Site) -> None:
+    """The journal's event of the erasure counts what was erased, not what the source has."""
+    site = moved
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+    site.approve("finalize")
+    site.cutover("finalize", "--reason", "all is well", expect=0)
+    time.sleep(1.1)  # the cooling period
+    demand_proven(site, "final")
+    site.approve("decommission")
+    command = (
+        "decommission", site.plan, "--batch", "all", "--evidence", str(site.folder / "final"),
+        "--no-progress", "--json",
+    )  # fmt: skip
+    site.container.client.upload_blob(PMSI[1], b"written since", overwrite=True)
+    site.cli(*command, "--execute", "--confirm", "scans", "--confirm", "emc2", expect=4)
+    erase(site, "only-copy")
+
+    dry = site.cli(*command, "--quick", expect=None)
+
+    assert dry.json["kept"]["erased"] == {"objects": 1, "bytes": len(b"written since")}
+    assert "and so is whatever its source holds of it" in dry.err

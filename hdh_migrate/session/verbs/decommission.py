@@ -107,7 +107,7 @@ def _alone(desk: Desk, ledger: SqliteLedger, batch: str) -> list[str]:
     """
     try:
         for line in left_alone(ledger, [batch]):
-            desk.progress.note(f"{line}, and so is its source")
+            desk.progress.note(f"{line}, and so is whatever its source holds of it")
     except Refused as why:
         return [str(why)]
     return []

@@ -486,6 +486,7 @@ OF_STEPS: Final = (
     MessageForm("it is being copied to", "une copie vers lui est en cours"),
     MessageForm("it was not there", "il n'y était pas"),
     MessageForm("it has another version now", "il a maintenant une autre version"),
+    MessageForm("it has other index tags now", "il a maintenant d'autres étiquettes d'index"),
     MessageForm("the service refuses ({code:quoted})", "le service refuse ({code})"),
     # --- SSH: names of algorithms, which have no language ------------------------------------
     MessageForm(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.decommission import CutoverErasing
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Problem, Remnant, State, Trace, Verified
+from hdh_migrate.model import Problem, Remnant, State, Trace, Untagged, Verified
 from hdh_migrate.pipeline import erasing, queue, recheck, rereading
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
@@ -53,11 +54,18 @@ DATASET = Dataset(
 class End:
     """A finalized batch and what is to delete it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        untagged: Untagged | None = None,
+        tags: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    ) -> None:
         self.affair = Affair(folder, (DATASET,))
+        self.affair.world.source.untagged_for = untagged
         put = self.affair.world.source.put
         for number in range(5):
-            put("src", f"o{number}", b"%d" % number * 9)
+            put("src", f"o{number}", b"%d" % number * 9, tags=tags.get(f"o{number}", {}))
         put("src", "tmp/scratch", b"left behind")
         assert self.affair.world.run() is Exit.OK
         self.eraser = FakeEraser(self.affair.world)
@@ -168,6 +176,46 @@ def test_what_changed_is_gone_or_is_held_is_kept_and_becomes_a_finding(end: End)
     assert end.affair.world.findings() == [
         ("decommission-drifted", "o1"), ("decommission-missing", "o2"), ("decommission-kept", "o3"),
     ]  # fmt: skip
+
+
+def test_index_tags_that_changed_since_keep_the_object_until_they_are_set_back(
+    tmp_path: Path,
+) -> None:
+    """They change without a new version, so no delete by version stops at them."""
+    end = End(tmp_path, tags={"o2": {"ward": "3"}, "o3": {"ward": "3"}}).finalized()
+    source = end.affair.world.source
+    source.touch("src", "o1", tags={"legal": "keep"})
+    source.touch("src", "o2", tags={"ward": "4"})
+
+    assert end.execute()["requested"] == {"deleted": 3, "drifted": 2}
+
+    assert end.left() == {"o1", "o2", "tmp/scratch"}
+    assert end.affair.world.findings() == [
+        ("decommission-drifted", "o1"), ("decommission-drifted", "o2"),
+    ]  # fmt: skip
+    source.touch("src", "o2", tags={"ward": "3"})
+    assert end.execute()["requested"] == {"deleted": 4, "drifted": 1}
+    assert end.left() == {"o1", "tmp/scratch"}
+    assert end.affair.world.findings() == [("decommission-drifted", "o1")]
+
+
+def test_tags_that_may_not_be_read_any_more_stop_everything(end: End) -> None:
+    end.finalized()
+    end.affair.world.source.untagged_for = Untagged.DENIED
+    (why,) = end.forecast()["blockers"]
+    with pytest.raises(Refused) as refused:
+        end.execute()
+    assert str(refused.value) == why
+    assert why.startswith("dataset d: its index tags were read when it was listed")
+    assert "sp=t" in (refused.value.hint or "")
+    assert len(end.left()) == 6
+    end.affair.world.source.untagged_for = None
+    assert end.execute()["requested"] == {"deleted": 5}
+
+
+def test_tags_that_nobody_ever_read_keep_nothing(tmp_path: Path) -> None:
+    end = End(tmp_path, untagged=Untagged.UNSUPPORTED)
+    assert end.finalized().execute()["requested"] == {"deleted": 5}
 
 
 def test_a_lost_reply_is_no_missing_object(end: End) -> None:
