@@ -653,6 +653,19 @@ class Code(StrEnum):
         fr="remplacé sur la cible par un autre objet depuis sa vérification",
         en="replaced at the target by another object since it was verified",
     )
+    TARGET_BESIDE = _finding(
+        "target-beside", "verify",
+        "`verify --again` found a verified object's bytes, and other metadata or tags beside them"
+        " than were sent (who copies an object onto itself may leave them out). `--restore` keeps"
+        " what is there aside and lets the next run send ours, `--accept` takes it, with a reason",
+        Remedy(
+            "its bytes are those that were verified; nothing was overwritten",
+            '"hdh-migrate verify PLAN --again --restore ID" keeps what is there aside, and the next'
+            " run sends ours; --accept ID --reason TEXT takes it",
+        ),
+        fr="octets intacts à la cible, mais métadonnées ou étiquettes changées depuis",
+        en="bytes intact at the target, but metadata or tags changed since",
+    )
     TARGET_UNREAD = _finding(
         "target-unread", "verify", _UNSEEN, _LOOK_LATER,
         fr="vérifié, mais illisible sur la cible quand il a été relu",

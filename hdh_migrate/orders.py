@@ -149,6 +149,8 @@ class RecheckItem(OrderItem):
     level: str
     header: bytes | None = field(default=None, repr=False)
     """What opens it, where that does not stand in front of its bytes."""
+    beside: bool = False
+    """Whether what stands beside its bytes is to be compared, too."""
 
 
 # --- orders --------------------------------------------------------------------------------------

@@ -50,6 +50,9 @@ class LookedAgain(Event):
     lost: tuple[int, ...] | Absent
     """Not there as it was verified, and its source was deleted already: it stays verified, with a
     finding. Absent where nothing was deleted at the source yet."""
+    beside: tuple[int, ...] | Absent
+    """The bytes were as they were verified, and what stands beside them was not. Absent where
+    nothing is."""
 
 
 @json_form

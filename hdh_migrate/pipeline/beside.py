@@ -29,11 +29,16 @@ def beside(
     box: Toolbox, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
 ) -> Iterator[Found]:
     """Yield every difference; an object without tags or lock costs no request."""
-    for found in (
-        _metadata(one, seen),
-        _tags(box, reader, route, one, seen),
-        _lock(box, reader, route, seen),
-    ):
+    yield from sent_beside(box, reader, route, one, seen)
+    if (found := _lock(box, reader, route, seen)) is not None:
+        yield found
+
+
+def sent_beside(
+    box: Toolbox, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
+) -> Iterator[Found]:
+    """Yield every difference from what was sent with the bytes: metadata and tags."""
+    for found in (_metadata(one, seen), _tags(box, reader, route, one, seen)):
         if found is not None:
             yield found
 

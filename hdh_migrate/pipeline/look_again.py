@@ -26,6 +26,8 @@ from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.looks import Looks
 from hdh_migrate.pipeline.rechecking import (
+    BESIDE,
+    CHANGED,
     DIFFERS,
     GONE,
     LOST,
@@ -59,6 +61,7 @@ CODES = {
     UNREAD: Code.TARGET_UNREAD,
     UNPROVEN: Code.TARGET_UNPROVEN,
     ACCEPTED: Code.TARGET_ACCEPTED,
+    BESIDE: Code.TARGET_BESIDE,
     LOST: Code.DECOMMISSION_TARGET_LOST,
 }
 """Findings of verified objects that stay verified."""
@@ -68,6 +71,12 @@ DETAIL = {
         "somebody else's object is under the key; nothing was overwritten. Keep it aside and send"
         ' ours again: "verify PLAN --again --restore {number}". Take it as it is:'
         ' "verify PLAN --again --accept {number} --reason TEXT"'
+    ),
+    BESIDE: (
+        "its bytes are those that were verified, and the metadata or tags beside them are not those"
+        ' that were sent. Keep what is there aside and send ours again: "verify PLAN --again'
+        ' --restore {number}". Take it as it is: "verify PLAN --again --accept {number} --reason'
+        ' TEXT"'
     ),
     UNREAD: f"{WORDS[UNREAD]}; the next look tries it again",
     UNPROVEN: f"{WORDS[UNPROVEN]}: only a new transfer could prove it",
@@ -116,6 +125,7 @@ class Found:
     replaced: list[int] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
+    beside: list[int] = field(default_factory=list)
     before: int = 0
     """Objects of `objects` that the same look had read before it was stopped, and not now."""
     since: str | None = None
@@ -134,6 +144,7 @@ class Found:
         self.replaced += looked.replaced
         self.unread += looked.unread
         self.lost += () if looked.lost is ABSENT else looked.lost
+        self.beside += () if looked.beside is ABSENT else looked.beside
 
 
 class LookAgain:
@@ -147,6 +158,10 @@ class LookAgain:
         self._looks = Looks(ctx.ledger, batch)
         self._open = open_findings(ctx.ledger, batch)
         self._accepted = accepted(ctx.ledger, batch)
+        self._told_beside = {
+            one["object"] for one in ctx.ledger.findings() if one["code"] in CHANGED
+        }
+        """Objects of which verify, or somebody's waiver, tells that already."""
         self._followed = was_followed(ctx.ledger, batch)
         self._erasures = deletions(ctx.ledger, batch)
         self._found, self._number, self._goes_on = Found(), 1, False
@@ -176,7 +191,7 @@ class LookAgain:
             ctx.progress.step(self._batch, STEP, objects=objects, size=size * objects // chosen)
             Rereading(
                 ctx, self._batch, self._wanted(now, chosen, objects), self._keep,
-                moment=self._moment, sampled=False,
+                moment=self._moment, sampled=False, beside=True,
             ).run()  # fmt: skip
         ctx.ledger.event(LookEnded(number=self._number, batch=self._batch))
         ctx.ledger.commit()
@@ -266,6 +281,7 @@ class LookAgain:
             replaced=tuple(by_kind.get(REPLACED, ())),
             unread=(*by_kind.get(UNREAD, ()), *by_kind.get(UNPROVEN, ())),
             lost=tuple(by_kind.get(LOST, ())) if deleted else ABSENT,
+            beside=tuple(by_kind.get(BESIDE, ())) or ABSENT,
         )  # fmt: skip
         with ctx.ledger.whole():
             ctx.ledger.relist([*event.gone, *event.damaged])
@@ -277,12 +293,24 @@ class LookAgain:
 
     def _judged(self, differing: Mapping[int, str], rows: Mapping[int, Verified]) -> dict[int, str]:
         """Say of what differs whose it is; what was accepted is as it should be."""
-        doubted = [row for number, row in rows.items() if differing[number] != GONE]
+        known = {
+            number: self._whose_beside(row)
+            for number, row in rows.items()
+            if differing[number] == BESIDE
+        }
+        doubted = [row for number, row in rows.items() if differing[number] not in {GONE, BESIDE}]
         with ThreadPoolExecutor(ASKERS) as pool:
             kinds = pool.map(lambda row: self._whose(row, differing[row.id]), doubted)
             asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
-        found = {**differing, **asked}
+        found = {**differing, **known, **asked}
         return {number: kind for number, kind in found.items() if kind is not None}
+
+    def _whose_beside(self, row: Verified) -> str | None:
+        """Say what it means that something else stands beside an object; None: it is known."""
+        if row.id in self._told_beside:
+            return None
+        taken = self._accepted.get(row.id) == (row.etag, row.version_id)
+        return ACCEPTED if taken else BESIDE
 
     def _whose(self, row: Verified, wrong: str) -> str | None:
         """Find out whose object is there; a host may be unable to return what it has.

@@ -78,6 +78,8 @@ class LookFact(TypedDict):
     unread: int
     lost: NotRequired[int]
     """Only of a batch that was deleted at the source, as far as that has come."""
+    beside: NotRequired[int]
+    """Only where there is some."""
     ended: bool
 
 
@@ -101,4 +103,6 @@ def look_facts(ledger: Ledger) -> list[LookFact]:
         known["unread"] += len(event.unread)
         if event.lost is not ABSENT:
             known["lost"] = known.get("lost", 0) + len(event.lost)
+        if event.beside is not ABSENT:
+            known["beside"] = known.get("beside", 0) + len(event.beside)
     return [found[batch] for batch in sorted(found)]

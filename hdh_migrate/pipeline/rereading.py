@@ -16,8 +16,9 @@ from hdh_migrate.orders import RecheckItem, RecheckOrder
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.readings import merged
 from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.placing import Placed
 from hdh_migrate.pipeline.queue import Queue
-from hdh_migrate.pipeline.rechecking import DIFFERS, GONE, UNPROVEN, UNREAD
+from hdh_migrate.pipeline.rechecking import BESIDE, DIFFERS, GONE, UNPROVEN, UNREAD
 from hdh_migrate.pipeline.verify import ORDER_BYTES
 from hdh_migrate.receipts import Lost, ObjectReceipt, Rechecked, Returned
 
@@ -108,8 +109,10 @@ class Rereading:
         *,
         moment: Callable[[], str],
         sampled: bool,
+        beside: bool = False,
     ) -> None:
-        self._ctx, self._keep, self._moment = ctx, keep, moment
+        """`beside`: what stands beside the bytes is compared, too."""
+        self._ctx, self._keep, self._moment, self._beside = ctx, keep, moment, beside
         self._dispatch = Dispatcher(ctx, batch, STEP, sampled=sampled)
         self._datasets: Mapping[int, DatasetRow] = {
             row.id: row for row in ctx.ledger.datasets(batch)
@@ -146,6 +149,7 @@ class Rereading:
         assert row.stored_size is not None
         assert row.stored_sha256 is not None
         assert row.etag is not None
+        stamp = self._stamp(row) if self._beside else None
         return RecheckItem(
             id=row.id,
             attempt=wanted.attempt,
@@ -153,6 +157,9 @@ class Rereading:
             size=row.size,
             version=row.version,
             md5=None,
+            metadata={} if stamp is None else stamp.metadata,
+            tags={} if stamp is None else stamp.tags,
+            beside=stamp is not None,
             stored_size=row.stored_size,
             etag=row.etag,
             version_id=row.version_id,
@@ -161,6 +168,13 @@ class Rereading:
             level=wanted.level,
             header=self._ctx.ledger.header(row.id),
         )
+
+    def _stamp(self, row: Verified) -> Placed | None:
+        """Return what was sent beside an object's bytes; None: the ledger has no such object."""
+        found = self._ctx.ledger.find(row.dataset, row.key)
+        if found is None:
+            return None
+        return self._ctx.placing(self._datasets[row.dataset]).of(found[0].obj)
 
     def _more(self) -> Iterable[RereadWanted]:
         for following in self._wanted:
@@ -206,4 +220,4 @@ def _wrong(receipt: ObjectReceipt) -> str | None:
     """
     if not isinstance(receipt, Rechecked):
         return UNREAD
-    return receipt.wrong if receipt.wrong in {None, GONE, DIFFERS} else UNREAD
+    return receipt.wrong if receipt.wrong in {None, GONE, DIFFERS, BESIDE} else UNREAD

@@ -38,7 +38,8 @@ PIECE = 8 * MIB
 KEPT = ".hdh-kept-"
 """How the end of the name begins under which a foreign object is kept aside."""
 
-DECIDED_ABOUT = {Code.TARGET_REPLACED, Code.TARGET_ACCEPTED}
+UNDECIDED = {Code.TARGET_REPLACED, Code.TARGET_BESIDE}
+DECIDED_ABOUT = {*UNDECIDED, Code.TARGET_ACCEPTED}
 
 
 @mutable_row
@@ -64,7 +65,7 @@ class Restoring:
 
     def waiting(self, *, accepted: bool) -> list[int]:
         """Return the ids that somebody can decide about; `accepted`: those that were, as well."""
-        codes = DECIDED_ABOUT if accepted else {Code.TARGET_REPLACED}
+        codes = DECIDED_ABOUT if accepted else UNDECIDED
         return sorted(number for number, open_ in self._open.items() if codes & open_.keys())
 
     def restore(self, ids: Iterable[int]) -> DecisionOutcome:
@@ -151,12 +152,19 @@ class Restoring:
             if (lost := ctx.fenced()) is not None:
                 raise lost
             stored = look(ctx, self._routes[row.dataset], row)
-            if stored is None or is_ours(ctx, row, stored, followed=followed):
+            if stored is None or (
+                is_ours(ctx, row, stored, followed=followed) and not self._beside(row, stored)
+            ):
                 found.others.append(row.id)
                 continue
             act(row, stored, found)
             found.done.append(row.id)
         return found
+
+    def _beside(self, row: Verified, stored: Stored) -> bool:
+        """Say whether it is ours with something else beside its bytes, as somebody found."""
+        found = self._open[row.id].keys() & {Code.TARGET_BESIDE, Code.TARGET_ACCEPTED}
+        return bool(found) and stored.etag == row.etag
 
     def _demand_there(self, wanted: Sequence[int]) -> None:
         """Demand that the source still holds what is to be sent again, as far as we deleted it."""

@@ -118,13 +118,14 @@ class AskedSteps(Steps):
 class Differing(TypedDict):
     """A verified object that the target does not hold as verified, by its number in the ledger.
 
-    `found`: gone or damaged (the next run sends it), replaced (somebody decides), unread, or lost
-    (whichever of the first three, of what was deleted at the source since: no verb sends it);
-    `key` under --show-names.
+    `found`: gone or damaged (the next run sends it), replaced (somebody decides), unread, lost
+    (whichever of the first three, of what was deleted at the source since: no verb sends it), or
+    beside (its bytes are right, its metadata or tags are not: somebody decides); `key` under
+    --show-names.
     """
 
     id: int
-    found: Literal["gone", "damaged", "replaced", "unread", "lost"]
+    found: Literal["gone", "damaged", "replaced", "unread", "lost", "beside"]
     key: NotRequired[str]
 
 

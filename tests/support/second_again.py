@@ -18,6 +18,7 @@ from tests.support.second_forms import (
 )
 
 FOUND = ("gone", "damaged", "replaced", "unread")
+MAYBE = ("lost", "beside")
 AMOUNTS = ("new", "changed", "vanished", "left")
 
 
@@ -80,7 +81,7 @@ def check_looked_form(body: dict[str, Json], keyed: bool) -> None:
 
 def found_in(body: dict[str, Json]) -> list[str]:
     """Return what a look tells of: `lost` only once something was deleted at the source."""
-    return [*FOUND, *(["lost"] if "lost" in body else [])]
+    return [*FOUND, *(name for name in MAYBE if name in body)]
 
 
 def many(body: dict[str, Json], name: str, keyed: bool) -> int:
@@ -156,7 +157,7 @@ def stated(batch: str, look: Turn, keyed: bool) -> dict[str, Json]:
         "objects": sum(body["objects"] for body in look.told),
         **{
             name: sum(many(body, name, keyed) for body in look.told if name in body)
-            for name in [*FOUND, "lost"]
+            for name in [*FOUND, *MAYBE]
             if any(name in body for body in look.told)
         },
         "ended": look.ended,

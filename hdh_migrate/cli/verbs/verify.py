@@ -37,6 +37,7 @@ _AGE = re.compile(r"([1-9][0-9]{0,4})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SAMPLE = re.compile(r"([1-9][0-9]{0,8})|([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
 _REASON_MAX = 500
+_WORDS = {"beside": "with other metadata or tags beside the right bytes"}
 _SHOWN = 20
 """Objects that are listed one by one for people."""
 
@@ -221,10 +222,10 @@ def _lines(look: BatchLook) -> list[str]:
             f"  {look['before']} of them were read before this look was stopped, from"
             f" {look['since']} on, and not now; --afresh reads them again"
         )
-    for kind in ("gone", "damaged", "replaced", "unread", "lost"):
+    for kind in ("gone", "damaged", "replaced", "unread", "lost", "beside"):
         ones = [one for one in differing if one["found"] == kind]
         if ones:
-            lines.append(f"  {len(ones)} {kind}")
+            lines.append(f"  {len(ones)} {_WORDS.get(kind, kind)}")
             lines += [
                 f"    object {one['id']}" + (f"  {one['key']}" if "key" in one else "")
                 for one in ones[:_SHOWN]

@@ -91,7 +91,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "looking-again": dict.fromkeys(("number", "level"), _as_it_is),
     "looked-again": {
         **dict.fromkeys(("number", "level", "at"), _as_it_is),
-        **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost"), len),
+        **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost", "beside"), len),
     },
     "look-ended": {"number": _as_it_is},
     "refreshing": {"number": _as_it_is},

@@ -104,7 +104,7 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
         " unsealed and compared"
     )
     for look in predicate.get("looks", ()):
-        kinds = ("gone", "damaged", "replaced", "unread", "lost")
+        kinds = ("gone", "damaged", "replaced", "unread", "lost", "beside")
         members: Mapping[str, object] = look
         found = (f"{members[what]} {what}" for what in kinds if what in members)
         yield (

@@ -290,6 +290,12 @@ ANNEXES: dict[str, Text] = {
         "{n} object was not there as verified, and is deleted at the source already."
         "|{n} objects were not there as verified, and are deleted at the source already.",
     ),
+    "looks.beside": Text(
+        "{n} objet y avait ses octets, mais d'autres métadonnées ou étiquettes."
+        "|{n} objets y avaient leurs octets, mais d'autres métadonnées ou étiquettes.",
+        "{n} object had its bytes there, but other metadata or tags."
+        "|{n} objects had their bytes there, but other metadata or tags.",
+    ),
     "looks.mended": Text(
         "Depuis, chaque objet à déplacer de ce lot est de nouveau vérifié.",
         "Since then each object of this batch that is to move is verified again.",

@@ -263,7 +263,7 @@ def _mended(predicate: Predicate, look: StatedLook) -> bool:
     return (
         look["ended"]
         and look["gone"] + look["damaged"] > 0
-        and not (look["replaced"] or look["unread"] or look.get("lost"))
+        and not (look["replaced"] or look["unread"] or look.get("lost") or look.get("beside"))
         and not any(one["failed"]["objects"] or one["pending"]["objects"] for one in tallies)
     )
 

@@ -22,7 +22,7 @@ from hdh_migrate.evidence.verifier.bindings import Bindings
 from hdh_migrate.evidence.verifier.cutovers import KIND, CutoverAccount
 from hdh_migrate.evidence.verifier.grants import GRANT, GrantLedger
 from hdh_migrate.evidence.verifier.headers import ErasureLedger, RotationLedger
-from hdh_migrate.evidence.verifier.looks import FOUND, LookAccount, PassAccount
+from hdh_migrate.evidence.verifier.looks import FOUND, SOMETIMES, LookAccount, PassAccount
 
 
 class EventAccount:
@@ -223,7 +223,7 @@ class EventAccount:
 
     def _looked_again(self, seq: int, at: str, body: forms.Body) -> None:
         del seq, at
-        names = (*FOUND, "lost") if "lost" in body else FOUND
+        names = (*FOUND, *(name for name in SOMETIMES if name in body))
         if self.keyed:
             counts = {name: forms.count(body[name]) for name in names}
         else:

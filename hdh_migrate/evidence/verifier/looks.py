@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from hdh_migrate.evidence.verifier import forms
 
 FOUND = ("gone", "damaged", "replaced", "unread")
+SOMETIMES = ("lost", "beside")
+"""What a look tells of only where there is some."""
 
 
 class PassAccount:

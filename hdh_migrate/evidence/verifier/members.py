@@ -156,6 +156,7 @@ class StatedLook(TypedDict):
     replaced: int
     unread: int
     lost: NotRequired[int]
+    beside: NotRequired[int]
     ended: bool
 
 

@@ -50,7 +50,7 @@ OPENING = {
 HANDSHAKE = matching(r"TLSv1\.[23] [0-9A-Z_-]{1,64} sha256:[0-9a-f]{64}")
 LOOK = {
     "batch": TEXT, "number": is_count, "level": LEVEL, "at": TIME, "objects": is_count,
-    **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost"), is_count),
+    **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost", "beside"), is_count),
     "ended": _of(bool),
 }  # fmt: skip
 ROTATION = {
@@ -66,7 +66,7 @@ ERASURE = {
     "dataset": NAMED, "batch": NAMED, "began": TIME, "ended": TIME_OR_NULL,
     "root": DIGEST, "although": [NAMED], "approvals": [NAMED], "remaining": {str: is_count},
 }  # fmt: skip
-LATER = {"erasures", "headers", "looks", "lost", "openings", "proved", "rotations", "tls"}
+LATER = {"beside", "erasures", "headers", "looks", "lost", "openings", "proved", "rotations", "tls"}
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
 PREDICATE: dict[str, object] = {

@@ -67,7 +67,7 @@ def look_again(
             "looks": looks,
             "next": [
                 *([RUN] if kinds & {"gone", "damaged"} else []),
-                *([RESTORE, ACCEPT] if "replaced" in kinds else []),
+                *([RESTORE, ACCEPT] if kinds & {"replaced", "beside"} else []),
                 *([ERRORS] if "lost" in kinds else []),
                 *([AGAIN] if "unread" in kinds else []),
             ],
@@ -182,12 +182,13 @@ def _looked(turn: Turn, batch: str, choice: Choice) -> Found:
 def _row(
     turn: Turn, batch: str, choice: Choice, found: Found, verified: int, show_names: bool
 ) -> moves.BatchLook:
-    kinds: dict[int, Literal["gone", "damaged", "replaced", "unread", "lost"]] = {
+    kinds: dict[int, Literal["gone", "damaged", "replaced", "unread", "lost", "beside"]] = {
         **dict.fromkeys(found.gone, "gone"),
         **dict.fromkeys(found.damaged, "damaged"),
         **dict.fromkeys(found.replaced, "replaced"),
         **dict.fromkeys(found.unread, "unread"),
         **dict.fromkeys(found.lost, "lost"),
+        **dict.fromkeys(found.beside, "beside"),
     }
     differing: list[moves.Differing] = [
         {"id": number, "found": kind} for number, kind in sorted(kinds.items())

@@ -494,6 +494,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "looks": [{**LOOK, "objects": 1, "unread": 0}]},
         {"records": good, "looks": [{**LOOK, "gone": 1, "replaced": 0, "unread": 0}]},
         {"records": good, "looks": [{**LOOK, "replaced": 0, "lost": 1}, {**LOOK, "lost": 2}]},
+        {"records": good, "looks": [{**LOOK, "beside": 1}, {**LOOK, "beside": 2}]},
         {
             "records": good,
             "rotations": [

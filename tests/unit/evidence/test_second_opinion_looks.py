@@ -88,6 +88,9 @@ GOOD: dict[str, Change] = {
     "a moment of no calendar": tell(TOLD, 0, at="2026-99-02T08:00:08Z"),
     "a batch of no plan": both(of_pilot(batch="zz"), put("looks", 1, batch="zz")),
     "lost before the look began": moved_before("superseded", 0, BEGUN, 0),
+    "other metadata beside the right bytes": both(
+        tell(TOLD, 0, beside=[7]), tell(TOLD, 3, beside=[7]), put("looks", 0, beside=1)
+    ),
     "an id below nothing": tell(TOLD, 0, replaced=[-1]),
     "a batch that sorts by code points": both(of_pilot(batch="i"), lambda w: (
         w["predicate"]["looks"].reverse(), w["predicate"]["looks"][0].update(batch="i")
@@ -112,6 +115,9 @@ BAD: dict[str, tuple[Change, str]] = {
     "an id that is a float": (tell(TOLD, 0, replaced=[8.0]), "looked-again: replaced"),
     "an id twice in a list": (tell(TOLD, 0, replaced=[8, 8]), "looked-again: replaced"),
     "an id in two lists": (tell(TOLD, 3, unread=[9]), FORM),
+    "an id in a list and beside": (tell(TOLD, 3, beside=[9]), FORM),
+    "beside that is a number": (tell(TOLD, 3, beside=1), "looked-again: beside"),
+    "beside, of more than there were": (tell(TOLD, 1, beside=[9]), "more than its objects"),
     "restored of no id": (untold("restored", 0, "id"), "restored: id"),
     "restored of a text": (tell("restored", 0, id="1"), "restored: id"),
     # the numbers
@@ -140,6 +146,8 @@ BAD: dict[str, tuple[Change, str]] = {
     "restored, and another was lost": (tell("restored", 0, id=2), LOST),
     "restored twice": (insert_before("restored", 0, "restored", hour(10), {"id": 1}), LOST),
     # the statement
+    "beside, and not said": (tell(TOLD, 3, beside=[7]), OTHERS),
+    "beside is said, and nothing told": (put("looks", 0, beside=0), OTHERS),
     "a look that is not said": (lambda w: w["predicate"]["looks"].pop(), OTHERS),
     "no look that is said": (lambda w: w["predicate"].pop("looks"), "looks: there or not"),
     "an empty list": (put(looks=[]), OTHERS),
@@ -176,6 +184,7 @@ def test_looks_beside_keyed_names_are_judged_alike(desk: Desk) -> None:
     good: dict[str, Change] = {
         "as it is": lambda _: None,
         "more of them": both(tell(TOLD, 2, gone=1), put("looks", 0, gone=1)),
+        "beside": both(tell(TOLD, 3, beside=1), put("looks", 0, beside=1)),
         "a left_out": tell(TOLD, 0, left_out=["x"]),
         "nothing of what was restored": lambda w: body(w, "restored").clear(),
     }

@@ -11,8 +11,9 @@ from hdh_migrate.errors import ConnectionLost, Exit
 from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain
 from hdh_migrate.events.objects import ObjectsSuperseded
 from hdh_migrate.fixity import sha256_hex
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import database
-from hdh_migrate.model import Stamp, State
+from hdh_migrate.model import Stamp, State, Step
 from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
 from hdh_migrate.pipeline.looks import Looks
 from tests.support.script import Killed, Point
@@ -147,6 +148,76 @@ def test_what_somebody_else_put_there_is_a_finding_and_is_never_overwritten(
     assert world.run() is Exit.VERIFICATION_FAILED
     assert world.target.data("dst", key) == foreign
     assert world.states()[f"d/{name}"] is State.VERIFIED
+
+
+def owned(folder: Path) -> World:
+    """Return a world whose objects have metadata, and some of them tags, and are all verified."""
+    made = World(folder, level="full")
+    for name, size in SIZES.items():
+        tags = {"ward": "3"} if name in "bc" else {}
+        made.source.put("src", name, name.encode() * size, metadata={"owner": "ward"}, tags=tags)
+    assert made.run() is Exit.OK
+    return made
+
+
+@pytest.mark.parametrize("level", ["head", "stored", "full"])
+@pytest.mark.parametrize("name", ["b", "c"])
+def test_metadata_that_was_lost_or_changed_beside_the_right_bytes_is_a_finding(
+    tmp_path: Path, level: str, name: str
+) -> None:
+    """Nobody saw it: the bytes, their ETag and their version are those that were verified."""
+    key = f"t/{name}.c4gh"
+    for what in ("everything", "metadata", "our tag", "tags"):
+        world = owned(tmp_path / what)
+        left = dict(world.target._buckets["dst"][key].stored.metadata)
+        tags = {} if what == "tags" else None
+        match what:
+            case "everything":  # as who copies it onto itself may leave it out
+                left.clear()
+            case "metadata":
+                left["owner"] = "somebody else"
+            case "our tag":
+                del left["hdh-attempt"]
+        world.target.rewrite("dst", key, tags=tags, **left)
+
+        for _ in range(2):
+            found = looked(world, Choice(level=level))
+            assert len(found.beside) == 1
+            assert not found.differs
+            assert found.unread == []
+            assert world.findings() == [("target-beside", name)]
+        assert world.states()[f"d/{name}"] is State.VERIFIED
+        assert [one.beside for one in told(world) if one.beside] == [tuple(found.beside)] * 2
+        assert world.run() is Exit.FINDINGS
+
+
+def test_what_stands_beside_is_right_or_was_told_of_before(tmp_path: Path) -> None:
+    world = owned(tmp_path)
+    mine = world.target._buckets["dst"]["t/b.c4gh"]
+    world.target.rewrite("dst", "t/b.c4gh")
+    assert looked(world).beside
+    world.target._buckets["dst"]["t/b.c4gh"] = mine
+
+    found = looked(world)
+
+    assert found.beside == []
+    assert not found.differs
+    assert world.findings() == []
+    assert {one.beside for one in told(world)[-1:]} == {ABSENT}
+
+
+def test_what_verify_told_of_already_is_not_told_again(tmp_path: Path) -> None:
+    world = World(tmp_path, level="full")
+    world.source.put("src", "b", b"bytes", tags={"ward": "3"})
+    world.run([Step.INVENTORY, Step.TRANSFER])
+    there = world.target._buckets["dst"]["t/b.c4gh"].stored.metadata
+    world.target.rewrite("dst", "t/b.c4gh", tags={}, **there)
+    assert world.run() is Exit.FINDINGS
+    assert world.findings() == [("tags-lost", "b")]
+
+    assert not looked(world).beside
+
+    assert world.findings() == [("tags-lost", "b")]
 
 
 def test_a_finding_is_over_once_the_object_is_found_right_again(world: World) -> None:

@@ -14,7 +14,7 @@ from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
 from hdh_migrate.ports.stores import Write
 from tests.support.script import Killed, Point
 from tests.support.world import ONE, World
-from tests.unit.pipeline.test_look_again import count, looked, moved, ours, without_fsync
+from tests.unit.pipeline.test_look_again import count, looked, moved, ours, owned, without_fsync
 
 __all__ = ["without_fsync"]
 
@@ -185,6 +185,34 @@ def test_what_is_no_foreign_object_any_more_is_left_to_the_next_look(tmp_path: P
     assert len(looked(world).gone) == 1
     assert world.run() is Exit.OK
     assert ours(world)
+
+
+@pytest.mark.parametrize("ours_yet", [True, False])
+def test_what_stands_beside_is_sent_again_or_taken_as_it_is(
+    tmp_path: Path, *, ours_yet: bool
+) -> None:
+    world = owned(tmp_path)
+    for name in "bc":
+        key = f"t/{name}.c4gh"
+        tag = world.target._buckets["dst"][key].stored.metadata["hdh-attempt"]
+        world.target.rewrite("dst", key, **({"hdh-attempt": tag} if ours_yet else {}))
+    number, other = looked(world).beside
+
+    taken = decided(world, "accept", [number], "the consumer needs no owner")
+    assert taken.done == [number]
+    assert sorted(world.findings()) == [("target-accepted", "b"), ("target-beside", "c")]
+    assert looked(world).beside == [other]
+    assert decided(world, "restore", [other]).done == [other]
+    assert world.run() is Exit.OK
+
+    assert world.findings() == [("target-accepted", "b")]
+    there = world.target._buckets["dst"]["t/c.c4gh"].stored.metadata
+    assert there["owner"] == "ward"
+    assert there["hdh-attempt"].endswith(".2")
+    assert decided(world, "restore", [number]).done == [number]
+    assert world.run() is Exit.OK
+    assert ours(world)
+    assert not looked(world).beside
 
 
 @pytest.mark.slow

@@ -421,6 +421,16 @@ OF_STEPS: Final = (
         " `verify PLAN --again --accept {again} --reason TEXT`",
     ),
     MessageForm(
+        "its bytes are those that were verified, and the metadata or tags beside them are not those"
+        ' that were sent. Keep what is there aside and send ours again: "verify PLAN --again'
+        ' --restore {number:word}". Take it as it is: "verify PLAN --again --accept {again:word}'
+        ' --reason TEXT"',
+        "ses octets sont ceux qui ont été vérifiés, mais les métadonnées ou les étiquettes à côté"
+        " ne sont plus celles qui ont été envoyées. Pour mettre de côté ce qui s'y trouve et"
+        " renvoyer le nôtre : `verify PLAN --again --restore {number}`. Pour le prendre tel quel :"
+        " `verify PLAN --again --accept {again} --reason TEXT`",
+    ),
+    MessageForm(
         "the target's verified copy was found gone, damaged or replaced, and the source has the"
         " object no more: neither side is known to hold it as it was verified",
         "la copie vérifiée a été trouvée absente, altérée ou remplacée sur la cible, et la source"
