@@ -141,6 +141,16 @@ def key_given(said: str) -> str:
     return found.decode("utf-8", "surrogateescape")
 
 
+def every_verb_takes(
+    *,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+    no_progress: NoProgress = False,
+) -> None:
+    """Say in a signature what options every verb takes; called by nobody."""
+
+
 # --- what a verb declares ------------------------------------------------------------------------
 
 
@@ -191,6 +201,27 @@ _engines: ContextVar[Mapping[str, OpenEngine] | None] = ContextVar("engines", de
 """Who works, as the caller of `main` said."""
 
 
+@frozen
+class Manner:
+    """How a command is to speak, where its verb does not take that itself."""
+
+    verbose: int = 0
+    no_progress: bool = False
+
+
+_manner: ContextVar[Manner | None] = ContextVar("manner", default=None)
+
+
+@contextmanager
+def speaking(manner: Manner) -> Iterator[None]:
+    """Let a command speak so, besides what its verb was given."""
+    given = _manner.set(manner)
+    try:
+        yield
+    finally:
+        _manner.reset(given)
+
+
 @contextmanager
 def working_with(engines: Mapping[str, OpenEngine] | None) -> Iterator[None]:
     """Let commands work with these engines; None: with our own."""
@@ -215,6 +246,9 @@ class Task:
         """Open nothing yet; a `log_file` is opened by `run`, before anything is begun."""
         from hdh_migrate.telemetry import SystemClock, set_up_logging
 
+        manner = _manner.get() or Manner()
+        verbose = max(verbose, manner.verbose)
+        progress = progress and not manner.no_progress
         set_up_logging(verbose)
         self.name = f"{SystemClock().now()[:19]}Z-{os.getpid()}"
         """What tells this command from all others of this machine."""

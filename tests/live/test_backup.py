@@ -92,3 +92,7 @@ def test_a_copy_by_hand(job: Errand) -> None:
     done = started(*backup, "--to", str(to), env=os.environ | job.environ)
     assert done.returncode == Exit.REFUSED
     assert len(list(to.iterdir())) == 1
+    both = started(*backup, str(to), "--to", str(job.folder / "other"), env=job.environ)
+    assert both.returncode == Exit.USAGE
+    done = started(*backup, str(job.folder / "other"), env=job.environ)
+    assert done.returncode == Exit.OK, done.stderr

@@ -116,6 +116,33 @@ def test_every_example_is_a_command_of_its_verb(names: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("names", LEAVES, ids=" ".join)
+def test_every_verb_takes_the_options_of_every_verb(names: tuple[str, ...]) -> None:
+    import shlex
+
+    words = shlex.split(LEAVES[names].verb.examples[0])
+    called = names[:-1] if names[-1] == "write" else names
+    shared = ["--json", "--state-dir", "states", "-v", "--verbose", "--no-progress"]
+
+    ALL[names].make_context(names[-1], [*words[len(called) :], *shared])  # a wrong word raises
+
+
+def test_a_verb_that_does_not_name_an_option_of_every_verb_heeds_it_all_the_same() -> None:
+    script = (
+        "import logging\n"
+        "from hdh_migrate.cli.app import main\n"
+        "try: main(['status', 'no-plan.yaml', '-v'])\n"
+        "except SystemExit: print(logging.getLogger('hdh_migrate').level)\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", one], capture_output=True, text=True, check=True
+        ).stdout
+        for one in (script, script.replace(", '-v'", ""))
+    ]
+    assert said == ["20\n", "30\n"]  # INFO and WARNING of the standard library
+
+
+@pytest.mark.parametrize("names", LEAVES, ids=" ".join)
 def test_what_an_option_takes_has_a_name(names: tuple[str, ...]) -> None:
     types = re.findall(r"^  (--[a-z-]+) <(?:path|str|int|float)\b.*?>", helped(names), re.MULTILINE)
     assert types == [], "give each a metavar: a word in capitals that says what it is"

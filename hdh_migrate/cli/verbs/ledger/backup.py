@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.ledgers import LedgerCopy
 from hdh_migrate.telemetry import size_text
 
@@ -30,6 +30,9 @@ from hdh_migrate.telemetry import size_text
 )
 def backup(
     plan: Plan,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The same as --to.", show_default=False)
+    ] = None,
     *,
     to: Annotated[
         Path | None,
@@ -52,9 +55,11 @@ def backup(
     task = Task(as_json=as_json)
 
     def body() -> None:
+        if folder is not None and to is not None:
+            raise UsageError("copies go to one folder", hint="give DIR or --to, not both")
         from hdh_migrate.session.verbs.backup import backup as copied
 
-        result = copied(task.desk(plan, state_dir), to, keep)
+        result = copied(task.desk(plan, state_dir), to or folder, keep)
         lines = [
             f"copied to {result['folder']}",
             f"{size_text(result['bytes'])}, {result['events']} events; it was read back and checks",
