@@ -1059,7 +1059,7 @@ class Code(StrEnum):
             return None
 
 
-LOSSES: Final = (Code.DECOMMISSION_TARGET_LOST, Code.VANISHED_LOST)
+LOST_OBJECTS: Final = (Code.DECOMMISSION_TARGET_LOST, Code.VANISHED_LOST)
 """What was verified, and neither side is known to hold now."""
 
 

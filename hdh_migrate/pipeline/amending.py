@@ -22,7 +22,7 @@ from hdh_migrate.model import (
     State,
 )
 from hdh_migrate.pipeline.context import DatasetRules
-from hdh_migrate.pipeline.resealing import reseal
+from hdh_migrate.pipeline.inventory_findings import close_again
 from hdh_migrate.pipeline.ruling import DIRECTORY
 from hdh_migrate.pipeline.selecting import REFUSALS, left_out
 from hdh_migrate.pipeline.work import Route
@@ -115,7 +115,7 @@ class Amending:
                 self._release(dataset, found, apply=apply)
             if apply:
                 place = self.routes[dataset.name].source
-                reseal(self.ledger, dataset, self.rules[dataset.name], place.prefix)
+                close_again(self.ledger, dataset, self.rules[dataset.name], place.prefix)
         if self.resealed:
             self._reseal(dataset, found, apply=apply)
         return found

@@ -8,16 +8,13 @@ of its batch moves.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
-from hdh_migrate.fixity import Inventoried, inventory_leaf
 from hdh_migrate.model import (
     TOTAL_MAX,
-    Claimed,
     DatasetRow,
     Listed,
     ObjectInfo,
@@ -28,18 +25,22 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.contracts import choose
+from hdh_migrate.pipeline.inventory_findings import (
+    InventorySummary,
+    record_kept_back,
+    record_noted,
+)
 from hdh_migrate.pipeline.key_order import KeyOrder
 from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
 from hdh_migrate.pipeline.recounting import (
     STOPPED,
     Digest,
     at_once,
-    element,
     listing_digest,
     unless,
 )
 from hdh_migrate.pipeline.relooking import relook
-from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS, decide
+from hdh_migrate.pipeline.selecting import REFUSALS, decide
 from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.telemetry import counted
@@ -211,7 +212,7 @@ class Inventory:
 
     def _recounted(
         self, dataset: DatasetRow, batch: str, second: Callable[[], Digest]
-    ) -> tuple[Frozen, Usage]:
+    ) -> tuple[InventorySummary, Usage]:
         """List again until two listings agree; return what the ledger holds, and by which rules.
 
         Raises:
@@ -220,16 +221,16 @@ class Inventory:
         ctx = self._ctx
         for attempt in range(RECOUNTS_MAX):
             usage = self._usage(dataset)
-            frozen = Frozen(usage.watched(ctx.ledger.claims(dataset.id, labelled=usage.labelled)))
+            summary = InventorySummary.of(ctx.ledger, dataset, usage)
             again = second()
-            if frozen.digest == again:
-                return frozen, usage
+            if summary.digest == again:
+                return summary, usage
             ctx.stop.wait(0.5 * attempt)
             if attempt < RECOUNTS_MAX - 1:
                 self._forget(dataset)
                 second = self._second(dataset)
                 self._list(self._as_it_is(dataset, batch), batch)
-        counts = frozen.digest[0], again[0]
+        counts = summary.digest[0], again[0]
         detail = (
             f"two listings differ: {counts[0]} and {counted(counts[1], 'object')}"
             if counts[0] != counts[1]
@@ -243,13 +244,13 @@ class Inventory:
                 " nothing of it was moved",
             )
         ctx.ledger.finding(Code.LISTING_UNSTABLE, detail, dataset=dataset.id)
-        return frozen, usage
+        return summary, usage
 
     def _usage(self, dataset: DatasetRow) -> Usage:
         rules = self._ctx.rules[dataset.name].rules
         return Usage(rules, self._ctx.route(dataset).source.prefix)
 
-    def _seal(self, dataset: DatasetRow, frozen: Frozen, usage: Usage) -> None:
+    def _seal(self, dataset: DatasetRow, summary: InventorySummary, usage: Usage) -> None:
         ledger = self._ctx.ledger
         if not usage.kept and not self._ctx.rules[dataset.name].allow_empty:
             nothing = f"its rules leave none of its {counted(usage.objects, 'object')}"
@@ -262,27 +263,21 @@ class Inventory:
         place = self._ctx.route(dataset).source
         notes = self._retried(lambda: self._ctx.source.notes(place))
         with ledger.whole():
-            for entry, code in frozen.failed:
-                detail = f"not a plain object: {code.removeprefix('kind-')}"
-                ledger.finding(code, detail, dataset=dataset.id, entry=entry)
-            for entry, code in frozen.refused:
-                ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
-            self._note_losses(dataset, frozen.losses)
+            record_kept_back(ledger, dataset, summary)
+            record_noted(ledger, dataset, summary.noted)
+            self._note_untagged(dataset)
             for note in notes:
                 ledger.finding(note.code, note.detail, dataset=dataset.id)
             self._note_usage(dataset, usage)
-            self._note_crowd(dataset, frozen.digest[0])
+            self._note_crowd(dataset, summary.digest[0])
             chosen = self._ctx.rules[dataset.name].contract
             choose(ledger, dataset, chosen)
-            ledger.seal(dataset.id, frozen.counts)
+            ledger.seal(dataset.id, summary.counts)
             ledger.commit()
         self._ctx.contracts[dataset.name] = chosen
 
-    def _note_losses(self, dataset: DatasetRow, losses: Counter[Code]) -> None:
+    def _note_untagged(self, dataset: DatasetRow) -> None:
         ledger = self._ctx.ledger
-        for code, count in sorted(losses.items()):
-            detail = f"{counted(count, 'object has', 'objects have')} {LOSSES[code]}"
-            ledger.finding(code, detail, dataset=dataset.id)
         match self._ctx.source.untagged(self._ctx.route(dataset).source):
             case Untagged.DENIED:
                 detail = "the credential may not read index tags (sp=t); they are not moved"
@@ -365,30 +360,6 @@ def brought(ctx: Context) -> int:
     found = [ctx.ledger.tally(row.id, *states) for row in ctx.ledger.datasets() if row.sealed]
     objects, size = sum(tally.objects for tally in found), sum(tally.size for tally in found)
     return stored_bytes(objects, size, header=ctx.header, sealed=ctx.sealed)
-
-
-class Frozen:
-    """One pass over a dataset's rows: digest, roots, and what `_seal` makes findings of."""
-
-    def __init__(self, rows: Iterable[Claimed]) -> None:
-        self.losses: Counter[Code] = Counter()
-        self.failed: list[tuple[int, Code]] = []
-        self.refused: list[tuple[int, Code]] = []
-        inventoried, total = Inventoried(), 0
-        for entry, key, size, version, state, reason, md5, kind, *_ in rows:
-            total += element(key, size, version, kind, "" if md5 is None else md5.hex())
-            leaf = inventory_leaf(key, size, version)
-            inventoried.add(leaf, size, excluded=state == State.EXCLUDED)
-            if reason is None:
-                continue
-            if state == State.LISTED:
-                self.losses.update(map(Code, reason.split(",")))
-            elif state == State.FAILED:
-                self.failed.append((entry, Code(reason)))
-            elif state == State.REFUSED:
-                self.refused.append((entry, Code(reason)))
-        self.digest = (inventoried.tree.count, total)
-        self.counts = inventoried.counts()
 
 
 def demand_total(dataset: DatasetRow, total: int) -> None:

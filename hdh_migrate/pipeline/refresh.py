@@ -16,8 +16,8 @@ from typing import Protocol
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, Refused
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
-from hdh_migrate.frozen import frozen, mutable, mutable_row
+from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing
+from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import (
     MOVABLE,
     VANISHED,
@@ -33,49 +33,16 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.seen import SeenIds
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, standing
 from hdh_migrate.pipeline.index_tags import are_followed
-from hdh_migrate.pipeline.inventory import Frozen, Inventory, demand_total
+from hdh_migrate.pipeline.inventory import Inventory, demand_total
+from hdh_migrate.pipeline.inventory_findings import InventorySummary, renew_findings
 from hdh_migrate.pipeline.key_order import KeyOrder
+from hdh_migrate.pipeline.passes import Pass, PassDifference, amount_of, passes
 from hdh_migrate.pipeline.recounting import element
-from hdh_migrate.pipeline.resealing import renew_findings
 from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.pipeline.vanishing import Vanishing
 from hdh_migrate.ports.ledger import Ledger
 
 FLUSH_OBJECTS = 5_000
-NONE = Tally()
-
-
-@frozen
-class PassDifference:
-    """What a listing found against the ledger; `left` is the part of `vanished` left behind."""
-
-    new: Tally = NONE
-    changed: Tally = NONE
-    vanished: Tally = NONE
-    left: Tally = NONE
-
-    def __add__(self, other: PassDifference) -> PassDifference:
-        return PassDifference(
-            new=_sum(self.new, other.new),
-            changed=_sum(self.changed, other.changed),
-            vanished=_sum(self.vanished, other.vanished),
-            left=_sum(self.left, other.left),
-        )
-
-    @property
-    def any(self) -> bool:
-        """Whether there is something to move, or to decide."""
-        return any(one.objects for one in (self.new, self.changed, self.vanished))
-
-
-@frozen
-class Pass:
-    """One pass over a batch: what the source listed, and how it differed."""
-
-    batch: str
-    number: int
-    listed: Tally
-    found: PassDifference
 
 
 class Watcher(Protocol):
@@ -158,7 +125,7 @@ class Refresh:
         self._inventory.collisions()
         self._free(datasets)
         whole = Tally(objects=objects, size=size)
-        ledger.event(RefreshEnded(number=self._number, batch=self._batch, listed=_amount(whole)))
+        ledger.event(RefreshEnded(number=self._number, batch=self._batch, listed=amount_of(whole)))
         ledger.commit()
         return Pass(batch=self._batch, number=self._number, listed=whole, found=self._total)
 
@@ -169,7 +136,7 @@ class Refresh:
             listed = self._dataset(dataset, apply=False)
             gone = Vanishing(self._ctx, dataset, listed.seen)
             left = gone.unmoved.tally
-            self._total += PassDifference(vanished=_sum(gone.held.tally, left), left=left)
+            self._total += PassDifference(vanished=gone.held.tally + left, left=left)
         return self._total
 
     # --- one listing ---------------------------------------------------------------------------
@@ -238,8 +205,8 @@ class Refresh:
     def _event(self, dataset: DatasetRow, found: PassDifference) -> Refreshed:
         return Refreshed(
             number=self._number, batch=self._batch, dataset=dataset.name,
-            new=_amount(found.new), changed=_amount(found.changed),
-            vanished=_amount(found.vanished), left=_amount(found.left),
+            new=amount_of(found.new), changed=amount_of(found.changed),
+            vanished=amount_of(found.vanished), left=amount_of(found.left),
         )  # fmt: skip
 
     # --- what follows from it ------------------------------------------------------------------
@@ -248,12 +215,12 @@ class Refresh:
         """Seal the inventory again if it grew or changed, with what there is to say of it."""
         ledger = self._ctx.ledger
         usage = Usage(self._ctx.rules[dataset.name].rules, self._ctx.route(dataset).source.prefix)
-        frozen = Frozen(usage.watched(ledger.claims(dataset.id, labelled=usage.labelled)))
-        if frozen.counts.root == dataset.root and not moved:
+        summary = InventorySummary.of(ledger, dataset, usage)
+        if summary.counts.root == dataset.root and not moved:
             return
         with ledger.whole():
-            renew_findings(ledger, dataset, frozen, usage)
-            ledger.seal(dataset.id, frozen.counts)
+            renew_findings(ledger, dataset, summary, usage)
+            ledger.seal(dataset.id, summary.counts)
             ledger.commit()
 
     def _free(self, datasets: Sequence[DatasetRow]) -> None:
@@ -288,43 +255,6 @@ class _Listing:
         count, digest = self.digest
         digest += element(key_bytes(obj.key), obj.size, obj.version, obj.kind, obj.md5 or "")
         self.digest, self.size = (count + 1, digest), self.size + obj.size
-
-
-# --- what the journal tells of passes ------------------------------------------------------------
-
-
-@mutable
-class RecordedPass:
-    """One pass as the journal tells it; `listed` is None while it has not ended."""
-
-    number: int
-    begun: str
-    ended: str | None = None
-    listed: Tally | None = None
-    found: PassDifference = field(default_factory=PassDifference)
-    datasets: set[str] = field(default_factory=set)
-    """Those in which something was found."""
-
-
-def passes(ledger: Ledger) -> dict[str, list[RecordedPass]]:
-    """Return every pass over each batch that has one, the oldest first; scans the journal."""
-    found: dict[str, dict[int, RecordedPass]] = {}
-    for at, begun in ledger.events(Refreshing):
-        of_batch = found.setdefault(begun.batch, {})
-        of_batch.setdefault(begun.number, RecordedPass(number=begun.number, begun=at))
-    if not found:
-        return {}
-    for _, event in ledger.events(Refreshed):
-        one = found[event.batch][event.number]
-        one.datasets.add(event.dataset)
-        one.found += PassDifference(
-            new=_read(event.new), changed=_read(event.changed),
-            vanished=_read(event.vanished), left=_read(event.left),
-        )  # fmt: skip
-    for at, ended in ledger.events(RefreshEnded):
-        one = found[ended.batch][ended.number]
-        one.listed, one.ended = _read(ended.listed), at
-    return {batch: [known[n] for n in sorted(known)] for batch, known in found.items()}
 
 
 def demand_followed(ledger: Ledger, batch: str) -> None:
@@ -380,15 +310,3 @@ def _counts(one: Listed) -> bool:
 
 def _tally(listed: Sequence[Listed]) -> Tally:
     return Tally(objects=len(listed), size=sum(one.obj.size for one in listed))
-
-
-def _sum(one: Tally, other: Tally) -> Tally:
-    return Tally(objects=one.objects + other.objects, size=one.size + other.size)
-
-
-def _amount(tally: Tally) -> PassAmount:
-    return PassAmount(objects=tally.objects, bytes=tally.size)
-
-
-def _read(amount: PassAmount) -> Tally:
-    return Tally(objects=amount.objects, size=amount.bytes)

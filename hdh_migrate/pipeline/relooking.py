@@ -15,7 +15,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted, Missing
 from hdh_migrate.model import DatasetRow, Entry, Listed, ObjectInfo, State
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.selecting import LOSSES
+from hdh_migrate.pipeline.inventory_findings import record_noted
 from hdh_migrate.telemetry import counted
 
 LOOKERS = 8
@@ -37,7 +37,7 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
     """
     mended = 0
     for changed in found_anew(ctx, dataset, decide):
-        _note_losses(ctx, dataset, changed)  # before: killed in between, it is noted twice
+        _note(ctx, dataset, changed)  # before: killed in between, it is noted twice
         ctx.ledger.update(dataset.id, [], changed)
         mended += len(changed)
     if mended:
@@ -47,16 +47,14 @@ def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
     return mended
 
 
-def _note_losses(ctx: Context, dataset: DatasetRow, changed: list[tuple[int, Listed]]) -> None:
+def _note(ctx: Context, dataset: DatasetRow, changed: list[tuple[int, Listed]]) -> None:
     """Note what objects have that were not counted while something shut them out."""
     found = Counter(
         Code(code)
         for _, listed in changed
         for code in filter(None, (listed.reason or "").split(","))
     )
-    for code, count in sorted(found.items()):
-        detail = f"{counted(count, 'more object has', 'more objects have')} {LOSSES[code]}"
-        ctx.ledger.finding(code, detail, dataset=dataset.id)
+    record_noted(ctx.ledger, dataset, found, more=True)
 
 
 def found_anew(

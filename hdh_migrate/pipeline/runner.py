@@ -17,7 +17,8 @@ from hdh_migrate.pipeline.deadline import settle
 from hdh_migrate.pipeline.excused import RetryRequest, Waived, retry_asked
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.needs import lack, left_after, unlisted
-from hdh_migrate.pipeline.refresh import Pass, Refresh
+from hdh_migrate.pipeline.passes import Pass
+from hdh_migrate.pipeline.refresh import Refresh
 from hdh_migrate.pipeline.transfer import Transfer
 from hdh_migrate.pipeline.verify import Verification
 from hdh_migrate.results.moves import DatasetStates

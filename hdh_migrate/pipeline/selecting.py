@@ -51,7 +51,7 @@ REFUSALS: Mapping[Code, str] = {
 """Finding codes that refuse the transfer of a batch, with what they mean."""
 
 
-LOSSES: Mapping[Code, str] = {
+NOTED: Mapping[Code, str] = {
     Code.METADATA_LOSS: "metadata that the target cannot hold; the report says where it is",
     Code.TAGS_LOSS: "tags that the target cannot hold; the report says where they are",
     Code.METADATA_COLLISION: "names of metadata that would become one, or one of ours (case, and"

@@ -114,7 +114,7 @@ PLANTED = (
     ),
     Planted(
         "one listing is believed", "pipeline/inventory.py",
-        "            if frozen.digest == again:\n", "            if frozen.digest:\n",
+        "            if summary.digest == again:\n", "            if summary.digest:\n",
     ),
     Planted(
         "what is read back is not compared", "pipeline/checking.py",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hdh_migrate.codes import Code
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, OpenUpload, State
-from hdh_migrate.pipeline.inventory import Frozen
+from hdh_migrate.pipeline.inventory_findings import InventorySummary
 from tests.support.examples import many
 from tests.support.quiet import FakeClock
 
@@ -40,7 +40,7 @@ def begun(fates: list[Fate], uploads: set[int]) -> SqliteLedger:
     for number, (state, reason) in enumerate(fates, start=1):
         if state in {State.REFUSED, State.FAILED}:
             ledger.finding(reason, "as it was found", dataset=1, entry=number)
-    ledger.seal(1, Frozen(ledger.claims(1)).counts)
+    ledger.seal(1, InventorySummary(ledger.claims(1)).counts)
     for number in uploads:
         ledger.begun(
             OpenUpload(

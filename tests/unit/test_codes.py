@@ -128,7 +128,7 @@ def test_whatever_keeps_an_object_from_being_deleted_has_a_code() -> None:
 def test_what_inventory_says_of_objects_is_as_grave_as_it_does() -> None:
     assert {code.severity for code in selecting.REFUSALS} == {Severity.BLOCKER}
     assert set(selecting.REFUSALS) == {code for code in Code if code.exit is Exit.REFUSED}
-    assert Severity.BLOCKER not in {code.severity for code in selecting.LOSSES}
+    assert Severity.BLOCKER not in {code.severity for code in selecting.NOTED}
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from hdh_migrate.codes import LOSSES, Code, how_many
+from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen
 
@@ -71,7 +71,7 @@ class OutcomeCounts:
             failed=states["failed"]["objects"],
             pending=states["pending"]["objects"],
             lower=states["verified"]["objects"] - whole["objects"],
-            lost=how_many(codes, *LOSSES),
+            lost=how_many(codes, *LOST_OBJECTS),
             replaced=how_many(codes, Code.TARGET_REPLACED),
             accepted=how_many(codes, Code.TARGET_ACCEPTED),
             findings=predicate["findings"]["total"],

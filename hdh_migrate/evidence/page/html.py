@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from hdh_migrate.codes import LOSSES, Code, Severity, how_many
+from hdh_migrate.codes import LOST_OBJECTS, Code, Severity, how_many
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.recount import add_up, by_state
@@ -149,7 +149,7 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "states": predicate["outcome"]["states"],
         "proven_objects": _proven(predicate),
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
-        "lost": how_many(codes, *LOSSES),
+        "lost": how_many(codes, *LOST_OBJECTS),
         "to_move": _to_move(predicate),
         "vanished": vanished,
         "by_plan": {unit: left[unit] - vanished[unit] for unit in ("objects", "bytes")},

@@ -12,7 +12,7 @@ from hdh_migrate.errors import Missing, UsageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Place, State, Untagged
 from hdh_migrate.model.naming import given, name_in
-from hdh_migrate.pipeline.selecting import LOSSES, REFUSALS
+from hdh_migrate.pipeline.selecting import NOTED, REFUSALS
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
 from hdh_migrate.session.desk import Desk
@@ -109,7 +109,7 @@ def _becomes(listed: Listed) -> tuple[Becomes, str | None, str | None]:
             return "not moved", code, f"not a plain object: {code.removeprefix('kind-')}"
         case _:
             noted = [code for code in (listed.reason or "").split(",") if code]
-            why = "; ".join(text for one, text in LOSSES.items() if one in noted)
+            why = "; ".join(text for one, text in NOTED.items() if one in noted)
             return "moved", ",".join(noted) or None, f"it has {why}" if why else None
 
 

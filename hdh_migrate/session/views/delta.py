@@ -14,7 +14,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Step, Tally
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStanding, standings
 from hdh_migrate.pipeline.fitting import WorkSpan, together_in_time
-from hdh_migrate.pipeline.refresh import RecordedPass, passes
+from hdh_migrate.pipeline.passes import RecordedPass, passes
 from hdh_migrate.pipeline.until import DAY
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.forecasts import CutoverAhead

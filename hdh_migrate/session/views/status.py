@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from hdh_migrate.clocks import Moment, seconds_of, text_of_seconds
-from hdh_migrate.codes import LOSSES, Code, how_many
+from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts
 from hdh_migrate.ledger import SqliteLedger
@@ -147,7 +147,7 @@ def _grave(causes: Sequence[Grouped], total: Amounts) -> list[GraveFact]:
     for cause in causes:
         codes[cause.code] += cause.many
     failed = total["failed"]["objects"]
-    lost, replaced = how_many(codes, *LOSSES), how_many(codes, Code.TARGET_REPLACED)
+    lost, replaced = how_many(codes, *LOST_OBJECTS), how_many(codes, Code.TARGET_REPLACED)
     if not (failed or lost or replaced):
         return []
     from hdh_migrate.session.views.left import grave_facts  # it speaks as the pages of a report do

@@ -16,7 +16,7 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import Claimed, ObjectInfo, Page, Place, State, Step, Untagged, key_bytes
-from hdh_migrate.pipeline.inventory import Frozen
+from hdh_migrate.pipeline.inventory_findings import InventorySummary
 from hdh_migrate.pipeline.key_order import KeyOrder
 from tests.support.fakes import FakeSource
 from tests.support.world import ONE, Dataset, World
@@ -80,8 +80,8 @@ def test_the_order_goes_on_from_page_to_page_and_from_run_to_run() -> None:
 # --- what is frozen ----------------------------------------------------------------------------
 
 
-def frozen(*rows: tuple[bytes, int, str]) -> Frozen:
-    return Frozen(
+def frozen(*rows: tuple[bytes, int, str]) -> InventorySummary:
+    return InventorySummary(
         Claimed(n, key, size, version, 0, None, None, "object")
         for n, (key, size, version) in enumerate(rows)
     )
@@ -110,8 +110,8 @@ def test_losses_are_counted_and_failures_are_named() -> None:
         (4, b"d", 0, "v", State.REFUSED, "key-control"),
         (5, b"e", 0, "v", State.EXCLUDED, "exclude-0"),
     ]
-    found = Frozen(Claimed(*row, None, "object") for row in rows)
-    assert found.losses == {"metadata-loss": 1, "leased": 2}
+    found = InventorySummary(Claimed(*row, None, "object") for row in rows)
+    assert found.noted == {"metadata-loss": 1, "leased": 2}
     assert (found.failed, found.refused) == ([(3, "kind-symlink")], [(4, "key-control")])
 
 

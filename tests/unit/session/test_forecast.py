@@ -19,7 +19,7 @@ from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Re
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import MIB, Listed, ObjectInfo, State
-from hdh_migrate.pipeline.inventory import Frozen
+from hdh_migrate.pipeline.inventory_findings import InventorySummary
 from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.forecasts import EndingFact
@@ -113,7 +113,7 @@ def listed(desk: Desk, objects: int, *, size: int = MIB, measured: float = 0.0) 
         for number in range(objects)
     ]  # fmt: skip
     ledger.add_page(1, page, None)
-    ledger.seal(1, Frozen(ledger.claims(1)).counts)
+    ledger.seal(1, InventorySummary(ledger.claims(1)).counts)
     for second in range(round(measured) + 1):
         clock.passed = float(second)
         passed = (second + 1) // 2
