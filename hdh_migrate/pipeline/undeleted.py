@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.pipeline.cutover.standing import ErasureProgress, standing
+from hdh_migrate.pipeline.cutover.erasure_progress import ErasureProgress
+from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.ports.ledger import Ledger
 
 PUT_BACK = (

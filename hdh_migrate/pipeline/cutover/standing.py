@@ -24,8 +24,7 @@ from hdh_migrate.events.cutover import PREFIX, RestsOnApprovals, SwitchEvent, Tr
 from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
 from hdh_migrate.frozen import frozen_row, mutable_row
-from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.pipeline.cutover.readings import Reading, Readings
+from hdh_migrate.pipeline.cutover.erasure_progress import ErasureProgress, RecheckState
 
 StoryEvent: TypeAlias = CutoverEvent | UnknownOfCutover
 Events: TypeAlias = Iterable[tuple[str, str, StoryEvent]]
@@ -55,61 +54,6 @@ _NOT_FROZEN = frozenset({"source-written", "not-frozen"})
 FINAL = frozenset(
     {CutoverStage.FINALIZED, CutoverStage.ERASING, CutoverStage.REQUESTED, CutoverStage.OBSERVED}
 )
-
-
-@mutable_row
-class RecheckState:
-    """What was read again at the target before the source is deleted."""
-
-    level: str | None = None
-    reason: str | None = None
-    """Why the level is no higher one, where the plan must say so."""
-    readings: Readings = field(default_factory=Readings)
-    objects: int = 0
-    size: int = 0
-    """What all readings together came to; an object that was read twice counts twice."""
-    differing: dict[int, str] = field(default_factory=dict)
-    """What the last look found wrong, by object id; what was mended and read since is not here."""
-
-
-@mutable_row
-class ErasureProgress:
-    """What decommission has done so far; `after` is the last object id with a receipt."""
-
-    after: int = 0
-    open_until: int | None = None
-    """The last object id of an intent without a receipt."""
-    pending: dict[int, str] = field(default_factory=dict)
-    """Ids up to `after` that were left at the source and are to be asked for yet, and why."""
-    reopened: set[int] = field(default_factory=set)
-    """Ids of an intent without a receipt to ask again for some that were pending."""
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def begun(self) -> bool:
-        """Whether an object may have been deleted at the source."""
-        return bool(self.after or self.open_until is not None or self.pending or self.reopened)
-
-    def past(self, number: int) -> bool:
-        """Return whether an object had its turn, and is not to be asked for again."""
-        return number <= self.after and number not in self.pending and number not in self.reopened
-
-    def may_be_deleted(self, number: int) -> bool:
-        """Return whether the source may not hold an object any more, by our doing.
-
-        It had its turn, or was about to when the execution stopped; what was left at the source
-        for a later one is there.
-        """
-        turn = number <= max(self.after, self.open_until or 0)
-        return number in self.reopened or (turn and number not in self.pending)
-
-    @property
-    def outcomes(self) -> dict[str, int]:
-        """What became of every object that had its turn; counts that close."""
-        found = dict(self.counts)
-        for why in self.pending.values():
-            found[why] = found.get(why, 0) + 1
-        return found
 
 
 @frozen_row
@@ -335,7 +279,7 @@ def _decommissioned(now: CutoverStanding, event: DecommissionEvent) -> None:
         case decommission.CutoverRechecking():
             now.recheck.level, now.recheck.reason = event.level, event.reason
         case decommission.CutoverRechecked():
-            _rechecked(now.recheck, event)
+            now.recheck.take(event)
         case decommission.CutoverErasing():
             _erasing(now, event)
         case decommission.CutoverErased():
@@ -350,46 +294,19 @@ def _decommissioned(now: CutoverStanding, event: DecommissionEvent) -> None:
             assert_never(event)
 
 
-def _rechecked(state: RecheckState, event: decommission.CutoverRechecked) -> None:
-    for first, last, level in event.spans:
-        state.readings.add(Reading(first, last, event.at, level))
-        few = last - first < len(state.differing)
-        ids = range(first, last + 1) if few else [n for n in state.differing if first <= n <= last]
-        for number in ids:
-            state.differing.pop(number, None)
-    state.differing.update(event.differing)
-    state.objects += event.objects
-    state.size += event.bytes
-
-
 def _erasing(now: CutoverStanding, event: decommission.CutoverErasing) -> None:
     # What was requested and observed before says nothing of what is deleted from here on.
     now.requested = now.observed = None
     for name in ("requested", "observed"):
         now.times.pop(name, None)
-    if event.again is not ABSENT:
-        now.erasure.reopened.update(event.again)
-    else:
-        # An intent of before may reach further: larger batches, or a kill right after this one.
-        now.erasure.open_until = max(now.erasure.open_until or 0, event.last)
+    now.erasure.intend(event)
 
 
 def _erased(now: CutoverStanding, event: decommission.CutoverErased) -> None:
-    done = now.erasure
-    if event.again is not ABSENT:
-        done.reopened.difference_update(event.again)
-        for number in event.again:
-            done.pending.pop(number, None)
-    else:
-        done.after = event.last
-        if done.open_until is not None and done.open_until <= done.after:
-            done.open_until = None
-    pending = dict(event.pending or ())
-    done.pending.update(pending)
+    now.erasure.receive(event)
     # What the look right before a delete found wrong is to be read again, too.
-    now.recheck.differing.update((n, why) for n, why in pending.items() if "target-" in why)
-    for outcome, count in event.outcomes.items():
-        done.counts[outcome] = done.counts.get(outcome, 0) + count
+    left = dict(event.pending or ())
+    now.recheck.differing.update((n, why) for n, why in left.items() if "target-" in why)
 
 
 _STAGES: Mapping[type[StoryEvent], CutoverStage] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hdh_migrate.pipeline.cutover.standing import ErasureProgress
+from hdh_migrate.pipeline.cutover.erasure_progress import ErasureProgress
 
 
 @pytest.mark.parametrize(
