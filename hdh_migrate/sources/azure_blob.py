@@ -6,7 +6,6 @@ several times the CPU (docs/decisions/0002-transport.md).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -19,14 +18,11 @@ from hdh_migrate.errors import (
     Missing,
     Permanent,
     Refused,
-    ShortRead,
     SourceChanged,
     Transient,
 )
 from hdh_migrate.model import (
-    MIB,
     MOVABLE,
-    SIZE_MAX,
     Brief,
     ObjectInfo,
     Page,
@@ -36,7 +32,6 @@ from hdh_migrate.model import (
     Trace,
     Untagged,
 )
-from hdh_migrate.model.naming import name_in
 from hdh_migrate.ports.stores import Note, Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_all_versions import AllVersionsContainer, address_in
@@ -46,15 +41,13 @@ from hdh_migrate.sources.azure_forms import counted
 from hdh_migrate.sources.azure_listing import (
     EntryReader,
     PageReader,
-    lease_of,
-    md5_hex,
     pages_of,
-    rfc3339,
 )
-from hdh_migrate.sources.azure_pages import described, valid
+from hdh_migrate.sources.azure_pages import described
+from hdh_migrate.sources.azure_reading import PAGES, head, read
 from hdh_migrate.sources.azure_recount import UNCOMMITTED, BriefReader, Forms
-from hdh_migrate.sources.azure_replies import NoRangeDigest, exactly, kind_in
-from hdh_migrate.sources.azure_versions import Mark, MarkedReader, Pin
+from hdh_migrate.sources.azure_replies import NoRangeDigest
+from hdh_migrate.sources.azure_versions import Mark, MarkedReader
 from hdh_migrate.transport import Reply
 
 PAGE_SIZE = 5_000
@@ -64,12 +57,6 @@ RECOUNT_FIRST = 1_700
 _WHERE_IT_IS: Final = "mend the dataset's `source.container`, or the account, in the plan"
 CHECKED_AMONG = 100
 """Objects among which preflight looks for one that has a range, when ranges need digests."""
-RANGE_MD5_MAX = 4 * MIB
-"""Bytes of the longest range of which the service gives a digest."""
-
-
-PAGES = "page-blob"
-NOTHING = bytes(MIB)
 
 T = TypeVar("T")
 ReadsPage = Callable[[int], EntryReader[T]]
@@ -264,27 +251,7 @@ class AzureBlobSource:
         """Describe one blob as it is, or was, when its place is meant."""
         if place.as_of is not None:
             return self.listed(place, key)
-        return self._head(place, key, address_in(key))
-
-    def _head(self, place: Place, key: str, address: str) -> ObjectInfo:
-        """Describe the version of a blob at this address; without one, what is current."""
-        reply = self._account.blob("HEAD", place, name_in(key), {}, query=Pin("", address).query)
-        if reply.status != 200:
-            raise from_reply(reply, "a source object")
-        if reply.length is None or reply.length > SIZE_MAX or not reply.etag:
-            raise ShortRead("the source describes an object without size or version")
-        return ObjectInfo(
-            key=key,
-            size=reply.length,
-            version=str(Pin(reply.etag, address)),
-            modified=rfc3339(reply.headers.get("last-modified")),
-            md5=md5_hex(reply.headers.get("content-md5")),
-            kind=kind_in(reply.headers, reply.length),
-            tier=reply.headers.get("x-ms-access-tier"),
-            lease=lease_of(
-                reply.headers.get("x-ms-lease-state"), reply.headers.get("x-ms-lease-duration")
-            ),
-        )
+        return head(self._account, place, key, address_in(key))
 
     def listed(self, place: Place, key: str) -> ObjectInfo:
         """Describe one blob as a listing does; the first under its own name as a prefix is it."""
@@ -301,62 +268,7 @@ class AzureBlobSource:
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:
         """Hand over exactly the span of exactly this version; see `ports.Source.read`."""
-        if span.length == 0:
-            # A range of nothing cannot be asked for, and an empty object's version still counts,
-            # as does that it is empty.
-            now = self._head(place, obj.key, Pin.read(obj.version).address)
-            if (now.version, now.size, now.kind) != (obj.version, obj.size, obj.kind):
-                raise SourceChanged("a source object changed since inventory")
-            return
-        if obj.kind != PAGES:
-            self._stretch(place, obj, span, write, checked=checked)
-            return
-        at = span.start
-        for stretch in valid(self._account, place, obj, span):
-            _zeros(stretch.start - at, write)
-            self._stretch(place, obj, stretch, write, checked=checked)
-            at = stretch.end
-        _zeros(span.end - at, write)
-
-    def _stretch(
-        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool
-    ) -> None:
-        step = RANGE_MD5_MAX if checked else span.length
-        for start in range(span.start, span.end, step):
-            self._read(place, obj, Span(start, min(step, span.end - start)), write, checked=checked)
-
-    def _read(
-        self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool
-    ) -> None:
-        pin = Pin.read(obj.version)
-        headers = {
-            "If-Match": f'"{pin.etag}"',
-            "x-ms-range": f"bytes={span.start}-{span.end - 1}",
-        }
-        digest = hashlib.md5(usedforsecurity=False) if checked else None
-        if checked:
-            headers["x-ms-range-get-content-md5"] = "true"
-        got = 0
-
-        def count(data: bytes | memoryview) -> None:
-            nonlocal got
-            got += len(data)
-            if got > span.length:
-                raise ShortRead("the source sent more than was asked for")
-            if digest is not None:
-                digest.update(data)
-            write(data)
-
-        reply = self._account.blob(
-            "GET", place, name_in(obj.key), headers, query=pin.query,
-            accept=exactly(obj, span, checked=checked), gathered=count,
-        )  # fmt: skip
-        if reply.status != 206:
-            raise from_reply(reply, "a source object")
-        if got != span.length:
-            raise ShortRead("the source sent less than it announced")
-        if digest is not None and digest.hexdigest() != md5_hex(reply.headers.get("content-md5")):
-            raise ShortRead("the source sent other bytes than its own digest of them says")
+        read(self._account, place, obj, span, write, checked=checked)
 
     # --- rights --------------------------------------------------------------------------
 
@@ -396,12 +308,6 @@ class AzureBlobSource:
                 return [Problem(where=where, what="no right to read", auth=True,
                                 hint="the credential needs Read (sp=r) on blobs")]  # fmt: skip
         return []
-
-
-def _zeros(size: int, write: Write) -> None:
-    """Hand over what a page blob holds where it has no pages."""
-    for start in range(0, size, len(NOTHING)):
-        write(NOTHING[: min(len(NOTHING), size - start)])
 
 
 def _listed(reply: Reply) -> Reply:
