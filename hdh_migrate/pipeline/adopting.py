@@ -13,16 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
-from hdh_migrate.codes import Code
 from hdh_migrate.errors import Interrupted
-from hdh_migrate.events.adoption import (
-    Adopting,
-    AdoptionEnded,
-    JournalSeen,
-    LedgerAdopted,
-    ObjectsAdopted,
-)
-from hdh_migrate.frozen import frozen, mutable_row
+from hdh_migrate.events.adoption import JournalSeen
+from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
     SEGMENT,
     DatasetRow,
@@ -36,13 +29,13 @@ from hdh_migrate.model import (
     is_reserved,
 )
 from hdh_migrate.orders import DigestOrder, OrderItem
+from hdh_migrate.pipeline.adoption_journal import AdoptionJournal, AdoptionTally
 from hdh_migrate.pipeline.adoption_proofs import AdoptionProof, Proofs, ProofsInStep
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.excused import retry
 from hdh_migrate.pipeline.inventory import Inventory
-from hdh_migrate.pipeline.known import adoption_of
 from hdh_migrate.pipeline.look_again import Choice, LookAgain
 from hdh_migrate.pipeline.queue import Queue
 from hdh_migrate.pipeline.tags import Tag
@@ -50,7 +43,6 @@ from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.pipeline.verify import ORDER_BYTES, Verification
 from hdh_migrate.receipts import Digested, Lost, ObjectReceipt, Returned, Sent
-from hdh_migrate.telemetry import counted
 
 STEP = "adopt"
 RESIZED = (
@@ -73,22 +65,6 @@ PORTION = 1_000
 
 ASKERS = 8
 """Requests at once."""
-
-
-@mutable_row
-class AdoptionTally:
-    """What came of the objects under whose keys the target holds something."""
-
-    adopted: int = 0
-    by_bundle: int = 0
-    unproved: int = 0
-    foreign: int = 0
-    resized: int = 0
-    """Those of ours that have another size than an object has which is sealed as the plan says."""
-    joined: int = 0
-    """Objects that only a bundle knows: the source does not list them any more."""
-    unlisted: int = 0
-    """Objects at the target under a dataset's prefix that neither source nor bundle tells of."""
 
 
 @frozen
@@ -136,10 +112,11 @@ class Adopt:
         """`ours` says of a ledger's name whether it is of this migration."""
         self._ctx, self._batch, self._ours, self._proofs = ctx, batch, ours, proofs
         self._journals, self._user = journals, user
+        self._journal = AdoptionJournal(ctx.ledger, batch, ctx.run_tag)
         self._dispatch = Dispatcher(ctx, batch, STEP, sampled=False)
         self._queue = Queue[Candidate](self._more, order_bytes=ORDER_BYTES)
         self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
-        self._tally, self._number = AdoptionTally(), 1
+        self._tally = AdoptionTally()
         self._portions: Iterator[tuple[DatasetRow, list[Entry], list[list[AdoptionProof]]]] = iter(
             ()
         )
@@ -154,7 +131,7 @@ class Adopt:
         """
         ctx, ledger = self._ctx, self._ctx.ledger
         demand_undeleted(ledger, self._batch)
-        first = self._begin()
+        first = self._journal.begin(self._journals, self._user)
         # Nothing can be put beside what stands at the target already.
         ctx.rules = {
             name: replace(rules, contract=rules.contract.of_adopted())
@@ -179,29 +156,6 @@ class Adopt:
         failed = self._failed()
         Verification(ctx, self._batch).run()
         return self._end(self._failed() - failed)
-
-    def _begin(self) -> bool:
-        """Write down that it begins; say whether nothing of it was begun and not ended before."""
-        ledger = self._ctx.ledger
-        last = adoption_of(ledger, self._batch)
-        self._number = last.number if last.under_way else last.number + 1
-        ledger.event(
-            Adopting(
-                number=self._number,
-                batch=self._batch,
-                journals=tuple(self._journals),
-                user=self._user,
-            )
-        )
-        known = {event.ledger for _, event in ledger.events(LedgerAdopted)}
-        for one in self._journals:
-            name = one.ledger
-            if one.statement is None or name is None or name in {*known, self._ctx.run_tag}:
-                continue
-            known.add(name)
-            ledger.event(LedgerAdopted(ledger=name, statement=one.statement, object=None))
-        ledger.commit()
-        return not last.under_way
 
     # --- what the ledger believes ----------------------------------------------------------------
 
@@ -364,7 +318,7 @@ class Adopt:
             sealed_sha256=None if proof is None else proof.stored_sha256,
         )
         origin = Origin(
-            batch=self._batch, number=self._number, ledger=one.tag.ledger,
+            batch=self._batch, number=self._journal.number, ledger=one.tag.ledger,
             statement=None if proof is None else proof.statement,
         )  # fmt: skip
         self._ctx.ledger.taken(entry, receipt, last=self._last(one), of=origin)
@@ -393,40 +347,5 @@ class Adopt:
             self._ctx.progress.note(RESIZED.format(batch=self._batch, count=tally.resized))
         for row in self._datasets.values():
             retry(ledger, row, self._ctx.waivers)
-        self._count()
-        if tally.adopted:
-            ledger.finding(
-                Code.ADOPTED,
-                f"batch {self._batch}: {counted(tally.adopted, 'object')}, {tally.by_bundle} of"
-                " them compared with the digests of an earlier report and not with the source",
-            )
-        for name, number in self._proved():
-            ledger.event(LedgerAdopted(ledger=name, statement=None, object=number))
-        ledger.event(
-            AdoptionEnded(
-                number=self._number, batch=self._batch, adopted=tally.adopted,
-                unproved=tally.unproved, foreign=tally.foreign,
-            )
-        )  # fmt: skip
-        ledger.commit()
+        self._journal.end(tally)
         return tally
-
-    def _count(self) -> None:
-        """Count what this adoption has proved, however often it was stopped."""
-        ledger, tally = self._ctx.ledger, self._tally
-        for _, event in ledger.events(ObjectsAdopted):
-            if (event.batch, event.number) == (self._batch, self._number):
-                good = len(ledger.erasable_of(self._batch, event.ids))
-                tally.adopted += good
-                tally.by_bundle += good if event.statement is not None else 0
-
-    def _proved(self) -> Iterator[tuple[str, int]]:
-        """Return ledgers that were not known to be ours, each with an object that proved good."""
-        ledger = self._ctx.ledger
-        known = {event.ledger for _, event in ledger.events(LedgerAdopted)} | {self._ctx.run_tag}
-        for _, event in ledger.events(ObjectsAdopted):
-            if event.ledger not in known:
-                good = next(iter(ledger.erasable_of(self._batch, event.ids)), None)
-                if good is not None:
-                    known.add(event.ledger)
-                    yield event.ledger, good.id

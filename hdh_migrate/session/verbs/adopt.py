@@ -9,7 +9,8 @@ from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.adoption import JournalSeen
 from hdh_migrate.events.grants import GrantAdopted, HostStanding
 from hdh_migrate.evidence.lines.granted import GrantAccount
-from hdh_migrate.pipeline.adopting import Adopt, AdoptionTally
+from hdh_migrate.pipeline.adopting import Adopt
+from hdh_migrate.pipeline.adoption_journal import AdoptionTally
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.tags import mark_of, marks
 from hdh_migrate.results import ledgers
