@@ -7,7 +7,7 @@ docs/fidelity.md tells the form of a line.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.fidelity import Contract, Way, of_object
 from hdh_migrate.fixity import canonical_json
@@ -64,7 +64,7 @@ class Sidecars(OwnFiles):
         obj = one.entry.obj
         if obj.kind == SIDECAR:
             return None
-        line: dict[str, Any] = {"version": obj.version}
+        line: dict[str, object] = {"version": obj.version}
         if one.state is State.EXCLUDED:
             if one.reason != DIRECTORY or placing.contract.directories is not Way.SIDECAR:
                 return None

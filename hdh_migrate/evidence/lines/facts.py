@@ -15,6 +15,14 @@ from urllib.parse import urlsplit
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.verifier.addresses import is_local
+from hdh_migrate.evidence.verifier.members import (
+    HeadersSection,
+    ProvedKey,
+    StatedErasure,
+    StatedLook,
+    StatedOpening,
+    StatedRotation,
+)
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.model import Place
@@ -134,17 +142,17 @@ class Facts:
     recipients: tuple[str, ...] = ()  # fingerprints of public keys
     sealed_for: frozenset[int] = frozenset()  # for how many, at one time or another
     moved_before: Mapping[str, int] = field(default_factory=dict)  # objects before their rule
-    headers: Mapping[str, Any] | None = None  # packs of detached headers, and their copies
-    proved: tuple[Mapping[str, str], ...] = ()  # `recipient` and when its key last opened, `at`
+    headers: HeadersSection | None = None  # packs of detached headers, and their copies
+    proved: tuple[ProvedKey, ...] = ()  # `recipient` and when its key last opened, `at`
     attestation: Mapping[str, object] | None = None  # what the customer attests of the target
     profile: Mapping[str, object] | None = None  # what was counted on at the target, and since when
     capabilities: Mapping[str, object] | None = None  # what a probe saw at the target
     waivers: tuple[Mapping[str, Any], ...] = ()
     cutovers: tuple[Mapping[str, Any], ...] = ()
-    looks: tuple[Mapping[str, Any], ...] = ()  # the last look at each batch's verified objects
-    openings: tuple[Mapping[str, Any], ...] = ()  # objects that were read back in the clear
-    rotations: tuple[Mapping[str, object], ...] = ()  # keys that were exchanged for others
-    erasures: tuple[Mapping[str, object], ...] = ()  # datasets whose headers were erased
+    looks: tuple[StatedLook, ...] = ()  # the last look at each batch's verified objects
+    openings: tuple[StatedOpening, ...] = ()  # objects that were read back in the clear
+    rotations: tuple[StatedRotation, ...] = ()  # keys that were exchanged for others
+    erasures: tuple[StatedErasure, ...] = ()  # datasets whose headers were erased
     losses: tuple[Loss, ...] = ()
     paces: tuple[StepPace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint

@@ -12,7 +12,6 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from hdh_migrate.errors import MigrateError, SmokeFailed, Stopped
 from hdh_migrate.events.cutover import CutoverSmoked, CutoverSmoking, SmokeCommandRan
@@ -62,7 +61,7 @@ def sample(scene: Scene, root: str) -> list[tuple[DatasetRow, str]]:
     """Return the objects to read: those whose digests under the root are the smallest."""
     seed = hashlib.sha256(f"{root}\0{scene.batch}".encode()).digest()
 
-    def ranked() -> Any:  # noqa: ANN401 - a generator
+    def ranked() -> Iterator[tuple[bytes, DatasetRow, str]]:
         for dataset in scene.datasets():
             for key in _current(scene, dataset):
                 text = dataset.name.encode() + b"\0" + key

@@ -6,8 +6,6 @@ switch is proved anew, and nothing is switched twice.
 
 from __future__ import annotations
 
-from typing import Any
-
 from hdh_migrate.clocks import later
 from hdh_migrate.errors import ApprovalMissing, Refused, SmokeFailed
 from hdh_migrate.events.cutover import CutoverOpen
@@ -138,7 +136,7 @@ def open_window(scene: Scene) -> CutoverStanding:
     except SmokeFailed as error:
         if not scene.terms.roll_back:
             raise
-        rolled_back: Any = roll_back(scene)
+        rolled_back = roll_back(scene)
         raise SmokeFailed(
             f"{error}\nrolled back, as the plan says; the pointer has its old value again",
             hint=rolled_back["hint"],

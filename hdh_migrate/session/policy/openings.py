@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from hdh_migrate.errors import LedgerDamaged, LedgerError, UsageError
 from hdh_migrate.events.objects import ObjectOpened
@@ -23,13 +23,15 @@ from hdh_migrate.folders import sync
 from hdh_migrate.jsonform import JsonForm, json_form
 from hdh_migrate.ledger import SqliteLedger
 
+if TYPE_CHECKING:
+    from hdh_migrate.evidence.verifier.members import StatedOpening
+
 FILE: Final = "openings.jsonl"
 REASON_MAX: Final = 300
 LINE_MAX: Final = 8_192
 
 _TAKEN: Final = "openings"
 _START: Final = "0" * 64
-_MEMBERS: Final = ("at", "who", "dataset", "object", "reason")
 
 
 def reason_of(text: str | None, *, rehearsal: bool) -> str:
@@ -168,11 +170,13 @@ def is_behind(ledger: SqliteLedger, ledger_path: Path) -> bool:
     return next(_lines(ledger_path.with_name(FILE), *place), None) is not None
 
 
-def opening_facts(ledger: SqliteLedger) -> Iterator[dict[str, Any]]:
+def opening_facts(ledger: SqliteLedger) -> Iterator[StatedOpening]:
     """Return every opening in the journal, the oldest first."""
     for _, event in ledger.events(ObjectOpened):
-        body = event.as_json()
-        yield {name: body[name] for name in _MEMBERS}
+        yield {
+            "at": event.at, "who": event.who, "dataset": event.dataset, "object": event.object,
+            "reason": event.reason,
+        }  # fmt: skip
 
 
 def _place(taken: str | None) -> tuple[int, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Judge, Moment, Witness
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.ledger import SqliteLedger
 
 if TYPE_CHECKING:
+    from hdh_migrate.evidence.verifier.members import Predicate
     from hdh_migrate.ports.run import Clock
     from hdh_migrate.transport import Transport
     from hdh_migrate.wiring import Services
@@ -61,7 +62,7 @@ def last_of(path: Path, clock: Clock) -> str | None:
         ledger.close()
 
 
-def dated_ahead(bundle: Path, predicate: Mapping[str, Any], moment: Moment) -> list[str]:
+def dated_ahead(bundle: Path, predicate: Predicate, moment: Moment) -> list[str]:
     """Return what in a bundle, which checks, is dated in the future of every clock here.
 
     A time-stamp counts whoever gave it: here it can only refuse.

@@ -7,7 +7,6 @@ is found and removed by the next one.
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
@@ -213,7 +212,7 @@ def _observed(
     }
 
 
-def _statement(desk: Desk, record: ProbeRecord) -> dict[str, Any]:
+def _statement(desk: Desk, record: ProbeRecord) -> dict[str, object]:
     return {
         "_type": STATEMENT,
         "subject": [{"name": "plan", "digest": {"sha256": desk.loaded.digest}}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.fidelity import FEATURES, Contract, Fields, Way, of_object
 from hdh_migrate.frozen import mutable_row
@@ -47,7 +47,7 @@ class Restored:
     directory: bool = False
     features: dict[str, Fields] = field(default_factory=dict, repr=False)
 
-    def listed(self) -> dict[str, Any]:
+    def listed(self) -> dict[str, object]:
         """Return it in the shape of the source's own listings."""
         properties: dict[str, str] = {"Content-Length": str(self.size), "BlobType": "BlockBlob"}
         for name, fields in self.features.items():
@@ -55,7 +55,7 @@ class Restored:
                 properties.update({ELEMENTS.get(one, one): value for one, value in fields.items()})
         if self.directory:
             properties["ResourceType"] = "directory"
-        entry: dict[str, Any] = {**named(self.key), "Properties": properties}
+        entry: dict[str, object] = {**named(self.key), "Properties": properties}
         for name, word in (("metadata", "Metadata"), ("tags", "Tags")):
             if name in self.features:
                 entry[word] = dict(self.features[name])

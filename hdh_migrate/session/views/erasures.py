@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from hdh_migrate.evidence.verifier.members import StatedErasure
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.policy.erased import erasures
 
 
-def erasure_facts(ledger: SqliteLedger) -> list[Mapping[str, Any]]:
+def erasure_facts(ledger: SqliteLedger) -> list[StatedErasure]:
     """Return every erasure, the first one first, as the statement tells it."""
     return [
         {

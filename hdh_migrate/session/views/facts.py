@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
@@ -20,6 +20,7 @@ from hdh_migrate.evidence.lines.facts import (
     ObjectCounts,
     StepPace,
 )
+from hdh_migrate.evidence.verifier.members import ProvedKey
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
@@ -138,7 +139,7 @@ def _recipients(desk: Desk, ledger: SqliteLedger) -> tuple[str, ...]:
     return tuple(map(fingerprint_of, load_recipients(desk.loaded.plan, desk.loaded.base)))
 
 
-def _proved(ledger: SqliteLedger) -> Iterator[dict[str, str]]:
+def _proved(ledger: SqliteLedger) -> Iterator[ProvedKey]:
     """Yield when each recipient's key was last seen to open what is sealed for it."""
     last = {event.fingerprint: at for at, event in ledger.events(KeyDrilled)}
     for name in map(fingerprint_of, bound_recipients(ledger) or ()):
@@ -181,7 +182,7 @@ def _passed(totals: Sequence[ExchangeTotal], side: str) -> _Passed:
     }
 
 
-def attestation_of(desk: Desk) -> dict[str, Any] | None:
+def attestation_of(desk: Desk) -> dict[str, object] | None:
     """Return what the customer attests of the target, None where nothing is or counts."""
     reference = desk.loaded.plan.target.attestation
     if reference is None or is_rehearsal(desk.loaded.plan, desk.loaded.base):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hdh_migrate.events.run import HeadersCopied
+from hdh_migrate.evidence.verifier.members import HeadersSection, PackCopies
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.folder_packs import PackSums
@@ -12,7 +11,7 @@ from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import routes_of
 
 
-def header_facts(plan: Plan, ledger: SqliteLedger) -> dict[str, Any] | None:
+def header_facts(plan: Plan, ledger: SqliteLedger) -> HeadersSection | None:
     """Return what the statement says of header packs; None: headers stand before their objects."""
     if plan.seal.second_copy is None:
         return None
@@ -22,7 +21,7 @@ def header_facts(plan: Plan, ledger: SqliteLedger) -> dict[str, Any] | None:
             if row.state is State.VERIFIED:
                 sums.add(row.stored_size or 0, row.stored_sha256)
     last = {event.batch: (at, event) for at, event in ledger.events(HeadersCopied)}
-    copies = [
+    copies: list[PackCopies] = [
         {"batch": batch, "packs": event.packs, "bytes": event.bytes, "root": event.root, "at": at}
         for batch, (at, event) in sorted(last.items())
     ]

@@ -61,7 +61,7 @@ class Noticed:
     """What one look found: documents, each with the channel it is for (None: all)."""
 
     documents: tuple[tuple[str | None, Notice], ...]
-    memory: Mapping[str, Any]
+    memory: Mapping[str, object]
 
 
 def look(

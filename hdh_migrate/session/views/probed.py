@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -149,7 +148,7 @@ def _about_names(plan: Plan, base: Path, record: ProbeRecord | None) -> list[str
 
 
 def keep(
-    state_dir: Path, plan: Plan, record: ProbeRecord, envelope: Mapping[str, Any] | None
+    state_dir: Path, plan: Plan, record: ProbeRecord, envelope: Mapping[str, object] | None
 ) -> Path:
     """Put a record, and its signed statement when there is one, in place of the last."""
     path = _path(state_dir, plan, RECORD)
@@ -166,5 +165,5 @@ def _path(state_dir: Path, plan: Plan, name: str) -> Path:
     return ledger_path(state_dir, plan.migration).with_name(name)
 
 
-def _write(path: Path, value: Mapping[str, Any]) -> None:
+def _write(path: Path, value: Mapping[str, object]) -> None:
     whole(path, canonical_json(value), replace=True)
