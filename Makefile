@@ -97,8 +97,9 @@ deploy: setup ## scripts (shellcheck), the image's recipe (hadolint), Kubernetes
 	@for version in $(KUBERNETES); do \
 	    $(BIN)/kubernetes-validate --quiet --strict -k $$version deploy/kubernetes/*.yaml || exit 1; done
 
+# Not --quiet: what strict would fail on is hidden then, from strict itself as well.
 site: setup ## the documentation as a site in build/site; every link in it is tried
-	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	$(BIN)/mkdocs build --strict --site-dir build/site
 
 pictures: setup ## take the README's pictures from a demo, with the tests' browser
 	$(BIN)/python -m tests.support.pictures docs/pictures

@@ -24,10 +24,19 @@ def test_the_index_names_every_page_and_every_decision_by_its_title() -> None:
         name = str(page.relative_to(DOCS))
         if name == "index.md":
             continue
-        assert f"]({name})" in index, name
+        assert f"]({name})" in index, f"docs/index.md has no line for {name}"
         if page.parent.name == "decisions":
             title = page.read_text().splitlines()[0].removeprefix("# ")
             assert f"[{title}]({name})" in index
+
+
+def test_the_site_has_every_page_and_fails_for_one_that_it_has_not() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text()
+    for page in DOCS.glob("*.md"):
+        assert f": {page.name}\n" in nav, f"mkdocs.yml has no line for {page.name}"
+    (site,) = re.findall(r"^\t(.*mkdocs build.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert "--strict" in site
+    assert "--quiet" not in site, "strict counts warnings that are printed, and no others"
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:

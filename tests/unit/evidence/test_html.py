@@ -690,7 +690,10 @@ def test_a_french_page_has_no_plain_space_before_its_high_punctuation(
 ) -> None:
     assert text("q.complete", "fr").endswith("complet\u00a0?")
     for page in every_page["fr"]:
-        assert not re.search("[a-zé] [:?!;»]( |$)|« ", page.text)
+        assert not re.search("[a-zé] [:?!;»]( |$)|« ", page.text), (
+            "punctuation and units belong into the sentence (`Text`), which makes these spaces;"
+            " a template has none"
+        )
 
 
 @pytest.mark.slow

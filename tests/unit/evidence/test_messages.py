@@ -80,7 +80,11 @@ def page_of(tmp_path: Path, findings: list[dict[str, Any]], language: str = "fr"
 @pytest.mark.slow
 def test_every_message_that_this_tool_writes_is_said_in_french() -> None:
     assert len(written_messages()) > 140
-    assert not unread(french), "give each a form (messages/found.py, stores.py), or its TERMS"
+    lacking = "\n".join(unread(french))
+    assert not lacking, (
+        "write each in words that have a form already, or give it a form or a term, with its French"
+        f" (hdh_migrate/evidence/page/messages/found.py, stores.py):\n{lacking}"
+    )
 
 
 def test_a_form_reads_its_own_message_and_says_it_without_english() -> None:
