@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Final, Literal, TypedDict
 
-from hdh_migrate.events.event import Event
-from hdh_migrate.jsonform import Absent, JsonForm, json_form
+from hdh_migrate.events.event import Event, SignedApprovals
+from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, json_form
 
 PREFIX: Final = "cutover-"
 """How the kind of every event of a cutover begins."""
@@ -42,6 +42,7 @@ class RestsOnApprovals(OfCutover):
     approved_stage: str
     terms: str | Absent | None
     """The digest of the terms under which they count; early events lack it."""
+    signed: SignedApprovals | Absent = ABSENT
 
 
 @json_form
@@ -138,6 +139,8 @@ class CutoverFrozen(OfCutover):
     how: FreezeStatement | FreezeTrials
     relists: tuple[Relisting, ...]
     interval_seconds: int
+    signed: SignedApprovals | Absent = ABSENT
+    """What the keys of a statement signed."""
 
 
 @json_form

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hdh_migrate.events.event import Event
-from hdh_migrate.jsonform import json_form
+from hdh_migrate.events.event import Event, SignedApprovals
+from hdh_migrate.jsonform import ABSENT, Absent, json_form
 
 
 @json_form
@@ -41,6 +41,7 @@ class HeadersErasing(Event):
     approvals: tuple[str, ...]
     """Fingerprints of the keys that approved it."""
     user: str
+    signed: SignedApprovals | Absent = ABSENT
 
 
 @json_form

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from hdh_migrate.jsonform import JsonForm, json_form
+
+SignedApprovals = tuple[Mapping[str, Any], ...]
+"""Approvals as they were signed: DSSE envelopes, in the order of the keys that are named beside
+them. Absent in events of earlier versions, and where nobody signs."""
 
 
 @json_form

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hdh_migrate.events.event import Event
-from hdh_migrate.jsonform import json_form
+from hdh_migrate.events.event import Event, SignedApprovals
+from hdh_migrate.jsonform import ABSENT, Absent, json_form
 
 
 @json_form
@@ -33,6 +33,7 @@ class KeysRotating(Event):
     approvals: Mapping[str, tuple[str, ...]]
     """By batch: fingerprints of the keys that approved it; none: the plan asks nobody."""
     user: str
+    signed: Mapping[str, SignedApprovals] | Absent = ABSENT
 
 
 @json_form
@@ -52,6 +53,7 @@ class DataKeysRotating(Event):
     approvals: Mapping[str, tuple[str, ...]]
     """By batch: fingerprints of the keys that approved it; none: the plan asks nobody."""
     user: str
+    signed: Mapping[str, SignedApprovals] | Absent = ABSENT
 
 
 @json_form

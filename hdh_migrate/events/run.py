@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from hdh_migrate.events.event import Event
-from hdh_migrate.jsonform import Absent, JsonForm, json_form
+from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, json_form
 
 
 @json_form
@@ -76,6 +76,8 @@ class LedgerNamed(Event):
 
     kind: ClassVar[str] = "ledger-named"
     ledger: str
+    approvals: Literal["signed"] | Absent = ABSENT
+    """Every event that rests on approvals has them as they were signed; absent in early ledgers."""
 
 
 @json_form

@@ -1,8 +1,9 @@
 """Bundles that came as an archive: unpacked into a folder of their own, plain names only.
 
 An archive is somebody's, and is read as such: entries of a bundle's names only, one folder, no
-links, no holes; never more than `RATIO` times the archive's own size, for records compress some
-ten times and bombs a thousand; in memory that does not grow with it.
+links, no holes, nothing that another program would unpack otherwise; never more than `RATIO` times
+the archive's own size, for records compress some ten times and bombs a thousand; in memory that
+does not grow with it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import IO, Final, TypeVar, cast
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
-from hdh_migrate.evidence import tapes
+from hdh_migrate.evidence import tapes, zips
 from hdh_migrate.evidence.tapes import TarEntry
 from hdh_migrate.evidence.verifier.verify import FILES, OPTIONAL
 from hdh_migrate.plan.files import CHECK_PATH
@@ -67,7 +68,8 @@ def unpacked(path: Path) -> Iterator[Path]:
     with _opened(path) as file, tempfile.TemporaryDirectory(prefix="hdh-bundle-") as scratch:
         folder = Path(scratch)
         room = min(path.stat().st_size * RATIO + FREE_BYTES, shutil.disk_usage(folder).free)
-        is_zip = zipfile.is_zipfile(file)
+        # By its beginning, not its end: a zip behind a tar is that tar to whoever unpacks it.
+        is_zip = file.read(len(zips.MAGIC)) == zips.MAGIC
         _unpack(path, _zipped(file) if is_zip else _taped(file, room), folder, room)
         yield folder
 
@@ -140,7 +142,9 @@ class _Sparing(io.BufferedReader):
 
 
 def _zipped(file: IO[bytes]) -> Iterator[TarEntry]:
-    with zipfile.ZipFile(_Sparing(io.FileIO(file.fileno(), closefd=False))) as archive:
+    sparing = _Sparing(io.FileIO(file.fileno(), closefd=False))
+    with zipfile.ZipFile(sparing) as archive:
+        zips.demand_plain(sparing, archive)
         for info in archive.infolist():
             if not info.is_dir():
                 # The other packings cannot be undone a piece at a time.
@@ -193,5 +197,7 @@ class _Xz(io.RawIOBase):
             if self._unpacker.needs_input and not more:
                 raise EOFError("cut short")
             piece = self._unpacker.decompress(more, len(buffer))
+        if self._unpacker.eof and (self._unpacker.unused_data or self._file.read(1)):
+            raise ValueError("more than one stream")  # of which others unpack the second, too
         buffer[: len(piece)] = piece
         return len(piece)

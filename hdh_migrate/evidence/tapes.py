@@ -37,10 +37,11 @@ def entries(file: IO[bytes], most: int) -> Iterator[TarEntry]:
     tape, said, empty = _Tape(file, most), dict[str, str](), True
     while block := _whole(tape, BLOCK, or_nothing=not empty):
         if not block.strip(b"\0"):
+            _demand_nothing(tape)
             return
         empty = False
         kind, size, name = block[156:157], _number(block[124:136]), _name(block)
-        if int(block[148:156].strip(b"\0 ") or b"0", 8) != _sum(block):
+        if not is_header(block):
             raise ValueError("no header of a tar archive")
         if kind in {_LONG_NAME, _ITS_PAX, _ALL_PAX}:
             head = _padded(tape, size)
@@ -60,6 +61,25 @@ def entries(file: IO[bytes], most: int) -> Iterator[TarEntry]:
         said = {}
     if empty:
         raise ValueError("nothing at all")
+
+
+def is_header(block: bytes) -> bool:
+    """Say whether 512 bytes are what stands before an entry: their sum is among them."""
+    try:
+        return len(block) == BLOCK and int(block[148:156].strip(b"\0 ") or b"0", 8) == _sum(block)
+    except ValueError:
+        return False
+
+
+def _demand_nothing(tape: _Tape) -> None:
+    """Demand that zeros alone follow: behind the end some programs go on unpacking.
+
+    Raises:
+        ValueError: there is more.
+    """
+    while piece := tape.read(PIECE):
+        if piece.strip(b"\0"):
+            raise ValueError("more behind the end")
 
 
 class _Tape:

@@ -218,7 +218,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
     if now.erasure.after == 0 and now.stage is CutoverStage.FINALIZED:
         agreed = CutoverAgreed(
             **story.about, approvals=consent.keys, approved_stage=STAGE, root=root,
-            terms=consent.terms,
+            terms=consent.terms, signed=consent.signed,
         )  # fmt: skip
         story.noted(now, agreed)
     Deletion(story, root, now, keep_going=keep_going).run()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.agreed import agreed
 from tests.support.finished import prepared
 from tests.support.fixtures import ProxyTo
 from tests.support.proxy import Upstream
@@ -102,6 +103,9 @@ def test_a_freeze_and_an_approval_that_were_taken_back_or_rolled_back_switch_not
     site.approve("cutover")
     site.approve("freeze")
     site.cutover("start", expect=0)
+    bundle = site.folder / "switched"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+    agreed(bundle, site.folder / "keys" / "report.pub", signed=2)
     site.cutover("rollback", expect=0)  # and the writers come back
 
     site.approve("cutover")

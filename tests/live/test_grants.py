@@ -206,7 +206,7 @@ def test_a_grant_is_approved_elsewhere_from_a_bundle_and_evidence_tells_it(site:
     after, key = site.folder / "after", keys / "report.pub"
     site.cli("report", site.plan, "--out", str(after), expect=0)
     site.cli("audit", "verify", str(after), "--trust", str(key), expect=0)
-    agreed(after, key)
+    agreed(after, key, signed=2)
     assert "approuvée par" in (after / "report.fr.html").read_text()
 
 

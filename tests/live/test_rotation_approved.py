@@ -5,12 +5,20 @@ from __future__ import annotations
 import pytest
 
 from hdh_migrate.sealing.keys import new_pair
+from tests.support.agreed import agreed
 from tests.support.finished import prepared
 from tests.support.resealed import sealed_anew
 from tests.support.rotated import executed, say_next
 from tests.support.site import Site, moved
 
 pytestmark = pytest.mark.live
+
+
+def reported(site: Site, signed: int) -> None:
+    """Hold that a bundle has so many approvals as they were signed."""
+    bundle = site.folder / "bundle"
+    site.cli("report", site.plan, "--out", str(bundle), expect=0)
+    agreed(bundle, site.folder / "keys" / "report.pub", signed=signed)
 
 
 @prepared(moved)
@@ -24,6 +32,7 @@ def test_a_key_is_replaced_with_the_consent_of_those_whom_the_plan_asks(site: Si
     shown = site.approve("rotate")
     assert "is replaced by" in shown.err
     assert executed(site, "--json", expect=0).json["objects"] == 4
+    reported(site, signed=1)
 
 
 @prepared(moved)
@@ -49,6 +58,7 @@ def test_everything_is_sealed_anew_with_the_consent_of_those_whom_the_plan_asks(
     sealed_anew(site, "--again", expect=8)  # what was approved was the first one
     site.approve("reseal")
     assert sealed_anew(site, "--again", "--json").json["number"] == 2
+    reported(site, signed=2)
 
 
 @prepared(moved)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import new_report_key
+from tests.support.agreed import agreed
 from tests.support.finished import Finished
 from tests.support.site import NEW, Site
 
@@ -116,6 +117,7 @@ def test_those_who_approved_before_change_the_terms_once_and_the_report_says_so(
 
     bundle = switched.folder / "evidence"
     switched.cli("report", switched.plan, "--out", str(bundle), expect=0)
+    agreed(bundle, switched.folder / "keys" / "report.pub", signed=6)
     page = (bundle / "report.fr.html").read_text()
     assert page.index("les conditions de la bascule") < page.index("<h1>")
     assert "Agreed to by those who approved before" in (bundle / "report.en.html").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.second_again import check_again_form, check_looks, check_passes
+from tests.support.second_approvals import check_approvals
 from tests.support.second_batches import check_batch_form, check_batches
 from tests.support.second_bodies import Event, check_form, in_new_form, in_old_form
 from tests.support.second_contracts import check_contract_form, check_contracts, check_packs
@@ -66,6 +67,7 @@ def check_told(
     check_batches(predicate["plan"]["canonical"], events, keyed)  # 8.7
     if not keyed:
         check_grants(events)  # 8.12
+        check_approvals(events, [line["digest"] for line in lines["journal.jsonl"]])  # 8.15
     check_rotations(predicate, events, keyed)  # 8.13
     check_erasures(predicate, events)  # 8.14
 

@@ -78,6 +78,7 @@ def check_signatures(
             try:
                 key.verify(signature, signed)
             except InvalidSignature:
+                problems.append(f"{keyid}: not signed by this key")
                 continue
             if until is not None and day > until:
                 problems.append(f"{keyid}: signed after the last day of this key")

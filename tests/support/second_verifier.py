@@ -119,6 +119,7 @@ ALL_OR_NONE = {
     *("accounts.py", "bindings.py", "events.py", "grants.py", "headers.py", "looks.py"),
     *("members.py", "selection.py", "shapes.py"),
 }
+SINCE_APPROVALS = {"approvals.py"}
 REPORT = re.compile(r"report\.[a-z]{2}\.html")
 
 
@@ -138,6 +139,7 @@ def check_names(files: dict[str, bytes], first: bool) -> None:
     always = ALWAYS if first else ALWAYS | SINCE_THE_SECOND
     if not first and files.keys() & ALL_OR_NONE:
         always |= ALL_OR_NONE
+        always |= files.keys() & SINCE_APPROVALS
     need(files.keys() >= always, f"missing: {sorted(always - files.keys())}")
     for name in files.keys() - always - {"timestamp.tsr"}:
         need(REPORT.fullmatch(name), f"a file that no bundle has: {name!r}")

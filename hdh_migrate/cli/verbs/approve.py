@@ -84,7 +84,9 @@ def approve(
         typer.Option("--from", metavar="TIME", help="When a freeze begins. Default: now."),
     ] = None,
     passphrase_from: PassphraseFrom = None,
-    comment: Annotated[str, typer.Option(metavar="TEXT", help="Printed in the report.")] = "",
+    comment: Annotated[
+        str, typer.Option(metavar="TEXT", help="Signed with it; stands in the evidence.")
+    ] = "",
     bundle: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Approve what a bundle proves; no ledger is needed."),

@@ -23,6 +23,8 @@ APPROVAL_TYPE: Final = "application/vnd.hdh-migrate.approval+json"
 WITHDRAWAL_TYPE: Final = "application/vnd.hdh-migrate.withdrawal+json"
 VERSION: Final = 3
 MAX_COMMENT: Final = 500
+MAX_PAYLOAD: Final = 1 << 13
+"""Bytes of the longest approval that counts: those of many keys stand in one line of a journal."""
 _TEXTS: Final = ("plan_digest", "batch", "stage", "made_at", "expires", "comment")
 _FIRST: Final = frozenset(("version", "root", *_TEXTS))
 _SECOND: Final = _FIRST | {"ledger", "attempt", "terms", "from"}
@@ -113,7 +115,7 @@ def withdrawal(
 def read(payload: bytes) -> ApprovalPayload | None:
     """Return what an approval's payload says, or None when it is not one."""
     try:
-        approval = json.loads(payload)
+        approval = json.loads(payload) if len(payload) <= MAX_PAYLOAD else None
         if not isinstance(approval, dict) or canonical_json(approval) != payload:
             return None
         fields = {1: _FIRST, 2: _SECOND, VERSION: _FIELDS}[approval["version"]]

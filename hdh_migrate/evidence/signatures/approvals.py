@@ -29,6 +29,7 @@ from hdh_migrate.evidence.signatures.approval_forms import (
 from hdh_migrate.evidence.signatures.dsse import (
     SignedEnvelope,
     claims_of,
+    enveloped,
     pre_authentication_encoding,
 )
 from hdh_migrate.evidence.signatures.signing import TrustedKey
@@ -81,6 +82,8 @@ class Accepted:
     comment: str
     digest: str
     """SHA-256 of what was signed: the approval's own name."""
+    envelope: SignedEnvelope
+    """What was signed, with this key's signature alone: for the journal."""
     begins: str | None = None
     """From when a freeze is stated; None: this states none."""
 
@@ -138,7 +141,7 @@ def judge(
     for name, envelope in given:
         if envelope.get("payloadType") == WITHDRAWAL_TYPE:
             continue
-        for who, verdict, digest in _signatures(envelope, keys, barred, now):
+        for who, verdict, digest, alone in _signatures(envelope, keys, barred, now):
             found = verdict
             if isinstance(found, Mapping):
                 found = _against(found, subject, goes_on, now) or found
@@ -149,7 +152,7 @@ def judge(
             elif who.fingerprint in accepted:
                 refused.append(NotCounted(name=name, who=who.key_id, why=Why.SAME_KEY))
             else:
-                accepted[who.fingerprint] = _accepted(name, who, found, digest)
+                accepted[who.fingerprint] = _accepted(name, who, found, digest, alone)
     return Judgement(
         accepted=tuple(accepted.values()),
         refused=tuple(refused),
@@ -189,12 +192,15 @@ def _signatures(
     keys: Sequence[TrustedKey],
     barred: Sequence[TrustedKey],
     now: Moment,
-) -> Iterator[tuple[_Who, ApprovalPayload | Why, str]]:
-    """Yield who made each signature, what was signed or why it does not count, and its digest."""
+) -> Iterator[tuple[_Who, ApprovalPayload | Why, str, SignedEnvelope]]:
+    """Yield who made each signature, what was signed or why it does not count, and its digest.
+
+    Also the envelope with that signature alone; empty where it does not count.
+    """
     try:
         payload, claims = claims_of(envelope, APPROVAL_TYPE)
     except EvidenceDamaged:
-        yield _Who("nobody"), Why.MALFORMED, ""
+        yield _Who("nobody"), Why.MALFORMED, "", {}
         return
     digest = sha256_hex(payload)
     message = pre_authentication_encoding(APPROVAL_TYPE, payload)
@@ -203,13 +209,15 @@ def _signatures(
         asked = [key for key in (*barred, *keys) if claimed in (None, key.key_id)]
         made = next((key for key in asked if key.accepts(signature, message)), None)
         if made is None:
-            yield who, Why.BAD_SIGNATURE if asked and claimed else Why.UNKNOWN_KEY, digest
+            yield who, Why.BAD_SIGNATURE if asked and claimed else Why.UNKNOWN_KEY, digest, {}
         elif any(made.fingerprint == key.fingerprint for key in barred):
-            yield who, Why.BARRED, digest
+            yield who, Why.BARRED, digest, {}
         elif made.until is not None and now.last_day > made.until:
-            yield who, Why.KEY_ENDED, digest
+            yield who, Why.KEY_ENDED, digest, {}
         else:
-            yield _Who(made.key_id, made.fingerprint), read(payload) or Why.MALFORMED, digest
+            alone = enveloped(APPROVAL_TYPE, payload, made.key_id, signature)
+            found = read(payload) or Why.MALFORMED
+            yield _Who(made.key_id, made.fingerprint), found, digest, alone
 
 
 def _against(
@@ -257,7 +265,9 @@ def _before(made_at: str, since: str | None) -> bool:
     return since is not None and seconds_of(made_at) < seconds_of(since)
 
 
-def _accepted(name: str, who: _Who, approval: ApprovalPayload, digest: str) -> Accepted:
+def _accepted(
+    name: str, who: _Who, approval: ApprovalPayload, digest: str, alone: SignedEnvelope
+) -> Accepted:
     return Accepted(
         name=name,
         key_id=who.key_id,
@@ -266,6 +276,7 @@ def _accepted(name: str, who: _Who, approval: ApprovalPayload, digest: str) -> A
         expires=approval["expires"],
         comment=approval["comment"],
         digest=digest,
+        envelope=alone,
         begins=approval["from"],
     )
 

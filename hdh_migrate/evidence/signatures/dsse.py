@@ -43,6 +43,15 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
+def enveloped(payload_type: str, payload: bytes, key_id: str, signature: bytes) -> SignedEnvelope:
+    """Return the envelope of one signature that was made."""
+    return {
+        "payload": base64.b64encode(payload).decode("ascii"),
+        "payloadType": payload_type,
+        "signatures": [{"keyid": key_id, "sig": base64.b64encode(signature).decode("ascii")}],
+    }
+
+
 def _key_id(claimed: object) -> str | None:
     if claimed is None or isinstance(claimed, str):
         return claimed

@@ -18,6 +18,7 @@ from hdh_migrate.evidence.verifier.accounts import (
     numbers,
     told_traffic,
 )
+from hdh_migrate.evidence.verifier.approvals import ApprovalAccount
 from hdh_migrate.evidence.verifier.bindings import Bindings
 from hdh_migrate.evidence.verifier.cutovers import KIND, CutoverAccount
 from hdh_migrate.evidence.verifier.grants import GRANT, GrantLedger
@@ -43,6 +44,8 @@ class EventAccount:
         self.probes: set[str] = set()
         self.cutovers: dict[tuple[str, str], CutoverAccount] = {}
         self.bindings = Bindings(self.datasets, keyed=keyed)
+        self.grants = GrantLedger(self.datasets)
+        self.approvals = ApprovalAccount(self.grants, self.bindings, self.cutovers)
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
         self.copied: dict[str, Mapping[str, object]] = {}
@@ -51,7 +54,6 @@ class EventAccount:
         self.again: dict[str, LookAccount] = {}
         self.erasing = set[str]()
         self.passes: dict[str, PassAccount] = {}
-        self.grants = GrantLedger(self.datasets)
         self.rotations = RotationLedger(keyed=keyed)
         self.erasures = ErasureLedger()
         self.retried = self.asked = 0
@@ -60,6 +62,8 @@ class EventAccount:
 
     def take(self, kind: str, seq: int, at: str, body: forms.Body) -> None:
         """Take one event; raise ValueError or the like where it is not what it must be."""
+        if not self.keyed:
+            self.approvals.take(kind, seq, body, self.plan)
         if kind.startswith(KIND):
             self._cutover(kind[len(KIND) :], at, body)
         elif kind.startswith(GRANT):

@@ -25,6 +25,10 @@ class GrantLedger:
         self._set: dict[tuple[str, str], tuple[str, bool]] = {}
         """By grant and bucket: the principal that was to be let in, or out."""
 
+    def asked(self, grant: str) -> forms.Body:
+        """Return what was asked for; raises KeyError for what nobody asked for."""
+        return self._asked[grant]
+
     def take(self, kind: str, body: forms.Body) -> None:
         """Take one event; `kind` is what follows `grant-`."""
         grant = forms.TEXT.text(body["grant"])

@@ -39,6 +39,7 @@ class Journal(EventAccount):
             if line["seq"] != self.events or self.head.hex() != line["digest"]:
                 raise forms.Wrong(f"{where}: an event was edited, removed or moved")
             self.passed(raw)
+            self.approvals.passed(self.head)
             if self.looks:
                 self._event(line, where)
             elif line["kind"] in LATER or (

@@ -31,7 +31,6 @@ SINCE = "that nothing was left out or made up of what came after the first {} ev
 OPEN = (
     ALONE,
     "that the source gave its true content: only the operator's machine read it",
-    "that those who are named as approving did: their signatures are not in the bundle",
     "what no line shows: the addresses that were contacted, how fast it went, losses, who ran it",
 )
 FIRST_FORMAT = (
@@ -41,6 +40,16 @@ FIRST_FORMAT = (
 UPGRADED = (
     "what the journal tells before its event {}, at which its ledger began to tell what it counts"
 )
+APPROVED = (
+    "13 {} approvals are signed, each of what was done, in this journal as it then was, by a key"
+    " that the terms of then name"
+)
+BY_WORD = (
+    "that those who are named as approving did, {}: the journal names their keys, and what they"
+    " signed is not in the bundle"
+)
+WHOSE = "whose the keys are that approved: ask each of them for his fingerprint"
+KEYED = "that those who are named as approving did: with keyed names no signature is in the bundle"
 PAGES = 'that a page shows what the statement says: "hdh-migrate audit verify" makes each one again'
 UNSAMPLED = "that the target still holds these bytes: --sample reads some of them"
 UNSTAMPED = "when the bundle was made: its times are the operator's own"
@@ -84,6 +93,14 @@ def say_what_is_open(
         outcome.open.append(FIRST_FORMAT)
     elif walk.upgraded:
         outcome.open.append(UPGRADED.format(walk.upgraded))
+    approvals = walk.approvals
+    if approvals.signed:
+        outcome.checked.append(APPROVED.format(approvals.signed))
+        outcome.open.append(WHOSE)
+    if walk.keyed:
+        outcome.open.append(KEYED)
+    elif approvals.by_word:
+        outcome.open.append(BY_WORD.format(f"{approvals.by_word} times"))
     if version > 1 and any(name.startswith("report.") for name in digests):
         outcome.open.append(PAGES)
     if walk.notes:

@@ -20,6 +20,10 @@ from hdh_migrate.evidence.verifier import forms
 
 KEY_ID = re.compile("ed25519:[0-9a-f]{16}")
 Claims = list[tuple[str, bytes]]
+UNKNOWN = (
+    "whether those signed {} more times whose keys you do not trust: --trust their keys, too. A"
+    " page names the first signer, whoever that is"
+)
 
 
 class Key(NamedTuple):
@@ -80,15 +84,29 @@ def unsigned(
     signed: set[str] = set()
     ended: set[str] = set()
     for key_id, signature in claims:
-        for key in keys:
-            if key_id == f"ed25519:{key.fingerprint[:16]}" and accepts(key, signature, message):
-                past = key.until is not None and written[:10] > key.until
-                (ended if past else signed).add(key.fingerprint)
+        named = [key for key in keys if key_id == key_id_of(key)]
+        made = [key for key in named if accepts(key, signature, message)]
+        if named and not made:
+            yield "statement.json: a signature that names a trusted key, and is not by it"
+        for key in made:
+            past = key.until is not None and written[:10] > key.until
+            (ended if past else signed).add(key.fingerprint)
     if ended:
         yield f"statement.json: signed by {len(ended)} keys after the last day of their validity"
     if len(signed) < threshold:
         few = f"only {len(signed)} of {threshold} trusted keys" if signed else "no trusted key"
         yield f"statement.json: {few} signed the statement"
+
+
+def unjudged(claims: Claims, keys: list[Key]) -> Iterator[str]:
+    """Say how many signatures name keys that are not trusted: whether they are theirs is open."""
+    if others := {key_id for key_id, _ in claims} - {key_id_of(key) for key in keys}:
+        yield UNKNOWN.format(len(others))
+
+
+def key_id_of(key: Key) -> str:
+    """Return what signatures name a key by."""
+    return f"ed25519:{key.fingerprint[:16]}"
 
 
 def accepts(key: Key, signature: bytes, message: bytes) -> bool:

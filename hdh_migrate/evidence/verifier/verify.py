@@ -12,10 +12,11 @@ Beside this file stand its companions, each of which builds on those before it: 
 everything is written, shapes.py what a statement consists of, members.py the types of both;
 addresses.py, signatures.py; selection.py, which objects the plan's rules take; planned.py, what the
 plan leads to; counts.py adds up what lines say. Of the journal, accounts.py, bindings.py, looks.py,
-cutovers.py, headers.py and grants.py add up a subject each, events.py hands every event to its own,
-and journal.py reads the chain. rules.py holds the statement against the plan, story.py against the
-journal, notes.py checkpoints; lines.py reads the lines; outcome.py says what all came to. stamp.py
-reads a time-stamp, and sample.py alone opens a connection, to read objects back from the target.
+cutovers.py, headers.py and grants.py add up a subject each, approvals.py holds signatures against
+what they are of, events.py hands every event to its own, and journal.py reads the chain. rules.py
+holds the statement against the plan, story.py against the journal, notes.py checkpoints; lines.py
+reads the lines; outcome.py says what all came to. stamp.py reads a time-stamp, and sample.py alone
+opens a connection, to read objects back from the target.
 The steps are numbered as in docs/verification.md.
 
 Exit status: 0 all of it holds, 10 something does not, 2 wrong usage. Messages name files and line
@@ -55,7 +56,14 @@ from hdh_migrate.evidence.verifier.members import EvidenceStatement
 from hdh_migrate.evidence.verifier.notes import SignedNote, Walk, load_note, signed_note
 from hdh_migrate.evidence.verifier.outcome import UNSTAMPED, Outcome, say_what_is_open
 from hdh_migrate.evidence.verifier.planned import StatedPlan
-from hdh_migrate.evidence.verifier.signatures import Claims, Key, envelope, load_key, unsigned
+from hdh_migrate.evidence.verifier.signatures import (
+    Claims,
+    Key,
+    envelope,
+    load_key,
+    unjudged,
+    unsigned,
+)
 
 if not __package__:
     for _name in [name for name in sys.modules if OURS.fullmatch(name)]:
@@ -66,10 +74,10 @@ LINES = ("exclusions.jsonl", "findings.jsonl", "journal.jsonl", "manifest.jsonl"
 CODES = {
     1: ("sample.py", "stamp.py", "verify.py"),
     2: (
-        "accounts.py", "addresses.py", "bindings.py", "counts.py", "cutovers.py", "events.py",
-        "forms.py", "grants.py", "headers.py", "journal.py", "lines.py", "looks.py", "members.py",
-        "notes.py", "outcome.py", "planned.py", "rules.py", "sample.py", "selection.py",
-        "shapes.py", "signatures.py", "stamp.py", "story.py", "verify.py",
+        "accounts.py", "addresses.py", "approvals.py", "bindings.py", "counts.py", "cutovers.py",
+        "events.py", "forms.py", "grants.py", "headers.py", "journal.py", "lines.py", "looks.py",
+        "members.py", "notes.py", "outcome.py", "planned.py", "rules.py", "sample.py",
+        "selection.py", "shapes.py", "signatures.py", "stamp.py", "story.py", "verify.py",
     ),
 }  # fmt: skip
 """By the format's number: the files of its verifier."""
@@ -78,6 +86,8 @@ DIVIDED = {
     "members.py", "selection.py", "shapes.py",
 }  # fmt: skip
 """What stood in the other files at first: bundles of the second format have all of it, or none."""
+LATEST = {"approvals.py"}
+"""What bundles that an earlier version wrote do not have."""
 CODE = CODES[2]
 FILES = ("SHA256SUMS", *LINES, "statement.json", "summary.json", *CODES[1])
 OPTIONAL = re.compile(
@@ -123,6 +133,7 @@ def check(
         problems.extend(_before(moment, written))
         if message is not None:
             problems.extend(unsigned(claims, message, keys, threshold, moment))  # 3
+            outcome.open.extend(unjudged(claims, keys))
         signed = [signed_note(note, keys, moment) for note in notes]
         if any(note.signed < threshold for note in signed):
             problems.append("checkpoint: not signed by enough trusted keys")
@@ -267,7 +278,8 @@ def format_of(said: Mapping[str, Any]) -> int:
 def _is_verifier(names: set[str], version: int) -> bool:
     """Say whether these are the files of a verifier of this format, whole."""
     whole = {*CODES[version]}
-    return names == whole or (version > 1 and names == whole - DIVIDED)
+    earlier = whole - LATEST
+    return names == whole or (version > 1 and names in (earlier, earlier - DIVIDED))
 
 
 # --- the command line ----------------------------------------------------------------------------

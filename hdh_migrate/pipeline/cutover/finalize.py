@@ -61,6 +61,7 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
         CutoverFinalized(
             **scene.about, early=early, reason=reason, root=root, user=scene.user,
             approvals=consent.keys, approved_stage="finalize", terms=consent.terms, target=target,
+            signed=consent.signed,
         )
     )  # fmt: skip
     return scene.standing()

@@ -28,8 +28,10 @@ from hdh_migrate.events.cutover import (
     FreezeTrials,
     Relisting,
 )
+from hdh_migrate.events.event import SignedApprovals
+from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
-from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.scene import Consent, Scene
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding
 from hdh_migrate.pipeline.recounting import listing_digest
 from hdh_migrate.ports.switching import FreezeProbe
@@ -47,7 +49,13 @@ def prove(scene: Scene, root: str) -> Listing:
         ApprovalMissing: the plan asks for a signed statement, and there is none.
         SourceWritten: the two listings differ.
     """
-    how = _stated(scene, root) if scene.probe is None else _tried(scene, scene.probe)
+    how: FreezeStatement | FreezeTrials
+    signed: SignedApprovals | Absent = ABSENT
+    if scene.probe is None:
+        consent = _stated(scene, root)
+        how, signed = FreezeStatement(keys=consent.keys), consent.signed
+    else:
+        how = _tried(scene, scene.probe)
     relists, listings = list[Relisting](), list[Listing]()
     for number in range(2):
         if number and scene.ctx.stop.wait(scene.terms.relist_seconds):
@@ -61,8 +69,11 @@ def prove(scene: Scene, root: str) -> Listing:
         raise SourceWritten(f"the source is still being written: {why}")
     seconds = scene.terms.relist_seconds
     scene.note(
-        CutoverFrozen(**scene.about, how=how, relists=tuple(relists), interval_seconds=seconds)
-    )
+        CutoverFrozen(
+            **scene.about, how=how, relists=tuple(relists), interval_seconds=seconds,
+            signed=signed,
+        )
+    )  # fmt: skip
     return listings[1]
 
 
@@ -92,7 +103,7 @@ def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> 
     raise _left(dataset.name)
 
 
-def _stated(scene: Scene, root: str) -> FreezeStatement:
+def _stated(scene: Scene, root: str) -> Consent:
     consent = scene.consent("freeze", root)
     if not consent.given:
         scene.waits("approval", consent.reasons)
@@ -102,7 +113,7 @@ def _stated(scene: Scene, root: str) -> FreezeStatement:
             hint=f'stop the writers, then "hdh-migrate approve PLAN --batch {scene.batch}'
             ' --stage freeze --key FILE"; nothing was switched',
         )
-    return FreezeStatement(keys=consent.keys)
+    return consent
 
 
 def _tried(scene: Scene, probe: FreezeProbe) -> FreezeTrials:

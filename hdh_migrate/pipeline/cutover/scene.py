@@ -18,9 +18,11 @@ from hdh_migrate.events.cutover import (
     StoryKey,
     Track,
 )
+from hdh_migrate.events.event import SignedApprovals
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.events.run import ClocksCompared
 from hdh_migrate.frozen import frozen, mutable
+from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
@@ -46,6 +48,8 @@ class Consent:
     """The digest of the terms under which it was judged."""
     begins: str | None = None
     """From when it is stated that nobody writes; None: nobody stated it."""
+    signed: SignedApprovals | Absent = ABSENT
+    """What each of the `keys` signed, for the journal."""
 
 
 @frozen

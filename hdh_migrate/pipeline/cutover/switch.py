@@ -51,7 +51,7 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
         CutoverSwitching(
             **scene.about, old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
             guard=scene.pointer.guard, approvals=consent.keys, approved_stage="cutover",
-            strangers=scene.strangers, terms=consent.terms,
+            strangers=scene.strangers, terms=consent.terms, signed=consent.signed,
         )
     )  # fmt: skip
     try:

@@ -15,7 +15,7 @@ from hdh_migrate.events.consent import (
 from hdh_migrate.events.cutover import CutoverWaits, StoryKey, Track
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
-from hdh_migrate.evidence.signatures.approvals import Judgement, Why
+from hdh_migrate.evidence.signatures.approvals import Accepted, Judgement, Why
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
@@ -77,6 +77,7 @@ class Consents:
                 (one.begins for one in found.accepted if one.begins is not None),
                 key=seconds_of, default=None,
             ),
+            signed=tuple(one.envelope for one in found.accepted),
         )  # fmt: skip
 
     @property
@@ -109,11 +110,14 @@ class Consents:
             )  # fmt: skip
         elif digest_of(now.terms) != digest_of(terms):
             lines = difference(now.terms, terms)
-            keys, since = self._agreed(now, now.terms, terms, lines)
+            agreed = self._agreed(now, now.terms, terms, lines)
             self._note(
                 CutoverTermsChanged(
                     **self._about, was=digest_of(now.terms), now=digest_of(terms), terms=terms,
-                    difference=tuple(lines), approvals=keys, since=since, beside=here,
+                    difference=tuple(lines), beside=here,
+                    approvals=tuple(one.fingerprint for one in agreed),
+                    since=max((one.made_at for one in agreed), key=seconds_of, default=None),
+                    signed=tuple(one.envelope for one in agreed),
                 )
             )  # fmt: skip
         self._final = None
@@ -191,15 +195,13 @@ class Consents:
 
     def _agreed(
         self, now: CutoverStanding, in_force: ConsentTerms, terms: ConsentTerms, lines: list[str]
-    ) -> tuple[tuple[str, ...], str | None]:
-        """Return who agreed to other terms, and when the last of them signed."""
+    ) -> tuple[Accepted, ...]:
+        """Return what those signed who agreed to other terms; nothing where nobody has to."""
         if not in_force.approvers and "switching" not in now.times:
-            return (), None  # nobody was asked before, and nothing was done under these terms
+            return ()  # nobody was asked before, and nothing was done under these terms
         found = self._judged(now, ApprovalStage.TERMS, None, terms, by=in_force)
         if not found.missing:
-            signed = [one.made_at for one in found.accepted]
-            keys = tuple(one.fingerprint for one in found.accepted)
-            return keys, max(signed, key=seconds_of)
+            return found.accepted
         reasons = [*lines, f"{found.missing} of those who approved before must agree to this"]
         reasons += [f"not counted: {one}" for one in found.refused if one.why not in _OTHERS]
         self._note(CutoverWaits(**self._about, why="terms", told=tuple(reasons)))

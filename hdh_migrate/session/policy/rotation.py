@@ -15,6 +15,7 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, State
 from hdh_migrate.pipeline.binding import bindings
+from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
@@ -309,7 +310,7 @@ def approved(
     ledger: SqliteLedger,
     judge: Judge,
     asked: KeyExchange | DataKeyRotation,
-) -> dict[str, tuple[str, ...]]:
+) -> dict[str, Consent]:
     """Return who approved what is asked, by batch; nobody where nobody is asked.
 
     Each batch that was begun is asked about: those who approve it let who opens it change.
@@ -331,5 +332,5 @@ def approved(
                 f' {asked.stage} --key FILE", then give the same command again; nothing was'
                 " changed",
             )
-        found[batch] = consent.keys
+        found[batch] = consent
     return found

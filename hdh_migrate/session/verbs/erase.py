@@ -17,6 +17,7 @@ from hdh_migrate.events.erasure import HeadersErased, HeadersErasing
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.folder_packs import FolderPacks, named_before
 from hdh_migrate.pipeline.header_erasure import NO_FOLDER, STILL_THERE, HeaderErasure
@@ -184,7 +185,7 @@ def _begin(
         raise Refused(f"dataset {name} cannot be erased now", blockers=blockers, hint=NOTHING)
     _copies(desk).demand_dataset(ctx, erasure.dataset)
     seen = undertaken.look(judge.now())
-    approvals = _approved(desk, ledger, judge, erasure)
+    consent = _approved(desk, ledger, judge, erasure)
     with ledger.whole():
         ledger.event(
             HeadersErasing(
@@ -192,7 +193,8 @@ def _begin(
                 objects=erasure.objects, bytes=erasure.bytes, packs=erasure.packs,
                 pack_bytes=erasure.pack_bytes, root=erasure.root, versions=seen.versions,
                 copies=seen.copies, headers=ledger.headers_of(erasure.dataset.id),
-                although=erasure.although, reason=reason, approvals=approvals, user=operator(),
+                although=erasure.although, reason=reason, approvals=consent.keys, user=operator(),
+                signed=consent.signed,
             )
         )  # fmt: skip
         ledger.commit()
@@ -218,15 +220,13 @@ def _unasked(desk: Desk) -> list[str]:
     return ["the plan asks nobody to approve: an erasure takes somebody else's key (`approvals`)"]
 
 
-def _approved(
-    desk: Desk, ledger: SqliteLedger, judge: Judge, erasure: PlannedErasure
-) -> tuple[str, ...]:
+def _approved(desk: Desk, ledger: SqliteLedger, judge: Judge, erasure: PlannedErasure) -> Consent:
     batch, name = erasure.dataset.batch, erasure.dataset.name
     consents = Consents(desk, ledger, judge, batch)
     consents.settle()
     consent = consents(ApprovalStage.ERASE, erasure.request)
     if consent.given and consent.keys:
-        return consent.keys
+        return consent
     said = "".join(f" --although {word}" for word in erasure.although)
     raise ApprovalMissing(
         f"erasure of dataset {name} is not approved: " + "; ".join(consent.reasons),

@@ -31,6 +31,7 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.results.grants import BOUNDS, GrantMade
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
@@ -97,7 +98,7 @@ class _Prepared:
     """A grant that was asked for, and who approved it."""
 
     asked: GrantAsked
-    approvals: tuple[str, ...]
+    consent: Consent
 
 
 class Granting:
@@ -143,7 +144,7 @@ class Granting:
                 self._collect(asked, headers)
                 # Headers may take hours: what was agreed to before them is looked at again.
                 granting.demand_in_time(self._wish, self._ctx.judge.now())
-                prepared = _Prepared(asked=asked, approvals=self._approved(asked))
+                prepared = _Prepared(asked=asked, consent=self._approved(asked))
                 written = self._written(asked, headers)
             return self._given(prepared, written)
 
@@ -174,7 +175,7 @@ class Granting:
         self._note(asked)
         return asked
 
-    def _approved(self, asked: GrantAsked) -> tuple[str, ...]:
+    def _approved(self, asked: GrantAsked) -> Consent:
         """Return who approved the request; nobody where nobody is asked.
 
         Who was asked once stays so until he agrees to other terms: a plan whose `approvals` were
@@ -187,7 +188,7 @@ class Granting:
         granting.demand_as_asked(asked)
         consents = Consents(self._desk, self._ledger, self._ctx.judge, asked.batch)
         if self._desk.loaded.plan.approvals is None and not consents.anybody_asked:
-            return ()
+            return Consent(given=True, signed=())
         consents.settle()
         consent = consents(ApprovalStage.GRANT, asked.request)
         if not consent.given:
@@ -197,7 +198,7 @@ class Granting:
                 f" FILE{self._shown_by(asked)}, then give the same command again; nothing was"
                 " granted yet",
             )
-        return consent.keys
+        return consent
 
     def _shown_by(self, asked: GrantAsked) -> str:
         """Say how who approves a part of a dataset sees which, and have the salt ready for it."""
@@ -340,7 +341,7 @@ class Granting:
         event = GrantGiven(
             grant=asked.grant, objects=written.objects, bytes=written.bytes, root=written.root,
             pack_sha256=written.sha256, statement_sha256=sha256_hex(data),
-            approvals=prepared.approvals,
+            approvals=prepared.consent.keys, signed=prepared.consent.signed,
         )  # fmt: skip
         keep_pins(self._ledger, asked.grant, self._pins)
         self._note(event)

@@ -184,8 +184,9 @@ def _begin(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation, approvals: 
         ledger.event(
             DataKeysRotating(
                 number=asked.number, recipients=asked.recipients, request=asked.request,
-                objects=verified.objects, bytes=verified.size, approvals=approvals,
-                user=operator(),
+                objects=verified.objects, bytes=verified.size, user=operator(),
+                approvals={batch: one.keys for batch, one in approvals.items()},
+                signed={batch: one.signed or () for batch, one in approvals.items()},
             )
         )  # fmt: skip
         for binding in bindings(ledger).values():

@@ -258,8 +258,9 @@ def _begin(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange, approvals: A
             KeysRotating(
                 number=exchange.number, old=exchange.old.raw, new=exchange.new.raw,
                 recipients=exchange.recipients, request=exchange.request,
-                objects=verified.objects, bytes=verified.size, approvals=approvals,
-                user=operator(),
+                objects=verified.objects, bytes=verified.size, user=operator(),
+                approvals={batch: one.keys for batch, one in approvals.items()},
+                signed={batch: one.signed or () for batch, one in approvals.items()},
             )
         )  # fmt: skip
         for binding in bindings(ledger).values():

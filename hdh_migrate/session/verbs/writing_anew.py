@@ -13,6 +13,7 @@ from hdh_migrate.model import Listed, ObjectInfo, State, Tally, Verified
 from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.binding import moments
 from hdh_migrate.pipeline.context import DatasetRules
+from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.earlier_versions import REMAINING
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
@@ -33,7 +34,7 @@ from hdh_migrate.session.verbs.hold import demand_unheld
 from hdh_migrate.session.verbs.run import Turn, announce, fenced_for
 from hdh_migrate.wiring import Services, header_size_of, moments_of, pace_of, routes_of, rules_of
 
-Approvals = dict[str, tuple[str, ...]]
+Approvals = dict[str, Consent]
 """Who approved, by batch."""
 
 

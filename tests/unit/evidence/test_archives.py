@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -157,3 +160,127 @@ def test_no_archive_at_all_is_a_finding_and_nothing_there_is_wrong_usage(
     assert "neither a folder nor a whole" in check_bundle(tmp_path / "a.zip", [key.verifier])[0]
     with pytest.raises(UsageError):
         check_bundle(tmp_path / "nothing.zip", [key.verifier])
+
+
+# --- archives that are another one to another program ---------------------------------------------
+
+
+Pack = Callable[[Path, Path, Path], bytes]
+"""Makes an archive of a good folder and of a forged one, in a folder for its pieces."""
+
+
+def plain_tar(folder: Path, *, ends: bool = True) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.add(file, file.name)
+        size = archive.offset
+    return out.getvalue() if ends else out.getvalue()[:size]
+
+
+def plain_zip(folder: Path, out: Path, *, hidden: Path | None = None, stamp: bytes = b"") -> bytes:
+    """Zip a folder; before its files a `hidden` one, which the directory does not list."""
+    with zipfile.ZipFile(out, "w") as archive:
+        if stamp:
+            archive.writestr("timestamp.tsr", stamp)
+        if hidden is not None:
+            archive.write(hidden, hidden.name)
+            archive.filelist.clear()
+            archive.NameToInfo.clear()
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+    return out.read_bytes()
+
+
+def streamed_zip(folder: Path, behind: bytes = b"") -> bytes:
+    """Zip a folder as to a pipe: sizes follow each file; `behind` the first, inside its size."""
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    out = Pipe()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+        first = archive.filelist[0]
+    made = out.getvalue()
+    if not behind:
+        return made
+    cut = 30 + len(first.filename) + first.compress_size
+    packed = (first.compress_size).to_bytes(4, "little")
+    more = (first.compress_size + len(behind)).to_bytes(4, "little")
+    head, rest = made[:cut], made[cut:]
+    at = rest.rindex(b"PK\1\2", 0, rest.index(b"PK\1\2") + 4)
+    listing = bytearray(rest[at:])
+    assert bytes(listing[20:24]) == packed
+    listing[20:24] = more
+    places = []
+    where = 0
+    while listing[where : where + 4] == b"PK\1\2":
+        places.append(where)
+        lengths = [
+            int.from_bytes(listing[where + n : where + n + 2], "little") for n in (28, 30, 32)
+        ]
+        where += 46 + sum(lengths)
+    for place in places[1:]:
+        moved = int.from_bytes(listing[place + 42 : place + 46], "little") + len(behind)
+        listing[place + 42 : place + 46] = moved.to_bytes(4, "little")
+    start = int.from_bytes(listing[where + 16 : where + 20], "little") + len(behind)
+    listing[where + 16 : where + 20] = start.to_bytes(4, "little")
+    return head + behind + rest[:at] + bytes(listing)
+
+
+AMBIGUOUS: dict[str, Pack] = {
+    "a zip behind a tar": lambda good, forged, out: (
+        plain_tar(forged) + plain_zip(good, out / "a.zip")
+    ),
+    "a zip behind a packed tar": lambda good, forged, out: (
+        gzip.compress(plain_tar(forged)) + plain_zip(good, out / "a.zip")
+    ),
+    "a zip behind a program": lambda good, _, out: (
+        b"#!/bin/sh\nexit\n" + plain_zip(good, out / "a.zip")
+    ),
+    "a zip with a file that its directory hides": lambda good, forged, out: plain_zip(
+        good, out / "a.zip", hidden=forged / "report.fr.html"
+    ),
+    "a zip with a file behind the end of another one": lambda good, forged, out: streamed_zip(
+        good, plain_zip(forged, out / "b.zip")
+    ),
+    "a tar behind the end of a tar": lambda good, forged, _: plain_tar(good) + plain_tar(forged),
+    "two packed streams": lambda good, forged, _: (
+        lzma.compress(plain_tar(good, ends=False)) + lzma.compress(plain_tar(forged))
+    ),
+    "a second stream behind the end": lambda good, forged, _: (
+        lzma.compress(plain_tar(good)) + lzma.compress(plain_tar(forged))
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AMBIGUOUS)
+def test_an_archive_that_others_unpack_otherwise_is_refused(
+    made: tuple[Path, Signer], tmp_path: Path, what: str
+) -> None:
+    """Without the key: what is checked is good, and what a reader then unpacks is forged."""
+    good, key = made
+    forged = tmp_path / "forged"
+    shutil.copytree(good, forged)
+    (forged / "report.fr.html").write_text("forged")
+    path = tmp_path / "bundle"
+    path.write_bytes(AMBIGUOUS[what](good, forged, tmp_path))
+
+    (problem,) = check_bundle(path, [key.verifier])
+    assert "neither a folder nor a whole" in problem or "twice" in problem
+
+
+def test_archives_of_other_makers_are_taken(made: tuple[Path, Signer], tmp_path: Path) -> None:
+    folder, key = made
+    path = tmp_path / "bundle"
+    for content in (
+        streamed_zip(folder), plain_zip(folder, tmp_path / "a.zip"), plain_tar(folder),
+        plain_tar(folder, ends=False), plain_tar(folder) + bytes(20 * 512),
+        lzma.compress(plain_tar(folder)), bz2.compress(plain_tar(folder)),
+        gzip.compress(plain_tar(folder)[:5000]) + gzip.compress(plain_tar(folder)[5000:]),
+    ):  # fmt: skip
+        path.write_bytes(content)
+        assert check_bundle(path, [key.verifier]) == []

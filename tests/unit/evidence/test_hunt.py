@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,9 +28,11 @@ from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, render_report
 from hdh_migrate.evidence.page.pages import compare_pages
 from hdh_migrate.evidence.reading import read_bundle
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier.signatures import UNKNOWN
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import signer
-from tests.unit.evidence.forgery import Desk, Files, load, resummed
+from tests.unit.evidence.forgery import Desk, Files, load, refresh, resummed, summary
 from tests.unit.evidence.rich import rich
 
 pytestmark = pytest.mark.slow
@@ -155,6 +158,34 @@ def test_a_page_that_says_anything_else_than_the_statement_is_not_the_page_of_it
         assert changed != page
         problems = audited(desk, desk.forged({name: changed}))
         assert problems == [f"{name}: not the page of this statement"], said
+
+
+def claimed(desk: Desk, other: Signer, *, first: bool) -> Files:
+    """Let a bundle say that another key signed it, too; `first`: it is what pages name."""
+    statement, files = desk.statement(), dict(desk.files)
+    if first:
+        files["summary.json"] = summary(statement, other.key_id)
+    refresh(statement, files, [sha256_hex(content) for content in desk.files.values()])
+    envelope = json.loads(desk.envelope(statement))
+    (mine,) = envelope["signatures"]
+    lie = {"keyid": other.key_id, "sig": mine["sig"]}
+    envelope["signatures"] = [lie, mine] if first else [mine, lie]
+    return resummed({**files, "statement.json": canonical_json(envelope) + b"\n"})
+
+
+def test_no_key_is_named_as_a_signer_that_did_not_sign(desk: Desk, tmp_path: Path) -> None:
+    """One that is trusted, nobody may name; of one that is not it is said that nobody judged it."""
+    other = signer(tmp_path, "witness")
+    cases = {f"first: {first}": claimed(desk, other, first=first) for first in (True, False)}
+    both = [desk.keys[0].verifier, other.verifier]
+    assert [*desk.agree(cases.items(), trusted=both).values()] == [False, False]
+
+    for files in cases.values():
+        assert desk.judge(files) == ([], [])
+        said = examine(desk.folder, both[:1])
+        assert UNKNOWN.format(1) in said.open
+    desk.judge(desk.files)
+    assert not any("do not trust" in one for one in examine(desk.folder, both[:1]).open)
 
 
 Body = dict[str, Any]

@@ -1,0 +1,84 @@
+"""Zip archives that every program unpacks alike.
+
+A zip names its files twice: before each, and in a directory at its end. One program believes the
+directory, another reads from the front; what begins with something else, or has something between,
+is another archive to each of them. So what an auditor unpacks could be other than what was checked.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from typing import IO, Final
+
+from hdh_migrate.evidence import tapes
+
+MAGIC: Final = b"PK"
+_LOCAL: Final = struct.Struct("<4s2xHH8xIIHH")
+"""The header before an entry: its magic, flags, packing, sizes, and the lengths of what follows."""
+_SIZES_FOLLOW: Final = 8
+_ELSEWHERE: Final = 0xFFFFFFFF
+_DESCRIPTORS: Final = {12, 16, 20, 24}
+"""Bytes of the sizes that may follow an entry: with or without their own magic, 4 or 8 each."""
+_PIECE: Final = 1 << 16
+
+
+def demand_plain(file: IO[bytes], archive: zipfile.ZipFile) -> None:
+    """Demand that a zip is its entries one after another and its directory, and nothing besides.
+
+    Raises:
+        BadZipFile: it is not, or it is a tar archive as well.
+    """
+    file.seek(0)
+    if tapes.is_header(file.read(tapes.BLOCK)):
+        raise zipfile.BadZipFile("a tar archive, too")
+    listed = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    ends = [info.header_offset for info in listed[1:]] + [archive.start_dir]
+    at = 0
+    for info, end in zip(listed, ends, strict=True):
+        if info.header_offset != at:
+            raise zipfile.BadZipFile("something that the directory does not list")
+        _demand_entry(file, info, end)
+        at = end
+    if at != archive.start_dir:
+        raise zipfile.BadZipFile("something that the directory does not list")
+
+
+def _demand_entry(file: IO[bytes], info: zipfile.ZipInfo, end: int) -> None:
+    file.seek(info.header_offset)
+    head = file.read(_LOCAL.size)
+    if len(head) < _LOCAL.size:
+        raise zipfile.BadZipFile("cut short")
+    magic, flags, packing, packed, size, name, extra = _LOCAL.unpack(head)
+    begin = info.header_offset + _LOCAL.size + name + extra
+    gap = end - begin - info.compress_size
+    if magic != b"PK\3\4" or packing != info.compress_type or flags != info.flag_bits:
+        raise zipfile.BadZipFile("an entry that is another one in the directory")
+    if flags & _SIZES_FOLLOW:
+        # Who reads from the front knows the end of what is deflated, and of nothing else.
+        if gap not in _DESCRIPTORS or packing != zipfile.ZIP_DEFLATED:
+            raise zipfile.BadZipFile("an entry whose end nobody knows")
+        _demand_ends(file, begin, info.compress_size)
+        return
+    told = (packed, size) in {(info.compress_size, info.file_size), (_ELSEWHERE, _ELSEWHERE)}
+    if gap or not told:
+        raise zipfile.BadZipFile("an entry of another size in the directory")
+
+
+def _demand_ends(file: IO[bytes], begin: int, packed: int) -> None:
+    """Demand that what is deflated ends with its last byte: behind an earlier end anything fits."""
+    file.seek(begin)
+    unpacker, left = zlib.decompressobj(-zlib.MAX_WBITS), packed
+    while left and not unpacker.eof:
+        piece = unpacker.unconsumed_tail
+        if not piece:
+            piece = file.read(min(left, _PIECE))
+            if not piece:
+                raise zipfile.BadZipFile("cut short")
+            left -= len(piece)
+        unpacker.decompress(piece, _PIECE)
+    while unpacker.unconsumed_tail and not unpacker.eof:
+        unpacker.decompress(unpacker.unconsumed_tail, _PIECE)
+    if not unpacker.eof or left or unpacker.unused_data:
+        raise zipfile.BadZipFile("an entry that ends before its end")

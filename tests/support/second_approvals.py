@@ -1,0 +1,251 @@
+"""Section 8.15 for the second verifier: approvals as they were signed.
+
+From docs/evidence-format.md alone, as the module second_verifier says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from tests.support.second_bodies import Event
+from tests.support.second_forms import (
+    RULES,
+    Json,
+    Refused,
+    canonical,
+    is_digest,
+    is_integer,
+    is_text,
+    need,
+    parse,
+    same,
+    unbase64,
+)
+
+KIND = "application/vnd.hdh-migrate.approval+json"
+STAGES = {"keys-rotating": "rotate", "data-keys-rotating": "reseal"}
+INSTEAD = {"grant": "freeze", "rotate": "freeze", "reseal": "freeze", "erase": "decommission"}
+SMALL_ORDER = {
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+}
+
+
+@dataclass
+class Rests:
+    """One batch that an event rests on approvals for; `signed` is None where it has none."""
+
+    batch: Json
+    stage: Json
+    root: Json
+    keys: Json
+    signed: Json = None
+    terms: Json = None
+
+
+@dataclass
+class Known:
+    """What the journal tells until an event, as far as approvals are about it."""
+
+    terms: dict[str, Json] = field(default_factory=dict)
+    attempt: dict[str, int] = field(default_factory=dict)
+    asked: dict[str, tuple[Json, Json]] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
+    withdrawn: set[tuple[Json, Json]] = field(default_factory=set)
+    plan: Json = None
+    ledger: Json = None
+
+    def take(self, kind: str, body: dict[str, Json]) -> None:
+        cutover = body.get("batch") if body.get("track") == "cutover" else None
+        if kind == "run-started":
+            self.plan = body["plan_digest"]
+        elif kind == "plan-changed":
+            self.plan = body["now"]
+        elif kind == "batch-bound":
+            self.begun.add(body["batch"])
+        elif kind == "grant-asked":
+            self.asked[body["grant"]] = body["batch"], body["request"]
+        elif kind == "grant-adopted":
+            self.asked[body["grant"]] = body["asked"]["batch"], body["asked"]["request"]
+        elif cutover is not None and kind in {"cutover-terms", "cutover-terms-changed"}:
+            self.terms[cutover] = body["terms"]
+        elif cutover is not None and kind == "cutover-rolled-back":
+            self.attempt[cutover] = self.attempt.get(cutover, 1) + 1
+
+
+def check_approvals(events: list[Event], digests: list[str]) -> None:
+    """Hold every event against what was signed for it; `digests` are those of the events."""
+    known, always = Known(), False
+    for number, (kind, _, body) in enumerate(events, start=1):
+        if kind == "ledger-named":
+            need(is_text(body.get("ledger")), "ledger-named: ledger")
+            need(body.get("approvals", "signed") == "signed", "ledger-named: approvals")
+            known.ledger = body["ledger"]
+            always = always or "approvals" in body
+        elif kind == "cutover-approval-withdrawn":
+            need("approval" in body and "key" in body, f"{kind}: of what")
+            known.withdrawn.add((str(body["approval"]), str(body["key"])))
+        for one in rests(kind, body, known):
+            if one.signed is None:
+                need(not always, f"{kind}: without what was signed")
+                continue
+            always = True
+            check_one(kind, one, known, [64 * "0", *digests[: number - 1]])
+        known.take(kind, body)
+
+
+def rests(kind: str, body: dict[str, Json], known: Known) -> list[Rests]:
+    need(body.get("signed", []) is not None, f"{kind}: signed")
+    signed = body.get("signed")
+    if kind in STAGES:
+        named = body.get("approvals", {})
+        need(isinstance(named, dict), f"{kind}: approvals")
+        if signed is not None:
+            need(isinstance(signed, dict) and signed.keys() == named.keys(), f"{kind}: signed")
+            lacking = known.begun - named.keys()
+            silent = not any(asks(known.terms.get(one)) for one in lacking)
+            need(silent, f"{kind}: a batch whose approvers were not asked")
+        return [
+            Rests(batch, STAGES[kind], body.get("request"), keys, signed and signed[batch])
+            for batch, keys in named.items()
+        ]
+    if kind == "grant-given":
+        batch, request = known.asked.get(body["grant"], (None, None))
+        return [Rests(batch, "grant", request, body["approvals"], signed)]
+    if kind == "headers-erasing":
+        return [Rests(body["batch"], "erase", body["request"], body["approvals"], signed)]
+    if not kind.startswith("cutover-") or body.get("track") != "cutover":
+        return []
+    batch = body["batch"]
+    if kind == "cutover-frozen":
+        how = body.get("how")
+        stated = isinstance(how, dict) and how.get("kind") == "statement"
+        keys = how["keys"] if stated and isinstance(how, dict) and "keys" in how else None
+        return [Rests(batch, "freeze", None, keys, signed)] if stated else []
+    if kind == "cutover-terms-changed":
+        terms = body.get("terms")
+        return [Rests(batch, "terms", body.get("was"), body.get("approvals"), signed, terms)]
+    if "approvals" in body:
+        root = body.get("root")
+        need(signed is None or isinstance(root, str), f"{kind}: root")
+        return [Rests(batch, body.get("approved_stage"), root, body["approvals"], signed)]
+    return []
+
+
+def asks(terms: Json) -> bool:
+    return isinstance(terms, dict) and bool(terms.get("approvers"))
+
+
+def check_one(kind: str, one: Rests, known: Known, heads: list[str]) -> None:
+    """Hold what was signed for one batch against its terms and what it is about."""
+    need(isinstance(one.keys, list) and isinstance(one.signed, list), f"{kind}: keys")
+    need(all(isinstance(key, str) for key in one.keys), f"{kind}: keys")
+    need(len(one.keys) == len({*one.keys}) == len(one.signed), f"{kind}: signatures of others")
+    terms = known.terms.get(one.batch) if isinstance(one.batch, str) else None
+    if terms is None:
+        need(not one.keys, f"{kind}: nobody was to approve it")
+        return
+    need(isinstance(terms, dict), f"{kind}: terms")
+    need(len(one.keys) >= number_for(one.stage, terms), f"{kind}: too few approved it")
+    listed = terms.get("approvers")
+    need(isinstance(listed, list), f"{kind}: approvers")
+    need(all(isinstance(each, dict) and "fingerprint" in each for each in listed), "approvers")
+    need(all(isinstance(each["fingerprint"], str) for each in listed), "approvers")
+    people = {each["fingerprint"]: each for each in listed}
+    wanted = {
+        "version": 3,
+        "batch": one.batch,
+        "stage": one.stage,
+        "root": one.root,
+        "attempt": known.attempt.get(one.batch, 1),
+        "terms": sha256(canonical(one.terms if one.stage == "terms" else terms)).hexdigest(),
+    }
+    if known.plan is not None and one.stage not in ("rotate", "terms"):
+        wanted["plan_digest"] = known.plan
+    if known.ledger is not None:
+        wanted["ledger"] = known.ledger
+    for key, envelope in zip(one.keys, one.signed, strict=True):
+        need(key in people, f"{kind}: approved by a key that the terms do not name")
+        payload = opened(envelope, key, people[key])
+        need((sha256(payload).hexdigest(), key) not in known.withdrawn, f"{kind}: withdrawn")
+        check_payload(parse(payload, f"{kind}: signed"), wanted, heads, people[key])
+
+
+def number_for(stage: Json, terms: dict[str, Json]) -> int:
+    need(isinstance(terms.get("thresholds"), dict), "terms: thresholds")
+    numbers: dict[str, int] = terms["thresholds"]
+    need(all(is_integer(each) for each in numbers.values()), "terms: thresholds")
+    if stage == "terms":
+        return max([0, *numbers.values()])
+    for name in (stage, INSTEAD.get(stage)):
+        if name in numbers:
+            return numbers[name]
+    return 0
+
+
+def opened(envelope: Json, key: str, approver: dict[str, Json]) -> bytes:
+    """Return what a key signed, if it did."""
+    need(isinstance(envelope, dict), "signed: no envelope")
+    need(envelope.keys() == {"payload", "payloadType", "signatures"}, "signed: its members")
+    need(envelope["payloadType"] == KIND, "signed: of another kind")
+    listed = envelope["signatures"]
+    need(isinstance(listed, list) and len(listed) == 1, "signed: not by one")
+    need(isinstance(listed[0], dict) and listed[0].keys() == {"keyid", "sig"}, "signed: by whom")
+    need(listed[0]["keyid"] == f"ed25519:{key[:16]}", "signed: keyid")
+    payload = unbase64(envelope["payload"], "signed")
+    signature = unbase64(listed[0]["sig"], "signed")
+    need(len(payload) <= 8192 and len(signature) == 64, "signed: lengths")
+    public = approver.get("public")
+    need(isinstance(public, str), "approvers: public")
+    try:
+        raw = bytes.fromhex(str(public))
+        trusted = Ed25519PublicKey.from_public_bytes(raw)
+    except ValueError as error:
+        raise Refused("approvers: no public key") from error
+    need(sha256(raw).hexdigest() == key, "approvers: another key than its fingerprint's")
+    need(raw.hex() not in SMALL_ORDER, "approvers: no honest key")
+    covered = b" ".join([
+        b"DSSEv1", str(len(KIND)).encode(), KIND.encode(), str(len(payload)).encode(), payload,
+    ])  # fmt: skip
+    try:
+        trusted.verify(signature, covered)
+    except InvalidSignature as error:
+        raise Refused("signed: not by this key") from error
+    return payload
+
+
+def check_payload(
+    said: Json, wanted: dict[str, Json], heads: list[str], approver: dict[str, Json]
+) -> None:
+    need(isinstance(said, dict), "signed: no object")
+    more = {"journal", "made_at", "expires", "from", "comment", "plan_digest", "ledger"}
+    need(said.keys() == wanted.keys() | more, "signed: other members")
+    for name, value in wanted.items():
+        need(same(said[name], value), f"signed: another {name}")
+    need(is_digest(said["plan_digest"]), "signed: plan_digest")
+    need(isinstance(said["ledger"], str), "signed: ledger")
+    need(isinstance(said["comment"], str), "signed: comment")
+    journal = said["journal"]
+    need(isinstance(journal, dict) and journal.keys() == {"events", "head"}, "signed: journal")
+    events = journal["events"]
+    need(is_integer(events) and 0 <= events < len(heads), "signed: a longer journal")
+    need(journal["head"] == heads[events], "signed: another journal")
+    for name in ("made_at", "expires"):
+        need(RULES["moment"](said[name]), f"signed: {name}")
+    stated = said["from"]
+    freeze = said["stage"] == "freeze"
+    need(RULES["moment"](stated) if freeze else stated is None, "signed: from")
+    need("until" in approver, "approvers: until")
+    until = approver["until"]
+    need(until is None or isinstance(until, str), "approvers: until")
+    need(until is None or said["made_at"][:10] <= until, "signed: after the key's last day")
