@@ -259,9 +259,12 @@ class Fencing:
                     self._ledger.drop_upload(entry.id)
 
     def _note_softness(self) -> None:
-        soft = [f"bucket {name}: {SOFT}" for name, post in self._posts.items() if not post.firm]
-        for detail in soft:
-            self._progress.note(detail)
+        names = [name for name, post in self._posts.items() if not post.firm]
+        soft = [f"bucket {name}: {SOFT}" for name in names]
+        if names:
+            self._progress.note(
+                f"{'buckets' if len(names) > 1 else 'bucket'} {', '.join(names)}: {SOFT}"
+            )
         noted = {
             one["detail"]
             for one in (self._ledger.findings(severity=Severity.NOTE) if soft else ())
