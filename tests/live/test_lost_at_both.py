@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.agreed import agreed
@@ -38,6 +40,13 @@ def test_it_is_lost_and_not_left_behind(site: Site, harm: str, *, kept: bool) ->
     site.cli("report", site.plan, "--out", str(bundle), expect=0)
     site.cli("audit", "verify", str(bundle), "--trust", trusted, expect=0)
     agreed(bundle, trusted)
+    (left,) = [
+        json.loads(line)
+        for line in (bundle / "exclusions.jsonl").read_text().splitlines()
+        if NAME in line
+    ]
+    assert left["rule"] == "vanished"
+    assert left["reason"].startswith("lost at the target after it was moved")
     assert "Des objets vérifiés manquent des deux côtés" in (bundle / "report.fr.html").read_text()
     # Again changes nothing; put back at the source, it is moved and the loss is over.
     site.cli("inventory", site.plan, "--refresh", "--no-progress", expect=5)

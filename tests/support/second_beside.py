@@ -10,6 +10,7 @@ from tests.support.second_bodies import Event
 from tests.support.second_forms import Json, Refused, instant, need, raw_key
 from tests.support.second_plan import (
     DIRECTORY,
+    LOST,
     NOTHING,
     NOTHING_MD5,
     VANISHED,
@@ -200,7 +201,7 @@ def check_places(verified: list[Json], plan: Plan) -> None:
 
 def check_exclusion(line: Json, plan: Plan, keyed: bool, where: str) -> None:
     told, dataset = (line["rule"], line["reason"]), plan.datasets[line["dataset"]]
-    always = {DIRECTORY} if plan.first else {DIRECTORY, VANISHED}
+    always = {DIRECTORY} if plan.first else {DIRECTORY, VANISHED, LOST}
     if keyed:
         need(is_keyed_name(line["key"]), f"{where}: key")
         allowed = {*always, *((rule.text, rule.reason) for rule in dataset.exclude)}

@@ -26,6 +26,10 @@ NOTHING = sha256().hexdigest()
 NOTHING_MD5 = md5(usedforsecurity=False).hexdigest()
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
 VANISHED = ("vanished", "gone from the source before this version of it was moved")
+LOST = (
+    "vanished",
+    "lost at the target after it was moved, and gone from the source before it could be sent again",
+)
 is_keyed_name = matching(r"k:[0-9a-f]{64}")
 is_recipient = {
     False: matching(r"c4gh:[0-9a-f]{16}"),

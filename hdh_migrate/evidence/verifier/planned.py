@@ -20,6 +20,7 @@ from hdh_migrate.evidence.verifier.members import (
 )
 from hdh_migrate.evidence.verifier.selection import (
     DIRECTORY,
+    LOST,
     NOT_INCLUDED,
     NOT_INCLUDED_BY_RULES,
     VANISHED,
@@ -168,14 +169,17 @@ class StatedPlan:
                 raise forms.Wrong(f"{where}: not under the prefix of its dataset")
             if planned.every_version:
                 self._versioned(line, where)
-            # VANISHED is what the journal tells.
+            # What vanished is what the journal tells.
             name = _below(line, planned)
             if name.startswith(SIDECARS):
                 version = line.get("source_version")
-                holds = stated == VANISHED and SIDECAR_VERSION.fullmatch(str(version)) is not None
+                holds = (
+                    stated in (VANISHED, LOST)
+                    and SIDECAR_VERSION.fullmatch(str(version)) is not None
+                )
             else:
-                holds = stated in (DIRECTORY, VANISHED) or planned.leaves(stated, name, line)
-        if stated == VANISHED and self.version < SECOND:
+                holds = stated in (DIRECTORY, VANISHED, LOST) or planned.leaves(stated, name, line)
+        if stated in (VANISHED, LOST) and self.version < SECOND:
             holds = False
         if not holds or (stated == DIRECTORY and (line["size"] or not self.folders)):
             raise forms.Wrong(f"{where}: no rule of the plan leaves this object behind")

@@ -213,6 +213,10 @@ def said_of(rule: Mapping[str, Any]) -> str:
 
 DIRECTORY = ("directory", "a directory of a hierarchical namespace: it has no content")
 VANISHED = ("vanished", "gone from the source before this version of it was moved")
+LOST = (
+    "vanished",
+    "lost at the target after it was moved, and gone from the source before it could be sent again",
+)
 NOT_INCLUDED = ("not included", "it matches none of the dataset's `include` globs")
 NOT_INCLUDED_BY_RULES = ("not included", "it matches none of the dataset's `include` rules")
 
@@ -256,4 +260,6 @@ class StatedDataset(NamedTuple):
     def reasons(self) -> set[tuple[str, str]]:
         """Return every rule and reason for which something may be left behind."""
         stated = {(rule, reason) for _, rule, reason in self.exclude}
-        return stated | {DIRECTORY, VANISHED} | ({self.not_included} if self.include else set())
+        return (
+            stated | {DIRECTORY, VANISHED, LOST} | ({self.not_included} if self.include else set())
+        )

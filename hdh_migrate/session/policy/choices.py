@@ -80,7 +80,7 @@ def said(dataset: Dataset, place: str) -> tuple[str, str | None]:
 def left_by(dataset: Dataset, word: str) -> tuple[str, str, str | None]:
     """Return place, words and reason of what left objects behind, by the ledger's word for it."""
     if word == VANISHED:
-        return word, word, "gone from the source before this version of it was moved"
+        return word, word, "gone from the source since it was listed"
     place = {"not-included": "include", "directory": "directory"}.get(word)
     place = place or f"exclude[{word.removeprefix('exclude-')}]"
     return place, *said(dataset, place)

@@ -22,6 +22,10 @@ _RULES = {
     "directory": ("directory", "a directory of a hierarchical namespace: it has no content"),
     VANISHED: ("vanished", "gone from the source before this version of it was moved"),
 }
+_LOST = (
+    "vanished",
+    "lost at the target after it was moved, and gone from the source before it could be sent again",
+)
 _NOT_INCLUDED = "it matches none of the dataset's `include` {}"
 _LATER = ("sha256", "stored_size", "stored_sha256", "etag", "level", "verified_at")
 
@@ -87,12 +91,14 @@ def _without_end(row: ObjectRecord) -> ObjectRecord:
 def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[ExclusionRecord]:
     """Return every object that the plan leaves behind, with its rule and reason."""
     names = {dataset.name: _names_of(dataset) for dataset in desk.loaded.plan.datasets}
+    lost = {one["object"] for one in ledger.findings() if one["code"] == Code.VANISHED_LOST}
     for dataset in sorted(ledger.datasets(), key=lambda row: row.name):
         rules = {**_RULES, **names[dataset.name]}
         for row in ledger.excluded(dataset.id):
             if row.reason not in rules:
                 raise LedgerDamaged(f"object {row.number} is left out for no rule of the plan")
-            rule, reason = rules[row.reason]
+            is_lost = row.reason == VANISHED and row.number in lost
+            rule, reason = _LOST if is_lost else rules[row.reason]
             yield {
                 "dataset": dataset.name,
                 "key": row.key,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.second_plan import LOST
 from tests.support.second_story import leaf
 from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.test_second_opinion import DRAWS, changes_of, drawn
@@ -96,6 +97,7 @@ GOOD: dict[str, Change] = {
     "another sum that was listed": tell(ENDED, listed=NOTHING_MOVED),
     "all that vanished is left": tell(TOLD, vanished=amount(2, 7)),
     "fewer left than rows": tell(TOLD, left=amount(1, 7)),
+    "lost, as it is said since": line(0, "exclusions.jsonl", reason=LOST[1]),
     "no portion told": without(TOLD),
     "more changed than rows": tell(TOLD, 2, changed=amount(99, 6)),
     "more vanished than rows": tell(TOLD, vanished=amount(99, 12)),

@@ -456,6 +456,12 @@ OF_STEPS: Final = (
         "disparu de la source avant que cette version soit déplacée",
     ),
     MessageForm(
+        "lost at the target after it was moved, and gone from the source before it could be sent"
+        " again",
+        "perdu sur la cible après avoir été déplacé, et disparu de la source avant de pouvoir être"
+        " renvoyé",
+    ),
+    MessageForm(
         "gone from the source before this version of it was moved; the target may hold an earlier"
         " one, or a copy that was not proven",
         "disparu de la source avant que cette version soit déplacée ; la cible peut en contenir une"
