@@ -14,6 +14,7 @@ from typing import Final
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import key_bytes
+from hdh_migrate.telemetry import counted
 
 PARTIAL: Final = ".hdh-get-"
 """How the names of files begin that are not whole yet."""
@@ -67,8 +68,8 @@ class FileNames:
         both = len({int.from_bytes(one, "big") for one in self._folders}.intersection(files))
         if twins or both:
             raise Refused(
-                f"{twins + both} objects cannot be files beside each other: names that differ in"
-                " case or accents alone, or a file where another one needs a folder",
+                f"{counted(twins + both, 'object')} cannot be files beside each other: names that"
+                " differ in case or accents alone, or a file where another one needs a folder",
                 hint="take them one by one with a narrower --get; nothing was written",
             )
 

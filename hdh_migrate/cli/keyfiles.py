@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
+from hdh_migrate.telemetry import counted
 
 if TYPE_CHECKING:
     from hdh_migrate.evidence.signatures.signing import TrustedKey
@@ -41,7 +42,8 @@ def trusted_keys(paths: Sequence[Path], threshold: int) -> list[TrustedKey]:
     keys = given(load_trusted_key, paths)
     different = len({key.fingerprint for key in keys})
     if threshold > max(different, 1):
-        raise UsageError(f"{threshold} keys must have signed, but {different} are trusted")
+        trusted = counted(different, "is trusted", "are trusted")
+        raise UsageError(f"{counted(threshold, 'key')} must have signed, but {trusted}")
     return keys
 
 

@@ -108,9 +108,9 @@ class LineProgress:
     def pace(self) -> str:
         """Return how far the step has come, in words."""
         seconds = max(time.monotonic() - self.began, 1e-3)
-        of = f" of {self.of_objects}" if self.of_objects else ""
-        rate = f"{size_text(self.size / seconds)}/s"
-        return f"{self.objects}{of} objects, {size_text(self.size)}, {rate}"
+        objects = counted(self.of_objects or self.objects, "object")
+        of = f"{self.objects} of {objects}" if self.of_objects else objects
+        return f"{of}, {size_text(self.size)}, {size_text(self.size / seconds)}/s"
 
     def close(self) -> None:
         """The step is over."""

@@ -21,7 +21,7 @@ from hdh_migrate.results.looks import (
     HappenedFact,
     Status,
 )
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 URGENCY: Final = ("under way", "failed", "held back", "begun", "not begun", "done")
 """In which order batches are shown where not all of them fit."""
@@ -167,9 +167,9 @@ def _tail(amounts: Amounts, *, wide: bool) -> list[str]:
 
 
 def _more(left: Sequence[BatchRow]) -> str:
-    counted = Counter(row.state for row in left)
-    words = [f"{counted[state]} {state}" for state in URGENCY if counted[state]]
-    return f"and {len(left)} more batches: {', '.join(words)}"
+    states = Counter(row.state for row in left)
+    words = [f"{states[state]} {state}" for state in URGENCY if states[state]]
+    return f"and {counted(len(left), 'more batch', 'more batches')}: {', '.join(words)}"
 
 
 # --- what goes on, what happened -----------------------------------------------------------------

@@ -29,6 +29,7 @@ from hdh_migrate.fixity import inventory_leaf
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import SIDECAR_VERSION, Verdict, key_bytes
 from hdh_migrate.results.proofs import PlaceInBoth
+from hdh_migrate.telemetry import counted
 
 LISTED = 100
 """Objects of a kind that are listed one by one; all are counted."""
@@ -167,12 +168,16 @@ def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> 
         said = f"the journals differ at or before event {events}: one was rewritten"
         found.contradictions.append(("journal-forked", said))
     elif short is now:
-        said = f"the new journal ends {more} events before the old one: the bundles are swapped"
+        said = (
+            f"the new journal ends {counted(more, 'event')} before the old one:"
+            " the bundles are swapped"
+        )
         found.contradictions.append(("swapped", said))
         return False
     else:
         said = (
-            f"the new journal begins with all {events} events of the old one, and has {more} more"
+            f"the new journal begins with all {counted(events, 'event')} of the old one, and has"
+            f" {more} more"
         )
         found.notes.append(("journal", said))
     return True

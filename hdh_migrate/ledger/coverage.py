@@ -33,6 +33,7 @@ from hdh_migrate.ledger.covering import CoveringEvents
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.rows import FAILED, VERIFIED
 from hdh_migrate.ledger.store import E, Store, read_event
+from hdh_migrate.telemetry import counted
 
 CoverEvent = ObjectsVerified | ObjectsSuperseded | ObjectsFailed | ObjectsRetried | HeadersExchanged
 """What covers rows: the events that tell of them, and those that replace these."""
@@ -224,7 +225,8 @@ class Coverage(Store):
             )  # fmt: skip
             self.event(cover.replacing(replaced))
         if cover.always and (missed := self._covers(cover, sorted(ids - found))[1].total()):
-            raise LedgerDamaged(f"no event of the journal covers {missed} objects {cover.what}")
+            objects = counted(missed, "object")
+            raise LedgerDamaged(f"no event of the journal covers {objects} {cover.what}")
 
     def _covered(self, cover: Cover) -> Iterator[tuple[int, Sequence[int]]]:
         """Return (number, ids) of every event that covers rows, the last first, checking each.

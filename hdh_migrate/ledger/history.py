@@ -14,6 +14,7 @@ from dataclasses import replace
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.inventory import Covered, InventoryChanged, InventorySealed
 from hdh_migrate.fixity import Inventoried
+from hdh_migrate.telemetry import counted
 
 _Was = tuple[int, bytes | None, bool]
 
@@ -76,27 +77,28 @@ class History:
         Raises:
             LedgerDamaged: they differ.
         """
-        counted = [Inventoried() for _ in self._seals]
+        sums = [Inventoried() for _ in self._seals]
         met = 0
         for leaf, size, excluded in rows:
             past = self._past.get(leaf)
             if past is None:
-                for one in counted:
+                for one in sums:
                     one.add(leaf, size, excluded=excluded)
                 continue
             met += 1
             if excluded != (leaf in self._left_out):
                 raise self._differs("what became of an object that joined or changed later")
-            for (seq, _), one in zip(self._seals, counted, strict=True):
+            for (seq, _), one in zip(self._seals, sums, strict=True):
                 then, left_out = next(
                     ((was, out) for at, was, out in past if at > seq), (leaf, excluded)
                 )
                 if then is not None:
                     one.add(then, size, excluded=left_out)
-        for (seq, seal), one in zip(self._seals, counted, strict=True):
+        for (seq, seal), one in zip(self._seals, sums, strict=True):
             self._compare_seal(seq, seal, InventorySealed.of(self._name, one.counts()))
         if met != len(self._past):
-            raise self._differs(f"{len(self._past) - met} objects that joined or changed later")
+            late = counted(len(self._past) - met, "object")
+            raise self._differs(f"{late} that joined or changed later")
 
     def _compare_seal(self, seq: int, stated: InventorySealed, found: InventorySealed) -> None:
         was_excluded, now_excluded = stated.excluded, found.excluded

@@ -30,6 +30,7 @@ from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Cover, Cover
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.history import History
 from hdh_migrate.model import DatasetRow, State
+from hdh_migrate.telemetry import counted
 
 Counting: TypeAlias = (
     InventorySealed
@@ -185,7 +186,8 @@ class Reconciling(Coverage):
         acknowledged = sum(len(ids) for _, ids in self._covered(cover))
         if there != acknowledged:
             raise LedgerDamaged(
-                f"{there} objects are marked {state}, the journal knows of {acknowledged}"
+                f"{counted(there, 'object is', 'objects are')} marked {state}, the journal knows of"
+                f" {acknowledged}"
             )
 
     def _ended_rows(self) -> int:
@@ -255,7 +257,8 @@ class Reconciling(Coverage):
             ("failed", there(State.REFUSED, State.FAILED), sums.failed[dataset.name]),
         ):
             if count != known:
-                raise _differs(dataset, f"it tells of {known} objects {what}, the rows of {count}")
+                objects = counted(known, "object")
+                raise _differs(dataset, f"it tells of {objects} {what}, the rows of {count}")
 
     def _compare_counters(self, tallies: _Tallies) -> None:
         query = (

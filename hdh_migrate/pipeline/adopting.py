@@ -46,9 +46,9 @@ from hdh_migrate.receipts import Digested, Lost, ObjectReceipt, Returned, Sent
 
 STEP = "adopt"
 RESIZED = (
-    "batch {batch}: {count} objects have not the size that the plan's seal gives: they are sealed"
-    " for more or for fewer recipients, or are cut short; the next run sends them anew, sealed for"
-    " all whom the plan names. To keep them, adopt into a new state folder with the recipients of"
+    "batch {batch}: {objects} not the size that the plan's seal gives: sealed for more or for fewer"
+    " recipients, or cut short; the next run sends anew what has it not, sealed for"
+    " all whom the plan names. To keep it, adopt into a new state folder with the recipients of"
     ' then, and add the others afterwards with "hdh-migrate amend"'
 )
 """What is said of objects that cannot be adopted for their size alone."""
@@ -144,8 +144,9 @@ class Adopt:
         for dataset in self._datasets.values():
             self._join(dataset)
             if unopened := ctx.packs.learn(ctx, dataset):
+                packs = counted(unopened, "header pack does", "header packs do")
                 ctx.progress.note(
-                    f"dataset {dataset.name}: {unopened} header packs do not open with this key;"
+                    f"dataset {dataset.name}: {packs} not open with this key;"
                     " what only they open is sent anew by the next run"
                 )
             found += TargetSurvey(ctx).occupy(dataset, most=0)
@@ -344,7 +345,8 @@ class Adopt:
         ledger, tally = self._ctx.ledger, self._tally
         tally.unproved += failed
         if tally.resized:
-            self._ctx.progress.note(RESIZED.format(batch=self._batch, count=tally.resized))
+            objects = counted(tally.resized, "object has", "objects have")
+            self._ctx.progress.note(RESIZED.format(batch=self._batch, objects=objects))
         for row in self._datasets.values():
             retry(ledger, row, self._ctx.waivers)
         self._journal.end(tally)

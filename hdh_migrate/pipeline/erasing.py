@@ -40,6 +40,7 @@ from hdh_migrate.pipeline.rechecking import DIFFERS, LOST, UNREAD, WORDS, compar
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.telemetry import counted
 
 BATCH_OBJECTS = 500
 """How many deletes stand between two looks at the pointer, the hold and the approvals."""
@@ -81,7 +82,7 @@ def to_keep(now: CutoverStanding) -> dict[int, str]:
 def summed(differing: Mapping[int, str]) -> list[str]:
     """Return the differences found at the target, one line for each kind."""
     counts = sorted(Counter(differing.values()).items())
-    return [f"{count} object{'s' * (count > 1)}: {WORDS[code]}" for code, count in counts]
+    return [f"{counted(count, 'object')}: {WORDS[code]}" for code, count in counts]
 
 
 class Deletion:

@@ -18,6 +18,7 @@ from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.queue import Queue
 from hdh_migrate.pipeline.verify import ORDER_BYTES
 from hdh_migrate.receipts import Failed, Lost, Matched, ObjectReceipt, Returned
+from hdh_migrate.telemetry import counted
 
 
 @frozen
@@ -73,7 +74,7 @@ class Proving:
         self._dispatch.run(Role.PROVE, self._next, self._apply, self._lost)
         if self._unread:
             raise Transient(
-                f"{self._unread} objects with new headers could not be read back",
+                f"{counted(self._unread, 'object')} with new headers could not be read back",
                 hint="nothing is lost: their earlier versions were not touched; the same command"
                 " goes on",
             )

@@ -20,6 +20,7 @@ from hdh_migrate.markup import SMALL_MAX, tree
 from hdh_migrate.results.moves import ConditionFact
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
+from hdh_migrate.telemetry import counted
 
 Value = bool | tuple[str, ...] | None
 
@@ -163,7 +164,7 @@ def _lifecycle_rules(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Va
     del region
     reply = _asked(endpoint.client.get_bucket_lifecycle_configuration, bucket)
     count = 0 if reply is None else len(reply["Rules"])
-    return count > 0, f"{count} lifecycle rules" if count else "no lifecycle rule"
+    return count > 0, counted(count, "lifecycle rule") if count else "no lifecycle rule"
 
 
 def _default_encryption(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
@@ -187,7 +188,7 @@ def _replication(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value,
     del region
     reply = _asked(endpoint.client.get_bucket_replication, bucket)
     count = 0 if reply is None else len(reply["ReplicationConfiguration"]["Rules"])
-    return count > 0, f"{count} replication rules" if count else "no replication"
+    return count > 0, counted(count, "replication rule") if count else "no replication"
 
 
 def _storage_classes(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:

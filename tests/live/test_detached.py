@@ -404,7 +404,7 @@ def test_what_no_pack_opens_is_sent_anew(detached: Site) -> None:
     detached.bucket.client.put_object(**where, Body=b"garbage", Metadata=tags)
     take_over(detached)
     said = detached.cli("adopt", detached.plan, "--bundle", str(bundle), "--no-progress")
-    assert "1 header packs do not open" in said.err
+    assert "1 header pack does not open" in said.err
     detached.run()
     demand_open(detached)
     assert not set(before.values()) & set(stored(detached).values()) - {b""}

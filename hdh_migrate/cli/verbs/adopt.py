@@ -77,9 +77,9 @@ def _lines(one: AdoptedBatch) -> list[str]:
         f"  {source} compared with the source, {one['by_bundle']} with a bundle",
     ]
     if one["joined"]:
-        lines.append(f"  {one['joined']} are not at the source any more; a bundle knows them")
+        lines.append(f"  not at the source any more, known to a bundle: {one['joined']}")
     if one["unproved"]:
-        lines.append(f"  {one['unproved']} of ours did not prove good; the next run sends them")
+        lines.append(f"  ours, not proved good, sent by the next run: {one['unproved']}")
     if one["foreign"]:
-        lines.append(f"  {one['foreign']} are somebody else's; the next run leaves them alone")
+        lines.append(f"  somebody else's, left alone by the next run: {one['foreign']}")
     return lines

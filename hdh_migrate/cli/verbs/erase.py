@@ -9,7 +9,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -108,8 +108,8 @@ def _forecast_lines(would: ErasureForecast) -> list[str]:
     return [
         f"dry run: dataset {would['dataset']} of batch {would['batch']}",
         *(["  it goes on: the erasure was begun"] if would["begun"] else []),
-        f"  nobody would open: {would['objects']} objects, {size_text(would['bytes'])}",
-        f"  packs: {would['packs']}, and {would['copies']} files of the second copy",
+        f"  nobody would open: {counted(would['objects'], 'object')}, {size_text(would['bytes'])}",
+        f"  packs: {would['packs']}, and {counted(would['copies'], 'file')} of the second copy",
         f"  in spite of: {said}",
         *(f"  against it: {line}" for line in would["blockers"]),
         "the target, the copies and the source are looked at when it is executed",
@@ -118,11 +118,13 @@ def _forecast_lines(would: ErasureForecast) -> list[str]:
 
 
 def _lines(done: DatasetErased) -> list[str]:
+    objects = counted(done["objects"], "object")
     return [
-        f"dataset {done['dataset']}: nobody opens its {done['objects']} objects any more",
+        f"dataset {done['dataset']}: nobody opens its {objects} any more",
         (
-            f"  erased: {done['versions']} versions of packs at the target, {done['copies']} files"
-            f" of the second copy, {done['headers']} headers of the ledger"
+            f"  erased: {counted(done['versions'], 'version')} of packs at the target,"
+            f" {counted(done['copies'], 'file')} of the second copy,"
+            f" {counted(done['headers'], 'header')} of the ledger"
         ),
         *(f"  {line}" for line in done["remains"]),
     ]

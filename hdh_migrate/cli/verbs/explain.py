@@ -11,7 +11,7 @@ from hdh_migrate.cli.command import AsJson, Key, Plan, StateDir, Task, Verbose, 
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import Explained, ExplainedObject
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -66,7 +66,7 @@ def _lines(one: ExplainedObject) -> Iterator[str]:
         about = [found["type"], size_text(found["size"])]
         about += [f"changed {found['modified']}"] if found["modified"] else []
         about += [f"tier {found['tier']}"] if found["tier"] else []
-        about += [f"{len(found['tags'])} tags"] if found["tags"] else []
+        about += [counted(len(found["tags"]), "tag")] if found["tags"] else []
         yield f"  at the source: {', '.join(about)}"
     if one["ages_count_from"] is not None:
         since = "since its batch began" if one["ages_fixed"] else "now: no inventory has begun"

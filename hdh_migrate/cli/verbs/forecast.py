@@ -10,6 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.forecasts import DossierFact, PlanForecast
+from hdh_migrate.telemetry import counted
 
 
 @verb(
@@ -69,6 +70,7 @@ def _write(task: Task, plan: Path, state_dir: Path | None, out: Path) -> None:
     days = f", {made['first_day']} to {made['last_day']}" if made["first_day"] else ""
     text = (
         f"dossier: {made['folder']}, signed by {made['signed_by']}\n"
-        f"left the source: {made['source_bytes']} bytes in {made['source_requests']} requests{days}"
+        f"left the source: {counted(made['source_bytes'], 'byte')} in"
+        f" {counted(made['source_requests'], 'request')}{days}"
     )
     task.out.result(made, text)

@@ -100,11 +100,12 @@ def _lines(compared: ReportCompared) -> list[str]:
     for one in compared["datasets"]:
         lines.append(
             f"dataset {one['dataset']}: {counted(one['reported']['objects'], 'object')} reported,"
-            f" {one['same']} are the same; {one['newer']} changed since"
+            f" {counted(one['same'], 'is', 'are')} the same; {one['newer']} changed since"
         )
         if one["differences"]:
             lines.append(
-                f"  {one['differences']} differ: {one['report_only']} in the report only,"
+                f"  {counted(one['differences'], 'differs', 'differ')}:"
+                f" {one['report_only']} in the report only,"
                 f" {one['inventory_only']} in the inventory only, {one['unlike']} of another size"
                 f" or version, {one['twice']} told twice [report-differs]"
             )

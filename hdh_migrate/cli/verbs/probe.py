@@ -11,6 +11,7 @@ from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Ve
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.hosts import Probed, ProbeIntention
+from hdh_migrate.telemetry import counted
 
 
 @verb(
@@ -85,7 +86,7 @@ def _findings(record: Probed, *, verbose: bool) -> str:
     lines = [
         (
             f"{record['endpoint']} ({record['region']}), bucket {record['bucket']}:"
-            f" {record['requests']} requests, compared with profile {record['provider']}"
+            f" {counted(record['requests'], 'request')}, compared with profile {record['provider']}"
             f" of {record['profile_as_of']}"
         )
     ]
@@ -100,7 +101,11 @@ def _findings(record: Probed, *, verbose: bool) -> str:
         if verbose or worse or not known:
             lines.append(visible(f"     {' ' * width}  {one['how']}"))
     if record["left"] != 0:
-        what = "what" if record["left"] is None else f"{record['left']} objects or uploads that"
+        what = (
+            "what"
+            if record["left"] is None
+            else counted(record["left"], "object or upload that", "objects or uploads that")
+        )
         lines.append(
             f"LEFT {what} could not be removed from {record['prefix']}: probe again, or remove it"
         )

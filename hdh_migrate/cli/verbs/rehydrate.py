@@ -91,16 +91,20 @@ def _ahead(ahead: RehydrationForecast) -> list[str]:
 def _text_lines(done: Rehydrated) -> list[str]:
     lines = [
         (
-            f"asked for {counted(done['asked'], 'archived object')}; {done['readable']} were"
-            f" readable, and sent; {done['coming']} are coming"
+            f"asked for {counted(done['asked'], 'archived object')}; "
+            f"{counted(done['readable'], 'was', 'were')} readable, and sent;"
+            f" {counted(done['coming'], 'is', 'are')} coming"
         ),
-        *(f"{many} were refused: {why}" for why, many in sorted(done["refused"].items())),
+        *(
+            f"{counted(many, 'was', 'were')} refused: {why}"
+            for why, many in sorted(done["refused"].items())
+        ),
     ]
     if done["moot"]:
-        lines.append(f"{done['moot']} are gone or changed since the inventory: a run looks at them")
+        lines.append(f"gone or changed since the inventory, for a run to look at: {done['moot']}")
     if done["archived_again"]:
         lines.append(
-            f"{done['archived_again']} are archived again and nobody brings them back: look at the"
+            f"archived again, and nobody brings them back: {done['archived_again']}; look at the"
             " account's lifecycle rules, then run the same command"
         )
     return lines

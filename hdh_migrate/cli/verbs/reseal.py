@@ -9,7 +9,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import ResealForecast, SealedAnew
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -70,7 +70,10 @@ def reseal(
 
 def _forecast_lines(would: ResealForecast) -> list[str]:
     hours = "unknown" if would["hours"] is None else f"about {would['hours']} h"
-    so_far = f"  it goes on: {would['done']} objects are done, {would['left']} were left"
+    so_far = (
+        f"  it goes on: {counted(would['done'], 'object is', 'objects are')} done,"
+        f" {counted(would['left'], 'was', 'were')} left"
+    )
     return [
         f"dry run: every object would be sealed anew for {', '.join(would['recipients'])}",
         *([so_far] if would["begun"] and not would["ended"] else []),
@@ -109,8 +112,8 @@ def _forecast_lines(would: ResealForecast) -> list[str]:
 def _lines(done: SealedAnew) -> list[str]:
     return [
         (
-            f"{done['objects']} objects are sealed under new data keys; each was read back and"
-            f" opened with {done['opened_by']}"
+            f"{counted(done['objects'], 'object is', 'objects are')} sealed under new data keys;"
+            f" each was read back and opened with {done['opened_by']}"
         ),
         *(
             [f"  header packs made anew, and opened at both places: {done['packs']}"]

@@ -63,10 +63,12 @@ def restore_view(
 
 def _text(view: RestoredView) -> Iterator[str]:
     for one in view["datasets"]:
+        differences = counted(one["differences"], "difference") if one["differences"] else ""
         yield (
-            f"dataset {one['dataset']}: {counted(one['objects'], 'object')}, {one['directories']}"
-            f" folder markers, {one['sidecar_files']} files of the sidecar,"
-            f" {one['differences'] or 'no'} differences"
+            f"dataset {one['dataset']}: {counted(one['objects'], 'object')}, "
+            f"{counted(one['directories'], 'folder marker')},"
+            f" {counted(one['sidecar_files'], 'file')} of the sidecar,"
+            f" {differences or 'no differences'}"
         )
         for feature in one["features"]:
             yield (

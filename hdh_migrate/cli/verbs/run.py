@@ -253,7 +253,7 @@ def _left_lines(batch: BatchForecast) -> list[str]:
     lines = [
         (
             f"  to send {counted(batch['objects'], 'object')}, {size_text(batch['bytes'])},"
-            f" {batch['parts']} parts, stored as {size_text(batch['stored_bytes'])};"
+            f" {counted(batch['parts'], 'part')}, stored as {size_text(batch['stored_bytes'])};"
             f" to read back besides {sent['objects']} ({size_text(sent['bytes'])});"
             f" verified {verified['objects']} ({size_text(verified['bytes'])})"
         ),

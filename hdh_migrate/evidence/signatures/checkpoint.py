@@ -31,6 +31,7 @@ from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.folders import whole
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan.files import read_named
+from hdh_migrate.telemetry import counted
 
 SUFFIX = ".checkpoint"
 _ORIGIN = re.compile("hdh-migrate/[a-z0-9-]{1,40}/journal")
@@ -173,7 +174,8 @@ class Watched:
 
     def _differs(self, size: int) -> LedgerDamaged:
         return LedgerDamaged(
-            f"the journal does not begin with the {size} events that an earlier report was about",
+            "the journal does not begin with what an earlier report was about"
+            f" ({counted(size, 'event')})",
             hint="no report was written; this ledger is another one than that of the earlier"
             " report, or was put back to an earlier state",
         )

@@ -92,7 +92,8 @@ def unsigned(
             past = key.until is not None and written[:10] > key.until
             (ended if past else signed).add(key.fingerprint)
     if ended:
-        yield f"statement.json: signed by {len(ended)} keys after the last day of their validity"
+        many = f"{len(ended)} key{'s' * (len(ended) > 1)}"
+        yield f"statement.json: signed by {many} after the last day of validity"
     if len(signed) < threshold:
         few = f"only {len(signed)} of {threshold} trusted keys" if signed else "no trusted key"
         yield f"statement.json: {few} signed the statement"

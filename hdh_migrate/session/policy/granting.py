@@ -26,6 +26,7 @@ from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.policy.binding import recipients_over_time
 from hdh_migrate.session.policy.freshness import is_proven, keep_choice
 from hdh_migrate.session.policy.selections import is_selected, keep_salt, new_salt, selection_of
+from hdh_migrate.telemetry import counted
 
 TEXT_MAX: Final = 300
 _ID_BYTES: Final = 6
@@ -335,7 +336,7 @@ def same_objects(asked: GrantAsked, amount: tuple[int, int], manifest: str) -> b
 
 
 def _unverified(dataset: str, many: int) -> Refused:
-    objects = "1 object that is" if many == 1 else f"{many} objects that are"
+    objects = counted(many, "object that is", "objects that are")
     return Refused(
         f"dataset {dataset}: the choice has {objects} not verified at level full",
         hint='nothing was granted; "hdh-migrate errors PLAN" tells why; run the plan again, or'

@@ -22,6 +22,7 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.copies import copies, standing_in
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.telemetry import counted
 
 LOOKED_AT = 20
 """The newest so many copies and reports are looked at."""
@@ -78,7 +79,7 @@ def _against(ledger: SqliteLedger, where: Path, seen: JournalSeen, *, is_copy: b
     if ledger.goes_on_from(seen.events, seen.head):
         return None
     if seen.events > length:
-        return f"{where}: its journal has {seen.events} events, the ledger here {length}"
+        return f"{where}: its journal has {counted(seen.events, 'event')}, the ledger here {length}"
     return f"{where}: at event {seen.events} its journal is another one"
 
 

@@ -12,7 +12,7 @@ from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.approval_subjects import subject_of
 from hdh_migrate.session.policy.erasure import GRANTS, ONLY_COPY, planned_erasure
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 _SPITE = {
     ONLY_COPY: "although the target may be the only copy: after this nobody has the data",
@@ -43,9 +43,9 @@ def erasure_here(
             subject = subject_of(desk, ledger, now, ApprovalStage.ERASE, erasure.request)
     finally:
         ledger.close()
-    amount = f"{erasure.objects} objects ({size_text(erasure.bytes)})"
+    amount = f"{counted(erasure.objects, 'object')} ({size_text(erasure.bytes)})"
     return subject, [
-        f"erase: dataset {dataset}, {amount}, in {erasure.packs} header packs",
+        f"erase: dataset {dataset}, {amount}, in {counted(erasure.packs, 'header pack')}",
         "nobody will open them again, at the target or from the second copy; nothing takes it back",
         *(_SPITE[word] for word in erasure.although),
     ]

@@ -23,6 +23,7 @@ from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.verbs.probe import admitted, judge_of
 from hdh_migrate.targets.s3 import S3Writer
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import routes_of
 
 
@@ -127,7 +128,7 @@ def lines(stale: Sequence[StaleUploads], *, execute: bool) -> list[str]:
             continue
         verb = f"{one['aborted']} aborted" if execute else "would be aborted"
         found.append(
-            f"{one['dataset']}: {one['stale']} stale uploads of ours,"
+            f"{one['dataset']}: {counted(one['stale'], 'stale upload')} of ours,"
             f" {one['resumable']} of them resumable; {verb}"
         )
     return found

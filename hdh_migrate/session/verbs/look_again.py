@@ -18,6 +18,7 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import Turn, at_work
+from hdh_migrate.telemetry import counted
 
 RUN = "hdh-migrate run PLAN"
 RESTORE = "hdh-migrate verify PLAN --again --restore all"
@@ -169,7 +170,8 @@ def _looked(turn: Turn, batch: str, choice: Choice) -> Found:
             if found is None:
                 found = LookAgain(turn.ctx, batch, choice, user=operator()).run()
             if made := turn.ctx.packs.copy(turn.ctx, batch):
-                turn.ctx.progress.note(f"batch {batch}: {made} header packs were copied again")
+                packs = counted(made, "header pack was", "header packs were")
+                turn.ctx.progress.note(f"batch {batch}: {packs} copied again")
         except AuthFailed:
             if turn.renewed() is None:
                 raise

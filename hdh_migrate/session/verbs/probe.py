@@ -29,6 +29,7 @@ from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
 from hdh_migrate.targets.probing.prober import CHECKS, NOT_TRIED, look, observe
 from hdh_migrate.targets.probing.record import FORMAT, differences
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import Vault, open_target
 from hdh_migrate.wiring.chosen import endpoint_of, profile_of
 
@@ -93,7 +94,7 @@ def _bucket(desk: Desk, wanted: str | None) -> str:
         return wanted
     if len(buckets) > 1:
         raise UsageError(
-            f"the plan has {len(buckets)} target buckets",
+            f"the plan has {counted(len(buckets), 'target bucket')}",
             hint=f"say which one may be written to, such as --bucket {buckets[0]}",
         )
     return buckets[0]

@@ -22,6 +22,7 @@ from hdh_migrate.results.archives import (
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.verbs.run import at_work, perform
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import archive_facts, open_rehydrator
 
 GB: Final = 10**9
@@ -106,7 +107,8 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
                 result["moot"] += found.moot
                 refused += found.refused
                 waits += found.waits
-        desk.progress.note(f"asked for {result['asked']} archived objects, {len(waits)} are coming")
+        asked = counted(result["asked"], "archived object")
+        desk.progress.note(f"asked for {asked}, {_coming(waits)}")
     result["refused"], result["coming"] = dict(refused), len(waits)
     codes = [Exit.FINDINGS] if refused else []
     if result["readable"] or result["moot"]:
@@ -114,13 +116,14 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
     while wait and waits:
         if desk.stop.wait(section.poll_seconds):
             raise Interrupted(
-                f"stopped; {len(waits)} archived objects are coming all the same",
+                f"stopped; {_coming(waits, 'archived object')} all the same",
                 hint='the same command goes on: "hdh-migrate rehydrate PLAN --execute"',
             )
         came, waits, again = _sorted(desk, rehydrator, waits)
         result["readable"] += came
         result["archived_again"] += again
-        desk.progress.note(f"{came} archived objects have become readable, {len(waits)} are coming")
+        readable = counted(came, "archived object has", "archived objects have")
+        desk.progress.note(f"{readable} become readable, {_coming(waits)}")
         if came:
             codes.append(_move(desk, selected))
     result["coming"] = len(waits)
@@ -197,18 +200,24 @@ def _number(money: str) -> float:
     return float(money.partition(" ")[0])
 
 
+def _coming(waits: Sequence[object], what: str = "") -> str:
+    """Say how many are on their way."""
+    several = f"{what}s are" if what else "are"
+    return f"{counted(len(waits), f'{what} is'.strip(), several)} coming"
+
+
 def _notes(facts: ArchiveFacts, section: Rehydration | None, objects: int, large: int) -> list[str]:
     if not objects:
         return []
     notes = [
         ARCHIVED_AGAIN,
         (
-            f"what was archived less than {facts.early_deletion_days} days ago costs the rest"
-            " of them; from then on each object is stored at the price of its new tier"
+            f"what was archived less than {counted(facts.early_deletion_days, 'day')} ago costs the"
+            " rest of them; from then on each object is stored at the price of its new tier"
         ),
     ]
     if large:
-        notes.append(f"of {large} large objects nobody says how long they take")
+        notes.append(f"of {counted(large, 'large object')} nobody says how long they take")
     if section is None:
         notes.append("the plan has no `rehydrate`: standard priority is assumed, to the hot tier")
     return notes

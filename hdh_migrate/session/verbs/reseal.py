@@ -220,8 +220,8 @@ def _remains(done: RotationDone, packs: int | None, grants: int) -> list[str]:
     lines = list(left_lines(done))
     if done.lost:
         lines.append(
-            f"{done.lost} objects are not what they were after they were sealed anew, and wait to"
-            ' be sent again: "hdh-migrate run PLAN"'
+            f"{counted(done.lost, 'object is', 'objects are')} not right after being sealed anew,"
+            ' and wait to be sent again: "hdh-migrate run PLAN"'
         )
     lines += remaining_lines(done)
     lines.append("whoever has a copy of what was stored before, and its data key, opens that copy")

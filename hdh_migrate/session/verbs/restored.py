@@ -15,6 +15,7 @@ from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.ruling import DIRECTORY
 from hdh_migrate.pipeline.sidecar import named
 from hdh_migrate.results.looks import RestoredDataset, RestoredFeature
+from hdh_migrate.telemetry import counted
 
 SHOWN: Final = 100
 """Differences that are listed one by one, for each dataset."""
@@ -96,7 +97,9 @@ class DatasetComparison:
         self._note_seen(entry.id)
         self._objects += 1
         if one.size != entry.obj.size:
-            self.differ(f"object {entry.id}: {one.size} bytes, and {entry.obj.size} were listed")
+            self.differ(
+                f"object {entry.id}: {counted(one.size, 'byte')}, and {entry.obj.size} were listed"
+            )
         self._features(entry.id, entry.obj, one, self._contract)
 
     def marker(self, key: str, features: dict[str, Fields]) -> Restored | None:

@@ -344,8 +344,8 @@ def _remains(
         )
     if done.lost:
         lines.append(
-            f"{done.lost} objects are not what they were after the exchange, and wait to be sent"
-            ' again: "hdh-migrate run PLAN"'
+            f"{counted(done.lost, 'object is', 'objects are')} not right after the exchange, and"
+            ' wait to be sent again: "hdh-migrate run PLAN"'
         )
     lines += remaining_lines(done)
     lines.append(

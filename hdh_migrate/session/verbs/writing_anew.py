@@ -32,6 +32,7 @@ from hdh_migrate.session.policy.rotation import (
 )
 from hdh_migrate.session.verbs.hold import demand_unheld
 from hdh_migrate.session.verbs.run import Turn, announce, fenced_for
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import Services, header_size_of, moments_of, pace_of, routes_of, rules_of
 
 Approvals = dict[str, Consent]
@@ -168,7 +169,8 @@ def code_of(done: RotationDone) -> Exit:
 def left_lines(done: RotationDone) -> Iterator[str]:
     """Say which objects stay as they were, and why."""
     for why, count in sorted(done.left.items()):
-        yield f"{count} objects stay as they were: {REASONS[why]}"
+        objects = counted(count, "object stays as it was", "objects stay as they were")
+        yield f"{objects}: {REASONS[why]}"
 
 
 def remaining_lines(done: RotationDone) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hdh_migrate.markup import escaped
 from hdh_migrate.targets.probing.bench import Bench, HostAnswer, Unclear
 from hdh_migrate.targets.probing.checksums import md5_value
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
+from hdh_migrate.telemetry import counted
 
 LOCK_SECONDS = 4
 """How long the probe's own retention lasts: long enough to try a deletion, then it ends."""
@@ -38,7 +39,9 @@ def versioning(bench: Bench) -> Iterator[Observation]:
     bench.put(key, b"two")
     listed = bench.call("list_object_versions", Prefix=key)
     found = [one for one in listed.data.get("Versions", ()) if one.get("Key") == key]
-    yield seen("versioning", len(found) == 2, f"{len(found)} versions listed after two PUTs")
+    yield seen(
+        "versioning", len(found) == 2, f"{counted(len(found), 'version')} listed after two PUTs"
+    )
 
 
 def object_lock(bench: Bench) -> Iterator[Observation]:

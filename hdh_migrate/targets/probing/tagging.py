@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from hdh_migrate.targets.probing.bench import Bench, CannotBegin, Unclear
 from hdh_migrate.targets.probing.naming import largest
 from hdh_migrate.targets.probing.record import Observation, seen, unknown
+from hdh_migrate.telemetry import counted
 
 
 def tags(bench: Bench) -> Iterator[Observation]:
@@ -33,10 +34,11 @@ def _most(bench: Bench) -> Observation:
     claimed = int(bench.claims["max_tags"]) or 1
     if _with_put(bench, claimed)[0]:
         more = _with_put(bench, claimed + 1)[0]
-        how = f"{claimed} tags came back, {claimed + 1} {'too' if more else 'were refused'}"
+        then = "too" if more else "were refused"
+        how = f"{counted(claimed, 'tag')} came back, {claimed + 1} {then}"
         return seen("max_tags", claimed + more, how)
     fewest = largest(lambda count: _with_put(bench, count)[0], 1, claimed)
-    return seen("max_tags", fewest, f"{fewest} tags came back, {claimed} did not")
+    return seen("max_tags", fewest, f"{counted(fewest or 0, 'tag')} came back, {claimed} did not")
 
 
 def _with_put(bench: Bench, count: int) -> tuple[bool, str]:

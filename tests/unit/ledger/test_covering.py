@@ -146,7 +146,7 @@ def test_a_verified_row_that_no_event_covers_is_not_exchanged(
         " verified_at = '2026-11-27T08:00:00Z' WHERE id = 3",
     )
     again = SqliteLedger.open(path, FakeClock())
-    with pytest.raises(LedgerDamaged, match="no event of the journal covers 1 objects"):
+    with pytest.raises(LedgerDamaged, match="no event of the journal covers 1 object "):
         exchange(again)
     again.close()
 

@@ -11,6 +11,7 @@ from hdh_migrate.cli.command import AsJson, Task, Threshold, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.results.proofs import Proved, Record
+from hdh_migrate.telemetry import counted
 
 
 @verb(
@@ -77,6 +78,6 @@ def _by_keys(proof: Path, trust: list[Path] | None, threshold: int) -> bytes:
     found = check_tlog_proof(read_named(proof, LARGEST), keys)
     if found.signed < threshold:
         raise EvidenceDamaged(
-            f"{found.signed} trusted keys signed the proof's checkpoint, not {threshold}"
+            f"{counted(found.signed, 'trusted key')} signed the proof's checkpoint, not {threshold}"
         )
     return found.line

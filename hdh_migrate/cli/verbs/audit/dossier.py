@@ -10,6 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Task, Threshold, Trust, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.forecasts import DossierChecked
+from hdh_migrate.telemetry import counted
 
 
 @verb(
@@ -50,7 +51,7 @@ def dossier(
             "ok      each page is the one that was signed",
             "ok      the costs are those of its rows and prices",
             *(f"open    {one}" for one in found.not_compared),
-            f"journal {result['journal_events']} events, root {result['journal_root']}",
+            f"journal {counted(result['journal_events'], 'event')}, root {result['journal_root']}",
         ]
         task.out.result(result, "\n".join(text))
 

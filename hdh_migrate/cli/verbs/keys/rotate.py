@@ -19,7 +19,7 @@ from hdh_migrate.cli.command import (
 )
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import KeysExchanged, RotationForecast
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -97,9 +97,10 @@ def _forecast_lines(would: RotationForecast) -> list[str]:
         if would["part_copy"]
         else "the host copies no parts: bodies travel through this machine"
     )
+    so_far = f"  it goes on: {counted(would['done'], 'object is', 'objects are')} done"
     return [
         f"dry run: {would['old']} would be replaced by {would['new']}",
-        *([f"  it goes on: {would['done']} objects are done"] if would["begun"] else []),
+        *([so_far] if would["begun"] else []),
         f"  objects: {would['objects']}, {size_text(would['bytes'])} as they are stored; {how}",
         f"  from the target: {size_text(would['bytes_read'])}, with the reading back of each",
         f"  to the target: {size_text(would['bytes_written'])}; requests: {would['requests']}",
@@ -116,9 +117,10 @@ def _forecast_lines(would: RotationForecast) -> list[str]:
 
 def _forecast_of_packs(would: RotationForecast, hours: str) -> list[str]:
     stored, asks = f"{size_text(would['bytes'])} as stored", f"requests: {would['requests']}"
+    so_far = f"  it goes on: {counted(would['done'], 'pack is', 'packs are')} done"
     return [
         f"dry run: {would['old']} would be replaced by {would['new']}",
-        *([f"  it goes on: {would['done']} packs are done"] if would["begun"] else []),
+        *([so_far] if would["begun"] else []),
         f"  headers: {would['headers']}, in the ledger and in packs; no body is touched",
         f"  packs and other files of the tool: {would['objects']}, {stored}; {asks}",
         f"  at the pace of the verification so far: {hours}",
@@ -128,11 +130,13 @@ def _forecast_of_packs(would: RotationForecast, hours: str) -> list[str]:
 
 
 def _lines(done: KeysExchanged) -> list[str]:
-    made = f"{done['objects']} objects have new headers, each was read back and opened"
+    objects = counted(done["objects"], "object has a new header", "objects have new headers")
+    made = f"{objects}, each was read back and opened"
     if done["headers"] is not None:
         made = (
-            f"{done['headers']} headers are wrapped anew, in {done['objects']} packs and files of"
-            " the tool, each of which was read back and opened"
+            f"{counted(done['headers'], 'header is', 'headers are')} wrapped anew, in"
+            f" {counted(done['objects'], 'pack or file', 'packs and files')} of the tool,"
+            " each of which was read back and opened"
         )
     return [
         f"{done['old']} is replaced by {done['new']}: {made}",

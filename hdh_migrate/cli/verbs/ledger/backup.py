@@ -10,7 +10,7 @@ import typer
 from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.ledgers import LedgerCopy
-from hdh_migrate.telemetry import size_text
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -62,7 +62,10 @@ def backup(
         result = copied(task.desk(plan, state_dir), to or folder, keep)
         lines = [
             f"copied to {result['folder']}",
-            f"{size_text(result['bytes'])}, {result['events']} events; it was read back and checks",
+            (
+                f"{size_text(result['bytes'])}, {counted(result['events'], 'event')};"
+                " it was read back and checks"
+            ),
             *(f"removed: {folder}" for folder in result["removed"]),
         ]
         task.out.result(result, "\n".join(lines))

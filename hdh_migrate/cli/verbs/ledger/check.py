@@ -38,7 +38,7 @@ def check(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) ->
         lines = [
             f"the ledger checks: {size_text(result['bytes'])}, every page of it",
             f"{counted(result['objects'], 'object')}, each as the journal tells it",
-            f"{result['events']} events, chained; the last is {result['head']}",
+            f"{counted(result['events'], 'event')}, chained; the last is {result['head']}",
         ]
         task.out.result(result, "\n".join(lines))
 
