@@ -43,6 +43,7 @@ from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.pipeline.verify import ORDER_BYTES, Verification
 from hdh_migrate.receipts import Digested, Lost, ObjectReceipt, Returned, Sent
+from hdh_migrate.telemetry import counted
 
 STEP = "adopt"
 RESIZED = (
