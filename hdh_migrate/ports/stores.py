@@ -7,7 +7,7 @@ reader are built without the one that writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from hdh_migrate.codes import Code
 from hdh_migrate.model import (
@@ -31,6 +31,10 @@ Write = Callable[[bytes | memoryview], object]
 """Takes the next bytes of a reply, in order; they are valid during the call only."""
 
 
+NO_RANGE_DIGEST: Final = "the source has no digest of a range of its own"
+"""What `Source.check` and `Source.read` say to who asks for one where there is none."""
+
+
 class Note(NamedTuple):
     """What who reads the evidence must know of a source: a code of a note, and its detail."""
 
@@ -50,7 +54,7 @@ class Source(Protocol):
 
         A place that is not there is a problem, not an error: "there is no such ..." of whatever it
         is called. With `checked` reads are to be compared with the source's own digest of each
-        range.
+        range; a source without such a thing says `NO_RANGE_DIGEST`.
         """
 
     def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:

@@ -19,7 +19,7 @@ from hdh_migrate.ports.stores import Note
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_beside import MovedForms
 from hdh_migrate.sources.azure_forms import LOOKS, WHAT, accepted
-from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX, pages_of, rfc3339
+from hdh_migrate.sources.azure_listing import ENTRY_BYTES_MAX, pages_of
 from hdh_migrate.sources.azure_versions import (
     MOVED,
     Chooser,
@@ -31,6 +31,7 @@ from hdh_migrate.sources.azure_versions import (
     by_name,
     marked_briefs,
 )
+from hdh_migrate.sources.http_fields import rfc3339
 from hdh_migrate.telemetry import counted
 
 Marked = tuple[Mark, ObjectInfo]

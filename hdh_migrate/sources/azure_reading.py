@@ -10,10 +10,11 @@ from hdh_migrate.model import MIB, SIZE_MAX, ObjectInfo, Place, Span
 from hdh_migrate.model.naming import name_in
 from hdh_migrate.ports.stores import Write
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
-from hdh_migrate.sources.azure_listing import lease_of, md5_hex, rfc3339
+from hdh_migrate.sources.azure_listing import lease_of
 from hdh_migrate.sources.azure_pages import valid
 from hdh_migrate.sources.azure_replies import exactly, kind_in
 from hdh_migrate.sources.azure_versions import Pin
+from hdh_migrate.sources.http_fields import md5_hex, rfc3339
 
 RANGE_MD5_MAX: Final = 4 * MIB
 """Bytes of the longest range of which the service gives a digest."""

@@ -21,11 +21,11 @@ from hdh_migrate.sources.azure_listing import (
     PAGE_BYTES_MAX,
     is_folder_mark,
     kind_of,
-    md5_hex,
     meant_name,
     size_of,
     understood,
 )
+from hdh_migrate.sources.http_fields import md5_hex
 
 UNCOMMITTED: Final = "uncommittedblobs"
 """The word that asks a listing for blobs of which nothing is committed."""

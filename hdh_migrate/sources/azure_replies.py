@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 
 from hdh_migrate.errors import ShortRead, SourceChanged
 from hdh_migrate.model import ObjectInfo, Span
-from hdh_migrate.sources.azure_listing import kind_of, md5_hex
+from hdh_migrate.sources.azure_listing import kind_of
 from hdh_migrate.sources.azure_versions import Pin
+from hdh_migrate.sources.http_fields import md5_hex
 from hdh_migrate.transport import Reply
 
 

@@ -24,7 +24,8 @@ from hdh_migrate.clocks import seconds_of, text_of
 from hdh_migrate.errors import ListingBroken, Refused, UsageError
 from hdh_migrate.model import ObjectInfo, Place
 from hdh_migrate.plan.files import NotRegularError, read_bounded
-from hdh_migrate.sources.azure_listing import kind_of, md5_hex, size_of
+from hdh_migrate.sources.azure_listing import kind_of, size_of
+from hdh_migrate.sources.http_fields import md5_hex
 
 MANIFEST_BYTES_MAX: Final = 16 << 20
 FIELD_CHARS_MAX: Final = 1 << 20

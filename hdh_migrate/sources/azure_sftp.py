@@ -39,7 +39,7 @@ from hdh_migrate.model import (
     key_bytes,
     key_text,
 )
-from hdh_migrate.ports.stores import Note, Write
+from hdh_migrate.ports.stores import NO_RANGE_DIGEST, Note, Write
 from hdh_migrate.sources.sftp_listing import HELD, FolderWalk, ListedFile, below
 from hdh_migrate.sources.sftp_packets import Attrs
 from hdh_migrate.sources.sftp_session import Session
@@ -50,7 +50,6 @@ RECOUNT_AT_ONCE: Final = 700
 RECONNECTS: Final = 10
 """How often one read goes on in another session, as long as each brings it further."""
 
-NO_DIGESTS: Final = "an SFTP server has no digest of a range of its own"
 _ELSEWHERE_HINT: Final = (
     "a link was put in the place of a directory; or the server answers REALPATH with another path,"
     " and cannot be read safely"
@@ -211,7 +210,7 @@ class AzureSftpSource:
         was handed over was read again and is the same.
         """
         if checked:
-            raise Unsupported(NO_DIGESTS)
+            raise Unsupported(NO_RANGE_DIGEST)
         reading, idle = _Reading(self, place, obj, span, write), 0
         for _ in range(RECONNECTS):
             before = reading.at
@@ -313,7 +312,7 @@ class _Reading:
 
 
 def _undigested(where: str) -> list[Problem]:
-    return [Problem(where=where, what=NO_DIGESTS, hint="use verify.source: again")]
+    return [Problem(where=where, what=NO_RANGE_DIGEST, hint="use verify.source: again")]
 
 
 def _is_at(session: Session, root: bytes, key: bytes) -> bool:

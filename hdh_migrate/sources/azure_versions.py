@@ -21,8 +21,9 @@ from xml.etree import ElementTree as ET
 
 from hdh_migrate.errors import ListingBroken
 from hdh_migrate.model import Brief, ObjectInfo, Trace
-from hdh_migrate.sources.azure_listing import EntryReader, object_of, rfc3339
+from hdh_migrate.sources.azure_listing import EntryReader, object_of
 from hdh_migrate.sources.azure_recount import parse_brief
+from hdh_migrate.sources.http_fields import rfc3339
 
 P = TypeVar("P")
 Q = TypeVar("Q")

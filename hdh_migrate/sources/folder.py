@@ -31,7 +31,7 @@ from hdh_migrate.model import (
     key_bytes,
     key_text,
 )
-from hdh_migrate.ports.stores import Note, Write
+from hdh_migrate.ports.stores import NO_RANGE_DIGEST, Note, Write
 
 PAGE_SIZE = 1_000
 READ_SIZE = 262_144
@@ -66,7 +66,7 @@ class FolderSource:
         if not os.access(root, os.R_OK | os.X_OK):
             return [Problem(where=where, what="no right to list", auth=True)]
         if checked:
-            return [Problem(where=where, what="a folder has no digest of a range of its own",
+            return [Problem(where=where, what=NO_RANGE_DIGEST,
                             hint="use verify.source: again")]  # fmt: skip
         return []
 
@@ -114,7 +114,7 @@ class FolderSource:
     ) -> None:
         """Hand over the span if the file is still the version listed, before and after."""
         if checked:
-            raise Unsupported("a folder has no digest of a range of its own")
+            raise Unsupported(NO_RANGE_DIGEST)
         above, name = _split(key_bytes(obj.key))
         with _explained("file"), self._folder(place, above) as folder:
             # To open a device may do something; to open a file that is looked at next does not.

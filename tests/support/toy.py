@@ -27,7 +27,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import Brief, ObjectInfo, Page, Place, Problem, Span, Untagged, key_bytes
 from hdh_migrate.plan.fields import AccountUrl, Ref, is_loopback
 from hdh_migrate.plan.sides import SourceSection, Tls, Traits
-from hdh_migrate.ports.stores import Note, Source, Write
+from hdh_migrate.ports.stores import NO_RANGE_DIGEST, Note, Source, Write
 from hdh_migrate.transport import Reply, Transport
 from hdh_migrate.wiring import SOURCES, Sources
 from hdh_migrate.wiring.opened import OpenedAdapter
@@ -93,7 +93,7 @@ class ToySource:
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         where = f"source container {place.bucket}"
         if checked:
-            return [Problem(where=where, what="a toy has no digest of a range")]
+            return [Problem(where=where, what=NO_RANGE_DIGEST)]
         try:
             self._listed(place, None, 1)
         except (Missing, AccessDenied) as error:
@@ -136,7 +136,7 @@ class ToySource:
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
     ) -> None:
         if checked:
-            raise Unsupported("a toy has no digest of a range")
+            raise Unsupported(NO_RANGE_DIGEST)
         headers = {"If-Match": f'"{obj.version}"', "X-Size": str(obj.size)}
         if span.length == 0:
             self._ask("HEAD", self._of(place, obj.key), headers)

@@ -116,6 +116,10 @@ OF_STORES: Final = (
         "la source liste un dossier par morceaux vides",
     ),
     MessageForm(
+        "the source has no digest of a range of its own",
+        "la source ne donne pas d'empreinte d'un intervalle",
+    ),
+    MessageForm(
         "a folder has no digest of a range of its own",
         "un dossier ne donne pas d'empreinte d'un intervalle",
     ),
