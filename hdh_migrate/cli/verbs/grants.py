@@ -27,7 +27,7 @@ def grants(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -
     def body() -> None:
         from hdh_migrate.session.views.grants import grants as listed
 
-        result = listed(task.desk(plan, state_dir))
+        result = listed(task.desk(plan, state_dir, dry=True))
         lines = [line for one in result["grants"] for line in _lines(one)]
         task.out.result(result, "\n".join([*lines, result["bounds"]] if lines else ["no grants"]))
 
