@@ -34,15 +34,17 @@ class Findings(Looking, JournallingLedger):
     @all_or_nothing
     def finding(
         self, code: Code, detail: str, *, dataset: int | None = None, entry: int | None = None
-    ) -> None:
-        """Record a finding; the detail names no object and holds no secret."""
+    ) -> int:
+        """Record a finding and return its number; the detail names no object, holds no secret."""
         row = (dataset, entry, code, code.severity, detail[:DETAIL_MAX], self._clock.now())
         self._do(
             "INSERT INTO finding (dataset, object, code, severity, detail, at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             row,
         )
-        self._opened(self._con.last_insert_rowid(), row)
+        number = self._con.last_insert_rowid()
+        self._opened(number, row)
+        return number
 
     def findings(self, *, severity: str | None = None) -> Iterator[OpenFinding]:
         """Return open findings with the object's key, oldest first."""

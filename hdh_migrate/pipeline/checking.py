@@ -46,31 +46,42 @@ class PartDigests:
         return cls(lengths, expected) if lengths else None
 
     def __init__(self, lengths: Sequence[int], expected: Sequence[str]) -> None:
-        self.differing: list[int] = []
+        self._differing: list[int] = []
         self._lengths = lengths
         self._expected = expected
         self._number = 0
         self._digest = hashlib.sha256()
-        self._left = lengths[0] if lengths else 0
+        self._left = lengths[0]
+        self._surplus = False
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         view = memoryview(data)
-        while view:
+        while view and self._number < len(self._lengths):
             piece = view[: self._left]
             self._digest.update(piece)
             self._left -= len(piece)
             view = view[len(piece) :]
             if self._left == 0:
                 self._next()
+        self._surplus = self._surplus or bool(view)
 
     def _next(self) -> None:
         if self._digest.hexdigest() != self._expected[self._number]:
-            self.differing.append(self._number + 1)
+            self._differing.append(self._number + 1)
         self._number += 1
         self._digest = hashlib.sha256()
-        more = self._number < len(self._lengths)
-        self._left = self._lengths[self._number] if more else -1
+        if self._number < len(self._lengths):
+            self._left = self._lengths[self._number]
+
+    @property
+    def differing(self) -> list[int]:
+        """The numbers of parts that differ or did not come whole, now that all bytes came.
+
+        Bytes behind the last part count as one part more.
+        """
+        last = len(self._lengths) + self._surplus
+        return [*self._differing, *range(self._number + 1, last + 1)]
 
 
 def unheard(receipt: ObjectReceipt | Aside) -> None:

@@ -102,7 +102,7 @@ def _compare(
 
 
 def record(ledger: Ledger, dataset: DatasetRow, found: ThirdCount, taken_at: str) -> None:
-    """Record a finding of what differs, in the place of that of an earlier comparison; commit."""
+    """Record a finding of what differs, in the place of an earlier one's; who calls commits."""
     earlier = [
         one["id"] for one in ledger.findings()
         if one["dataset"] == dataset.name and one["code"] == Code.REPORT_DIFFERS

@@ -16,6 +16,7 @@ from hdh_migrate.model import (
     Entry,
     PartPlan,
     Role,
+    Stored,
     TargetLimits,
 )
 from hdh_migrate.model.naming import is_version
@@ -30,6 +31,7 @@ from hdh_migrate.pipeline.pack_keeping import NoPacks, PackKeeping
 from hdh_migrate.pipeline.placing import Placing
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.ruling import Rules
+from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
@@ -149,6 +151,20 @@ class Context:
     """Keeps header packs, where headers do not stand in front of their objects."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
+
+    def wrote(self, stored: Stored) -> bool:
+        """Say whether this ledger, or one whose objects are ours, put an object where it is."""
+        tag = Tag.of(stored)
+        return tag is not None and (tag.ledger == self.run_tag or tag.ledger in self.adopted)
+
+    def demand_writer(self) -> None:
+        """Demand that nobody else writes at the target by now, as far as is known without asking.
+
+        Raises:
+            Fenced: somebody does.
+        """
+        if (lost := self.fenced()) is not None:
+            raise lost
 
     def about(self, entry: Entry, dataset: DatasetRow) -> ItemFields:
         """Return what orders say of an entry: with what the target can keep beside the bytes.

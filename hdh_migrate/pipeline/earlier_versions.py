@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 from hdh_migrate.errors import AccessDenied, Refused, Unsupported
 from hdh_migrate.model import DatasetRow, Entry, Place, State, Stored
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
 
 ASKED_AT_ONCE: Final = 500
@@ -92,8 +91,7 @@ class EarlierVersions:
             StorageError: the target does not answer, or refuses for another reason.
         """
         retry, writer = self._ctx.retry, self._writer
-        if (lost := self._ctx.fenced()) is not None:
-            raise lost
+        self._ctx.demand_writer()
         now = retry(lambda: writer.head(place.bucket, place.key, version_id=by.version_id))
         if now is None or (now.size, now.etag) != (by.size, by.etag):
             return NEEDED
@@ -188,8 +186,7 @@ class EarlierVersions:
         there = self._ctx.retry(
             lambda: self._writer.head(place.bucket, place.key, version_id=place.version_id)
         )
-        tag = None if there is None else Tag.of(there)
-        if tag is None or (tag.ledger != self._ctx.run_tag and tag.ledger not in self._ctx.adopted):
+        if there is None or not self._ctx.wrote(there):
             return None  # gone meanwhile; or nobody of us sealed it, and no key of ours opens it
         why = self.remove(place, by)
         self.removed += why is None
@@ -202,8 +199,8 @@ def demand_gone(whys: AbstractSet[str]) -> None:
     Raises:
         Refused: some do, for these reasons.
     """
-    for why in sorted(whys & _REMEDIES.keys()):
-        problem, remedy = _REMEDIES[why]
+    if which := sorted(whys & _REMEDIES.keys()):
+        problem, remedy = _REMEDIES[which[0]]
         raise Refused(
             f"{problem}, so sealing anew would leave open what it is to shut",
             hint=f"{remedy}; what is sealed anew is in the ledger, and nothing is lost",

@@ -37,7 +37,6 @@ from hdh_migrate.pipeline.index_tags import OTHER_TAGS, MovedTags
 from hdh_migrate.pipeline.own_files_again import glance_at_sidecars
 from hdh_migrate.pipeline.recheck import DecommissionFindings, Recheck, in_portions
 from hdh_migrate.pipeline.rechecking import DIFFERS, LOST, UNREAD, WORDS, compared, demand_lasting
-from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.undertaking import UNASKED, UNSURE, Undertaking, demand_pointer, permit
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.telemetry import counted
@@ -310,8 +309,7 @@ class Deletion:
         Who copies an object onto itself, to give it another class or key of the host's, may leave
         out what stood beside its bytes: our tag, and with it the source's metadata.
         """
-        ctx, tag = self._story.ctx, Tag.of(seen)
-        if tag is None or (tag.ledger != ctx.run_tag and tag.ledger not in ctx.adopted):
+        if not self._story.ctx.wrote(seen):
             return DIFFERS
         return UNREAD if seen.archived else None
 

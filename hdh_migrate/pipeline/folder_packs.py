@@ -211,6 +211,8 @@ class FolderPacks:
         folder = self.folder / dataset
         try:
             for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if path.name.startswith(PARTIAL):
+                    continue  # a copy that a kill cut short
                 with suppress(NotRegularError):  # whatever somebody put there, it is no copy
                     if len(stored := read_bounded(path, PACK_MAX)) <= PACK_MAX:
                         yield stored

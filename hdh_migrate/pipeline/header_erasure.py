@@ -22,7 +22,6 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.model import DatasetRow, Place, Stored, StoredVersion
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.going_on import demand_going
-from hdh_migrate.pipeline.tags import Tag
 
 KEPT: Final = "kept"
 STRANGE: Final = "not-ours"
@@ -157,7 +156,7 @@ class HeaderErasure:
             found[KEPT if one.marker or self._is_ours(one) else STRANGE] += 1
         self._demand_folder()
         found[KEPT] += len(list(self._copies()))
-        found[COPIES] += sum(1 for _ in self._files())
+        found[COPIES] += sum(not _is_copy(path) for path in self._files())
         found[AWAY] += sum(not one.is_dir() for one in self._earlier)
         return +found
 
@@ -181,9 +180,7 @@ class HeaderErasure:
                 yield from sorted(folder.iterdir())
 
     def _copies(self) -> Iterator[Path]:
-        for path in self._files():
-            if path.suffix == ".jsonl" or path.name.startswith(PARTIAL):
-                yield path
+        return filter(_is_copy, self._files())
 
     def _remove(self, one: StoredVersion) -> None:
         self.writer.remove_version(self._place.bucket, one.key, one.version_id)
@@ -196,14 +193,16 @@ class HeaderErasure:
     def _is_ours(self, one: StoredVersion) -> bool:
         """Say whether we wrote a version; what is gone meanwhile is nobody's."""
         there = self._head(one)
-        tag = None if there is None else Tag.of(there)
-        return there is None or (
-            tag is not None and (tag.ledger == self._ctx.run_tag or tag.ledger in self._ctx.adopted)
-        )
+        return there is None or self._ctx.wrote(there)
 
     def _is_locked(self, one: StoredVersion, now: Moment) -> bool:
         there = self._head(one)
-        if there is None or not self._is_ours(one):
+        if there is None or not self._ctx.wrote(there):
             return False
         lock = there.lock
         return lock.hold or (lock.until is not None and not now.passed(lock.until))
+
+
+def _is_copy(path: Path) -> bool:
+    """Say whether a file is a second copy, or what a kill left of one."""
+    return path.suffix == ".jsonl" or path.name.startswith(PARTIAL)

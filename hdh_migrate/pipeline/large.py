@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import LedgerBehind, MigrateError, StorageError, Unsupported
+from hdh_migrate.errors import LedgerBehind, MigrateError, Stopped, StorageError, Unsupported
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import (
     DatasetRow,
@@ -330,5 +330,5 @@ class Large:
         )
         try:
             ctx.retry(lambda: writer.abort(upload))
-        except StorageError:
+        except (StorageError, Stopped):
             ctx.progress.note("an upload could not be aborted; the next run sweeps it")

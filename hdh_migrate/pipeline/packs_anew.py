@@ -125,8 +125,7 @@ class PacksAnew:
 
     def _send(self, dataset: DatasetRow, key: str) -> None:
         ctx, ledger = self._ctx, self._ctx.ledger
-        if (lost := ctx.fenced()) is not None:
-            raise lost
+        ctx.demand_writer()
         known = ledger.find(dataset.id, key)
         assert known is not None, "it was read from the ledger"
         if known[1] is State.SENDING:  # of a command that was killed: who sends asks first

@@ -31,14 +31,10 @@ class DecommissionFindings:
     """The open findings of a batch's decommission, by object."""
 
     def __init__(self, ledger: Ledger, batch: str) -> None:
-        self._ledger, self._batch = ledger, batch
-        self._open: dict[int, dict[str, int | None]] = {}
-        self._load()
-
-    def _load(self) -> None:
-        self._open.clear()
-        for found in self._ledger.findings():
-            mine = found["batch"] == self._batch and found["code"].startswith(CODE)
+        self._ledger = ledger
+        self._open: dict[int, dict[str, int]] = {}
+        for found in ledger.findings():
+            mine = found["batch"] == batch and found["code"].startswith(CODE)
             if mine and found["object"] is not None:
                 self._open.setdefault(found["object"], {})[found["code"]] = found["id"]
 
@@ -48,8 +44,8 @@ class DecommissionFindings:
         if code in self._open.get(row.id, {}):
             return
         self.close(row.id)
-        self._ledger.finding(code, detail, dataset=row.dataset, entry=row.id)
-        self._open[row.id] = {code: None}
+        number = self._ledger.finding(code, detail, dataset=row.dataset, entry=row.id)
+        self._open[row.id] = {code: number}
 
     def differs(self, row: Verified, code: str) -> None:
         """Tell what is wrong with the target's object."""
@@ -58,10 +54,7 @@ class DecommissionFindings:
 
     def close(self, number: int) -> None:
         """Let every finding about an object be over."""
-        if None in self._open.get(number, {}).values():
-            self._load()  # it was opened since: its number is not known yet
         for finding in self._open.pop(number, {}).values():
-            assert finding is not None
             self._ledger.close_finding(finding)
 
     def mended(self, number: int) -> None:

@@ -32,8 +32,8 @@ _ALL_AS_THEY_ARE = "objects are not what a listing said; now they are taken as t
 def relook(ctx: Context, dataset: DatasetRow, decide: Decide) -> int:
     """Ask the source anew about objects that were no plain ones, or too large; return the mended.
 
-    One request for each of them. What can be moved after all waits to be moved; each change is
-    committed with everything that follows from it.
+    One request for each of them, and another one for what changed. What can be moved after all
+    waits to be moved; each change is committed with everything that follows from it.
     """
     mended = 0
     for changed in found_anew(ctx, dataset, decide):
@@ -90,10 +90,13 @@ def _changed(
         except Missing:
             return entry.obj
 
-    for entry, now in zip(entries, pool.map(look, entries), strict=True):
-        if now is None or (_alike(now, entry) and not _moves(decide(dataset, entry.obj))):
-            continue
-        seen = beside(entry)
+    other = [
+        (entry, now)
+        for entry, now in zip(entries, pool.map(look, entries), strict=True)
+        if now is not None
+        and not (_alike(now, entry) and decide(dataset, entry.obj).state is not State.LISTED)
+    ]
+    for (entry, now), seen in zip(other, pool.map(beside, [one for one, _ in other]), strict=True):
         obj = replace(
             seen, size=now.size, version=now.version, modified=now.modified, md5=now.md5,
             kind=now.kind,
@@ -107,7 +110,3 @@ def _alike(now: ObjectInfo, entry: Entry) -> bool:
     """Say whether nothing changed of what may have shut an object out."""
     obj = entry.obj
     return (now.size, now.kind, now.lease) == (obj.size, obj.kind, obj.lease)
-
-
-def _moves(listed: Listed) -> bool:
-    return listed.state is State.LISTED

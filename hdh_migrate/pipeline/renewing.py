@@ -29,7 +29,7 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.renewal_parts import PIECE, head_part, is_small, spans
 from hdh_migrate.pipeline.staying import DAMAGED, GONE, HELD, REPLACED, UNPROVEN, Stays
-from hdh_migrate.pipeline.tags import ATTEMPT, Tag
+from hdh_migrate.pipeline.tags import ATTEMPT, Tag, attempt_tag
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.stores import TargetWriter
 
@@ -109,8 +109,7 @@ class Renewing:
             Fenced: somebody else writes at the target by now.
             StorageError: the target does not answer, or refuses.
         """
-        if (lost := self._ctx.fenced()) is not None:
-            raise lost
+        self._ctx.demand_writer()
         bucket, key = route.target.bucket, route.target_key(row.key)
         there = self._ctx.retry(lambda: self._writer.head(bucket, key))
         if there is None:
@@ -192,7 +191,6 @@ class Renewing:
     def _stamp(self, bucket: str, there: Stored, row: Verified, attempt: int) -> Stamp:
         """Return what stands beside the verified object, under a tag of our own."""
         ctx = self._ctx
-        epoch = f".{ctx.epoch}" if ctx.epoch else ""
         tags: Mapping[str, str] = {}
         if self._writer.limits.tags and there.tag_count != 0:
             with suppress(Unsupported):
@@ -201,7 +199,7 @@ class Renewing:
         over = lock.until is not None and lock.until <= ctx.clock.now()
         kept = lock.hold or (lock.mode is not None and not over)
         return Stamp(
-            attempt=f"{ctx.run_tag}.{row.id}.{attempt}{epoch}",
+            attempt=attempt_tag(ctx.run_tag, row.id, attempt, ctx.epoch),
             metadata={name: text for name, text in there.metadata.items() if name != ATTEMPT},
             tags=tags,
             lock=lock if kept else None,
@@ -296,8 +294,7 @@ class Renewing:
         etags = [retry(lambda: writer.put_part(upload, 1, memoryview(first), sha256=digest))]
         at += head
         for number, span in enumerate(spans(there.size - at, at, limits), 2):
-            if (lost := self._ctx.fenced()) is not None:
-                raise lost
+            self._ctx.demand_writer()
             etags.append(self._part(writer, upload, number, there, span))
         return etags
 

@@ -149,8 +149,7 @@ class Restoring:
         for row in ctx.ledger.erasable_of(self._batch, wanted, whole=True):
             if ctx.stop.is_set():
                 raise Interrupted("stopped between two objects; the same command goes on")
-            if (lost := ctx.fenced()) is not None:
-                raise lost
+            ctx.demand_writer()
             stored = look(ctx, self._routes[row.dataset], row)
             if stored is None or (
                 is_ours(ctx, row, stored, followed=followed) and not self._beside(row, stored)

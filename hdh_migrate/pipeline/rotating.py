@@ -292,11 +292,10 @@ class Rotating:
         self._keep(batch, last, renewed, stays, lost)
         self._renewing.shelter(batch, [one.row for one, _ in renewed])
         whys = set[str]()
-        for row, why in self._each(self._removal({one.id: one for one, _ in renewed}), rows):
+        for _, why in self._each(self._removal({one.id: one for one, _ in renewed}), rows):
             if isinstance(why, tuple):
                 self._earlier.stays(*why)
                 whys.add(why[1])
-            del row
         if self._renewing.thorough:
             demand_gone(whys)
         self._ctx.progress.advance(len(rows), sum(row.size for row in rows))

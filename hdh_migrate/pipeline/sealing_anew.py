@@ -82,8 +82,7 @@ class SealingAnew(Renewing):
         full = plan.segments * SEALED + begin
         with self._pool.buffer(full + plan.plain) as room:
             for number in range(1, max(1, plan.count) + 1):
-                if (lost := self._ctx.fenced()) is not None:
-                    raise lost
+                self._ctx.demand_writer()
                 span = _stored_span(plan, row, number)
                 read = self._read(upload.bucket, there, span, room[begin:full])
                 part = remaking.part(read, room, full, first=number == 1)

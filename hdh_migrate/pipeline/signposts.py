@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from typing import Final, Literal
 
 from hdh_migrate.errors import Conflict, Missing
@@ -27,8 +28,8 @@ from hdh_migrate.ports.stores import TargetReader, TargetWriter
 
 FORMAT: Final = "urn:hdh-migrate:signpost:v1"
 SIZE_MAX: Final = 16_384
-MOST: Final = 1_000
-"""Signposts that are read of one bucket."""
+MOST: Final = 10_000
+"""Signposts that are read of one bucket; what lies behind them cannot be read by anybody."""
 
 ERASED: Final = "erased"
 EXCHANGING: Final = "exchanging"
@@ -122,11 +123,13 @@ def signposts(
     """
     place = Place(bucket=bucket, prefix=place_of(migration))
     with naming_right(bucket, "s3:GetObject"):
-        listed = retry(lambda: list(reader.keys(place)))[:MOST]
-        return [
+        listed = retry(lambda: list(islice(reader.keys(place), MOST + 1)))
+        found = [
             SeenSignpost(key=one.key, post=retry(partial(_read, reader, bucket, one, migration)))
-            for one in listed
+            for one in listed[:MOST]
         ]
+    # A refusal must not be hidden behind a heap of objects.
+    return found + [SeenSignpost(key=one.key, post=None) for one in listed[MOST:]]
 
 
 def place_of(migration: str) -> str:

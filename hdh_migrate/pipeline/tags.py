@@ -44,6 +44,12 @@ class Tag(NamedTuple):
         return cls(ledger, entry, epoch, attempt)
 
 
+def attempt_tag(ledger: str, entry: int, attempt: int, epoch: int) -> str:
+    """Return the tag that `Tag.of` reads."""
+    # Before anything was taken over, tags are those of the versions that knew no epoch.
+    return f"{ledger}.{entry}.{attempt}" + (f".{epoch}" if epoch else "")
+
+
 def later_epoch(epoch: int, own: int) -> Fenced:
     """Return the refusal of who meets an object of a later epoch than its own."""
     return Fenced(

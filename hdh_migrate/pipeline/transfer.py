@@ -51,17 +51,15 @@ class Transfer:
         if not self._ctx.settled() and self._left().objects:
             self._ctx.engines.get(Role.MOVE)  # workers start while the fence is left alone
         self._ctx.settle()
-        self._demand_the_fence()  # the uploads of who took over would look like ours
+        self._ctx.demand_writer()  # the uploads of who took over would look like ours
         demand_adopted(self._ctx, self._batch)
         for dataset in self._datasets.values():
             self._prepare(dataset)
         self._ctx.pins = self._ctx.ledger.pins()
         self._move()
-        sidecars, packs = Sidecars(self._ctx), HeaderPacks(self._ctx)
-        if sum(sidecars.renew(row) for row in self._datasets.values()):
-            self._move()
-        if sum(packs.renew(row) for row in self._datasets.values()):
-            self._move()
+        for files in (Sidecars(self._ctx), HeaderPacks(self._ctx)):
+            if sum(files.renew(row) for row in self._datasets.values()):  # each of them
+                self._move()
 
     def _move(self) -> None:
         left = self._left()
@@ -69,7 +67,7 @@ class Transfer:
             return
         self._ctx.progress.step(self._batch, Step.TRANSFER, objects=left.objects, size=left.size)
         self._dispatch.run(Role.MOVE, self._next, self._apply, self._lost, self._record)
-        self._demand_the_fence()
+        self._ctx.demand_writer()
         for dataset in self._datasets.values():
             if self._ctx.route(dataset).every_version:
                 set_aside(self._ctx, dataset)
@@ -81,10 +79,6 @@ class Transfer:
         """Return what is listed and not sent."""
         left = [self._ctx.ledger.tally(row, State.LISTED, State.SENDING) for row in self._datasets]
         return Tally(objects=sum(t.objects for t in left), size=sum(t.size for t in left))
-
-    def _demand_the_fence(self) -> None:
-        if (lost := self._ctx.fenced()) is not None:
-            raise lost
 
     # --- before the first order --------------------------------------------------------------
 

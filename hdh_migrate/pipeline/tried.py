@@ -8,6 +8,7 @@ from dataclasses import field
 
 from hdh_migrate.frozen import mutable
 from hdh_migrate.model import Listed, ObjectInfo, State, Tally, key_bytes
+from hdh_migrate.model.naming import name_in
 from hdh_migrate.pipeline.ruling import Rules
 
 
@@ -32,7 +33,8 @@ class RuleTrial:
         """Judge some more objects."""
         for obj in objects:
             one = Tally(objects=1, size=obj.size)
-            name = obj.key.removeprefix(self.prefix)
+            whole = name_in(obj.key)  # rules are about names, whichever version of one it is
+            name = whole.removeprefix(self.prefix)
             place = self.rules.decide(name, obj).place
             listed = decide(obj)
             self.objects += one
@@ -41,7 +43,7 @@ class RuleTrial:
             self.matched.update(
                 at for at, rule in self.rules.placed.items() if rule.match(name, obj)
             )
-            self._see(key_bytes(obj.key))
+            self._see(key_bytes(whole))
             if listed.reason is not None and listed.state is not State.EXCLUDED:
                 self.codes.update(listed.reason.split(","))
 

@@ -127,4 +127,4 @@ def moment_text(at: float) -> str:
 
 def day_of(at: float) -> str:
     """Return the day of a moment, in UTC."""
-    return moment_text(at)[:10]
+    return moment_text(at // DAY * DAY)[:10]

@@ -93,8 +93,8 @@ class Vanishing:
         """Id, key and version of the first of them."""
         self._noted: dict[int, list[int]] = {}
         self._back: list[int] = []
-        self._otherwise: list[tuple[int, int, str]] = []
-        """Finding, object and detail of what the plan calls otherwise by now."""
+        self._otherwise: list[tuple[int, int, str, Code]] = []
+        """Finding, object, detail and code of what the plan calls otherwise by now."""
         for found in ctx.ledger.findings():
             if found["code"] in CODES and found["dataset"] == dataset.name:
                 number, detail = found["object"], found["detail"]
@@ -102,7 +102,7 @@ class Vanishing:
                 self._noted.setdefault(number, []).append(found["id"])
                 right = ALWAYS.get(detail, self._code)
                 if found["code"] != right and not (number <= seen.last and seen.has(number)):
-                    self._otherwise.append((found["id"], number, detail))
+                    self._otherwise.append((found["id"], number, detail, right))
         sidecars = key_bytes(ctx.route(dataset).own)
         for number, key, size, version, state, _ in ctx.ledger.listing(dataset.id):
             if number > seen.last or key.startswith(sidecars):
@@ -212,9 +212,9 @@ class Vanishing:
         with ledger.whole():
             for finding in self._back:
                 ledger.close_finding(finding)
-            for finding, number, detail in self._otherwise:
+            for finding, number, detail, code in self._otherwise:
                 ledger.close_finding(finding)
-                self._find({number: detail}, self._code)
+                self._find({number: detail}, code)
             ledger.commit()
 
     def _lost(self) -> frozenset[int]:

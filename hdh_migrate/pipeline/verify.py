@@ -222,15 +222,15 @@ class Verification:
     def _renamed(self, dataset: int, detail: str) -> None:
         """Tell once for a dataset that its host changes names of metadata, with a count."""
         ledger, name = self._ctx.ledger, self._datasets[dataset].name
-        why = (
+        noted = (
             found["dataset"] == name and found["code"] == Code.METADATA_RENAMED
             for found in ledger.findings(severity=Severity.FINDING)
         )  # fmt: skip
-        if dataset in self._reported or any(why):
+        if dataset in self._reported or any(noted):
             self._reported.add(dataset)
             return
-        names = (extra.get("metadata") or {} for extra in ledger.adorned(dataset))
-        count = sum(any("_" in name for name in found) for found in names)
+        renamed = (extra.get("metadata") or {} for extra in ledger.adorned(dataset))
+        count = sum(any("_" in one for one in names) for names in renamed)
         ledger.finding(
             Code.METADATA_RENAMED,
             f"{detail}; {counted(count, 'object has', 'objects have')} such names",

@@ -16,7 +16,7 @@ from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
 from hdh_migrate.pipeline.level import Level
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.tags import later_epoch
+from hdh_migrate.pipeline.tags import attempt_tag, later_epoch, mark_of
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
@@ -114,9 +114,7 @@ class Toolbox:
 
     def tag(self, entry: int, attempt: int) -> str:
         """Return the attempt tag that an object of ours carries at the target."""
-        # Before anything was taken over, tags are those of the versions that knew no epoch.
-        epoch = f".{self.epoch}" if self.epoch else ""
-        return f"{self.run_tag}.{entry}.{attempt}{epoch}"
+        return attempt_tag(self.run_tag, entry, attempt, self.epoch)
 
     def epoch_of(self, tag: str | None, entry: int) -> int | None:
         """Return in which epoch an attempt of ours at this object left a tag; None: none did.
@@ -151,8 +149,7 @@ class Toolbox:
 
     def conflict(self, tag: str | None) -> Conflict:
         """Return the refusal to overwrite an object that carries a tag which is not ours."""
-        plan = self.run_tag.partition("-")[0]
-        if tag is not None and tag.startswith(f"{plan}-"):
+        if tag is not None and tag.startswith(f"{mark_of(self.run_tag)}-"):
             return Conflict(
                 "another ledger of this plan put an object under this key: run the plan with"
                 ' that ledger\'s --state-dir, or, if it is lost, "hdh-migrate adopt PLAN"'

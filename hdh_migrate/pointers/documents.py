@@ -110,8 +110,8 @@ def _inside(node: yaml.Node, step: str, path: Path) -> yaml.Node:
     found: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):
         found = [value for name, value in node.value if _named(name, step)]
-    elif isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
-        found = [node.value[int(step)]]
+    elif isinstance(node, yaml.SequenceNode):
+        found = [value for number, value in enumerate(node.value) if str(number) == step]
     return _one(found, path)
 
 

@@ -112,8 +112,8 @@ class CountsLedger(Protocol):
         *,
         dataset: int | None = None,
         entry: int | None = None,
-    ) -> None:
-        """Record a finding; the detail names no object and holds no secret."""
+    ) -> int:
+        """Record a finding and return its number; the detail names no object, holds no secret."""
 
     def close_finding(self, number: int) -> None:
         """Note that a finding is over."""

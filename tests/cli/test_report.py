@@ -225,6 +225,25 @@ def test_the_authority_of_the_plan_stamps_each_report(
     assert not (tmp_path / "second" / "timestamp.tsr").exists()
 
 
+def test_a_line_that_a_full_disk_cut_short_stops_no_report(tmp_path: Path, bucket: Bucket) -> None:
+    """No report could be written any more, and no verb mended it."""
+    desk = Desk(tmp_path, bucket)
+    assert desk.run("run", str(desk.plan), "--until", "verify").returncode == Exit.OK
+    first = desk.run("report", str(desk.plan), "--out", str(tmp_path / "first"))
+    assert first.returncode == Exit.OK, first.stderr
+    kept = [*(tmp_path / ".hdh-migrate" / "essai").glob("*s.jsonl")]
+    assert {"statements.jsonl", "checkpoints.jsonl"} <= {one.name for one in kept}
+    for file in kept:
+        with file.open("a") as torn:
+            torn.write('{"at": "2026-11-')
+
+    again = desk.run("report", str(desk.plan), "--out", str(tmp_path / "again"))
+
+    assert again.returncode == Exit.OK, again.stderr
+    for file in kept:
+        assert [json.loads(line)["at"] for line in file.read_text().splitlines()]
+
+
 def test_no_bundle_is_published_that_the_chain_cannot_take(tmp_path: Path, bucket: Bucket) -> None:
     desk = Desk(tmp_path, bucket)
     assert desk.run("run", str(desk.plan)).returncode == Exit.OK

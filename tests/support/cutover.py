@@ -183,6 +183,9 @@ class Affair:
         self.needs: tuple[Need, ...] = ()
         self.programs: list[Program] = []
         self.reader: Any = self.world.target
+        self.consumer: Callable[[], Consumer] = lambda: Consumer(
+            reader=self.reader, envelopes=self.world.envelopes
+        )
         self.terms = Terms(
             relist_seconds=60, rounds=3, smoke_objects=3, window_seconds=3600, roll_back=False
         )
@@ -271,7 +274,7 @@ class Affair:
             waivers=lambda: self._waived,
             attested=lambda: list(self.closed),
             unfit=lambda: list(self.unfit),
-            consumer=lambda: Consumer(reader=self.reader, envelopes=self.world.envelopes),
+            consumer=self.consumer,
             lacking=lambda: list(self.lacking),
             programs=self.programs,
             drawer=self.drawer,

@@ -8,7 +8,7 @@ from dataclasses import field
 from itertools import groupby
 
 from hdh_migrate.frozen import mutable_row
-from hdh_migrate.model import DatasetRow, State, Stored, is_reserved
+from hdh_migrate.model import DatasetRow, State, Stored, is_reserved, key_text
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.seen import SeenIds
 from hdh_migrate.pipeline.look_again import accepted
@@ -39,11 +39,6 @@ class Holdings:
     def digest(self) -> str:
         """An order-independent digest of keys, sizes and ETags."""
         return f"{self._digest:x}"
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What consumers changed, in numbers."""
-        return {"new": self.new, "changed": self.changed, "gone": self.gone}
 
 
 def look(scene: Scene, note: Note | None = None) -> Holdings:
@@ -117,11 +112,10 @@ def _look_at_versions(
 
 def _gone(scene: Scene, dataset: DatasetRow, found: Holdings, note: Note, seen: SeenIds) -> None:
     ctx, route = scene.ctx, scene.ctx.route(dataset)
-    for number, key_bytes, _, _, state, _ in ctx.ledger.listing(dataset.id):
+    for number, key, _, _, state, _ in ctx.ledger.listing(dataset.id):
         if state in HELD and not seen.has(number):
             found.gone += 1
-            key = key_bytes.decode("utf-8", "surrogateescape")
-            note("gone", dataset.name, route.target_key(key))
+            note("gone", dataset.name, route.target_key(key_text(key)))
 
 
 def _same(scene: Scene, bucket: str, stored: Stored, etag: str | None, size: int | None) -> bool:

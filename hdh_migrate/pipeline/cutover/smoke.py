@@ -31,13 +31,12 @@ def test(scene: Scene, root: str) -> None:
         CutoverSmoking(**scene.about, objects=len(chosen), programs=len(scene.programs), root=root)
     )
     failures, size = Counter[str](), 0
-    if chosen:
-        consumer = scene.consumer()
-        for dataset, key in chosen:
-            got, failure = _read(scene, consumer, dataset, key)
-            size += got
-            if failure is not None:
-                failures[f"dataset {dataset.name}: {failure}"] += 1
+    consumer, lacking = _opened(scene) if chosen else (None, None)
+    for dataset, key in chosen:
+        got, failure = (0, lacking) if consumer is None else _read(scene, consumer, dataset, key)
+        size += got
+        if failure is not None:
+            failures[f"dataset {dataset.name}: {failure}"] += 1
     commands = [_ran(scene, number) for number in range(len(scene.programs))]
     problems = [f"{counted(count, 'object')} of {what}" for what, count in sorted(failures.items())]
     problems += [f"command {one.name}: {one.told}" for one in commands if not one.ok]
@@ -55,6 +54,19 @@ def test(scene: Scene, root: str) -> None:
             hint=f'go back with "hdh-migrate cutover rollback PLAN --batch {scene.batch}", or mend'
             " it and start again: the tests are run again",
         )
+
+
+def _opened(scene: Scene) -> tuple[Consumer | None, str | None]:
+    """Return what a consumer has, or why that cannot be had any more: before the switch it could.
+
+    The pointer is switched: whatever it is, whoever reads of it must read that, too.
+    """
+    try:
+        return scene.consumer(), None
+    except Stopped:
+        raise
+    except MigrateError as error:
+        return None, error.journalled or str(error)
 
 
 def sample(scene: Scene, root: str) -> list[tuple[DatasetRow, str]]:

@@ -335,11 +335,11 @@ def _lacking(plan: Plan, entry: Cutover, vault: Vault) -> list[str]:
 
 def _program(desk: Desk, vault: Vault, section: SmokeCommand, value: str) -> Program:
     def run() -> Ran:
-        environment = {name: vault.reveal(ref) for name, ref in section.environment.items()}
-        runner = LocalRun(desk.loaded.base, environment, seconds=section.timeout_seconds)
         try:
+            environment = {name: vault.reveal(ref) for name, ref in section.environment.items()}
+            runner = LocalRun(desk.loaded.base, environment, seconds=section.timeout_seconds)
             ended = runner(section.run, {"HDH_POINTER": value})
-        except CommandFailed as error:
+        except (CommandFailed, KeyUnavailable) as error:
             return Ran(ok=False, detail=str(error))
         # What it printed may name objects, so it goes where names may stand.
         drawer, name = drawer_of(desk), f"smoke-{section.name}.log"

@@ -179,10 +179,8 @@ def _checkpoint(desk: Desk, folder: Path, journal: Watched, signer: Signer) -> C
 def _kept(desk: Desk) -> dict[int, str]:
     """Return the root of each length of the journal that an earlier report was made at."""
     path = desk.ledger_path.with_name(CHECKPOINTS)
-    if not path.exists():
-        return {}
     try:
-        notes = [json.loads(line)["note"] for line in path.read_text().splitlines()]
+        notes = [json.loads(line)["note"] for line in _whole_lines(path).splitlines()]
         notes_kept = [parse(note.encode())[0] for note in notes]
     except (ValueError, KeyError, TypeError, AttributeError, EvidenceDamaged) as error:
         raise LedgerDamaged(f"{path}: a line of it is no checkpoint") from error
@@ -205,13 +203,23 @@ def signer_of(desk: Desk) -> Signer | None:
 
 def _previous(desk: Desk) -> str | None:
     path = desk.ledger_path.with_name(STATEMENTS)
-    if not path.exists():
-        return None
-    lines = path.read_text().splitlines()
+    lines = _whole_lines(path).splitlines()
     try:
         return str(json.loads(lines[-1])["statement_sha256"]) if lines else None
     except (ValueError, KeyError, TypeError) as error:
         raise LedgerDamaged(f"{path}: its last line is not a statement's digest") from error
+
+
+def _whole_lines(path: Path) -> bytes:
+    """Return a file that is appended to, without a last line that is not whole.
+
+    What a full disk or a power cut left of one was never acknowledged.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    return data[: data.rfind(b"\n") + 1]
 
 
 def remember_statement(desk: Desk, statement_sha256: str) -> None:
@@ -232,9 +240,11 @@ def _appending(desk: Desk, name: str) -> Iterator[Callable[[Mapping[str, str]], 
     The file is opened before the bundle is written: where it cannot be, there is no bundle that
     the chain does not know.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    handle = os.open(desk.ledger_path.with_name(name), flags, 0o600)
+    path = desk.ledger_path.with_name(name)
+    whole = len(_whole_lines(path))
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(handle, "w") as file:
+        os.ftruncate(handle, whole)
 
         def append(event: Mapping[str, str]) -> None:
             file.write(json.dumps({"at": desk.clock.now(), **event}) + "\n")

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hdh_migrate.errors import Exit, ListingBroken, Refused
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import SIZE_MAX, Listed, State, Step
+from hdh_migrate.model import SIZE_MAX, Listed, ObjectInfo, Place, State, Step
 from hdh_migrate.pipeline import relooking
 from hdh_migrate.pipeline.runner import NO_WISHES, Wishes
+from tests.support.fakes import FakeSource
 from tests.support.world import BIG, ONE, SEGMENT, World
 
 D = ONE[0]
@@ -292,3 +293,39 @@ def test_a_page_with_a_fault_of_ours_in_it_leaves_nothing_behind(world: World) -
         assert ledger.tally(1, *State).objects == 3
     finally:
         ledger.close()
+
+
+class Watched:
+    """A source of which it is seen who asks for what stands beside an object."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.threads: list[threading.Thread] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def listed(self, place: Place, key: str) -> ObjectInfo:
+        self.threads.append(threading.current_thread())
+        found: ObjectInfo = self._inner.listed(place, key)
+        return found
+
+
+def test_what_changed_is_asked_for_side_by_side(tmp_path: Path) -> None:
+    """Thousands of objects that came back from an archive were asked for one after the other."""
+    made = World(tmp_path)
+    names = [f"old{number}" for number in range(12)]
+    for name in names:
+        made.source.put("src", name, b"1", kind="archived")
+    made.source.put("src", "one", b"1")
+    made.run([Step.INVENTORY])
+    for name in names:
+        made.source.touch("src", name, kind="object")
+    watched = Watched(made.source)
+    made.source = cast("FakeSource", watched)
+
+    made.run([Step.INVENTORY])
+
+    assert len(watched.threads) == 12
+    assert threading.current_thread() not in watched.threads
+    assert made.states()["d/old3"] is State.LISTED

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.folders import PARTIAL
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, WRAPPED
 from hdh_migrate.pipeline.folder_packs import FolderPacks
@@ -84,4 +85,19 @@ def test_a_pack_that_is_lost_at_both_places_is_made_anew(world: World, tmp_path:
 
     copies.demand(ctx, dataset.batch)
     assert copy.read_bytes() == world.target.data("dst", name)
+    ledger.close()
+
+
+def test_what_a_kill_left_of_a_copy_is_no_pack_that_does_not_open(
+    world: World, tmp_path: Path
+) -> None:
+    """`adopt` said of it that what only it opens would be sent anew."""
+    copies = FolderPacks(tmp_path / "copies")
+    ledger = world.open()
+    ctx = world.context(ledger)
+    (dataset,) = ledger.datasets()
+    copies.copy(ctx, dataset.batch)
+    (copies.folder / dataset.name / f"{PARTIAL}x").write_bytes(b"half of it")
+
+    assert copies.learn(ctx, dataset) == 0
     ledger.close()

@@ -7,7 +7,14 @@ from typing import Any, cast
 
 import pytest
 
-from hdh_migrate.errors import AccessDenied, ConnectionLost, Exit, Transient
+from hdh_migrate.errors import (
+    AccessDenied,
+    Conflict,
+    ConnectionLost,
+    Exit,
+    Interrupted,
+    Transient,
+)
 from hdh_migrate.model import ObjectInfo, Place, State, Step, Stored, Upload
 from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
 from tests.support.fakes import FakeTarget
@@ -225,3 +232,21 @@ def test_a_target_that_went_away_ends_the_reading_and_blames_no_object(tmp_path:
     with pytest.raises(Transient):
         reread(made, kept, "stored")
     assert kept == []
+
+
+def test_who_is_told_to_stop_while_an_upload_cannot_be_aborted_is_interrupted(
+    tmp_path: Path,
+) -> None:
+    """The run ended as a failing store does, and without the receipts of what was under way."""
+    made = world(tmp_path, BIG, count=1)
+    made.script.fail("complete", Conflict("another one is there"))
+
+    def stop() -> None:
+        made.stop.set()
+        raise ConnectionLost("no answer")
+
+    made.script.at("abort", 2, "before", stop)  # the first one is of the trial whether we may write
+
+    with pytest.raises(Interrupted):
+        made.run()
+    assert any("could not be aborted" in line for line in made.notes.lines)

@@ -80,3 +80,8 @@ def test_what_is_left_is_told_in_no_more_pieces_than_days() -> None:
 def test_of_what_never_ends_nothing_is_kept() -> None:
     hour = Calendar(spans=lambda start, end: iter([(start, start + HOUR)]))
     assert by_day(hour, 0.0, 2.0 * HOUR, 1.0) == ([], None)
+
+
+def test_the_day_of_the_last_half_second_is_not_the_next_one() -> None:
+    """A forecast that began then had the next day twice, and its own not at all."""
+    assert [day_of(MIDNIGHT - 0.3), day_of(MIDNIGHT)] == ["2026-11-25", "2026-11-26"]

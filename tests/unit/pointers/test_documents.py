@@ -55,6 +55,7 @@ def test_a_yaml_value_that_would_read_as_something_else_is_quoted(new: str, writ
 @pytest.mark.parametrize(
     ("text", "key"),
     [
+        ("a: [old, older]\n", 'a."²"'),  # a digit that is no place in a list
         ("a: {url: 7}\n", "a.url"),  # a number: what it was could not be brought back
         ("a: {url: null}\n", "a.url"),
         ("a: {url: [x]}\n", "a.url"),

@@ -13,6 +13,7 @@ from hdh_migrate.errors import (
     ApprovalMissing,
     ConnectionLost,
     Exit,
+    KeyUnavailable,
     PointerMoved,
     Refused,
     SmokeFailed,
@@ -24,7 +25,7 @@ from hdh_migrate.model import Problem, State
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.gates import MEND, blockers
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.scene import Need
+from hdh_migrate.pipeline.cutover.scene import Consumer, Need
 from hdh_migrate.pipeline.cutover.smoke import sample
 from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
@@ -398,6 +399,21 @@ def test_failed_smoke_tests_roll_back_where_the_plan_says_so(affair: Affair) -> 
         affair.act(start)
     assert affair.pointer.value == OLD
     assert affair.standing().stage is CutoverStage.ROLLED_BACK
+
+
+def test_a_consumer_key_that_is_gone_after_the_switch_is_a_failed_test(affair: Affair) -> None:
+    """It ended as if nothing had been begun: nobody read that the pointer is switched."""
+    affair.terms, had = replace(affair.terms, roll_back=True), affair.consumer
+
+    def consumer() -> Consumer:
+        if affair.pointer.value == NEW:
+            raise KeyUnavailable("keys/consumer.sec: cannot be read")
+        return had()
+
+    affair.consumer = consumer
+    with pytest.raises(SmokeFailed, match="3 objects of dataset d: keys/consumer"):
+        affair.act(start)
+    assert affair.pointer.value == OLD
 
 
 def test_the_manifest_root_chooses_what_is_read(affair: Affair) -> None:
