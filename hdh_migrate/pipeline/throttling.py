@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 
 from hdh_migrate.model import (
-    Brief,
-    Lock,
     ObjectInfo,
-    Page,
-    PartInfo,
     Place,
-    Problem,
     Span,
     Stamp,
     Stored,
-    StoredVersion,
     TargetLimits,
-    Untagged,
     Upload,
 )
 from hdh_migrate.pipeline.lanes import Lane, OwnLane
-from hdh_migrate.ports.stores import Note, Source, TargetReader, TargetWriter, Write
+from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter, Write
 
 AHEAD_SECONDS = 0.05
 """How much sooner something may pass, so that short reads do not stall."""
@@ -124,40 +117,15 @@ class RequestPace:
 
 
 class ThrottledSource:
-    """A source that is read no faster than a bandwidth allows."""
+    """A source that is read no faster than a bandwidth allows; all else is the source's own."""
 
     def __init__(self, source: Source, bandwidth: Bandwidth) -> None:
         self.page_size, self.lists_at_once = source.page_size, source.lists_at_once
+        self.check, self.untagged, self.notes = source.check, source.untagged, source.notes
+        self.pages, self.recount = source.pages, source.recount
+        self.head, self.listed = source.head, source.listed
         self._source = source
         self._bandwidth = bandwidth
-
-    def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
-        """See `ports.Source.check`."""
-        return self._source.check(place, checked=checked)
-
-    def pages(self, place: Place, *, marker: str | None = None) -> Iterator[Page]:
-        """See `ports.Source.pages`."""
-        return self._source.pages(place, marker=marker)
-
-    def recount(self, place: Place) -> Iterator[Brief]:
-        """See `ports.Source.recount`."""
-        return self._source.recount(place)
-
-    def untagged(self, place: Place) -> Untagged | None:
-        """See `ports.Source.untagged`."""
-        return self._source.untagged(place)
-
-    def notes(self, place: Place) -> Sequence[Note]:
-        """See `ports.Source.notes`."""
-        return self._source.notes(place)
-
-    def head(self, place: Place, key: str) -> ObjectInfo:
-        """See `ports.Source.head`."""
-        return self._source.head(place, key)
-
-    def listed(self, place: Place, key: str) -> ObjectInfo:
-        """See `ports.Source.listed`."""
-        return self._source.listed(place, key)
 
     def read(
         self, place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
@@ -168,48 +136,17 @@ class ThrottledSource:
 
 
 class ThrottledReader:
-    """A target that is read back no faster than a bandwidth allows."""
+    """A target that is read back no faster than a bandwidth allows; all else is the target's."""
 
     def __init__(self, reader: TargetReader, bandwidth: Bandwidth) -> None:
         self.limits = reader.limits
+        self.check, self.locks = reader.check, reader.locks
+        self.keys, self.versions = reader.keys, reader.versions
+        self.keeps_versions = reader.keeps_versions
+        self.has_kept_versions = reader.has_kept_versions
+        self.head, self.lock, self.tags = reader.head, reader.lock, reader.tags
         self._reader = reader
         self._bandwidth = bandwidth
-
-    def check(self, place: Place) -> Sequence[Problem]:
-        """See `ports.TargetReader.check`."""
-        return self._reader.check(place)
-
-    def locks(self, place: Place) -> bool:
-        """See `ports.TargetReader.locks`."""
-        return self._reader.locks(place)
-
-    def lock(self, bucket: str, stored: Stored) -> Lock:
-        """See `ports.TargetReader.lock`."""
-        return self._reader.lock(bucket, stored)
-
-    def tags(self, bucket: str, stored: Stored) -> Mapping[str, str]:
-        """See `ports.TargetReader.tags`."""
-        return self._reader.tags(bucket, stored)
-
-    def keys(self, place: Place) -> Iterator[Stored]:
-        """See `ports.TargetReader.keys`."""
-        return self._reader.keys(place)
-
-    def keeps_versions(self, place: Place) -> bool:
-        """See `ports.TargetReader.keeps_versions`."""
-        return self._reader.keeps_versions(place)
-
-    def has_kept_versions(self, place: Place) -> bool:
-        """See `ports.TargetReader.has_kept_versions`."""
-        return self._reader.has_kept_versions(place)
-
-    def versions(self, place: Place) -> Iterator[StoredVersion]:
-        """See `ports.TargetReader.versions`."""
-        return self._reader.versions(place)
-
-    def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
-        """See `ports.TargetReader.head`."""
-        return self._reader.head(bucket, key, version_id=version_id)
 
     def read(self, bucket: str, stored: Stored, span: Span | None, write: Write) -> Stored:
         """Read as the target does, at no more than the rate."""
@@ -225,6 +162,12 @@ class ThrottledWriter(ThrottledReader):
 
     def __init__(self, writer: TargetWriter, bandwidth: Bandwidth) -> None:
         super().__init__(writer, bandwidth)
+        self.claim, self.begin, self.parts = writer.claim, writer.begin, writer.parts
+        self.stream_part, self.copy_part = writer.stream_part, writer.copy_part
+        self.complete, self.abort = writer.complete, writer.abort
+        self.open_uploads = writer.open_uploads
+        self.retain, self.tag = writer.retain, writer.tag
+        self.remove_version = writer.remove_version
         self._writer = writer
         self._last = threading.local()
 
@@ -242,19 +185,6 @@ class ThrottledWriter(ThrottledReader):
         self._meter((bucket, key, stamp.attempt), len(body))
         return self._writer.put(bucket, key, body, sha256=sha256, stamp=stamp, replaces=replaces)
 
-    def claim(
-        self,
-        bucket: str,
-        key: str,
-        body: memoryview,
-        *,
-        sha256: str,
-        stamp: Stamp,
-        replaces: str | None,
-    ) -> Stored:
-        """See `ports.TargetWriter.claim`."""
-        return self._writer.claim(bucket, key, body, sha256=sha256, stamp=stamp, replaces=replaces)
-
     def put_part(self, upload: Upload, number: int, body: memoryview, *, sha256: str) -> str:
         """See `ports.TargetWriter.put_part`."""
         self._meter((upload.upload_id, number), len(body))
@@ -264,53 +194,3 @@ class ThrottledWriter(ThrottledReader):
         if getattr(self._last, "what", None) == what:
             self._bandwidth.take(size)
         self._last.what = what
-
-    def stream_part(
-        self, upload: Upload, number: int, size: int, pull: Callable[[int], bytes]
-    ) -> str:
-        """See `ports.TargetWriter.stream_part`."""
-        return self._writer.stream_part(upload, number, size, pull)
-
-    def copy_part(self, upload: Upload, number: int, stored: Stored, span: Span) -> str:
-        """See `ports.TargetWriter.copy_part`."""
-        return self._writer.copy_part(upload, number, stored, span)
-
-    def remove_version(self, bucket: str, key: str, version_id: str) -> None:
-        """See `ports.TargetWriter.remove_version`."""
-        self._writer.remove_version(bucket, key, version_id)
-
-    def retain(self, bucket: str, stored: Stored, lock: Lock) -> None:
-        """See `ports.TargetWriter.retain`."""
-        self._writer.retain(bucket, stored, lock)
-
-    def tag(self, bucket: str, stored: Stored, tags: Mapping[str, str]) -> None:
-        """See `ports.TargetWriter.tag`."""
-        self._writer.tag(bucket, stored, tags)
-
-    def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
-        """See `ports.TargetWriter.begin`."""
-        return self._writer.begin(bucket, key, stamp=stamp)
-
-    def parts(self, upload: Upload) -> Mapping[int, PartInfo]:
-        """See `ports.TargetWriter.parts`."""
-        return self._writer.parts(upload)
-
-    def complete(
-        self,
-        upload: Upload,
-        parts: Sequence[tuple[int, str]],
-        *,
-        size: int,
-        attempt: str,
-        replaces: str | None,
-    ) -> Stored:
-        """See `ports.TargetWriter.complete`."""
-        return self._writer.complete(upload, parts, size=size, attempt=attempt, replaces=replaces)
-
-    def abort(self, upload: Upload) -> None:
-        """See `ports.TargetWriter.abort`."""
-        self._writer.abort(upload)
-
-    def open_uploads(self, place: Place) -> Iterator[tuple[Upload, str]]:
-        """See `ports.TargetWriter.open_uploads`."""
-        return self._writer.open_uploads(place)
