@@ -279,8 +279,8 @@ PLANTED = (
     ),
     Planted(
         "an erasure leaves the second copies", "pipeline/header_erasure.py",
-        '            if path.suffix == ".jsonl" or path.name.startswith(PARTIAL):\n',
-        "            if path.name.startswith(PARTIAL):\n",
+        '    return path.suffix == ".jsonl" or path.name.startswith(PARTIAL)\n',
+        "    return path.name.startswith(PARTIAL)\n",
         kind=LifeKind.ERASED,
     ),
     Planted(
