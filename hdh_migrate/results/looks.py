@@ -306,7 +306,7 @@ class NextStep(TypedDict):
 class GraveFact(TypedDict):
     """Something that somebody must look into, as a report written now would say it at its head."""
 
-    state: Literal["lost", "replaced", "failed"]
+    state: Literal["lost", "replaced", "gone", "failed"]
     objects: int
     en: str
     fr: str
@@ -318,7 +318,8 @@ class Status(TypedDict):
     migration: str
     at: str
     grave: NotRequired[list[GraveFact]]
-    """What somebody must look into, the gravest first; absent: nothing."""
+    """What somebody must look into, the gravest first; absent: nothing. While it is watched, what
+    the last looks missed (`gone`) is not told."""
     run: Work
     course: CourseStatus
     erased: NotRequired[list[str]]

@@ -43,6 +43,7 @@ _STATES: Final[Mapping[OutcomeState, str]] = {
     OutcomeState.UNBALANCED: "the counts do not close",
     OutcomeState.LOST: "loss: {objects} held by nothing any more",
     OutcomeState.REPLACED: "{objects} replaced at the target since verified",
+    OutcomeState.GONE: "{objects} missing or damaged at the target since verified",
     OutcomeState.FAILED: "{objects} failed",
     OutcomeState.OPEN: "the inventory is not closed",
     OutcomeState.EMPTY: "nothing was inventoried",

@@ -6,6 +6,8 @@ learn first, and nothing that stands behind it is left unsaid.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
@@ -19,6 +21,7 @@ class OutcomeState(StrEnum):
     UNBALANCED = "unbalanced"
     LOST = "lost"
     REPLACED = "replaced"
+    GONE = "gone"
     FAILED = "failed"
     OPEN = "open"
     EMPTY = "empty"
@@ -31,7 +34,8 @@ class OutcomeState(StrEnum):
 
 
 GRAVE = frozenset({
-    OutcomeState.UNBALANCED, OutcomeState.LOST, OutcomeState.REPLACED, OutcomeState.FAILED,
+    OutcomeState.UNBALANCED, OutcomeState.LOST, OutcomeState.REPLACED, OutcomeState.GONE,
+    OutcomeState.FAILED,
 })  # fmt: skip
 """What somebody must look into."""
 
@@ -53,6 +57,8 @@ class OutcomeCounts:
     """Of the verified ones: were not read back whole and decrypted."""
     lost: int = 0
     replaced: int = 0
+    gone: int = 0
+    """Were verified, then gone or damaged at the target, and are not verified again."""
     accepted: int = 0
     findings: int = 0
 
@@ -61,6 +67,11 @@ class OutcomeCounts:
         """Return what a statement says."""
         outcome, codes = predicate["outcome"], predicate["findings"]["codes"]
         states = outcome["states"]
+        unfinished = Counter[str]()
+        for one in predicate["datasets"]:
+            tally = one["tally"]
+            unfinished[one["batch"]] += tally["failed"]["objects"] + tally["pending"]["objects"]
+        lost = how_many(codes, *LOST_OBJECTS)
         whole = outcome["levels"].get("full", {"objects": 0, "bytes": 0})
         return cls(
             closes=outcome["counts_close"],
@@ -71,11 +82,28 @@ class OutcomeCounts:
             failed=states["failed"]["objects"],
             pending=states["pending"]["objects"],
             lower=states["verified"]["objects"] - whole["objects"],
-            lost=how_many(codes, *LOST_OBJECTS),
+            lost=lost,
             replaced=how_many(codes, Code.TARGET_REPLACED),
+            gone=not_back(
+                (
+                    (one["batch"], one["gone"] + one["damaged"])
+                    for one in predicate.get("looks", ())
+                ),
+                unfinished,
+                lost,
+            ),
             accepted=how_many(codes, Code.TARGET_ACCEPTED),
             findings=predicate["findings"]["total"],
         )
+
+
+def not_back(looks: Iterable[tuple[str, int]], unfinished: Mapping[str, int], lost: int) -> int:
+    """Return how many objects the last looks missed, or found damaged, that are not verified again.
+
+    `looks` are batches with the numbers of what was missed there; `unfinished` says of how many of
+    a batch's objects that may be so still; `lost` ones are told apart.
+    """
+    return max(0, sum(min(many, unfinished.get(batch, 0)) for batch, many in looks) - lost)
 
 
 def gravest_first(counts: OutcomeCounts) -> list[tuple[OutcomeState, int]]:
@@ -85,6 +113,7 @@ def gravest_first(counts: OutcomeCounts) -> list[tuple[OutcomeState, int]]:
         (OutcomeState.UNBALANCED, not counts.closes, 0),
         (OutcomeState.LOST, counts.lost > 0, counts.lost),
         (OutcomeState.REPLACED, counts.replaced > 0, counts.replaced),
+        (OutcomeState.GONE, counts.gone > 0, counts.gone),
         (OutcomeState.FAILED, counts.failed > 0, counts.failed),
         (OutcomeState.OPEN, not counts.closed, 0),
         (OutcomeState.EMPTY, counts.inventoried == 0, 0),

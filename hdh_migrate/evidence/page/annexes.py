@@ -338,6 +338,7 @@ ANNEXES: dict[str, Text] = {
         "whole; the "
         "recipients are the same.",
     ),
+    "rotations.which": Text("Ancienne et nouvelle clés :", "Former and new key:"),
     "rotations.packs": Text(
         "Les paquets d'en-têtes ont été refaits et relus aux deux endroits avant que les anciens "
         "objets ne soient supprimés.",

@@ -99,6 +99,20 @@ CATALOGUE: dict[str, Text] = {
         "|In the place of {n} verified objects the target holds others. Nobody has decided about"
         " them.",
     ),
+    "gone": Text(
+        "Un objet vérifié manquait sur la cible|Des objets vérifiés manquaient sur la cible",
+        "A verified object was missing at the target|Verified objects were missing at the target",
+    ),
+    "gone.why": Text(
+        "Au dernier contrôle, la cible n'avait plus {n} objet vérifié, ou plus intact ; rien ne "
+        "montre encore qu'il y soit de nouveau."
+        "|Au dernier contrôle, la cible n'avait plus {n} objets vérifiés, ou plus intacts ; rien "
+        "ne montre encore qu'ils y soient de nouveau.",
+        "At the last look the target did not hold {n} verified object any more, or not intact; "
+        "nothing shows yet that it is there again."
+        "|At the last look the target did not hold {n} verified objects any more, or not intact; "
+        "nothing shows yet that they are there again.",
+    ),
     "accepted": Text(
         "Complet lors de la vérification, puis remplacé et accepté",
         "Complete when verified, then replaced and accepted",

@@ -212,10 +212,8 @@ CUSTODY: dict[str, Text] = {
         "The objects' names in this folder may identify people: keep it, and hand it on, as you "
         "would the data itself.",
     ),
-    "custody.sign": Text(
-        "Vu et reçu (nom, fonction, date, signature) :",
-        "Seen and received (name, function, date, signature):",
-    ),
+    "custody.seen": Text("Vu et reçu", "Seen and received"),
+    "custody.sign": Text("Nom, fonction, date, signature :", "Name, function, date, signature:"),
     "custody.eidas": Text(
         "La signature numérique de ce dossier montre qu'il n'a pas été modifié ; elle n'est pas "
         "une signature électronique qualifiée au sens du règlement eIDAS.",

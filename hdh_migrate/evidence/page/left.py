@@ -313,8 +313,8 @@ LEFT: dict[str, Text] = {
     "left.observe": Text(
         "Constater à la source que la suppression est faite : lot {names}."
         "|Constater à la source que la suppression est faite : lots {names}.",
-        "Look at the source whether the deletion is done: batch {names}."
-        "|Look at the source whether the deletion is done: batches {names}.",
+        "See at the source that the deletion is done: batch {names}."
+        "|See at the source that the deletion is done: batches {names}.",
     ),
     "left.traces": Text(
         "Faire disparaître ce que la source montre encore du lot {names} : {objects} (versions et "

@@ -14,7 +14,7 @@ from hdh_migrate.evidence.page.text import Text
 class Point(NamedTuple):
     """One point of a text, what the bundle gives for it, and what it leaves open."""
 
-    number: str
+    number: Text
     subject: Text
     gives: Text
     leaves: Text
@@ -50,4 +50,9 @@ def _reference(one: dict[str, Any]) -> LegalReference:
 
 def _point(one: dict[str, Any]) -> Point:
     subject, gives, leaves = (Text(**one[part]) for part in ("subject", "gives", "leaves"))
-    return Point(str(one["number"]), subject, gives, leaves, one.get("confirmed", True))
+    return Point(_number(one["number"]), subject, gives, leaves, one.get("confirmed", True))
+
+
+def _number(given: str | dict[str, str]) -> Text:
+    """Return how a text numbers the point, in words of both languages where it has words."""
+    return Text(**given) if isinstance(given, dict) else Text(given, given)

@@ -58,7 +58,7 @@ def grave_facts(counts: OutcomeCounts) -> list[GraveFact]:
     found: list[GraveFact] = []
     for state, count in gravest_first(counts):
         match str(state):
-            case "lost" | "replaced" | "failed" as name:
+            case "lost" | "replaced" | "gone" | "failed" as name:
                 said = {
                     language: words.say(f"{name}.why", count).unescape()
                     for language, words in speakers.items()

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from hdh_migrate.clocks import Moment, seconds_of, text_of_seconds
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.evidence.lines.gravest import OutcomeCounts
+from hdh_migrate.evidence.lines.gravest import OutcomeCounts, not_back
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
 from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, standing
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
+from hdh_migrate.pipeline.looks import look_facts
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
-    Amounts,
     BatchStatus,
     CutoverStatus,
     FindingGroup,
@@ -124,7 +124,7 @@ def _status(
     }
     if work["pid"] is not None and desk.loaded.plan.engine.scheduler is not None:
         found["workers"] = workers_of(desk.ledger_path, work["pid"])
-    if grave := _grave(causes, found["total"]):
+    if grave := _grave(ledger if left else None, causes, rows):
         found["grave"] = grave
     if gone := {name: one for name, one in erasures(ledger).items() if one.ended is not None}:
         found["erased"] = [said_of(name, one) for name, one in gone.items()]
@@ -141,18 +141,32 @@ def _status(
     return found
 
 
-def _grave(causes: Sequence[Grouped], total: Amounts) -> list[GraveFact]:
-    """Return what somebody must look into, in the order and the words of a report's banner."""
+def _grave(
+    ledger: SqliteLedger | None, causes: Sequence[Grouped], rows: Sequence[BatchStatus]
+) -> list[GraveFact]:
+    """Return what somebody must look into, in the order and the words of a report's banner.
+
+    What the last looks missed is told only where the ledger is given: its events may be many.
+    """
     codes = Counter[str]()
     for cause in causes:
         codes[cause.code] += cause.many
-    failed = total["failed"]["objects"]
+    unfinished = {
+        row["batch"]: sum(
+            row["amounts"][name]["objects"] for name in ("failed", "waiting", "held_back")
+        )
+        for row in rows
+    }
+    failed = sum(row["amounts"]["failed"]["objects"] for row in rows)
     lost, replaced = how_many(codes, *LOST_OBJECTS), how_many(codes, Code.TARGET_REPLACED)
-    if not (failed or lost or replaced):
+    looks = [] if ledger is None else look_facts(ledger)
+    missed = [(one["batch"], one["gone"] + one["damaged"]) for one in looks]
+    gone = not_back(missed, unfinished, lost)
+    if not (failed or lost or replaced or gone):
         return []
     from hdh_migrate.session.views.left import grave_facts  # it speaks as the pages of a report do
 
-    return grave_facts(OutcomeCounts(failed=failed, lost=lost, replaced=replaced))
+    return grave_facts(OutcomeCounts(failed=failed, lost=lost, replaced=replaced, gone=gone))
 
 
 def _open_work(ledger: SqliteLedger) -> list[str]:

@@ -16,6 +16,7 @@ from hdh_migrate.evidence.lines.gravest import (
     OutcomeCounts,
     OutcomeState,
     gravest_first,
+    not_back,
 )
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.page_words import PageWords
@@ -23,6 +24,7 @@ from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.session.views.left import grave_facts
 from tests.unit.evidence.builders import (
+    LOOK,
     bundle,
     dataset,
     facts,
@@ -37,6 +39,10 @@ SINGLE: dict[OutcomeState, dict[str, Any]] = {
     OutcomeState.UNBALANCED: {"inventoried": 1},
     OutcomeState.LOST: {"findings": ["decommission-target-lost"]},
     OutcomeState.REPLACED: {"findings": ["target-replaced"] * 2},
+    OutcomeState.GONE: {
+        "looks": [{**LOOK, "gone": 1, "replaced": 0, "unread": 0}],
+        "records": [pending("g-gone")],
+    },
     OutcomeState.FAILED: {"records": [failed("b-failed")]},
     OutcomeState.OPEN: {"closed": False},
     OutcomeState.PENDING: {"records": [pending("c-pending"), pending("d-pending")]},
@@ -60,6 +66,10 @@ def expected(states: tuple[OutcomeState, ...]) -> list[OutcomeState]:
     found = {*states}
     if any("findings" in SINGLE[one] for one in states):
         found.add(OutcomeState.NOTED)
+    if OutcomeState.GONE in states:
+        found.add(OutcomeState.PENDING)
+        if OutcomeState.LOST in states:  # one object, of which nobody knows more
+            found.remove(OutcomeState.GONE)
     return sorted(found, key=ORDER.index)
 
 
@@ -76,7 +86,8 @@ def screens(
             0,
             inventoried=ObjectCounts(len(records) + more, size + more),
             closed=all(one.get("closed", True) for one in made),
-        )
+        ),
+        looks=tuple(look for one in made for look in one.get("looks", ())),
     )
     bundle(
         folder, sorted(records, key=lambda line: line["key"]), about=about, signer=key,
@@ -122,6 +133,7 @@ def test_every_subset_is_told_whole_and_in_order() -> None:
         OutcomeState.UNBALANCED: {"closes": False},
         OutcomeState.LOST: {"lost": 1},
         OutcomeState.REPLACED: {"replaced": 2},
+        OutcomeState.GONE: {"gone": 3},
         OutcomeState.FAILED: {"failed": 3},
         OutcomeState.OPEN: {"closed": False},
         OutcomeState.PENDING: {"pending": 4},
@@ -146,11 +158,19 @@ def test_nothing_listed_and_all_left_behind_are_said_for_themselves() -> None:
     assert gravest_first(unclosed) == [(OutcomeState.UNBALANCED, 0)]
 
 
+def test_what_a_look_missed_is_told_while_so_many_may_still_be_missing() -> None:
+    missed = [("pilot", 3), ("scans", 2)]
+    assert not_back(missed, {}, 0) == 0, "all of it is verified again"
+    assert not_back(missed, {"pilot": 9}, 0) == 3
+    assert not_back(missed, {"pilot": 1, "scans": 9}, 0) == 3
+    assert not_back(missed, {"pilot": 9}, 4) == 0, "what is lost for good is said as that"
+
+
 def test_status_says_what_is_grave_in_the_words_of_the_banner() -> None:
-    told = grave_facts(OutcomeCounts(lost=1, replaced=2, failed=3, pending=4))
+    told = grave_facts(OutcomeCounts(lost=1, replaced=2, gone=5, failed=3, pending=4))
 
     assert [(one["state"], one["objects"]) for one in told] == [
-        ("lost", 1), ("replaced", 2), ("failed", 3),
+        ("lost", 1), ("replaced", 2), ("gone", 5), ("failed", 3),
     ]  # fmt: skip
     for language, words in ((one, PageWords(one)) for one in ("fr", "en")):
         for one in told:

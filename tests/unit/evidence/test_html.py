@@ -446,6 +446,13 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": [pending("a"), record("b", level="head"), record("c", level="head")]},
         {"records": [pending("a"), record("b", level="head")]},
         *(
+            {
+                "records": [pending("a"), pending("b")],
+                "looks": [{**LOOK, "gone": many, "replaced": 0, "unread": 0}],
+            }
+            for many in (1, 2)
+        ),
+        *(
             {"records": good, "exclusions": [exclusion(name, rule="vanished") for name in names]}
             for names in ("x", "xy")
         ),
