@@ -12,6 +12,13 @@ CUSTODY: dict[str, Text] = {
         "{n} object left at the source by a rule of the plan ({size})."
         "|{n} objects left at the source by a rule of the plan ({size}).",
     ),
+    "q.what.lost": Text(
+        "{n} objet perdu sur la cible après avoir été déplacé, et disparu de la source ({size})."
+        "|{n} objets perdus sur la cible après avoir été déplacés, et disparus de la source "
+        "({size}).",
+        "{n} object lost at the target after it was moved, and gone from the source ({size})."
+        "|{n} objects lost at the target after they were moved, and gone from the source ({size}).",
+    ),
     "q.what.vanished": Text(
         "{n} objet disparu de la source avant d'être déplacé ({size})."
         "|{n} objets disparus de la source avant d'être déplacés ({size}).",

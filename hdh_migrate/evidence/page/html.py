@@ -40,8 +40,8 @@ from hdh_migrate.evidence.verifier.members import (
     StatedLook,
     StatedLoss,
 )
+from hdh_migrate.evidence.verifier.selection import LOST, VANISHED
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.model import VANISHED
 
 SHOWN_FINDINGS = 200
 """Findings on the page; the others are in findings.jsonl only."""
@@ -142,7 +142,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
 def _shown(predicate: Predicate) -> dict[str, object]:
     """Return what a page shows of the statement alone."""
     declared, codes = declared_of(predicate), predicate["findings"]["codes"]
-    left, vanished = predicate["outcome"]["states"]["excluded"], _vanished(predicate)
+    left, gone = predicate["outcome"]["states"]["excluded"], _not_left_by_the_plan(predicate)
     return {
         "p": predicate,
         "predicate_sha256": sha256_hex(canonical_json(predicate)),
@@ -151,8 +151,11 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
         "lost": how_many(codes, *LOST_OBJECTS),
         "to_move": _to_move(predicate),
-        "vanished": vanished,
-        "by_plan": {unit: left[unit] - vanished[unit] for unit in ("objects", "bytes")},
+        "gone": gone,
+        "by_plan": {
+            unit: left[unit] - gone["lost"][unit] - gone["vanished"][unit]
+            for unit in ("objects", "bytes")
+        },
         "declared": declared,
         "reachable": reachable(declared),
         "stamped": stamp_trust(predicate),
@@ -204,13 +207,17 @@ def _proven(predicate: Predicate) -> int:
     return int(predicate["outcome"]["levels"].get("full", {"objects": 0})["objects"])
 
 
-def _vanished(predicate: Predicate) -> ObjectSum:
-    """Return what was left because the source had it no more, and not by a rule of the plan."""
-    own = [one for one in predicate["exclusions"] if one["rule"] == VANISHED]
-    return {
-        "objects": sum(one["objects"] for one in own),
-        "bytes": sum(one["bytes"] for one in own),
+def _not_left_by_the_plan(predicate: Predicate) -> dict[str, ObjectSum]:
+    """Return what the source had no more: `lost` after it was moved, or `vanished` before."""
+    found: dict[str, ObjectSum] = {
+        name: {"objects": 0, "bytes": 0} for name in ("lost", "vanished")
     }
+    for one in predicate["exclusions"]:
+        if one["rule"] == VANISHED[0]:
+            sums = found["lost" if one["reason"] == LOST[1] else "vanished"]
+            sums["objects"] += one["objects"]
+            sums["bytes"] += one["bytes"]
+    return found
 
 
 def _to_move(predicate: Predicate) -> int:
@@ -224,13 +231,14 @@ def _doubts(
     """Return everything that the report does not prove, what is particular to this run first."""
     states = predicate["outcome"]["states"]
     lower = states["verified"]["objects"] - _proven(predicate)
-    gone = _vanished(predicate)["objects"]
+    gone = _not_left_by_the_plan(predicate)
+    vanished, missing = gone["vanished"]["objects"], gone["lost"]["objects"]
     counted = {
         "not.failed": states["failed"]["objects"],
         "not.pending": states["pending"]["objects"],
         "not.lower": lower,
-        "not.excluded": states["excluded"]["objects"] - gone,
-        "not.vanished": gone,
+        "not.excluded": states["excluded"]["objects"] - vanished - missing,
+        "not.vanished": vanished,
         "not.attested": how_many(predicate["findings"]["codes"], Code.ATTESTATION_OTHER),
         "not.adopted": how_many(predicate["findings"]["codes"], Code.ADOPTED),
         "not.before": how_many(predicate["findings"]["codes"], Code.TAKEN_OVER),

@@ -29,6 +29,7 @@ from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import side_of
 from hdh_migrate.evidence.signatures.dsse import pre_authentication_encoding
 from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier.selection import LOST, VANISHED
 from hdh_migrate.fidelity import FEATURES
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Place, key_text
@@ -453,8 +454,12 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             for many in (1, 2)
         ),
         *(
-            {"records": good, "exclusions": [exclusion(name, rule="vanished") for name in names]}
+            {
+                "records": good,
+                "exclusions": [exclusion(name, rule="vanished", reason=reason) for name in names],
+            }
             for names in ("x", "xy")
+            for _, reason in (LOST, VANISHED)
         ),
         {"records": good, "months": agreed(), "cutovers": [cutover()], "erasures": [ERASURE]},
         {
