@@ -167,9 +167,18 @@ SELECT o.id, d.name, o.key, o.size, o.version, o.modified, o.md5, o.state, o.rea
 FROM json_each(?) i CROSS JOIN object o ON o.id = i.value JOIN dataset d ON d.id = o.dataset
 WHERE o.state IN (2, 6) ORDER BY i.key;
 
--- ended: the failed and refused objects of a dataset.
-SELECT id FROM object WHERE dataset = ?1 AND state = 2
-UNION ALL SELECT id FROM object WHERE dataset = ?1 AND state = 6;
+-- kept_back: the first failed and refused objects of a dataset after an id, and why each is.
+SELECT id, state, reason FROM (
+  SELECT * FROM (SELECT id, state, reason FROM object WHERE dataset = ?1 AND state = 2 AND id > ?2
+                 ORDER BY id LIMIT ?3)
+  UNION ALL
+  SELECT * FROM (SELECT id, state, reason FROM object WHERE dataset = ?1 AND state = 6 AND id > ?2
+                 ORDER BY id LIMIT ?3)
+) ORDER BY id LIMIT ?3;
+
+-- told_of: which of some objects have an open finding, and of what code.
+SELECT object, code FROM finding
+WHERE closed = 0 AND object IN (SELECT value FROM json_each(?));
 
 -- listing: what inventory found in a dataset, in key order.
 SELECT id, key, size, version, state, reason FROM object WHERE dataset = ? ORDER BY key;

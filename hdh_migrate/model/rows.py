@@ -23,6 +23,14 @@ class Pinned(NamedTuple):
     """Its index tags, as it was listed."""
 
 
+class KeptBack(NamedTuple):
+    """One object that is not moved as it was planned, and why."""
+
+    id: int
+    state: State
+    reason: str | None
+
+
 class ArchivedObject(NamedTuple):
     """One object that could not be read when it was listed, for it was archived."""
 

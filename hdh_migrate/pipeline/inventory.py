@@ -212,7 +212,7 @@ class Inventory:
 
     def _recounted(
         self, dataset: DatasetRow, batch: str, second: Callable[[], Digest]
-    ) -> tuple[InventorySummary, Usage]:
+    ) -> tuple[InventorySummary, Usage, str | None]:
         """List again until two listings agree; return what the ledger holds, and by which rules.
 
         Raises:
@@ -224,7 +224,7 @@ class Inventory:
             summary = InventorySummary.of(ctx.ledger, dataset, usage)
             again = second()
             if summary.digest == again:
-                return summary, usage
+                return summary, usage, None
             ctx.stop.wait(0.5 * attempt)
             if attempt < RECOUNTS_MAX - 1:
                 self._forget(dataset)
@@ -243,14 +243,15 @@ class Inventory:
                 hint="freeze the source, or set `live: true` on the dataset if it is written to;"
                 " nothing of it was moved",
             )
-        ctx.ledger.finding(Code.LISTING_UNSTABLE, detail, dataset=dataset.id)
-        return summary, usage
+        return summary, usage, detail
 
     def _usage(self, dataset: DatasetRow) -> Usage:
         rules = self._ctx.rules[dataset.name].rules
         return Usage(rules, self._ctx.route(dataset).source.prefix)
 
-    def _seal(self, dataset: DatasetRow, summary: InventorySummary, usage: Usage) -> None:
+    def _seal(
+        self, dataset: DatasetRow, summary: InventorySummary, usage: Usage, unstable: str | None
+    ) -> None:
         ledger = self._ctx.ledger
         if not usage.kept and not self._ctx.rules[dataset.name].allow_empty:
             nothing = f"its rules leave none of its {counted(usage.objects, 'object')}"
@@ -262,8 +263,11 @@ class Inventory:
             )
         place = self._ctx.route(dataset).source
         notes = self._retried(lambda: self._ctx.source.notes(place))
+        # Portion by portion, for a transaction is held: killed, the next start records the rest.
+        record_kept_back(ledger, dataset, recorded=ledger.commit)
         with ledger.whole():
-            record_kept_back(ledger, dataset, summary)
+            if unstable is not None:
+                ledger.finding(Code.LISTING_UNSTABLE, unstable, dataset=dataset.id)
             record_noted(ledger, dataset, summary.noted)
             self._note_untagged(dataset)
             for note in notes:

@@ -6,7 +6,7 @@ Findings of one object are kept by its number, so none is recorded twice; notes 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from hdh_migrate.codes import Code
@@ -29,21 +29,13 @@ class InventorySummary:
 
     def __init__(self, rows: Iterable[Claimed]) -> None:
         self.noted: Counter[Code] = Counter()
-        self.failed: list[tuple[int, Code]] = []
-        self.refused: list[tuple[int, Code]] = []
         inventoried, total = Inventoried(), 0
-        for entry, key, size, version, state, reason, md5, kind, *_ in rows:
+        for _, key, size, version, state, reason, md5, kind, *_ in rows:
             total += element(key, size, version, kind, "" if md5 is None else md5.hex())
             leaf = inventory_leaf(key, size, version)
             inventoried.add(leaf, size, excluded=state == State.EXCLUDED)
-            if reason is None:
-                continue
-            if state == State.LISTED:
+            if reason is not None and state == State.LISTED:
                 self.noted.update(map(Code, reason.split(",")))
-            elif state == State.FAILED:
-                self.failed.append((entry, Code(reason)))
-            elif state == State.REFUSED:
-                self.refused.append((entry, Code(reason)))
         self.digest = (inventoried.tree.count, total)
         self.counts = inventoried.counts()
 
@@ -54,19 +46,24 @@ class InventorySummary:
 
 
 def record_kept_back(
-    ledger: Ledger,
-    dataset: DatasetRow,
-    summary: InventorySummary,
-    known: Container[tuple[int | None, Code | None]] = (),
+    ledger: Ledger, dataset: DatasetRow, *, recorded: Callable[[], None] = lambda: None
 ) -> None:
-    """Record a finding of each object that is not moved, unless it is `known`: (object, code)."""
-    for entry, code in summary.failed:
-        if code.startswith("kind-") and (entry, code) not in known:
-            detail = f"not a plain object: {code.removeprefix('kind-')}"
-            ledger.finding(code, detail, dataset=dataset.id, entry=entry)
-    for entry, code in summary.refused:
-        if (entry, code) not in known:
-            ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=entry)
+    """Record a finding of each object that is not moved, unless it is open already.
+
+    There may be as many as objects: `recorded` is called after each portion, and may commit it.
+    """
+    for portion in ledger.kept_back(dataset.id):
+        known = ledger.told_of(one.id for one in portion)
+        for one in portion:
+            code = Code(one.reason or "")
+            if (one.id, str(code)) in known:
+                continue
+            if one.state is State.REFUSED:
+                ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=one.id)
+            elif code.startswith("kind-"):
+                detail = f"not a plain object: {code.removeprefix('kind-')}"
+                ledger.finding(code, detail, dataset=dataset.id, entry=one.id)
+        recorded()
 
 
 def record_noted(
@@ -107,9 +104,7 @@ def renew_findings(
 ) -> None:
     """Open findings for what is new in an inventory, and close those that no longer apply."""
     unlike = {(str(code), detail) for code, detail in usage.findings()}
-    mine = (one for one in ledger.findings() if one["dataset"] == dataset.name)
-    known = {(one["object"], Code.known(one["code"])) for one in mine}
-    record_kept_back(ledger, dataset, summary, known)
+    record_kept_back(ledger, dataset)
     mine = (one for one in ledger.findings() if one["dataset"] == dataset.name)
     for found in [one for one in mine if one["code"] in NOTED or one["code"] in OF_RULES]:
         # Notes of objects are counted anew; a rule that something new matches is unused no more.

@@ -20,6 +20,10 @@ PROBE = ".hdh-migrate-may-write"
 """The key, under a dataset's prefix, of the upload that shows whether we may write."""
 
 
+PORTION = 5_000
+"""Objects at the target between two commits."""
+
+
 def may_be_ours(
     ledger: Ledger, batch: str, named: Sequence[tuple[Entry, State]], upload: Upload, began: str
 ) -> bool:
@@ -87,7 +91,12 @@ class TargetSurvey:
             return list(islice((one for one in waiting if one.attempt == 0), most))
 
         def look() -> int:
-            return sum(ctx.ledger.occupied(dataset.id, key) for key in keys())
+            found = 0
+            for number, key in enumerate(keys(), 1):
+                found += ctx.ledger.occupied(dataset.id, key)
+                if number % PORTION == 0:  # noted again it is the same: killed, it is looked anew
+                    ctx.ledger.commit()
+            return found
 
         if most:
             demand_known(ctx, dataset, ctx.retry(first))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         ArchivedObject,
         Claimed,
         Entry,
+        KeptBack,
         Listed,
         ObjectInfo,
         OpenUpload,
@@ -61,6 +62,15 @@ class InventoryLedger(Protocol):
 
     def note_compared(self) -> None:
         """Remember that what `collisions` gives was dealt with."""
+
+    def kept_back(self, dataset: int) -> Iterator[list[KeptBack]]:
+        """Yield the refused and failed objects of a dataset in the order of ids, by portions.
+
+        What was committed after a portion was given leaves the portions behind it as they are.
+        """
+
+    def told_of(self, ids: Iterable[int]) -> set[tuple[int, str]]:
+        """Return of which of some objects a finding is open: objects with codes."""
 
     def collisions(self) -> list[tuple[int, int]]:
         """Return (object, dataset) of every object that shares its folded target address."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,23 @@ from hdh_migrate.errors import (
     Refused,
     Transient,
 )
-from hdh_migrate.model import Claimed, ObjectInfo, Page, Place, State, Step, Untagged, key_bytes
+from hdh_migrate.ledger import objects
+from hdh_migrate.model import (
+    Claimed,
+    ObjectInfo,
+    Page,
+    Place,
+    State,
+    Step,
+    Stored,
+    Untagged,
+    key_bytes,
+)
+from hdh_migrate.pipeline import uploads
 from hdh_migrate.pipeline.inventory_findings import InventorySummary
 from hdh_migrate.pipeline.key_order import KeyOrder
 from tests.support.fakes import FakeSource
+from tests.support.script import Killed
 from tests.support.world import ONE, Dataset, World
 
 INVENTORY = (Step.INVENTORY,)
@@ -102,7 +116,7 @@ def test_the_root_covers_key_size_version_and_order() -> None:
     assert frozen().digest == (0, 0)
 
 
-def test_losses_are_counted_and_failures_are_named() -> None:
+def test_losses_are_counted() -> None:
     rows = [
         (1, b"a", 0, "v", State.LISTED, "metadata-loss,leased"),
         (2, b"b", 0, "v", State.LISTED, "leased"),
@@ -112,7 +126,6 @@ def test_losses_are_counted_and_failures_are_named() -> None:
     ]
     found = InventorySummary(Claimed(*row, None, "object") for row in rows)
     assert found.noted == {"metadata-loss": 1, "leased": 2}
-    assert (found.failed, found.refused) == ([(3, "kind-symlink")], [(4, "key-control")])
 
 
 # --- the step ------------------------------------------------------------------------------------
@@ -237,6 +250,72 @@ def test_refused_objects_are_all_named_at_once_and_nothing_is_sent(world: World)
     assert "bad" not in str(raised.value)  # names may identify patients
     assert world.script.calls["put"] == 0
     assert {key for code, key in world.findings()} == {"bad\nkey", "too/../bad"}
+
+
+def test_an_inventory_killed_between_two_portions_of_what_it_refused_tells_of_each_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it was one transaction, held in memory: 4 GB of ten million objects."""
+    monkeypatch.setattr(objects, "IDS", 2)
+
+    def refused(folder: Path) -> World:
+        made = World(folder)
+        for number in range(5):
+            made.source.put("src", f"bad\n{number}", b"")
+            made.source.put("src", f"odd{number}", b"", kind="symlink")
+        made.source.put("src", "good", b"1")
+        return made
+
+    whole = refused(tmp_path / "whole")
+    with pytest.raises(Refused):
+        whole.run(INVENTORY)
+    expected, kept = sorted(whole.findings()), set[int]()
+    assert len(expected) == 10
+    for number, point in enumerate(p for p in whole.script.points() if p.method == "now"):
+        world = refused(tmp_path / str(number))
+        world.kill_at(point)
+        with pytest.raises(Killed):
+            world.run(INVENTORY)
+        kept.add(len(world.findings()))
+        world.script.heal()
+        with pytest.raises(Refused):
+            world.run(INVENTORY)
+        ledger = world.open()
+        ledger.reconcile()
+        ledger.close()
+        assert sorted(world.findings()) == expected, point
+    assert {2, 4, 6, 8} <= kept
+
+
+def test_a_survey_of_a_full_target_killed_on_its_way_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "PORTION", 2)
+    world = World(tmp_path)
+    for number in range(7):
+        world.source.put("src", f"k{number}", b"1")
+        world.target.keep("dst", f"t/k{number}.c4gh", b"theirs")
+    passes, keys = [0], world.target.keys
+
+    def dying(place: Place) -> Iterator[Stored]:
+        passes[0] += 1  # the first looks whose objects are there
+        for number, stored in enumerate(keys(place), 1):
+            if (passes[0], number) == (2, 6):
+                raise Killed("while the target is listed")
+            yield stored
+
+    monkeypatch.setattr(world.target, "keys", dying)
+    with pytest.raises(Killed):
+        world.run()
+    ledger = world.open()
+    (row,) = ledger.datasets()
+    assert [entry.attempt for entry in ledger.adoptable(row.id, None, 9)] == [1] * 4
+    assert not row.surveyed
+    ledger.close()
+
+    assert world.run() is Exit.FINDINGS
+
+    assert world.findings() == [("conflict", f"k{number}") for number in range(7)]
 
 
 def test_colliding_keys_are_refused_once_however_often_the_plan_is_run(world: World) -> None:
