@@ -47,20 +47,22 @@ def canonical(value: Json) -> bytes:
 
 
 def written(value: Json, *, ascii_only: bool) -> str:
-    if isinstance(value, str):
+    kind = type(value)  # by which most are known sooner than by what they are instances of
+    if kind is str:
         return quoted(value, ascii_only)
-    if isinstance(value, dict):
+    if kind is int:
+        return str(value)
+    if kind is dict:
         pairs = [
             f"{quoted(name, ascii_only)}:{written(value[name], ascii_only=ascii_only)}"
             for name in sorted(value)
         ]
         return "{" + ",".join(pairs) + "}"
-    if isinstance(value, list):
+    if kind is list:
         return "[" + ",".join([written(one, ascii_only=ascii_only) for one in value]) + "]"
-    if value is None or isinstance(value, bool):
+    if value is None or kind is bool:
         return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int):
-        return str(value)
+    need(kind is float, f"a value of {kind}")
     need(isfinite(value), "a number that is no number")
     return repr(value)
 
@@ -120,12 +122,11 @@ def is_integer(value: Json) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+a_surrogate = re.compile("[\ud800-\udfff]")
+
+
 def is_text(value: Json) -> bool:
-    return (
-        isinstance(value, str)
-        and value != ""
-        and not any("\ud800" <= one <= "\udfff" for one in value)
-    )
+    return isinstance(value, str) and value != "" and a_surrogate.search(value) is None
 
 
 def matching(pattern: str) -> Callable[[Json], bool]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
-
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -89,7 +87,7 @@ def check_signatures(
     return problems
 
 
-def check_statement(statement: dict[str, Json], files: dict[str, bytes]) -> None:
+def check_statement(statement: dict[str, Json], digests: dict[str, str]) -> None:
     members = {"_type", "subject", "predicateType", "predicate"}
     need(statement.keys() == members, "the statement's members")
     need(statement["_type"] == "https://in-toto.io/Statement/v1", "_type")
@@ -97,8 +95,8 @@ def check_statement(statement: dict[str, Json], files: dict[str, bytes]) -> None
     subject = statement["subject"]
     need(isinstance(subject, list) and subject, "subject: not a list, or empty")
     actual = {
-        name: canonical({"name": name, "digest": {"sha256": sha256(content).hexdigest()}})
-        for name, content in files.items()
+        name: canonical({"name": name, "digest": {"sha256": digest}})
+        for name, digest in digests.items()
         if name not in NO_SUBJECT
     }
     named = [canonical(one) for one in subject]

@@ -54,7 +54,8 @@ def verify(
     files = attempt(read_folder, folder)  # section 1
     if files is None:
         return problems
-    attempt(check_sums, files)  # section 3
+    digests = {name: sha256(content).hexdigest() for name, content in files.items()}
+    attempt(check_sums, files, digests)  # section 3
     opened = attempt(open_statement, files["statement.json"])  # section 6
     first = opened is not None and format_of(opened[1]) == 1
     attempt(check_names, files, first)
@@ -66,7 +67,7 @@ def verify(
     if opened is None or head is None:
         return problems
     payload, statement, signatures = opened
-    attempt(check_statement, statement, files)
+    attempt(check_statement, statement, digests)
     predicate = statement.get("predicate")
     if attempt(check_schema, predicate, first) is None:  # section 7
         return problems
@@ -154,12 +155,8 @@ def format_of(statement: dict[str, Json]) -> int:
 # 3. SHA256SUMS ------------------------------------------------------------------------------------
 
 
-def check_sums(files: dict[str, bytes]) -> None:
-    listed = [
-        f"{sha256(files[name]).hexdigest()}  {name}\n"
-        for name in sorted(files)
-        if name != "SHA256SUMS"
-    ]
+def check_sums(files: dict[str, bytes], digests: dict[str, str]) -> None:
+    listed = [f"{digests[name]}  {name}\n" for name in sorted(digests) if name != "SHA256SUMS"]
     need("".join(listed).encode() == files["SHA256SUMS"], "SHA256SUMS: not the files' digests")
 
 
@@ -167,9 +164,12 @@ def check_sums(files: dict[str, bytes]) -> None:
 
 
 def check_pages(files: dict[str, bytes], predicate: Json) -> None:
+    pages = [*filter(REPORT.fullmatch, files)]
+    if not pages:
+        return
     meta = b'<meta name="statement-predicate-sha256"'
     whole = meta + b' content="%b">' % sha256(canonical(predicate)).hexdigest().encode()
-    for name in filter(REPORT.fullmatch, files):
+    for name in pages:
         before = files[name].partition(b"<title>")[0]
         need(whole in before, f"{name}: the page of another statement")
         need(files[name].count(meta) == 1, f"{name}: it names two statements")

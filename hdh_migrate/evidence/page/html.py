@@ -185,6 +185,7 @@ def environment() -> jinja2.Environment:
         finalize=harmless,
         undefined=jinja2.StrictUndefined,
         loader=jinja2.PackageLoader("hdh_migrate.evidence.page"),
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

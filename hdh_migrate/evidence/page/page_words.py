@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -45,21 +46,23 @@ class PageWords:
 
     def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
         """Return a sentence with its values filled in; `n` also chooses its grammatical number."""
-        sentence = self._catalogue[key]
-        said = escape(sentence.said(self._language, singular=n in self._reader.singular))
+        singular = n in self._reader.singular
+        said = _written(self._catalogue[key], self._language, singular=singular)
+        if "{" not in said:
+            return said
         if n is not None:
             values["n"] = self.number(n)
         return said.format(**{name: harmless(value) for name, value in values.items()})
 
     def said(self, text: Text) -> Markup:
         """Return a sentence that stands beside data and not in the catalogue."""
-        return escape(text.said(self._language))
+        return _written(text, self._language)
 
     def word(self, group: str, value: str) -> Markup | str:
         """Return what a word of a plan or a journal is called; one without a name is itself."""
         key = f"{group}.{value}"
         sentence = self._catalogue.get(key)
-        return value if sentence is None else escape(sentence.said(self._language))
+        return value if sentence is None else _written(sentence, self._language)
 
     def counted(self, group: str, value: str, n: int) -> Markup | str:
         """Return so many of what a journal counts; what has no name is called as it is there."""
@@ -178,6 +181,12 @@ class PageWords:
     def day(self, value: str) -> Markup:
         """Return a day."""
         return escape(self._reader.day(value))
+
+
+@lru_cache(maxsize=4096)  # more than there are sentences: a page says the same ones again
+def _written(text: Text, language: str, *, singular: bool = False) -> Markup:
+    """Return a sentence as a language writes it, escaped, its placeholders still open."""
+    return escape(text.said(language, singular=singular))
 
 
 def harmless(value: object) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -121,7 +122,9 @@ def file_digest(path: Path) -> str:
 def document(path: Path) -> bytes:
     """Return a file whole, if it is not larger than a document may be."""
     with path.open("rb") as file:
-        data = file.read(LARGEST_DOCUMENT + 1)
+        # Of what is asked for, memory is taken at once: no more than there is.
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(min(size, LARGEST_DOCUMENT) + 1)
     if len(data) > LARGEST_DOCUMENT:
         raise Wrong(f"{path.name}: too large")
     return data

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ class Desk:
         keyids = [key.key_id for key in keys or self.keys[:1]]
         if "summary.json" in files and files["summary.json"] == self.files["summary.json"]:
             files = {**files, "summary.json": summary(statement, keyids[0])}
-        refresh(statement, files, [sha256_hex(content) for content in self.files.values()])
+        refresh(statement, files, [digested(content) for content in self.files.values()])
         return resummed({**files, "statement.json": self.envelope(statement, *keys)})
 
     def envelope(self, statement: Any, *keys: Signer) -> bytes:
@@ -182,14 +183,18 @@ def refresh(statement: Any, files: Files, known: Collection[str]) -> None:
     with suppress(KeyError, TypeError, AttributeError):
         for subject in statement["subject"]:
             if subject["name"] in files and subject["digest"].get("sha256") in known:
-                subject["digest"]["sha256"] = sha256_hex(files[subject["name"]])
+                subject["digest"]["sha256"] = digested(files[subject["name"]])
 
 
 def resummed(files: Files) -> Files:
     listed = "".join(
-        f"{sha256_hex(files[name])}  {name}\n" for name in sorted(files) if name != "SHA256SUMS"
+        f"{digested(files[name])}  {name}\n" for name in sorted(files) if name != "SHA256SUMS"
     )
     return {**files, "SHA256SUMS": listed.encode()}
+
+
+digested = lru_cache(maxsize=512)(sha256_hex)
+"""The digest of a file's bytes, most of which are in a thousand bundles."""
 
 
 def load(folder: Path) -> Files:
