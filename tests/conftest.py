@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.campaign.matrix import by_test
 
@@ -17,6 +18,10 @@ pytest_plugins = [
     "tests.support.fixtures", "tests.support.affair", "tests.support.site",
     "tests.support.finished",
 ]  # fmt: skip
+
+# What Hypothesis reads out of sources and Unicode takes each process five seconds in a new clone.
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+set_hypothesis_home_dir(_CACHE / "hdh-migrate" / "hypothesis")
 
 # How long an example takes says how busy the machine is, and nothing else.
 settings.register_profile("unhurried", deadline=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
@@ -76,7 +76,8 @@ MIGRATIONS: tuple[Callable[[], str], ...] = (
 """Migration n takes a ledger from version n to n + 1."""
 
 
-def queries() -> dict[str, str]:
+@cache
+def queries() -> Mapping[str, str]:
     """Return the named queries of queries.sql."""
     found: dict[str, str] = {}
     for block in _sql("queries.sql").split("-- ")[1:]:

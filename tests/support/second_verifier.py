@@ -90,8 +90,8 @@ def verify(
     plan = attempt(read_plan, predicate, first)
     if plan is not None and not problems:
         moved = [line for line in lines["manifest.jsonl"] if state(line) == "verified"]
-        digests = [line["sha256"] for line in moved if first or line["sha256"] is not None]
-        attempt(check_plan, predicate, plan, len(digests))  # section 7.3
+        known = [line["sha256"] for line in moved if first or line["sha256"] is not None]
+        attempt(check_plan, predicate, plan, len(known))  # section 7.3
     if plan is not None and not problems:
         if not first:
             events = attempt(read_told, predicate, lines)  # the forms of section 8

@@ -149,8 +149,6 @@ def ill_formed(value: object, shape: object, where: str) -> str | None:
 
 def _unlike(value: object, shape: Any) -> str | None:  # noqa: ANN401 - as above
     """Return where it is so below a value: the path is written only where something is wrong."""
-    if isinstance(shape, Field):
-        return None if shape.holds(value) else ""
     if isinstance(shape, dict) and isinstance(value, dict) and str not in shape:
         if value.keys() | (shape.keys() & LATER) != shape.keys():
             return ""
@@ -166,5 +164,6 @@ def _unlike(value: object, shape: Any) -> str | None:  # noqa: ANN401 - as above
     elif isinstance(shape, dict) and isinstance(value, dict):
         every, inner = value.values(), shape[str]
     else:
-        return None if callable(shape) and shape(value) else ""
+        test = shape.holds if isinstance(shape, Field) else shape
+        return None if callable(test) and test(value) else ""
     return next((bad for each in every if (bad := _unlike(each, inner)) is not None), None)
