@@ -320,7 +320,7 @@ def test_what_the_target_lost_after_the_finalization_is_mended_and_the_source_go
     last = str(site.folder / "last")
     site.cli("report", site.plan, "--out", last, expect=0)
     site.cli("audit", "verify", last, "--trust", trust, expect=0)
-    agreed(last, trust, signed=4)
+    agreed(last, trust, signed=3)
 
 
 @prepared(finalized)

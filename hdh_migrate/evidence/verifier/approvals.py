@@ -65,7 +65,7 @@ class ApprovalAccount:
         """Whether the ledger keeps signatures, or an event has some: all after it have them."""
         self._heads = bytearray(32)  # of no event, of the first one, and so on
         self._ledger: object = None
-        self._withdrawn: set[tuple[object, object]] = set()
+        self._withdrawn: set[tuple[str, str]] = set()
 
     def passed(self, head: bytes) -> None:
         """Take note of the digest of the event that comes next."""
@@ -78,7 +78,9 @@ class ApprovalAccount:
             forms.must(body.get("approvals", SIGNED) == SIGNED)
             self._began = self._began or "approvals" in body
         elif kind == "cutover-approval-withdrawn":
-            self._withdrawn.add((body["approval"], body["key"]))
+            approval, key = body.get("approval"), body.get("key")
+            if forms.is_string(approval) and forms.is_string(key):
+                self._withdrawn.add((approval, key))
         for one in self._rested_on(kind, body):
             if one.signed is UNSIGNED:
                 forms.must(not self._began)

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.lines.facts import Endpoint, Facts, Loss, ObjectCounts, StepPace
-from hdh_migrate.evidence.verifier.verify import CODES, DIVIDED
+from hdh_migrate.evidence.verifier.verify import CODES, DIVIDED, LATEST
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_text
 from tests.unit.evidence.builders import (
@@ -277,9 +277,16 @@ def test_the_verifier_is_whole_as_it_is_now_or_as_it_was_before_it_was_divided(d
     def without(*names: str) -> Files:
         return signed({name: one for name, one in desk.files.items() if name not in names})
 
-    whole = [("now", without()), ("before", without(*DIVIDED))]
-    halves = [(name, without(name)) for name in CODE]
-    mixed = [(f"before, and {name}", without(*(DIVIDED - {name}))) for name in sorted(DIVIDED)]
+    whole = [
+        ("now", without()),
+        ("before approvals were signed", without(*LATEST)),
+        ("before it was divided", without(*LATEST, *DIVIDED)),
+    ]
+    halves = [(name, without(name)) for name in CODE if name not in LATEST]
+    halves.append(("undivided, with approvals", without(*DIVIDED)))
+    mixed = [
+        (f"before, and {name}", without(*LATEST, *(DIVIDED - {name}))) for name in sorted(DIVIDED)
+    ]
     more = [("one more", signed({**desk.files, "more.py": b"more"}))]
     assert all(desk.agree(whole).values())
     assert not any(desk.agree([*halves, *mixed, *more]).values())
@@ -847,7 +854,10 @@ def test_files_that_are_missing_foreign_or_otherwise_listed_are_judged_alike(des
             yield what, {**desk.files, "SHA256SUMS": listed}
 
     taken = desk.agree(cases())
-    assert [what for what, good in taken.items() if good] == ["timestamp.tsr"]
+    assert [what for what, good in taken.items() if good] == [
+        "no approvals.py, signed",  # as a bundle of an earlier version
+        "timestamp.tsr",
+    ]
 
 
 def test_links_and_folders_are_refused_by_both(desk: Desk, tmp_path: Path) -> None:
