@@ -89,6 +89,8 @@ class FirstScreenShown(TypedDict):
     title: str
     verdict: str
     why: str
+    beside: list[str]
+    """What else is so, the gravest first."""
     answers: list[AnswerShown]
     trusted: bool
 

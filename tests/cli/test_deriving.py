@@ -159,7 +159,8 @@ def test_the_first_screen_in_the_terminal_says_what_the_page_says(audit: Audit) 
 
 def test_the_first_screen_of_a_draft_and_of_a_failure_say_so(audit: Audit) -> None:
     assert b"Nobody." in audit("show", "draft").stdout
-    assert json.loads(audit("show", "old", "--json").stdout)["verdict"] == "Objects failed"
+    shown = json.loads(audit("show", "old", "--json").stdout)
+    assert (shown["verdict"], shown["beside"]) == ("An object failed", [])
 
 
 def test_a_bundles_journal_is_printed_as_it_stands_there(desk: Path, audit: Audit) -> None:

@@ -47,6 +47,9 @@ class Stage:
     def again(self, *more: str) -> tuple[int, dict[str, Any]]:
         return self.job.call("verify", "--again", *more)
 
+    def status(self) -> dict[str, Any]:
+        return self.job.call("status")[1]
+
 
 Make = Callable[..., Stage]
 
@@ -115,7 +118,9 @@ def test_what_the_target_lost_or_spoiled_is_mended_by_the_next_run(make: Make) -
     assert sorted(one["found"] for one in look["differing"]) == ["damaged", "gone"]
     assert all("key" not in one for one in look["differing"])
     assert told["next"] == ["hdh-migrate run PLAN"]
+    assert [(one["state"], one["objects"]) for one in stage.status()["grave"]] == [("gone", 2)]
     assert stage.job.run_here() == (0, "")
+    assert "grave" not in stage.status()
     stage.job.check_stored()
     assert stage.again("--level", "full")[0] == Exit.OK
 
@@ -142,6 +147,7 @@ def test_what_somebody_put_there_is_kept_when_ours_is_restored(
     differing = {one["key"]: one["found"] for one in told["looks"][0]["differing"]}
     assert differing == {ODD: "replaced", BIG: "replaced"}
     assert stage.job.run_here()[0] == Exit.VERIFICATION_FAILED
+    assert [(one["state"], one["objects"]) for one in stage.status()["grave"]] == [("replaced", 2)]
     assert {key: stage.stored(key) for key in theirs} == theirs
 
     code, told = stage.again("--restore", "all")

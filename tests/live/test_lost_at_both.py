@@ -35,6 +35,9 @@ def test_it_is_lost_and_not_left_behind(site: Site, harm: str, *, kept: bool) ->
     site.cli("run", site.plan, "--refresh", "--no-progress", expect=5)
 
     (cause,) = site.cli("errors", site.plan, "--json").json["causes"]
+    (grave,) = site.cli("status", site.plan, "--json").json["grave"]
+    assert (grave["state"], grave["objects"]) == ("lost", 1)
+    assert site.cli("status", site.plan).out.splitlines()[1] == " ".join(grave["en"].split())
     assert (cause["code"], cause["count"]) == ("vanished-lost", 1)
     trusted, bundle = str(site.folder / "keys" / "report.pub"), site.folder / "bundle"
     site.cli("report", site.plan, "--out", str(bundle), expect=0)

@@ -37,6 +37,8 @@ class FirstScreen:
     title: str
     verdict: str
     why: str
+    beside: tuple[str, ...]
+    """What else is so, the gravest first."""
     answers: tuple[PageAnswer, ...]
 
 
@@ -59,7 +61,8 @@ def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: s
     return FirstScreen(
         title=" · ".join(seen.texts["h1"]),
         verdict=seen.texts["h2"][0],
-        why=seen.banner,
+        why=seen.banner[0],
+        beside=tuple(seen.banner[1:]),
         answers=tuple(
             PageAnswer(question=question, lines=tuple(lines)) for question, lines in seen.answers
         ),
@@ -72,7 +75,7 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.texts: dict[str, list[str]] = {"h1": [], "h2": []}
-        self.banner = ""
+        self.banner: list[str] = []
         self.answers: list[tuple[str, list[str]]] = []
         self._inside: list[str] = []
         self._text = ""
@@ -107,7 +110,7 @@ class _Reader(HTMLParser):
             return
         inside = self._inside[-1]
         if "banner" in self._inside and inside == "p":
-            self.banner = f"{self.banner} {line}".strip()
+            self.banner.append(line)
         elif inside in self.texts:
             self.texts[inside].append(line)
         elif "dt" in self._inside:

@@ -120,7 +120,7 @@ def test_whatever_is_so_together_is_said_the_gravest_first(
         for state, many in others:
             beside = f"{state}.beside" if state in {"unproven", "noted"} else f"{state}.why"
             sentences.append(words.say(beside, many))
-        assert screen.why == " ".join(map(plain, sentences))
+        assert [screen.why, *screen.beside] == list(map(plain, sentences))
 
 
 def plain(said: Any) -> str:

@@ -59,6 +59,7 @@ def show(
             "title": screen.title,
             "verdict": screen.verdict,
             "why": screen.why,
+            "beside": list(screen.beside),
             "answers": [
                 {"question": one.question, "lines": list(one.lines)} for one in screen.answers
             ],
@@ -70,7 +71,8 @@ def show(
 
 
 def _text(shown: FirstScreenShown) -> str:
-    lines = [shown["title"], "", shown["verdict"], f"  {shown['why']}"]
+    told = (shown["why"], *shown["beside"])
+    lines = [shown["title"], "", shown["verdict"], *(f"  {line}" for line in told)]
     if not shown["trusted"]:
         lines += ["", "signatures were not checked: give --trust KEY"]
     for answer in shown["answers"]:
