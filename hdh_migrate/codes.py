@@ -141,11 +141,13 @@ def _waived(code: str, first: str = "") -> str:
     return f'{first}{_WAIVE}{code}" accepts it, signed and until a day'
 
 
-def _unnamed(code: str) -> Remedy:
+def _unnamed(code: str, besides: str = "") -> Remedy:
     return Remedy(
         "it was not moved",
-        f'{_SHOW}{code}", and rename it at the source: no run begins this batch with it, and'
-        ' "hdh-migrate run PLAN --refresh" lists the source again',
+        f'{_SHOW}{code}", and exclude it in the plan ("hdh-migrate amend PLAN" takes that),'
+        f"{besides}"
+        ' or rename it at the source ("hdh-migrate run PLAN --refresh" lists it again): no run'
+        " begins this batch with it",
     )
 
 
@@ -215,7 +217,7 @@ class Code(StrEnum):
     )
     COLLISION = _blocker(
         "collision", _NAME,
-        _unnamed("collision"),
+        _unnamed("collision", " keep both (`collisions: keep` of its dataset),"),
         fr="nom égal à un autre, à la casse ou à l'écriture des accents près",
         en="name equal to another but for case or the spelling of accents",
     )

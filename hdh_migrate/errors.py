@@ -242,6 +242,24 @@ class SignatureRefused(AuthFailed):
     """The signature of one request is refused: a wrong secret, or a key the host cannot sign."""
 
 
+class TimeRefused(AuthFailed):
+    """A host judges requests by their time, and this machine's clock is not its own."""
+
+    default_hint = (
+        "set this machine's clock (NTP) and run the same plan again; the credential may be good,"
+        " and nothing is lost"
+    )
+
+
+class TargetFull(Permanent):
+    """The target takes no more bytes, of anybody with this credential: the whole run stops."""
+
+    exit_code = Exit.STOPPED
+    default_hint = (
+        "nothing is lost: free room there or have the quota raised, then run the same plan again"
+    )
+
+
 class SourceChanged(Permanent):
     """The source object is no longer the version that inventory pinned."""
 

@@ -181,11 +181,13 @@ class ReturnReason(StrEnum):
 
     AUTH = "auth"
     FENCED = "fenced"
+    FULL = "full"
     BEHIND = "behind"
     HOST = "host"
     LOST = "lost"
     STARVED = "starved"
     STOPPED = "stopped"
+    TIME = "time"
     UNREACHABLE = "unreachable"
 
 

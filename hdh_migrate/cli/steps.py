@@ -195,5 +195,5 @@ def states_text(datasets: Sequence[DatasetStates]) -> str:
             f"{count['objects']} {name} ({size_text(count['bytes'])})"
             for name, count in row["states"].items()
         )
-        lines.append(f"{row['batch']} / {row['dataset']}: {states or 'nothing yet'}")
+        lines.append(f"{row['batch']} / {row['dataset']}: {states or 'no object'}")
     return "\n".join(lines)

@@ -22,10 +22,10 @@ def unforeseen(error: Exception) -> MigrateError:
         if error.errno in {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE}:
             return MigrateError(f"{where}the disk fails: {error.strerror}", hint=FAILING_DISK)
         if where:
-            return MigrateError(
-                f"{where}{error.strerror}",
-                hint="mend what is named and run the same command again; nothing is lost",
-            )
+            hint = "mend what is named and run the same command again; nothing is lost"
+            if error.errno == errno.EROFS:
+                hint += "; --state-dir DIR puts the state elsewhere, as --out does a report"
+            return MigrateError(f"{where}{error.strerror}", hint=hint)
     if isinstance(error, ModuleNotFoundError) and (missing := _foreign(error)):
         return Refused(
             f"the Python package {missing} is not installed",

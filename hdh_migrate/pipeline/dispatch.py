@@ -8,10 +8,10 @@ is committed, and only then the reason is raised.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import assert_never
+from typing import Final
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -24,6 +24,8 @@ from hdh_migrate.errors import (
     MigrateError,
     Permanent,
     Starved,
+    TargetFull,
+    TimeRefused,
     Transient,
 )
 from hdh_migrate.model import Entry, Role, Step, Tally, Verdict
@@ -81,6 +83,18 @@ def unasked(receipt: ObjectReceipt) -> MigrateError:
     )
 
 
+_ENDS: Final[Mapping[ReturnReason, type[MigrateError]]] = {
+    ReturnReason.AUTH: AuthFailed,
+    ReturnReason.TIME: TimeRefused,
+    ReturnReason.FENCED: Fenced,
+    ReturnReason.BEHIND: LedgerBehind,
+    ReturnReason.HOST: HostRefused,
+    ReturnReason.FULL: TargetFull,
+    ReturnReason.STARVED: Starved,
+}
+"""What one object came back for and all others would: the whole run ends so."""
+
+
 class Dispatcher:
     """Drives one step of one batch; only one that is `sampled` leaves its pace in the ledger."""
 
@@ -128,6 +142,7 @@ class Dispatcher:
             LedgerBehind: the target holds what was moved with a newer copy of the ledger.
             HostRefused: a host is not the right one (any more); what it was asked is to do again.
             Transient: a store stayed away for longer than the budget.
+            TargetFull: the target takes no more bytes.
             Starved: this machine gives no memory, threads or files to work with.
         """
         if role is Role.MOVE:
@@ -243,26 +258,13 @@ class Dispatcher:
         self._ctx.progress.advance(0, more)
 
     def _take_back(self, receipt: Returned) -> None:
-        match receipt.reason:
-            case ReturnReason.AUTH:
-                self.end(AuthFailed(receipt.detail))
-            case ReturnReason.FENCED:
-                self.end(Fenced(receipt.detail))
-            case ReturnReason.BEHIND:
-                self.end(LedgerBehind(receipt.detail))
-            case ReturnReason.HOST:
-                self.end(HostRefused(receipt.detail))
-            case ReturnReason.STARVED:
-                self.end(Starved(receipt.detail))
-            case ReturnReason.UNREACHABLE:
-                self._unreachable[receipt.id] = receipt.dataset
-                many, asked = len(self._unreachable), set(self._unreachable.values())
-                if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
-                    self.end(Transient(receipt.detail))
-            case ReturnReason.LOST | ReturnReason.STOPPED:
-                pass
-            case _:
-                assert_never(receipt.reason)
+        if (ends := _ENDS.get(receipt.reason)) is not None:
+            self.end(ends(receipt.detail))
+        elif receipt.reason is ReturnReason.UNREACHABLE:
+            self._unreachable[receipt.id] = receipt.dataset
+            many, asked = len(self._unreachable), set(self._unreachable.values())
+            if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
+                self.end(Transient(receipt.detail))
 
     def judged(self, receipt: ObjectReceipt) -> ObjectReceipt:
         """Return the receipt, or a failure for an object whose trouble is its own.

@@ -353,8 +353,9 @@ class Inventory:
             f"batch {batch}: {counted(blockers, 'object')} cannot be moved as planned",
             blockers=shown,
             hint="no byte of them was moved; see the names with"
-            ' "hdh-migrate status PLAN --show-names", then rename or remove them at the source:'
-            ' "hdh-migrate run PLAN --refresh" lists it again',
+            ' "hdh-migrate ls PLAN --state refused --show-names", then exclude them in the plan'
+            ' ("hdh-migrate amend PLAN" takes that), or rename them at the source'
+            ' ("hdh-migrate run PLAN --refresh" lists it again)',
         )
 
 

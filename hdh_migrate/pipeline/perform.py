@@ -22,6 +22,7 @@ from hdh_migrate.errors import (
     Fenced,
     HostRefused,
     LedgerBehind,
+    MigrateError,
     Missing,
     OutOfOrder,
     Permanent,
@@ -29,6 +30,8 @@ from hdh_migrate.errors import (
     SignatureRefused,
     SourceChanged,
     Stopped,
+    TargetFull,
+    TimeRefused,
     Transient,
 )
 from hdh_migrate.model import MIB, Verdict
@@ -49,6 +52,7 @@ from hdh_migrate.pipeline.again import SecondReader, failed
 from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
+from hdh_migrate.pipeline.unchanged import try_to_write
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.work import Emit, Record
 from hdh_migrate.receipts import (
@@ -148,7 +152,7 @@ class Performer:
             return self._performed(order, one, task)
         except (AccessDenied, SignatureRefused) as error:
             return self._denied(order, one, error)
-        except (Stopped, AuthFailed, HostRefused, Fenced, LedgerBehind) as error:
+        except (Stopped, AuthFailed, TargetFull, HostRefused, Fenced, LedgerBehind) as error:
             return Returned.of(order, one, _why(error), str(error))
         except (ShortRead, Permanent) as error:
             return _finding(one, error)
@@ -185,6 +189,11 @@ class Performer:
                 *(() if box.reader is None else box.reader.check(route.target)),
                 *(() if box.writer is None else box.writer.check(route.target)),
             ]
+            if box.writer is not None and isinstance(error, AccessDenied):
+                try_to_write(box.writer, route.target)
+        except AccessDenied as denied:
+            where = f"target bucket {route.target.bucket}: no right to write"
+            return Returned.of(order, one, ReturnReason.AUTH, f"{where}: {denied}")
         except (Transient, Permanent) as trouble:
             return Returned.of(order, one, ReturnReason.UNREACHABLE, str(trouble))
         lost = next((problem for problem in problems if problem.auth), None)
@@ -199,16 +208,20 @@ def _each(
     return ((one, partial(handler, route, one)) for one in objects)
 
 
-def _why(
-    error: Stopped | AuthFailed | HostRefused | Fenced | LedgerBehind,
-) -> ReturnReason:
-    if isinstance(error, Fenced):
-        return ReturnReason.FENCED
-    if isinstance(error, LedgerBehind):
-        return ReturnReason.BEHIND
-    if isinstance(error, AuthFailed):
-        return ReturnReason.AUTH
-    return ReturnReason.HOST if isinstance(error, HostRefused) else ReturnReason.STOPPED
+_ENDS: tuple[tuple[type[MigrateError], ReturnReason], ...] = (
+    (Fenced, ReturnReason.FENCED),
+    (LedgerBehind, ReturnReason.BEHIND),
+    (TimeRefused, ReturnReason.TIME),
+    (AuthFailed, ReturnReason.AUTH),
+    (TargetFull, ReturnReason.FULL),
+    (HostRefused, ReturnReason.HOST),
+    (Stopped, ReturnReason.STOPPED),
+)
+"""What ends the whole run, and not one object of it."""
+
+
+def _why(error: MigrateError) -> ReturnReason:
+    return next(reason for kind, reason in _ENDS if isinstance(error, kind))
 
 
 def _held(hands: T | None, order: Order) -> T:

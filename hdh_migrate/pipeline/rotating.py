@@ -21,6 +21,7 @@ from hdh_migrate.errors import (
     HostRefused,
     Permanent,
     TargetDiffers,
+    TargetFull,
     UnsealFailed,
 )
 from hdh_migrate.events.rotation import HeadersExchanging, KeysRotated
@@ -339,7 +340,7 @@ class Rotating:
                 return act(row)
             except Stays as why:
                 return why
-            except (AuthFailed, HostRefused):
+            except (AuthFailed, HostRefused, TargetFull):
                 raise
             except Permanent:
                 return Stays(REFUSED)

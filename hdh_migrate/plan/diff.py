@@ -113,7 +113,7 @@ def _labelled(entries: Sequence[object]) -> dict[str, object] | None:
         found = dict[str, object]()
         for entry in entries:
             if isinstance(entry, dict) and isinstance(label := entry.get(field), str):
-                found[label] = entry
+                found[label if label.isprintable() else _text(label)] = entry
         if len(found) == len(entries):
             return found
     texts = {_text(entry): entry for entry in entries if not isinstance(entry, (dict, list))}
@@ -121,4 +121,6 @@ def _labelled(entries: Sequence[object]) -> dict[str, object] | None:
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    """Return a value as JSON that drives no terminal: a glob may hold any character."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return text if text.isprintable() else json.dumps(value, sort_keys=True)

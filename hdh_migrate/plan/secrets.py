@@ -90,7 +90,7 @@ def ref_path(ref: str, base: Path) -> Path:
 def _checked(value: str, where: str) -> Secret:
     text = value.removesuffix("\n").removesuffix("\r")
     if not text.strip():
-        raise KeyUnavailable(f"{where} is empty")
+        raise KeyUnavailable(f"{where} is empty", hint="put the secret there and run again")
     return Secret(text)
 
 
@@ -105,11 +105,17 @@ def _file_text(path: Path, shown: str) -> str:
     try:
         data = read_bounded(path, MAX_SECRET_BYTES, check)
     except FileNotFoundError as error:
-        raise KeyUnavailable(f"there is no secret file {shown}") from error
+        raise KeyUnavailable(
+            f"there is no secret file {shown}",
+            hint=f"the plan looks for {path}; put it there with mode 0600, and run again",
+        ) from error
     except NotRegularError as error:
         raise KeyUnavailable(f"{shown} is not a regular file") from error
     except OSError as error:
-        raise KeyUnavailable(f"the secret file {shown} cannot be read") from error
+        raise KeyUnavailable(
+            f"the secret file {shown} cannot be read",
+            hint=f"it must be yours to read: look at {path} and the folders above it",
+        ) from error
     if len(data) > MAX_SECRET_BYTES:
         raise KeyUnavailable(f"the secret file {shown} is larger than 64 KiB")
     text = _text(data)

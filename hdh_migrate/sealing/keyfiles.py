@@ -355,10 +355,13 @@ def _create(path: Path, content: bytes, *, mode: int) -> None:
 
 
 def _unreadable(path: Path, reason: str) -> KeyUnavailable:
-    return KeyUnavailable(
-        f"{path}: the key file cannot be read: {reason}",
-        hint="check the path, which is relative to the plan, and who may read it",
-    )
+    hint = "check the path, which is relative to the plan, and who may read it"
+    if path.suffix != ".pub":
+        hint += (
+            "; where it is lost, name another recipient's as seal.identity, and let"
+            ' "hdh-migrate keys rotate PLAN" replace it'
+        )
+    return KeyUnavailable(f"{path}: the key file cannot be read: {reason}", hint=hint)
 
 
 def _not_a_key(form: KeyFileForm, path: Path) -> KeyUnavailable:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
-from hdh_migrate.errors import AccessDenied, AuthFailed, Missing, Permanent, StorageError
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    HostRefused,
+    Missing,
+    Permanent,
+    StorageError,
+)
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.targets.conditions import Condition, conditions
@@ -109,13 +117,29 @@ def _bucket(
         _create(endpoint, wish)
         yield step("there was none", DONE, ok=True)
         return True
-    except AccessDenied as error:
+    except HostRefused:
+        raise
+    except Permanent as error:
+        _demand_credential(endpoint, wish.bucket)
+        if not isinstance(error, AccessDenied):
+            raise
         raise AccessDenied(
             f"bucket {wish.bucket}: it may belong to somebody else",
-            hint="bucket names are taken by whoever comes first: choose another name",
+            hint="bucket names are taken by whoever comes first: choose another name; if it is"
+            " yours, the credential needs s3:ListBucket",
         ) from error
     yield step("it is there", NOTHING, ok=True)
     return True
+
+
+def _demand_credential(endpoint: S3Endpoint, bucket: str) -> None:
+    """Ask again with a request whose reply has words: to HEAD a wrong secret looks like no right.
+
+    Raises:
+        AuthFailed: the credential itself is refused.
+    """
+    with suppress(AccessDenied), translated("the bucket"):
+        endpoint.client.list_objects_v2(Bucket=bucket, MaxKeys=1)
 
 
 def _create(endpoint: S3Endpoint, wish: Wish) -> None:

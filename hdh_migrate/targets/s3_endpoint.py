@@ -28,12 +28,15 @@ from hdh_migrate.errors import (
     AuthFailed,
     Conflict,
     ConnectionLost,
+    HostRefused,
     Missing,
     Permanent,
     ShortRead,
     SignatureRefused,
     StorageError,
+    TargetFull,
     Throttled,
+    TimeRefused,
     Transient,
     Unsupported,
 )
@@ -54,9 +57,15 @@ Pace = Callable[[str, str], None]
 
 _AUTH_CODES = frozenset(
     ("ExpiredToken", "ExpiredTokenException", "InvalidToken", "InvalidAccessKeyId",
-     "TokenRefreshRequired", "RequestTimeTooSkewed", "RequestExpired",
-     "AuthorizationHeaderMalformed", "InvalidSecurity", "NotSignedUp", "AccountProblem")
+     "TokenRefreshRequired", "InvalidSecurity", "NotSignedUp", "AccountProblem")
 )  # fmt: skip
+_REGION_HINT = "check target.region and target.endpoint; nothing was sent there"
+_TIME_CODES = frozenset(("RequestTimeTooSkewed", "RequestExpired"))
+_FULL_CODES = frozenset(
+    ("QuotaExceeded", "StorageQuotaExceeded", "InsufficientStorage", "InsufficientCapacity",
+     "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded")
+)  # fmt: skip
+"""What hosts say that are full; Amazon's is never."""
 _THROTTLED_CODES = frozenset(
     ("SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests",
      "ServiceUnavailable", "BandwidthLimitExceeded")
@@ -328,11 +337,9 @@ def classified(code: str, status: int, what: str, retry_after: float | None) -> 
 
 
 def _classified(code: str, status: int, what: str, retry_after: float | None) -> StorageError:
+    if (everybody := _of_everybody(code, status)) is not None:
+        return everybody
     label = f"{what}: {code or 'no reason given'} (HTTP {status})"
-    if code == "SignatureDoesNotMatch":
-        return SignatureRefused(f"the target refuses the signature: {code}")
-    if code in _AUTH_CODES or status == 401:
-        return AuthFailed(f"the target refuses the credential: {code or status}")
     if code in _THROTTLED_CODES or status in _THROTTLED_STATUS:
         return Throttled(label, retry_after=retry_after)
     if code in _TRANSIENT_CODES or status in _TRANSIENT_STATUS or status < 300:
@@ -340,6 +347,21 @@ def _classified(code: str, status: int, what: str, retry_after: float | None) ->
     if 300 <= status < 400:
         return Permanent(f"{what}: the target redirects elsewhere; not followed (HTTP {status})")
     return _PERMANENT.get(code, _PERMANENT.get(status, Permanent))(label)
+
+
+def _of_everybody(code: str, status: int) -> Permanent | None:
+    """Return the error of a reply that every other request would get as well, if it is one."""
+    if code == "SignatureDoesNotMatch":
+        return SignatureRefused(f"the target refuses the signature: {code}")
+    if code in _TIME_CODES:
+        return TimeRefused(f"the target refuses the time of the request: {code}")
+    if code == "AuthorizationHeaderMalformed":
+        return HostRefused(f"the target is in another region: {code}", hint=_REGION_HINT)
+    if code in _AUTH_CODES or status == 401:
+        return AuthFailed(f"the target refuses the credential: {code or status}")
+    if code in _FULL_CODES or status == 507:
+        return TargetFull(f"the target is full: {code or status}")
+    return None
 
 
 def xml_code(body: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hdh_migrate.door import Addresses, Door, Resolve
+from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import SigV4, TlsTrust, Transport
 from hdh_migrate.wiring.vault import Vault
@@ -46,11 +47,22 @@ def signing(id_: str, secret: str, token: str | None, vault: Vault, region: str)
     """Return what signs requests with the secrets behind these references.
 
     Raises:
-        KeyUnavailable: one cannot be read.
+        KeyUnavailable: one cannot be read, or is no access key.
     """
     return SigV4(
         region=region,
-        access_key=vault.reveal(id_),
-        secret_key=vault.reveal(secret),
-        token=vault.reveal(token) if token is not None else None,
+        access_key=_bare(id_, vault),
+        secret_key=_bare(secret, vault),
+        token=_bare(token, vault) if token is not None else None,
     )
+
+
+def _bare(ref: str, vault: Vault) -> str:
+    """Return a part of an access key, which the host would only call a wrong signature."""
+    text = vault.reveal(ref)
+    if not text.isprintable() or text != text.strip():
+        raise KeyUnavailable(
+            f"{ref} gives no part of an access key: there is a space or a line end beside it",
+            hint="it must hold the id or the secret alone, on one line; nothing was sent",
+        )
+    return text

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.sealing.keys import new_pair
 from tests.cli.test_cli import Desk, document
 from tests.support.fixtures import Bucket
 
@@ -55,6 +56,25 @@ def test_preflight_opens_the_keys_of_the_verbs_that_come_later_too(desk: Desk) -
     assert done.returncode == Exit.REFUSED
     assert "approvals.keys[1]: " in done.stdout
     assert desk.run("run", str(desk.plan), "--dry-run").returncode == Exit.OK
+
+
+def test_preflight_finds_what_would_refuse_a_run_that_goes_on(desk: Desk) -> None:
+    """Files of recipients were exchanged, or a bound batch was changed in the plan."""
+    assert desk.run("run", str(desk.plan)).returncode == Exit.OK
+    ours, other = desk.folder / "keys" / "escrow.pub", desk.folder / "keys" / "other.pub"
+    kept = ours.read_bytes()
+    new_pair(desk.folder / "keys", "other", passphrase=None)
+    ours.write_bytes(other.read_bytes())
+    done = desk.run("preflight", str(desk.plan))
+    assert done.returncode == Exit.REFUSED
+    assert "recipients are not those" in done.stdout
+
+    ours.write_bytes(kept)
+    assert desk.run("preflight", str(desk.plan)).returncode == Exit.OK
+    changed(desk, "prefix: a/}", "prefix: c/}")
+    done = desk.run("preflight", str(desk.plan))
+    assert done.returncode == Exit.REFUSED
+    assert "bound by batch pilot" in done.stdout
 
 
 def test_a_run_whose_words_are_lost_does_its_work_all_the_same(desk: Desk) -> None:

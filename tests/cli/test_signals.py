@@ -75,3 +75,32 @@ def test_a_command_that_does_not_look_up_is_ended(
     assert json.loads(out)["error"]["exit"] == Exit.INTERRUPTED
     assert err.splitlines()[0].startswith(f"{number.name}: ")
     assert "Traceback" not in err
+
+
+AT_ONCE = """
+import os, sys
+
+class Telling:
+    \"\"\"Asks this process to stop when the command's own modules are looked for.\"\"\"
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "hdh_migrate.cli.app":
+            os.kill(os.getpid(), {number})
+        return None
+
+sys.meta_path.insert(0, Telling())
+from hdh_migrate.cli.start import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_who_is_asked_to_stop_before_anything_is_begun_leaves_without_a_word(
+    number: signal.Signals,
+) -> None:
+    """It was a traceback of Python's, and no exit code of ours."""
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ONCE.format(number=int(number)), "--help"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (Exit.INTERRUPTED, "", "")

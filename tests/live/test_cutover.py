@@ -131,7 +131,7 @@ def test_approvals_count_for_this_plan_these_keys_and_their_time_alone(site: Sit
     site.approve_as("cutover", "stranger")
     site.approve_as("cutover", "report")  # the operator's own
     refused = site.cutover("start", expect=8)
-    assert "not one of the plan's" in refused.err
+    assert "not one of those that may approve" in refused.err
     assert site.status()["waits"]["why"] == "approval"
 
     site.approve("cutover", "dpo", "--until", "2027-01-01T00:00:00Z")

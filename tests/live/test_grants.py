@@ -189,7 +189,10 @@ def test_a_grant_is_approved_elsewhere_from_a_bundle_and_evidence_tells_it(site:
     assert "permit: EHDS-2027-0042" in made.err
     site.cli("approve", site.plan, "--import", str(elsewhere), expect=0)
     assert "1 more approval is needed" in asks(site, expect=8).err
-    for key, why in (("stranger", "not one of the plan's"), ("report", "operator's own")):
+    for key, why in (
+        ("stranger", "not one of those that may approve"),
+        ("report", "operator's own"),
+    ):
         path = str(keys / f"{key}.key")
         site.cli("approve", site.plan, "--grant", grant, "--key", path, expect=3)
         foreign = signed_by(Path(path), elsewhere, site.folder / f"{key}.json")

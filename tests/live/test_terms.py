@@ -128,6 +128,12 @@ def test_those_who_approved_before_change_the_terms_once_and_the_report_says_so(
     back = ("decommission", switched.plan, "--batch", "all", "--evidence", str(bundle),
             "--execute", "--confirm", "emc2")  # fmt: skip
     assert "window_seconds: 3600 -> 604800" in switched.cli(*back, expect=8).err
+    dry = back[:6]
+    assert "2 of those who approved before must agree" in switched.cli(*dry, expect=3).out
+    both(switched, "terms")
+    said = switched.cli(*dry, expect=3).out  # it says what --execute would find
+    assert "terms differ" not in said
+    assert "approval: 2 more approvals are needed" in said
 
 
 def test_consent_to_other_terms_is_used_once(switched: Site) -> None:

@@ -183,5 +183,7 @@ def _lines(payload: Mapping[str, object]) -> str:
     lines = []
     for name in sorted(payload, key=_SHOWN.index):
         value = payload[name]
+        if value is None:  # a freeze is about no manifest
+            continue
         lines += [f"{name}: {one}" for one in (value if isinstance(value, list) else [value])]
     return "\n".join(lines)

@@ -36,7 +36,7 @@ def preflight(
         services = desk.services(write=True)
         judge = judge_for(desk.clock, [services], desk.ledger_path)
         checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge)
-        checks += preparations.checks(desk)
+        checks += preparations.checks(desk, services.recipients)
         bad = [check for check in checks if not check["ok"]]
         code = Exit.OK if not bad else Exit.REFUSED
         if any(check.get("auth") for check in bad):

@@ -42,7 +42,7 @@ class Why(StrEnum):
 
     MALFORMED = "it is no approval"
     OLD_FORM = "it is of an earlier form, which names less of what was approved: sign it anew"
-    UNKNOWN_KEY = "its key is not one of the plan's"
+    UNKNOWN_KEY = "its key is not one of those that may approve this"
     BAD_SIGNATURE = "its signature is not that of the key which it names"
     BARRED = "its key is the operator's own, which does not count"
     KEY_ENDED = "its key's last day is over"

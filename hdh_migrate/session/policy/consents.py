@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import field
 
 from hdh_migrate.clocks import Judge, seconds_of
@@ -60,8 +62,14 @@ class Consents:
         """
         now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
         if now.terms is not None and digest_of(now.terms) != digest_of(terms):
-            lines = difference(now.terms, terms)
-            return Consent(given=False, reasons=("the terms differ from those in force", *lines))
+            found = self._judged_change(now, now.terms, terms)
+            if found is not None and found.missing:
+                lines = _unagreed(found, difference(now.terms, terms))
+                why = "the terms differ from those in force (approve --stage terms)"
+                return Consent(given=False, reasons=(why, *lines))
+            # Agreed to: whoever changes something settles it first, who only looks need not.
+            now = copy(now)
+            now.terms_since = None if found is None else _signed_last(found.accepted)
         # The key files are read once: what they hold a moment later approves nothing.
         found = self._judged(now, ApprovalStage(stage), root, terms, by=terms)
         more = "approvals are" if found.missing > 1 else "approval is"
@@ -116,7 +124,7 @@ class Consents:
                     **self._about, was=digest_of(now.terms), now=digest_of(terms), terms=terms,
                     difference=tuple(lines), beside=here,
                     approvals=tuple(one.fingerprint for one in agreed),
-                    since=max((one.made_at for one in agreed), key=seconds_of, default=None),
+                    since=_signed_last(agreed),
                     signed=tuple(one.envelope for one in agreed),
                 )
             )  # fmt: skip
@@ -197,13 +205,12 @@ class Consents:
         self, now: CutoverStanding, in_force: ConsentTerms, terms: ConsentTerms, lines: list[str]
     ) -> tuple[Accepted, ...]:
         """Return what those signed who agreed to other terms; nothing where nobody has to."""
-        if not in_force.approvers and "switching" not in now.times:
-            return ()  # nobody was asked before, and nothing was done under these terms
-        found = self._judged(now, ApprovalStage.TERMS, None, terms, by=in_force)
+        found = self._judged_change(now, in_force, terms)
+        if found is None:
+            return ()
         if not found.missing:
             return found.accepted
-        reasons = [*lines, f"{found.missing} of those who approved before must agree to this"]
-        reasons += [f"not counted: {one}" for one in found.refused if one.why not in _OTHERS]
+        reasons = _unagreed(found, lines)
         self._note(CutoverWaits(**self._about, why="terms", told=tuple(reasons)))
         raise ApprovalMissing(
             f"batch {self.batch}: the plan changes the terms of its cutover:\n"
@@ -211,6 +218,14 @@ class Consents:
             hint=f'"hdh-migrate approve PLAN --batch {self.batch} --stage terms --key FILE", by'
             " those who approved before; or take the change back; nothing was done",
         )
+
+    def _judged_change(
+        self, now: CutoverStanding, in_force: ConsentTerms, terms: ConsentTerms
+    ) -> Judgement | None:
+        """Judge what is kept of the consent to other terms; None: nobody has to be asked."""
+        if not in_force.approvers and "switching" not in now.times:
+            return None  # nobody was asked before, and nothing was done under these terms
+        return self._judged(now, ApprovalStage.TERMS, None, terms, by=in_force)
 
     @property
     def _about(self) -> StoryKey:
@@ -235,3 +250,16 @@ class Consents:
         for approval, key in sorted(found.withdrawn - now.withdrawn):
             self._note(CutoverApprovalWithdrawn(**self._about, approval=approval, key=key))
             now.withdrawn.add((approval, key))
+
+
+def _signed_last(agreed: Sequence[Accepted]) -> str | None:
+    return max((one.made_at for one in agreed), key=seconds_of, default=None)
+
+
+def _unagreed(found: Judgement, lines: Sequence[str]) -> list[str]:
+    """Return, in lines, a change that those who approved before have not all agreed to."""
+    return [
+        *lines,
+        f"{found.missing} of those who approved before must agree to this",
+        *(f"not counted: {one}" for one in found.refused if one.why not in _OTHERS),
+    ]

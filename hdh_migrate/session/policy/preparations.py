@@ -6,24 +6,33 @@ can never be undone, is a note.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from hdh_migrate.errors import KeyUnavailable, Refused
+from hdh_migrate.errors import KeyUnavailable, PlanChanged, Refused
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import Check
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
+from hdh_migrate.session.policy.changing import demand_allowed, judged
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.reachable import demand_reachable
 from hdh_migrate.session.policy.reporters import approvers_barred, report_key
 from hdh_migrate.session.policy.terms import thresholds_of
 
 
-def checks(desk: Desk) -> list[Check]:
-    """Return a check of each of these that the plan has."""
+def checks(desk: Desk, recipients: Sequence[str]) -> list[Check]:
+    """Return a check of each of these that the plan has, and of what an earlier run has bound.
+
+    `recipients` are the public keys of the plan in hexadecimal, as their files hold them now.
+    """
     plan = desk.loaded.plan
     found: list[Check] = []
+    if desk.ledger_path.exists():
+        found.append(_bound(desk, recipients))
     if plan.notify:
         found.append(_told(desk))
     if plan.approvals is not None:
@@ -51,6 +60,23 @@ def same_disk(folder: Path, ledger: Path) -> str | None:
 
 def _nearest(path: Path) -> Path:
     return next(one for one in (path, *path.absolute().parents) if one.exists())
+
+
+def _bound(desk: Desk, recipients: Sequence[str]) -> Check:
+    """Check what would refuse a run that goes on: bound batches, and for whom is sealed."""
+    problems: list[str] = []
+    ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
+    try:
+        if ledger.meta("plan_digest") is None:  # a run was killed before it began
+            return {"check": "what earlier runs bound", "ok": True}
+        demand_allowed(judged(ledger, json.loads(desk.loaded.canonical)))
+        if bound_recipients(ledger) is not None:  # so it is only compared
+            bind_recipients(ledger, desk.loaded.plan, recipients)
+    except (PlanChanged, Refused) as error:
+        problems = [f"{error} ({error.hint})" if error.hint else str(error)]
+    finally:
+        ledger.close()
+    return {"check": "what earlier runs bound", "ok": not problems, "problems": problems}
 
 
 def _told(desk: Desk) -> Check:

@@ -21,7 +21,8 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.folders import ledger_path
-from hdh_migrate.model import Place, Problem, Untagged, Upload
+from hdh_migrate.model import Place, Problem, Untagged
+from hdh_migrate.pipeline import unchanged
 from hdh_migrate.pipeline.version_order import VERSIONING_HINT
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan
@@ -317,18 +318,22 @@ def _write_rights(services: Services, plan: Plan, selected: Sequence[str]) -> It
     writer = services.writer
     if writer is None:
         return
-    for bucket in _buckets(plan, selected):
-        yield from _may_abort(writer, bucket)
+    for place in dict.fromkeys(dataset.target.place for dataset in _datasets(plan, selected)):
+        yield from _may_write(writer, place)
 
 
-def _may_abort(writer: TargetWriter, bucket: str) -> Iterator[Problem]:
-    """Abort an upload that does not exist: changes nothing, and is denied to who may not write."""
-    where = f"target bucket {bucket}"
-    upload = Upload(bucket=bucket, key=".hdh-migrate-preflight", upload_id="0" * 32)
+def _may_write(writer: TargetWriter, place: Place) -> Iterator[Problem]:
+    """Try what changes nothing, and is denied to who may not write.
+
+    That is to abort an upload that does not exist, and to send it a part.
+    """
+    where = f"target bucket {place.bucket}"
     try:
-        writer.abort(upload)
-    except (AccessDenied, AuthFailed) as error:
+        unchanged.try_to_write(writer, place)
+    except AuthFailed as error:
+        yield Problem(where=where, what=str(error), hint=error.hint, auth=True)
+    except AccessDenied as error:
         hint = "the credential needs s3:PutObject and s3:AbortMultipartUpload"
         yield Problem(where=where, what=f"no right to write: {error}", hint=hint, auth=True)
-    except (Permanent, Transient):
-        return  # it does not know the upload, in its own words
+    except Transient:
+        return  # "rights and places" tells it

@@ -51,6 +51,17 @@ def test_each_difference_is_one_readable_line(tmp_path: Path) -> None:
     ]
 
 
+def test_no_rule_of_a_plan_drives_a_terminal(tmp_path: Path) -> None:
+    old, new = _canonical(tmp_path, GOOD), _canonical(tmp_path, GOOD)
+    new["datasets"][0]["exclude"] = [{"glob": "a\nb", "reason": "\x1b[31m"}]
+    new["datasets"][0]["target"]["prefix"] = "\u202egnp.exe/"
+
+    lines = changes(old, new)
+
+    assert all(line.isprintable() for line in lines)
+    assert r'datasets[pmsi].exclude["a\nb"]: added' in lines
+
+
 def test_another_kind_of_source_is_told_by_its_fields(tmp_path: Path) -> None:
     old = _canonical(tmp_path, GOOD)
     new = json.loads(as_yaml(old))
