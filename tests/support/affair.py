@@ -8,6 +8,7 @@ import os
 import random
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from crypt4gh.lib import decrypt
 from hdh_migrate.demo.servers import Azurite
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.evidence.signatures.signing import new_report_key
+from hdh_migrate.folders import STATE_DIR, ledger_path
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import SIDECARS, ObjectRecord, OpenFinding, State, Step
 from hdh_migrate.results.moves import Check
 from hdh_migrate.sealing.keys import new_pair
@@ -26,6 +29,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs import preflight
 from hdh_migrate.session.verbs.run import perform
+from hdh_migrate.telemetry import SystemClock
 from tests.support.fixtures import Bucket, ProxyTo
 from tests.support.here import HERE
 from tests.support.proxy import Proxy
@@ -149,12 +153,12 @@ class Affair:
 
     def findings(self) -> list[OpenFinding]:
         """Return the open findings."""
-        desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
-        ledger = desk.read_ledger()
-        try:
+        with closing(SqliteLedger.read_only(self._ledger, SystemClock())) as ledger:
             return list(ledger.findings())
-        finally:
-            ledger.close()
+
+    @property
+    def _ledger(self) -> Path:
+        return ledger_path(self.folder / STATE_DIR, "lies")
 
     def preflight(self) -> Check:
         """Return what preflight says of rights and places."""
@@ -166,15 +170,11 @@ class Affair:
 
     def rows(self) -> list[ObjectRecord]:
         """Return what the ledger holds of every object."""
-        desk = Desk.open(self.folder / "plan.yaml", None, Notes(), threading.Event())
-        if not desk.ledger_path.exists():
+        if not self._ledger.exists():
             return []
-        ledger = desk.read_ledger()
-        try:
+        with closing(SqliteLedger.read_only(self._ledger, SystemClock())) as ledger:
             rows = list(ledger.records(ledger.datasets()[0].id))
             tallied = ledger.tally(ledger.datasets()[0].id, *State).objects
-        finally:
-            ledger.close()
         assert tallied == len(rows)
         return rows
 

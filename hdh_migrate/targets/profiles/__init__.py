@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -59,30 +60,37 @@ def load(name: str, own: Path | None = None, reference: str | None = None) -> Pr
     """
     if name not in names():
         raise PlanInvalid([f"target.provider: no provider {name}; there are {', '.join(names())}"])
-    document = _document(name)
-    claims, rules = _claims(document["claims"], f"profile {name}"), _rules(document["health"])
-    replaced = None
-    if own is not None:
-        from hdh_migrate.targets.profiles import written  # few plans have one
+    profile = _packaged(name)
+    if own is None:
+        return profile
+    from hdh_migrate.targets.profiles import written  # few plans have one
 
-        mine = written.own(own, text_of(name))
-        claims |= _claims(mine.claims, OWN)
-        changed = _rules(mine.health)
-        by_name = {rule.name: rule for rule in rules} | {rule.name: rule for rule in changed}
-        rules = tuple(by_name.values())
-        replaced = Own(
+    mine = written.own(own, text_of(name))
+    changed = _rules(mine.health)
+    by_name = {rule.name: rule for rule in (*profile.health, *changed)}
+    return replace(
+        profile,
+        capabilities={**profile.capabilities, **_claims(mine.claims, OWN)},
+        health=tuple(by_name.values()),
+        own=Own(
             reference=reference or own.name,
             sha256=mine.sha256,
             overrides=(*mine.claims, *(f"health.{rule.name}" for rule in changed)),
-        )
+        ),
+    )
+
+
+@cache
+def _packaged(name: str) -> Profile:
+    """Return a profile of the package as it was shipped; who looks for a host asks for all."""
+    document = _document(name)
     return Profile(
         name=document["name"],
         title=document["title"],
         as_of=document["as_of"],
-        capabilities=claims,
-        health=rules,
+        capabilities=_claims(document["claims"], f"profile {name}"),
+        health=_rules(document["health"]),
         notes=tuple(ProfileNote(**one) for one in document["notes"]),
-        own=replaced,
     )
 
 

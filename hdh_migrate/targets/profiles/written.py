@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def own(path: Path, below: str) -> OwnWritten:
     )
 
 
+@cache  # a plan with a profile of its own is opened again and again by who watches it
 def _shipped(name: str, text: str) -> tuple[Mapping[str, Any], ProfileFile]:
     """Read a profile of the package; also return its JSON value."""
     where = f"{name}.yaml"
