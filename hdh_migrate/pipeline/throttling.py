@@ -141,6 +141,7 @@ class ThrottledReader:
     def __init__(self, reader: TargetReader, bandwidth: Bandwidth) -> None:
         self.limits = reader.limits
         self.check, self.locks = reader.check, reader.locks
+        self.default_retention = reader.default_retention
         self.keys, self.versions = reader.keys, reader.versions
         self.keeps_versions = reader.keeps_versions
         self.has_kept_versions = reader.has_kept_versions

@@ -155,6 +155,9 @@ class TargetReader(Protocol):
     def locks(self, place: Place) -> bool:
         """Return whether the place can keep objects from being deleted (object lock)."""
 
+    def default_retention(self, place: Place) -> str | None:
+        """Return in words what keeps whatever is written to the place; None: nothing that shows."""
+
     def lock(self, bucket: str, stored: Stored) -> Lock:
         """Ask what keeps one stored version from being deleted.
 

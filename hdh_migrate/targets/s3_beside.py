@@ -22,6 +22,7 @@ from hdh_migrate.errors import (
     Missing,
     Permanent,
     ShortRead,
+    StorageError,
     Transient,
 )
 from hdh_migrate.fixity import EMPTY_SHA256
@@ -171,6 +172,18 @@ def object_lock_of(endpoint: S3Endpoint, bucket: str) -> bool:
             raise
         return False  # in whichever words: there is none
     return bool(reply.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled")
+
+
+def default_retention_of(endpoint: S3Endpoint, bucket: str) -> str | None:
+    """Return in words how long a bucket keeps whatever is written to it, as far as it tells."""
+    try:
+        with translated("the bucket's default retention"):
+            reply = endpoint.client.get_object_lock_configuration(Bucket=bucket)
+    except StorageError:
+        return None  # whoever wants a lock asks for it, and is told
+    rule = reply.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
+    lasting = [f"{rule[unit]} {unit.lower()}" for unit in ("Days", "Years") if rule.get(unit)]
+    return f"{', '.join(lasting)} ({str(rule.get('Mode', '')).lower()})" if lasting else None
 
 
 def versioning_of(endpoint: S3Endpoint, bucket: str) -> str | None:

@@ -66,6 +66,10 @@ class S3Reader:
         """Ask for the bucket's object lock configuration."""
         return s3_beside.object_lock_of(self._endpoint, place.bucket)
 
+    def default_retention(self, place: Place) -> str | None:
+        """Ask for the bucket's object lock configuration; who does not tell has none."""
+        return s3_beside.default_retention_of(self._endpoint, place.bucket)
+
     def lock(self, bucket: str, stored: Stored) -> Lock:
         """Ask what keeps one stored version; see `ports.TargetReader.lock`."""
         return s3_beside.lock_of(self._endpoint, bucket, stored)

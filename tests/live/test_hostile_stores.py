@@ -63,6 +63,7 @@ FREEZE: dict[str, Act] = {
 TARGET: dict[str, Act] = {
     "check": lambda t: t.check(PLACE),
     "locks": lambda t: t.locks(PLACE),
+    "default_retention": lambda t: t.default_retention(PLACE),
     "lock": lambda t: t.lock("b", STORED),
     "tags": lambda t: t.tags("b", STORED),
     "keys": lambda t: list(t.keys(PLACE)),

@@ -104,3 +104,24 @@ def test_preflight_misses_a_right_that_a_run_needs_to_write(
     bucket = server.store.buckets[BUCKET]
     assert not bucket.objects
     assert not bucket.uploads
+
+
+def test_a_bucket_that_keeps_everything_is_told_before_anything_is_sent(
+    tmp_path: Path, server: StrictS3
+) -> None:
+    """Each object was sent and refused, in words that say nothing of it."""
+    bucket = server.store.buckets[BUCKET]
+    bucket.versioning, bucket.lock = "Enabled", True
+    bucket.default_retention = {"Mode": "COMPLIANCE", "Days": "30"}
+    job = with_secret(tmp_path, server, server.secret_key)
+    for verb in ("preflight", "run"):
+        code, told = job.call(verb)
+        assert code == 3
+        assert "default retention keeps whatever is written for 30 days (compliance)" in str(told)
+    assert not bucket.objects
+
+    text = job.plan.read_text()
+    said = f"bucket: {BUCKET}, retention: {{mode: compliance, days: 30}}"
+    job.plan.write_text(text.replace(f"bucket: {BUCKET}", said))
+    code, told = job.call("run")
+    assert code == 0, told

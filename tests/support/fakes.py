@@ -314,6 +314,10 @@ class FakeTarget:
         with self.script.call("locks"):
             return self.object_lock and place.bucket in self._buckets
 
+    def default_retention(self, place: Place) -> str | None:
+        with self.script.call("default_retention"):
+            return None
+
     def lock(self, bucket: str, stored: Stored) -> Lock:
         with self.script.call("lock"):
             return self._bucket(bucket)[stored.key].stored.lock

@@ -274,12 +274,34 @@ def _has(
 
 
 def _keeps(services: Services, dataset: Dataset, *, demand: bool) -> Sequence[Problem]:
-    """Check that a bucket has object lock if it is wanted: most hosts cannot add it later."""
+    """Check that a bucket has object lock if it is wanted, and has none that nobody planned.
+
+    Most hosts cannot add it later, and refuse what is written to a bucket that keeps everything
+    when it is not sent as under a lock.
+    """
     if dataset.target.keeping is None:
-        return []
+        return _tried(
+            f"target bucket {dataset.target.bucket}", partial(_kept, services, dataset),
+            dataset.target.place, demand=False,
+        )  # fmt: skip
     hint = 'object lock is set when a bucket is made: "hdh-migrate provision" makes one so'
     lack = f"no object lock, which the retention of dataset {dataset.name} needs"
     return _has(dataset, services.reader.locks, lack, hint, demand=demand)
+
+
+def _kept(services: Services, dataset: Dataset, place: Place) -> Sequence[Problem]:
+    kept = services.reader.default_retention(place)
+    if kept is None:
+        return []
+    return [
+        Problem(
+            where=f"target bucket {place.bucket}",
+            what=f"its default retention keeps whatever is written for {kept}, and the plan does"
+            " not say so",
+            hint=f"say it in the plan (dataset {dataset.name}: target.retention), or name another"
+            " bucket",
+        )
+    ]
 
 
 def _keeps_versions(services: Services, dataset: Dataset, *, demand: bool) -> Sequence[Problem]:
