@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from copy import copy
+from functools import wraps
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
@@ -46,35 +49,9 @@ Key = Annotated[
 ]
 """What the command line says; `key_given` is what it means."""
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-StateDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--state-dir",
-        metavar="DIR",
-        envvar=environment.STATE_DIR,
-        help="Where ledgers live; default: .hdh-migrate beside the plan.",
-    ),
-]
-NoProgress = Annotated[
-    bool,
-    typer.Option("--no-progress", envvar=environment.NO_PROGRESS, help="Say only what is needed."),
-]
-Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="Log more; twice for everything.")
-]
 Batch = Annotated[str, typer.Option("--batch", metavar="NAME", help="Which batch.")]
 Batches = Annotated[
     list[str] | None, typer.Option("--batch", metavar="NAME", help="Only this batch; repeatable.")
-]
-LogTo = Annotated[
-    Path | None,
-    typer.Option(
-        "--log-file",
-        envvar=environment.LOG_FILE,
-        metavar="FILE",
-        help="JSON Lines of what happens; no names.",
-    ),
 ]
 MetricsFile = Annotated[
     Path | None,
@@ -141,24 +118,66 @@ def key_given(said: str) -> str:
     return found.decode("utf-8", "surrogateescape")
 
 
-def every_verb_takes(
-    *,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-    no_progress: NoProgress = False,
-) -> None:
-    """Say in a signature what options every verb takes; called by nobody."""
-
-
 # --- what a verb declares ------------------------------------------------------------------------
+
+_OPTIONS: Final[Mapping[str, tuple[Any, Any, object]]] = {
+    "log_file": (
+        Path | None,
+        typer.Option(
+            "--log-file",
+            envvar=environment.LOG_FILE,
+            metavar="FILE",
+            help="JSON Lines of what happens; no names.",
+        ),
+        None,
+    ),
+    "as_json": (bool, typer.Option("--json", help="One JSON document on stdout."), False),
+    "state_dir": (
+        Path | None,
+        typer.Option(
+            "--state-dir",
+            metavar="DIR",
+            envvar=environment.STATE_DIR,
+            help="Where ledgers live; default: .hdh-migrate beside the plan.",
+        ),
+        None,
+    ),
+    "no_progress": (
+        bool,
+        typer.Option(
+            "--no-progress", envvar=environment.NO_PROGRESS, help="Say only what is needed."
+        ),
+        False,
+    ),
+    "verbose": (
+        int,
+        typer.Option("-v", "--verbose", count=True, help="Log more; twice for everything."),
+        0,
+    ),
+}
+"""The options that verbs share, in the order of their help: type, option and default."""
+
+_NOT_OF_EVERY_VERB: Final = frozenset({"log_file"})
+"""The others every verb takes, so one line of options fits all; its help shows its own."""
+
+ALONE: Final = ("as_json",)
+"""Those of a verb that needs no plan."""
+
+AT_PLAN: Final = ("as_json", "state_dir")
+ASKING: Final = (*AT_PLAN, "verbose")
+"""Those of a verb that asks an endpoint something."""
+
+WORKING: Final = (*ASKING, "no_progress")
+MOVING: Final = (*WORKING, "log_file")
+"""Those of a verb that may be under way for weeks."""
 
 
 @frozen
 class Verb:
     """One verb of the command line: the function, and what its help ends with."""
 
-    function: Callable[..., None]
+    function: Callable[..., NoReturn]
+    """What the command line calls; it leaves with the verb's exit code."""
     examples: tuple[str, ...]
     """Commands that really parse, without the program's name."""
     exits: tuple[Exit, ...]
@@ -176,17 +195,52 @@ def verb(
     examples: tuple[str, ...],
     exits: tuple[Exit, ...],
     result: Any,  # noqa: ANN401 - what may stand in an annotation
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function the verb of its module."""
+    options: Sequence[str] = ALONE,
+) -> Callable[[Callable[..., Exit | None]], Callable[..., Exit | None]]:
+    """Make a function the verb of its module.
 
-    def declare(function: Callable[..., None]) -> Callable[..., None]:
+    Its first parameter is the task, the others are its arguments and options. Those that verbs
+    share are the task's; `options` are those that its help shows. It returns the exit code;
+    None: 0.
+    """
+
+    def declare(function: Callable[..., Exit | None]) -> Callable[..., Exit | None]:
         assert function.__module__ not in VERBS, f"{function.__module__} has a verb already"
         VERBS[function.__module__] = Verb(
-            function=function, examples=examples, exits=exits, result=result
+            function=_command(function, options), examples=examples, exits=exits, result=result
         )
         return function
 
     return declare
+
+
+def _command(
+    function: Callable[..., Exit | None], options: Sequence[str]
+) -> Callable[..., NoReturn]:
+    """Return what Typer takes for a command: with a verb's own parameters, and the shared ones."""
+
+    @wraps(function)
+    def command(**given: Any) -> NoReturn:  # noqa: ANN401 - of whatever the verb takes
+        task = Task(**{name: given.pop(name) for name in _OPTIONS if name in given})
+        task.run(lambda: function(task, **given))
+
+    own = inspect.signature(function, eval_str=True)
+    parameters = list(own.parameters.values())[1:]
+    for name, (kind, option, default) in _OPTIONS.items():
+        shown = name in options
+        if shown or name not in _NOT_OF_EVERY_VERB:
+            taken = copy(option)
+            taken.hidden = not shown
+            parameters.append(
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    annotation=Annotated[kind, taken],
+                    default=default,
+                )
+            )
+    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return command
 
 
 # --- a command under way -------------------------------------------------------------------------
@@ -199,27 +253,6 @@ STOPS_SECONDS, ENDS_SECONDS = 3.0, 1.2
 
 _engines: ContextVar[Mapping[str, OpenEngine] | None] = ContextVar("engines", default=None)
 """Who works, as the caller of `main` said."""
-
-
-@frozen
-class Manner:
-    """How a command is to speak, where its verb does not take that itself."""
-
-    verbose: int = 0
-    no_progress: bool = False
-
-
-_manner: ContextVar[Manner | None] = ContextVar("manner", default=None)
-
-
-@contextmanager
-def speaking(manner: Manner) -> Iterator[None]:
-    """Let a command speak so, besides what its verb was given."""
-    given = _manner.set(manner)
-    try:
-        yield
-    finally:
-        _manner.reset(given)
 
 
 @contextmanager
@@ -239,23 +272,22 @@ class Task:
         self,
         *,
         as_json: bool,
+        state_dir: Path | None = None,
+        no_progress: bool = False,
         verbose: int = 0,
-        progress: bool = True,
         log_file: Path | None = None,
     ) -> None:
         """Open nothing yet; a `log_file` is opened by `run`, before anything is begun."""
         from hdh_migrate.telemetry import SystemClock, set_up_logging
 
-        manner = _manner.get() or Manner()
-        verbose = max(verbose, manner.verbose)
-        progress = progress and not manner.no_progress
         set_up_logging(verbose)
         self.name = f"{SystemClock().now()[:19]}Z-{os.getpid()}"
         """What tells this command from all others of this machine."""
         self._log_to = log_file
         self._log: LogFile | None = None
-        self.out = Output(as_json=as_json, progress=progress)
-        self._traces = verbose > 1
+        self.out = Output(as_json=as_json, progress=not no_progress)
+        self.state_dir = state_dir
+        self.verbose = verbose
         self.stop = threading.Event()
         self.leaves_at_once = False
         """Whether it has nothing under way that a signal would have to wait for."""
@@ -265,7 +297,6 @@ class Task:
     def desk(
         self,
         plan: Path,
-        state_dir: Path | None,
         progress: Progress | None = None,
         *,
         dry: bool = False,
@@ -279,14 +310,13 @@ class Task:
         from hdh_migrate.session.desk import Desk
 
         shown = LineProgress(self.out, quiet=True) if progress is None else progress
-        return Desk.open(plan, state_dir, shown, self.stop, engines=_engines.get(), dry=dry)
+        engines = _engines.get()
+        return Desk.open(plan, self.state_dir, shown, self.stop, engines=engines, dry=dry)
 
-    def at_desk(
-        self, plan: Path, state_dir: Path | None, act: Callable[[Desk], T], *, dry: bool = False
-    ) -> T:
+    def at_desk(self, plan: Path, act: Callable[[Desk], T], *, dry: bool = False) -> T:
         """Open a plan and act on it, showing progress to the end."""
         progress = self.progress()
-        desk = self.desk(plan, state_dir, progress, dry=dry)
+        desk = self.desk(plan, progress, dry=dry)
         try:
             return act(desk)
         finally:
@@ -324,7 +354,7 @@ class Task:
         except (KeyboardInterrupt, typer.Abort):
             code = self._cut_short()
         except Exception as error:
-            if self._traces:
+            if self.verbose > 1:
                 raise
             from hdh_migrate.cli.unforeseen import unforeseen
 

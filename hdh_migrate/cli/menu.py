@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from inspect import signature
 from typing import Any, Final
 
 import typer
@@ -19,7 +18,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from hdh_migrate.cli import verbs
-from hdh_migrate.cli.command import VERBS, Manner, Verb, every_verb_takes, speaking
+from hdh_migrate.cli.command import VERBS, Verb
 
 PROGRAM: Final = "hdh-migrate"
 HELP_OPTIONS: Final = ("-h", "--help")
@@ -31,22 +30,6 @@ class Leaf(TyperCommand):
     """A verb, whose help ends with examples and with the exit codes that matter."""
 
     verb: Verb
-
-    def take_what_every_verb_takes(self) -> None:
-        """Take, without a word in the help, the options of every verb that this one does not name.
-
-        So one line of options fits all verbs. What there is nothing to do for is without effect.
-        """
-        own = {option for one in self.params for option in one.opts}
-        self.params += [one for one in _common() if own.isdisjoint(one.opts)]
-
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as in typer
-        """Run the verb, speaking as the options say that it does not name itself."""
-        own = signature(self.verb.function).parameters
-        rest = {name: ctx.params.pop(name) for name in list(ctx.params) if name not in own}
-        manner = Manner(verbose=rest.get("verbose", 0), no_progress=rest.get("no_progress", False))
-        with speaking(manner):
-            return super().invoke(ctx)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as in typer
         """Write what a caller looks for last."""
@@ -175,18 +158,7 @@ def _found(names: tuple[str, ...]) -> Leaf | Menu:
     leaf = typer.main.get_command(one)
     assert isinstance(leaf, Leaf)
     leaf.verb = verb
-    leaf.take_what_every_verb_takes()
     return leaf
-
-
-@cache
-def _common() -> list[Any]:
-    donor = typer.Typer(add_completion=False, rich_markup_mode=None)
-    donor.command()(every_verb_takes)
-    common = typer.main.get_command(donor).params
-    for option in common:
-        option.hidden = True  # type: ignore[attr-defined] # all of them are options
-    return common
 
 
 def load(names: tuple[str, ...]) -> Verb:

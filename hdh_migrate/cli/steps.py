@@ -60,7 +60,6 @@ def why(reason: str | None, *, take_over: bool) -> str | None:
 def perform_steps(
     task: Task,
     plan: Path,
-    state_dir: Path | None,
     steps: Sequence[str],
     batches: Sequence[str],
     *,
@@ -90,7 +89,7 @@ def perform_steps(
 
     progress = task.progress()
     done, digest = through(
-        lambda: task.desk(plan, state_dir, progress), act,
+        lambda: task.desk(plan, progress), act,
         waits=waits, early=lambda done: done[0].early, attending=attending(metrics_file),
     )  # fmt: skip
     asked: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import WORKING, Batches, Plan, Task, verb
 from hdh_migrate.cli.steps import states_text
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.ledgers import Adopted, AdoptedBatch
@@ -33,8 +33,10 @@ from hdh_migrate.telemetry import counted
         Exit.INTERRUPTED,
     ),
     result=Adopted,
+    options=WORKING,
 )
 def adopt(
+    task: Task,
     plan: Plan,
     *,
     bundle: Annotated[
@@ -42,31 +44,20 @@ def adopt(
         typer.Option(metavar="DIR", help="A report of this migration; repeatable."),
     ] = None,
     batch: Batches = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Take over what was moved already, when its ledger is lost or only an old copy is left.
 
     Objects of this migration at the target are read back, opened and compared with the source, or
     with the digests of a bundle that a key of the plan has signed. What proves good is verified;
     nothing else is, and nothing is written at the target: that is for the next run.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs.adopt import adopt as adopted
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs.adopt import adopt as adopted
-
-        result = task.at_desk(
-            plan, state_dir, lambda desk: adopted(desk, batch or (), bundle or ())
-        )
-        lines = [line for one in result["batches"] for line in _lines(one)]
-        lines += [states_text(result["datasets"]), *(f"next: {one}" for one in result["next"])]
-        task.out.result(result, "\n".join(lines))
-        return Exit(result["exit"])
-
-    task.run(body)
+    result = task.at_desk(plan, lambda desk: adopted(desk, batch or (), bundle or ()))
+    lines = [line for one in result["batches"] for line in _lines(one)]
+    lines += [states_text(result["datasets"]), *(f"next: {one}" for one in result["next"])]
+    task.out.result(result, "\n".join(lines))
+    return Exit(result["exit"])
 
 
 def _lines(one: AdoptedBatch) -> list[str]:

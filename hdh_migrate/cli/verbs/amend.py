@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Batch, Plan, ShowNames, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Batch, Plan, ShowNames, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.plans import Amendment
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED, Exit.LOCKED),
     result=Amendment,
+    options=AT_PLAN,
 )
 def amend(
+    task: Task,
     plan: Plan,
     *,
     batch: Batch,
@@ -33,24 +35,17 @@ def amend(
         bool, typer.Option("--execute", help="Do it; else only show what it means.")
     ] = False,
     show_names: ShowNames = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Apply a changed plan to a batch that has begun: a new revision, shown before.
 
     Rules may be added and taken back, datasets and recipients added. Places, format, suffix and
     level never change. What was moved stays; approvals given before are void.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.verbs import amend as amending
 
-    def body() -> None:
-        from hdh_migrate.session.verbs import amend as amending
-
-        desk = task.desk(plan, state_dir, dry=not execute)
-        result = amending.amend(desk, batch, reason, execute=execute, show_names=show_names)
-        task.out.result(result, "\n".join(_text(result)))
-
-    task.run(body)
+    desk = task.desk(plan, dry=not execute)
+    result = amending.amend(desk, batch, reason, execute=execute, show_names=show_names)
+    task.out.result(result, "\n".join(_text(result)))
 
 
 def _text(new: Amendment) -> Iterator[str]:

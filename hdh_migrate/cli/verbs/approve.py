@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, PassphraseFrom, Plan, Task, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
@@ -28,8 +28,10 @@ _SHOWN = (
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=ApprovalMade | ApprovalKept | Withdrawn,
+    options=AT_PLAN,
 )
 def approve(
+    task: Task,
     plan: Plan,
     *,
     batch: Annotated[
@@ -107,53 +109,46 @@ def approve(
             metavar="FILE|DIGITS", help="Take back an approval that the same key has signed."
         ),
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Sign that a stage of a batch's cutover may go on, or that somebody is let read.
 
     It counts for this plan and this manifest, until then.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.signatures.signing import load_trusted_key
+    from hdh_migrate.session.policy.kept_approvals import keep, load_envelope
+    from hdh_migrate.session.policy.selections import SelectionProof
+    from hdh_migrate.session.verbs import approve as session
 
-    def body() -> None:
-        from hdh_migrate.evidence.signatures.signing import load_trusted_key
-        from hdh_migrate.session.policy.kept_approvals import keep, load_envelope
-        from hdh_migrate.session.policy.selections import SelectionProof
-        from hdh_migrate.session.verbs import approve as session
-
-        desk = task.desk(plan, state_dir)
-        if take is not None:
-            if key is not None or bundle is not None or out is not None or withdraw is not None:
-                raise UsageError("--import adds a ready approval: leave the other options out")
-            path = keep(desk, load_envelope(take))
-            kept: ApprovalKept = {"kept": str(path)}
-            task.out.result(kept, f"kept {path}")
-            return
-        if withdraw is not None:
-            if key is None or bundle is not None or stage is not None:
-                raise UsageError("--withdraw needs the --key that approved, and no --stage")
-            by = session.Signature(key=key, phrase_from=passphrase_from, comment=comment, out=out)
-            withdrawn = session.withdraw(desk, withdraw, by)
-            task.out.result(withdrawn, _lines(withdrawn))
-            return
-        _demand_words(grant, stage, include or (), salt)
-        _demand_erasure(stage, dataset, although or ())
-        if key is None or (grant is None and (not (batch or dataset) or stage is None)):
-            raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
-        _demand_bundle(bundle, trust or (), out)
-        wish = session.ApprovalWish(
-            stage=stage or ApprovalStage.GRANT, batch=batch or "", grant=grant,
-            proof=SelectionProof(include=tuple(include or ()), salt=salt),
-            dataset=dataset or "", although=tuple(although or ()),
-            bundle=bundle, trusted=tuple(given(load_trusted_key, trust or [])),
-            begins=begins, until=until, lasting=lasting,
-        )  # fmt: skip
+    desk = task.desk(plan)
+    if take is not None:
+        if key is not None or bundle is not None or out is not None or withdraw is not None:
+            raise UsageError("--import adds a ready approval: leave the other options out")
+        path = keep(desk, load_envelope(take))
+        kept: ApprovalKept = {"kept": str(path)}
+        task.out.result(kept, f"kept {path}")
+        return
+    if withdraw is not None:
+        if key is None or bundle is not None or stage is not None:
+            raise UsageError("--withdraw needs the --key that approved, and no --stage")
         by = session.Signature(key=key, phrase_from=passphrase_from, comment=comment, out=out)
-        made = session.approve(desk, wish, by, task.out.say)
-        task.out.result(made, _lines(made))
-
-    task.run(body)
+        withdrawn = session.withdraw(desk, withdraw, by)
+        task.out.result(withdrawn, _lines(withdrawn))
+        return
+    _demand_words(grant, stage, include or (), salt)
+    _demand_erasure(stage, dataset, although or ())
+    if key is None or (grant is None and (not (batch or dataset) or stage is None)):
+        raise UsageError("--batch, --stage and --key are needed", hint="or --import FILE")
+    _demand_bundle(bundle, trust or (), out)
+    wish = session.ApprovalWish(
+        stage=stage or ApprovalStage.GRANT, batch=batch or "", grant=grant,
+        proof=SelectionProof(include=tuple(include or ()), salt=salt),
+        dataset=dataset or "", although=tuple(although or ()),
+        bundle=bundle, trusted=tuple(given(load_trusted_key, trust or [])),
+        begins=begins, until=until, lasting=lasting,
+    )  # fmt: skip
+    by = session.Signature(key=key, phrase_from=passphrase_from, comment=comment, out=out)
+    made = session.approve(desk, wish, by, task.out.say)
+    task.out.result(made, _lines(made))
 
 
 def _demand_words(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import ASKING, Plan, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.hosts import Cleaned
 
@@ -18,8 +18,10 @@ from hdh_migrate.results.hosts import Cleaned
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
     result=Cleaned,
+    options=ASKING,
 )
 def cleanup(
+    task: Task,
     plan: Plan,
     *,
     older_than: Annotated[
@@ -29,26 +31,18 @@ def cleanup(
     execute: Annotated[
         bool, typer.Option("--execute", help="Abort them; without this they are only counted.")
     ] = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Abort stale multipart uploads of this plan's own; a dry run by default."""
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.verbs.cleanup import cleanup as clean
+    from hdh_migrate.session.verbs.cleanup import lines
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs.cleanup import cleanup as clean
-        from hdh_migrate.session.verbs.cleanup import lines
-
-        seconds = _seconds(older_than)
-        desk = task.desk(plan, state_dir, task.progress())
-        code, result = clean(desk, older_than=seconds, execute=execute)
-        head = [] if execute else ["dry run: nothing was aborted; --execute does it"]
-        document: Cleaned = {"dry_run": not execute, "datasets": result, "exit": int(code)}
-        task.out.result(document, "\n".join([*head, *lines(result, execute=execute)]))
-        return code
-
-    task.run(body)
+    seconds = _seconds(older_than)
+    desk = task.desk(plan, task.progress())
+    code, result = clean(desk, older_than=seconds, execute=execute)
+    head = [] if execute else ["dry run: nothing was aborted; --execute does it"]
+    document: Cleaned = {"dry_run": not execute, "datasets": result, "exit": int(code)}
+    task.out.result(document, "\n".join([*head, *lines(result, execute=execute)]))
+    return code
 
 
 def _seconds(age: str) -> float:

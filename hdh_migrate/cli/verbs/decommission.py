@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import WORKING, Batch, Plan, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.switches import (
     Decommissioned,
@@ -45,8 +45,10 @@ PROVES = (
         Exit.LOCKED,
     ),
     result=DecommissionForecast | Decommissioned,
+    options=WORKING,
 )
 def decommission(
+    task: Task,
     plan: Plan,
     *,
     batch: Batch,
@@ -74,45 +76,36 @@ def decommission(
     quick: Annotated[
         bool, typer.Option("--quick", help="A dry run that does not read the target again.")
     ] = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Delete a finalized batch at the source, object by object; a dry run unless --execute.
 
     Before anything is deleted the target is read again, and what it does not hold as it was
     verified is kept at the source.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs import decommission as session
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs import decommission as session
+    if execute and observe:
+        raise UsageError("--execute and --observe are two commands: delete first, look later")
+    if quick and (execute or observe):
+        raise UsageError("--quick is for a dry run: nothing is deleted without looking again")
+    if keep_going and not execute:
+        raise UsageError("--keep-going goes with --execute")
+    if not execute and not observe:
+        result = task.at_desk(
+            plan, lambda desk: session.forecast(desk, batch, evidence, quick=quick)
+        )
+        task.out.result(result, "\n".join(_forecast_lines(result)))
+        return _forecast_code(result)
 
-        if execute and observe:
-            raise UsageError("--execute and --observe are two commands: delete first, look later")
-        if quick and (execute or observe):
-            raise UsageError("--quick is for a dry run: nothing is deleted without looking again")
-        if keep_going and not execute:
-            raise UsageError("--keep-going goes with --execute")
-        if not execute and not observe:
-            result = task.at_desk(
-                plan, state_dir, lambda desk: session.forecast(desk, batch, evidence, quick=quick)
-            )
-            task.out.result(result, "\n".join(_forecast_lines(result)))
-            return _forecast_code(result)
+    def act(desk: Desk) -> Decommissioned:
+        if observe:
+            return session.observe(desk, batch)
+        names = confirm or _asked(task, session.names_of(desk, batch))
+        return session.execute(desk, batch, evidence, names, keep_going=keep_going)
 
-        def act(desk: Desk) -> Decommissioned:
-            if observe:
-                return session.observe(desk, batch)
-            names = confirm or _asked(task, session.names_of(desk, batch))
-            return session.execute(desk, batch, evidence, names, keep_going=keep_going)
-
-        done = task.at_desk(plan, state_dir, act)
-        task.out.result(done, "\n".join(_lines(done)))
-        return _code(done)
-
-    task.run(body)
+    done = task.at_desk(plan, act)
+    task.out.result(done, "\n".join(_lines(done)))
+    return _code(done)
 
 
 def _asked(task: Task, names: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, NoProgress, Task, Verbose, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.plans import Demo
 
@@ -27,8 +27,10 @@ class DemoSource(StrEnum):
     ),
     exits=(Exit.OK, Exit.UNEXPECTED, Exit.INTERRUPTED),
     result=Demo,
+    options=("as_json", "no_progress", "verbose"),
 )
 def demo(
+    task: Task,
     *,
     source: Annotated[
         DemoSource, typer.Option(help="azure: an emulator; folder: needs no Node.")
@@ -43,19 +45,11 @@ def demo(
         Path | None,
         typer.Option("--dir", metavar="DIR", help="Where to work; default: a new folder."),
     ] = None,
-    as_json: AsJson = False,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit | None:
     """Run the whole job on this machine: a source, a target, a kill in the middle, a report."""
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.demo.play import play
 
-    def body() -> Exit | None:
-        from hdh_migrate.demo.play import play
-
-        return play(
-            source=str(source), big=big << 20, keep=keep, folder=folder,
-            out=task.out, stop=task.stop,
-        )  # fmt: skip
-
-    task.run(body)
+    return play(
+        source=str(source), big=big << 20, keep=keep, folder=folder,
+        out=task.out, stop=task.stop,
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import hdh_migrate
-from hdh_migrate.cli.command import AsJson, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import table
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.plans import Contents, PageName, PageText, Schema
@@ -31,6 +31,7 @@ _CARRIED = _PACKAGES / "hdh_migrate_docs"
     result=Contents | PageText | Schema,
 )
 def docs(
+    task: Task,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A page.")] = None,
     *,
     schema: Annotated[
@@ -39,31 +40,25 @@ def docs(
             metavar="WHAT", help="The JSON Schema of a verb's --json, such as run, or of plan."
         ),
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Print a page of the documentation, or a JSON Schema; without a name, list what there is.
 
     The schema of a verb of a group is named with a dash: `--schema cutover-start`.
     """
-    task = Task(as_json=as_json)
-
-    def body() -> None:
-        if name is not None and schema is not None:
-            raise UsageError("a page or a schema, one at a time")
-        if schema is not None:
-            path = _one(dict(_schemas()), "-".join(schema.split()), "schema")
-            found: Schema = {"name": path.stem, "schema": json.loads(path.read_text("utf-8"))}
-            task.out.result(found, path.read_text("utf-8").rstrip("\n"))
-        elif name is not None:
-            page = _one(dict(_pages()), name.removeprefix("docs/").removesuffix(".md"), "page")
-            text = page.read_text("utf-8")
-            read: PageText = {"name": page.stem, "title": _title(page), "text": text}
-            task.out.result(read, text.rstrip())
-        else:
-            listed = _listed()
-            task.out.result(listed, _text(listed))
-
-    task.run(body)
+    if name is not None and schema is not None:
+        raise UsageError("a page or a schema, one at a time")
+    if schema is not None:
+        path = _one(dict(_schemas()), "-".join(schema.split()), "schema")
+        found: Schema = {"name": path.stem, "schema": json.loads(path.read_text("utf-8"))}
+        task.out.result(found, path.read_text("utf-8").rstrip("\n"))
+    elif name is not None:
+        page = _one(dict(_pages()), name.removeprefix("docs/").removesuffix(".md"), "page")
+        text = page.read_text("utf-8")
+        read: PageText = {"name": page.stem, "title": _title(page), "text": text}
+        task.out.result(read, text.rstrip())
+    else:
+        listed = _listed()
+        task.out.result(listed, _text(listed))
 
 
 def _home() -> Path:

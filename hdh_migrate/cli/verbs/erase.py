@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import WORKING, Plan, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
 from hdh_migrate.telemetry import counted, size_text
@@ -31,8 +31,10 @@ from hdh_migrate.telemetry import counted, size_text
         Exit.INTERRUPTED,
     ),
     result=ErasureForecast | DatasetErased,
+    options=WORKING,
 )
 def erase(
+    task: Task,
     plan: Plan,
     *,
     dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="Which dataset.")],
@@ -52,43 +54,31 @@ def erase(
     confirm: Annotated[
         str | None, typer.Option(metavar="NAME", help="The dataset again; else it is asked for.")
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Destroy what opens a dataset whose headers are detached, for good; a dry run at first.
 
     The bodies stay where they are, and nobody opens them again. It takes somebody else's approval
     of exactly this. Stopped anywhere, the same command goes on.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs import erase as session
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs import erase as session
-
-        if not headers:
-            raise UsageError(
-                "--headers is needed: it says what is erased",
-                hint="the bodies are never touched by this tool; delete them at the host",
-            )
-        spite = tuple(although or ())
-        if not execute:
-            would = task.at_desk(
-                plan, state_dir, lambda desk: session.forecast(desk, dataset, spite)
-            )
-            task.out.result(would, "\n".join(_forecast_lines(would)))
-            return Exit.REFUSED if would["blockers"] else Exit.OK
-        typed = confirm or _asked(task)
-        code, done = task.at_desk(
-            plan,
-            state_dir,
-            lambda desk: session.execute(desk, dataset, spite, reason=reason, typed=typed),
+    if not headers:
+        raise UsageError(
+            "--headers is needed: it says what is erased",
+            hint="the bodies are never touched by this tool; delete them at the host",
         )
-        task.out.result(done, "\n".join(_lines(done)))
-        return code
-
-    task.run(body)
+    spite = tuple(although or ())
+    if not execute:
+        would = task.at_desk(plan, lambda desk: session.forecast(desk, dataset, spite))
+        task.out.result(would, "\n".join(_forecast_lines(would)))
+        return Exit.REFUSED if would["blockers"] else Exit.OK
+    typed = confirm or _asked(task)
+    code, done = task.at_desk(
+        plan,
+        lambda desk: session.execute(desk, dataset, spite, reason=reason, typed=typed),
+    )
+    task.out.result(done, "\n".join(_lines(done)))
+    return code
 
 
 def _asked(task: Task) -> str:

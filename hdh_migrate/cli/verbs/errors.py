@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AsJson, Plan, ShowNames, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, ShowNames, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import Cause, Causes
@@ -23,30 +23,25 @@ from hdh_migrate.results.looks import Cause, Causes
         Exit.DAMAGED,
     ),
     result=Causes,
+    options=AT_PLAN,
 )
 def errors(
+    task: Task,
     plan: Plan,
     *,
     show_names: ShowNames = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-) -> None:
+) -> Exit:
     """Group the open findings by cause: how many, the first, what is safe, and what to do.
 
     It ends as a run would with these findings; notes do not count.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.views.objects import causes
 
-    def body() -> Exit:
-        from hdh_migrate.session.views.objects import causes
-
-        desk = task.desk(plan, state_dir, dry=True)
-        result = causes(desk, show_names=show_names)
-        text = "\n".join(map(_text, result["causes"])) or "no finding is open"
-        task.out.result(result, text)
-        return Exit(result["exit"])
-
-    task.run(body)
+    desk = task.desk(plan, dry=True)
+    result = causes(desk, show_names=show_names)
+    text = "\n".join(map(_text, result["causes"])) or "no finding is open"
+    task.out.result(result, text)
+    return Exit(result["exit"])
 
 
 def _text(cause: Cause) -> str:

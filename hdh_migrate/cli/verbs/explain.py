@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Key, Plan, StateDir, Task, Verbose, key_given, verb
+from hdh_migrate.cli.command import ASKING, Key, Plan, Task, key_given, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import Explained, ExplainedObject
@@ -21,8 +21,10 @@ from hdh_migrate.telemetry import counted, size_text
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),
     result=Explained,
+    options=ASKING,
 )
 def explain(
+    task: Task,
     plan: Plan,
     key: Key,
     *,
@@ -30,26 +32,16 @@ def explain(
         list[str] | None,
         typer.Option("--dataset", metavar="NAME", help="Only as this dataset's; repeatable."),
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit | None:
     """Say which rule of the plan applies to one object, and what would become of it.
 
     The source is asked for it; no ledger is needed. Exit 4: the source does not have it.
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.verbs.explain import explain as look
 
-    def body() -> Exit | None:
-        from hdh_migrate.session.verbs.explain import explain as look
-
-        result = look(task.desk(plan, state_dir, dry=True), key_given(key), list(dataset or ()))
-        task.out.result(
-            result, "\n".join(line for one in result["datasets"] for line in _lines(one))
-        )
-        return Exit.FINDINGS if all(not one["source"] for one in result["datasets"]) else None
-
-    task.run(body)
+    result = look(task.desk(plan, dry=True), key_given(key), list(dataset or ()))
+    task.out.result(result, "\n".join(line for one in result["datasets"] for line in _lines(one)))
+    return Exit.FINDINGS if all(not one["source"] for one in result["datasets"]) else None
 
 
 def _lines(one: ExplainedObject) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import ASKING, Plan, Task, verb
 from hdh_migrate.cli.steps import Reason, TakeOver, why
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.hosts import Fence, Fences
@@ -27,8 +27,10 @@ from hdh_migrate.results.hosts import Fence, Fences
         Exit.LOCKED,
     ),
     result=Fences,
+    options=ASKING,
 )
 def fence(
+    task: Task,
     plan: Plan,
     *,
     take_over: TakeOver = False,
@@ -36,32 +38,24 @@ def fence(
     release: Annotated[
         bool, typer.Option("--release", help="Say that this ledger is done writing.")
     ] = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Show which ledger writes in each target bucket; take that over, or let go of it.
 
     One ledger alone writes: each run says so in an object under .hdh-migrate-fence/ of each bucket.
     Another copy of the ledger is refused (11) until somebody says that the first is gone for good.
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.verbs import fence as verbs
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs import fence as verbs
-
-        given = why(reason, take_over=take_over)
-        if release and take_over:
-            raise UsageError("--release and --take-over are given alone; nothing was touched")
-        desk = task.desk(plan, state_dir, task.progress())
-        if given is not None:
-            result = verbs.take_over(desk, given)
-        else:
-            result = verbs.release(desk) if release else verbs.show(desk)
-        task.out.result(result, "\n".join(map(_line, result["fences"])))
-        return Exit(result["exit"])
-
-    task.run(body)
+    given = why(reason, take_over=take_over)
+    if release and take_over:
+        raise UsageError("--release and --take-over are given alone; nothing was touched")
+    desk = task.desk(plan, task.progress())
+    if given is not None:
+        result = verbs.take_over(desk, given)
+    else:
+        result = verbs.release(desk) if release else verbs.show(desk)
+    task.out.result(result, "\n".join(map(_line, result["fences"])))
+    return Exit(result["exit"])
 
 
 def _line(one: Fence) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.forecasts import DossierFact, PlanForecast
 from hdh_migrate.telemetry import counted
@@ -20,8 +20,10 @@ from hdh_migrate.telemetry import counted
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.DAMAGED, Exit.LOCKED),
     result=PlanForecast | DossierFact,
+    options=AT_PLAN,
 )
 def forecast(
+    task: Task,
     plan: Plan,
     *,
     check: Annotated[
@@ -38,35 +40,28 @@ def forecast(
             help="Write the signed pages of a claim for egress there instead.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-) -> None:
+) -> Exit:
     """Estimate when each batch ends, as a range, and which credential or promise expires first.
 
     From the ledger and files alone; nobody is contacted.
     """
-    task = Task(as_json=as_json)
+    if dossier is not None:
+        if check:
+            raise UsageError("--check looks ahead, --dossier back: give one of them")
+        _write(task, plan, dossier)
+        return Exit.OK
+    from hdh_migrate.cli.foretold import lines
+    from hdh_migrate.session.views.forecast import forecast as look
 
-    def body() -> Exit:
-        if dossier is not None:
-            if check:
-                raise UsageError("--check looks ahead, --dossier back: give one of them")
-            _write(task, plan, state_dir, dossier)
-            return Exit.OK
-        from hdh_migrate.cli.foretold import lines
-        from hdh_migrate.session.views.forecast import forecast as look
-
-        result = look(task.desk(plan, state_dir, dry=True))
-        task.out.result(result, "\n".join(lines(result)))
-        return Exit(result["check"]["exit"]) if check else Exit.OK
-
-    task.run(body)
+    result = look(task.desk(plan, dry=True))
+    task.out.result(result, "\n".join(lines(result)))
+    return Exit(result["check"]["exit"]) if check else Exit.OK
 
 
-def _write(task: Task, plan: Path, state_dir: Path | None, out: Path) -> None:
+def _write(task: Task, plan: Path, out: Path) -> None:
     from hdh_migrate.session.verbs.dossier import write_dossier
 
-    made = write_dossier(task.desk(plan, state_dir), out)
+    made = write_dossier(task.desk(plan), out)
     days = f", {made['first_day']} to {made['last_day']}" if made["first_day"] else ""
     text = (
         f"dossier: {made['folder']}, signed by {made['signed_by']}\n"

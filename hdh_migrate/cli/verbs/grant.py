@@ -9,17 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    CredentialId,
-    CredentialSecret,
-    NoProgress,
-    Plan,
-    StateDir,
-    Task,
-    Verbose,
-    verb,
-)
+from hdh_migrate.cli.command import WORKING, CredentialId, CredentialSecret, Plan, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.grants import BOUNDS, GrantMade, GrantPolicy, PolicyAtBucket
 from hdh_migrate.telemetry import counted, size_text
@@ -43,8 +33,10 @@ _NEEDED = ("--dataset", "--to", "--permit", "--until", "--purpose", "--out")
         Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=GrantMade | GrantPolicy,
+    options=WORKING,
 )  # fmt: skip
 def grant(
+    task: Task,
     plan: Plan,
     *,
     dataset: Annotated[
@@ -89,10 +81,6 @@ def grant(
     ] = False,
     credential_id: CredentialId = None,
     credential_secret: CredentialSecret = None,
-    no_progress: NoProgress = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Let one more reader open verified objects where they are: no body moves, no key is shared.
 
@@ -100,37 +88,31 @@ def grant(
     on after any stop. Who may fetch the sealed bytes is the host's to say. With --renew ID the
     same reader gets a new pack on the same permit, until the same day, and the old one goes.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
-
-    def body() -> None:
-        if policy is not None:
-            given = (dataset, include, to, permit, until, purpose, out, renew)
-            if any(one is not None for one in given):
-                raise UsageError("--policy is of a grant that is given: leave its words out")
-            keys = (credential_id, credential_secret)
-            _policy(task, plan, state_dir, policy, principal, keys, execute=execute)
-            return
-        if execute or principal or credential_id or credential_secret:
-            raise UsageError("--principal, --execute and its credential belong to --policy ID")
-        if renew is not None:
-            if any(one is not None for one in (dataset, to, permit, until, purpose)):
-                raise UsageError(
-                    "--renew changes nothing of a grant: leave its words out",
-                    hint="only --out, and --include where the ledger does not know the globs",
-                )
-            made = _renewed(task, plan, state_dir, renew, include or (), out)
-        else:
-            needed = (dataset, to, permit, until, purpose, out)
-            made = _given(task, plan, state_dir, needed, include or ())
-        task.out.result(made, _lines(made))
-
-    task.run(body)
+    if policy is not None:
+        given = (dataset, include, to, permit, until, purpose, out, renew)
+        if any(one is not None for one in given):
+            raise UsageError("--policy is of a grant that is given: leave its words out")
+        keys = (credential_id, credential_secret)
+        _policy(task, plan, policy, principal, keys, execute=execute)
+        return
+    if execute or principal or credential_id or credential_secret:
+        raise UsageError("--principal, --execute and its credential belong to --policy ID")
+    if renew is not None:
+        if any(one is not None for one in (dataset, to, permit, until, purpose)):
+            raise UsageError(
+                "--renew changes nothing of a grant: leave its words out",
+                hint="only --out, and --include where the ledger does not know the globs",
+            )
+        made = _renewed(task, plan, renew, include or (), out)
+    else:
+        needed = (dataset, to, permit, until, purpose, out)
+        made = _given(task, plan, needed, include or ())
+    task.out.result(made, _lines(made))
 
 
 def _renewed(
     task: Task,
     plan: Path,
-    state_dir: Path | None,
     grant: str,
     include: Sequence[str],
     out: Path | None,
@@ -139,13 +121,12 @@ def _renewed(
 
     if out is None:
         raise UsageError("--out: needed", hint="nothing was granted")
-    return task.at_desk(plan, state_dir, lambda desk: renew(desk, grant, include, out))
+    return task.at_desk(plan, lambda desk: renew(desk, grant, include, out))
 
 
 def _given(
     task: Task,
     plan: Path,
-    state_dir: Path | None,
     words: tuple[str | None, Path | None, str | None, str | None, str | None, Path | None],
     include: Sequence[str],
 ) -> GrantMade:
@@ -161,13 +142,12 @@ def _given(
     assert to is not None
     assert out is not None
     wish = wish_of(dataset, include, to, permit or "", purpose or "", until or "")
-    return task.at_desk(plan, state_dir, lambda desk: grant(desk, wish, out))
+    return task.at_desk(plan, lambda desk: grant(desk, wish, out))
 
 
 def _policy(
     task: Task,
     plan: Path,
-    state_dir: Path | None,
     grant: str,
     principal: str | None,
     keys: tuple[str | None, str | None],
@@ -184,7 +164,7 @@ def _policy(
             "--execute needs --credential-id and --credential-secret, and they need it",
             hint="the credential that sets policies is used for nothing else; nothing was changed",
         )
-    result = grant_policy(task.desk(plan, state_dir), grant, principal, administrator)
+    result = grant_policy(task.desk(plan), grant, principal, administrator)
     lines = []
     for one in result["buckets"]:
         done = "set, and read back" if one["applied"] else "dry run: --execute sets it"

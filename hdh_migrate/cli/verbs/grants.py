@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.grants import GrantListed, GrantsListed
@@ -15,23 +15,19 @@ from hdh_migrate.telemetry import counted, size_text
     examples=("grants plan.yaml", "grants plan.yaml --json"),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=GrantsListed,
+    options=AT_PLAN,
 )
-def grants(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
+def grants(task: Task, plan: Plan) -> None:
     """List every grant: who may read what, on which permit, until when, and what became of it.
 
     Packs are compared with the ledger: stale ones are listed, with why and what renews them.
     Nobody is contacted. Whether a reader used it only the host's own logs tell.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.views.grants import grants as listed
 
-    def body() -> None:
-        from hdh_migrate.session.views.grants import grants as listed
-
-        result = listed(task.desk(plan, state_dir, dry=True))
-        lines = [line for one in result["grants"] for line in _lines(one)]
-        task.out.result(result, "\n".join([*lines, result["bounds"]] if lines else ["no grants"]))
-
-    task.run(body)
+    result = listed(task.desk(plan, dry=True))
+    lines = [line for one in result["grants"] for line in _lines(one)]
+    task.out.result(result, "\n".join([*lines, result["bounds"]] if lines else ["no grants"]))
 
 
 def _lines(one: GrantListed) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.switches import Held
 
@@ -18,30 +18,25 @@ from hdh_migrate.results.switches import Held
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
     result=Held,
+    options=AT_PLAN,
 )
 def hold(
+    task: Task,
     plan: Plan,
     *,
     release: Annotated[bool, typer.Option("--release", help="Let go instead.")] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Told to who starts.")] = "",
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Stop every switch and deletion of this plan, also one under way; or let them go on."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.verbs import hold as holding
 
-    def body() -> None:
-        from hdh_migrate.session.verbs import hold as holding
-
-        desk = task.desk(plan, state_dir)
-        if release:
-            was = holding.release(desk)
-            text = f"let go; it was held {was}" if was else "nobody held it"
-            let_go: Held = {"held": None, "was": was}
-            task.out.result(let_go, text)
-        else:
-            held = holding.hold(desk, reason)
-            result: Held = {"held": held}
-            task.out.result(result, f"held {held}")
-
-    task.run(body)
+    desk = task.desk(plan)
+    if release:
+        was = holding.release(desk)
+        text = f"let go; it was held {was}" if was else "nobody held it"
+        let_go: Held = {"held": None, "was": was}
+        task.out.result(let_go, text)
+    else:
+        held = holding.hold(desk, reason)
+        result: Held = {"held": held}
+        task.out.result(result, f"held {held}")

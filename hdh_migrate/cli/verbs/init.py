@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.results.plans import Made
 
@@ -56,48 +56,42 @@ evidence*.tar*
     result=Made,
 )
 def init(
+    task: Task,
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to begin.")] = Path(),
-    *,
-    as_json: AsJson = False,
 ) -> None:
     """Make a commented plan, keys and a .gitignore to start from."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.signatures.signing import new_report_key
+    from hdh_migrate.folders import demand_unshared, whole
+    from hdh_migrate.plan.template import render
+    from hdh_migrate.sealing.keys import new_pair
 
-    def body() -> None:
-        from hdh_migrate.evidence.signatures.signing import new_report_key
-        from hdh_migrate.folders import demand_unshared, whole
-        from hdh_migrate.plan.template import render
-        from hdh_migrate.sealing.keys import new_pair
-
-        plan = folder / "plan.yaml"
-        for place in (folder / "keys", folder / ".gitignore"):
-            demand_unshared(place)
-        if os.path.lexists(plan):
-            raise UsageError(f"{plan} exists", hint="nothing was changed; give another folder")
-        try:
-            (folder / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
-            made = [plan, folder / ".gitignore"]
-            for name in ("steward", "escrow"):
-                made += new_pair(folder / "keys", name, passphrase=None)
-            made += new_report_key(folder / "keys", "report", None)
-            ignore = folder / ".gitignore"
-            before = ignore.read_bytes() if ignore.is_file() else b""
-            if before and not before.endswith(b"\n"):
-                before += b"\n"
-            rules = ALSO_IGNORED if before else IGNORED
-            whole(ignore, before + rules.encode(), mode=0o644, replace=True)
-            whole(plan, render().encode(), mode=0o644)
-        except OSError as error:
-            raise MigrateError(
-                f"{folder}: {error.strerror}", hint="choose a folder of yours"
-            ) from error
-        result: Made = {"made": [str(path) for path in made]}
-        task.out.result(
-            result,
-            "\n".join(f"made {path}" for path in made)
-            + f"\n\nnext: edit {plan}, then hdh-migrate validate {plan}"
-            "\nthe private keys have no passphrase: move keys/escrow.sec offline, and protect"
-            "\nthe steward's with hdh-migrate keys new --passphrase",
-        )
-
-    task.run(body)
+    plan = folder / "plan.yaml"
+    for place in (folder / "keys", folder / ".gitignore"):
+        demand_unshared(place)
+    if os.path.lexists(plan):
+        raise UsageError(f"{plan} exists", hint="nothing was changed; give another folder")
+    try:
+        (folder / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = [plan, folder / ".gitignore"]
+        for name in ("steward", "escrow"):
+            made += new_pair(folder / "keys", name, passphrase=None)
+        made += new_report_key(folder / "keys", "report", None)
+        ignore = folder / ".gitignore"
+        before = ignore.read_bytes() if ignore.is_file() else b""
+        if before and not before.endswith(b"\n"):
+            before += b"\n"
+        rules = ALSO_IGNORED if before else IGNORED
+        whole(ignore, before + rules.encode(), mode=0o644, replace=True)
+        whole(plan, render().encode(), mode=0o644)
+    except OSError as error:
+        raise MigrateError(
+            f"{folder}: {error.strerror}", hint="choose a folder of yours"
+        ) from error
+    result: Made = {"made": [str(path) for path in made]}
+    task.out.result(
+        result,
+        "\n".join(f"made {path}" for path in made)
+        + f"\n\nnext: edit {plan}, then hdh-migrate validate {plan}"
+        "\nthe private keys have no passphrase: move keys/escrow.sec offline, and protect"
+        "\nthe steward's with hdh-migrate keys new --passphrase",
+    )

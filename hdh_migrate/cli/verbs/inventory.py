@@ -7,18 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    Batches,
-    LogTo,
-    MetricsFile,
-    NoProgress,
-    Plan,
-    StateDir,
-    Task,
-    Verbose,
-    verb,
-)
+from hdh_migrate.cli.command import MOVING, Batches, MetricsFile, Plan, Task, verb
 from hdh_migrate.cli.steps import Refresh, perform_steps
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import AskedSteps, ReportCompared
@@ -43,8 +32,10 @@ from hdh_migrate.telemetry import counted
         Exit.INTERRUPTED,
     ),
     result=AskedSteps | ReportCompared,
+    options=MOVING,
 )
 def inventory(
+    task: Task,
     plan: Plan,
     *,
     batch: Batches = None,
@@ -57,42 +48,31 @@ def inventory(
         ),
     ] = None,
     metrics_file: MetricsFile = None,
-    log_file: LogTo = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit | None:
     """List what there is to move and freeze the list; nothing is moved.
 
     With --refresh what was frozen before is listed again: what is new or changed waits for the next
     run, and of what is gone the target keeps what it has. With --compare what is frozen is held
     against an Azure Blob Inventory report, as a third count; what differs is a finding.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
+    if compare is None:
+        return perform_steps(
+            task,
+            plan,
+            ("inventory",),
+            batch or (),
+            refresh=refresh,
+            metrics_file=metrics_file,
+        )
+    if refresh:
+        raise UsageError("--compare lists nothing: give --refresh in a command of its own")
+    if metrics_file is not None:
+        raise UsageError("--compare lists nothing: status --metrics-file has the numbers")
+    from hdh_migrate.session.verbs.third_count import third_count
 
-    def body() -> Exit | None:
-        if compare is None:
-            return perform_steps(
-                task,
-                plan,
-                state_dir,
-                ("inventory",),
-                batch or (),
-                refresh=refresh,
-                metrics_file=metrics_file,
-            )
-        if refresh:
-            raise UsageError("--compare lists nothing: give --refresh in a command of its own")
-        if metrics_file is not None:
-            raise UsageError("--compare lists nothing: status --metrics-file has the numbers")
-        from hdh_migrate.session.verbs.third_count import third_count
-
-        result = third_count(task.desk(plan, state_dir), compare, list(batch or ()))
-        task.out.result(result, "\n".join(_lines(result)))
-        return Exit(result["exit"])
-
-    task.run(body)
+    result = third_count(task.desk(plan), compare, list(batch or ()))
+    task.out.result(result, "\n".join(_lines(result)))
+    return Exit(result["exit"])
 
 
 def _lines(compared: ReportCompared) -> list[str]:

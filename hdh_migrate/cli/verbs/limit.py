@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.cli.hours import heard_by
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.courses import InstructionGiven
@@ -17,8 +17,10 @@ from hdh_migrate.telemetry import size_text
     examples=("limit plan.yaml 200MiB/s --for 2h", "limit plan.yaml --release"),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=InstructionGiven,
+    options=AT_PLAN,
 )
 def limit(
+    task: Task,
     plan: Plan,
     rate: Annotated[
         str | None, typer.Argument(metavar="RATE", help="The most, such as 200MiB/s.")
@@ -32,28 +34,21 @@ def limit(
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why; the journal keeps it.")
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Limit the run under way within two seconds, and those after it, until --for or --release.
 
     It never lets a run be faster than the plan's own limits do; a second one replaces the first.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.model import InstructionKind
+    from hdh_migrate.session.verbs.instruct import instruct
 
-    def body() -> None:
-        from hdh_migrate.model import InstructionKind
-        from hdh_migrate.session.verbs.instruct import instruct
-
-        if release is (rate is not None) or (release and lasts is not None):
-            raise UsageError("give a rate, such as 200MiB/s, or --release alone")
-        most, seconds = _rate(rate), _seconds(lasts)
-        desk = task.desk(plan, state_dir)
-        kind = InstructionKind.RELEASE if release else InstructionKind.LIMIT
-        result = instruct(desk, kind, rate=most, seconds=seconds, reason=reason)
-        task.out.result(result, _text(result))
-
-    task.run(body)
+    if release is (rate is not None) or (release and lasts is not None):
+        raise UsageError("give a rate, such as 200MiB/s, or --release alone")
+    most, seconds = _rate(rate), _seconds(lasts)
+    desk = task.desk(plan)
+    kind = InstructionKind.RELEASE if release else InstructionKind.LIMIT
+    result = instruct(desk, kind, rate=most, seconds=seconds, reason=reason)
+    task.out.result(result, _text(result))
 
 
 def _rate(text: str | None) -> int | None:

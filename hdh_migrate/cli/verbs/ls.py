@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Batches, Plan, ShowNames, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Batches, Plan, ShowNames, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import ObjectLine
@@ -21,8 +21,10 @@ from hdh_migrate.results.looks import ObjectLine
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED),
     result=ObjectLine,
+    options=AT_PLAN,
 )
 def ls(
+    task: Task,
     plan: Plan,
     *,
     state: Annotated[
@@ -39,34 +41,27 @@ def ls(
     ] = None,
     batch: Batches = None,
     show_names: ShowNames = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """List objects by dataset and key: dataset, id, state, bytes, codes; also during a run.
 
     States: listed (waits), sending, sent, verified, failed, refused, excluded. With --json a
     document a line.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.views.objects import ObjectFilter, objects
 
-    def body() -> None:
-        from hdh_migrate.session.views.objects import ObjectFilter, objects
+    wanted = ObjectFilter(
+        states=state or (), codes=code or (), datasets=dataset or (), batches=batch or ()
+    )
+    desk = task.desk(plan, dry=True)
+    shown = _json if task.out.as_json else _text
 
-        wanted = ObjectFilter(
-            states=state or (), codes=code or (), datasets=dataset or (), batches=batch or ()
-        )
-        desk = task.desk(plan, state_dir, dry=True)
-        shown = _json if as_json else _text
+    def pieces() -> Iterator[bytes]:
+        for portion in objects(desk, wanted, show_names=show_names):
+            yield "".join(map(shown, portion)).encode()
+            if task.stop.is_set():
+                raise KeyboardInterrupt  # half a list must not end as a whole one does
 
-        def pieces() -> Iterator[bytes]:
-            for portion in objects(desk, wanted, show_names=show_names):
-                yield "".join(map(shown, portion)).encode()
-                if task.stop.is_set():
-                    raise KeyboardInterrupt  # half a list must not end as a whole one does
-
-        task.out.stream(pieces())
-
-    task.run(body)
+    task.out.stream(pieces())
 
 
 def _json(line: ObjectLine) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import ASKING, Plan, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.notices import Notified
 
@@ -18,38 +18,32 @@ from hdh_migrate.results.notices import Notified
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS),
     result=Notified,
+    options=ASKING,
 )
 def notify(
+    task: Task,
     plan: Plan,
     *,
     test: Annotated[
         bool, typer.Option("--test", help="Send each a trial document, and nothing else.")
     ] = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Send the notices that are due to every channel that the plan names; or a test notice.
 
     A run does so by itself; a timer lets them know, between runs, that one was killed or that a
     credential is about to end. Exit 4: somebody did not take a document; it is sent again.
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.verbs import notifying
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs import notifying
-
-        desk = task.desk(plan, state_dir)
-        if not desk.loaded.plan.notify:
-            raise UsageError(
-                "the plan names no channel for notices",
-                hint="add `notify` to it: hdh-migrate docs monitoring",
-            )
-        result = notifying.trial(desk) if test else notifying.notify(desk)
-        task.out.result(result, "\n".join(_lines(result)))
-        return Exit(result["exit"])
-
-    task.run(body)
+    desk = task.desk(plan)
+    if not desk.loaded.plan.notify:
+        raise UsageError(
+            "the plan names no channel for notices",
+            hint="add `notify` to it: hdh-migrate docs monitoring",
+        )
+    result = notifying.trial(desk) if test else notifying.notify(desk)
+    task.out.result(result, "\n".join(_lines(result)))
+    return Exit(result["exit"])
 
 
 def _lines(notified: Notified) -> list[str]:

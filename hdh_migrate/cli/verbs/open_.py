@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli import environment
-from hdh_migrate.cli.command import AsJson, NoProgress, PassphraseFrom, Task, verb
+from hdh_migrate.cli.command import PassphraseFrom, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.results.grants_read import Downloaded, GrantedLine, GrantFact
@@ -33,8 +33,10 @@ _LINES_AT_ONCE = 500
         Exit.DAMAGED, Exit.INTERRUPTED,
     ),
     result=GrantFact | GrantedLine | Downloaded,
+    options=("no_progress", "as_json"),
 )  # fmt: skip
 def open_granted(
+    task: Task,
     grant: Annotated[Path, typer.Argument(metavar="GRANT", help="The folder of a grant.")],
     *,
     identity: Annotated[
@@ -79,38 +81,31 @@ def open_granted(
         float,
         typer.Option(min=0.0, metavar="SECONDS", help="How long a host that fails is asked again."),
     ] = 60.0,
-    no_progress: NoProgress = False,
-    as_json: AsJson = False,
 ) -> None:
     """Open a grant: what it is, what it is of, and its objects, each checked whole.
 
     Needs neither plan nor ledger. Without --list or --get nothing is asked of the host. A download
     that was stopped goes on when the same command is run again.
     """
-    task = Task(as_json=as_json, progress=not no_progress)
+    from hdh_migrate.access.opened import open_grant
+    from hdh_migrate.access.settings import ReaderSettings
 
-    def body() -> None:
-        from hdh_migrate.access.opened import open_grant
-        from hdh_migrate.access.settings import ReaderSettings
-
-        _demand_sense(show=show, get=get, out=out, sealed=sealed)
-        settings = ReaderSettings(
-            grant=grant, identity=identity, passphrase_from=passphrase_from,
-            credential_id=credential_id, credential_secret=credential_secret,
-            session_token=session_token, trust=tuple(trust or ()), ca_file=ca_file,
-            patience=patience,
-        )  # fmt: skip
-        opened = open_grant(settings, stop=task.stop)
-        if not trust:
-            task.out.warn("nobody's signature was asked for: name the grant's signer with --trust")
-        if get and out is not None:
-            _download(task, opened, get, out, sealed=sealed)
-        elif show:
-            task.out.stream(_listed(task, opened))
-        else:
-            _describe(task, opened, settings)
-
-    task.run(body)
+    _demand_sense(show=show, get=get, out=out, sealed=sealed)
+    settings = ReaderSettings(
+        grant=grant, identity=identity, passphrase_from=passphrase_from,
+        credential_id=credential_id, credential_secret=credential_secret,
+        session_token=session_token, trust=tuple(trust or ()), ca_file=ca_file,
+        patience=patience,
+    )  # fmt: skip
+    opened = open_grant(settings, stop=task.stop)
+    if not trust:
+        task.out.warn("nobody's signature was asked for: name the grant's signer with --trust")
+    if get and out is not None:
+        _download(task, opened, get, out, sealed=sealed)
+    elif show:
+        task.out.stream(_listed(task, opened))
+    else:
+        _describe(task, opened, settings)
 
 
 def _demand_sense(*, show: bool, get: list[str] | None, out: Path | None, sealed: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.cli.hours import heard_by
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.courses import InstructionGiven
@@ -19,32 +19,27 @@ from hdh_migrate.results.courses import InstructionGiven
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=InstructionGiven,
+    options=AT_PLAN,
 )
 def pause(
+    task: Task,
     plan: Plan,
     *,
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Why; the journal keeps it.")
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Pause the run under way or that waits, within two seconds, or the next one; see `resume`.
 
     What the run has begun it may finish for two seconds; then it gives the ledger back and waits.
     Without a run under way, the next one ends at once with exit 7, unless it has --wait.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.model import InstructionKind
+    from hdh_migrate.session.verbs.instruct import instruct
 
-    def body() -> None:
-        from hdh_migrate.model import InstructionKind
-        from hdh_migrate.session.verbs.instruct import instruct
-
-        result = instruct(task.desk(plan, state_dir), InstructionKind.PAUSE, reason=reason)
-        who = heard_by(result)
-        heard = "no run is under way: the next one does not begin"
-        if who is not None:
-            heard = f"{who} begins nothing more"
-        task.out.result(result, f'paused: {heard}; "hdh-migrate resume PLAN" lets it go on')
-
-    task.run(body)
+    result = instruct(task.desk(plan), InstructionKind.PAUSE, reason=reason)
+    who = heard_by(result)
+    heard = "no run is under way: the next one does not begin"
+    if who is not None:
+        heard = f"{who} begins nothing more"
+    task.out.result(result, f'paused: {heard}; "hdh-migrate resume PLAN" lets it go on')

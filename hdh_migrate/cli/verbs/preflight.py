@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AsJson, Batches, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import ASKING, Batches, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.moves import Preflight
 
@@ -14,42 +14,36 @@ from hdh_migrate.results.moves import Preflight
     ),
     exits=(Exit.OK, Exit.REFUSED, Exit.STOPPED, Exit.AUTH),
     result=Preflight,
+    options=ASKING,
 )
 def preflight(
+    task: Task,
     plan: Plan,
     *,
     batch: Batches = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Check online, changing nothing: credentials and rights on both sides, clock, keys, room."""
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.policy import preparations
+    from hdh_migrate.session.policy.timekeeping import judge_for
+    from hdh_migrate.session.verbs.preflight import report
 
-    def body() -> Exit:
-        from hdh_migrate.session.policy import preparations
-        from hdh_migrate.session.policy.timekeeping import judge_for
-        from hdh_migrate.session.verbs.preflight import report
-
-        desk = task.desk(plan, state_dir, task.progress())
-        desk.batches(batch or ())
-        services = desk.services(write=True)
-        judge = judge_for(desk.clock, [services], desk.ledger_path)
-        checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge)
-        checks += preparations.checks(desk, services.recipients)
-        bad = [check for check in checks if not check["ok"]]
-        code = Exit.OK if not bad else Exit.REFUSED
-        if any(check.get("auth") for check in bad):
-            code = Exit.AUTH
-        lines = []
-        for check in checks:
-            lines.append(f"{'ok  ' if check['ok'] else 'FAIL'} {check['check']}")
-            lines += [f"     {problem}" for problem in check.get("problems", ())]
-            lines += [f"     note: {note}" for note in check.get("notes", ())]
-            lines += [f"     to mend: {check['mend']}"] if "mend" in check else []
-            lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
-        result: Preflight = {"checks": checks, "exit": int(code)}
-        task.out.result(result, "\n".join(lines))
-        return code
-
-    task.run(body)
+    desk = task.desk(plan, task.progress())
+    desk.batches(batch or ())
+    services = desk.services(write=True)
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge)
+    checks += preparations.checks(desk, services.recipients)
+    bad = [check for check in checks if not check["ok"]]
+    code = Exit.OK if not bad else Exit.REFUSED
+    if any(check.get("auth") for check in bad):
+        code = Exit.AUTH
+    lines = []
+    for check in checks:
+        lines.append(f"{'ok  ' if check['ok'] else 'FAIL'} {check['check']}")
+        lines += [f"     {problem}" for problem in check.get("problems", ())]
+        lines += [f"     note: {note}" for note in check.get("notes", ())]
+        lines += [f"     to mend: {check['mend']}"] if "mend" in check else []
+        lines += [f"     warning: no passphrase: {ref}" for ref in check.get("warnings", ())]
+    result: Preflight = {"checks": checks, "exit": int(code)}
+    task.out.result(result, "\n".join(lines))
+    return code

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import WORKING, Plan, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.hosts import Probed, ProbeIntention
@@ -21,8 +21,10 @@ from hdh_migrate.telemetry import counted
     ),
     exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
     result=Probed | ProbeIntention,
+    options=WORKING,
 )
 def probe(
+    task: Task,
     plan: Plan,
     *,
     bucket: Annotated[
@@ -39,33 +41,23 @@ def probe(
             help="Try a compliance lock too: its object stays until the lock ends.",
         ),
     ] = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Find out what the target really does: writes throw-away objects, and removes them.
 
     Everything is written under .hdh-migrate-probe/ in one bucket. What is found is kept beside
     the ledger, and later runs obey the tighter of profile and probe.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs.probe import probe as find_out
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs.probe import probe as find_out
-
-        code, record = task.at_desk(
-            plan,
-            state_dir,
-            lambda desk: find_out(desk, bucket, dry_run=dry_run, compliance=compliance_trial),
-        )
-        if "dry_run" in record:
-            task.out.result(record, _intention(record))
-        else:
-            task.out.result(record, _findings(record, verbose=verbose > 0))
-        return code
-
-    task.run(body)
+    code, record = task.at_desk(
+        plan,
+        lambda desk: find_out(desk, bucket, dry_run=dry_run, compliance=compliance_trial),
+    )
+    if "dry_run" in record:
+        task.out.result(record, _intention(record))
+    else:
+        task.out.result(record, _findings(record, verbose=task.verbose > 0))
+    return code
 
 
 def _intention(probe: ProbeIntention) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import ASKING, Plan, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.hosts import BucketStep, Provisioned
@@ -20,8 +20,10 @@ from hdh_migrate.results.hosts import BucketStep, Provisioned
     ),
     exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
     result=Provisioned,
+    options=ASKING,
 )
 def provision(
+    task: Task,
     plan: Plan,
     *,
     execute: Annotated[
@@ -31,28 +33,20 @@ def provision(
         Path | None,
         typer.Option("--policy", metavar="FILE", help="A bucket policy; {bucket} is filled in."),
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Make the plan's buckets as the provider's rules for health data want them.
 
     A dry run, unless --execute is given.
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.verbs.provision import provision_buckets
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs.provision import provision_buckets
-
-        desk = task.desk(plan, state_dir, task.progress())
-        code, steps = provision_buckets(desk, policy=policy, execute=execute)
-        lines = [] if execute else ["dry run: nothing was changed; --execute does it"]
-        lines += [visible(f"{'ok  ' if one['ok'] else '--  '} {_step(one)}") for one in steps]
-        result: Provisioned = {"dry_run": not execute, "steps": steps, "exit": int(code)}
-        task.out.result(result, "\n".join(lines))
-        return code
-
-    task.run(body)
+    desk = task.desk(plan, task.progress())
+    code, steps = provision_buckets(desk, policy=policy, execute=execute)
+    lines = [] if execute else ["dry run: nothing was changed; --execute does it"]
+    lines += [visible(f"{'ok  ' if one['ok'] else '--  '} {_step(one)}") for one in steps]
+    result: Provisioned = {"dry_run": not execute, "steps": steps, "exit": int(code)}
+    task.out.result(result, "\n".join(lines))
+    return code
 
 
 def _step(step: BucketStep) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import WORKING, Batch, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.switches import Rehearsed
 
@@ -24,27 +24,20 @@ from hdh_migrate.results.switches import Rehearsed
         Exit.LOCKED,
     ),
     result=Rehearsed,
+    options=WORKING,
 )
 def rehearse(
+    task: Task,
     plan: Plan,
     *,
     batch: Batch,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Try the whole cutover on the canary, a pointer that nobody follows; only reads the source."""
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs import cutover as session
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs import cutover as session
-
-        result = task.at_desk(plan, state_dir, lambda desk: session.rehearse(desk, batch))
-        task.out.result(result, "\n".join(_rehearsed(result)))
-        return Exit.OK if result["ok"] else Exit.VERIFICATION_FAILED
-
-    task.run(body)
+    result = task.at_desk(plan, lambda desk: session.rehearse(desk, batch))
+    task.out.result(result, "\n".join(_rehearsed(result)))
+    return Exit.OK if result["ok"] else Exit.VERIFICATION_FAILED
 
 
 def _rehearsed(rehearsed: Rehearsed) -> list[str]:

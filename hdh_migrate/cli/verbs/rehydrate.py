@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Batches, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import WORKING, Batches, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.archives import Rehydrated, RehydrationForecast
 from hdh_migrate.telemetry import counted, size_text
@@ -22,8 +22,10 @@ from hdh_migrate.telemetry import counted, size_text
         Exit.STOPPED, Exit.AUTH, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=RehydrationForecast | Rehydrated,
+    options=WORKING,
 )  # fmt: skip
 def rehydrate(
+    task: Task,
     plan: Plan,
     *,
     batch: Batches = None,
@@ -34,32 +36,21 @@ def rehydrate(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Ask, and do not wait until they are readable.")
     ] = False,
-    as_json: AsJson = False,
-    no_progress: NoProgress = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit | None:
     """Count what is archived, with hours and cost; with --execute bring it back and send it.
 
     Only the credential of the plan's `rehydrate` asks. After any stop the same command goes on.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs.rehydrate import execute as bring
+    from hdh_migrate.session.verbs.rehydrate import forecast
 
-    def body() -> Exit | None:
-        from hdh_migrate.session.verbs.rehydrate import execute as bring
-        from hdh_migrate.session.verbs.rehydrate import forecast
-
-        if not execute:
-            ahead = forecast(task.desk(plan, state_dir, dry=True), batch or ())
-            task.out.result(ahead, "\n".join(_ahead(ahead)))
-            return None
-        result = task.at_desk(
-            plan, state_dir, lambda desk: bring(desk, batch or (), wait=not no_wait)
-        )
-        task.out.result(result, "\n".join(_text_lines(result)))
-        return Exit(result["exit"])
-
-    task.run(body)
+    if not execute:
+        ahead = forecast(task.desk(plan, dry=True), batch or ())
+        task.out.result(ahead, "\n".join(_ahead(ahead)))
+        return None
+    result = task.at_desk(plan, lambda desk: bring(desk, batch or (), wait=not no_wait))
+    task.out.result(result, "\n".join(_text_lines(result)))
+    return Exit(result["exit"])
 
 
 def _ahead(ahead: RehydrationForecast) -> list[str]:

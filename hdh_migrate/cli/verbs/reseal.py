@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import WORKING, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import ResealForecast, SealedAnew
 from hdh_migrate.telemetry import counted, size_text
@@ -28,8 +28,10 @@ from hdh_migrate.telemetry import counted, size_text
         Exit.INTERRUPTED,
     ),
     result=ResealForecast | SealedAnew,
+    options=WORKING,
 )
 def reseal(
+    task: Task,
     plan: Plan,
     *,
     execute: Annotated[
@@ -41,31 +43,22 @@ def reseal(
             "--again", help="Begin another one, though the last went through all objects."
         ),
     ] = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Encrypt every verified object anew, under a new data key; a dry run at first.
 
     For when data keys may be known to somebody. Bodies travel through this machine; each object is
     read back whole and opened before its earlier version goes. Who opens stays the same: replace
     a recipient's key before, with `keys rotate`. Stopped anywhere, the same command goes on.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs import reseal as session
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs import reseal as session
-
-        if not execute:
-            would = task.at_desk(plan, state_dir, lambda desk: session.forecast(desk, again=again))
-            task.out.result(would, "\n".join(_forecast_lines(would)))
-            return Exit.REFUSED if would["blockers"] else Exit.OK
-        code, done = task.at_desk(plan, state_dir, lambda desk: session.execute(desk, again=again))
-        task.out.result(done, "\n".join(_lines(done)))
-        return code
-
-    task.run(body)
+    if not execute:
+        would = task.at_desk(plan, lambda desk: session.forecast(desk, again=again))
+        task.out.result(would, "\n".join(_forecast_lines(would)))
+        return Exit.REFUSED if would["blockers"] else Exit.OK
+    code, done = task.at_desk(plan, lambda desk: session.execute(desk, again=again))
+    task.out.result(done, "\n".join(_lines(done)))
+    return code
 
 
 def _forecast_lines(would: ResealForecast) -> list[str]:

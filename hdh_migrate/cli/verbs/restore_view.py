@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import ASKING, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import RestoredView
 from hdh_migrate.telemetry import counted
@@ -23,8 +23,10 @@ from hdh_migrate.telemetry import counted
         Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH,
     ),
     result=RestoredView,
+    options=ASKING,
 )  # fmt: skip
 def restore_view(
+    task: Task,
     plan: Plan,
     *,
     dataset: Annotated[
@@ -41,24 +43,16 @@ def restore_view(
             help="Why the sidecar is opened; for the journal. Needed off rehearsals.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Rebuild what the source listed from target and sidecar alone; name every difference.
 
     Every object is asked for once; its bytes are not read.
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.verbs.restore_view import restore_view as rebuild
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs.restore_view import restore_view as rebuild
-
-        result, code = rebuild(task.desk(plan, state_dir), dataset, out, reason=reason)
-        task.out.result(result, "\n".join(_text(result)))
-        return code
-
-    task.run(body)
+    result, code = rebuild(task.desk(plan), dataset, out, reason=reason)
+    task.out.result(result, "\n".join(_text(result)))
+    return code
 
 
 def _text(view: RestoredView) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.cli.hours import heard_by
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.courses import InstructionGiven
@@ -12,19 +12,15 @@ from hdh_migrate.results.courses import InstructionGiven
     examples=("resume plan.yaml", "resume plan.yaml --json"),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=InstructionGiven,
+    options=AT_PLAN,
 )
-def resume(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
+def resume(task: Task, plan: Plan) -> None:
     """Let a paused run go on within two seconds, or the next one begin."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.model import InstructionKind
+    from hdh_migrate.session.verbs.instruct import instruct
 
-    def body() -> None:
-        from hdh_migrate.model import InstructionKind
-        from hdh_migrate.session.verbs.instruct import instruct
-
-        result = instruct(task.desk(plan, state_dir), InstructionKind.RESUME)
-        task.out.result(result, _text(result))
-
-    task.run(body)
+    result = instruct(task.desk(plan), InstructionKind.RESUME)
+    task.out.result(result, _text(result))
 
 
 def _text(given: InstructionGiven) -> str:

@@ -7,16 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    CredentialId,
-    CredentialSecret,
-    Plan,
-    StateDir,
-    Task,
-    Verbose,
-    verb,
-)
+from hdh_migrate.cli.command import ASKING, CredentialId, CredentialSecret, Plan, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.grants import GrantTakenBack
@@ -35,8 +26,10 @@ from hdh_migrate.results.grants import GrantTakenBack
         Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
     ),
     result=GrantTakenBack,
+    options=ASKING,
 )  # fmt: skip
 def revoke(
+    task: Task,
     plan: Plan,
     grant: Annotated[str, typer.Argument(metavar="GRANT", help="The grant's id.")],
     *,
@@ -47,26 +40,18 @@ def revoke(
     ] = None,
     credential_id: CredentialId = None,
     credential_secret: CredentialSecret = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Take a grant back: in the journal, in the bucket's policy, and where its pack was written.
 
     The policy is taken back with a credential that may set it, and read back. Says what remains;
     exits with 4 while the host may still let the reader in.
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.verbs.grant_policy import administrator_of
+    from hdh_migrate.session.verbs.revoke import revoke as take_back
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs.grant_policy import administrator_of
-        from hdh_migrate.session.verbs.revoke import revoke as take_back
-
-        administrator = administrator_of(credential_id, credential_secret)
-        desk = task.desk(plan, state_dir)
-        code, result = take_back(desk, grant, reason, administrator, folder)
-        lines = [f"revoked {grant}", *(f"remains: {line}" for line in result["remains"])]
-        task.out.result(result, "\n".join(map(visible, lines)))
-        return code
-
-    task.run(body)
+    administrator = administrator_of(credential_id, credential_secret)
+    desk = task.desk(plan)
+    code, result = take_back(desk, grant, reason, administrator, folder)
+    lines = [f"revoked {grant}", *(f"remains: {line}" for line in result["remains"])]
+    task.out.result(result, "\n".join(map(visible, lines)))
+    return code

@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    Batches,
-    LogTo,
-    MetricsFile,
-    NoProgress,
-    Plan,
-    StateDir,
-    Task,
-    Verbose,
-    verb,
-)
+from hdh_migrate.cli.command import MOVING, Batches, MetricsFile, Plan, Task, verb
 from hdh_migrate.cli.steps import (
     Reason,
     Refresh,
@@ -70,8 +59,10 @@ class Until(StrEnum):
         Exit.INTERRUPTED,
     ),
     result=AskedSteps | FullRun | DryRun,
+    options=MOVING,
 )
 def run(
+    task: Task,
     plan: Plan,
     *,
     until: Annotated[Until, typer.Option(metavar="STEP", help="The last step.")] = Until.REPORT,
@@ -103,57 +94,45 @@ def run(
         Path | None, typer.Option("--out", metavar="DIR", help="Where the report goes.")
     ] = None,
     metrics_file: MetricsFile = None,
-    log_file: LogTo = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Inventory, transfer, verify and report; run it again after any stop and it goes on.
 
     Failed objects are tried again by every run, but for those whose findings somebody has waived.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
     batches = batch or ()
-
     again = tuple(code or ()) if retry_failed else None
-
-    def body() -> Exit:
-        given = why(reason, take_over=take_over)
-        if code and not retry_failed:
-            raise UsageError("--code is of --retry-failed")
-        if again is not None and until is Until.INVENTORY:
-            raise UsageError("--retry-failed needs a run that sends: leave --until away")
-        if dry_run:
-            if refresh or retry_failed or wait or metrics_file is not None:
-                hint = (
-                    '"inventory PLAN --refresh" lists the source again and moves nothing'
-                    if refresh
-                    else None
-                )
-                raise UsageError("--dry-run is about a plain run: give it alone", hint=hint)
-            return _dry_run(task, plan, state_dir, batches)
-        order = ["inventory", "transfer", "verify", "report"]
-        steps = order[: order.index(str(until)) + 1]
-        if until is not Until.REPORT:
-            if out is not None:
-                raise UsageError(f"--out is of a run that reports: leave --until {until} away")
-            return perform_steps(
-                task, plan, state_dir, steps, batches, refresh=refresh, again=again,
-                taking_over=given, metrics_file=metrics_file, waits=wait,
-            )  # fmt: skip
-        return _whole(
-            task, plan, state_dir, batches, out, refresh=refresh, again=again, taking_over=given,
-            metrics_file=metrics_file, waits=wait,
+    given = why(reason, take_over=take_over)
+    if code and not retry_failed:
+        raise UsageError("--code is of --retry-failed")
+    if again is not None and until is Until.INVENTORY:
+        raise UsageError("--retry-failed needs a run that sends: leave --until away")
+    if dry_run:
+        if refresh or retry_failed or wait or metrics_file is not None:
+            hint = (
+                '"inventory PLAN --refresh" lists the source again and moves nothing'
+                if refresh
+                else None
+            )
+            raise UsageError("--dry-run is about a plain run: give it alone", hint=hint)
+        return _dry_run(task, plan, batches)
+    order = ["inventory", "transfer", "verify", "report"]
+    steps = order[: order.index(str(until)) + 1]
+    if until is not Until.REPORT:
+        if out is not None:
+            raise UsageError(f"--out is of a run that reports: leave --until {until} away")
+        return perform_steps(
+            task, plan, steps, batches, refresh=refresh, again=again,
+            taking_over=given, metrics_file=metrics_file, waits=wait,
         )  # fmt: skip
-
-    task.run(body)
+    return _whole(
+        task, plan, batches, out, refresh=refresh, again=again, taking_over=given,
+        metrics_file=metrics_file, waits=wait,
+    )  # fmt: skip
 
 
 def _whole(
     task: Task,
     plan: Path,
-    state_dir: Path | None,
     batches: Sequence[str],
     out: Path | None,
     *,
@@ -174,7 +153,7 @@ def _whole(
     progress = task.progress()
 
     def opened() -> Desk:
-        desk = task.desk(plan, state_dir, progress)
+        desk = task.desk(plan, progress)
         if out is not None:
             shelf.earlier_bundle(out, desk.loaded.plan.migration)
             shelf.try_place(out)
@@ -219,10 +198,10 @@ def _whole(
     return code
 
 
-def _dry_run(task: Task, plan: Path, state_dir: Path | None, batches: Sequence[str]) -> Exit:
+def _dry_run(task: Task, plan: Path, batches: Sequence[str]) -> Exit:
     from hdh_migrate.session.verbs.dry_run import forecast
 
-    dry = task.at_desk(plan, state_dir, lambda desk: forecast(desk, batches), dry=True)
+    dry = task.at_desk(plan, lambda desk: forecast(desk, batches), dry=True)
     task.out.result(dry, "\n".join(_forecast_lines(dry)))
     return Exit(dry["exit"])
 

@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli import board, watch_screen
-from hdh_migrate.cli.command import (
-    AsJson,
-    Batches,
-    MetricsFile,
-    Plan,
-    ShowNames,
-    StateDir,
-    Task,
-    verb,
-)
+from hdh_migrate.cli.command import AT_PLAN, Batches, MetricsFile, Plan, ShowNames, Task, verb
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.results.looks import Status
 
@@ -49,8 +40,10 @@ WATCH_SECONDS = 2.0
         Exit.DAMAGED,
     ),
     result=Status,
+    options=AT_PLAN,
 )
 def status(
+    task: Task,
     plan: Plan,
     *,
     batch: Batches = None,
@@ -60,29 +53,22 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds.")] = False,
     show_names: ShowNames = False,
     metrics_file: MetricsFile = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-) -> None:
+) -> Exit:
     """Show who works, what is verified, waits, failed, and how long it takes; also during a run."""
-    task = Task(as_json=as_json)
-
-    def body() -> Exit:
-        if check and watch:
-            raise UsageError("--check looks once, --watch again and again: give one of them")
-        if watch and metrics_file is not None:
-            raise UsageError("--metrics-file is written once: give it without --watch")
-        look = StatusView(task, plan, state_dir, batch or (), show_names=show_names, left=not watch)
-        if metrics_file is not None:
-            look.measure(metrics_file)
-        if watch:
-            watch_on(task, look, None if as_json else _screen())
-            return Exit.OK
-        result = look()
-        lines = board.verdict_lines(result) if check else board.report(result)
-        task.out.result(result, board.joined(lines))
-        return Exit(result["check"]["exit"]) if check else Exit.OK
-
-    task.run(body)
+    if check and watch:
+        raise UsageError("--check looks once, --watch again and again: give one of them")
+    if watch and metrics_file is not None:
+        raise UsageError("--metrics-file is written once: give it without --watch")
+    look = StatusView(task, plan, batch or (), show_names=show_names, left=not watch)
+    if metrics_file is not None:
+        look.measure(metrics_file)
+    if watch:
+        watch_on(task, look, None if task.out.as_json else _screen())
+        return Exit.OK
+    result = look()
+    lines = board.verdict_lines(result) if check else board.report(result)
+    task.out.result(result, board.joined(lines))
+    return Exit(result["check"]["exit"]) if check else Exit.OK
 
 
 def _screen() -> Screen | None:
@@ -100,13 +86,12 @@ class StatusView:
         self,
         task: Task,
         plan: Path,
-        state_dir: Path | None,
         batches: Sequence[str],
         *,
         show_names: bool,
         left: bool = False,
     ) -> None:
-        self._task, self._plan, self._state_dir = task, plan, state_dir
+        self._task, self._plan = task, plan
         self._batches, self._names, self._left = batches, show_names, left
         self._read = self._stamp()
         self._desk = self._opened()
@@ -132,7 +117,7 @@ class StatusView:
         write_metrics(self._desk, file)
 
     def _opened(self) -> Desk:
-        return self._task.desk(self._plan, self._state_dir, dry=True)
+        return self._task.desk(self._plan, dry=True)
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

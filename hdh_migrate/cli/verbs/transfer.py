@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    Batches,
-    LogTo,
-    MetricsFile,
-    NoProgress,
-    Plan,
-    StateDir,
-    Task,
-    Verbose,
-    verb,
-)
+from hdh_migrate.cli.command import MOVING, Batches, MetricsFile, Plan, Task, verb
 from hdh_migrate.cli.steps import Reason, TakeOver, perform_steps, why
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.moves import Steps
@@ -37,31 +26,24 @@ from hdh_migrate.results.moves import Steps
         Exit.INTERRUPTED,
     ),
     result=Steps,
+    options=MOVING,
 )
 def transfer(
+    task: Task,
     plan: Plan,
     *,
     batch: Batches = None,
     take_over: TakeOver = False,
     reason: Reason = None,
     metrics_file: MetricsFile = None,
-    log_file: LogTo = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Encrypt and send what inventory listed (and make the inventory when there is none)."""
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
     steps = ("inventory", "transfer")
-    task.run(
-        lambda: perform_steps(
-            task,
-            plan,
-            state_dir,
-            steps,
-            batch or (),
-            taking_over=why(reason, take_over=take_over),
-            metrics_file=metrics_file,
-        )
+    return perform_steps(
+        task,
+        plan,
+        steps,
+        batch or (),
+        taking_over=why(reason, take_over=take_over),
+        metrics_file=metrics_file,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.results.plans import Invalid, Valid
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     ),
     exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),
     result=Valid | Invalid,
+    options=AT_PLAN,
 )
 def validate(
+    task: Task,
     plan: Plan,
     *,
     sample: Annotated[
@@ -53,43 +55,36 @@ def validate(
             help="Try the rules on a report that the source itself wrote; nobody is contacted.",
         ),
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-) -> None:
+) -> Exit | None:
     """Check a plan offline; every mistake at once, with file:line:column.
 
     With --sample the source is listed in part, and nothing is kept: which rule takes or leaves how
     much. With --from-report the same is said of all of a report (Azure Blob Inventory), before any
     right to list exists. Exit 4: some rule matches nothing of what was looked at.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.cli.trials import lines_of, unused
+    from hdh_migrate.errors import PlanInvalid, UsageError
+    from hdh_migrate.plan.loader import load
+    from hdh_migrate.session.views.outlook import check, demand_current
 
-    def body() -> Exit | None:
-        from hdh_migrate.cli.trials import lines_of, unused
-        from hdh_migrate.errors import PlanInvalid, UsageError
-        from hdh_migrate.plan.loader import load
-        from hdh_migrate.session.views.outlook import check, demand_current
-
-        try:
-            loaded = load(plan)
-            check(loaded)
-            demand_current(loaded)
-        except PlanInvalid as error:
-            _say_invalid(task, plan, error)
-            return Exit.REFUSED
-        result, lines = _judged(plan, loaded)
-        if sample and from_report is not None:
-            raise UsageError("--sample lists the source, --from-report does not: give one of them")
-        if sample or from_report is not None:
-            desk = task.desk(plan, state_dir, dry=True)
-            result |= _tried(desk, objects, from_report)
-            if "report_taken_at" in result:
-                lines.append(f"a report of the source, begun at {result['report_taken_at']}")
-            lines += [line for one in result["sample"] for line in lines_of(one)]
-        task.out.result(result, "\n".join(lines))
-        return Exit.FINDINGS if unused(result.get("sample", ())) else None
-
-    task.run(body)
+    try:
+        loaded = load(plan)
+        check(loaded)
+        demand_current(loaded)
+    except PlanInvalid as error:
+        _say_invalid(task, plan, error)
+        return Exit.REFUSED
+    result, lines = _judged(plan, loaded)
+    if sample and from_report is not None:
+        raise UsageError("--sample lists the source, --from-report does not: give one of them")
+    if sample or from_report is not None:
+        desk = task.desk(plan, dry=True)
+        result |= _tried(desk, objects, from_report)
+        if "report_taken_at" in result:
+            lines.append(f"a report of the source, begun at {result['report_taken_at']}")
+        lines += [line for one in result["sample"] for line in lines_of(one)]
+    task.out.result(result, "\n".join(lines))
+    return Exit.FINDINGS if unused(result.get("sample", ())) else None
 
 
 def _say_invalid(task: Task, plan: Path, error: PlanInvalid) -> None:

@@ -11,19 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    Batches,
-    LogTo,
-    MetricsFile,
-    NoProgress,
-    Plan,
-    ShowNames,
-    StateDir,
-    Task,
-    Verbose,
-    verb,
-)
+from hdh_migrate.cli.command import MOVING, Batches, MetricsFile, Plan, ShowNames, Task, verb
 from hdh_migrate.cli.steps import attend, perform_steps, states_text
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import BatchLook, DecidedObjects, LooksMade, Steps
@@ -68,8 +56,10 @@ class LevelOption(StrEnum):
         Exit.INTERRUPTED,
     ),
     result=Steps | LooksMade | DecidedObjects,
+    options=MOVING,
 )
 def verify(
+    task: Task,
     plan: Plan,
     *,
     batch: Batches = None,
@@ -111,50 +101,38 @@ def verify(
     ] = None,
     show_names: ShowNames = False,
     metrics_file: MetricsFile = None,
-    log_file: LogTo = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Read back what was sent and compare it with what was read from the source.
 
     With --again what is verified already is read once more: what the target has lost or damaged
     waits for the next run, what somebody replaced is reported, and never overwritten in silence.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress, log_file=log_file)
     batches = batch or ()
-
-    def body() -> Exit:
-        asked = (sample, level, older_than, restore, accept, reason)
-        if not again:
-            options = {
-                "--sample": sample, "--level": level, "--older-than": older_than,
-                "--restore": restore, "--accept": accept, "--reason": reason,
-                "--show-names": show_names or None, "--afresh": afresh or None,
-            }  # fmt: skip
-            given = [name for name, value in options.items() if value is not None]
-            if given:
-                raise UsageError(
-                    f"{given[0]} is of --again", hint='"verify PLAN --again" looks once more'
-                )
-            return perform_steps(
-                task, plan, state_dir, ("verify",), batches, metrics_file=metrics_file
+    asked = (sample, level, older_than, restore, accept, reason)
+    if not again:
+        options = {
+            "--sample": sample, "--level": level, "--older-than": older_than,
+            "--restore": restore, "--accept": accept, "--reason": reason,
+            "--show-names": show_names or None, "--afresh": afresh or None,
+        }  # fmt: skip
+        given = [name for name, value in options.items() if value is not None]
+        if given:
+            raise UsageError(
+                f"{given[0]} is of --again", hint='"verify PLAN --again" looks once more'
             )
-        if restore or accept:
-            _demand_decision(asked, afresh=afresh)
-            if metrics_file is not None:
-                raise UsageError("--restore and --accept move nothing: leave --metrics-file away")
-            return _decide(task, plan, state_dir, batches, restore, accept, reason)
-        if reason is not None:
-            raise UsageError("--reason is of --accept")
-        choice = replace(_choice(sample, level, older_than), afresh=afresh)
-        return _look(
-            task, plan, state_dir, batches, choice, show_names=show_names,
-            metrics_file=metrics_file,
-        )  # fmt: skip
-
-    task.run(body)
+        return perform_steps(task, plan, ("verify",), batches, metrics_file=metrics_file)
+    if restore or accept:
+        _demand_decision(asked, afresh=afresh)
+        if metrics_file is not None:
+            raise UsageError("--restore and --accept move nothing: leave --metrics-file away")
+        return _decide(task, plan, batches, restore, accept, reason)
+    if reason is not None:
+        raise UsageError("--reason is of --accept")
+    choice = replace(_choice(sample, level, older_than), afresh=afresh)
+    return _look(
+        task, plan, batches, choice, show_names=show_names,
+        metrics_file=metrics_file,
+    )  # fmt: skip
 
 
 def _demand_decision(asked: tuple[object, ...], *, afresh: bool) -> None:
@@ -189,7 +167,6 @@ def _choice(sample: str | None, level: LevelOption | None, older_than: str | Non
 def _look(
     task: Task,
     plan: Path,
-    state_dir: Path | None,
     batches: Sequence[str],
     choice: Choice,
     *,
@@ -201,7 +178,7 @@ def _look(
     def look(desk: Desk) -> LooksMade:
         return look_again(desk, batches, choice, show_names=show_names)
 
-    looked = task.at_desk(plan, state_dir, attend(look, metrics_file))
+    looked = task.at_desk(plan, attend(look, metrics_file))
     lines = [line for look in looked["looks"] for line in _lines(look)]
     task.out.result(
         looked, "\n".join([*lines, states_text(looked["datasets"]), *_next(looked["next"])])
@@ -240,7 +217,6 @@ def _lines(look: BatchLook) -> list[str]:
 def _decide(
     task: Task,
     plan: Path,
-    state_dir: Path | None,
     batches: Sequence[str],
     restore: Sequence[str] | None,
     accept: Sequence[str] | None,
@@ -250,11 +226,9 @@ def _decide(
 
     ids = _ids(restore or accept or ())
     if restore:
-        decided = task.at_desk(plan, state_dir, lambda desk: verbs.restore(desk, batches, ids))
+        decided = task.at_desk(plan, lambda desk: verbs.restore(desk, batches, ids))
     else:
-        decided = task.at_desk(
-            plan, state_dir, lambda desk: verbs.accept(desk, batches, ids, reason or "")
-        )
+        decided = task.at_desk(plan, lambda desk: verbs.accept(desk, batches, ids, reason or ""))
     lines = []
     for one in decided["objects"]:
         line = f"object {one['id']}: {one['became']}"

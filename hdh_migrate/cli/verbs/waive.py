@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, PassphraseFrom, Plan, Task, verb
 from hdh_migrate.cli.keyfiles import passphrase_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import Waived
@@ -26,8 +26,10 @@ from hdh_migrate.results.proofs import Waived
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=Waived,
+    options=AT_PLAN,
 )
 def waive(
+    task: Task,
     plan: Plan,
     *,
     what: Annotated[
@@ -42,31 +44,24 @@ def waive(
         Path, typer.Option("--key", metavar="FILE", help="The private key (Ed25519) that signs.")
     ],
     passphrase_from: PassphraseFrom = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Sign a waiver: set one condition aside, for this plan as it is, until a given day.
 
     It counts when the plan lists the key in `waivers.keys`, and the report shows it. Of findings
     it covers those that are open when it is made.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.verbs import waive as session
 
-    def body() -> None:
-        from hdh_migrate.session.verbs import waive as session
-
-        wish = session.WaiverWish(
-            what=what, until=until, reason=reason, key=key,
-            passphrase=lambda: passphrase_of(asked=False, reference=passphrase_from),
-        )  # fmt: skip
-        made = session.waive(plan, state_dir, wish, task.out.warn)
-        covered = made["covers"]
-        task.out.result(
-            made,
-            f"made {made['made']}\n{what} is waived until {until} for plan"
-            f" {made['plan_digest'][:16]}"
-            + ("" if covered is None else f", of which {covered} are open")
-            + f"\n{made['time']}",
-        )
-
-    task.run(body)
+    wish = session.WaiverWish(
+        what=what, until=until, reason=reason, key=key,
+        passphrase=lambda: passphrase_of(asked=False, reference=passphrase_from),
+    )  # fmt: skip
+    made = session.waive(plan, task.state_dir, wish, task.out.warn)
+    covered = made["covers"]
+    task.out.result(
+        made,
+        f"made {made['made']}\n{what} is waived until {until} for plan"
+        f" {made['plan_digest'][:16]}"
+        + ("" if covered is None else f", of which {covered} are open")
+        + f"\n{made['time']}",
+    )

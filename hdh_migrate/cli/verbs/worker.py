@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Task, Verbose, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.hosts import ClusterCertificates, Served
 
@@ -24,8 +24,10 @@ DAYS: Final = 90
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED),
     result=Served | ClusterCertificates,
+    options=("as_json", "verbose"),
 )
 def worker(
+    task: Task,
     plan: Annotated[
         Path | None,
         typer.Argument(
@@ -54,33 +56,26 @@ def worker(
     days: Annotated[
         int | None, typer.Option(metavar="DAYS", help=f"How long they count; default: {DAYS}.")
     ] = None,
-    as_json: AsJson = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Work for a run on another machine, until it is stopped; or make a cluster's certificates.
 
     Reads its own copy of the plan, and the secrets that it names, on this machine. Takes orders
     only from a coordinator with the same plan and the same code.
     """
-    task = Task(as_json=as_json, verbose=verbose)
-
-    def body() -> Exit:
-        if new_ca is not None:
-            if plan is not None or scheduler or host is not None:
-                raise UsageError("--new-ca is given alone, or with --days; nothing was made")
-            end = _certificates(new_ca, DAYS if days is None else days)
-            task.out.result(
-                ClusterCertificates(folder=str(new_ca), end=end.date().isoformat()),
-                f"{new_ca}: certificates of one new authority, until {end.date().isoformat()};"
-                " bring the folder to every machine of the cluster",
-            )
-            return Exit.OK
-        if plan is None or days is not None:
-            raise UsageError("give the plan, or --new-ca; nothing was started")
-        _serve(task, plan, host, scheduler=scheduler)
+    if new_ca is not None:
+        if plan is not None or scheduler or host is not None:
+            raise UsageError("--new-ca is given alone, or with --days; nothing was made")
+        end = _certificates(new_ca, DAYS if days is None else days)
+        task.out.result(
+            ClusterCertificates(folder=str(new_ca), end=end.date().isoformat()),
+            f"{new_ca}: certificates of one new authority, until {end.date().isoformat()};"
+            " bring the folder to every machine of the cluster",
+        )
         return Exit.OK
-
-    task.run(body)
+    if plan is None or days is not None:
+        raise UsageError("give the plan, or --new-ca; nothing was started")
+    _serve(task, plan, host, scheduler=scheduler)
+    return Exit.OK
 
 
 def _certificates(folder: Path, days: int) -> datetime:
@@ -96,7 +91,7 @@ def _serve(task: Task, plan: Path, host: str | None, *, scheduler: bool) -> None
     from hdh_migrate.session.verbs import worker as verbs
 
     task.leaves_at_once = True
-    desk = task.desk(plan, None)
+    desk = task.desk(plan)
     what = "scheduler" if scheduler else "worker"
 
     def ready(address: str) -> None:

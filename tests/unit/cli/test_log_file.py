@@ -209,7 +209,7 @@ def test_no_way_out_of_a_command_shows_a_key(
     task = Task(as_json=True, log_file=path)
 
     def fails() -> None:
-        desk = task.desk(plan, None, task.progress())
+        desk = task.desk(plan, task.progress())
         desk.progress.note(f"asked for {key}")
         with recording(desk, ("transfer",), ()):
             raise Refused(f"refused {key}", blockers=[f"for {key}"], hint=f"mend {key}")

@@ -75,7 +75,7 @@ def watched(
 ) -> Steps:
     task = Task(as_json=as_json)
     task.stop = steps = Steps(*happens)
-    watch_on(task, StatusView(task, plan, None, (), show_names=False), screen)
+    watch_on(task, StatusView(task, plan, (), show_names=False), screen)
     return steps
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Task, Threshold, verb
+from hdh_migrate.cli.command import Task, Threshold, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.results.proofs import Proved, Record
@@ -23,6 +23,7 @@ from hdh_migrate.telemetry import counted
     result=Proved,
 )
 def check_proof(
+    task: Task,
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="What `audit prove` printed.")],
     *,
     root: Annotated[
@@ -34,22 +35,16 @@ def check_proof(
         typer.Option("--trust", metavar="KEY", help="Who signs a .tlog-proof; repeatable."),
     ] = None,
     threshold: Threshold = 1,
-    as_json: AsJson = False,
 ) -> None:
     """Check a proof against a root, or a .tlog-proof against keys; exit 0, or 10 if it fails."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.lines.records import manifest_line, read_line
 
-    def body() -> None:
-        from hdh_migrate.evidence.lines.records import manifest_line, read_line
-
-        if root is not None and trust:
-            raise UsageError("--root and --trust are two ways to check", hint="leave one out")
-        line = _by_keys(proof, trust, threshold) if root is None else _by_root(proof, root)
-        record = read_line(line + b"\n", manifest_line)
-        result: Proved = {"ok": True, "record": cast("Record", record)}
-        task.out.result(result, f"ok      {line.decode()}")
-
-    task.run(body)
+    if root is not None and trust:
+        raise UsageError("--root and --trust are two ways to check", hint="leave one out")
+    line = _by_keys(proof, trust, threshold) if root is None else _by_root(proof, root)
+    record = read_line(line + b"\n", manifest_line)
+    result: Proved = {"ok": True, "record": cast("Record", record)}
+    task.out.result(result, f"ok      {line.decode()}")
 
 
 def _by_root(proof: Path, root: str) -> bytes:

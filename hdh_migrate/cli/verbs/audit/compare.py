@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, ShowNames, Task, Threshold, Trust, verb
+from hdh_migrate.cli.command import ShowNames, Task, Threshold, Trust, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
@@ -26,39 +26,33 @@ if TYPE_CHECKING:
     result=Compared,
 )
 def compare(
+    task: Task,
     old: Annotated[Path, typer.Argument(metavar="OLD", help="A report: folder or archive.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="A later one.")],
     *,
     trust: Trust,
     threshold: Threshold = 1,
     show_names: ShowNames = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Exit:
     """Check two bundles and that the later one takes nothing back; exit 0, or 10 when it does."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.archives import unpacked
+    from hdh_migrate.evidence.compare import compare_bundles
 
-    def body() -> Exit:
-        from hdh_migrate.evidence.archives import unpacked
-        from hdh_migrate.evidence.compare import compare_bundles
-
-        keys = trusted_keys(trust, threshold)
-        with unpacked(old) as was, unpacked(new) as now:
-            found = compare_bundles(was, now, keys, threshold=threshold, show_names=show_names)
-        code = Exit.DAMAGED if found.contradictions else Exit.OK
-        document: Compared = {
-            "ok": not found.contradictions,
-            "contradictions": [_said(*one) for one in found.contradictions],
-            "notes": [_said(*one) for one in found.notes],
-            "objects": {
-                kind: {"count": sums.objects, "lines": sums.lines}
-                for kind, sums in found.kinds.items()
-            },
-            "exit": int(code),
-        }
-        task.out.result(document, "\n".join(_text_lines(found)))
-        return code
-
-    task.run(body)
+    keys = trusted_keys(trust, threshold)
+    with unpacked(old) as was, unpacked(new) as now:
+        found = compare_bundles(was, now, keys, threshold=threshold, show_names=show_names)
+    code = Exit.DAMAGED if found.contradictions else Exit.OK
+    document: Compared = {
+        "ok": not found.contradictions,
+        "contradictions": [_said(*one) for one in found.contradictions],
+        "notes": [_said(*one) for one in found.notes],
+        "objects": {
+            kind: {"count": sums.objects, "lines": sums.lines} for kind, sums in found.kinds.items()
+        },
+        "exit": int(code),
+    }
+    task.out.result(document, "\n".join(_text_lines(found)))
+    return code
 
 
 def _said(code: str, message: str) -> Said:

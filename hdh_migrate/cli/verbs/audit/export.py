@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AnyBundle, AsJson, ShowNames, Task, Threshold, verb
+from hdh_migrate.cli.command import AnyBundle, ShowNames, Task, Threshold, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import Exported
@@ -52,6 +52,7 @@ class CsvDialect(StrEnum):
     result=Exported,
 )
 def export(
+    task: Task,
     bundle: AnyBundle,
     *,
     form: Annotated[Format, typer.Option("--format", help="The form of the export.")],
@@ -78,7 +79,6 @@ def export(
     ] = None,
     threshold: Threshold = 1,
     show_names: ShowNames = False,
-    as_json: AsJson = False,
 ) -> None:
     r"""Give a bundle as CSV, JUnit XML, Markdown, a bag or an RO-Crate; checks the bundle first.
 
@@ -91,43 +91,38 @@ def export(
     no text \x{..}. To undo it, take one leading apostrophe away and turn the escapes back
     (hdh-migrate docs exports).
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.archives import unpacked
+    from hdh_migrate.evidence.exports.exports import FORMATS, ExportRequest, save
+    from hdh_migrate.evidence.exports.packages import package
+    from hdh_migrate.evidence.reading import open_bundle
 
-    def body() -> None:
-        from hdh_migrate.evidence.archives import unpacked
-        from hdh_migrate.evidence.exports.exports import FORMATS, ExportRequest, save
-        from hdh_migrate.evidence.exports.packages import package
-        from hdh_migrate.evidence.reading import open_bundle
-
-        if what is not None and form is not Format.CSV:
-            raise UsageError("--what chooses the lines of a CSV file", hint="leave it out")
-        if dialect is not None and form is not Format.CSV:
-            raise UsageError("--dialect is how a CSV file is written", hint="leave it out")
-        if as_json and out == "-":
-            raise UsageError("stdout holds the export itself", hint="give --out FILE with --json")
-        if form in FOLDERS and out == "-":
-            raise UsageError(f"{form} is a folder", hint="give --out with a folder that is new")
-        with unpacked(bundle) as folder:
-            reading = open_bundle(folder, trusted_keys(trust or (), threshold), threshold)
-            wanted = ExportRequest(
-                what=what or What.MANIFEST,
-                dialect=dialect or CsvDialect.RFC4180,
-                show_names=show_names,
-            )
-            if form in FOLDERS:
-                size = package(reading, form, Path(out))
-            else:
-                pieces = FORMATS[form](reading, wanted)
-                if out == "-":
-                    task.out.stream(pieces)
-                    return
-                size = save(pieces, Path(out))
-        result: Exported = {
-            "out": out,
-            "format": str(form),
-            "bytes": size,
-            "trusted": reading.trusted,
-        }
-        task.out.result(result, f"{out}: {size} bytes")
-
-    task.run(body)
+    if what is not None and form is not Format.CSV:
+        raise UsageError("--what chooses the lines of a CSV file", hint="leave it out")
+    if dialect is not None and form is not Format.CSV:
+        raise UsageError("--dialect is how a CSV file is written", hint="leave it out")
+    if task.out.as_json and out == "-":
+        raise UsageError("stdout holds the export itself", hint="give --out FILE with --json")
+    if form in FOLDERS and out == "-":
+        raise UsageError(f"{form} is a folder", hint="give --out with a folder that is new")
+    with unpacked(bundle) as folder:
+        reading = open_bundle(folder, trusted_keys(trust or (), threshold), threshold)
+        wanted = ExportRequest(
+            what=what or What.MANIFEST,
+            dialect=dialect or CsvDialect.RFC4180,
+            show_names=show_names,
+        )
+        if form in FOLDERS:
+            size = package(reading, form, Path(out))
+        else:
+            pieces = FORMATS[form](reading, wanted)
+            if out == "-":
+                task.out.stream(pieces)
+                return
+            size = save(pieces, Path(out))
+    result: Exported = {
+        "out": out,
+        "format": str(form),
+        "bytes": size,
+        "trusted": reading.trusted,
+    }
+    task.out.result(result, f"{out}: {size} bytes")

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, StateDir, Task, Threshold, verb
+from hdh_migrate.cli.command import AT_PLAN, Task, Threshold, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import JournalEventFact
@@ -23,8 +23,10 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=JournalEventFact,
+    options=AT_PLAN,
 )
 def journal(
+    task: Task,
     of: Annotated[
         Path,
         typer.Argument(metavar="PLAN|BUNDLE", help="A plan, or a report's folder, .zip or .tar."),
@@ -35,38 +37,31 @@ def journal(
         typer.Option("--trust", metavar="KEY", help="Check a bundle's signatures too; repeatable."),
     ] = None,
     threshold: Threshold = 1,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Print a journal as JSON Lines and check its chain; exit 10 when it is broken.
 
     A plan's is that of its ledger. A bundle is checked whole first, and its journal printed as it
     stands there.
     """
-    task = Task(as_json=True)
-    del as_json  # a stream of JSON in any case
-
-    def body() -> None:
-        if of.is_dir() or of.suffix in _ARCHIVES:
-            if state_dir is not None:
-                raise UsageError("--state-dir is a plan's", hint="leave it out for a bundle")
-            for event in _of_bundle(of, trust or [], threshold):
-                task.out.data(event)
-            return
-        if trust:
-            raise UsageError("--trust is for a bundle", hint="leave it out for a plan")
-        desk = task.desk(of, state_dir)
-        ledger = desk.read_ledger()
-        try:
-            for seq, at, kind, text, digest in ledger.journal():
-                task.out.data(
-                    JournalEventFact(seq=seq, at=at, kind=kind, body=text, digest=digest.hex())
-                )
-            ledger.check()
-        finally:
-            ledger.close()
-
-    task.run(body)
+    task.out.as_json = True  # a stream of JSON in any case
+    if of.is_dir() or of.suffix in _ARCHIVES:
+        if task.state_dir is not None:
+            raise UsageError("--state-dir is a plan's", hint="leave it out for a bundle")
+        for event in _of_bundle(of, trust or [], threshold):
+            task.out.data(event)
+        return
+    if trust:
+        raise UsageError("--trust is for a bundle", hint="leave it out for a plan")
+    desk = task.desk(of)
+    ledger = desk.read_ledger()
+    try:
+        for seq, at, kind, text, digest in ledger.journal():
+            task.out.data(
+                JournalEventFact(seq=seq, at=at, kind=kind, body=text, digest=digest.hex())
+            )
+        ledger.check()
+    finally:
+        ledger.close()
 
 
 def _of_bundle(bundle: Path, trust: list[Path], threshold: int) -> Iterator[JournalEventFact]:

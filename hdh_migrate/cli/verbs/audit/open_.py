@@ -7,17 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    Dataset,
-    Key,
-    NewFile,
-    Plan,
-    StateDir,
-    Task,
-    key_given,
-    verb,
-)
+from hdh_migrate.cli.command import AT_PLAN, Dataset, Key, NewFile, Plan, Task, key_given, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import NameOpened
 
@@ -29,8 +19,10 @@ from hdh_migrate.results.proofs import NameOpened
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=NameOpened,
+    options=AT_PLAN,
 )
 def open_name(
+    task: Task,
     plan: Plan,
     dataset: Dataset,
     key: Key,
@@ -39,21 +31,14 @@ def open_name(
         Path, typer.Option("--bundle", metavar="BUNDLE", help="A report with keyed names.")
     ],
     out: NewFile,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Write what one auditor needs to recognise one object in a report with keyed names.
 
     The file names the object and proves that a line of the report stands for it; it helps with
     no other object. Whoever has it and the report's root checks it with `audit check-opening`.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.policy.names import open_one
 
-    def body() -> None:
-        from hdh_migrate.session.policy.names import open_one
-
-        desk = task.desk(plan, state_dir)
-        result = open_one(desk, dataset, key_given(key), bundle, out)
-        task.out.result(result, f"{out}: one object of {dataset}, under the root {result['root']}")
-
-    task.run(body)
+    desk = task.desk(plan)
+    result = open_one(desk, dataset, key_given(key), bundle, out)
+    task.out.result(result, f"{out}: one object of {dataset}, under the root {result['root']}")

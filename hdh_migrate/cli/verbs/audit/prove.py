@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.command import AnyBundle, AsJson, Key, Task, key_given, verb
+from hdh_migrate.cli.command import AnyBundle, Key, Task, key_given, verb
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.results.proofs import LineProof
 
@@ -21,6 +21,7 @@ from hdh_migrate.results.proofs import LineProof
     result=LineProof,
 )
 def prove(
+    task: Task,
     bundle: AnyBundle,
     key: Key,
     *,
@@ -35,34 +36,29 @@ def prove(
             help="Give a .tlog-proof under this checkpoint (report sign --checkpoint).",
         ),
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Print the proof that one object stands in the manifest, without showing any other.
 
     The bundle is checked first. The proof is JSON, for "audit check-proof --root"; under a
     checkpoint of the manifest it is a .tlog-proof of the C2SP, which needs only the signers' keys.
     """
-    task = Task(as_json=as_json or checkpoint is None)  # a proof is a document in any case
+    from hdh_migrate.evidence.archives import unpacked
+    from hdh_migrate.evidence.lines.proofs import inclusion_of
+    from hdh_migrate.evidence.reading import open_bundle
+    from hdh_migrate.evidence.signatures.objects import tlog_proof
 
-    def body() -> None:
-        from hdh_migrate.evidence.archives import unpacked
-        from hdh_migrate.evidence.lines.proofs import inclusion_of
-        from hdh_migrate.evidence.reading import open_bundle
-        from hdh_migrate.evidence.signatures.objects import tlog_proof
-
-        if as_json and checkpoint is not None:
-            raise UsageError("a .tlog-proof is no JSON", hint="leave --json or --checkpoint out")
-        wanted = key_given(key)
-        with unpacked(bundle) as folder:
-            reading = open_bundle(folder)
-            proof = proof_in(folder, wanted, dataset)
-            if checkpoint is None:
-                task.out.data(proof)
-                return
-            line, inclusion = inclusion_of(proof, "not a proof")
-            task.out.stream([tlog_proof(reading, checkpoint, line, inclusion).encode()])
-
-    task.run(body)
+    if task.out.as_json and checkpoint is not None:
+        raise UsageError("a .tlog-proof is no JSON", hint="leave --json or --checkpoint out")
+    task.out.as_json = checkpoint is None
+    wanted = key_given(key)
+    with unpacked(bundle) as folder:
+        reading = open_bundle(folder)
+        proof = proof_in(folder, wanted, dataset)
+        if checkpoint is None:
+            task.out.data(proof)
+            return
+        line, inclusion = inclusion_of(proof, "not a proof")
+        task.out.stream([tlog_proof(reading, checkpoint, line, inclusion).encode()])
 
 
 def proof_in(bundle: Path, key: str, dataset: str | None) -> LineProof:

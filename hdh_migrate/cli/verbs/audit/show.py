@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AnyBundle, AsJson, Task, Threshold, verb
+from hdh_migrate.cli.command import AnyBundle, Task, Threshold, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import FirstScreenShown
@@ -30,6 +30,7 @@ class Language(StrEnum):
     result=FirstScreenShown,
 )
 def show(
+    task: Task,
     bundle: AnyBundle,
     *,
     language: Annotated[Language, typer.Option(help="Of what is shown.")] = Language.EN,
@@ -38,36 +39,28 @@ def show(
         typer.Option("--trust", metavar="KEY", help="Check signatures too; repeatable."),
     ] = None,
     threshold: Threshold = 1,
-    as_json: AsJson = False,
 ) -> None:
     """Show a report's first screen: what moved, whether it is whole, what is not proven.
 
     The bundle is checked first; it shows no object's name.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.archives import unpacked
+    from hdh_migrate.evidence.exports.first_screen import first_screen
+    from hdh_migrate.evidence.reading import open_bundle
 
-    def body() -> None:
-        from hdh_migrate.evidence.archives import unpacked
-        from hdh_migrate.evidence.exports.first_screen import first_screen
-        from hdh_migrate.evidence.reading import open_bundle
-
-        keys = trusted_keys(trust or (), threshold)
-        with unpacked(bundle) as folder:
-            reading = open_bundle(folder, keys, threshold)
-            screen = first_screen(reading, keys, language)
-        shown: FirstScreenShown = {
-            "title": screen.title,
-            "verdict": screen.verdict,
-            "why": screen.why,
-            "beside": list(screen.beside),
-            "answers": [
-                {"question": one.question, "lines": list(one.lines)} for one in screen.answers
-            ],
-            "trusted": reading.trusted,
-        }
-        task.out.result(shown, _text(shown))
-
-    task.run(body)
+    keys = trusted_keys(trust or (), threshold)
+    with unpacked(bundle) as folder:
+        reading = open_bundle(folder, keys, threshold)
+        screen = first_screen(reading, keys, language)
+    shown: FirstScreenShown = {
+        "title": screen.title,
+        "verdict": screen.verdict,
+        "why": screen.why,
+        "beside": list(screen.beside),
+        "answers": [{"question": one.question, "lines": list(one.lines)} for one in screen.answers],
+        "trusted": reading.trusted,
+    }
+    task.out.result(shown, _text(shown))
 
 
 def _text(shown: FirstScreenShown) -> str:

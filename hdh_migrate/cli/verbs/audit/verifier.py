@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import VerifierFiles
 
@@ -21,25 +21,20 @@ from hdh_migrate.results.proofs import VerifierFiles
     result=VerifierFiles,
 )
 def verifier(
+    task: Task,
     *,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for its files.")],
-    as_json: AsJson = False,
 ) -> None:
     """Write the verifier for somebody who does not trust the one inside a bundle.
 
     Its digest is published with every release; whoever gets the files compares it:
     sha256sum *.py | sha256sum
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.verifier.copies import verifier_digest, write_verifier
 
-    def body() -> None:
-        from hdh_migrate.evidence.verifier.copies import verifier_digest, write_verifier
-
-        files, digest = write_verifier(out), verifier_digest()
-        result: VerifierFiles = {"folder": str(out), "files": files, "sha256": digest}
-        task.out.result(
-            result,
-            f"made {out}: {', '.join(files)}\nsha256 {digest} (sha256sum *.py | sha256sum)",
-        )
-
-    task.run(body)
+    files, digest = write_verifier(out), verifier_digest()
+    result: VerifierFiles = {"folder": str(out), "files": files, "sha256": digest}
+    task.out.result(
+        result,
+        f"made {out}: {', '.join(files)}\nsha256 {digest} (sha256sum *.py | sha256sum)",
+    )

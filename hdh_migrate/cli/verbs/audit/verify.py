@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AnyBundle, AsJson, Task, Threshold, Trust, TsaTrust, verb
+from hdh_migrate.cli.command import AnyBundle, Task, Threshold, Trust, TsaTrust, verb
 from hdh_migrate.cli.keyfiles import given, trusted_keys
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.plan.files import CHECK_PATH
@@ -32,6 +32,7 @@ _KEPT = "give the .checkpoint file that was written beside an earlier report"
     result=BundleChecked,
 )
 def verify(
+    task: Task,
     bundle: AnyBundle,
     *,
     trust: Trust,
@@ -56,41 +57,35 @@ def verify(
     nonce: Annotated[
         str | None, typer.Option(metavar="HEX", help="Repeat the draw of an earlier sample.")
     ] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Exit:
     """Compute all of a bundle's sums again, check its signatures; exit 0, or 10 when one fails."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.check import examine
+    from hdh_migrate.evidence.page.pages import compare_pages
+    from hdh_migrate.evidence.signatures.stamps import load_roots
+    from hdh_migrate.evidence.verifier.stamp import judged_by
+    from hdh_migrate.software import code_digest
 
-    def body() -> Exit:
-        from hdh_migrate.evidence.check import examine
-        from hdh_migrate.evidence.page.pages import compare_pages
-        from hdh_migrate.evidence.signatures.stamps import load_roots
-        from hdh_migrate.evidence.verifier.stamp import judged_by
-        from hdh_migrate.software import code_digest
-
-        keys = trusted_keys(trust, threshold)
-        reader = None if sample is None else _sample(sample, target_credentials, nonce)
-        notes = _notes(checkpoint or ())
-        stamped = None
-        if tsa_trust is not None:
-            stamped = judged_by(given(load_roots, [tsa_trust])[0])
-        outcome = examine(
-            bundle, keys, threshold,
-            stamped=stamped, sample=reader, notes=notes,
-            also=partial(compare_pages, keys, code_digest()),
-        )  # fmt: skip
-        code = Exit.DAMAGED if outcome.problems else Exit.OK
-        result: BundleChecked = {
-            "ok": not outcome.problems,
-            "problems": outcome.problems,
-            "checked": [] if outcome.problems else outcome.checked,
-            "not_checked": outcome.open,
-            "exit": int(code),
-        }
-        task.out.result(result, "\n".join(outcome.text_lines()))
-        return code
-
-    task.run(body)
+    keys = trusted_keys(trust, threshold)
+    reader = None if sample is None else _sample(sample, target_credentials, nonce)
+    notes = _notes(checkpoint or ())
+    stamped = None
+    if tsa_trust is not None:
+        stamped = judged_by(given(load_roots, [tsa_trust])[0])
+    outcome = examine(
+        bundle, keys, threshold,
+        stamped=stamped, sample=reader, notes=notes,
+        also=partial(compare_pages, keys, code_digest()),
+    )  # fmt: skip
+    code = Exit.DAMAGED if outcome.problems else Exit.OK
+    result: BundleChecked = {
+        "ok": not outcome.problems,
+        "problems": outcome.problems,
+        "checked": [] if outcome.problems else outcome.checked,
+        "not_checked": outcome.open,
+        "exit": int(code),
+    }
+    task.out.result(result, "\n".join(outcome.text_lines()))
+    return code
 
 
 def _sample(objects: int, credentials: Path | None, nonce: str | None) -> SampleCheck:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Batch, NoProgress, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import WORKING, Batch, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.switches import CutoverFact
 
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
         Exit.LOCKED,
     ),
     result=CutoverFact,
+    options=WORKING,
 )
 def finalize(
+    task: Task,
     plan: Plan,
     *,
     batch: Batch,
@@ -47,24 +49,13 @@ def finalize(
             help="Though objects at the target were changed or are gone; needs --reason.",
         ),
     ] = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
 ) -> None:
     """THE POINT OF NO RETURN: from then on there is no rollback. Needs approvals of its own."""
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs import cutover as session
 
-    def body() -> None:
-        from hdh_migrate.session.verbs import cutover as session
+    def act(desk: Desk) -> CutoverFact:
+        return session.finalize(desk, batch, reason, as_it_is=as_it_is)
 
-        def act(desk: Desk) -> CutoverFact:
-            return session.finalize(desk, batch, reason, as_it_is=as_it_is)
-
-        result = task.at_desk(plan, state_dir, act)
-        task.out.say(f"*** batch {batch} IS FINAL: rollback is refused from now on ***")
-        task.out.result(
-            result, f"batch {batch}: {result['stage']} at {result['times']['finalized']}"
-        )
-
-    task.run(body)
+    result = task.at_desk(plan, act)
+    task.out.say(f"*** batch {batch} IS FINAL: rollback is refused from now on ***")
+    task.out.result(result, f"batch {batch}: {result['stage']} at {result['times']['finalized']}")

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    Batch,
-    NoProgress,
-    Plan,
-    ShowNames,
-    StateDir,
-    Task,
-    Verbose,
-    verb,
-)
+from hdh_migrate.cli.command import WORKING, Batch, Plan, ShowNames, Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.switches import RolledBack, SourceSince
@@ -34,37 +24,30 @@ from hdh_migrate.results.switches import RolledBack, SourceSince
         Exit.LOCKED,
     ),
     result=RolledBack,
+    options=WORKING,
 )
 def rollback(
+    task: Task,
     plan: Plan,
     *,
     batch: Batch,
     show_names: ShowNames = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Give the pointer its old value back and list what consumers wrote to the target since."""
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs import cutover as session
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs import cutover as session
-
-        result = task.at_desk(
-            plan, state_dir,
-            lambda desk: session.rollback(desk, batch, show_names=show_names),
-        )  # fmt: skip
-        lines = [f"batch {batch}: {result['stage']}; the pointer has its old value"]
-        lines += [result["hint"]] if result["hint"] else []
-        lines += [visible(line) for line in result["lines"]]
-        source = result["source"]
-        lines += _source(source) if source is not None else []
-        task.out.result(result, "\n".join(lines))
-        lacks = source is not None and (source["gone"] or source["unread"] is not None)
-        return Exit.FINDINGS if lacks or any(result["written"].values()) else Exit.OK
-
-    task.run(body)
+    result = task.at_desk(
+        plan,
+        lambda desk: session.rollback(desk, batch, show_names=show_names),
+    )  # fmt: skip
+    lines = [f"batch {batch}: {result['stage']}; the pointer has its old value"]
+    lines += [result["hint"]] if result["hint"] else []
+    lines += [visible(line) for line in result["lines"]]
+    source = result["source"]
+    lines += _source(source) if source is not None else []
+    task.out.result(result, "\n".join(lines))
+    lacks = source is not None and (source["gone"] or source["unread"] is not None)
+    return Exit.FINDINGS if lacks or any(result["written"].values()) else Exit.OK
 
 
 def _source(source: SourceSince) -> list[str]:

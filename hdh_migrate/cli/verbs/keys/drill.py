@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, PassphraseFrom, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, PassphraseFrom, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import Drilled
 
@@ -19,29 +19,24 @@ from hdh_migrate.results.keys import Drilled
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.LOCKED),
     result=Drilled,
+    options=AT_PLAN,
 )
 def drill(
+    task: Task,
     plan: Plan,
     *,
     key: Annotated[
         Path, typer.Option("--key", metavar="FILE", help="A recipient's private key: the escrow's.")
     ],
     passphrase_from: PassphraseFrom = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Prove that a private key opens what the plan seals, and write in the journal when."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.verbs.drill import drill as prove
 
-    def body() -> None:
-        from hdh_migrate.session.verbs.drill import drill as prove
-
-        desk = task.desk(plan, state_dir)
-        result = prove(desk, key, passphrase_from)
-        task.out.result(
-            result,
-            f"{result['fingerprint']} opens what is sealed (last proved before:"
-            f" {result['proved_before'] or 'never'})",
-        )
-
-    task.run(body)
+    desk = task.desk(plan)
+    result = prove(desk, key, passphrase_from)
+    task.out.result(
+        result,
+        f"{result['fingerprint']} opens what is sealed (last proved before:"
+        f" {result['proved_before'] or 'never'})",
+    )

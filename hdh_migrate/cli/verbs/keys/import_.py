@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Folder, Task, ValidUntil, verb
+from hdh_migrate.cli.command import Folder, Task, ValidUntil, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import Imported
 
@@ -21,21 +21,16 @@ from hdh_migrate.results.keys import Imported
     result=Imported,
 )
 def import_(
+    task: Task,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="An OpenSSH public key.")],
     *,
     name: Annotated[str, typer.Option(metavar="NAME", help="It is written as NAME.pub.")],
     folder: Folder = Path("keys"),
     valid_until: ValidUntil = None,
-    as_json: AsJson = False,
 ) -> None:
     """Take over an SSH key (ssh-ed25519) whose private half stays in its owner's agent."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.signatures.signing import import_public, load_trusted_key
 
-    def body() -> None:
-        from hdh_migrate.evidence.signatures.signing import import_public, load_trusted_key
-
-        made = import_public(path, folder, name, valid_until)
-        result: Imported = {"made": str(made), "key_id": load_trusted_key(made).key_id}
-        task.out.result(result, f"made {made}, {result['key_id']}; name it with --key to sign")
-
-    task.run(body)
+    made = import_public(path, folder, name, valid_until)
+    result: Imported = {"made": str(made), "key_id": load_trusted_key(made).key_id}
+    task.out.result(result, f"made {made}, {result['key_id']}; name it with --key to sign")

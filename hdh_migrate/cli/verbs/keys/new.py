@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Folder, PassphraseFrom, Task, ValidUntil, verb
+from hdh_migrate.cli.command import Folder, PassphraseFrom, Task, ValidUntil, verb
 from hdh_migrate.cli.keyfiles import passphrase_of
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.plans import Made
@@ -31,6 +31,7 @@ class Purpose(StrEnum):
     result=Made,
 )
 def new(
+    task: Task,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Files NAME.pub and NAME.sec.")],
     *,
     folder: Folder = Path("keys"),
@@ -43,41 +44,33 @@ def new(
     ] = False,
     passphrase_from: PassphraseFrom = None,
     valid_until: ValidUntil = None,
-    as_json: AsJson = False,
 ) -> None:
     """Make a key pair. Nothing is ever overwritten."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.signatures.signing import new_report_key
+    from hdh_migrate.passphrases import demand_strong
+    from hdh_migrate.sealing.keys import new_pair
 
-    def body() -> None:
-        from hdh_migrate.evidence.signatures.signing import new_report_key
-        from hdh_migrate.passphrases import demand_strong
-        from hdh_migrate.sealing.keys import new_pair
+    phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
+    if phrase is not None:
+        demand_strong(phrase)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: no folder can be made here: {error.strerror}",
+            hint="name another one with --dir; nothing was written",
+        ) from None
+    if purpose is Purpose.REPORT:
+        made = new_report_key(folder, name, phrase.encode() if phrase else None, until=valid_until)
+    elif valid_until is not None:
+        raise UsageError("--valid-until is for report keys: sealed data must open for ever")
+    elif purpose is Purpose.SEAL_HYBRID:
+        from hdh_migrate.sealing.hybrid import new_hybrid_pair
 
-        phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
-        if phrase is not None:
-            demand_strong(phrase)
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(
-                f"{folder}: no folder can be made here: {error.strerror}",
-                hint="name another one with --dir; nothing was written",
-            ) from None
-        if purpose is Purpose.REPORT:
-            made = new_report_key(
-                folder, name, phrase.encode() if phrase else None, until=valid_until
-            )
-        elif valid_until is not None:
-            raise UsageError("--valid-until is for report keys: sealed data must open for ever")
-        elif purpose is Purpose.SEAL_HYBRID:
-            from hdh_migrate.sealing.hybrid import new_hybrid_pair
-
-            made = new_hybrid_pair(folder, name, passphrase=phrase)
-        else:
-            made = new_pair(folder, name, passphrase=phrase)
-        if phrase is None:
-            task.out.say("warning: the private key has no passphrase; only its mode protects it")
-        result: Made = {"made": [str(path) for path in made]}
-        task.out.result(result, "\n".join(f"made {path}" for path in made))
-
-    task.run(body)
+        made = new_hybrid_pair(folder, name, passphrase=phrase)
+    else:
+        made = new_pair(folder, name, passphrase=phrase)
+    if phrase is None:
+        task.out.say("warning: the private key has no passphrase; only its mode protects it")
+    result: Made = {"made": [str(path) for path in made]}
+    task.out.result(result, "\n".join(f"made {path}" for path in made))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import head_of, passphrase_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import Relocked
@@ -22,6 +22,7 @@ from hdh_migrate.results.keys import Relocked
     result=Relocked,
 )
 def relock(
+    task: Task,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A private key file.")],
     *,
     passphrase_from: Annotated[
@@ -30,23 +31,17 @@ def relock(
     new_passphrase_from: Annotated[
         str | None, typer.Option(metavar="REF", help="The new one; default: it is asked for.")
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Give a private key another passphrase, locked as strongly as new keys are."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.passphrases import demand_strong
 
-    def body() -> None:
-        from hdh_migrate.passphrases import demand_strong
-
-        old = passphrase_of(asked=False, reference=passphrase_from)
-        new = passphrase_of(asked=True, reference=new_passphrase_from)
-        assert new is not None
-        demand_strong(new)
-        _lock(path, old, new)
-        result: Relocked = {"relocked": str(path)}
-        task.out.result(result, f"locked anew: {path}")
-
-    task.run(body)
+    old = passphrase_of(asked=False, reference=passphrase_from)
+    new = passphrase_of(asked=True, reference=new_passphrase_from)
+    assert new is not None
+    demand_strong(new)
+    _lock(path, old, new)
+    result: Relocked = {"relocked": str(path)}
+    task.out.result(result, f"locked anew: {path}")
 
 
 def _lock(path: Path, old: str | None, new: str) -> None:

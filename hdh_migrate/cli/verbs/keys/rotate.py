@@ -7,16 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import (
-    AsJson,
-    NoProgress,
-    PassphraseFrom,
-    Plan,
-    StateDir,
-    Task,
-    Verbose,
-    verb,
-)
+from hdh_migrate.cli.command import WORKING, PassphraseFrom, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import KeysExchanged, RotationForecast
 from hdh_migrate.telemetry import counted, size_text
@@ -41,8 +32,10 @@ from hdh_migrate.telemetry import counted, size_text
         Exit.INTERRUPTED,
     ),
     result=RotationForecast | KeysExchanged,
+    options=WORKING,
 )
 def rotate(
+    task: Task,
     plan: Plan,
     *,
     old: Annotated[Path, typer.Option("--from", metavar="FILE", help="The public key that goes.")],
@@ -57,35 +50,22 @@ def rotate(
     execute: Annotated[
         bool, typer.Option("--execute", help="Do it; without it nothing is changed.")
     ] = False,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    no_progress: NoProgress = False,
-    verbose: Verbose = 0,
-) -> None:
+) -> Exit:
     """Replace a recipient's key: new headers for every verified object; a dry run at first.
 
     The bodies stay where they are; each object is read back and opened before the earlier version
     goes. Stopped anywhere, the same command goes on.
     """
-    task = Task(as_json=as_json, verbose=verbose, progress=not no_progress)
+    from hdh_migrate.session.verbs import rotate as session
 
-    def body() -> Exit:
-        from hdh_migrate.session.verbs import rotate as session
-
-        keys, at = (old, new, identity, passphrase_from), session.RotationWish.at
-        if not execute:
-            would = task.at_desk(
-                plan, state_dir, lambda desk: session.forecast(desk, at(desk, *keys))
-            )
-            task.out.result(would, "\n".join(_forecast_lines(would)))
-            return Exit.REFUSED if would["blockers"] else Exit.OK
-        code, done = task.at_desk(
-            plan, state_dir, lambda desk: session.execute(desk, at(desk, *keys))
-        )
-        task.out.result(done, "\n".join(_lines(done)))
-        return code
-
-    task.run(body)
+    keys, at = (old, new, identity, passphrase_from), session.RotationWish.at
+    if not execute:
+        would = task.at_desk(plan, lambda desk: session.forecast(desk, at(desk, *keys)))
+        task.out.result(would, "\n".join(_forecast_lines(would)))
+        return Exit.REFUSED if would["blockers"] else Exit.OK
+    code, done = task.at_desk(plan, lambda desk: session.execute(desk, at(desk, *keys)))
+    task.out.result(done, "\n".join(_lines(done)))
+    return code
 
 
 def _forecast_lines(would: RotationForecast) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, PassphraseFrom, Task, verb
+from hdh_migrate.cli.command import PassphraseFrom, Task, verb
 from hdh_migrate.cli.keyfiles import head_of, passphrase_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import KeyFile
@@ -22,20 +22,15 @@ from hdh_migrate.results.keys import KeyFile
     result=KeyFile,
 )
 def show(
+    task: Task,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A public or private key file.")],
     *,
     passphrase_from: PassphraseFrom = None,
-    as_json: AsJson = False,
 ) -> None:
     """Say what a key file is, and its fingerprint."""
-    task = Task(as_json=as_json)
-
-    def body() -> None:
-        phrase = passphrase_of(asked=False, reference=passphrase_from)
-        result = _described(path, phrase)
-        task.out.result(result, "\n".join(f"{name}: {value}" for name, value in result.items()))
-
-    task.run(body)
+    phrase = passphrase_of(asked=False, reference=passphrase_from)
+    result = _described(path, phrase)
+    task.out.result(result, "\n".join(f"{name}: {value}" for name, value in result.items()))
 
 
 def _described(path: Path, passphrase: str | None) -> KeyFile:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.ledgers import LedgerCopy
 from hdh_migrate.telemetry import counted, size_text
@@ -27,8 +27,10 @@ from hdh_migrate.telemetry import counted, size_text
         Exit.INTERRUPTED,
     ),
     result=LedgerCopy,
+    options=AT_PLAN,
 )
 def backup(
+    task: Task,
     plan: Plan,
     folder: Annotated[
         Path | None, typer.Argument(metavar="DIR", help="The same as --to.", show_default=False)
@@ -44,30 +46,23 @@ def backup(
             metavar="N", min=1, help="How many copies stay; default: as the plan says, or 7."
         ),
     ] = None,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
 ) -> None:
     """Copy the ledger and what lies beside it, checked and durable, also beside a run.
 
     The copy is a folder of its own in DIR, readable by you only. Put in the place of the
     migration's state folder it is the state of then (hdh-migrate docs operations).
     """
-    task = Task(as_json=as_json)
+    if folder is not None and to is not None:
+        raise UsageError("copies go to one folder", hint="give DIR or --to, not both")
+    from hdh_migrate.session.verbs.backup import backup as copied
 
-    def body() -> None:
-        if folder is not None and to is not None:
-            raise UsageError("copies go to one folder", hint="give DIR or --to, not both")
-        from hdh_migrate.session.verbs.backup import backup as copied
-
-        result = copied(task.desk(plan, state_dir), to or folder, keep)
-        lines = [
-            f"copied to {result['folder']}",
-            (
-                f"{size_text(result['bytes'])}, {counted(result['events'], 'event')};"
-                " it was read back and checks"
-            ),
-            *(f"removed: {folder}" for folder in result["removed"]),
-        ]
-        task.out.result(result, "\n".join(lines))
-
-    task.run(body)
+    result = copied(task.desk(plan), to or folder, keep)
+    lines = [
+        f"copied to {result['folder']}",
+        (
+            f"{size_text(result['bytes'])}, {counted(result['events'], 'event')};"
+            " it was read back and checks"
+        ),
+        *(f"removed: {folder}" for folder in result["removed"]),
+    ]
+    task.out.result(result, "\n".join(lines))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.ledgers import LedgerChecked
 from hdh_migrate.telemetry import counted, size_text
@@ -22,24 +22,20 @@ from hdh_migrate.telemetry import counted, size_text
         Exit.INTERRUPTED,
     ),
     result=LedgerChecked,
+    options=AT_PLAN,
 )
-def check(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
+def check(task: Task, plan: Plan) -> None:
     """Check every page, the whole journal, and every row against it; changes nothing.
 
     Other commands check what they read. A report, an approval, a switch, a finalize and a deletion
     check all of it first, as this does. It reads the whole ledger, also while a run is under way.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.views.checked import checked
 
-    def body() -> None:
-        from hdh_migrate.session.views.checked import checked
-
-        result = checked(task.desk(plan, state_dir, dry=True))
-        lines = [
-            f"the ledger checks: {size_text(result['bytes'])}, every page of it",
-            f"{counted(result['objects'], 'object')}, each as the journal tells it",
-            f"{counted(result['events'], 'event')}, chained; the last is {result['head']}",
-        ]
-        task.out.result(result, "\n".join(lines))
-
-    task.run(body)
+    result = checked(task.desk(plan, dry=True))
+    lines = [
+        f"the ledger checks: {size_text(result['bytes'])}, every page of it",
+        f"{counted(result['objects'], 'object')}, each as the journal tells it",
+        f"{counted(result['events'], 'event')}, chained; the last is {result['head']}",
+    ]
+    task.out.result(result, "\n".join(lines))

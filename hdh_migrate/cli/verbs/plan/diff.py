@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, verb
+from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.plans import PlanDiff
 
@@ -16,22 +16,18 @@ if TYPE_CHECKING:
     examples=("plan diff plan.yaml", "plan diff plan.yaml --json"),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
     result=PlanDiff,
+    options=AT_PLAN,
 )
-def diff(plan: Plan, *, as_json: AsJson = False, state_dir: StateDir = None) -> None:
+def diff(task: Task, plan: Plan) -> Exit:
     """Show how a plan differs from what is bound: what, how or who; which batch, which verb.
 
     Exit 0: the next run takes every change; 3: some are of batches that have begun.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.session.views.plan_diff import plan_diff
 
-    def body() -> Exit:
-        from hdh_migrate.session.views.plan_diff import plan_diff
-
-        result = plan_diff(task.desk(plan, state_dir, dry=True))
-        task.out.result(result, _text(result))
-        return Exit.OK if result["allowed"] else Exit.REFUSED
-
-    task.run(body)
+    result = plan_diff(task.desk(plan, dry=True))
+    task.out.result(result, _text(result))
+    return Exit.OK if result["allowed"] else Exit.REFUSED
 
 
 def _text(diff: PlanDiff) -> str:

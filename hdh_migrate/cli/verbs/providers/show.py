@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import table, visible
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.hosts import HealthRuleFact, NoteFact, ProfileFact
@@ -22,27 +22,22 @@ from hdh_migrate.results.hosts import HealthRuleFact, NoteFact, ProfileFact
     result=ProfileFact,
 )
 def show(
+    task: Task,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A profile.")],
     *,
     own: Annotated[
         Path | None,
         typer.Option("--own", metavar="FILE", help="Lay a profile of your own over it."),
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Show every claim of a profile with its date, its source, and whether it is confirmed."""
-    task = Task(as_json=as_json)
+    from hdh_migrate.targets import profiles
+    from hdh_migrate.targets.facts import described
 
-    def body() -> None:
-        from hdh_migrate.targets import profiles
-        from hdh_migrate.targets.facts import described
-
-        if name not in profiles.names():
-            raise UsageError(f"no provider {name}; there are {', '.join(profiles.names())}")
-        result = described(profiles.load(name, own, None if own is None else str(own)))
-        task.out.result(result, _profile_text(result))
-
-    task.run(body)
+    if name not in profiles.names():
+        raise UsageError(f"no provider {name}; there are {', '.join(profiles.names())}")
+    result = described(profiles.load(name, own, None if own is None else str(own)))
+    task.out.result(result, _profile_text(result))
 
 
 def _profile_text(profile: ProfileFact) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, PassphraseFrom, Task, Trust, verb
+from hdh_migrate.cli.command import PassphraseFrom, Task, Trust, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import Signed
@@ -22,6 +22,7 @@ from hdh_migrate.results.proofs import Signed
     result=Signed,
 )
 def sign(
+    task: Task,
     bundle: Annotated[
         Path, typer.Argument(metavar="BUNDLE", help="A report's folder, or its .checkpoint file.")
     ],
@@ -37,7 +38,6 @@ def sign(
         ),
     ] = None,
     passphrase_from: PassphraseFrom = None,
-    as_json: AsJson = False,
 ) -> None:
     """Check a bundle and add a witness's signature to it, on a machine of the witness's.
 
@@ -45,33 +45,28 @@ def sign(
     With --checkpoint it is the manifest's, under which "audit prove" gives a .tlog-proof of an
     object (hdh-migrate docs exports); the operator signs it first.
     """
-    task = Task(as_json=as_json)
+    from hdh_migrate.evidence.reading import open_bundle
+    from hdh_migrate.evidence.signatures.checkpoint import add_witness
+    from hdh_migrate.evidence.signatures.countersign import countersign
+    from hdh_migrate.evidence.signatures.objects import sign_objects
+    from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key
+    from hdh_migrate.wiring import Vault
 
-    def body() -> None:
-        from hdh_migrate.evidence.reading import open_bundle
-        from hdh_migrate.evidence.signatures.checkpoint import add_witness
-        from hdh_migrate.evidence.signatures.countersign import countersign
-        from hdh_migrate.evidence.signatures.objects import sign_objects
-        from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key
-        from hdh_migrate.wiring import Vault
-
-        phrase = Vault.open(Path()).reveal(passphrase_from).encode() if passphrase_from else None
-        signer, trusted = load_signer(key, phrase), given(load_trusted_key, trust)
-        task.out.warn(signer.weakness)
-        what = "statement" if checkpoint is None and not bundle.is_file() else "checkpoint"
-        if checkpoint is not None:
-            if bundle.is_file():
-                raise UsageError(
-                    f"{bundle}: not a report's folder",
-                    hint="--checkpoint is of a bundle's manifest: name the bundle",
-                )
-            count = sign_objects(open_bundle(bundle, trusted), checkpoint, signer)
-        else:
-            count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
-        result: Signed = {"signed_by": signer.key_id, "signatures": count}
-        task.out.result(
-            result,
-            f"signed by {signer.key_id}; the {what} has {count} signature{'s'[: count > 1]} now",
-        )
-
-    task.run(body)
+    phrase = Vault.open(Path()).reveal(passphrase_from).encode() if passphrase_from else None
+    signer, trusted = load_signer(key, phrase), given(load_trusted_key, trust)
+    task.out.warn(signer.weakness)
+    what = "statement" if checkpoint is None and not bundle.is_file() else "checkpoint"
+    if checkpoint is not None:
+        if bundle.is_file():
+            raise UsageError(
+                f"{bundle}: not a report's folder",
+                hint="--checkpoint is of a bundle's manifest: name the bundle",
+            )
+        count = sign_objects(open_bundle(bundle, trusted), checkpoint, signer)
+    else:
+        count = (add_witness if bundle.is_file() else countersign)(bundle, signer, trusted)
+    result: Signed = {"signed_by": signer.key_id, "signatures": count}
+    task.out.result(
+        result,
+        f"signed by {signer.key_id}; the {what} has {count} signature{'s'[: count > 1]} now",
+    )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Bundle, Task, TsaTrust, verb
+from hdh_migrate.cli.command import Bundle, Task, TsaTrust, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit, UsageError
@@ -24,6 +24,7 @@ from hdh_migrate.results.proofs import Requested, Stamped
     result=Requested | Stamped,
 )
 def timestamp(
+    task: Task,
     bundle: Bundle,
     *,
     query: Annotated[
@@ -39,27 +40,21 @@ def timestamp(
         typer.Option("--tsa", metavar="URL", help="Ask this authority now, by HTTP."),
     ] = None,
     tsa_trust: TsaTrust = None,
-    as_json: AsJson = False,
 ) -> None:
     """Have a time-stamping authority (RFC 3161) say that a signed bundle was there; once.
 
     Offline: --request, hand the file to the authority, --token. Exit 10 when the stamp does not
     check, 7 when the authority does not answer; the bundle is then as it was.
     """
-    task = Task(as_json=as_json)
-
-    def body() -> None:
-        if sum(option is not None for option in (query, token, tsa)) != 1:
-            raise UsageError("give one of --request, --token and --tsa")
-        if query is not None:
-            asked = _request(bundle, query, tsa_trust)
-            text = f"{query}: a request, for the authority; its answer goes to --token"
-            task.out.result(asked, text)
-        else:
-            result = _stamp(bundle, token, tsa, tsa_trust)
-            task.out.result(result, stamp_text(result))
-
-    task.run(body)
+    if sum(option is not None for option in (query, token, tsa)) != 1:
+        raise UsageError("give one of --request, --token and --tsa")
+    if query is not None:
+        asked = _request(bundle, query, tsa_trust)
+        text = f"{query}: a request, for the authority; its answer goes to --token"
+        task.out.result(asked, text)
+    else:
+        result = _stamp(bundle, token, tsa, tsa_trust)
+        task.out.result(result, stamp_text(result))
 
 
 def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> Requested:

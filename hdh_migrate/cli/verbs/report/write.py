@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AsJson, Plan, StateDir, Task, Verbose, verb
+from hdh_migrate.cli.command import ASKING, Plan, Task, verb
 from hdh_migrate.cli.verbs.report.timestamp import stamp_text
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import ReportFact
@@ -29,8 +29,10 @@ class Names(StrEnum):
     ),
     exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=ReportFact,
+    options=ASKING,
 )
 def write(
+    task: Task,
     plan: Plan,
     *,
     out: Annotated[
@@ -39,9 +41,6 @@ def write(
     names: Annotated[
         Names, typer.Option("--names", help="Object names as they are, or keyed for outsiders.")
     ] = Names.PLAIN,
-    as_json: AsJson = False,
-    state_dir: StateDir = None,
-    verbose: Verbose = 0,
 ) -> None:
     """Write the evidence: manifest, summary, signed statement, and a page to read.
 
@@ -49,26 +48,19 @@ def write(
     state directory (names.key); `audit open` opens a single name with proof
     (hdh-migrate docs exports).
     """
-    task = Task(as_json=as_json, verbose=verbose)
+    from hdh_migrate.session.verbs.timestamp import write_stamped_report
 
-    def body() -> None:
-        from hdh_migrate.session.verbs.timestamp import write_stamped_report
-
-        desk = task.desk(plan, state_dir)
-        result = write_stamped_report(desk, out, names=names)
-        signed = (
-            "signed" if result["signed"] else "draft, not evidence: no report.signer in the plan"
-        )
-        lines = [
-            f"report: {result['folder']} ({signed})",
-            f"{counted(result['objects'], 'object')}, root {result['root']}",
-        ]
-        if (stamp := result["stamp"]) is not None and "error" not in stamp:
-            lines.append(stamp_text(stamp))
-        lines.append(_checkpoint_text(result, names))
-        task.out.result(result, "\n".join(lines))
-
-    task.run(body)
+    desk = task.desk(plan)
+    result = write_stamped_report(desk, out, names=names)
+    signed = "signed" if result["signed"] else "draft, not evidence: no report.signer in the plan"
+    lines = [
+        f"report: {result['folder']} ({signed})",
+        f"{counted(result['objects'], 'object')}, root {result['root']}",
+    ]
+    if (stamp := result["stamp"]) is not None and "error" not in stamp:
+        lines.append(stamp_text(stamp))
+    lines.append(_checkpoint_text(result, names))
+    task.out.result(result, "\n".join(lines))
 
 
 def _checkpoint_text(report: ReportFact, names: Names) -> str:
