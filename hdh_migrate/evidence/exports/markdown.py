@@ -93,7 +93,7 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
         f"- **Moved:** {_number(verified['objects'])} of"
         f" {_number(states['inventoried']['objects'] - excluded['objects'])} objects,"
         f" {_READER.size(verified['bytes'])};"
-        f" {_number(excluded['objects'])} left behind by the plan's rules"
+        f" {_number(excluded['objects'])} left behind"
     )
     for place in predicate["endpoints"]:
         region = f", {code(place['region'])}" if place["region"] else ""

@@ -93,10 +93,10 @@ AHEAD: dict[str, Text] = {
         "other.",
     ),
     "ahead.little": Text(
-        "Trop peu a été mesuré pour le dire : {measured}. « hdh-migrate forecast » le dit d'un "
-        "plan, à partir du débit que le plan annonce.",
-        "Too little was measured to say: {measured}. “hdh-migrate forecast” says it of a plan, "
-        "from the rate that the plan states.",
+        "Trop peu a été mesuré pour le dire : {measured}. « hdh-migrate forecast » l'estime pour "
+        "un plan, à partir du débit que le plan annonce.",
+        "Too little was measured to say: {measured}. “hdh-migrate forecast” estimates it for a "
+        "plan, from the rate that the plan states.",
     ),
     "ahead.same": Text(
         "Environ {low}, les étapes l'une après l'autre.",

@@ -50,11 +50,11 @@ ANNEXES: dict[str, Text] = {
     "losses.none": Text("Rien n'a été perdu.", "Nothing was lost."),
     "losses.why": Text(
         "Le contenu des objets n'est pas concerné. Ces propriétés existaient à la source et ne "
-        "sont pas posées sur l'objet chiffré. Sous chacune, ou sous son nombre d'objets : où elle "
-        "reste lisible.",
+        "sont pas posées sur l'objet chiffré. Sous le nom de chacune, ou sous son nombre d'objets, "
+        "il est dit où elle reste lisible.",
         "The objects' content is not concerned. These properties existed at the source and are "
-        "not set on the encrypted object. Under each, or under its number of objects: where it can "
-        "still be read.",
+        "not set on the encrypted object. Under the name of each, or under its number of objects, "
+        "stands where it can still be read.",
     ),
     "loss.modified": Text("date de dernière modification", "time of last modification"),
     "loss.headers": Text(
@@ -108,7 +108,7 @@ ANNEXES: dict[str, Text] = {
     ),
     "ref.code": Text("Empreinte du code exécuté", "Digest of the code that ran"),
     # --- what was known of the target ----------------------------------------------------------
-    "target": Text("Ce qui était su de la cible", "What was known of the target"),
+    "target": Text("Ce que l'on savait de la cible", "What was known of the target"),
     "profile": Text("Profil de l'hébergeur", "Profile of the host"),
     "profile.value": Text(
         "« {name} », établi au {as_of} ; {n} affirmation sur laquelle l'outil compte n'est "
@@ -406,7 +406,7 @@ ANNEXES: dict[str, Text] = {
         "It was approved that readers go on opening what was granted to them.",
     ),
     "erasures.ended": Text(
-        "Relu le {when} : rien n'en reste aux deux endroits.",
+        "Relu le {when} : rien n'en reste à aucun des deux endroits.",
         "Looked at again on {when}: nothing of it is left at either place.",
     ),
     "erasures.remaining": Text(

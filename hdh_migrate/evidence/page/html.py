@@ -129,6 +129,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "counted": words.counted,
         "trait": words.trait,
         "money": words.money,
+        "command": Markup('<code class="whole">{}</code>').format,
         "claimed_moment": words.claimed_moment,
         "said": words.said,
         "meaning": meaning,

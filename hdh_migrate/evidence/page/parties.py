@@ -149,9 +149,9 @@ PARTIES: dict[str, Text] = {
     ),
     "custody.keyed": Text(
         "Pour qui ne doit pas les voir, l'opérateur peut établir le même rapport sans noms "
-        "(hdh-migrate report --names keyed).",
+        "({command}).",
         "For whom must not see them, the operator can make the same report without names "
-        "(hdh-migrate report --names keyed).",
+        "({command}).",
     ),
     # --- endpoints -----------------------------------------------------------------------------
     "n.requests": Text("{n} requête|{n} requêtes", "{n} request|{n} requests"),

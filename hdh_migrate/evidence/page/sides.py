@@ -64,7 +64,7 @@ def by_side(codes: Mapping[str, int], retried: Mapping[str, int]) -> dict[Side, 
 SIDES: dict[str, Text] = {
     "errors": Text("Erreurs par côté", "Errors by side"),
     "errors.why": Text(
-        "Les notes n'y comptent pas. Une requête qui a réussi à un nouvel essai n'est pas "
+        "Les notes n'y sont pas comptées. Une requête qui a réussi à un nouvel essai n'est pas "
         "comptée comme une erreur.",
         "Notes do not count here. A request that succeeded when it was tried again is not counted "
         "as an error.",

@@ -78,8 +78,9 @@ def _said(form: MessageForm, read: Mapping[str, Filled], depth: int) -> Markup |
 
 
 def _code(sentence: Markup) -> Markup:
-    """Put what stands between backticks into an element of its own."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(sentence)))  # noqa: S704 - escaped
+    """Put what stands between backticks into an element of its own, on one line where it fits."""
+    short = re.sub(r"`([^`]{1,48})`", r'<code class="whole">\1</code>', str(sentence))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", short))  # noqa: S704 - escaped
 
 
 def _plain(text: str) -> Markup:
