@@ -5,9 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+from hdh_migrate.fibers import current, rest
 
 GRAIN = 131_072
 """Buffers are of whole such pieces, so that what held any part can hold the one with a header."""
+
+FIBER_SECONDS: Final = 0.01
+"""How soon a fiber asks again for a buffer that was not there."""
+
+_NEVER: Final = threading.Event()
 
 
 class BufferPool:
@@ -44,6 +52,12 @@ class BufferPool:
         return max(size, min(-(-size // GRAIN) * GRAIN, self.budget))
 
     def _take(self, size: int) -> bytearray:
+        while current() is not None:  # what others of its thread hold comes back only if they go on
+            with self._room:
+                owned = self._found(size, wanted=True)
+            if owned is not None:
+                return owned
+            rest(_NEVER, FIBER_SECONDS)
         with self._room:
             while (owned := self._found(size, wanted=True)) is None:
                 self._room.wait()

@@ -40,7 +40,8 @@ class Sealing:
         self._next = first
         self._left = left
         self._ends = ends
-        self._window = memoryview(_window())
+        # What is short has one of its own: of a thread's fibers several may wait for their bytes.
+        self._window = memoryview(bytearray(left) if left < WINDOW else _window())
         self._held = 0
 
     def header(self, header: bytes) -> None:

@@ -94,16 +94,31 @@ class Level:
     @contextmanager
     def place(self, halt: threading.Event) -> Iterator[None]:
         """Wait until one more item may be under way, or the run is told to stop."""
+        self.enter(halt)
+        try:
+            yield
+        finally:
+            self.leave()
+
+    def enter(self, halt: threading.Event) -> None:
+        """Wait as in `place`; whoever is through must `leave`."""
         with self._changed:
             while self._busy >= min(self._now, self._ceiling()) and not halt.is_set():
                 self._changed.wait(0.2)
             self._busy += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._busy -= 1
-                self._changed.notify()
+
+    def enters(self, halt: threading.Event) -> bool:
+        """Take a place if `enter` would not wait for one, and return whether it is so."""
+        with self._changed:
+            there = self._busy < min(self._now, self._ceiling()) or halt.is_set()
+            self._busy += there
+        return there
+
+    def leave(self) -> None:
+        """Give a place back."""
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify()
 
     def done(self, seconds: float | None = None) -> None:
         """Count an item that went well; `seconds` is what it took, where that can be compared."""

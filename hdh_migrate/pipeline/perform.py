@@ -34,6 +34,7 @@ from hdh_migrate.errors import (
     TimeRefused,
     Transient,
 )
+from hdh_migrate.fibers import possible
 from hdh_migrate.model import MIB, Verdict
 from hdh_migrate.orders import (
     AgainOrder,
@@ -49,6 +50,7 @@ from hdh_migrate.orders import (
     VerifyOrder,
 )
 from hdh_migrate.pipeline.again import SecondReader, failed
+from hdh_migrate.pipeline.brief import BriefItems
 from hdh_migrate.pipeline.checking import Checking
 from hdh_migrate.pipeline.rechecking import Rechecking
 from hdh_migrate.pipeline.sending import Sending
@@ -71,6 +73,9 @@ Task = tuple[OrderItem, Callable[[], ObjectReceipt]]
 """One item of an order, and what performs it."""
 
 
+BRIEF = 128 * 1024
+"""Objects up to this size are little more than two replies that are waited for."""
+
 ALIKE = MIB
 """Objects up to this size take times that can be compared."""
 
@@ -83,6 +88,7 @@ class Performer:
         self._me = f"{socket.gethostname()}:{os.getpid()}"
         again = None if box.source is None else SecondReader(box, box.source)
         self._again = again
+        self._brief = BriefItems(box.at_once, box.halt) if possible() else None
         self._checking = None if box.reader is None else Checking(box, box.reader, again)
         self._rechecking = None if box.reader is None else Rechecking(box, box.reader, again)
         self._sending: Sending | None = None
@@ -98,23 +104,44 @@ class Performer:
             KeyError: this process has not what such an order takes.
         """
         with self._box.helpers.order():
-            for one, task in self._tasks(order, emit, record):
-                if self._box.halt.is_set():
-                    emit(Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping"))
-                else:
-                    emit(self._placed(order, one, task))
-                if (change := self._box.at_once.news()) is not None:
-                    most = self._box.at_once.most
-                    emit(Paced(worker=self._me, now=change.level, most=most, why=change.why))
+            tasks = self._tasks(order, emit, record)
+            if self._brief is not None and self._is_brief(order):
+                self._brief.perform(
+                    partial(self._through, order, one, task, emit) for one, task in tasks
+                )
+                return
+            for one, task in tasks:
+                with self._box.at_once.place(self._box.halt):
+                    self._through(order, one, task, emit)
 
-    def _placed(
+    def _is_brief(self, order: Order) -> bool:
+        """Say whether its items are replies that are waited for, and hardly anything else."""
+        side = self._box.reader if isinstance(order, VerifyOrder) else self._box.source
+        return (
+            isinstance(order, PutOrder | VerifyOrder)
+            and side is not None
+            and side.reads_together
+            and all(one.size <= BRIEF for one in order.objects)
+        )
+
+    def _through(
+        self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt], emit: Emit
+    ) -> None:
+        """Perform one item, which has its place, and tell what came of it."""
+        emit(self._timed(order, one, task))
+        if (change := self._box.at_once.news()) is not None:
+            most = self._box.at_once.most
+            emit(Paced(worker=self._me, now=change.level, most=most, why=change.why))
+
+    def _timed(
         self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt]
     ) -> ObjectReceipt:
-        """Perform one item as soon as the stores bear one more at a time."""
+        """Perform one item, which has its place."""
+        if self._box.halt.is_set():
+            return Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping")
         at_once, now = self._box.at_once, self._box.at_once.monotonic
-        with at_once.place(self._box.halt):
-            began = now()
-            receipt = self._outcome(order, one, task)
+        began = now()
+        receipt = self._outcome(order, one, task)
         if not isinstance(receipt, Returned | Failed):
             at_once.done(now() - began if one.size <= ALIKE else None)
         return receipt

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from hdh_migrate.errors import ShortRead, Stopped, Throttled, Transient
+from hdh_migrate.fibers import rest
 
 if TYPE_CHECKING:
     import tenacity
@@ -46,7 +47,7 @@ class SharedPause:
         """Wait until the pause is over, or the run is told to stop."""
         left = self._open_at - self._monotonic()
         if left > 0:
-            self._halt.wait(left)
+            rest(self._halt, left)
 
 
 class Retrying:
@@ -138,4 +139,4 @@ class Retrying:
         return pause
 
     def _sleep(self, seconds: float) -> None:
-        self._halt.wait(seconds)
+        rest(self._halt, seconds)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 
+from hdh_migrate.fibers import rest
 from hdh_migrate.model import (
     ObjectInfo,
     Place,
@@ -47,7 +49,7 @@ class Bandwidth:
             return
         place = self._lane.admit(size, now)
         wait = self._lane.line().left(place, now) - AHEAD_SECONDS
-        while wait > LEAST_SECONDS and not self._halt.wait(min(wait, LOOK_SECONDS)):
+        while wait > LEAST_SECONDS and not rest(self._halt, min(wait, LOOK_SECONDS)):
             wait = self._lane.line().left(place, self._monotonic()) - AHEAD_SECONDS
 
     def metered(self, write: Write) -> Write:
@@ -121,6 +123,7 @@ class ThrottledSource:
 
     def __init__(self, source: Source, bandwidth: Bandwidth) -> None:
         self.page_size, self.lists_at_once = source.page_size, source.lists_at_once
+        self.reads_together = source.reads_together
         self.check, self.untagged, self.notes = source.check, source.untagged, source.notes
         self.pages, self.recount = source.pages, source.recount
         self.head, self.listed = source.head, source.listed
@@ -139,7 +142,7 @@ class ThrottledReader:
     """A target that is read back no faster than a bandwidth allows; all else is the target's."""
 
     def __init__(self, reader: TargetReader, bandwidth: Bandwidth) -> None:
-        self.limits = reader.limits
+        self.limits, self.reads_together = reader.limits, reader.reads_together
         self.check, self.locks = reader.check, reader.locks
         self.default_retention = reader.default_retention
         self.keys, self.versions = reader.keys, reader.versions
@@ -170,7 +173,8 @@ class ThrottledWriter(ThrottledReader):
         self.retain, self.tag = writer.retain, writer.tag
         self.remove_version = writer.remove_version
         self._writer = writer
-        self._last = threading.local()
+        self._last = ContextVar[tuple[object, ...]]("last", default=())
+        """What this thread, or fiber, sent last."""
 
     def put(
         self,
@@ -192,6 +196,6 @@ class ThrottledWriter(ThrottledReader):
         return self._writer.put_part(upload, number, body, sha256=sha256)
 
     def _meter(self, what: tuple[object, ...], size: int) -> None:
-        if getattr(self._last, "what", None) == what:
+        if self._last.get() == what:
             self._bandwidth.take(size)
-        self._last.what = what
+        self._last.set(what)

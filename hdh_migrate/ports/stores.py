@@ -48,6 +48,8 @@ class Source(Protocol):
     page_size: int
     lists_at_once: bool
     """Whether `pages` and `recount` may go on at the same time, in two threads."""
+    reads_together: bool
+    """Whether other fibers go on while `read` waits; see `fibers`."""
 
     def check(self, place: Place, *, checked: bool = False) -> Sequence[Problem]:
         """Return what is missing to list and read as a run does; empty means nothing.
@@ -148,6 +150,8 @@ class TargetReader(Protocol):
     """The reading half of a target."""
 
     limits: TargetLimits
+    reads_together: bool
+    """As of `Source`; who writes too stores small objects in the same way."""
 
     def check(self, place: Place) -> Sequence[Problem]:
         """Return which rights or things are missing to list and read; empty means none."""

@@ -117,8 +117,9 @@ class AzureAccount:
         text = self._authorizer.apply(urlencode(query, quote_via=quote), sent)
         url = f"{self._url}{path}?{text}" if text else f"{self._url}{path}"
         return self._transport.request(
-            method, url, sent, body=body, accept=accept, sink=sink, gathered=gathered, limit=limit
-        )
+            method, url, sent, body=body, accept=accept, sink=sink, gathered=gathered, limit=limit,
+            together=True,
+        )  # fmt: skip
 
 
 def from_reply(reply: Reply, what: str) -> StorageError:

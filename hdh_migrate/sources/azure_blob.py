@@ -66,7 +66,7 @@ ReadsPage = Callable[[int], EntryReader[T]]
 class AzureBlobSource:
     """One storage account, read-only."""
 
-    lists_at_once = True
+    lists_at_once = reads_together = True
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class AzureSftpSource:
     """Directories of one SFTP server; a `Place`'s bucket is a directory, its prefix is unused."""
 
     lists_at_once = False  # a listing holds a session
+    reads_together = False
 
     def __init__(
         self,

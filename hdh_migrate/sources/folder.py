@@ -51,6 +51,7 @@ class FolderSource:
     """Directories under one base; a `Place`'s bucket is a directory, its prefix is unused."""
 
     lists_at_once = False  # nobody is waited for
+    reads_together = False
 
     def __init__(self, base: Path, *, page_size: int = PAGE_SIZE) -> None:
         """`page_size` is files in a page."""

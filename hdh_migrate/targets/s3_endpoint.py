@@ -153,7 +153,7 @@ class S3Endpoint:
             url = f"{url}?{urlencode(query, quote_via=quote, safe='-_.~')}"
         if self._pace is not None:
             self._pace(method, bucket)
-        return self.transport.request(method, url, headers, **more)
+        return self.transport.request(method, url, headers, together=True, **more)
 
     @property
     def client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time

@@ -44,6 +44,8 @@ _PROVISION: Final = '"hdh-migrate provision PLAN" shows what is missing, with --
 class S3Reader:
     """The reading half; in a dry run there is no other."""
 
+    reads_together = True
+
     def __init__(self, endpoint: S3Endpoint, limits: TargetLimits) -> None:
         self.limits = limits
         self._endpoint = endpoint

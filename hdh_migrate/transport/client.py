@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypedDict
 from urllib.parse import urlsplit
 
@@ -15,11 +15,13 @@ import pycurl
 
 from hdh_migrate.clocks import Sighting, http_date
 from hdh_migrate.door import Door, origin_of
+from hdh_migrate.fibers import Fiber, current
 from hdh_migrate.frozen import frozen
 from hdh_migrate.transport.exchange import Exchange, Reply, Slices
 from hdh_migrate.transport.gathering import ROOM, Gathering, Take
 from hdh_migrate.transport.handshake import Handshake
 from hdh_migrate.transport.spoken import SPOKEN
+from hdh_migrate.transport.together import Together
 from hdh_migrate.transport.traffic import Traffic, TrafficByEndpoint
 from hdh_migrate.transport.trust import TlsTrust, default_ca_file, secure, translated
 
@@ -57,7 +59,7 @@ class RequestDetails(TypedDict, total=False):
 
 
 class Transport:
-    """A set of connections, one handle for each thread. Safe to share between threads."""
+    """A set of connections for each thread. Safe to share between threads, and between fibers."""
 
     def __init__(
         self,
@@ -75,7 +77,7 @@ class Transport:
         self._tls = tls or TlsTrust()
         self._ca_file = self._tls.ca_file or default_ca_file()
         self.door = door
-        self._local = threading.local()
+        self._local = _OfThread()
         self._counted = TrafficByEndpoint()
 
     @property
@@ -101,6 +103,7 @@ class Transport:
         limit: int = ERROR_BODY_MAX,
         signed: bool = False,
         stall: int = STALL_SECONDS,
+        together: bool = False,
     ) -> Reply:
         """Make one request and return its reply, whatever its status.
 
@@ -109,7 +112,8 @@ class Transport:
         valid during its call only. Without one of them, and for other replies, up to `limit`
         bytes are kept (a longer 2xx body is an error). `pull` is (size, function) for a body
         that is made while it is sent. `signed`: the headers carry a signature already. `stall`:
-        seconds without a byte after which the connection is dropped.
+        seconds without a byte after which the connection is dropped. `together`: other fibers of
+        the thread may go on until the reply is there; whoever says so holds no lock.
 
         Raises:
             ConnectionLost: no whole reply arrived.
@@ -118,7 +122,9 @@ class Transport:
                 certificate does not verify, or its key is not pinned.
         """
         self.door.demand(url)
-        gathering = None if gathered is None else Gathering(gathered, self._room())
+        lines = self._local.free
+        line = lines.pop() if lines else _Line()
+        gathering = None if gathered is None else Gathering(gathered, line.room)
         if gathering is not None:
             sink = gathering.write
         exchange = Exchange(accept, sink, limit, self._deadline + stall)
@@ -127,8 +133,9 @@ class Transport:
         try:
             take = exchange.taker(gathering)
             reply = self._perform(
-                exchange, take, method, url, headers, pull, sign=not signed, stall=stall
-            )
+                line, exchange, take, method, url, headers, pull,
+                sign=not signed, stall=stall, fiber=current() if together else None,
+            )  # fmt: skip
             if gathering is not None:
                 gathering.end()
             return reply
@@ -136,16 +143,11 @@ class Transport:
             exchange.forget()
             if gathering is not None:
                 gathering.forget()
-
-    def _room(self) -> memoryview:
-        """Return this thread's memory for a reply that is gathered."""
-        room: memoryview | None = getattr(self._local, "room", None)
-        if room is None:
-            room = self._local.room = memoryview(bytearray(ROOM))
-        return room
+            lines.append(line)
 
     def _perform(
         self,
+        line: _Line,
         exchange: Exchange,
         take: Callable[[bytes], int | None],
         method: str,
@@ -155,9 +157,10 @@ class Transport:
         *,
         sign: bool,
         stall: int,
+        fiber: Fiber | None,
     ) -> Reply:
         endpoint = _endpoint(origin_of(url))
-        line = self._line(sign=sign)
+        self._ready(line, sign=sign)
         handle = line.handle
         self._prepare(handle, method, url, headers, exchange, sign=sign)
         handle.setopt(pycurl.WRITEFUNCTION, take)
@@ -175,7 +178,10 @@ class Transport:
         asked = time.monotonic()
         line.ready = False  # until it is known that nothing of this request stays behind
         try:
-            handle.perform()
+            if fiber is None:
+                handle.perform()
+            else:
+                self._local.together.perform(handle, fiber)
             line.ready = handshake is None
         except pycurl.error as error:
             if exchange.failure is not None:
@@ -189,17 +195,13 @@ class Transport:
             raise exchange.failure
         return exchange.finished()
 
-    def _line(self, *, sign: bool) -> _Line:
-        """Return this thread's handle with everything set that is the same for all requests."""
-        line: _Line | None = getattr(self._local, "line", None)
-        if line is None:
-            line = self._local.line = _Line()
+    def _ready(self, line: _Line, *, sign: bool) -> None:
+        """Set on a handle what is the same for all requests, unless it is."""
         sign = sign and self._sign is not None
         if not line.ready or line.signs is not sign:
             line.handle.reset()  # its connections stay
             self._set_up(line.handle, sign=sign)
             line.ready, line.signs, line.stall = True, sign, 0
-        return line
 
     def _set_up(self, c: pycurl.Curl, *, sign: bool) -> None:
         set_option = c.setopt
@@ -286,9 +288,9 @@ class Transport:
 
 
 class _Line:
-    """One thread's handle, with the connections that it keeps, and what is set on it."""
+    """A handle, with the connections that it keeps, and what is set on it."""
 
-    __slots__ = ("handle", "ready", "signs", "stall")
+    __slots__ = ("handle", "ready", "room", "signs", "stall")
 
     def __init__(self) -> None:
         self.handle = pycurl.Curl()
@@ -296,6 +298,21 @@ class _Line:
         """Whether it is set up, and nothing of an earlier request would show in the next."""
         self.signs = False
         self.stall = 0
+        self.room = memoryview(bytearray(ROOM))
+        """Memory for a reply that is gathered."""
+
+
+class _OfThread(threading.local):
+    """What one thread has of a transport."""
+
+    def __init__(self) -> None:
+        self.free: list[_Line] = []
+        """Handles that nothing is under way on: one, and with fibers one for each of them."""
+
+    @cached_property
+    def together(self) -> Together:
+        """The connections of its fibers."""
+        return Together()
 
 
 _ALWAYS = (b"Expect:", b"Accept-Encoding: identity")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hdh_migrate.bounded import whole
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
+from hdh_migrate.fibers import Fibers
 from hdh_migrate.transport import LONGEST_PAUSE_SECONDS, Reply, Transport, pause
 from tests.support.blurting import Blurting, blurting
 
@@ -34,7 +35,37 @@ def server() -> Iterator[Blurting]:
 def ask(server: Blurting, method: str = "GET", **options: object) -> Reply:
     more = {"deadline": options.pop("deadline")} if options else {}
     transport = Transport(door=Door.named(server.url, local=True), **more)  # type: ignore[arg-type]
-    return transport.request(method, f"{server.url}/x", {}, stall=STALL)
+    alone = outcome(lambda: transport.request(method, f"{server.url}/x", {}, stall=STALL))
+    among = in_a_fiber(
+        lambda: transport.request(method, f"{server.url}/x", {}, stall=STALL, together=True)
+    )
+    assert type(alone) is type(among)
+    if isinstance(alone, Reply) and isinstance(among, Reply):
+        assert (alone.status, alone.headers, alone.body) == (
+            among.status, among.headers, among.body,
+        )  # fmt: skip
+        return alone
+    assert str(alone) == str(among)
+    assert isinstance(alone, Exception)
+    raise alone
+
+
+def outcome(ask: Callable[[], Reply]) -> Reply | StorageError:
+    try:
+        return ask()
+    except StorageError as error:
+        return error
+
+
+def in_a_fiber(ask: Callable[[], Reply]) -> Reply | StorageError:
+    """Return what comes of a request that waits among others, as those for small objects do."""
+    fibers, found = Fibers(), list[Reply | StorageError]()
+    fibers.settle()
+    fibers.begin(lambda: found.append(outcome(ask)))
+    while not found:
+        fibers.turn()
+    fibers.close()
+    return found[0]
 
 
 header = st.tuples(

@@ -64,7 +64,7 @@ class Blob:
 class FakeSource:
     """Objects in memory. What it lists can be changed between calls, and lies can be told."""
 
-    lists_at_once = False
+    lists_at_once = reads_together = False
 
     def __init__(self, script: Script | None = None, *, page_size: int = 3) -> None:
         self.script = script or Script()
@@ -229,6 +229,7 @@ class FakeTarget:
 
     def __init__(self, *buckets: str, limits: TargetLimits = LIMITS, script: Script | None = None):
         self.limits = limits
+        self.reads_together = False
         self.script = script or Script()
         self.problems: list[Problem] = []
         self.object_lock = True

@@ -82,7 +82,7 @@ class Toy(SourceSection):
 class ToySource:
     """The toy, read-only."""
 
-    lists_at_once = True
+    lists_at_once = reads_together = True
 
     def __init__(
         self, url: str, token: str, transport: Transport, *, page_size: int = 1000
