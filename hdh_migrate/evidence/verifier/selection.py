@@ -12,9 +12,7 @@ from datetime import date
 from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms
-from hdh_migrate.evidence.verifier.members import (
-    Line,
-)
+from hdh_migrate.evidence.verifier.members import Line
 
 ESCAPABLE = "*?[]{}!\\"
 ANY, STAR, FOLDERS, ALL = "?", "*", "**/", "**"
