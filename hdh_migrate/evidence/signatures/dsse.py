@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
+from hdh_migrate.fixity import canonical_json
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto statement, the only one that is accepted here."""
@@ -35,6 +36,17 @@ def claims_of(
     if kind != payload_type:
         raise EvidenceDamaged(f"the envelope does not hold {payload_type}")
     return payload, claims
+
+
+def statement_in(envelope: SignedEnvelope) -> bytes:
+    """Return the statement as it was signed, or of a draft as it would have been; none is checked.
+
+    Raises:
+        KeyError, TypeError, ValueError: there is none.
+    """
+    if "payload" in envelope:
+        return base64.b64decode(envelope["payload"], validate=True)
+    return canonical_json(envelope["statement"])
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:

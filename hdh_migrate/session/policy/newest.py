@@ -7,7 +7,6 @@ the journal of their moment: it must be the beginning of the ledger's.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -18,6 +17,7 @@ from hdh_migrate.events.adoption import Adopting, JournalSeen
 from hdh_migrate.events.fence import FenceTaking
 from hdh_migrate.events.run import LedgerNamed
 from hdh_migrate.evidence.lines.records import MAX_LINE
+from hdh_migrate.evidence.signatures.dsse import statement_in
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.copies import copies, standing_in
@@ -142,9 +142,7 @@ def peeked(bundle: Path) -> JournalSeen | None:
     """Return how far a bundle's journal goes, without checking it; None if it does not say."""
     try:
         envelope = json.loads((bundle / "statement.json").read_bytes())
-        if "payload" in envelope:
-            envelope = {"statement": json.loads(base64.b64decode(envelope["payload"]))}
-        predicate = envelope["statement"]["predicate"]
+        predicate = json.loads(statement_in(envelope))["predicate"]
         if predicate["names"] != "plain":
             return None
         journal = predicate["journal"]

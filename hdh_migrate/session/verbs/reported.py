@@ -6,7 +6,6 @@ another bundle: the last one says all that there is to say, as long as it is whe
 
 from __future__ import annotations
 
-import base64
 import json
 from itertools import islice
 from pathlib import Path
@@ -18,6 +17,7 @@ from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, 
 from hdh_migrate.events.notices import NoticeDelivered, NoticeGivenUp, NoticesWaiting
 from hdh_migrate.events.run import BatchDone, RunEnded, RunStarted
 from hdh_migrate.evidence.signatures.checkpoint import sidecar
+from hdh_migrate.evidence.signatures.dsse import statement_in
 from hdh_migrate.evidence.signatures.stamps import stamp_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import whole
@@ -71,7 +71,7 @@ def _last(desk: Desk, out: Path | None) -> ReportFact | None:
         report, folder = cast("ReportFact", kept["report"]), Path(kept["report"]["folder"])
         if out is not None and folder.resolve() != out.resolve():
             return None
-        statement = _statement(folder)
+        statement = statement_in(json.loads((folder / "statement.json").read_bytes()))
         same = sha256_hex(statement) == report["statement_sha256"]
         journal = json.loads(statement)["predicate"]["journal"]
         size, head = int(journal["events"]), str(journal["head"])
@@ -94,14 +94,6 @@ def _lacks(desk: Desk, folder: Path, report: ReportFact) -> bool:
     if report["checkpoint"] is not None and not sidecar(folder).is_file():
         return True
     return desk.loaded.plan.report.tsa is not None and stamp_of(folder, None) is None
-
-
-def _statement(folder: Path) -> bytes:
-    """Return the statement of a bundle as it was signed, or would have been."""
-    statement = json.loads((folder / "statement.json").read_bytes())
-    if "payload" in statement:
-        return base64.b64decode(statement["payload"], validate=True)
-    return canonical_json(statement["statement"])
 
 
 def _stands(desk: Desk) -> str:

@@ -7,16 +7,14 @@ which it was written; anything else there is refused before a byte moves.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.evidence.signatures.checkpoint import sidecar, taken
-from hdh_migrate.evidence.signatures.dsse import SignedEnvelope
+from hdh_migrate.evidence.signatures.dsse import statement_in
 from hdh_migrate.folders import sync
 
 
@@ -32,7 +30,9 @@ def earlier_bundle(out: Path, migration: str) -> str | None:
             raise taken(sidecar(out))
         return None
     try:
-        predicate = _predicate(json.loads((out / "statement.json").read_bytes()))
+        predicate = json.loads(statement_in(json.loads((out / "statement.json").read_bytes())))[
+            "predicate"
+        ]
         if predicate["migration"] == migration:
             return str(predicate["times"]["written"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -78,9 +78,3 @@ def put_aside(out: Path, migration: str) -> Path | None:
     out.rename(aside)
     sync(aside.parent)
     return aside
-
-
-def _predicate(envelope: SignedEnvelope) -> dict[str, Any]:
-    if "payload" in envelope:
-        envelope = {"statement": json.loads(base64.b64decode(envelope["payload"]))}
-    return dict(envelope["statement"]["predicate"])
