@@ -57,10 +57,10 @@ def is_this_machine(address: str) -> bool:
 
 def is_address(value: object) -> TypeGuard[str]:
     """Say whether it is a network address, with or without a zone."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not forms.TEXT.holds(value):
         return False
     try:
-        ipaddress.ip_address(value.partition("%")[0])
+        ipaddress.ip_address(value)
     except ValueError:
         return False
     return True

@@ -49,7 +49,10 @@ BY_WORD = (
     " signed is not in the bundle"
 )
 WHOSE = "whose the keys are that approved: ask each of them for his fingerprint"
-KEYED = "that those who are named as approving did: with keyed names no signature is in the bundle"
+KEYED = (
+    "what became of cutovers, what was opened, and that those who are named as approving did: with"
+    " keyed names the journal in the bundle does not tell it, that of the plain one does"
+)
 PAGES = 'that a page shows what the statement says: "hdh-migrate audit verify" makes each one again'
 UNSAMPLED = "that the target still holds these bytes: --sample reads some of them"
 UNSTAMPED = "when the bundle was made: its times are the operator's own"

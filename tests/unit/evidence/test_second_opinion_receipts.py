@@ -100,6 +100,13 @@ def test_traffic_and_clocks_are_judged_alike(desk: Desk) -> None:
         "no endpoint": (lambda w: body(w, "run-ended")["traffic"][0].pop("endpoint"), "endpoint"),
         "an empty endpoint": (entry_of(endpoint=""), "traffic's endpoint"),
         "an address that is none": (entry_of(addresses=["1.2.3"]), "an address that is none"),
+        "an IPv4 address with a zone": (
+            entry_of(addresses=["1.2.3.4%eth0"]), "an address that is none",
+        ),
+        "a zone that is none": (entry_of(addresses=["2a01::1%"]), "an address that is none"),
+        "a zone that is no text": (
+            entry_of(addresses=["2a01::1%\ud800"]), "run-ended: addresses",
+        ),
         "a host for an address": (entry_of(addresses=["a.example"]), "an address that is none"),
         "a clock that is text": (entry_of(clock_offset="1"), "clock_offset"),
         "a clock that is null": (entry_of(clock_offset=None), "clock_offset"),
