@@ -53,13 +53,15 @@ def _demand_entry(file: IO[bytes], info: zipfile.ZipInfo, end: int) -> None:
     magic, flags, packing, packed, size, name, extra = _LOCAL.unpack(head)
     begin = info.header_offset + _LOCAL.size + name + extra
     gap = end - begin - info.compress_size
-    if magic != b"PK\3\4" or packing != info.compress_type or flags != info.flag_bits:
+    other = (flags ^ info.flag_bits) & _SIZES_FOLLOW
+    if magic != b"PK\3\4" or packing != info.compress_type or other:
         raise zipfile.BadZipFile("an entry that is another one in the directory")
     if flags & _SIZES_FOLLOW:
         # Who reads from the front knows the end of what is deflated, and of nothing else.
-        if gap not in _DESCRIPTORS or packing != zipfile.ZIP_DEFLATED:
+        if gap not in _DESCRIPTORS or (packing != zipfile.ZIP_DEFLATED and info.compress_size):
             raise zipfile.BadZipFile("an entry whose end nobody knows")
-        _demand_ends(file, begin, info.compress_size)
+        if info.compress_size:
+            _demand_ends(file, begin, info.compress_size)
         return
     told = (packed, size) in {(info.compress_size, info.file_size), (_ELSEWHERE, _ELSEWHERE)}
     if gap or not told:

@@ -86,13 +86,15 @@ def by_key(
 ) -> dict[str, list[ApprovalLine]]:
     """Return what each key approved, the first of it first.
 
-    What only the statement tells (of names that are keyed the journal does not) comes last.
+    What only the statement tells (of names that are keyed the journal does not) comes last. A
+    rehearsal rests on no approval, so whom it names has approved nothing.
     """
     lines = [one for one in told if one.keys]
     known = {(one.name, one.stage) for one in lines if one.kind == "batch"}
     lines += [
         ApprovalLine("batch", one["batch"], stage, None, tuple(keys))
         for one in cutovers
+        if one["track"] == Track.CUTOVER
         for stage, keys in in_order(one["approvals"])
         if keys and (one["batch"], stage) not in known
     ]

@@ -89,9 +89,13 @@ def test_a_key_is_shown_once_with_all_that_it_approved(tmp_path: Path) -> None:
 
 def test_what_only_the_statement_tells_comes_last_and_has_no_day(tmp_path: Path) -> None:
     cutovers = [
-        {"batch": "all", "approvals": {"finalize": [DPO], "decommission": [], "cutover": [DPO]}},
-        {"batch": "scans", "approvals": {"cutover": [CISO]}},
-    ]
+        {
+            "batch": "all", "track": "cutover",
+            "approvals": {"finalize": [DPO], "decommission": [], "cutover": [DPO]},
+        },
+        {"batch": "scans", "track": "cutover", "approvals": {"cutover": [CISO]}},
+        {"batch": "more", "track": "rehearsal", "approvals": {"cutover": [CISO]}},
+    ]  # fmt: skip
     found = by_key(chronicle(tmp_path, switched(DPO)).approvals, cutovers)
     acts = [(one.name, one.stage, one.at) for one in found[DPO]]
     assert acts == [("all", "cutover", AT), ("all", "finalize", None)]

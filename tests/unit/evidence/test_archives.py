@@ -193,7 +193,10 @@ def plain_zip(folder: Path, out: Path, *, hidden: Path | None = None, stamp: byt
 
 
 def streamed_zip(folder: Path, behind: bytes = b"") -> bytes:
-    """Zip a folder as to a pipe: sizes follow each file; `behind` the first, inside its size."""
+    """Zip a folder as to a pipe: sizes follow each file; `behind` the first, inside its size.
+
+    What is empty is stored, as some programs do.
+    """
 
     class Pipe(io.BytesIO):
         def seekable(self) -> bool:
@@ -202,7 +205,8 @@ def streamed_zip(folder: Path, behind: bytes = b"") -> bytes:
     out = Pipe()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.iterdir()):
-            archive.write(file, file.name)
+            packing = zipfile.ZIP_DEFLATED if file.stat().st_size else zipfile.ZIP_STORED
+            archive.write(file, file.name, packing)
         first = archive.filelist[0]
     made = out.getvalue()
     if not behind:

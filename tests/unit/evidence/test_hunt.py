@@ -31,6 +31,7 @@ from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier.signatures import UNKNOWN
 from hdh_migrate.fixity import canonical_json, sha256_hex
+from tests.support.second_cutovers import folded
 from tests.unit.evidence.builders import signer
 from tests.unit.evidence.forgery import Desk, Files, load, refresh, resummed, summary
 from tests.unit.evidence.rich import rich
@@ -186,6 +187,31 @@ def test_no_key_is_named_as_a_signer_that_did_not_sign(desk: Desk, tmp_path: Pat
         assert UNKNOWN.format(1) in said.open
     desk.judge(desk.files)
     assert not any("do not trust" in one for one in examine(desk.folder, both[:1]).open)
+
+
+def test_a_rehearsal_names_nobody_as_having_approved(desk: Desk) -> None:
+    """It rests on no approval, so none is checked: whoever is named there is not shown."""
+    lines = desk.files["journal.jsonl"].splitlines()
+    number, at = len(lines) + 1, json.loads(lines[-1])["at"]
+    body = {
+        "batch": "pilote", "track": "rehearsal", "approvals": ["5e" * 32], "terms": None,
+        "approved_stage": "cutover", "old_sha256": "1" * 64, "new_sha256": "2" * 64,
+        "root": "3" * 64, "guard": "checked", "strangers": 0,
+    }  # fmt: skip
+    event = {"seq": number, "at": at, "kind": "cutover-switching", "digest": "0" * 64}
+    event["body"] = canonical_json(body).decode()
+    told = [("cutover-switching", at, body)]
+    journal = b"\n".join([*lines, canonical_json(event), b""])
+
+    files = desk.forged(
+        {"journal.jsonl": journal},
+        lambda statement: statement["predicate"].update(cutovers=folded(told)),
+    )
+    files = repaged(desk, files)
+    assert desk.judge(files) == ([], [])
+    assert audited(desk, files) == []
+    for language in ("fr", "en"):
+        assert "5e" * 8 not in files[f"report.{language}.html"].decode()
 
 
 Body = dict[str, Any]

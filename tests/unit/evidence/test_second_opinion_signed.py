@@ -359,6 +359,76 @@ def test_what_was_withdrawn_or_came_after_a_keys_last_day(
     assert accepted(desk, worlds) == ["on its last day"]
 
 
+def granting_alone(people: Sequence[Signer]) -> World:
+    """Of everything that rests on approvals a grant alone, so that no other rule looks at keys."""
+    made = approved(people)
+    apart = ("cutover-", "headers-erasing")
+    made["journal.jsonl"] = [
+        event
+        for event in made["journal.jsonl"]
+        if event[0] == "cutover-terms" or not event[0].startswith(apart)
+    ]
+    for kind in ("keys-rotating", "data-keys-rotating"):
+        tell(kind, approvals={}, signed={})(made)
+    return made
+
+
+class Forger:
+    """A key of small order, under which one signature holds for every message."""
+
+    public = bytes([1, *bytes(31)])
+    fingerprint = sha256_hex(public)
+
+    def sign(self, kind: str, payload: bytes) -> dict[str, Any]:
+        signature = {"keyid": f"ed25519:{self.fingerprint[:16]}",
+                     "sig": b64encode(self.public + bytes(32)).decode()}  # fmt: skip
+        return {"payload": b64encode(payload).decode(), "payloadType": kind,
+                "signatures": [signature]}  # fmt: skip
+
+
+def test_a_fingerprint_is_that_of_the_key_beside_it(
+    desk: Desk, people: Sequence[Signer], stranger: Signer
+) -> None:
+    """The insider names an approver, and puts a key of his own, or of nobody, beside the name."""
+    good = granting_alone(people)
+    lying, weak = deepcopy(good), deepcopy(good)
+    approver = body(lying, "cutover-terms")["terms"]["approvers"][0]
+    approver["public"] = stranger.verifier.public.public_bytes_raw().hex()
+    keyid = people[0].key_id
+
+    class Named:
+        def sign(self, kind: str, payload: bytes) -> dict[str, Any]:
+            envelope = stranger.sign(kind, payload)
+            return {**envelope, "signatures": [{**envelope["signatures"][0], "keyid": keyid}]}
+
+    forger: Any = Forger()
+    named: Any = Named()
+    nobody = {"fingerprint": forger.fingerprint, "public": forger.public.hex(), "until": None}
+    body(weak, "cutover-terms")["terms"]["approvers"][0] = nobody
+    keys = [forger.fingerprint, people[1].verifier.fingerprint]
+    body(weak, "grant-given")["approvals"] = keys
+    turns = iter((named, people[1]))
+    others = iter((forger, people[1]))
+    worlds = {
+        "as it is": signed(good, people),
+        "another key": signed(lying, people, lambda _, payload, by: (payload, next(turns))),
+        "nobody's key": signed(
+            weak, [*people], lambda _, payload, by: (payload, next(others)),
+            known={forger.fingerprint: forger},
+        ),
+    }  # fmt: skip
+    assert accepted(desk, worlds) == ["as it is"]
+
+
+def test_a_ledger_keeps_signatures_or_does_not(desk: Desk, people: Sequence[Signer]) -> None:
+    worlds = {}
+    for value in ("no", None, True, ["signed"]):
+        made = approved(people)
+        body(made, "ledger-named")["approvals"] = value
+        worlds[str(value)] = signed(made, people)
+    assert accepted(desk, worlds) == []
+
+
 def test_every_batch_that_was_begun_is_asked_about_keys(
     desk: Desk, people: Sequence[Signer]
 ) -> None:

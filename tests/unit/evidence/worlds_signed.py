@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from hdh_migrate.evidence.signatures.signing import Signer
@@ -100,10 +101,18 @@ def approved(people: Sequence[Signer]) -> World:
     return made
 
 
-def signed(made: World, people: Sequence[Signer], sign: Sign | None = None) -> World:
-    """Let each event have what its keys sign, and the statement say what the events come to."""
+def signed(
+    made: World,
+    people: Sequence[Signer],
+    sign: Sign | None = None,
+    known: Mapping[str, Signer] = MappingProxyType({}),
+) -> World:
+    """Let each event have what its keys sign, and the statement say what the events come to.
+
+    Of a key by its fingerprint signs one of the `people`, or of the others that are `known`.
+    """
     heads, plan, attempt = [64 * "0"], None, 1
-    known = {one.verifier.fingerprint: one for one in people}
+    known = {**{one.verifier.fingerprint: one for one in people}, **known}
     force: Any = None
     for kind, at, what in made["journal.jsonl"]:
         plan = what.get("plan_digest", plan)
@@ -134,7 +143,9 @@ def stated(made: World) -> World:
     said = made["predicate"]
     said["cutovers"] = folded(events)
     for name, told in (("rotations", retold.rotations), ("erasures", retold.erasures)):
-        said[name] = told(events)
+        said.pop(name, None)
+        if found := told(events):
+            said[name] = found
     return made
 
 
