@@ -91,7 +91,7 @@ class SasToken:
                 yield f"is not for {what} (srt)"
 
 
-_BARE: Final = "give the token alone (sv=...&sig=...), without the account's address and quotes"
+_BARE: Final = "give the token alone (sv=... and so on), without the account's address and quotes"
 
 
 def _misgiven(text: str) -> str | None:

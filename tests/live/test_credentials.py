@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.support.fixtures import Bucket
 from tests.support.here import HERE
 from tests.support.proxy import Action, Upstream
 from tests.support.quiet import Notes
+from tests.support.site import Site
 from tests.support.wire import Reply, Request
 
 pytestmark = pytest.mark.live
@@ -87,6 +89,42 @@ def test_a_credential_that_ends_in_mid_run_fails_no_object(
     proxy.clear()
     assert affair.run() is Exit.OK
     assert affair.verified() == set(affair.corpus)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda sas: sas.replace("se=2102", "se=2002"),
+            "source.credential: the source's SAS ended at 2002-",
+        ),
+        (
+            lambda sas: sas.replace("sig=", "sig=AAAA"),
+            "source containers aaa, bbb, ccc: no right to list",
+        ),
+    ],
+    ids=["ended", "of another key"],
+)
+def test_what_is_wrong_with_a_credential_is_said_once_however_many_containers_there_are(
+    site: Site, change: Callable[[str], str], told: str
+) -> None:
+    (one,) = site.section("datasets")
+    datasets = [
+        {
+            **deepcopy(one), "name": name, "source": {"container": f"{name}{name}{name}"},
+            "target": {**one["target"], "prefix": f"{name}/"},
+        }
+        for name in "abc"
+    ]  # fmt: skip
+    (batch,) = site.section("batches")
+    site.change(datasets=datasets, batches=[{**batch, "datasets": list("abc")}])
+    site.environ["S_SAS"] = change(site.environ["S_SAS"])
+
+    said = site.cli("run", site.plan, "--no-progress", expect=9).err
+
+    lines = [line.strip() for line in said.splitlines() if line.startswith("  ")]
+    assert len(lines) == 1, said
+    assert lines[0].startswith(told)
 
 
 @pytest.mark.parametrize(

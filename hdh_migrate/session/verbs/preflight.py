@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +47,8 @@ from hdh_migrate.telemetry import duration_text
 from hdh_migrate.wiring import Services, open_pointer, open_rehydrator
 
 SPACE_MIN = 64 << 20
+SOURCE, TARGET = "source container ", "target bucket "
+"""How the place of a problem begins that is a container's, or a bucket's."""
 
 
 def at_the_gate(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
@@ -72,6 +75,8 @@ def blockers(
     cluster = cluster_keys.problems(plan, base, latest)
     copies = second_copies.problems(plan, base)
     sides = _reached(services, plan, selected, demand=True)
+    if lasts:  # what a credential says of itself is why the source refuses it, in each container
+        sides = [one for one in sides if not (one.auth and one.where.startswith(SOURCE.strip()))]
     reached, apart = [*keys, *lasts, *cluster, *copies, *sides], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
@@ -118,15 +123,27 @@ def _reached(
     looked = partial(services.source.check, checked=plan.verify.source == "range-md5")
     for dataset in _datasets(plan, selected):
         for problem in (
-            *_tried(f"source container {dataset.source.place.bucket}",
+            *_tried(SOURCE + dataset.source.place.bucket,
                     looked, dataset.source.place, demand=demand),
-            *_tried(f"target bucket {dataset.target.place.bucket}",
+            *_tried(TARGET + dataset.target.place.bucket,
                     services.reader.check, dataset.target.place, demand=demand),
             *_keeps(services, dataset, demand=demand),
             *_keeps_versions(services, dataset, demand=demand),
         ):  # fmt: skip
             found[str(problem)] = problem
-    return list(found.values())
+    return _together(found.values())
+
+
+def _together(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems so that what is wrong alike with several places is said once, with them."""
+    alike = dict[tuple[str, Problem], list[str]]()
+    for one in problems:
+        side = next((side for side in (SOURCE, TARGET) if one.where.startswith(side)), one.where)
+        alike.setdefault((side, replace(one, where="")), []).append(one.where.removeprefix(side))
+    return [
+        replace(one, where=f"{side.strip()}s {', '.join(names)}" if names[1:] else side + names[0])
+        for (side, one), names in alike.items()
+    ]
 
 
 def _source_notes(services: Services, plan: Plan, selected: Sequence[str]) -> list[str]:
