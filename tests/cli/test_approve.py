@@ -17,7 +17,7 @@ import pytest
 
 from hdh_migrate.cli.output import LineProgress, Output
 from hdh_migrate.demo.servers import S3Server
-from hdh_migrate.errors import Exit, PlanChanged, UsageError
+from hdh_migrate.errors import Exit, PlanChanged, Refused, UsageError
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import Judgement, Why
 from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
@@ -267,6 +267,15 @@ def test_no_number_of_approvals_hides_that_one_was_withdrawn(tmp_path: Path) -> 
         (tmp_path / f"{name}.json").write_text("{}")
     found = [name for name, _ in kept_approvals(tmp_path, most=2)]
     assert found == ["withdrawn-cutover-a.json", "cutover-a.json"]
+
+
+def test_a_withdrawal_that_cannot_be_read_takes_back_what_it_may_be_about(desk: Desk) -> None:
+    assert approve(desk, "dpo") == Exit.OK
+    (kept,) = desk.folder.glob("**/approvals/*.json")
+    (kept.parent / "withdrawn-cutover-pilot-0123456789abcdef.json").mkdir()
+
+    with pytest.raises(Refused, match="withdrawal of an approval cannot be read"):
+        judged(desk)
 
 
 def test_rubbish_among_the_approvals_does_not_hide_the_good_ones(desk: Desk) -> None:

@@ -164,9 +164,11 @@ def judgement(
     approver is read: the terms that were compared with those in force have the keys.
 
     Raises:
+        Refused: a withdrawal cannot be read.
         KeyUnavailable: the operator's own key cannot be read.
         ClocksDiffer: it cannot be learned which of them have expired.
     """
+    demand_withdrawals(shelf(desk))
     return judge(
         kept_approvals(shelf(desk)),
         subject,
@@ -182,6 +184,23 @@ def judgement(
 def shelf(desk: Desk) -> Path:
     """Return the folder of this migration's approvals."""
     return desk.ledger_path.with_name("approvals")
+
+
+def demand_withdrawals(folder: Path) -> None:
+    """Demand that each withdrawal can be read: unread, what it takes back would count.
+
+    Raises:
+        Refused: one cannot.
+    """
+    for path in sorted(folder.glob("withdrawn-*.json")):
+        try:
+            read_bounded(path, MAX_BYTES)
+        except OSError as error:
+            raise Refused(
+                f"{path}: this withdrawal of an approval cannot be read: {error.strerror or error}",
+                hint="let it be read again, or put a copy in its place; nothing is approved until"
+                " then",
+            ) from None
 
 
 def kept_approvals(folder: Path, *, most: int = MAX_FILES) -> Iterator[tuple[str, SignedEnvelope]]:
