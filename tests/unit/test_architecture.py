@@ -9,6 +9,7 @@ import pytest
 
 from hdh_migrate.plan.sides import SOURCES, kind_of
 from hdh_migrate.wiring import SOURCES as ROWS
+from tests import support
 
 ROOT = Path(__file__).parents[2]
 _, _, REST = (ROOT / "docs" / "architecture.md").read_text().partition("## Where do I add ...\n")
@@ -32,6 +33,14 @@ def test_every_file_of_a_recipe_is_there(what: str) -> None:
 def test_files_that_are_named_besides_are_there() -> None:
     for path in re.findall(r"`(tests/[^`:]+)`", SECTION):
         assert (ROOT / path).exists(), path
+
+
+def test_what_a_test_can_begin_with_is_there() -> None:
+    names = re.findall(r"`([a-z_0-9]+)`", support.__doc__ or "")
+    assert len(names) > 20
+    for name in names:
+        where = ROOT / "tests" / "support" / name
+        assert where.is_dir() or where.with_suffix(".py").exists(), name
 
 
 def test_a_source_kind_takes_at_most_four_files_of_code() -> None:
