@@ -68,7 +68,9 @@ class Verification:
         self._doubted: list[Entry] = []
         self._doubts = Queue[Entry](self._set_aside, order_bytes=ORDER_BYTES)
         self._reported: set[int] = set()
-        self._since = ctx.clock.now()
+        now = ctx.clock.now()
+        self._since = max(now, ctx.ledger.last_at() or now, key=seconds_of)
+        """When this step began, as the journal tells it, whose time never runs back."""
 
     def run(self) -> None:
         """Verify everything that was sent.
@@ -214,9 +216,8 @@ class Verification:
         Its moment is that of the machine which read, whose clock may be another one; a report of
         objects that were verified before the run, or after it, would be refused for good.
         """
-        at = min(
-            max(receipt.at, self._since, key=seconds_of), self._ctx.clock.now(), key=seconds_of
-        )
+        now = max(self._ctx.clock.now(), self._since, key=seconds_of)
+        at = min(max(receipt.at, self._since, key=seconds_of), now, key=seconds_of)
         return receipt if at == receipt.at else replace(receipt, at=at)
 
     def _renamed(self, dataset: int, detail: str) -> None:

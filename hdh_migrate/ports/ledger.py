@@ -62,6 +62,9 @@ class JournalPort(Protocol):
     def event(self, event: Event) -> None:
         """Append one event to the journal; its time is never before that of the last one."""
 
+    def last_at(self) -> str | None:
+        """Return the time of the last event, which no later one is before; None: there is none."""
+
     def events(self, of: type[E]) -> Iterator[tuple[str, E]]:
         """Return (time, event) of every event of one kind, oldest first; scans the journal.
 

@@ -177,3 +177,18 @@ def test_a_full_disk_is_no_damaged_ledger(site: Site) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (said.code, "no space left" in said.err) == (7, True)
+
+
+def test_a_clock_that_was_set_right_by_less_than_a_minute_spoils_no_report(site: Site) -> None:
+    """What was verified then was verified before its run began: no report was ever written (10)."""
+    true = dict(site.environ)
+    site.environ |= shifted_clock(site.folder, 45)
+    site.real("run", site.plan, "--no-progress", "--until", "inventory", expect=0)
+    site.environ.clear()
+    site.environ |= true
+    bundle = site.folder / "evidence"
+
+    site.real("run", site.plan, "--no-progress", "--out", str(bundle), expect=0)
+
+    key = site.folder / "keys" / "report.pub"
+    site.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
