@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def filled(folder: Path, dataset: Dataset = ONE[0], **options: Any) -> World:
     return world
 
 
+@cache
 def noise(name: str, size: int) -> bytes:
     """Return bytes that differ from name to name and do not repeat within one."""
     return hashlib.shake_128(name.encode()).digest(size)
