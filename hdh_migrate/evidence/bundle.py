@@ -137,9 +137,9 @@ def _fill(
     unresolved = Unresolved.beside(facts.waivers)
     digests, shown = _write_lines(folder, streams, recount, held, unresolved)
     digests["journal.jsonl"], end = _write_journal(folder, journal)
+    verifier = files("hdh_migrate.evidence.verifier")
     for name in CODE:
-        source = files("hdh_migrate.evidence.verifier") / name
-        digests[name] = _write(folder / name, source.read_bytes())
+        digests[name] = _write(folder / name, (verifier / name).read_bytes())
     predicate = predicate_of(facts, recount, end)
     # As whoever makes the pages again will read it: members in the order of their names.
     signed = json.loads(canonical_json(predicate))
