@@ -36,12 +36,16 @@ class Desk:
     files: Files
     keys: tuple[Signer, ...]
     laid: Files = field(default_factory=dict)
-    judged: int = 0
 
     def judge(
         self, files: Files, threshold: int = 1, trusted: Iterable[TrustedKey] | None = None
     ) -> tuple[list[str], list[str]]:
         """Return the problems that each verifier sees."""
+        self.lay(files)
+        return self.opinions(self.folder, threshold, trusted)
+
+    def lay(self, files: Files) -> None:
+        """Have these files in the folder, and no others."""
         self.folder.mkdir(exist_ok=True)
         for name in self.laid.keys() - files.keys():
             (self.folder / name).unlink()
@@ -49,8 +53,6 @@ class Desk:
             if self.laid.get(name) != content:
                 (self.folder / name).write_bytes(content)
         self.laid = dict(files)
-        self.judged += 1
-        return self.opinions(self.folder, threshold, trusted)
 
     def opinions(
         self, folder: Path, threshold: int = 1, trusted: Iterable[TrustedKey] | None = None

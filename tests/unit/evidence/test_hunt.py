@@ -57,7 +57,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 def audited(desk: Desk, files: Files) -> list[str]:
     """Return what `audit verify` says, the pages compared."""
-    desk.judge(files)
+    desk.lay(files)
     trusted = [key.verifier for key in desk.keys[:1]]
     return examine(desk.folder, trusted, also=partial(compare_pages, trusted, CODE)).problems
 
@@ -185,7 +185,7 @@ def test_no_key_is_named_as_a_signer_that_did_not_sign(desk: Desk, tmp_path: Pat
         assert desk.judge(files) == ([], [])
         said = examine(desk.folder, both[:1])
         assert UNKNOWN.format(1) in said.open
-    desk.judge(desk.files)
+    desk.lay(desk.files)
     assert not any("do not trust" in one for one in examine(desk.folder, both[:1]).open)
 
 
@@ -239,7 +239,7 @@ _ASIDE = {"request", "user"}
 
 def repaged(desk: Desk, files: Files) -> Files:
     """Make the pages of a changed bundle again, and sign once more."""
-    desk.judge(files)
+    desk.lay(files)
     reading = read_bundle(desk.folder, trusted=False)
     months = chronicle_of(desk.folder / "journal.jsonl")
     shown = [line for _, line in islice(reading.lines("findings"), SHOWN_FINDINGS)]

@@ -177,11 +177,11 @@ def test_a_stamp_is_not_more_than_a_minute_older_than_the_statement(
         statement = desk.statement()
         statement["predicate"]["times"]["written"] = written
         files = desk.signed(desk.files, statement)
-        desk.judge(files)
+        desk.lay(files)
         return resummed({**files, "timestamp.tsr": tsa.answer(request(desk.folder, 1))})
 
     def opinions(files: Files, by: str = "root", until: str | None = None) -> tuple[int, list[str]]:
-        desk.judge(files)
+        desk.lay(files)
         last = b"" if until is None else f"Valid-Until: {until}\n".encode()
         (tmp_path / "o.pub").write_bytes(last + spki)
         trusted = {desk.keys[0].verifier.fingerprint: (key, until)}
