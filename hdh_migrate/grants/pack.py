@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from typing import IO, Final, Self
+from typing import IO, Final
 
 from hdh_migrate.errors import KeyUnavailable, PackDamaged, UnsealFailed
 from hdh_migrate.fixity import MerkleTree
@@ -140,16 +140,6 @@ class PackReader:
             yield one
             self.at += len(line) + 1
         damaged()
-
-    def through(self) -> Self:
-        """Read on to the end and give nothing; for who wants to know that the pack is whole.
-
-        Raises:
-            PackDamaged: it is not.
-        """
-        for _ in self:
-            pass
-        return self
 
     def _close(self, end: PackEnd, tree: MerkleTree, size: int) -> None:
         same = (end.end, end.objects, end.root) == (True, tree.count, tree.root())

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from hdh_migrate.model import (
         Arrived,
         DatasetRow,
-        Sample,
         State,
         Tally,
         Waiting,
@@ -126,9 +125,6 @@ class CountsLedger(Protocol):
 
     def set_reading(self, batch: str, reading: Tally) -> None:
         """Remember how much of a batch's objects that are being read back is read."""
-
-    def samples(self, batch: str | None = None, step: str | None = None) -> list[Sample]:
-        """Return the samples that are kept, oldest first; of one batch or step, or of all."""
 
     def paces(self) -> Mapping[str, HourlyPaces]:
         """Return what was measured of each step, in sums by hour of the day."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from hdh_migrate.model import ObjectRecord
-
 if TYPE_CHECKING:
     from hdh_migrate.model import (
         Entry,
@@ -86,9 +84,6 @@ class VerifyLedger(Protocol):
 
     def verified(self, entry: Entry, receipt: Matched) -> bool:
         """Record that what was read back is what was read from the source."""
-
-    def records(self, dataset: int) -> Iterator[ObjectRecord]:
-        """Return every object of a dataset in key order, as the manifest needs it."""
 
 
 class ExchangeLedger(Protocol):

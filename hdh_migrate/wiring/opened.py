@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.door import Door
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.transport import Traffic
@@ -21,10 +20,6 @@ T_co = TypeVar("T_co", covariant=True)
 
 class Reached(Protocol):
     """What reaches one endpoint and counts what passes: a `Transport`, or an `ssh.Contact`."""
-
-    @property
-    def door(self) -> Door:
-        """Whom it may talk to."""
 
     @property
     def traffic(self) -> Mapping[str, Traffic]:

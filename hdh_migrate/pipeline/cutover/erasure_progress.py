@@ -55,10 +55,6 @@ class ErasureProgress:
         """Whether an object may have been deleted at the source."""
         return bool(self.after or self.open_until is not None or self.pending or self.reopened)
 
-    def past(self, number: int) -> bool:
-        """Return whether an object had its turn, and is not to be asked for again."""
-        return number <= self.after and number not in self.pending and number not in self.reopened
-
     def may_be_deleted(self, number: int) -> bool:
         """Return whether the source may not hold an object any more, by our doing.
 

@@ -17,6 +17,7 @@ from hdh_migrate.evidence.page.messages import FORMS, french
 from hdh_migrate.evidence.page.messages.form import MessageForm
 from hdh_migrate.evidence.page.messages.stores import TERMS
 from tests.support.examples import many
+from tests.support.filled_forms import filled
 from tests.support.written_messages import unread, written_messages
 from tests.unit.evidence.builders import bundle, dataset, exclusion, facts, finding, record, signer
 
@@ -62,7 +63,7 @@ def english_in(page: str) -> list[str]:
 def example(form: MessageForm) -> str:
     """Return one message of a form."""
     terms = {"term": next(term for term in TERMS if "lease" in term)}
-    return form.filled(**{name: {**PLACED, **terms}[kind] for name, kind in form.kinds.items()})
+    return filled(form, **{name: {**PLACED, **terms}[kind] for name, kind in form.kinds.items()})
 
 
 LEASE = "a lease: somebody may still be writing"
@@ -116,7 +117,7 @@ def with_count(form: MessageForm, n: int) -> str:
     terms = {"term": next(term for term in TERMS if "lease" in term)}
     counts = {"number": str(n), "numbers": ", ".join(map(str, range(1, max(n, 1) + 1)))}
     counted = {**PLACED, **terms, **counts, "terms": "1 snapshot, 2 snapshots"}
-    return form.filled(**{name: counted[kind] for name, kind in form.kinds.items()})
+    return filled(form, **{name: counted[kind] for name, kind in form.kinds.items()})
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
@@ -145,7 +146,8 @@ def squeezed(text: str) -> str:
 def test_what_earlier_versions_wrote_of_one_is_read() -> None:
     for form in FORMS:
         several = re.sub(r"\[[^|\]]+\|([^|\]]+)\]", r"\1", form.en)
-        message = MessageForm(several, form.fr).filled(
+        message = filled(
+            MessageForm(several, form.fr),
             **{name: "1" if kind == "number" else PLACED[kind] if kind != "term" else LEASE
                for name, kind in form.kinds.items()}
         )  # fmt: skip
@@ -181,7 +183,7 @@ def test_what_is_filled_into_a_form_is_read_back(n: int, batch: str) -> None:
             name: own.get(kind, PLACED.get(kind, "a target object"))
             for name, kind in form.kinds.items()
         }
-        read = form.read(form.filled(**values))
+        read = form.read(filled(form, **values))
         assert read is not None
         assert {name: one.text for name, one in read.items()} == values
 
@@ -265,7 +267,7 @@ def test_what_a_person_wrote_makes_no_other_sentence_of_a_message(form: MessageF
                 if kind == "name":
                     said = said.replace(":", "").replace(";", "")
                 values = {one: PLACED.get(of, "") for one, of in form.kinds.items()}
-                told = french(form.filled(**{**values, name: said}))
+                told = french(filled(form, **{**values, name: said}))
                 assert str(told) == whole.replace(PLACED[kind], str(escape(said)))
 
 

@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 _PLACE = re.compile(r"\{([a-z_]+):([a-z]+)\}")
 
 _EITHER = r"\[([^|\]{}]+)\|([^|\]{}]+)\]"
-_PUT = re.compile(f"{_PLACE.pattern}|{_EITHER}")
 
 _PATTERNS: Final[Mapping[str, str]] = {
     "number": r"\d{1,18}",
@@ -67,22 +66,6 @@ class MessageForm:
         if found is None:
             return None
         return {name: Filled(self.kinds[name], text) for name, text in found.groupdict().items()}
-
-    def filled(self, **values: object) -> str:
-        """Return the English message with these parameters."""
-        lists = [name for name, kind in self.kinds.items() if kind == "numbers"]
-        singular = bool(lists) and "," not in str(values[lists[0]])
-
-        def put(found: re.Match[str]) -> str:
-            nonlocal singular
-            name, kind, one, several = found.groups()
-            if name is None:
-                return one if singular else several
-            if kind == "number":
-                singular = str(values[name]) == "1"
-            return str(values[name])
-
-        return _PUT.sub(put, self.en)
 
 
 def _pattern(en: str) -> str:
