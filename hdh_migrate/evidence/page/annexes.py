@@ -256,6 +256,9 @@ ANNEXES: dict[str, Text] = {
         "constatée le {when} (ce que l'interface montre)",
         "observed on {when} (what the interface shows)",
     ),
+    "cutover.clean": Text(
+        "la source ne montre plus rien de ce lot", "the source shows nothing of this batch any more"
+    ),
     "cutover.remains": Text("encore visible à la source :", "still seen at the source:"),
     "cutover.outcomes": Text("issue, en nombre d'objets :", "what came of it, in objects:"),
     "stage.not started": Text("pas commencée", "not started"),

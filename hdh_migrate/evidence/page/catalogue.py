@@ -204,6 +204,13 @@ CATALOGUE: dict[str, Text] = {
         "Deletion of {n} batch was begun there; see “Cutover”."
         "|Deletion of {n} batches was begun there; see “Cutover”.",
     ),
+    "q.where.observed": Text(
+        "{n} lot y a été supprimé, et la source n'en montre plus rien ; voir « Bascule »."
+        "|{n} lots y ont été supprimés, et la source n'en montre plus rien ; voir « Bascule ».",
+        "{n} batch was deleted there, and the source shows nothing of it any more; see “Cutover”."
+        "|{n} batches were deleted there, and the source shows nothing of them any more; see "
+        "“Cutover”.",
+    ),
     "q.complete": Text("Est-ce complet ?", "Is it complete?"),
     "q.complete.yes": Text("Oui.", "Yes."),
     "q.complete.no": Text("Non.", "No."),

@@ -27,7 +27,7 @@ from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.declared import countries, declared_of, reachable, stamp_trust
 from hdh_migrate.evidence.page.leaving import leaving_prices
-from hdh_migrate.evidence.page.left import standing_of, told
+from hdh_migrate.evidence.page.left import remains_of, standing_of, told
 from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
@@ -287,10 +287,18 @@ def _beside(predicate: Predicate) -> dict[tuple[str, ...], list[str]]:
     return found
 
 
-def _erased(predicate: Predicate) -> int:
-    """Return for how many batches a deletion at the source was begun, whatever came of it."""
-    begun = ("erasing", "erased", "requested")
-    return sum(any(name in one["times"] for name in begun) for one in predicate["cutovers"])
+def _erased(predicate: Predicate) -> dict[str, int]:
+    """Return for how many batches a deletion at the source was begun, and for how many seen done.
+
+    Done is what the source was asked about afterwards, and showed nothing of any more.
+    """
+    found = {"erased": 0, "observed": 0}
+    for one in predicate["cutovers"]:
+        if not any(name in one["times"] for name in ("erasing", "erased", "requested")):
+            continue
+        seen = (one["decommission"] or {}).get("observed")
+        found["erased" if seen is None or remains_of(seen) else "observed"] += 1
+    return found
 
 
 def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:

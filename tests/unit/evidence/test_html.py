@@ -250,6 +250,13 @@ def cutover(
     }  # fmt: skip
 
 
+def gone_from_the_source() -> dict[str, Any]:
+    """A cutover whose source shows nothing of it any more."""
+    one = cutover(stage="decommission observed")
+    clean = {"current": 0, "version": 0, "not_ours": 0, "until": None, "not_shown": []}
+    return one | {"decommission": {**one["decommission"], "observed": clean}}
+
+
 def asking(keys: int) -> dict[str, Any]:
     """A cutover whose terms ask for approvals of so many keys."""
     terms = {"approvers": [{}] * keys, "thresholds": {"cutover": keys, "finalize": 1}}
@@ -413,6 +420,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "cutovers": [cutover(track="rehearsal", relists=1)]},
         {"records": good, "cutovers": [cutover(many=many) for many in (1, 2)]},
         {"records": good, "cutovers": [asking(keys) for keys in (1, 2)]},
+        *({"records": good, "cutovers": [gone_from_the_source()] * many} for many in (1, 2)),
         {"records": good, "bases": [{"reference": "CNIL 2020-1", "valid_until": "2020-12-21"}]},
         {"records": good, "bases": [{"reference": "CNIL 2023-146", "valid_until": "2026-12-21"}]},
         {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
@@ -1132,6 +1140,15 @@ def test_the_first_screen_says_what_became_of_the_source(
     one = cutover() | {"times": times}
     page = written(tmp_path / "out", [record("a")], signer=key, cutovers=[one])["fr"]
     assert said in page.text.replace("\u00a0", " ")
+
+
+def test_a_deletion_that_was_seen_to_be_done_is_said_so(tmp_path: Path, key: Signer) -> None:
+    cases = [gone_from_the_source(), cutover()]
+    page = written(tmp_path / "out", [record("a")], signer=key, cutovers=cases)["fr"]
+    said = page.text.replace("\u00a0", " ")
+    assert "La suppression de 1 lot y a été lancée" in said, "of the other one traces are seen"
+    assert "1 lot y a été supprimé, et la source n\u2019en montre plus rien" in said
+    assert said.count("la source ne montre plus rien de ce lot") == 1
 
 
 def test_how_long_writing_stopped_stands_beside_its_two_moments(
