@@ -43,8 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with the faults that it shows: `pytest -m fault` runs them all."""
     shown = by_test()
+    paths: dict[Path, str] = {}
     for item in items:
-        path = item.path.relative_to(item.config.rootpath).as_posix()
+        path = paths.get(item.path)
+        if path is None:
+            path = item.path.relative_to(item.config.rootpath).as_posix()
+            paths[item.path] = path
         name = getattr(item, "originalname", None) or item.name
         for number in shown.get((path, name), ()):
             item.add_marker(pytest.mark.fault(number))

@@ -151,7 +151,10 @@ def test_only_one_module_makes_parsers_of_xml() -> None:
     makes = {"fromstring", "XML", "XMLID", "parse", "iterparse", "XMLParser", "XMLPullParser"}
     found = set()
     for path in PACKAGE.rglob("*.py"):
-        tree = ast.parse(path.read_text())
+        text = path.read_text()
+        if "xml" not in text and "ElementTree" not in text:
+            continue  # each of the names below has one of the two
+        tree = ast.parse(text)
         names = {
             alias.asname or alias.name
             for node in ast.walk(tree)
