@@ -168,6 +168,51 @@ def test_each_member_of_what_is_signed_counts(
     assert {*accepted(desk, worlds)} == any_will_do
 
 
+def test_what_is_signed_has_these_members_in_one_spelling(
+    desk: Desk, people: Sequence[Signer]
+) -> None:
+    """The approver himself signs what is otherwise the same."""
+
+    class Loose:
+        def __init__(self, by: Signer) -> None:
+            self.by = by
+
+        def sign(self, kind: str, payload: bytes) -> Any:
+            return self.by.sign(kind, json.dumps(json.loads(payload)).encode())
+
+    def loosely(_: str, payload: Payload, by: Signer) -> tuple[Payload, Any]:
+        return payload, Loose(by)
+
+    def journal(**members: Callable[[Any], Any]) -> Sign:
+        def sign(_: str, payload: Payload, by: Signer) -> tuple[Payload, Signer]:
+            seen = payload["journal"]
+            other = {name: change(seen) for name, change in members.items()}
+            return {**payload, "journal": {**seen, **other}}, by
+
+        return sign
+
+    def without(name: str) -> Sign:
+        return lambda _, payload, by: ({one: payload[one] for one in payload if one != name}, by)
+
+    worlds = {
+        "another spelling": signed(approved(people), people, loosely),
+        "a journal of more": signed(approved(people), people, journal(more=lambda _: 1)),
+        "a decimal": signed(
+            approved(people), people, journal(events=lambda seen: float(seen["events"]))
+        ),
+        "a later event": signed(
+            approved(people), people, journal(events=lambda seen: seen["events"] + 1)
+        ),
+        "a member more": signed(approved(people), people, only("grant-given", 0, more=1)),
+        **{
+            f"without {name}": signed(approved(people), people, without(name))
+            for name in ("comment", "from", "expires", "ledger")
+        },
+        "long": signed(approved(people), people, only("grant-given", 0, comment="x" * 8192)),
+    }
+    assert accepted(desk, worlds) == []
+
+
 def test_who_signed_saw_this_journal(desk: Desk, people: Sequence[Signer]) -> None:
     """What came before an approval is told otherwise: the insider chains it anew, and signs."""
     source = good(people)
