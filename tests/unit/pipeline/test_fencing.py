@@ -555,6 +555,21 @@ SOFT = [
 ]
 
 
+def test_what_is_said_of_a_host_without_conditions_is_said_once_with_its_buckets(
+    one: Machine,
+) -> None:
+    hosted(one, Careless("dst", "other", limits=SMALL))
+    ledger = one.world.open()
+    fencing = one.fences(ledger)
+
+    fencing.take(["dst", "other"])
+
+    told = [line for line in one.world.notes.lines if "conditions on writes" in line]
+    assert [line.partition(":")[0] for line in told] == ["buckets dst, other"]
+    assert [one["code"] for one in ledger.findings()] == ["fence-soft"] * 2
+    ledger.close()
+
+
 @pytest.mark.parametrize("host", SOFT, ids=["ignored", "not claimed"])
 def test_without_conditions_the_fence_is_written_waited_for_and_watched(
     one: Machine, tmp_path: Path, host: Callable[[], FakeTarget]
