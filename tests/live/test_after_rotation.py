@@ -69,12 +69,14 @@ def test_a_ledger_that_is_lost_is_made_again_of_what_is_there(
     site.cli("report", site.plan, "--out", str(site.folder / "bundle"), expect=0)
     held = objects(site)
     by_bundle = ("--bundle", str(site.folder / "bundle"))
-    for more, ends_with in (((), 0), (by_bundle, 4)):  # 4: what a bundle alone proves is told
+    for more in (
+        (),
+        by_bundle,
+    ):  # the third ledger meets files of the sidecar that are the second's
         shutil.rmtree(site.state)
         site.cli("adopt", site.plan, *more, "--no-progress", expect=0)
         site.cli("fence", site.plan, "--take-over", "--reason", "the machine burned", expect=0)
-        run = ("run", site.plan, "--until", "verify", "--no-progress")
-        site.cli(*run, expect=ends_with)
+        site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
         assert objects(site) == held
         site.cli("ledger", "check", site.plan, expect=0)
 
