@@ -196,6 +196,9 @@ def test_what_is_signed_has_these_members_in_one_spelling(
 
     worlds = {
         "another spelling": signed(approved(people), people, loosely),
+        "no plan's digest": signed(
+            approved(people), people, only("keys-rotating", 0, plan_digest="plan")
+        ),
         "a journal of more": signed(approved(people), people, journal(more=lambda _: 1)),
         "a decimal": signed(
             approved(people), people, journal(events=lambda seen: float(seen["events"]))
