@@ -29,7 +29,7 @@ from hdh_migrate.frozen import mutable_row
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.coverage import FAILED_ROWS, VERIFIED_ROWS, Coverage
-from hdh_migrate.model import Origin, State
+from hdh_migrate.model import KeptBack, Origin, State
 
 EVENT_BYTES = 250_000
 """Bytes of an event's list in the journal; written into a line of a bundle they are twice that at
@@ -120,6 +120,13 @@ class JournallingLedger(Coverage):
         order = {number: place for place, number in enumerate(objects)}
         closed.sort(key=lambda row: (order[row[0]], row[1]))
         self._findings_closed.extend(number for _, number in closed)
+
+    def kept_back(self, dataset: int) -> Iterator[list[KeptBack]]:
+        """Yield the refused and failed objects of a dataset in the order of ids, by portions."""
+        after = 0
+        while rows := self._rows(self._sql["kept_back"], (dataset, after, IDS)):
+            yield [KeptBack(row[0], State(row[1]), row[2]) for row in rows]
+            after = rows[-1][0]
 
     def _fails(self, dataset: int, number: int) -> None:
         """Note a row that failed or was refused; before the seal the journal has no rows."""

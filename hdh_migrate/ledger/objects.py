@@ -11,13 +11,11 @@ from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.coverage import FAILED_ROWS
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.headers import HeadersLedger
-from hdh_migrate.ledger.journalling import IDS
 from hdh_migrate.ledger.rows import entry_of, extra_of, hex_of, leaf_of, raw_digest, sent_row
 from hdh_migrate.ledger.uploads import UploadsLedger
 from hdh_migrate.model import (
     Claimed,
     Entry,
-    KeptBack,
     LeftOut,
     Listed,
     ObjectInfo,
@@ -96,13 +94,6 @@ class Objects(UploadsLedger, HeadersLedger):
             for portion in self.kept_back(dataset):
                 self._ended.update((one.id, dataset) for one in portion)
                 self._write_ended()
-
-    def kept_back(self, dataset: int) -> Iterator[list[KeptBack]]:
-        """Yield the refused and failed objects of a dataset in the order of ids, by portions."""
-        after = 0
-        while rows := self._rows(self._sql["kept_back"], (dataset, after, IDS)):
-            yield [KeptBack(row[0], State(row[1]), row[2]) for row in rows]
-            after = rows[-1][0]
 
     def told_of(self, ids: Iterable[int]) -> set[tuple[int, str]]:
         """Return of which of some objects a finding is open: objects with codes."""

@@ -85,8 +85,8 @@ class Upgrading(JournallingLedger, Reconciling):
         for number, (row, found) in sealed.items():
             self._do("UPDATE dataset SET root = ? WHERE id = ?", (found.root, row.id))
             self._inventoried(number, found)
-            for (entry,) in self._rows(self._sql["ended"], (number,)):
-                self._fails(number, entry)
+            for portion in self.kept_back(number):
+                self._ended.update((one.id, number) for one in portion)
         for finding in self._open_findings():
             self._opened(*finding)
         self._do("DELETE FROM meta WHERE name = ?", (UNCOUNTED,))
