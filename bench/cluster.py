@@ -149,6 +149,10 @@ class Swallowed:
     def pause(self) -> None:
         """Nothing waits."""
 
+    def limit(self, rate: float | None) -> None:
+        """Nothing is moved."""
+        del rate
+
     def traffic(self) -> Sequence[EndpointTraffic]:
         """Nothing was exchanged."""
         return ()

@@ -15,15 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.lines.facts import Facts, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
+from hdh_migrate.evidence.verifier.members import ManifestRecord
 from hdh_migrate.fixity import MerkleTree
 from tests.unit.evidence import builders
 
@@ -33,13 +34,14 @@ IDS = 1_000
 """Objects of one event, about what a quick run commits at once."""
 
 
-def records(count: int) -> Iterator[Mapping[str, Any]]:
+def records(count: int) -> Iterator[ManifestRecord]:
     for number in range(count):
         key = f"pmsi/2024/{number:09}.parquet"
         digest = sha256(key.encode()).hexdigest()
-        yield builders.record(
+        made = builders.record(
             key, size=SIZE, sha256=digest, stored_sha256=digest[::-1], target_etag=digest[:32],
         )  # fmt: skip
+        yield cast("ManifestRecord", made)
 
 
 def facts(count: int) -> Facts:

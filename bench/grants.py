@@ -63,7 +63,8 @@ def main() -> None:
         write(file, reader.public, head, objects(many, headers, wraps))
         print(f"wrapped and packed: {many / (time.process_time() - began):,.0f}{EACH}")
         size, began = file.tell(), time.process_time()
-        PackReader(file, reader).through()
+        for _ in PackReader(file, reader):
+            pass
         print(f"read back: {many / (time.process_time() - began):,.0f}{EACH}")
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"pack: {size / many:,.0f} bytes an object; memory at most {used:,.0f} MiB")

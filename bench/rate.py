@@ -24,7 +24,7 @@ from typing import Final
 
 from bench.curve import placed
 from bench.measure import compiled, load
-from bench.memory import plan_of, swallowing, tree
+from bench.memory import Case, plan_of, swallowing, tree
 from hdh_migrate.engines import boot
 from hdh_migrate.sealing.keys import new_pair
 
@@ -77,7 +77,8 @@ def measured(count: int) -> Rate:
         (folder / "small").mkdir()
         for number in range(count):
             (folder / "small" / f"{number:07}.dcm").write_bytes(number.to_bytes(8, "big") * 2048)
-        plan = plan_of(folder, "small", "generic", url)
+        case = Case("small objects", "small", "{kind: folder}", "path: small")
+        plan = plan_of(folder, case, url)
         environ = os.environ | {"BENCH_ID": "id", "BENCH_SECRET": "secret"}
         _watched(_command("inventory", plan), environ, count)
         return _watched(_command("transfer", plan), environ, count)

@@ -35,7 +35,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State, Step
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
-from hdh_migrate.pipeline.inventory import Frozen
+from hdh_migrate.pipeline.inventory_findings import InventorySummary
 from hdh_migrate.receipts import Matched, Sent
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
@@ -225,7 +225,7 @@ class Measured:
 
     def _seal(self, ledger: SqliteLedger) -> None:
         began = time.process_time()
-        ledger.seal(1, Frozen(ledger.claims(1)).counts)
+        ledger.seal(1, InventorySummary(ledger.claims(1)).counts)
         ledger.surveyed(1)
         ledger.commit()
         self._each("seal", time.process_time() - began, self._count)
