@@ -13,6 +13,7 @@ from typing import Final
 from hdh_migrate.evidence.exports.cells import code
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.recount import by_state
+from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.evidence.reading import CheckedBundle
@@ -69,12 +70,19 @@ def _headline(reading: CheckedBundle) -> Iterator[str]:
     predicate = reading.predicate
     marks = ["DRAFT, not evidence"] * reading.draft + ["REHEARSAL"] * predicate["rehearsal"]
     first, *others = gravest_first(OutcomeCounts.of(predicate))
-    said = ": ".join([*marks, _said(_STATES[first[0]], first[1])])
+    came_to = _said(_STATES[first[0]], first[1])
+    if predicate.get("erasures"):  # what opens it was erased since
+        came_to = came_to.replace("complete and proven", "complete and proven when verified")
+    said = ": ".join([*marks, came_to])
     yield f"## {said} ({code(predicate['migration'])})"
     if others:
         yield ""
         beside = (_said(_BESIDE.get(state, _STATES[state]), count) for state, count in others)
         yield f"Also: {'; '.join(beside)}."
+    for basis in ended_bases(predicate).values():
+        yield ""
+        when = "before the work began" if basis.when == "before" else "during the work"
+        yield f"Legal basis {code(basis.reference)} ended on {basis.until}, {when}."
     if predicate["rehearsal"]:
         yield ""
         yield "Everything happened on one machine: this proves nothing about a host."

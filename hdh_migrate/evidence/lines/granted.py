@@ -126,6 +126,14 @@ class GrantAccounts:
         """How many keys were ever given what opens objects: no date takes it from them again."""
         return len({one.asked.key for one in self.by_id.values() if one.given is not None})
 
+    @property
+    def revoked(self) -> int:
+        """How many of these keys have no grant but revoked ones."""
+        given = [one for one in self.by_id.values() if one.given is not None]
+        return len({one.asked.key for one in given} - {
+            one.asked.key for one in given if one.revoked is None
+        })  # fmt: skip
+
     @classmethod
     def of(cls, events: Iterable[tuple[str, Event]]) -> GrantAccounts:
         """Return what events, with their times and in their order, tell."""

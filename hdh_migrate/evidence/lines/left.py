@@ -51,6 +51,7 @@ class LeftTask(StrEnum):
     KEY = "key"
     COPY = "copy"
     GRANT_OPEN = "grant-open"
+    GRANT_UNSET = "grant-unset"
     GRANT_STALE = "grant-stale"
     BASIS = "basis"
     ATTESTATION = "attestation"
@@ -203,7 +204,10 @@ class Unresolved:
 
 
 def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
-    """Return everything that is left to do, in the order of `LeftTask`."""
+    """Return everything that is left to do, in the order of `LeftTask`.
+
+    A legal basis that has ended comes first.
+    """
     order = list(LeftTask)
     found = [
         *_of_work(stands),
@@ -216,7 +220,12 @@ def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
         found.append(LeftToDo(LeftTask.SIGN))
     elif not stands.witnessed:
         found.append(LeftToDo(LeftTask.WITNESS))
-    return sorted(_together(found), key=lambda one: order.index(one.task))
+    return sorted(_together(found), key=lambda one: (not _first(one), order.index(one.task)))
+
+
+def _first(one: LeftToDo) -> bool:
+    """Say whether it comes before all else: without a legal basis no step may be taken."""
+    return one.task is LeftTask.BASIS and one.over
 
 
 def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
@@ -290,6 +299,8 @@ def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
         still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
         if stage in {GrantStage.ENDED, GrantStage.REVOKED} and still:
             yield LeftToDo(LeftTask.GRANT_OPEN, (one.id,))
+        elif stage is GrantStage.REVOKED and not one.at_host:
+            yield LeftToDo(LeftTask.GRANT_UNSET, (one.id,))
         elif stage is GrantStage.GIVEN and one.stale:
             yield LeftToDo(LeftTask.GRANT_STALE, (one.id,))
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from hdh_migrate.evidence.page.ahead import AHEAD
 from hdh_migrate.evidence.page.annexes import ANNEXES
+from hdh_migrate.evidence.page.bases import BASES
 from hdh_migrate.evidence.page.custody import CUSTODY
+from hdh_migrate.evidence.page.erased import ERASED
 from hdh_migrate.evidence.page.header_packs import HEADERS
 from hdh_migrate.evidence.page.leaving import LEAVING
 from hdh_migrate.evidence.page.left import LEFT
@@ -363,6 +365,11 @@ CATALOGUE: dict[str, Text] = {
     "n.inventoried": Text("{n} inventorié|{n} inventoriés", "{n} inventoried|{n} inventoried"),
     "n.verified": Text("{n} vérifié|{n} vérifiés", "{n} verified|{n} verified"),
     "n.excluded": Text("{n} exclu|{n} exclus", "{n} excluded|{n} excluded"),
+    "n.lost": Text("{n} perdu|{n} perdus", "{n} lost|{n} lost"),
+    "n.vanished": Text(
+        "{n} disparu de la source|{n} disparus de la source",
+        "{n} gone from the source|{n} gone from the source",
+    ),
     "n.pending": Text("{n} en attente", "{n} pending"),
     "n.failed": Text("{n} en échec", "{n} failed"),
     "n.objects": Text("{n} objet|{n} objets", "{n} object|{n} objects"),
@@ -373,6 +380,16 @@ CATALOGUE: dict[str, Text] = {
         "(.hdh-migrate-sidecar) : vérifiés comme eux, ils n'existaient pas à la source.",
         "The counts include the files that the tool puts beside the objects "
         "(.hdh-migrate-sidecar): verified like them, they were not at the source.",
+    ),
+    "datasets.lost": Text(
+        "Sous « Exclus » est compté {n} objet perdu : aucune règle ne l'a laissé, il a été "
+        "déplacé, puis perdu."
+        "|Sous « Exclus » sont comptés {n} objets perdus : aucune règle ne les a laissés, ils ont "
+        "été déplacés, puis perdus.",
+        "Under “Excluded” {n} lost object is counted: no rule left it behind, it was moved and "
+        "then lost."
+        "|Under “Excluded” {n} lost objects are counted: no rule left them behind, they were moved "
+        "and then lost.",
     ),
     "batch": Text("Lot {name}", "Batch {name}"),
     "dataset": Text("Jeu de données", "Dataset"),
@@ -514,6 +531,7 @@ CATALOGUE: dict[str, Text] = {
         "Chaque objet exclu est dans exclusions.jsonl.",
         "Each excluded object is in exclusions.jsonl.",
     ),
+    "exclusions.no-rule": Text("aucune règle", "no rule"),
     "col.rule": Text("Règle", "Rule"),
     "col.reason": Text("Motif", "Reason"),
     "col.objects": Text("Objets", "Objects"),
@@ -576,19 +594,8 @@ CATALOGUE: dict[str, Text] = {
     "seal.crypt4gh": Text(
         "Crypt4GH (X25519, ChaCha20-Poly1305)", "Crypt4GH (X25519, ChaCha20-Poly1305)"
     ),
-    "basis": Text(
-        "Base légale et qualification de l'hébergeur", "Legal basis and qualification of the host"
-    ),
-    "basis.why": Text(
-        "Ce que le client déclare. Cet outil en compare les dates avec celles du plan.",
-        "What the customer states. This tool compares its dates with those of the plan.",
-    ),
-    "basis.none": Text("non déclarée dans le plan", "not declared in the plan"),
     "attestation.none": Text("aucune n'a été jointe", "none was given"),
     "attestation.file": Text("empreinte du fichier", "digest of the file"),
-    "ref.basis": Text("Base légale (déclarée)", "Legal basis (as declared)"),
-    "ref.basis.value": Text("{reference}, jusqu'au {until}", "{reference}, until {until}"),
-    "basis.over": Text("échue avant la fin de l'opération", "ended before the work did"),
     "ref.attestation": Text("Attestation du client", "The customer's attestation"),
     "ref.attestation.value": Text(
         "Service « {service} » ; SecNumCloud : {visa}, jusqu'au {visa_end} ; HDS : {hds}, jusqu'au "
@@ -611,7 +618,9 @@ CATALOGUE: dict[str, Text] = {
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
     **ANNEXES,
+    **BASES,
     **CUSTODY,
+    **ERASED,
     **OVER_TIME,
     **READERS,
     **HEADERS,

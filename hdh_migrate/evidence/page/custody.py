@@ -25,32 +25,6 @@ CUSTODY: dict[str, Text] = {
         "{n} object gone from the source before it was moved ({size})."
         "|{n} objects gone from the source before they were moved ({size}).",
     ),
-    "q.what.erased": Text(
-        "Le jeu « {dataset} » ne s'ouvre plus : ce qui ouvrait {n} objet a été effacé le {began} ; "
-        "voir « Jeux de données effacés »."
-        "|Le jeu « {dataset} » ne s'ouvre plus : ce qui ouvrait {n} objets a été effacé le {began} "
-        "; voir « Jeux de données effacés ».",
-        "Dataset “{dataset}” opens no more: what opened {n} object was erased on {began}; see "
-        "“Datasets that were erased”."
-        "|Dataset “{dataset}” opens no more: what opened {n} objects was erased on {began}; see "
-        "“Datasets that were erased”.",
-    ),
-    "q.what.erasing": Text(
-        "L'effacement de ce qui ouvre {n} objet du jeu « {dataset} » a commencé le {began} et "
-        "n'est pas terminé."
-        "|L'effacement de ce qui ouvre {n} objets du jeu « {dataset} » a commencé le {began} et "
-        "n'est pas terminé.",
-        "The erasure of what opens {n} object of dataset “{dataset}” was begun on {began} and is "
-        "not finished."
-        "|The erasure of what opens {n} objects of dataset “{dataset}” was begun on {began} and is "
-        "not finished.",
-    ),
-    "banner.erased": Text(
-        "Depuis, ce qui ouvrait {n} jeu de données a été effacé, sur décision."
-        "|Depuis, ce qui ouvrait {n} jeux de données a été effacé, sur décision.",
-        "Since then what opened {n} dataset was erased, as was decided."
-        "|Since then what opened {n} datasets was erased, as was decided.",
-    ),
     "q.when": Text("Quand ?", "When?"),
     "q.when.answer": Text(
         "Du {start} au {end}, soit {length}.", "From {start} to {end}, {length} in all."

@@ -21,6 +21,17 @@ HEADERS: dict[str, Text] = {
     "packs.at-target": Text("Sur la cible", "At the target"),
     "packs.copy": Text("Seconde copie", "Second copy"),
     "packs.copy.none": Text("Aucune n'a encore été faite.", "None was made yet."),
+    "packs.erased": Text("Effacés depuis", "Erased since"),
+    "packs.erased.value": Text(
+        "Les nombres ci-dessus sont d'avant un effacement : {n} paquet a été effacé, à partir du "
+        "{when} ; voir « Jeux de données effacés »."
+        "|Les nombres ci-dessus sont d'avant un effacement : {n} paquets ont été effacés, à partir "
+        "du {when} ; voir « Jeux de données effacés ».",
+        "The numbers above are of before an erasure: {n} pack was erased, from {when} on; see "
+        "“Datasets that were erased”."
+        "|The numbers above are of before an erasure: {n} packs were erased, from {when} on; see "
+        "“Datasets that were erased”.",
+    ),
     "packs.value": Text(
         "{n} paquet, {size}|{n} paquets, {size}", "{n} pack, {size}|{n} packs, {size}"
     ),

@@ -23,9 +23,12 @@ from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.recount import add_up, by_state
 from hdh_migrate.evidence.page.ahead import ahead
 from hdh_migrate.evidence.page.approved import by_key, duties_of, in_order
+from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.declared import countries, declared_of, reachable, stamp_trust
+from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects, pack_erased
+from hdh_migrate.evidence.page.held import held_of
 from hdh_migrate.evidence.page.leaving import leaving_prices
 from hdh_migrate.evidence.page.left import remains_of, standing_of, told
 from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
@@ -81,6 +84,7 @@ def render_report(
     readers = grant_lines(chronicle.grants, predicate["times"]["written"])
     stands = standing_of(predicate, unresolved, chronicle, signed=signer is not None)
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
+    erased = erased_objects(predicate, chronicle.grants)
     approvals = by_key(chronicle.approvals, predicate["cutovers"])
     page = template.render(
         **_spoken(words),
@@ -90,7 +94,9 @@ def render_report(
         verdict_count=count,
         others=others,
         excused=_excused(predicate, unresolved),
-        tone=_TONES.get(verdict, "unsure") if signer else "draft",
+        tone=_tone(verdict, erased) if signer else "draft",
+        since_erased=erased,
+        verdict_then=f"{verdict}.then" if erased.some and f"{verdict}.then" in ERASED else verdict,
         doubts=_doubts(predicate, signer, words),
         bar=states_bar(by_state(predicate["outcome"]["states"]), words.share),
         approvals=approvals,
@@ -104,6 +110,11 @@ def render_report(
         headings=_HEADING.findall,
         readers_all=chronicle.grants.told,
         readers_given=chronicle.grants.readers,
+        readers_revoked=chronicle.grants.revoked,
+        references=references(),
+        held=held_of(
+            predicate, approvals, grants=chronicle.grants.readers > 0, signed=signer is not None
+        ),
         signer=signer,
     )
     return page.encode()
@@ -170,7 +181,9 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "ahead": ahead(predicate["paces"]),
         "prices": leaving_prices(predicate),
         "sizes": size_bars(predicate["manifest"]["sizes"]),
-        "references": references(),
+        "bases_ended": ended_bases(predicate),
+        "packs_erased": pack_erased(predicate),
+        "vanished_rule": VANISHED[0],
         "shortfalls": _shortfalls(predicate),
         "undated": _undated(predicate),
         "claims": _claims(predicate),
@@ -190,6 +203,12 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _tone(verdict: OutcomeState, erased: ErasedObjects) -> str:
+    """Return how a banner looks: what opens no more is not simply good any longer."""
+    tone = _TONES.get(verdict, "unsure")
+    return "unsure" if tone == "good" and erased.some else tone
 
 
 def _excused(predicate: Predicate, unresolved: Mapping[str, int]) -> int:

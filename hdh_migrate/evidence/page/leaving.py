@@ -47,12 +47,6 @@ LEAVING: dict[str, Text] = {
         "What this folder knows of what would have to be taken out, and what it does not know.",
     ),
     "leaving.amount": Text("À ressortir", "To be taken out"),
-    "leaving.erased": Text(
-        "Dont {n} objet du jeu « {dataset} », que plus rien n'ouvre."
-        "|Dont {n} objets du jeu « {dataset} », que plus rien n'ouvre.",
-        "Of these {n} object of dataset “{dataset}”, which nothing opens any more."
-        "|Of these {n} objects of dataset “{dataset}”, which nothing opens any more.",
-    ),
     "leaving.sealed": Text(
         "Taille avant chiffrement ; chiffré, il y a un peu plus : 28 octets pour 64 Kio et un "
         "en-tête par objet.",

@@ -340,6 +340,16 @@ LEFT: dict[str, Text] = {
         "Close at the host the access of a grant that has ended: {names}."
         "|Close at the host the access of {n} grants that have ended: {names}.",
     ),
+    "left.grant-unset": Text(
+        "Faire fermer chez l'hébergeur l'accès d'une autorisation révoquée, où cet outil n'a rien "
+        "réglé : {names}."
+        "|Faire fermer chez l'hébergeur l'accès de {n} autorisations révoquées, où cet outil n'a "
+        "rien réglé : {names}.",
+        "Have the access of a revoked grant closed at the host, where this tool set nothing: "
+        "{names}."
+        "|Have the access of {n} revoked grants closed at the host, where this tool set nothing: "
+        "{names}.",
+    ),
     "left.grant-stale": Text(
         "Renouveler l'autorisation dont le paquet est périmé : {names}."
         "|Renouveler les {n} autorisations dont le paquet est périmé : {names}.",
@@ -351,8 +361,8 @@ LEFT: dict[str, Text] = {
         "Renew the legal basis “{names}”: it is valid until {at}.",
     ),
     "left.basis.over": Text(
-        "Renouveler la base légale « {names} » : elle a pris fin le {at}.",
-        "Renew the legal basis “{names}”: it ended on {at}.",
+        "Faire vérifier l'autorisation « {names} », échue le {at}, avant toute nouvelle étape.",
+        "Have the authorisation “{names}” examined, which ended on {at}, before any further step.",
     ),
     "left.attestation": Text(
         "Renouveler ce qui est attesté de l'hébergeur ({names}) : il vaut jusqu'au {at}.",

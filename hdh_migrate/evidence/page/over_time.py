@@ -34,7 +34,7 @@ OVER_TIME: dict[str, Text] = {
     "col.new": Text("Nouveaux", "New"),
     "col.changed": Text("Modifiés", "Changed"),
     "col.gone": Text("Disparus", "Gone"),
-    "col.left": Text("dont non déplacés", "of these not moved"),
+    "col.left": Text("dont non déplacés, ou perdus", "of these not moved, or lost"),
     # --- plans -----------------------------------------------------------------------------------
     "plans": Text("Changements du plan", "Changes of the plan"),
     "plans.why": Text(

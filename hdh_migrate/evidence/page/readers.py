@@ -44,10 +44,17 @@ READERS: dict[str, Text] = {
         "back.",
     ),
     "q.for.readers": Text(
-        "{n} autre clé a reçu depuis de quoi ouvrir des objets : voir « Qui peut lire »."
-        "|{n} autres clés ont reçu depuis de quoi ouvrir des objets : voir « Qui peut lire ».",
-        "{n} other key was given since what opens objects: see “Who may read”."
-        "|{n} other keys were given since what opens objects: see “Who may read”.",
+        "{n} lecteur a reçu depuis, pour sa clé, de quoi ouvrir des objets : voir « Qui peut lire "
+        "»."
+        "|{n} lecteurs ont reçu depuis, pour leur clé, de quoi ouvrir des objets : voir « Qui peut "
+        "lire ».",
+        "{n} reader was given since, for a key of his own, what opens objects: see “Who may read”."
+        "|{n} readers were given since, for keys of their own, what opens objects: see “Who may "
+        "read”.",
+    ),
+    "q.for.revoked": Text(
+        "Dont {n} révoqué.|Dont {n} révoqués.",
+        "Of these {n} was revoked.|Of these {n} were revoked.",
     ),
     "readers.last": Text(
         "Ci-dessous, les {n} dernières autorisations sur {all}.",
@@ -73,6 +80,10 @@ READERS: dict[str, Text] = {
     "stale.unverified": Text("des objets n'étaient pas vérifiés", "some objects were not verified"),
     "reader.renewed": Text("remplacée par", "in its place"),
     "stage.revoked": Text("révoquée", "revoked"),
+    "stage.revoked.alone": Text(
+        "révoquée dans le registre ; l'accès chez l'hébergeur n'a pas été fermé par cet outil",
+        "revoked in the ledger; this tool did not close the access at the host",
+    ),
     "host.in": Text("{name} est admis", "{name} is let in"),
     "host.out": Text("{name} n'est plus admis", "{name} is no longer let in"),
     "host.unsure": Text("pas relu", "not read back"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -11,14 +12,31 @@ import yaml
 from hdh_migrate.evidence.page.text import Text
 
 
+class GivenPart(NamedTuple):
+    """A part of what bundles give, said only of a bundle that has some things and lacks others."""
+
+    said: Text
+    holding: frozenset[str]
+    lacking: frozenset[str]
+
+    def applies(self, held: frozenset[str]) -> bool:
+        """Say whether it is so of a bundle that has just these things."""
+        return self.holding <= held and not self.lacking & held
+
+
 class Point(NamedTuple):
-    """One point of a text, what the bundle gives for it, and what it leaves open."""
+    """One point of a text, what a bundle may give for it, and what it leaves open."""
 
     number: Text
     subject: Text
-    gives: Text
+    parts: tuple[GivenPart, ...]
     leaves: Text
     confirmed: bool
+
+    def gives(self, held: frozenset[str]) -> Text:
+        """Return what a bundle gives that has just these things (`held.HELD`)."""
+        said = [one.said for one in self.parts if one.applies(held)]
+        return Text(*(", ".join(words) for words in zip(*said, strict=True)))
 
 
 class LegalReference(NamedTuple):
@@ -49,8 +67,21 @@ def _reference(one: dict[str, Any]) -> LegalReference:
 
 
 def _point(one: dict[str, Any]) -> Point:
-    subject, gives, leaves = (Text(**one[part]) for part in ("subject", "gives", "leaves"))
-    return Point(_number(one["number"]), subject, gives, leaves, one.get("confirmed", True))
+    subject, leaves, gives = Text(**one["subject"]), Text(**one["leaves"]), one["gives"]
+    parts = tuple(map(_given, gives if isinstance(gives, list) else [gives]))
+    return Point(_number(one["number"]), subject, parts, leaves, one.get("confirmed", True))
+
+
+def _given(one: dict[str, Any]) -> GivenPart:
+    return GivenPart(
+        Text(one["fr"], one["en"]),
+        frozenset(_names(one.get("if", ()))),
+        frozenset(_names(one.get("unless", ()))),
+    )
+
+
+def _names(given: str | Sequence[str]) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given
 
 
 def _number(given: str | dict[str, str]) -> Text:

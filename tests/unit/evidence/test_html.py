@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ import pytest
 from markupsafe import escape
 
 from hdh_migrate.codes import Code, Severity
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.grants import GrantRevoked
 from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.ahead import ahead
 from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
 from hdh_migrate.evidence.page.charts import pace_bars
+from hdh_migrate.evidence.page.held import HELD
 from hdh_migrate.evidence.page.left import LEFT
 from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.evidence.page.references import references
@@ -52,7 +56,7 @@ from tests.unit.evidence.builders import (
     signer,
 )
 from tests.unit.evidence.test_approved import agreed
-from tests.unit.evidence.test_chronicle import months
+from tests.unit.evidence.test_chronicle import asked, given, months
 from tests.unit.evidence.test_messages import english_in
 
 HOSTILE = (
@@ -423,6 +427,21 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         *({"records": good, "cutovers": [gone_from_the_source()] * many} for many in (1, 2)),
         {"records": good, "bases": [{"reference": "CNIL 2020-1", "valid_until": "2020-12-21"}]},
         {"records": good, "bases": [{"reference": "CNIL 2023-146", "valid_until": "2026-12-21"}]},
+        {
+            "records": good,
+            "bases": [{"reference": "CNIL", "valid_until": "2026-03-02"}],
+            "ended_at": "2026-03-04T08:00:00Z",
+        },
+        *(
+            {
+                "records": good,
+                "months": [*months(many), *revoked(many)],
+                "headers": packed(many, many),
+                "erasures": [{**ERASURE, "dataset": "pmsi", "objects": many, "packs": many}],
+                "findings": [finding("leased")] * (many - 1),
+            }
+            for many in (1, 2)
+        ),
         {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
         {
             "records": good,
@@ -481,6 +500,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "months": months(1)},
         {"records": good, "months": months(1), "names": "keyed"},
         {"records": good, "months": months(60)},
+        {"records": good, "erasures": [{**ERASURE, "ended": None, "objects": 1}]},
         {"records": good, "openings": [OPENING]},
         {"records": good, "openings": [OPENING, {**OPENING, "object": None, "reason": None}]},
         {
@@ -663,6 +683,15 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         for language, page in made.items():
             pages[language].append(page)
     return pages
+
+
+def revoked(count: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return so many grants that were revoked, of which no host was told anything."""
+    told: list[Event] = []
+    for number in range(91, 91 + count):
+        name = f"g-{number}-gone"
+        told += [asked(name), given(name), GrantRevoked(grant=name, reason="it is gone", user="x")]
+    return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
 
 
 def packed(packs: int, copies: int) -> dict[str, Any]:
@@ -1097,6 +1126,7 @@ def test_losses_are_one_row_for_each_dataset(tmp_path: Path, key: Signer) -> Non
 
 def test_every_reference_has_a_day_and_says_what_was_read() -> None:
     found = references()
+    asked_for = set[str]()
 
     assert len({one.name.fr for one in found}) == len(found)
     for one in found:
@@ -1104,6 +1134,125 @@ def test_every_reference_has_a_day_and_says_what_was_read() -> None:
         assert one.read.fr
         assert one.read.en
         assert one.points
+        for point in one.points:
+            for part in point.parts:
+                asked_for |= part.holding | part.lacking
+            for held in (HELD, frozenset[str](), *(HELD - {name} for name in HELD)):
+                assert point.gives(held).fr, (one.name, point.number)
+            for held in combinations(sorted(HELD), 2):
+                assert point.gives(frozenset(held)).en, (one.name, point.number)
+    assert asked_for == HELD
+
+
+def test_the_table_of_references_claims_only_what_this_bundle_has(
+    tmp_path: Path, key: Signer
+) -> None:
+    plain = tuple(replace(one, url=one.url.replace("https:", "http:")) for one in (SOURCE, TARGET))
+    bare = written(tmp_path / "bare", [record("a", level="head")], signer=key, endpoints=plain)[
+        "fr"
+    ].text.replace("\u00a0", " ")
+    for said in (
+        "rien : aucune attestation jointe", "qui ne sont pas toutes en https",
+        "aucune approbation", "aucune suppression constatée", "aucun objet remis en clair",
+        "relecture en entier d\u2019une partie des objets, ou d\u2019aucun",
+    ):  # fmt: skip
+        assert said in bare, said
+    for claimed in ("les deux références", "toutes en https", "échantillon"):
+        assert claimed not in bare.replace("qui ne sont pas toutes en https", ""), claimed
+
+    full = written(
+        tmp_path / "full", [record("a")], signer=key, attestation=ATTESTATION, months=agreed(),
+        cutovers=[gone_from_the_source()], openings=[OPENING],
+    )["fr"].text.replace("\u00a0", " ")  # fmt: skip
+    for said in (
+        "les deux références de l\u2019attestation du client",
+        "adresses contactées, toutes en https",
+        "suppressions demandées puis constatées", "objets remis en clair, par qui et pourquoi",
+        "relecture en entier de chaque objet vérifié", "manifeste, approbations",
+    ):  # fmt: skip
+        assert said in full, said
+
+
+@pytest.mark.parametrize(
+    ("until", "ended", "said"),
+    [
+        ("2026-02-26", "2026-03-04T08:00:00Z",
+         ", avant le début de l\u2019opération (1er mars 2026)"),
+        ("2026-03-02", "2026-03-04T08:00:00Z",
+         ", pendant l\u2019opération (commencée le 1er mars"),
+        ("2026-03-04", "2026-03-04T08:00:00Z", None),
+    ],
+)  # fmt: skip
+def test_a_legal_basis_that_ended_is_said_in_the_banner_and_to_be_examined_first(
+    tmp_path: Path, key: Signer, until: str, ended: str, said: str | None
+) -> None:
+    page = written(
+        tmp_path / "out", [record("a")], signer=key, ended_at=ended,
+        written_at="2026-03-05T08:00:00Z", started_at="2026-03-01T08:00:00Z",
+        bases=[{"reference": "CNIL 7", "valid_until": until}],
+    )["fr"]  # fmt: skip
+    text_ = page.text.replace("\u00a0", " ")
+
+    assert ("class", "banner good") in page.attributes
+    if said is None:
+        assert "échue" not in text_.partition("Que reste-t-il à faire ?")[0]
+        return
+    assert f"échue le {PageWords('fr').day(until)}{said}".replace("\u00a0", " ") in text_
+    assert "L\u2019autorisation « CNIL 7 » " in text_.partition("Qu\u2019est-ce qui a été")[0]
+    tasks = text_.partition("Que reste-t-il à faire ?")[2]
+    assert tasks.strip().startswith("Faire vérifier l\u2019autorisation « CNIL 7 », échue le")
+
+
+def test_what_was_erased_is_intact_when_verified_only_and_who_still_reads_it_is_said(
+    tmp_path: Path, key: Signer
+) -> None:
+    erased = {**ERASURE, "dataset": "pmsi", "objects": 2}
+    told = written(
+        tmp_path / "out", [record("a"), record("b")], signer=key, erasures=[erased],
+        months=months(1), headers=packed(1, 1),
+    )["fr"]  # fmt: skip
+    page = told.text.replace("\u00a0", " ")
+
+    assert ("class", "banner good") not in told.attributes
+    assert "Complet et intact lors de la vérification" in page
+    assert "2 objets ne s\u2019ouvrent plus avec les clés des destinataires" in page
+    assert "1 lecteur peut encore ouvrir ce qui lui en a été accordé" in page
+    assert "Est-ce intact ? Depuis l\u2019effacement, 2 objets" in page
+    assert "Lors de la vérification : Oui." in page
+    assert "plus rien n\u2019ouvre" not in page
+    assert "d\u2019avant un effacement : 1 paquet a été effacé" in page
+
+    going = {**erased, "ended": None}
+    page = written(tmp_path / "b", [record("a")], signer=key, erasures=[going])["en"].text
+    assert "The erasure of what opens 2 objects was decided and begun" in page
+    assert "open no more" not in page
+
+
+def test_a_lost_object_is_not_counted_among_those_that_a_rule_left(
+    tmp_path: Path, key: Signer
+) -> None:
+    left = [
+        exclusion("x", rule="exclude *.tmp", reason="scratch"),
+        exclusion("y", rule="vanished", reason=LOST[1]),
+    ]
+    page = written(tmp_path / "out", [record("a")], signer=key, exclusions=left)["fr"]
+    said = page.text.replace("\u00a0", " ")
+
+    assert "3 inventoriés = 1 vérifié + 1 exclu + 1 perdu + 0 en échec" in said
+    assert "aucune règle" in said
+    assert "1 objet perdu : aucune règle ne l\u2019a laissé" in said
+
+
+def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "out", [record("a")], signer=key, months=revoked(2))["fr"]
+    said = page.text.replace("\u00a0", " ")
+
+    assert "2 lecteurs ont reçu depuis, pour leur clé, de quoi ouvrir" in said
+    assert "Dont 2 révoqués." in said
+    assert "n\u2019a pas été fermé par cet outil" in said
+    assert "de 2 autorisations révoquées, où cet outil n\u2019a rien réglé : g-91-gone" in said
 
 
 def test_a_finding_is_explained_in_the_readers_language(tmp_path: Path, key: Signer) -> None:

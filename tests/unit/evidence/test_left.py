@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.events.grants import GrantAsked, GrantGiven, GrantPolicySet, GrantStale, StaleWhy
+from hdh_migrate.events.grants import (
+    GrantAsked,
+    GrantGiven,
+    GrantPolicySet,
+    GrantRevoked,
+    GrantStale,
+    StaleWhy,
+)
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.refreshes import PassAmount, RefreshEnded, Refreshing
 from hdh_migrate.evidence.lines.granted import GrantAccounts
@@ -118,6 +125,12 @@ def test_bases_are_told_of_when_they_end_soon_and_waivers_always() -> None:
     ]
 
 
+def test_a_basis_that_has_ended_comes_before_all_else() -> None:
+    stands = replace(SETTLED, bases=(("A", "2026-11-26"),), findings={"conflict": 1})
+
+    assert [task for task, _ in tasks(stands)] == [LeftTask.BASIS, LeftTask.FINDING]
+
+
 def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
     stands = replace(
         SETTLED,
@@ -203,6 +216,10 @@ def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> N
     assert found(granted(until=stands)) == []
     assert found(granted(entry, until=over)) == [(LeftTask.GRANT_OPEN, ("g-1",))]
     assert found(granted(replace(entry, allowed=False), until=over)) == []
+    gone = GrantRevoked(grant="g-1", reason="the study ended", user="x")
+    assert found(granted(gone, until=stands)) == [(LeftTask.GRANT_UNSET, ("g-1",))]
+    closed = replace(entry, allowed=False)
+    assert found(granted(gone, closed, until=stands)) == []
     assert found(granted(stale, until=stands)) == [(LeftTask.GRANT_STALE, ("g-1",))]
 
 

@@ -1,0 +1,125 @@
+"""What became of datasets whose headers were erased: a page's verdict speaks of before that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
+from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.frozen import frozen
+
+
+@frozen
+class ErasedObjects:
+    """How many objects lost what opens them, and how many readers still open some."""
+
+    shut: int = 0
+    """Of datasets of which nothing that opens them was left where it was looked for."""
+    going: int = 0
+    """Of datasets whose erasure did not end, or left something."""
+    readers: int = 0
+    """Keys of grants for these datasets that stand."""
+
+    @property
+    def some(self) -> int:
+        """How many there are of either kind."""
+        return self.shut + self.going
+
+
+def erased_objects(predicate: Predicate, grants: GrantAccounts) -> ErasedObjects:
+    """Return what a statement and its journal say of it, as it was when the report was written."""
+    told = predicate.get("erasures") or ()
+    shut = [one for one in told if one["ended"] and not one["remaining"]]
+    named, now = {one["dataset"] for one in told}, predicate["times"]["written"]
+    stand = {
+        one.asked.key
+        for one in grants.by_id.values()
+        if one.asked.dataset in named and one.stage(now) is GrantStage.GIVEN
+    }
+    whole = sum(one["objects"] for one in told)
+    done = sum(one["objects"] for one in shut)
+    return ErasedObjects(shut=done, going=whole - done, readers=len(stand))
+
+
+def pack_erased(predicate: Predicate) -> Mapping[str, Any] | None:
+    """Return what the erasures took of header packs, None where there were none."""
+    told = predicate.get("erasures") or ()
+    if not told:
+        return None
+    return {"packs": sum(one["packs"] for one in told), "at": min(one["began"] for one in told)}
+
+
+ERASED: dict[str, Text] = {
+    "good.then": Text(
+        "Complet et intact lors de la vérification", "Complete and intact when verified"
+    ),
+    "noted.then": Text(
+        "Complet et intact lors de la vérification, avec des constats",
+        "Complete and intact when verified, with findings",
+    ),
+    "banner.erased": Text(
+        "Depuis, sur décision, {n} objet ne s'ouvre plus avec les clés des destinataires : ce qui "
+        "l'ouvrait a été effacé ; voir « Jeux de données effacés »."
+        "|Depuis, sur décision, {n} objets ne s'ouvrent plus avec les clés des destinataires : ce "
+        "qui les ouvrait a été effacé ; voir « Jeux de données effacés ».",
+        "Since then, as was decided, {n} object opens no more by the recipients' keys: what opened "
+        "it was erased; see “Datasets that were erased”."
+        "|Since then, as was decided, {n} objects open no more by the recipients' keys: what "
+        "opened them was erased; see “Datasets that were erased”.",
+    ),
+    "banner.erasing": Text(
+        "L'effacement de ce qui ouvre {n} objet a été décidé et commencé ; il n'est pas terminé, "
+        "ou il en reste quelque chose : voir « Jeux de données effacés »."
+        "|L'effacement de ce qui ouvre {n} objets a été décidé et commencé ; il n'est pas terminé, "
+        "ou il en reste quelque chose : voir « Jeux de données effacés ».",
+        "The erasure of what opens {n} object was decided and begun; it is not finished, or "
+        "something was left: see “Datasets that were erased”."
+        "|The erasure of what opens {n} objects was decided and begun; it is not finished, or "
+        "something was left: see “Datasets that were erased”.",
+    ),
+    "banner.readers": Text(
+        "{n} lecteur peut encore ouvrir ce qui lui en a été accordé ; voir « Qui peut lire »."
+        "|{n} lecteurs peuvent encore ouvrir ce qui leur en a été accordé ; voir « Qui peut lire "
+        "».",
+        "{n} reader can still open what of it was granted; see “Who may read”."
+        "|{n} readers can still open what of it was granted; see “Who may read”.",
+    ),
+    "q.intact.erased": Text(
+        "Depuis l'effacement, {n} objet ne peut plus être déchiffré avec les clés des "
+        "destinataires : ce qu'il contient aujourd'hui ne peut plus être comparé."
+        "|Depuis l'effacement, {n} objets ne peuvent plus être déchiffrés avec les clés des "
+        "destinataires : ce qu'ils contiennent aujourd'hui ne peut plus être comparé.",
+        "Since the erasure {n} object cannot be decrypted by the recipients' keys: what it holds "
+        "today can no longer be compared."
+        "|Since the erasure {n} objects cannot be decrypted by the recipients' keys: what they "
+        "hold today can no longer be compared.",
+    ),
+    "q.what.erased": Text(
+        "Le jeu « {dataset} » ne s'ouvre plus avec les clés des destinataires : ce qui ouvrait {n} "
+        "objet a été effacé le {began} ; voir « Jeux de données effacés »."
+        "|Le jeu « {dataset} » ne s'ouvre plus avec les clés des destinataires : ce qui ouvrait "
+        "{n} objets a été effacé le {began} ; voir « Jeux de données effacés ».",
+        "Dataset “{dataset}” opens no more by the recipients' keys: what opened {n} object was "
+        "erased on {began}; see “Datasets that were erased”."
+        "|Dataset “{dataset}” opens no more by the recipients' keys: what opened {n} objects was "
+        "erased on {began}; see “Datasets that were erased”.",
+    ),
+    "q.what.erasing": Text(
+        "L'effacement de ce qui ouvre {n} objet du jeu « {dataset} » a commencé le {began} et "
+        "n'est pas terminé, ou il en reste quelque chose."
+        "|L'effacement de ce qui ouvre {n} objets du jeu « {dataset} » a commencé le {began} et "
+        "n'est pas terminé, ou il en reste quelque chose.",
+        "The erasure of what opens {n} object of dataset “{dataset}” was begun on {began} and is "
+        "not finished, or something was left."
+        "|The erasure of what opens {n} objects of dataset “{dataset}” was begun on {began} and is "
+        "not finished, or something was left.",
+    ),
+    "leaving.erased": Text(
+        "Dont {n} objet du jeu « {dataset} », que les clés des destinataires n'ouvrent plus."
+        "|Dont {n} objets du jeu « {dataset} », que les clés des destinataires n'ouvrent plus.",
+        "Of these {n} object of dataset “{dataset}”, which the recipients' keys open no more."
+        "|Of these {n} objects of dataset “{dataset}”, which the recipients' keys open no more.",
+    ),
+}

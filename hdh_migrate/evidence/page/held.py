@@ -1,0 +1,55 @@
+"""What this one bundle has, as the table of legal references asks: it claims nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from hdh_migrate.evidence.page.left import remains_of
+from hdh_migrate.evidence.verifier.members import Predicate
+
+HELD = frozenset({
+    "all-offsets", "approvals", "attestation", "basis", "contract", "drilled", "excluded",
+    "grants", "https", "losses", "observed", "offsets", "openings", "region", "requested",
+    "sealed", "signed", "whole",
+})  # fmt: skip
+"""Everything that references.yaml may ask for."""
+
+
+def held_of(
+    predicate: Predicate, approvals: Collection[object], *, grants: bool, signed: bool
+) -> frozenset[str]:
+    """Return which of `HELD` a bundle has; `approvals` and `grants` its journal tells of."""
+    endpoints, outcome, plan = predicate["endpoints"], predicate["outcome"], predicate["plan"]
+    contacted = [one["url"] for one in endpoints if one["requests"]]
+    states = outcome["states"]
+    verified, whole = states["verified"]["objects"], outcome["levels"].get("full")
+    deletions: list[dict[str, Any]] = [one["decommission"] or {} for one in predicate["cutovers"]]
+    seen = [one["observed"] for one in deletions if one.get("observed")]
+    offsets = predicate["times"]["clock_offsets"]
+    report = plan["canonical"].get("report") or {}
+    parties = (report.get("declared") or {}).get("organisations", ())
+    found = {
+        "approvals": bool(approvals),
+        "attestation": predicate["attestation"] is not None,
+        "basis": bool(plan["canonical"].get("legal_basis")),
+        "contract": any(one.get("contract") for one in parties),
+        "drilled": bool(predicate["seal"].get("proved")),
+        "excluded": bool(predicate["exclusions"]),
+        "grants": grants,
+        "https": bool(endpoints)
+        and all(one["url"].lower().startswith("https://") for one in endpoints),
+        "losses": bool(predicate["losses"]),
+        "observed": any(not remains_of(one) for one in seen),
+        "offsets": bool(offsets),
+        "all-offsets": all(
+            any(f"{url}/".startswith(f"{place}/") for place in offsets) for url in contacted
+        ),
+        "openings": bool(predicate.get("openings")),
+        "region": any(one["region"] for one in endpoints if one["side"] == "target"),
+        "requested": any("requested" in one["times"] for one in predicate["cutovers"]),
+        "sealed": bool(predicate["seal"]["recipients"]),
+        "signed": signed,
+        "whole": verified > 0 and whole is not None and whole["objects"] == verified,
+    }
+    return frozenset(name for name, has in found.items() if has)
