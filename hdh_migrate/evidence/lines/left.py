@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.codes import Severity
+from hdh_migrate.codes import LOST_OBJECTS, Code, Severity, how_many
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.refreshes import RefreshEnded, Refreshing
@@ -30,6 +30,7 @@ LISTING_EVENTS: Final[tuple[type[Event], ...]] = (InventorySealed, Refreshing, R
 class LeftTask(StrEnum):
     """What there is to do, in the order in which it is told."""
 
+    BREACH = "breach"
     FINDING = "finding"
     LIST = "list"
     MOVE = "move"
@@ -95,6 +96,8 @@ class BatchStanding:
     looking: bool = False
     read_back: str | None = None
     """When the target was last looked at; None: not since it was verified."""
+    missed: bool = False
+    """Then something was gone, damaged, replaced or lost."""
     recheck_seconds: int | None = None
     """How old that may be, where the plan says it."""
     lacks_copy: bool = False
@@ -206,7 +209,7 @@ class Unresolved:
 def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
     """Return everything that is left to do, in the order of `LeftTask`.
 
-    A legal basis that has ended comes first.
+    What may be a breach, and a legal basis that has ended, come first.
     """
     order = list(LeftTask)
     found = [
@@ -220,12 +223,12 @@ def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
         found.append(LeftToDo(LeftTask.SIGN))
     elif not stands.witnessed:
         found.append(LeftToDo(LeftTask.WITNESS))
-    return sorted(_together(found), key=lambda one: (not _first(one), order.index(one.task)))
+    return sorted(_together(found), key=lambda one: (_later(one), order.index(one.task)))
 
 
-def _first(one: LeftToDo) -> bool:
-    """Say whether it comes before all else: without a legal basis no step may be taken."""
-    return one.task is LeftTask.BASIS and one.over
+def _later(one: LeftToDo) -> bool:
+    """Say whether it can wait for what a law sets a time for, or that forbids any further step."""
+    return not (one.task is LeftTask.BREACH or (one.task is LeftTask.BASIS and one.over))
 
 
 def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
@@ -240,6 +243,11 @@ def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.LOOK, (one.name,))
         if one.lacks_copy:
             yield LeftToDo(LeftTask.COPY, (one.name,))
+    if broken := how_many(stands.findings, *LOST_OBJECTS, Code.TARGET_REPLACED):
+        seen = [one.read_back for one in stands.batches if one.missed and one.read_back is not None]
+        yield LeftToDo(
+            LeftTask.BREACH, count=broken, at=min(seen, key=seconds_of, default=stands.at)
+        )
     for code, count in sorted(stands.findings.items()):
         yield LeftToDo(LeftTask.FINDING, (code,), count)
 

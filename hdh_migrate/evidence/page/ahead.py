@@ -92,12 +92,6 @@ AHEAD: dict[str, Text] = {
         "From {low} without stops to {high} with the stops that were measured, one step after the "
         "other.",
     ),
-    "ahead.little": Text(
-        "Trop peu a été mesuré pour le dire : {measured}. « hdh-migrate forecast » l'estime pour "
-        "un plan, à partir du débit que le plan annonce.",
-        "Too little was measured to say: {measured}. “hdh-migrate forecast” estimates it for a "
-        "plan, from the rate that the plan states.",
-    ),
     "ahead.same": Text(
         "Environ {low}, les étapes l'une après l'autre.",
         "About {low}, one step after the other.",

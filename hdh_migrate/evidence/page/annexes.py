@@ -19,12 +19,10 @@ ANNEXES: dict[str, Text] = {
     ),
     "pace.how": Text(
         "Une barre montre les octets passés pendant un soixantième de la durée. Un petit objet "
-        "compte quand il est achevé, un grand à mesure qu'il passe (les premières versions de "
-        "l'outil le comptaient en entier à la fin). Un arrêt entre deux exécutions se voit comme "
-        "un vide.",
+        "compte quand il est achevé, un grand à mesure qu'il passe. Un arrêt entre deux "
+        "exécutions se voit comme un vide.",
         "A bar shows the bytes that passed in one sixtieth of the time. A small object counts when "
-        "it is completed, a large one as it passes (the tool's first versions counted it as a "
-        "whole at its end). A stop between two runs shows as a gap.",
+        "it is completed, a large one as it passes. A stop between two runs shows as a gap.",
     ),
     "sizes": Text("Objets par taille", "Objects by size"),
     "sizes.below": Text("moins de {bound}", "below {bound}"),
@@ -190,20 +188,30 @@ ANNEXES: dict[str, Text] = {
     ),
     "terms.nobody": Text("personne n'était encore demandé", "nobody was asked yet"),
     "terms.beside": Text(
-        "Lot {name} : la clé privée de ces approbateurs se trouvait dans le dossier du plan, à la "
-        "portée de l'opérateur :"
-        "|Lots {name} : la clé privée de ces approbateurs se trouvait dans le dossier du plan, à "
-        "la portée de l'opérateur :",
-        "Batch {name}: the private key of these approvers lay in the plan's folder, within the "
-        "operator's reach:"
-        "|Batches {name}: the private key of these approvers lay in the plan's folder, within the "
-        "operator's reach:",
+        "Lot {name} : les clés privées ci-après, de ceux qui approuvent ou signent des "
+        "dérogations, se trouvaient dans le dossier du plan."
+        "|Lots {name} : les clés privées ci-après, de ceux qui approuvent ou signent des "
+        "dérogations, se trouvaient dans le dossier du plan.",
+        "Batch {name}: the private keys below, of those who approve or sign waivers, lay in the "
+        "plan's folder."
+        "|Batches {name}: the private keys below, of those who approve or sign waivers, lay in the "
+        "plan's folder.",
+    ),
+    "terms.beside.so": Text(
+        "L'opérateur pouvait signer à leur place : aucune approbation ci-dessous ne prouve une "
+        "décision indépendante.",
+        "The operator could sign in their place: no approval below proves an independent decision.",
+    ),
+    "terms.beside.keys": Text("Clés :", "Keys:"),
+    "waiver.own": Text(
+        "c'est sous ce nom de session que l'outil a été lancé",
+        "the tool was run under this same login",
     ),
     "cutover.may-approve": Text("Nombre d'approbations demandées", "Number of approvals asked for"),
     "cutover.threshold": Text("{stage} : {many}", "{stage}: {many}"),
     "cutover.of-keys": Text(
-        "Une seule clé pouvait en donner.|{n} clés pouvaient en donner.",
-        "A single key could give one.|{n} keys could give one.",
+        "Une seule clé pouvait en donner.|{n} clés pouvaient en donner pour ce lot.",
+        "A single key could give one.|{n} keys could give one for this batch.",
     ),
     "cutover.approved": Text("Approuvé par", "Approved by"),
     "cutover.recheck": Text(
@@ -229,8 +237,10 @@ ANNEXES: dict[str, Text] = {
     "cutover.recheck.reason": Text("Motif :", "Reason:"),
     "cutover.stop": Text("Interruption des écritures", "Writing stopped"),
     "cutover.stop.value": Text(
-        "{length} au moins : du {frozen} (gel constaté) au {open} (ouverture aux utilisateurs)",
-        "for {length} at least: from {frozen} (freeze shown) to {open} (open to consumers)",
+        "{length} au moins, à la seconde près : du {frozen} (gel constaté) au {open} (ouverture "
+        "aux utilisateurs)",
+        "for {length} at least, to the second: from {frozen} (freeze shown) to {open} (open to "
+        "consumers)",
     ),
     "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
     "cutover.back": Text("Retour en arrière", "Rollback"),
@@ -260,8 +270,11 @@ ANNEXES: dict[str, Text] = {
         "la source ne montre plus rien de ce lot", "the source shows nothing of this batch any more"
     ),
     "cutover.remains": Text("encore visible à la source :", "still seen at the source:"),
-    "cutover.outcomes": Text("issue, en nombre d'objets :", "what came of it, in objects:"),
-    "stage.not started": Text("pas commencée", "not started"),
+    "cutover.outcomes": Text(
+        "issue, en nombre d'objets (hors fichiers de l'outil) :",
+        "what came of it, in objects (the tool's own files not counted):",
+    ),
+    "stage.not started": Text("bascule pas commencée", "cutover not started"),
     "stage.preparing": Text("en préparation", "preparing"),
     "stage.switching": Text("pointeur en cours de changement", "switching"),
     "stage.switched": Text("pointeur changé, essais à finir", "switched, tests to finish"),
@@ -379,10 +392,14 @@ ANNEXES: dict[str, Text] = {
     # --- erasures ------------------------------------------------------------------------------
     "erasures": Text("Jeux de données effacés", "Datasets that were erased"),
     "erasures.one": Text(
-        "Le {began}, ce qui ouvrait {n} objet du jeu {dataset} ({size}) a été effacé :"
-        "|Le {began}, ce qui ouvrait {n} objets du jeu {dataset} ({size}) a été effacé :",
-        "On {began}, what opened {n} object of dataset {dataset} ({size}) was erased:"
-        "|On {began}, what opened {n} objects of dataset {dataset} ({size}) was erased:",
+        "Le {began}, ce qui ouvrait {n} objet du jeu {dataset} ({size}, hors fichiers de l'outil) "
+        "a été effacé :"
+        "|Le {began}, ce qui ouvrait {n} objets du jeu {dataset} ({size}, hors fichiers de "
+        "l'outil) a été effacé :",
+        "On {began}, what opened {n} object of dataset {dataset} ({size}, the tool's own files not "
+        "counted) was erased:"
+        "|On {began}, what opened {n} objects of dataset {dataset} ({size}, the tool's own files "
+        "not counted) was erased:",
     ),
     "gone.packs": Text("{n} paquet|{n} paquets", "{n} pack|{n} packs"),
     "gone.versions": Text(
@@ -447,10 +464,20 @@ ANNEXES: dict[str, Text] = {
     ),
     "remaining.unverified": Text("objets non vérifiés", "objects that are not verified"),
     # --- openings ------------------------------------------------------------------------------
-    "openings": Text("Objets relus en clair", "Objects read back in the clear"),
+    "openings": Text("Objets remis en clair", "Objects handed out in the clear"),
     "openings.none": Text(
-        "Aucun objet n'a été relu en clair avec cet outil.",
-        "No object was read back in the clear with this tool.",
+        "Aucun objet n'a été remis en clair à quelqu'un avec cet outil.",
+        "No object was handed out in the clear to anybody with this tool.",
+    ),
+    "openings.verified": Text(
+        "Pour la vérification, {n} objet a été déchiffré en mémoire, là où tournait l'outil : "
+        "l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour elle."
+        "|Pour la vérification, {n} objets ont été déchiffrés en mémoire, là où tournait l'outil : "
+        "l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour elle.",
+        "For verification {n} object was decrypted in memory where the tool ran: so the operator "
+        "had a key that opens all that is encrypted for it."
+        "|For verification {n} objects were decrypted in memory where the tool ran: so the "
+        "operator had a key that opens all that is encrypted for it.",
     ),
     "openings.count": Text(
         "{n} lecture, inscrite au journal avant d'avoir lieu."

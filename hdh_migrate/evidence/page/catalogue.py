@@ -32,6 +32,11 @@ CATALOGUE: dict[str, Text] = {
     "title": Text("Rapport de migration", "Migration report"),
     "written": Text("Établi le {when}", "Written on {when}"),
     "tool": Text("par {name} {version}", "by {name} {version}"),
+    "restricted": Text(
+        "Diffusion restreinte : des noms d'objets peuvent identifier des personnes.",
+        "Restricted: names of objects may identify people.",
+    ),
+    "q.what.object": Text("Un objet est un fichier ou un blob.", "An object is a file or a blob."),
     "rehearsal": Text(
         "Répétition : tout s'est passé sur une seule machine. "
         "Ce rapport ne prouve rien sur un hébergeur.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from typing import Final
 from hdh_migrate.events.adoption import Adopting, AdoptionEnded
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.events.cutover import (
+    CutoverBegun,
     CutoverFinalized,
     CutoverOpen,
     CutoverRolledBack,
@@ -24,10 +25,12 @@ from hdh_migrate.events.cutover import (
     CutoverSwitching,
     Track,
 )
-from hdh_migrate.events.decommission import CutoverAgreed
+from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceTaking
+from hdh_migrate.events.grants import GrantAsked, GrantRevoked
+from hdh_migrate.events.looks import LookingAgain, ObjectAccepted, ObjectRestoring
 from hdh_migrate.events.objects import ObjectDrifted, ObjectsSuperseded, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read
@@ -42,15 +45,36 @@ from hdh_migrate.jsonform import OtherForm
 SHOWN: Final = 50
 """Of each kind the last so many are shown."""
 
+ACTS: Final[Mapping[type[Event], str]] = {
+    CutoverBegun: "cutover",
+    CutoverRollingBack: "back",
+    CutoverFinalized: "finalize",
+    CutoverRequested: "decommission",
+    KeysRotating: "rotate",
+    DataKeysRotating: "reseal",
+    HeadersErasing: "erase",
+    GrantAsked: "grant",
+    GrantRevoked: "revoke",
+    BatchAmending: "amend",
+    Adopting: "adopt",
+    Refreshing: "refresh",
+    LookingAgain: "look",
+    RetryingFailed: "retry",
+    ObjectRestoring: "restore",
+    ObjectAccepted: "accept",
+    FenceTaking: "take-over",
+}
+"""What is done under somebody's login beside runs, as sentences `act.*` call it."""
+
 LOOKED_AT: Final[tuple[type[Event], ...]] = (
     Adopting, AdoptionEnded, BatchAmended, BatchAmending, CutoverAgreed, CutoverFinalized,
     CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
     FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, ObjectsSuperseded, PlanRebound,
     Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
-    *GRANT_EVENTS, *LISTING_EVENTS,
+    *GRANT_EVENTS, *LISTING_EVENTS, *ACTS,
 )  # fmt: skip
 
-_MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in LOOKED_AT)
+_MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in dict.fromkeys(LOOKED_AT))
 
 
 @mutable_row
@@ -140,12 +164,17 @@ class RollbackLine:
 
 @mutable_row
 class OperatorLine:
-    """Somebody under whose login runs were started."""
+    """Somebody under whose login runs were started, or something else was done."""
 
     user: str
-    first: str
-    last: str
+    first: str = ""
+    last: str = ""
+    """Of the runs."""
     runs: int = 0
+    acts: dict[str, None] = field(default_factory=dict)
+    """What else was done, in the order of the first of each kind."""
+    acted_first: str = ""
+    acted_last: str = ""
 
 
 @mutable_row
@@ -184,7 +213,7 @@ class Chronicle:
     others: Counter[str] = field(default_factory=Counter)
     """Endpoints beside source and target, at most `SHOWN`, each with its requests."""
     logins: dict[str, OperatorLine] = field(default_factory=dict)
-    """Who started runs, at most `SHOWN` of them, in the order of their first."""
+    """Who did something, at most `SHOWN` of them, in the order of their first."""
     _open: bool = False
     _intent: BatchAmending | None = None
     _amended: set[str] = field(default_factory=set)
@@ -208,12 +237,13 @@ class Chronicle:
 
     @property
     def operators(self) -> list[OperatorLine]:
-        """Who started runs, in the order of their first."""
+        """Who did something, in the order of their first."""
         return list(self.logins.values())
 
     def take(self, at: str, event: Event) -> None:
         """Count one event; those of a journal come in its order."""
         self.approvals.extend(approvals_of(at, event))
+        self._acted(at, event)
         if isinstance(event, LISTING_EVENTS):
             self.listed.append((at, event))
         match event:
@@ -263,9 +293,23 @@ class Chronicle:
         self._open = True
         if self.plans and not self.plans[-1].user:
             self.plans[-1].user = event.user
-        if event.user in self.logins or len(self.logins) < SHOWN:
-            one = self.logins.setdefault(event.user, OperatorLine(event.user, at, at))
-            one.last, one.runs = at, one.runs + 1
+        if (one := self._login(event.user)) is not None:
+            one.first, one.last, one.runs = one.first or at, at, one.runs + 1
+
+    def _login(self, user: str) -> OperatorLine | None:
+        if user not in self.logins and len(self.logins) >= SHOWN:
+            return None
+        return self.logins.setdefault(user, OperatorLine(user))
+
+    def _acted(self, at: str, event: Event) -> None:
+        act = ACTS.get(type(event))
+        if act is None or getattr(event, "track", Track.CUTOVER) is not Track.CUTOVER:
+            return
+        if isinstance(event, FenceTaking) and not event.reason:
+            return  # every run takes it
+        if (one := self._login(getattr(event, "user", ""))) is not None:
+            one.acts[act] = None
+            one.acted_first, one.acted_last = one.acted_first or at, at
 
     def _pass(self, batch: str, number: int) -> PassLine:
         for one in reversed(self.passes):

@@ -48,7 +48,8 @@ class Locale:
 
     def decimal_number(self, value: float) -> str:
         """Return a number rounded to one decimal."""
-        return f"{value:.1f}".replace(".", self.decimal).replace("-", "\u2212")
+        near = round(value, 1) + 0.0  # no sign where nothing is left
+        return f"{near:.1f}".replace(".", self.decimal).replace("-", "\u2212")
 
     def length(self, seconds: int) -> str:
         """Return a length of time in its two largest units that are not nothing."""

@@ -154,6 +154,12 @@ def remains_of(observed: Mapping[str, object] | None) -> int:
     return sum(n for what, n in seen.items() if isinstance(n, int) and what != "not_ours")
 
 
+def missed_in(look: Mapping[str, Any] | None) -> bool:
+    """Say whether a look found something gone, damaged, replaced or lost."""
+    kinds = ("gone", "damaged", "replaced", "lost")
+    return look is not None and any(look.get(kind) for kind in kinds)
+
+
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
     cutovers = {one["batch"]: one for one in p["cutovers"] if one["track"] == "cutover"}
     looks = {one["batch"]: one for one in p.get("looks", ())}
@@ -190,6 +196,7 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 relisting=listings.going_on(name),
                 looking=look is not None and not look["ended"],
                 read_back=look["at"] if look else None,
+                missed=missed_in(look),
                 recheck_seconds=recheck_seconds(plan, name),
                 lacks_copy=copied is not None and verified > 0 and name not in copied,
             )
@@ -202,6 +209,14 @@ LEFT: dict[str, Text] = {
     "left.nothing": Text("Rien.", "Nothing."),
     "left.more": Text(
         "{shown} et {n} autre|{shown} et {n} autres", "{shown} and {n} other|{shown} and {n} others"
+    ),
+    "left.breach": Text(
+        "Faire juger si la perte ou le remplacement de {objects} est une violation de données à "
+        "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les 72 heures "
+        "après en avoir eu connaissance ; constaté au plus tard le {at}.",
+        "Have it judged whether the loss or replacement of {objects} is a personal data breach: "
+        "the GDPR (art. 33) may oblige to notify it within 72 hours of becoming aware of it; found "
+        "on {at} at the latest.",
     ),
     "left.list": Text(
         "Lister la source jusqu'au bout : lot {names}.|Lister la source jusqu'au bout : lots "
@@ -246,8 +261,10 @@ LEFT: dict[str, Text] = {
         "Remove what the erasure of dataset “{names}” left: {objects}.",
     ),
     "left.switch": Text(
-        "Faire la bascule : lot {names}.|Faire la bascule : lots {names}.",
-        "Cut over: batch {names}.|Cut over: batches {names}.",
+        "Basculer les utilisateurs vers la cible : lot {names}."
+        "|Basculer les utilisateurs vers la cible : lots {names}.",
+        "Lead consumers to the target (cutover): batch {names}."
+        "|Lead consumers to the target (cutover): batches {names}.",
     ),
     "left.switching": Text(
         "Achever la bascule commencée : lot {names}.|Achever la bascule commencée : lots {names}.",
@@ -267,20 +284,20 @@ LEFT: dict[str, Text] = {
         "|Make the cutover final; the time to go back ended on {at}: batches {names}.",
     ),
     "left.relist": Text(
-        "Lister la source à nouveau avant de s'en séparer : lot {names}. Ce qui y a changé depuis "
-        "le {at} n'est pas connu."
-        "|Lister la source à nouveau avant de s'en séparer : lots {names}. Ce qui y a changé "
-        "depuis le {at} n'est pas connu.",
-        "List the source again before parting from it: batch {names}. What changed there since "
+        "Refaire l'inventaire de la source avant de la supprimer : lot {names}. Ce qui y a changé "
+        "depuis le {at} n'est pas connu."
+        "|Refaire l'inventaire de la source avant de la supprimer : lots {names}. Ce qui y a "
+        "changé depuis le {at} n'est pas connu.",
+        "List the source again before deleting it: batch {names}. What changed there since "
         "{at} is not known."
-        "|List the source again before parting from it: batches {names}. What changed there since "
+        "|List the source again before deleting it: batches {names}. What changed there since "
         "{at} is not known.",
     ),
     "left.relist.never": Text(
-        "Lister la source à nouveau avant de s'en séparer : lot {names}."
-        "|Lister la source à nouveau avant de s'en séparer : lots {names}.",
-        "List the source again before parting from it: batch {names}."
-        "|List the source again before parting from it: batches {names}.",
+        "Refaire l'inventaire de la source avant de la supprimer : lot {names}."
+        "|Refaire l'inventaire de la source avant de la supprimer : lots {names}.",
+        "List the source again before deleting it: batch {names}."
+        "|List the source again before deleting it: batches {names}.",
     ),
     "left.read-back": Text(
         "Relire la cible avant de supprimer à la source : lot {names}. La dernière relecture date "

@@ -146,8 +146,10 @@ class PageWords:
         return escape(f"{self._reader.decimal_number(seconds)}{NBSP}s")
 
     def length(self, started: str, ended: str) -> Markup:
-        """Return how long it was between two moments."""
-        first, last = (datetime.fromisoformat(one) for one in (started, ended))
+        """Return how long it was between two moments, as `moment` shows them: by the second."""
+        first, last = (
+            datetime.fromisoformat(one).replace(microsecond=0) for one in (started, ended)
+        )
         return self.lasting(int((last - first).total_seconds()))
 
     def lasting(self, seconds: int) -> Markup:

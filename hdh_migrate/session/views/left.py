@@ -22,7 +22,13 @@ from hdh_migrate.evidence.lines.left import (
     MigrationStanding,
     left_to_do,
 )
-from hdh_migrate.evidence.page.left import attested_of, recheck_seconds, remains_of, told
+from hdh_migrate.evidence.page.left import (
+    attested_of,
+    missed_in,
+    recheck_seconds,
+    remains_of,
+    told,
+)
 from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import SqliteLedger
@@ -153,6 +159,7 @@ def _batches(
             relisting=listings.going_on(name),
             looking=look is not None and not look["ended"],
             read_back=None if look is None else look["at"],
+            missed=missed_in(look),
             recheck_seconds=recheck_seconds(plan, name),
             lacks_copy=copied is not None and verified > 0 and name not in copied,
         )

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.evidence.page.charts import STATE_ORDER, states_bar
 from hdh_migrate.evidence.page.formats import LOCALES
+from hdh_migrate.evidence.page.page_words import PageWords
 
 FR, EN = LOCALES["fr"], LOCALES["en"]
 
@@ -67,6 +68,19 @@ def test_shares_add_up_to_all_and_only_nothing_is_zero(counts: list[int]) -> Non
         assert (tenths == 0) is (count == 0)
         assert less is (0 < count * 1000 < sum(counts))
         assert tenths < 1000 or count == sum(counts)
+
+
+def test_what_is_rounded_to_nothing_has_no_sign() -> None:
+    assert [FR.decimal_number(value) for value in (-0.04, 0.04, -0.06)] == [
+        "0,0",
+        "0,0",
+        "\u22120,1",
+    ]
+
+
+def test_a_length_agrees_with_the_two_moments_that_are_shown() -> None:
+    said = PageWords("fr").length("2026-11-27T13:53:48.900Z", "2026-11-27T13:54:03.100Z")
+    assert said == "15\u00a0s"
 
 
 def test_a_day_is_written_as_a_date() -> None:

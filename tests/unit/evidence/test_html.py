@@ -18,8 +18,16 @@ import pytest
 from markupsafe import escape
 
 from hdh_migrate.codes import Code, Severity
+from hdh_migrate.events.cutover import (
+    CutoverBegun,
+    CutoverFinalized,
+    PointerDescription,
+    Track,
+)
+from hdh_migrate.events.decommission import CutoverRequested
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.grants import GrantRevoked
+from hdh_migrate.events.looks import LookingAgain, ObjectAccepted, ObjectRestoring
 from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.lines.names import visible
@@ -501,6 +509,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "months": months(1), "names": "keyed"},
         {"records": good, "months": months(60)},
         {"records": good, "erasures": [{**ERASURE, "ended": None, "objects": 1}]},
+        {"records": good, "months": [*ran("claire@ops", 1), *acted()], "waivers": [WAIVER]},
         {"records": good, "openings": [OPENING]},
         {"records": good, "openings": [OPENING, {**OPENING, "object": None, "reason": None}]},
         {
@@ -683,6 +692,29 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         for language, page in made.items():
             pages[language].append(page)
     return pages
+
+
+def acted() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return what people do beside runs and what other tests tell of."""
+    story: dict[str, Any] = {"batch": "pilot", "track": Track.CUTOVER, "user": "dpo@ops"}
+    seen: dict[str, Any] = {"batch": "pilot", "user": "dpo@ops"}
+    told: list[Event] = [
+        CutoverBegun(
+            **story, pointer=PointerDescription(kind="file", guard="checked"),
+            old_sha256="1" * 64, new_sha256="2" * 64, rehearsing=False,
+        ),
+        CutoverFinalized(
+            **story, approvals=(), approved_stage="finalize", terms=ABSENT, early=False,
+            reason=None, root="3" * 64, target=ABSENT,
+        ),
+        CutoverRequested(**story, outcomes={}, keep_going=ABSENT),
+        LookingAgain(
+            **seen, number=1, level="full", objects=1, sampled=False, older_than=None
+        ),
+        ObjectRestoring(**seen, id=1, etag="e", version_id=None, kept=None),
+        ObjectAccepted(**seen, id=1, etag="e", version_id=None, reason="it is gone"),
+    ]  # fmt: skip
+    return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
 
 
 def revoked(count: int) -> list[tuple[str, str, dict[str, Any]]]:
@@ -1074,7 +1106,7 @@ def test_how_many_requests_were_sent_is_in_the_table_of_endpoints(
 
 def test_how_many_had_to_approve_stands_beside_who_did(tmp_path: Path, key: Signer) -> None:
     page = written(tmp_path / "a", [record("a")], signer=key, cutovers=[asking(2)])["fr"]
-    said = "demandéesbascule : 2fin du retour possible : 12 clés pouvaient en donner."
+    said = "demandéesbascule : 2fin du retour possible : 12 clés pouvaient en donner pour ce lot."
     assert said in page.text.replace("\u00a0", " ")
 
 
@@ -1243,6 +1275,40 @@ def test_a_lost_object_is_not_counted_among_those_that_a_rule_left(
     assert "1 objet perdu : aucune règle ne l\u2019a laissé" in said
 
 
+def test_keys_within_reach_are_said_to_prove_no_decision_also_beside_separated_duties(
+    tmp_path: Path, key: Signer
+) -> None:
+    one = cutover() | {"keys_beside": ["cd" * 32]}
+    page = written(
+        tmp_path / "out", [record("a")], signer=key, cutovers=[one],
+        months=[*ran("claire@ops", 1), *acted()], waivers=[WAIVER],
+    )["fr"].text.replace("\u00a0", " ")  # fmt: skip
+
+    assert page.count("aucune approbation ci-dessous ne prouve".replace("-", "\u2011")) == 2
+    assert "c\u2019est sous ce nom de session que l\u2019outil a été lancé" in page
+    assert "dpo@ops Autres actes au journal : bascule, fin du retour possible" in page
+
+
+def test_what_opened_objects_for_verification_is_said_where_it_was_so(
+    tmp_path: Path, key: Signer
+) -> None:
+    said = "l\u2019opérateur disposait donc d\u2019une clé"
+    of_all = written(tmp_path / "a", [record("a")], signer=key)["fr"].text
+    assert said in of_all
+    of_none = written(tmp_path / "b", [record("a", level="head")], signer=key)["fr"].text
+    assert said not in of_none
+
+
+def test_a_loss_is_to_be_judged_first_with_when_it_was_known(tmp_path: Path, key: Signer) -> None:
+    page = written(
+        tmp_path / "out", [record("a")], signer=key, findings=[finding("target-replaced")],
+        looks=[{**LOOK, "replaced": 1}],
+    )["fr"].text.replace("\u00a0", " ")  # fmt: skip
+    tasks = page.partition("Que reste-t-il à faire ?")[2].strip()
+    assert tasks.startswith("Faire juger si la perte ou le remplacement de 1 objet")
+    assert f"au plus tard le {PageWords('fr').moment(LOOK['at'])}".replace("\u00a0", " ") in tasks
+
+
 def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(
     tmp_path: Path, key: Signer
 ) -> None:
@@ -1304,8 +1370,8 @@ def test_how_long_writing_stopped_stands_beside_its_two_moments(
     tmp_path: Path, key: Signer
 ) -> None:
     pages = written(tmp_path / "out", [record("a")], signer=key, cutovers=[cutover()])
-    assert "1\u00a0h au moins\u00a0: du 3\u00a0mars" in pages["fr"].text
-    assert "for 1\u00a0h at least: from 3" in pages["en"].text
+    assert "1\u00a0h au moins, à la seconde près\u00a0: du 3\u00a0mars" in pages["fr"].text
+    assert "for 1\u00a0h at least, to the second: from 3" in pages["en"].text
     without = cutover() | {"times": {"frozen": "2026-03-03T07:00:00Z"}}
     page = written(tmp_path / "b", [record("a")], signer=key, cutovers=[without])["fr"]
     assert "Interruption des écritures" not in page.text

@@ -105,6 +105,7 @@ def test_what_is_wrong_is_told_first_then_what_is_not_moved_or_was_stopped() -> 
     stands = replace(batches(one), findings={"target-replaced": 1})
 
     assert [task for task, _ in tasks(stands)] == [
+        LeftTask.BREACH,
         LeftTask.FINDING, LeftTask.LIST, LeftTask.MOVE, LeftTask.PASS, LeftTask.LOOK, LeftTask.COPY,
     ]  # fmt: skip
 
