@@ -164,7 +164,7 @@ class HeaderCopy(Section):
 
 
 class Crypt4gh(Section):
-    """Objects are encrypted before they leave the worker; every Crypt4GH tool opens them."""
+    """Objects are encrypted before they leave. With inline headers any Crypt4GH tool opens them."""
 
     format: Literal["crypt4gh"] = Field(description="GA4GH Crypt4GH version 1.")
     recipients: tuple[FilePath, ...] = Field(
