@@ -102,6 +102,17 @@ def test_an_older_copy_of_the_ledger_deletes_nothing(site: Site) -> None:
     assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
 
 
+@prepared(finalized)
+def test_keys_that_nobody_tried_are_named_before_the_source_is_gone(site: Site) -> None:
+    assert "2 recipients' private keys were never seen to open anything" in (
+        dry_run(site, expect=0).err
+    )
+    for name in ("escrow", "consumer"):
+        key = str(site.folder / "keys" / f"{name}.sec")
+        site.cli("keys", "drill", site.plan, "--key", key, expect=0)
+    assert "never seen to open" not in dry_run(site, expect=0).err
+
+
 def test_what_another_batch_still_has_to_move_stays_at_the_source(site: Site) -> None:
     (emc2,) = site.section("datasets")
     other = {

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.batches import BatchAmended
 from hdh_migrate.events.rotation import KeysRotating
-from hdh_migrate.events.run import RecipientsBound, RunStarted
+from hdh_migrate.events.run import KeyDrilled, RecipientsBound, RunStarted
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.plan.model import Plan
@@ -68,6 +68,13 @@ def bound_recipients(ledger: SqliteLedger) -> list[str] | None:
     """
     bound = recipients_over_time(ledger)
     return list(bound[-1]) if bound else None
+
+
+def untried_recipients(ledger: SqliteLedger) -> list[str]:
+    """Return the bound recipients of whose private key the journal has no trial (`keys drill`)."""
+    tried = {event.fingerprint for _, event in ledger.events(KeyDrilled)}
+    names = map(fingerprint_of, bound_recipients(ledger) or ())
+    return [name for name in names if name not in tried]
 
 
 def recipients_over_time(ledger: SqliteLedger) -> list[tuple[str, ...]]:

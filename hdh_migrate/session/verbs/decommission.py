@@ -23,6 +23,7 @@ from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, health
+from hdh_migrate.session.policy.binding import untried_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.consents import Consents
@@ -37,6 +38,7 @@ from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.cutover import entry_of
 from hdh_migrate.session.verbs.run import Turn, self_test
 from hdh_migrate.session.views.records import batch_root
+from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
 
 
@@ -61,6 +63,7 @@ def forecast(
         # What could delete is not even built.
         undertaking = _undertaking(desk, services, ctx, ledger, entry, section, None, bundle)
         against = _alone(desk, ledger, batch)
+        _note_untried(desk, ledger, services)
         found = story.forecast(undertaking, quick=quick)
     finally:
         ledger.close()
@@ -111,6 +114,17 @@ def _alone(desk: Desk, ledger: SqliteLedger, batch: str) -> list[str]:
     except Refused as why:
         return [str(why)]
     return []
+
+
+def _note_untried(desk: Desk, ledger: SqliteLedger, services: Services) -> None:
+    """Say how many keys would stand alone if this machine's were lost, and the source is gone."""
+    untried = [one for one in untried_recipients(ledger) if one != services.envelopes.identity]
+    if untried:
+        keys = counted(len(untried), "recipient's private key was", "recipients' private keys were")
+        desk.progress.note(
+            f"{keys} never seen to open anything ({', '.join(untried)}); before the source is gone,"
+            ' try each: "hdh-migrate keys drill PLAN --key FILE"'
+        )
 
 
 def names_of(desk: Desk, batch: str) -> list[str]:
@@ -208,6 +222,7 @@ def _opened(desk: Desk, batch: str, bundle: Path | None, *, reads: bool) -> Iter
             demand_no_rotation(ledger)
             if against:
                 raise Refused(against[0], hint="nothing was deleted")
+            _note_untried(desk, ledger, services)
             Consents(desk, ledger, judge, batch).settle()
         yield _undertaking(desk, services, turn.ctx, ledger, entry, section, eraser, bundle)
 

@@ -12,7 +12,7 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.events.run import HeadersCopied, KeyDrilled
+from hdh_migrate.events.run import HeadersCopied
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.left import (
     LISTING_EVENTS,
@@ -38,7 +38,7 @@ from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
 from hdh_migrate.pipeline.looks import look_facts
 from hdh_migrate.results.looks import BatchStatus, GraveFact, LeftFact
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.binding import bound_recipients, fingerprint_of
+from hdh_migrate.session.policy.binding import untried_recipients
 from hdh_migrate.session.policy.erased import erasures
 from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.policy.report_files import CHECKPOINTS, LAST
@@ -102,7 +102,6 @@ def _standing(
     for cause in causes:
         if cause.severity != Severity.NOTE:
             findings[cause.code] += cause.many
-    tried = {event.fingerprint for _, event in ledger.events(KeyDrilled)}
     signed, witnessed = _signatures(desk)
     return MigrationStanding(
         at=now,
@@ -111,10 +110,7 @@ def _standing(
         waivers=tuple(_waivers(desk)),
         bases=tuple((one.reference, one.valid_until) for one in plan.legal_basis),
         attested=attested_of(attestation_of(desk)),
-        untried=tuple(
-            name for name in map(fingerprint_of, bound_recipients(ledger) or ())
-            if name not in tried
-        ),
+        untried=tuple(untried_recipients(ledger)),
         rotations=tuple(
             (one["began"], one["ended"], sum(one["remaining"].values()))
             for one in rotation_facts(ledger)
