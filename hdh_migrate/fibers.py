@@ -99,9 +99,16 @@ class Fibers:
     # --- for whoever has them ------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Make the thread that calls this theirs."""
-        from greenlet import getcurrent
+        """Make the thread that calls this theirs.
 
+        When a thread is gone to whose own stack somebody still refers, greenlet would search all
+        objects for him, and import what it needs for that amid whatever code the main thread runs
+        just then; where that code sees no builtins, as `namedtuple`'s, it fails.
+        """
+        from greenlet import getcurrent
+        from greenlet._greenlet import enable_optional_cleanup
+
+        enable_optional_cleanup(False)
         self._home = getcurrent()
 
     def close(self) -> None:

@@ -107,7 +107,7 @@ def _file_text(path: Path, shown: str) -> str:
     except FileNotFoundError as error:
         raise KeyUnavailable(
             f"there is no secret file {shown}",
-            hint=f"the plan looks for {path}; put it there with mode 0600, and run again",
+            hint=f"it is looked for at {path}: put it there with mode 0600, and try again",
         ) from error
     except NotRegularError as error:
         raise KeyUnavailable(f"{shown} is not a regular file") from error

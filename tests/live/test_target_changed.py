@@ -131,7 +131,7 @@ def test_rules_for_health_data_are_asked_for_again_before_a_source_is_deleted(
         assert against() == []
         with_rule(site, days=3650)
         (line,) = against()
-        assert "seen 1 lifecycle rules, wanted none" in line
+        assert "seen 1 lifecycle rule, wanted none" in line
 
 
 def test_a_dry_run_tells_of_the_first_object_that_the_target_will_delete(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead
 from hdh_migrate.fibers import Fibers, current, possible, rest
 from hdh_migrate.transport import Transport
 from tests.support.blurting import Blurting, blurting
+from tests.support.processes import LONG
 
 TOGETHER = 4
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -156,3 +158,37 @@ def test_a_body_that_drips_ends_at_its_deadline_and_holds_up_nobody(server: Blur
     run(drips, rests)
 
     assert order == ["rested", "dripped"]
+
+
+ENDS = """
+import gc, threading, time
+from collections import namedtuple
+from itertools import repeat
+from hdh_migrate.fibers import Fibers
+
+Plain = namedtuple("Plain", "a b c")  # its code sees no builtins
+kept = []
+
+def work():
+    fibers = Fibers()
+    fibers.settle()
+    fibers.begin(lambda: None)
+    kept.append(fibers)
+    fibers.close()
+    gc.collect()  # one reference to this thread's stack is left
+    time.sleep(0.003)
+
+for _ in range(30):
+    thread = threading.Thread(target=work)
+    thread.start()
+    list(map(Plain, map(time.sleep, repeat(0.001, 10)), repeat(1), repeat(2)))
+    thread.join()
+"""
+
+
+def test_the_end_of_their_thread_disturbs_nobody() -> None:
+    """A request of another thread failed now and then: greenlet imported something in its midst."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS], capture_output=True, text=True, check=False, timeout=LONG
+    )
+    assert (done.returncode, done.stderr) == (0, "")

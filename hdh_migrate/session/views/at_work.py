@@ -50,7 +50,7 @@ def _is_over(desk: Desk, ledger: SqliteLedger, last: LastRun) -> bool:
     if last.exit != Exit.LOCKED or last.ended is None:
         return False
     taken = ledger.last_time_of(FenceTaken)
-    return taken is not None and seconds_of(taken) >= seconds_of(last.ended)
+    return taken is not None and seconds_of(taken) > seconds_of(last.ended)
 
 
 def _last_word(ledger: SqliteLedger) -> str | None:

@@ -233,4 +233,4 @@ def test_a_key_signs_until_its_last_day(
     problems = check_bundle(tmp_path / "bundle", [load_trusted_key(public)])
 
     assert (done.returncode == 0, problems == []) == (ok, ok)
-    assert ok or "after the last day of their validity" in done.stdout
+    assert ok or "after the last day of validity" in done.stdout

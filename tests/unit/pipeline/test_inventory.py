@@ -16,7 +16,7 @@ from hdh_migrate.errors import (
     Refused,
     Transient,
 )
-from hdh_migrate.ledger import objects
+from hdh_migrate.ledger import journalling
 from hdh_migrate.model import (
     Claimed,
     ObjectInfo,
@@ -256,7 +256,7 @@ def test_an_inventory_killed_between_two_portions_of_what_it_refused_tells_of_ea
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of it was one transaction, held in memory: 4 GB of ten million objects."""
-    monkeypatch.setattr(objects, "IDS", 2)
+    monkeypatch.setattr(journalling, "IDS", 2)
 
     def refused(folder: Path) -> World:
         made = World(folder)

@@ -145,6 +145,13 @@ def test_a_run_that_was_killed_is_told_from_one_that_goes_on(desk: Desk) -> None
     assert (work["alive"], work["exit"], was_killed(work)) == (False, None, True)
 
 
+def a_moment_passes(desk: Desk) -> None:
+    """Wait until the clock shows another moment, so that what comes is later."""
+    began = desk.clock.now()
+    while desk.clock.now() == began:
+        time.sleep(0.001)
+
+
 def over(desk: Desk) -> bool:
     ledger = desk.read_ledger()
     try:
@@ -156,8 +163,10 @@ def over(desk: Desk) -> bool:
 def test_what_locked_a_run_out_is_over_once_its_ledger_took_the_target_over(desk: Desk) -> None:
     """It stood in `status --check` until the next run, which nothing may ask for any more."""
     _journal(desk, FenceTaken(bucket="dst", epoch=0, nonce="n", firm=True))
+    a_moment_passes(desk)
     ends(desk, Fenced("another ledger writes there"))
     assert not over(desk)
+    a_moment_passes(desk)
     _journal(desk, FenceTaken(bucket="dst", epoch=1, nonce="m", firm=True))
     assert over(desk)
     ends(desk, AuthFailed("the SAS has expired"))
