@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.page.left import remains_of
 from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({
-    "all-offsets", "approvals", "attestation", "basis", "contract", "drilled", "excluded",
+    "all-offsets", "approvals", "attestation", "basis", "breach", "contract", "drilled", "excluded",
     "grants", "https", "losses", "observed", "offsets", "openings", "region", "requested",
     "sealed", "signed", "whole",
 })  # fmt: skip
@@ -33,6 +34,7 @@ def held_of(
         "approvals": bool(approvals),
         "attestation": predicate["attestation"] is not None,
         "basis": bool(plan["canonical"].get("legal_basis")),
+        "breach": how_many(predicate["findings"]["codes"], *LOST_OBJECTS, Code.TARGET_REPLACED) > 0,
         "contract": any(one.get("contract") for one in parties),
         "drilled": bool(predicate["seal"].get("proved")),
         "excluded": bool(predicate["exclusions"]),

@@ -36,7 +36,7 @@ class Point(NamedTuple):
     def gives(self, held: frozenset[str]) -> Text:
         """Return what a bundle gives that has just these things (`held.HELD`)."""
         said = [one.said for one in self.parts if one.applies(held)]
-        return Text(*(", ".join(words) for words in zip(*said, strict=True)))
+        return Text(" ; ".join(one.fr for one in said), "; ".join(one.en for one in said))
 
 
 class LegalReference(NamedTuple):

@@ -1200,7 +1200,7 @@ def test_the_table_of_references_claims_only_what_this_bundle_has(
         "les deux références de l\u2019attestation du client",
         "adresses contactées, toutes en https",
         "suppressions demandées puis constatées", "objets remis en clair, par qui et pourquoi",
-        "relecture en entier de chaque objet vérifié", "manifeste, approbations",
+        "relecture en entier de chaque objet vérifié", "manifeste ; approbations",
     ):  # fmt: skip
         assert said in full, said
 
