@@ -36,12 +36,12 @@ READERS: dict[str, Text] = {
     "reader.then": Text(" ; ", "; "),
     "readers": Text("Qui peut lire", "Who may read"),
     "readers.why": Text(
-        "En plus des destinataires du chiffrement. À la date dite, l'hébergeur ferme l'accès ; la "
-        "clé du lecteur, elle, ouvrirait encore une copie qu'il aurait gardée. Ce qui a été lu ne "
-        "peut pas être repris.",
-        "Besides those for whom the data is encrypted. On the day said the host closes the access; "
-        "the reader's key would still open a copy that was kept. What was read cannot be taken "
-        "back.",
+        "En plus des destinataires du chiffrement. À la date dite, l'hébergeur ferme l'accès là où "
+        "cet outil l'y a réglé ; la clé du lecteur, elle, ouvrirait encore une copie qu'il aurait "
+        "gardée. Ce qui a été lu ne peut pas être repris.",
+        "Besides those for whom the data is encrypted. On the day said the host closes the access "
+        "where this tool set it there; the reader's key would still open a copy that was kept. "
+        "What was read cannot be taken back.",
     ),
     "q.for.readers": Text(
         "{n} lecteur a reçu depuis, pour sa clé, de quoi ouvrir des objets : voir « Qui peut lire "
