@@ -183,7 +183,10 @@ def test_a_page_prints_on_numbered_a4(window: Browser, report: Path, language: s
     assert 3 <= len(sheets) <= 12
     assert {(round(float(w)), round(float(h))) for w, h in sheets} == {A4}
     rules = "return [...document.styleSheets[0].cssRules].map(r => r.cssText).join()"
-    assert "counter(pages)" in window.run(rules)
+    footers = window.run(rules)
+    assert "counter(pages)" in footers
+    when = re.search(r"@bottom-left *{ *content: \"[^\"]+ · [^\"]+ · [^\"]*UTC\"", footers)
+    assert when is not None  # sheets of two reports are not mixed up
 
 
 def test_nothing_that_a_name_says_becomes_part_of_the_page(window: Browser, report: Path) -> None:
