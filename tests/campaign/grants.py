@@ -102,7 +102,8 @@ class SimulatedGrants:
         if not waiting or (not whole and dice.random() < 0.3):
             waiting = [self._wish(whole=whole)]
             self._wanted += waiting
-        one = dice.choice(waiting)
+        # Who wants all of it goes on with what was agreed to, not with another wish.
+        one = waiting[0] if whole else dice.choice(waiting)
         with self._operators.opened(writes=False, batches=()) as (ledger, ctx):
             demand_not_erased(ledger, [one.wish.dataset])
             self._give(desk_of(self._setting), ledger, ctx, one)

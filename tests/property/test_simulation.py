@@ -35,6 +35,9 @@ KEPT: tuple[int, ...] = (
     LifeKind.REKEYED.seed(45_110_312),
     _STUCK,
     *_ERASED,
+    12909408561,
+    17204375637,
+    17204375673,
 )
 """Seeds of lives that were broken by a fault that is mended."""
 

@@ -12,7 +12,11 @@ RotationBegun = KeysRotating | DataKeysRotating
 
 
 def last_rotation(ledger: SqliteLedger) -> tuple[RotationBegun, bool] | None:
-    """Return the newest rotation, and whether it went through all objects; None: there is none."""
+    """Return the newest rotation, and whether it is through; None: there is none.
+
+    One that went through all objects and was gone through once more, for what it left, is not, if
+    that was killed with objects under way.
+    """
     newest: RotationBegun | None = None
     ended = False
     for _, event in ledger.told(KeysRotating, DataKeysRotating, KeysRotated):
@@ -20,7 +24,13 @@ def last_rotation(ledger: SqliteLedger) -> tuple[RotationBegun, bool] | None:
             newest, ended = event, False
         else:
             ended = True
-    return None if newest is None else (newest, ended)
+    return None if newest is None else (newest, ended and not _has_under_way(ledger))
+
+
+def _has_under_way(ledger: SqliteLedger) -> bool:
+    headers = ledger.exchanging()
+    batches = dict.fromkeys(row.batch for row in ledger.datasets()) if headers else ()
+    return any(ledger.erasable_of(batch, headers, whole=True) for batch in batches)
 
 
 def demand_no_rotation(ledger: SqliteLedger) -> None:
