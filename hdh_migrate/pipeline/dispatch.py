@@ -8,10 +8,10 @@ is committed, and only then the reason is raised.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import assert_never
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
@@ -81,18 +81,6 @@ def unasked(receipt: ObjectReceipt) -> MigrateError:
         f"a worker process answered {type(receipt).__name__} to an order of another kind",
         hint="nothing is lost; run the same plan again, and report this as a fault",
     )
-
-
-_ENDS: Final[Mapping[ReturnReason, type[MigrateError]]] = {
-    ReturnReason.AUTH: AuthFailed,
-    ReturnReason.TIME: TimeRefused,
-    ReturnReason.FENCED: Fenced,
-    ReturnReason.BEHIND: LedgerBehind,
-    ReturnReason.HOST: HostRefused,
-    ReturnReason.FULL: TargetFull,
-    ReturnReason.STARVED: Starved,
-}
-"""What one object came back for and all others would: the whole run ends so."""
 
 
 class Dispatcher:
@@ -258,13 +246,34 @@ class Dispatcher:
         self._ctx.progress.advance(0, more)
 
     def _take_back(self, receipt: Returned) -> None:
-        if (ends := _ENDS.get(receipt.reason)) is not None:
-            self.end(ends(receipt.detail))
-        elif receipt.reason is ReturnReason.UNREACHABLE:
-            self._unreachable[receipt.id] = receipt.dataset
-            many, asked = len(self._unreachable), set(self._unreachable.values())
-            if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
-                self.end(Transient(receipt.detail))
+        match receipt.reason:
+            case ReturnReason.UNREACHABLE:
+                self._not_reached(receipt)
+            case ReturnReason.LOST | ReturnReason.STOPPED:
+                pass
+            case ReturnReason.AUTH:
+                self.end(AuthFailed(receipt.detail))
+            case ReturnReason.TIME:
+                self.end(TimeRefused(receipt.detail))
+            case ReturnReason.FENCED:
+                self.end(Fenced(receipt.detail))
+            case ReturnReason.BEHIND:
+                self.end(LedgerBehind(receipt.detail))
+            case ReturnReason.HOST:
+                self.end(HostRefused(receipt.detail))
+            case ReturnReason.FULL:
+                self.end(TargetFull(receipt.detail))
+            case ReturnReason.STARVED:
+                self.end(Starved(receipt.detail))
+            case _:
+                assert_never(receipt.reason)
+
+    def _not_reached(self, receipt: Returned) -> None:
+        """End when so many objects cannot be reached that it is their stores which are away."""
+        self._unreachable[receipt.id] = receipt.dataset
+        many, asked = len(self._unreachable), set(self._unreachable.values())
+        if many >= SICK_MAX or (many >= UNREACHABLE_MAX and not self._stores_answer(asked)):
+            self.end(Transient(receipt.detail))
 
     def judged(self, receipt: ObjectReceipt) -> ObjectReceipt:
         """Return the receipt, or a failure for an object whose trouble is its own.

@@ -161,8 +161,9 @@ class Rotating:
         return lacking
 
     def _sweep(self) -> None:
+        erased = self._ctx.ledger.erased()  # what was erased is left alone, as by every verb
         self._earlier.sweep(
-            self._datasets.values(), self._demand_going,
+            (row for row in self._datasets.values() if row.id not in erased), self._demand_going,
             place=lambda route: route.own_place if self._apart else route.target,
         )  # fmt: skip
 

@@ -171,7 +171,8 @@ class Chances:
         self.kept.setdefault(name, target._buckets[BUCKET][name])
         if what == "spoiled" and size:
             target.spoil(BUCKET, name, dice.randrange(size))
-            setting.foreign.pop(name, None)
+            if name in setting.foreign:  # it stays somebody else's
+                setting.foreign[name] = target.data(BUCKET, name)
         elif what == "replaced":
             setting.foreign[name] = dice.randbytes(40)
             target.keep(BUCKET, name, setting.foreign[name])

@@ -181,11 +181,8 @@ def test_what_is_erased_in_the_window_holds_nothing_up(moved: Site) -> None:
     demand_proven(site, "final")
 
 
-def test_the_source_keeps_what_was_erased_and_the_rest_is_deleted(erased: Site) -> None:
-    site = erased
-    kept, gone = (
-        {key for key in site.source() if key.startswith(prefix)} for prefix in ("pmsi/", "scans/")
-    )
+def ready_to_delete(site: Site) -> tuple[str, ...]:
+    """Switch the batch for good, with all approvals; return the command that deletes its source."""
     site.approve("cutover")
     site.cutover("start", expect=0)
     site.approve("finalize")
@@ -193,10 +190,18 @@ def test_the_source_keeps_what_was_erased_and_the_rest_is_deleted(erased: Site) 
     time.sleep(1.1)  # the cooling period
     demand_proven(site, "final")
     site.approve("decommission")
-    command = (
+    return (
         "decommission", site.plan, "--batch", "all", "--evidence", str(site.folder / "final"),
         "--no-progress", "--json",
     )  # fmt: skip
+
+
+def test_the_source_keeps_what_was_erased_and_the_rest_is_deleted(erased: Site) -> None:
+    site = erased
+    kept, gone = (
+        {key for key in site.source() if key.startswith(prefix)} for prefix in ("pmsi/", "scans/")
+    )
+    command = ready_to_delete(site)
 
     dry = site.cli(*command, expect=0)
 
@@ -221,17 +226,7 @@ def test_the_source_keeps_what_was_erased_and_the_rest_is_deleted(erased: Site) 
 def test_what_was_deleted_before_it_was_erased_is_not_kept_at_the_source(moved: Site) -> None:
     """The journal's event of the erasure counts what was erased, not what the source has."""
     site = moved
-    site.approve("cutover")
-    site.cutover("start", expect=0)
-    site.approve("finalize")
-    site.cutover("finalize", "--reason", "all is well", expect=0)
-    time.sleep(1.1)  # the cooling period
-    demand_proven(site, "final")
-    site.approve("decommission")
-    command = (
-        "decommission", site.plan, "--batch", "all", "--evidence", str(site.folder / "final"),
-        "--no-progress", "--json",
-    )  # fmt: skip
+    command = ready_to_delete(site)
     site.container.client.upload_blob(PMSI[1], b"written since", overwrite=True)
     site.cli(*command, "--execute", "--confirm", "scans", "--confirm", "emc2", expect=4)
     erase(site, "only-copy")
