@@ -56,7 +56,9 @@ def validate(
         ),
     ] = None,
 ) -> Exit | None:
-    """Check a plan offline; every mistake at once, with file:line:column.
+    """Check a plan offline; all wrong fields at once, with file:line:column.
+
+    What fields mean together is judged when each is right.
 
     With --sample the source is listed in part, and nothing is kept: which rule takes or leaves how
     much. With --from-report the same is said of all of a report (Azure Blob Inventory), before any
