@@ -30,7 +30,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
     "Plan": {
         "demo": "Run the whole job on this machine: move, kill, resume, report.",
         "init": "Make a commented plan, keys and a .gitignore to start from.",
-        "validate": "Check a plan offline; all wrong fields at once, each with its place.",
+        "validate": "Check a plan offline; all wrong fields at once, with places.",
         "plan": "Compare a plan with what was begun by it.",
         "docs": "Read the pages and schemas that belong to this version.",
     },
