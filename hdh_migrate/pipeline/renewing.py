@@ -4,6 +4,10 @@ A large object is made of a new first part (the header, and at least as much of 
 must have) and of parts that the host copies from the very version and ETag that was verified. A
 small one is read and put again, whole. Either takes the place of exactly the object that was
 verified, and carries beside its bytes what that one did.
+
+A host may refuse in its reply what it did all the same. So what was asked to be written is left as
+it was only when a look shows the verified object; where there is none to be had, nobody knows, and
+it stays under way for the same command.
 """
 
 from __future__ import annotations
@@ -15,7 +19,17 @@ from contextlib import suppress
 from typing import ClassVar
 
 from hdh_migrate.clocks import TOLERANCE_SECONDS, seconds_of
-from hdh_migrate.errors import Conflict, Fenced, Missing, StorageError, Unsupported
+from hdh_migrate.errors import (
+    AuthFailed,
+    Conflict,
+    Fenced,
+    HostRefused,
+    Missing,
+    Permanent,
+    StorageError,
+    Transient,
+    Unsupported,
+)
 from hdh_migrate.model import (
     SEGMENT,
     Place,
@@ -46,6 +60,12 @@ def stored_of(route: Route, row: Verified) -> Stored:
     return Stored(
         key=route.target_key(row.key), size=row.stored_size, etag=row.etag,
         version_id=row.version_id,
+    )  # fmt: skip
+
+
+def _is_verified(there: Stored, row: Verified) -> bool:
+    return (there.size, there.etag, there.version_id) == (
+        row.stored_size, row.etag, row.version_id,
     )  # fmt: skip
 
 
@@ -107,33 +127,38 @@ class Renewing:
         Raises:
             Stays: the verified object is not there to be replaced.
             Fenced: somebody else writes at the target by now.
-            StorageError: the target does not answer, or refuses.
+            Transient: the target does not answer, or nobody knows what became of the object.
+            StorageError: the target refuses, and the verified object is in its place.
         """
         self._ctx.demand_writer()
         bucket, key = route.target.bucket, route.target_key(row.key)
-        there = self._ctx.retry(lambda: self._writer.head(bucket, key))
+        there = self._looked(bucket, key)
         if there is None:
             raise Stays(GONE)
         if self._is_ours(there, row, attempt):
             return there  # written before, and the receipt was lost
-        if (there.size, there.etag, there.version_id) != (
-            row.stored_size, row.etag, row.version_id,
-        ):  # fmt: skip
+        if not _is_verified(there, row):
             raise Stays(REPLACED)
         stamp = self._stamp(bucket, there, row, attempt)
         if self.thorough and stamp.lock is not None:
             raise Stays(HELD)
         small = self._is_small(there.size)
-        made = (self._put if small else self._parts)(bucket, there, row, header, stamp)
+        try:
+            made = (self._put if small else self._parts)(bucket, there, row, header, stamp)
+        except Permanent as refusal:
+            return self._own(route, row, attempt, refusal)
         with_tags = "tags_with_put" if small else "tags_with_upload"
         if stamp.tags and not getattr(self._writer.limits, with_tags):
-            self._ctx.retry(lambda: self._writer.tag(bucket, made, stamp.tags))
+            self._tag(route, row, made, stamp.tags)
         return made
 
     def is_written(self, route: Route, row: Verified, attempt: int) -> bool:
-        """Return whether an object that was to be written under an attempt is there."""
-        bucket, key = route.target.bucket, route.target_key(row.key)
-        there = self._ctx.retry(lambda: self._writer.head(bucket, key))
+        """Return whether an object that was to be written under an attempt is there.
+
+        Raises:
+            Transient: nobody knows.
+        """
+        there = self._looked(route.target.bucket, route.target_key(row.key))
         return there is not None and self._is_ours(there, row, attempt)
 
     def take_away(self, route: Route, row: Verified, made: Stored) -> bool:
@@ -225,15 +250,12 @@ class Renewing:
             raise Stays(DAMAGED)
         body = self._remade(body, row, header)
         made = hashlib.sha256(body).hexdigest()
-        try:
-            return self._ctx.retry(
-                lambda: self._writer.put(
-                    bucket, there.key, memoryview(body), sha256=made, stamp=stamp,
-                    replaces=there.etag,
-                )
-            )  # fmt: skip
-        except Conflict:
-            return self._own(bucket, there.key, stamp)
+        return self._ctx.retry(
+            lambda: self._writer.put(
+                bucket, there.key, memoryview(body), sha256=made, stamp=stamp,
+                replaces=there.etag,
+            )
+        )  # fmt: skip
 
     def _remade(self, stored: bytearray, row: Verified, header: bytes) -> bytearray:
         """Return what is stored in the place of these bytes, which are the verified ones."""
@@ -245,16 +267,51 @@ class Renewing:
         del row
         return header
 
-    def _own(self, bucket: str, key: str, stamp: Stamp) -> Stored:
-        """Return what is there, if it is what a lost reply was about.
+    def _own(self, route: Route, row: Verified, attempt: int, refusal: Permanent) -> Stored:
+        """Return what is there, if it is what was refused, or what a lost reply was about.
 
         Raises:
             Stays: it is something else.
+            Permanent: the refusal; the verified object is there.
+            Transient: nobody knows.
         """
-        there = self._ctx.retry(lambda: self._writer.head(bucket, key))
-        if there is None or there.metadata.get(ATTEMPT) != stamp.attempt:
-            raise Stays(GONE if there is None else REPLACED)
-        return there
+        there = self._looked(route.target.bucket, route.target_key(row.key))
+        if there is None:
+            raise Stays(GONE)
+        if self._is_ours(there, row, attempt):
+            return there
+        if _is_verified(there, row):
+            raise refusal
+        raise Stays(REPLACED)
+
+    def _looked(self, bucket: str, key: str) -> Stored | None:
+        """Return what is there.
+
+        Raises:
+            AuthFailed, HostRefused: the run stops.
+            Transient: the host does not say; an object that may be written is not left as it was.
+        """
+        try:
+            return self._ctx.retry(lambda: self._writer.head(bucket, key))
+        except (AuthFailed, HostRefused):
+            raise
+        except Permanent as error:
+            raise Transient(
+                f"what became of an object that is written anew is not known: {error}",
+                hint="nothing is lost: it stays under way; when the host shows it, the same command"
+                " goes on",
+            ) from error
+
+    def _tag(self, route: Route, row: Verified, made: Stored, tags: Mapping[str, str]) -> None:
+        """Give a new object its tags; the verified one comes back where they are refused.
+
+        Where it cannot, as no version of it is kept, who proves the object tells of its tags.
+        """
+        try:
+            self._ctx.retry(lambda: self._writer.tag(route.target.bucket, made, tags))
+        except Permanent:
+            if self.take_away(route, row, made):
+                raise
 
     def _parts(
         self, bucket: str, there: Stored, row: Verified, header: bytes, stamp: Stamp
@@ -266,15 +323,12 @@ class Renewing:
         try:
             etags = self._filled(upload, there, row, header)
             size = there.size - body_of(row) + len(self._front(row, header))
-            try:
-                return retry(
-                    lambda: writer.complete(
-                        upload, list(enumerate(etags, 1)), size=size, attempt=stamp.attempt,
-                        replaces=there.etag,
-                    )
-                )  # fmt: skip
-            except Conflict:
-                return self._own(bucket, there.key, stamp)
+            return retry(
+                lambda: writer.complete(
+                    upload, list(enumerate(etags, 1)), size=size, attempt=stamp.attempt,
+                    replaces=there.etag,
+                )
+            )  # fmt: skip
         except (Stays, StorageError, Fenced):
             with suppress(StorageError):
                 writer.abort(upload)

@@ -88,6 +88,10 @@ class Manner:
     clock_offset: float = 0.0
     request_seconds: float | None = None
     """A request that is not whole within this time is cut."""
+    denied: frozenset[tuple[str, str]] = frozenset()
+    """Operations, each with a key, that are answered AccessDenied."""
+    denied_though_done: frozenset[tuple[str, str]] = frozenset()
+    """The same; and what was asked for is done."""
     busy_every: int = 0
     """Every n-th object request is answered SlowDown."""
     retry_after: int | None = None

@@ -290,7 +290,13 @@ class StrictS3:
         buckets.judge_policy(
             self.store, request, _ACTIONS.get(request.operation, request.operation)
         )
-        return _HANDLERS[request.operation](self.store, request)
+        asked = (request.operation, request.key)
+        if asked in manner.denied:
+            raise S3Error("AccessDenied")
+        reply = _HANDLERS[request.operation](self.store, request)
+        if asked in manner.denied_though_done:
+            raise S3Error("AccessDenied")
+        return reply
 
     def _slow_down(self, request: Request) -> None:
         if request.key and self.manner.busy_every:
