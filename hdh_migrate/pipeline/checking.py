@@ -178,12 +178,18 @@ class Checking:
         How far a large one is read is reported on the way.
         """
         compare = self._closely if _unsaid(one) else self._compare
+
+        def once() -> _Compared:
+            try:
+                return compare(route, one, emit)
+            except Missing:
+                detail = "the target does not hold the object"
+                return failed(one, Code.MISSING, Verdict.MISSING, detail)
+
         try:
-            found = self._box.retry(lambda: compare(route, one, emit))
+            found = self._box.retry(once)
             if isinstance(found, Failed):  # read again before blaming the store
-                found = self._box.retry(lambda: compare(route, one, emit))
-        except Missing:
-            return failed(one, Code.MISSING, Verdict.MISSING, "the target does not hold the object")
+                found = self._box.retry(once)
         except SourceChanged:
             assert self._source_again is not None, "who has no source sees none change"
             return self._source_again.changed(route, one)

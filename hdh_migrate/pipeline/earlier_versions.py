@@ -95,12 +95,13 @@ class EarlierVersions:
         now = retry(lambda: writer.head(place.bucket, place.key, version_id=by.version_id))
         if now is None or (now.size, now.etag) != (by.size, by.etag):
             return NEEDED
+        why = KEPT
         try:
             retry(lambda: writer.remove_version(*place))
         except AccessDenied:
-            return LOCKED
+            why = LOCKED
         there = retry(lambda: writer.head(place.bucket, place.key, version_id=place.version_id))
-        return None if there is None else KEPT
+        return None if there is None else why
 
     def stays(self, place: VersionPlace, why: str) -> None:
         """Keep in mind that a version is still there."""

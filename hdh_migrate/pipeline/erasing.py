@@ -48,7 +48,7 @@ OBJECTS_PER_PACK = 10
 """How many deletes a look at each header pack is worth: it costs a request, as they do."""
 
 GONE = "gone"
-"""The outcome of an object that was not there when a delete whose end nobody saw was repeated."""
+"""The outcome of an object that is not there after a delete that nobody heard to have succeeded."""
 
 _TOO_OLD = "a side kept us waiting until the last reading of the target's objects was too old"
 
@@ -338,4 +338,6 @@ class Deletion:
             return _Turn(GONE)
         # What its service holds may be let go of; another version is never ours to delete.
         held = erased.outcome is Erasing.KEPT
+        if held and self._story.gone(self._routes[row.dataset], row):
+            return _Turn(GONE)  # it refused, and did it
         return _Turn(erased.outcome, pending=held, detail=erased.detail)

@@ -117,7 +117,9 @@ class HeaderErasure:
         self._demand_folder()
         for one in list(self._versions()):
             self.demand_going()
-            if one.marker or self._is_ours(one):
+            there = None if one.marker else self._head(one)
+            # What is listed and not there when it is asked for was not seen to be ours.
+            if one.marker or (there is not None and ctx.wrote(there)):
                 ctx.retry(lambda one=one: self._remove(one))  # type: ignore[misc]
         self._demand_folder()
         for path in list(self._copies()):

@@ -12,7 +12,14 @@ from enum import Enum, auto
 from typing import assert_never
 
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import LedgerBehind, MigrateError, Stopped, StorageError, Unsupported
+from hdh_migrate.errors import (
+    LedgerBehind,
+    MigrateError,
+    Missing,
+    Stopped,
+    StorageError,
+    Unsupported,
+)
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import (
     DatasetRow,
@@ -310,12 +317,17 @@ class Large:
         self._ends.failed(big.entry, Code.UPLOAD_DROPPED, Verdict.UNVERIFIABLE, detail)
 
     def _source_has(self, big: Big) -> bool:
-        """Return whether the source still has the object: what is gone may be the upload."""
+        """Return whether the source may still have the object: what is gone may be the upload.
+
+        Who cannot be asked has not said that it is gone; whoever sends it anew finds out.
+        """
         ctx, route = self._ctx, self._ctx.route(big.dataset)
         try:
             ctx.retry(lambda: ctx.source.head(route.source, big.entry.obj.key))
-        except MigrateError:
+        except Missing:
             return False
+        except MigrateError:
+            return True
         return True
 
     def _abort(self, big: Big) -> None:

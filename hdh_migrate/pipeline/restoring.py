@@ -15,6 +15,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     Conflict,
     Interrupted,
+    MigrateError,
     Refused,
     ShortRead,
     StorageError,
@@ -271,7 +272,7 @@ class Copying:
                     upload, parts, size=stored.size, attempt=stamp.attempt, replaces=None
                 )
             )
-        except StorageError:
+        except MigrateError:  # somebody stops it, for one: nobody may give the command again
             with suppress(StorageError):
                 writer.abort(upload)
             raise

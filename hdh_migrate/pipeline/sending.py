@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from hdh_migrate.errors import (
+    AccessDenied,
     ClaimDiffers,
     Conflict,
     LedgerBehind,
@@ -133,11 +134,13 @@ class Sending:
             return self._writer.put(
                 bucket, key, body, sha256=digest, stamp=stamp, replaces=replaces
             )
-        except Conflict:
-            # A PUT whose reply was lost meets its own object when it is tried again.
+        except (Conflict, AccessDenied) as error:
+            # A PUT whose reply was lost meets its own object when it is tried again, and one that
+            # is refused may have been done all the same.
             stored = self._writer.head(bucket, key)
             own = stored is not None and stored.metadata.get(ATTEMPT) == stamp.attempt
-            if stored is None or not (own or self._is_late(stored, one)):
+            late = isinstance(error, Conflict) and stored is not None and self._is_late(stored, one)
+            if stored is None or not (own or late):
                 raise
         if not own:
             return self._writer.put(

@@ -109,8 +109,9 @@ def put_up(writer: TargetWriter, retry: Retrying, buckets: Sequence[str], post: 
     for bucket in buckets:
         try:
             retry(partial(put, bucket))
-        except Conflict:
-            continue  # somebody was quicker, or our own reply was lost
+        except Conflict:  # somebody was quicker, or our own reply was lost
+            if retry(partial(writer.head, bucket, key)) is None:
+                raise
 
 
 def signposts(

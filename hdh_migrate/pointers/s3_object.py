@@ -154,7 +154,10 @@ class PointerInObject:
             raise PointerMoved(
                 "somebody else changed the pointer while it was switched; their value was put back"
             )
-        if self.read() != new:
+        now = self.read()
+        if now == before.value:  # a host may show for a while what it was, or somebody set it back
+            raise Transient("the pointer's old value is shown after the new one was taken")
+        if now != new:
             raise PointerMoved("somebody else changed the pointer just after it was switched")
 
     def _between(self, before: str | None, ours: str) -> str | None:

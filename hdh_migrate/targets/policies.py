@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from hdh_migrate.errors import Refused, TargetDiffers
+from hdh_migrate.errors import Refused, StorageError, TargetDiffers
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
 from hdh_migrate.targets.profiles.nouns import Profile
@@ -157,10 +157,16 @@ def write_policy(endpoint: S3Endpoint, bucket: str, policy: BucketPolicy | None)
             hint="revoke grants that have ended; nothing was changed",
         )
     reply = _asked(endpoint, "DELETE" if body is None else "PUT", bucket, body)
+    refused = None
     if not 200 <= reply.status < 300:
-        raise from_reply(reply, f"the policy of bucket {bucket}")
-    seen = read_policy(endpoint, bucket)
+        refused = from_reply(reply, f"the policy of bucket {bucket}")
+    try:
+        seen = read_policy(endpoint, bucket)
+    except StorageError as error:
+        raise refused or error from None
     if _plain(seen) != _plain(policy):
+        if refused is not None:
+            raise refused
         raise TargetDiffers(
             f"bucket {bucket}: its policy, read back, is not the one that was set",
             hint="look at it at the host; the same command sets it again",

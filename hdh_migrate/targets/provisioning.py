@@ -176,6 +176,7 @@ def _lock(
     if not execute:
         return step(seen, f"{WOULD}, with versioning, if the host lets it be done later")
     before(wish.bucket, _LOCK)
+    refused: StorageError | None = None
     try:
         with translated("the bucket's object lock"):
             _version(endpoint.client, wish)  # without it no bucket gets a lock
@@ -183,9 +184,17 @@ def _lock(
                 Bucket=wish.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
             )
     except StorageError as error:
-        return step(seen, f"tried, with versioning turned on, and refused: {error}; {_CANNOT}")
+        refused = error
     on, after = _locked(endpoint, wish)
-    return step(seen, DONE if on else f"done, but seen after it: {after}", ok=bool(on))
+    failed = f"tried, with versioning first, and refused: {refused}; {_CANNOT}"
+    return step(seen, _came_of(refused, after, failed, ok=bool(on)), ok=bool(on))
+
+
+def _came_of(refused: StorageError | None, seen: str, failed: str, *, ok: bool) -> str:
+    """Say what came of a step: what is seen after it counts, not what the host answered to it."""
+    if ok:
+        return DONE if refused is None else f"{DONE}, as is seen, though the host said: {refused}"
+    return f"done, but seen after it: {seen}" if refused is None else failed
 
 
 _LOCK = "object-lock"
@@ -230,15 +239,17 @@ def _mended(
     if not execute:
         return step(WOULD, ok=False)
     before(wish.bucket, rule.name)
+    refused: StorageError | None = None
     try:
         with translated(rule.name):
             if (there := _REMOVED.get(rule.see)) is not None:
                 kept = keep(wish.bucket, rule.name, there(endpoint.client, wish))
             mend(endpoint.client, wish)
     except StorageError as error:
-        return step(f"failed: {error}", ok=False)
+        refused = error
     again = _seen(endpoint, wish, rule)
-    return step(DONE if again.holds else f"done, but seen after it: {again.seen}", ok=again.holds)
+    done = _came_of(refused, again.seen, f"failed: {refused}", ok=again.holds)
+    return step(done, ok=again.holds)
 
 
 def _seen(endpoint: S3Endpoint, wish: Wish, rule: HealthRule) -> Condition:

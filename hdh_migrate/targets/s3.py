@@ -201,8 +201,8 @@ class S3Writer(S3Reader):
                 self._complete(upload, parts, once)
             else:
                 self._replacing(upload, parts, replaces)
-        except (Missing, Transient, Conflict) as error:
-            failure = error  # the reply may have been lost; what HEAD shows decides
+        except StorageError as error:
+            failure = error  # lost, or a refusal of what was done: what HEAD shows decides
         # 200 with an empty or HTML body proves nothing either: HEAD decides.
         stored = self.head(upload.bucket, upload.key)
         if stored is None:

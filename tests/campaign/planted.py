@@ -98,7 +98,7 @@ PLANTED = (
     ),
     Planted(
         "a refused write is tried again over what is there", "pipeline/sending.py",
-        "            if stored is None or not (own or self._is_late(stored, one)):\n"
+        "            if stored is None or not (own or late):\n"
         "                raise\n",
         "            if stored is None:\n                raise\n",
     ),
@@ -230,7 +230,7 @@ PLANTED = (
     ),
     Planted(
         "a host's word that a version is gone is believed", "pipeline/earlier_versions.py",
-        "        return None if there is None else KEPT\n", "        return None\n",
+        "        return None if there is None else why\n", "        return None\n",
         kind=LifeKind.REKEYED,
     ),
     Planted(

@@ -91,11 +91,15 @@ class FakeProbe:
     def __init__(self, world: World) -> None:
         self.script, self.source = world.script, world.source
         self.denied = True
+        self.lands = False
+        """Whether what is denied is done all the same."""
         self.removable = True
 
     def probe(self, place: Place, name: str) -> Refusal:
         with self.script.call("probe"):
             if self.denied:
+                if self.lands:
+                    self.source.put(place.bucket, name, b"")
                 return Refusal(proven=True, detail="AuthorizationPermissionMismatch (HTTP 403)")
             self.source.put(place.bucket, name, b"")
             if not self.removable:
@@ -105,7 +109,7 @@ class FakeProbe:
 
     def clear(self, place: Place, name: str) -> bool:
         with self.script.call("clear"):
-            if self.denied or not self.removable:
+            if (self.denied and not self.lands) or not self.removable:
                 return False  # who may not write may not delete either
             self.source._blobs.pop((place.bucket, name), None)
             return True

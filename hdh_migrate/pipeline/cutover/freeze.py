@@ -93,14 +93,20 @@ def clear(scene: Scene, now: CutoverStanding) -> None:
 
 
 def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> None:
+    # A writer that is shut out may not delete either: then the source itself tells.
+    place = scene.ctx.route(dataset).source
+    if not scene.ctx.retry(partial(probe.clear, place, name)) and _is_there(scene, dataset, name):
+        raise _left(dataset.name)
+
+
+def _is_there(scene: Scene, dataset: DatasetRow, name: str) -> bool:
+    """Ask the source itself for what a trial may have left: a refusal is a word of its service."""
     ctx, place = scene.ctx, scene.ctx.route(dataset).source
-    if ctx.retry(partial(probe.clear, place, name)):
-        return
-    try:  # a writer that is shut out may not delete either: then the source itself tells
+    try:
         ctx.retry(partial(ctx.source.head, place, name))
     except Missing:
-        return
-    raise _left(dataset.name)
+        return False
+    return True
 
 
 def _stated(scene: Scene, root: str) -> Consent:
@@ -150,6 +156,9 @@ def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
         raise
     if refusal.left is not None:
         raise _left(dataset.name)  # the intent stays open: the next start removes it
+    if refusal.proven and _is_there(scene, dataset, name):
+        _clear(scene, probe, dataset, name)
+        refusal = Refusal(proven=False, detail="the write was refused, and went through")
     _probed(scene, dataset, name, refusal)
     return refusal
 

@@ -63,7 +63,8 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
     try:
         scene.ctx.retry(partial(scene.pointer.swap, expected=old, new=scene.value))
     except PointerMoved:
-        _withdraw(scene, "the pointer had another value; it was not touched")
+        # Whether it had the new one in between nobody can say: a reply of ours may be lost.
+        _withdraw(scene, "somebody else gave the pointer another value")
         scene.waits("pointer-moved", ["the pointer changed at the last moment"])
         raise
     except StorageError as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from hdh_migrate.errors import PointerMoved
+from hdh_migrate.errors import PointerMoved, Transient
 from hdh_migrate.pointers.s3_object import PointerInObject
 from hdh_migrate.targets.s3_bucket import S3Bucket
 from hdh_migrate.transport import Reply
@@ -41,3 +41,20 @@ def test_a_write_in_between_is_seen_with_and_without_a_namespace(namespace: str)
     with pytest.raises(PointerMoved, match="their value was put back"):
         pointer.swap(expected="old", new="new")
     assert len(written) == 2
+
+
+def test_a_value_that_is_shown_late_is_nobody_elses() -> None:
+    """It was called somebody's change, and the switch withdrawn, which then came to light."""
+    shown = ["old", "old", "new"]
+
+    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
+        body = b"" if method == "PUT" else (shown.pop(0) if shown else "new").encode()
+        return Reply(status=200, headers={"etag": '"e"'}, body=body)
+
+    place, _ = endpoint(answer)
+    pointer = PointerInObject(S3Bucket(place, "b"), "b", "k", conditional=False)
+
+    with pytest.raises(Transient, match="old value is shown"):
+        pointer.swap(expected="old", new="new")
+    pointer.swap(expected="old", new="new")
+    assert shown == []

@@ -743,6 +743,17 @@ def test_what_the_service_held_is_asked_for_again_by_a_later_run(end: End) -> No
     assert end.affair.world.findings() == []
 
 
+def test_what_is_gone_though_its_delete_was_refused_is_not_called_kept(end: End) -> None:
+    end.finalized()
+    end.eraser.kept["o3"] = "it is leased"
+    source = end.affair.world.source
+    end.affair.script.at("erase", 4, "after", lambda: source.drop("src", "o3"))
+
+    assert end.execute()["requested"] == {"deleted": 4, "gone": 1}
+
+    assert end.affair.world.findings() == []
+
+
 def test_a_dry_run_after_a_kill_counts_what_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -221,6 +221,22 @@ def test_a_trial_that_could_not_be_removed_is_removed_by_the_next_start(affair: 
     assert affair.standing().probes == []
 
 
+@pytest.mark.parametrize("removable", [True, False])
+def test_a_write_that_was_refused_and_went_through_is_no_freeze(
+    affair: Affair, removable: bool
+) -> None:
+    """A refusal is a word of the service: what the source then holds is looked at."""
+    assert affair.probe is not None
+    before = affair.source_as_it_is()
+    affair.probe.lands, affair.probe.removable = True, removable
+
+    with pytest.raises(Refused, match="not frozen" if removable else "left an empty object"):
+        affair.act(start)
+
+    assert affair.pointer.value == OLD
+    assert (affair.source_as_it_is() == before) is removable
+
+
 def test_a_trial_without_an_answer_is_tried_again_under_another_name(affair: Affair) -> None:
     affair.script.fail("probe", ConnectionLost("no answer"))
     affair.act(start)
