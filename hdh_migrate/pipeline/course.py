@@ -67,16 +67,18 @@ class Course(FreeCourse):
         instructions: Instructions,
         windows: Windows | None = None,
         obeys: bool = True,
+        tells: bool = True,
     ) -> None:
         """`rates` are the plan's ceilings for a role, which all count.
 
         Unless it `obeys`, neither windows nor a pause hold it up: what somebody does at a moment
-        of his own choice, such as a cutover.
+        of his own choice, such as a cutover. Unless it `tells`, nothing is written: a dry run is
+        as slow as what it foretells, and leaves what people said to the next run.
         """
         self._ledger, self._judge, self._clock = ledger, judge, clock
         self._rates, self._instructions = rates, instructions
         self._windows = windows if obeys else None
-        self._obeys = obeys
+        self._obeys, self._tells = obeys, tells
         self._looked: float | None = None
         self._standing = Standing()
         self._said: Sequence[Instruction] | None = None
@@ -105,7 +107,7 @@ class Course(FreeCourse):
         rate, by = self._rate(role)
         if engine is self._engine and self._set.get(role) == (rate, by):
             return
-        if self._set.get(role, (None, "plan")) != (rate, by):
+        if self._tells and self._set.get(role, (None, "plan")) != (rate, by):
             self._ledger.event(
                 RateSet(
                     role=role.value,
@@ -137,7 +139,7 @@ class Course(FreeCourse):
             return
         self._looked = now
         said = self._instructions.read()
-        if said is not self._said:
+        if self._tells and said is not self._said:
             self._take_in(said)
             self._said = said
         self._standing = Standing.of(said, self._clock.now())
@@ -163,7 +165,7 @@ class Course(FreeCourse):
 
     def _held(self, held: HeldUp | None) -> HeldUp | None:
         """Have the journal tell once that it is held up."""
-        if held is not None and self._noted is None:
+        if held is not None and self._tells and self._noted is None:
             self._noted = held
             self._ledger.event(RunHeldUp(why=held.why, until=held.until))
             self._ledger.commit()

@@ -178,10 +178,12 @@ class Desk:
         *,
         obeys: bool = False,
         meter: Metering | None = None,
+        dry: bool = False,
     ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now.
 
-        Windows and pauses hold up who `obeys` them.
+        Windows and pauses hold up who `obeys` them. What is `dry` writes nothing into the ledger
+        or beside it.
         """
         from hdh_migrate.pipeline.course import Course
         from hdh_migrate.pipeline.crew import Crew
@@ -209,11 +211,16 @@ class Desk:
                 instructions=self.instructions,
                 windows=None if windows is None else windows.windows,
                 obeys=obeys,
+                tells=not dry,
             ),
-            crew=Crew(note=self.progress.note, keep=CrewFile(self.ledger_path, self.clock).keep),
+            crew=(
+                Crew(note=self.progress.note)
+                if dry
+                else Crew(note=self.progress.note, keep=CrewFile(self.ledger_path, self.clock).keep)
+            ),
             fencing=fencing,
             meter=meter,
-            paces=PaceFile(self.ledger_path, self.clock, connections),
+            paces=None if dry else PaceFile(self.ledger_path, self.clock, connections),
         )
 
     def retrying(self) -> Retrying:

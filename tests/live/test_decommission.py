@@ -102,6 +102,23 @@ def test_an_older_copy_of_the_ledger_deletes_nothing(site: Site) -> None:
     assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
 
 
+def test_a_dry_run_writes_nothing_whatever_limits_and_pauses_there_are(site: Site) -> None:
+    """Its reading of the target told the journal of the rate, into a ledger that is looked at."""
+    site.change(limits={**site.section("limits"), "bandwidth": "800MiB/s"})
+    finalized(site)
+    said = site.state / "instructions.json"
+    for verb in (("pause",), ("limit", "10MiB/s", "--for", "1h")):
+        name, *more = verb
+        site.cli(name, site.plan, *more, expect=0)
+    before = said.read_bytes()
+
+    found = dry_run(site, expect=0).json
+
+    assert found["would_delete"]["objects"] == 4
+    assert found["recheck"]["objects"] == 4
+    assert said.read_bytes() == before
+
+
 @prepared(finalized)
 def test_keys_that_nobody_tried_are_named_before_the_source_is_gone(site: Site) -> None:
     assert "2 recipients' private keys were never seen to open anything" in (

@@ -59,7 +59,7 @@ def forecast(
     gate.opened(services, desk.loaded.plan, judge)
     ledger = desk.read_ledger()
     try:
-        ctx = desk.context(services, ledger, judge)
+        ctx = desk.context(services, ledger, judge, dry=True)
         # What could delete is not even built.
         undertaking = _undertaking(desk, services, ctx, ledger, entry, section, None, bundle)
         against = _alone(desk, ledger, batch)

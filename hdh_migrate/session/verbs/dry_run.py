@@ -62,7 +62,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
         try:
             foresight = Foresight(
                 desk.context(services, fresh, judge),
-                None if kept is None else desk.context(services, kept, judge),
+                None if kept is None else desk.context(services, kept, judge, dry=True),
                 batches, selected, pace_of(loaded.plan),
             )  # fmt: skip
             foreseen, code, why = foresight.look()

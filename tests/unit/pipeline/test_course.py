@@ -273,3 +273,19 @@ def test_the_journal_tells_each_instruction_once_whatever_is_killed_when(
     ]
     assert [one.kind for one in mended.all] == [KIND.LIMIT]  # the others count no more
     assert again.rate() == 7
+
+
+def test_a_dry_run_is_as_slow_and_leaves_what_people_said_to_the_next_run(
+    tmp_path: Path, stages: list[Stage]
+) -> None:
+    stage = Stage(tmp_path, NIGHT, tells=False)
+    stages.append(stage)
+    stage.said.say(KIND.RESUME, stage.clock.now())
+    stage.said.say(KIND.LIMIT, stage.clock.now(), rate=7)
+    stage.said.say(KIND.PAUSE, stage.clock.now())
+    said = stage.said.all
+    assert stage.rate() == 7
+    assert stage.held() is RunPaused
+    assert stage.said.all == said
+    for kind in (RateSet, RunHeldUp, RunInstructed):
+        assert not list(stage.ledger.events(kind)), kind
