@@ -240,3 +240,13 @@ Order = (
     | DigestOrder
 )
 """One unit of work for an engine."""
+
+BRIEF = 128 * 1024
+"""Objects up to this size are little more than two replies that are waited for."""
+
+
+def is_brief(order: Order) -> bool:
+    """Say whether the items of an order are replies that are waited for, and hardly more."""
+    return isinstance(order, PutOrder | VerifyOrder) and all(
+        one.size <= BRIEF for one in order.objects
+    )

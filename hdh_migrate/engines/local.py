@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 from hdh_migrate.confined import bare
@@ -27,6 +28,8 @@ from hdh_migrate.engines.messages import (
     Exchanged,
     Farewell,
     FromWorker,
+    MadeRoom,
+    MakeRoom,
     Pause,
     Question,
     Ready,
@@ -37,7 +40,7 @@ from hdh_migrate.engines.starved import STARVED
 from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Wire
 from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
 from hdh_migrate.log_lines import share_log
-from hdh_migrate.orders import Order
+from hdh_migrate.orders import Order, is_brief
 from hdh_migrate.ports.work import Recorder
 from hdh_migrate.receipts import (
     EndpointTraffic,
@@ -63,6 +66,10 @@ interpreter's lock: threads of one process do that on as many processors as ther
 PATIENCE_SECONDS = 3.0
 """How long large objects may wait for threads of which there are as many as processors. Who waits
 for far stores, and not for processors, has every connection after that."""
+
+ALONE_UNTIL = 0.8
+"""How many processors a worker uses, alone with brief orders, before others begin beside it. It is
+little but the interpreter that such orders need, and of that a process has one."""
 
 DEATHS_MAX = 8
 """Workers lost, with no order finished in between, before a run is given up as broken."""
@@ -106,16 +113,18 @@ class _Worker:
         """As it reported last."""
         self.ready = False
 
-    def pause(self) -> None:
+    def say(self, word: Pause | MakeRoom) -> None:
         with suppress(OSError):  # it died; receipts() will say so
-            self.wire.send(Pause())
+            self.wire.send(word)
 
 
 class LocalEngine:
     """Worker processes, fed as they finish: one from the start, others when no thread is free.
 
     So what is little costs the start of one interpreter, which is dear: more than to move a hundred
-    small objects.
+    small objects. As long as all orders are brief, the first may have every connection: the more of
+    them wait in one thread, the less each costs. Others begin when it is busy, or with an
+    order that is not brief, and not before it keeps to its part of the connections.
     """
 
     def __init__(
@@ -131,6 +140,7 @@ class LocalEngine:
         limit: Callable[[float | None], None] = lambda _: None,
         cores: int | None = None,
         patience: float = PATIENCE_SECONDS,
+        alone_until: float | None = None,
     ) -> None:
         """Start a worker; all see variables of the environment that begin with one of `kept`.
 
@@ -138,7 +148,8 @@ class LocalEngine:
         of a factory that is not in this package. `shared` are descriptors that every worker has
         under the same numbers; they are the engine's from now on. `limit` tells all of them what
         they may move in a second, until this is closed. `cores` are processors, by default those
-        of this process; for `patience` see `PATIENCE_SECONDS`.
+        of this process; for `patience` see `PATIENCE_SECONDS`, and `ALONE_UNTIL` for what workers
+        are given whose brief orders wait together; None: they do not.
         """
         self._processes = processes = max(1, min(processes, connections))
         self._factory = factory
@@ -151,6 +162,10 @@ class LocalEngine:
             "log": share_log(),
         }  # fmt: skip
         self._start = Start(config={**config, **shares}, threads=threads)
+        self._alone_until = alone_until
+        self._alone = connections if alone_until is not None and processes > 1 else None
+        """How many connections the only worker has."""
+        self._making_room: _Worker | None = None
         self._cores, self._patience = cores or processors(), patience
         self._began: float | None = None
         """When the first order came."""
@@ -167,6 +182,8 @@ class LocalEngine:
         """Hand the order to the worker that has least to do; to a new one if no thread is free."""
         number = next(self._numbers)
         worker = min(self._workers, key=lambda w: len(w.orders))
+        if self._alone is not None and not is_brief(order):
+            self._make_room(worker)
         if self._wants_another(worker, order):
             try:
                 worker = self._started()
@@ -186,9 +203,18 @@ class LocalEngine:
             self._began = now
         if len(least.orders) < threads or len(self._workers) == self._processes:
             return False
+        if self._alone is not None or self._making_room is not None:
+            return False
         is_large = min(one.size for one in order.objects) >= LARGE
         enough = is_large and threads * len(self._workers) >= self._cores
         return not enough or now - self._began >= self._patience
+
+    def _make_room(self, worker: _Worker) -> None:
+        """Let the only worker use no more than its part; until it does no other begins."""
+        self._alone = None
+        worker.say(MakeRoom())
+        if worker.orders:
+            self._making_room = worker
 
     def receipts(self, timeout: float, record: Recorder | None = None) -> Iterable[Receipt]:
         """Return what has arrived, waiting up to `timeout` seconds for the first.
@@ -243,15 +269,25 @@ class LocalEngine:
                 case Ready():
                     self._demand_our_code(message.code_sha256)
                     worker.ready = True
+                case MadeRoom():
+                    self._making_room = None
                 case Exchanged() | Farewell():
-                    worker.exchanged = message.traffic
+                    self._note(worker, message)
                 case _:
                     yield message
 
+    def _note(self, worker: _Worker, report: Exchanged | Farewell) -> None:
+        worker.exchanged = report.traffic
+        if self._alone is not None and isinstance(report, Exchanged):
+            assert self._alone_until is not None
+            if report.busy >= self._alone_until:
+                self._make_room(worker)
+
     def _started(self) -> _Worker:
-        worker = _Worker(self._factory, self._start, self._kept, self._search, self._shared)
+        start = replace(self._start, config={**self._start.config, "alone": self._alone})
+        worker = _Worker(self._factory, start, self._kept, self._search, self._shared)
         if self._paused:
-            worker.pause()
+            worker.say(Pause())
         return worker
 
     def _demand_our_code(self, found: str) -> None:
@@ -266,6 +302,8 @@ class LocalEngine:
         worker.wire.connection.close()
         worker.process.wait()
         self._workers.remove(worker)
+        if worker is self._making_room:
+            self._making_room = None
         self._traffic.extend(worker.exchanged)
         if (why := _innocent(worker)) is not None:
             self._stillborn += 1
@@ -298,7 +336,7 @@ class LocalEngine:
         """Ask every worker to return what it has not begun."""
         self._paused = True
         for worker in self._workers:
-            worker.pause()
+            worker.say(Pause())
 
     def cluster(self) -> None:
         """See `ports.Engine.cluster`: all is done here."""

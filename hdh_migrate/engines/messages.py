@@ -39,6 +39,11 @@ class Close:
 
 
 @frozen
+class MakeRoom:
+    """Others begin beside the only worker: it uses no more than its part from now on."""
+
+
+@frozen
 class Question:
     """A worker asks whether an intent is recorded; work on it waits for the answer."""
 
@@ -63,10 +68,17 @@ class Ready:
 
 
 @frozen
+class MadeRoom:
+    """No more than its part is under way in a worker any more."""
+
+
+@frozen
 class Exchanged:
     """What a worker exchanged with each endpoint so far; of one that dies the last one counts."""
 
     traffic: tuple[EndpointTraffic, ...]
+    busy: float
+    """How many processors it used since it said so before."""
 
 
 @frozen
@@ -76,8 +88,8 @@ class Farewell:
     traffic: tuple[EndpointTraffic, ...]
 
 
-ToWorker = Start | Assigned | Pause | Close | Answer
-FromWorker = ObjectReceipt | Aside | OrderDone | Question | Ready | Exchanged | Farewell
+ToWorker = Start | Assigned | Pause | Close | MakeRoom | Answer
+FromWorker = ObjectReceipt | Aside | OrderDone | Question | Ready | MadeRoom | Exchanged | Farewell
 
 KINDS: Final[Mapping[str, type[Any]]] = {
     "put": orders.PutOrder,
@@ -109,9 +121,11 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "assigned": Assigned,
     "pause": Pause,
     "close": Close,
+    "make-room": MakeRoom,
     "question": Question,
     "answer": Answer,
     "ready": Ready,
+    "made-room": MadeRoom,
     "exchanged": Exchanged,
     "farewell": Farewell,
 }

@@ -30,6 +30,8 @@ from hdh_migrate.engines.messages import (
     Exchanged,
     Farewell,
     FromWorker,
+    MadeRoom,
+    MakeRoom,
     Pause,
     Question,
     Ready,
@@ -99,18 +101,20 @@ class _Questions:
 
 
 class _Exchanges:
-    """Tells now and then, whatever thread asks, what this process exchanged."""
+    """Tells now and then, whatever thread asks, what this process exchanged and used."""
 
     def __init__(self, traffic: Callable[[], Sequence[EndpointTraffic]]) -> None:
         self._traffic = traffic
-        self._printable = time.monotonic()
+        self._told, self._used = time.monotonic(), time.process_time()
 
     def due(self) -> Iterator[Exchanged]:
         """Yield what was exchanged so far if it is time to tell it; two threads may both do so."""
         now = time.monotonic()
-        if now - self._printable >= EXCHANGED_SECONDS:
-            self._printable = now
-            yield Exchanged(traffic=tuple(self._traffic()))
+        passed = now - self._told
+        if passed >= EXCHANGED_SECONDS:
+            before, self._used, self._told = self._used, time.process_time(), now
+            busy = max(0.0, self._used - before) / passed
+            yield Exchanged(traffic=tuple(self._traffic()), busy=busy)
 
 
 class _Outbox:
@@ -165,7 +169,7 @@ def main(descriptor: int, factory: str) -> None:
         for thread in threads:
             thread.start()
         wire.send(Ready(pid=os.getpid(), code_sha256=code_digest()))
-        _listen(wire, orders, questions, service.halt)
+        _listen(wire, orders, questions, service)
         questions.close()
         for _ in threads:
             orders.put(None)
@@ -207,9 +211,7 @@ def _made(factory: str) -> Factory:
     return made
 
 
-def _listen(
-    wire: Coordinator, orders: Orders, questions: _Questions, halt: threading.Event
-) -> None:
+def _listen(wire: Coordinator, orders: Orders, questions: _Questions, service: Service) -> None:
     """Take what the coordinator says until it says close; end at once when it is gone."""
     while True:
         try:
@@ -223,13 +225,25 @@ def _listen(
                 case Answer():
                     questions.answer(message.number, recorded=message.recorded)
                 case Pause():
-                    halt.set()
+                    service.halt.set()
+                case MakeRoom():
+                    threading.Thread(target=_make_room, args=(wire, service), daemon=True).start()
                 case Close():
                     return
                 case Start():
                     raise MalformedMessage("a second start")
                 case _:
                     assert_never(message)
+
+
+def _make_room(wire: Coordinator, service: Service) -> None:
+    try:
+        service.make_room()
+        wire.send(MadeRoom())
+    except ConnectionError:
+        os._exit(1)
+    except BaseException as error:  # noqa: BLE001 - reported and fatal
+        _give_up(error)
 
 
 def _serve(

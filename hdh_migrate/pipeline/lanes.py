@@ -149,14 +149,44 @@ def lane(descriptor: int | None) -> Lane:
     return OwnLane() if descriptor is None else SharedLane(descriptor)
 
 
-def part_of(lane: Lane, together: int | None, processes: int, own: int) -> Callable[[], int]:
-    """Return what says how many of the requests under way `together` a process may have now.
+class ProcessShare:
+    """What one process may use of what all of its machine may, which has a part of a line.
 
-    It has an equal share of its machine's part, one at least and its `own` at most.
+    That is an equal part of it, or all of it for as long as it works alone.
     """
-    if together is None:
-        return lambda: own
-    return lambda: max(1, min(own, int(together * lane.part() / processes)))
+
+    def __init__(
+        self,
+        lane: Lane,
+        *,
+        processes: int,
+        connections: int,
+        alone: int | None = None,
+        together: int | None = None,
+    ) -> None:
+        """Say how many `connections` it may have as one of `processes`, and `alone`.
+
+        None: it never works alone. Those of all machines are `together` no more than so many; None:
+        nobody says.
+        """
+        self._lane, self._together = lane, together
+        self._processes, self._connections, self._alone = processes, connections, alone
+
+    def requests(self) -> int:
+        """Return how many may be under way now; one at least."""
+        own = self._connections if self._alone is None else self._alone
+        if self._together is None:
+            return own
+        return max(1, min(own, int(self._together * self.part())))
+
+    def part(self) -> float:
+        """Return which part it is of all that all machines may, above 0 and up to 1."""
+        return self._lane.part() / (self._processes if self._alone is None else 1)
+
+    def lower(self) -> int:
+        """Work alone no more, and return how many connections it may have now."""
+        self._alone = None
+        return self._connections
 
 
 def limited(descriptor: int) -> Callable[[float | None], None]:

@@ -120,6 +120,17 @@ class Level:
             self._busy -= 1
             self._changed.notify()
 
+    def lower(self, most: int, halt: threading.Event) -> None:
+        """Have no more than `most` under way from now on; return when it is so, or on a halt."""
+        with self._changed:
+            level = max(1, self._now * most // self._most)
+            lessened, self._most = self._now < self._most, most
+            if lessened:
+                self._set(level, "other processes begin beside this one")
+            self._now = level
+            while self._busy > most and not halt.is_set():
+                self._changed.wait(0.2)
+
     def done(self, seconds: float | None = None) -> None:
         """Count an item that went well; `seconds` is what it took, where that can be compared."""
         if self._fixed:

@@ -48,6 +48,7 @@ from hdh_migrate.orders import (
     RecheckOrder,
     ResumeOrder,
     VerifyOrder,
+    is_brief,
 )
 from hdh_migrate.pipeline.again import SecondReader, failed
 from hdh_migrate.pipeline.brief import BriefItems
@@ -72,9 +73,6 @@ One = TypeVar("One", bound=OrderItem)
 Task = tuple[OrderItem, Callable[[], ObjectReceipt]]
 """One item of an order, and what performs it."""
 
-
-BRIEF = 128 * 1024
-"""Objects up to this size are little more than two replies that are waited for."""
 
 ALIKE = MIB
 """Objects up to this size take times that can be compared."""
@@ -115,14 +113,9 @@ class Performer:
                     self._through(order, one, task, emit)
 
     def _is_brief(self, order: Order) -> bool:
-        """Say whether its items are replies that are waited for, and hardly anything else."""
+        """Say whether its items wait together."""
         side = self._box.reader if isinstance(order, VerifyOrder) else self._box.source
-        return (
-            isinstance(order, PutOrder | VerifyOrder)
-            and side is not None
-            and side.reads_together
-            and all(one.size <= BRIEF for one in order.objects)
-        )
+        return side is not None and side.reads_together and is_brief(order)
 
     def _through(
         self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt], emit: Emit

@@ -77,7 +77,7 @@ class RequestPace:
         halt: threading.Event,
         part: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        """`part` tells which part of the rates is left to this machine, from one to the next."""
+        """`part` tells which part of the rates is this process's own, from one to the next."""
         self._rates = {True: reads, False: writes}
         self._part = part
         self._monotonic = monotonic
@@ -89,20 +89,15 @@ class RequestPace:
     def of(
         cls,
         limits: TargetLimits,
-        processes: int,
         monotonic: Callable[[], float],
         halt: threading.Event,
         part: Callable[[], float] = lambda: 1.0,
     ) -> RequestPace:
-        """Return the share of one of several processes."""
-        writes, reads = limits.writes_per_second, limits.reads_per_second
+        """Return the share of one process of what a target takes."""
         return cls(
-            writes=None if writes is None else writes / processes,
-            reads=None if reads is None else reads / processes,
-            monotonic=monotonic,
-            halt=halt,
-            part=part,
-        )
+            writes=limits.writes_per_second, reads=limits.reads_per_second,
+            monotonic=monotonic, halt=halt, part=part,
+        )  # fmt: skip
 
     def __call__(self, method: str, bucket: str) -> None:
         """Wait until one more request may be sent to a bucket."""

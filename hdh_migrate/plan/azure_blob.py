@@ -128,6 +128,7 @@ class AzureBlob(SourceSection):
         no_archive=None,
         no_labels=None,
         no_versions=None,
+        reads_together=True,
     )
 
     kind: Literal["azure-blob"] = Field(description="Azure Blob Storage.")

@@ -76,6 +76,7 @@ class AzureSftp(SourceSection):
         no_archive="over SFTP no tier can be set: leave this out, and set it by other means",
         no_labels="SFTP knows no tiers and no tags: leave this out",
         no_versions="SFTP knows no versions: leave this out",
+        reads_together=False,
     )
 
     kind: Literal["azure-sftp"] = Field(

@@ -21,6 +21,7 @@ class Folder(SourceSection):
         no_archive="files are never archived: leave this out",
         no_labels="files have no tiers and no tags: leave this out",
         no_versions="files have no versions: leave this out",
+        reads_together=False,
     )
 
     kind: Literal["folder"] = Field(description="Folders on this machine; no credential.")

@@ -67,6 +67,8 @@ class Traits:
     """Why no rule can ask for tiers and tags; None: its listing tells them."""
     no_versions: str | None
     """Why no earlier version can be had (`versions` of a dataset's source); None: it may be."""
+    reads_together: bool
+    """Whether many reads wait in one thread, as its adapter's do (`ports.stores.Source`)."""
 
 
 class SourceSection(Section):

@@ -81,5 +81,11 @@ class Service(Protocol):
     @property
     def perform(self) -> Perform: ...  # noqa: D102 - see `Perform`
 
+    def make_room(self) -> None:
+        """Use no more than this process's part from now on; return when it is so.
+
+        A process that works alone may use the part of all; now others begin beside it.
+        """
+
     def traffic(self) -> Sequence[EndpointTraffic]:
         """Return what was exchanged with each endpoint so far."""

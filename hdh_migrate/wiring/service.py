@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
-from hdh_migrate.pipeline.lanes import lane, part_of
+from hdh_migrate.pipeline.lanes import ProcessShare, lane
 from hdh_migrate.pipeline.level import Level
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
@@ -44,9 +44,13 @@ class WorkerService:
         limits, processes = config.limits, config.processes
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
-        # The target counts per bucket for everybody; each process takes an equal share of it.
+        # The target counts per bucket for everybody; each process takes its share of it.
         line = lane(config.lane)
-        pace = RequestPace.of(limits, processes, clock.monotonic, self.halt, line.part)
+        share = ProcessShare(
+            line, processes=processes, connections=config.connections, alone=config.alone,
+            together=config.together,
+        )  # fmt: skip
+        pace = RequestPace.of(limits, clock.monotonic, self.halt, share.part)
         vault = Vault.of(config.base, config.secrets)
         hands = Hands.open(config, vault, pace=pace, sources=sources)
         if config.admitted:
@@ -58,10 +62,11 @@ class WorkerService:
         reader = None if reader is None else ThrottledReader(reader, width)
         writer = None if writer is None else ThrottledWriter(writer, width)
         pause = SharedPause(clock.monotonic, self.halt)
-        most = part_of(line, config.together, processes, config.connections)
         at_once = Level(
-            config.connections, fixed=config.fixed, ceiling=most, monotonic=clock.monotonic
-        )
+            config.alone or config.connections,
+            fixed=config.fixed, ceiling=share.requests, monotonic=clock.monotonic,
+        )  # fmt: skip
+        self._share, self._at_once = share, at_once
         self.perform = Performer(
             Toolbox(
                 source=source,
@@ -84,10 +89,14 @@ class WorkerService:
                 pool=BufferPool(config.memory // processes),
                 clock=clock,
                 halt=self.halt,
-                helpers=Helpers(config.connections, most),
+                helpers=Helpers(config.connections, share.requests),
                 at_once=at_once,
             )
         ).perform
+
+    def make_room(self) -> None:
+        """See `Service.make_room`."""
+        self._at_once.lower(self._share.lower(), self.halt)
 
     def limit(self, rate: float | None) -> None:
         """Let so many bytes a second pass from now on: for who works alone, without a `lane`."""

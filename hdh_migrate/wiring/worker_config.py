@@ -95,7 +95,9 @@ class WorkerConfig:
     fixed: bool = False
     """Whether so many requests are under way whatever the stores say."""
     connections: int = 1
-    """How many requests this process may have under way; the engine says it."""
+    """How many requests this process may have under way as one of several; the engine says it."""
+    alone: int | None = None
+    """How many it may have as long as it works alone; None: it does not. The engine says it."""
     together: int | None = None
     """How many requests all processes of all machines may have under way; None: nobody says."""
     lane: int | None = None

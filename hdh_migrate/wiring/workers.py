@@ -135,7 +135,8 @@ def _entry(plan: Plan, credential: AccessKey | None, base: Path) -> TargetAccess
 
 def local_engine(config: Mapping[str, Any], plan: Plan, lane: int) -> Engine:
     """Start processes on this machine; `lane` is the file through which they share limits."""
-    from hdh_migrate.engines.local import LocalEngine, processors
+    from hdh_migrate.engines.local import ALONE_UNTIL, LocalEngine, processors
+    from hdh_migrate.fibers import possible
 
     wanted = plan.engine.processes
     processes = processors() if wanted == "auto" else int(wanted)
@@ -146,10 +147,12 @@ def local_engine(config: Mapping[str, Any], plan: Plan, lane: int) -> Engine:
         # Each has one connection at least, and one session where these are counted.
         processes = max(1, min(processes, connections if most is None else most, connections))
         config = {**config, "source": as_plain(plan.source.shared(processes))}
+    together = possible() and (not reads or plan.source.traits.reads_together)
     return LocalEngine(
         "hdh_migrate.wiring.service:worker", {**config, "lane": lane},
         processes=processes, connections=connections,
         kept=plan.source.variables if reads else (),
         shared=(lane,),
         limit=limited(lane),
+        alone_until=ALONE_UNTIL if together else None,
     )  # fmt: skip

@@ -139,7 +139,7 @@ def test_no_bucket_gets_more_requests_in_any_stretch_than_its_rate(
                 most = allowed / processes * (stretch + 0.05) + 1
                 assert last - first <= most + 1e-6
     assert limits.writes_per_second is None
-    free = RequestPace.of(limits, processes, clock.monotonic, Waits(clock))
+    free = RequestPace.of(limits, clock.monotonic, Waits(clock), lambda: 1 / processes)
     before = clock.seconds
     free("PUT", "bucket")
     assert clock.seconds == before
@@ -159,7 +159,7 @@ def test_buckets_do_not_wait_for_each_other() -> None:
 def test_a_share_is_divided_among_the_processes() -> None:
     clock = FakeClock(tick=0.0)
     limits = profiles.load("outscale").limits
-    share = RequestPace.of(limits, 4, clock.monotonic, Waits(clock))
+    share = RequestPace.of(limits, clock.monotonic, Waits(clock), lambda: 1 / 4)
     for _ in range(100):
         share("PUT", "bucket")
     assert clock.seconds == pytest.approx(100 / (200 / 4), abs=0.1)

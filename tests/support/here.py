@@ -18,6 +18,9 @@ class Bench:
     def __init__(self, box: Toolbox) -> None:
         self.halt, self.perform = box.halt, Performer(box).perform
 
+    def make_room(self) -> None:
+        """It is alone here for good."""
+
     def traffic(self) -> list[EndpointTraffic]:
         return []
 

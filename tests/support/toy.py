@@ -53,6 +53,7 @@ class Toy(SourceSection):
         no_archive="a toy is never archived: leave this out",
         no_labels="a toy has no tiers and no tags: leave this out",
         no_versions="a toy keeps no versions: leave this out",
+        reads_together=True,
     )
     kind: Literal["toy"] = Field(description="A toy.")
     account_url: AccountUrl

@@ -83,6 +83,10 @@ class Workshop:
                 )
             )  # fmt: skip
 
+    def make_room(self) -> None:
+        while (sign := self._config.get("room")) and not Path(sign).exists():
+            time.sleep(0.01)
+
     def traffic(self) -> list[EndpointTraffic]:
         return [
             EndpointTraffic(

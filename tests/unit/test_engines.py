@@ -21,6 +21,7 @@ from hdh_migrate.engines.local import DEATHS_MAX, LARGE, LocalEngine
 from hdh_migrate.engines.worker import FAULT
 from hdh_migrate.errors import MigrateError, Starved
 from hdh_migrate.model import Role
+from hdh_migrate.orders import BRIEF
 from hdh_migrate.plan.loader import load
 from hdh_migrate.receipts import Lost, OrderDone, Receipt, Returned, ReturnReason
 from hdh_migrate.wiring import Vault, open_engine
@@ -228,6 +229,71 @@ def test_large_objects_share_the_threads_of_one_process_for_a_while(
             engine.submit(order(replace(wish(number, hang=0.3), size=size)))
         assert len(engine._workers) == started
         assert sorted(told(drained(engine, 3))) == [0, 1, 2]
+    finally:
+        engine.close(grace=LONG)
+
+
+def test_brief_orders_have_one_process_until_it_is_busy() -> None:
+    engine = LocalEngine(
+        FACTORY, {}, processes=2, connections=4, search=[ROOT], alone_until=float("inf")
+    )
+    try:
+        for number in range(5):
+            engine.submit(order(wish(number, hang=0.1)))
+        found = drained(engine, 5)
+        assert len(engine._workers) == 1
+        assert sorted(told(found)) == [*range(5)]
+
+        engine._alone_until = 0.0  # whatever it used in the last second, it is busy
+        while len(engine._workers) == 1:  # until it says how much that was
+            for number in range(3):
+                engine.submit(order(wish(number, hang=0.1)))
+            assert sorted(told(drained(engine, 3))) == [0, 1, 2]
+    finally:
+        engine.close(grace=LONG)
+
+
+def test_no_other_process_begins_before_the_first_has_made_room(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    engine = LocalEngine(
+        FACTORY, {"room": str(room)}, processes=2, connections=2, search=[ROOT],
+        alone_until=float("inf"),
+    )  # fmt: skip
+    try:
+        engine.submit(order(wish(0, config=True)))
+        assert told(drained(engine, 1))[0]["config"]["alone"] == 2
+        engine.submit(order(wish(1, hang=0.3)))
+        for number in range(2, 4):  # which do not wait together with brief ones
+            engine.submit(order(replace(wish(number), size=BRIEF + 1)))
+        assert sorted(told(drained(engine, 3))) == [1, 2, 3]
+        assert len(engine._workers) == 1
+
+        room.touch()
+        while len(engine._workers) == 1:  # soon after the worker says so
+            for number in range(2):
+                engine.submit(order(wish(number)))
+            drained(engine, 2)
+        for number in range(2):
+            engine.submit(order(wish(number, config=True, hang=0.5)))
+        found = told(drained(engine, 2)).values()
+        assert {one["config"]["alone"] for one in found} == {2, None}
+    finally:
+        engine.close(grace=LONG)
+
+
+def test_what_dies_while_it_makes_room_is_waited_for_no_more(tmp_path: Path) -> None:
+    engine = LocalEngine(
+        FACTORY, {"room": str(tmp_path / "never")}, processes=2, connections=2, search=[ROOT],
+        alone_until=float("inf"),
+    )  # fmt: skip
+    try:
+        engine.submit(order(wish(0, hang=0.3), wish(1, die=True)))
+        engine.submit(order(replace(wish(2), size=BRIEF + 1)))
+        assert len([one for one in drained(engine, 2) if isinstance(one, Lost)]) == 2
+        for number in range(3, 5):
+            engine.submit(order(wish(number, hang=0.3)))
+        assert sorted(told(drained(engine, 2))) == [3, 4]
+        assert len(engine._workers) == 2
     finally:
         engine.close(grace=LONG)
 

@@ -20,6 +20,8 @@ from hdh_migrate.engines.messages import (
     Exchanged,
     Farewell,
     FromWorker,
+    MadeRoom,
+    MakeRoom,
     Pause,
     Question,
     Ready,
@@ -90,8 +92,10 @@ RECEIPTS: list[FromWorker] = [
             EndpointTraffic(
                 side="target", endpoint="https://h", requests=1, bytes_read=2, bytes_written=3
             ),
-        )
+        ),
+        busy=0.5,
     ),
+    MadeRoom(),
     Farewell(
         traffic=(
             EndpointTraffic(
@@ -110,6 +114,7 @@ ORDERS: list[ToWorker] = [
     *(Assigned(number=2, order=one) for one in EVERY_KIND),
     Pause(),
     Close(),
+    MakeRoom(),
     Answer(number=1, recorded=False),
 ]
 SAID: list[tuple[Vocabulary[Any], Any]] = [

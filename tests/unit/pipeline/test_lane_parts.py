@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from hdh_migrate.model import TargetLimits
-from hdh_migrate.pipeline.lanes import OwnLane, SharedLane, part_of, shared_file
+from hdh_migrate.pipeline.lanes import OwnLane, ProcessShare, SharedLane, shared_file
 from hdh_migrate.pipeline.throttling import AHEAD_SECONDS, LOOK_SECONDS, Bandwidth, RequestPace
 from tests.support.quiet import FakeClock, Waits
 
@@ -58,7 +58,7 @@ def test_every_process_with_the_file_sees_part_and_rate(shared: SharedLane) -> N
 
 
 def test_requests_of_all_machines_together_are_shared_like_the_line(shared: SharedLane) -> None:
-    most = part_of(shared, together=24, processes=2, own=8)
+    most = ProcessShare(shared, processes=2, connections=8, together=24).requests
     assert most() == 8
     shared.give(0.5, 0.0)
     assert most() == 6
@@ -66,7 +66,21 @@ def test_requests_of_all_machines_together_are_shared_like_the_line(shared: Shar
     assert most() == 4
     shared.give(0.01, 0.0)
     assert most() == 1
-    assert part_of(shared, together=None, processes=2, own=8)() == 8
+    assert ProcessShare(shared, processes=2, connections=8).requests() == 8
+
+
+def test_who_works_alone_has_what_all_processes_may_use(shared: SharedLane) -> None:
+    shared.give(0.5, 0.0)
+    one = ProcessShare(shared, processes=2, connections=8, alone=15, together=24)
+    assert (one.requests(), one.part()) == (12, 0.5)
+    shared.give(1.0, 0.0)
+    assert (one.requests(), one.part()) == (15, 1.0)
+
+    assert one.lower() == 8
+
+    assert (one.requests(), one.part()) == (8, 0.5)
+    shared.give(0.5, 0.0)
+    assert (one.requests(), one.part()) == (6, 0.25)
 
 
 def test_bytes_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:
@@ -79,7 +93,7 @@ def test_bytes_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:
 
 def test_requests_pass_at_the_part_of_the_rate(shared: SharedLane) -> None:
     clock = FakeClock(tick=0.0)
-    pace = RequestPace.of(LIMITS, 1, clock.monotonic, Waits(clock), shared.part)
+    pace = RequestPace.of(LIMITS, clock.monotonic, Waits(clock), shared.part)
     for _ in range(10):
         pace("PUT", "b")
     shared.give(0.5, clock.seconds)

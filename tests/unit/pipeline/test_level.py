@@ -198,3 +198,39 @@ def test_nobody_helps_beyond_the_ceiling() -> None:
         fetched = helpers.fetch(lambda: 1)
         assert fetched is not None
         assert fetched.result(LONG) == 1
+
+
+def test_it_is_lowered_to_a_part_and_in_proportion(level: Level, clock: FakeClock) -> None:
+    halt = threading.Event()
+    level.lower(8, halt)
+    assert (level.now, level.most, level.news()) == (8, 8, None)
+
+    clock.seconds += SETTLE_SECONDS
+    level.trouble(throttled())
+    level.lower(4, halt)
+
+    assert (level.now, level.most) == (2, 4)
+    news = level.news()
+    assert news is not None
+    assert (news.was, news.level) == (4, 2)
+    for _ in range(10):
+        level.done()
+    assert level.now == 4
+
+
+def test_it_is_lowered_when_no_more_are_under_way(level: Level) -> None:
+    halt, lowered = threading.Event(), threading.Event()
+    for _ in range(3):
+        level.enter(halt)
+
+    def lower() -> None:
+        level.lower(2, halt)
+        lowered.set()
+
+    thread = threading.Thread(target=lower)
+    thread.start()
+    assert not lowered.wait(0.05)
+    level.leave()
+    assert lowered.wait(LONG)
+    assert not level.enters(halt)
+    thread.join(LONG)
