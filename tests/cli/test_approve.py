@@ -23,6 +23,7 @@ from hdh_migrate.evidence.signatures.approvals import Judgement, Why
 from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.session.desk import Desk as SessionDesk
+from hdh_migrate.session.policy import kept_approvals as kept_approvals_module
 from hdh_migrate.session.policy.approval_subjects import subject_here
 from hdh_migrate.session.policy.kept_approvals import (
     judgement,
@@ -262,11 +263,28 @@ def test_an_approval_of_something_else_is_not_taken_in(
     assert not list(desk.folder.glob("**/approvals/*"))
 
 
-def test_no_number_of_approvals_hides_that_one_was_withdrawn(tmp_path: Path) -> None:
+def test_no_number_of_approvals_hides_that_one_was_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_approvals_module, "MAX_FILES", 2)
     for name in ("cutover-a", "cutover-b", "cutover-c", "withdrawn-cutover-a"):
         (tmp_path / f"{name}.json").write_text("{}")
-    found = [name for name, _ in kept_approvals(tmp_path, most=2)]
+    found = [name for name, _ in kept_approvals(tmp_path)]
     assert found == ["withdrawn-cutover-a.json", "cutover-a.json"]
+
+
+def test_more_approvals_than_are_read_are_said_to_be_too_many(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some were not read, and nobody was told why nothing was approved."""
+    assert approve(desk, "dpo") == Exit.OK
+    (kept,) = desk.folder.glob("**/approvals/*.json")
+    monkeypatch.setattr(kept_approvals_module, "MAX_FILES", 2)
+    for name in ("0", "1"):
+        (kept.parent / f"withdrawn-cutover-{name}.json").write_text("{}")
+
+    with pytest.raises(Refused, match="3 approvals and withdrawals; 2 are read at most"):
+        judged(desk)
 
 
 def test_a_withdrawal_that_cannot_be_read_takes_back_what_it_may_be_about(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.signatures.dsse import statement_in
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from tests.cli.test_cli import ROOT, Desk, document
 from tests.support.authority import TIME_STAMPING, Authority, Issuer, issue, online
@@ -259,4 +260,30 @@ def test_no_bundle_is_published_that_the_chain_cannot_take(tmp_path: Path, bucke
     made = desk.run("report", str(desk.plan), "--out", str(tmp_path / "evidence"))
     assert made.returncode == Exit.OK
     assert chain.stat().st_mode & 0o777 == 0o600
-    assert len(chain.read_text().splitlines()) == 1
+    assert chain.read_text().count('"statement_sha256"') == 1
+
+
+def test_a_report_that_a_kill_kept_from_being_remembered_is_the_one_before(
+    tmp_path: Path, bucket: Bucket
+) -> None:
+    """It could be handed over, and the next report did not name it."""
+    desk = Desk(tmp_path, bucket)
+    assert desk.run("run", str(desk.plan)).returncode == Exit.OK
+    chain = tmp_path / ".hdh-migrate" / "essai" / "statements.jsonl"
+    digests = []
+    for name in ("first", "second", "third"):
+        made = desk.run("report", str(desk.plan), "--out", str(tmp_path / name), "--json")
+        assert made.returncode == Exit.OK
+        digests.append(document(made)["statement_sha256"])
+        lines = chain.read_text().splitlines(keepends=True)
+        assert "statement_sha256" in lines[-1]
+        chain.write_text("".join(lines[:-1]))  # as a kill leaves it
+
+    def before(name: str) -> str:
+        envelope = json.loads((tmp_path / name / "statement.json").read_bytes())
+        return json.loads(statement_in(envelope))["predicate"]["previous_statement"]
+
+    assert [before("second"), before("third")] == digests[:2]
+    again = desk.run("run", str(desk.plan), "--out", str(tmp_path / "third"), "--json")
+    assert again.returncode == Exit.OK  # what is there is put aside: found first
+    assert before("third") == digests[2]

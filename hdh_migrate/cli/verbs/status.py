@@ -12,7 +12,7 @@ import typer
 
 from hdh_migrate.cli import board, watch_screen
 from hdh_migrate.cli.command import AT_PLAN, Batches, MetricsFile, Plan, ShowNames, Task, verb
-from hdh_migrate.errors import Exit, MigrateError, UsageError
+from hdh_migrate.errors import Exit, MigrateError, Refused, UsageError
 from hdh_migrate.results.looks import Status
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class StatusView:
         self._batches, self._names, self._left = batches, show_names, left
         self._read = self._stamp()
         self._desk = self._opened()
+        self._seen: Path | None = None
+        """The ledger that was looked at last."""
         self.notes: list[str] = []
         """Why the plan as it was read before still counts."""
 
@@ -108,7 +110,19 @@ class StatusView:
                 self._desk, self.notes = self._opened(), []
             except MigrateError:
                 self.notes = ["the plan's file was changed and is refused; this is the one before"]
-        return look(self._desk, self._batches, show_names=self._names, left=self._left)
+        path = self._desk.ledger_path
+        try:
+            found = look(self._desk, self._batches, show_names=self._names, left=self._left)
+        except UsageError as error:
+            if self._seen != path or path.exists():
+                raise
+            raise Refused(
+                f"{path}: the ledger that was watched is not there any more",
+                hint="a disk that holds it may be away, or somebody moved it; give the same"
+                " command again once it is back",
+            ) from error
+        self._seen = path
+        return found
 
     def measure(self, file: Path) -> None:
         """Write the numbers for Prometheus, of all batches."""

@@ -82,12 +82,22 @@ def _gated(scene: Scene, now: CutoverStanding) -> str:
     reasons = gates.blockers(scene, now)
     root = scene.root()
     consent = scene.consent("cutover", root)
-    if reasons and not consent.given:
-        reasons += [f"approval: {line}" for line in consent.reasons]
+    if reasons:
+        if not consent.given:
+            reasons += [f"approval: {line}" for line in consent.reasons]
+        reasons += _unstated(scene, root)
     gates.demand(scene, reasons)
     if not consent.given and not now.moving:
         _demand_anew(scene, root)
     return root
+
+
+def _unstated(scene: Scene, root: str) -> list[str]:
+    """Say what a stated freeze lacks: whoever signs it is asked together with who approves."""
+    if scene.probe is not None:
+        return []
+    stated = scene.consent("freeze", root)
+    return [] if stated.given else [f"freeze: {line}" for line in stated.reasons]
 
 
 def _begun(scene: Scene, now: CutoverStanding) -> CutoverStanding:
@@ -113,12 +123,15 @@ def _demand_anew(scene: Scene, root: str) -> None:
         moved = sum(one.new + one.changed for one in rounds)
         reasons.insert(0, f"the final delta moved and verified {counted(moved, 'object')}, so the"
                        " manifest is another one now")  # fmt: skip
+    unstated = _unstated(scene, root)
+    reasons += unstated
     scene.waits("approval", reasons)
+    also = ", once the writers are stopped the same with --stage freeze," if unstated else ""
     raise ApprovalMissing(
         f"cutover of batch {scene.batch} is not approved (manifest root {root}):\n"
         + "\n".join(f"  {line}" for line in reasons),
         hint=f'look at the report, then "hdh-migrate approve PLAN --batch {scene.batch} --stage'
-        ' cutover --key FILE" and start again; nothing was switched',
+        f' cutover --key FILE"{also} and start again; nothing was switched',
     )
 
 

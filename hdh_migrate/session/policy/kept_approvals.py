@@ -168,7 +168,7 @@ def judgement(
         KeyUnavailable: the operator's own key cannot be read.
         ClocksDiffer: it cannot be learned which of them have expired.
     """
-    demand_withdrawals(shelf(desk))
+    demand_readable(shelf(desk))
     return judge(
         kept_approvals(shelf(desk)),
         subject,
@@ -186,12 +186,21 @@ def shelf(desk: Desk) -> Path:
     return desk.ledger_path.with_name("approvals")
 
 
-def demand_withdrawals(folder: Path) -> None:
-    """Demand that each withdrawal can be read: unread, what it takes back would count.
+def demand_readable(folder: Path) -> None:
+    """Demand that all that is kept is read, and each withdrawal can be.
+
+    Unread, what a withdrawal takes back would count, and an approval would be missed.
 
     Raises:
-        Refused: one cannot.
+        Refused: one cannot, or they are too many.
     """
+    kept = sum(1 for _ in folder.glob("*.json"))
+    if kept > MAX_FILES:
+        raise Refused(
+            f"{folder}: {kept} approvals and withdrawals; {MAX_FILES} are read at most",
+            hint="nothing is approved until then; keep approvals that have ended elsewhere (their"
+            " names begin with the stage that they are of)",
+        )
     for path in sorted(folder.glob("withdrawn-*.json")):
         try:
             read_bounded(path, MAX_BYTES)
@@ -203,15 +212,15 @@ def demand_withdrawals(folder: Path) -> None:
             ) from None
 
 
-def kept_approvals(folder: Path, *, most: int = MAX_FILES) -> Iterator[tuple[str, SignedEnvelope]]:
+def kept_approvals(folder: Path) -> Iterator[tuple[str, SignedEnvelope]]:
     """Yield every kept approval by its file's name; what is no approval stands as an empty one.
 
-    Of more than `most`, withdrawals come first: no number of approvals hides one.
+    Of more than `MAX_FILES`, withdrawals come first: no number of approvals hides one.
     """
     if not folder.is_dir():
         return
     found = sorted(folder.glob("*.json"), key=lambda path: (not path.match("withdrawn-*"), path))
-    for path in found[:most]:
+    for path in found[:MAX_FILES]:
         try:
             data = read_bounded(path, MAX_BYTES)
         except OSError:

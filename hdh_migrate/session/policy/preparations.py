@@ -16,6 +16,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import Check
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import own_places
 from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
 from hdh_migrate.session.policy.changing import demand_allowed, judged
 from hdh_migrate.session.policy.contents import signers
@@ -31,6 +32,9 @@ def checks(desk: Desk, recipients: Sequence[str]) -> list[Check]:
     """
     plan = desk.loaded.plan
     found: list[Check] = []
+    if not plan.source.is_contacted:
+        among = [str(one) for one in own_places.problems(desk.loaded, desk.state_dir, ())]
+        found.append({"check": "folders of the source", "ok": not among, "problems": among})
     if desk.ledger_path.exists():
         found.append(_bound(desk, recipients))
     if plan.notify:

@@ -36,6 +36,7 @@ from hdh_migrate.session.policy import (
     health,
     keyring,
     lasting,
+    own_places,
     quota,
     second_copies,
     waivers,
@@ -92,12 +93,12 @@ def answered(
         Transient: it did not answer for as long as the retry budget lasts.
         Interrupted: told to stop while waiting.
     """
-    waits = False
+    waits, own = False, own_places.problems(desk.loaded, desk.state_dir, selected)
 
     def ask() -> list[Problem]:
         nonlocal waits
         try:
-            return blockers(services, desk.loaded.plan, selected, judge)
+            return [*own, *blockers(services, desk.loaded.plan, selected, judge)]
         except Transient as error:
             if not waits:
                 waits = True

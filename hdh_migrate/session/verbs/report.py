@@ -13,7 +13,9 @@ from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, LedgerLocked, Ref
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.lines.facts import Facts
 from hdh_migrate.evidence.signatures.checkpoint import Watched, parse, sidecar, signed, taken, write
+from hdh_migrate.evidence.signatures.dsse import statement_in
 from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.proofs import BundleFact, CheckpointFact
 from hdh_migrate.session.desk import Desk
@@ -74,6 +76,8 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
             ),
         )
         with _appending(desk, STATEMENTS) as remember, _appending(desk, CHECKPOINTS) as keep:
+            if form.chained:  # killed right after, the next report finds it there
+                remember({"folder": str(folder.absolute())})
             bundle = write_bundle(
                 folder,
                 records=streams.records,
@@ -201,13 +205,56 @@ def signer_of(desk: Desk) -> Signer | None:
     return keyring.signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
 
 
+def take_in(desk: Desk) -> None:
+    """Remember a bundle that a kill kept from being remembered, before it is put elsewhere.
+
+    Raises:
+        LedgerDamaged: what is remembered of earlier reports cannot be read.
+    """
+    remembered, last = _chain(desk)
+    if last is not None and last != remembered:
+        with _appending(desk, STATEMENTS) as remember:
+            remember({"statement_sha256": last})
+
+
 def _previous(desk: Desk) -> str | None:
+    """Return the digest of the last statement; also of one that a kill kept from being remembered.
+
+    Raises:
+        LedgerDamaged: what is remembered of earlier reports cannot be read.
+    """
+    return _chain(desk)[1]
+
+
+def _chain(desk: Desk) -> tuple[str | None, str | None]:
+    """Return the digest that was remembered last, and that of the last bundle that there is.
+
+    Before each bundle a line names its folder, after it another one its digest.
+    """
     path = desk.ledger_path.with_name(STATEMENTS)
-    lines = _whole_lines(path).splitlines()
+    last: str | None = None
+    begun: str | None = None
     try:
-        return str(json.loads(lines[-1])["statement_sha256"]) if lines else None
+        for line in map(json.loads, _whole_lines(path).splitlines()):
+            if "folder" in line:
+                last, begun = _written(begun, last) or last, str(line["folder"])
+            else:
+                last, begun = str(line["statement_sha256"]), None
     except (ValueError, KeyError, TypeError) as error:
-        raise LedgerDamaged(f"{path}: its last line is not a statement's digest") from error
+        raise LedgerDamaged(f"{path}: a line of it is not a statement's digest") from error
+    return last, _written(begun, last) or last
+
+
+def _written(folder: str | None, previous: str | None) -> str | None:
+    """Return the digest of the statement in a folder, if it is the one that follows another."""
+    if folder is None:
+        return None
+    try:
+        payload = statement_in(json.loads((Path(folder) / "statement.json").read_bytes()))
+        follows = json.loads(payload)["predicate"]["previous_statement"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # it never came to be, or is not there any more
+    return sha256_hex(payload) if follows == previous else None
 
 
 def _whole_lines(path: Path) -> bytes:

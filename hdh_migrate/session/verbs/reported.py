@@ -27,7 +27,7 @@ from hdh_migrate.session.policy.report_files import LAST
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.policy.waivers import waiver_facts
-from hdh_migrate.session.verbs.report import signer_of
+from hdh_migrate.session.verbs.report import signer_of, take_in
 from hdh_migrate.session.verbs.timestamp import write_stamped_report
 from hdh_migrate.session.views import shelf
 from hdh_migrate.session.views.probed import probe_facts
@@ -57,6 +57,7 @@ def report_at_end(desk: Desk, out: Path | None) -> tuple[ReportFact, bool]:
     known = _last(desk, out)
     if known is not None:
         return known, False
+    take_in(desk)
     if out is not None and (aside := shelf.put_aside(out, desk.loaded.plan.migration)) is not None:
         desk.progress.note(f"the report of an earlier run is now {aside}")
     written = write_stamped_report(desk, out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from rich.console import Console
 from hdh_migrate.cli.command import Task
 from hdh_migrate.cli.live import Screen
 from hdh_migrate.cli.verbs.status import StatusView, watch_on
+from hdh_migrate.errors import Refused
+from hdh_migrate.folders import STATE_DIR
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import bound_ledger
@@ -107,6 +110,14 @@ def test_it_is_drawn_in_place_and_what_was_there_before_comes_back(
     assert "\x1b[3" not in text
     # What is left on the ordinary screen are the headlines.
     assert capsys.readouterr().out.startswith("watched: no run is under way")
+
+
+def test_a_ledger_that_is_taken_away_is_said_to_be_away(plan: Path) -> None:
+    """It was said that no run had begun."""
+    state = plan.parent / STATE_DIR
+
+    with pytest.raises(Refused, match="the ledger that was watched is not there any more"):
+        watched(plan, lambda: None, lambda: shutil.rmtree(state))
 
 
 def test_a_plan_that_is_changed_is_read_again_and_one_that_is_refused_is_said_so(

@@ -256,6 +256,22 @@ def test_a_signed_statement_stands_in_for_the_trial(affair: Affair) -> None:
     assert freeze.how.as_json() == {"kind": "statement", "keys": ["SHA256:dpo"]}
 
 
+def test_a_statement_that_is_missing_is_asked_for_together_with_the_approvals(
+    affair: Affair,
+) -> None:
+    """Whoever had it approved was told of the next signature at the next start."""
+    affair.probe = None
+    affair.approved.clear()
+    with pytest.raises(ApprovalMissing, match=r"freeze: 0 of 1 approvals") as missing:
+        affair.act(start)
+    assert "--stage freeze" in (missing.value.hint or "")
+
+    affair.closed = ["target.attestation: hds is not in force"]
+    with pytest.raises(Refused) as refused:
+        affair.act(start)
+    assert {"approval: 0 of 1 approvals", "freeze: 0 of 1 approvals"} <= {*refused.value.blockers}
+
+
 @pytest.mark.parametrize(
     ("stated", "void"),
     [("2026-01-02T03:04:04.900Z", True), ("2026-01-02T03:04:05Z", False)],
