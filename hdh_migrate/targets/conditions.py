@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -129,8 +130,12 @@ def _look(
         return None, "no answer"
     except Unsupported:
         return None, _UNKNOWN
-    except (Permanent, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except _UNCLEAR:
         return None, "no answer that can be understood"
+
+
+_UNCLEAR = (Permanent, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What an answer that is none to the question may become."""
 
 
 # --- one function for each thing that can be seen ------------------------------------------------
@@ -149,15 +154,42 @@ def _region(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]
 
 def _public_access(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
     del region
-    acl = _asked(endpoint.client.get_bucket_acl, bucket)
-    if acl is None:
+    listed = _listed_public(endpoint, bucket)
+    if listed is None:
         return None, "the host does not show its access list"
-    uris = [str(grant.get("Grantee", {}).get("URI", "")) for grant in acl["Grants"]]
-    if any(uri.endswith(_EVERYBODY) for uri in uris):
+    if listed:
         return True, "its access list lets everybody in"
-    if any(lets_everybody_in(statement) for statement in _statements(endpoint, bucket)):
+    if _policy_public(endpoint, bucket):
         return True, "its policy lets everybody in"
     return False, "no grant to everybody, in access list or policy"
+
+
+def _listed_public(endpoint: S3Endpoint, bucket: str) -> bool | None:
+    acl = _asked(endpoint.client.get_bucket_acl, bucket)
+    if acl is None:
+        return None
+    uris = [str(grant.get("Grantee", {}).get("URI", "")) for grant in acl["Grants"]]
+    return any(uri.endswith(_EVERYBODY) for uri in uris)
+
+
+def _policy_public(endpoint: S3Endpoint, bucket: str) -> bool:
+    return any(lets_everybody_in(statement) for statement in _statements(endpoint, bucket))
+
+
+def _seen_public(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
+    """Look as `_public_access` does, of a host of which nobody knows what it shows, and to whom."""
+    del region
+    unseen = []
+    for what, look in (("access list", _listed_public), ("policy", _policy_public)):
+        public: bool | None = None
+        with suppress(*_UNCLEAR):
+            public = look(endpoint, bucket)
+        if public:
+            return True, f"its {what} lets everybody in"
+        if public is None:
+            unseen.append(what)
+    not_shown = f"; not shown: {', '.join(unseen)}" if unseen else ""
+    return False, f"no grant to everybody{not_shown}"
 
 
 def _lifecycle_rules(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
@@ -216,6 +248,7 @@ def _versioning(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, 
 _LOOKS: Mapping[str, Callable[[S3Endpoint, str, str], tuple[Value, str]]] = {
     "region": _region,
     "public-access": _public_access,
+    "seen-public": _seen_public,
     "lifecycle-rules": _lifecycle_rules,
     "default-encryption": _default_encryption,
     "bucket-policy": _bucket_policy,

@@ -317,6 +317,7 @@ _MENDS: Mapping[str, Callable[[BucketSettings, Wish], None]] = {
     "default-encryption": _encrypt,
     "versioning": _version,
     "public-access": _close,
+    "seen-public": _close,
     "lifecycle-rules": _no_lifecycle,
     _POLICY: _restrict,
 }
@@ -334,6 +335,7 @@ def _lifecycle(client: BucketSettings, wish: Wish) -> Mapping[str, object]:
 
 _REMOVED: Mapping[str, Callable[[BucketSettings, Wish], Mapping[str, object]]] = {
     "public-access": _acl,
+    "seen-public": _acl,
     "lifecycle-rules": _lifecycle,
 }
 """What is asked for before it is removed: in the form in which the host takes it again."""

@@ -128,3 +128,42 @@ def test_a_statement_that_lets_everybody_in(case: str) -> None:
 @pytest.mark.parametrize("case", CLOSED)
 def test_a_statement_that_does_not(case: str) -> None:
     assert not lets_everybody_in({"Effect": "Allow", "Action": "s3:GetObject", **CLOSED[case]})
+
+
+# --- a host that only the plan names -------------------------------------------------------------
+
+EVERYBODY = xml(
+    "<AccessControlPolicy><AccessControlList><Grant><Grantee"
+    ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group">'
+    "<URI>http://acs.amazonaws.com/groups/global/AllUsers</URI></Grantee>"
+    "<Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>"
+)
+OPEN_POLICY = Reply(
+    status=200,
+    body=b'{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}]}',
+)
+
+
+@pytest.mark.parametrize("shown", ["acl", "policy"])
+@pytest.mark.parametrize("other", [("AccessDenied", 403), ("NotImplemented", 501), ("Odd", 400)])
+def test_a_bucket_that_is_seen_to_be_public_is_told_of_any_host(
+    shown: str, other: tuple[str, int]
+) -> None:
+    """With profile `generic` nobody looked."""
+
+    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
+        if shown in query:
+            return EVERYBODY if shown == "acl" else OPEN_POLICY
+        return refusal(*other)
+
+    (rule,) = profiles.load("generic").health
+    (found,) = conditions(endpoint(answer)[0], [rule], "hds", "r")
+    assert not found.holds
+    assert found.seen.endswith("lets everybody in")
+
+
+def test_what_such_a_host_does_not_show_holds_nothing_back_and_is_said() -> None:
+    (rule,) = profiles.load("generic").health
+    (found,) = conditions(said(refusal("AccessDenied", 403)), [rule], "hds", "r")
+    assert found.holds
+    assert found.seen == "no grant to everybody; not shown: access list, policy"
