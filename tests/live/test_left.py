@@ -14,16 +14,16 @@ pytestmark = pytest.mark.live
 
 
 def listed(site: Site, language: str) -> list[str]:
-    """Return the list of a report that is written now, as its page shows it."""
+    """Return what a report that is written now lists, as its page shows it."""
     number = len(list(site.folder.glob("written-*.checkpoint")))
     out = site.folder / f"written-{number}"
     site.cli("report", site.plan, "--out", str(out), expect=0)
     page = (out / f"report.{language}.html").read_text()
     question = {"fr": "Que reste-t-il à faire\u00a0?", "en": "What is left to do?"}[language]
     answer = page.partition(f">{question}</dt>")[2].partition("</dd>")[0]
-    return [
-        html.unescape(re.sub("<[^>]*>", "", one)) for one in re.findall("<li>(.*)</li>", answer)
-    ]
+    # Who has to do it stands after each thing, on the page alone.
+    things = re.findall('<li>(.*?) <span class="quiet">.+</span></li>', answer)
+    return [html.unescape(re.sub("<[^>]*>", "", one)) for one in things]
 
 
 @prepared(moved)

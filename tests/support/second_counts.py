@@ -27,6 +27,11 @@ def state(line: Json) -> str:
     return {None: "pending", "match": "verified"}.get(line["verdict"], "failed")
 
 
+def is_own(line: Json) -> bool:
+    """Whether a line is of a file of the tool's own, and of none at the source (7.1)."""
+    return bool(line["source_version"].startswith("sidecar:"))
+
+
 def check_counts(
     predicate: Json, lines: dict[str, list[Json]], manifest: bytes, head: str, first: bool
 ) -> None:
@@ -63,9 +68,14 @@ def counted(
             name: total([line for line in found if line["dataset"] == one["name"]])
             for name, found in states.items()
         }
+        own = [line for line in moved if line["dataset"] == one["name"] and is_own(line)]
+        need(not (first and "own" in one), "datasets: own, in the first format")
+        tools = {"own": total(own)} if "own" in one else {}
         inventoried = one["tally"]["inventoried"]
         closes = added(list(tally.values())) == inventoried
-        datasets.append(one | {"tally": tally | {"inventoried": inventoried, "closes": closes}})
+        datasets.append(
+            one | tools | {"tally": tally | {"inventoried": inventoried, "closes": closes}}
+        )
 
     batches = []
     for batch, members in grouped(datasets, lambda one: one["batch"]).items():

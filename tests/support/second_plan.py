@@ -169,6 +169,12 @@ def check_plan(predicate: Json, plan: Plan, sha256s: int) -> None:
     )
     need(("headers" in predicate["seal"]) == plan.detached, "seal: headers")
     need(len(set(recipients)) == len(recipients), "seal: a recipient twice")
+    if "files" in predicate["seal"]:
+        told = predicate["seal"]["files"]
+        need([one["file"] for one in told] == plan.seal.get("recipients"), "seal: other files")
+        need(
+            sorted(one["recipient"] for one in told) == sorted(recipients), "seal: files of others"
+        )
     verification = predicate["verification"]
     need(verification["level"] == of(of(plan.whole, "verify", dict), "level", str), "level")
     taken = [verification[f"sha256_taken_in_{step}"] for step in ("transfer", "verify")]

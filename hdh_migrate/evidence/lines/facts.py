@@ -18,6 +18,7 @@ from hdh_migrate.evidence.verifier.addresses import is_local
 from hdh_migrate.evidence.verifier.members import (
     HeadersSection,
     ProvedKey,
+    RecipientFile,
     StatedErasure,
     StatedLook,
     StatedOpening,
@@ -144,6 +145,7 @@ class Facts:
     moved_before: Mapping[str, int] = field(default_factory=dict)  # objects before their rule
     headers: HeadersSection | None = None  # packs of detached headers, and their copies
     proved: tuple[ProvedKey, ...] = ()  # `recipient` and when its key last opened, `at`
+    files: tuple[RecipientFile, ...] = ()  # the plan's files of public keys, and whose each is
     attestation: Mapping[str, object] | None = None  # what the customer attests of the target
     profile: Mapping[str, object] | None = None  # what was counted on at the target, and since when
     capabilities: Mapping[str, object] | None = None  # what a probe saw at the target

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.facts import ObjectCounts
 from hdh_migrate.evidence.lines.records import order_of
-from hdh_migrate.evidence.verifier.counts import SIZES, STATES, UNITS, totals
+from hdh_migrate.evidence.verifier.counts import OWN, SIZES, STATES, UNITS, totals
 from hdh_migrate.evidence.verifier.members import (
     ExclusionRecord,
     FindingRecord,
@@ -56,6 +56,8 @@ class RecordSums:
         """Levels of verified objects, by batch."""
         self.states = {name: {state: _sums() for state in STATES} for name in batches}
         """By dataset."""
+        self.own = {name: _sums() for name in batches}
+        """Of these the files that the tool puts beside the objects, by dataset."""
 
     def tally(self, dataset: str, inventoried: Mapping[str, int] | ObjectCounts) -> dict[str, Any]:
         """Return one dataset's sums by state beside its inventory, and whether they close."""
@@ -80,6 +82,7 @@ class _AlikeRows(NamedTuple):
     no_sha256: bool
     no_claim: bool
     no_stored_sha256: bool
+    own: bool
 
 
 class Recount:
@@ -148,6 +151,7 @@ class Recount:
         alike = _AlikeRows(
             dataset, record["verdict"], record["level"], bisect_right(SIZES, size),
             record["sha256"] is None, record["source_md5"] is None, record["stored_sha256"] is None,
+            record["source_version"].startswith(OWN),
         )  # fmt: skip
         sums = self._alike.get(alike)
         if sums is None:
@@ -178,6 +182,8 @@ class Recount:
                 if claims and one.level == "full":
                     _add(found.claimed, sums)
             _add(found.states[one.dataset][state], sums)
+            if one.own:
+                _add(found.own[one.dataset], sums)
             _add(found.sizes[one.size_class], sums)
             lacking = (one.no_sha256, one.no_claim, one.no_stored_sha256)
             for name, lacks in zip(found.digests, lacking, strict=True):

@@ -79,6 +79,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
             "format": facts.seal,
             "recipients": list(facts.recipients),
             **({"proved": [dict(one) for one in facts.proved]} if facts.proved else {}),
+            **({"files": [dict(one) for one in facts.files]} if facts.files else {}),
             **({"headers": dict(facts.headers)} if facts.headers is not None else {}),
         },
         "verification": {
@@ -156,6 +157,7 @@ def _dataset(dataset: DatasetFacts, sums: RecordSums) -> dict[str, object]:
         "closed": dataset.closed,
         "source": {"bucket": dataset.source.bucket, "prefix": dataset.source.prefix},
         "target": {"bucket": dataset.target.bucket, "prefix": dataset.target.prefix},
+        "own": dict(sums.own[dataset.name]),
         "tally": sums.tally(dataset.name, dataset.inventoried),
     }
 

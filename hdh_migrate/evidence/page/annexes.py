@@ -177,6 +177,9 @@ ANNEXES: dict[str, Text] = {
         "{n} object read with a consumer's access|{n} objects read with a consumer's access",
     ),
     "smoke.commands": Text("{n} commande|{n} commandes", "{n} command|{n} commands"),
+    "smoke.so": Text(" : {how}", ": {how}"),
+    "smoke.good": Text("tout a réussi", "all of it went well"),
+    "smoke.bad": Text("{n} échec|{n} échecs", "{n} failure|{n} failures"),
     "terms.changed": Text(
         "Lot {name} : les conditions de la bascule (qui approuve, combien, avec quels délais) ont "
         "été changées, {when}.",
@@ -209,6 +212,16 @@ ANNEXES: dict[str, Text] = {
     ),
     "cutover.may-approve": Text("Nombre d'approbations demandées", "Number of approvals asked for"),
     "cutover.threshold": Text("{stage} : {many}", "{stage}: {many}"),
+    "cutover.freeze.seen": Text(
+        "(sans objet ici : le gel a été constaté)", "(not needed here: the freeze was seen)"
+    ),
+    "cutover.unplanned": Text(
+        "Le plan ne prévoit pas de bascule pour ce lot.", "The plan has no cutover for this batch."
+    ),
+    "cutovers.none": Text(
+        "Aucune bascule n'a été commencée : cet outil n'a mené aucun utilisateur vers la cible.",
+        "No cutover was begun: this tool has led no consumer to the target.",
+    ),
     "cutover.of-keys": Text(
         "Une seule clé pouvait en donner.|{n} clés pouvaient en donner pour ce lot.",
         "A single key could give one.|{n} keys could give one for this batch.",
@@ -244,6 +257,9 @@ ANNEXES: dict[str, Text] = {
     ),
     "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
     "cutover.back": Text("Retour en arrière", "Rollback"),
+    "cutover.back.before": Text(
+        "Retour en arrière, d'une bascule antérieure", "Rollback, of an earlier cutover"
+    ),
     "cutover.back.value": Text("lancé le {when} par", "begun on {when} by"),
     "cutover.back.open": Text(
         "les utilisateurs avaient été menés vers la cible le {when}",
@@ -292,9 +308,19 @@ ANNEXES: dict[str, Text] = {
         "Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}."
         "|Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}.",
     ),
+    "looks.last.but": Text(
+        "Dernier contrôle de la cible, lot {name} : {when}, {n} objet examiné sur {all}."
+        "|Dernier contrôle de la cible, lot {name} : {when}, {n} objets examinés sur {all}.",
+        "Last looked at the target, batch {name}: {when}, {n} of {all} objects was looked at."
+        "|Last looked at the target, batch {name}: {when}, {n} of {all} objects were looked at.",
+    ),
+    "looks.there": Text(
+        "{n} y était tel que vérifié, {level}.|{n} y étaient tels que vérifiés, chacun {level}.",
+        "{n} was there as verified, {level}.|{n} were there as verified, each {level}.",
+    ),
     "looks.found": Text(
-        "Trouvé alors : {gone}, {damaged}, {replaced}, {unread}.",
-        "Found then: {gone}, {damaged}, {replaced}, {unread}.",
+        "Pour le reste : {gone}, {damaged}, {replaced}, {unread}.",
+        "As for the rest: {gone}, {damaged}, {replaced}, {unread}.",
     ),
     "n.gone": Text("{n} absent|{n} absents", "{n} gone|{n} gone"),
     "n.damaged": Text("{n} altéré|{n} altérés", "{n} damaged|{n} damaged"),
@@ -327,7 +353,7 @@ ANNEXES: dict[str, Text] = {
     ),
     "rotations.apart": Text(
         "Commencé le {began} : {n} en-tête conservé à part est passé à la nouvelle clé ; {files}. "
-        "Les objets eux-mêmes n'ont pas été touchés."
+        "Les objets eux-mêmes n'ont été ni touchés, ni déchiffrés de nouveau."
         "|Commencé le {began} : {n} en-têtes conservés à part sont passés à la nouvelle clé ; "
         "{files}. Les objets eux-mêmes n'ont pas été touchés.",
         "Begun on {began}: {n} header that is kept apart is for the new key now; {files}. The "
@@ -433,6 +459,12 @@ ANNEXES: dict[str, Text] = {
         "Relu le {when} : restent {what}.", "Looked at again on {when}: {what} remain."
     ),
     "erasures.open": Text("L'effacement n'est pas terminé.", "The erasure is not finished."),
+    "erasures.originals": Text(
+        "Les originaux à la source ({place}) n'ont pas été effacés ainsi, et cet outil n'a pas "
+        "constaté leur suppression : qui lit la source peut encore les lire en clair.",
+        "The originals at the source ({place}) were not erased by this, and this tool has not seen "
+        "them deleted: whoever reads the source can still read them in the clear.",
+    ),
     "erasures.bounds": Text(
         "Ne sont pas effacés : ce que l'hébergeur garde de versions supprimées, ses sauvegardes et "
         "répliques, les sauvegardes de la seconde copie, les copies antérieures du registre, ce "

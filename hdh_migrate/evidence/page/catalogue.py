@@ -11,9 +11,11 @@ from hdh_migrate.evidence.page.bases import BASES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.erased import ERASED
 from hdh_migrate.evidence.page.header_packs import HEADERS
+from hdh_migrate.evidence.page.holders import HOLDERS
 from hdh_migrate.evidence.page.leaving import LEAVING
 from hdh_migrate.evidence.page.left import LEFT
 from hdh_migrate.evidence.page.over_time import OVER_TIME
+from hdh_migrate.evidence.page.owners import OWNING
 from hdh_migrate.evidence.page.parties import PARTIES
 from hdh_migrate.evidence.page.readers import READERS
 from hdh_migrate.evidence.page.sides import SIDES
@@ -231,10 +233,10 @@ CATALOGUE: dict[str, Text] = {
     ),
     "q.intact": Text("Est-ce intact ?", "Is it intact?"),
     "q.intact.yes": Text(
-        "Oui. Chaque objet déplacé a été relu sur la cible ; son empreinte SHA-256 est celle "
-        "des octets lus à la source.",
-        "Yes. Every object moved was read back from the target; its SHA-256 digest is that of "
-        "the bytes read at the source.",
+        "Oui. Chaque objet déplacé a été relu sur la cible et déchiffré ; par leurs empreintes "
+        "SHA-256, ses octets sont ceux qui ont été lus à la source.",
+        "Yes. Every object moved was read back from the target and decrypted; by their SHA-256 "
+        "digests its bytes are those that were read at the source.",
     ),
     "q.intact.lost": Text(
         "Ce n'est plus vrai pour {n} objet : la cible ne l'a plus tel que vérifié, et la source ne "
@@ -357,6 +359,12 @@ CATALOGUE: dict[str, Text] = {
         "Ce qui est arrivé aux objets après leur vérification.",
         "What happened to the objects after they were verified.",
     ),
+    "not.physical": Text(
+        "Que ce qui a été supprimé ou effacé ne subsiste nulle part : d'ici, on ne voit ni les "
+        "supports physiques, ni les sauvegardes et répliques des hébergeurs.",
+        "That nothing is left anywhere of what was deleted or erased: neither the physical media "
+        "nor the hosts' backups and replicas can be seen from here.",
+    ),
     "not.when": Text(
         "La date : c'est l'horloge de l'outil, sauf si un horodatage (timestamp.tsr) a été joint.",
         "The date: it is the tool's own clock, unless a time-stamp (timestamp.tsr) was added.",
@@ -386,6 +394,24 @@ CATALOGUE: dict[str, Text] = {
         "The counts include the files that the tool puts beside the objects "
         "(.hdh-migrate-sidecar): verified like them, they were not at the source.",
     ),
+    "datasets.own.n": Text(
+        "Dont {n} fichier de l'outil ({size}), posé à côté des objets (.hdh-migrate-sidecar) et "
+        "vérifié comme eux ; à la source : {rest} ({rest_size})."
+        "|Dont {n} fichiers de l'outil ({size}), posés à côté des objets (.hdh-migrate-sidecar) et "
+        "vérifiés comme eux ; à la source : {rest} ({rest_size}).",
+        "Of these {n} is a file of the tool ({size}), put beside the objects "
+        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size})."
+        "|Of these {n} are files of the tool ({size}), put beside the objects "
+        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}).",
+    ),
+    "datasets.own.by": Text("Par jeu de données :", "By dataset:"),
+    "datasets.own.of": Text("{name} : {n}", "{name}: {n}"),
+    "q.what.own": Text(
+        "Dont {n} fichier de l'outil, qui n'était pas à la source ({size})."
+        "|Dont {n} fichiers de l'outil, qui n'étaient pas à la source ({size}).",
+        "Of these {n} is a file of the tool, which was not at the source ({size})."
+        "|Of these {n} are files of the tool, which were not at the source ({size}).",
+    ),
     "datasets.lost": Text(
         "Sous « Exclus » est compté {n} objet perdu : aucune règle ne l'a laissé, il a été "
         "déplacé, puis perdu."
@@ -395,6 +421,16 @@ CATALOGUE: dict[str, Text] = {
         "then lost."
         "|Under “Excluded” {n} lost objects are counted: no rule left them behind, they were moved "
         "and then lost.",
+    ),
+    "datasets.replaced": Text(
+        "Parmi les « Vérifiés », {n} objet a été remplacé ou perdu sur la cible depuis sa "
+        "vérification ; voir « Constats »."
+        "|Parmi les « Vérifiés », {n} objets ont été remplacés ou perdus sur la cible depuis leur "
+        "vérification ; voir « Constats ».",
+        "Of those “Verified”, {n} object was replaced or lost at the target since it was verified; "
+        "see “Findings”."
+        "|Of those “Verified”, {n} objects were replaced or lost at the target since they were "
+        "verified; see “Findings”.",
     ),
     "batch": Text("Lot {name}", "Batch {name}"),
     "dataset": Text("Jeu de données", "Dataset"),
@@ -410,6 +446,17 @@ CATALOGUE: dict[str, Text] = {
     "endpoints.why": Text(
         "Ce qui a été lu à la source est ce qui en est sorti, relectures comprises.",
         "What was read at the source is what left it, what was read twice included.",
+    ),
+    "endpoints.plain.source": Text(
+        "La source a été lue sans TLS (http) : ce qui en est sorti a circulé en clair sur le "
+        "réseau.",
+        "The source was read without TLS (http): what left it crossed the network in the clear.",
+    ),
+    "endpoints.plain.target": Text(
+        "La cible a été jointe sans TLS (http) : seul ce que l'outil avait chiffré était protégé "
+        "sur le réseau, non les noms ni les requêtes.",
+        "The target was reached without TLS (http): only what the tool had encrypted was protected "
+        "on the network, neither names nor requests.",
     ),
     "col.side": Text("Côté", "Side"),
     "tls.note": Text(
@@ -592,6 +639,13 @@ CATALOGUE: dict[str, Text] = {
     "ref.records": Text("Lignes du manifeste", "Lines of the manifest"),
     "ref.journal": Text("Dernière entrée du journal", "Head of the journal"),
     "ref.journal.events": Text("{n} événement|{n} événements", "{n} event|{n} events"),
+    "ref.this": Text("Cette déclaration", "This statement"),
+    "ref.this.value": Text(
+        "Son empreinte, que le rapport suivant citera, ne peut figurer sur une page qu'elle "
+        "couvre ; cette commande la donne :",
+        "Its digest, which the next report will name, cannot stand on a page that it covers; this "
+        "command gives it:",
+    ),
     "ref.previous": Text("Déclaration précédente", "Previous statement"),
     "ref.previous.none": Text("aucune : c'est la première", "none: this is the first"),
     "ref.seal": Text("Chiffrement", "Encryption"),
@@ -633,5 +687,7 @@ CATALOGUE: dict[str, Text] = {
     **AHEAD,
     **SIDES,
     **LEFT,
+    **OWNING,
+    **HOLDERS,
     **LEAVING,
 }

@@ -25,6 +25,16 @@ CUSTODY: dict[str, Text] = {
         "{n} object gone from the source before it was moved ({size})."
         "|{n} objects gone from the source before they were moved ({size}).",
     ),
+    "q.what.own-of": Text(
+        "dont {n} fichier de l'outil|dont {n} fichiers de l'outil",
+        "of these {n} is the tool's|of these {n} are the tool's",
+    ),
+    "q.what.more": Text(
+        "Et {n} autre jeu de données ; voir « Lots et jeux de données »."
+        "|Et {n} autres jeux de données ; voir « Lots et jeux de données ».",
+        "And {n} other dataset; see “Batches and datasets”."
+        "|And {n} other datasets; see “Batches and datasets”.",
+    ),
     "q.when": Text("Quand ?", "When?"),
     "q.when.answer": Text(
         "Du {start} au {end}, soit {length}.", "From {start} to {end}, {length} in all."
@@ -198,7 +208,6 @@ CUSTODY: dict[str, Text] = {
         "it. Who holds them is declared in the plan, not proven.",
     ),
     "keys.none": Text("non déclaré", "not declared"),
-    "custody.keys": Text("Détient une clé privée (déclaré)", "Holds a private key (as declared)"),
     "custody.keys.escrow": Text("clé de secours", "escrow key"),
     "kept": Text("Conservation de ce dossier", "Keeping of this folder"),
     "custody.kept": Text("Conservé par", "Kept by"),

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
+from hdh_migrate.evidence.page.left import remains_of
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import Predicate, StatedPlace
 from hdh_migrate.frozen import frozen
 
 
@@ -41,6 +42,26 @@ def erased_objects(predicate: Predicate, grants: GrantAccounts) -> ErasedObjects
     whole = sum(one["objects"] for one in told)
     done = sum(one["objects"] for one in shut)
     return ErasedObjects(shut=done, going=whole - done, readers=len(stand))
+
+
+def originals_of(predicate: Predicate) -> list[StatedPlace]:
+    """Return where the originals of erased datasets are, unless their deletion was seen there."""
+    seen = {
+        one["batch"]
+        for one in predicate["cutovers"]
+        if one["track"] == "cutover" and _observed_gone(one["decommission"] or {})
+    }
+    named = {one["dataset"] for one in predicate.get("erasures") or ()}
+    return [
+        one["source"]
+        for one in predicate["datasets"]
+        if one["name"] in named and one["batch"] not in seen
+    ]
+
+
+def _observed_gone(decommission: Mapping[str, Any]) -> bool:
+    observed = decommission.get("observed")
+    return observed is not None and not remains_of(observed)
 
 
 def pack_erased(predicate: Predicate) -> Mapping[str, Any] | None:
@@ -105,6 +126,10 @@ ERASED: dict[str, Text] = {
         "erased on {began}; see “Datasets that were erased”."
         "|Dataset “{dataset}” opens no more by the recipients' keys: what opened {n} objects was "
         "erased on {began}; see “Datasets that were erased”.",
+    ),
+    "q.what.originals": Text(
+        "Cela ne touche pas les originaux à la source.",
+        "This does not touch the originals at the source.",
     ),
     "q.what.erasing": Text(
         "L'effacement de ce qui ouvre {n} objet du jeu « {dataset} » a commencé le {began} et "

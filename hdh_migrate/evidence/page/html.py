@@ -27,10 +27,18 @@ from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.declared import countries, declared_of, reachable, stamp_trust
-from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects, pack_erased
+from hdh_migrate.evidence.page.erased import (
+    ERASED,
+    ErasedObjects,
+    erased_objects,
+    originals_of,
+    pack_erased,
+)
 from hdh_migrate.evidence.page.held import held_of
+from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.leaving import leaving_prices
-from hdh_migrate.evidence.page.left import remains_of, standing_of, told
+from hdh_migrate.evidence.page.left import missed_in, remains_of, standing_of, told
+from hdh_migrate.evidence.page.owners import owner_of
 from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
@@ -48,6 +56,9 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 
 SHOWN_FINDINGS = 200
 """Findings on the page; the others are in findings.jsonl only."""
+
+SHOWN_DATASETS = 6
+"""Datasets on the first screen; the table below has all of them."""
 
 _TONES = {
     **dict.fromkeys((OutcomeState.GOOD, OutcomeState.NOTED), "good"),
@@ -85,6 +96,7 @@ def render_report(
     stands = standing_of(predicate, unresolved, chronicle, signed=signer is not None)
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
     erased = erased_objects(predicate, chronicle.grants)
+    declared = declared_of(predicate)
     approvals = by_key(chronicle.approvals, predicate["cutovers"])
     page = template.render(
         **_spoken(words),
@@ -103,9 +115,12 @@ def render_report(
         duties=duties_of(signer.key_id if signer else None, approvals, predicate["waivers"]),
         findings=findings,
         months=chronicle,
-        tasks=[told(one, words) for one in left_to_do(stands)],
+        tasks=[
+            (told(one, words), owner_of(one, declared, list(chronicle.logins), words))
+            for one in left_to_do(stands)
+        ],
         errors=by_side(predicate["findings"]["codes"], chronicle.retried),
-        places=countries(declared_of(predicate), words.said),
+        places=countries(declared, words.said),
         readers=readers,
         headings=_HEADING.findall,
         readers_all=chronicle.grants.told,
@@ -157,11 +172,14 @@ def _shown(predicate: Predicate) -> dict[str, object]:
     left, gone = predicate["outcome"]["states"]["excluded"], _not_left_by_the_plan(predicate)
     return {
         "p": predicate,
+        "SHOWN_DATASETS": SHOWN_DATASETS,
         "predicate_sha256": sha256_hex(canonical_json(predicate)),
         "states": predicate["outcome"]["states"],
         "proven_objects": _proven(predicate),
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
         "lost": how_many(codes, *LOST_OBJECTS),
+        "since_verified": _verified_once(predicate),
+        "own": _own(predicate),
         "to_move": _to_move(predicate),
         "gone": gone,
         "by_plan": {
@@ -172,6 +190,7 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "reachable": reachable(declared),
         "stamped": stamp_trust(predicate),
         "titles": {one["name"]: one["title"] for one in declared.get("datasets", ())},
+        "held_keys": held_keys(predicate, declared),
         "escrow": sum(bool(one["escrow"]) for one in declared.get("keys", ())),
         "losses": _losses(predicate),
         "beside": _beside(predicate),
@@ -183,6 +202,11 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "sizes": size_bars(predicate["manifest"]["sizes"]),
         "bases_ended": ended_bases(predicate),
         "packs_erased": pack_erased(predicate),
+        "originals": originals_of(predicate),
+        "switching": {one["batch"] for one in predicate["plan"]["canonical"].get("cutovers") or ()},
+        "missed": missed_in,
+        "still_there": _still_there,
+        "unsafe": _unsafe(predicate),
         "vanished_rule": VANISHED[0],
         "shortfalls": _shortfalls(predicate),
         "undated": _undated(predicate),
@@ -268,6 +292,10 @@ def _doubts(
     if predicate["rehearsal"]:
         doubts.append(words.say("not.rehearsal"))
     doubts += [words.say(key, n) for key, n in counted.items() if n]
+    if predicate.get("erasures") or any(
+        "requested" in one["times"] for one in predicate["cutovers"]
+    ):
+        doubts.append(words.say("not.physical"))
     always = ("not.alone", "not.source", "not.since", "not.when", "not.law")
     return doubts + [words.say(key) for key in always]
 
@@ -295,6 +323,36 @@ def _mended(predicate: Predicate, look: StatedLook) -> bool:
         and not (look["replaced"] or look["unread"] or look.get("lost") or look.get("beside"))
         and not any(one["failed"]["objects"] or one["pending"]["objects"] for one in tallies)
     )
+
+
+def _own(predicate: Predicate) -> ObjectSum:
+    """Return how many of all that is counted are the tool's own files."""
+    told = [one["own"] for one in predicate["datasets"] if "own" in one]
+    return {
+        "objects": sum(one["objects"] for one in told), "bytes": sum(one["bytes"] for one in told)
+    }  # fmt: skip
+
+
+def _verified_once(predicate: Predicate) -> int:
+    """Return how many of those that are counted as verified are not at the target as verified."""
+    codes = predicate["findings"]["codes"]
+    gone = _not_left_by_the_plan(predicate)["lost"]["objects"]
+    others = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED, *LOST_OBJECTS) - gone
+    return max(0, min(others, int(predicate["outcome"]["states"]["verified"]["objects"])))
+
+
+def _still_there(look: StatedLook) -> int:
+    """Return how many objects a look found as they were verified."""
+    return look["objects"] - sum(look[kind] for kind in ("gone", "damaged", "replaced", "unread"))
+
+
+def _unsafe(predicate: Predicate) -> list[str]:
+    """Return the sides that were reached by HTTP without TLS."""
+    return [
+        one["side"]
+        for one in predicate["endpoints"]
+        if one["requests"] and one["url"].lower().startswith("http://")
+    ]
 
 
 def _beside(predicate: Predicate) -> dict[tuple[str, ...], list[str]]:

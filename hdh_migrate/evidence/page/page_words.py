@@ -14,18 +14,10 @@ from markupsafe import Markup, escape
 from hdh_migrate.codes import Code
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.catalogue import CATALOGUE
+from hdh_migrate.evidence.page.differences import said_difference
 from hdh_migrate.evidence.page.formats import LOCALES, NBSP
 from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
 from hdh_migrate.evidence.page.text import Text
-
-_CHANGES = (
-    (re.compile(r"^added\b"), "ajouté"),
-    (re.compile(r"^removed \(was "), "retiré (c'était "),
-    (re.compile(r"^removed$"), "retiré"),
-    (re.compile(r"^order is now "), "nouvel ordre : "),
-)
-"""What `plan.diff` says of a place, in French."""
-
 
 _ROTATED = re.compile(r"keys rotate: (?P<old>\S+) to (?P<new>\S+)")
 """The reason that `keys rotate` gives for amending a batch."""
@@ -111,15 +103,17 @@ class PageWords:
         key = "condition.health" if what.startswith("health.") else f"condition.{what}"
         return self.say(key) if key in self._catalogue else None
 
-    def difference(self, line: str) -> Markup | str:
+    def difference(self, line: str) -> Markup:
         """Return how two plans differ in one place; the place and its values are the plan's own."""
-        if self._language != "fr":
-            return line
-        place, colon, change = line.partition(": ")
-        for pattern, french_form in _CHANGES:
-            change = pattern.sub(french_form, change)
-        after = f"{NBSP}{colon}" if colon else ""
-        return escape(visible(place)) + after + escape(visible(change))
+        found = said_difference(line, self._language)
+        if not found.changes:
+            return escape(found.place)
+        colon = f"{NBSP}: " if self._language == "fr" else ": "
+        semicolon = f"{NBSP}; " if self._language == "fr" else "; "
+        about = "" if found.about is None else f"{found.about[:1].upper()}{found.about[1:]} "
+        return Markup('{}<code>{}</code>{}<span class="name">{}</span>').format(
+            about, found.place, colon, semicolon.join(found.changes)
+        )
 
     def cause(self, reason: str) -> Markup | str:
         """Return why a batch was amended: what somebody wrote, or what `keys rotate` did."""

@@ -28,6 +28,9 @@ UNITS = ("objects", "bytes")
 SIZES = tuple(1 << power for power in (12, 16, 20, 24, 28, 32, 36))
 """The bounds between the classes of object sizes, in bytes: 4 KiB, 64 KiB ... 64 GiB."""
 
+OWN = "sidecar:"
+"""What versions of the tool's own files begin with: no source writes an ETag so."""
+
 SUMMED = (
     *("migration", "rehearsal", "names", "tool", "times", "verification"),
     *("manifest", "datasets", "batches", "outcome", "exclusions", "findings"),
@@ -55,6 +58,7 @@ class Sums:
         self.rules: dict[tuple[str, str, str], dict[str, int]] = {}
         self.codes: dict[str, int] = {}
         self.states = {name: {state: forms.zero() for state in STATES} for name in self.batch_of}
+        self.own = {name: forms.zero() for name in self.batch_of}
         self.read_whole = 0
 
     def exclusion(self, line: ExclusionRecord, where: str) -> None:
@@ -87,6 +91,8 @@ class Sums:
             if claims and line["source_md5"] is not None and level == "full":
                 forms.add(self.claimed, size)
         forms.add(states[state], size)
+        if line["source_version"].startswith(OWN):
+            forms.add(self.own[line["dataset"]], size)
         forms.add(self.sizes[bisect.bisect_right(SIZES, size)], size)
         if self.largest is None or size > self.largest:
             self.largest = size
@@ -116,7 +122,8 @@ class Sums:
             ended = {unit: sum(states[state][unit] for state in STATES) for unit in UNITS}
             closes = ended == inventoried
             tally = {"inventoried": inventoried, **states, "closes": closes}
-            datasets.append({**said, "tally": tally})
+            own = {"own": self.own[said["name"]]} if "own" in said else {}  # earlier ones do not
+            datasets.append({**said, **own, "tally": tally})
         return {
             "datasets": datasets,
             "manifest": {

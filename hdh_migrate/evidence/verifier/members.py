@@ -202,6 +202,13 @@ class ProvedKey(TypedDict):
     at: str
 
 
+class RecipientFile(TypedDict):
+    """The public key that a file of the plan held when the statement was written."""
+
+    file: str
+    recipient: str
+
+
 class PackCopies(TypedDict):
     """What was told last of the copies of a batch's header packs."""
 
@@ -227,6 +234,7 @@ class SealSection(TypedDict):
     format: str
     recipients: list[str]
     proved: NotRequired[list[ProvedKey]]
+    files: NotRequired[list[RecipientFile]]
     headers: NotRequired[HeadersSection]
 
 
@@ -284,6 +292,8 @@ class DatasetSection(TypedDict):
     source: StatedPlace
     target: StatedPlace
     tally: StatedTally
+    own: NotRequired[ObjectSum]
+    """Of these the tool's own files."""
 
 
 class JournalSection(TypedDict):

@@ -81,6 +81,12 @@ def _sealing(predicate: Predicate, plan: Mapping[str, object], planned: StatedPl
         RECIPIENT[planned.detached].fullmatch(key) for key in keys
     ):
         yield "statement.json: recipients that are no fingerprints, or one twice"
+    files = seal.get("files")
+    if files is not None and (
+        [one["file"] for one in files] != planned.canonical["seal"].get("recipients")
+        or sorted(one["recipient"] for one in files) != sorted(keys)
+    ):
+        yield "statement.json: other files of keys than the plan's, or of other keys"
     if ("headers" in seal) is not planned.detached:
         yield "statement.json: packs of headers that the plan has none of, or none of those it has"
     if predicate["verification"]["level"] != planned.level:

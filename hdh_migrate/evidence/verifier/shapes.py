@@ -66,7 +66,10 @@ ERASURE = {
     "dataset": NAMED, "batch": NAMED, "began": TIME, "ended": TIME_OR_NULL,
     "root": DIGEST, "although": [NAMED], "approvals": [NAMED], "remaining": {str: is_count},
 }  # fmt: skip
-LATER = {"beside", "erasures", "headers", "looks", "lost", "openings", "proved", "rotations", "tls"}
+LATER = {
+    "beside", "erasures", "files", "headers", "looks", "lost", "openings", "own", "proved",
+    "rotations", "tls",
+}  # fmt: skip
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
 PREDICATE: dict[str, object] = {
@@ -91,6 +94,7 @@ PREDICATE: dict[str, object] = {
     "seal": {
         "format": NAMED, "recipients": [NAMED],
         "proved": [{"recipient": NAMED, "at": TIME}],
+        "files": [{"file": NAMED, "recipient": NAMED}],
         "headers": {"packs": is_count, "bytes": is_count, "root": DIGEST, "copies": [COPIED]},
     },
     "verification": {
@@ -110,6 +114,7 @@ PREDICATE: dict[str, object] = {
     "previous_statement": DIGEST_OR_NULL,
     "datasets": [{
         "name": NAMED, "batch": NAMED, "closed": _of(bool), "source": PLACE, "target": PLACE,
+        "own": SUM,
         "tally": {
             "inventoried": SUM, "verified": SUM, "failed": SUM, "pending": SUM, "excluded": SUM,
             "closes": _of(bool),

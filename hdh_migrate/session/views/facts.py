@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.errors import KeyUnavailable, PlanInvalid
 from hdh_migrate.events.batches import BatchAmended
 from hdh_migrate.events.run import ExchangeTotal, KeyDrilled, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import (
@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.facts import (
     ObjectCounts,
     StepPace,
 )
-from hdh_migrate.evidence.verifier.members import ProvedKey
+from hdh_migrate.evidence.verifier.members import ProvedKey, RecipientFile
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
@@ -102,6 +102,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         },
         headers=header_facts(desk.loaded.plan, ledger),
         proved=tuple(_proved(ledger)),
+        files=_files(desk, ledger),
         attestation=attestation_of(desk),
         profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
         capabilities=capabilities(desk, ledger),
@@ -137,6 +138,24 @@ def _recipients(desk: Desk, ledger: SqliteLedger) -> tuple[str, ...]:
         return tuple(fingerprint_of(raw) for raw in bound)
     # An earlier version bound none, and nothing was run since.
     return tuple(map(fingerprint_of, load_recipients(desk.loaded.plan, desk.loaded.base)))
+
+
+def _files(desk: Desk, ledger: SqliteLedger) -> tuple[RecipientFile, ...]:
+    """Return which recipient each file of the plan holds the public key of, none if not all do.
+
+    The journal has keys and no files: a plan may have put them in another order since.
+    """
+    loaded = desk.loaded
+    if not loaded.plan.seal.encrypts:
+        return ()
+    try:
+        keys = [fingerprint_of(raw) for raw in load_recipients(loaded.plan, loaded.base)]
+    except KeyUnavailable:  # a file that is not there any more holds nobody's key
+        return ()
+    if sorted(keys) != sorted(_recipients(desk, ledger)):
+        return ()
+    pairs = zip(loaded.plan.seal.recipients, keys, strict=True)
+    return tuple({"file": file, "recipient": key} for file, key in pairs)
 
 
 def _proved(ledger: SqliteLedger) -> Iterator[ProvedKey]:

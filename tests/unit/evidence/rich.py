@@ -366,6 +366,10 @@ def rich(
         endpoints=(replace(SOURCE, requests=812, tls=SECURED), replace(TARGET, tls=SECURED)),
         clock_offsets={TARGET.url: 0.3},
         proved=({"recipient": "c4gh:" + "4" * 16, "at": AT},),
+        files=tuple(
+            {"file": file, "recipient": "c4gh:" + digit * 16}
+            for file, digit in (("keys/steward.pub", "3"), ("keys/escrow.pub", "4"))
+        ),
         losses=()
         if bare
         else tuple(

@@ -1,0 +1,101 @@
+"""Who holds the recipients' keys, as declared, key by key, and what that leaves in one hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.frozen import frozen, frozen_row
+
+
+@frozen_row
+class HeldKey:
+    """One recipient's key: its fingerprint, the plan's file, and who is declared to hold it."""
+
+    recipient: str | None
+    """None: the statement does not tie files to fingerprints."""
+    file: str
+    holder: str | None
+    escrow: bool
+    proved: str | None
+    """When its private key was last seen to open."""
+
+
+@frozen
+class HeldKeys:
+    """All recipients' keys, and what is wrong with who holds them."""
+
+    keys: tuple[HeldKey, ...]
+    undeclared: tuple[str, ...]
+    """Files of keys of which nobody is declared to hold the private one."""
+    several: tuple[tuple[str, int], ...]
+    """Who holds more than one of them, and how many."""
+    alone: str | None
+    """Who holds all of them, where there are several."""
+
+
+def held_keys(predicate: Predicate, declared: Mapping[str, Any]) -> HeldKeys:
+    """Return who holds which key, by the statement and its plan."""
+    seal = predicate["seal"]
+    planned = predicate["plan"]["canonical"].get("seal") or {}
+    files = {one["file"]: one["recipient"] for one in seal.get("files", ())}
+    proved = {one["recipient"]: one["at"] for one in seal.get("proved", ())}
+    stated = {one["recipient"]: one for one in declared.get("keys", ())}
+    keys = []
+    for file in planned.get("recipients") or ():
+        holder, recipient = stated.get(file), files.get(file)
+        keys.append(HeldKey(
+            recipient=recipient, file=file,
+            holder=None if holder is None else holder["holder"],
+            escrow=holder is not None and holder["escrow"],
+            proved=proved.get(recipient or ""),
+        ))  # fmt: skip
+    many = Counter(one.holder for one in keys if one.holder is not None)
+    several = tuple((name, count) for name, count in many.items() if count > 1)
+    alone = several[0][0] if several and several[0][1] == len(keys) else None
+    return HeldKeys(
+        keys=tuple(keys),
+        undeclared=tuple(one.file for one in keys if one.holder is None) if stated else (),
+        several=() if alone else several,
+        alone=alone,
+    )
+
+
+HOLDERS: dict[str, Text] = {
+    "col.key": Text("Clé publique", "Public key"),
+    "col.holder": Text("Détient la clé privée (déclaré)", "Holds the private key (as declared)"),
+    "col.tried": Text("Essai de la clé privée", "Trial of the private key"),
+    "holders.tried": Text(
+        "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
+    ),
+    "holders.untried": Text("aucun au journal", "none in the journal"),
+    "holders.alone": Text(
+        "Les {n} clés privées sont déclarées chez un même détenteur, {holder} : s'il les perd, "
+        "plus rien ne s'ouvre, et il n'y a pas de secours.",
+        "All {n} private keys are declared to be with one holder, {holder}: if they are lost "
+        "there, nothing opens any more, and there is no spare.",
+    ),
+    "holders.several": Text(
+        "{n} des {all} clés privées sont déclarées chez un même détenteur, {holder} : elles "
+        "peuvent être perdues ensemble.",
+        "{n} of the {all} private keys are declared to be with one holder, {holder}: they may be "
+        "lost together.",
+    ),
+    "holders.undeclared": Text(
+        "{n} des {all} clés n'a pas de détenteur déclaré, et sa clé privée ouvre tout : {files}."
+        "|{n} des {all} clés n'ont pas de détenteur déclaré, et leur clé privée ouvre tout : "
+        "{files}.",
+        "Of {n} of the {all} keys no holder is declared, and its private key opens everything: "
+        "{files}."
+        "|Of {n} of the {all} keys no holders are declared, and each private key opens "
+        "everything: {files}.",
+    ),
+    "holders.used": Text("Clé privée que l'outil utilise", "Private key that the tool uses"),
+    "holders.used.value": Text(
+        "{file} : qui lance l'outil peut s'en servir pour ouvrir tout objet.",
+        "{file}: whoever runs the tool can open every object with it.",
+    ),
+}
