@@ -84,7 +84,7 @@ def demand_unshared(path: Path, owners: Collection[int] = ()) -> None:
     """
     trusted = {0, os.geteuid(), *owners}
     try:
-        places = {place: place.lstat() for place in _way(path.absolute(), _LINKS_MAX)}
+        places = dict(_way(path.absolute(), _LINKS_MAX))
     except OSError as error:
         raise Refused(f"{path}: cannot be looked at: {error.strerror}", hint=_LOOK) from error
     last = list(places)[-1]
@@ -156,13 +156,15 @@ _UNMAPPED = 65534
 """Whose the folders above are in a container that does not know their owner."""
 
 
-def _way(path: Path, links: int) -> Iterator[Path]:
+def _way(path: Path, links: int) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield what is passed on the way to a path, from the root, as far as it is there."""
     for place in (*reversed(path.parents), path):
-        if not os.path.lexists(place):
+        try:
+            seen = os.lstat(place)
+        except (OSError, ValueError):
             return
-        yield place
-        if place.is_symlink():
+        yield place, seen
+        if stat.S_ISLNK(seen.st_mode):
             if not links:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             yield from _way(place.parent / place.readlink(), links - 1)

@@ -54,13 +54,17 @@ def set_up_logging(verbosity: int) -> None:
     logging.raiseExceptions = False  # it prints the arguments of a record that cannot be formatted
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
-    logging.getLogger("hdh_migrate").setLevel(level)
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Its thread logs the traceback of every error that it hands over as well.
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+    levels = {
+        **dict.fromkeys(_CHATTY, logging.WARNING), "hdh_migrate": level,
+        # Its thread logs the traceback of every error that it hands over as well.
+        "paramiko": logging.CRITICAL,
+    }  # fmt: skip
+    for logger, least in [
+        (root, logging.WARNING), *((logging.getLogger(name), one) for name, one in levels.items())
+    ]:  # fmt: skip
+        if logger.level != least:  # to set one has every logger forget what it worked out
+            logger.setLevel(least)
 
 
 def verbosity() -> int:

@@ -59,6 +59,14 @@ MORTAL = ["local", "local, one process", "dask"]
 """Engines whose workers can die without their coordinator."""
 
 
+@pytest.fixture(params=ENGINES, scope="module")
+def kept(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An engine for tests that leave it as they found it: its workers are idle, and all there."""
+    made = ENGINES[request.param](request)
+    yield made
+    made.close(grace=5)
+
+
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     made = ENGINES[request.param](request)
@@ -80,45 +88,45 @@ def of_kind(found: Sequence[Receipt], kind: type) -> list[Receipt]:
 # --- submit, receipts ----------------------------------------------------------------------------
 
 
-def test_every_order_comes_back_with_a_receipt_for_each_object(engine: Engine) -> None:
+def test_every_order_comes_back_with_a_receipt_for_each_object(kept: Engine) -> None:
     for number in range(20):
-        engine.submit(order(wish(number), wish(number + 100)))
+        kept.submit(order(wish(number), wish(number + 100)))
 
-    found = drained(engine, 20)
+    found = drained(kept, 20)
 
     assert sorted(told(found)) == [*range(20), *range(100, 120)]
     assert len(of_kind(found, OrderDone)) == 20
-    assert list(engine.receipts(0)) == []
+    assert list(kept.receipts(0)) == []
 
 
-def test_an_order_ends_after_its_receipts(engine: Engine) -> None:
-    engine.submit(order(*map(wish, range(30))))
-    found = drained(engine, 1)
+def test_an_order_ends_after_its_receipts(kept: Engine) -> None:
+    kept.submit(order(*map(wish, range(30))))
+    found = drained(kept, 1)
     assert [type(one) for one in found] == [Sent] * 30 + [OrderDone]
 
 
-def test_an_engine_says_how_many_orders_are_worth_handing_out(engine: Engine) -> None:
-    worth = engine.capacity  # which changes as machines come and go
+def test_an_engine_says_how_many_orders_are_worth_handing_out(kept: Engine) -> None:
+    worth = kept.capacity  # which changes as machines come and go
     assert worth >= 1
     for number in range(worth):
-        engine.submit(order(wish(number)))
-    assert sorted(told(drained(engine, worth))) == list(range(worth))
+        kept.submit(order(wish(number)))
+    assert sorted(told(drained(kept, worth))) == list(range(worth))
 
 
-def test_nothing_comes_of_nothing(engine: Engine) -> None:
-    assert list(engine.receipts(0)) == []
+def test_nothing_comes_of_nothing(kept: Engine) -> None:
+    assert list(kept.receipts(0)) == []
 
 
-def test_every_kind_of_order_is_carried(engine: Engine) -> None:
+def test_every_kind_of_order_is_carried(kept: Engine) -> None:
     for one in EVERY_KIND:
-        engine.submit(one)
-        assert set(told(drained(engine, 1))) == {item.id for item in one.objects}
+        kept.submit(one)
+        assert set(told(drained(kept, 1))) == {item.id for item in one.objects}
 
 
 # --- record --------------------------------------------------------------------------------------
 
 
-def test_a_worker_goes_on_when_what_it_asked_to_be_recorded_is(engine: Engine) -> None:
+def test_a_worker_goes_on_when_what_it_asked_to_be_recorded_is(kept: Engine) -> None:
     asked: list[int] = []
 
     def record(intents: Sequence[SealIntent]) -> list[bool]:
@@ -126,9 +134,9 @@ def test_a_worker_goes_on_when_what_it_asked_to_be_recorded_is(engine: Engine) -
         return [intent.id % 2 == 0 for intent in intents]
 
     for number in range(6):
-        engine.submit(order(wish(number, asks=True)))
+        kept.submit(order(wish(number, asks=True)))
 
-    found = drained(engine, 6, record=record)
+    found = drained(kept, 6, record=record)
 
     answers = {number: one["recorded"] for number, one in told(found).items()}
     assert answers == {number: number % 2 == 0 for number in range(6)}
@@ -136,20 +144,20 @@ def test_a_worker_goes_on_when_what_it_asked_to_be_recorded_is(engine: Engine) -
     assert {type(one) for one in found} == {Sent, OrderDone}
 
 
-def test_a_worker_that_nobody_records_for_is_told_no(engine: Engine) -> None:
-    engine.submit(order(wish(1, asks=True)))
-    assert [one["recorded"] for one in told(drained(engine, 1)).values()] == [False]
+def test_a_worker_that_nobody_records_for_is_told_no(kept: Engine) -> None:
+    kept.submit(order(wish(1, asks=True)))
+    assert [one["recorded"] for one in told(drained(kept, 1)).values()] == [False]
 
 
-def test_what_is_recorded_arrives_as_it_was_asked(engine: Engine) -> None:
+def test_what_is_recorded_arrives_as_it_was_asked(kept: Engine) -> None:
     asked: list[SealIntent] = []
 
     def record(intents: Sequence[SealIntent]) -> list[bool]:
         asked.extend(intents)
         return [True] * len(intents)
 
-    engine.submit(order(wish(7, asks=True)))
-    drained(engine, 1, record=record)
+    kept.submit(order(wish(7, asks=True)))
+    drained(kept, 1, record=record)
 
     assert asked == [SealIntent(id=7, attempt=1, number=1, size=1, sha256="aa")]
 

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -187,12 +188,16 @@ class Affair:
         self.needs: tuple[Need, ...] = ()
         self.programs: list[Program] = []
         self.reader: Any = self.world.target
-        self.consumer: Callable[[], Consumer] = lambda: Consumer(
-            reader=self.reader, envelopes=self.world.envelopes
-        )
+        self.consumer: Callable[[], Consumer] = self._as_world
         self.terms = Terms(
             relist_seconds=60, rounds=3, smoke_objects=3, window_seconds=3600, roll_back=False
         )
+
+    def twin(self, folder: Path, copied: dict[int, Any] | None = None) -> Affair:
+        """Return an affair that is as this one is between two processes; see `World.twin`."""
+        copied = {} if copied is None else copied
+        self.world.twin(folder, copied)
+        return deepcopy(self, copied)
 
     # --- what a test does --------------------------------------------------------------------
 
@@ -285,6 +290,9 @@ class Affair:
             shown=lambda value: f"<{value[:5]}>",
             rehearsing=True,
         )
+
+    def _as_world(self) -> Consumer:
+        return Consumer(reader=self.reader, envelopes=self.world.envelopes)
 
     def _consent(self, stage: str, root: str) -> Consent:
         with self.script.call("consent"):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -75,7 +74,7 @@ class FakeSource:
         self._blobs: dict[tuple[str, str], Blob] = {}
         self._empty: set[str] = set()
         self._told: dict[str, list[dict[str, object]]] = {}
-        self._versions = itertools.count(1)
+        self._versions = 0
         self._drifts: dict[str, list[bytes]] = {}
         self._drifts_after: dict[str, list[bytes]] = {}
 
@@ -87,10 +86,11 @@ class FakeSource:
 
     def put(self, bucket: str, key: str, data: bytes, **more: object) -> None:
         """Store an object, or another version of it."""
+        self._versions += 1
         info = ObjectInfo(
             key=key,
             size=len(data),
-            version=f"v{next(self._versions)}",
+            version=f"v{self._versions}",
             modified=MODIFIED,
             **more,  # type: ignore[arg-type]  # fields of ObjectInfo
         )
@@ -237,7 +237,7 @@ class FakeTarget:
         self.keeps_tags = True
         self._buckets: dict[str, dict[str, _Object]] = {name: {} for name in buckets}
         self._open: dict[str, _Open] = {}
-        self._numbers = itertools.count(1)
+        self._uploads = 0
         self._lock = threading.RLock()
         self.left: dict[tuple[str, int], list[bytes]] = {}
         """What came here of each part, by upload and number, acknowledged or not."""
@@ -405,7 +405,8 @@ class FakeTarget:
     def begin(self, bucket: str, key: str, *, stamp: Stamp) -> Upload:
         with self.script.call("begin"), self._lock:
             self._bucket(bucket)
-            upload = Upload(bucket=bucket, key=key, upload_id=f"u{next(self._numbers)}")
+            self._uploads += 1
+            upload = Upload(bucket=bucket, key=key, upload_id=f"u{self._uploads}")
             if self.loses_upload_tags:
                 stamp = replace(stamp, tags={})
             self._open[upload.upload_id] = _Open(upload, stamp)

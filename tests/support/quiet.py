@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hdh_migrate.clocks import later
 from hdh_migrate.telemetry import SystemClock
@@ -54,6 +56,13 @@ class Waits(threading.Event):
         super().__init__()
         self.waited: list[float] = []
         self._clock = clock
+
+    def __deepcopy__(self, copied: dict[int, Any]) -> Waits:
+        made = copied[id(self)] = Waits(deepcopy(self._clock, copied))
+        made.waited = [*self.waited]
+        if self.is_set():
+            made.set()
+        return made
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout is not None, "a wait without an end"

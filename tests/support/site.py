@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,8 +109,7 @@ class Site:
         finally:
             sys.stdin = stdin
             logging.root.handlers[:] = handlers
-            os.environ.clear()
-            os.environ.update(kept)
+            put_back(kept)
             for number, handler in heard.items():
                 signal.signal(number, handler)
         out.seek(0)
@@ -190,6 +189,15 @@ class Site:
 
     def shut_writers_out(self) -> None:
         self.environ["S_WRITER"] = self.container.server.sas("rl")
+
+
+def put_back(kept: Mapping[str, str]) -> None:
+    """Let variables of this process be what they were; what did not change is not touched."""
+    for name in os.environ.keys() - kept.keys():
+        del os.environ[name]
+    for name, value in kept.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def _read(path: Path) -> Any:

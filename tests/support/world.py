@@ -10,8 +10,10 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit
@@ -140,6 +142,22 @@ class World:
         self._sealed = sealed
         self.path = folder / "state" / "m" / "ledger.db"
         self._saved = folder / "saved"
+
+    def twin(self, folder: Path, copied: dict[int, Any] | None = None) -> Self:
+        """Return a world that is as this one is between two processes, in a folder of its own.
+
+        `copied` is what `copy.deepcopy` remembers: whoever holds this world is copied with it.
+        """
+        assert not self.script.dead, "a world that is being killed"
+        copied = {} if copied is None else copied
+        copied |= {id(one): one for one in (self.envelopes, self.datasets, self.target.limits)}
+        copied[id(self.target._lock)] = threading.RLock()
+        made = type(self).__new__(type(self))
+        copied[id(self)] = made
+        vars(made).update(deepcopy(vars(self), copied))
+        made.path, made._saved = folder / "state" / "m" / "ledger.db", folder / "saved"
+        shutil.copytree(self.path.parents[1], made.path.parents[1])
+        return made
 
     # --- one process -----------------------------------------------------------------------------
 

@@ -446,8 +446,8 @@ def hurt(folder: Path) -> tuple[World, Said, dict[str, str]]:
     return world, said, tags(world)
 
 
-def points(tmp_path_factory: pytest.TempPathFactory) -> list[Point]:
-    world, said, _ = hurt(tmp_path_factory.mktemp("points"))
+def points(world: World, said: Said) -> list[Point]:
+    """Return every moment of an adoption."""
     before = dict(world.script.calls)
     adopted(world, said)
     return [
@@ -459,13 +459,12 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> list[Point]:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_the_same_commands_converge(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    tried = points(tmp_path_factory)
+def test_killed_at_any_moment_the_same_commands_converge(tmp_path: Path) -> None:
+    first, said, before = hurt(tmp_path / "first")
+    tried = points(first.twin(tmp_path / "whole"), said)
     assert len(tried) > 40
-    for point in tried:
-        world, said, before = hurt(tmp_path_factory.mktemp("kill"))
+    for number, point in enumerate(tried):
+        world = first.twin(tmp_path / str(number))
         world.kill_at(point)
         try:
             adopted(world, said)

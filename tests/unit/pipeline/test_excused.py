@@ -177,18 +177,15 @@ def test_a_cutover_honours_what_is_waived_in_a_batch_that_it_needs(tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_second_try_that_is_killed_anywhere_converges(tmp_path: Path) -> None:
-    def mended(folder: Path) -> World:
-        made = hurt(folder)
-        made.target.drop("dst", "t/a.c4gh")
-        made.script.calls.clear()
-        return made
-
-    clean = mended(tmp_path / "clean")
+    first = hurt(tmp_path / "first")
+    first.target.drop("dst", "t/a.c4gh")
+    first.script.calls.clear()
+    clean = first.twin(tmp_path / "clean")
     clean.run(ALL, wishes=AGAIN)
     points = [one for one in clean.script.points() if one.method in {"now", "put", "head"}]
     assert len(points) > 20
     for number, point in enumerate(points):
-        made = mended(tmp_path / str(number))
+        made = first.twin(tmp_path / str(number))
         made.kill_at(point)
         with pytest.raises(Killed):
             made.run(ALL, wishes=AGAIN)

@@ -306,13 +306,14 @@ def test_a_look_that_is_killed_anywhere_converges_with_the_run_after_it(tmp_path
         made.script.calls.clear()
         return made
 
-    whole = hurt(tmp_path / "whole")
+    first = hurt(tmp_path / "first")
+    whole = first.twin(tmp_path / "whole")
     looked(whole)
     methods = {"now", "read", "head"}
     points = [point for point in whole.script.points() if point.method in methods]
     assert len(points) > 20
     for number, point in enumerate(points):
-        made = hurt(tmp_path / str(number))
+        made = first.twin(tmp_path / str(number))
         for _ in range(2):
             made.script.calls.clear()
             made.kill_at(point)
@@ -334,13 +335,13 @@ def test_a_look_that_is_killed_anywhere_converges_with_the_run_after_it(tmp_path
 
 @pytest.mark.slow
 def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
-    whole = moved(tmp_path / "whole")
-    whole.script.calls.clear()
+    first = moved(tmp_path / "first")
+    first.script.calls.clear()
+    whole = first.twin(tmp_path / "whole")
     looked(whole)
     left = set()
     for number in range(1, whole.script.calls["now"] + 1):
-        made = moved(tmp_path / str(number))
-        made.script.calls.clear()
+        made = first.twin(tmp_path / str(number))
         made.kill_at(Point("now", number, "before"))
         with pytest.raises(Killed):
             looked(made)

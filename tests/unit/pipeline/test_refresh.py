@@ -514,7 +514,8 @@ def hurt(folder: Path) -> World:
 
 @pytest.mark.slow
 def test_a_refresh_that_is_killed_anywhere_converges_twice_in_a_row(tmp_path: Path) -> None:
-    clean = hurt(tmp_path / "clean")
+    first = hurt(tmp_path / "first")
+    clean = first.twin(tmp_path / "clean")
     clean.run(ALL, wishes=AGAIN)
     points = clean.script.points()
     expected = end(clean)
@@ -526,7 +527,7 @@ def test_a_refresh_that_is_killed_anywhere_converges_twice_in_a_row(tmp_path: Pa
     ]
     assert len(kept) > 40
     for number, point in enumerate(kept):
-        made = hurt(tmp_path / str(number))
+        made = first.twin(tmp_path / str(number))
         for _ in range(2):
             made.script.calls.clear()
             made.kill_at(point)

@@ -217,8 +217,9 @@ def test_what_stands_beside_is_sent_again_or_taken_as_it_is(
 
 @pytest.mark.slow
 def test_a_restore_killed_anywhere_twice_loses_nothing_and_converges(tmp_path: Path) -> None:
-    whole = replaced(tmp_path / "whole")
-    whole.script.calls.clear()
+    first = replaced(tmp_path / "first")
+    first.script.calls.clear()
+    whole = first.twin(tmp_path / "whole")
     decided(whole, "restore")
     whole.run()
     points = [
@@ -228,7 +229,7 @@ def test_a_restore_killed_anywhere_twice_loses_nothing_and_converges(tmp_path: P
     ]
     assert len(points) > 30
     for number, point in enumerate(points):
-        world = replaced(tmp_path / str(number))
+        world = first.twin(tmp_path / str(number))
         for _ in range(2):
             world.script.calls.clear()
             world.kill_at(point)

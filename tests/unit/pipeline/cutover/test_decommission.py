@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -82,6 +83,12 @@ class End:
         self.affair.world.clock.seconds += 86_400
         self.affair.approve("decommission")
         return self
+
+    def twin(self, folder: Path) -> End:
+        """Return an end that is as this one is between two processes, in a folder of its own."""
+        copied: dict[int, Any] = {}
+        self.affair.twin(folder, copied)
+        return deepcopy(self, copied)
 
     def undertaking(self, scene: Scene) -> Undertaking:
         shared = {field.name: getattr(scene, field.name) for field in fields(Story) if field.init}
@@ -249,8 +256,9 @@ def test_a_decommission_killed_at_any_event_or_delete_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
-    whole = End(tmp_path / "whole").finalized()
-    whole.affair.script.calls.clear()
+    first = End(tmp_path / "first").finalized()
+    first.affair.script.calls.clear()
+    whole = first.twin(tmp_path / "whole")
     whole.execute()
     points = [
         point
@@ -260,8 +268,7 @@ def test_a_decommission_killed_at_any_event_or_delete_goes_on(
     ]
     assert len(points) > 40
     for number, point in enumerate(points):
-        end = End(tmp_path / str(number)).finalized()
-        end.affair.script.calls.clear()
+        end = first.twin(tmp_path / str(number))
         end.affair.kill_at(point)
         with pytest.raises(Killed):
             end.execute()
@@ -814,8 +821,9 @@ def test_a_decommission_attacked_at_every_moment_deletes_nothing_that_the_target
 ) -> None:
     """At each call of a port one target object goes; at most the delete under way may still go."""
     monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
-    whole = End(tmp_path / "whole").finalized()
-    whole.affair.script.calls.clear()
+    first = End(tmp_path / "first").finalized()
+    first.affair.script.calls.clear()
+    whole = first.twin(tmp_path / "whole")
     whole.execute()
     points = [
         point
@@ -824,9 +832,8 @@ def test_a_decommission_attacked_at_every_moment_deletes_nothing_that_the_target
         and point.when == "after"
     ]
     for number, point in enumerate(points):
-        end = End(tmp_path / str(number)).finalized()
+        end = first.twin(tmp_path / str(number))
         script, target = end.affair.script, end.affair.world.target
-        script.calls.clear()
         lost: list[set[str]] = []
 
         def lose(end: End = end, target: FakeTarget = target, lost: list[set[str]] = lost) -> None:
@@ -940,14 +947,14 @@ def test_a_pointer_that_moves_at_any_moment_costs_one_portion_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
-    whole = End(tmp_path / "whole").finalized()
-    whole.affair.script.calls.clear()
+    first = End(tmp_path / "first").finalized()
+    first.affair.script.calls.clear()
+    whole = first.twin(tmp_path / "whole")
     whole.execute()
     for number, point in enumerate(whole.affair.script.points()):
         if point.method not in {"read", "erase", "consent", "pointer read"}:
             continue
-        end = End(tmp_path / str(number)).finalized()
-        end.affair.script.calls.clear()
+        end = first.twin(tmp_path / str(number))
         deleted: list[int] = []
 
         def move(end: End = end, deleted: list[int] = deleted) -> None:
