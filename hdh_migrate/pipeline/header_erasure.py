@@ -165,16 +165,33 @@ class HeaderErasure:
     def _versions(self) -> Iterator[StoredVersion]:
         """Give what the host shows under the packs' prefix, in any version.
 
-        Its list of versions may lack what is current, in a bucket that keeps none for example.
+        Its list of versions may lack what is current, in a bucket that keeps none for example; and
+        any list what was written just now, so each pack that the ledger knows is asked for.
         """
-        seen = set[str]()
+        seen = set[tuple[str, str]]()
         with suppress(Unsupported):  # it knows no versions
             for one in self._ctx.retry(lambda: list(self.writer.versions(self._place))):
-                seen.add(one.key)
+                seen.add((one.key, one.version_id))
                 yield one
+        keys = {key for key, _ in seen}
         for stored in self._ctx.retry(lambda: list(self.writer.keys(self._place))):
-            if stored.key not in seen:
+            if stored.key not in keys:
+                seen.add((stored.key, "null"))
                 yield StoredVersion(key=stored.key, version_id="null", latest=True)
+        for known in self._known():
+            if (known.key, known.version_id) not in seen and self._head(known) is not None:
+                yield known
+
+    def _known(self) -> list[StoredVersion]:
+        """Return the packs that the ledger wrote last, as their versions at the target."""
+        route = self._ctx.route(self._dataset)
+        prefix = route.header_packs(self._dataset.name)
+        return [
+            StoredVersion(
+                key=route.target_key(row.key), version_id=row.version_id or "null", latest=True
+            )
+            for row in self._ctx.ledger.packs(self._dataset.id, prefix)
+        ]
 
     def _files(self) -> Iterator[Path]:
         for folder in (self._folder, *self._earlier):

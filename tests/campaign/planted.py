@@ -262,7 +262,11 @@ PLANTED = (
     ),
     Planted(
         "an erasure leaves what the list of versions does not show", "pipeline/header_erasure.py",
-        "            if stored.key not in seen:\n", "            if False:\n",
+        "            if stored.key not in keys:\n", "            if False:\n",
+        also=Planted(
+            "each pack that is known is asked for", "pipeline/header_erasure.py",
+            "        for known in self._known():\n", "        for known in ():\n",
+        ),
         kind=LifeKind.ERASED,
     ),
     Planted(

@@ -49,6 +49,25 @@ def test_packs_go_that_the_list_of_versions_does_not_show(world: World, tmp_path
     ledger.close()
 
 
+def test_a_pack_that_no_list_shows_yet_goes_all_the_same(world: World, tmp_path: Path) -> None:
+    """Lists of some hosts are late: it stayed, and all of them were said to be gone."""
+    (tmp_path / "copies").mkdir()
+    ledger = world.open()
+    (dataset,) = ledger.datasets()
+    keys = world.target.keys
+    world.target.keys = lambda place: (  # type: ignore[method-assign]
+        one for one in keys(place) if not one.key.startswith(PACKS)
+    )
+
+    erasure = HeaderErasure(
+        world.context(ledger), dataset, tmp_path / "copies", demand_free=lambda: None
+    )
+
+    assert erasure.run() == {}
+    assert not [one for one in world.target._buckets["dst"] if one.startswith(PACKS)]
+    ledger.close()
+
+
 def test_headers_that_others_took_the_place_of_are_overwritten_too(world: World) -> None:
     """They opened an earlier attempt, or opened for a key that was replaced."""
     ledger = world.open()
