@@ -82,6 +82,7 @@ class UsageError(MigrateError):
     """The command was called with values that cannot work together."""
 
     exit_code = Exit.USAGE
+    default_hint = "--help tells what the verb takes"
 
 
 # --- plans ---------------------------------------------------------------------------------
@@ -342,7 +343,7 @@ class SmokeFailed(MigrateError):
 
 
 class TargetDiffers(MigrateError):
-    """The target no longer holds what was verified, so the source is not deleted."""
+    """The target no longer holds what was verified, so nothing is built on it."""
 
     exit_code = Exit.VERIFICATION_FAILED
 

@@ -106,7 +106,7 @@ def main(
 def _print_usage(error: typer.TyperException, arguments: Sequence[str]) -> None:
     """Print why the arguments are not a command; as JSON if `--json` was among them."""
     if "--json" in arguments:
-        wrong = UsageError(error.format_message(), hint="--help tells what the verb takes")
+        wrong = UsageError(error.format_message())
         Output(as_json=True, progress=False).data(error_document(wrong))
     if hasattr(error, "show"):
         error.show()

@@ -20,6 +20,8 @@ class ErasureForecast(TypedDict):
     """What an approval of it is bound to."""
     although: list[str]
     begun: bool
+    ended: bool
+    """Whether it came to its end; the same command looks again at what is still there."""
     blockers: list[str]
 
 

@@ -93,7 +93,10 @@ class KeptObject(TypedDict):
     version: str
 
 
-Becomes = Literal["moved", "left behind", "refused", "not moved", "not there", "unknown"]
+Becomes = Literal[
+    "moved", "left behind", "left alone", "refused", "not moved", "not there", "unknown"
+]
+"""`left alone`: no run touches it any more, for what opens its dataset was erased."""
 
 
 class ExplainedObject(TypedDict):

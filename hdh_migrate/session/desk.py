@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cache, partial
 from pathlib import Path
@@ -254,6 +254,20 @@ class Desk:
                 hint="a batch that was begun must stay in the plan: put it back, if it is one",
             )
         return ordered
+
+    def demand_datasets(self, names: Collection[str]) -> None:
+        """Demand that the plan has datasets of these names.
+
+        Raises:
+            UsageError: it has not; those that it has are said.
+        """
+        known = [one.name for one in self.loaded.plan.datasets]
+        if unknown := sorted(set(names) - set(known)):
+            raise UsageError(
+                f"no dataset {', '.join(unknown)} in the plan",
+                hint=f"there are {', '.join(known[:10])}"
+                + (f", and {len(known) - 10} more" if len(known) > 10 else ""),
+            )
 
     def read_ledger(self) -> SqliteLedger:
         """Open the ledger for looking.

@@ -53,6 +53,40 @@ def test_a_machine_is_told_the_same() -> None:
     assert json.loads(done.stdout)["error"]["message"].endswith("did you mean validate?")
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("fetch", "PLAN", "pmis", "KEY", "--out", "x"),
+        ("restore-view", "PLAN", "--dataset", "pmis"),
+        ("explain", "PLAN", "KEY", "--dataset", "pmis"),
+        ("grant", "PLAN", "--dataset", "pmis", "--to", "lab.pub", "--permit", "R", "--until",
+         "2099-12-31", "--purpose", "x", "--out", "x"),
+    ],
+)  # fmt: skip
+def test_who_names_no_dataset_is_told_which_there_are(begun: Path, verb: tuple[str, ...]) -> None:
+    words = [str(begun) if one == "PLAN" else one for one in verb]
+    if verb[0] == "grant":
+        made = command("keys", "new", "lab", "--dir", str(begun.parent), cwd=begun.parent)
+        assert made.returncode == Exit.OK
+
+    done = command(*words, "--json", cwd=begun.parent)
+
+    assert done.returncode == Exit.USAGE
+    said = json.loads(done.stdout)["error"]
+    assert said["message"] == "no dataset pmis in the plan"
+    assert said["hint"].startswith("there are ")
+
+
+def test_whatever_is_wrong_with_the_options_comes_with_a_hint(begun: Path) -> None:
+    for words in (
+        ("limit", str(begun)), ("limit", str(begun), "off"), ("run", str(begun), "--code", "x"),
+        ("verify", str(begun), "--again", "--sample", "200%"), ("providers", "show", "nobody"),
+    ):  # fmt: skip
+        done = command(*words, "--json")
+        assert done.returncode == Exit.USAGE, words
+        assert json.loads(done.stdout)["error"]["hint"], words
+
+
 def test_a_plan_whose_files_are_there_is_noted_nothing(begun: Path) -> None:
     assert notes(begun) == []
 

@@ -92,6 +92,11 @@ def test_a_copy_by_hand(job: Errand) -> None:
     done = started(*backup, "--to", str(to), env=os.environ | job.environ)
     assert done.returncode == Exit.REFUSED
     assert len(list(to.iterdir())) == 1
+    (job.folder / "file").write_text("somebody's")
+    done = started(*backup, str(job.folder / "file"), env=job.environ)
+    assert done.returncode == Exit.USAGE
+    assert "is no folder" in done.stderr
+    assert (job.folder / "file").read_text() == "somebody's"
     both = started(*backup, str(to), "--to", str(job.folder / "other"), env=job.environ)
     assert both.returncode == Exit.USAGE
     done = started(*backup, str(job.folder / "other"), env=job.environ)

@@ -133,6 +133,11 @@ def test_packs_copies_and_headers_are_gone_and_every_verb_says_so(site: Site, ke
     assert day in said.err
     assert day in site.cli("status", site.plan, expect=0).out
     assert day in site.cli("status", site.plan, "--json", expect=0).json["erased"][0]
+    explained = site.cli("explain", site.plan, "pmsi/b.csv", "--json", expect=0).json
+    (one,) = explained["datasets"]
+    assert (one["becomes"], one["target_key"]) == ("left alone", None)
+    assert day in one["why"]
+    assert "it was erased; the same command looks again" in erase(site, expect=0).out
     site.cli("ledger", "check", site.plan, expect=0)
     again = executed(site, "--json", expect=0).json  # again is no harm
     assert again["remaining"] == {}
@@ -307,7 +312,7 @@ def test_words_that_are_wrong_are_one_line(site: Site) -> None:
     said_of = site.cli("erase", site.plan, "--dataset", "emc2", expect=2)
     assert "--headers is needed" in said_of.err
     said_of = site.cli("erase", site.plan, "--dataset", "nobody", "--headers", expect=2)
-    assert "no dataset nobody" in said_of.err
+    assert "no dataset nobody in the plan\nhint: there are emc2" in said_of.err
     demand_untouched(site)
 
 

@@ -64,6 +64,10 @@ def test_what_the_target_lost_in_the_window_is_mended_and_then_final(switched: S
     stored = "in/pmsi/b.csv.c4gh"
     switched.bucket.client.delete_object(Bucket=switched.bucket.name, Key=stored)
 
+    out = switched.folder / "b.csv"
+    fetch = ("fetch", switched.plan, "emc2", "pmsi/b.csv", "--out", str(out))
+    assert "verify PLAN --again" in switched.cli(*fetch, expect=5).err
+    assert not out.exists()
     said = switched.cutover("finalize", "--reason", "now", expect=3).err
 
     assert "1 verified object is gone from the target" in said

@@ -95,9 +95,13 @@ def _asked(task: Task) -> str:
 
 def _forecast_lines(would: ErasureForecast) -> list[str]:
     said = ", ".join(would["although"]) or "nothing"
+    if would["ended"]:
+        went = ["  it was erased; the same command looks again whether anything of it is there"]
+    else:
+        went = ["  it goes on: the erasure was begun"] if would["begun"] else []
     return [
         f"dry run: dataset {would['dataset']} of batch {would['batch']}",
-        *(["  it goes on: the erasure was begun"] if would["begun"] else []),
+        *went,
         f"  nobody would open: {counted(would['objects'], 'object')}, {size_text(would['bytes'])}",
         f"  packs: {would['packs']}, and {counted(would['copies'], 'file')} of the second copy",
         f"  in spite of: {said}",

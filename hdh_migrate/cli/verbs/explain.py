@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final
 
 import typer
 
 from hdh_migrate.cli.command import ASKING, Key, Plan, Task, key_given, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.looks import Explained, ExplainedObject
+from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject
 from hdh_migrate.telemetry import counted, size_text
 
 
@@ -49,7 +49,7 @@ def _lines(one: ExplainedObject) -> Iterator[str]:
     if one["rule"] is not None:
         reason = "" if one["reason"] is None else f": {one['reason']}"
         yield f"  decided by {one['rule']} ({visible(one['asks'] or '')}){reason}"
-    elif one["source"] is not None and one["becomes"] != "unknown":
+    elif one["source"] is not None and one["becomes"] not in {"unknown", "left alone"}:
         yield "  no rule of the dataset speaks of it: it is taken"
     if one["why"] is not None:
         yield f"  {one['why']}" + (f" [{one['code']}]" if one["code"] else "")
@@ -69,17 +69,17 @@ def _lines(one: ExplainedObject) -> Iterator[str]:
         yield f"  in the ledger: {kept['state']}" + (", of another version" if other else "")
 
 
+_OUTCOMES: Final[Mapping[Becomes, str]] = {
+    "not there": "the source has no such object",
+    "left behind": "it would be left behind",
+    "left alone": "no run touches it any more",
+    "refused": "no run would begin its batch with it",
+    "not moved": "it would not be moved, which is a finding",
+    "unknown": "what would become of it cannot be said",
+}
+
+
 def _outcome(one: ExplainedObject) -> str:
-    match one["becomes"]:
-        case "not there":
-            return "the source has no such object"
-        case "moved":
-            return f"it would be moved, to {visible(one['target_key'] or '')}"
-        case "left behind":
-            return "it would be left behind"
-        case "refused":
-            return "no run would begin its batch with it"
-        case "not moved":
-            return "it would not be moved, which is a finding"
-        case _:
-            return "what would become of it cannot be said"
+    if one["becomes"] == "moved":
+        return f"it would be moved, to {visible(one['target_key'] or '')}"
+    return _OUTCOMES[one["becomes"]]

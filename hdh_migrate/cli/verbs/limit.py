@@ -57,7 +57,10 @@ def _rate(text: str | None) -> int | None:
     if text is None:
         return None
     if not fields.is_rate(text):
-        raise UsageError(f"RATE {fields.BANDWIDTH_RULE}")
+        raise UsageError(
+            f"RATE {fields.BANDWIDTH_RULE}",
+            hint="`limit PLAN --release` takes a limit back, `pause PLAN` stops",
+        )
     return fields.bytes_per_second(text)
 
 

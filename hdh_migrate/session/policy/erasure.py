@@ -82,9 +82,13 @@ def planned_erasure(
             "the plan's headers stand in front of their objects, so there are no packs to erase",
             hint="nothing was changed; such objects can only be deleted at the host",
         )
+    desk.demand_datasets([name])
     row = next((one for one in ledger.datasets() if one.name == name), None)
-    if row is None or name not in routes_of(desk.loaded.plan):
-        raise UsageError(f"no dataset {name} in the plan, or nothing of it was moved")
+    if row is None:
+        raise UsageError(
+            f"nothing of dataset {name} was moved, so there is nothing to erase",
+            hint='"hdh-migrate status PLAN" says which batches have begun; nothing was changed',
+        )
     if (begun := erasures(ledger).get(name)) is not None:
         event = begun.event
         return PlannedErasure(

@@ -110,9 +110,8 @@ def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> Nam
 
 def _record(desk: Desk, dataset: str, key: str) -> dict[str, Any]:
     """Return what an opening says of an object, from the ledger."""
-    route = routes_of(desk.loaded.plan).get(dataset)
-    if route is None:
-        raise UsageError(f"no dataset {dataset} in the plan")
+    desk.demand_datasets([dataset])
+    route = routes_of(desk.loaded.plan)[dataset]
     ledger = desk.read_ledger()
     try:
         found = object_by_key(ledger, dataset_row(ledger, dataset).id, route, key)

@@ -29,6 +29,11 @@ def backup(desk: Desk, to: Path | None, keep: int | None) -> LedgerCopy:
             "nothing says where the copy goes",
             hint="give --to DIR, or name a folder in the plan: `backup: {folder: ...}`",
         )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(
+            f"{folder}: is no folder, so no copy of the ledger was made",
+            hint="name a folder; each copy is a folder of its own in it",
+        )
     demand_unshared(folder.absolute(), {desk.loaded.path.stat().st_uid})
     desk.read_ledger().close()
     made = _copied(desk, folder, keep or (KEPT if planned is None else planned.keep))

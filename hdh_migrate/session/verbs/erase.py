@@ -80,6 +80,7 @@ def forecast(desk: Desk, dataset: str, although: Sequence[str]) -> ErasureForeca
         "dataset": dataset, "batch": erasure.dataset.batch, "objects": erasure.objects,
         "bytes": erasure.bytes, "packs": erasure.packs, "copies": len(found),
         "request": erasure.request, "although": list(erasure.although), "begun": erasure.begun,
+        "ended": erasure.ended,
         "blockers": blockers,
     }  # fmt: skip
 

@@ -17,6 +17,7 @@ from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.choices import Choices, said
+from hdh_migrate.session.policy.erased import erasures, said_of
 from hdh_migrate.session.policy.object_by_key import object_by_key
 from hdh_migrate.wiring import Services
 
@@ -29,8 +30,7 @@ def explain(desk: Desk, key: str, datasets: list[str]) -> Explained:
         AccessDenied, AuthFailed: the source does not let us ask.
     """
     plan = desk.loaded.plan
-    if unknown := sorted(set(datasets) - {one.name for one in plan.datasets}):
-        raise UsageError(f"no dataset {', '.join(unknown)} in the plan")
+    desk.demand_datasets(datasets)
     asked = [
         one for one in plan.datasets
         if (not datasets or one.name in datasets) and key.startswith(one.source.place.prefix)
@@ -42,7 +42,27 @@ def explain(desk: Desk, key: str, datasets: list[str]) -> Explained:
         )
     services = desk.services(write=False, looks=False)
     choices = Choices.of(desk)
-    return {"datasets": [_explained(desk, services, choices, one, key) for one in asked]}
+    gone = _erased(desk)
+    explained = [_explained(desk, services, choices, one, key) for one in asked]
+    for one in explained:
+        if (said_so := gone.get(one["dataset"])) is not None and one["becomes"] != "not there":
+            one["becomes"], one["code"], one["why"] = "left alone", None, said_so
+            one["target_key"] = None
+    return {"datasets": explained}
+
+
+def _erased(desk: Desk) -> dict[str, str]:
+    """Return, in words and by its name, of each dataset whose headers were erased that it was so.
+
+    No run touches it any more, whatever rules say.
+    """
+    if not desk.ledger_path.exists():
+        return {}
+    ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
+    try:
+        return {name: said_of(name, one) for name, one in erasures(ledger).items()}
+    finally:
+        ledger.close()
 
 
 def _explained(

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from hdh_migrate.errors import Missing, UnsealFailed, UsageError
+from hdh_migrate.errors import Missing, TargetDiffers, UnsealFailed, UsageError
 from hdh_migrate.folders import sync, take_name
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import State, Stored
@@ -39,12 +39,12 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     Raises:
         UsageError: there is no such dataset or object, it is not verified, `out` exists, or there
             is no reason.
+        TargetDiffers: the target does not hold it any more.
         UnsealFailed: what the target holds is not what was verified; nothing is written.
     """
     loaded = desk.loaded
-    route = routes_of(loaded.plan).get(dataset)
-    if route is None:
-        raise UsageError(f"no dataset {dataset} in the plan")
+    desk.demand_datasets([dataset])
+    route = routes_of(loaded.plan)[dataset]
     if os.path.lexists(out):
         raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
     why = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
@@ -60,7 +60,11 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
         raise UsageError("no such object in the dataset", hint="give the key as the source has it")
     entry, state = found
     if state not in {State.SENT, State.VERIFIED} or entry.etag is None:
-        raise UsageError(f"the object is not at the target yet ({state.name.lower()})")
+        raise UsageError(
+            f"the object is not at the target yet ({state.name.lower()})",
+            hint='"hdh-migrate explain PLAN KEY" says what becomes of it, "hdh-migrate run PLAN"'
+            " moves what is to be moved",
+        )
     services = desk.services(write=False, looks=False)
     gate.admit(services, loaded.plan, judge_for(desk.clock, [services], desk.ledger_path))
     services.envelopes.self_test()
@@ -117,7 +121,11 @@ def _into(out: Path, services: Services, wanted: _Wanted) -> str:
         try:
             services.reader.read(wanted.bucket, wanted.stored, None, unsealer.write)
         except Missing as error:
-            raise UsageError("the target does not hold the object") from error
+            raise TargetDiffers(
+                "the target does not hold the object any more",
+                hint='nothing was written; "hdh-migrate verify PLAN --again" finds what is gone,'
+                " and the next run sends it again",
+            ) from error
         unsealer.close()
         if wanted.sha256 is not None and digest.hexdigest() != wanted.sha256:
             raise UnsealFailed("the object's digest is not the one that was recorded")

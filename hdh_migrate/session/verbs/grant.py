@@ -73,8 +73,7 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
         TargetDiffers: an object at the target is not the one that was verified.
         Interrupted, StorageError: it ended early; the same command goes on.
     """
-    if wish.dataset not in routes_of(desk.loaded.plan):
-        raise UsageError(f"no dataset {wish.dataset} in the plan")
+    desk.demand_datasets([wish.dataset])
     desk.read_ledger().close()  # a ledger is never made here
     services = desk.services(write=False, looks=False)
     judge = judge_for(desk.clock, [services], desk.ledger_path)

@@ -59,8 +59,7 @@ def restore_view(
     """
     loaded = desk.loaded
     routes = routes_of(loaded.plan)
-    if dataset is not None and dataset not in routes:
-        raise UsageError(f"no dataset {dataset} in the plan")
+    desk.demand_datasets([] if dataset is None else [dataset])
     if out is not None and os.path.lexists(out):
         raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
     why = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
