@@ -112,6 +112,20 @@ class PackWithdrawn(Event):
     """Whether it was there still."""
 
 
+@json_form
+class GrantClosedByHand(Event):
+    """Somebody says that a revoked reader's access was closed at the host, by other means.
+
+    Nothing here saw it: it is that person's word.
+    """
+
+    kind: ClassVar[str] = "grant-closed-by-hand"
+    grant: str
+    how: str
+    """What was done there, in that person's words."""
+    user: str
+
+
 class GrantEntry(TypedDict):
     """Which reader a bucket's policy lets in, or no longer."""
 
@@ -185,6 +199,7 @@ GrantEvent = (
     | GrantStale
     | GrantRevoked
     | PackWithdrawn
+    | GrantClosedByHand
     | GrantPolicySetting
     | GrantPolicySet
 )

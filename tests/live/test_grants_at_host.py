@@ -35,6 +35,7 @@ from tests.live.test_grants import (
     with_policies,
 )
 from tests.live.test_grants_believed import given, listed
+from tests.support.agreed import agreed
 from tests.support.finished import prepared
 from tests.support.here import HERE
 from tests.support.quiet import Notes
@@ -82,6 +83,30 @@ def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Sit
     site.cli(*taken, *ADMINISTRATOR, expect=0)
     (one,) = listed(site)
     assert (one["stage"], one["at_host"][0]["allowed"]) == ("revoked", False)
+
+
+@prepared(moved_with_policies)
+def test_who_closed_a_readers_access_by_hand_says_so_and_it_is_left_to_do_no_more(
+    site: Site,
+) -> None:
+    made = given(site, "first", "lab")
+    taken = ("revoke", site.plan, made, "--reason", "x")
+    assert "--closed-at-host" in site.cli(*taken, expect=0).out
+    left = [one["task"] for one in site.cli("status", site.plan, "--json", expect=0).json["left"]]
+    assert "grant-unset" in left
+
+    said = site.cli(*taken, "--closed-at-host", "access key removed, ticket 4711", expect=0).out
+    assert "access key removed, ticket 4711" in said
+    assert "no policy was set from here" not in said
+    left = [one["task"] for one in site.cli("status", site.plan, "--json", expect=0).json["left"]]
+    assert "grant-unset" not in left
+    out = site.folder / "closed"
+    site.cli("report", site.plan, "--out", str(out), expect=0)
+    page = (out / "report.fr.html").read_text()
+    assert "access key removed, ticket 4711" in page
+    assert "déclaré, non constaté" in page
+    agreed(out, site.folder / "keys" / "report.pub")
+    site.cli(*taken, "--closed-at-host", " ", expect=2)
 
 
 @prepared(moved_with_policies)

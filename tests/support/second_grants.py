@@ -18,6 +18,7 @@ TEXTS = {
     "revoked": ["grant", "reason", "user"],
     "stale": ["grant"],
     "pack-withdrawn": ["grant"],
+    "closed-by-hand": ["grant", "how", "user"],
     "policy-setting": ["grant", "bucket", "principal"],
     "policy-set": ["grant", "bucket", "principal"],
 }
@@ -112,6 +113,8 @@ def check_grants(events: list[Event]) -> None:
         elif what == "revoked":
             over = was & {"dropped", "revoked", "renewed"}
             need(not over, "grant-revoked: of a dropped or renewed one, or twice")
+        elif what == "closed-by-hand":
+            need("revoked" in was, "grant-closed-by-hand: its grant was not revoked")
         elif what == "pack-withdrawn":
             need(was & {"revoked", "renewed"}, "grant-pack-withdrawn: its grant stands")
         else:

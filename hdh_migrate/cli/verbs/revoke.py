@@ -38,6 +38,14 @@ def revoke(
         Path | None,
         typer.Option("--folder", metavar="DIR", help="Where the pack is now, if it was moved."),
     ] = None,
+    closed_at_host: Annotated[
+        str | None,
+        typer.Option(
+            "--closed-at-host",
+            metavar="TEXT",
+            help="How the access was closed there by hand; as your word it stands in the report.",
+        ),
+    ] = None,
     credential_id: CredentialId = None,
     credential_secret: CredentialSecret = None,
 ) -> Exit:
@@ -51,7 +59,7 @@ def revoke(
 
     administrator = administrator_of(credential_id, credential_secret)
     desk = task.desk(plan)
-    code, result = take_back(desk, grant, reason, administrator, folder)
+    code, result = take_back(desk, grant, reason, administrator, folder, closed_at_host)
     lines = [f"revoked {grant}", *(f"remains: {line}" for line in result["remains"])]
     task.out.result(result, "\n".join(map(visible, lines)))
     return code

@@ -12,6 +12,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.grants import (
     GrantAdopted,
     GrantAsked,
+    GrantClosedByHand,
     GrantDropped,
     GrantGiven,
     GrantPolicySet,
@@ -25,7 +26,7 @@ from hdh_migrate.frozen import frozen_row, mutable_row
 
 GRANT_EVENTS: Final[tuple[type[Event], ...]] = (
     GrantAsked, GrantAdopted, GrantGiven, GrantDropped, GrantRevoked, GrantStale, PackWithdrawn,
-    GrantPolicySetting, GrantPolicySet,
+    GrantPolicySetting, GrantPolicySet, GrantClosedByHand,
 )  # fmt: skip
 
 
@@ -62,6 +63,9 @@ class GrantAccount:
     revoked: GrantRevoked | None = None
     revoked_at: str | None = None
     withdrawn: PackWithdrawn | None = None
+    closed: GrantClosedByHand | None = None
+    """Who says that the reader's access was closed at the host by other means."""
+    closed_at: str | None = None
     stale: tuple[StaleWhy, ...] = ()
     """Why its pack does not point to what there is, as the journal was last told."""
     renewed_by: str | None = None
@@ -100,6 +104,8 @@ class GrantAccount:
                 self.revoked, self.revoked_at = event, at
             case GrantStale():
                 self.stale = event.why
+            case GrantClosedByHand():
+                self.closed, self.closed_at = event, at
             case PackWithdrawn():
                 self.withdrawn = event
             case GrantPolicySetting():

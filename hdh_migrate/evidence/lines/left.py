@@ -307,7 +307,7 @@ def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
         still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
         if stage in {GrantStage.ENDED, GrantStage.REVOKED} and still:
             yield LeftToDo(LeftTask.GRANT_OPEN, (one.id,))
-        elif stage is GrantStage.REVOKED and not one.at_host:
+        elif stage is GrantStage.REVOKED and not one.at_host and one.closed is None:
             yield LeftToDo(LeftTask.GRANT_UNSET, (one.id,))
         elif stage is GrantStage.GIVEN and one.stale:
             yield LeftToDo(LeftTask.GRANT_STALE, (one.id,))

@@ -29,7 +29,7 @@ from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceTaking
-from hdh_migrate.events.grants import GrantAsked, GrantRevoked
+from hdh_migrate.events.grants import GrantAsked, GrantClosedByHand, GrantRevoked
 from hdh_migrate.events.looks import LookingAgain, ObjectAccepted, ObjectRestoring
 from hdh_migrate.events.objects import ObjectDrifted, ObjectsSuperseded, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
@@ -55,6 +55,7 @@ ACTS: Final[Mapping[type[Event], str]] = {
     HeadersErasing: "erase",
     GrantAsked: "grant",
     GrantRevoked: "revoke",
+    GrantClosedByHand: "close",
     BatchAmending: "amend",
     Adopting: "adopt",
     Refreshing: "refresh",

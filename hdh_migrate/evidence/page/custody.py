@@ -154,6 +154,10 @@ CUSTODY: dict[str, Text] = {
     "act.erase": Text("effacement", "erasure"),
     "act.grant": Text("accès demandé pour un lecteur", "access asked for a reader"),
     "act.revoke": Text("révocation d'un lecteur", "revocation of a reader"),
+    "act.close": Text(
+        "fermeture déclarée d'un accès chez l'hébergeur",
+        "access at the host declared to be closed",
+    ),
     "act.amend": Text("modification d'un lot", "amendment of a batch"),
     "act.adopt": Text("reprise d'objets", "adoption of objects"),
     "act.refresh": Text("nouvelle liste de la source", "new listing of the source"),

@@ -87,5 +87,9 @@ READERS: dict[str, Text] = {
     "host.in": Text("{name} est admis", "{name} is let in"),
     "host.out": Text("{name} n'est plus admis", "{name} is no longer let in"),
     "host.unsure": Text("pas relu", "not read back"),
+    "host.by-hand": Text(
+        "fermé hors de cet outil, selon la personne nommée ici (déclaré, non constaté)",
+        "closed by other means, says the person named here (as declared, not seen)",
+    ),
     "host.unset": Text("rien n'y a été réglé d'ici", "nothing was set there from here"),
 }

@@ -50,8 +50,8 @@ class GrantLedger:
                 self._past[before].add("renewed")
         elif kind == "stale":
             forms.must(all(why in _STALE for why in forms.array(body["why"])))
-        elif kind == "revoked":
-            forms.must(forms.TEXT.holds(body["reason"]) and forms.TEXT.holds(body["user"]))
+        elif kind in _SAID:
+            forms.must(all(forms.TEXT.holds(body[name]) for name in _SAID[kind]))
         elif kind == "pack-withdrawn":
             forms.must(type(body["found"]) is bool and bool(past & {"revoked", "renewed"}))
         elif kind in ("policy-setting", "policy-set"):
@@ -115,10 +115,14 @@ _AFTER = {
     "dropped": (set[str](), {"given", "dropped", "revoked"}),
     "stale": ({"given"}, {"revoked", "renewed"}),
     "revoked": (set[str](), {"dropped", "revoked", "renewed"}),
+    "closed-by-hand": ({"revoked"}, set[str]()),
     "policy-setting": ({"given"}, {"renewed"}),
     "policy-set": ({"given"}, {"renewed"}),
 }
 """By what happens of a grant: what must have happened, and what must not."""
+
+_SAID = {"revoked": ("reason", "user"), "closed-by-hand": ("how", "user")}
+"""What somebody says with what happens of a grant."""
 
 _STALE = ("rotated", "replaced", "unverified")
 """Why a pack may be said not to point to what there is."""

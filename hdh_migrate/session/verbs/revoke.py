@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdh_migrate.errors import Exit, LedgerLocked, UsageError
-from hdh_migrate.events.grants import GrantRevoked, PackWithdrawn
+from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked, PackWithdrawn
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
 from hdh_migrate.grants.statement import Revoked
 from hdh_migrate.results.grants import GrantTakenBack
@@ -40,10 +40,12 @@ def revoke(
     reason: str,
     administrator: HostAdministrator | None,
     folder: Path | None = None,
+    closed: str | None = None,
 ) -> tuple[Exit, GrantTakenBack]:
     """Revoke a grant, or go on with what is left to do of it; say what remains.
 
-    `folder` is where its pack is now, if it is not where it was written.
+    `folder` is where its pack is now, if it is not where it was written; `closed` says how the
+    reader's access was closed at the host by other means, which nothing here can see.
 
     Raises:
         UsageError: there is no such grant, nothing of it was given or asked for, or `folder` is
@@ -52,7 +54,7 @@ def revoke(
         LedgerLocked: somebody holds the ledger; the host was asked all the same, if it can be.
     """
     try:
-        return _revoke(desk, grant, reason, administrator, folder)
+        return _revoke(desk, grant, reason, administrator, folder, closed)
     except LedgerLocked as error:
         raise _unwritten(desk, grant, administrator, error) from error
 
@@ -63,8 +65,10 @@ def _revoke(
     reason: str,
     administrator: HostAdministrator | None,
     folder: Path | None,
+    closed: str | None,
 ) -> tuple[Exit, GrantTakenBack]:
     why = line_of("--reason", reason)
+    how = None if closed is None else line_of("--closed-at-host", closed)
     account = account_of(desk, grant)
     if folder is not None and not holds(folder, account):
         raise UsageError(
@@ -91,6 +95,8 @@ def _revoke(
         if account.given is not None or found:
             _note(desk, PackWithdrawn(grant=grant, found=found))
     forget(desk, grant)
+    if how is not None:
+        _note(desk, GrantClosedByHand(grant=grant, how=how, user=operator()))
     if administrator is not None:
         let_out(desk, account, administrator)
     account = account_of(desk, grant)
@@ -171,10 +177,15 @@ def _remains(account: GrantAccount) -> list[str]:
                 f"the policy of bucket {bucket} may still let {entry.principal} in: give the same"
                 " command with --credential-id and --credential-secret"
             )
-    if not account.at_host:
+    if not account.at_host and account.closed is None:
         remains.append(
             "no policy was set from here: if the host serves the bucket to the reader, take that"
-            " credential back there"
+            " credential back there, then give the same command with --closed-at-host and how"
+        )
+    if account.closed is not None:
+        remains.append(
+            f"that the host serves the reader no more is the word of {account.closed.user}"
+            f" ({account.closed.how}): nothing here saw it"
         )
     remains.append(
         "an object's data key stays what it is until the object is sealed anew: the header opens"
@@ -183,7 +194,7 @@ def _remains(account: GrantAccount) -> list[str]:
     return remains
 
 
-def _note(desk: Desk, event: GrantRevoked | PackWithdrawn) -> None:
+def _note(desk: Desk, event: GrantRevoked | PackWithdrawn | GrantClosedByHand) -> None:
     with copied_after(desk), held_ledger(desk, dated(desk)) as ledger:
         known = accounts(ledger).by_id[event.grant]
         if isinstance(event, GrantRevoked) and known.revoked is not None:

@@ -16,6 +16,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceHolder, FenceTaking
 from hdh_migrate.events.grants import (
     GrantAsked,
+    GrantClosedByHand,
     GrantGiven,
     GrantPolicySet,
     GrantPolicySetting,
@@ -302,6 +303,7 @@ def _granted() -> list[Event]:
         GrantPolicySet(grant="g-2026-11-01", allowed=True, sha256="b" * 64, **entry),
         asked(2, "2027-06-30T23:59:59Z"), given(2),
         GrantRevoked(grant="g-2026-11-02", reason="l'étude est terminée", user=WHO),
+        GrantClosedByHand(grant="g-2026-11-02", how="clé retirée, ticket 4712", user=WHO),
         GrantStale(grant="g-2026-11-01", why=tuple(StaleWhy)),
         asked(3, "2027-06-30T23:59:59Z"), given(3),
         asked(3, "2027-06-30T23:59:59Z", number_of=4, renews="g-2026-11-03"), given(4),

@@ -26,7 +26,7 @@ from hdh_migrate.events.cutover import (
 )
 from hdh_migrate.events.decommission import CutoverRequested
 from hdh_migrate.events.event import Event
-from hdh_migrate.events.grants import GrantRevoked
+from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked
 from hdh_migrate.events.looks import LookingAgain, ObjectAccepted, ObjectRestoring
 from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
@@ -488,6 +488,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "months": months()},
+        {"records": good, "months": closed_by_hand()},
         {"records": good, "previous_statement": "66" * 32, "prices": PRICES},
         *(
             {
@@ -787,6 +788,12 @@ def revoked(count: int) -> list[tuple[str, str, dict[str, Any]]]:
         name = f"g-{number}-gone"
         told += [asked(name), given(name), GrantRevoked(grant=name, reason="it is gone", user="x")]
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
+
+
+def closed_by_hand() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return a grant that was revoked, and whose access somebody says was closed at the host."""
+    told = GrantClosedByHand(grant="g-91-gone", how="key removed", user="x")
+    return [*revoked(1), ("2026-03-02T10:00:00Z", told.kind, told.as_json())]
 
 
 def packed(packs: int, copies: int) -> dict[str, Any]:

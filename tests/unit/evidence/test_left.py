@@ -10,6 +10,7 @@ import pytest
 
 from hdh_migrate.events.grants import (
     GrantAsked,
+    GrantClosedByHand,
     GrantGiven,
     GrantPolicySet,
     GrantRevoked,
@@ -219,6 +220,9 @@ def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> N
     assert found(granted(replace(entry, allowed=False), until=over)) == []
     gone = GrantRevoked(grant="g-1", reason="the study ended", user="x")
     assert found(granted(gone, until=stands)) == [(LeftTask.GRANT_UNSET, ("g-1",))]
+    told = GrantClosedByHand(grant="g-1", how="key removed in the console", user="x")
+    assert found(granted(gone, told, until=stands)) == []
+    assert found(granted(entry, gone, told, until=stands)) == [(LeftTask.GRANT_OPEN, ("g-1",))]
     closed = replace(entry, allowed=False)
     assert found(granted(gone, closed, until=stands)) == []
     assert found(granted(stale, until=stands)) == [(LeftTask.GRANT_STALE, ("g-1",))]
