@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from hdh_migrate.events.cutover import OfCutover
-from hdh_migrate.events.event import SignedApprovals
+from hdh_migrate.events.event import SignedEnvelopes
 from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, json_form
 
 
@@ -78,7 +78,7 @@ class CutoverTermsChanged(OfCutover):
     since: str | None
     """When the last consent was signed; None: nobody had to agree."""
     beside: tuple[str, ...]
-    signed: SignedApprovals | Absent = ABSENT
+    signed: SignedEnvelopes | Absent = ABSENT
 
 
 @json_form

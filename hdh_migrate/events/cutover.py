@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Final, Literal, TypedDict
 
-from hdh_migrate.events.event import Event, SignedApprovals
+from hdh_migrate.events.event import Event, SignedEnvelopes
 from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, json_form
 
 PREFIX: Final = "cutover-"
@@ -42,7 +42,9 @@ class RestsOnApprovals(OfCutover):
     approved_stage: str
     terms: str | Absent | None
     """The digest of the terms under which they count; early events lack it."""
-    signed: SignedApprovals | Absent = ABSENT
+    signed: SignedEnvelopes | Absent = ABSENT
+    waivers: tuple[str, ...] | Absent = ABSENT
+    """The signed waivers that counted then, as `waivers-counted` names them; early ones lack it."""
 
 
 @json_form
@@ -139,7 +141,7 @@ class CutoverFrozen(OfCutover):
     how: FreezeStatement | FreezeTrials
     relists: tuple[Relisting, ...]
     interval_seconds: int
-    signed: SignedApprovals | Absent = ABSENT
+    signed: SignedEnvelopes | Absent = ABSENT
     """What the keys of a statement signed."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hdh_migrate.events.event import Event, SignedApprovals
+from hdh_migrate.events.event import Event, SignedEnvelopes
 from hdh_migrate.jsonform import ABSENT, Absent, json_form
 
 
@@ -41,7 +41,7 @@ class HeadersErasing(Event):
     approvals: tuple[str, ...]
     """Fingerprints of the keys that approved it."""
     user: str
-    signed: SignedApprovals | Absent = ABSENT
+    signed: SignedEnvelopes | Absent = ABSENT
 
 
 @json_form

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from hdh_migrate.jsonform import JsonForm, json_form
 
-SignedApprovals = tuple[Mapping[str, Any], ...]
-"""Approvals as they were signed: DSSE envelopes, in the order of the keys that are named beside
-them. Absent in events of earlier versions, and where nobody signs."""
+SignedEnvelopes = tuple[Mapping[str, Any], ...]
+"""What people signed, as they signed it: DSSE envelopes. Of approvals in the order of the keys that
+are named beside them, and absent in events of earlier versions and where nobody signs."""
 
 
 @json_form

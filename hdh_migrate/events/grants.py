@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, TypedDict
 
-from hdh_migrate.events.event import Event, SignedApprovals
+from hdh_migrate.events.event import Event, SignedEnvelopes
 from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, json_form
 
 
@@ -57,7 +57,7 @@ class GrantGiven(Event):
     statement_sha256: str
     approvals: tuple[str, ...]
     """Fingerprints of the keys that approved it; none: the plan asks nobody."""
-    signed: SignedApprovals | Absent = ABSENT
+    signed: SignedEnvelopes | Absent = ABSENT
 
 
 class StaleWhy(StrEnum):

@@ -25,6 +25,7 @@ from hdh_migrate.events.refreshes import RefreshEvent
 from hdh_migrate.events.rehydration import RehydrationEvent
 from hdh_migrate.events.rotation import RotationEvent
 from hdh_migrate.events.run import RunEvent
+from hdh_migrate.events.waivers import WaiverEvent
 from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
 
 T = TypeVar("T", bound=JsonForm)
@@ -46,6 +47,7 @@ JournalEvent: TypeAlias = (
     | GrantEvent
     | RotationEvent
     | ErasureEvent
+    | WaiverEvent
     | CutoverEvent
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hdh_migrate.events.event import Event, SignedApprovals
+from hdh_migrate.events.event import Event, SignedEnvelopes
 from hdh_migrate.jsonform import ABSENT, Absent, json_form
 
 
@@ -33,7 +33,7 @@ class KeysRotating(Event):
     approvals: Mapping[str, tuple[str, ...]]
     """By batch: fingerprints of the keys that approved it; none: the plan asks nobody."""
     user: str
-    signed: Mapping[str, SignedApprovals] | Absent = ABSENT
+    signed: Mapping[str, SignedEnvelopes] | Absent = ABSENT
 
 
 @json_form
@@ -53,7 +53,7 @@ class DataKeysRotating(Event):
     approvals: Mapping[str, tuple[str, ...]]
     """By batch: fingerprints of the keys that approved it; none: the plan asks nobody."""
     user: str
-    signed: Mapping[str, SignedApprovals] | Absent = ABSENT
+    signed: Mapping[str, SignedEnvelopes] | Absent = ABSENT
 
 
 @json_form

@@ -78,6 +78,8 @@ class LedgerNamed(Event):
     ledger: str
     approvals: Literal["signed"] | Absent = ABSENT
     """Every event that rests on approvals has them as they were signed; absent in early ledgers."""
+    waivers: Literal["signed"] | Absent = ABSENT
+    """Every waiver that something rests on stands in it as it was signed; absent as above."""
 
 
 @json_form

@@ -26,6 +26,7 @@ from hdh_migrate.pipeline.erasing import (
     Deletion,
     to_keep,
 )
+from hdh_migrate.pipeline.excused import rested_on
 from hdh_migrate.pipeline.index_tags import MovedTags
 from hdh_migrate.pipeline.own_files_again import demand_sidecars
 from hdh_migrate.pipeline.recheck import due, remaining
@@ -219,6 +220,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
         agreed = CutoverAgreed(
             **story.about, approvals=consent.keys, approved_stage=STAGE, root=root,
             terms=consent.terms, signed=consent.signed,
+            waivers=rested_on(story.ctx.waivers()),
         )  # fmt: skip
         story.noted(now, agreed)
     Deletion(story, root, now, keep_going=keep_going).run()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from hdh_migrate.codes import Severity
 from hdh_migrate.events.refreshes import RetryingFailed
 from hdh_migrate.frozen import frozen
+from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import DatasetRow, OpenFinding, State
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.ledger import Ledger
@@ -22,6 +23,24 @@ Waived = Callable[[OpenFinding], bool]
 
 Waivers = Callable[[], Waived]
 """Reads the signed waivers that count now."""
+
+
+@frozen
+class Excuses:
+    """Says whether a finding has a signed waiver, of those alone that the journal has as signed."""
+
+    waived: Waived
+    counted: tuple[str, ...]
+    """The waivers that count, as the journal names them; what rests on them names them, too."""
+
+    def __call__(self, found: OpenFinding) -> bool:
+        """Return whether a finding is waived."""
+        return self.waived(found)
+
+
+def rested_on(waived: Waived) -> tuple[str, ...] | Absent:
+    """Return the signed waivers that something rests on; absent where no journal has them."""
+    return waived.counted if isinstance(waived, Excuses) else ABSENT
 
 
 def nothing_waived(found: OpenFinding) -> bool:

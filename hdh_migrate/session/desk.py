@@ -202,7 +202,7 @@ class Desk:
             progress=self.progress,
             stop=self.stop,
             engines=self.engines,
-            waivers=partial(_waivers, self.loaded, ledger, judge),
+            waivers=partial(_read if dry else _kept, self.loaded, ledger, judge),
             course=Course(
                 ledger,
                 judge,
@@ -295,7 +295,13 @@ class Desk:
         )
 
 
-def _waivers(loaded: LoadedPlan, ledger: SqliteLedger, judge: Judge) -> Waived:
-    from hdh_migrate.session.policy.excuses import excuses  # only what failed asks for it
+def _kept(loaded: LoadedPlan, ledger: SqliteLedger, judge: Judge) -> Waived:
+    from hdh_migrate.session.policy.excuses import kept_excuses  # only what failed asks for it
+
+    return kept_excuses(loaded, ledger, judge)
+
+
+def _read(loaded: LoadedPlan, ledger: SqliteLedger, judge: Judge) -> Waived:
+    from hdh_migrate.session.policy.excuses import excuses
 
     return excuses(loaded, ledger, judge.now())

@@ -42,7 +42,7 @@ class Audited(Story):
 
     def told(self, hidden: bool) -> Journal:
         events = self.ledger.journal()
-        told = Journal([row.name for row in self.ledger.datasets()], 2, keyed=hidden)
+        told = Journal({row.name: row.batch for row in self.ledger.datasets()}, 2, keyed=hidden)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "journal.jsonl"
             lines = keyed.journal(events) if hidden else events

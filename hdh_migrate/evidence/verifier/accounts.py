@@ -187,11 +187,21 @@ def _demand_shape(kind: str, body: forms.Body, *, keyed: bool, some: bool = Fals
         forms.must(all(len(forms.array(pair)) == 2 for pair in pairs))
 
 
+class HeldFinding(NamedTuple):
+    """An open finding that is no note: it holds a switch up unless somebody waives it."""
+
+    dataset: Optional[str]  # noqa: UP045 - Python 3.9 reads this
+    code: str
+    at: str
+
+
 class OpenFindings:
     """The findings that are open, by their numbers."""
 
     def __init__(self) -> None:
         self.digests: dict[int, str] = {}
+        self.held: dict[int, HeldFinding] = {}
+        """Those that are no notes."""
         self.objects: dict[int, int | None] = {}
         self._highest = -1
 
@@ -208,8 +218,15 @@ class OpenFindings:
             of_object = {} if keyed else {"of_object": finding["object"] is not None}
             self.objects[number] = None if found is None else forms.count(found)
             self.digests[number] = findings_digest(finding, **of_object)
+            if finding["severity"] != "note":
+                dataset = finding["dataset"]
+                self.held[number] = HeldFinding(
+                    forms.string(dataset) if dataset is not None else None,
+                    forms.string(finding["code"]), forms.string(finding["at"]),
+                )  # fmt: skip
         for number in numbers(body.get("closed", [])):
             del self.digests[number], self.objects[number]
+            self.held.pop(number, None)
 
 
 def findings_digest(finding: Mapping[str, object], **more: bool) -> str:

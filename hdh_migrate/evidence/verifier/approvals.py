@@ -123,12 +123,8 @@ class ApprovalAccount:
         envelope: object,
         about: Mapping[str, object],
     ) -> None:
-        raw = bytes.fromhex(forms.string(known["public"]))
-        forms.must(forms.sha256(raw) == fingerprint and not is_weak(raw))
-        key = Key(fingerprint, Ed25519PublicKey.from_public_bytes(raw))
-        payload, signature = _opened(envelope, key)
-        message = b"DSSEv1 %d %b %d %b" % (len(TYPE), TYPE.encode(), len(payload), payload)
-        forms.must(accepts(key, signature, message))
+        forms.must(known["fingerprint"] == fingerprint)
+        payload = signed_by(known, envelope, TYPE)
         said = forms.mapping(json.loads(payload))
         forms.must(forms.canonical(said) == payload and said.keys() == MEMBERS)
         picked = forms.picked(said, *about)
@@ -143,8 +139,7 @@ class ApprovalAccount:
         forms.must(forms.TIME.holds(begins) if said["stage"] == "freeze" else begins is None)
         forms.must(all(forms.is_string(said[name]) for name in ("comment", "ledger")))
         forms.must(forms.DIGEST.holds(said["plan_digest"]))
-        until = known["until"]
-        forms.must(until is None or forms.string(said["made_at"])[:10] <= forms.string(until))
+        forms.must(in_time(known, forms.string(said["made_at"])))
 
     def _rested_on(self, kind: str, body: forms.Body) -> Iterator[RestedOn]:
         """Yield what an event says of approvals that it rests on, for each batch."""
@@ -199,11 +194,17 @@ def _number(terms: forms.Body, stage: str) -> int:
     return numbers.get(stage, numbers.get(AS_MANY_AS.get(stage, stage), 0))
 
 
-def _opened(envelope: object, key: Key) -> tuple[bytes, bytes]:
-    """Return what one signature is over, and the signature, both in the one spelling they have."""
+def signed_by(known: forms.Body, envelope: object, kind: str) -> bytes:
+    """Return what a key signed alone, both in the one spelling they have.
+
+    `known` is the key by content; raises ValueError or the like where it did not sign it.
+    """
+    raw = bytes.fromhex(forms.string(known["public"]))
+    forms.must(forms.sha256(raw) == known["fingerprint"] and not is_weak(raw))
+    key = Key(forms.sha256(raw), Ed25519PublicKey.from_public_bytes(raw))
     parts = forms.mapping(envelope)
     forms.must(parts.keys() == {"payload", "payloadType", "signatures"})
-    forms.must(parts["payloadType"] == TYPE)
+    forms.must(parts["payloadType"] == kind)
     claims: Sequence[object] = forms.array(parts["signatures"])
     forms.must(len(claims) == 1)
     claim = forms.mapping(claims[0])
@@ -212,4 +213,13 @@ def _opened(envelope: object, key: Key) -> tuple[bytes, bytes]:
     payload = forms.unbase64(forms.string(parts["payload"]))
     signature = forms.unbase64(forms.string(claim["sig"]))
     forms.must(len(payload) <= LONGEST and len(signature) == 64)
-    return payload, signature
+    forms.must(accepts(key, signature, b"DSSEv1 %d %b %d %b" % (
+        len(kind), kind.encode(), len(payload), payload,
+    )))  # fmt: skip
+    return payload
+
+
+def in_time(known: forms.Body, made_at: str) -> bool:
+    """Say whether something was signed before the last day of a key, if it has one, was over."""
+    until = known["until"]
+    return until is None or made_at[:10] <= forms.string(until)

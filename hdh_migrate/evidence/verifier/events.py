@@ -24,14 +24,18 @@ from hdh_migrate.evidence.verifier.cutovers import KIND, CutoverAccount
 from hdh_migrate.evidence.verifier.grants import GRANT, GrantLedger
 from hdh_migrate.evidence.verifier.headers import ErasureLedger, RotationLedger
 from hdh_migrate.evidence.verifier.looks import FOUND, SOMETIMES, LookAccount, PassAccount
+from hdh_migrate.evidence.verifier.waivers import WaiverAccount
 
 
 class EventAccount:
-    """Takes the events of a journal one after another; `keyed` says whether names are."""
+    """Takes the events of a journal one after another; `keyed` says whether names are.
 
-    def __init__(self, names: Sequence[str], *, keyed: bool) -> None:
+    `batches` names the batch of each dataset.
+    """
+
+    def __init__(self, batches: Mapping[str, str], *, keyed: bool) -> None:
         self.keyed = keyed
-        self.datasets = {name: DatasetAccount() for name in names}
+        self.datasets = {name: DatasetAccount() for name in batches}
         self.findings = OpenFindings()
         self.old_form, self.new_form = 0, 0  # the last event of each
         self.upgraded = 0
@@ -46,6 +50,7 @@ class EventAccount:
         self.bindings = Bindings(self.datasets, keyed=keyed)
         self.grants = GrantLedger(self.datasets)
         self.approvals = ApprovalAccount(self.grants, self.bindings, self.cutovers)
+        self.waivers = WaiverAccount(batches, self.findings, self.cutovers)
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
         self.copied: dict[str, Mapping[str, object]] = {}
@@ -64,6 +69,7 @@ class EventAccount:
         """Take one event; raise ValueError or the like where it is not what it must be."""
         if not self.keyed:
             self.approvals.take(kind, seq, body, self.plan)
+            self.waivers.take(kind, at, body, self.plan)
         if kind.startswith(KIND):
             self._cutover(kind[len(KIND) :], at, body)
         elif kind.startswith(GRANT):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from hdh_migrate.evidence.verifier import forms
@@ -24,8 +24,8 @@ LATER = (
 class Journal(EventAccount):
     """Reads a journal; `version` is the format's number, `keyed` whether names are."""
 
-    def __init__(self, names: Sequence[str], version: int, *, keyed: bool) -> None:
-        super().__init__(names, keyed=keyed)
+    def __init__(self, batches: Mapping[str, str], version: int, *, keyed: bool) -> None:
+        super().__init__(batches, keyed=keyed)
         self.looks = version > 1
         self.events, self.head, self.last_at = 0, bytes(32), ""
         self.descends = ""  # where an event is before the one before it, and no upgrade came yet

@@ -90,8 +90,8 @@ class Walk(Journal):
     """Walks the journal once, and remembers the roots that checkpoints ask for."""
 
     def __init__(self, predicate: Predicate, version: int, notes: Sequence[SignedNote]) -> None:
-        names = [dataset["name"] for dataset in predicate["datasets"]]
-        super().__init__(names, version, keyed=predicate["names"] == "keyed")
+        batches = {dataset["name"]: dataset["batch"] for dataset in predicate["datasets"]}
+        super().__init__(batches, version, keyed=predicate["names"] == "keyed")
         self.notes = notes
         self._origin = f"hdh-migrate/{predicate['migration']}/journal"
         self._tree = forms.Tree()

@@ -44,14 +44,21 @@ APPROVED = (
     "13 {} approvals are signed, each of what was done, in this journal as it then was, by a key"
     " that the terms of then name"
 )
+WAIVED = (
+    "14 {} waivers are signed, each for the plan of then, by a key that might waive, and before its"
+    " day was over; no switch passed a finding that none of them lets go"
+)
 BY_WORD = (
     "that those who are named as approving did, {}: the journal names their keys, and what they"
     " signed is not in the bundle"
 )
-WHOSE = "whose the keys are that approved: ask each of them for his fingerprint"
+WAIVED_BY_WORD = (
+    "that what is waived was waived by who may, {}: the journal does not have what they signed"
+)
+WHOSE = "whose the keys are that approved or waived: ask each of them for his fingerprint"
 KEYED = (
-    "what became of cutovers, what was opened, and that those who are named as approving did: with"
-    " keyed names the journal in the bundle does not tell it, that of the plain one does"
+    "what became of cutovers, what was opened, and that those who are named as approving or waiving"
+    " did: with keyed names the journal in the bundle does not tell it, that of the plain one does"
 )
 PAGES = 'that a page shows what the statement says: "hdh-migrate audit verify" makes each one again'
 UNSAMPLED = "that the target still holds these bytes: --sample reads some of them"
@@ -96,14 +103,7 @@ def say_what_is_open(
         outcome.open.append(FIRST_FORMAT)
     elif walk.upgraded:
         outcome.open.append(UPGRADED.format(walk.upgraded))
-    approvals = walk.approvals
-    if approvals.signed:
-        outcome.checked.append(APPROVED.format(approvals.signed))
-        outcome.open.append(WHOSE)
-    if walk.keyed:
-        outcome.open.append(KEYED)
-    elif approvals.by_word:
-        outcome.open.append(BY_WORD.format(f"{approvals.by_word} times"))
+    _say_who_signed(outcome, version, walk)
     if version > 1 and any(name.startswith("report.") for name in digests):
         outcome.open.append(PAGES)
     if walk.notes:
@@ -113,3 +113,22 @@ def say_what_is_open(
             f"12 the journal goes on from the checkpoint of {note.size} events, which"
             f" {note.signed} trusted keys signed"
         )
+
+
+def _say_who_signed(outcome: Outcome, version: int, walk: Walk) -> None:
+    """Add what people signed who do not hold the ledger, and what is the journal's word alone."""
+    approvals, waivers = walk.approvals, walk.waivers
+    if approvals.signed:
+        outcome.checked.append(APPROVED.format(approvals.signed))
+    if waivers.known:
+        outcome.checked.append(WAIVED.format(len(waivers.known)))
+    if approvals.signed or waivers.known:
+        outcome.open.append(WHOSE)
+    if walk.keyed:
+        outcome.open.append(KEYED)
+        return
+    if approvals.by_word:
+        outcome.open.append(BY_WORD.format(f"{approvals.by_word} times"))
+    stated = 0 if waivers.began or version == 1 else len(outcome.predicate["waivers"])
+    if waivers.by_word + stated:
+        outcome.open.append(WAIVED_BY_WORD.format(f"{waivers.by_word + stated} times"))

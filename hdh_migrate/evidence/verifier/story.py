@@ -15,6 +15,7 @@ from hdh_migrate.evidence.verifier.bindings import what_of
 from hdh_migrate.evidence.verifier.events import PACED
 from hdh_migrate.evidence.verifier.journal import Journal
 from hdh_migrate.evidence.verifier.members import Predicate, SealSection, StatedLoss
+from hdh_migrate.evidence.verifier.waivers import SHOWN
 
 
 def unsaid(predicate: Predicate, journal: Journal, version: int) -> Iterator[str]:
@@ -50,6 +51,7 @@ def _unsaid(predicate: Predicate, journal: Journal) -> Iterator[str]:
     if probed is not None and forms.sha256(forms.canonical(probed)) not in journal.probes:
         yield "statement.json: the journal knows of no such probe"
     yield from _openings(predicate, journal)
+    yield from _waivers(predicate, journal)
     looks = [look.look for _, look in sorted(journal.again.items()) if look.look]
     # Absent where there is none: an empty list says that there were looks, and names none.
     if forms.canonical(predicate.get("looks")) != forms.canonical(looks or None):
@@ -104,6 +106,19 @@ def _keys(seal: SealSection, journal: Journal) -> Iterator[str]:
     copies = [told for _, told in sorted(journal.copied.items())]
     if forms.canonical(seal.get("headers", {}).get("copies", [])) != forms.canonical(copies):
         yield "statement.json: the journal knows of other copies of header packs"
+
+
+def _waivers(predicate: Predicate, journal: Journal) -> Iterator[str]:
+    """Each waiver of the statement counts by the journal, where that has them as signed."""
+    if journal.keyed or not journal.waivers.began:
+        return
+    plan, known = predicate["plan"]["digest"]["sha256"], journal.waivers.known
+    counted = [known[digest] for digest in journal.waivers.counted]
+    facts = [forms.canonical(one.facts()) for one in counted if one.read.plan == plan]
+    for waiver in predicate["waivers"]:
+        said = {name: waiver[name] for name in (*SHOWN, "key_id")}
+        if forms.canonical(said) not in facts:
+            yield "statement.json: the journal knows of no such waiver"
 
 
 def _traffic(predicate: Predicate, journal: Journal) -> Iterator[str]:

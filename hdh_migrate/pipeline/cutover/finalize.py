@@ -8,6 +8,7 @@ from hdh_migrate.pipeline.cutover import gates, holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.cutover.switch import let_through
+from hdh_migrate.pipeline.excused import rested_on
 
 
 def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> CutoverStanding:
@@ -61,7 +62,7 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
         CutoverFinalized(
             **scene.about, early=early, reason=reason, root=root, user=scene.user,
             approvals=consent.keys, approved_stage="finalize", terms=consent.terms, target=target,
-            signed=consent.signed,
+            signed=consent.signed, waivers=rested_on(scene.waivers()),
         )
     )  # fmt: skip
     return scene.standing()

@@ -28,7 +28,7 @@ from hdh_migrate.events.cutover import (
     FreezeTrials,
     Relisting,
 )
-from hdh_migrate.events.event import SignedApprovals
+from hdh_migrate.events.event import SignedEnvelopes
 from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
 from hdh_migrate.pipeline.cutover.scene import Consent, Scene
@@ -50,7 +50,7 @@ def prove(scene: Scene, root: str) -> Listing:
         SourceWritten: the two listings differ.
     """
     how: FreezeStatement | FreezeTrials
-    signed: SignedApprovals | Absent = ABSENT
+    signed: SignedEnvelopes | Absent = ABSENT
     if scene.probe is None:
         consent = _stated(scene, root)
         how, signed = FreezeStatement(keys=consent.keys), consent.signed

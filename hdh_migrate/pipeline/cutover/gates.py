@@ -47,7 +47,7 @@ def blockers(scene: Scene, now: CutoverStanding) -> list[str]:
     """
     scene.ctx.ledger.reconcile()
     closed = scene.attested()
-    reasons = [*_moved(scene, now), *_findings(scene), *closed, *_needs(scene)]
+    reasons = [*_moved(scene, now), *held_against(scene), *closed, *_needs(scene)]
     reasons += _pointer(scene, now)
     moved = not now.moving and not any(_unmoved(scene, row) for row in scene.datasets())
     if moved and not closed:  # not even a credential is sent to a host that is not attested
@@ -73,15 +73,18 @@ def _unmoved(scene: Scene, dataset: DatasetRow) -> int:
     return scene.ctx.ledger.tally(dataset.id, *UNMOVED).objects
 
 
-def _findings(scene: Scene) -> Iterator[str]:
+def held_against(scene: Scene, waived: Waived | None = None) -> Iterator[str]:
+    """Say which findings, and which failures, nobody waived.
+
+    What is `waived` is asked once, and only when there is something to waive, unless it is given.
+    """
     names = {dataset.name for dataset in scene.datasets()}
     open_ones = Counter[tuple[str, str]]()
     excused = set[int | None]()
-    waived: Waived | None = None
     for found in scene.ctx.ledger.findings():
         if found["severity"] == Severity.NOTE or found["dataset"] not in names:
             continue
-        waived = waived or scene.waivers()  # read once, and only when there is something to waive
+        waived = waived or scene.waivers()
         if waived(found):
             excused.add(found["object"])
         else:
@@ -161,7 +164,7 @@ def differing(found: Holdings) -> list[str]:
 
 def unsettled(scene: Scene, now: CutoverStanding) -> list[str]:
     """Return what is not verified, or is held against the batch, after objects were sent anew."""
-    return [*_moved(scene, now), *_findings(scene)]
+    return [*_moved(scene, now), *held_against(scene)]
 
 
 def _smoke(scene: Scene) -> Iterator[str]:

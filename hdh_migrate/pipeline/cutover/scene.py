@@ -18,7 +18,7 @@ from hdh_migrate.events.cutover import (
     StoryKey,
     Track,
 )
-from hdh_migrate.events.event import SignedApprovals
+from hdh_migrate.events.event import SignedEnvelopes
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.events.run import ClocksCompared
 from hdh_migrate.frozen import frozen, mutable
@@ -48,7 +48,7 @@ class Consent:
     """The digest of the terms under which it was judged."""
     begins: str | None = None
     """From when it is stated that nobody writes; None: nobody stated it."""
-    signed: SignedApprovals | Absent = ABSENT
+    signed: SignedEnvelopes | Absent = ABSENT
     """What each of the `keys` signed, for the journal."""
 
 

@@ -21,8 +21,10 @@ from hdh_migrate.events.cutover import (
     CutoverWithdrawn,
     Track,
 )
+from hdh_migrate.pipeline.cutover import gates
 from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale, digest
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, CutoverStanding
+from hdh_migrate.pipeline.excused import rested_on
 
 _WAITS = {SwitchHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
 
@@ -31,6 +33,7 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
     """Give the pointer its new value if it still has the one it had when the cutover began.
 
     Raises:
+        Refused: a finding is not waived any more.
         SwitchHeld: somebody holds it.
         ApprovalMissing: the approvals do not count (any more).
         ClocksDiffer: it cannot be learned whether they still count.
@@ -45,13 +48,15 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
     scene.judged("cutover")
     if scene.fencing is not None:
         scene.fencing.demand()
-    consent = _both(scene, root)
+    consent, waived = _both(scene, root), scene.waivers()
+    gates.demand(scene, [*gates.held_against(scene, waived)])  # a waiver may have ended by now
     scene.back.remember(old)
     scene.note(
         CutoverSwitching(
             **scene.about, old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
             guard=scene.pointer.guard, approvals=consent.keys, approved_stage="cutover",
             strangers=scene.strangers, terms=consent.terms, signed=consent.signed,
+            waivers=rested_on(waived),
         )
     )  # fmt: skip
     try:

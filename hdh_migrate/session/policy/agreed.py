@@ -14,7 +14,6 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.session.policy import waivers
-from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.timekeeping import offline
 
 
@@ -32,7 +31,7 @@ def demand_agreed(loaded: LoadedPlan, path: Path, clock: Clock) -> None:
     now = offline(clock, path).unchecked()
     ledger = SqliteLedger.read_only(path, clock)
     try:
-        found = waivers.unagreed(ledger, plan, base, now, signers(ledger))
+        found = waivers.unagreed(ledger, plan, base, now)
     finally:
         ledger.close()
     if found:

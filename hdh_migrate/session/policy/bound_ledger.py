@@ -103,7 +103,8 @@ def bind(desk: Desk, ledger: SqliteLedger) -> None:
         # What names the migration alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{migration_mark(plan.migration)}-{secrets.token_hex(6)}")
     if ledger.meta(NAMED) is None:
-        ledger.event(LedgerNamed(ledger=ledger.meta(RUN_TAG) or "", approvals="signed"))
+        name = ledger.meta(RUN_TAG) or ""
+        ledger.event(LedgerNamed(ledger=name, approvals="signed", waivers="signed"))
         ledger.set_meta(NAMED, "told")
     ledger.commit()
 

@@ -187,9 +187,17 @@ def _keys(base: Path, paths: Iterable[str]) -> tuple[TermsKey, ...]:
                 f"{first} and {path} hold the same key",
                 hint="ask who was to have another one; nothing was done",
             )
-    return tuple(_key(key) for _, (_, key) in sorted(found.items()))
+    return by_content(key for _, key in found.values())
 
 
-def _key(key: TrustedKey) -> TermsKey:
-    public = key.public.public_bytes_raw().hex()
-    return TermsKey(fingerprint=key.fingerprint, public=public, until=key.until)
+def by_content(keys: Iterable[TrustedKey]) -> tuple[TermsKey, ...]:
+    """Return keys as the journal has them, in the order of their fingerprints."""
+    found = {
+        key.fingerprint: TermsKey(
+            fingerprint=key.fingerprint,
+            public=key.public.public_bytes_raw().hex(),
+            until=key.until,
+        )
+        for key in keys
+    }
+    return tuple(found[fingerprint] for fingerprint in sorted(found))

@@ -17,14 +17,22 @@ from hdh_migrate.clocks import Moment, utc_seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.lines.statement import STATEMENT
-from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE, SignedEnvelope
+from hdh_migrate.evidence.signatures.dsse import (
+    STATEMENT_TYPE,
+    SignedEnvelope,
+    claims_of,
+    enveloped,
+    pre_authentication_encoding,
+)
 from hdh_migrate.evidence.signatures.signing import (
     Signer,
     TrustedKey,
     load_trusted_key,
     verify_envelope,
 )
-from hdh_migrate.fixity import canonical_json
+from hdh_migrate.evidence.verifier.approvals import LONGEST
+from hdh_migrate.evidence.verifier.waivers import PREDICATE, SHOWN, ReadWaiver, read_waiver
+from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import whole
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
@@ -35,12 +43,12 @@ from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import WaiverFact
+from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.reporters import barred
 from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.targets.profiles import Profile
 
 FOLDER = "waivers"
-PREDICATE = "urn:hdh-migrate:waiver:v1"
 ATTESTATION = "attestation"
 LEGAL_BASIS = "legal-basis"
 FILES_MAX = 100
@@ -60,6 +68,10 @@ class Waiver:
     key_id: str
     file: str
     sha256: str
+    digest: str
+    """Of what was signed: the journal knows it by this, whatever file it lies in."""
+    envelope: SignedEnvelope
+    """What one of the keys signed, in one spelling."""
 
 
 def health(rule: str) -> str:
@@ -108,10 +120,7 @@ def in_force(
     """
     if plan.waivers is None or not (base / FOLDER).is_dir():
         return [], []
-    if named is None:
-        named = [load_trusted_key(base / path) for path in plan.waivers.keys]
-    own = barred(plan, base, named, signers)
-    keys = [key for key in named if key.fingerprint not in {one.fingerprint for one in own}]
+    keys, own = _who(plan, base, named, signers)
     counted: list[Waiver] = []
     refused: list[str] = []
     for path in files(base):
@@ -123,32 +132,62 @@ def in_force(
     return counted, refused
 
 
-def unagreed(
-    ledger: SqliteLedger, plan: Plan, base: Path, now: Moment, signers: Collection[str]
-) -> list[Problem]:
-    """Return the waivers that count by the plan, and not by what its journal tells.
+def _who(
+    plan: Plan, base: Path, named: Sequence[TrustedKey] | None, signers: Collection[str]
+) -> tuple[list[TrustedKey], list[TrustedKey]]:
+    """Return the keys of those who may waive, and those that waive nothing, whoever names them."""
+    if named is None:
+        paths = () if plan.waivers is None else plan.waivers.keys
+        named = [load_trusted_key(base / path) for path in paths]
+    own = barred(plan, base, named, signers)
+    theirs = {one.fingerprint for one in own}
+    return [key for key in named if key.fingerprint not in theirs], own
 
-    Their keys are not of those who may waive by the terms of a batch whose cutover was begun, or
-    were those of reports before. The gate before the target, which knows no journal, lets them by.
+
+def agreed(
+    ledger: SqliteLedger, plan: Plan, base: Path, now: Moment
+) -> tuple[list[TrustedKey], list[Waiver]]:
+    """Return who may waive by what the journal tells, and which of their waivers count now.
+
+    Where the terms of a cutover were fixed, only those waive whom all of them name.
 
     Raises:
         KeyUnavailable: a key of the plan cannot be read.
     """
+    if plan.waivers is None or not (base / FOLDER).is_dir():
+        return [], []
+    signed_by = signers(ledger)
     stories = standings(ledger.cutovers()).values()
     fixed = [story.terms.waivers for story in stories if story.terms is not None]
     named = None
     if fixed:
         alike = set.intersection(*({one.public for one in keys} for keys in fixed))
         named = verifiers(one for one in fixed[0] if one.public in alike)
+    keys, _ = _who(plan, base, named, signed_by)
+    return keys, in_force(plan, base, now, named=keys, signers=signed_by)[0]
+
+
+def unagreed(ledger: SqliteLedger, plan: Plan, base: Path, now: Moment) -> list[Problem]:
+    """Return the waivers that count by the plan, and not by what its journal tells.
+
+    The gate before the target, which knows no journal, lets them by.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
     counted, _ = in_force(plan, base, now)
-    agreed, _ = in_force(plan, base, now, named=named, signers=signers)
-    files = {waiver.file for waiver in agreed}
+    files = {waiver.file for waiver in agreed(ledger, plan, base, now)[1]}
     what = "its key waives nothing by the terms that are in force, or signed reports before"
     return [Problem(where=one.file, what=what) for one in counted if one.file not in files]
 
 
-def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[WaiverFact]:
-    """Return the waivers that count now, as JSON for the report; used or not."""
+def waiver_facts(
+    plan: Plan, base: Path, now: Moment, known: Collection[str] | None = None
+) -> list[WaiverFact]:
+    """Return the waivers that count now, as JSON for the report; used or not.
+
+    Of those alone that are `known` by digest, where some are given: what the journal has.
+    """
     return [
         {
             "what": one.what,
@@ -161,6 +200,7 @@ def waiver_facts(plan: Plan, base: Path, now: Moment) -> list[WaiverFact]:
             "sha256": one.sha256,
         }
         for one in in_force(plan, base, now)[0]
+        if known is None or one.digest in known
     ]
 
 
@@ -244,28 +284,48 @@ def _read(
         raise EvidenceDamaged("its key signs the reports, so who runs the plan would waive")
     if signer is None:
         raise EvidenceDamaged("none of the plan's waivers.keys signed it")
-    try:
-        statement = json.loads(verify_envelope(envelope, [signer]))
-        predicate = statement["predicate"]
-        fields = {
-            name: str(predicate[name]) for name in ("what", "reason", "until", "made_at", "by")
-        }
-        about = [subject["digest"]["sha256"] for subject in statement["subject"]]
-        kind = statement["predicateType"]
-        utc_seconds_of(fields["made_at"])
-        ahead = now.not_yet(fields["made_at"])
-    except (KeyError, TypeError, ValueError):
-        raise EvidenceDamaged("it is no waiver") from None
-    if kind != PREDICATE or not is_day(fields["until"]):
-        raise EvidenceDamaged("it is no waiver")
-    if about != [plan]:
+    payload, signature = _signature(envelope, signer)
+    read = _understood(payload)
+    fields = {name: read.said[name] for name in SHOWN}
+    if read.plan != plan:
         raise EvidenceDamaged("it was given for another plan, or before this one was changed")
-    if ahead:
+    if signer.until is not None and fields["made_at"][:10] > signer.until:
+        raise EvidenceDamaged(f"the last day of its key was {signer.until}")
+    if now.not_yet(fields["made_at"]):
         raise EvidenceDamaged("it is dated in the future")
     if fields["until"] < now.last_day:
         raise EvidenceDamaged(f"it ended on {fields['until']}")
-    digest = hashlib.sha256(data).hexdigest()
-    return Waiver(**fields, key_id=signer.key_id, file=name, sha256=digest)
+    return Waiver(
+        **fields,
+        key_id=signer.key_id,
+        file=name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        digest=sha256_hex(payload),
+        envelope=enveloped(STATEMENT_TYPE, payload, signer.key_id, signature),
+    )
+
+
+def _understood(payload: bytes) -> ReadWaiver:
+    """Return what was signed, read as every verifier will read it.
+
+    Raises:
+        EvidenceDamaged: it is no waiver.
+    """
+    try:
+        read = read_waiver(payload)
+        utc_seconds_of(read.said["made_at"])
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError):
+        raise EvidenceDamaged("it is no waiver") from None
+    if not is_day(read.said["until"]) or len(payload) > LONGEST:
+        raise EvidenceDamaged("it is no waiver")
+    return read
+
+
+def _signature(envelope: SignedEnvelope, key: TrustedKey) -> tuple[bytes, bytes]:
+    """Return what a key signed, and its signature, of an envelope that it did sign."""
+    payload, claims = claims_of(envelope, STATEMENT_TYPE)
+    message = pre_authentication_encoding(STATEMENT_TYPE, payload)
+    return payload, next(one for _, one in claims if key.accepts(one, message))
 
 
 def _signed_by(envelope: SignedEnvelope, key: TrustedKey) -> bool:

@@ -149,8 +149,7 @@ def _demand_bound(desk: Desk, kept: SqliteLedger, services: Services, judge: Jud
     loaded = desk.loaded
     name_of(kept)
     demand_allowed(judged(kept, json.loads(loaded.canonical)))
-    known = signers(kept)
-    demand(unagreed(kept, loaded.plan, loaded.base, judge.unchecked(), known))
+    demand(unagreed(kept, loaded.plan, loaded.base, judge.unchecked()))
     if bound_recipients(kept) is not None:  # so it is only compared
         bind_recipients(kept, loaded.plan, services.recipients)
 

@@ -20,9 +20,11 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.proofs import BundleFact, CheckpointFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
-from hdh_migrate.session.policy.bound_ledger import journal_of
+from hdh_migrate.session.policy.bound_ledger import held_ledger, journal_of
 from hdh_migrate.session.policy.contents import demand_known, signers
+from hdh_migrate.session.policy.dating import dated
 from hdh_migrate.session.policy.freshness import tell_stale, untold_stale
+from hdh_migrate.session.policy.kept_waivers import keep, untold
 from hdh_migrate.session.policy.names import FORMS, Streams
 from hdh_migrate.session.policy.openings import is_behind
 from hdh_migrate.session.policy.report_files import CHECKPOINTS
@@ -55,6 +57,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
     """
     _take_openings(desk)
     _tell_stale(desk)
+    _tell_waivers(desk)
     with sound_ledger(desk) as ledger:
         demand_known(ledger, desk.loaded)
         folder = out or _default_folder(desk)
@@ -147,6 +150,27 @@ def _tell_stale(desk: Desk) -> None:
         journal_of(desk, offline(desk.clock, desk.ledger_path)) as held,
     ):
         tell_stale(held, routes)
+        held.commit()
+
+
+def _tell_waivers(desk: Desk) -> None:
+    """Have the journal, and so the report, tell which waivers count now.
+
+    While another command holds the ledger, a report shows those alone that it has told of.
+    """
+    if desk.loaded.plan.waivers is None:
+        return
+    now = offline(desk.clock, desk.ledger_path).unchecked()
+    ledger = desk.read_ledger()
+    try:
+        bound = ledger.meta("plan_digest") == desk.loaded.digest
+        if bound and untold(ledger, desk.loaded, now) is None:
+            return
+    finally:
+        ledger.close()
+    judge = dated(desk)
+    with suppress(LedgerLocked), held_ledger(desk, judge) as held:
+        keep(held, desk.loaded, judge.unchecked)
         held.commit()
 
 

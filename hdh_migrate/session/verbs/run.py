@@ -29,6 +29,7 @@ from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.contents import record_contents, signers
 from hdh_migrate.session.policy.erased import left_alone
 from hdh_migrate.session.policy.fencing import fenced
+from hdh_migrate.session.policy.kept_waivers import keep
 from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for
@@ -189,7 +190,7 @@ def at_work(
         for line in left_alone(ledger, list(selected) or [one.name for one in desk.batches(())]):
             desk.progress.note(line)
         signed_by = signers(ledger)
-        demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked(), signed_by))
+        demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked()))
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
         demand(approvers_barred(loaded, ledger, signed_by))
         fences = fenced_for(desk, opened, ledger, selected, write=write, over=over, later=later)
@@ -261,6 +262,9 @@ class Turn:
             identity = self.opened[-1].envelopes.identity
             for where in record_contents(self.ledger, loaded, identity):
                 self.desk.progress.note(f"{where} has another content than last time: journalled")
+        if not self.going_back:  # which rests on none of them
+            keep(self.ledger, loaded, self.judge.unchecked)
+            self.ledger.commit()
         self._meter = Meter(self.ledger, self.desk.clock, self._so_far, self.work, self.batch)
         self._begin()
 

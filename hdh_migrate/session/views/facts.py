@@ -37,6 +37,7 @@ from hdh_migrate.session.policy.binding import (
     fingerprint_of,
     recipients_over_time,
 )
+from hdh_migrate.session.policy.kept_waivers import waivers_kept
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.capabilities import capabilities
@@ -106,7 +107,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         attestation=attestation_of(desk),
         profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
         capabilities=capabilities(desk, ledger),
-        waivers=tuple(waiver_facts(plan, desk.loaded.base, now)),
+        waivers=tuple(waiver_facts(plan, desk.loaded.base, now, waivers_kept(ledger))),
         cutovers=tuple(cutover_facts(ledger)),
         looks=tuple(look_facts(ledger)),
         openings=tuple(opening_facts(ledger)),

@@ -42,7 +42,7 @@ def read(folder: Path, *events: tuple[str, dict[str, Any]], keyed: bool = False)
         text += forms.canonical({**line, "digest": head.hex()}) + b"\n"
     path = folder / "journal.jsonl"
     path.write_bytes(text)
-    journal = Journal(["d"], 2, keyed=keyed)
+    journal = Journal({"d": "b"}, 2, keyed=keyed)
     journal.read(path)
     return journal
 

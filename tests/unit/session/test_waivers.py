@@ -92,7 +92,7 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
     ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
 
     def unagreed(*signers: str) -> int:
-        return len(waivers.unagreed(ledger, loaded.plan, tmp_path, now, signers))
+        return len(waivers.unagreed(ledger, loaded.plan, tmp_path, now))
 
     assert (unagreed(), unagreed(load_trusted_key(public).fingerprint)) == (0, 1)
     ledger.event(
