@@ -194,11 +194,11 @@ def number_for(stage: Json, terms: dict[str, Json]) -> int:
     return 0
 
 
-def opened(envelope: Json, key: str, approver: dict[str, Json]) -> bytes:
+def opened(envelope: Json, key: str, approver: dict[str, Json], about: str = KIND) -> bytes:
     """Return what a key signed, if it did."""
     need(isinstance(envelope, dict), "signed: no envelope")
     need(envelope.keys() == {"payload", "payloadType", "signatures"}, "signed: its members")
-    need(envelope["payloadType"] == KIND, "signed: of another kind")
+    need(envelope["payloadType"] == about, "signed: of another kind")
     listed = envelope["signatures"]
     need(isinstance(listed, list) and len(listed) == 1, "signed: not by one")
     need(isinstance(listed[0], dict) and listed[0].keys() == {"keyid", "sig"}, "signed: by whom")
@@ -216,7 +216,7 @@ def opened(envelope: Json, key: str, approver: dict[str, Json]) -> bytes:
     need(sha256(raw).hexdigest() == key, "approvers: another key than its fingerprint's")
     need(raw.hex() not in SMALL_ORDER, "approvers: no honest key")
     covered = b" ".join([
-        b"DSSEv1", str(len(KIND)).encode(), KIND.encode(), str(len(payload)).encode(), payload,
+        b"DSSEv1", str(len(about)).encode(), about.encode(), str(len(payload)).encode(), payload,
     ])  # fmt: skip
     try:
         trusted.verify(signature, covered)

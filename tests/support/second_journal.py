@@ -21,6 +21,7 @@ from tests.support.second_story import (
     check_roots,
     check_vanished,
 )
+from tests.support.second_waivers import check_waivers
 
 FORMS = (
     check_form, check_again_form, check_batch_form, check_contract_form, check_grant_form,
@@ -68,6 +69,7 @@ def check_told(
     if not keyed:
         check_grants(events)  # 8.12
         check_approvals(events, [line["digest"] for line in lines["journal.jsonl"]])  # 8.15
+        check_waivers(predicate, events)  # 8.16
     check_rotations(predicate, events, keyed)  # 8.13
     check_erasures(predicate, events)  # 8.14
 

@@ -121,6 +121,7 @@ ALL_OR_NONE = {
     *("members.py", "selection.py", "shapes.py"),
 }
 SINCE_APPROVALS = {"approvals.py"}
+SINCE_WAIVERS = {"waivers.py"}
 REPORT = re.compile(r"report\.[a-z]{2}\.html")
 
 
@@ -141,6 +142,8 @@ def check_names(files: dict[str, bytes], first: bool) -> None:
     if not first and files.keys() & ALL_OR_NONE:
         always |= ALL_OR_NONE
         always |= files.keys() & SINCE_APPROVALS
+        if files.keys() & SINCE_APPROVALS:
+            always |= files.keys() & SINCE_WAIVERS
     need(files.keys() >= always, f"missing: {sorted(always - files.keys())}")
     for name in files.keys() - always - {"timestamp.tsr"}:
         need(REPORT.fullmatch(name), f"a file that no bundle has: {name!r}")

@@ -36,7 +36,7 @@ class ReadWaiver(NamedTuple):
 
     def covers(self, found: HeldFinding) -> bool:
         """Say whether it lets a finding go: one of its code that was known when it was made."""
-        known = forms.seconds(self.said["made_at"]) >= forms.seconds(found.at)
+        known = forms.instant(self.said["made_at"]) >= forms.instant(found.at)
         return known and self.said["what"] == f"finding.{found.code}"
 
 

@@ -279,11 +279,13 @@ def test_the_verifier_is_whole_as_it_is_now_or_as_it_was_before_it_was_divided(d
 
     whole = [
         ("now", without()),
+        ("before waivers were signed", without(LATEST[0])),
         ("before approvals were signed", without(*LATEST)),
         ("before it was divided", without(*LATEST, *DIVIDED)),
     ]
     halves = [(name, without(name)) for name in CODE if name not in LATEST]
     halves.append(("undivided, with approvals", without(*DIVIDED)))
+    halves.append(("with waivers, before approvals", without(LATEST[1])))
     mixed = [
         (f"before, and {name}", without(*LATEST, *(DIVIDED - {name}))) for name in sorted(DIVIDED)
     ]
@@ -855,7 +857,7 @@ def test_files_that_are_missing_foreign_or_otherwise_listed_are_judged_alike(des
 
     taken = desk.agree(cases())
     assert [what for what, good in taken.items() if good] == [
-        "no approvals.py, signed",  # as a bundle of an earlier version
+        "no waivers.py, signed",  # as a bundle of an earlier version
         "timestamp.tsr",
     ]
 
