@@ -528,3 +528,8 @@ def test_an_open_finding_is_let_go_by_a_waiver_that_knew_of_it(site: Site) -> No
     waive("ciso")
     site.cutover("start", expect=0)
     assert site.pointer == NEW
+    bundle = site.folder / "waived"
+    site.cli("report", site.plan, "--out", str(bundle))
+    agreed(bundle, site.folder / "keys" / "report.pub", waived=1)
+    text = (bundle / "journal.jsonl").read_text()
+    assert text.count('"kind":"waivers-counted"') == 1

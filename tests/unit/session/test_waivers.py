@@ -11,11 +11,13 @@ import pytest
 from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.events.consent import CutoverTermsFixed
 from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.run import ContentsRecorded
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy.contents import SIGNER
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.policy.terms import digest_of, terms_of
 from tests.support.quiet import Notes, WallClock
@@ -76,7 +78,7 @@ def test_a_key_that_once_signed_reports_waives_nothing(tmp_path: Path) -> None:
 def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path: Path) -> None:
     """An operator put in a key of his own, and waived the attestation for batches to come."""
     (tmp_path / "keys").mkdir()
-    mine, public = new_report_key(tmp_path / "keys", "mine", None)
+    mine, _ = new_report_key(tmp_path / "keys", "mine", None)
     new_report_key(tmp_path / "keys", "dpo", None)
     text = PLAN.partition("seal:")[0] + UNSEALED
     (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/dpo.pub]}}\n")
@@ -91,10 +93,10 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
     )  # fmt: skip
     ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
 
-    def unagreed(*signers: str) -> int:
+    def unagreed() -> int:
         return len(waivers.unagreed(ledger, loaded.plan, tmp_path, now))
 
-    assert (unagreed(), unagreed(load_trusted_key(public).fingerprint)) == (0, 1)
+    assert unagreed() == 0
     ledger.event(
         CutoverTermsFixed(
             batch="b", track=Track.CUTOVER, terms=agreed, digest=digest_of(agreed), beside=(),
@@ -103,4 +105,23 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
     )  # fmt: skip
     ledger.commit()
     assert unagreed() == 1
+    ledger.close()
+
+
+def test_a_waiver_by_a_key_that_signed_reports_is_not_agreed(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    mine, public = new_report_key(tmp_path / "keys", "mine", None)
+    text = PLAN.partition("seal:")[0] + UNSEALED
+    (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/mine.pub]}}\n")
+    loaded, now = load(tmp_path / "plan.yaml"), Moment.at("2026-11-24T13:30:00.000Z")
+    waivers.make(
+        loaded, load_signer(mine, None), what="attestation", reason="of my own",
+        until="2026-11-30", now=now, by="ops",
+    )  # fmt: skip
+    ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
+    assert waivers.unagreed(ledger, loaded.plan, tmp_path, now) == []
+    files = {SIGNER: f"ed25519:{load_trusted_key(public).fingerprint}"}
+    ledger.event(ContentsRecorded(files=files, changed=()))
+    ledger.commit()
+    assert len(waivers.unagreed(ledger, loaded.plan, tmp_path, now)) == 1
     ledger.close()
