@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.errors import Refused
+from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import Problem
+from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.plan.loader import LoadedPlan
+from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy.contents import signers
+from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.session.policy.timekeeping import offline
 
 
@@ -31,7 +38,7 @@ def demand_agreed(loaded: LoadedPlan, path: Path, clock: Clock) -> None:
     now = offline(clock, path).unchecked()
     ledger = SqliteLedger.read_only(path, clock)
     try:
-        found = waivers.unagreed(ledger, plan, base, now)
+        found = unagreed(ledger, plan, base, now)
     finally:
         ledger.close()
     if found:
@@ -39,3 +46,40 @@ def demand_agreed(loaded: LoadedPlan, path: Path, clock: Clock) -> None:
             "waivers that nobody who may has signed", blockers=[str(one) for one in found],
             hint="nothing was contacted; take them away, or let somebody of waivers.keys sign anew",
         )  # fmt: skip
+
+
+def agreed(
+    ledger: SqliteLedger, plan: Plan, base: Path, now: Moment
+) -> tuple[list[TrustedKey], list[waivers.Waiver]]:
+    """Return who may waive by what the journal tells, and which of their waivers count now.
+
+    Where the terms of a cutover were fixed, only those waive whom all of them name.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
+    if plan.waivers is None or not (base / waivers.FOLDER).is_dir():
+        return [], []
+    signed_by = signers(ledger)
+    stories = standings(ledger.cutovers()).values()
+    fixed = [story.terms.waivers for story in stories if story.terms is not None]
+    named = None
+    if fixed:
+        alike = set.intersection(*({one.public for one in keys} for keys in fixed))
+        named = verifiers(one for one in fixed[0] if one.public in alike)
+    keys, _ = waivers.who_may_waive(plan, base, named, signed_by)
+    return keys, waivers.in_force(plan, base, now, named=keys, signers=signed_by)[0]
+
+
+def unagreed(ledger: SqliteLedger, plan: Plan, base: Path, now: Moment) -> list[Problem]:
+    """Return the waivers that count by the plan, and not by what its journal tells.
+
+    The gate before the target, which knows no journal, lets them by.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
+    counted, _ = waivers.in_force(plan, base, now)
+    files = {waiver.file for waiver in agreed(ledger, plan, base, now)[1]}
+    what = "its key waives nothing by the terms that are in force, or signed reports before"
+    return [Problem(where=one.file, what=what) for one in counted if one.file not in files]

@@ -12,8 +12,8 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.events.waivers import WaiversCounted
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import LoadedPlan
+from hdh_migrate.session.policy.agreed import agreed
 from hdh_migrate.session.policy.terms import by_content
-from hdh_migrate.session.policy.waivers import agreed
 
 
 def waivers_kept(ledger: SqliteLedger) -> tuple[str, ...]:

@@ -35,17 +35,12 @@ from hdh_migrate.evidence.verifier.waivers import PREDICATE, SHOWN, ReadWaiver, 
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import whole
 from hdh_migrate.frozen import frozen
-from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Problem
-from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
 from hdh_migrate.plan.loader import LoadedPlan, digest_of
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import WaiverFact
-from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.reporters import barred
-from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.targets.profiles import Profile
 
 FOLDER = "waivers"
@@ -120,7 +115,7 @@ def in_force(
     """
     if plan.waivers is None or not (base / FOLDER).is_dir():
         return [], []
-    keys, own = _who(plan, base, named, signers)
+    keys, own = who_may_waive(plan, base, named, signers)
     counted: list[Waiver] = []
     refused: list[str] = []
     for path in files(base):
@@ -132,7 +127,7 @@ def in_force(
     return counted, refused
 
 
-def _who(
+def who_may_waive(
     plan: Plan, base: Path, named: Sequence[TrustedKey] | None, signers: Collection[str]
 ) -> tuple[list[TrustedKey], list[TrustedKey]]:
     """Return the keys of those who may waive, and those that waive nothing, whoever names them."""
@@ -142,43 +137,6 @@ def _who(
     own = barred(plan, base, named, signers)
     theirs = {one.fingerprint for one in own}
     return [key for key in named if key.fingerprint not in theirs], own
-
-
-def agreed(
-    ledger: SqliteLedger, plan: Plan, base: Path, now: Moment
-) -> tuple[list[TrustedKey], list[Waiver]]:
-    """Return who may waive by what the journal tells, and which of their waivers count now.
-
-    Where the terms of a cutover were fixed, only those waive whom all of them name.
-
-    Raises:
-        KeyUnavailable: a key of the plan cannot be read.
-    """
-    if plan.waivers is None or not (base / FOLDER).is_dir():
-        return [], []
-    signed_by = signers(ledger)
-    stories = standings(ledger.cutovers()).values()
-    fixed = [story.terms.waivers for story in stories if story.terms is not None]
-    named = None
-    if fixed:
-        alike = set.intersection(*({one.public for one in keys} for keys in fixed))
-        named = verifiers(one for one in fixed[0] if one.public in alike)
-    keys, _ = _who(plan, base, named, signed_by)
-    return keys, in_force(plan, base, now, named=keys, signers=signed_by)[0]
-
-
-def unagreed(ledger: SqliteLedger, plan: Plan, base: Path, now: Moment) -> list[Problem]:
-    """Return the waivers that count by the plan, and not by what its journal tells.
-
-    The gate before the target, which knows no journal, lets them by.
-
-    Raises:
-        KeyUnavailable: a key of the plan cannot be read.
-    """
-    counted, _ = in_force(plan, base, now)
-    files = {waiver.file for waiver in agreed(ledger, plan, base, now)[1]}
-    what = "its key waives nothing by the terms that are in force, or signed reports before"
-    return [Problem(where=one.file, what=what) for one in counted if one.file not in files]
 
 
 def waiver_facts(

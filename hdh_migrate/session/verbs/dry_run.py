@@ -20,6 +20,7 @@ from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.moves import BatchForecast, DryRun, LeftByRule
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import lasting
+from hdh_migrate.session.policy.agreed import unagreed
 from hdh_migrate.session.policy.binding import bind_recipients, bound_recipients
 from hdh_migrate.session.policy.bound_ledger import name_of
 from hdh_migrate.session.policy.changing import demand_allowed, judged
@@ -30,7 +31,6 @@ from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.reachable import demand_reachable
 from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.timekeeping import judge_for
-from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
 from hdh_migrate.session.verbs.run import demand, self_test, unmet
 from hdh_migrate.wiring import Services, pace_of

@@ -24,6 +24,7 @@ from hdh_migrate.results.moves import DatasetStates, RefreshPass
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.agreed import unagreed
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.contents import record_contents, signers
@@ -33,7 +34,6 @@ from hdh_migrate.session.policy.kept_waivers import keep
 from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for
-from hdh_migrate.session.policy.waivers import unagreed
 from hdh_migrate.session.verbs.backup import Backups
 from hdh_migrate.session.verbs.notifying import journal_notices
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate

@@ -17,6 +17,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy.agreed import unagreed
 from hdh_migrate.session.policy.contents import SIGNER
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.policy.terms import digest_of, terms_of
@@ -93,10 +94,10 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
     )  # fmt: skip
     ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
 
-    def unagreed() -> int:
-        return len(waivers.unagreed(ledger, loaded.plan, tmp_path, now))
+    def count() -> int:
+        return len(unagreed(ledger, loaded.plan, tmp_path, now))
 
-    assert unagreed() == 0
+    assert count() == 0
     ledger.event(
         CutoverTermsFixed(
             batch="b", track=Track.CUTOVER, terms=agreed, digest=digest_of(agreed), beside=(),
@@ -104,7 +105,7 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
         )
     )  # fmt: skip
     ledger.commit()
-    assert unagreed() == 1
+    assert count() == 1
     ledger.close()
 
 
@@ -119,9 +120,9 @@ def test_a_waiver_by_a_key_that_signed_reports_is_not_agreed(tmp_path: Path) -> 
         until="2026-11-30", now=now, by="ops",
     )  # fmt: skip
     ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
-    assert waivers.unagreed(ledger, loaded.plan, tmp_path, now) == []
+    assert unagreed(ledger, loaded.plan, tmp_path, now) == []
     files = {SIGNER: f"ed25519:{load_trusted_key(public).fingerprint}"}
     ledger.event(ContentsRecorded(files=files, changed=()))
     ledger.commit()
-    assert len(waivers.unagreed(ledger, loaded.plan, tmp_path, now)) == 1
+    assert len(unagreed(ledger, loaded.plan, tmp_path, now)) == 1
     ledger.close()
