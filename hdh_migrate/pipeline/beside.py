@@ -7,11 +7,13 @@ could not be. Each comparison gives a finding (code and detail) or None.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Permanent
 from hdh_migrate.model import Lock, Stored
 from hdh_migrate.orders import OrderItem
+from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.selecting import hyphenated
 from hdh_migrate.pipeline.sending import RETAIN
 from hdh_migrate.pipeline.tags import ATTEMPT
@@ -34,8 +36,16 @@ def beside(
         yield found
 
 
+class AsksAgain(Protocol):
+    """Who asks the target again after a reply that was none."""
+
+    @property
+    def retry(self) -> Retrying:
+        """Tries again what may work later."""
+
+
 def sent_beside(
-    box: Toolbox, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
+    box: AsksAgain, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
 ) -> Iterator[Found]:
     """Yield every difference from what was sent with the bytes: metadata and tags."""
     for found in (_metadata(one, seen), _tags(box, reader, route, one, seen)):
@@ -60,7 +70,7 @@ def _metadata(one: OrderItem, seen: Stored) -> Found | None:
 
 
 def _tags(
-    box: Toolbox, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
+    box: AsksAgain, reader: TargetReader, route: Route, one: OrderItem, seen: Stored
 ) -> Found | None:
     """Compare tags, name by name and value by value: a count in a reply tells of neither."""
     if not one.tags:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
+from dataclasses import field, replace
 
 from hdh_migrate.clocks import between, seconds_of
 from hdh_migrate.codes import Code
@@ -23,8 +23,12 @@ from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Stored, Verified
 from hdh_migrate.model.naming import is_version
+from hdh_migrate.orders import OrderItem
+from hdh_migrate.pipeline.beside import sent_beside
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.earlier_limits import LimitsOverTime
 from hdh_migrate.pipeline.looks import Looks
+from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.rechecking import (
     BESIDE,
     CHANGED,
@@ -153,7 +157,9 @@ class LookAgain:
     def __init__(self, ctx: Context, batch: str, choice: Choice, *, user: str) -> None:
         self._ctx, self._batch, self._choice, self._user = ctx, batch, choice, user
         rows = working_set(ctx.ledger, batch)
+        self._datasets = {row.id: row for row in rows}
         self._routes = {row.id: ctx.route(row) for row in rows}
+        self._limits = LimitsOverTime.of(ctx.ledger)
         self._is_whole = len(rows) == len(ctx.ledger.datasets(batch))
         self._looks = Looks(ctx.ledger, batch)
         self._open = open_findings(ctx.ledger, batch)
@@ -299,9 +305,13 @@ class LookAgain:
             if differing[number] == BESIDE
         }
         doubted = [row for number, row in rows.items() if differing[number] not in {GONE, BESIDE}]
+        changed = [rows[number] for number, kind in known.items() if kind == BESIDE]
+        sent = [(row, self._sent_then(row)) for row in changed]
         with ThreadPoolExecutor(ASKERS) as pool:
             kinds = pool.map(lambda row: self._whose(row, differing[row.id]), doubted)
             asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
+            same = pool.map(lambda one: self._is_as_sent(*one), sent)
+            known |= {row.id: None for row, as_sent in zip(changed, same, strict=True) if as_sent}
         found = {**differing, **known, **asked}
         return {number: kind for number, kind in found.items() if kind is not None}
 
@@ -311,6 +321,29 @@ class LookAgain:
             return None
         taken = self._accepted.get(row.id) == (row.etag, row.version_id)
         return ACCEPTED if taken else BESIDE
+
+    def _sent_then(self, row: Verified) -> OrderItem | None:
+        """Return what was sent of an object, if the target's limits were other ones then."""
+        ctx = self._ctx
+        limits = self._limits.at(row.verified_at, ctx.limits)
+        found = None if limits is None else ctx.ledger.find(row.dataset, row.key)
+        if limits is None or found is None:
+            return None
+        dataset = self._datasets[row.dataset]
+        then = placed(found[0].obj, limits, ctx.contract(dataset))
+        item = OrderItem(**ctx.about(found[0], dataset))
+        return replace(item, metadata=then.metadata, tags=then.tags)
+
+    def _is_as_sent(self, row: Verified, sent: OrderItem | None) -> bool:
+        """Say whether what stands beside an object is what was sent then."""
+        ctx, route = self._ctx, self._routes[row.dataset]
+        stored = None if sent is None else look(ctx, route, row)
+        if sent is None or stored is None:
+            return False
+        if not is_ours(ctx, row, stored, followed=self._followed):
+            return False
+        found = sent_beside(ctx, ctx.reader, route, sent, stored)
+        return not any(code in CHANGED for code, _ in found)
 
     def _whose(self, row: Verified, wrong: str) -> str | None:
         """Find out whose object is there; a host may be unable to return what it has.

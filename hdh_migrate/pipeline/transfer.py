@@ -13,6 +13,7 @@ from hdh_migrate.model import DatasetRow, Entry, Role, State, Step, Tally
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.earlier_limits import remember
 from hdh_migrate.pipeline.ends import Ends
 from hdh_migrate.pipeline.excused import retry
 from hdh_migrate.pipeline.header_packs import HeaderPacks
@@ -94,6 +95,7 @@ class Transfer:
             demand_known(self._ctx, dataset, left)
         if self._again:
             retry(ledger, dataset, self._ctx.waivers)
+        remember(ledger, self._ctx.limits, self._ctx.clock.now())
         going_on = [self._goes_on(entry) for entry in ledger.todo("sending", dataset.id)]
         if going_on:
             resumed = sum(going_on)

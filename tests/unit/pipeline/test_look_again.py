@@ -16,8 +16,9 @@ from hdh_migrate.ledger import database
 from hdh_migrate.model import Stamp, State, Step
 from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
 from hdh_migrate.pipeline.looks import Looks
+from hdh_migrate.pipeline.runner import Wishes
 from tests.support.script import Killed, Point
-from tests.support.world import BIG, World
+from tests.support.world import BIG, SMALL, World
 
 FULL = Choice(level="full")
 SIZES = {"a": 10, "b": 300, "c": BIG, "d": 0}
@@ -204,6 +205,32 @@ def test_what_stands_beside_is_right_or_was_told_of_before(tmp_path: Path) -> No
     assert not found.differs
     assert world.findings() == []
     assert {one.beside for one in told(world)[-1:]} == {ABSENT}
+
+
+def test_what_a_host_could_not_keep_when_it_was_written_is_nobodys_change(tmp_path: Path) -> None:
+    """A probe had shown by then that it can: each object was called changed, and sent again."""
+    narrow = replace(SMALL, tags=False, max_metadata=120)
+    world = World(tmp_path, level="full", limits=narrow)
+    more = {"metadata": {"owner": "o" * 90}, "tags": {"ward": "3"}}
+    world.source.put("src", "b", b"bytes", **more)
+    assert world.run() is Exit.OK
+    there = world.target._buckets["dst"]["t/b.c4gh"]
+    assert not there.stored.metadata.keys() & {"owner"}
+
+    world.target.limits = SMALL
+    assert not looked(world).beside
+
+    world.source.put("src", "a", b"more", **more)  # and what is sent from now on has it all
+    assert world.run(wishes=Wishes(refresh=True)) is Exit.OK
+    assert "owner" in world.target._buckets["dst"]["t/a.c4gh"].stored.metadata
+    assert not looked(world).beside
+    mine = world.target._buckets["dst"]["t/a.c4gh"].stored.metadata
+    world.target.rewrite("dst", "t/a.c4gh", **{**mine, "owner": "x"})
+    assert world.findings() == []
+    assert len(looked(world).beside) == 1
+    left = {name: text for name, text in mine.items() if name != "owner"}
+    world.target.rewrite("dst", "t/a.c4gh", tags={}, **left)  # as it would have been then
+    assert len(looked(world).beside) == 1
 
 
 def test_what_verify_told_of_already_is_not_told_again(tmp_path: Path) -> None:
