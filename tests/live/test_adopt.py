@@ -254,6 +254,33 @@ def test_a_recipient_that_was_added_since_is_no_reason_to_send_everything_anew(
     stage.checks(second)
 
 
+def test_a_key_that_took_the_place_of_another_one_meanwhile_is_no_recipient(stage: Stage) -> None:
+    """As many keys, so as many bytes: nothing at the target shows that one opens none of them."""
+    job, before = stage.job, stage.tags()
+    new_pair(job.folder / "keys", "third", passphrase=None)
+    text = job.plan.read_text()
+    job.plan.write_text(text.replace("keys/escrow.pub]", "keys/third.pub]"))
+    burned(stage)
+
+    first = ("--bundle", str(job.folder / "first"))
+    code, told = job.call("adopt", *first)
+
+    assert code == Exit.REFUSED
+    assert "sealed for keys that the plan does not name" in told["error"]["message"]
+    assert "keys rotate PLAN" in told["error"]["hint"]
+    done = started("adopt", str(job.plan), "--json", env=job.environ)
+    assert done.returncode == Exit.OK, done.stderr
+    assert "was not seen: only a bundle tells for whom it was sealed" in done.stderr
+    shutil.rmtree(job.folder / ".hdh-migrate")
+    shutil.rmtree(job.folder / "copies")
+
+    job.plan.write_text(text)
+    assert job.call("adopt", *first)[0] == Exit.OK
+    stage.take_over()
+    assert job.call("run")[0] == Exit.OK
+    assert stage.tags() == before
+
+
 def test_what_is_sealed_for_fewer_is_sent_anew_for_all_when_nobody_keeps_it(stage: Stage) -> None:
     job = stage.job
     new_pair(job.folder / "keys", "third", passphrase=None)

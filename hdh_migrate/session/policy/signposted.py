@@ -20,6 +20,7 @@ from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients, fingerprints
 from hdh_migrate.session.policy.buckets import buckets_of
+from hdh_migrate.session.policy.bundles import Trusted
 from hdh_migrate.session.policy.erased import erasures
 
 
@@ -29,8 +30,10 @@ def demand_signposts_known(
     reader: TargetReader,
     recipients: Sequence[str],
     batches: Sequence[str],
-) -> None:
+) -> list[Signpost]:
     """Demand that this ledger knows of what others did for good at the target.
+
+    Returns what can be read there.
 
     Raises:
         Refused: a dataset was erased, or a key replaced, and it does not.
@@ -52,6 +55,32 @@ def demand_signposts_known(
             hint="nothing was done. Put the newest copy of the ledger in its place, or leave the"
             " batch out: --batch NAME; where a key was replaced, name today's recipients in the"
             " plan. Who removes such an object at the host answers for what it kept from happening",
+        )
+    return posts
+
+
+def demand_sealed_for(
+    newest: Trusted | None, posts: Sequence[Signpost], recipients: Sequence[str]
+) -> None:
+    """Demand that who opens what the newest bundle tells of is still among the recipients.
+
+    An object does not show for whom it is sealed. A key that was put into another one's place in
+    the plan, and not by `keys rotate`, would be bound, and told by every report, and open nothing.
+
+    Raises:
+        Refused: one is not, and the target tells of no exchange since (`posts`).
+    """
+    if newest is None or any(
+        one.what == EXCHANGED and plain(one.at) > newest.written for one in posts
+    ):
+        return
+    told = newest.bundle.predicate.get("seal", {}).get("recipients", ())
+    if gone := sorted(set(told) - set(fingerprints(recipients))):
+        raise Refused(
+            "the newest bundle tells that objects are sealed for keys that the plan does not name",
+            blockers=[f"seal.recipients: {name} is not there" for name in gone],
+            hint="nothing was done. Name the recipients of then in the plan and adopt; to replace a"
+            ' key, give the new one its place afterwards: "hdh-migrate keys rotate PLAN"',
         )
 
 

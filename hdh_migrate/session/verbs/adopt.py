@@ -17,16 +17,17 @@ from hdh_migrate.results import ledgers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import granting
+from hdh_migrate.session.policy.binding import fingerprints
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.newest import copies_seen
-from hdh_migrate.session.policy.signposted import demand_signposts_known
+from hdh_migrate.session.policy.signposted import demand_sealed_for, demand_signposts_known
 from hdh_migrate.session.policy.unswitched import demand_not_switched, demand_pointers_unmoved
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_policy import sid_of
 from hdh_migrate.session.verbs.report import remember_statement
 from hdh_migrate.session.verbs.run import Turn, at_work
-from hdh_migrate.wiring import routes_of
+from hdh_migrate.wiring import Services, routes_of
 
 RUN = "hdh-migrate run PLAN"
 TAKING_OVER = f"{RUN} --take-over --reason TEXT"
@@ -56,11 +57,14 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     ):
         demand_pointers_unmoved(desk, turn.opened[-1], turn.ledger, chosen)
         newest = turn.opened[-1]
-        demand_signposts_known(desk, turn.ledger, newest.reader, newest.recipients, chosen)
+        posts = demand_signposts_known(desk, turn.ledger, newest.reader, newest.recipients, chosen)
+        demand_sealed_for(next(iter(bundles.found), None), posts, newest.recipients)
         for name in chosen:
             Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
         _take_grants(turn, bundles)
         rows = [_row(name, _adopted(turn, name, bundles, journals)) for name in chosen]
+        if not bundles.found and any(one["adopted"] for one in rows):
+            _note_unseen(turn, newest)
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         states = summary(turn.ctx)
     if bundles.found:
@@ -109,6 +113,18 @@ def _adopted_grant(account: GrantAccount, statement: str) -> GrantAdopted:
         ),
         statement=statement,
     )  # fmt: skip
+
+
+def _note_unseen(turn: Turn, services: Services) -> None:
+    """Say what could not be looked at: an object does not show for whom it is sealed."""
+    own = services.envelopes.identity
+    others = [one for one in fingerprints(services.recipients) if one != own]
+    if others:
+        turn.ctx.progress.note(
+            f"what was adopted opens with {own}; that it does with the plan's other recipients"
+            f" ({', '.join(others)}) was not seen: only a bundle tells for whom it was sealed"
+            " (--bundle DIR)"
+        )
 
 
 def _demand_nothing_erased(bundles: Bundles, chosen: Sequence[str]) -> None:
