@@ -145,10 +145,6 @@ ANNEXES: dict[str, Text] = {
         "condition posée aux compartiments de données de santé",
         "condition that buckets for health data must meet",
     ),
-    "waivers.why": Text(
-        "Quelqu'un a signé que ces conditions pouvaient ne pas être tenues.",
-        "Somebody signed that these conditions need not be met.",
-    ),
     "col.what": Text("Condition", "Condition"),
     "col.until": Text("Jusqu'au", "Until"),
     "col.by": Text("Par", "By"),

@@ -66,14 +66,15 @@ class SeparateDuties:
 
 
 def duties_of(
-    signer: str | None, approvals: Iterable[str], waivers: Iterable[Mapping[str, Any]]
+    signer: str | None, approvals: Iterable[str], waivers: Iterable[str]
 ) -> SeparateDuties:
     """Compare the id of the key that signs a report with the fingerprints of those that approved.
 
-    An id is the beginning of a fingerprint: keys that begin alike are taken for one.
+    `waivers` are the ids of the keys that signed one. An id is the beginning of a fingerprint: keys
+    that begin alike are taken for one.
     """
     approved = {f"ed25519:{key[:16]}" for key in approvals}
-    waived = tuple(sorted({str(one["key_id"]) for one in waivers} & approved))
+    waived = tuple(sorted({*waivers} & approved))
     if signer is None:
         return SeparateDuties("unsigned", waived)
     if not approved:

@@ -20,6 +20,7 @@ from hdh_migrate.evidence.page.parties import PARTIES
 from hdh_migrate.evidence.page.readers import READERS
 from hdh_migrate.evidence.page.sides import SIDES
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
+from hdh_migrate.evidence.page.waived import WAIVED
 
 __all__ = ["CATALOGUE", "LANGUAGES", "text"]
 
@@ -690,4 +691,5 @@ CATALOGUE: dict[str, Text] = {
     **OWNING,
     **HOLDERS,
     **LEAVING,
+    **WAIVED,
 }

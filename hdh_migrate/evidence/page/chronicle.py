@@ -36,9 +36,11 @@ from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, Re
 from hdh_migrate.events.registry import KINDS, read
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
+from hdh_migrate.events.waivers import WaiversCounted
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
 from hdh_migrate.evidence.lines.left import LISTING_EVENTS
 from hdh_migrate.evidence.page.approved import ApprovalLine, approvals_of
+from hdh_migrate.evidence.page.waived import WaiverAccounts
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.jsonform import OtherForm
 
@@ -72,7 +74,7 @@ LOOKED_AT: Final[tuple[type[Event], ...]] = (
     CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
     FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, ObjectsSuperseded, PlanRebound,
     Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
-    *GRANT_EVENTS, *LISTING_EVENTS, *ACTS,
+    WaiversCounted, *GRANT_EVENTS, *LISTING_EVENTS, *ACTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in dict.fromkeys(LOOKED_AT))
@@ -190,6 +192,8 @@ class Chronicle:
     rollbacks: deque[RollbackLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     approvals: deque[ApprovalLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     """What rested on approvals."""
+    waivers: WaiverAccounts = field(default_factory=WaiverAccounts)
+    """Every waiver that ever counted."""
     erasing: dict[str, HeadersErasing] = field(default_factory=dict)
     """By dataset: by whom and why it was erased."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -244,6 +248,7 @@ class Chronicle:
     def take(self, at: str, event: Event) -> None:
         """Count one event; those of a journal come in its order."""
         self.approvals.extend(approvals_of(at, event))
+        self.waivers.take(at, event)
         self._acted(at, event)
         if isinstance(event, LISTING_EVENTS):
             self.listed.append((at, event))

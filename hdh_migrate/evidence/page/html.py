@@ -43,6 +43,7 @@ from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
+from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import (
     DatasetSection,
@@ -98,6 +99,7 @@ def render_report(
     erased = erased_objects(predicate, chronicle.grants)
     declared = declared_of(predicate)
     approvals = by_key(chronicle.approvals, predicate["cutovers"])
+    waivers = waiver_lines(chronicle.waivers, predicate)
     page = template.render(
         **_spoken(words),
         **_shown(predicate),
@@ -112,7 +114,10 @@ def render_report(
         doubts=_doubts(predicate, signer, words),
         bar=states_bar(by_state(predicate["outcome"]["states"]), words.share),
         approvals=approvals,
-        duties=duties_of(signer.key_id if signer else None, approvals, predicate["waivers"]),
+        waivers=waivers,
+        duties=duties_of(
+            signer.key_id if signer else None, approvals, (one.key_id for one in waivers)
+        ),
         findings=findings,
         months=chronicle,
         tasks=[

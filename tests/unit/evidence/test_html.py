@@ -66,6 +66,7 @@ from tests.unit.evidence.builders import (
 from tests.unit.evidence.test_approved import agreed
 from tests.unit.evidence.test_chronicle import asked, given, months
 from tests.unit.evidence.test_messages import english_in
+from tests.unit.evidence.test_page_waived import as_built as waived_over_time
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -535,6 +536,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "months": months(1)},
+        {"records": good, "months": waived_over_time()},
         {"records": good, "months": months(1), "names": "keyed"},
         {"records": good, "months": months(60)},
         {"records": good, "erasures": [{**ERASURE, "ended": None, "objects": 1}]},
