@@ -68,7 +68,9 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         key += ".never"
     if one.task in _CODED:
         code = one.names[0]
-        values["code"] = Markup("<code>{}</code>").format(visible(code)) if marked else code
+        values["code"] = (
+            Markup('<code class="whole">{}</code>').format(visible(code)) if marked else code
+        )
         values["about"] = Markup(" ({})").format(about) if about is not None else ""
         n = one.count
     else:

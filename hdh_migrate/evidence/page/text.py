@@ -30,16 +30,22 @@ class Text(NamedTuple):
         said = _COUNT.sub(f"{{n}}{NBSP}", one if singular or not many else many)
         said = _UNIT.sub(NBSP, said)
         if language == "fr":
-            said = _AFTER.sub(NBSP, _BEFORE.sub(NBSP, said))
+            said = _AFTER.sub(NBSP, _BEFORE.sub(NBSP, _COUNTED.sub(NBSP, said)))
+            if _SHORT.fullmatch(said):
+                said = said.replace(" ", NBSP)
             said = _WHOLE.sub("\u2011", said)
         return said
 
 
 _COUNT = re.compile(r"^\{n\} (?=[^.{]{1,32}$)")
 """A count that is a word of a sentence, `3 vérifiés`: it stands on one line."""
+_COUNTED = re.compile(r"(?<=\{n\}) (?=\w)")
+"""Between a number and what it counts, wherever in a sentence."""
+_SHORT = re.compile(r"\{n\}\W\w+ \w+")
+"""A count of two words, `3 en attente`."""
 _UNIT = re.compile(r"(?<=\}) (?=s\b)")
 """Between a number and its unit."""
 _BEFORE = re.compile(r" (?=[:;?!»])")
-_AFTER = re.compile(r"(?<=«) ")
+_AFTER = re.compile(r"(?<=«) |(?<=À) ")
 _WHOLE = re.compile("(?<=ci)-(?=dess)|(?<=elle)-(?=même)|(?<=lui)-(?=même)|(?<=soi)-(?=même)")
 """Hyphens after which no line ends: `ci-` and `-même` alone are no words."""

@@ -849,6 +849,15 @@ def test_a_french_page_has_no_plain_space_before_its_high_punctuation(
         )
 
 
+def test_a_number_stands_on_the_line_of_what_it_counts() -> None:
+    words = PageWords("fr")
+    assert words.say("n.pending", 3) == "3\u00a0en\u00a0attente"
+    assert words.say("n.objects", 1_200) == "1\u202f200\u00a0objets"
+    for name, entry in CATALOGUE.items():
+        assert "{n} " not in re.sub(r"\{n\} \W", "", entry.said("fr")), name
+    assert text("owner.who", "fr").startswith("À\u00a0faire")
+
+
 @pytest.mark.slow
 def test_a_page_loads_nothing_and_runs_nothing(every_page: Pages) -> None:
     for language, pages in every_page.items():
@@ -1027,7 +1036,7 @@ def test_quantities_are_written_for_their_reader(tmp_path: Path, key: Signer) ->
 
     french = (tmp_path / "out" / "report.fr.html").read_text("utf-8")
     english = (tmp_path / "out" / "report.en.html").read_text("utf-8")
-    assert "1\u202f234 objets vérifiés (1,8\u00a0Mio)" in french
+    assert "1\u202f234\u00a0objets vérifiés (1,8\u00a0Mio)" in french
     assert "1,234 objects verified (1.8\u00a0MiB)" in english
 
 

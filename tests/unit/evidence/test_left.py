@@ -261,5 +261,5 @@ def test_names_from_outside_are_made_visible() -> None:
 
     assert "&lt;b&gt;\\u{202e}" in told(one, PageWords("fr"))
     coded = replace(one, task=LeftTask.WAIVER)
-    assert "<code>&lt;b&gt;\\u{202e}</code>" in told(coded, PageWords("fr"))
+    assert '<code class="whole">&lt;b&gt;\\u{202e}</code>' in told(coded, PageWords("fr"))
     assert "<b>\\u{202e}" in told(coded, PageWords("en"), marked=False).unescape()

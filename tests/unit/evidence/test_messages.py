@@ -236,8 +236,8 @@ def test_an_english_page_has_the_message_as_it_is_stored(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        (f"1 objects have {LEASE}", "1 objet a un bail\u00a0: quelqu\u2019un"),
-        (f"1200 objects have {LEASE}", "1\u202f200 objets ont un bail"),
+        (f"1 objects have {LEASE}", "1\u00a0objet a un bail\u00a0: quelqu\u2019un"),
+        (f"1200 objects have {LEASE}", "1\u202f200\u00a0objets ont un bail"),
         ("not moved: 1 earlier versions", "\u00a0: 1 version antérieure"),
         ("a target object: SlowDown (HTTP 503)", "</code> (HTTP\u00a0503)"),
         ("not moved: 3 snapshots (1536 bytes)", "déplacés\u00a0: 3 instantanés (1,5\u00a0Kio)"),
