@@ -533,7 +533,7 @@ def test_an_open_finding_is_let_go_by_a_waiver_that_knew_of_it(site: Site) -> No
     agreed(bundle, site.folder / "keys" / "report.pub", waived=1)
     text = (bundle / "journal.jsonl").read_text()
     assert text.count('"kind":"waivers-counted"') == 1
-    site.change(report={**site.loaded()["report"], "languages": ["en"]})  # free, and another plan
+    site.change(report={**site.section("report"), "languages": ["en"]})  # free, and another plan
     later = site.folder / "later"
     site.cli("report", site.plan, "--out", str(later))
     agreed(later, site.folder / "keys" / "report.pub", waived=1)

@@ -20,7 +20,7 @@ from hdh_migrate.errors import (
     SourceWritten,
     SwitchHeld,
 )
-from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.cutover import CutoverSwitching, Track
 from hdh_migrate.model import Problem, State
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.gates import MEND, blockers
@@ -29,6 +29,7 @@ from hdh_migrate.pipeline.cutover.scene import Consumer, Need
 from hdh_migrate.pipeline.cutover.smoke import sample
 from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
+from hdh_migrate.pipeline.excused import Excuses
 from tests.support.corpus import recounted
 from tests.support.cutover import NEW, OLD, Affair, program
 from tests.support.fakes import FakeTarget
@@ -127,6 +128,39 @@ def test_open_findings_block_unless_they_are_waived(affair: Affair) -> None:
     affair.waivers.add("vanished")
     affair.act(start)
     assert affair.pointer.value == NEW
+
+
+def test_a_waiver_that_ended_since_the_gate_switches_nothing(affair: Affair) -> None:
+    """Between the last gate and the intent somebody is asked whether the switch is held."""
+    affair.waivers.add("vanished")
+    affair.world.source.drop("src", "o3")
+    ledger = affair.world.open()
+    try:
+        scene = affair.scene(ledger, Track.CUTOVER)
+        scene.held = affair.waivers.clear
+        with pytest.raises(Refused, match=r"1 open finding without a signed waiver \[vanished\]"):
+            start(scene)
+        assert scene.standing().stage is CutoverStage.PREPARING
+    finally:
+        ledger.close()
+    assert affair.pointer.value == OLD
+
+    affair.waivers.add("vanished")
+    affair.act(start)
+    assert affair.pointer.value == NEW
+
+
+def test_what_is_switched_names_the_waivers_that_the_journal_has(affair: Affair) -> None:
+    affair.world.source.drop("src", "o3")
+    ledger = affair.world.open()
+    try:
+        scene = affair.scene(ledger, Track.CUTOVER)
+        scene.waivers = lambda: Excuses(waived=lambda _: True, counted=("ab" * 32,))
+        start(scene)
+        (switching,) = [event for _, event in ledger.events(CutoverSwitching)]
+    finally:
+        ledger.close()
+    assert switching.waivers == ("ab" * 32,)
 
 
 def test_what_came_back_to_the_source_is_no_finding_any_more(affair: Affair) -> None:
