@@ -301,7 +301,7 @@ class ListingBroken(Permanent):
 
 
 class PointerMoved(Permanent):
-    """The pointer is neither what was expected nor what it should become; it was not touched."""
+    """The pointer is neither what was expected nor what it should become; it is left as it is."""
 
     default_hint = "somebody else changed it: find out who, then start again from its value now"
     journalled = "the pointer has neither its old value nor the new one"

@@ -43,7 +43,7 @@ def to_do(now: str, *, expected: str, new: str) -> bool:
         return now != new
     raise PointerMoved(
         f"the pointer is {leaks.redacted(now)}, neither {leaks.redacted(expected)}"
-        f" nor {leaks.redacted(new)}; it was not touched"
+        f" nor {leaks.redacted(new)}; it is left as it is"
     )
 
 

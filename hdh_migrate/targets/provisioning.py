@@ -114,8 +114,14 @@ def _bucket(
             yield step("there is none", WOULD, ok=False)
             return False
         before(wish.bucket, "bucket")
-        _create(endpoint, wish)
-        yield step("there was none", DONE, ok=True)
+        refused: StorageError | None = None
+        try:
+            _create(endpoint, wish)
+        except StorageError as error:
+            if not _is_there(endpoint, wish.bucket):
+                raise
+            refused = error
+        yield step("there was none", _came_of(refused, "", "", ok=True), ok=True)
         return True
     except HostRefused:
         raise
@@ -129,6 +135,15 @@ def _bucket(
             " yours, the credential needs s3:ListBucket",
         ) from error
     yield step("it is there", NOTHING, ok=True)
+    return True
+
+
+def _is_there(endpoint: S3Endpoint, bucket: str) -> bool:
+    try:
+        with translated("the bucket"):
+            endpoint.client.head_bucket(Bucket=bucket)
+    except StorageError:
+        return False
     return True
 
 

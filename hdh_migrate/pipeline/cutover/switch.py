@@ -37,7 +37,7 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
         SwitchHeld: somebody holds it.
         ApprovalMissing: the approvals do not count (any more).
         ClocksDiffer: it cannot be learned whether they still count.
-        PointerMoved: the pointer has another value; it was not touched.
+        PointerMoved: the pointer has another value, and is left as it is.
         Fenced: another copy of this ledger writes at the target by now.
         StorageError: it cannot be learned whether it was switched; the next start asks the pointer.
     """
@@ -159,7 +159,7 @@ def let_through(scene: Story, stage: str, root: str) -> Consent:
 
 def _moved() -> PointerMoved:
     return PointerMoved(
-        "the pointer was changed by somebody else; it was not touched",
+        "the pointer was changed by somebody else; it is left as it is",
         hint="find out who and why; then restore it and start again, or give this start up with"
         ' "hdh-migrate cutover rollback" and begin from its value now',
     )

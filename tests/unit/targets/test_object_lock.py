@@ -104,8 +104,8 @@ def test_a_region_is_said_once_more_only_where_the_host_asks_for_it() -> None:
         assert refused.value.code == code
         return [method for method, _, _ in answers.asked]
 
-    assert made("IllegalLocationConstraintException") == ["HEAD", "PUT", "PUT"]
-    assert made("InvalidBucketName") == ["HEAD", "PUT"]
+    assert made("IllegalLocationConstraintException") == ["HEAD", "PUT", "PUT", "HEAD"]
+    assert made("InvalidBucketName") == ["HEAD", "PUT", "HEAD"]
 
 
 @pytest.mark.parametrize("execute", [True, False])

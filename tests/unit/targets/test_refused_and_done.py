@@ -92,6 +92,28 @@ def test_a_setting_that_was_refused_is_a_failure(lock: bool) -> None:
 
 
 @pytest.mark.parametrize("done", [True, False])
+def test_a_bucket_that_was_made_though_refused_is_gone_on_with(done: bool) -> None:
+    made = set[str]()
+
+    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
+        if method == "PUT":
+            made.update(["hds"] if done else [])
+            return DENIED
+        return xml("") if made else refusal("", 404)
+
+    place, _ = endpoint(answer)
+    wish = Wish(bucket="hds", region="r", lock=False, lock_later=True, rules=(), policy=None)
+    run = provision(place, wish, execute=True, before=lambda *_: None, keep=lambda *_: "kept")
+    if not done:
+        with pytest.raises(AccessDenied):
+            list(run)
+        return
+    (step,) = run
+    assert step.ok
+    assert "though the host said" in step.done
+
+
+@pytest.mark.parametrize("done", [True, False])
 def test_a_policy_that_was_set_though_refused_lets_in_whom_it_lets_in(done: bool) -> None:
     """The journal had not said who reads at the host."""
     policy = {"Version": "2012-10-17", "Statement": [{"Sid": "HdhGrantg1"}]}
