@@ -152,6 +152,21 @@ def test_a_lock_is_tried_for_seconds_and_nothing_stays_locked(start: Start) -> N
     assert nothing_left(server)
 
 
+def test_a_refusal_is_no_proof_that_a_host_holds_anything_back(start: Start) -> None:
+    """What it refused was done: its conditions, and its locks, were said to be kept."""
+    server, job = start(Manner(does_what_it_refuses=True), lock=True)
+    seen = observed(job.probe_here()[1])
+    kept = (
+        "conditional_put",
+        "create_only",
+        "conditional_complete",
+        "lock_governance",
+        "object_lock",
+    )
+    assert {name: seen[name] for name in kept} == dict.fromkeys(kept, False)
+    assert nothing_left(server)
+
+
 @pytest.mark.parametrize(
     ("nasty", "told"),
     [

@@ -77,6 +77,8 @@ def object_lock(bench: Bench) -> Iterator[Observation]:
         yield seen("object_lock", held and any(kept), how)
 
 
+NOT_FOUND = 404
+
 LOCK_MODES = ("governance", "compliance")
 """In the order in which they are tried."""
 
@@ -121,10 +123,10 @@ def _retained(bench: Bench, mode: str) -> tuple[bool, str]:
     if not put.took():
         return False, f"PUT with {mode} retention: {put}"
     shown = bench.head(key).headers.get("x-amz-object-lock-mode", "none")
-    gone = _delete_version(bench, key, put)
+    gone, there = _delete_version(bench, key, put)
     bench.pause(LOCK_SECONDS + 1)
     how = f"PUT with {mode} retention: {put}, HEAD shows {shown}, deletion of that version: {gone}"
-    return not gone.good and shown in {mode, "none"}, how
+    return not gone.good and there and shown in {mode, "none"}, how
 
 
 def _held(bench: Bench) -> tuple[bool, str]:
@@ -133,20 +135,22 @@ def _held(bench: Bench) -> tuple[bool, str]:
     put = bench.put(key, body, content_md5=md5_value(body), x_amz_object_lock_legal_hold="ON")
     if not put.took():
         return False, f"PUT with legal hold: {put}"
-    gone = _delete_version(bench, key, put)
+    gone, there = _delete_version(bench, key, put)
     lifted = bench.send(
         "PUT", key, b"<LegalHold><Status>OFF</Status></LegalHold>", query={"legal-hold": ""},
         headers={"content-md5": md5_value(b"<LegalHold><Status>OFF</Status></LegalHold>")},
     )  # fmt: skip
     how = f"PUT with legal hold: {put}, deletion of that version: {gone}, lifted: {lifted}"
-    return not gone.good, how
+    return not gone.good and there, how
 
 
-def _delete_version(bench: Bench, key: str, put: HostAnswer) -> HostAnswer:
+def _delete_version(bench: Bench, key: str, put: HostAnswer) -> tuple[HostAnswer, bool]:
+    """Ask for a version's deletion; return the answer, and whether the version is still there."""
     version_id = put.headers.get("x-amz-version-id")
     if not version_id:
         raise Unclear(f"{put} without a version id under a lock")
-    return bench.send("DELETE", key, query={"versionId": version_id})
+    gone = bench.send("DELETE", key, query={"versionId": version_id})
+    return gone, bench.send("HEAD", key, query={"versionId": version_id}).status != NOT_FOUND
 
 
 def listing(bench: Bench) -> Iterator[Observation]:

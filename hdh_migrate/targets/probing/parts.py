@@ -154,12 +154,12 @@ def conditional_complete(bench: Bench) -> Iterator[Observation]:
         key = bench.key()
         upload = bench.begin(key)
         etag = bench.part(key, upload, 1).etag
-        if occupied:
-            bench.put(key)
+        there = bench.put(key).etag if occupied else ""
         answers.append(bench.complete(key, upload, {1: etag}, IfNoneMatch="*"))
     free, taken = answers
+    stays = bench.head(key).etag == there
     how = f"completion with If-None-Match: * on a new key: {free}; on an existing one: {taken}"
-    kept = free.took() and not taken.took() and taken.status in {409, 412}
+    kept = free.took() and not taken.took() and taken.status in {409, 412} and stays
     yield seen("conditional_complete", kept, how)
 
 

@@ -47,9 +47,10 @@ def plain(bench: Bench) -> Iterator[Observation]:
 
 def signed_payload(bench: Bench) -> Iterator[Observation]:
     """Send another body than the one that was signed."""
-    put = bench.put(bench.key(), BODY, sha256=hashlib.sha256(OTHER).hexdigest())
+    key = bench.key()
+    put = bench.put(key, BODY, sha256=hashlib.sha256(OTHER).hexdigest())
     how = f"PUT with the SHA-256 of other bytes in x-amz-content-sha256: {put}"
-    yield seen("signed_payload", _refused(put), how)
+    yield seen("signed_payload", _refused(bench, key, put), how)
 
 
 def unsigned_payload(bench: Bench) -> Iterator[Observation]:
@@ -64,21 +65,24 @@ def content_md5(bench: Bench) -> Iterator[Observation]:
     if not right.took():
         yield unknown("content_md5", f"PUT with the right Content-MD5: {right}")
         return
-    wrong = bench.put(bench.key(), BODY, content_md5=md5_value(OTHER))
-    yield seen("content_md5", _refused(wrong), f"PUT with a wrong Content-MD5: {wrong}")
+    key = bench.key()
+    wrong = bench.put(key, BODY, content_md5=md5_value(OTHER))
+    how = f"PUT with a wrong Content-MD5: {wrong}"
+    yield seen("content_md5", _refused(bench, key, wrong), how)
 
 
 def checksums(bench: Bench) -> Iterator[Observation]:
     """Send each checksum by value, right and wrong; only one that is checked is worth sending."""
     for name, digest in CHECKSUMS.items():
         header = f"x-amz-checksum-{name}"
+        key = bench.key()
         right, wrong = (
-            bench.send("PUT", bench.key(), BODY, headers={header: header_value(digest(of))})
-            for of in (BODY, OTHER)
+            bench.send("PUT", where, BODY, headers={header: header_value(digest(of))})
+            for where, of in ((bench.key(), BODY), (key, OTHER))
         )
         how = f"x-amz-checksum-{name} by value: right {right}, wrong {wrong}"
         try:
-            yield seen(f"checksum_{name}", right.took() and _refused(wrong), how)
+            yield seen(f"checksum_{name}", right.took() and _refused(bench, key, wrong), how)
         except Unclear:
             yield unknown(f"checksum_{name}", how)
 
@@ -108,14 +112,13 @@ def conditional_put(bench: Bench) -> Iterator[Observation]:
     first = bench.put(key, BODY, if_none_match="*")
     again = bench.put(key, OTHER, if_none_match="*")
     how = f"PUT If-None-Match: * on a new key: {first}; on an existing one: {again}"
-    create = _kept(first, again)
-    if not first.good:
-        first = bench.put(key, BODY)
+    create = _kept(first, again) and bench.get(key).body == BODY  # as it says, and as it does
+    bench.put(key, BODY)
     stale = bench.put(key, OTHER, if_match=f'"{"0" * 32}"')
-    etag = bench.head(key).etag
-    fresh = bench.put(key, OTHER, if_match=f'"{etag}"')
+    there = bench.get(key)
+    fresh = bench.put(key, OTHER, if_match=f'"{there.etag}"')
     more = f"; If-Match with another ETag: {stale}, with the right one: {fresh}"
-    replace = _kept(fresh, stale)
+    replace = _kept(fresh, stale) and there.body == BODY
     yield seen("conditional_put", create and replace, how + more)
     yield seen("create_only", create, how)
 
@@ -132,12 +135,12 @@ def reads(bench: Bench) -> Iterator[Observation]:
     yield seen("range_reads", right and part.status == 206, how)
     yield seen("ranges_exact", right, how)
     other = bench.get(key, if_match=f'"{"0" * 32}"')
-    yield seen("if_match_reads", _refused(other), f"GET If-Match with another ETag: {other}")
+    yield seen("if_match_reads", not other.took(), f"GET If-Match with another ETag: {other}")
 
 
-def _refused(answer: HostAnswer) -> bool:
-    """Return whether wrong bytes or conditions were refused; a 403 that names the digest is one."""
-    return not answer.took()
+def _refused(bench: Bench, key: str, answer: HostAnswer) -> bool:
+    """Say whether wrong bytes were refused and not stored; a 403 that names the digest is one."""
+    return not answer.took() and not bench.head(key).good
 
 
 def _kept(allowed: HostAnswer, forbidden: HostAnswer) -> bool:

@@ -115,6 +115,8 @@ class Manner:
     """Listings of uploads say IsTruncated false with a next marker, however many follow."""
     mishears_if_match: bool = False
     """If-Match on a PUT fails even with the ETag that is shown (Ceph 16)."""
+    does_what_it_refuses: bool = False
+    """Conditions that fail, and locks, are told and hold nothing back."""
     feigned_complete: bool = False
     """Completions are answered as if they were done, and nothing is."""
     empty_complete: bool = False

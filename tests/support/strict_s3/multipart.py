@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 from tests.support.strict_s3.objects import (
     demand_digest,
     etag_of,
+    held,
     instant,
-    precondition,
     template,
 )
 from tests.support.strict_s3.store import Bucket, Part, Store, Upload
@@ -165,7 +165,7 @@ def complete_upload(store: Store, request: Request) -> Reply:
         del bucket.uploads[upload.id]
         raise S3Error("ConditionalRequestConflict")
     current = bucket.current(upload.template.key)
-    precondition(manner.conditional_complete, request.headers, current)
+    refused = held(store, manner.conditional_complete, request.headers, current)
     parts = _listed(store, upload, request.xml("CompleteMultipartUpload"))
     body = b"".join(part.body for part in parts)
     if len(body) > manner.max_object:
@@ -180,6 +180,8 @@ def complete_upload(store: Store, request: Request) -> Reply:
         version.etag = secrets.token_hex(OPAQUE)
     bucket.add(version)
     del bucket.uploads[upload.id]
+    if refused is not None:
+        raise refused
     store.completed[upload.id] = (version.key, version.etag)
     if manner.empty_complete:
         return Reply(200)

@@ -30,7 +30,7 @@ def put_object(store: Store, request: Request) -> Reply:
         version.tags = {}
     if manner.mishears_if_match and "if-match" in request.headers:
         raise S3Error("PreconditionFailed")
-    precondition(manner.conditional_put, request.headers, bucket.current(version.key))
+    refused = held(store, manner.conditional_put, request.headers, bucket.current(version.key))
     demand_digest(store, bucket, request, locked=version.retention is not None or version.hold)
     version.body = request.body
     version.etag = etag_of(request.body) if manner.etag == "md5" else secrets.token_hex(16)
@@ -39,6 +39,8 @@ def put_object(store: Store, request: Request) -> Reply:
         if told is not None:
             version.headers[f"x-amz-checksum-{name}"] = told
     bucket.add(version)
+    if refused is not None:
+        raise refused
     return Reply(200, {"ETag": f'"{version.etag}"', **_version_header(bucket, version)})
 
 
@@ -102,6 +104,19 @@ def demand_digest(store: Store, bucket: Bucket, request: Request, *, locked: boo
             "InvalidRequest",
             "Content-MD5 OR x-amz-checksum- HTTP header is required with object lock",
         )
+
+
+def held(
+    store: Store, mode: Condition, headers: Mapping[str, str], current: Version | None
+) -> S3Error | None:
+    """Refuse a write whose condition fails; return that where it is done all the same."""
+    try:
+        precondition(mode, headers, current)
+    except S3Error as error:
+        if not store.manner.does_what_it_refuses:
+            raise
+        return error
+    return None
 
 
 def precondition(mode: Condition, headers: Mapping[str, str], current: Version | None) -> None:
@@ -179,9 +194,13 @@ def delete_object(store: Store, request: Request) -> Reply:
     if store.manner.keeps_removed and "versionId" in request.params:
         return Reply(204)
     bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
-    gone = bucket.remove(
-        store.key(request.key), request.params.get("versionId"), store.now(), bypass=bypass
-    )
+    key, version_id = store.key(request.key), request.params.get("versionId")
+    try:
+        gone = bucket.remove(key, version_id, store.now(), bypass=bypass)
+    except S3Error:
+        if store.manner.does_what_it_refuses:
+            bucket.drop(key, str(version_id))
+        raise
     headers = _version_header(bucket, gone)
     return Reply(204, {**headers, **({"x-amz-delete-marker": "true"} if gone.marker else {})})
 

@@ -111,12 +111,15 @@ class Bucket:
         for version in versions:
             if version.id == wanted:
                 _demand_free(version, now, bypass=bypass)
-                versions.remove(version)
-                if not versions:
-                    del self.objects[key]
-                self._sorted = None
+                self.drop(key, wanted)
                 return version
         return Version(key=key, at=now, id=wanted)
+
+    def drop(self, key: str, version_id: str) -> None:
+        """Let a version be gone, whatever keeps it."""
+        left = [one for one in self.objects.pop(key) if one.id != version_id]
+        self.objects |= {key: left} if left else {}
+        self._sorted = None
 
     def new_id(self) -> str:
         return secrets.token_hex(16) if self.versioning == "Enabled" else "null"
