@@ -397,13 +397,17 @@ CATALOGUE: dict[str, Text] = {
     ),
     "datasets.own.n": Text(
         "Dont {n} fichier de l'outil ({size}), posé à côté des objets (.hdh-migrate-sidecar) et "
-        "vérifié comme eux ; à la source : {rest} ({rest_size})."
+        "vérifié comme eux ; à la source : {rest} ({rest_size}). Plus bas aussi, ce qui est "
+        "vérifié le comprend."
         "|Dont {n} fichiers de l'outil ({size}), posés à côté des objets (.hdh-migrate-sidecar) et "
-        "vérifiés comme eux ; à la source : {rest} ({rest_size}).",
+        "vérifiés comme eux ; à la source : {rest} ({rest_size}). Plus bas aussi, ce qui est "
+        "vérifié les comprend.",
         "Of these {n} is a file of the tool ({size}), put beside the objects "
-        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size})."
+        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). What "
+        "is verified includes it below, too."
         "|Of these {n} are files of the tool ({size}), put beside the objects "
-        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}).",
+        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). What "
+        "is verified includes them below, too.",
     ),
     "datasets.own.by": Text("Par jeu de données :", "By dataset:"),
     "datasets.own.of": Text("{name} : {n}", "{name}: {n}"),
@@ -508,6 +512,12 @@ CATALOGUE: dict[str, Text] = {
     "level.head": Text(
         "taille et marque de version (ETag) annoncées par la cible : une alarme, pas une preuve",
         "size and version mark (ETag) as the target states them: an alarm, not proof",
+    ),
+    "verdict.since": Text(
+        "Depuis ce verdict, {n} de ces objets a été remplacé ou perdu sur la cible."
+        "|Depuis ce verdict, {n} de ces objets ont été remplacés ou perdus sur la cible.",
+        "Since that verdict {n} of these objects was replaced or lost at the target."
+        "|Since that verdict {n} of these objects were replaced or lost at the target.",
     ),
     "digest.transfer": Text(
         "L'empreinte SHA-256 de {n} objet a été calculée par l'outil en lisant la source."

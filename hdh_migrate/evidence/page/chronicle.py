@@ -208,6 +208,8 @@ class Chronicle:
     drifted: int = 0
     """How often a source object had changed before it was read whole."""
     unverified: int = 0
+    unverified_of: Counter[str] = field(default_factory=Counter)
+    """By dataset, where the journal says of which they were."""
     """Verified objects whose verdict was taken back."""
     retried: Counter[str] = field(default_factory=Counter)
     """Failed objects that somebody asked to be tried again, by the code of their failure."""
@@ -290,6 +292,7 @@ class Chronicle:
                 self.drifted += 1
             case ObjectsSuperseded():
                 self.unverified += len(event.dropped)
+                self.unverified_of.update(event.dropped_datasets or {})
             case _:
                 self._switched(at, event)
 

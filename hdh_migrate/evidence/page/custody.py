@@ -27,7 +27,7 @@ CUSTODY: dict[str, Text] = {
     ),
     "q.what.own-of": Text(
         "dont {n} fichier de l'outil|dont {n} fichiers de l'outil",
-        "of these {n} is the tool's|of these {n} are the tool's",
+        "{n} of them is a file of the tool|{n} of them are files of the tool",
     ),
     "q.what.more": Text(
         "Et {n} autre jeu de données ; voir « Lots et jeux de données »."

@@ -88,10 +88,10 @@ HOLDERS: dict[str, Text] = {
         "{n} des {all} clés n'a pas de détenteur déclaré, et sa clé privée ouvre tout : {files}."
         "|{n} des {all} clés n'ont pas de détenteur déclaré, et leur clé privée ouvre tout : "
         "{files}.",
-        "Of {n} of the {all} keys no holder is declared, and its private key opens everything: "
+        "{n} of the {all} keys has no declared holder, and its private key opens everything: "
         "{files}."
-        "|Of {n} of the {all} keys no holders are declared, and each private key opens "
-        "everything: {files}.",
+        "|{n} of the {all} keys have no declared holder, and each private key opens everything: "
+        "{files}.",
     ),
     "holders.used": Text("Clé privée que l'outil utilise", "Private key that the tool uses"),
     "holders.used.value": Text(

@@ -157,7 +157,8 @@ def superseded(dropped: int) -> list[Event]:
     """So many verdicts taken back; what replaces their event is told by nobody here."""
     return [
         ObjectsSuperseded(
-            event=1, dropped=tuple(range(dropped)), dropped_datasets=ABSENT, ids=(),
+            event=1, dropped=tuple(range(dropped)),
+            dropped_datasets={"pmsi": dropped} if dropped > 1 else ABSENT, ids=(),
             rows_sha256="0" * 64, extras_sha256=ABSENT,
         )
     ]  # fmt: skip
@@ -217,6 +218,7 @@ def test_each_kind_is_one_line_with_what_it_came_to(tmp_path: Path) -> None:
     assert (found.runs, found.cut_off) == (3, 2)
     assert (found.resent, found.continued, found.retried) == (2, 2, {"conflict": 2})
     assert (found.drifted, found.unverified) == (2, 3)
+    assert found.unverified_of == {"pmsi": 2}, "the earlier event says of none"
     assert not found.empty
 
 
