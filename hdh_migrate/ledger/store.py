@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
+
+import apsw
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.event import Event
@@ -15,7 +17,9 @@ from hdh_migrate.jsonform import JsonForm, OtherForm
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.connection import LedgerConnection, all_or_nothing
 from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import DatasetRow, State, Tally, key_text
+from hdh_migrate.ports.run import Clock
 
 WALKED = "walked"
 """What the ledger's memory calls the last event up to which the chain was walked."""
@@ -27,8 +31,17 @@ E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=JsonForm)
 
 
+EVENTS_KEPT: Final = 4_096
+"""Events of cutovers that are read once: a verb asks a dozen times how a batch stands. Some MiB."""
+
+
 class Store(LedgerConnection):
     """The journal, what a run remembers, and how far each dataset is."""
+
+    def __init__(self, con: apsw.Connection, clock: Clock, lock: RunLock | None = None) -> None:
+        super().__init__(con, clock, lock)
+        self._cutover_events: dict[bytes, CutoverEvent | UnknownOfCutover] = {}
+        """By the chain's digest, which is of no other event."""
 
     # --- journal -----------------------------------------------------------------------------
 
@@ -165,14 +178,19 @@ class Store(LedgerConnection):
         """
         with guarded():
             query = (
-                "SELECT seq, at, kind, body FROM event"
+                "SELECT seq, at, kind, body, digest FROM event"
                 " WHERE kind >= 'cutover-' AND kind < 'cutover.' ORDER BY seq"
             )
-            for seq, at, kind, body in self._con.execute(query):
-                of: type[CutoverEvent | UnknownOfCutover] = CUTOVER_KINDS.get(
-                    kind, UnknownOfCutover
-                )
-                yield at, kind, read_event(seq, of, body)
+            for seq, at, kind, body, digest in self._con.execute(query):
+                event = self._cutover_events.get(digest)
+                if event is None:
+                    of: type[CutoverEvent | UnknownOfCutover] = CUTOVER_KINDS.get(
+                        kind, UnknownOfCutover
+                    )
+                    event = read_event(seq, of, body)
+                    if len(self._cutover_events) < EVENTS_KEPT:
+                        self._cutover_events[digest] = event
+                yield at, kind, event
 
     def journal(self, after: int = 0) -> Iterator[tuple[int, str, str, str, bytes]]:
         """Return (number, time, kind, body, digest) of every event, oldest first.

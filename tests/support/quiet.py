@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from hdh_migrate.clocks import later
@@ -25,12 +26,17 @@ class FakeClock:
 
     def now(self) -> str:
         with self._script.call("now"):
-            moment = FIRST + timedelta(seconds=int(self.seconds))
-            return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            return _after(int(self.seconds))
 
     def monotonic(self) -> float:
         self.seconds += self._tick
         return self.seconds
+
+
+@lru_cache(4_096)
+def _after(seconds: int) -> str:
+    """Return a moment of such a clock; many a world goes through the same ones."""
+    return (FIRST + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 class WallClock:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,18 +64,25 @@ class Script:
         self._acts.clear()
         self._always.clear()
 
-    @contextmanager
-    def call(self, method: str) -> Iterator[None]:
+    def call(self, method: str) -> AbstractContextManager[None]:
         """Surround the effect of one call."""
+        return _Call(self, method)
+
+    def begun(self, method: str) -> int:
+        """Do what is to happen before the effect of a call; return the call's number."""
         with self._lock:
             if self.dead:
                 raise Killed("nothing happens after a kill")
             self.calls[method] += 1
             number = self.calls[method]
-        self._always.get(method, _nothing)()
-        self._acts.get(Point(method, number, "before"), _nothing)()
-        yield
-        self._acts.get(Point(method, number, "after"), _nothing)()
+        if method in self._always:
+            self._always[method]()
+        self._happen(method, number, "before")
+        return number
+
+    def _happen(self, method: str, number: int, when: When) -> None:
+        if self._acts and (act := self._acts.get(Point(method, number, when))) is not None:
+            act()
 
     def points(self) -> list[Point]:
         """Return every moment there was so far."""
@@ -87,12 +94,24 @@ class Script:
         ]
 
 
+class _Call(AbstractContextManager[None]):
+    """One call. Hundreds of thousands are made, so no generator."""
+
+    __slots__ = ("_method", "_number", "_script")
+
+    def __init__(self, script: Script, method: str) -> None:
+        self._script, self._method = script, method
+
+    def __enter__(self) -> None:
+        self._number = self._script.begun(self._method)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._script._happen(self._method, self._number, "after")
+
+
 def _raising(error: BaseException) -> Callable[[], None]:
     def act() -> None:
         raise error
 
     return act
-
-
-def _nothing() -> None:
-    return
