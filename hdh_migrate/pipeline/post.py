@@ -110,7 +110,12 @@ class Post:
             self._put("running", was)
 
     def _keeps_conditions(self) -> bool:
-        """Try two writes that must fail; what they write if they do not is the same fence."""
+        """Try two writes that must fail, and look that they did; what they write is the same fence.
+
+        Raises:
+            Fenced: somebody else's stands there by now.
+            StorageError: it cannot be learned.
+        """
         for wrong in (None, NO_ETAG):
             try:
                 self._stored = self.retry(partial(self._claim, "running", wrong))
@@ -119,7 +124,9 @@ class Post:
             except Unsupported:
                 pass
             return False
-        return True
+        was = self._stored.etag
+        self.demand()
+        return self._stored.etag == was
 
     def settle(self) -> None:
         """Read again what was written without conditions and then left alone.

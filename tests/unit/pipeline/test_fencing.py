@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Place, Stamp, State, Step
+from hdh_migrate.model import Place, Stamp, State, Step, Stored
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.fence import EPOCH_MAX, Shown, fence_key, known
 from hdh_migrate.pipeline.fence_keeping import Keeper, gaps
@@ -810,6 +811,30 @@ def test_a_host_that_mishears_if_match_keeps_a_fence_all_the_same(one: Machine) 
         assert one.run() is Exit.OK
         assert shown(one).state == "idle"
     assert [told.firm for told in one.told(FenceTaken)] == [True, False, False]
+
+
+class Doing(FakeTarget):
+    """Says that a condition failed, and stores the object all the same, with an ETag of its own."""
+
+    def _object(self, key: str, data: bytes, stamp: Stamp) -> _Object:
+        made = super()._object(key, data, stamp)
+        self.etags = getattr(self, "etags", 0) + 1
+        return replace(made, stored=replace(made.stored, etag=f"{self.etags:032}"))
+
+    def claim(self, bucket: str, key: str, body: memoryview, **more: Any) -> Stored:
+        try:
+            return super().claim(bucket, key, body, **more)
+        except Conflict:
+            self._store(bucket, self._object(key, bytes(body), more["stamp"]))
+            raise
+
+
+def test_a_host_that_does_what_it_refuses_keeps_no_conditions(one: Machine) -> None:
+    """Its fence was said to be enforced."""
+    hosted(one, Doing("dst", limits=SMALL))
+    assert one.run() is Exit.OK
+    assert [told.firm for told in one.told(FenceTaken)] == [False]
+    assert ("fence-soft", None) in one.world.findings()
 
 
 # --- kills ----------------------------------------------------------------------------------------

@@ -58,3 +58,31 @@ def test_a_value_that_is_shown_late_is_nobody_elses() -> None:
         pointer.swap(expected="old", new="new")
     pointer.swap(expected="old", new="new")
     assert shown == []
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_condition_that_is_refused_and_does_not_hold_guards_nothing(done: bool) -> None:
+    """The switch was said to be by compare-and-set, and an object was left beside the pointer."""
+    held = {"k": b"old"}
+
+    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
+        key = path.rpartition("/")[2]
+        if method == "PUT" and key != "k":
+            held.update({key: b""} if done else {})
+            return Reply(status=412)
+        if method == "PUT":
+            held[key] = b"new"
+        if method == "DELETE":
+            del held[key]
+            return Reply(status=204)
+        if key not in held:
+            return Reply(status=404)
+        return Reply(status=200, headers={"etag": '"e"'}, body=held[key])
+
+    place, _ = endpoint(answer)
+    pointer = PointerInObject(S3Bucket(place, "b"), "b", "k", conditional=True)
+
+    pointer.swap(expected="old", new="new")
+
+    assert pointer.guard == ("checked" if done else "conditional")
+    assert held == {"k": b"new"}
