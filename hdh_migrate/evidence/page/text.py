@@ -43,7 +43,7 @@ _COUNTED = re.compile(r"(?<=\{n\}) (?=\w)")
 """Between a number and what it counts, wherever in a sentence."""
 _SHORT = re.compile(r"\{n\}\W\w+ \w+")
 """A count of two words, `3 en attente`."""
-_UNIT = re.compile(r"(?<=\}) (?=s\b)")
+_UNIT = re.compile(r"(?<=\}) (?=(?:s|Go|GB)\b)")
 """Between a number and its unit."""
 _BEFORE = re.compile(r" (?=[:;?!»])")
 _AFTER = re.compile(r"(?<=«) |(?<=À) ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -158,6 +159,20 @@ def test_few_lines_are_shown_day_by_day(signer: Signer) -> None:
     assert "20\u00a0December\u00a02026" in page
     assert "By month" not in page
     assert ROWS_SHOWN >= 20
+
+
+def test_on_a_telephone_each_number_stands_beside_the_name_of_its_column(signer: Signer) -> None:
+    by = SignedBy(signer.key_id, signer.verifier.fingerprint)
+    page = render_dossier(facts(*season(10)), by, "fr").decode()
+    tables = [
+        one for one in re.findall("<table[^>]*>.*?</table>", page, re.DOTALL) if "<thead>" in one
+    ]
+    assert len(tables) == 3
+    for one in tables:
+        assert re.match('<table class="[a-z ]*stack">', one)
+        named = re.findall('<td data-label="([^"]+)"', one)
+        assert len(named) == one.count("<td") > 0
+        assert set(named) == set(re.findall('<th scope="col"[^>]*>([^<]+)</th>', one))
 
 
 def test_what_comes_from_a_plan_cannot_become_markup(signer: Signer) -> None:
