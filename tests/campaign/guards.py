@@ -120,21 +120,23 @@ class GuardedPointer(FakePointer):
 
     def put_right(self) -> bool:
         """Let people set it to what the journal says, or to what we left there; say if they did."""
-        if not self._setting.pointer_touched:
+        setting, acting = self._setting, self._setting.host
+        if not setting.pointer_touched:
             return False
         self.value = self.swaps[-1][1] if self.swaps else OLD
-        if self._setting.switched_by in (None, self._setting.host):
-            # Who found it at its end already wrote that down, and changed nothing.
-            now = self._setting.standing()
-            if now.stage in AT_TARGET:
-                self.value = NEW
-            elif now.stage in NOT_SWITCHED and not now.intended:
-                self.value = OLD
-            else:  # under way, from whatever was there when it began
-                known = {hashlib.sha256(one.encode()).hexdigest(): one for one in (OTHER, OLD, NEW)}
-                self.value = known.get(now.old_sha256 or "", self.value)
-        self._setting.pointer_touched = 0
-        self._setting.life.tell(f"people: the pointer is put right, to {self.value}")
+        setting.turn_to(setting.switched_by or acting)  # another machine may know of before only
+        # Who found it at its end already wrote that down, and changed nothing.
+        now = setting.standing()
+        setting.turn_to(acting)
+        if now.stage in AT_TARGET:
+            self.value = NEW
+        elif now.stage in NOT_SWITCHED and not now.intended:
+            self.value = OLD
+        else:  # under way, from whatever was there when it began
+            known = {hashlib.sha256(one.encode()).hexdigest(): one for one in (OTHER, OLD, NEW)}
+            self.value = known.get(now.old_sha256 or "", self.value)
+        setting.pointer_touched = 0
+        setting.life.tell(f"people: the pointer is put right, to {self.value}")
         return True
 
 
