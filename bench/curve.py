@@ -93,7 +93,7 @@ def growing(curve: Curve) -> list[str]:
         times = curve.growth(phase.name)
         if times is None or times < GROWN:
             continue
-        why = phase.grows or "nothing in it is meant to grow"
+        why = phase.grows or "no part of it is meant to grow"
         said.append(f"{phase.name} grew {times:.1f} times: {why}")
     found = [(one.name, curve.growth(one.name)) for one in PHASES]
     small = [f"{name} ({times:.1f})" for name, times in found if times and times < GROWN]

@@ -56,12 +56,11 @@ class HeadersLedger(JournallingLedger):
         return rows[0][0] + rows[0][1] if rows else None
 
     def has_unpacked(self, dataset: int) -> bool:
-        """Say whether an object of a dataset is at the target whose header no pack was made of."""
-        query = (
-            "SELECT EXISTS (SELECT 1 FROM header h JOIN object o ON o.id = h.object"
-            " WHERE h.packed = 0 AND o.dataset = ? AND o.state IN (4, 5))"
-        )
-        return bool(self._rows(query, (dataset,))[0][0])
+        """Say whether an object of a dataset is at the target whose header no pack was made of.
+
+        Reads only the headers of which no pack was made, whatever objects there are.
+        """
+        return bool(self._rows(self._sql["has_unpacked"], (dataset,))[0][0])
 
     def packable(self, dataset: int, start: bytes = b"") -> Iterator[list[PackedObject]]:
         """Yield what packs hold of a dataset's objects in key order, portion by portion.

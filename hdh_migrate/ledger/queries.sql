@@ -316,6 +316,12 @@ FROM (SELECT min(id) AS oldest, code, severity, dataset, count(*) AS many FROM f
       WHERE closed = 0 GROUP BY code, severity, dataset) g
 JOIN finding f ON f.id = g.oldest LEFT JOIN dataset d ON d.id = g.dataset ORDER BY g.oldest;
 
+-- has_unpacked: whether one of the few headers that no pack was made of is of a dataset's object at the target.
+SELECT EXISTS (
+  SELECT 1 FROM header h INDEXED BY header_unpacked CROSS JOIN object o ON o.id = h.object
+  WHERE h.packed = 0 AND o.dataset = ? AND o.state IN (4, 5)
+);
+
 -- packable: what header packs hold of a dataset's objects, from a key on.
 SELECT o.key, o.size, o.stored_size, o.etag, o.version_id, b.block, h.wrapped
 FROM object o INDEXED BY object_key JOIN header h ON h.object = o.id JOIN header_block b ON b.id = h.block

@@ -22,7 +22,7 @@ CURVE = Curve(
 def test_what_grew_is_named_with_its_reason_and_what_did_not_too() -> None:
     said = growing(CURVE)
 
-    assert said[0] == "open grew 40.0 times: nothing in it is meant to grow"
+    assert said[0] == "open grew 40.0 times: no part of it is meant to grow"
     assert said[1].startswith("report grew 60.0 times: every row is checked")
     assert "insert (0.9)" in said[2]
     assert not any("nothing grew" in line for line in said), "it was measured once"

@@ -68,3 +68,14 @@ def test_who_reads_meanwhile_keeps_bytes_and_that_is_said(path: Path) -> None:
     ledger.erase_headers(1)
     assert in_files(path) == []
     ledger.close()
+
+
+def test_headers_that_no_pack_was_made_of_are_found_without_walking_objects(path: Path) -> None:
+    ledger = kept(path)
+    query = ledger._sql["has_unpacked"]
+    plan = [row[3] for row in ledger._con.execute(f"EXPLAIN QUERY PLAN {query}", (1,))]
+    walked = [step for step in plan if step.startswith("SCAN") and "CONSTANT" not in step]
+    assert walked == ["SCAN h USING COVERING INDEX header_unpacked"]
+    assert "SEARCH o USING INTEGER PRIMARY KEY (rowid=?)" in plan
+    assert not ledger.has_unpacked(1)  # it is not at the target
+    ledger.close()
