@@ -51,7 +51,7 @@ class Fiber:
     def __init__(self, fibers: Fibers) -> None:
         self.fibers = fibers
         self.switch: Callable[..., Any]
-        """Goes on with it until it waits again; what it waited for is told it."""
+        """Goes on with it until it waits again, given what it waited for, or its next task."""
 
 
 _CURRENT: Final = ContextVar[Fiber | None]("fiber", default=None)
@@ -90,6 +90,8 @@ class Fibers:
         """By descriptor."""
         self._timed: dict[Driver, None] = {}
         self._resting: list[tuple[float, int, Fiber]] = []
+        self._free: list[Fiber] = []
+        """Those without a task: a new stack is memory that the system gives, and takes back."""
         self._numbers = itertools.count()
         self._hears, self._says = socket.socketpair()
         self._poll.register(self._hears, select.POLLIN)
@@ -112,7 +114,9 @@ class Fibers:
         self._home = getcurrent()
 
     def close(self) -> None:
-        """Let go of what `wake` takes; nothing is under way any more."""
+        """Let go of all stacks, and of what `wake` takes; nothing is under way any more."""
+        while self._free:
+            self._free.pop().switch(None)
         self._hears.close()
         self._says.close()
 
@@ -123,15 +127,21 @@ class Fibers:
 
     def begin(self, task: Callable[[], None]) -> None:
         """Run a task, which raises nothing, until it first waits."""
+        (self._free.pop() if self._free else self._made()).switch(task)
+
+    def _made(self) -> Fiber:
         from greenlet import greenlet  # not at the top: most processes never have a fiber
 
-        def run() -> None:
+        def run(task: Callable[[], None] | None) -> None:
             _CURRENT.set(fiber)
-            task()
+            while task is not None:
+                task()
+                self._free.append(fiber)
+                task = self._home.switch()
 
         fiber = Fiber(self)
         fiber.switch = greenlet(run, self._home).switch
-        fiber.switch()
+        return fiber
 
     def turn(self, seconds: float | None = None) -> None:
         """Wait, for so long at most, until one can go on; let each that can run until it waits."""

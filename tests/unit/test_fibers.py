@@ -192,3 +192,33 @@ def test_the_end_of_their_thread_disturbs_nobody() -> None:
         [sys.executable, "-c", ENDS], capture_output=True, text=True, check=False, timeout=LONG
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_stack_is_used_again_by_the_next_task_and_given_back_at_the_end() -> None:
+    from greenlet import getcurrent
+
+    fibers, stacks = Fibers(), list[object]()
+    fibers.settle()
+
+    def one() -> None:
+        assert current() is not None
+        stacks.append(getcurrent())
+
+    def waits() -> None:
+        one()
+        rest(threading.Event(), 0.01)
+        one()
+
+    fibers.begin(one)
+    fibers.begin(waits)
+    fibers.begin(one)  # beside the one that waits
+    while len(stacks) < 4:
+        fibers.turn()
+    fibers.begin(one)
+    fibers.close()
+
+    first, second, other, third, last = stacks
+    assert first is second is third
+    assert other is not first
+    assert last in {first, other}
+    assert {stack.dead for stack in stacks} == {True}  # type: ignore[attr-defined]
