@@ -9,7 +9,9 @@ the current directory and from the environment (docs/decisions/0024-isolated-wor
 from __future__ import annotations
 
 import itertools
+import math
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 
 from hdh_migrate.confined import bare
 from hdh_migrate.engines import boot
@@ -175,6 +177,9 @@ class LocalEngine:
         self._traffic: list[EndpointTraffic] = []
         self._asked: list[tuple[_Worker, Question]] = []
         self._refused: list[Receipt] = []
+        self._poll = select.poll()
+        self._speakers = dict[int, _Worker]()
+        """Those that are listened to, by the descriptor of each."""
         self._workers = [self._started()]
         self.capacity = processes * (threads + ORDERS_AHEAD)
 
@@ -222,16 +227,13 @@ class LocalEngine:
         See `ports.Engine` for `record`.
         """
         found, self._refused = self._refused, []
-        by_connection = {worker.wire.connection: worker for worker in self._workers}
         deadline = time.monotonic() + timeout
         left = 0.0 if found else timeout
-        while ready := wait(list(by_connection), max(0.0, left)):
-            for connection in ready:
-                assert isinstance(connection, Connection)
-                found.extend(self._receive(by_connection[connection]))
+        while ready := self._poll.poll(math.ceil(max(0.0, left) * 1_000)):
+            for descriptor, _ in ready:
+                found.extend(self._receive(self._speakers[descriptor]))
             if len(found) >= 1000 or self._closing:
                 break
-            by_connection = {worker.wire.connection: worker for worker in self._workers}
             left = 0.0 if found or self._asked else deadline - time.monotonic()
         self._answer(record)
         return found
@@ -288,6 +290,8 @@ class LocalEngine:
         worker = _Worker(self._factory, start, self._kept, self._search, self._shared)
         if self._paused:
             worker.say(Pause())
+        self._speakers[worker.wire.connection.fileno()] = worker
+        self._poll.register(worker.wire.connection, select.POLLIN)
         return worker
 
     def _demand_our_code(self, found: str) -> None:
@@ -299,6 +303,8 @@ class LocalEngine:
             )
 
     def _replace(self, worker: _Worker) -> Iterator[Receipt]:
+        self._poll.unregister(worker.wire.connection)
+        del self._speakers[worker.wire.connection.fileno()]
         worker.wire.connection.close()
         worker.process.wait()
         self._workers.remove(worker)

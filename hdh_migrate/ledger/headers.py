@@ -55,6 +55,12 @@ class HeadersLedger(JournallingLedger):
         )
         return rows[0][0] + rows[0][1] if rows else None
 
+    def has_headers(self) -> bool:
+        """Say whether a header of any object is kept."""
+        if self._rows("PRAGMA user_version")[0][0] < SINCE:
+            return False
+        return bool(self._rows("SELECT EXISTS (SELECT 1 FROM header)")[0][0])
+
     def has_unpacked(self, dataset: int) -> bool:
         """Say whether an object of a dataset is at the target whose header no pack was made of.
 

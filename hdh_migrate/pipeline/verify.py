@@ -68,6 +68,8 @@ class Verification:
         self._doubted: list[Entry] = []
         self._doubts = Queue[Entry](self._set_aside, order_bytes=ORDER_BYTES)
         self._reported: set[int] = set()
+        self._apart = True
+        """Whether headers may stand apart from their objects."""
         now = ctx.clock.now()
         self._since = max(now, ctx.ledger.last_at() or now, key=seconds_of)
         """When this step began, as the journal tells it, whose time never runs back."""
@@ -89,6 +91,7 @@ class Verification:
         if not objects:
             return
         self._ctx.progress.step(self._batch, Step.VERIFY, objects=objects, size=size)
+        self._apart = self._ctx.ledger.has_headers()
         while True:
             self._dispatch.run(
                 Role.PROVE,
@@ -141,7 +144,8 @@ class Verification:
         if entry.stored_size is None or entry.etag is None:
             raise LedgerDamaged(f"object {entry.id} counts as sent and has no receipt")
         parts, header = self._parts(entry) if entry.sha256 is None else ((), None)
-        header = header or self._ctx.ledger.header(entry.id)
+        if header is None and self._apart:
+            header = self._ctx.ledger.header(entry.id)
         return VerifyItem(
             **self._ctx.about(entry, self._datasets[entry.dataset]),
             stored_size=entry.stored_size,
@@ -200,15 +204,21 @@ class Verification:
                 assert_never(receipt)
 
     def _verified(self, entry: Entry, receipt: Matched) -> None:
-        ledger = self._ctx.ledger
-        with ledger.whole():
-            ledger.verified(entry, self._dated(receipt))
-            for code, detail in receipt.beside:
-                if code is Code.METADATA_RENAMED:
-                    self._renamed(entry.dataset, detail)
-                else:
-                    ledger.finding(code, detail, dataset=entry.dataset, entry=entry.id)
+        ledger, receipt = self._ctx.ledger, self._dated(receipt)
+        if receipt.beside:
+            with ledger.whole():
+                ledger.verified(entry, receipt)
+                self._found_beside(entry, receipt)
+        else:
+            ledger.verified(entry, receipt)
         self._dispatch.advance(1, entry.obj.size, of=entry.id)
+
+    def _found_beside(self, entry: Entry, receipt: Matched) -> None:
+        for code, detail in receipt.beside:
+            if code is Code.METADATA_RENAMED:
+                self._renamed(entry.dataset, detail)
+            else:
+                self._ctx.ledger.finding(code, detail, dataset=entry.dataset, entry=entry.id)
 
     def _dated(self, receipt: Matched) -> Matched:
         """Return the receipt, dated as the journal can tell it: read after this step began.

@@ -27,6 +27,9 @@ class HeaderLedger(Protocol):
     def header(self, entry: int) -> bytes | None:
         """Return the header that is kept of an object, None when none is."""
 
+    def has_headers(self) -> bool:
+        """Say whether a header of any object is kept."""
+
     def has_unpacked(self, dataset: int) -> bool:
         """Say whether an object of a dataset is at the target whose header no pack was made of."""
 
