@@ -54,9 +54,15 @@ def moved(folder: Path, level: str = "full") -> World:
     return made
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A world whose objects are all verified: each test has a copy of it."""
+    return moved(tmp_path_factory.mktemp("whole"))
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return moved(tmp_path)
+def world(tmp_path: Path, whole: World) -> World:
+    return whole.twin(tmp_path)
 
 
 def lose(world: World) -> None:

@@ -32,9 +32,15 @@ def without_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "_PRAGMAS", pragmas)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A world whose objects are all verified: each test has a copy of it."""
+    return moved(tmp_path_factory.mktemp("whole"))
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return moved(tmp_path)
+def world(tmp_path: Path, whole: World) -> World:
+    return whole.twin(tmp_path)
 
 
 def moved(folder: Path, level: str = "full") -> World:

@@ -48,12 +48,17 @@ def filled(folder: Path, *datasets: Dataset) -> World:
     return made
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A world whose objects are all verified."""
-    made = filled(tmp_path)
+@pytest.fixture(scope="module")
+def whole_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A world whose objects are all verified: each test has a copy of it."""
+    made = filled(tmp_path_factory.mktemp("whole"))
     assert made.run() is Exit.OK
     return made
+
+
+@pytest.fixture
+def world(tmp_path: Path, whole_world: World) -> World:
+    return whole_world.twin(tmp_path)
 
 
 def last(world: World) -> PassDifference:

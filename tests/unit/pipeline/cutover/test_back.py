@@ -28,14 +28,20 @@ from tests.support.cutover import NEW, OLD, Affair, names, program
 from tests.support.script import Killed, Point
 
 
-@pytest.fixture
-def affair(tmp_path: Path) -> Affair:
-    made = Affair(tmp_path, budget=30.0)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Affair:
+    """A batch that is verified, and approved: each test has a copy of it."""
+    made = Affair(tmp_path_factory.mktemp("whole"), budget=30.0)
     for key in ("a", "b", "c"):
         made.world.source.put("src", key, key.encode() * 50)
     assert made.world.run() is Exit.OK
     made.approve("cutover")
     return made
+
+
+@pytest.fixture
+def affair(tmp_path: Path, whole: Affair) -> Affair:
+    return whole.twin(tmp_path)
 
 
 @pytest.fixture

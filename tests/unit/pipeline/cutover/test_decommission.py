@@ -115,10 +115,16 @@ class End:
         return {key for _, key in self.affair.world.source._blobs}
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> End:
+    """A batch that is verified, and what is to delete it: each test has a copy."""
+    return End(tmp_path_factory.mktemp("whole"))
+
+
 @pytest.fixture
-def end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> End:
+def end(tmp_path: Path, whole: End, monkeypatch: pytest.MonkeyPatch) -> End:
     monkeypatch.setattr(erasing, "BATCH_OBJECTS", 2)
-    return End(tmp_path)
+    return whole.twin(tmp_path)
 
 
 def test_everything_that_stands_against_it_is_told_at_once_and_nothing_is_deleted(

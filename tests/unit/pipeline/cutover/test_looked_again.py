@@ -22,14 +22,20 @@ from tests.unit.pipeline.test_look_again import looked
 from tests.unit.pipeline.test_restoring import decided, kept
 
 
-@pytest.fixture
-def affair(tmp_path: Path) -> Affair:
-    made = Affair(tmp_path)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Affair:
+    """A batch that is verified, and approved: each test has a copy of it."""
+    made = Affair(tmp_path_factory.mktemp("whole"))
     for number in range(30):
         made.world.source.put("src", f"o{number}", b"%d" % number * 100)
     assert made.world.run() is Exit.OK
     made.approve("cutover")
     return made
+
+
+@pytest.fixture
+def affair(tmp_path: Path, whole: Affair) -> Affair:
+    return whole.twin(tmp_path)
 
 
 def test_what_was_sent_anew_has_another_manifest_so_approvals_are_void(affair: Affair) -> None:

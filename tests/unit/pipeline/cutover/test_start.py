@@ -36,14 +36,20 @@ from tests.support.fakes import FakeTarget
 from tests.support.world import ONE
 
 
-@pytest.fixture
-def affair(tmp_path: Path) -> Affair:
-    made = Affair(tmp_path)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Affair:
+    """A batch that is verified, and approved: each test has a copy of it."""
+    made = Affair(tmp_path_factory.mktemp("whole"))
     for number in range(7):
         made.world.source.put("src", f"o{number}", b"%d" % number * 100)
     assert made.world.run() is Exit.OK
     made.approve("cutover")
     return made
+
+
+@pytest.fixture
+def affair(tmp_path: Path, whole: Affair) -> Affair:
+    return whole.twin(tmp_path)
 
 
 def test_every_blocker_is_listed_at_once(affair: Affair) -> None:
