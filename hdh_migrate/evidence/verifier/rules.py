@@ -82,6 +82,10 @@ def _sealing(predicate: Predicate, plan: Mapping[str, object], planned: StatedPl
     ):
         yield "statement.json: recipients that are no fingerprints, or one twice"
     files = seal.get("files")
+    if planned.version == 1 and (
+        files is not None or any("own" in each for each in predicate["datasets"])
+    ):
+        yield "statement.json: the first format tells of no files of keys, nor of the tool's own"
     if files is not None and (
         [one["file"] for one in files] != planned.canonical["seal"].get("recipients")
         or sorted(one["recipient"] for one in files) != sorted(keys)

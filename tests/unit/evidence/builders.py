@@ -470,6 +470,9 @@ def in_first_format(made: Bundle, key: Signer) -> Bundle:
     said["predicateType"] = "urn:hdh-migrate:evidence:v1"
     for later in ("claimed", "largest"):
         said["predicate"]["manifest"].pop(later, None)
+    said["predicate"]["seal"].pop("files", None)
+    for one in said["predicate"]["datasets"]:
+        one.pop("own", None)
     summary = canonical_json(summary_of(said["predicate"], key.key_id)) + b"\n"
     (made.folder / "summary.json").write_bytes(summary)
     for one in said["subject"]:

@@ -73,6 +73,10 @@ def done(grant: Any = "g1", **values: Any) -> Change:
     return say("policy-set", grant, **about)
 
 
+def closed(grant: Any = "g1", **values: Any) -> Change:
+    return say("closed-by-hand", grant, **{"how": "key removed", "user": "x", **values})
+
+
 def stale(grant: Any = "g1", **values: Any) -> Change:
     return say("stale", grant, **{"why": ["rotated"], **values})
 
@@ -124,6 +128,7 @@ GOOD: dict[str, Change] = {
     "dropped": both(asked(), say("dropped")),
     "revoked before it was given": both(asked(), revoked()),
     "revoked after": both(asked(), given(), revoked(), withdrawn(), withdrawn(found=False)),
+    "closed by hand, and again": both(asked(), given(), revoked(), closed(), closed(how="y")),
     "a policy": both(asked(), given(), setting(), done()),
     "a policy that has gone": both(
         asked(), given(), setting(), done(), revoked(), setting(**SHUT), done(**SHUT, sha256=None)
@@ -193,6 +198,9 @@ BAD: dict[str, Change] = {
     "revoked after it was dropped": both(asked(), say("dropped"), revoked()),
     "revoked without a reason": both(asked(), lacking(revoked(), "reason")),
     "withdrawn, and not revoked": both(asked(), given(), withdrawn()),
+    "closed by hand, and not revoked": both(asked(), given(), closed()),
+    "closed by hand, nobody says how": both(asked(), given(), revoked(), closed(how="")),
+    "closed by hand by nobody": both(asked(), given(), revoked(), lacking(closed(), "user")),
     "withdrawn somehow": both(asked(), revoked(), withdrawn(found="yes")),
     "a policy of what is not given": both(asked(), setting()),
     "a policy that nobody began": both(asked(), given(), done()),
@@ -278,7 +286,7 @@ def test_beside_keyed_names_grants_are_not_looked_at(desk: Desk) -> None:
 DRAWN: list[Callable[[Any], Change]] = [
     asked, given, lambda grant: say("dropped", grant), revoked, withdrawn, setting,
     done, lambda grant: setting(grant, allowed=False), lambda grant: done(grant, allowed=False),
-    stale, adopted, lambda grant: renewal("g2", grant), lambda grant: given("g2"),
+    stale, closed, adopted, lambda grant: renewal("g2", grant), lambda grant: given("g2"),
 ]  # fmt: skip
 
 

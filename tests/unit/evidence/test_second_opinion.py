@@ -64,6 +64,12 @@ def drawn(cases: Iterable[Any], count: int = DRAWS) -> list[Any]:
     return every if whole else random.Random(len(every)).sample(every, count)
 
 
+KEY_FILES = (
+    ("keys/steward.pub", "c4gh:" + "3" * 16),
+    ("keys/escrow.pub", "c4gh:" + "4" * 16),
+)
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     tmp = tmp_path_factory.mktemp("second")
@@ -73,6 +79,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         dataset(3, 1020, name="scans", batch="imaging"),
         clock_offsets={SOURCE.url: 0.3, TARGET.url: -1e-07},
         openings=(OPENING, {**OPENING, "object": None, "reason": None}),
+        files=tuple({"file": file, "recipient": key} for file, key in KEY_FILES),
     )
     bundle(
         tmp / "good",
@@ -745,6 +752,7 @@ def test_a_plan_that_is_odd_is_judged_alike(desk: Desk) -> None:
 
 def test_a_statement_that_claims_other_than_the_lines_is_refused_by_both(desk: Desk) -> None:
     more = {"objects": 3, "bytes": 3000}
+    told = [{"file": file, "recipient": key} for file, key in KEY_FILES]
     claims: dict[str, tuple[tuple[Any, ...], Any]] = {
         "proven": (("outcome", "proven"), False),
         "proven batch": (("batches", 0, "proven"), False),
@@ -758,6 +766,12 @@ def test_a_statement_that_claims_other_than_the_lines_is_refused_by_both(desk: D
         "a bound": (("manifest", "sizes", 0, "below"), 4097),
         "a larger object": (("manifest", "largest"), 1001),
         "no object": (("manifest", "largest"), None),
+        "the tool's own": (("datasets", 0, "own"), {"objects": 1, "bytes": 1000}),
+        "fewer files of keys": (("seal", "files"), told[:1]),
+        "files in another order": (("seal", "files"), told[::-1]),
+        "a file of no recipient": (("seal", "files", 0, "recipient"), "c4gh:" + "5" * 16),
+        "one recipient in two files": (("seal", "files", 0, "recipient"), told[1]["recipient"]),
+        "a file that the plan does not name": (("seal", "files", 0, "file"), "keys/other.pub"),
         "verified": (("datasets", 0, "tally", "verified"), more),
         "excluded": (("outcome", "states", "excluded"), more),
         "inventoried": (("datasets", 0, "tally", "inventoried"), more),

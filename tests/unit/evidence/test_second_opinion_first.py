@@ -179,6 +179,22 @@ def test_what_the_first_format_refuses(desk: Desk) -> None:
     assert all(desk.judge(desk.forged({}, claim)))
 
 
+def test_the_first_format_tells_neither_of_files_of_keys_nor_of_the_tools_own(
+    desk: Desk,
+) -> None:
+    def own(whole: Any) -> None:
+        whole["predicate"]["datasets"][0]["own"] = {"objects": 0, "bytes": 0}
+
+    def files(whole: Any) -> None:
+        seal = whole["predicate"]["seal"]
+        named = whole["predicate"]["plan"]["canonical"]["seal"].get("recipients") or []
+        told = zip(named, seal["recipients"], strict=True)
+        seal["files"] = [{"file": file, "recipient": key} for file, key in told]
+
+    for change in (own, files):
+        assert all(desk.judge(desk.forged({}, change))), change.__name__
+
+
 def test_the_first_format_knows_of_no_looks(desk: Desk) -> None:
     look = {
         "batch": "pilot", "number": 1, "level": "full", "at": "2026-10-01T10:00:00Z",
