@@ -41,12 +41,17 @@ class Killed(BaseException):
 
 
 class DeadlyClock(SystemClock):
-    """Asked for before every event and between files: kills at the given time of asking."""
+    """Asked for before every event and between files: kills at the given time of asking.
+
+    It counts what the command's own thread asks, and ends that one: the others end with it.
+    """
 
     def __init__(self, left: int) -> None:
-        self.left = left
+        self.left, self._thread = left, threading.get_ident()
 
     def now(self) -> str:
+        if threading.get_ident() != self._thread:
+            return super().now()
         if not self.left:
             raise Killed
         self.left -= 1
