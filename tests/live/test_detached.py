@@ -97,13 +97,13 @@ def seed_of(path: Path) -> bytes:
 
 
 def segments_opened(key: bytes, sealed: bytes) -> bytes:
-    aead, out, pieces = ChaCha20Poly1305(key), b"", range(0, len(sealed), 65_564)
+    aead, out, pieces = ChaCha20Poly1305(key), list[bytes](), range(0, len(sealed), 65_564)
     for index, start in enumerate(pieces):
         nonce = b"\0\0\0" + index.to_bytes(8, "big") + bytes([index == len(pieces) - 1])
         piece = sealed[start : start + 65_564]
         assert piece[:12] == nonce
-        out += aead.decrypt(nonce, piece[12:], None)
-    return out
+        out.append(aead.decrypt(nonce, piece[12:], None))
+    return b"".join(out)
 
 
 def pack_opened(sealed: bytes, seed: bytes) -> list[dict[str, Any]]:

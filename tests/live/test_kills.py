@@ -26,7 +26,7 @@ from crypt4gh.lib import decrypt
 
 from hdh_migrate.sealing.keys import new_pair
 from tests.support import hunt
-from tests.support.fixtures import Bucket, Container, ProxyTo
+from tests.support.fixtures import Bucket, Container, ProxyTo, upload
 from tests.support.processes import LONG
 
 pytestmark = [pytest.mark.live, pytest.mark.crash]
@@ -52,8 +52,7 @@ def fill(container: Container, rng: random.Random) -> dict[str, bytes]:
         )
         for n in range(150)
     }
-    for key, body in corpus.items():
-        container.client.upload_blob(key, body, metadata={"n": "1"})
+    upload(container, corpus, n="1")
     for number in range(2):
         pieces = [rng.randbytes(7 * MIB + number) for _ in range(5)]
         blob = container.client.get_blob_client(f"big/{number}.cram")

@@ -212,10 +212,11 @@ def new_container(server: Azurite) -> Iterator[Container]:
         client.delete_container()
 
 
-def upload(container: Container, bodies: Mapping[str, bytes]) -> None:
+def upload(container: Container, bodies: Mapping[str, bytes], **metadata: str) -> None:
     """Write blobs as the SDK's `upload_blob` does, in a fifth of its time."""
     parts = urlsplit(container.server.url)
     headers = {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"}
+    headers |= {f"x-ms-meta-{name}": value for name, value in metadata.items()}
     signature = container.server.sas("cw")
     connection = HTTPConnection(parts.hostname or "", parts.port)
     try:
