@@ -285,9 +285,23 @@ class Desk:
             hint=self._where_to_begin(),
         )
 
+    def note_others(self) -> None:
+        """Say, where a ledger begins, of which other migrations there are some."""
+        if others := self._others():
+            self.progress.note(
+                f"a new ledger begins for migration {self.loaded.plan.migration}; beside it are"
+                f" those of {', '.join(others[:3])}: if the plan's `migration` was renamed, give it"
+                " its old name back, or what was moved by then counts as somebody else's"
+            )
+
+    def _others(self) -> list[str]:
+        """Return the names of other migrations of which there are ledgers."""
+        found = sorted(path.parent.name for path in self.state_dir.glob("*/ledger.db"))
+        return [name for name in found if name != self.ledger_path.parent.name]
+
     def _where_to_begin(self) -> str:
         """Say where a ledger was looked for, and of which names there are others."""
-        others = sorted(path.parent.name for path in self.state_dir.glob("*/ledger.db"))
+        others = self._others()
         found = f"; there are ledgers of {', '.join(others[:3])}" if others else ""
         return (
             'begin with "hdh-migrate run PLAN", or give the right --state-dir (this is'

@@ -182,3 +182,12 @@ def test_a_killed_report_leaves_no_name_outside_the_ledger(office: Office) -> No
     holders = {path.name for path in files if CANARY_NAME.encode() in path.read_bytes()}
     assert {name.partition("-")[0] for name in holders} == {"ledger.db"}
     assert office.predicate(office.keyed())["names"] == "keyed"
+
+
+def test_who_asks_a_keyed_bundle_for_a_name_is_told_who_can_open_it(office: Office) -> None:
+    done = office.desk.run("audit", "prove", str(office.keyed()), KEY, "--json")
+
+    assert done.returncode == Exit.USAGE
+    said = json.loads(done.stdout)["error"]
+    assert said["message"] == "the manifest has no such object"
+    assert "audit open" in said["hint"]

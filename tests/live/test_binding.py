@@ -69,6 +69,18 @@ def test_a_rotation_under_a_run_is_refused_before_anything_is_sent(site: Site) -
     site.cutover("start", expect=8)  # the delta moves what came late
 
 
+def test_a_migration_that_is_renamed_is_said_to_begin_anew(site: Site) -> None:
+    site.cli("inventory", site.plan, expect=0)
+    site.change(migration="renamed")
+    before = "beside it are those of exit: if the plan's `migration` was renamed"
+    for verb, said in (
+        (("run", site.plan, "--dry-run"), True),
+        (("inventory", site.plan), True),
+        (("inventory", site.plan), False),  # it has begun
+    ):
+        assert (before in site.cli(*verb).err) is said, verb
+
+
 def test_the_escrow_is_proved_and_the_journal_says_when(site: Site) -> None:
     keys = site.folder / "keys"
 

@@ -100,6 +100,7 @@ def bind(desk: Desk, ledger: SqliteLedger) -> None:
     adopt(ledger)
     demand_datasets(ledger, desk.loaded)
     if ledger.meta(RUN_TAG) is None:
+        desk.note_others()
         # What names the migration alone would take another ledger's objects for ours.
         ledger.set_meta(RUN_TAG, f"{migration_mark(plan.migration)}-{secrets.token_hex(6)}")
     if ledger.meta(NAMED) is None:

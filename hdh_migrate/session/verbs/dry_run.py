@@ -51,7 +51,9 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
     demand(at_the_gate(services, loaded.plan, judge))
     with _kept(desk) as kept:
         _demand_newest(desk, kept)
-        if kept is not None:
+        if kept is None:
+            desk.note_others()
+        else:
             _demand_bound(desk, kept, services, judge)
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
         if kept is not None:

@@ -67,17 +67,20 @@ def proof_in(bundle: Path, key: str, dataset: str | None) -> LineProof:
     Raises:
         UsageError: there is no manifest, no such object, or more than one of this key.
     """
+    from hdh_migrate.evidence.exports.keyed import PREFIX
     from hdh_migrate.evidence.lines.proofs import prove as proof_of
     from hdh_migrate.evidence.lines.proofs import root_of
     from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
     from hdh_migrate.model.naming import given
 
-    found: list[bytes] = []
+    found, seen = list[bytes](), ""
     keys = {key, given(key)}
 
     def lines(file: Any) -> Any:  # noqa: ANN401 - an open file
+        nonlocal seen
         while raw := file.readline(MAX_LINE + 1):
             record = read_line(raw, manifest_line)
+            seen = record["key"]
             wanted = record["key"] in keys and dataset in {None, record["dataset"]}
             if wanted:
                 found.append(raw[:-1])
@@ -93,7 +96,13 @@ def proof_in(bundle: Path, key: str, dataset: str | None) -> LineProof:
             raise UsageError("more than one dataset has this key: give --dataset") from error
         raise
     if proof is None:
-        raise UsageError("the manifest has no such object")
+        raise UsageError(
+            "the manifest has no such object",
+            hint="the bundle's names are keyed: who holds the ledger opens one object with"
+            ' "hdh-migrate audit open"'
+            if seen.startswith(PREFIX)
+            else "give the key as the source has it; `-` reads it from stdin",
+        )
     return {
         "line": found[0].decode(),
         "index": proof.index,
