@@ -32,6 +32,18 @@ _BY_CUTOVER: Final = {
 """The verb that goes on from a stage, and why; of the others nothing presses."""
 
 
+_APPROVED_NEXT: Final = {
+    "not started": "cutover",
+    "preparing": "cutover",
+    "rolled back": "cutover",
+    "fallback window": "finalize",
+    "finalized": "decommission",
+    "decommission under way": "decommission",
+    "decommission requested": "decommission",
+}
+"""What is approved next at a stage; at the others nothing is."""
+
+
 def next_steps(status: Status, *, reported: bool = False) -> list[NextStep]:
     """Return what somebody is to do now, the most pressing first; nothing when nothing waits.
 
@@ -39,7 +51,10 @@ def next_steps(status: Status, *, reported: bool = False) -> list[NextStep]:
     """
     if status["run"]["alive"] or status["course"]["waiting"] is not None:
         return []
-    return list(_steps(status, reported=reported))[:_MOST]
+    by_command = dict[str, NextStep]()  # what holds up several batches is said once
+    for one in _steps(status, reported=reported):
+        by_command.setdefault(one["command"], one)
+    return list(by_command.values())[:_MOST]
 
 
 def _steps(status: Status, *, reported: bool) -> Iterator[NextStep]:
@@ -80,7 +95,9 @@ def _of_cutover(batch: BatchStatus, at: str) -> Iterator[NextStep]:
         return
     waits, until = cutover["waits"], cutover["window_until"]
     if waits is not None and waits["why"] in {"approval", "terms"}:
-        stage = "terms" if waits["why"] == "terms" else "STAGE"
+        stage = "terms"
+        if waits["why"] == "approval":
+            stage = _APPROVED_NEXT.get(cutover["stage"], "STAGE")
         yield _step(f"approve PLAN --batch {name} --stage {stage} --key FILE",
                     f"batch {name} waits: {'; '.join(waits['told']) or waits['why']}")  # fmt: skip
         return

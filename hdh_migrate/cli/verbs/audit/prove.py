@@ -80,7 +80,7 @@ def proof_in(bundle: Path, key: str, dataset: str | None) -> LineProof:
         nonlocal seen
         while raw := file.readline(MAX_LINE + 1):
             record = read_line(raw, manifest_line)
-            seen = record["key"]
+            seen = str(record["key"])
             wanted = record["key"] in keys and dataset in {None, record["dataset"]}
             if wanted:
                 found.append(raw[:-1])
