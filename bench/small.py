@@ -54,8 +54,8 @@ LATE_SECONDS: Final = 0.005
 ORDER: Final = 32
 """Objects of one order."""
 
-AT_ONCE: Final = 8
-"""Requests under way in a worker, with two processes and a plan's defaults."""
+AT_ONCE: Final = 16
+"""Requests under way in a worker that works alone, with a plan's defaults."""
 
 BEGIN: Final = "<!-- begin: written by `python -m bench.small` -->\n"
 END: Final = "<!-- end: small -->"
@@ -300,7 +300,7 @@ def lines(at_once: dict[str, float], waited: dict[str, float]) -> Iterator[str]:
     yield f"`python -m bench.small` ({machine}): µs of CPU for one object of"
     yield "16 KiB, one thread, the coordinator excluded, the least of several rounds. *Waited*:"
     yield "every reply comes 5 ms late, so that others use the processor and its caches meanwhile."
-    yield f"Copies and read-backs have {AT_ONCE} under way, as a worker has; their requests one."
+    yield f"Copies and read-backs have {AT_ONCE} under way, as a worker alone has; requests one."
     yield ""
     yield "| | at once | waited |"
     yield "| --- | ---: | ---: |"
