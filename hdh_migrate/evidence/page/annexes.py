@@ -351,12 +351,11 @@ ANNEXES: dict[str, Text] = {
         "Commencé le {began} : {n} en-tête conservé à part est passé à la nouvelle clé ; {files}. "
         "Les objets eux-mêmes n'ont été ni touchés, ni déchiffrés de nouveau."
         "|Commencé le {began} : {n} en-têtes conservés à part sont passés à la nouvelle clé ; "
-        "{files}. Les objets eux-mêmes n'ont pas été touchés.",
+        "{files}. Les objets eux-mêmes n'ont été ni touchés, ni déchiffrés de nouveau.",
         "Begun on {began}: {n} header that is kept apart is for the new key now; {files}. The "
-        "objects "
-        "themselves were not touched."
+        "objects themselves were neither touched nor decrypted anew."
         "|Begun on {began}: {n} headers that are kept apart are for the new key now; {files}. The "
-        "objects themselves were not touched.",
+        "objects themselves were neither touched nor decrypted anew.",
     ),
     "n.files": Text(
         "{n} paquet ou fichier de l'outil a été réécrit et relu en entier"
