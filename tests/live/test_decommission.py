@@ -102,6 +102,17 @@ def test_an_older_copy_of_the_ledger_deletes_nothing(site: Site) -> None:
     assert execute(site, "--json", expect=0).json["requested"] == {"deleted": 4}
 
 
+@prepared(finalized)
+def test_what_lies_behind_is_approved_by_nobody_any_more(site: Site) -> None:
+    for stage in ("cutover", "finalize"):
+        refused = site.approve(stage, expect=3).err
+        assert (
+            f"batch all is past that (finalized): nothing asks for an approval of {stage}"
+            in refused
+        )
+    site.approve("decommission")
+
+
 def test_a_dry_run_writes_nothing_whatever_limits_and_pauses_there_are(site: Site) -> None:
     """Its reading of the target told the journal of the rate, into a ledger that is looked at."""
     site.change(limits={**site.section("limits"), "bandwidth": "800MiB/s"})

@@ -6,12 +6,32 @@ from contextlib import suppress
 
 from hdh_migrate.errors import KeyUnavailable, Refused
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
-from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.pipeline.cutover.standing import standing, standings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.reporters import report_key
 
 _NOTHING = "nothing was signed"
+
+
+def demand_still_asked(desk: Desk, batch: str, stage: str) -> None:
+    """Demand that a stage of a batch's cutover does not lie behind; without a ledger nobody knows.
+
+    Raises:
+        Refused: it does.
+    """
+    if not desk.ledger_path.exists():
+        return
+    ledger = desk.read_ledger()
+    try:
+        story = standing(ledger.cutovers(), batch)
+    finally:
+        ledger.close()
+    if story.is_over(stage):
+        raise Refused(
+            f"batch {batch} is past that ({story.stage}): nothing asks for an approval of {stage}",
+            hint=f'{_NOTHING}; "hdh-migrate status PLAN" says what is asked for',
+        )
 
 
 def demand_may_approve(desk: Desk, key: TrustedKey) -> None:

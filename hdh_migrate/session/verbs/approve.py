@@ -30,7 +30,7 @@ from hdh_migrate.session.policy.approval_subjects import (
     subject_of_bundle,
 )
 from hdh_migrate.session.policy.kept_approvals import keep, kept_approval, write_new
-from hdh_migrate.session.policy.may_approve import demand_may_approve
+from hdh_migrate.session.policy.may_approve import demand_may_approve, demand_still_asked
 from hdh_migrate.session.policy.selections import SelectionProof
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.approve_erasure import erasure_here
@@ -97,6 +97,8 @@ def approve(
     now = offline(desk.clock, desk.ledger_path).now()
     made_at = now.earliest
     subject, shown = _subject(desk, wish, now)
+    if wish.bundle is None:
+        demand_still_asked(desk, subject.batch, str(wish.stage))
     for line in shown:  # before a passphrase is asked for: who signs has read it
         say(line)
     signer = _signer(desk, by)
