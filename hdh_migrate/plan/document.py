@@ -44,6 +44,9 @@ _WORDS: Final[dict[str, bool | None]] = {
 }
 _NO_TAGS = "tags (`!`) are not allowed; a text that begins with `!` needs quotes"
 _NO_ANCHORS = "anchors (`&`) are not allowed; a text that begins with `&` needs quotes"
+_NO_SPACE: Final = re.compile("[:,-][\u00a0\u2007\u202f\u3000]")
+"""What word processors and web pages make of the space that ends a key or begins an item."""
+
 _NO_ALIASES = "aliases (`*`) are not allowed; a text that begins with `*` needs quotes"
 # The parser's words, and ours. The parser's are not passed on: some quote the plan.
 _TRANSLATIONS = (
@@ -302,6 +305,13 @@ def _syntax_fault(text: str, error: yaml.MarkedYAMLError) -> Fault:
     before = line[: spot.column]
     if before.endswith("\t") or "\t" in before[: len(before) - len(before.lstrip())]:
         return Fault(Spot(spot.line, line.index("\t") + 1), "a tab: indent with spaces")
+    begun = error.context_mark or mark
+    first = spot.line if begun is None else begun.line + 1
+    for number, each in enumerate(lines[first - 1 : spot.line], first):
+        if found := _NO_SPACE.search(each):
+            return Fault(
+                Spot(number, found.end()), "a space of another kind (no-break): type it anew"
+            )
     problem = error.problem or ""
     return Fault(spot, next(_translated(problem), "not valid YAML"))
 

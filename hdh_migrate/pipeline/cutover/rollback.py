@@ -55,7 +55,10 @@ def restore(back: Back) -> None:
             " plan of its own, if it must be",
         )
     if now.stage is CutoverStage.NONE:
-        raise Refused(f"batch {back.batch}: there is no cutover to roll back")
+        raise Refused(
+            f"batch {back.batch}: there is no cutover to roll back",
+            hint='nothing was changed; "hdh-migrate status PLAN" says where each batch stands',
+        )
     try:
         now = resolve(back, now)
         if now.stage is CutoverStage.ROLLED_BACK:

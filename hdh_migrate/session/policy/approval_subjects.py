@@ -140,7 +140,11 @@ def subject_of_bundle(
         )
     (ledger,), predicate = found, outcome.predicate
     if ahead := dated_ahead(bundle, predicate, now):
-        raise Refused("nothing is approved from this bundle", blockers=ahead)
+        raise Refused(
+            "nothing is approved from this bundle",
+            blockers=ahead,
+            hint="nothing was signed; set this machine's clock right, or ask for a new report",
+        )
     root = _proven_root(desk, batch, stage, predicate)
     if ledger is None:
         raise Refused(
@@ -176,7 +180,10 @@ def _proven_root(desk: Desk, batch: str, stage: ApprovalStage, predicate: Predic
     # Who agrees to other terms has the changed plan; the bundle is of the one before.
     other = predicate["plan"]["digest"]["sha256"] != desk.loaded.digest
     if other and stage is not ApprovalStage.TERMS:
-        raise Refused("the bundle is of another plan, or the plan was changed since")
+        raise Refused(
+            "the bundle is of another plan, or the plan was changed since",
+            hint="nothing was signed; ask for the plan of the bundle, or for a new report",
+        )
     if predicate["names"] != "plain":
         raise Refused(
             "the bundle's names are keyed, so its root is not that of the ledger",

@@ -32,7 +32,10 @@ def demand_resealable(desk: Desk) -> None:
         Refused: it seals nothing.
     """
     if not desk.loaded.plan.seal.encrypts:
-        raise Refused("the plan seals nothing, so there is nothing to seal anew")
+        raise Refused(
+            "the plan seals nothing, so there is nothing to seal anew",
+            hint="nothing was changed; seal.format says how a plan seals",
+        )
 
 
 def resealing_of(desk: Desk, ledger: SqliteLedger, *, again: bool) -> DataKeyRotation:
@@ -54,7 +57,10 @@ def resealing_of(desk: Desk, ledger: SqliteLedger, *, again: bool) -> DataKeyRot
     demand_no_rotation(ledger)
     bound = bound_recipients(ledger)
     if bound is None:
-        raise UsageError("nothing is sealed yet, so there is nothing to seal anew")
+        raise UsageError(
+            "nothing is sealed yet, so there is nothing to seal anew",
+            hint='nothing was changed; "hdh-migrate status PLAN" says where each batch stands',
+        )
     return DataKeyRotation(
         number=1 if last is None else last[0].number + 1, recipients=tuple(bound), begun=False,
         ended=False,

@@ -119,7 +119,10 @@ def demand_exchangeable(desk: Desk) -> None:
         Refused: it seals nothing.
     """
     if not desk.loaded.plan.seal.encrypts:
-        raise Refused("the plan seals nothing, so there is no header to make anew")
+        raise Refused(
+            "the plan seals nothing, so there is no header to make anew",
+            hint="nothing was changed; no key opens what is not sealed",
+        )
 
 
 def exchange_of(

@@ -38,7 +38,10 @@ def erasure_here(
             ledger.reconcile()
             erasure = planned_erasure(desk, ledger, dataset, although)
             if erasure.begun:
-                raise Refused(f"the erasure of dataset {dataset} was begun already")
+                raise Refused(
+                    f"the erasure of dataset {dataset} was begun already",
+                    hint="nothing was signed; it was approved, and goes on without another one",
+                )
             now = standing(ledger.cutovers(), erasure.dataset.batch)
             subject = subject_of(desk, ledger, now, ApprovalStage.ERASE, erasure.request)
     finally:
