@@ -12,10 +12,10 @@ from typing import Final
 
 from hdh_migrate.evidence.exports.cells import code
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, OutcomeState, gravest_first
-from hdh_migrate.evidence.lines.recount import by_state
 from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.formats import LOCALES
+from hdh_migrate.evidence.page.gone import gone_of, to_move, told_apart
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.evidence.verifier.members import Predicate
 
@@ -92,16 +92,27 @@ def _said(words: str, count: int) -> str:
     return words.format(objects=_some(count, "object"), findings=_some(count, "finding"))
 
 
+_STATE_COLUMNS: Final = ("inventoried", "verified", "failed", "pending", "excluded")
+_GONE: Final[Mapping[str, str]] = {"lost": "lost", "vanished": "gone from the source"}
+"""What no rule left behind is counted apart."""
+
+
 def _answers(reading: CheckedBundle) -> Iterator[str]:
     predicate, outcome = reading.predicate, reading.predicate["outcome"]
     states, levels = outcome["states"], outcome["levels"]
-    verified, excluded = states["verified"], states["excluded"]
+    apart = told_apart(states, gone_of(predicate))
+    verified, excluded = states["verified"], apart["excluded"]
     whole = levels.get("full", {"objects": 0})["objects"]
     yield (
         f"- **Moved:** {_number(verified['objects'])} of"
-        f" {_number(states['inventoried']['objects'] - excluded['objects'])} objects,"
+        f" {_number(to_move(predicate))} objects,"
         f" {_READER.size(verified['bytes'])};"
         f" {_number(excluded['objects'])} left behind"
+        + "".join(
+            f", {_number(apart[state]['objects'])} {word}"
+            for state, word in _GONE.items()
+            if apart[state]["objects"]
+        )
     )
     for place in predicate["endpoints"]:
         region = f", {code(place['region'])}" if place["region"] else ""
@@ -154,10 +165,13 @@ def _signed(reading: CheckedBundle) -> str:
 
 
 def _datasets(predicate: Predicate) -> Iterator[str]:
-    yield "| Batch | Dataset | Inventoried | Verified | Failed | Pending | Excluded |"
-    yield "|---|---|--:|--:|--:|--:|--:|"
+    gone = {state: word for state, word in _GONE.items() if gone_of(predicate)[state]["objects"]}
+    more = "".join(f" {word.capitalize()} |" for word in gone.values())
+    yield f"| Batch | Dataset | Inventoried | Verified | Failed | Pending | Excluded |{more}"
+    yield "|---|---|--:|--:|--:|--:|--:|" + "--:|" * len(gone)
     for dataset in predicate["datasets"][:SHOWN]:
-        counts = [_number(sums["objects"]) for sums in by_state(dataset["tally"]).values()]
+        sums = told_apart(dataset["tally"], gone_of(predicate, dataset["name"]))
+        counts = [_number(sums[state]["objects"]) for state in (*_STATE_COLUMNS, *gone)]
         yield f"| {' | '.join([code(dataset['batch']), code(dataset['name']), *counts])} |"
     yield from _more(len(predicate["datasets"]), "datasets")
 

@@ -31,6 +31,7 @@ class LeftTask(StrEnum):
     """What there is to do, in the order in which it is told."""
 
     BREACH = "breach"
+    PLAIN = "plain"
     FINDING = "finding"
     LIST = "list"
     MOVE = "move"
@@ -122,6 +123,8 @@ class MigrationStanding:
     erasures: tuple[tuple[str, str, str | None, int], ...] = ()
     """The dataset, and the same of it."""
     grants: GrantAccounts | None = None
+    plain: tuple[str, ...] = ()
+    """Addresses on other machines that were reached without TLS."""
     signed: bool = True
     witnessed: bool = False
 
@@ -232,6 +235,8 @@ def _later(one: LeftToDo) -> bool:
 
 
 def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
+    for url in stands.plain:
+        yield LeftToDo(LeftTask.PLAIN, (url,))
     for one in stands.batches:
         if not one.closed:
             yield LeftToDo(LeftTask.LIST, (one.name,))

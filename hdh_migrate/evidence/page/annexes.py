@@ -140,7 +140,7 @@ ANNEXES: dict[str, Text] = {
     ),
     "waivers": Text("Dérogations", "Waivers"),
     "condition.attestation": Text("attestation de l'hébergeur", "attestation of the host"),
-    "condition.legal-basis": Text("base légale", "legal basis"),
+    "condition.legal-basis": Text("autorisation ou base légale", "authorisation or legal basis"),
     "condition.health": Text(
         "condition posée aux compartiments de données de santé",
         "condition that buckets for health data must meet",
@@ -197,9 +197,10 @@ ANNEXES: dict[str, Text] = {
         "plan's folder.",
     ),
     "terms.beside.so": Text(
-        "L'opérateur pouvait signer à leur place : aucune approbation ci-dessous ne prouve une "
+        "L'opérateur pouvait signer à leur place : aucune de ces approbations ne prouve une "
         "décision indépendante.",
-        "The operator could sign in their place: no approval below proves an independent decision.",
+        "The operator could sign in their place: none of these approvals proves an independent "
+        "decision.",
     ),
     "terms.beside.keys": Text("Clés :", "Keys:"),
     "waiver.own": Text(
@@ -283,8 +284,8 @@ ANNEXES: dict[str, Text] = {
     ),
     "cutover.remains": Text("encore visible à la source :", "still seen at the source:"),
     "cutover.outcomes": Text(
-        "issue, en nombre d'objets (hors fichiers de l'outil) :",
-        "what came of it, in objects (the tool's own files not counted):",
+        "réponse de l'hébergeur, en nombre d'objets (hors fichiers de l'outil) :",
+        "the host's answer, in objects (the tool's own files not counted):",
     ),
     "stage.not started": Text("bascule pas commencée", "cutover not started"),
     "stage.preparing": Text("en préparation", "preparing"),
@@ -411,7 +412,9 @@ ANNEXES: dict[str, Text] = {
         "key opens what he has a copy of.",
     ),
     # --- erasures ------------------------------------------------------------------------------
-    "erasures": Text("Jeux de données effacés", "Datasets that were erased"),
+    "erasures": Text(
+        "Jeux de données rendus indéchiffrables", "Datasets that no key opens any more"
+    ),
     "erasures.one": Text(
         "Le {began}, ce qui ouvrait {n} objet du jeu {dataset} ({size}, hors fichiers de l'outil) "
         "a été effacé :"
@@ -447,8 +450,8 @@ ANNEXES: dict[str, Text] = {
         "It was approved that readers go on opening what was granted to them.",
     ),
     "erasures.ended": Text(
-        "Relu le {when} : rien n'en reste à aucun des deux endroits.",
-        "Looked at again on {when}: nothing of it is left at either place.",
+        "Relu le {when} : rien n'en reste aux endroits ci-dessus.",
+        "Looked at again on {when}: nothing of it is left at the places above.",
     ),
     "erasures.remaining": Text(
         "Relu le {when} : restent {what}.", "Looked at again on {when}: {what} remain."

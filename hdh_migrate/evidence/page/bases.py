@@ -45,7 +45,10 @@ BASES: dict[str, Text] = {
         "What the customer states. This tool compares its dates with those of the plan.",
     ),
     "basis.none": Text("non déclarée dans le plan", "not declared in the plan"),
-    "ref.basis": Text("Base légale (déclarée)", "Legal basis (as declared)"),
+    "ref.basis": Text(
+        "Autorisation ou base légale invoquée (déclarée)",
+        "Authorisation or legal basis relied on (as declared)",
+    ),
     "ref.basis.value": Text("{reference}, jusqu'au {until}", "{reference}, until {until}"),
     "basis.before": Text(
         "échue le {until}, avant le début de l'opération ({began})",
@@ -56,7 +59,7 @@ BASES: dict[str, Text] = {
         "ended on {until}, during the work (begun on {began})",
     ),
     "banner.basis.before": Text(
-        "L'autorisation « {reference} » était échue depuis le {until}, avant le début de "
+        "L'autorisation « {reference} » a pris fin le {until}, avant le début de "
         "l'opération ({began}) ; voir « Base légale et qualification de l'hébergeur ».",
         "The authorisation “{reference}” had ended on {until}, before the work began ({began}); "
         "see “Legal basis and qualification of the host”.",

@@ -10,11 +10,13 @@ from hdh_migrate.evidence.page.annexes import ANNEXES
 from hdh_migrate.evidence.page.bases import BASES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.erased import ERASED
+from hdh_migrate.evidence.page.gone import GONE_WORDS
 from hdh_migrate.evidence.page.header_packs import HEADERS
 from hdh_migrate.evidence.page.holders import HOLDERS
 from hdh_migrate.evidence.page.leaving import LEAVING
 from hdh_migrate.evidence.page.left import LEFT
 from hdh_migrate.evidence.page.over_time import OVER_TIME
+from hdh_migrate.evidence.page.own_files import OWN_FILES
 from hdh_migrate.evidence.page.owners import OWNING
 from hdh_migrate.evidence.page.parties import PARTIES
 from hdh_migrate.evidence.page.readers import READERS
@@ -36,10 +38,10 @@ CATALOGUE: dict[str, Text] = {
     "written": Text("Établi le {when}", "Written on {when}"),
     "tool": Text("par {name} {version}", "by {name} {version}"),
     "restricted": Text(
-        "Diffusion restreinte : des noms d'objets peuvent identifier des personnes.",
-        "Restricted: names of objects may identify people.",
+        "Communication limitée : des noms d'objets peuvent identifier des personnes.",
+        "Not for everybody: names of objects may identify people.",
     ),
-    "q.what.object": Text("Un objet est un fichier ou un blob.", "An object is a file or a blob."),
+    "q.what.object": Text("Un objet est un fichier.", "An object is a file."),
     "rehearsal": Text(
         "Répétition : tout s'est passé sur une seule machine. "
         "Ce rapport ne prouve rien sur un hébergeur.",
@@ -101,13 +103,14 @@ CATALOGUE: dict[str, Text] = {
         "A verified object was replaced at the target|Verified objects were replaced at the target",
     ),
     "replaced.why": Text(
-        "À la place de {n} objet vérifié, la cible en contient un autre. Personne n'en a décidé."
-        "|À la place de {n} objets vérifiés, la cible en contient d'autres. Personne n'en a "
-        "décidé.",
-        "In the place of {n} verified object the target holds another one. Nobody has decided"
-        " about it."
-        "|In the place of {n} verified objects the target holds others. Nobody has decided about"
-        " them.",
+        "À la place de {n} objet vérifié, la cible en contient un autre. Aucune décision n'est "
+        "au journal."
+        "|À la place de {n} objets vérifiés, la cible en contient d'autres. Aucune décision n'est "
+        "au journal.",
+        "In the place of {n} verified object the target holds another one. The journal has no"
+        " decision about it."
+        "|In the place of {n} verified objects the target holds others. The journal has no"
+        " decision about them.",
     ),
     "gone": Text(
         "Un objet vérifié manquait sur la cible|Des objets vérifiés manquaient sur la cible",
@@ -209,10 +212,14 @@ CATALOGUE: dict[str, Text] = {
     "q.where.target": Text("Vers", "To"),
     "q.where.left": Text("Cet outil n'y a rien supprimé.", "This tool deleted nothing there."),
     "q.where.erased": Text(
-        "La suppression de {n} lot y a été lancée ; voir « Bascule »."
-        "|La suppression de {n} lots y a été lancée ; voir « Bascule ».",
-        "Deletion of {n} batch was begun there; see “Cutover”."
-        "|Deletion of {n} batches was begun there; see “Cutover”.",
+        "La suppression de {n} lot y a été demandée, et n'y est pas constatée comme complète ; "
+        "voir « Bascule »."
+        "|La suppression de {n} lots y a été demandée, et n'y est pas constatée comme complète ; "
+        "voir « Bascule ».",
+        "Deletion of {n} batch was asked for there; it was not observed to be whole; see "
+        "“Cutover”."
+        "|Deletion of {n} batches was asked for there; it was not observed to be whole; see "
+        "“Cutover”.",
     ),
     "q.where.observed": Text(
         "{n} lot y a été supprimé, et la source n'en montre plus rien ; voir « Bascule »."
@@ -239,23 +246,36 @@ CATALOGUE: dict[str, Text] = {
         "Yes. Every object moved was read back from the target and decrypted; by their SHA-256 "
         "digests its bytes are those that were read at the source.",
     ),
+    "q.intact.parts": Text(
+        "{n} objet a été envoyé en plusieurs parties : chacune a été comparée, et l'empreinte de "
+        "l'ensemble n'a été calculée qu'à la relecture."
+        "|{n} objets ont été envoyés en plusieurs parties : chacune a été comparée, et l'empreinte "
+        "de l'ensemble n'a été calculée qu'à la relecture.",
+        "{n} object was sent in several parts: each was compared, and the digest of the whole was "
+        "computed only when it was read back."
+        "|{n} objects were sent in several parts: each was compared, and the digests of the whole "
+        "were computed only when they were read back.",
+    ),
     "q.intact.lost": Text(
-        "Ce n'est plus vrai pour {n} objet : la cible ne l'a plus tel que vérifié, et la source ne "
-        "l'a plus."
-        "|Ce n'est plus vrai pour {n} objets : la cible ne les a plus tels que vérifiés, et la "
-        "source ne les a plus.",
-        "Not any more for {n} object: the target does not hold it as verified, and the source has "
-        "it no more."
-        "|Not any more for {n} objects: the target does not hold them as verified, and the source "
+        "Non pour {n} objet, perdu : la cible ne l'a plus tel que vérifié, et la source ne l'a "
+        "plus."
+        "|Non pour {n} objets, perdus : la cible ne les a plus tels que vérifiés, et la source ne "
+        "les a plus.",
+        "No for {n} object, lost: the target does not hold it as verified, and the source has it "
+        "no more."
+        "|No for {n} objects, lost: the target does not hold them as verified, and the source "
         "has them no more.",
     ),
     "q.intact.since": Text(
-        "Ce n'est plus vrai pour {n} objet : la cible en contient un autre à sa place."
-        "|Ce n'est plus vrai pour {n} objets : la cible en contient d'autres à leur place.",
-        "Not any more for {n} object: the target holds another one in its place."
-        "|Not any more for {n} objects: the target holds others in their place.",
+        "Non pour {n} objet, remplacé : la cible en contient un autre à sa place."
+        "|Non pour {n} objets, remplacés : la cible en contient d'autres à leur place.",
+        "No for {n} object, replaced: the target holds another one in its place."
+        "|No for {n} objects, replaced: the target holds others in their place.",
     ),
-    "q.intact.then": Text("Lors de la vérification :", "When verified:"),
+    "q.intact.then": Text(
+        "Ce qui suit est dit du moment de la vérification.",
+        "What follows was so when they were verified.",
+    ),
     "q.intact.some": Text(
         "Prouvé pour {n} objet sur les {all} à déplacer, pas pour les autres."
         "|Prouvé pour {n} objets sur les {all} à déplacer, pas pour les autres.",
@@ -283,7 +303,7 @@ CATALOGUE: dict[str, Text] = {
         "That this report comes from the tool: it is not signed.",
     ),
     "not.rehearsal": Text(
-        "Quoi que ce soit sur un hébergeur : source et cible étaient sur la même machine.",
+        "Ce que vaut un hébergeur : source et cible étaient sur la même machine.",
         "Anything about a host: source and target were on the same machine.",
     ),
     "not.lower": Text(
@@ -302,14 +322,14 @@ CATALOGUE: dict[str, Text] = {
         "The integrity of {n} pending object.|The integrity of {n} pending objects.",
     ),
     "not.excluded": Text(
-        "Quoi que ce soit sur un objet laissé à la source par une règle du plan."
-        "|Quoi que ce soit sur {n} objets laissés à la source par une règle du plan.",
+        "L'état d'un objet laissé à la source par une règle du plan : il n'a pas été lu."
+        "|L'état des {n} objets laissés à la source par une règle du plan : ils n'ont pas été lus.",
         "Anything about {n} object that a rule of the plan left at the source."
         "|Anything about {n} objects that a rule of the plan left at the source.",
     ),
     "not.vanished": Text(
-        "Quoi que ce soit sur un objet disparu de la source avant d'être déplacé."
-        "|Quoi que ce soit sur {n} objets disparus de la source avant d'être déplacés.",
+        "Ce qu'était un objet disparu de la source avant d'être déplacé."
+        "|Ce qu'étaient {n} objets disparus de la source avant d'être déplacés.",
         "Anything about {n} object that was gone from the source before it was moved."
         "|Anything about {n} objects that were gone from the source before they were moved.",
     ),
@@ -379,11 +399,6 @@ CATALOGUE: dict[str, Text] = {
     "n.inventoried": Text("{n} inventorié|{n} inventoriés", "{n} inventoried|{n} inventoried"),
     "n.verified": Text("{n} vérifié|{n} vérifiés", "{n} verified|{n} verified"),
     "n.excluded": Text("{n} exclu|{n} exclus", "{n} excluded|{n} excluded"),
-    "n.lost": Text("{n} perdu|{n} perdus", "{n} lost|{n} lost"),
-    "n.vanished": Text(
-        "{n} disparu de la source|{n} disparus de la source",
-        "{n} gone from the source|{n} gone from the source",
-    ),
     "n.pending": Text("{n} en attente", "{n} pending"),
     "n.failed": Text("{n} en échec", "{n} failed"),
     "n.objects": Text("{n} objet|{n} objets", "{n} object|{n} objects"),
@@ -417,16 +432,6 @@ CATALOGUE: dict[str, Text] = {
         "Of these {n} is a file of the tool, which was not at the source ({size})."
         "|Of these {n} are files of the tool, which were not at the source ({size}).",
     ),
-    "datasets.lost": Text(
-        "Sous « Exclus » est compté {n} objet perdu : aucune règle ne l'a laissé, il a été "
-        "déplacé, puis perdu."
-        "|Sous « Exclus » sont comptés {n} objets perdus : aucune règle ne les a laissés, ils ont "
-        "été déplacés, puis perdus.",
-        "Under “Excluded” {n} lost object is counted: no rule left it behind, it was moved and "
-        "then lost."
-        "|Under “Excluded” {n} lost objects are counted: no rule left them behind, they were moved "
-        "and then lost.",
-    ),
     "datasets.replaced": Text(
         "Parmi les « Vérifiés », {n} objet a été remplacé ou perdu sur la cible depuis sa "
         "vérification ; voir « Constats »."
@@ -456,6 +461,18 @@ CATALOGUE: dict[str, Text] = {
         "La source a été lue sans TLS (http) : ce qui en est sorti a circulé en clair sur le "
         "réseau.",
         "The source was read without TLS (http): what left it crossed the network in the clear.",
+    ),
+    "endpoints.plain.source.here": Text(
+        "La source a été lue sans TLS (http), à une adresse de cette machine : entre elle et "
+        "l'outil, rien n'a quitté cette machine.",
+        "The source was read without TLS (http), at an address of this machine: between it and the "
+        "tool nothing left this machine.",
+    ),
+    "endpoints.plain.target.here": Text(
+        "La cible a été jointe sans TLS (http), à une adresse de cette machine : entre l'outil et "
+        "elle, rien n'a quitté cette machine.",
+        "The target was reached without TLS (http), at an address of this machine: between the "
+        "tool and it nothing left this machine.",
     ),
     "endpoints.plain.target": Text(
         "La cible a été jointe sans TLS (http) : seul ce que l'outil avait chiffré était protégé "
@@ -580,7 +597,7 @@ CATALOGUE: dict[str, Text] = {
     ),
     # --- findings and exclusions -------------------------------------------------------------
     "findings": Text("Constats", "Findings"),
-    "findings.none": Text("Aucun constat.", "No finding."),
+    "findings.none": Text("Aucun constat encore ouvert.", "No finding is open."),
     "findings.first": Text(
         "Les {n} premiers sur {all} ; tous sont dans findings.jsonl.",
         "The first {n} of {all}; all of them are in findings.jsonl.",
@@ -691,6 +708,8 @@ CATALOGUE: dict[str, Text] = {
     **BASES,
     **CUSTODY,
     **ERASED,
+    **GONE_WORDS,
+    **OWN_FILES,
     **OVER_TIME,
     **READERS,
     **HEADERS,

@@ -13,7 +13,7 @@ BOARD = 1000
 """Width of every drawing board."""
 
 HEIGHT = 200
-STATE_ORDER = ("verified", "excluded", "pending", "failed")
+STATE_ORDER = ("verified", "excluded", "vanished", "pending", "failed", "lost")
 _THINNEST = 6  # a single failed object among millions must still be seen
 _LOWEST = 2
 _DWARFS = 6

@@ -91,7 +91,9 @@ CUSTODY: dict[str, Text] = {
     "written.new": Text("{n} nouveau|{n} nouveaux", "{n} new|{n} new"),
     "written.changed": Text("{n} modifié|{n} modifiés", "{n} changed|{n} changed"),
     "written.gone": Text("{n} disparu|{n} disparus", "{n} gone|{n} gone"),
-    "erased.deleted": Text("{n} supprimé|{n} supprimés", "{n} deleted|{n} deleted"),
+    "erased.deleted": Text(
+        "« supprimé » pour {n}|« supprimé » pour {n}", "“deleted” for {n}|“deleted” for {n}"
+    ),
     "erased.missing": Text(
         "{n} déjà absent|{n} déjà absents", "{n} already absent|{n} already absent"
     ),

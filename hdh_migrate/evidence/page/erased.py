@@ -82,23 +82,23 @@ ERASED: dict[str, Text] = {
     ),
     "banner.erased": Text(
         "Depuis, sur décision, {n} objet ne s'ouvre plus avec les clés des destinataires : ce qui "
-        "l'ouvrait a été effacé ; voir « Jeux de données effacés »."
+        "l'ouvrait a été effacé ; voir « Jeux de données rendus indéchiffrables »."
         "|Depuis, sur décision, {n} objets ne s'ouvrent plus avec les clés des destinataires : ce "
-        "qui les ouvrait a été effacé ; voir « Jeux de données effacés ».",
+        "qui les ouvrait a été effacé ; voir « Jeux de données rendus indéchiffrables ».",
         "Since then, as was decided, {n} object opens no more by the recipients' keys: what opened "
-        "it was erased; see “Datasets that were erased”."
+        "it was erased; see “Datasets that no key opens any more”."
         "|Since then, as was decided, {n} objects open no more by the recipients' keys: what "
-        "opened them was erased; see “Datasets that were erased”.",
+        "opened them was erased; see “Datasets that no key opens any more”.",
     ),
     "banner.erasing": Text(
         "L'effacement de ce qui ouvre {n} objet a été décidé et commencé ; il n'est pas terminé, "
-        "ou il en reste quelque chose : voir « Jeux de données effacés »."
+        "ou il en reste quelque chose : voir « Jeux de données rendus indéchiffrables »."
         "|L'effacement de ce qui ouvre {n} objets a été décidé et commencé ; il n'est pas terminé, "
-        "ou il en reste quelque chose : voir « Jeux de données effacés ».",
+        "ou il en reste quelque chose : voir « Jeux de données rendus indéchiffrables ».",
         "The erasure of what opens {n} object was decided and begun; it is not finished, or "
-        "something was left: see “Datasets that were erased”."
+        "something was left: see “Datasets that no key opens any more”."
         "|The erasure of what opens {n} objects was decided and begun; it is not finished, or "
-        "something was left: see “Datasets that were erased”.",
+        "something was left: see “Datasets that no key opens any more”.",
     ),
     "banner.readers": Text(
         "{n} lecteur peut encore ouvrir ce qui lui en a été accordé ; voir « Qui peut lire »."
@@ -119,13 +119,13 @@ ERASED: dict[str, Text] = {
     ),
     "q.what.erased": Text(
         "Le jeu « {dataset} » ne s'ouvre plus avec les clés des destinataires : ce qui ouvrait {n} "
-        "objet a été effacé le {began} ; voir « Jeux de données effacés »."
+        "objet a été effacé le {began} ; voir « Jeux de données rendus indéchiffrables »."
         "|Le jeu « {dataset} » ne s'ouvre plus avec les clés des destinataires : ce qui ouvrait "
-        "{n} objets a été effacé le {began} ; voir « Jeux de données effacés ».",
+        "{n} objets a été effacé le {began} ; voir « Jeux de données rendus indéchiffrables ».",
         "Dataset “{dataset}” opens no more by the recipients' keys: what opened {n} object was "
-        "erased on {began}; see “Datasets that were erased”."
+        "erased on {began}; see “Datasets that no key opens any more”."
         "|Dataset “{dataset}” opens no more by the recipients' keys: what opened {n} objects was "
-        "erased on {began}; see “Datasets that were erased”.",
+        "erased on {began}; see “Datasets that no key opens any more”.",
     ),
     "q.what.originals": Text(
         "Cela ne touche pas les originaux à la source.",

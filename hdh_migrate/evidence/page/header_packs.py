@@ -24,13 +24,13 @@ HEADERS: dict[str, Text] = {
     "packs.erased": Text("Effacés depuis", "Erased since"),
     "packs.erased.value": Text(
         "Les nombres ci-dessus sont d'avant un effacement : {n} paquet a été effacé, à partir du "
-        "{when} ; voir « Jeux de données effacés »."
+        "{when} ; voir « Jeux de données rendus indéchiffrables »."
         "|Les nombres ci-dessus sont d'avant un effacement : {n} paquets ont été effacés, à partir "
-        "du {when} ; voir « Jeux de données effacés ».",
+        "du {when} ; voir « Jeux de données rendus indéchiffrables ».",
         "The numbers above are of before an erasure: {n} pack was erased, from {when} on; see "
-        "“Datasets that were erased”."
+        "“Datasets that no key opens any more”."
         "|The numbers above are of before an erasure: {n} packs were erased, from {when} on; see "
-        "“Datasets that were erased”.",
+        "“Datasets that no key opens any more”.",
     ),
     "packs.value": Text(
         "{n} paquet, {size}|{n} paquets, {size}", "{n} pack, {size}|{n} packs, {size}"

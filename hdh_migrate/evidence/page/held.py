@@ -11,8 +11,8 @@ from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({
     "all-offsets", "approvals", "attestation", "basis", "breach", "contract", "drilled", "excluded",
-    "grants", "https", "losses", "observed", "offsets", "openings", "region", "requested",
-    "sealed", "signed", "whole",
+    "grants", "https", "losses", "observed", "offsets", "openings", "plain-source", "region",
+    "requested", "sealed", "signed", "whole",
 })  # fmt: skip
 """Everything that references.yaml may ask for."""
 
@@ -48,6 +48,11 @@ def held_of(
             any(f"{url}/".startswith(f"{place}/") for place in offsets) for url in contacted
         ),
         "openings": bool(predicate.get("openings")),
+        "plain-source": any(
+            one["requests"] and not one["local"] and one["url"].lower().startswith("http://")
+            for one in endpoints
+            if one["side"] == "source"
+        ),
         "region": any(one["region"] for one in endpoints if one["side"] == "target"),
         "requested": any("requested" in one["times"] for one in predicate["cutovers"]),
         "sealed": bool(predicate["seal"]["recipients"]),

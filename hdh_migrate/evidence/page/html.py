@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jinja2
 from markupsafe import Markup
@@ -20,7 +20,7 @@ from markupsafe import Markup
 from hdh_migrate.codes import LOST_OBJECTS, Code, Severity, how_many
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
-from hdh_migrate.evidence.lines.recount import add_up, by_state
+from hdh_migrate.evidence.lines.recount import add_up
 from hdh_migrate.evidence.page.ahead import ahead
 from hdh_migrate.evidence.page.approved import by_key, duties_of, in_order
 from hdh_migrate.evidence.page.bases import ended_bases
@@ -33,6 +33,15 @@ from hdh_migrate.evidence.page.erased import (
     erased_objects,
     originals_of,
     pack_erased,
+)
+from hdh_migrate.evidence.page.gone import (
+    gone_in,
+    gone_of,
+    own_files,
+    own_verified,
+    to_move,
+    told_apart,
+    verified_once,
 )
 from hdh_migrate.evidence.page.held import held_of
 from hdh_migrate.evidence.page.holders import held_keys
@@ -47,12 +56,12 @@ from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import (
     DatasetSection,
-    ObjectSum,
     Predicate,
     StatedLook,
     StatedLoss,
+    StatedTally,
 )
-from hdh_migrate.evidence.verifier.selection import LOST, VANISHED
+from hdh_migrate.evidence.verifier.selection import VANISHED
 from hdh_migrate.fixity import canonical_json, sha256_hex
 
 SHOWN_FINDINGS = 200
@@ -112,7 +121,7 @@ def render_report(
         since_erased=erased,
         verdict_then=f"{verdict}.then" if erased.some and f"{verdict}.then" in ERASED else verdict,
         doubts=_doubts(predicate, signer, words),
-        bar=states_bar(by_state(predicate["outcome"]["states"]), words.share),
+        bar=states_bar(told_apart(predicate["outcome"]["states"], gone_of(predicate)), words.share),
         approvals=approvals,
         waivers=waivers,
         duties=duties_of(
@@ -174,7 +183,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
 def _shown(predicate: Predicate) -> dict[str, object]:
     """Return what a page shows of the statement alone."""
     declared, codes = declared_of(predicate), predicate["findings"]["codes"]
-    left, gone = predicate["outcome"]["states"]["excluded"], _not_left_by_the_plan(predicate)
+    gone = gone_of(predicate)
     return {
         "p": predicate,
         "SHOWN_DATASETS": SHOWN_DATASETS,
@@ -183,14 +192,13 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "proven_objects": _proven(predicate),
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
         "lost": how_many(codes, *LOST_OBJECTS),
-        "since_verified": _verified_once(predicate),
-        "own": _own(predicate),
-        "to_move": _to_move(predicate),
+        "since_verified": verified_once(predicate),
+        "own": own_files(predicate),
+        "own_verified": own_verified(predicate),
+        "to_move": to_move(predicate),
         "gone": gone,
-        "by_plan": {
-            unit: left[unit] - gone["lost"][unit] - gone["vanished"][unit]
-            for unit in ("objects", "bytes")
-        },
+        "apart": told_apart(predicate["outcome"]["states"], gone),
+        "apart_of": lambda one: told_apart(one["tally"], gone_of(predicate, one["name"])),
         "declared": declared,
         "reachable": reachable(declared),
         "stamped": stamp_trust(predicate),
@@ -257,31 +265,13 @@ def _proven(predicate: Predicate) -> int:
     return int(predicate["outcome"]["levels"].get("full", {"objects": 0})["objects"])
 
 
-def _not_left_by_the_plan(predicate: Predicate) -> dict[str, ObjectSum]:
-    """Return what the source had no more: `lost` after it was moved, or `vanished` before."""
-    found: dict[str, ObjectSum] = {
-        name: {"objects": 0, "bytes": 0} for name in ("lost", "vanished")
-    }
-    for one in predicate["exclusions"]:
-        if one["rule"] == VANISHED[0]:
-            sums = found["lost" if one["reason"] == LOST[1] else "vanished"]
-            sums["objects"] += one["objects"]
-            sums["bytes"] += one["bytes"]
-    return found
-
-
-def _to_move(predicate: Predicate) -> int:
-    states = predicate["outcome"]["states"]
-    return int(states["inventoried"]["objects"] - states["excluded"]["objects"])
-
-
 def _doubts(
     predicate: Predicate, signer: SignedBy | TrustedKey | None, words: PageWords
 ) -> list[Markup]:
     """Return everything that the report does not prove, what is particular to this run first."""
     states = predicate["outcome"]["states"]
     lower = states["verified"]["objects"] - _proven(predicate)
-    gone = _not_left_by_the_plan(predicate)
+    gone = gone_of(predicate)
     vanished, missing = gone["vanished"]["objects"], gone["lost"]["objects"]
     counted = {
         "not.failed": states["failed"]["objects"],
@@ -330,34 +320,18 @@ def _mended(predicate: Predicate, look: StatedLook) -> bool:
     )
 
 
-def _own(predicate: Predicate) -> ObjectSum:
-    """Return how many of all that is counted are the tool's own files."""
-    told = [one["own"] for one in predicate["datasets"] if "own" in one]
-    return {
-        "objects": sum(one["objects"] for one in told), "bytes": sum(one["bytes"] for one in told)
-    }  # fmt: skip
-
-
-def _verified_once(predicate: Predicate) -> int:
-    """Return how many of those that are counted as verified are not at the target as verified."""
-    codes = predicate["findings"]["codes"]
-    gone = _not_left_by_the_plan(predicate)["lost"]["objects"]
-    others = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED, *LOST_OBJECTS) - gone
-    return max(0, min(others, int(predicate["outcome"]["states"]["verified"]["objects"])))
-
-
 def _still_there(look: StatedLook) -> int:
     """Return how many objects a look found as they were verified."""
     return look["objects"] - sum(look[kind] for kind in ("gone", "damaged", "replaced", "unread"))
 
 
-def _unsafe(predicate: Predicate) -> list[str]:
-    """Return the sides that were reached by HTTP without TLS."""
-    return [
-        one["side"]
+def _unsafe(predicate: Predicate) -> dict[str, bool]:
+    """Return the sides that were reached by HTTP without TLS, and whether that was this machine."""
+    return {
+        one["side"]: one["local"]
         for one in predicate["endpoints"]
         if one["requests"] and one["url"].lower().startswith("http://")
-    ]
+    }
 
 
 def _beside(predicate: Predicate) -> dict[tuple[str, ...], list[str]]:
@@ -408,7 +382,8 @@ def _claims(predicate: Predicate) -> dict[str, object] | None:
     if claimed is None or predicate["names"] != "plain":
         return None
     verified = predicate["outcome"]["states"]["verified"]
-    others = {unit: verified[unit] - claimed[unit] for unit in ("objects", "bytes")}
+    own = own_verified(predicate) or {"objects": 0, "bytes": 0}
+    others = {unit: verified[unit] - claimed[unit] - own[unit] for unit in ("objects", "bytes")}
     asked = predicate["plan"]["canonical"].get("verify") or {}
     return {"claimed": claimed, "others": others, "how": asked.get("source", "once")}
 
@@ -416,9 +391,19 @@ def _claims(predicate: Predicate) -> dict[str, object] | None:
 def _batches(predicate: Predicate) -> list[dict[str, object]]:
     """Group the datasets by batch, in the plan's order, each with its sum."""
     grouped: dict[str, list[DatasetSection]] = {}
+    left = predicate["exclusions"]
     for dataset in predicate["datasets"]:
         grouped.setdefault(dataset["batch"], []).append(dataset)
     return [
-        {"name": name, "datasets": datasets, "tally": add_up(item["tally"] for item in datasets)}
+        {
+            "name": name,
+            "datasets": datasets,
+            "tally": told_apart(
+                cast("StatedTally", add_up(item["tally"] for item in datasets)),
+                gone_in(
+                    one for one in left if one["dataset"] in {item["name"] for item in datasets}
+                ),
+            ),
+        }
         for name, datasets in grouped.items()
     ]

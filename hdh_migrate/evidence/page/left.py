@@ -128,6 +128,11 @@ def standing_of(
             for one in p.get("erasures", ())
         ),
         grants=months.grants,
+        plain=tuple(
+            one["url"]
+            for one in p["endpoints"]
+            if one["requests"] and not one["local"] and one["url"].lower().startswith("http://")
+        ),
         signed=signed,
     )
 
@@ -215,10 +220,16 @@ LEFT: dict[str, Text] = {
     "left.breach": Text(
         "Faire juger si la perte ou le remplacement de {objects} est une violation de données à "
         "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les 72 heures "
-        "après en avoir eu connaissance ; constaté au plus tard le {at}.",
+        "après en avoir pris connaissance ; constaté le {at}, ou avant.",
         "Have it judged whether the loss or replacement of {objects} is a personal data breach: "
         "the GDPR (art. 33) may oblige to notify it within 72 hours of becoming aware of it; found "
         "on {at} at the latest.",
+    ),
+    "left.plain": Text(
+        "Faire juger ce qu'il faut faire de ce qui a circulé sans TLS (http), et n'employer que "
+        "https désormais : {names}.",
+        "Have it judged what is to be done about what travelled without TLS (http), and use https "
+        "alone from now on: {names}.",
     ),
     "left.list": Text(
         "Lister la source jusqu'au bout : lot {names}.|Lister la source jusqu'au bout : lots "
@@ -376,8 +387,8 @@ LEFT: dict[str, Text] = {
         "|Renew the {n} grants whose packs are stale: {names}.",
     ),
     "left.basis": Text(
-        "Renouveler la base légale « {names} » : elle vaut jusqu'au {at}.",
-        "Renew the legal basis “{names}”: it is valid until {at}.",
+        "Renouveler l'autorisation ou la base légale « {names} » : elle vaut jusqu'au {at}.",
+        "Renew the authorisation or legal basis “{names}”: it is valid until {at}.",
     ),
     "left.basis.over": Text(
         "Faire vérifier l'autorisation « {names} », échue le {at}, avant toute nouvelle étape.",

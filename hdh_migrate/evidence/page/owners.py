@@ -16,7 +16,14 @@ BREACH_HOURS: Final = 72
 
 OWNERS: Final[Mapping[LeftTask, str]] = {
     **dict.fromkeys(
-        (LeftTask.BREACH, LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.SOURCE),
+        (
+            LeftTask.BREACH,
+            LeftTask.PLAIN,
+            LeftTask.BASIS,
+            LeftTask.ATTESTATION,
+            LeftTask.WAIVER,
+            LeftTask.SOURCE,
+        ),
         "controller",
     ),
     **dict.fromkeys((LeftTask.SWITCH, LeftTask.SWITCHING, LeftTask.FINALIZE), "approved"),
@@ -74,7 +81,7 @@ def _names(kind: str, declared: Mapping[str, Any], logins: Sequence[str]) -> lis
 
 OWNING: dict[str, Text] = {
     "left.dates": Text(
-        "Sans date, aucune échéance n'est connue de ce dossier.",
+        "Là où aucune date n'est donnée, ce dossier n'en connaît pas.",
         "Where no date is given, this folder knows of none.",
     ),
     "owner.who": Text("À faire par {who}.", "To be done by {who}."),

@@ -54,7 +54,7 @@ def test_a_share_is_written_from_its_tenths(
     assert EN.share(tenths, less=less) == english
 
 
-@given(st.lists(st.integers(0, 10**12), min_size=4, max_size=4))
+@given(st.lists(st.integers(0, 10**12), min_size=len(STATE_ORDER), max_size=len(STATE_ORDER)))
 def test_shares_add_up_to_all_and_only_nothing_is_zero(counts: list[int]) -> None:
     states = {state: {"objects": count} for state, count in zip(STATE_ORDER, counts, strict=True)}
 

@@ -640,6 +640,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": [record("a")]},
         {"records": good, "signer": None, "endpoints": LOCAL, "previous_statement": "66" * 32},
         {"records": [record("a")], "findings": [finding()], "sha256_in_verify": 1},
+        {"records": good, "sha256_in_verify": 2},
         {"records": good, "findings": [finding()] * 201, "exclusions": [exclusion("x")]},
         {
             "records": [record("a", level="stored")],
@@ -661,6 +662,13 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "paces": [STEADY]},
         *({"records": good, "months": beside(many)} for many in (1, 2)),
         {"records": good, "paces": [STOPPED, STOPPED], "endpoints": LOCAL},
+        {"records": [own(0), pending("b"), record("c")], "headers": packed(1, 1)},
+        {
+            "records": good,
+            "endpoints": tuple(
+                replace(one, url="http://127.0.0.1:1", requests=1) for one in (SOURCE, TARGET)
+            ),
+        },
         {"records": good, "declared": ESCROWS, "months": ran("claire@ops", 2)},
         *({"records": good, "more": many} for many in (6, 7)),
         *(
@@ -669,7 +677,11 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         ),
         {"records": good, "files": files(), "proved": (PROVED,)},
         *(
-            {"records": [own(number) for number in range(many)], "headers": packed(many, many)}
+            {
+                "records": [own(number) for number in range(many)],
+                "headers": packed(many, many),
+                "losses": [Loss(dataset="pmsi", what="modified", objects=1, kept="manifest")],
+            }
             for many in (1, 2)
         ),
         *(
@@ -1341,7 +1353,7 @@ def test_what_was_erased_is_intact_when_verified_only_and_who_still_reads_it_is_
     assert "2 objets ne s\u2019ouvrent plus avec les clés des destinataires" in page
     assert "1 lecteur peut encore ouvrir ce qui lui en a été accordé" in page
     assert "Est-ce intact ? Depuis l\u2019effacement, 2 objets" in page
-    assert "Lors de la vérification : Oui." in page
+    assert "moment de la vérification. Oui." in page
     assert "plus rien n\u2019ouvre" not in page
     assert "d\u2019avant un effacement : 1 paquet a été effacé" in page
 
@@ -1363,7 +1375,39 @@ def test_a_lost_object_is_not_counted_among_those_that_a_rule_left(
 
     assert "3 inventoriés = 1 vérifié + 1 exclu + 1 perdu + 0 en échec" in said
     assert "aucune règle" in said
-    assert "1 objet perdu : aucune règle ne l\u2019a laissé" in said
+    assert "aucune règle ne l\u2019a laissé" in said
+    assert "1 vérifié, 1 exclu, 1 perdu" in said  # the dataset's line
+    assert "ExclusPerdus" in said  # the table's columns
+    assert "1 exclu 33," in said  # the legend
+    assert "1 perdu 33," in said
+    pending_ = written(
+        tmp_path / "b", [record("a"), pending("b")], signer=key, exclusions=left
+    )["fr"].text.replace("\u00a0", " ")  # fmt: skip
+    assert "Prouvé pour 1 objet sur les 3 à déplacer" in pending_
+
+
+def test_own_files_are_not_said_to_be_compared_with_the_source(tmp_path: Path, key: Signer) -> None:
+    records = [own(0), record("a", source_md5="00" * 16)]
+    page = written(tmp_path / "a", records, signer=key, headers=packed(1, 1))["fr"].text
+    assert "L\u2019objet à déplacer a été relu en entier" in page
+    assert "a été comparé à ce que l\u2019outil avait écrit" in page
+    assert "n\u2019en a pas, ou elle n\u2019a pas été comparée" not in page  # none of the source
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_source_read_without_tls_is_said_first_and_what_it_means(
+    tmp_path: Path, key: Signer, *, local: bool
+) -> None:
+    source = replace(SOURCE, url="http://127.0.0.1:1" if local else "http://a.example")
+    page = written(
+        tmp_path / "out", [record("a")], signer=key, endpoints=(source, TARGET)
+    )["fr"].text.replace("\u00a0", " ")  # fmt: skip
+    banner = page.partition("Qu\u2019est-ce qui a été déplacé ?")[0]
+    assert "La source a été lue sans TLS (http)" in banner
+    assert ("rien n\u2019a quitté cette machine" in banner) is local
+    tasks = page.partition("Que reste-t-il à faire ?")[2].partition("Selon le plan")[0]
+    assert ("n\u2019employer que https désormais : http://a.example" in tasks) is not local
+    assert page.count("mais source lue sans TLS") == (0 if local else 2)
 
 
 def test_keys_within_reach_are_said_to_prove_no_decision_also_beside_separated_duties(
@@ -1375,7 +1419,7 @@ def test_keys_within_reach_are_said_to_prove_no_decision_also_beside_separated_d
         months=[*ran("claire@ops", 1), *acted()], waivers=[WAIVER],
     )["fr"].text.replace("\u00a0", " ")  # fmt: skip
 
-    assert page.count("aucune approbation ci-dessous ne prouve".replace("-", "\u2011")) == 2
+    assert page.count("aucune de ces approbations ne prouve") == 2
     assert "c\u2019est sous ce nom de session que l\u2019outil a été lancé" in page
     assert "dpo@ops Autres actes au journal : bascule, fin du retour possible" in page
 
@@ -1397,7 +1441,7 @@ def test_a_loss_is_to_be_judged_first_with_when_it_was_known(tmp_path: Path, key
     )["fr"].text.replace("\u00a0", " ")  # fmt: skip
     tasks = page.partition("Que reste-t-il à faire ?")[2].strip()
     assert tasks.startswith("Faire juger si la perte ou le remplacement de 1 objet")
-    assert f"au plus tard le {PageWords('fr').moment(LOOK['at'])}".replace("\u00a0", " ") in tasks
+    assert f"constaté le {PageWords('fr').moment(LOOK['at'])}".replace("\u00a0", " ") in tasks
 
 
 def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(
@@ -1436,8 +1480,14 @@ def test_no_certification_is_claimed(tmp_path: Path, key: Signer) -> None:
         ({}, "Cet outil n\u2019y a rien supprimé."),
         ({"open": "2026-03-03T08:00:30Z"}, "Cet outil n\u2019y a rien supprimé."),
         # What was begun and stopped has deleted something, perhaps.
-        ({"erasing": "2026-05-01T08:00:00Z"}, "La suppression de 1 lot y a été lancée"),
-        ({"requested": "2026-05-01T08:00:00Z"}, "La suppression de 1 lot y a été lancée"),
+        (
+            {"erasing": "2026-05-01T08:00:00Z"},
+            "La suppression de 1 lot y a été demandée, et n\u2019y est pas constatée",
+        ),
+        (
+            {"requested": "2026-05-01T08:00:00Z"},
+            "La suppression de 1 lot y a été demandée, et n\u2019y est pas constatée",
+        ),
     ],
 )
 def test_the_first_screen_says_what_became_of_the_source(
@@ -1452,7 +1502,8 @@ def test_a_deletion_that_was_seen_to_be_done_is_said_so(tmp_path: Path, key: Sig
     cases = [gone_from_the_source(), cutover()]
     page = written(tmp_path / "out", [record("a")], signer=key, cutovers=cases)["fr"]
     said = page.text.replace("\u00a0", " ")
-    assert "La suppression de 1 lot y a été lancée" in said, "of the other one traces are seen"
+    asked_for = "La suppression de 1 lot y a été demandée, et n\u2019y est pas constatée"
+    assert asked_for in said, "of the other one traces are seen"
     assert "1 lot y a été supprimé, et la source n\u2019en montre plus rien" in said
     assert said.count("la source ne montre plus rien de ce lot") == 1
 

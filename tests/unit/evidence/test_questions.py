@@ -111,7 +111,7 @@ ANSWERS = {
     "Le prestataire peut-il lire": "keys/escrow.pub étude de Me Durand, Paris clé de secours",
     "ouvertes en clair": "contrôle de lisibilité, ticket 4711",
     "que je devrais notifier": "Prouvé pour 323 objets sur les 325 à déplacer",
-    "une copie chez l'ancien": "La suppression de 2 lots y a été lancée",
+    "une copie chez l'ancien": "La suppression de 2 lots y a été demandée",
     "pas été repris": "**/_t/** scratch",
     "Combien de temps dois-je garder": "service des archives, jusqu'au 31 décembre 2037",
     "son accord à la bascule": "Lot pilote, bascule",
