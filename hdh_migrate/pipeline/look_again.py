@@ -10,41 +10,21 @@ whatever the target does not hold is a finding until a later look sees it as it 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field, replace
+from collections.abc import Iterator
+from dataclasses import field
 
 from hdh_migrate.clocks import between, seconds_of
-from hdh_migrate.codes import Code
-from hdh_migrate.errors import AuthFailed, StorageError
-from hdh_migrate.events.cutover import CutoverSwitching, Track
-from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain, ObjectAccepted
+from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.model import Stored, Verified
-from hdh_migrate.model.naming import is_version
-from hdh_migrate.orders import OrderItem
-from hdh_migrate.pipeline.beside import sent_beside
+from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.earlier_limits import LimitsOverTime
+from hdh_migrate.pipeline.look_findings import accepted, open_findings, record
 from hdh_migrate.pipeline.looks import Looks
-from hdh_migrate.pipeline.placing import placed
-from hdh_migrate.pipeline.rechecking import (
-    BESIDE,
-    CHANGED,
-    DIFFERS,
-    GONE,
-    LOST,
-    UNPROVEN,
-    UNREAD,
-    WORDS,
-    Held,
-    compared,
-)
+from hdh_migrate.pipeline.rechecking import BESIDE, GONE, LOST, UNPROVEN, UNREAD
 from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
-from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.undeleted import deletions
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.whose import DAMAGED, REPLACED, Whose
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.ledger import Ledger
 
@@ -52,40 +32,6 @@ STEP = "look again"
 FETCH_OBJECTS = 1000
 GOES_ON_SECONDS = 86_400
 """A look that was stopped longer ago is not gone on with: what it had read is no news any more."""
-
-ASKERS = 8
-"""Requests at once, about what differs."""
-
-DAMAGED = "target-damaged"
-REPLACED, ACCEPTED = str(Code.TARGET_REPLACED), str(Code.TARGET_ACCEPTED)
-"""What a difference is, once it was asked whose object is there."""
-
-CODES = {
-    REPLACED: Code.TARGET_REPLACED,
-    UNREAD: Code.TARGET_UNREAD,
-    UNPROVEN: Code.TARGET_UNPROVEN,
-    ACCEPTED: Code.TARGET_ACCEPTED,
-    BESIDE: Code.TARGET_BESIDE,
-    LOST: Code.DECOMMISSION_TARGET_LOST,
-}
-"""Findings of verified objects that stay verified."""
-
-DETAIL = {
-    REPLACED: (
-        "somebody else's object is under the key; nothing was overwritten. Keep it aside and send"
-        ' ours again: "verify PLAN --again --restore {number}". Take it as it is:'
-        ' "verify PLAN --again --accept {number} --reason TEXT"'
-    ),
-    BESIDE: (
-        "its bytes are those that were verified, and the metadata or tags beside them are not those"
-        ' that were sent. Keep what is there aside and send ours again: "verify PLAN --again'
-        ' --restore {number}". Take it as it is: "verify PLAN --again --accept {number} --reason'
-        ' TEXT"'
-    ),
-    UNREAD: f"{WORDS[UNREAD]}; the next look tries it again",
-    UNPROVEN: f"{WORDS[UNPROVEN]}: only a new transfer could prove it",
-    LOST: WORDS[LOST],
-}
 
 _LOSSES = dict.fromkeys((GONE, DAMAGED, REPLACED), LOST)
 """What a difference is once the source may have deleted the object."""
@@ -158,17 +104,12 @@ class LookAgain:
         self._ctx, self._batch, self._choice, self._user = ctx, batch, choice, user
         rows = working_set(ctx.ledger, batch)
         self._datasets = {row.id: row for row in rows}
-        self._routes = {row.id: ctx.route(row) for row in rows}
-        self._limits = LimitsOverTime.of(ctx.ledger)
         self._is_whole = len(rows) == len(ctx.ledger.datasets(batch))
         self._looks = Looks(ctx.ledger, batch)
         self._open = open_findings(ctx.ledger, batch)
-        self._accepted = accepted(ctx.ledger, batch)
-        self._told_beside = {
-            one["object"] for one in ctx.ledger.findings() if one["code"] in CHANGED
-        }
-        """Objects of which verify, or somebody's waiver, tells that already."""
-        self._followed = was_followed(ctx.ledger, batch)
+        self._whose = Whose(
+            ctx, batch, self._datasets, choice.level, accepted(ctx.ledger, batch)
+        )  # fmt: skip
         self._erasures = deletions(ctx.ledger, batch)
         self._found, self._number, self._goes_on = Found(), 1, False
 
@@ -229,7 +170,7 @@ class LookAgain:
     def _chosen(self, now: str | None) -> Iterator[Verified]:
         """Return what may be read; what is relisted meanwhile has passed already."""
         rows = _verified(self._ctx.ledger, self._batch)
-        return (row for row in rows if row.dataset in self._routes and self._due(row, now))
+        return (row for row in rows if row.dataset in self._datasets and self._due(row, now))
 
     def _due(self, row: Verified, now: str | None) -> bool:
         if self._goes_on and self._looks.read_by_last(row):
@@ -273,7 +214,7 @@ class LookAgain:
             row.id: row
             for row in ctx.ledger.erasable_of(self._batch, portion.differing, whole=True)
         }
-        wrong = self._judged(portion.differing, rows)
+        wrong = self._whose.judged(portion.differing, rows)
         if deleted:  # nothing of it can be sent again
             wrong = {number: _LOSSES.get(kind, kind) for number, kind in wrong.items()}
         by_kind: dict[str, list[int]] = {}
@@ -292,144 +233,11 @@ class LookAgain:
         with ctx.ledger.whole():
             ctx.ledger.relist([*event.gone, *event.damaged])
             for number in portion.ids:
-                self._record(number, wrong.get(number), rows.get(number))
+                known = self._open.get(number, {})
+                record(ctx.ledger, number, wrong.get(number), rows.get(number), known)
             ctx.ledger.event(event)
             ctx.ledger.commit()
         self._found.add(event)
-
-    def _judged(self, differing: Mapping[int, str], rows: Mapping[int, Verified]) -> dict[int, str]:
-        """Say of what differs whose it is; what was accepted is as it should be."""
-        known = {
-            number: self._whose_beside(row)
-            for number, row in rows.items()
-            if differing[number] == BESIDE
-        }
-        doubted = [row for number, row in rows.items() if differing[number] not in {GONE, BESIDE}]
-        changed = [rows[number] for number, kind in known.items() if kind == BESIDE]
-        sent = [(row, self._sent_then(row)) for row in changed]
-        with ThreadPoolExecutor(ASKERS) as pool:
-            kinds = pool.map(lambda row: self._whose(row, differing[row.id]), doubted)
-            asked = {row.id: kind for row, kind in zip(doubted, kinds, strict=True)}
-            same = pool.map(lambda one: self._is_as_sent(*one), sent)
-            known |= {row.id: None for row, as_sent in zip(changed, same, strict=True) if as_sent}
-        found = {**differing, **known, **asked}
-        return {number: kind for number, kind in found.items() if kind is not None}
-
-    def _whose_beside(self, row: Verified) -> str | None:
-        """Say what it means that something else stands beside an object; None: it is known."""
-        if row.id in self._told_beside:
-            return None
-        taken = self._accepted.get(row.id) == (row.etag, row.version_id)
-        return ACCEPTED if taken else BESIDE
-
-    def _sent_then(self, row: Verified) -> OrderItem | None:
-        """Return what was sent of an object, if the target's limits were other ones then."""
-        ctx = self._ctx
-        limits = self._limits.at(row.verified_at, ctx.limits)
-        found = None if limits is None else ctx.ledger.find(row.dataset, row.key)
-        if limits is None or found is None:
-            return None
-        dataset = self._datasets[row.dataset]
-        then = placed(found[0].obj, limits, ctx.contract(dataset))
-        item = OrderItem(**ctx.about(found[0], dataset))
-        return replace(item, metadata=then.metadata, tags=then.tags)
-
-    def _is_as_sent(self, row: Verified, sent: OrderItem | None) -> bool:
-        """Say whether what stands beside an object is what was sent then."""
-        ctx, route = self._ctx, self._routes[row.dataset]
-        stored = None if sent is None else look(ctx, route, row)
-        if sent is None or stored is None:
-            return False
-        if not is_ours(ctx, row, stored, followed=self._followed):
-            return False
-        found = sent_beside(ctx, ctx.reader, route, sent, stored)
-        return not any(code in CHANGED for code, _ in found)
-
-    def _whose(self, row: Verified, wrong: str) -> str | None:
-        """Find out whose object is there; a host may be unable to return what it has.
-
-        None: it is the object, seen as closely as was asked for.
-        """
-        try:
-            stored = look(self._ctx, self._routes[row.dataset], row)
-        except AuthFailed:
-            raise
-        except StorageError:
-            return UNREAD if wrong == DIFFERS else wrong
-        if stored is None:
-            return GONE
-        held: Held = (row.stored_size, row.etag, row.version_id)
-        if wrong != DIFFERS and (row.etag is None or compared(stored, held) is None):
-            same = wrong == UNPROVEN and row.etag is not None and self._choice.level == "head"
-            return None if same else wrong
-        if is_ours(self._ctx, row, stored, followed=self._followed):
-            return DAMAGED
-        taken = self._accepted.get(row.id) == (stored.etag, stored.version_id)
-        return ACCEPTED if taken else REPLACED
-
-    def _record(self, number: int, kind: str | None, row: Verified | None) -> None:
-        """Keep exactly one open finding about an object: the current one."""
-        if kind in {GONE, DAMAGED}:
-            return  # listing it again has closed whatever was open
-        ledger, known = self._ctx.ledger, self._open.get(number, {})
-        code = CODES[kind] if kind is not None else None
-        if kind not in {UNREAD, UNPROVEN}:  # who could not look knows nothing better
-            for was, finding in known.items():
-                if was != code:
-                    ledger.close_finding(finding)
-        if kind in DETAIL and code not in known and row is not None and code is not None:
-            detail = DETAIL[kind].format(number=number)
-            ledger.finding(code, detail, dataset=row.dataset, entry=number)
-
-
-def accepted(ledger: Ledger, batch: str) -> dict[int, tuple[str, str | None]]:
-    """Return what is taken instead of verified objects, by their id: ETag and version id."""
-    known = open_findings(ledger, batch)
-    if not any(Code.TARGET_ACCEPTED in one for one in known.values()):
-        return {}
-    return {
-        event.id: (event.etag, event.version_id)
-        for _, event in ledger.events(ObjectAccepted)
-        if event.batch == batch and Code.TARGET_ACCEPTED in known.get(event.id, ())
-    }
-
-
-def open_findings(ledger: Ledger, batch: str) -> dict[int, dict[str, int]]:
-    """Return the numbers of what earlier looks left open, by object and code."""
-    found: dict[int, dict[str, int]] = {}
-    names = {row.name for row in working_set(ledger, batch)}
-    for one in ledger.findings():
-        if one["dataset"] in names and one["object"] is not None and one["code"] in CODES.values():
-            found.setdefault(one["object"], {})[one["code"]] = one["id"]
-    return found
-
-
-def look(ctx: Context, route: Route, row: Verified) -> Stored | None:
-    """Ask what is under an object's key, None when nothing is."""
-    key = route.target_key(row.key)
-    version_id = (row.version_id or "null") if is_version(row.key) else None
-    return ctx.retry(lambda: ctx.reader.head(route.target.bucket, key, version_id=version_id))
-
-
-def is_ours(ctx: Context, row: Verified, stored: Stored, *, followed: bool) -> bool:
-    """Return whether what is under a key is an attempt of ours at this object.
-
-    Its tag says so, also that of an adopted ledger, whatever number the object had in it. Once
-    consumers have `followed` the pointer to the target they may have rewritten it, and many tools
-    copy metadata, our tag with them: then only what has the very ETag that was verified is ours.
-    """
-    tag = Tag.of(stored)
-    if tag is None or (followed and (stored.size, stored.etag) != (row.stored_size, row.etag)):
-        return False
-    return tag.ledger in ctx.adopted or (tag.ledger, tag.entry) == (ctx.run_tag, row.id)
-
-
-def was_followed(ledger: Ledger, batch: str) -> bool:
-    """Say whether consumers may ever have followed a batch's pointer to the target."""
-    return any(
-        isinstance(event, CutoverSwitching) and (event.batch, event.track) == (batch, Track.CUTOVER)
-        for _, _, event in ledger.cutovers()
-    )
 
 
 def _verified(ledger: Ledger, batch: str) -> Iterator[Verified]:

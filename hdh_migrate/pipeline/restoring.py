@@ -26,9 +26,10 @@ from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectResto
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, Place, Span, Stamp, Stored, TargetLimits, Upload, Verified
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.look_again import is_ours, look, open_findings, was_followed
+from hdh_migrate.pipeline.look_findings import open_findings
 from hdh_migrate.pipeline.tags import ATTEMPT
 from hdh_migrate.pipeline.undeleted import PUT_BACK, deletions
+from hdh_migrate.pipeline.whose import is_ours, look, was_followed
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.stores import TargetWriter
