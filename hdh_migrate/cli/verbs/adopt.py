@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import WORKING, Batches, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import WORKING, Batches, Plan
 from hdh_migrate.cli.steps import states_text
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.ledgers import Adopted, AdoptedBatch

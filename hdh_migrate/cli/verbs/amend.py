@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AT_PLAN, Batch, Plan, ShowNames, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import AT_PLAN, Batch, Plan, ShowNames
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.plans import Amendment
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AT_PLAN, PassphraseFrom, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import given
+from hdh_migrate.cli.parameters import AT_PLAN, PassphraseFrom, Plan
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.results.switches import ApprovalKept, ApprovalMade, Withdrawn

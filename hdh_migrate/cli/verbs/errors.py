@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AT_PLAN, Plan, ShowNames, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import AT_PLAN, Plan, ShowNames
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import Cause, Causes
 

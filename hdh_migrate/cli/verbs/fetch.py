@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import ASKING, Dataset, Key, NewFile, Plan, Task, key_given, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import ASKING, Dataset, Key, NewFile, Plan, key_given
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import Fetched
 from hdh_migrate.telemetry import size_text

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import WORKING, CredentialId, CredentialSecret, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import WORKING, CredentialId, CredentialSecret, Plan
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.grants import BOUNDS, GrantMade, GrantPolicy, PolicyAtBucket
 from hdh_migrate.telemetry import counted, size_text

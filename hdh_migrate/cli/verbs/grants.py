@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import AT_PLAN, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.grants import GrantListed, GrantsListed
 from hdh_migrate.telemetry import counted, size_text

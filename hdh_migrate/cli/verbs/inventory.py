@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import MOVING, Batches, MetricsFile, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import MOVING, Batches, MetricsFile, Plan
 from hdh_migrate.cli.steps import Refresh, perform_steps
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import AskedSteps, ReportCompared

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.hours import heard_by
+from hdh_migrate.cli.parameters import AT_PLAN, Plan
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.courses import InstructionGiven
 from hdh_migrate.telemetry import size_text

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AT_PLAN, Batches, Plan, ShowNames, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import AT_PLAN, Batches, Plan, ShowNames
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.looks import ObjectLine
 

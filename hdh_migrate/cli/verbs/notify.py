@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import ASKING, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import ASKING, Plan
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.notices import Notified
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli import environment
-from hdh_migrate.cli.command import PassphraseFrom, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import PassphraseFrom
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.results.grants_read import Downloaded, GrantedLine, GrantFact
 from hdh_migrate.telemetry import counted, size_text

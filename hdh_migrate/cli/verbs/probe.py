@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.command import WORKING, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import WORKING, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.hosts import Probed, ProbeIntention
 from hdh_migrate.telemetry import counted

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import WORKING, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import WORKING, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import ResealForecast, SealedAnew
 from hdh_migrate.telemetry import counted, size_text

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.hours import heard_by
+from hdh_migrate.cli.parameters import AT_PLAN, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.courses import InstructionGiven
 

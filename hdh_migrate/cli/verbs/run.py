@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import MOVING, Batches, MetricsFile, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import MOVING, Batches, MetricsFile, Plan
 from hdh_migrate.cli.steps import (
     Reason,
     Refresh,

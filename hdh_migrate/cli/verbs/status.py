@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli import board, watch_screen
-from hdh_migrate.cli.command import AT_PLAN, Batches, MetricsFile, Plan, ShowNames, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import AT_PLAN, Batches, MetricsFile, Plan, ShowNames
 from hdh_migrate.errors import Exit, MigrateError, Refused, UsageError
 from hdh_migrate.results.looks import Status
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import MOVING, Batches, MetricsFile, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import MOVING, Batches, MetricsFile, Plan
 from hdh_migrate.cli.steps import Reason, TakeOver, perform_steps, why
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.moves import Steps

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import MOVING, Batches, MetricsFile, Plan, ShowNames, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import MOVING, Batches, MetricsFile, Plan, ShowNames
 from hdh_migrate.cli.steps import attend, perform_steps, states_text
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.moves import BatchLook, DecidedObjects, LooksMade, Steps

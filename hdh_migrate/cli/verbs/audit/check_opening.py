@@ -7,8 +7,9 @@ from typing import Annotated, cast
 
 import typer
 
-from hdh_migrate.cli.command import Root, ShowNames, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import Root, ShowNames
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import Proved, Record
 

@@ -7,8 +7,9 @@ from typing import Annotated, cast
 
 import typer
 
-from hdh_migrate.cli.command import Task, Threshold, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
+from hdh_migrate.cli.parameters import Threshold
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.results.proofs import Proved, Record
 from hdh_migrate.telemetry import counted

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import ShowNames, Task, Threshold, Trust, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import ShowNames, Threshold, Trust
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import Compared, PlaceInBoth, Said
 

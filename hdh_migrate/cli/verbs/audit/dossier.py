@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import Task, Threshold, Trust, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import Threshold, Trust
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.forecasts import DossierChecked
 from hdh_migrate.telemetry import counted

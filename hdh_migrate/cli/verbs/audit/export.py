@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AnyBundle, ShowNames, Task, Threshold, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
+from hdh_migrate.cli.parameters import AnyBundle, ShowNames, Threshold
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import Exported
 

@@ -8,8 +8,9 @@ from typing import Annotated, cast
 
 import typer
 
-from hdh_migrate.cli.command import AT_PLAN, Task, Threshold, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
+from hdh_migrate.cli.parameters import AT_PLAN, Threshold
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import JournalEventFact
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AT_PLAN, Dataset, Key, NewFile, Plan, Task, key_given, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import AT_PLAN, Dataset, Key, NewFile, Plan, key_given
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import NameOpened
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hdh_migrate.cli.command import AnyBundle, Key, Task, key_given, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import AnyBundle, Key, key_given
 from hdh_migrate.errors import EvidenceDamaged, Exit, UsageError
 from hdh_migrate.results.proofs import LineProof
 

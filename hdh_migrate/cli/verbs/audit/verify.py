@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AnyBundle, Task, Threshold, Trust, TsaTrust, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import given, trusted_keys
+from hdh_migrate.cli.parameters import AnyBundle, Threshold, Trust, TsaTrust
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.plan.files import CHECK_PATH
 from hdh_migrate.results.proofs import BundleChecked

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hdh_migrate.cli.command import WORKING, Batch, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import WORKING, Batch, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.switches import CutoverFact
 

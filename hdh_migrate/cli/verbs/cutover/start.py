@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import WORKING, Batch, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import WORKING, Batch, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.switches import CutoverFact
 

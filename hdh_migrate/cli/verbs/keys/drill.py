@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import AT_PLAN, PassphraseFrom, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import AT_PLAN, PassphraseFrom, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import Drilled
 

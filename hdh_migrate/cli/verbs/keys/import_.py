@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import Folder, Task, ValidUntil, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import Folder, ValidUntil
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import Imported
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import Folder, PassphraseFrom, Task, ValidUntil, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import passphrase_of
+from hdh_migrate.cli.parameters import Folder, PassphraseFrom, ValidUntil
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.plans import Made
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import PassphraseFrom, Task, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import head_of, passphrase_of
+from hdh_migrate.cli.parameters import PassphraseFrom
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import KeyFile
 

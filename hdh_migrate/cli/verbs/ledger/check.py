@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import AT_PLAN, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.ledgers import LedgerChecked
 from hdh_migrate.telemetry import counted, size_text

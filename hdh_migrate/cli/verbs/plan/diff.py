@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hdh_migrate.cli.command import AT_PLAN, Plan, Task, verb
+from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.parameters import AT_PLAN, Plan
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.plans import PlanDiff
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import PassphraseFrom, Task, Trust, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import given
+from hdh_migrate.cli.parameters import PassphraseFrom, Trust
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import Signed
 

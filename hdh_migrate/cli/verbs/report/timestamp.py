@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from hdh_migrate.cli.command import Bundle, Task, TsaTrust, verb
+from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.cli.output import visible
+from hdh_migrate.cli.parameters import Bundle, TsaTrust
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import Requested, Stamped
 
