@@ -61,7 +61,9 @@ def test_a_rotation_under_a_run_is_refused_before_anything_is_sent(site: Site) -
     site.cli("run", site.plan, "--no-progress", expect=3)
     site.approve("cutover")
     assert "recipients are not those" in site.cutover("start", expect=3).err  # its delta would seal
-    assert statement(site, "after")["seal"] == before
+    files = before.pop("files")
+    assert [one["file"] for one in files][1] == "keys/escrow.pub"
+    assert statement(site, "after")["seal"] == before, "a file that holds another key is nobody's"
     listed = site.bucket.client.list_objects_v2(Bucket=site.bucket.name)["Contents"]
     assert not any("late" in one["Key"] for one in listed)
 

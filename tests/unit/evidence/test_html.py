@@ -680,6 +680,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             {
                 "records": [own(number) for number in range(many)],
                 "headers": packed(many, many),
+                "more": 1,
                 "losses": [Loss(dataset="pmsi", what="modified", objects=1, kept="manifest")],
             }
             for many in (1, 2)
@@ -954,7 +955,7 @@ def test_hostile_places_and_dataset_names_are_shown_harmlessly_too(
     page = Page((tmp_path / "out" / "report.en.html").read_text("utf-8"))
 
     assert "b" not in page.tags
-    assert page.text.count("<b>\\u{202e}") == 10, "a section that shows such names adds to these"
+    assert page.text.count("<b>\\u{202e}") == 9, "a section that shows such names adds to these"
 
 
 def test_an_unsigned_page_is_marked_as_no_evidence_and_a_signed_one_is_not(
@@ -1370,7 +1371,7 @@ def test_a_lost_object_is_not_counted_among_those_that_a_rule_left(
         exclusion("x", rule="exclude *.tmp", reason="scratch"),
         exclusion("y", rule="vanished", reason=LOST[1]),
     ]
-    page = written(tmp_path / "out", [record("a")], signer=key, exclusions=left)["fr"]
+    page = written(tmp_path / "out", [record("a")], signer=key, exclusions=left, more=1)["fr"]
     said = page.text.replace("\u00a0", " ")
 
     assert "3 inventoriés = 1 vérifié + 1 exclu + 1 perdu + 0 en échec" in said
