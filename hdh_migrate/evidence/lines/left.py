@@ -51,9 +51,11 @@ class LeftTask(StrEnum):
     OBSERVE = "observe"
     TRACES = "traces"
     KEY = "key"
+    HOLDER = "holder"
     COPY = "copy"
     GRANT_OPEN = "grant-open"
     GRANT_UNSET = "grant-unset"
+    GRANT_LASTS = "grant-lasts"
     GRANT_STALE = "grant-stale"
     BASIS = "basis"
     ATTESTATION = "attestation"
@@ -123,6 +125,8 @@ class MigrationStanding:
     erasures: tuple[tuple[str, str, str | None, int], ...] = ()
     """The dataset, and the same of it."""
     grants: GrantAccounts | None = None
+    unheld: tuple[str, ...] = ()
+    """Recipients' keys, by file, of which nobody is declared to hold the private one."""
     plain: tuple[str, ...] = ()
     """Addresses on other machines that were reached without TLS."""
     signed: bool = True
@@ -293,6 +297,8 @@ def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
 def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
     for name in stands.untried:
         yield LeftToDo(LeftTask.KEY, (name,))
+    for name in stands.unheld:
+        yield LeftToDo(LeftTask.HOLDER, (name,))
     for began, ended, remains in stands.rotations:
         if ended is None:
             yield LeftToDo(LeftTask.ROTATION, at=began)
@@ -306,14 +312,19 @@ def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
 
 
 def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
+    over = {GrantStage.ENDED, GrantStage.REVOKED}
     accounts = () if stands.grants is None else stands.grants.by_id.values()
     for one in accounts:
         stage = one.stage(stands.at)
         still = any(entry.allowed or not entry.sure for entry in one.at_host.values())
-        if stage in {GrantStage.ENDED, GrantStage.REVOKED} and still:
+        if stage in over and still:
             yield LeftToDo(LeftTask.GRANT_OPEN, (one.id,))
-        elif stage is GrantStage.REVOKED and not one.at_host and one.closed is None:
+        elif stage in over and not one.at_host and one.closed is None:
             yield LeftToDo(LeftTask.GRANT_UNSET, (one.id,))
+        elif stage is GrantStage.GIVEN and not one.at_host:
+            yield LeftToDo(LeftTask.GRANT_LASTS, (one.id,))
+            if one.stale:
+                yield LeftToDo(LeftTask.GRANT_STALE, (one.id,))
         elif stage is GrantStage.GIVEN and one.stale:
             yield LeftToDo(LeftTask.GRANT_STALE, (one.id,))
 

@@ -20,6 +20,7 @@ from hdh_migrate.evidence.page.own_files import OWN_FILES
 from hdh_migrate.evidence.page.owners import OWNING
 from hdh_migrate.evidence.page.parties import PARTIES
 from hdh_migrate.evidence.page.readers import READERS
+from hdh_migrate.evidence.page.rights import RIGHTS
 from hdh_migrate.evidence.page.sides import SIDES
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
 from hdh_migrate.evidence.page.waived import WAIVED
@@ -228,6 +229,7 @@ CATALOGUE: dict[str, Text] = {
         "|{n} batches were deleted there, and the source shows nothing of them any more; see "
         "“Cutover”.",
     ),
+    "q.where.region": Text("nom de région", "name of region"),
     "q.complete": Text("Est-ce complet ?", "Is it complete?"),
     "q.complete.yes": Text("Oui.", "Yes."),
     "q.complete.no": Text("Non.", "No."),
@@ -598,6 +600,16 @@ CATALOGUE: dict[str, Text] = {
     # --- findings and exclusions -------------------------------------------------------------
     "findings": Text("Constats", "Findings"),
     "findings.none": Text("Aucun constat encore ouvert.", "No finding is open."),
+    "findings.mended": Text(
+        "Aux derniers contrôles de la cible, {n} objet était absent ou altéré ; depuis, il est de "
+        "nouveau vérifié."
+        "|Aux derniers contrôles de la cible, {n} objets étaient absents ou altérés ; depuis, ils "
+        "sont de nouveau vérifiés.",
+        "At the last looks at the target {n} object was gone or damaged; since then it is verified "
+        "again."
+        "|At the last looks at the target {n} objects were gone or damaged; since then they are "
+        "verified again.",
+    ),
     "findings.first": Text(
         "Les {n} premiers sur {all} ; tous sont dans findings.jsonl.",
         "The first {n} of {all}; all of them are in findings.jsonl.",
@@ -712,6 +724,7 @@ CATALOGUE: dict[str, Text] = {
     **OWN_FILES,
     **OVER_TIME,
     **READERS,
+    **RIGHTS,
     **HEADERS,
     **PARTIES,
     **AHEAD,

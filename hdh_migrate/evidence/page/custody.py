@@ -176,6 +176,11 @@ CUSTODY: dict[str, Text] = {
         "personne : rien de ce qui demande une approbation n'a été fait",
         "nobody: nothing that needs an approval was done",
     ),
+    "custody.approved.waived": Text(
+        "{n} dérogation a pourtant été signée ; voir « Dérogations »."
+        "|{n} dérogations ont pourtant été signées ; voir « Dérogations ».",
+        "But {n} waiver was signed; see “Waivers”.|But {n} waivers were signed; see “Waivers”.",
+    ),
     "duties": Text("Séparation des tâches", "Separation of duties"),
     "duties.unsigned": Text(
         "Ce rapport n'est pas signé : il n'y a pas de clé de signature à comparer à celles qui ont "

@@ -20,6 +20,7 @@ HEADERS: dict[str, Text] = {
     ),
     "packs.at-target": Text("Sur la cible", "At the target"),
     "packs.copy": Text("Seconde copie", "Second copy"),
+    "packs.copy.place": Text("Dossier, selon le plan :", "Folder, by the plan:"),
     "packs.copy.none": Text("Aucune n'a encore été faite.", "None was made yet."),
     "packs.erased": Text("Effacés depuis", "Erased since"),
     "packs.erased.value": Text(

@@ -71,7 +71,7 @@ HOLDERS: dict[str, Text] = {
     "holders.tried": Text(
         "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
     ),
-    "holders.untried": Text("aucun au journal", "none in the journal"),
+    "holders.untried": Text("aucun essai à part au journal", "no trial apart in the journal"),
     "holders.alone": Text(
         "Les {n} clés privées sont déclarées chez un même détenteur, {holder} : s'il les perd, "
         "plus rien ne s'ouvre, et il n'y a pas de secours.",
@@ -94,6 +94,17 @@ HOLDERS: dict[str, Text] = {
         "{files}.",
     ),
     "holders.used": Text("Clé privée que l'outil utilise", "Private key that the tool uses"),
+    "holders.used.opened": Text(
+        "Pour le vérifier, l'outil a déchiffré {n} objet avec cette clé ou une clé d'avant elle."
+        "|Pour les vérifier, l'outil a déchiffré {n} objets avec cette clé ou une clé d'avant "
+        "elle.",
+        "To verify it the tool decrypted {n} object with this key or one before it."
+        "|To verify them the tool decrypted {n} objects with this key or one before it.",
+    ),
+    "holders.runs": Text(
+        "Qui lance l'outil peut se servir de la clé privée {file}, et ouvrir tout objet.",
+        "Whoever runs the tool can use the private key {file}, and open every object.",
+    ),
     "holders.used.value": Text(
         "{file} : qui lance l'outil peut s'en servir pour ouvrir tout objet.",
         "{file}: whoever runs the tool can open every object with it.",

@@ -52,7 +52,7 @@ from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
-from hdh_migrate.evidence.page.waived import waiver_lines
+from hdh_migrate.evidence.page.waived import resting_on, waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import (
     DatasetSection,
@@ -124,6 +124,8 @@ def render_report(
         bar=states_bar(told_apart(predicate["outcome"]["states"], gone_of(predicate)), words.share),
         approvals=approvals,
         waivers=waivers,
+        resting=resting_on(waivers),
+        waived_by={one.by: one.by in chronicle.logins for one in waivers},
         duties=duties_of(
             signer.key_id if signer else None, approvals, (one.key_id for one in waivers)
         ),
@@ -208,6 +210,16 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "losses": _losses(predicate),
         "beside": _beside(predicate),
         "mended": lambda look: _mended(predicate, look),
+        "mended_objects": sum(
+            one["gone"] + one["damaged"]
+            for one in predicate.get("looks", ())
+            if _mended(predicate, one)
+        ),
+        "retained": [
+            one
+            for one in predicate["plan"]["canonical"].get("datasets", ())
+            if one.get("retention")
+        ],
         "erased": _erased(predicate),
         "paces": [pace_bars(pace) for pace in predicate["paces"]],
         "ahead": ahead(predicate["paces"]),

@@ -17,6 +17,8 @@ from hdh_migrate.evidence.lines.left import (
 )
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.chronicle import Chronicle
+from hdh_migrate.evidence.page.declared import declared_of
+from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.plan.fields import seconds_of as period_seconds
@@ -128,6 +130,7 @@ def standing_of(
             for one in p.get("erasures", ())
         ),
         grants=months.grants,
+        unheld=held_keys(p, declared_of(p)).undeclared,
         plain=tuple(
             one["url"]
             for one in p["endpoints"]
@@ -242,8 +245,8 @@ LEFT: dict[str, Text] = {
         "Move or verify {objects}: batch {names}.|Move or verify {objects}: batches {names}.",
     ),
     "left.finding": Text(
-        "Régler {n} constat {code}{about}.|Régler {n} constats {code}{about}.",
-        "Settle {n} finding {code}{about}.|Settle {n} findings {code}{about}.",
+        "Régler {n} constat{about} : {code}.|Régler {n} constats{about} : {code}.",
+        "Settle {n} finding{about}: {code}.|Settle {n} findings{about}: {code}.",
     ),
     "left.pass": Text(
         "Achever la nouvelle liste de la source, interrompue : lot {names}."
@@ -358,6 +361,14 @@ LEFT: dict[str, Text] = {
         "Try the private key of which the journal shows no trial: {names}."
         "|Try the {n} private keys of which the journal shows no trial: {names}.",
     ),
+    "left.holder": Text(
+        "Dire qui détient la clé privée sans détenteur déclaré, qui ouvre tout : {names}."
+        "|Dire qui détient les {n} clés privées sans détenteur déclaré, dont chacune ouvre tout : "
+        "{names}.",
+        "Say who holds the private key that has no declared holder, and opens everything: {names}."
+        "|Say who holds the {n} private keys that have no declared holder, each of which opens "
+        "everything: {names}.",
+    ),
     "left.copy": Text(
         "Faire la seconde copie des en-têtes : lot {names}."
         "|Faire la seconde copie des en-têtes : lots {names}.",
@@ -371,14 +382,24 @@ LEFT: dict[str, Text] = {
         "|Close at the host the access of {n} grants that have ended: {names}.",
     ),
     "left.grant-unset": Text(
-        "Faire fermer chez l'hébergeur l'accès d'une autorisation révoquée, où cet outil n'a rien "
-        "réglé : {names}."
-        "|Faire fermer chez l'hébergeur l'accès de {n} autorisations révoquées, où cet outil n'a "
-        "rien réglé : {names}.",
-        "Have the access of a revoked grant closed at the host, where this tool set nothing: "
-        "{names}."
-        "|Have the access of {n} revoked grants closed at the host, where this tool set nothing: "
-        "{names}.",
+        "Faire fermer chez l'hébergeur l'accès d'une autorisation révoquée ou échue, où cet outil "
+        "n'a rien réglé : {names}."
+        "|Faire fermer chez l'hébergeur l'accès de {n} autorisations révoquées ou échues, où cet "
+        "outil n'a rien réglé : {names}.",
+        "Have the access of a grant that was revoked or has ended closed at the host, where this "
+        "tool set nothing: {names}."
+        "|Have the access of {n} grants that were revoked or have ended closed at the host, where "
+        "this tool set nothing: {names}.",
+    ),
+    "left.grant-lasts": Text(
+        "Prévoir chez l'hébergeur la fin d'un accès, où cet outil n'a rien réglé : il ne se "
+        "fermera pas de lui-même à la date dite : {names}."
+        "|Prévoir chez l'hébergeur la fin de {n} accès, où cet outil n'a rien réglé : aucun ne se "
+        "fermera de lui-même à la date dite : {names}.",
+        "Have the host end an access, where this tool set nothing: it does not close by itself on "
+        "the day said: {names}."
+        "|Have the host end {n} accesses, where this tool set nothing: none closes by itself on "
+        "the day said: {names}.",
     ),
     "left.grant-stale": Text(
         "Renouveler l'autorisation dont le paquet est périmé : {names}."
@@ -403,8 +424,8 @@ LEFT: dict[str, Text] = {
         "Renew what is attested of the host ({names}): it ended on {at}.",
     ),
     "left.waiver": Text(
-        "Remédier à ce que la dérogation {code}{about} laisse passer : elle vaut jusqu'au {at}.",
-        "Mend what the waiver {code}{about} lets pass: it is valid until {at}.",
+        "Remédier à ce que laisse passer une dérogation{about}, valable jusqu'au {at} : {code}.",
+        "Mend what a waiver{about} lets pass, which is valid until {at}: {code}.",
     ),
     "left.sign": Text("Signer le rapport.", "Sign the report."),
     "left.witness": Text(

@@ -19,6 +19,7 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
         (
             LeftTask.BREACH,
             LeftTask.PLAIN,
+            LeftTask.HOLDER,
             LeftTask.BASIS,
             LeftTask.ATTESTATION,
             LeftTask.WAIVER,
@@ -28,7 +29,7 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
     ),
     **dict.fromkeys((LeftTask.SWITCH, LeftTask.SWITCHING, LeftTask.FINALIZE), "approved"),
     LeftTask.KEY: "holders",
-    **dict.fromkeys((LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET), "host"),
+    **dict.fromkeys((LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_LASTS), "host"),
     LeftTask.SIGN: "signer",
     LeftTask.WITNESS: "witness",
 }

@@ -56,6 +56,10 @@ READERS: dict[str, Text] = {
         "Dont {n} révoqué.|Dont {n} révoqués.",
         "Of these {n} was revoked.|Of these {n} were revoked.",
     ),
+    "q.for.closed": Text(
+        "La fermeture d'un accès chez l'hébergeur y est déclarée par une personne, non constatée.",
+        "That an access was closed at the host is a person's word there, and was not seen.",
+    ),
     "readers.last": Text(
         "Ci-dessous, les {n} dernières autorisations sur {all}.",
         "Below the last {n} grants of {all}.",
@@ -91,5 +95,8 @@ READERS: dict[str, Text] = {
         "fermé hors de cet outil, selon la personne nommée ici (déclaré, non constaté)",
         "closed by other means, says the person named here (as declared, not seen)",
     ),
-    "host.unset": Text("rien n'y a été réglé d'ici", "nothing was set there from here"),
+    "host.unset": Text(
+        "l'outil n'y a rien réglé : aucun accès ne se fermera de lui-même à la date dite",
+        "this tool set nothing there: no access closes by itself on the day said",
+    ),
 }

@@ -77,10 +77,15 @@ SIDES: dict[str, Text] = {
     "errors.own": Text("Outil, machine et plan", "Tool, machine and plan"),
     "errors.other": Text("Code d'une autre version", "Code of another version"),
     "col.findings": Text("Constats ouverts", "Open findings"),
-    "col.overcome": Text("Surmonté", "Overcome"),
+    "col.overcome": Text("Résolu", "Resolved"),
     "errors.retried": Text(
         "{n} objet retenté après un échec|{n} objets retentés après un échec",
         "{n} object tried again after it failed|{n} objects tried again after they failed",
+    ),
+    "errors.mended": Text(
+        "{n} objet absent ou altéré, de nouveau vérifié"
+        "|{n} objets absents ou altérés, de nouveau vérifiés",
+        "{n} object gone or damaged, verified again|{n} objects gone or damaged, verified again",
     ),
     "errors.drifted": Text(
         "{n} objet modifié pendant sa lecture, relu|{n} objets modifiés pendant leur lecture, "

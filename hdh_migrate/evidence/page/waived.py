@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from typing import Any, Literal
 
-from hdh_migrate.events.cutover import RestsOnApprovals, Track
+from hdh_migrate.events.cutover import RestsOnApprovals
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.events.waivers import WaiversCounted
+from hdh_migrate.evidence.page.approved import approvals_of
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.waivers import read_waiver
 from hdh_migrate.fixity import sha256_hex
@@ -21,9 +22,11 @@ from hdh_migrate.jsonform import ABSENT
 
 @frozen_row
 class ActUnderWaiver:
-    """Something that cannot be taken back, and was done while a waiver counted."""
+    """Something that needed approvals, and was done while a waiver counted, or did no more."""
 
-    batch: str
+    kind: str
+    """What it was about: batch, dataset or grant."""
+    name: str
     stage: str
     at: str
 
@@ -44,6 +47,8 @@ class WaiverLine:
     why: Literal["since", "plan", "day", "taken"] = "since"
     """What ended it: the plan was changed, its last day is over, or it was taken away."""
     acts: list[ActUnderWaiver] = field(default_factory=list)
+    after: list[ActUnderWaiver] = field(default_factory=list)
+    """What was done later, while none of the same condition counted."""
 
 
 @mutable_row
@@ -54,6 +59,8 @@ class WaiverAccounts:
 
     def take(self, at: str, event: Event) -> None:
         """Take one event; those of a journal come in its order."""
+        for one in approvals_of(at, event):
+            self._acted(event, ActUnderWaiver(one.kind, one.name, one.stage, at))
         match event:
             case WaiversCounted():
                 self._counted(at, event)
@@ -61,13 +68,23 @@ class WaiverAccounts:
                 for line in self.lines.values():
                     if line.ended is None:
                         line.ended, line.why = at, "plan"
-            case RestsOnApprovals() if event.track is Track.CUTOVER and event.waivers is not ABSENT:
-                act = ActUnderWaiver(event.batch, event.approved_stage, at)
-                for digest in event.waivers:
-                    if digest in self.lines:
-                        self.lines[digest].acts.append(act)
             case _:
                 pass
+
+    def _acted(self, event: Event, act: ActUnderWaiver) -> None:
+        """Put an act to the waivers that counted then, or to the last ones that did before."""
+        counted = {digest for digest, line in self.lines.items() if line.ended is None}
+        if isinstance(event, RestsOnApprovals):
+            if event.waivers is ABSENT:
+                return  # an early event, which does not tell
+            counted = {digest for digest in event.waivers if digest in self.lines}
+        for digest in counted:
+            self.lines[digest].acts.append(act)
+        held = {self.lines[digest].what for digest in counted}
+        last = {line.what: line for line in self.lines.values()}
+        for what, line in last.items():
+            if what not in held:
+                line.after.append(act)
 
     def _counted(self, at: str, event: WaiversCounted) -> None:
         for envelope in event.signed:
@@ -97,6 +114,16 @@ def waiver_lines(accounts: WaiverAccounts, predicate: Mapping[str, Any]) -> list
     return [*lines, *_stated(predicate, told)]
 
 
+def resting_on(lines: Sequence[WaiverLine]) -> dict[str, list[str]]:
+    """Return the stages that were done while waivers counted, and those done without them."""
+    acts = [act for line in lines for act in line.acts]
+    after = [act for line in lines for act in line.after if act not in acts]
+    return {
+        "acts": list(dict.fromkeys(act.stage for act in acts)),
+        "after": list(dict.fromkeys(act.stage for act in after)),
+    }
+
+
 def _stated(
     predicate: Mapping[str, Any], told: set[tuple[str, str, str, str]]
 ) -> Iterator[WaiverLine]:
@@ -110,9 +137,35 @@ def _stated(
 
 WAIVED: dict[str, Text] = {
     "waivers.why": Text(
-        "Quelqu'un a signé que ces conditions pouvaient ne pas être tenues.",
-        "Somebody signed that these conditions need not be met.",
+        "Une dérogation est ici un contrôle de l'outil écarté par une signature : aucune autorité "
+        "ne l'a accordée.",
+        "A waiver is a check of the tool that somebody's signature set aside: no authority granted "
+        "it.",
     ),
+    "waiver.made": Text("signée le {when}", "signed on {when}"),
+    "waiver.after": Text(
+        "Fait ensuite, sans dérogation en vigueur à cette condition :",
+        "Done later, with no waiver of this condition in force:",
+    ),
+    "banner.waived": Text(
+        "{n} dérogation signée a compté : des contrôles ont été écartés par une signature, "
+        "qu'aucune autorité n'a accordée ; voir « Dérogations »."
+        "|{n} dérogations signées ont compté : des contrôles ont été écartés par des signatures, "
+        "qu'aucune autorité n'a accordées ; voir « Dérogations ».",
+        "{n} signed waiver counted: checks were set aside by a signature that no authority "
+        "granted; see “Waivers”."
+        "|{n} signed waivers counted: checks were set aside by signatures that no authority "
+        "granted; see “Waivers”.",
+    ),
+    "banner.waived.acts": Text("Fait pendant qu'elles comptaient :", "Done while they counted:"),
+    "banner.waived.after": Text(
+        "Fait entre deux, ou ensuite, sans elles :", "Done between them, or later, without them:"
+    ),
+    "banner.waived.own": Text(
+        "Le nom de qui les a signées ({name}) est celui de la session qui a lancé l'outil.",
+        "The name of who signed them ({name}) is the login under which the tool was run.",
+    ),
+    "banner.waived.by": Text("Signées sous le nom : {name}.", "Signed under the name: {name}."),
     "waivers.ever": Text(
         "Celles qui ne comptent plus sont montrées aussi.",
         "Those that count no more are shown, too.",

@@ -36,6 +36,7 @@ from hdh_migrate.model import Grouped
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
 from hdh_migrate.pipeline.looks import look_facts
+from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.looks import BatchStatus, GraveFact, LeftFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import untried_recipients
@@ -120,9 +121,18 @@ def _standing(
             for name, one in erasures(ledger).items()
         ),
         grants=accounts(ledger),
+        unheld=tuple(_unheld(plan)),
         signed=signed,
         witnessed=witnessed,
     )  # fmt: skip
+
+
+def _unheld(plan: Plan) -> Iterator[str]:
+    """Yield the recipients' keys without a declared holder, where the plan declares any."""
+    declared = plan.report.declared
+    held = {one.recipient for one in declared.keys} if declared is not None else set()
+    if held:
+        yield from (one for one in plan.seal.recipients if one not in held)
 
 
 def _batches(

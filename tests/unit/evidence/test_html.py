@@ -67,6 +67,7 @@ from tests.unit.evidence.test_approved import agreed
 from tests.unit.evidence.test_chronicle import asked, given, months
 from tests.unit.evidence.test_messages import english_in
 from tests.unit.evidence.test_page_waived import as_built as waived_over_time
+from tests.unit.evidence.test_page_waived import done_without
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -298,9 +299,10 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     streams = {name: changes.pop(name, []) for name in ("findings", "exclusions")}
     key, asked = changes.pop("signer", None), changes.pop("asked", None)
     months, declared = changes.pop("months", ()), changes.pop("declared", None)
+    copied_to = changes.pop("copied_to", None)
     more, keys = changes.pop("more", 0), changes.pop("keys", None)
     asked_level, bases = changes.pop("asked_level", None), changes.pop("bases", None)
-    prices = changes.pop("prices", None)
+    prices, retained = changes.pop("prices", None), changes.pop("retained", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
@@ -316,6 +318,11 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
         about = replanned(about, verify={"source": asked})
     if asked_level is not None:
         about = at_level(about, asked_level)
+    if copied_to is not None:
+        about = replanned(about, seal={**about.plan["seal"], "second_copy": {"path": copied_to}})
+    if retained is not None:
+        kept = [{**one, "retention": retained} for one in about.plan["datasets"]]
+        about = replanned(about, datasets=kept)
     if prices is not None:
         about = replanned(about, prices=prices)
     if bases is not None:
@@ -537,6 +544,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         {"records": good, "months": months(1)},
         {"records": good, "months": waived_over_time()},
+        {"records": good, "months": waived_over_time(*done_without())},
         {"records": good, "months": months(1), "names": "keyed"},
         {"records": good, "months": months(60)},
         {"records": good, "erasures": [{**ERASURE, "ended": None, "objects": 1}]},
@@ -662,6 +670,9 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "paces": [STEADY]},
         *({"records": good, "months": beside(many)} for many in (1, 2)),
         {"records": good, "paces": [STOPPED, STOPPED], "endpoints": LOCAL},
+        {"records": [record("a")], "headers": packed(1, 1), "copied_to": "/mnt/escrow"},
+        {"records": [record("a")], "keys": ["a"]},
+        *({"records": good, "retained": {"mode": "governance", "days": n}} for n in (1, 2)),
         {"records": [own(0), pending("b"), record("c")], "headers": packed(1, 1)},
         {
             "records": good,
@@ -1387,6 +1398,28 @@ def test_a_lost_object_is_not_counted_among_those_that_a_rule_left(
     assert "Prouvé pour 1 objet sur les 3 à déplacer" in pending_
 
 
+def test_waivers_that_counted_are_said_first_with_who_signed_and_what_was_done(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(
+        tmp_path / "out", [record("a")], signer=key,
+        months=[*ran("dpo@ops", 1), *waived_over_time(*done_without())],
+    )["fr"].text.replace("\u00a0", " ")  # fmt: skip
+    banner = page.partition("Qu\u2019est-ce qui a été déplacé ?")[0]
+    assert "5 dérogations signées ont compté" in banner
+    assert "(dpo@ops) est celui de la session qui a lancé l\u2019outil" in banner
+    assert "Fait pendant qu\u2019elles comptaient : fin du retour possible." in banner
+    assert "Fait entre deux, ou ensuite, sans elles : fin du retour possible." in banner
+    assert "signée le 1er mars 2026, 07:00:00 UTC" in page
+    assert "5 dérogations ont pourtant été signées" in page  # and nobody approved
+
+
+def test_what_no_migration_carries_is_said(tmp_path: Path, key: Signer) -> None:
+    page = written(tmp_path / "out", [record("a")], signer=key)["fr"].text
+    assert "ne recrée sur la cible ni rôles, ni listes d\u2019accès" in page
+    assert "n\u2019est pas supprimé de la cible s\u2019il y est déjà" in page
+
+
 def test_own_files_are_not_said_to_be_compared_with_the_source(tmp_path: Path, key: Signer) -> None:
     records = [own(0), record("a", source_md5="00" * 16)]
     page = written(tmp_path / "a", records, signer=key, headers=packed(1, 1))["fr"].text
@@ -1454,7 +1487,10 @@ def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(
     assert "2 lecteurs ont reçu depuis, pour leur clé, de quoi ouvrir" in said
     assert "Dont 2 révoqués." in said
     assert "n\u2019a pas été fermé par cet outil" in said
-    assert "de 2 autorisations révoquées, où cet outil n\u2019a rien réglé : g-91-gone" in said
+    assert (
+        "de 2 autorisations révoquées ou échues, où cet outil n\u2019a rien réglé : g-91-gone"
+        in said
+    )
 
 
 def test_a_finding_is_explained_in_the_readers_language(tmp_path: Path, key: Signer) -> None:

@@ -215,7 +215,9 @@ def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> N
     def found(accounts: GrantAccounts) -> list[tuple[LeftTask, tuple[str, ...]]]:
         return tasks(replace(SETTLED, grants=accounts))
 
-    assert found(granted(until=stands)) == []
+    assert found(granted(until=stands)) == [(LeftTask.GRANT_LASTS, ("g-1",))]
+    assert found(granted(until=over)) == [(LeftTask.GRANT_UNSET, ("g-1",))]
+    assert found(granted(entry, until=stands)) == []
     assert found(granted(entry, until=over)) == [(LeftTask.GRANT_OPEN, ("g-1",))]
     assert found(granted(replace(entry, allowed=False), until=over)) == []
     gone = GrantRevoked(grant="g-1", reason="the study ended", user="x")
@@ -225,7 +227,15 @@ def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> N
     assert found(granted(entry, gone, told, until=stands)) == [(LeftTask.GRANT_OPEN, ("g-1",))]
     closed = replace(entry, allowed=False)
     assert found(granted(gone, closed, until=stands)) == []
-    assert found(granted(stale, until=stands)) == [(LeftTask.GRANT_STALE, ("g-1",))]
+    assert found(granted(entry, stale, until=stands)) == [(LeftTask.GRANT_STALE, ("g-1",))]
+    assert (LeftTask.GRANT_STALE, ("g-1",)) in found(granted(stale, until=stands))
+
+
+def test_a_key_that_nobody_is_declared_to_hold_and_a_side_without_tls_are_left_to_do() -> None:
+    assert tasks(replace(SETTLED, unheld=("k.pub",), plain=("http://a.example",))) == [
+        (LeftTask.PLAIN, ("http://a.example",)),
+        (LeftTask.HOLDER, ("k.pub",)),
+    ]
 
 
 DAYS = {LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hdh_migrate.events.cutover import CutoverFinalized, Track
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.events.waivers import WaiversCounted
-from hdh_migrate.evidence.page.waived import WaiverAccounts, waiver_lines
+from hdh_migrate.evidence.page.waived import WaiverAccounts, resting_on, waiver_lines
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import ABSENT
 from tests.unit.evidence.builders import bundle, dataset, facts, record
@@ -72,9 +73,20 @@ def told() -> list[tuple[str, Event]]:
     ]
 
 
-def as_built() -> list[tuple[str, str, dict[str, Any]]]:
+def as_built(*more: tuple[str, Event]) -> list[tuple[str, str, dict[str, Any]]]:
     """The same as a bundle's builder tells events."""
-    return [(at, one.kind, one.as_json()) for at, one in told()]
+    return [(at, one.kind, one.as_json()) for at, one in (*told(), *more)]
+
+
+def done_without() -> list[tuple[str, Event]]:
+    """Return something that was done after a waiver ended, and before it counted again."""
+    final = told()[1][1]
+    assert isinstance(final, CutoverFinalized)
+    return [
+        ("2026-03-03T08:00:00Z", counting()),
+        ("2026-03-03T09:00:00Z", replace(final, waivers=())),
+        ("2026-03-03T10:00:00Z", counting("since")),
+    ]
 
 
 def lines(*events: tuple[str, Event], stated: tuple[Any, ...] = ()) -> dict[str, tuple[Any, Any]]:
@@ -105,10 +117,23 @@ def test_what_was_done_while_it_counted_is_told() -> None:
     for at, event in told():
         accounts.take(at, event)
     acts = {
-        one.what: [(act.batch, act.stage) for act in one.acts] for one in accounts.lines.values()
+        one.what: [(act.name, act.stage) for act in one.acts] for one in accounts.lines.values()
     }
     assert acts.pop("attestation") == [("pilot", "finalize")]
     assert not any(acts.values())
+
+
+def test_what_was_done_between_two_waivers_of_a_condition_is_told_as_done_without() -> None:
+    accounts = WaiverAccounts()
+    for at, event in (*told(), *done_without()):
+        accounts.take(at, event)
+    line = accounts.lines[CALLED["since"][0]]
+    assert [(act.name, act.stage, act.at) for act in line.after] == [
+        ("pilot", "finalize", "2026-03-03T09:00:00Z")
+    ]
+    assert line.ended is None, "it counts again"
+    found = resting_on(list(accounts.lines.values()))
+    assert found == {"acts": ["finalize"], "after": ["finalize"]}
 
 
 def test_of_a_rehearsal_nothing_is_told() -> None:

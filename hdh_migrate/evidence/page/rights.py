@@ -1,0 +1,43 @@
+"""What no migration carries by itself: rights, keeping, requests of the people concerned."""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.page.text import Text
+
+RIGHTS: dict[str, Text] = {
+    "rights": Text(
+        "Droits d'accès, conservation, demandes de personnes",
+        "Access rights, keeping, requests of people",
+    ),
+    "rights.access": Text("Droits d'accès", "Access rights"),
+    "rights.access.value": Text(
+        "Cet outil ne recrée sur la cible ni rôles, ni listes d'accès, ni liens de partage de la "
+        "source : qui lit à la cible se règle chez l'hébergeur d'arrivée, et ce dossier n'en sait "
+        "que ce que « Qui peut lire » en dit.",
+        "This tool makes none of the source's roles, access lists or shared links anew at the "
+        "target: who reads there is set at that host, and this folder knows of it only what “Who "
+        "may read” tells.",
+    ),
+    "rights.keeping": Text("Durées et verrous sur la cible", "Keeping and locks at the target"),
+    "rights.keeping.none": Text(
+        "Le plan n'en pose aucun. Ceux de la source, et ses règles d'effacement automatique, ne "
+        "sont pas recréés.",
+        "The plan sets none. Those of the source, and its rules of automatic deletion, are not "
+        "made anew.",
+    ),
+    "rights.keeping.value": Text(
+        "{name} : {n} jour à partir de l'envoi, mode {mode}, selon le plan."
+        "|{name} : {n} jours à partir de l'envoi, mode {mode}, selon le plan.",
+        "{name}: {n} day from its sending, mode {mode}, by the plan."
+        "|{name}: {n} days from its sending, mode {mode}, by the plan.",
+    ),
+    "rights.request": Text("Effacement demandé par une personne", "Erasure that a person asks for"),
+    "rights.request.value": Text(
+        "Un objet supprimé à la source pendant l'opération n'est pas supprimé de la cible s'il y "
+        "est déjà : c'est à faire aussi à la cible. S'il n'y est pas encore, il n'est pas déplacé.",
+        "An object deleted at the source during the work is not deleted at the target if it is "
+        "there already: that is to be done at the target, too. One that is not there yet is not "
+        "moved.",
+    ),
+}
+"""Sentences of the section."""
