@@ -51,6 +51,9 @@ def test_it_is_lost_and_not_left_behind(site: Site, harm: str, *, kept: bool) ->
     assert left["rule"] == "vanished"
     assert left["reason"].startswith("lost at the target after it was moved")
     assert "Un objet vérifié manque des deux côtés" in (bundle / "report.fr.html").read_text()
+    said = site.cli("audit", "export", str(bundle), "--format", "markdown", expect=0).out
+    assert ", 1 lost" in said
+    assert "| Excluded | Lost |" in said
     # Again changes nothing; put back at the source, it is moved and the loss is over.
     site.cli("inventory", site.plan, "--refresh", "--no-progress", expect=5)
     site.container.client.upload_blob(NAME, b"from a backup" * 99)

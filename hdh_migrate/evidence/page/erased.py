@@ -127,6 +127,12 @@ ERASED: dict[str, Text] = {
         "|Dataset “{dataset}” opens no more by the recipients' keys: what opened {n} objects was "
         "erased on {began}; see “Datasets that no key opens any more”.",
     ),
+    "keys.but": Text(
+        "Ce n'est plus vrai de {n} objet rendu indéchiffrable."
+        "|Ce n'est plus vrai de {n} objets rendus indéchiffrables.",
+        "This is true no more of {n} object that no key opens."
+        "|This is true no more of {n} objects that no key opens.",
+    ),
     "q.what.originals": Text(
         "Cela ne touche pas les originaux à la source.",
         "This does not touch the originals at the source.",

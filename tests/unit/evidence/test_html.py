@@ -1367,6 +1367,7 @@ def test_what_was_erased_is_intact_when_verified_only_and_who_still_reads_it_is_
     assert "Est-ce intact ? Depuis l\u2019effacement, 2 objets" in page
     assert "moment de la vérification. Oui." in page
     assert "plus rien n\u2019ouvre" not in page
+    assert page.count("plus vrai de 2 objets rendus indéchiffrables") == 3
     assert "d\u2019avant un effacement : 1 paquet a été effacé" in page
 
     going = {**erased, "ended": None}
@@ -1408,7 +1409,7 @@ def test_waivers_that_counted_are_said_first_with_who_signed_and_what_was_done(
     banner = page.partition("Qu\u2019est-ce qui a été déplacé ?")[0]
     assert "5 dérogations signées ont compté" in banner
     assert "(dpo@ops) est celui de la session qui a lancé l\u2019outil" in banner
-    assert "Fait pendant qu\u2019elles comptaient : fin du retour possible." in banner
+    assert "comptaient : fin du retour possible. Fait entre deux" in banner
     assert "Fait entre deux, ou ensuite, sans elles : fin du retour possible." in banner
     assert "signée le 1er mars 2026, 07:00:00 UTC" in page
     assert "5 dérogations ont pourtant été signées" in page  # and nobody approved

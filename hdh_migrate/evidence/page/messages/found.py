@@ -416,8 +416,8 @@ OF_STEPS: Final = (
         "somebody else's object is under the key; nothing was overwritten. Keep it aside and send"
         ' ours again: "verify PLAN --again --restore {number:word}". Take it as it is:'
         ' "verify PLAN --again --accept {again:word} --reason TEXT"',
-        "un autre objet est sous ce nom ; rien n'a été écrasé. Pour le mettre de côté et renvoyer"
-        " le nôtre : `verify PLAN --again --restore {number}`. Pour le prendre tel quel :"
+        "un autre objet est sous ce nom ; l'outil n'a rien écrasé. Pour le mettre de côté et"
+        " renvoyer le nôtre : `verify PLAN --again --restore {number}`. Pour le prendre tel quel :"
         " `verify PLAN --again --accept {again} --reason TEXT`",
     ),
     MessageForm(
