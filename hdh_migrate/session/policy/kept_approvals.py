@@ -33,6 +33,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.files import read_bounded, read_named
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.reporters import barred
+from hdh_migrate.telemetry import counted
 
 MAX_BYTES: Final = 1 << 16
 MAX_FILES: Final = 10_000
@@ -197,7 +198,8 @@ def demand_readable(folder: Path) -> None:
     kept = sum(1 for _ in folder.glob("*.json"))
     if kept > MAX_FILES:
         raise Refused(
-            f"{folder}: {kept} approvals and withdrawals; {MAX_FILES} are read at most",
+            f"{folder}: {counted(kept, 'approval or withdrawal', 'approvals and withdrawals')};"
+            f" {MAX_FILES} are read at most",
             hint="nothing is approved until then; keep approvals that have ended elsewhere (their"
             " names begin with the stage that they are of)",
         )
