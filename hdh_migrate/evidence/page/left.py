@@ -356,10 +356,10 @@ LEFT: dict[str, Text] = {
         "included).",
     ),
     "left.key": Text(
-        "Essayer la clé privée dont le journal ne montre aucun essai : {names}."
-        "|Essayer les {n} clés privées dont le journal ne montre aucun essai : {names}.",
-        "Try the private key of which the journal shows no trial: {names}."
-        "|Try the {n} private keys of which the journal shows no trial: {names}.",
+        "Essayer la clé privée dont le journal ne montre aucun essai à part : {names}."
+        "|Essayer les {n} clés privées dont le journal ne montre aucun essai à part : {names}.",
+        "Try the private key of which the journal shows no trial apart: {names}."
+        "|Try the {n} private keys of which the journal shows no trial apart: {names}.",
     ),
     "left.holder": Text(
         "Dire qui détient la clé privée sans détenteur déclaré, qui ouvre tout : {names}."
