@@ -1445,6 +1445,17 @@ def test_a_source_read_without_tls_is_said_first_and_what_it_means(
     assert page.count("mais source lue sans TLS") == (0 if local else 2)
 
 
+def test_a_rehearsal_is_enough_said_of_what_did_not_leave_this_machine(
+    tmp_path: Path, key: Signer
+) -> None:
+    here = tuple(replace(one, url="http://127.0.0.1:1") for one in (SOURCE, TARGET))
+    page = written(tmp_path / "out", [record("a")], signer=key, endpoints=here)["fr"].text
+    banner, _, rest = page.partition("Qu\u2019est-ce qui a été déplacé")
+    assert "tout s\u2019est passé sur une seule machine" in banner
+    assert "sans TLS" not in banner
+    assert "sans TLS" in rest
+
+
 def test_keys_within_reach_are_said_to_prove_no_decision_also_beside_separated_duties(
     tmp_path: Path, key: Signer
 ) -> None:
