@@ -446,7 +446,7 @@ ANNEXES: dict[str, Text] = {
         "It was approved that the target might be the only copy.",
     ),
     "erasures.grants": Text(
-        "Il a été approuvé que des lecteurs continuent d'ouvrir ce qui leur a été accordé.",
+        "L'approbation maintient l'accès des lecteurs à ce qui leur a été accordé.",
         "It was approved that readers go on opening what was granted to them.",
     ),
     "erasures.ended": Text(

@@ -104,10 +104,10 @@ CATALOGUE: dict[str, Text] = {
         "A verified object was replaced at the target|Verified objects were replaced at the target",
     ),
     "replaced.why": Text(
-        "À la place de {n} objet vérifié, la cible en contient un autre. Aucune décision n'est "
-        "au journal."
-        "|À la place de {n} objets vérifiés, la cible en contient d'autres. Aucune décision n'est "
-        "au journal.",
+        "{n} objet vérifié a été remplacé sur la cible par un autre, qui n'est pas le nôtre. "
+        "Aucune décision à ce sujet n'est au journal."
+        "|{n} objets vérifiés ont été remplacés sur la cible par d'autres, qui ne sont pas les "
+        "nôtres. Aucune décision à ce sujet n'est au journal.",
         "In the place of {n} verified object the target holds another one. The journal has no"
         " decision about it."
         "|In the place of {n} verified objects the target holds others. The journal has no"
@@ -213,9 +213,9 @@ CATALOGUE: dict[str, Text] = {
     "q.where.target": Text("Vers", "To"),
     "q.where.left": Text("Cet outil n'y a rien supprimé.", "This tool deleted nothing there."),
     "q.where.erased": Text(
-        "La suppression de {n} lot y a été demandée, et n'y est pas constatée comme complète ; "
+        "La suppression de {n} lot y a été demandée, et n'y est pas constatée ; "
         "voir « Bascule »."
-        "|La suppression de {n} lots y a été demandée, et n'y est pas constatée comme complète ; "
+        "|La suppression de {n} lots y a été demandée, et n'y est pas constatée ; "
         "voir « Bascule ».",
         "Deletion of {n} batch was asked for there; it was not observed to be whole; see "
         "“Cutover”."

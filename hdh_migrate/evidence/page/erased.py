@@ -128,14 +128,14 @@ ERASED: dict[str, Text] = {
         "erased on {began}; see “Datasets that no key opens any more”.",
     ),
     "keys.but": Text(
-        "Ce n'est plus vrai de {n} objet rendu indéchiffrable."
-        "|Ce n'est plus vrai de {n} objets rendus indéchiffrables.",
-        "This is true no more of {n} object that no key opens."
-        "|This is true no more of {n} objects that no key opens.",
+        "{n} objet rendu indéchiffrable ne s'ouvre plus avec aucune de ces clés."
+        "|{n} objets rendus indéchiffrables ne s'ouvrent plus avec aucune de ces clés.",
+        "{n} object, made unreadable, opens with none of these keys any more."
+        "|{n} objects, made unreadable, open with none of these keys any more.",
     ),
     "q.what.originals": Text(
-        "Cela ne touche pas les originaux à la source.",
-        "This does not touch the originals at the source.",
+        "Cela n'efface pas les originaux : qui lit la source peut encore les lire.",
+        "This erases no originals: who reads the source can read them still.",
     ),
     "q.what.erasing": Text(
         "L'effacement de ce qui ouvre {n} objet du jeu « {dataset} » a commencé le {began} et "

@@ -100,14 +100,14 @@ GONE_WORDS: dict[str, Text] = {
     "col.lost": Text("Perdus", "Lost"),
     "col.vanished": Text("Disparus de la source", "Gone from the source"),
     "q.what.since": Text(
-        "Depuis, {n} d'entre eux a été remplacé ou perdu sur la cible ; encore tels que vérifiés, "
-        "à ce que ce dossier en sait : {rest}."
-        "|Depuis, {n} d'entre eux ont été remplacés ou perdus sur la cible ; encore tels que "
-        "vérifiés, à ce que ce dossier en sait : {rest}.",
-        "Since then {n} of them was replaced or lost at the target; still as verified, as far as "
-        "this folder knows: {rest}."
-        "|Since then {n} of them were replaced or lost at the target; still as verified, as far as "
-        "this folder knows: {rest}.",
+        "Depuis, {n} d'entre eux a été remplacé ou perdu sur la cible ; à ce que ce dossier en "
+        "sait, {rest} de ces objets sont encore tels que vérifiés."
+        "|Depuis, {n} d'entre eux ont été remplacés ou perdus sur la cible ; à ce que ce dossier "
+        "en sait, {rest} de ces objets sont encore tels que vérifiés.",
+        "Since then {n} of them was replaced or lost at the target; as far as this folder knows, "
+        "{rest} of these objects are still as verified."
+        "|Since then {n} of them were replaced or lost at the target; as far as this folder knows, "
+        "{rest} of these objects are still as verified.",
     ),
     "n.since": Text(
         "dont {n} remplacé ou perdu depuis|dont {n} remplacés ou perdus depuis",

@@ -392,10 +392,10 @@ LEFT: dict[str, Text] = {
         "this tool set nothing: {names}.",
     ),
     "left.grant-lasts": Text(
-        "Prévoir chez l'hébergeur la fin d'un accès, où cet outil n'a rien réglé : il ne se "
-        "fermera pas de lui-même à la date dite : {names}."
-        "|Prévoir chez l'hébergeur la fin de {n} accès, où cet outil n'a rien réglé : aucun ne se "
-        "fermera de lui-même à la date dite : {names}.",
+        "Chez l'hébergeur, régler la fin de l'accès {names} : cet outil ne l'a pas fait, et cet "
+        "accès ne se fermera pas de lui-même à la date dite."
+        "|Chez l'hébergeur, régler la fin de {n} accès, {names} : cet outil ne l'a pas fait, et "
+        "aucun ne se fermera de lui-même à la date dite.",
         "Have the host end an access, where this tool set nothing: it does not close by itself on "
         "the day said: {names}."
         "|Have the host end {n} accesses, where this tool set nothing: none closes by itself on "
@@ -412,8 +412,10 @@ LEFT: dict[str, Text] = {
         "Renew the authorisation or legal basis “{names}”: it is valid until {at}.",
     ),
     "left.basis.over": Text(
-        "Faire vérifier l'autorisation « {names} », échue le {at}, avant toute nouvelle étape.",
-        "Have the authorisation “{names}” examined, which ended on {at}, before any further step.",
+        "Faire vérifier l'autorisation « {names} », échue le {at}, avant toute nouvelle étape, et "
+        "juger ce qui a été fait depuis.",
+        "Have the authorisation “{names}” examined, which ended on {at}, before any further step, "
+        "and what was done since judged.",
     ),
     "left.attestation": Text(
         "Renouveler ce qui est attesté de l'hébergeur ({names}) : il vaut jusqu'au {at}.",

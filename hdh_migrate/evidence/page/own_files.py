@@ -22,8 +22,8 @@ OWN_FILES: dict[str, Text] = {
         "not with the source.",
     ),
     "own.written": Text(
-        "Celle de ses propres fichiers, comptés ici, l'a été en les écrivant.",
-        "Those of its own files, counted here, were computed while it wrote them.",
+        "Les fichiers de l'outil sont comptés parmi eux : la leur l'a été en les écrivant.",
+        "The tool's own files count among them: theirs were computed while they were written.",
     ),
     "own.no-claim": Text(
         "Les fichiers de l'outil, écrits ici, sont comptés parmi ces autres : ils n'ont pas été "

@@ -13,10 +13,10 @@ RIGHTS: dict[str, Text] = {
     "rights.access.value": Text(
         "Cet outil ne recrée sur la cible ni rôles, ni listes d'accès, ni liens de partage de la "
         "source : qui lit à la cible se règle chez l'hébergeur d'arrivée, et ce dossier n'en sait "
-        "que ce que « Qui peut lire » en dit.",
+        "que les accès accordés avec cet outil (« Qui peut lire », s'il y en a).",
         "This tool makes none of the source's roles, access lists or shared links anew at the "
-        "target: who reads there is set at that host, and this folder knows of it only what “Who "
-        "may read” tells.",
+        "target: who reads there is set at that host, and this folder knows of it only what was "
+        "granted by this tool (“Who may read”, if there is such).",
     ),
     "rights.keeping": Text("Durées et verrous sur la cible", "Keeping and locks at the target"),
     "rights.keeping.none": Text(

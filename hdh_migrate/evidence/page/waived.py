@@ -144,18 +144,20 @@ WAIVED: dict[str, Text] = {
     ),
     "waiver.made": Text("signée le {when}", "signed on {when}"),
     "waiver.after": Text(
-        "Fait ensuite, sans dérogation en vigueur à cette condition :",
-        "Done later, with no waiver of this condition in force:",
+        "Fait ensuite, sans dérogation en vigueur pour cette condition (ce dossier ne dit pas si "
+        "l'acte en demandait une) :",
+        "Done later, with no waiver of this condition in force (this folder does not say whether "
+        "that asked for one):",
     ),
     "banner.waived": Text(
-        "{n} dérogation signée a compté : des contrôles ont été écartés par une signature, "
-        "qu'aucune autorité n'a accordée ; voir « Dérogations »."
-        "|{n} dérogations signées ont compté : des contrôles ont été écartés par des signatures, "
-        "qu'aucune autorité n'a accordées ; voir « Dérogations ».",
-        "{n} signed waiver counted: checks were set aside by a signature that no authority "
-        "granted; see “Waivers”."
-        "|{n} signed waivers counted: checks were set aside by signatures that no authority "
-        "granted; see “Waivers”.",
+        "{n} dérogation signée a compté : un contrôle a été écarté sur simple signature, sans "
+        "qu'une autorité l'ait permis ; voir « Dérogations »."
+        "|{n} dérogations signées ont compté : des contrôles ont été écartés sur simple signature, "
+        "sans qu'une autorité l'ait permis ; voir « Dérogations ».",
+        "{n} signed waiver counted: a check was set aside by a signature alone, with no "
+        "authority's leave; see “Waivers”."
+        "|{n} signed waivers counted: checks were set aside by signatures alone, with no "
+        "authority's leave; see “Waivers”.",
     ),
     "banner.waived.acts": Text("Fait pendant qu'elles comptaient :", "Done while they counted:"),
     "banner.waived.after": Text(

@@ -1367,7 +1367,7 @@ def test_what_was_erased_is_intact_when_verified_only_and_who_still_reads_it_is_
     assert "Est-ce intact ? Depuis l\u2019effacement, 2 objets" in page
     assert "moment de la vérification. Oui." in page
     assert "plus rien n\u2019ouvre" not in page
-    assert page.count("plus vrai de 2 objets rendus indéchiffrables") == 4
+    assert page.count("2 objets rendus indéchiffrables ne s\u2019ouvrent plus avec aucune") == 4
     assert "d\u2019avant un effacement : 1 paquet a été effacé" in page
 
     going = {**erased, "ended": None}
