@@ -217,9 +217,9 @@ CATALOGUE: dict[str, Text] = {
         "voir « Bascule »."
         "|La suppression de {n} lots y a été demandée, et n'y est pas constatée ; "
         "voir « Bascule ».",
-        "Deletion of {n} batch was asked for there; it was not observed to be whole; see "
+        "Deletion of {n} batch was asked for there; it was not observed; see "
         "“Cutover”."
-        "|Deletion of {n} batches was asked for there; it was not observed to be whole; see "
+        "|Deletion of {n} batches was asked for there; it was not observed; see "
         "“Cutover”.",
     ),
     "q.where.observed": Text(
@@ -243,10 +243,10 @@ CATALOGUE: dict[str, Text] = {
     ),
     "q.intact": Text("Est-ce intact ?", "Is it intact?"),
     "q.intact.yes": Text(
-        "Oui. Chaque objet déplacé a été relu sur la cible et déchiffré ; par leurs empreintes "
+        "Oui. Chaque objet déplacé a été relu sur la cible et déchiffré ; d'après son empreinte "
         "SHA-256, ses octets sont ceux qui ont été lus à la source.",
-        "Yes. Every object moved was read back from the target and decrypted; by their SHA-256 "
-        "digests its bytes are those that were read at the source.",
+        "Yes. Every object moved was read back from the target and decrypted; by its SHA-256 "
+        "digest its bytes are those that were read at the source.",
     ),
     "q.intact.parts": Text(
         "{n} objet a été envoyé en plusieurs parties : chacune a été comparée, et l'empreinte de "
