@@ -349,7 +349,8 @@ class Troubles:
             target.read = read  # type: ignore[method-assign]
 
             def other(data: bytes | memoryview) -> None:
-                write(bytes([data[0] ^ 1, *data[1:]]) if data else data)
+                # Another bit than somebody spoils: the same one, turned twice, would be right.
+                write(bytes([data[0] ^ 2, *data[1:]]) if data else data)
 
             return read(bucket, stored, span, other)
 
