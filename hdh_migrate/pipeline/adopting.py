@@ -42,6 +42,7 @@ from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.pipeline.uploads import TargetSurvey
 from hdh_migrate.pipeline.verify import ORDER_BYTES, Verification
+from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.receipts import Digested, Lost, ObjectReceipt, Returned, Sent
 from hdh_migrate.telemetry import counted
 
@@ -116,7 +117,7 @@ class Adopt:
         self._journal = AdoptionJournal(ctx.ledger, batch, ctx.run_tag)
         self._dispatch = Dispatcher(ctx, batch, STEP, sampled=False)
         self._queue = Queue[Candidate](self._more, order_bytes=ORDER_BYTES)
-        self._datasets = {row.id: row for row in ctx.ledger.datasets(batch)}
+        self._datasets = {row.id: row for row in working_set(ctx.ledger, batch)}
         self._tally = AdoptionTally()
         self._portions: Iterator[tuple[DatasetRow, list[Entry], list[list[AdoptionProof]]]] = iter(
             ()
@@ -139,7 +140,7 @@ class Adopt:
             for name, rules in ctx.rules.items()
         }
         Inventory(ctx).run(self._batch)
-        self._datasets = {row.id: row for row in ledger.datasets(self._batch)}
+        self._datasets = {row.id: row for row in working_set(ledger, self._batch)}
         self._settle(look=first)
         found = 0
         for dataset in self._datasets.values():
