@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from hdh_migrate.errors import Interrupted
 from hdh_migrate.events.adoption import JournalSeen
+from hdh_migrate.events.rotation import KeysRotating
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
     SEGMENT,
@@ -54,6 +55,14 @@ RESIZED = (
     ' then, and add the others afterwards with "hdh-migrate amend"'
 )
 """What is said of objects that cannot be adopted for their size alone."""
+
+EXCHANGED = (
+    "batch {batch}: {objects} adopted into a ledger that has exchanged a recipient's key: who"
+    " stored them may have sealed them for the key of before, which no read with this plan's own"
+    ' shows. "hdh-migrate keys rotate" to yet another key, or "hdh-migrate reseal", goes through'
+    " them; an exchange that is through does not"
+)
+"""What is said of objects that another ledger stored, where this one has exchanged a key."""
 
 UNLISTED = (
     "dataset {name}: the target holds {count} more under its prefix that the source does not list"
@@ -352,4 +361,7 @@ class Adopt:
         for row in self._datasets.values():
             retry(ledger, row, self._ctx.waivers)
         self._journal.end(tally)
+        if tally.adopted and any(True for _ in ledger.events(KeysRotating)):
+            objects = counted(tally.adopted, "object is", "objects are")
+            self._ctx.progress.note(EXCHANGED.format(batch=self._batch, objects=objects))
         return tally

@@ -18,6 +18,7 @@ from hdh_migrate.events.adoption import (
     ObjectsAdopted,
 )
 from hdh_migrate.events.event import Event
+from hdh_migrate.events.rotation import KeysRotating
 from hdh_migrate.ledger import database
 from hdh_migrate.model import State, key_bytes
 from hdh_migrate.pipeline.adopting import Adopt
@@ -493,3 +494,25 @@ def test_killed_at_any_moment_the_same_commands_converge(tmp_path: Path) -> None
         now = tags(world)
         assert {name: now[name] for name in "bc"} == {name: before[name] for name in "bc"}, point
         assert events(world, Adopting), point
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_what_another_ledger_stored_may_be_sealed_for_a_key_that_was_exchanged(
+    world: World, *, exchanged: bool
+) -> None:
+    """Two copies of a ledger: in this one a key was exchanged, the other one went on storing."""
+    lose(world)
+    ledger = world.open()
+    if exchanged:
+        ledger.event(
+            KeysRotating(
+                number=1, old="1" * 64, new="2" * 64, recipients=("2" * 64, "3" * 64),
+                request="4" * 64, objects=0, bytes=0, approvals={}, user="ops@here",
+            )
+        )  # fmt: skip
+        ledger.commit()
+    ledger.close()
+    adopted(world)
+    said = [line for line in world.notes.lines if "has exchanged a recipient's key" in line]
+    assert len(said) == int(exchanged)
+    assert all("4 objects are adopted" in line and "reseal" in line for line in said)
