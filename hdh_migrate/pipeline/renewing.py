@@ -146,7 +146,7 @@ class Renewing:
         try:
             made = (self._put if small else self._parts)(bucket, there, row, header, stamp)
         except Permanent as refusal:
-            return self._own(route, row, attempt, refusal)
+            made = self._own(route, row, attempt, refusal)
         with_tags = "tags_with_put" if small else "tags_with_upload"
         if stamp.tags and not getattr(self._writer.limits, with_tags):
             self._tag(route, row, made, stamp.tags)

@@ -119,6 +119,16 @@ def tagged(site: Site) -> None:
     site.run()
 
 
+def test_what_landed_and_was_refused_has_its_tags(finished: Finished, kept: bool) -> None:
+    site, name = finished(tagged, Target(versions=kept)), SMALL + ".c4gh"
+    behaving(site, denied_though_done=frozenset({("PutObject", name)}))
+
+    rotated(site)
+
+    assert bucket_of(site).objects[name][-1].tags == {"ward": "3"}
+    site.cli("verify", site.plan, "--again", "--no-progress", expect=0)
+
+
 def test_tags_that_are_refused_leave_the_object_or_are_said_to_be_lost(
     finished: Finished, kept: bool
 ) -> None:
