@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import NotRequired, TypedDict
 
 from hdh_migrate.evidence.page.parties import COUNTRIES, EUROPEAN_UNION
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen
+
+
+class StatedDataset(TypedDict):
+    """A dataset's title, as it is stated."""
+
+    name: str
+    title: str
+
+
+class StatedParty(TypedDict):
+    """A person or an organisation, as it is stated."""
+
+    name: str
+    role: str
+    contact: NotRequired[str]
+
+
+class StatedSide(TypedDict):
+    """Where a side keeps the data, as it is stated."""
+
+    side: str
+    country: str
+    place: NotRequired[str]
+
+
+class StatedHolder(TypedDict):
+    """Who holds a recipient's private key, as it is stated."""
+
+    recipient: str
+    holder: str
+    escrow: bool
+
+
+class StatedByPeople(TypedDict, total=False):
+    """The plan's `report.declared`, in its canonical form: what nobody stated is not there."""
+
+    datasets: list[StatedDataset]
+    people: list[StatedParty]
+    organisations: list[StatedParty]
+    places: list[StatedSide]
+    keys: list[StatedHolder]
 
 
 @frozen
@@ -19,15 +60,14 @@ class StatedCountry:
     inside: bool
 
 
-def declared_of(predicate: Predicate) -> Mapping[str, Any]:
+def declared_of(predicate: Predicate) -> StatedByPeople:
     """Return the plan's `report.declared`, empty where it has none."""
-    report: Mapping[str, Any] = predicate["plan"]["canonical"].get("report") or {}
-    return report.get("declared") or {}
+    report = predicate["plan"]["canonical"].get("report") or {}
+    found: StatedByPeople | None = report.get("declared")
+    return found or {}
 
 
-def countries(
-    declared: Mapping[str, Any], said: Callable[[Text], object]
-) -> dict[str, StatedCountry]:
+def countries(declared: StatedByPeople, said: Callable[[Text], object]) -> dict[str, StatedCountry]:
     """Return where each side keeps the data, of those that the plan speaks of."""
     found = {}
     for one in declared.get("places", ()):
@@ -39,7 +79,7 @@ def countries(
     return found
 
 
-def reachable(declared: Mapping[str, Any]) -> bool:
+def reachable(declared: StatedByPeople) -> bool:
     """Return whether the plan says how to reach somebody."""
     everybody = (*declared.get("organisations", ()), *declared.get("people", ()))
     return any(one.get("contact") for one in everybody)
@@ -47,5 +87,6 @@ def reachable(declared: Mapping[str, Any]) -> bool:
 
 def stamp_trust(predicate: Predicate) -> str | None:
     """Return the file of certificates by which the plan trusts a time-stamping authority."""
-    report: Mapping[str, Any] = predicate["plan"]["canonical"].get("report") or {}
-    return (report.get("tsa") or {}).get("trust")
+    report = predicate["plan"]["canonical"].get("report") or {}
+    trust: str | None = (report.get("tsa") or {}).get("trust")
+    return trust

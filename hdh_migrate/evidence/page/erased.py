@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
 from hdh_migrate.evidence.page.left import remains_of
@@ -59,17 +58,27 @@ def originals_of(predicate: Predicate) -> list[StatedPlace]:
     ]
 
 
-def _observed_gone(decommission: Mapping[str, Any]) -> bool:
+def _observed_gone(decommission: Mapping[str, Mapping[str, object] | None]) -> bool:
     observed = decommission.get("observed")
     return observed is not None and not remains_of(observed)
 
 
-def pack_erased(predicate: Predicate) -> Mapping[str, Any] | None:
+@frozen
+class PacksErased:
+    """How many header packs erasures took, and when the first of them began."""
+
+    packs: int
+    at: str
+
+
+def pack_erased(predicate: Predicate) -> PacksErased | None:
     """Return what the erasures took of header packs, None where there were none."""
     told = predicate.get("erasures") or ()
     if not told:
         return None
-    return {"packs": sum(one["packs"] for one in told), "at": min(one["began"] for one in told)}
+    return PacksErased(
+        packs=sum(one["packs"] for one in told), at=min(one["began"] for one in told)
+    )
 
 
 ERASED: dict[str, Text] = {

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
+from hdh_migrate.evidence.page.declared import StatedByPeople
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen, frozen_row
@@ -37,7 +36,7 @@ class HeldKeys:
     """Who holds all of them, where there are several."""
 
 
-def held_keys(predicate: Predicate, declared: Mapping[str, Any]) -> HeldKeys:
+def held_keys(predicate: Predicate, declared: StatedByPeople) -> HeldKeys:
     """Return who holds which key, by the statement and its plan."""
     seal = predicate["seal"]
     planned = predicate["plan"]["canonical"].get("seal") or {}

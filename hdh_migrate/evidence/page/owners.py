@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from markupsafe import Markup
 
 from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
+from hdh_migrate.evidence.page.declared import StatedByPeople
 from hdh_migrate.evidence.page.text import Text
 
 BREACH_HOURS: Final = 72
@@ -49,7 +50,7 @@ class Sayings(Protocol):
 
 
 def owner_of(
-    one: LeftToDo, declared: Mapping[str, Any], logins: Sequence[str], words: Sayings
+    one: LeftToDo, declared: StatedByPeople, logins: Sequence[str], words: Sayings
 ) -> Markup:
     """Return who has to do a thing, with the names that the plan or the journal has, and by when.
 
@@ -66,7 +67,7 @@ def owner_of(
     return words.say("owner.who", who=said)
 
 
-def _names(kind: str, declared: Mapping[str, Any], logins: Sequence[str]) -> list[str]:
+def _names(kind: str, declared: StatedByPeople, logins: Sequence[str]) -> list[str]:
     if kind == "operator":
         return list(logins)
     if kind == "controller":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import field
-from typing import Any, Literal
+from typing import Literal
 
 from hdh_migrate.events.cutover import RestsOnApprovals
 from hdh_migrate.events.event import Event
@@ -14,6 +14,7 @@ from hdh_migrate.events.run import PlanRebound
 from hdh_migrate.events.waivers import WaiversCounted
 from hdh_migrate.evidence.page.approved import approvals_of
 from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.waivers import read_waiver
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.frozen import frozen_row, mutable_row
@@ -103,7 +104,7 @@ class WaiverAccounts:
                 line.ended, line.why = at, "day" if line.until < at[:10] else "taken"
 
 
-def waiver_lines(accounts: WaiverAccounts, predicate: Mapping[str, Any]) -> list[WaiverLine]:
+def waiver_lines(accounts: WaiverAccounts, predicate: Predicate) -> list[WaiverLine]:
     """Return every waiver that journal or statement tells, in the order in which they counted."""
     today = str(predicate["times"]["written"])[:10]
     lines = list(accounts.lines.values())
@@ -124,9 +125,7 @@ def resting_on(lines: Sequence[WaiverLine]) -> dict[str, list[str]]:
     }
 
 
-def _stated(
-    predicate: Mapping[str, Any], told: set[tuple[str, str, str, str]]
-) -> Iterator[WaiverLine]:
+def _stated(predicate: Predicate, told: set[tuple[str, str, str, str]]) -> Iterator[WaiverLine]:
     for one in predicate["waivers"]:
         if (one["what"], one["made_at"], one["until"], one["key_id"]) not in told:
             yield WaiverLine(
