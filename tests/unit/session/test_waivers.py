@@ -14,7 +14,7 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.run import ContentsRecorded
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.plan.loader import load
+from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.agreed import unagreed
@@ -55,17 +55,28 @@ def test_a_waiver_covers_what_was_known_when_it_was_made(
     ledger.close()
 
 
+def planned(folder: Path, name: str) -> LoadedPlan:
+    """Return a plan that names one key of who may waive."""
+    text = PLAN.partition("seal:")[0] + UNSEALED
+    (folder / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/{name}.pub]}}\n")
+    return load(folder / "plan.yaml")
+
+
+def waived_by(folder: Path, name: str, what: str) -> tuple[LoadedPlan, Path, Moment]:
+    """Return a plan in which somebody waived something, the file of his public key, and when."""
+    (folder / "keys").mkdir(exist_ok=True)
+    private, public = new_report_key(folder / "keys", name, None)
+    loaded, now = planned(folder, name), Moment.at("2026-11-24T13:30:00.000Z")
+    waivers.make(
+        loaded, load_signer(private, None), what=what, reason="known", until="2026-11-30",
+        now=now, by=name,
+    )  # fmt: skip
+    return loaded, public, now
+
+
 def test_a_key_that_once_signed_reports_waives_nothing(tmp_path: Path) -> None:
     """Whoever runs the plan exchanged its file, and waived with the key from before."""
-    (tmp_path / "keys").mkdir()
-    private, public = new_report_key(tmp_path / "keys", "dpo", None)
-    text = PLAN.partition("seal:")[0] + UNSEALED
-    (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/dpo.pub]}}\n")
-    loaded, now = load(tmp_path / "plan.yaml"), Moment.at("2026-11-24T13:30:00.000Z")
-    waivers.make(
-        loaded, load_signer(private, None), what="finding.vanished", reason="known",
-        until="2026-11-30", now=now, by="dpo",
-    )  # fmt: skip
+    loaded, public, now = waived_by(tmp_path, "dpo", "finding.vanished")
     key = load_trusted_key(public)
 
     assert len(waivers.in_force(loaded.plan, tmp_path, now)[0]) == 1
@@ -79,19 +90,10 @@ def test_a_key_that_once_signed_reports_waives_nothing(tmp_path: Path) -> None:
 def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path: Path) -> None:
     """An operator put in a key of his own, and waived the attestation for batches to come."""
     (tmp_path / "keys").mkdir()
-    mine, _ = new_report_key(tmp_path / "keys", "mine", None)
     new_report_key(tmp_path / "keys", "dpo", None)
-    text = PLAN.partition("seal:")[0] + UNSEALED
-    (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/dpo.pub]}}\n")
-    agreed = terms_of(
-        load(tmp_path / "plan.yaml"), load(tmp_path / "plan.yaml").plan.batches[0].name
-    )
-    (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/mine.pub]}}\n")
-    loaded, now = load(tmp_path / "plan.yaml"), Moment.at("2026-11-24T13:30:00.000Z")
-    waivers.make(
-        loaded, load_signer(mine, None), what="attestation", reason="of my own",
-        until="2026-11-30", now=now, by="ops",
-    )  # fmt: skip
+    first = planned(tmp_path, "dpo")
+    agreed = terms_of(first, first.plan.batches[0].name)
+    loaded, _, now = waived_by(tmp_path, "mine", "attestation")
     ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
 
     def count() -> int:
@@ -110,15 +112,7 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
 
 
 def test_a_waiver_by_a_key_that_signed_reports_is_not_agreed(tmp_path: Path) -> None:
-    (tmp_path / "keys").mkdir()
-    mine, public = new_report_key(tmp_path / "keys", "mine", None)
-    text = PLAN.partition("seal:")[0] + UNSEALED
-    (tmp_path / "plan.yaml").write_text(f"{text}waivers: {{keys: [keys/mine.pub]}}\n")
-    loaded, now = load(tmp_path / "plan.yaml"), Moment.at("2026-11-24T13:30:00.000Z")
-    waivers.make(
-        loaded, load_signer(mine, None), what="attestation", reason="of my own",
-        until="2026-11-30", now=now, by="ops",
-    )  # fmt: skip
+    loaded, public, now = waived_by(tmp_path, "mine", "attestation")
     ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
     assert unagreed(ledger, loaded.plan, tmp_path, now) == []
     files = {SIGNER: f"ed25519:{load_trusted_key(public).fingerprint}"}
