@@ -11,7 +11,7 @@ from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen
 
 
-class StatedDataset(TypedDict):
+class StatedTitle(TypedDict):
     """A dataset's title, as it is stated."""
 
     name: str
@@ -45,7 +45,7 @@ class StatedHolder(TypedDict):
 class StatedByPeople(TypedDict, total=False):
     """The plan's `report.declared`, in its canonical form: what nobody stated is not there."""
 
-    datasets: list[StatedDataset]
+    datasets: list[StatedTitle]
     people: list[StatedParty]
     organisations: list[StatedParty]
     places: list[StatedSide]
