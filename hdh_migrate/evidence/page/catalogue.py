@@ -211,6 +211,7 @@ CATALOGUE: dict[str, Text] = {
     "q.where": Text("D'où, vers où ?", "From where to where?"),
     "q.where.source": Text("De", "From"),
     "q.where.target": Text("Vers", "To"),
+    "q.where.uncontacted": Text("La source : {kind}.", "The source: {kind}."),
     "q.where.left": Text("Cet outil n'y a rien supprimé.", "This tool deleted nothing there."),
     "q.where.erased": Text(
         "La suppression de {n} lot y a été demandée, et n'y est pas constatée ; "

@@ -54,6 +54,7 @@ from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
 from hdh_migrate.evidence.page.waived import resting_on, waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
+from hdh_migrate.evidence.verifier.addresses import UNCONTACTED
 from hdh_migrate.evidence.verifier.members import (
     DatasetSection,
     Predicate,
@@ -232,6 +233,7 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "missed": missed_in,
         "still_there": _still_there,
         "unsafe": _unsafe(predicate),
+        "uncontacted": UNCONTACTED,
         "vanished_rule": VANISHED[0],
         "shortfalls": _shortfalls(predicate),
         "undated": _undated(predicate),

@@ -1445,6 +1445,13 @@ def test_a_source_read_without_tls_is_said_first_and_what_it_means(
     assert page.count("mais source lue sans TLS") == (0 if local else 2)
 
 
+def test_a_source_without_an_address_is_named_by_what_it_is(tmp_path: Path, key: Signer) -> None:
+    source = replace(SOURCE, kind="folder", url="folder:")
+    pages = written(tmp_path / "out", [record("a")], signer=key, endpoints=(source, TARGET))
+    assert "La source\u00a0: dossier de cette machine. Cet outil" in pages["fr"].text
+    assert "The source: folder of this machine. This tool" in pages["en"].text
+
+
 def test_a_rehearsal_is_enough_said_of_what_did_not_leave_this_machine(
     tmp_path: Path, key: Signer
 ) -> None:
