@@ -136,8 +136,11 @@ class Adopt:
     def run(self) -> AdoptionTally:
         """Take for sent what the target holds of ours, and verify it; goes on after any stop.
 
+        What the next run would refuse (an object that cannot be moved as planned, too much for a
+        quota) refuses nothing here, where nothing is moved: runs wait until this has ended.
+
         Raises:
-            Refused: an object cannot be moved as planned, or the batch is being deleted.
+            Refused: the batch is being deleted, or no inventory can be made of it.
             AuthFailed, Interrupted, Transient: it ended early; the same command goes on.
         """
         ctx, ledger = self._ctx, self._ctx.ledger
@@ -148,7 +151,7 @@ class Adopt:
             name: replace(rules, contract=rules.contract.of_adopted())
             for name, rules in ctx.rules.items()
         }
-        Inventory(ctx).run(self._batch)
+        Inventory(ctx).take(self._batch)
         self._datasets = {row.id: row for row in working_set(ledger, self._batch)}
         self._settle(look=first)
         found = 0

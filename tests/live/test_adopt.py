@@ -133,6 +133,28 @@ def test_the_machine_burned_and_nothing_is_sent_twice(stage: Stage) -> None:
     assert job.call("verify", "--again")[0] == Exit.OK
 
 
+def test_what_the_next_run_refuses_is_said_and_holds_up_no_adoption(stage: Stage) -> None:
+    """Adopting was refused for an object that is to be left out, and left a run refused for it."""
+    job, before = stage.job, stage.tags()
+    burned(stage)
+    deep = job.folder / "data" / Path(*["n" * 200] * 6)
+    deep.mkdir(parents=True)
+    (deep / "late").write_bytes(b"its name is longer than any target takes")
+
+    done = started("adopt", str(job.plan), "--json", env=job.environ)
+
+    assert done.returncode == Exit.FINDINGS, done.stderr
+    assert json.loads(done.stdout)["batches"][0]["adopted"] == 6
+    assert "note: the next run refuses batch " in done.stderr
+    assert ": 1 object cannot be moved as planned" in done.stderr
+    assert '"hdh-migrate amend PLAN" takes that' in done.stderr
+    stage.take_over()
+    assert job.call("run")[0] == Exit.REFUSED
+    shutil.rmtree(job.folder / "data" / ("n" * 200))
+    job.call("run", "--refresh")
+    assert stage.tags() == before
+
+
 def test_only_what_does_not_prove_good_is_sent_again(stage: Stage) -> None:
     job, first = stage.job, stage.job.folder / "first"
     before = stage.tags()

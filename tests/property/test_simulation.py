@@ -47,6 +47,7 @@ KEPT: tuple[int, ...] = (
     4336059394,
     17204375637,
     17204375673,
+    4316674140,
 )
 """Seeds of lives that were broken by a fault that is mended."""
 

@@ -11,6 +11,7 @@ from hdh_migrate.events.grants import GrantAdopted, HostStanding
 from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.adoption_journal import AdoptionTally
+from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.tags import mark_of, marks
 from hdh_migrate.results import ledgers
@@ -65,11 +66,12 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         rows = [_row(name, _adopted(turn, name, bundles, journals)) for name in chosen]
         if not bundles.found and any(one["adopted"] for one in rows):
             _note_unseen(turn, newest)
+        refused = [name for name in chosen if _is_refused_next(turn, name)]
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         states = summary(turn.ctx)
     if bundles.found:
         remember_statement(desk, bundles.found[0].bundle.statement_sha256)
-    open_ends = any(one["unproved"] or one["foreign"] for one in rows)
+    open_ends = refused or any(one["unproved"] or one["foreign"] for one in rows)
     return {
         "exit": int(Exit.FINDINGS if open_ends and code is Exit.OK else code),
         "plan_digest": desk.loaded.digest,
@@ -113,6 +115,16 @@ def _adopted_grant(account: GrantAccount, statement: str) -> GrantAdopted:
         ),
         statement=statement,
     )  # fmt: skip
+
+
+def _is_refused_next(turn: Turn, batch: str) -> bool:
+    """Say whether the next run refuses a batch as it is planned, and tell people why."""
+    try:
+        Inventory(turn.ctx).demand(batch)
+    except Refused as why:
+        turn.ctx.progress.note(f"the next run refuses {str(why).splitlines()[0]}; {why.hint}")
+        return True
+    return False
 
 
 def _note_unseen(turn: Turn, services: Services) -> None:

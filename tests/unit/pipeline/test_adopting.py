@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import ConnectionLost, Exit, LedgerBehind
+from hdh_migrate.errors import ConnectionLost, Exit, LedgerBehind, Refused
 from hdh_migrate.events.adoption import (
     Adopting,
     AdoptionEnded,
@@ -24,6 +24,7 @@ from hdh_migrate.model import State, key_bytes
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.adoption_journal import AdoptionTally
 from hdh_migrate.pipeline.adoption_proofs import AdoptionProof
+from hdh_migrate.pipeline.runner import Wishes
 from hdh_migrate.pipeline.tags import mark_of
 from tests.support.script import Killed, Point
 from tests.support.world import BIG, RUN_TAG, SMALL, World
@@ -350,6 +351,22 @@ def test_what_the_source_has_no_more_is_proved_by_a_bundle(world: World) -> None
     assert set(world.states().values()) == {State.VERIFIED}
     assert world.run() is Exit.OK
     assert tags(world) == before
+
+
+def test_what_cannot_be_moved_as_planned_keeps_nothing_from_being_adopted(world: World) -> None:
+    """An adoption that had begun was refused for it, and every run waited for that adoption."""
+    before = tags(world)
+    lose(world)
+    put(world, "n" * 1_100, b"its name is too long")
+
+    assert adopted(world).adopted == len(SIZES)
+
+    with pytest.raises(Refused, match="1 object cannot be moved as planned"):
+        world.run()
+    world.source.drop("src", "n" * 1_100)
+    world.run(wishes=Wishes(refresh=True, user="ops@here"))
+    assert tags(world) == before
+    assert {code for code, _ in wrong(world)} == {"vanished"}
 
 
 def test_what_nothing_tells_of_is_counted_and_stays(world: World) -> None:
