@@ -16,6 +16,7 @@ from hdh_migrate.results.looks import (
     CutoverStatus,
     FindingGroup,
     InventoryProgress,
+    KeyTrial,
     NamedFinding,
     NoticeStanding,
     SecondsRange,
@@ -38,6 +39,7 @@ def report(status: Status) -> list[str]:
         *_crew(status),
         *attention(status),
         *_left(status),
+        *_keys(status),
         *(f"next: {one['command']} ({one['why']})" for one in status["next"]),
     ]
 
@@ -323,6 +325,24 @@ def _left(status: Status) -> list[str]:
         return []
     lines = (" ".join(one["en"].split()) for one in found)  # no-break spaces are for pages
     return ["", "left to do:", *(f"- {visible(line)}" for line in lines)]
+
+
+def _keys(status: Status) -> list[str]:
+    """Return when each recipient's key last opened what is stored, once something is."""
+    if not status["total"]["verified"]["objects"] or not status["keys"]:
+        return []
+    return ["", "private keys, as tried:", *(f"- {_trial(one)}" for one in status["keys"])]
+
+
+def _trial(one: KeyTrial) -> str:
+    stored = one["stored"]
+    if stored is not None:
+        opened = f"{stored['opened']} of {counted(stored['objects'], 'stored object')}"
+        return f"{one['recipient']} opened {opened}, drawn by chance, on {_second(stored['at'])}"
+    if one["proved"] is not None:
+        at = _second(one["proved"])
+        return f"{one['recipient']} opened a test envelope on {at}, and nothing that is stored yet"
+    return f"{one['recipient']} was not tried (hdh-migrate keys drill PLAN --key FILE --stored N)"
 
 
 # --- small tools ----------------------------------------------------------------------------------

@@ -101,12 +101,33 @@ class RecipientsBound(Event):
 
 
 @json_form
+class StoredDrill(JsonForm):
+    """What came of opening objects with a private key as the target holds them, drawn by chance."""
+
+    objects: int
+    opened: int
+    bytes: int
+    """Of all that were drawn, as they are stored."""
+    whole: int
+    """Of those that opened: every byte, and the plaintext's digest where it is known."""
+    smallest: int
+    """Plaintext bytes of the smallest and the largest that were drawn."""
+    largest: int
+    sent: int
+    """Of those that were drawn: not verified yet."""
+    packs: int
+    """Header packs that were opened besides; 0 where headers stand in front of their objects."""
+
+
+@json_form
 class KeyDrilled(Event):
     """A recipient's private key opened what is sealed for it."""
 
     kind: ClassVar[str] = "drilled"
     fingerprint: str
     user: str
+    stored: StoredDrill | Absent = ABSENT
+    """Absent where it was tried on a test envelope alone."""
 
 
 @json_form

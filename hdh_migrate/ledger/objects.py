@@ -300,6 +300,11 @@ class Objects(UploadsLedger, HeadersLedger):
         )
         return (entry_of(rows[0][:-1]), State(rows[0][-1])) if rows else None
 
+    def drawn(self, datasets: Collection[int], most: int) -> list[tuple[Entry, State]]:
+        """Return up to `most` of what datasets have at the target, each with the same chance."""
+        rows = self._rows(self._sql["drawn"], (json.dumps(sorted(datasets)), most))
+        return [(entry_of(row[:-1]), State(row[-1])) for row in rows]
+
     def named(self, dataset: int, name: str) -> list[tuple[Entry, State]]:
         """Return the object of this key, or every version of this name, the oldest first."""
         raw = key_bytes(name)

@@ -180,6 +180,17 @@ SELECT id, state, reason FROM (
 SELECT object, code FROM finding
 WHERE closed = 0 AND object IN (SELECT value FROM json_each(?));
 
+-- drawn: some of what datasets have at the target, each with the same chance.
+SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt, sha256,
+       sealed_sha256, stored_size, etag, version_id, state
+FROM object WHERE stored_size IS NOT NULL AND etag IS NOT NULL AND id IN (
+  SELECT id FROM (
+    SELECT id FROM object WHERE dataset IN (SELECT value FROM json_each(?1)) AND state = 4
+    UNION ALL
+    SELECT id FROM object WHERE dataset IN (SELECT value FROM json_each(?1)) AND state = 5)
+  ORDER BY random() LIMIT ?2)
+ORDER BY id;
+
 -- listing: what inventory found in a dataset, in key order.
 SELECT id, key, size, version, state, reason FROM object WHERE dataset = ? ORDER BY key;
 

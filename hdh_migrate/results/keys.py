@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 
-class Drilled(TypedDict):
-    """Whose key opened a test envelope, and when one did before."""
+class NotOpened(TypedDict):
+    """One object that a key was to open as the target holds it, and did not."""
 
+    dataset: str
+    id: int
+    why: Literal["unopened", "gone", "replaced"]
+    """The key does not open it, or not to what was sent; it is not there; it is another one."""
+
+
+class StoredTrial(TypedDict):
+    """What came of opening stored objects, drawn by chance: `opened` of `objects`."""
+
+    objects: int
+    opened: int
+    bytes: int
+    """Of all that were drawn, as they are stored."""
+    whole: int
+    """Of those that opened: every byte was read, and not the first segment alone."""
+    smallest: int
+    """Plaintext bytes."""
+    largest: int
+    sent: int
+    """Of those that were drawn: not verified yet."""
+    packs: int
+    """Header packs that were opened besides."""
+    not_opened: list[NotOpened]
+
+
+class StoredOpened(TypedDict):
+    """When a private key was last tried on what is stored: it opened so many of what was drawn."""
+
+    at: str
+    objects: int
+    opened: int
+
+
+class Drilled(TypedDict):
+    """Whose key opened a test envelope, and when one did before.
+
+    `stored` is what it opened of what the target holds, where that was asked for; `exit` how the
+    command ends.
+    """
+
+    exit: int
     fingerprint: str
     proved: str | None
     proved_before: str | None
+    stored: StoredTrial | None
+    stored_before: StoredOpened | None
 
 
 class KeyFile(TypedDict):

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from hdh_migrate.results import Amount
 from hdh_migrate.results.courses import CourseStatus
+from hdh_migrate.results.keys import StoredOpened
 from hdh_migrate.results.switches import Waits
 
 StepState = Literal["not begun", "begun", "under way", "held back", "failed", "done"]
@@ -315,6 +316,14 @@ class GraveFact(TypedDict):
     fr: str
 
 
+class KeyTrial(TypedDict):
+    """A recipient, and when its private key last opened a test envelope, and what is stored."""
+
+    recipient: str
+    proved: str | None
+    stored: StoredOpened | None
+
+
 class Status(TypedDict):
     """Where a run stands at a moment."""
 
@@ -345,6 +354,8 @@ class Status(TypedDict):
     findings: list[FindingGroup] | list[NamedFinding]
     left: NotRequired[list[LeftFact]]
     """What is left to do, the list of the report; absent: while it is watched."""
+    keys: list[KeyTrial]
+    """Of the recipients that are bound: what the journal has of `keys drill`."""
     notices: NoticeStanding
     connections: ConnectionsFact | None
     """Of the run under way; None: there is none."""

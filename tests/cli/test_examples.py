@@ -309,7 +309,7 @@ STATES: tuple[tuple[Callable[[Sandbox], None], Mapping[str, Exit]], ...] = (
             'fence plan.yaml --take-over --reason "the other machine burned"': OK,
             "cleanup plan.yaml": OK,
             "cleanup plan.yaml --older-than 7d --execute": OK,
-            "keys drill plan.yaml --key /media/escrow/escrow.sec": OK,
+            "keys drill plan.yaml --key /media/escrow/escrow.sec --stored 20": OK,
             "keys drill plan.yaml --key escrow.sec --passphrase-from env:ESCROW --json": OK,
             "reseal plan.yaml": OK,
         },

@@ -76,6 +76,14 @@ def check_form(event: Event, names: set[str], keyed: bool) -> None:
         need(keyed or body.get("track") in ("cutover", "rehearsal"), f"{kind}: track")
     elif kind == "drilled" and not keyed:
         need(isinstance(body.get("fingerprint"), str), "drilled: fingerprint")
+        if "stored" in body:
+            stored = body["stored"]
+            need(isinstance(stored, dict), "drilled: stored")
+            names_of = ("whole", "opened", "objects", "bytes")
+            whole, opened, objects, size = (stored.get(name) for name in names_of)
+            need(all(map(is_count, (whole, opened, objects, size))), "drilled: stored: a count")
+            need(whole <= opened <= objects, "drilled: more than was drawn")
+            need(objects >= 1, "drilled: nothing was drawn")
     elif kind == "under-way":
         amounts: Json = [body.get("bytes")] if keyed else body.get("bytes")
         need(body.get("step") in ("transfer", "verify"), "under-way: step")

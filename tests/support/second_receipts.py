@@ -100,9 +100,16 @@ def check_recipients(predicate: Json, events: list[Event], keyed: bool) -> None:
         ]
         need(predicate["seal"]["recipients"] == told, "seal: others than those bound")
     if not keyed:
-        last = {body["fingerprint"]: at for kind, at, body in events if kind == "drilled"}
+        last: dict[str, dict[str, Json]] = {}
+        for kind, at, body in events:
+            if kind == "drilled":
+                proof = last.setdefault(body["fingerprint"], {})
+                proof["at"] = at
+                if "stored" in body:
+                    names = ("objects", "opened", "whole", "bytes")
+                    proof["stored"] = {name: body["stored"][name] for name in names} | {"at": at}
         recipients = predicate["seal"]["recipients"]
-        told = [{"recipient": one, "at": last[one]} for one in recipients if one in last]
+        told = [{"recipient": one, **last[one]} for one in recipients if one in last]
         need(("proved" in predicate["seal"]) == bool(told), "seal: proved")
         need(same(predicate["seal"].get("proved", []), told), "seal: other proofs than the drills")
 

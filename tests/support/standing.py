@@ -90,6 +90,7 @@ def standing(*batches: BatchStatus, work: Work = IDLE, **more: Any) -> Status:
         "total": amounts(**total), "eta": None, "plan_digest": "0" * 64, "plan_changed": False,
         "behind": None,
         "batches": list(batches), "findings": [],
-        "notices": {"waiting": 0, "since": None, "why": None}, "connections": None, "lately": [],
+        "keys": [], "notices": {"waiting": 0, "since": None, "why": None}, "connections": None,
+        "lately": [],
     }  # fmt: skip
     return {**told, **more}  # type: ignore[typeddict-item] # what a test wants otherwise

@@ -712,9 +712,6 @@ CATALOGUE: dict[str, Text] = {
     ),
     "ref.recipients": Text("Clés des destinataires", "Recipients' keys"),
     "ref.proved": Text("Clé essayée", "Key tried"),
-    "ref.proved.value": Text(
-        "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
-    ),
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
     **ANNEXES,

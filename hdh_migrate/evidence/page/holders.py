@@ -6,7 +6,7 @@ from collections import Counter
 
 from hdh_migrate.evidence.page.declared import StatedByPeople
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import Predicate, ProvedKey
 from hdh_migrate.frozen import frozen, frozen_row
 
 
@@ -19,8 +19,8 @@ class HeldKey:
     file: str
     holder: str | None
     escrow: bool
-    proved: str | None
-    """When its private key was last seen to open."""
+    proved: ProvedKey | None
+    """When its private key was last seen to open, and what; None: never."""
 
 
 @frozen
@@ -41,7 +41,7 @@ def held_keys(predicate: Predicate, declared: StatedByPeople) -> HeldKeys:
     seal = predicate["seal"]
     planned = predicate["plan"]["canonical"].get("seal") or {}
     files = {one["file"]: one["recipient"] for one in seal.get("files", ())}
-    proved = {one["recipient"]: one["at"] for one in seal.get("proved", ())}
+    proved = {one["recipient"]: one for one in seal.get("proved", ())}
     stated = {one["recipient"]: one for one in declared.get("keys", ())}
     keys = []
     for file in planned.get("recipients") or ():
@@ -69,6 +69,20 @@ HOLDERS: dict[str, Text] = {
     "col.tried": Text("Essai de la clé privée", "Trial of the private key"),
     "holders.tried": Text(
         "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
+    ),
+    "holders.stored": Text(
+        "le {when}, {opened} ouverts de {n} objet tiré au sort chez l'hébergeur (lus en entier : "
+        "{whole})"
+        "|le {when}, {opened} ouverts de {n} objets tirés au sort chez l'hébergeur (lus en "
+        "entier : {whole})",
+        "on {when}, opened {opened} of {n} object drawn by chance at the host (read whole: "
+        "{whole})"
+        "|on {when}, opened {opened} of {n} objects drawn by chance at the host (read whole: "
+        "{whole})",
+    ),
+    "holders.unstored": Text(
+        "jamais essayée sur ce qui est chez l'hébergeur",
+        "never tried on what is at the host",
     ),
     "holders.untried": Text("aucun essai à part au journal", "no trial apart in the journal"),
     "holders.alone": Text(

@@ -53,6 +53,8 @@ class EventAccount:
         self.waivers = WaiverAccount(batches, self.findings, self.cutovers)
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
+        self.stored: dict[str, Mapping[str, object]] = {}
+        """What it opened when it was last tried on stored objects, by the same."""
         self.copied: dict[str, Mapping[str, object]] = {}
         """What was told last of the copies of each batch's header packs."""
         self.openings: list[Mapping[str, object]] = []
@@ -207,6 +209,12 @@ class EventAccount:
             if not forms.is_string(fingerprint):
                 raise ValueError
             self.drilled[fingerprint] = at
+            if "stored" in body:
+                told = forms.mapping(body["stored"])
+                found = {name: told[name] for name in ("objects", "opened", "whole", "bytes")}
+                objects, opened, whole, _ = map(forms.count, found.values())
+                forms.must(objects > 0 and whole <= opened <= objects)
+                self.stored[fingerprint] = found | {"at": at}
 
     def _headers_copied(self, seq: int, at: str, body: forms.Body) -> None:
         del seq

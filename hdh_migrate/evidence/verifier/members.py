@@ -195,11 +195,22 @@ class StatedErasure(TypedDict):
     remaining: dict[str, int]
 
 
+class StatedDrill(TypedDict):
+    """When a private key was last tried on what the target held, and what of that it opened."""
+
+    at: str
+    objects: int
+    opened: int
+    whole: int
+    bytes: int
+
+
 class ProvedKey(TypedDict):
     """A recipient whose private key was seen to open, and when last."""
 
     recipient: str
     at: str
+    stored: NotRequired[StatedDrill]
 
 
 class RecipientFile(TypedDict):

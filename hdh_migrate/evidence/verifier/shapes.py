@@ -58,6 +58,7 @@ ROTATION = {
     "old": NAMED_OR_NULL, "new": NAMED_OR_NULL, "began": TIME, "ended": TIME_OR_NULL,
     "remaining": {str: is_count}, "headers": is_count,
 }  # fmt: skip
+DRILL = {**dict.fromkeys(("objects", "opened", "whole", "bytes"), is_count), "at": TIME}
 COPIED = {
     "batch": NAMED, "packs": is_count, "bytes": is_count, "root": DIGEST, "at": TIME,
 }  # fmt: skip
@@ -68,7 +69,7 @@ ERASURE = {
 }  # fmt: skip
 LATER = {
     "beside", "erasures", "files", "headers", "looks", "lost", "openings", "own", "proved",
-    "rotations", "tls",
+    "rotations", "stored", "tls",
 }  # fmt: skip
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
@@ -93,7 +94,7 @@ PREDICATE: dict[str, object] = {
     "looks": [LOOK], "openings": [OPENING], "rotations": [ROTATION], "erasures": [ERASURE],
     "seal": {
         "format": NAMED, "recipients": [NAMED],
-        "proved": [{"recipient": NAMED, "at": TIME}],
+        "proved": [{"recipient": NAMED, "at": TIME, "stored": DRILL}],
         "files": [{"file": NAMED, "recipient": NAMED}],
         "headers": {"packs": is_count, "bytes": is_count, "root": DIGEST, "copies": [COPIED]},
     },

@@ -100,8 +100,9 @@ def _keys(seal: SealSection, journal: Journal) -> Iterator[str]:
     ):
         yield "statement.json: the journal knows of other recipients"
     keys = [one for one in seal["recipients"] if one in journal.drilled]
-    proved = [{"recipient": one, "at": journal.drilled[one]} for one in keys]
-    if not journal.keyed and seal.get("proved") != (proved or None):
+    stored = {one: {"stored": journal.stored[one]} for one in keys if one in journal.stored}
+    proved = [{"recipient": one, "at": journal.drilled[one], **stored.get(one, {})} for one in keys]
+    if not journal.keyed and forms.canonical(seal.get("proved")) != forms.canonical(proved or None):
         yield "statement.json: the journal knows of other proofs of keys"
     copies = [told for _, told in sorted(journal.copied.items())]
     if forms.canonical(seal.get("headers", {}).get("copies", [])) != forms.canonical(copies):

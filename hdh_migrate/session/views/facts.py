@@ -11,7 +11,7 @@ from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import KeyUnavailable, PlanInvalid
 from hdh_migrate.events.batches import BatchAmended
-from hdh_migrate.events.run import ExchangeTotal, KeyDrilled, RunEnded, RunStarted
+from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import (
     DatasetFacts,
     Endpoint,
@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.facts import (
     ObjectCounts,
     StepPace,
 )
-from hdh_migrate.evidence.verifier.members import ProvedKey, RecipientFile
+from hdh_migrate.evidence.verifier.members import RecipientFile
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
@@ -43,6 +43,7 @@ from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.capabilities import capabilities
 from hdh_migrate.session.views.erasures import erasure_facts
 from hdh_migrate.session.views.header_facts import header_facts
+from hdh_migrate.session.views.proved import proved_keys
 from hdh_migrate.session.views.rotations import rotation_facts
 from hdh_migrate.software import code_digest
 from hdh_migrate.targets.facts import profile_facts
@@ -102,7 +103,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
             for name, count in amended.moved_before.items()
         },
         headers=header_facts(desk.loaded.plan, ledger),
-        proved=tuple(_proved(ledger)),
+        proved=tuple(proved_keys(ledger)),
         files=_files(desk, ledger),
         attestation=attestation_of(desk),
         profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
@@ -157,14 +158,6 @@ def _files(desk: Desk, ledger: SqliteLedger) -> tuple[RecipientFile, ...]:
         return ()
     pairs = zip(loaded.plan.seal.recipients, keys, strict=True)
     return tuple({"file": file, "recipient": key} for file, key in pairs)
-
-
-def _proved(ledger: SqliteLedger) -> Iterator[ProvedKey]:
-    """Yield when each recipient's key was last seen to open what is sealed for it."""
-    last = {event.fingerprint: at for at, event in ledger.events(KeyDrilled)}
-    for name in map(fingerprint_of, bound_recipients(ledger) or ()):
-        if name in last:
-            yield {"recipient": name, "at": last[name]}
 
 
 def _endpoints(desk: Desk, ledger: SqliteLedger) -> tuple[Endpoint, ...]:

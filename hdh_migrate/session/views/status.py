@@ -51,6 +51,7 @@ from hdh_migrate.session.views.progress import (
     progress_of,
     together,
 )
+from hdh_migrate.session.views.proved import key_trials
 from hdh_migrate.session.views.verdict import verdict
 
 LATELY = 12
@@ -116,6 +117,7 @@ def _status(
         "eta": eta_of(seen, chosen),
         "batches": rows,
         "findings": _named(ledger, selected) if show_names else list(map(_group, causes)),
+        "keys": key_trials(ledger),
         "notices": _notices(desk),
         "connections": connections_of(desk.ledger_path, work["pid"], connections)
         if work["alive"]

@@ -397,7 +397,9 @@ def told(
             body = {"ids": [next(ids) for _ in range(names.total())], "datasets": dict(names)}
             yield at, kind, body | {"rows_sha256": "00" * 32}
     for proof in about.proved:
-        drilled = {"fingerprint": proof["recipient"], "user": "claire@ops"}
+        drilled: dict[str, Any] = {"fingerprint": proof["recipient"], "user": "claire@ops"}
+        if "stored" in proof:
+            drilled["stored"] = dict(proof["stored"])
         yield proof["at"], "drilled", drilled
     for number, opening in enumerate(about.openings, start=1):
         yield at, "object-opened", {"number": number, **opening}

@@ -167,6 +167,7 @@ WAIVED = [
     for what in ("attestation", "legal-basis", "health.encryption", "finding.conflict")
 ]
 PROVED = {"recipient": facts().recipients[0], "at": "2026-03-01T10:00:00Z"}
+DRILL = {"at": PROVED["at"], "objects": 1, "opened": 1, "whole": 0, "bytes": 9}
 OBSERVED = {
     "current": 1, "version": 2, "snapshot": 1, "soft-deleted": 1, "uncommitted": 1, "not_ours": 1,
     "until": "2026-06-01T08:00:00Z",
@@ -686,7 +687,10 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             {"records": good, "declared": holding(*names), "keys": list("abc")[: len(names)]}
             for names in (("x", "x"), ("x", "x", "y"), ("x", None), ("x", None, None))
         ),
-        {"records": good, "files": files(), "proved": (PROVED,)},
+        *(
+            {"records": good, "files": files(), "proved": ({**PROVED, **drill},)}
+            for drill in ({}, *({"stored": {**DRILL, "objects": many}} for many in (1, 2)))
+        ),
         *(
             {
                 "records": [own(number) for number in range(many)],

@@ -282,6 +282,14 @@ def drilled(*told: str) -> Change:
     return edit
 
 
+def stored_drilled(name: str, stored: Any) -> Change:
+    def edit(made: World) -> None:
+        told = {"fingerprint": name, "user": "u", "stored": stored}
+        made["journal.jsonl"][-1:-1] = [["drilled", hour(18), told]]
+
+    return edit
+
+
 def test_keys_are_proved_as_the_drills_tell(desk: Desk) -> None:
     first, second = world()["predicate"]["seal"]["recipients"]
     one, two = ({"recipient": name, "at": hour(18)} for name in (first, second))
@@ -305,6 +313,33 @@ def test_keys_are_proved_as_the_drills_tell(desk: Desk) -> None:
     }
     refused(desk, world(), cases)
     assert judged(desk, world(), {"none of them": put("seal", proved=[])}) == []
+    drill = {"objects": 4, "opened": 3, "whole": 2, "bytes": 9}
+    on_stored = {**one, "stored": {**drill, "at": hour(18)}}
+    more = {**one, "stored": {**drill, "at": hour(18), "opened": 4}}
+    tried = stored_drilled(first, {**drill, "sent": 1})
+    good = {
+        "what is stored": both(tried, put("seal", proved=[on_stored])),
+        "and an envelope since": both(tried, drilled(first), put("seal", proved=[on_stored])),
+    }
+    assert judged(desk, world(), good) == [*good]
+    cases = {
+        "not of what is stored": (both(tried, put("seal", proved=[one])), other),
+        "of what nobody tried": (both(drilled(first), put("seal", proved=[on_stored])), other),
+        "more of them": (both(tried, put("seal", proved=[more])), other),
+        "at another time": (
+            both(tried, put("seal", proved=[{**one, "stored": {**drill, "at": hour(17)}}])),
+            other,
+        ),
+        "more than was drawn": (stored_drilled(first, {**drill, "opened": 5}), "drilled: more"),
+        "more read than opened": (stored_drilled(first, {**drill, "whole": 4}), "drilled: more"),
+        "nothing drawn": (
+            stored_drilled(first, {"objects": 0, "opened": 0, "whole": 0, "bytes": 0}),
+            "drilled: nothing",
+        ),
+        "a text": (stored_drilled(first, {**drill, "bytes": "9"}), "drilled: stored"),
+        "no object": (stored_drilled(first, [4, 3, 2, 9]), "drilled: stored"),
+    }  # fmt: skip
+    refused(desk, world(), cases)
     keyed: dict[str, Change] = {"nothing of it": insert(1, "drilled", hour(0))}
     assert judged(desk, in_keyed_names(world()), keyed) == [*keyed]
 
