@@ -91,7 +91,10 @@ class HeadersExchanged(Event):
 
 @json_form
 class KeysRotated(Event):
-    """Every object was gone through; once more where some were left and tried again."""
+    """Every object was gone through; once more where some were left and tried again.
+
+    Told again, with more that is left, when objects are adopted that it has not gone through.
+    """
 
     kind: ClassVar[str] = "keys-rotated"
     number: int

@@ -15,7 +15,6 @@ from dataclasses import replace
 
 from hdh_migrate.errors import Interrupted
 from hdh_migrate.events.adoption import JournalSeen
-from hdh_migrate.events.rotation import KeysRotating
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import (
     SEGMENT,
@@ -57,12 +56,12 @@ RESIZED = (
 """What is said of objects that cannot be adopted for their size alone."""
 
 EXCHANGED = (
-    "batch {batch}: {objects} adopted into a ledger that has exchanged a recipient's key: who"
-    " stored them may have sealed them for the key of before, which no read with this plan's own"
-    ' shows. "hdh-migrate keys rotate" to yet another key, or "hdh-migrate reseal", goes through'
-    " them; an exchange that is through does not"
+    "batch {batch}: {objects} adopted into a ledger that has exchanged keys: who stored them may"
+    " have sealed them for the key of before, or under a data key of before, which no read with"
+    " this plan's own shows. They count as left by that exchange: the same {command} goes through"
+    " them"
 )
-"""What is said of objects that another ledger stored, where this one has exchanged a key."""
+"""What is said of objects that another ledger stored, where this one has exchanged keys."""
 
 UNLISTED = (
     "dataset {name}: the target holds {count} more under its prefix that the source does not list"
@@ -363,8 +362,13 @@ class Adopt:
             self._ctx.progress.note(RESIZED.format(batch=self._batch, objects=objects))
         for row in self._datasets.values():
             retry(ledger, row, self._ctx.waivers)
-        self._journal.end(tally)
-        if tally.adopted and any(True for _ in ledger.events(KeysRotating)):
-            objects = counted(tally.adopted, "object is", "objects are")
-            self._ctx.progress.note(EXCHANGED.format(batch=self._batch, objects=objects))
+        with ledger.whole():
+            self._journal.end(tally)
+            exchange = self._journal.tell_exchange()
+            ledger.commit()
+        if exchange is not None:
+            command, left = exchange
+            objects = counted(left, "object is", "objects are")
+            said = EXCHANGED.format(batch=self._batch, objects=objects, command=command)
+            self._ctx.progress.note(said)
         return tally

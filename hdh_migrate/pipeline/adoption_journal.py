@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from hdh_migrate.codes import Code
 from hdh_migrate.events.adoption import (
@@ -12,8 +13,10 @@ from hdh_migrate.events.adoption import (
     LedgerAdopted,
     ObjectsAdopted,
 )
+from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.pipeline.known import adoption_of
+from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.telemetry import counted
 
@@ -61,7 +64,7 @@ class AdoptionJournal:
         return not last.under_way
 
     def end(self, tally: AdoptionTally) -> None:
-        """Count what it has proved, and write down whose objects are ours from now on."""
+        """Count what it has proved, and write down whose objects are ours; commit afterwards."""
         ledger = self._ledger
         self._count(tally)
         if tally.adopted:
@@ -78,7 +81,28 @@ class AdoptionJournal:
                 unproved=tally.unproved, foreign=tally.foreign,
             )
         )  # fmt: skip
-        ledger.commit()
+
+    def tell_exchange(self) -> tuple[str, int] | None:
+        """Write down that the last exchange of keys has not gone through what was adopted since.
+
+        Returns the command that goes through them, and how many they are; None: no key was
+        exchanged, or none of them is there.
+        """
+        ledger = self._ledger
+        last: KeysRotating | DataKeysRotating | None = None
+        for _, event in ledger.told(KeysRotating, DataKeysRotating):
+            assert isinstance(event, KeysRotating | DataKeysRotating)
+            last = event
+        if last is None:
+            return None
+        so_far = RotationSoFar(ledger, last.number)
+        waits = sorted(so_far.untold.get(self._batch, ()))
+        left = len(ledger.erasable_of(self._batch, waits)) if waits else 0
+        if so_far.told is None or not left:
+            return None
+        ledger.event(replace(so_far.told, left=so_far.told.left + left))
+        verb = "keys rotate" if isinstance(last, KeysRotating) else "reseal"
+        return f'"hdh-migrate {verb} PLAN ... --execute"', left
 
     def _count(self, tally: AdoptionTally) -> None:
         for _, event in self._ledger.events(ObjectsAdopted):

@@ -43,6 +43,7 @@ from hdh_migrate.pipeline.portions import (
     cut,
     exchangeable,
     left_of,
+    staying,
 )
 from hdh_migrate.pipeline.proving import MadeAnew, Proving
 from hdh_migrate.pipeline.renewing import Renewing
@@ -236,9 +237,8 @@ class Rotating:
             self._ctx.progress.step(
                 batch, self._renewing.step, objects=total.objects, size=total.size
             )
-        stay = sorted(so_far.left.get(batch, ()))
-        for at in range(0, len(stay), PORTION_OBJECTS):
-            yield from cut(ledger.erasable_of(batch, stay[at : at + PORTION_OBJECTS], whole=True))
+        for rows in staying(ledger, so_far, batch, apart=self._apart):
+            yield from cut(rows)
         # Of one object it shows whether the host lets earlier versions go, before many follow it.
         most = 1 if self._renewing.thorough and not last else PORTION_OBJECTS
         while not ended and (rows := exchangeable(ledger, batch, last, most, apart=self._apart)):

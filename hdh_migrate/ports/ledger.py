@@ -71,6 +71,13 @@ class JournalPort(Protocol):
             LedgerDamaged: one is not of its kind's form.
         """
 
+    def told(self, *kinds: type[Event]) -> Iterator[tuple[str, Event]]:
+        """Return (time, event) of every event of some kinds, oldest first; scans the journal.
+
+        Raises:
+            LedgerDamaged: one is not of its kind's form.
+        """
+
     def cutovers(self) -> Iterator[tuple[str, str, CutoverEvent | UnknownOfCutover]]:
         """Return (time, kind, event) of every event of a cutover, oldest first; never scans.
 

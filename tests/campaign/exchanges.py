@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hdh_migrate.errors import Exit, Refused
-from hdh_migrate.events.adoption import ObjectsAdopted
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import SqliteLedger
@@ -298,9 +297,6 @@ class Exchanges:
         states = {row["key"]: row["state"] for row in rows}
         known = [key for name in found if (key := self._setting.key(name)) in states]
         stay = {key for key in known if states[key] is State.VERIFIED}
-        if len(self._setting.hosts) > 1:  # what another machine stored: `adopt` says so
-            taken = {number for _, event in ledger.events(ObjectsAdopted) for number in event.ids}
-            stay -= {row["key"] for row in rows if row["id"] in taken}
         said = sum(done.left.values()) + sum(done.remaining.get(why, 0) for why in STILL_THERE)
         if len(stay) > said:
             raise Broken(f"{what} opens {min(stay)}, and an exchange that is through says no such")

@@ -122,7 +122,7 @@ def standing_of(
         attested=attested_of(p["attestation"]),
         untried=tuple(one for one in p["seal"]["recipients"] if one not in proved),
         rotations=tuple(
-            (one["began"], one["ended"], sum(one["remaining"].values()))
+            (one["began"], one["ended"], one["left"] + sum(one["remaining"].values()))
             for one in p.get("rotations", ())
         ),
         erasures=tuple(
@@ -265,8 +265,8 @@ LEFT: dict[str, Text] = {
         "End the exchange of keys begun on {at}.",
     ),
     "left.rotated": Text(
-        "Retirer ce que le remplacement de clés du {at} a laissé sur la cible : {objects}.",
-        "Remove what the exchange of keys of {at} left at the target: {objects}.",
+        "Traiter ce que le remplacement de clés du {at} a laissé tel quel sur la cible : {objects}.",
+        "Go through what the exchange of keys of {at} left at the target as it was: {objects}.",
     ),
     "left.erasure": Text(
         "Achever l'effacement du jeu « {names} », commencé le {at}.",

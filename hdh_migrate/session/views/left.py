@@ -113,7 +113,7 @@ def _standing(
         attested=attested_of(attestation_of(desk)),
         untried=tuple(untried_recipients(ledger)),
         rotations=tuple(
-            (one["began"], one["ended"], sum(one["remaining"].values()))
+            (one["began"], one["ended"], one["left"] + sum(one["remaining"].values()))
             for one in rotation_facts(ledger)
         ),
         erasures=tuple(

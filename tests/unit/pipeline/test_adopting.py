@@ -18,7 +18,7 @@ from hdh_migrate.events.adoption import (
     ObjectsAdopted,
 )
 from hdh_migrate.events.event import Event
-from hdh_migrate.events.rotation import KeysRotating
+from hdh_migrate.events.rotation import KeysRotated, KeysRotating
 from hdh_migrate.ledger import database
 from hdh_migrate.model import State, key_bytes
 from hdh_migrate.pipeline.adopting import Adopt
@@ -527,9 +527,15 @@ def test_what_another_ledger_stored_may_be_sealed_for_a_key_that_was_exchanged(
                 request="4" * 64, objects=0, bytes=0, approvals={}, user="ops@here",
             )
         )  # fmt: skip
+        ledger.event(
+            KeysRotated(number=1, objects=0, left=0, lost=0, removed=0, remaining={})
+        )
         ledger.commit()
     ledger.close()
     adopted(world)
-    said = [line for line in world.notes.lines if "has exchanged a recipient's key" in line]
+    adopted(world)  # which finds nothing more
+    said = [line for line in world.notes.lines if "that has exchanged keys" in line]
     assert len(said) == int(exchanged)
-    assert all("4 objects are adopted" in line and "reseal" in line for line in said)
+    assert all("4 objects are adopted" in line and "keys rotate PLAN" in line for line in said)
+    counted = [(one.left, one.objects) for one in events(world, KeysRotated)]  # type: ignore[attr-defined]
+    assert counted == ([(0, 0), (4, 0)] if exchanged else [])
