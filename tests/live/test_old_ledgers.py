@@ -74,6 +74,26 @@ def test_each_step_of_a_cutover_is_in_a_copy_and_an_older_one_is_refused(site: S
 
 
 @prepared(moved)
+def test_a_switch_that_went_back_keeps_nobody_from_adopting(site: Site) -> None:
+    """A copy from while consumers were at the target refused it as long as that copy was kept."""
+    site.change(backup={"folder": "copies"})
+    early = site.folder / "early"
+    shutil.copytree(site.state, early)
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+    site.cutover("rollback", expect=0)
+    assert len(copies(site)) == 2
+    put_back(site, early)
+    said = site.cli("run", site.plan, "--no-progress", expect=3)
+    assert "or let it take over what it lacks" in said.err
+
+    site.cli("adopt", site.plan, expect=0)
+
+    site.cli("fence", site.plan, "--take-over", "--reason", "burned", expect=0)
+    site.cli("run", site.plan, "--no-progress", expect=0)
+
+
+@prepared(moved)
 def test_without_a_copy_the_pointer_itself_says_that_consumers_follow_it(site: Site) -> None:
     early = site.folder / "early"
     shutil.copytree(site.state, early)

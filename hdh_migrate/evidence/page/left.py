@@ -265,7 +265,8 @@ LEFT: dict[str, Text] = {
         "End the exchange of keys begun on {at}.",
     ),
     "left.rotated": Text(
-        "Traiter ce que le remplacement de clés du {at} a laissé tel quel sur la cible : {objects}.",
+        "Reprendre ce que le remplacement de clés du {at} a laissé tel quel à la cible : "
+        "{objects}.",
         "Go through what the exchange of keys of {at} left at the target as it was: {objects}.",
     ),
     "left.erasure": Text(

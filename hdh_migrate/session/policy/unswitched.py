@@ -8,7 +8,7 @@ bundle, a copy of the ledger, and the pointer itself are asked.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from hdh_migrate.errors import LedgerError, MigrateError, Refused
 from hdh_migrate.events.cutover import Track
@@ -19,6 +19,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bundles import Bundles
 from hdh_migrate.session.policy.newest import copies_at
 from hdh_migrate.wiring import Services, open_pointer
+from hdh_migrate.wiring.context import RUN_TAG
 
 EARLY: Final = {str(stage) for stage in BEFORE_SWITCH}
 
@@ -29,32 +30,54 @@ PUT_BACK: Final = (
 
 
 def demand_not_switched(desk: Desk, bundles: Bundles, batches: Sequence[str]) -> None:
-    """Demand that neither bundle nor copy of the ledger knows of a switch.
+    """Demand that neither bundle nor copy of the ledger knows of a switch that stands.
+
+    Of one ledger what its longest journal tells counts: an earlier one may be from before it went
+    back.
 
     Raises:
         Refused: one does.
     """
-    for batch, stage, where in (*_in_bundles(bundles), *_in_copies(desk)):
-        if batch in batches and stage not in EARLY:
+    newest: dict[tuple[str | None, str], _SeenStage] = {}
+    for one in (*_in_bundles(bundles), *_in_copies(desk)):
+        known = newest.setdefault((one.ledger, one.batch), one)
+        if one.events > known.events:
+            newest[one.ledger, one.batch] = one
+    for one in newest.values():
+        if one.batch in batches and one.stage not in EARLY:
             raise Refused(
-                f"batch {batch} was switched already ({stage}, says {where}): a ledger made anew"
-                " would not know the pointer's old value, nor who agreed",
+                f"batch {one.batch} was switched already ({one.stage}, says {one.where}): a ledger"
+                " made anew would not know the pointer's old value, nor who agreed",
                 hint=PUT_BACK,
             )
 
 
-def _in_bundles(bundles: Bundles) -> Iterator[tuple[str, str, str]]:
+class _SeenStage(NamedTuple):
+    """Where a batch stands, as the journal of a ledger tells that goes so far."""
+
+    ledger: str | None
+    events: int
+    batch: str
+    stage: str
+    where: str
+
+
+def _in_bundles(bundles: Bundles) -> Iterator[_SeenStage]:
     for one in bundles.found:
         for story in one.bundle.predicate["cutovers"]:
             if story["track"] == Track.CUTOVER:
-                yield story["batch"], story["stage"], f"the bundle of {one.written}"
+                yield _SeenStage(
+                    one.ledger, one.seen.events, story["batch"], story["stage"],
+                    f"the bundle of {one.written}",
+                )  # fmt: skip
 
 
-def _in_copies(desk: Desk) -> Iterator[tuple[str, str, str]]:
+def _in_copies(desk: Desk) -> Iterator[_SeenStage]:
     for folder in reversed(copies_at(desk)):
         try:
             ledger = SqliteLedger.read_only(folder / LEDGER, desk.clock)
             try:
+                name, events = ledger.meta(RUN_TAG), ledger.length()
                 found = standings(ledger.cutovers())
             finally:
                 ledger.close()
@@ -62,7 +85,7 @@ def _in_copies(desk: Desk) -> Iterator[tuple[str, str, str]]:
             continue  # a copy that cannot be read says nothing, here as elsewhere
         for (batch, track), story in found.items():
             if track is Track.CUTOVER:
-                yield batch, str(story.stage), str(folder)
+                yield _SeenStage(name, events, batch, str(story.stage), str(folder))
 
 
 def demand_pointers_unmoved(

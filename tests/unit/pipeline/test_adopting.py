@@ -527,9 +527,7 @@ def test_what_another_ledger_stored_may_be_sealed_for_a_key_that_was_exchanged(
                 request="4" * 64, objects=0, bytes=0, approvals={}, user="ops@here",
             )
         )  # fmt: skip
-        ledger.event(
-            KeysRotated(number=1, objects=0, left=0, lost=0, removed=0, remaining={})
-        )
+        ledger.event(KeysRotated(number=1, objects=0, left=0, lost=0, removed=0, remaining={}))
         ledger.commit()
     ledger.close()
     adopted(world)
