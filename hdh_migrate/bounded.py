@@ -1,4 +1,4 @@
-"""What comes from outside, within bounds: numbers in ASCII digits, positions in a listing.
+"""What comes from outside, or is long, within bounds: numbers in ASCII digits, positions, lists.
 
 `str.isdigit` takes `²` and Arabic digits, `int` takes signs, underscores and thousands of digits
 (an error of its own beyond 4,300), `float` takes `inf`. Nothing of that is a number here.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Final
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import islice
+from typing import Final, TypeVar
 
 LARGEST_SIZE = (1 << 63) - 1
 """Bytes of the largest object that anything here can count."""
@@ -52,6 +53,16 @@ def token(text: str, most: int = 1_024) -> str:
 
 REMEMBERED: Final = 10_000
 """Positions of a listing that are compared one by one."""
+
+
+T = TypeVar("T")
+
+
+def in_lists(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Yield items in lists of at most so many."""
+    remaining = iter(items)
+    while some := list(islice(remaining, most)):
+        yield some
 
 
 class Visited:

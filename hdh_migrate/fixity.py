@@ -66,6 +66,11 @@ def sha256_hex(data: bytes | bytearray | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def text_digest(text: str) -> str:
+    """Return the hexadecimal SHA-256 of a text in UTF-8."""
+    return sha256_hex(text.encode())
+
+
 def leaf_digest(data: bytes) -> bytes:
     """Return the digest of one leaf of an RFC 9162 tree: SHA-256(0x00 || data)."""
     return hashlib.sha256(b"\x00" + data).digest()

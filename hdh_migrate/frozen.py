@@ -131,29 +131,14 @@ def _again(one: Field[Any]) -> Any:  # noqa: ANN401 - what stands for a field wh
     return field(default=one.default, **said)
 
 
-_waiting: Final[dict[type, Callable[[], None]]] = {}
-"""What generates the `__init__` of each class of which no instance was made yet."""
-
-
-def make_all_ready() -> None:
-    """Generate now what each class's first instance would: for a process that forks others."""
-    for generate in list(_waiting.values()):
-        generate()
-
-
 def _with_init(cls: type[T], *, frozen: bool) -> type[T]:
     """Give a class an `__init__` that puts the generated one in its place when it is called."""
 
-    def generate() -> None:
-        setattr(cls, "__init__", _generated(cls, frozen=frozen))  # noqa: B010 - mypy forbids it
-        _waiting.pop(cls, None)
-
     def __init__(self: object, *row: object, **values: object) -> None:  # noqa: N807 - stands for it
-        generate()
+        setattr(cls, "__init__", _generated(cls, frozen=frozen))  # noqa: B010 - mypy forbids it
         cls.__init__(self, *row, **values)
 
     setattr(cls, "__init__", __init__)  # noqa: B010
-    _waiting[cls] = generate
     return cls
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from hdh_migrate.cli.hours import course_lines
-from hdh_migrate.cli.output import table, visible
+from hdh_migrate.cli.output import amount_text, table, visible
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.results import Amount
@@ -173,7 +173,7 @@ def _crew(status: Status) -> list[str]:
             "state": one["state"],
             "share": f"{100 * one['share']:.0f} %",
             "orders": f"{one['orders']}/{one['orders_at_most']}",
-            "done": f"{counted(one['objects'], 'object')}, {size_text(one['bytes'])}",
+            "done": amount_text(one),
             "rate": f"{size_text(one['bytes_per_second'])}/s",
             "heard": _ago(one["last_word"], status["at"]),
         }
@@ -218,7 +218,7 @@ def _now(batch: BatchStatus) -> Iterator[tuple[str, InventoryProgress]]:
 
 def _step_line(batch: str, name: str, step: InventoryProgress) -> str:
     if "of_objects" not in step:
-        amount = f"{counted(step['objects'], 'object')}, {size_text(step['bytes'])}"
+        amount = amount_text(step)
         return f"{batch}: {name}, {amount} so far"
     moved: StepProgress = step  # type: ignore[assignment] # that key is of no other type
     cells = _moved(moved)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hdh_migrate.cli.output import table
-from hdh_migrate.results import Amount
+from hdh_migrate.cli.output import amount_text, table
 from hdh_migrate.results.forecasts import (
     BatchEnd,
     CostFact,
@@ -16,7 +15,7 @@ from hdh_migrate.results.forecasts import (
     PlanForecast,
     StepRate,
 )
-from hdh_migrate.telemetry import counted, duration_text, size_text
+from hdh_migrate.telemetry import duration_text, size_text
 
 BASES = {
     "measured": "from what was measured",
@@ -87,11 +86,7 @@ def _minute(at: str) -> str:
 def _batch(one: BatchEnd) -> dict[str, object]:
     left, ends = one["verify"], one["ends"]
     said = one["state"] if one["state"] != "left" else ""
-    amount = (
-        f"{counted(left['objects'], 'object')}, {size_text(left['bytes'])}"
-        if left["objects"]
-        else ""
-    )
+    amount = amount_text(left) if left["objects"] else ""
     return {
         "batch": one["batch"],
         "left": ", ".join(part for part in (said, amount) if part),
@@ -120,15 +115,11 @@ def _cutover(one: CutoverAhead) -> str:
     if one["listing_seconds"] is not None:
         parts.append(f"listing its source again took {duration_text(one['listing_seconds'])}")
     if (daily := one["a_day"]) is not None:
-        parts.append(f"{_amount(daily)} new or changed a day")
+        parts.append(f"{amount_text(daily)} new or changed a day")
     if one["delta"] is not None and (seconds := one["seconds"]) is not None:
         low, high = duration_text(seconds["low"]), duration_text(seconds["high"])
-        parts.append(f"a delta of {_amount(one['delta'])}: frozen for {low} to {high}")
+        parts.append(f"a delta of {amount_text(one['delta'])}: frozen for {low} to {high}")
     return f"cutover of {one['batch']}: {'; '.join([*parts, *one['why']])}"
-
-
-def _amount(amount: Amount) -> str:
-    return f"{counted(amount['objects'], 'object')}, {size_text(amount['bytes'])}"
 
 
 def _costs(cost: CostFact) -> Iterator[str]:

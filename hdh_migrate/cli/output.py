@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hdh_migrate.cli import streams
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.model.naming import shown
-from hdh_migrate.results import FailedVerb
+from hdh_migrate.results import Amount, FailedVerb
 from hdh_migrate.telemetry import counted, duration_text, redact, size_text
 
 LINE_SECONDS = 15.0
@@ -138,6 +138,11 @@ def visible(text: str) -> str:
     A key of one version of a name is written as people give it.
     """
     return "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in shown(text))
+
+
+def amount_text(amount: Amount) -> str:
+    """Return an amount as people read it: `2 objects, 1.5 GiB`."""
+    return f"{counted(amount['objects'], 'object')}, {size_text(amount['bytes'])}"
 
 
 def table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> str:

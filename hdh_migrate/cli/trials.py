@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hdh_migrate.results import Amount
+from hdh_migrate.cli.output import amount_text
 from hdh_migrate.results.plans import TriedDataset, TriedRule
-from hdh_migrate.telemetry import counted, size_text
+from hdh_migrate.telemetry import counted
 
 
 def unused(tried: Sequence[TriedDataset]) -> bool:
@@ -17,11 +17,12 @@ def unused(tried: Sequence[TriedDataset]) -> bool:
 def lines_of(one: TriedDataset) -> Iterator[str]:
     """Give what the rules of a dataset did, in lines for people."""
     extent = "all that there is" if one["whole"] else "there are more"
-    yield f"dataset {one['dataset']}: looked at {_amount(one['looked_at'])}; {extent}"
-    yield f"  taken: {_amount(one['moved'])}; left behind: {_amount(one['left_behind'])}"
+    yield f"dataset {one['dataset']}: looked at {amount_text(one['looked_at'])}; {extent}"
+    moved, left = amount_text(one["moved"]), amount_text(one["left_behind"])
+    yield f"  taken: {moved}; left behind: {left}"
     for what, amount in (("refused", one["refused"]), ("not moved", one["not_moved"])):
         if amount["objects"]:
-            yield f"  {what}: {_amount(amount)}"
+            yield f"  {what}: {amount_text(amount)}"
     if one["codes"]:
         yield "  found: " + ", ".join(f"{many} x {code}" for code, many in one["codes"].items())
     yield from (f"  {_rule(rule)}" for rule in one["rules"])
@@ -44,8 +45,4 @@ def _rule(rule: TriedRule) -> str:
     does = "takes" if rule["rule"].startswith("include[") else "leaves"
     more = rule["matched"] - rule["decided"]["objects"]
     also = f"; {more} more that another rule decides about" if more > 0 else ""
-    return f"{name}: {does} {_amount(rule['decided'])}{also}{lacks}"
-
-
-def _amount(amount: Amount) -> str:
-    return f"{counted(amount['objects'], 'object')}, {size_text(amount['bytes'])}"
+    return f"{name}: {does} {amount_text(rule['decided'])}{also}{lacks}"

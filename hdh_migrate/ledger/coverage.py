@@ -12,12 +12,12 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from json.encoder import encode_basestring
 from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
+from hdh_migrate.bounded import in_lists
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.objects import (
@@ -190,8 +190,8 @@ class Coverage(Store):
     def _covers(self, cover: Cover, ids: Iterable[int]) -> tuple[RowDigests, Counter[str]]:
         """Return the digests that cover rows, and how many of them are of each dataset."""
         rows, extras, counts = hashlib.sha256(), hashlib.sha256(), Counter[str]()
-        remaining, form = iter(ids), RowForm(cover.names)
-        while some := list(islice(remaining, PORTION)):
+        form = RowForm(cover.names)
+        for some in in_lists(ids, PORTION):
             found = self._rows(self._sql[cover.query], (json.dumps(some),))
             if not found:
                 continue

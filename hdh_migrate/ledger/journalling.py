@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import partial
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
+from hdh_migrate.bounded import in_lists
 from hdh_migrate.events.adoption import ObjectsAdopted
 from hdh_migrate.events.inventory import InventoryChanged, InventoryCounts, InventorySealed
 from hdh_migrate.events.objects import (
@@ -62,15 +62,15 @@ class Changes:
             joined=ABSENT, joined_excluded=ABSENT, changed=ABSENT, changed_excluded=ABSENT,
             changed_included=ABSENT,
         )  # fmt: skip
-        for leaves in pieces(self.joined, LEAVES):
+        for leaves in in_lists(self.joined, LEAVES):
             yield make(joined=tuple(leaves))
-        for leaves in pieces(self.joined_excluded, LEAVES):
+        for leaves in in_lists(self.joined_excluded, LEAVES):
             yield make(joined_excluded=tuple(leaves))
-        for pairs in pieces(self.changed_included, LEAVES):
+        for pairs in in_lists(self.changed_included, LEAVES):
             yield make(changed_included=tuple(pairs))
-        for pairs in pieces(self.changed, LEAVES):
+        for pairs in in_lists(self.changed, LEAVES):
             yield make(changed=tuple(pairs))
-        for pairs in pieces(self.changed_excluded, LEAVES):
+        for pairs in in_lists(self.changed_excluded, LEAVES):
             yield make(changed_excluded=tuple(pairs))
 
 
@@ -164,7 +164,7 @@ class JournallingLedger(Coverage):
                 self.event(event)
         self._changes.clear()
         for of, adopted in self._adopted.items():
-            for some in pieces(adopted, IDS):
+            for some in in_lists(adopted, IDS):
                 told_of = ObjectsAdopted(**of._asdict(), ids=tuple(some))
                 self.event(told_of)
         self._adopted.clear()
@@ -185,7 +185,7 @@ class JournallingLedger(Coverage):
         self._write_findings()
 
     def _write_ended(self) -> None:
-        for some in pieces(self._ended.items(), IDS):
+        for some in in_lists(self._ended.items(), IDS):
             ids = tuple(number for number, _ in some)
             self.event(
                 ObjectsFailed(
@@ -199,7 +199,7 @@ class JournallingLedger(Coverage):
     def _write_findings(self) -> None:
         for some in short(self._findings_opened):
             self.event(FindingsChanged(opened=tuple(some), closed=ABSENT))
-        for numbers in pieces(self._findings_closed, IDS):
+        for numbers in in_lists(self._findings_closed, IDS):
             self.event(FindingsChanged(opened=ABSENT, closed=tuple(numbers)))
         self._findings_opened.clear()
         self._findings_closed.clear()
@@ -219,16 +219,6 @@ class JournallingLedger(Coverage):
 
     def _is_sealed(self, dataset: int) -> bool:
         return bool(self._rows("SELECT state FROM dataset WHERE id = ?", (dataset,))[0][0])
-
-
-T = TypeVar("T")
-
-
-def pieces(items: Iterable[T], count: int) -> Iterator[list[T]]:
-    """Yield items in lists of at most so many."""
-    remaining = iter(items)
-    while some := list(islice(remaining, count)):
-        yield some
 
 
 def short(items: Iterable[OpenedFinding]) -> Iterator[list[OpenedFinding]]:

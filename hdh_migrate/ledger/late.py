@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 
+from hdh_migrate.bounded import in_lists
 from hdh_migrate.events.event import Event
 from hdh_migrate.fixity import inventory_leaf
 from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.coverage import FAILED_ROWS, PORTION, VERIFIED_ROWS
-from hdh_migrate.ledger.journalling import ENDED, pieces
+from hdh_migrate.ledger.journalling import ENDED
 from hdh_migrate.ledger.objects import Objects
 from hdh_migrate.ledger.rows import entry_of, extra_of, leaf_of, raw_digest, verified_of
 from hdh_migrate.model import (
@@ -64,10 +65,6 @@ class Late(Objects):
     def last_object(self) -> int:
         """Return the largest object id that is in use, 0 when there is none."""
         return int(self._rows("SELECT coalesce(max(id), 0) FROM object")[0][0])
-
-    def last_event(self) -> int:
-        """Return the number of the journal's last event, 0 when there is none."""
-        return int(self._rows("SELECT coalesce(max(seq), 0) FROM event")[0][0])
 
     def changed_after(self, name: str, seq: int) -> bool:
         """Say whether the journal tells, after an event, of a change in a dataset's inventory."""
@@ -129,7 +126,7 @@ class Late(Objects):
         """Pin what objects are now, portion by portion: a statement for all of it, not for each."""
         assert len({number for number, _ in changed}) == len(changed), "an object changes once"
         sealed = self._is_sealed(dataset)
-        for some in pieces(changed, PORTION):
+        for some in in_lists(changed, PORTION):
             ids = [number for number, _ in some]
             before = {row[0]: row[1:] for row in self._rows(self._sql["were"], (json.dumps(ids),))}
             self.drop_uploads(ids)

@@ -8,13 +8,14 @@ nothing but the file itself says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hdh_migrate.bounded import in_lists
 from hdh_migrate.errors import (
     Conflict,
     Missing,
@@ -197,7 +198,7 @@ class FolderPacks:
         for stored in chain(self._copied(dataset.name), self._at_target(ctx, dataset)):
             try:
                 pack = ctx.envelopes.own.whole(stored)
-                for some in pieces(lines_of(pack, dataset.name, route.target.bucket), PORTION):
+                for some in in_lists(lines_of(pack, dataset.name, route.target.bucket), PORTION):
                     self._take(ctx, dataset, some)
             except (UnsealFailed, PackDamaged):
                 unopened += 1
@@ -262,13 +263,6 @@ class FolderPacks:
 def named_before(ledger: Ledger) -> list[str]:
     """Return each folder that the plan has named for second copies, as it named it."""
     return sorted(ledger.metas(PLACES))
-
-
-def pieces(lines: Iterable[PackedKey], size: int) -> Iterator[list[PackedKey]]:
-    """Cut into lists of at most so many."""
-    rest = iter(lines)
-    while some := list(islice(rest, size)):
-        yield some
 
 
 def _clear(folder: Path) -> None:

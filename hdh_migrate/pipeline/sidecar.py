@@ -43,7 +43,7 @@ class Sidecars(OwnFiles):
         if known is not None and not ledger.changed_after(dataset.name, int(known)):
             return False
         waits = self.pin_all(dataset)
-        ledger.set_meta(RENEWED + dataset.name, str(ledger.last_event()))
+        ledger.set_meta(RENEWED + dataset.name, str(ledger.length()))
         ledger.commit()
         return waits
 

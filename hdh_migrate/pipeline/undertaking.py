@@ -20,10 +20,11 @@ from hdh_migrate.errors import (
     SwitchHeld,
 )
 from hdh_migrate.events.registry import CutoverEvent
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.frozen import mutable
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.readings import covers
-from hdh_migrate.pipeline.cutover.scene import Consent, Story, digest
+from hdh_migrate.pipeline.cutover.scene import Consent, Story
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding
 from hdh_migrate.pipeline.rechecking import LOST
 from hdh_migrate.pipeline.work import Route
@@ -158,7 +159,7 @@ def elsewhere(story: Undertaking, now: CutoverStanding) -> str | None:
         value = story.ctx.retry(story.pointer.read)
     except Missing:
         return "there is no pointer any more: consumers are led nowhere"
-    return None if digest(value) == now.new_sha256 else _POINTER
+    return None if text_digest(value) == now.new_sha256 else _POINTER
 
 
 def demand(story: Undertaking, root: str, now: CutoverStanding) -> Consent:

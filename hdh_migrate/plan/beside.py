@@ -6,7 +6,6 @@ to unknown fields, every problem reported at once as file:line:column.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.plan import document
 from hdh_migrate.plan.document import Document, around
 from hdh_migrate.plan.files import read_bounded
@@ -43,11 +43,6 @@ def read(path: Path, what: str, *, hint: str) -> str:
     if len(data) > MAX_BYTES:
         raise PlanInvalid([f"{path}: {what} is at most 64 KiB"], hint=hint)
     return text
-
-
-def digest_of(text: str) -> str:
-    """Return the digest of the bytes of a file that was read."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parsed(text: str, name: str, what: str, *, hint: str) -> Document:
@@ -95,7 +90,7 @@ def load(path: Path, model: type[Model], what: str, *, hint: str) -> tuple[Model
     """
     text = read(path, what, hint=hint)
     found = parsed(text, str(path), what, hint=hint)
-    return checked(model, found.value, found, str(path), hint=hint), digest_of(text)
+    return checked(model, found.value, found, str(path), hint=hint), text_digest(text)
 
 
 def _lower(message: str) -> str:

@@ -310,72 +310,76 @@ def _endpoint(value: str) -> str:
     return value
 
 
-def _shape(title: str, pattern: str) -> Any:  # noqa: ANN401 - pydantic's FieldInfo is typed so
+def schema_of_text(title: str, pattern: str) -> Any:  # noqa: ANN401 - pydantic's FieldInfo is typed so
     """Return what the JSON Schema says of a kind of text; the title is its name for people."""
     return Field(json_schema_extra={"title": title, "pattern": f"^(?:{pattern})$"})
 
 
-Name = Annotated[str, matching(NAME, _NAME_RULE), _shape("name", NAME)]
+Name = Annotated[str, matching(NAME, _NAME_RULE), schema_of_text("name", NAME)]
 Region = Annotated[
     str,
     matching(NAME, "a region is 1 to 40 lower-case letters, digits or hyphens, such as fr-par"),
-    _shape("region", NAME),
+    schema_of_text("region", NAME),
 ]
 Bucket = Annotated[
     str,
     matching(_BUCKET, _BUCKET_RULE),
     AfterValidator(_no_address),
-    _shape("bucket name", _BUCKET),
+    schema_of_text("bucket name", _BUCKET),
 ]
 Container = Annotated[
-    str, matching(_CONTAINER, _CONTAINER_RULE), _shape("container name", _CONTAINER)
+    str, matching(_CONTAINER, _CONTAINER_RULE), schema_of_text("container name", _CONTAINER)
 ]
-Prefix = Annotated[str, AfterValidator(_bounded_prefix), _shape("key prefix", ".*")]
-Glob = Annotated[str, AfterValidator(_key_pattern), _shape("glob", globs.SHAPE)]
-FilePath = Annotated[str, AfterValidator(_path), _shape("path", "[^~].*")]
-Reason = Annotated[str, AfterValidator(_reason), _shape("reason", r"[\s\S]{1,500}")]
-Label = Annotated[str, AfterValidator(_label), _shape("label", r"[^\n]{1,120}")]
+Prefix = Annotated[str, AfterValidator(_bounded_prefix), schema_of_text("key prefix", ".*")]
+Glob = Annotated[str, AfterValidator(_key_pattern), schema_of_text("glob", globs.SHAPE)]
+FilePath = Annotated[str, AfterValidator(_path), schema_of_text("path", "[^~].*")]
+Reason = Annotated[str, AfterValidator(_reason), schema_of_text("reason", r"[\s\S]{1,500}")]
+Label = Annotated[str, AfterValidator(_label), schema_of_text("label", r"[^\n]{1,120}")]
 Country = Annotated[
     str,
     matching("[A-Z]{2}", "must be a country's two capital letters of ISO 3166, such as FR"),
-    _shape("country", "[A-Z]{2}"),
+    schema_of_text("country", "[A-Z]{2}"),
 ]
-Day = Annotated[str, AfterValidator(_day), _shape("day", _DAY)]
-Instant = Annotated[str, AfterValidator(_instant), _shape("instant", _INSTANT)]
-Guid = Annotated[str, matching(_GUID, _GUID_RULE), _shape("identifier", _GUID)]
-Ref = Annotated[str, matching(_REF, _REF_RULE), _shape("reference", _REF)]
-SpkiPin = Annotated[str, matching(_PIN, _PIN_RULE), _shape("key pin", _PIN)]
-Suffix = Annotated[str, matching(_SUFFIX, _SUFFIX_RULE), _shape("suffix", _SUFFIX)]
-AccountUrl = Annotated[str, AfterValidator(_account_url), _shape("URL", _BASE_URL)]
-SftpUrl = Annotated[str, AfterValidator(_sftp_url), _shape("URL", _SFTP_URL)]
-ClusterUrl = Annotated[str, AfterValidator(_cluster_url), _shape("URL", _CLUSTER_URL)]
-Endpoint = Annotated[str, AfterValidator(_endpoint), _shape("URL", _BASE_URL)]
-AuthorityUrl = Annotated[str, AfterValidator(authority_url), _shape("URL", _BASE_URL)]
+Day = Annotated[str, AfterValidator(_day), schema_of_text("day", _DAY)]
+Instant = Annotated[str, AfterValidator(_instant), schema_of_text("instant", _INSTANT)]
+Guid = Annotated[str, matching(_GUID, _GUID_RULE), schema_of_text("identifier", _GUID)]
+Ref = Annotated[str, matching(_REF, _REF_RULE), schema_of_text("reference", _REF)]
+SpkiPin = Annotated[str, matching(_PIN, _PIN_RULE), schema_of_text("key pin", _PIN)]
+Suffix = Annotated[str, matching(_SUFFIX, _SUFFIX_RULE), schema_of_text("suffix", _SUFFIX)]
+AccountUrl = Annotated[str, AfterValidator(_account_url), schema_of_text("URL", _BASE_URL)]
+SftpUrl = Annotated[str, AfterValidator(_sftp_url), schema_of_text("URL", _SFTP_URL)]
+ClusterUrl = Annotated[str, AfterValidator(_cluster_url), schema_of_text("URL", _CLUSTER_URL)]
+Endpoint = Annotated[str, AfterValidator(_endpoint), schema_of_text("URL", _BASE_URL)]
+AuthorityUrl = Annotated[str, AfterValidator(authority_url), schema_of_text("URL", _BASE_URL)]
 Memory = Annotated[
-    str, _within(_SIZE, _MEMORY_RULE, bytes_of, 16 << 20, 64 << 30), _shape("size", _SIZE)
+    str, _within(_SIZE, _MEMORY_RULE, bytes_of, 16 << 20, 64 << 30), schema_of_text("size", _SIZE)
 ]
 Bandwidth = Annotated[
     str,
     _within(RATE, BANDWIDTH_RULE, bytes_per_second, *RATES),
-    _shape("rate", RATE),
+    schema_of_text("rate", RATE),
 ]
 Duration = Annotated[
-    str, _within(_DURATION, _DURATION_RULE, seconds_of, 1, 86_400), _shape("duration", _DURATION)
+    str,
+    _within(_DURATION, _DURATION_RULE, seconds_of, 1, 86_400),
+    schema_of_text("duration", _DURATION),
 ]
 Period = Annotated[
-    str, _within(_PERIOD, PERIOD_RULE, seconds_of, *PERIODS), _shape("period", _PERIOD)
+    str, _within(_PERIOD, PERIOD_RULE, seconds_of, *PERIODS), schema_of_text("period", _PERIOD)
 ]
 
 
 ObjectSize = Annotated[
     str,
     _within(_OBJECT_SIZE, _OBJECT_SIZE_RULE, bytes_of, 0, 1000 << 40),
-    _shape("size", _OBJECT_SIZE),
+    schema_of_text("size", _OBJECT_SIZE),
 ]
-Money = Annotated[str, matching(_MONEY, _MONEY_RULE), _shape("amount", _MONEY)]
-Sha256 = Annotated[str, matching(_SHA256, _SHA256_RULE), _shape("SHA-256", _SHA256)]
-Tier = Annotated[str, matching(_TIER, _TIER_RULE), _shape("access tier", _TIER)]
-TagText = Annotated[str, matching(r"(?s).{0,256}", _TAG_RULE), _shape("text", r"[\s\S]{0,256}")]
+Money = Annotated[str, matching(_MONEY, _MONEY_RULE), schema_of_text("amount", _MONEY)]
+Sha256 = Annotated[str, matching(_SHA256, _SHA256_RULE), schema_of_text("SHA-256", _SHA256)]
+Tier = Annotated[str, matching(_TIER, _TIER_RULE), schema_of_text("access tier", _TIER)]
+TagText = Annotated[
+    str, matching(r"(?s).{0,256}", _TAG_RULE), schema_of_text("text", r"[\s\S]{0,256}")
+]
 
 
 def unsaid(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
@@ -27,7 +27,7 @@ from hdh_migrate.hours.weekly import (
 from hdh_migrate.hours.windows import Windows
 from hdh_migrate.hours.zones import DAY_SECONDS, UnknownZone, zone_of
 from hdh_migrate.plan import fields
-from hdh_migrate.plan.fields import Day, is_day, refusal
+from hdh_migrate.plan.fields import Day, is_day, refusal, schema_of_text
 from hdh_migrate.plan.origins import Section
 
 ZONE = "UTC"
@@ -87,14 +87,10 @@ def _moment(value: str) -> str:
     return value
 
 
-def _shape(title: str, pattern: str) -> Any:  # noqa: ANN401 - pydantic's FieldInfo is typed so
-    return Field(json_schema_extra={"title": title, "pattern": f"^(?:{pattern})$"})
-
-
-TimeZone = Annotated[str, AfterValidator(_zone), _shape("time zone", _ZONE)]
-WeekHours = Annotated[str, AfterValidator(_week_hours), _shape("days and hours", _WEEK)]
-DayHours = Annotated[str, AfterValidator(_day_hours), _shape("hours", HOURS)]
-DayOrTime = Annotated[str, AfterValidator(_moment), _shape("day or time", _MOMENT)]
+TimeZone = Annotated[str, AfterValidator(_zone), schema_of_text("time zone", _ZONE)]
+WeekHours = Annotated[str, AfterValidator(_week_hours), schema_of_text("days and hours", _WEEK)]
+DayHours = Annotated[str, AfterValidator(_day_hours), schema_of_text("hours", HOURS)]
+DayOrTime = Annotated[str, AfterValidator(_moment), schema_of_text("day or time", _MOMENT)]
 
 
 def _rate_or_table(value: object) -> str | dict[str, str]:

@@ -58,7 +58,7 @@ class LoadedPlan:
         return _refused(self.path, faults)
 
 
-def digest_of(plan: Plan) -> str:
+def plan_digest(plan: Plan) -> str:
     """Return the plan digest: SHA-256, in hexadecimal, of the canonical plan."""
     return sha256_hex(_canonical(plan))
 

@@ -16,7 +16,7 @@ from hdh_migrate.engines.cluster import ClusterSession
 from hdh_migrate.engines.node import Node, NodeIdentity, Tools
 from hdh_migrate.errors import Refused
 from hdh_migrate.pipeline.lanes import SharedLane, shared_file
-from hdh_migrate.plan.loader import digest_of
+from hdh_migrate.plan.loader import plan_digest
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.software import code_digest
@@ -106,7 +106,7 @@ def cluster_engine(config: WorkerConfig, plan: Plan) -> Engine:
         run_tag=config.run_tag,
         version=__version__,
         code_sha256=code_digest(),
-        plan_sha256=digest_of(plan),
+        plan_sha256=plan_digest(plan),
         role=config.role,
         epoch=config.epoch,
         write=config.write,
@@ -124,7 +124,7 @@ def open_node(plan: Plan, base: Path) -> Node:
     """Return the node of this machine, which works by its own copy of the plan alone."""
     _demand_no_counted_sessions(plan)
     identity = NodeIdentity(
-        version=__version__, code_sha256=code_digest(), plan_sha256=digest_of(plan)
+        version=__version__, code_sha256=code_digest(), plan_sha256=plan_digest(plan)
     )
     name = f"{socket.gethostname()}-{secrets.token_hex(3)}"
     return Node(name, identity, _tools(plan, base))

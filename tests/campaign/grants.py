@@ -26,7 +26,7 @@ from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.selections import SelectionProof
 from hdh_migrate.session.verbs.approve_grant import grant_here
 from hdh_migrate.session.verbs.grant import Granting
-from hdh_migrate.session.verbs.grant_folder import digest_of
+from hdh_migrate.session.verbs.grant_folder import file_digest
 from hdh_migrate.session.verbs.renew import renewal_of, take_away
 from hdh_migrate.session.verbs.revoke import revoke
 from hdh_migrate.wiring import Vault
@@ -227,9 +227,9 @@ class SimulatedGrants:
             raise Broken(f"{name}: a grant is given and nobody agreed to it")
         if account.revoked is not None or account.renewed_by is not None:
             return
-        if digest_of(one.folder / pack.NAME) != account.given.pack_sha256:
+        if file_digest(one.folder / pack.NAME) != account.given.pack_sha256:
             raise Broken(f"{name}: a grant is given and its pack is not there")
-        if digest_of(one.folder / statement.GIVEN) != account.given.statement_sha256:
+        if file_digest(one.folder / statement.GIVEN) != account.given.statement_sha256:
             raise Broken(f"{name}: a grant is given and its statement is not there")
         one.kept = one.folder.with_name(f"kept-{one.number}")
         shutil.copytree(one.folder, one.kept)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import boto3.session
@@ -15,7 +17,7 @@ import rich.progress
 import rich.table
 
 import hdh_migrate
-from hdh_migrate import frozen, jsonform
+from hdh_migrate import jsonform
 from hdh_migrate.cli import app, menu
 from hdh_migrate.evidence.page.html import environment
 from hdh_migrate.evidence.page.references import references
@@ -31,6 +33,13 @@ _THIRD = (boto3.session, botocore.session, jinja2, pycurl, rich.progress, rich.t
 _OURS = (template, command, here)
 _PLAN = Path(__file__).parents[2] / "plans" / "azure-to-ovhcloud.yaml"
 
+
+def _derived(base: type) -> Iterator[type]:
+    for one in type.__subclasses__(base):
+        yield one
+        yield from _derived(one)
+
+
 for _found in pkgutil.walk_packages(hdh_migrate.__path__, "hdh_migrate."):
     if not _found.name.endswith("__main__"):
         importlib.import_module(_found.name)
@@ -42,7 +51,10 @@ _sections = [Section]
 for _section in _sections:
     _section.model_rebuild()
     _sections += _section.__subclasses__()
-frozen.make_all_ready()
+for _noun in _derived(object):
+    if _noun.__module__.startswith("hdh_migrate.") and "__dataclass_fields__" in vars(_noun):
+        with suppress(TypeError):  # what makes its `__init__` is its first call, right or wrong
+            _noun(no_such_field=None)
 _forms = [JsonForm]
 for _form in _forms:
     jsonform._members(_form)

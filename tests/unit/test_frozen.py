@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hdh_migrate.frozen import frozen, frozen_row, make_all_ready, mutable, mutable_row
+from hdh_migrate.frozen import frozen, frozen_row, mutable, mutable_row
 
 usual = dataclass(frozen=True, slots=True, kw_only=True)
 
@@ -161,14 +161,6 @@ def test_what_belongs_to_the_class_is_no_field_and_a_default_is_replaced() -> No
     assert repr(Tagged(name="a")) == "Tagged(name='a', size=2, notes=())"
     assert Tagged.kind == "tagged"
     assert Derived(name="a").size == 1
-
-
-def test_all_can_be_made_ready_at_once() -> None:
-    ours = noun(mutable)
-    before = ours.__init__
-    make_all_ready()
-    assert ours.__init__ is not before
-    assert ours(name="a").name == "a"
 
 
 def plain(make: Callable[[type], type]) -> Any:

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.output import amount_text
 from hdh_migrate.cli.parameters import WORKING, Plan
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
-from hdh_migrate.telemetry import counted, size_text
+from hdh_migrate.telemetry import counted
 
 
 @verb(
@@ -103,7 +104,7 @@ def _forecast_lines(would: ErasureForecast) -> list[str]:
     return [
         f"dry run: dataset {would['dataset']} of batch {would['batch']}",
         *went,
-        f"  nobody would open: {counted(would['objects'], 'object')}, {size_text(would['bytes'])}",
+        f"  nobody would open: {amount_text(would)}",
         f"  packs: {would['packs']}, and {counted(would['copies'], 'file')} of the second copy",
         f"  in spite of: {said}",
         *(f"  against it: {line}" for line in would["blockers"]),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
+from hdh_migrate.cli.output import amount_text
 from hdh_migrate.cli.parameters import MOVING, Batches, MetricsFile, Plan
 from hdh_migrate.cli.steps import (
     Reason,
@@ -232,7 +233,7 @@ def _left_lines(batch: BatchForecast) -> list[str]:
     low, high = map(duration_text, (batch["seconds"]["low"], batch["seconds"]["high"]))
     lines = [
         (
-            f"  to send {counted(batch['objects'], 'object')}, {size_text(batch['bytes'])},"
+            f"  to send {amount_text(batch)},"
             f" {counted(batch['parts'], 'part')}, stored as {size_text(batch['stored_bytes'])};"
             f" to read back besides {sent['objects']} ({size_text(sent['bytes'])});"
             f" verified {verified['objects']} ({size_text(verified['bytes'])})"
@@ -248,7 +249,7 @@ def _left_lines(batch: BatchForecast) -> list[str]:
             reason = "" if left["reason"] is None else f": {left['reason']}"
             lines.append(
                 f"  {one['dataset']}: {left['rule']} ({left['asks']}) leaves behind"
-                f" {counted(left['objects'], 'object')}, {size_text(left['bytes'])}{reason}"
+                f" {amount_text(left)}{reason}"
             )
     if batch["arrived_bytes"]:
         lines.append(f"  parts that have arrived: {size_text(batch['arrived_bytes'])}")

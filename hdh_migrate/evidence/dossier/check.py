@@ -18,7 +18,7 @@ from hdh_migrate.evidence.dossier.facts import (
 from hdh_migrate.evidence.dossier.page import render_dossier
 from hdh_migrate.evidence.lines.statement import STATEMENT
 from hdh_migrate.evidence.page.html import SignedBy
-from hdh_migrate.evidence.signatures.signing import TrustedKey, verify_envelope
+from hdh_migrate.evidence.signatures.signing import TrustedKey, is_signed_by, verify_envelope
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import OtherForm
@@ -135,15 +135,7 @@ def _signed(
         raise EvidenceDamaged(f"{ENVELOPE}: not a signed statement") from None
     if not isinstance(statement, dict) or canonical_json(statement) != payload:
         raise EvidenceDamaged(f"{ENVELOPE}: the statement is not canonical JSON")
-    return statement, [key for key in keys if _accepts(envelope, key)]
-
-
-def _accepts(envelope: Mapping[str, object], key: TrustedKey) -> bool:
-    try:
-        verify_envelope(envelope, [key])
-    except EvidenceDamaged:
-        return False
-    return True
+    return statement, [key for key in keys if is_signed_by(envelope, key)]
 
 
 def _demand_rows(facts: EgressDossier) -> None:

@@ -329,6 +329,15 @@ def add_signature(envelope: SignedEnvelope, signer: Signer) -> SignedEnvelope:
     return {**envelope, "signatures": [*envelope["signatures"], *more]}
 
 
+def is_signed_by(envelope: SignedEnvelope, key: TrustedKey) -> bool:
+    """Return whether a key signed an envelope, as an in-toto statement."""
+    try:
+        verify_envelope(envelope, [key])
+    except EvidenceDamaged:
+        return False
+    return True
+
+
 def verify_envelope(
     envelope: SignedEnvelope, keys: Sequence[TrustedKey], threshold: int = 1
 ) -> bytes:

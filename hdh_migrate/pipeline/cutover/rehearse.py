@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import partial
 
 from hdh_migrate.errors import SmokeFailed
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover import gates, holdings, smoke
 from hdh_migrate.pipeline.cutover.facts import smoke_of
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.scene import Scene, begun, digest
+from hdh_migrate.pipeline.cutover.scene import Scene, begun
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage
 from hdh_migrate.pipeline.cutover.switch import switch
 from hdh_migrate.pipeline.recounting import listing_digest
@@ -83,7 +84,7 @@ def _seen(scene: Scene) -> RehearsalScene:
     ]
     held = ctx.retry(partial(holdings.look, scene))
     return {
-        "pointer": digest(ctx.retry(scene.pointer.read)),
+        "pointer": text_digest(ctx.retry(scene.pointer.read)),
         "source": {
             "objects": sum(count for count, _ in listed),
             "digest": f"{sum(total for _, total in listed):x}",

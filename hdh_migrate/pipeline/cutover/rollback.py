@@ -14,10 +14,11 @@ from typing import cast
 
 from hdh_migrate.errors import LedgerDamaged, MigrateError, Refused, StorageError
 from hdh_migrate.events.cutover import CutoverCounted, CutoverRolledBack, CutoverRollingBack
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.holdings import Holdings
-from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale, digest
+from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.cutover.switch import resolve
 from hdh_migrate.results.switches import ConsumerWrites, Written
@@ -85,7 +86,7 @@ def _old_value(back: Back, now: CutoverStanding) -> str:
     old = back.remembered(now.old_sha256)
     if old is None:
         old = back.retry(back.pointer.read)  # somebody may have set it by hand
-        if digest(old) != now.old_sha256:
+        if text_digest(old) != now.old_sha256:
             raise LedgerDamaged(
                 "the ledger does not keep the value that the pointer had before the switch",
                 hint="nothing was changed; restore a copy of the ledger, or set the pointer by its"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
@@ -21,6 +20,7 @@ from hdh_migrate.events.cutover import (
 from hdh_migrate.events.event import SignedEnvelopes
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.events.run import ClocksCompared
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import DatasetRow
@@ -166,7 +166,7 @@ class Back(Tale):
         `sha256` is the digest that the journal has of it.
         """
         old = self.ledger.meta(self._old)
-        return old if old is not None and digest(old) == sha256 else None
+        return old if old is not None and text_digest(old) == sha256 else None
 
     @property
     def _old(self) -> str:
@@ -257,11 +257,6 @@ def begun(scene: Scene, old: str) -> CutoverBegun:
     return CutoverBegun(
         **scene.about,
         pointer=PointerDescription(kind=scene.pointer.kind, guard=scene.pointer.guard),
-        old_sha256=digest(old), new_sha256=digest(scene.value),
+        old_sha256=text_digest(old), new_sha256=text_digest(scene.value),
         user=scene.user, rehearsing=scene.rehearsing,
     )  # fmt: skip
-
-
-def digest(value: str) -> str:
-    """Return what the journal says of a pointer's value."""
-    return hashlib.sha256(value.encode()).hexdigest()

@@ -21,8 +21,9 @@ from hdh_migrate.events.cutover import (
     CutoverWithdrawn,
     Track,
 )
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.pipeline.cutover import gates
-from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale, digest
+from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale
 from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.excused import rested_on
 
@@ -42,7 +43,7 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
         StorageError: it cannot be learned whether it was switched; the next start asks the pointer.
     """
     old = scene.ctx.retry(scene.pointer.read)
-    if digest(old) != now.old_sha256:
+    if text_digest(old) != now.old_sha256:
         scene.waits("pointer-moved", ["the pointer is not what it was when the cutover began"])
         raise _moved()
     scene.judged("cutover")
@@ -53,8 +54,8 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
     scene.back.remember(old)
     scene.note(
         CutoverSwitching(
-            **scene.about, old_sha256=digest(old), new_sha256=digest(scene.value), root=root,
-            guard=scene.pointer.guard, approvals=consent.keys, approved_stage="cutover",
+            **scene.about, old_sha256=text_digest(old), new_sha256=text_digest(scene.value),
+            root=root, guard=scene.pointer.guard, approvals=consent.keys, approved_stage="cutover",
             strangers=scene.strangers, terms=consent.terms, signed=consent.signed,
             waivers=rested_on(waived),
         )
@@ -110,7 +111,7 @@ def resolve(back: Back, now: CutoverStanding) -> CutoverStanding:
     if value == back.value:
         late = now.stage is not CutoverStage.SWITCHING
         back.note(CutoverSwitched(**back.about, found=True, late=late, guard=back.pointer.guard))
-    elif now.stage is CutoverStage.SWITCHING and digest(value) == now.old_sha256:
+    elif now.stage is CutoverStage.SWITCHING and text_digest(value) == now.old_sha256:
         _withdraw(back, "the pointer has its old value")
     elif now.stage is CutoverStage.SWITCHING:
         back.waits("pointer-moved", ["the pointer has neither its old value nor the new one"])

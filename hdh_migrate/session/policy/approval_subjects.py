@@ -23,8 +23,8 @@ from hdh_migrate.session.policy.newest import learnt_at
 from hdh_migrate.session.policy.sound import sound_ledger
 from hdh_migrate.session.policy.terms import (
     difference,
-    digest_of,
     longest_freeze,
+    terms_digest,
     terms_of,
     terms_stated,
 )
@@ -65,14 +65,14 @@ def subject_of(
     if stage is ApprovalStage.FREEZE:
         root = None
     elif stage is ApprovalStage.TERMS:
-        root = digest_of(_changed(now.terms, terms))
+        root = terms_digest(_changed(now.terms, terms))
     return Subject(
         plan_digest=desk.loaded.digest,
         ledger=ledger.meta(RUN_TAG) or "",
         batch=now.batch,
         stage=stage,
         root=root,
-        terms=digest_of(terms),
+        terms=terms_digest(terms),
         journal=JournalReached(ledger.length(), ledger.head()),
         attempt=now.attempt,
         since=max(
@@ -104,7 +104,7 @@ def _changed(was: ConsentTerms | None, now: ConsentTerms) -> ConsentTerms:
             "no terms are in force yet, so there is no change to agree to",
             hint="they are fixed by the first `cutover start`",
         )
-    if digest_of(was) == digest_of(now):
+    if terms_digest(was) == terms_digest(now):
         raise UsageError("the plan's terms are those in force: there is nothing to agree to")
     return was
 
@@ -156,14 +156,14 @@ def subject_of_bundle(
     changed: list[str] = []
     if stage is ApprovalStage.TERMS:
         was = _changed(terms_stated(story.get("terms")), terms)
-        root, changed = digest_of(was), difference(was, terms)
+        root, changed = terms_digest(was), difference(was, terms)
     subject = Subject(
         plan_digest=desk.loaded.digest,
         ledger=ledger,
         batch=batch,
         stage=stage,
         root=None if stage is ApprovalStage.FREEZE else root,
-        terms=digest_of(terms),
+        terms=terms_digest(terms),
         journal=JournalReached(predicate["journal"]["events"], predicate["journal"]["head"]),
         attempt=int(story.get("attempt", 1)),
         longest=longest_freeze(desk.loaded.plan) if stage is ApprovalStage.FREEZE else None,

@@ -30,8 +30,8 @@ from hdh_migrate.session.policy.terms import (
     apart,
     beside,
     difference,
-    digest_of,
     highest,
+    terms_digest,
     terms_of,
     threshold,
     verifiers,
@@ -61,7 +61,7 @@ class Consents:
             ClocksDiffer: it cannot be learned which of them have expired.
         """
         now, terms = self._standing(), terms_of(self.desk.loaded, self.batch)
-        if now.terms is not None and digest_of(now.terms) != digest_of(terms):
+        if now.terms is not None and terms_digest(now.terms) != terms_digest(terms):
             found = self._judged_change(now, now.terms, terms)
             if found is not None and found.missing:
                 lines = _unagreed(found, difference(now.terms, terms))
@@ -80,7 +80,7 @@ class Consents:
             given=not found.missing,
             keys=tuple(one.fingerprint for one in found.accepted),
             reasons=(*reasons, *(f"not counted: {one}" for one in refused)),
-            terms=digest_of(terms),
+            terms=terms_digest(terms),
             begins=min(
                 (one.begins for one in found.accepted if one.begins is not None),
                 key=seconds_of, default=None,
@@ -112,17 +112,17 @@ class Consents:
             adopted = "switching" in now.times
             self._note(
                 CutoverTermsFixed(
-                    **self._about, terms=terms, digest=digest_of(terms), beside=here,
+                    **self._about, terms=terms, digest=terms_digest(terms), beside=here,
                     adopted=adopted,
                 )
             )  # fmt: skip
-        elif digest_of(now.terms) != digest_of(terms):
+        elif terms_digest(now.terms) != terms_digest(terms):
             lines = difference(now.terms, terms)
             agreed = self._agreed(now, now.terms, terms, lines)
             self._note(
                 CutoverTermsChanged(
-                    **self._about, was=digest_of(now.terms), now=digest_of(terms), terms=terms,
-                    difference=tuple(lines), beside=here,
+                    **self._about, was=terms_digest(now.terms), now=terms_digest(terms),
+                    terms=terms, difference=tuple(lines), beside=here,
                     approvals=tuple(one.fingerprint for one in agreed),
                     since=_signed_last(agreed),
                     signed=tuple(one.envelope for one in agreed),
@@ -152,7 +152,7 @@ class Consents:
             )
         self._note(
             CutoverTermsFixed(
-                **self._about, terms=planned, digest=digest_of(planned),
+                **self._about, terms=planned, digest=terms_digest(planned),
                 beside=tuple(beside(self.desk.loaded)), adopted=False,
             )
         )  # fmt: skip

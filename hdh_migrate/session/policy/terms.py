@@ -72,7 +72,7 @@ def terms_stated(section: object) -> ConsentTerms | None:
         raise EvidenceDamaged(f"the bundle's terms are not of this version: {error}") from None
 
 
-def digest_of(terms: ConsentTerms) -> str:
+def terms_digest(terms: ConsentTerms) -> str:
     """Return the digest by which approvals name terms."""
     return sha256_hex(canonical_json(terms.as_json()))
 

@@ -27,8 +27,8 @@ from hdh_migrate.evidence.signatures.dsse import (
 from hdh_migrate.evidence.signatures.signing import (
     Signer,
     TrustedKey,
+    is_signed_by,
     load_trusted_key,
-    verify_envelope,
 )
 from hdh_migrate.evidence.verifier.approvals import LONGEST
 from hdh_migrate.evidence.verifier.waivers import PREDICATE, SHOWN, ReadWaiver, read_waiver
@@ -37,7 +37,7 @@ from hdh_migrate.folders import whole
 from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
-from hdh_migrate.plan.loader import LoadedPlan, digest_of
+from hdh_migrate.plan.loader import LoadedPlan, plan_digest
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import WaiverFact
 from hdh_migrate.session.policy.reporters import barred
@@ -121,7 +121,7 @@ def in_force(
     for path in files(base):
         name = f"{FOLDER}/{path.name}"
         try:
-            counted.append(_read(path, name, keys, own, digest_of(plan), now))
+            counted.append(_read(path, name, keys, own, plan_digest(plan), now))
         except EvidenceDamaged as error:
             refused.append(f"{name} does not count: {error}")
     return counted, refused
@@ -237,8 +237,8 @@ def _read(
         envelope = None
     if not isinstance(envelope, dict):
         raise EvidenceDamaged("it cannot be read")
-    signer = next((key for key in keys if _signed_by(envelope, key)), None)
-    if signer is None and any(_signed_by(envelope, key) for key in own):
+    signer = next((key for key in keys if is_signed_by(envelope, key)), None)
+    if signer is None and any(is_signed_by(envelope, key) for key in own):
         raise EvidenceDamaged("its key signs the reports, so who runs the plan would waive")
     if signer is None:
         raise EvidenceDamaged("none of the plan's waivers.keys signed it")
@@ -284,14 +284,6 @@ def _signature(envelope: SignedEnvelope, key: TrustedKey) -> tuple[bytes, bytes]
     payload, claims = claims_of(envelope, STATEMENT_TYPE)
     message = pre_authentication_encoding(STATEMENT_TYPE, payload)
     return payload, next(one for _, one in claims if key.accepts(one, message))
-
-
-def _signed_by(envelope: SignedEnvelope, key: TrustedKey) -> bool:
-    try:
-        verify_envelope(envelope, [key])
-    except EvidenceDamaged:
-        return False
-    return True
 
 
 def _readable(base: Path, paths: Sequence[str]) -> Iterator[TrustedKey]:

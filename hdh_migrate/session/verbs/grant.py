@@ -48,7 +48,7 @@ from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_folder import (
     demand_writable,
-    digest_of,
+    file_digest,
     forget,
     is_partial,
     kept_in,
@@ -359,9 +359,9 @@ class Granting:
             f'"hdh-migrate grant PLAN --renew {before.id} --out DIR" makes another pack in its'
             f' place; "hdh-migrate revoke PLAN {before.id} --reason TEXT" takes it back'
         )
-        if digest_of(folder / pack.NAME) != before.given.pack_sha256:
+        if file_digest(folder / pack.NAME) != before.given.pack_sha256:
             raise UsageError(f"{words}its pack is not in {folder}", hint=again)
-        signed = digest_of(folder / statement.GIVEN) == before.given.statement_sha256
+        signed = file_digest(folder / statement.GIVEN) == before.given.statement_sha256
         if not signed or os.path.lexists(folder / statement.REVOKED):
             raise UsageError(
                 f"{words}the statement beside its pack in {folder} is not the one that was signed",

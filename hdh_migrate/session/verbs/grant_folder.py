@@ -67,7 +67,7 @@ def place_of(grant: str) -> str:
     return f"grant.{grant}"
 
 
-def digest_of(path: Path) -> str | None:
+def file_digest(path: Path) -> str | None:
     """Return the SHA-256 of a file, in hexadecimal; None where it cannot be read."""
     try:
         with path.open("rb") as file:

@@ -13,7 +13,7 @@ from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.statement import Revoked
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.keyring import signer_of
-from hdh_migrate.session.verbs.grant_folder import digest_of, place_of
+from hdh_migrate.session.verbs.grant_folder import file_digest, place_of
 from hdh_migrate.wiring import Vault
 
 
@@ -34,7 +34,7 @@ def withdraw(desk: Desk, account: GrantAccount, about: Revoked, folder: Path | N
         one.unlink(missing_ok=True)
     signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
     begun = os.path.lexists(place / statement.REVOKED)
-    digest = digest_of(place / pack.NAME) if account.given is None else account.given.pack_sha256
+    digest = file_digest(place / pack.NAME) if account.given is None else account.given.pack_sha256
     if signer is not None and digest is not None and not begun:
         envelope = statement.sign(signer, about, digest)
         _write(place / statement.REVOKED, canonical_json(envelope) + b"\n")
@@ -63,7 +63,7 @@ def holds(place: Path, account: GrantAccount) -> bool:
         claimed = None
     if claimed is not None:
         return claimed == account.id
-    return account.given is not None and digest_of(place / pack.NAME) == account.given.pack_sha256
+    return account.given is not None and file_digest(place / pack.NAME) == account.given.pack_sha256
 
 
 def _unfinished(place: Path, account: GrantAccount) -> bool:

@@ -9,7 +9,7 @@ from hdh_migrate.pipeline.cutover.facts import waits_of
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
 from hdh_migrate.results.looks import CutoverStatus
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.terms import digest_of, terms_of
+from hdh_migrate.session.policy.terms import terms_digest, terms_of
 from hdh_migrate.session.verbs.hold import holder
 
 
@@ -43,6 +43,6 @@ def _settled(desk: Desk, story: CutoverStanding) -> bool:
     if story.waits is None or story.waits.why != "terms" or story.terms is None:
         return False
     try:
-        return digest_of(story.terms) == digest_of(terms_of(desk.loaded, story.batch))
+        return terms_digest(story.terms) == terms_digest(terms_of(desk.loaded, story.batch))
     except (KeyUnavailable, UsageError):
         return False

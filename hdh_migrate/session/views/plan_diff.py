@@ -13,7 +13,7 @@ from hdh_migrate.plan.classes import FieldClass
 from hdh_migrate.results.plans import PlanChange, PlanDiff
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import PUT_BACK, TOOL, Change, judged
-from hdh_migrate.session.policy.terms import digest_of, terms_of
+from hdh_migrate.session.policy.terms import terms_digest, terms_of
 
 
 def plan_diff(desk: Desk) -> PlanDiff:
@@ -53,7 +53,7 @@ def _of_other_terms(desk: Desk, ledger: SqliteLedger) -> list[str]:
         if track is Track.CUTOVER
         and story.terms is not None
         and any(one.name == batch for one in desk.loaded.plan.batches)
-        and digest_of(terms_of(desk.loaded, batch)) != digest_of(story.terms)
+        and terms_digest(terms_of(desk.loaded, batch)) != terms_digest(story.terms)
     ]
 
 

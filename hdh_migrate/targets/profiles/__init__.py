@@ -6,7 +6,6 @@ profile beside the plan (`target.profile`) replaces single claims, and says so w
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.targets.profiles.nouns import Claim, HealthRule, Own, Profile, ProfileNote
 
 OWN = "the plan's own profile"
@@ -30,7 +30,6 @@ __all__ = [
     "OWN",
     "Claim",
     "Profile",
-    "digest_of",
     "load",
     "names",
     "text_of",
@@ -104,11 +103,6 @@ def text_of(name: str) -> str:
     return (files(__package__) / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def digest_of(text: str) -> str:
-    """Return the digest that says of which file something was compiled."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 @cache
 def _document(name: str) -> Mapping[str, Any]:
     """Return what a profile of the package says.
@@ -119,7 +113,7 @@ def _document(name: str) -> Mapping[str, Any]:
     text = text_of(name)
     compiled = json.loads((files(__package__) / COMPILED).read_text(encoding="utf-8"))
     found = compiled.get(name)
-    if found is not None and found["sha256"] == digest_of(text):
+    if found is not None and found["sha256"] == text_digest(text):
         return dict(found["profile"])
     from hdh_migrate.targets.profiles import written
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hdh_migrate.errors import Exit, PlanInvalid
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.profiles import COMPILED, written
 
@@ -28,7 +29,7 @@ def compiled(texts: Mapping[str, str] | None = None) -> str:
     found = {}
     for name, text in texts.items():
         found[name] = {
-            "sha256": profiles.digest_of(text), "profile": written.shipped(name, text),
+            "sha256": text_digest(text), "profile": written.shipped(name, text),
         }  # fmt: skip
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
 

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.frozen import frozen
 from hdh_migrate.plan import beside
 from hdh_migrate.plan.sides import Section
@@ -66,7 +67,7 @@ def own(path: Path, below: str) -> OwnWritten:
     return OwnWritten(
         claims={one: _with_sources(getattr(merged, one), mine.sources) for one in mine.claims},
         health=[_with_sources(rule, mine.sources) for rule in mine.health],
-        sha256=beside.digest_of(text),
+        sha256=text_digest(text),
     )
 
 

@@ -20,7 +20,7 @@ from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.agreed import unagreed
 from hdh_migrate.session.policy.contents import SIGNER
 from hdh_migrate.session.policy.excuses import excuses
-from hdh_migrate.session.policy.terms import digest_of, terms_of
+from hdh_migrate.session.policy.terms import terms_digest, terms_of
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
 
@@ -102,7 +102,7 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
     assert count() == 0
     ledger.event(
         CutoverTermsFixed(
-            batch="b", track=Track.CUTOVER, terms=agreed, digest=digest_of(agreed), beside=(),
+            batch="b", track=Track.CUTOVER, terms=agreed, digest=terms_digest(agreed), beside=(),
             adopted=False,
         )
     )  # fmt: skip

@@ -21,7 +21,7 @@ from hdh_migrate.events.cutover import (
     Track,
 )
 from hdh_migrate.evidence.signatures.signing import new_report_key
-from hdh_migrate.pipeline.cutover.scene import digest
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import openings
 from hdh_migrate.session.policy.bound_ledger import held_ledger
@@ -69,7 +69,7 @@ def switched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     desk = opened(tmp_path)
     with held_ledger(desk, Judge(desk.clock)) as ledger:
         said = {"batch": "all", "track": Track.CUTOVER}
-        values = {"old_sha256": digest(OLD), "new_sha256": digest(NEW)}
+        values = {"old_sha256": text_digest(OLD), "new_sha256": text_digest(NEW)}
         ledger.set_meta("cutover-old:cutover:all", OLD)
         for event in (
             CutoverBegun(**said, **values, pointer=PointerDescription(kind="file", guard="checked"),

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from hdh_migrate.errors import Exit, PlanInvalid
+from hdh_migrate.fixity import text_digest
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.profiles import compiled, written
 from hdh_migrate.targets.profiles.schema import ProfileClaims
@@ -65,7 +66,7 @@ def test_what_was_compiled_of_a_profile_is_what_its_file_says(name: str) -> None
     text = profiles.text_of(name)
     found = json.loads((files(profiles) / profiles.COMPILED).read_text())[name]
 
-    assert found["sha256"] == profiles.digest_of(text)
+    assert found["sha256"] == text_digest(text)
     assert found["profile"] == written.shipped(name, text)
 
 
