@@ -14,13 +14,7 @@ from typing import Final, Literal
 from hdh_migrate.cli.board import attention, cut, headlines, now_lines
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results import Amount
-from hdh_migrate.results.looks import (
-    Amounts,
-    BatchStatus,
-    ConnectionsFact,
-    HappenedFact,
-    Status,
-)
+from hdh_migrate.results.looks import Amounts, BatchStatus, ConnectionsFact, HappenedFact, Status
 from hdh_migrate.telemetry import counted, size_text
 
 URGENCY: Final = ("under way", "failed", "held back", "begun", "not begun", "done")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.evidence.signatures.signing import load_trusted_key, verify_envelope
+from hdh_migrate.evidence.signatures.envelopes import verify_envelope
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.model import FENCES
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.probing.bench import ROOT

@@ -14,13 +14,13 @@ import pytest
 from hdh_migrate.errors import Exit, KeyUnavailable
 from hdh_migrate.evidence.signatures.agent import agent_key, public_of
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
+from hdh_migrate.evidence.signatures.envelopes import verify_envelope
 from hdh_migrate.evidence.signatures.signing import (
     import_public,
     load_signer,
     load_trusted_key,
     new_report_key,
     public_half,
-    verify_envelope,
 )
 
 pytestmark = pytest.mark.live

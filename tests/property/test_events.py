@@ -26,7 +26,7 @@ from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.registry import KINDS, JournalEvent, UnknownOfCutover, read
 from hdh_migrate.evidence.exports import keyed
 from hdh_migrate.evidence.verifier import cutovers, journal
-from hdh_migrate.evidence.verifier.events import HANDLERS
+from hdh_migrate.evidence.verifier.events import EventAccount
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, OtherForm
 from hdh_migrate.ledger.store import read_event
@@ -183,7 +183,7 @@ def members(kind: str) -> set[str]:
 def test_what_the_evidence_reads_is_what_the_types_say() -> None:
     for kind, names in keyed._COUNTED.items():
         assert names.keys() <= members(kind), kind
-    for kind in (*HANDLERS, *journal.LATER):
+    for kind in (*EventAccount.HANDLERS, *journal.LATER):
         assert kind in KINDS
     for name in (*cutovers.EVENTS, *cutovers.STAGES, *cutovers.APPROVED, *cutovers.DEMANDED):
         assert f"{cutovers.KIND}{name}" in KINDS

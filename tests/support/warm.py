@@ -35,6 +35,7 @@ _PLAN = Path(__file__).parents[2] / "plans" / "azure-to-ovhcloud.yaml"
 
 
 def _derived(base: type) -> Iterator[type]:
+    one: type
     for one in type.__subclasses__(base):
         yield one
         yield from _derived(one)

@@ -11,7 +11,7 @@ from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.cli.parameters import ASKING, Key, Plan, key_given
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject
+from hdh_migrate.results.objects import Becomes, Explained, ExplainedObject
 from hdh_migrate.telemetry import counted, size_text
 
 

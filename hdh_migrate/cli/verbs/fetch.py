@@ -9,7 +9,7 @@ import typer
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import ASKING, Dataset, Key, NewFile, Plan, key_given
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.looks import Fetched
+from hdh_migrate.results.objects import Fetched
 from hdh_migrate.telemetry import size_text
 
 

@@ -12,7 +12,7 @@ from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
 from hdh_migrate.cli.parameters import AT_PLAN, Batches, Plan, ShowNames
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.looks import ObjectLine
+from hdh_migrate.results.objects import ObjectLine
 
 
 @verb(

@@ -11,7 +11,7 @@ import typer
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import ASKING, Plan
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.looks import RestoredView
+from hdh_migrate.results.objects import RestoredView
 from hdh_migrate.telemetry import counted
 
 

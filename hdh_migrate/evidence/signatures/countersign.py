@@ -9,7 +9,8 @@ from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.amend import STATEMENT, amend, held, read
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE, claims_of
-from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, add_signature
+from hdh_migrate.evidence.signatures.envelopes import add_signature
+from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey
 from hdh_migrate.fixity import canonical_json
 
 

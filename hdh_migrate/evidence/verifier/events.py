@@ -8,6 +8,7 @@ objects. docs/evidence-format.md, section 8, gives the rules.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from hdh_migrate.evidence.verifier import forms, shapes
 from hdh_migrate.evidence.verifier.accounts import (
@@ -25,6 +26,19 @@ from hdh_migrate.evidence.verifier.grants import GRANT, GrantLedger
 from hdh_migrate.evidence.verifier.headers import ErasureLedger, RotationLedger
 from hdh_migrate.evidence.verifier.looks import FOUND, SOMETIMES, LookAccount, PassAccount
 from hdh_migrate.evidence.verifier.waivers import WaiverAccount
+
+PACED = {"transfer": "sent", "verify": "verified"}
+"""Which events acknowledge the objects of a step."""
+NAMING = {"ids", "dropped"}
+"""What tells of rows, and so of names: never beside keyed ones."""
+
+
+class JournalLine(NamedTuple):
+    """One event of a journal: its number, when it was written, and what it says."""
+
+    seq: int
+    at: str
+    body: forms.Body
 
 
 class EventAccount:
@@ -77,9 +91,9 @@ class EventAccount:
         elif kind.startswith(GRANT):
             if not self.keyed:
                 self.grants.take(kind[len(GRANT) :], body)
-        elif (handler := HANDLERS.get(kind)) is not None:
+        elif (handler := self.HANDLERS.get(kind)) is not None:
             forms.must(not (self.keyed and NAMING & body.keys()))
-            handler(self, seq, at, body)
+            handler(self, JournalLine(seq, at, body))
 
     def unsettled(self) -> bool:
         """Say whether more was listed or tried again than rows tell of."""
@@ -89,24 +103,21 @@ class EventAccount:
 
     # --- what they say, kind by kind ---------------------------------------------------------
 
-    def _started(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        digest = forms.DIGEST.text(body["plan_digest"])
+    def _started(self, event: JournalLine) -> None:
+        digest = forms.DIGEST.text(event.body["plan_digest"])
         self._planned(digest, digest)
-        self.started = self.started or at
+        self.started = self.started or event.at
 
-    def _changed_plan(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self._planned(forms.DIGEST.text(body["was"]), forms.DIGEST.text(body["now"]))
+    def _changed_plan(self, event: JournalLine) -> None:
+        self._planned(forms.DIGEST.text(event.body["was"]), forms.DIGEST.text(event.body["now"]))
 
     def _planned(self, was: str, now: str) -> None:
         forms.must(self.plan in (None, was))
         self.plan = now
 
-    def _ended(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        self.ended = at
-        for entry in map(forms.mapping, forms.array(body["traffic"])):
+    def _ended(self, event: JournalLine) -> None:
+        self.ended = event.at
+        for entry in map(forms.mapping, forms.array(event.body["traffic"])):
             found = told_traffic(entry)
             self.traffic.append(found)
             if "clock_offset" in entry:
@@ -116,69 +127,62 @@ class EventAccount:
                 if found.side != "identity":
                     self.offsets[found.endpoint] = offset
 
-    def _probed(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self.probes.add(forms.DIGEST.text(body["record_sha256"]))
+    def _probed(self, event: JournalLine) -> None:
+        self.probes.add(forms.DIGEST.text(event.body["record_sha256"]))
 
-    def _object_opened(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        opening = {} if self.keyed else {name: body[name] for name in shapes.OPENING}
+    def _object_opened(self, event: JournalLine) -> None:
+        opening = {} if self.keyed else {name: event.body[name] for name in shapes.OPENING}
         forms.must(self.keyed or shapes.ill_formed(opening, shapes.OPENING, "") is None)
         self.openings.append(opening)
 
-    def _inventoried(self, seq: int, at: str, body: forms.Body) -> None:
-        del at
+    def _inventoried(self, event: JournalLine) -> None:
+        body = event.body
         forms.must(self.started is not None)
-        if not self._new_form(seq, new="excluded" in body):
+        if not self._new_form(event.seq, new="excluded" in body):
             return
-        self._account(body).seal(seq, body, keyed=self.keyed)
+        self._account(body).seal(event.seq, body, keyed=self.keyed)
 
-    def _changed(self, seq: int, at: str, body: forms.Body) -> None:
-        del at
-        self._new_form(seq, new=True)
-        self._account(body).change(seq, body, keyed=self.keyed)
+    def _changed(self, event: JournalLine) -> None:
+        self._new_form(event.seq, new=True)
+        self._account(event.body).change(event.seq, event.body, keyed=self.keyed)
 
-    def _sent(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        self._acknowledged("sent", at, self._many(body, "ids", once=False))
+    def _sent(self, event: JournalLine) -> None:
+        self._acknowledged("sent", event.at, self._many(event.body, "ids", once=False))
 
-    def _verified(self, seq: int, at: str, body: forms.Body) -> None:
+    def _verified(self, event: JournalLine) -> None:
+        body = event.body
         many = self._many(body, "ids")
-        self._acknowledged("verified", at, many)
-        if self._new_form(seq, new="datasets" in body):
+        self._acknowledged("verified", event.at, many)
+        if self._new_form(event.seq, new="datasets" in body):
             self._counted("verified", body["datasets"], many)
 
-    def _superseded(self, seq: int, at: str, body: forms.Body) -> None:
-        del at
-        if self._new_form(seq, new="dropped_datasets" in body):
+    def _superseded(self, event: JournalLine) -> None:
+        body = event.body
+        if self._new_form(event.seq, new="dropped_datasets" in body):
             many = None if self.keyed else self._many(body, "dropped")
             self._counted("verified", body["dropped_datasets"], many, sign=-1)
             self.dropped.update(() if self.keyed else numbers(body["dropped"]))
 
-    def _failed(self, seq: int, at: str, body: forms.Body) -> None:
-        del at
-        self._new_form(seq, new=True)
-        self._counted("failed", body["datasets"], self._many(body, "ids"))
+    def _failed(self, event: JournalLine) -> None:
+        self._new_form(event.seq, new=True)
+        self._counted("failed", event.body["datasets"], self._many(event.body, "ids"))
 
-    def _retried(self, seq: int, at: str, body: forms.Body) -> None:
-        del at
-        self._new_form(seq, new=True)
-        many = self._many(body, "ids")
+    def _retried(self, event: JournalLine) -> None:
+        self._new_form(event.seq, new=True)
+        many = self._many(event.body, "ids")
         self.retried += many
-        self._counted("failed", body["datasets"], many, sign=-1)
+        self._counted("failed", event.body["datasets"], many, sign=-1)
 
-    def _findings(self, seq: int, at: str, body: forms.Body) -> None:
-        del at
-        self._new_form(seq, new=True)
-        self.findings.take(body, keyed=self.keyed)
+    def _findings(self, event: JournalLine) -> None:
+        self._new_form(event.seq, new=True)
+        self.findings.take(event.body, keyed=self.keyed)
 
-    def _upgraded(self, seq: int, at: str, body: forms.Body) -> None:
-        del at
+    def _upgraded(self, event: JournalLine) -> None:
         forms.must(not self.upgraded and not self.new_form)
-        self.upgraded = seq
+        self.upgraded = event.seq
         for account in self.datasets.values():
             account.clear()
-        self._counted("verified", body["verified"], None)
+        self._counted("verified", event.body["verified"], None)
 
     def _cutover(self, name: str, at: str, body: forms.Body) -> None:
         batch = forms.TEXT.text(body["batch"])
@@ -190,40 +194,37 @@ class EventAccount:
         if not self.keyed:
             account.take(name, at, body)
 
-    def _bound(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self.bindings.bind(body)
+    def _bound(self, event: JournalLine) -> None:
+        self.bindings.bind(event.body)
 
-    def _batch_bound(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self.bindings.begin(body)
+    def _batch_bound(self, event: JournalLine) -> None:
+        self.bindings.begin(event.body)
 
-    def _batch_amended(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self.bindings.amend(body)
+    def _batch_amended(self, event: JournalLine) -> None:
+        self.bindings.amend(event.body)
 
-    def _drilled(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
+    def _drilled(self, event: JournalLine) -> None:
+        body = event.body
         if not self.keyed:
             fingerprint = body["fingerprint"]
             if not forms.is_string(fingerprint):
                 raise ValueError
-            self.drilled[fingerprint] = at
+            self.drilled[fingerprint] = event.at
             if "stored" in body:
                 told = forms.mapping(body["stored"])
                 found = {name: told[name] for name in ("objects", "opened", "whole", "bytes")}
                 objects, opened, whole, _ = map(forms.count, found.values())
                 forms.must(objects > 0 and whole <= opened <= objects)
-                self.stored[fingerprint] = found | {"at": at}
+                self.stored[fingerprint] = found | {"at": event.at}
 
-    def _headers_copied(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        told = {name: body[name] for name in ("batch", "packs", "bytes", "root")} | {"at": at}
+    def _headers_copied(self, event: JournalLine) -> None:
+        told = {name: event.body[name] for name in ("batch", "packs", "bytes", "root")}
+        told["at"] = event.at
         forms.must(shapes.ill_formed(told, shapes.COPIED, "") is None)
-        self.copied[forms.TEXT.text(body["batch"])] = told
+        self.copied[forms.TEXT.text(event.body["batch"])] = told
 
-    def _fidelity_chosen(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
+    def _fidelity_chosen(self, event: JournalLine) -> None:
+        body = event.body
         ways = None
         if "ways" in body or not self.keyed:  # keyed ones of an earlier version say nothing
             told = forms.mapping(body.get("ways"))
@@ -235,12 +236,11 @@ class EventAccount:
         batch = forms.TEXT.text(body["batch"])
         return self.again.setdefault(batch, LookAccount(batch))
 
-    def _looking_again(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self._look(body).begin(body)
+    def _looking_again(self, event: JournalLine) -> None:
+        self._look(event.body).begin(event.body)
 
-    def _looked_again(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
+    def _looked_again(self, event: JournalLine) -> None:
+        body = event.body
         names = (*FOUND, *(name for name in SOMETIMES if name in body))
         if self.keyed:
             counts = {name: forms.count(body[name]) for name in names}
@@ -256,56 +256,50 @@ class EventAccount:
             forms.must(not (counts["gone"] or counts["damaged"] or counts["replaced"]))
         self._look(body).read(body, counts)
 
-    def _look_ended(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self._look(body).end(body)
+    def _look_ended(self, event: JournalLine) -> None:
+        self._look(event.body).end(event.body)
 
-    def _restored(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
+    def _restored(self, event: JournalLine) -> None:
         if not self.keyed:
-            self._lost([forms.whole(body["id"])])
+            self._lost([forms.whole(event.body["id"])])
 
     def _pass(self, body: forms.Body) -> PassAccount:
         batch = forms.TEXT.text(body["batch"])
         return self.passes.setdefault(batch, PassAccount())
 
-    def _refreshing(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self._pass(body).begin(body)
+    def _refreshing(self, event: JournalLine) -> None:
+        self._pass(event.body).begin(event.body)
 
-    def _refreshed(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
+    def _refreshed(self, event: JournalLine) -> None:
+        body = event.body
         self._pass(body).demand_open(body)
         account = self._account(body)
         account.pass_over(body)
 
-    def _refresh_ended(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
+    def _refresh_ended(self, event: JournalLine) -> None:
+        body = event.body
         forms.must(shapes.ill_formed(body["listed"], shapes.SUM, "") is None)
         account = self._pass(body)
         account.demand_open(body)
         account.ended = True
 
-    def _retrying(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        reasons = forms.counts(body["reasons"])
-        forms.must(forms.TEXT.holds(body["batch"]) and bool(reasons))
+    def _retrying(self, event: JournalLine) -> None:
+        reasons = forms.counts(event.body["reasons"])
+        forms.must(forms.TEXT.holds(event.body["batch"]) and bool(reasons))
         forms.must(all(reasons.values()))
         self.asked += sum(reasons.values())
 
-    def _keys_rotating(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        self.rotations.begin(at, body)
-        self.bindings.exchange(body)
+    def _keys_rotating(self, event: JournalLine) -> None:
+        self.rotations.begin(event.at, event.body)
+        self.bindings.exchange(event.body)
 
-    def _data_keys_rotating(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        self.rotations.begin_data_keys(at, body)
-        self.bindings.keep(body)
+    def _data_keys_rotating(self, event: JournalLine) -> None:
+        self.rotations.begin_data_keys(event.at, event.body)
+        self.bindings.keep(event.body)
 
-    def _headers_exchanged(self, seq: int, at: str, body: forms.Body) -> None:
-        del at
-        self._new_form(seq, new=True)
+    def _headers_exchanged(self, event: JournalLine) -> None:
+        body = event.body
+        self._new_form(event.seq, new=True)
         many = self._many(body, "ids")
         if self.keyed:
             lost = forms.count(body["lost"])
@@ -317,21 +311,17 @@ class EventAccount:
         self.rotations.exchanged(body, many, lost)
         self._counted("verified", body["datasets"], many)
 
-    def _headers_rewrapped(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq, at
-        self.rotations.rewrapped(body)
+    def _headers_rewrapped(self, event: JournalLine) -> None:
+        self.rotations.rewrapped(event.body)
 
-    def _headers_erasing(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        self.erasures.begin(at, body)
+    def _headers_erasing(self, event: JournalLine) -> None:
+        self.erasures.begin(event.at, event.body)
 
-    def _headers_erased(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        self.erasures.end(at, body)
+    def _headers_erased(self, event: JournalLine) -> None:
+        self.erasures.end(event.at, event.body)
 
-    def _keys_rotated(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
-        self.rotations.end(at, body)
+    def _keys_rotated(self, event: JournalLine) -> None:
+        self.rotations.end(event.at, event.body)
 
     def _lost(self, ids: Sequence[int]) -> None:
         """Demand that objects are verified no more, and that this was told just before."""
@@ -365,8 +355,8 @@ class EventAccount:
         receipts.first = receipts.first or at
         receipts.last = at
 
-    def _under_way(self, seq: int, at: str, body: forms.Body) -> None:
-        del seq
+    def _under_way(self, event: JournalLine) -> None:
+        body = event.body
         forms.must(self.started is not None)
         receipts = self.receipts[PACED[forms.TEXT.text(body["step"])]]
         if self.keyed:
@@ -376,7 +366,7 @@ class EventAccount:
             passed = [forms.count(one) for one in forms.array(body["bytes"])]
             forms.must(self._many(body, "ids") == len(passed))
         receipts.passed += sum(passed)
-        receipts.begun = receipts.begun or at
+        receipts.begun = receipts.begun or event.at
 
     def _account(self, body: forms.Body) -> DatasetAccount:
         name = body["dataset"]
@@ -392,48 +382,41 @@ class EventAccount:
             forms.must(total >= 0)
             setattr(self.datasets[name], what, total)
 
-
-PACED = {"transfer": "sent", "verify": "verified"}
-"""Which events acknowledge the objects of a step."""
-NAMING = {"ids", "dropped"}
-"""What tells of rows, and so of names: never beside keyed ones."""
-
-
-HANDLERS = {
-    "run-started": EventAccount._started,  # noqa: SLF001 - they are its own
-    "run-ended": EventAccount._ended,  # noqa: SLF001
-    "plan-changed": EventAccount._changed_plan,  # noqa: SLF001
-    "probed": EventAccount._probed,  # noqa: SLF001
-    "bound": EventAccount._bound,  # noqa: SLF001
-    "batch-bound": EventAccount._batch_bound,  # noqa: SLF001
-    "batch-amended": EventAccount._batch_amended,  # noqa: SLF001
-    "drilled": EventAccount._drilled,  # noqa: SLF001
-    "headers-copied": EventAccount._headers_copied,  # noqa: SLF001
-    "fidelity-chosen": EventAccount._fidelity_chosen,  # noqa: SLF001
-    "object-opened": EventAccount._object_opened,  # noqa: SLF001
-    "inventoried": EventAccount._inventoried,  # noqa: SLF001
-    "inventory-changed": EventAccount._changed,  # noqa: SLF001
-    "sent": EventAccount._sent,  # noqa: SLF001
-    "verified": EventAccount._verified,  # noqa: SLF001
-    "under-way": EventAccount._under_way,  # noqa: SLF001
-    "superseded": EventAccount._superseded,  # noqa: SLF001
-    "failed": EventAccount._failed,  # noqa: SLF001
-    "retried": EventAccount._retried,  # noqa: SLF001
-    "findings": EventAccount._findings,  # noqa: SLF001
-    "looking-again": EventAccount._looking_again,  # noqa: SLF001
-    "looked-again": EventAccount._looked_again,  # noqa: SLF001
-    "look-ended": EventAccount._look_ended,  # noqa: SLF001
-    "restored": EventAccount._restored,  # noqa: SLF001
-    "refreshing": EventAccount._refreshing,  # noqa: SLF001
-    "refreshed": EventAccount._refreshed,  # noqa: SLF001
-    "refresh-ended": EventAccount._refresh_ended,  # noqa: SLF001
-    "retrying": EventAccount._retrying,  # noqa: SLF001
-    "keys-rotating": EventAccount._keys_rotating,  # noqa: SLF001
-    "headers-rewrapped": EventAccount._headers_rewrapped,  # noqa: SLF001
-    "data-keys-rotating": EventAccount._data_keys_rotating,  # noqa: SLF001
-    "headers-exchanged": EventAccount._headers_exchanged,  # noqa: SLF001
-    "keys-rotated": EventAccount._keys_rotated,  # noqa: SLF001
-    "headers-erasing": EventAccount._headers_erasing,  # noqa: SLF001
-    "headers-erased": EventAccount._headers_erased,  # noqa: SLF001
-    "ledger-upgraded": EventAccount._upgraded,  # noqa: SLF001
-}
+    HANDLERS = {  # noqa: RUF012 - nobody changes it
+        "run-started": _started,
+        "run-ended": _ended,
+        "plan-changed": _changed_plan,
+        "probed": _probed,
+        "bound": _bound,
+        "batch-bound": _batch_bound,
+        "batch-amended": _batch_amended,
+        "drilled": _drilled,
+        "headers-copied": _headers_copied,
+        "fidelity-chosen": _fidelity_chosen,
+        "object-opened": _object_opened,
+        "inventoried": _inventoried,
+        "inventory-changed": _changed,
+        "sent": _sent,
+        "verified": _verified,
+        "under-way": _under_way,
+        "superseded": _superseded,
+        "failed": _failed,
+        "retried": _retried,
+        "findings": _findings,
+        "looking-again": _looking_again,
+        "looked-again": _looked_again,
+        "look-ended": _look_ended,
+        "restored": _restored,
+        "refreshing": _refreshing,
+        "refreshed": _refreshed,
+        "refresh-ended": _refresh_ended,
+        "retrying": _retrying,
+        "keys-rotating": _keys_rotating,
+        "headers-rewrapped": _headers_rewrapped,
+        "data-keys-rotating": _data_keys_rotating,
+        "headers-exchanged": _headers_exchanged,
+        "keys-rotated": _keys_rotated,
+        "headers-erasing": _headers_erasing,
+        "headers-erased": _headers_erased,
+        "ledger-upgraded": _upgraded,
+    }

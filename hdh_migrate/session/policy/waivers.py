@@ -24,12 +24,8 @@ from hdh_migrate.evidence.signatures.dsse import (
     enveloped,
     pre_authentication_encoding,
 )
-from hdh_migrate.evidence.signatures.signing import (
-    Signer,
-    TrustedKey,
-    is_signed_by,
-    load_trusted_key,
-)
+from hdh_migrate.evidence.signatures.envelopes import is_signed_by
+from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_trusted_key
 from hdh_migrate.evidence.verifier.approvals import LONGEST
 from hdh_migrate.evidence.verifier.waivers import PREDICATE, SHOWN, ReadWaiver, read_waiver
 from hdh_migrate.fixity import canonical_json, sha256_hex

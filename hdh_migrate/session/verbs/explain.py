@@ -14,7 +14,7 @@ from hdh_migrate.model import Listed, ObjectInfo, Place, State, Untagged
 from hdh_migrate.model.naming import given, name_in
 from hdh_migrate.pipeline.selecting import NOTED, REFUSALS
 from hdh_migrate.plan.datasets import Dataset
-from hdh_migrate.results.looks import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
+from hdh_migrate.results.objects import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.choices import Choices, said
 from hdh_migrate.session.policy.erased import erasures, said_of

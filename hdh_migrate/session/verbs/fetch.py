@@ -18,7 +18,7 @@ from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import State, Stored
 from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
-from hdh_migrate.results.looks import Fetched
+from hdh_migrate.results.objects import Fetched
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings

@@ -32,7 +32,7 @@ from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.selecting import RESERVED
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.results.looks import RestoredDataset, RestoredView
+from hdh_migrate.results.objects import RestoredDataset, RestoredView
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings

@@ -14,7 +14,7 @@ from hdh_migrate.model import SIDECAR, DatasetRow, ObjectInfo, Ruled, State, Tar
 from hdh_migrate.pipeline.placing import placed
 from hdh_migrate.pipeline.ruling import DIRECTORY
 from hdh_migrate.pipeline.sidecar import named
-from hdh_migrate.results.looks import RestoredDataset, RestoredFeature
+from hdh_migrate.results.objects import RestoredDataset, RestoredFeature
 from hdh_migrate.telemetry import counted
 
 SHOWN: Final = 100

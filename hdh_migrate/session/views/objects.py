@@ -11,7 +11,8 @@ from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, OpenFinding, State
-from hdh_migrate.results.looks import Cause, Causes, ObjectLine
+from hdh_migrate.results.looks import Cause, Causes
+from hdh_migrate.results.objects import ObjectLine
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.timekeeping import offline
 

@@ -17,7 +17,7 @@ import pytest
 from hdh_migrate.errors import EvidenceDamaged, NoSpace, Refused, UsageError
 from hdh_migrate.evidence.bundle import check_bundle, published
 from hdh_migrate.evidence.lines.facts import Endpoint, ObjectCounts
-from hdh_migrate.evidence.signatures.signing import verify_envelope
+from hdh_migrate.evidence.signatures.envelopes import verify_envelope
 from hdh_migrate.evidence.verifier.verify import CODES
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.model import key_text

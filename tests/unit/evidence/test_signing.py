@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE, pre_authentication_encoding
+from hdh_migrate.evidence.signatures.envelopes import verify_envelope
 from hdh_migrate.evidence.signatures.signing import (
     Signer,
     import_public,
@@ -26,7 +27,6 @@ from hdh_migrate.evidence.signatures.signing import (
     new_report_key,
     public_half,
     verifier_of,
-    verify_envelope,
 )
 from hdh_migrate.evidence.verifier.forms import Wrong
 from hdh_migrate.evidence.verifier.signatures import load_key

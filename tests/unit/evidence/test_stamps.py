@@ -24,7 +24,8 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.evidence.amend import STAMP, STATEMENT, SUMS, amend, held
 from hdh_migrate.evidence.signatures.dsse import stamped_bytes
-from hdh_migrate.evidence.signatures.signing import add_signature, load_signer, new_report_key
+from hdh_migrate.evidence.signatures.envelopes import add_signature
+from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
 from hdh_migrate.evidence.signatures.stamps import add_stamp, load_roots, request, stamp_of
 from hdh_migrate.evidence.verifier.stamp import LARGEST_STAMP
 from hdh_migrate.fixity import canonical_json, sha256_hex
