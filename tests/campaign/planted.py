@@ -157,7 +157,8 @@ PLANTED = (
     ),
     Planted(
         "a decommission does not ask where consumers are led", "pipeline/undertaking.py",
-        "    return None if text_digest(value) == now.new_sha256 else _POINTER\n", "    return None\n",
+        "    return None if text_digest(value) == now.new_sha256 else _POINTER\n",
+        "    return None\n",
     ),
     Planted(
         "a delete has no intent", "pipeline/erasing.py",
