@@ -154,7 +154,7 @@ class Objects(UploadsLedger, HeadersLedger):
     # --- transfer ------------------------------------------------------------------------------
 
     def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]:
-        """Return entries of a to-do query: `small`, `big`, `verify` or `sending`.
+        """Return entries of a to-do query: `small`, `big`, `verify`, `kept` or `sending`.
 
         With `ready_` before the first two, of versions only those that may be sent now.
         """
@@ -166,6 +166,12 @@ class Objects(UploadsLedger, HeadersLedger):
         """Record the intent to send; commit before acting on it."""
         self._do(self._sql["claim"], (entry.id,))
         self._moved(entry.dataset, entry.obj.size, State.LISTED, State.SENDING)
+
+    @all_or_nothing
+    def reclaim(self, entry: Entry) -> None:
+        """Go on with the last attempt at a waiting object: its upload was kept when it failed."""
+        if self._do(self._sql["reclaim"], (entry.id,)):
+            self._moved(entry.dataset, entry.obj.size, State.LISTED, State.SENDING)
 
     @all_or_nothing
     def unclaim(self, entry: Entry) -> None:

@@ -119,6 +119,19 @@ UPDATE object SET state = 3, attempt = attempt + 1, reason = NULL WHERE id = ?;
 -- unclaim: an intent without effect goes back to waiting; the attempt stays counted.
 UPDATE object SET state = 0 WHERE id = ? AND state = 3;
 
+-- reclaim: a waiting object goes on with its last attempt, whose upload is open still.
+UPDATE object SET state = 3, reason = NULL WHERE id = ? AND state = 0;
+
+-- todo_kept: waiting objects whose last attempt failed in mid-upload; one that was sent once has a stored size, and its upload is no more.
+SELECT o.id, o.dataset, o.key, o.size, o.version, o.modified, o.md5, o.extra, o.parts, o.attempt
+FROM upload u CROSS JOIN object o ON o.id = u.object
+WHERE o.dataset = ? AND o.state = 0 AND o.attempt = u.attempt AND u.recorded = 1
+  AND o.stored_size IS NULL ORDER BY o.id;
+
+-- kept_in: objects of a dataset in some states whose uploads the ledger knows.
+SELECT o.id FROM upload u CROSS JOIN object o ON o.id = u.object
+WHERE o.dataset = ? AND o.state IN (SELECT value FROM json_each(?));
+
 -- sending: intents without receipts.
 SELECT id, dataset, key, size, version, modified, md5, extra, parts, attempt
 FROM object WHERE dataset = ? AND state = 3 ORDER BY id;

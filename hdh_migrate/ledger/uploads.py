@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hdh_migrate.ledger.connection import all_or_nothing
 from hdh_migrate.ledger.journalling import JournallingLedger
 from hdh_migrate.ledger.rows import raw_digest
-from hdh_migrate.model import OpenUpload, PartReceipt
+from hdh_migrate.model import OpenUpload, PartReceipt, State
 
 
 class UploadsLedger(JournallingLedger):
@@ -57,6 +57,11 @@ class UploadsLedger(JournallingLedger):
         for table in ("upload", "sealed", "part"):
             query = f"DELETE FROM {table} WHERE object IN (SELECT value FROM json_each(?))"  # noqa: S608 - ours
             self._do(query, ids)
+
+    def drop_kept(self, dataset: int, *states: State) -> None:
+        """Forget the uploads of a dataset's objects that are in some states: none is under way."""
+        rows = self._rows(self._sql["kept_in"], (dataset, json.dumps([*map(int, states)])))
+        self.drop_uploads([number for (number,) in rows])
 
     def seals(self, entry: int, number: int, size: int, sha256: str) -> bool:
         """Record what is about to be sealed: the first `size` plaintext bytes of a part.

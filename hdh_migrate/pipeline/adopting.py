@@ -185,6 +185,7 @@ class Adopt:
             for entry in ledger.todo("sending", row.id):
                 ledger.drop_upload(entry.id)  # the next run aborts what is still open of it
                 ledger.unclaim(entry)
+            ledger.drop_kept(row.id, State.LISTED, State.FAILED)
         ledger.commit()
 
     def _join(self, dataset: DatasetRow) -> None:

@@ -199,6 +199,7 @@ class Amending:
                 self.ledger.drop_upload(entry.id)  # the next run's sweep aborts it at the target
                 self.ledger.unclaim(entry)
         if apply:
+            self.ledger.drop_kept(dataset.id, State.LISTED, State.FAILED)
             self.ledger.settle(dataset.id, list(self._recut(dataset)))
 
     def _recut(self, dataset: DatasetRow) -> Iterator[tuple[int, Listed]]:

@@ -83,10 +83,19 @@ class Ends:
             kind=now.kind,
         )  # fmt: skip
 
-    def failed(self, entry: Entry, code: Code, verdict: Verdict, detail: str) -> None:
+    def failed(
+        self,
+        entry: Entry,
+        code: Code,
+        verdict: Verdict,
+        detail: str,
+        *,
+        keeps_upload: bool = False,
+    ) -> None:
         """Leave an object out until the next run, with a finding that says why."""
         with self._ctx.ledger.whole():
-            self._ctx.ledger.drop_upload(entry.id)
+            if not keeps_upload:
+                self._ctx.ledger.drop_upload(entry.id)
             self._ctx.ledger.failed(entry, State.SENDING, code, verdict)
             self._finding(entry, code, detail)
         self._dispatch.advance(1, entry.obj.size)

@@ -17,6 +17,7 @@ from hdh_migrate.errors import Fenced, MigrateError
 from hdh_migrate.events.fence import FenceReleased, FenceReleasing, FenceTaken, FenceTaking
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.model import State
 from hdh_migrate.pipeline.fence import (
     EPOCH_MAX,
     FenceStanding,
@@ -257,6 +258,7 @@ class Fencing:
             for entry in self._ledger.todo("sending", dataset.id):
                 if entry.parts:
                     self._ledger.drop_upload(entry.id)
+            self._ledger.drop_kept(dataset.id, State.LISTED, State.FAILED)
 
     def _note_softness(self) -> None:
         names = [name for name, post in self._posts.items() if not post.firm]

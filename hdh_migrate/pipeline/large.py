@@ -69,6 +69,9 @@ from hdh_migrate.telemetry import counted
 BIG_AT_ONCE = 4
 """Large objects under way, each with an upload of its own; fewer where the target bears fewer."""
 
+KEPT_MAX = 16
+"""Uploads of objects that failed in this run and whose parts stay at the target for the next."""
+
 VANISHED_MAX = 3
 STAGE = 0
 """Stands among part numbers for the order of a stage: begin, resume or complete."""
@@ -96,6 +99,13 @@ class Big:
     stage: UploadStage = UploadStage.BEGIN
 
 
+_KEPT_AT: Mapping[UploadStage, frozenset[Code]] = {
+    UploadStage.PARTS: frozenset((Code.DENIED, Code.UNANSWERED, Code.UNREADABLE)),
+    UploadStage.COMPLETE: frozenset((Code.DENIED, Code.UNANSWERED)),
+}
+"""Why an object may fail whose upload is good still, by the stage in which it does."""
+
+
 class Large:
     """The large objects of a batch on their way."""
 
@@ -105,6 +115,7 @@ class Large:
         self._ctx, self._dispatch, self._datasets, self._ends = ctx, dispatch, datasets, ends
         self._big: dict[int, Big] = {}
         self._vanished: dict[int, int] = {}
+        self._kept = 0
         self._at_once = min(BIG_AT_ONCE, ctx.limits.max_open_uploads or BIG_AT_ONCE)
         self.began: set[int] = set()
         """The datasets of which an upload may have begun that nobody heard of."""
@@ -295,6 +306,9 @@ class Large:
             self._restart(big)
 
     def _ended(self, big: Big, receipt: Drifted | Failed) -> None:
+        if isinstance(receipt, Failed) and self._keeps(big, receipt.code):
+            self._keep(big, receipt)
+            return
         if big.upload is not None:
             self._abort(big)
         self._dispatch.under_way.ended(big.entry.id)
@@ -304,6 +318,36 @@ class Large:
             self._upload_vanished(big)  # hosts drop an upload whose completion met a conflict
         else:
             self._ends.take(big.entry, receipt)
+
+    def _keeps(self, big: Big, code: Code) -> bool:
+        """Say whether what has arrived of an object that fails is worth more than a clean target.
+
+        What asks for other bytes or another key begins anew in any case. An upload that cannot be
+        gone on with (`resume`) is given up, and so is one whose completion was not understood.
+        """
+        most = self._ctx.limits.max_open_uploads
+        room = KEPT_MAX if most is None else min(KEPT_MAX, most - self._at_once)
+        lasting = _KEPT_AT.get(big.stage, frozenset())
+        return (
+            code in lasting
+            and self._kept < room
+            and next(iter(self._ctx.ledger.parts(big.entry.id)), None) is not None
+        )
+
+    def _keep(self, big: Big, receipt: Failed) -> None:
+        """Let an object fail; the next run goes on with its upload."""
+        self._kept += 1
+        arrived = len(self._ctx.ledger.parts(big.entry.id))
+        self._dispatch.under_way.ended(big.entry.id)
+        del self._big[big.entry.id]
+        self._ends.failed(
+            big.entry, receipt.code, receipt.verdict, receipt.detail, keeps_upload=True
+        )
+        self._ctx.progress.note(
+            f"a large object failed ({receipt.code}); {arrived} of its {big.plan.count} parts have"
+            " arrived and stay at the target, the next run goes on there"
+            ' ("hdh-migrate cleanup PLAN" gives them up)'
+        )
 
     def _upload_vanished(self, big: Big) -> None:
         """Start an object again whose upload is gone, up to a limit."""

@@ -6,6 +6,7 @@ a store does can make this raise; only faults of our own do.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +35,7 @@ from hdh_migrate.errors import (
     TimeRefused,
     Transient,
 )
-from hdh_migrate.fibers import possible
+from hdh_migrate.fibers import possible, rest
 from hdh_migrate.model import MIB, Verdict
 from hdh_migrate.orders import (
     AgainOrder,
@@ -68,11 +69,17 @@ from hdh_migrate.receipts import (
     SourceState,
 )
 
+LOG = logging.getLogger(__name__)
+
 T = TypeVar("T")
 One = TypeVar("One", bound=OrderItem)
 Task = tuple[OrderItem, Callable[[], ObjectReceipt]]
 """One item of an order, and what performs it."""
 
+
+REFUSED_WAITS = (0.5, 2.0, 8.0)
+"""Seconds before what was refused of a large object is tried again, with a credential that works:
+hosts refuse one request of many now and then, and behind it may stand hours of parts."""
 
 ALIKE = MIB
 """Objects up to this size take times that can be compared."""
@@ -168,6 +175,21 @@ class Performer:
     def _outcome(
         self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt]
     ) -> ObjectReceipt:
+        receipt = self._tried(order, one, task)
+        large = isinstance(order, ResumeOrder | PartOrder | CompleteOrder)
+        for seconds in REFUSED_WAITS if large else ():
+            if not isinstance(receipt, Failed) or receipt.code not in _MAY_PASS:
+                break
+            LOG.info("refused, and again in %.1f s: %s", seconds, receipt.detail)
+            rest(self._box.halt, seconds)
+            if self._box.halt.is_set():
+                return Returned.of(order, one, ReturnReason.STOPPED, "the run is stopping")
+            receipt = self._tried(order, one, task)
+        return receipt
+
+    def _tried(
+        self, order: Order, one: OrderItem, task: Callable[[], ObjectReceipt]
+    ) -> ObjectReceipt:
         try:
             return self._performed(order, one, task)
         except (AccessDenied, SignatureRefused) as error:
@@ -250,6 +272,9 @@ def _held(hands: T | None, order: Order) -> T:
         raise KeyError(type(order).__name__)
     return hands
 
+
+_MAY_PASS = frozenset((Code.DENIED, Code.REFUSED))
+"""Findings of what a host may have refused this time only."""
 
 _CODES: tuple[tuple[type[Exception], Code, Verdict], ...] = (
     (Missing, Code.MISSING, Verdict.MISSING),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hdh_migrate.errors import Unsupported
 from hdh_migrate.events.objects import SendingAgain
 from hdh_migrate.model import DatasetRow, Entry, Role, State, Step, Tally
 from hdh_migrate.orders import Order
@@ -95,6 +96,9 @@ class Transfer:
             demand_known(self._ctx, dataset, left)
         if self._again:
             retry(ledger, dataset, self._ctx.waivers)
+            ledger.drop_kept(dataset.id, State.FAILED)  # what is waived goes on no more
+        for entry in ledger.todo("kept", dataset.id):
+            self._go_on_with(entry)
         remember(ledger, self._ctx.limits, self._ctx.clock.now())
         going_on = [self._goes_on(entry) for entry in ledger.todo("sending", dataset.id)]
         if going_on:
@@ -103,6 +107,22 @@ class Transfer:
             ledger.event(SendingAgain(dataset=dataset.name, unacknowledged=anew, going_on=resumed))
         ledger.commit()
         uploads.sweep(dataset)
+
+    def _go_on_with(self, entry: Entry) -> None:
+        """Go on with the upload of an object that failed, if it would be cut into the same parts.
+
+        Under other limits than those under which it was refused it may be taken.
+        """
+        upload = self._ctx.ledger.upload(entry.id)
+        assert upload is not None, "it was asked for by it"
+        try:
+            same = self._ctx.cut(entry.obj.size).segments == upload.segments
+        except Unsupported:
+            same = False
+        if same:
+            self._ctx.ledger.reclaim(entry)
+        else:
+            self._ctx.ledger.drop_upload(entry.id)
 
     def _goes_on(self, entry: Entry) -> bool:
         """Go on with an object that was under way when the last run ended; False: anew."""

@@ -144,13 +144,16 @@ class TransferLedger(Protocol):
     """What is on its way: intents, receipts, uploads and their parts."""
 
     def todo(self, kind: str, dataset: int, *more: int) -> list[Entry]:
-        """Return entries of a to-do query: `small`, `big`, `verify` or `sending`.
+        """Return entries of a to-do query: `small`, `big`, `verify`, `kept` or `sending`.
 
         With `ready_` before the first two, of versions only those that may be sent now.
         """
 
     def claim(self, entry: Entry) -> None:
         """Record the intent to send; commit before acting on it."""
+
+    def reclaim(self, entry: Entry) -> None:
+        """Go on with the last attempt at a waiting object: its upload was kept when it failed."""
 
     def unclaim(self, entry: Entry) -> None:
         """Take an intent back; whatever effect it had, the next attempt asks for."""
@@ -202,6 +205,9 @@ class TransferLedger(Protocol):
 
     def drop_upload(self, entry: int) -> None:
         """Forget an upload and its parts, and with its data key what was sealed under it."""
+
+    def drop_kept(self, dataset: int, *states: State) -> None:
+        """Forget the uploads of a dataset's objects that are in some states: none is under way."""
 
     def seals(self, entry: int, number: int, size: int, sha256: str) -> bool:
         """Record what is about to be sealed: the first `size` plaintext bytes of a part.

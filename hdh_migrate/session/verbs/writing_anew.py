@@ -155,8 +155,6 @@ def restart(desk: Desk, ledger: SqliteLedger, batch: str) -> None:
         ledger=ledger, routes=routes_of(plan), rules=rules_of(plan, desk.loaded.base, known),
         decide=by_plan, touched=(), resealed=True,
     ).run(batch, planned, apply=True)  # fmt: skip
-    for row in ledger.datasets(batch):
-        ledger.drop_uploads(ledger.failed_objects(row.id))  # the old key opens their headers
 
 
 def code_of(done: RotationDone) -> Exit:
