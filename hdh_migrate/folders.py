@@ -15,13 +15,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, TypeVar
 
-from hdh_migrate.errors import Refused
+from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.jsonform import record
 
 R = TypeVar("R")
 
 STATE_DIR = ".hdh-migrate"
 """Where ledgers live, beside the plan, unless somebody says otherwise."""
+
+_SIGNED: Final = ("SHA256SUMS", "statement.json")
+"""Files that every report's folder has."""
 
 _OTHERS = 0o077
 _LOOK = "check the path, and every folder and link on the way to it"
@@ -70,6 +73,20 @@ def demand_private(folder: Path) -> None:
             " of objects and decides what is proved",
             hint=f"chmod 700 {shlex.quote(str(folder))}, after a look at who could write there",
         )
+
+
+def demand_no_evidence(folder: Path) -> None:
+    """Refuse to add files to a report's folder: what was signed names every file that is in it.
+
+    Raises:
+        UsageError: it is one, or is inside of one.
+    """
+    for place in (folder.absolute(), *folder.absolute().parents):
+        if all((place / name).is_file() for name in _SIGNED):
+            raise UsageError(
+                f"{folder}: {place} is a report's folder, which one more file would break",
+                hint="give another folder; nothing was changed",
+            )
 
 
 def demand_unshared(path: Path, owners: Collection[int] = ()) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import typer
 import typer.main
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from hdh_migrate.cli import verbs
 from hdh_migrate.cli.command import VERBS, Verb
@@ -23,6 +23,7 @@ from hdh_migrate.cli.command import VERBS, Verb
 PROGRAM: Final = "hdh-migrate"
 HELP_OPTIONS: Final = ("-h", "--help")
 _WIDTH: Final = 75
+_OPTION: Final = re.compile(r"--?[A-Za-z]")
 SETTINGS: Final = {"help_option_names": list(HELP_OPTIONS)}
 
 
@@ -30,6 +31,33 @@ class Leaf(TyperCommand):
     """A verb, whose help ends with examples and with the exit codes that matter."""
 
     verb: Verb
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as in typer
+        """Read the arguments; an option is never another one's value, unless `=` says so.
+
+        `--batch --json` would name a batch `--json`, and print no JSON.
+        """
+        if not ctx.resilient_parsing:  # a shell that completes
+            self._demand_values(ctx, args)
+        return list(super().parse_args(ctx, args))
+
+    def _demand_values(self, ctx: Any, args: list[str]) -> None:  # noqa: ANN401 - as in typer
+        options = (one for one in self.get_params(ctx) if isinstance(one, TyperOption))
+        taking = {
+            name for one in options if not (one.is_flag or one.count) for name in one.opts
+        }  # fmt: skip
+        words = iter(args)
+        for word in words:
+            if word == "--":
+                return
+            if word not in taking:
+                continue
+            value = next(words, "")
+            if _OPTION.match(value):
+                ctx.fail(
+                    f"{word} needs a value, and {value} looks like an option: if it is meant,"
+                    f" write {word}={value}"
+                )
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as in typer
         """Write what a caller looks for last."""

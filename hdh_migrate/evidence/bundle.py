@@ -53,7 +53,7 @@ from hdh_migrate.evidence.verifier.counts import summary as summary_of
 from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.evidence.verifier.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import demand_no_evidence, sync
 from hdh_migrate.frozen import frozen
 
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
@@ -310,6 +310,7 @@ def published(out: Path) -> Iterator[Path]:
 
 
 def _refuse_used(out: Path) -> None:
+    demand_no_evidence(out.parent)
     if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
         raise UsageError(
             f"{out}: exists and is not an empty folder; a bundle is never overwritten",

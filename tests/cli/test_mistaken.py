@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperOption
+from typer.main import get_command
 
+from hdh_migrate.cli.app import app
+from hdh_migrate.cli.menu import Leaf, Menu, Root
 from hdh_migrate.errors import Exit
 from tests.support.command import command
 
@@ -123,3 +129,56 @@ def test_who_looks_where_no_run_began_is_told_where_that_is(begun: Path, tmp_pat
     assert done.returncode == Exit.USAGE
     assert f"(this is {tmp_path}/.hdh-migrate/my-migration" in done.stderr
     assert "there are ledgers of another-name" in done.stderr
+
+
+def leaves(menu: Menu) -> Iterator[Leaf]:
+    for name in menu.list_commands(None):
+        found = menu.get_command(None, name)
+        if isinstance(found, Menu):
+            yield from leaves(found)
+        else:
+            yield found
+
+
+def test_no_option_of_any_verb_takes_another_option_for_its_value() -> None:
+    """`--batch --json` was a batch of that name, and printed no JSON."""
+    root, tried = get_command(app), 0
+    assert isinstance(root, Root)
+    for leaf in leaves(root):
+        for one in leaf.params:
+            if not isinstance(one, TyperOption) or one.is_flag or one.count:
+                continue
+            for name in one.opts:
+                for value in ("--json", "-v"):
+                    with pytest.raises(typer.TyperException, match=f"^{name} needs a value"):
+                        leaf.make_context(leaf.name, [name, value])
+                    tried += 1
+    assert tried > 200
+
+
+def test_what_looks_like_an_option_is_taken_where_it_is_said_to_be_a_value(begun: Path) -> None:
+    said = command("status", str(begun), "--batch=--json")
+    assert "no batch --json in the plan" in said.stderr
+    said = command("status", str(begun), "--batch", "--json")
+    assert said.returncode == Exit.USAGE
+    assert json.loads(said.stdout)["error"]["message"] == (
+        "--batch needs a value, and --json looks like an option: if it is meant, write"
+        " --batch=--json"
+    )
+    assert "no batch - in the plan" in command("status", str(begun), "--batch", "-").stderr
+
+
+def test_nothing_is_added_to_a_reports_folder(begun: Path, tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+    inner = evidence / "deeper" / "still"
+    evidence.mkdir()
+    for name in ("SHA256SUMS", "statement.json"):
+        (evidence / name).touch()
+    for words in (
+        ("init", str(evidence)), ("init", str(inner)),
+        ("keys", "new", "dpo", "--dir", str(evidence / "keys")),
+    ):  # fmt: skip
+        done = command(*words)
+        assert done.returncode == Exit.USAGE, words
+        assert f"{evidence} is a report's folder, which one more file would break" in done.stderr
+    assert sorted(one.name for one in evidence.iterdir()) == ["SHA256SUMS", "statement.json"]

@@ -53,7 +53,7 @@ for _section in _sections:
     _section.model_rebuild()
     _sections += _section.__subclasses__()
 for _noun in _derived(object):
-    if _noun.__module__.startswith("hdh_migrate.") and "__dataclass_fields__" in vars(_noun):
+    if str(_noun.__module__).startswith("hdh_migrate.") and "__dataclass_fields__" in vars(_noun):
         with suppress(TypeError):  # what makes its `__init__` is its first call, right or wrong
             _noun(no_such_field=None)
 _forms = [JsonForm]

@@ -61,11 +61,12 @@ def init(
 ) -> None:
     """Make a commented plan, keys and a .gitignore to start from."""
     from hdh_migrate.evidence.signatures.signing import new_report_key
-    from hdh_migrate.folders import demand_unshared, whole
+    from hdh_migrate.folders import demand_no_evidence, demand_unshared, whole
     from hdh_migrate.plan.template import render
     from hdh_migrate.sealing.keys import new_pair
 
     plan = folder / "plan.yaml"
+    demand_no_evidence(folder)
     for place in (folder / "keys", folder / ".gitignore"):
         demand_unshared(place)
     if os.path.lexists(plan):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from hdh_migrate.errors import Missing, TargetDiffers, UnsealFailed, UsageError
-from hdh_migrate.folders import sync, take_name
+from hdh_migrate.folders import demand_no_evidence, sync, take_name
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import State, Stored
 from hdh_migrate.model.naming import is_version
@@ -140,8 +140,9 @@ def appearing(out: Path) -> Iterator[IO[bytes]]:
     hidden one stands in for it; what a killed fetch left of those is removed by the next one.
 
     Raises:
-        UsageError: its folder is not there, or not open to us.
+        UsageError: its folder is not there, not open to us, or a report's.
     """
+    demand_no_evidence(out.parent)
     try:
         handle = os.open(out.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -48,12 +48,14 @@ def new(
 ) -> None:
     """Make a key pair. Nothing is ever overwritten."""
     from hdh_migrate.evidence.signatures.signing import new_report_key
+    from hdh_migrate.folders import demand_no_evidence
     from hdh_migrate.passphrases import demand_strong
     from hdh_migrate.sealing.keys import new_pair
 
     phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
     if phrase is not None:
         demand_strong(phrase)
+    demand_no_evidence(folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
