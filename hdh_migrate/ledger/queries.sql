@@ -218,25 +218,25 @@ WHERE dataset = ?1 AND key >= ?2
        AND f.code IN (SELECT value FROM json_each(?4))))
 ORDER BY key LIMIT ?5;
 
--- claims: what inventory was told of a dataset's objects, in key order, as two listings are compared.
+-- claims: what inventory was told of a dataset's objects, in key order, as two listings are compared; a kind is looked for in the text first, which is sooner than to read JSON.
 SELECT id, key, size, version, state, reason, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
-            WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
-            ELSE iif(extra IS NULL, 'object', coalesce(extra ->> '$.kind', 'object')) END
+            WHEN state = 1 AND reason = 'directory' THEN coalesce(extra ->> '$.kind', reason)
+            ELSE iif(instr(extra, '"kind"'), coalesce(extra ->> '$.kind', 'object'), 'object') END
 FROM object WHERE dataset = ? ORDER BY key;
 
 -- labels: the same with what its rules may ask besides.
 SELECT id, key, size, version, state, reason, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
-            WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
-            ELSE iif(extra IS NULL, 'object', coalesce(extra ->> '$.kind', 'object')) END, modified, extra
+            WHEN state = 1 AND reason = 'directory' THEN coalesce(extra ->> '$.kind', reason)
+            ELSE iif(instr(extra, '"kind"'), coalesce(extra ->> '$.kind', 'object'), 'object') END, modified, extra
 FROM object WHERE dataset = ? ORDER BY key;
 
 -- pinned: one object as it was pinned.
 SELECT id, state, size, version, md5,
        CASE WHEN state = 6 AND reason GLOB 'kind-*' THEN substr(reason, 6)
-            WHEN state = 1 THEN coalesce(extra ->> '$.kind', iif(reason = 'directory', reason, 'object'))
-            ELSE iif(extra IS NULL, 'object', coalesce(extra ->> '$.kind', 'object')) END,
+            WHEN state = 1 AND reason = 'directory' THEN coalesce(extra ->> '$.kind', reason)
+            ELSE iif(instr(extra, '"kind"'), coalesce(extra ->> '$.kind', 'object'), 'object') END,
        iif(state = 1, reason, NULL), extra ->> '$.tags'
 FROM object WHERE dataset = ? AND key = ?;
 

@@ -55,23 +55,22 @@ def sent_row(receipt: Sent) -> dict[str, Any]:
 
 def extra_of(obj: ObjectInfo) -> str | None:
     """Return what an object has beyond its columns, as JSON."""
-    if obj.kind == "object" and not (
-        obj.headers or obj.metadata or obj.tags or obj.tier or obj.lease or obj.facts
-    ):
-        return None
-    kind = None if obj.kind == "object" else obj.kind
-    lines = [
-        f"{name}: {_text(value) if isinstance(value, str) else _object(value)}"
-        for name, value in zip(
-            _EXTRA, (obj.headers, obj.metadata, obj.tags, obj.tier, obj.lease, kind, obj.facts),
-            strict=True,
-        )
-        if value
-    ]  # fmt: skip
-    return f"{{{', '.join(lines)}}}"
-
-
-_EXTRA = tuple(map(_text, ("headers", "metadata", "tags", "tier", "lease", "kind", "facts")))
+    lines = list[str]()
+    if obj.headers:
+        lines.append(f'"headers": {_object(obj.headers)}')
+    if obj.metadata:
+        lines.append(f'"metadata": {_object(obj.metadata)}')
+    if obj.tags:
+        lines.append(f'"tags": {_object(obj.tags)}')
+    if obj.tier:
+        lines.append(f'"tier": {_text(obj.tier)}')
+    if obj.lease:
+        lines.append(f'"lease": {_text(obj.lease)}')
+    if obj.kind and obj.kind != "object":
+        lines.append(f'"kind": {_text(obj.kind)}')
+    if obj.facts:
+        lines.append(f'"facts": {_object(obj.facts)}')
+    return f"{{{', '.join(lines)}}}" if lines else None
 
 
 def _object(members: Mapping[str, str]) -> str:

@@ -170,8 +170,7 @@ class DatasetRow:
     root: str | None
 
 
-@frozen
-class Listed:
+class Listed(NamedTuple):
     """One listed object with what inventory decided about it."""
 
     obj: ObjectInfo

@@ -15,6 +15,9 @@ PART_FLOOR = 8 * MIB
 SEALED_OVERHEAD = 28
 """Bytes that sealing adds to one segment."""
 
+_IN_ONE = PartPlan(segments=PART_FLOOR // SEGMENT, count=0)
+"""What is stored by one request, as most objects are."""
+
 
 def cut(size: int, limits: TargetLimits, *, header: int, sealed: bool = True) -> PartPlan:
     """Return the part plan of an object of `size` plaintext bytes.
@@ -30,7 +33,7 @@ def cut(size: int, limits: TargetLimits, *, header: int, sealed: bool = True) ->
     if stored > limits.max_object:
         raise Unsupported("larger than the target's largest object")
     if size <= PART_FLOOR and stored <= limits.max_put:
-        return PartPlan(segments=PART_FLOOR // SEGMENT, count=0)
+        return _IN_ONE
     most = (limits.max_part - header) // (SEGMENT + overhead)
     least = max(1, -(-limits.min_part // (SEGMENT + overhead)))
     if least > most:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from hdh_migrate.codes import Code
@@ -98,23 +98,25 @@ def decide(
     except Unsupported:
         return Listed(obj=obj, state=State.REFUSED, reason=Code.TOO_LARGE, parts=0, fold=None)
     fold = folded(route.target.bucket, target_key) if rules.fold else None
-    noted = ",".join(_noted(obj, limits)) or None
+    noted = ",".join(found) if (found := _noted(obj, limits)) else None
     return Listed(obj=obj, state=State.LISTED, reason=noted, parts=parts, fold=fold)
 
 
-def _noted(obj: ObjectInfo, limits: TargetLimits) -> Iterator[Code]:
-    if obj.metadata:
-        names = tuple(obj.metadata)
-        if _collide(names, hyphens=limits.metadata_hyphens):
-            yield Code.METADATA_COLLISION
-        elif not _is_portable(obj.metadata, limits):
-            yield Code.METADATA_LOSS
+def _noted(obj: ObjectInfo, limits: TargetLimits) -> list[Code]:
+    found = list[Code]()
+    if metadata := obj.metadata:
+        names = tuple(metadata)
+        if _collide(names, limits.metadata_hyphens):
+            found.append(Code.METADATA_COLLISION)
+        elif not _is_portable(names, [*metadata.values()], limits):
+            found.append(Code.METADATA_LOSS)
         elif limits.metadata_hyphens and any("_" in name for name in names):
-            yield Code.METADATA_HYPHENS
+            found.append(Code.METADATA_HYPHENS)
     if obj.tags and portable_tags(obj, limits) is None:
-        yield Code.TAGS_LOSS
+        found.append(Code.TAGS_LOSS)
     if obj.lease:
-        yield Code.LEASED
+        found.append(Code.LEASED)
+    return found
 
 
 def left_out(obj: ObjectInfo, route: Route, rules: Rules) -> str | None:
@@ -150,22 +152,21 @@ def portable_metadata(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] |
 
     Names that would become one at the target are not sent: which value stays would be chance.
     """
-    if _collide(tuple(obj.metadata), hyphens=limits.metadata_hyphens):
+    names = tuple(obj.metadata)
+    if _collide(names, limits.metadata_hyphens):
         return None
-    if not _is_portable(obj.metadata, limits):
+    if not _is_portable(names, [*obj.metadata.values()], limits):
         return None
     if limits.metadata_hyphens:
         return {hyphenated(name): value for name, value in obj.metadata.items()}
     return dict(obj.metadata)
 
 
-def _is_portable(metadata: Mapping[str, str], limits: TargetLimits) -> bool:
-    """Say whether headers of the target hold all of it."""
-    size = sum(map(len, metadata)) + sum(map(len, metadata.values()))
+def _is_portable(names: tuple[str, ...], values: Sequence[str], limits: TargetLimits) -> bool:
+    """Say whether headers of the target hold metadata of these names and values."""
+    size = sum(map(len, names)) + sum(map(len, values))
     return (
-        size <= limits.max_metadata - METADATA_SPARED
-        and _are_names(tuple(metadata))
-        and are_values([*metadata.values()])
+        size <= limits.max_metadata - METADATA_SPARED and _are_names(names) and are_values(values)
     )
 
 
@@ -189,7 +190,7 @@ def _are_names(names: tuple[str, ...]) -> bool:
 
 def portable_names(names: tuple[str, ...], limits: TargetLimits) -> tuple[str, ...] | None:
     """Return how the target calls metadata of these names, None if it cannot hold such names."""
-    if _collide(names, hyphens=limits.metadata_hyphens):
+    if _collide(names, limits.metadata_hyphens):
         return None
     if not _are_names(names):
         return None
@@ -197,7 +198,7 @@ def portable_names(names: tuple[str, ...], limits: TargetLimits) -> tuple[str, .
 
 
 @lru_cache(maxsize=128)  # objects of a dataset have the same names, as a rule
-def _collide(names: tuple[str, ...], *, hyphens: bool) -> bool:
+def _collide(names: tuple[str, ...], hyphens: bool) -> bool:
     """Return whether two names would become one, or one of ours, at whatever host.
 
     `hyphens`: the target writes `_` as `-`.

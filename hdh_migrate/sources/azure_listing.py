@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
@@ -163,25 +164,26 @@ def object_of(blob: ET.Element) -> ObjectInfo:
     properties = blob.find("Properties")
     if properties is None:
         raise ListingBroken("a listing has an entry without properties")
-    seen = {child.tag: child.text for child in properties}
-    take = seen.pop
-    size, etag = size_of(take("Content-Length", None)), take("Etag", None)
+    layout = _layout(tuple([child.tag for child in properties]))
+    texts = [child.text for child in properties]
+    texts.append(None)  # what an element that is not there says
+    length, etag, content_md5, last_modified = layout.looked(texts)
+    size = size_of(length)
     if not etag:
         raise ListingBroken("a listing has an entry without version")
-    content_md5 = take("Content-MD5", None)
-    md5, modified = md5_hex(content_md5), rfc3339(take("Last-Modified", None))
-    own = [(tag, text) for tag in _OWN if (text := take(tag, None))]
+    md5 = md5_hex(content_md5)
+    own = [(tag, text) for tag, at in layout.own if (text := texts[at])]
     if content_md5 and md5 is None:
         own.append(("Content-MD5", content_md5))
     if (replicated := blob.find("OrMetadata")) is not None:
         own.extend((child.tag, text) for child in replicated if (text := child.text))
-    alike = _alike(tuple(seen.items()))
+    alike = _alike(layout, layout.alike(texts))
     metadata = _pairs(blob.find("Metadata"))
     return ObjectInfo(
         key=name_of(blob),
         size=size,
         version=etag.strip('"'),
-        modified=modified,
+        modified=rfc3339(last_modified),
         md5=md5,
         headers=alike.headers,
         metadata=metadata,
@@ -272,9 +274,38 @@ def _unsigned(address: str) -> str:
     return f"{plain}?{'&'.join(kept)}" if kept else plain
 
 
+_LOOKED = ("Content-Length", "Etag", "Content-MD5", "Last-Modified")
+"""Elements that every blob has for itself."""
+
+
+class _Layout:
+    """Where the texts of an entry's properties are that are looked at one by one, or together.
+
+    Blobs of a container have few layouts: each is worked out once. Of two elements of one name the
+    later one counts.
+    """
+
+    def __init__(self, tags: tuple[str, ...]) -> None:
+        places = {tag: at for at, tag in enumerate(tags)}
+        self.looked: Callable[[list[str | None]], tuple[str | None, ...]] = itemgetter(
+            *(places.get(tag, -1) for tag in _LOOKED)
+        )
+        self.own = [(tag, places[tag]) for tag in _OWN if tag in places]
+        together = [tag for tag in places if tag not in _OWN and tag not in _LOOKED]
+        self.tags = tuple(together)
+        """Names of the elements that blobs have alike, in the order of `alike`."""
+        # Twice the last one, so that there are two at least: of one, there would be no tuple.
+        self.alike: Callable[[list[str | None]], tuple[str | None, ...]] = itemgetter(
+            *map(places.__getitem__, together), -1, -1
+        )
+
+
+_layout = lru_cache(maxsize=32)(_Layout)
+
+
 @lru_cache(maxsize=128)  # each may be as long as an entry
-def _alike(properties: tuple[tuple[str, str | None], ...]) -> _Alike:
-    seen = dict(properties)
+def _alike(layout: _Layout, texts: tuple[str | None, ...]) -> _Alike:
+    seen = dict(zip(layout.tags, texts, strict=False))
     kind = seen.get("BlobType")
     return _Alike(
         headers={_HEADERS[tag]: text for tag, text in seen.items() if tag in _HEADERS and text},

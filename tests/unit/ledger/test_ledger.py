@@ -500,7 +500,7 @@ def whole_page(count: int) -> list[Listed]:
 
 @pytest.mark.parametrize("what", UNFIT)
 def test_a_page_goes_in_whole_or_not_at_all(path: Path, ledger: SqliteLedger, what: str) -> None:
-    third = replace(listed(2), obj=UNFIT[what])
+    third = listed(2)._replace(obj=UNFIT[what])
 
     with pytest.raises((OverflowError, ValueError, LedgerError)) as raised:
         ledger.add_page(1, [*whole_page(2), third], "next")
@@ -523,7 +523,7 @@ def test_a_page_goes_in_whole_or_not_at_all(path: Path, ledger: SqliteLedger, wh
 
 def test_sums_beyond_64_bits_take_no_part_of_a_page(path: Path, ledger: SqliteLedger) -> None:
     large = [
-        replace(one, obj=replace(one.obj, size=(1 << 63) - 1)) for one in (listed(0), listed(1))
+        one._replace(obj=replace(one.obj, size=(1 << 63) - 1)) for one in (listed(0), listed(1))
     ]
 
     with pytest.raises((OverflowError, LedgerError)):

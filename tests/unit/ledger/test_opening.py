@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -223,7 +222,7 @@ def test_what_is_left_behind_is_found_without_a_look_at_what_is_moved(
     path: Path, indexed: bool
 ) -> None:
     ledger = begun(path)
-    behind = replace(listed(2), state=State.EXCLUDED, reason="exclude-0")
+    behind = listed(2)._replace(state=State.EXCLUDED, reason="exclude-0")
     ledger.add_page(1, [listed(1), behind, listed(3)], None)
     if not indexed:
         ledger._con.execute("DROP INDEX object_excluded")

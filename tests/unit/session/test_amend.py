@@ -87,8 +87,8 @@ class Months:
             old, link = listed("old/x"), listed("tmp/link")
             page = [
                 *(listed(key) for key in (*MOVED, *WAITING)),
-                replace(old, state=State.EXCLUDED, reason="exclude-0"),
-                replace(link, obj=replace(link.obj, kind="symlink"), state=State.FAILED,
+                old._replace(state=State.EXCLUDED, reason="exclude-0"),
+                link._replace(obj=replace(link.obj, kind="symlink"), state=State.FAILED,
                         reason=Code.KIND_SYMLINK),
             ]  # fmt: skip
             ledger.add_page(1, sorted(page, key=lambda one: one.obj.key), None)
@@ -387,7 +387,7 @@ def test_what_was_not_closed_begins_anew_wherever_it_is(months: Months) -> None:
 
 def test_names_that_were_alike_are_looked_at_again_when_one_is_left_behind(months: Months) -> None:
     with months.ledger() as ledger:
-        one, two = (replace(listed(key), fold=7) for key in ("tmp/A", "b/a"))
+        one, two = (listed(key)._replace(fold=7) for key in ("tmp/A", "b/a"))
         ledger.update(1, [one, two], [])
         for number, dataset in ledger.collisions():
             ledger.refuse(number, dataset, Code.COLLISION)
