@@ -1,10 +1,11 @@
-"""Start a worker with the coordinator's own package and nothing from the current directory.
+"""Start another process with the coordinator's own package and nothing of the current directory.
 
 Run by path under `python -I`: no current directory, no PYTHON* variable and no user site is
 searched. The package comes from where this file lies, whatever else of that name is installed.
 """
 
 import gc
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -28,9 +29,8 @@ def load() -> None:
 
 
 if __name__ == "__main__":
-    gc.disable()  # what is imported stays: `worker.main` collects again once all is there
+    gc.disable()  # what is imported stays: its `main` collects again once all is there
     load()
-    sys.path += sys.argv[3:]  # where a factory outside this package lies: last, so it hides nothing
-    from hdh_migrate.engines.worker import main
-
-    main(int(sys.argv[1]), sys.argv[2])
+    _, name, descriptor, function, *search = sys.argv
+    sys.path += search  # where a function outside this package lies: last, so it hides nothing
+    importlib.import_module(f"{PACKAGE}.engines.{name}").main(int(descriptor), function)

@@ -91,7 +91,9 @@ class _Worker:
         except OSError as error:
             raise _starved(error) from error
         # -I: what lies in the current directory, or is named in PYTHONPATH, is no code of ours.
-        command = [sys.executable, "-I", boot.__file__, str(theirs.fileno()), factory, *search]
+        command = [
+            sys.executable, "-I", boot.__file__, "worker", str(theirs.fileno()), factory, *search
+        ]  # fmt: skip
         try:
             self.process = subprocess.Popen(
                 command,

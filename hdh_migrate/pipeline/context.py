@@ -29,6 +29,7 @@ from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
 from hdh_migrate.pipeline.pack_keeping import NoPacks, PackKeeping
 from hdh_migrate.pipeline.placing import Placing
+from hdh_migrate.pipeline.recounting import Apart
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.ruling import Rules
 from hdh_migrate.pipeline.tags import Tag
@@ -149,6 +150,8 @@ class Context:
     """Learns how much workers work on at once."""
     packs: PackKeeping = field(default_factory=NoPacks)
     """Keeps header packs, where headers do not stand in front of their objects."""
+    apart: Apart | None = None
+    """Lists again in a process of its own; None: nothing does."""
     pins: Mapping[int, str] = field(default_factory=dict)
     """What of somebody else's may be replaced, as a transfer read it when it began."""
 

@@ -9,6 +9,7 @@ of its batch moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from hdh_migrate.codes import Code, Severity
@@ -35,8 +36,9 @@ from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, store
 from hdh_migrate.pipeline.recounting import (
     STOPPED,
     Digest,
+    FirstListing,
     at_once,
-    listing_digest,
+    second_digest,
     unless,
 )
 from hdh_migrate.pipeline.relooking import relook
@@ -76,8 +78,9 @@ class Inventory:
         ctx, before = self._ctx, []
         for dataset in working_set(ctx.ledger, batch):
             if not dataset.sealed:
-                second = self._second(dataset)
-                self._list(dataset, batch)
+                first = FirstListing(ctx.stop)
+                second = self._second(dataset, first, apart=True)
+                self._list_beside(first, dataset, batch)
                 self._seal(dataset, *self._recounted(dataset, batch, second))
             else:
                 relook(ctx, dataset, self.decide)
@@ -97,7 +100,16 @@ class Inventory:
 
     # --- listing -----------------------------------------------------------------------------
 
-    def _list(self, dataset: DatasetRow, batch: str) -> None:
+    def _list_beside(self, first: FirstListing, dataset: DatasetRow, batch: str) -> None:
+        """List a dataset, and tell the second listing how far this one is."""
+        try:
+            self._list(dataset, batch, first)
+        except BaseException:
+            first.abandon()
+            raise
+        first.ends()
+
+    def _list(self, dataset: DatasetRow, batch: str, first: FirstListing) -> None:
         """List a dataset, or go on; what does not go on from an earlier page is listed anew.
 
         Raises:
@@ -106,12 +118,12 @@ class Inventory:
         if dataset.pages and dataset.marker is None:
             return  # every page is in the ledger; only the seal is missing
         try:
-            self._list_on(dataset, batch)
+            self._list_on(dataset, batch, first)
         except ListingBroken:
             self._forget(dataset)
             if not dataset.pages:
                 raise
-            self._list(self._as_it_is(dataset, batch), batch)
+            self._list(self._as_it_is(dataset, batch), batch, first)
 
     def _forget(self, dataset: DatasetRow) -> None:
         with self._ctx.ledger.whole():
@@ -121,8 +133,8 @@ class Inventory:
     def _as_it_is(self, dataset: DatasetRow, batch: str) -> DatasetRow:
         return next(row for row in self._ctx.ledger.datasets(batch) if row.id == dataset.id)
 
-    def _list_on(self, dataset: DatasetRow, batch: str) -> None:
-        ctx = self._ctx
+    def _list_on(self, dataset: DatasetRow, batch: str, first: FirstListing) -> None:
+        ctx, pages = self._ctx, 0
         ctx.progress.step(batch, f"{Step.INVENTORY} {dataset.name}", objects=0, size=0)
         order, total = KeyOrder(dataset.last_key), ctx.ledger.tally(dataset.id, *State).size
         for page in self.pages(dataset):
@@ -133,6 +145,8 @@ class Inventory:
             if ctx.binder is not None:
                 ctx.binder.begin(ctx.ledger, batch)
             ctx.ledger.add_page(dataset.id, listed, page.marker)
+            if page.marker is not None:
+                first.goes_on(pages := pages + 1)
             ctx.progress.advance(len(listed), size)
             if ctx.stop.is_set():
                 raise Interrupted(STOPPED)
@@ -199,16 +213,26 @@ class Inventory:
 
     # --- second opinion and seal -------------------------------------------------------------
 
-    def _second(self, dataset: DatasetRow) -> Callable[[], Digest]:
-        """Return what gives the digest of a second listing, which may go on from now on."""
+    def _second(
+        self, dataset: DatasetRow, first: FirstListing, *, apart: bool
+    ) -> Callable[[], Digest]:
+        """Return what gives the digest of a second listing, which may go on from now on.
+
+        It may go `apart` if the first one is long; see `recounting.second_digest`.
+        """
         ctx, place = self._ctx, self._ctx.route(dataset).source
+        ways = [ctx.apart] if apart and ctx.apart is not None else []
 
         def listed() -> Digest:
-            return self._retried(
-                lambda: listing_digest(unless(ctx.stop, ctx.source.recount(place)))
-            )
+            briefs = unless(ctx.stop, ctx.source.recount(place))
+            # Once: what broke off here is listed again here.
+            way = ways.pop() if ways else None
+            return second_digest(briefs, first, way and partial(way, place, first.is_unwanted))
 
-        return at_once(listed) if ctx.source.lists_at_once else listed
+        if ctx.source.lists_at_once:
+            return at_once(lambda: self._retried(listed))
+        first.ends()
+        return lambda: self._retried(listed)
 
     def _recounted(
         self, dataset: DatasetRow, batch: str, second: Callable[[], Digest]
@@ -228,8 +252,9 @@ class Inventory:
             ctx.stop.wait(0.5 * attempt)
             if attempt < RECOUNTS_MAX - 1:
                 self._forget(dataset)
-                second = self._second(dataset)
-                self._list(self._as_it_is(dataset, batch), batch)
+                first = FirstListing(ctx.stop)
+                second = self._second(dataset, first, apart=False)
+                self._list_beside(first, self._as_it_is(dataset, batch), batch)
         counts = summary.digest[0], again[0]
         detail = (
             f"two listings differ: {counts[0]} and {counted(counts[1], 'object')}"

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from hashlib import blake2b
+from itertools import chain, islice
 from typing import Final, TypeVar
 
 from hdh_migrate.errors import Interrupted
-from hdh_migrate.model import Brief, key_bytes
+from hdh_migrate.model import Brief, Place, key_bytes
 
 T = TypeVar("T")
 
 STOPPED: Final = "stopped while listing; the pages so far are in the ledger"
 LOOKS_UP: Final = 1_000
 """Entries after which a listing looks up whether somebody said stop."""
+LOOK_SECONDS: Final = 0.5
+"""How soon a listing that waits sees that somebody said stop."""
+
+LONG_PAGES: Final = 2
+"""Pages from which on a listing that goes on is long: to list again takes longer than to start a
+process for it."""
 
 Digest = tuple[int, int]
 """How many objects a listing has, and a sum of theirs in which their order does not count."""
+
+Apart = Callable[[Place, Callable[[], bool]], Digest | None]
+"""Lists a place again in a process of its own, until that is unwanted; None: it gave no answer."""
 
 
 def element(key: bytes, size: int, version: str, kind: str, md5: str) -> int:
@@ -48,8 +57,68 @@ def unless(stop: threading.Event, briefs: Iterable[Brief]) -> Iterator[Brief]:
         yield brief
 
 
+class FirstListing:
+    """The first listing as the second one sees it, which waits in another thread."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        """`stop`: whether somebody said stop."""
+        self._stop = stop
+        self._is_known, self._is_long = threading.Event(), False
+        self.is_abandoned = False
+        """Whether nobody asks for the second listing any more."""
+
+    def goes_on(self, pages: int) -> None:
+        """Say that it has so many pages, and goes on."""
+        if pages >= LONG_PAGES and not self._is_known.is_set():
+            self._is_long = True
+            self._is_known.set()
+
+    def ends(self) -> None:
+        """Say that it has no more pages."""
+        self._is_known.set()
+
+    def abandon(self) -> None:
+        """Say that it broke off."""
+        self.is_abandoned = True
+        self._is_known.set()
+
+    def is_long(self) -> bool:
+        """Return whether it is long, as soon as that is known.
+
+        Raises:
+            Interrupted: somebody said stop.
+        """
+        while not self._is_known.wait(LOOK_SECONDS):
+            if self._stop.is_set():
+                raise Interrupted(STOPPED)
+        return self._is_long
+
+    def is_unwanted(self) -> bool:
+        """Whether the second listing is of no use any more."""
+        return self.is_abandoned or self._stop.is_set()
+
+
+def second_digest(
+    briefs: Iterator[Brief], first: FirstListing, apart: Callable[[], Digest | None] | None
+) -> Digest:
+    """Return the digest of a second listing that goes on beside the first one.
+
+    Two threads share one interpreter, which a long listing keeps busy. So after its first entries
+    this one waits until it is known whether the first is long. If so, a process of its own lists
+    again (`apart`); where that gives no answer, and for a short one, this goes on where it is.
+    """
+    begun = list(islice(briefs, 0 if apart is None else LOOKS_UP))
+    if apart is not None and len(begun) == LOOKS_UP and first.is_long():
+        found = apart()
+        if found is not None:
+            return found
+    return listing_digest(chain(begun, briefs))
+
+
 def at_once(task: Callable[[], T]) -> Callable[[], T]:
     """Begin something in a thread of its own; return what waits for its result, or its error."""
+    from concurrent.futures import Future  # a process that lists again for another needs none
+
     future: Future[T] = Future()
 
     def perform() -> None:

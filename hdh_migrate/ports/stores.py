@@ -118,6 +118,23 @@ class Source(Protocol):
         """
 
 
+class ListsApart(Protocol):
+    """What a source needs besides, for a process of its own to list a place again for it."""
+
+    def recount(self, place: Place) -> Iterator[Brief]:
+        """See `Source.recount`; in that process."""
+
+    def found_again(self, place: Place) -> Mapping[str, object]:
+        """Return what a recount that went to its end found besides, as JSON can hold it."""
+
+    def take_again(self, place: Place, found: Mapping[str, object]) -> None:
+        """Take what `found_again` gave in another process as if this one had recounted.
+
+        Raises:
+            ValueError: it gave something else; nothing of it is taken.
+        """
+
+
 class SourceReport(Protocol):
     """What a source itself wrote down of its objects, some hours ago: never the binding listing."""
 

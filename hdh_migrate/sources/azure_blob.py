@@ -177,6 +177,27 @@ class AzureBlobSource:
         if is_first:
             self._forms[place] = forms.found
 
+    def found_again(self, place: Place) -> Mapping[str, object]:
+        """Return what a recount found besides; see `ports.ListsApart`. For a place as it is now."""
+        forms = self._forms[place]
+        return {
+            "current": self._counted[place],
+            "forms": None if forms is None else {str(one): [*sums] for one, sums in forms.items()},
+            "unread": sorted(self._beside(place).unread),
+        }
+
+    def take_again(self, place: Place, found: Mapping[str, object]) -> None:
+        """Take what a recount of another process found besides; see `ports.ListsApart`."""
+        match found:
+            case {"current": int(current), "forms": dict(forms), "unread": list(unread)}:
+                sums = {
+                    Trace(one): (int(objects), int(size)) for one, (objects, size) in forms.items()
+                }
+                self._beside(place).unread.update(map(str, unread))
+                self._counted[place], self._forms[place] = current, sums
+            case _:
+                raise ValueError("a recount of another process found something else")
+
     def _list(
         self, place: Place, marker: str | None, size: int, more: str, reader: ReadsPage[T]
     ) -> tuple[list[T], str | None]:

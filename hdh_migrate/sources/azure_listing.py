@@ -164,20 +164,20 @@ def object_of(blob: ET.Element) -> ObjectInfo:
     properties = blob.find("Properties")
     if properties is None:
         raise ListingBroken("a listing has an entry without properties")
-    layout = _layout(tuple([child.tag for child in properties]))
+    places = _property_places(tuple([child.tag for child in properties]))
     texts = [child.text for child in properties]
     texts.append(None)  # what an element that is not there says
-    length, etag, content_md5, last_modified = layout.looked(texts)
+    length, etag, content_md5, last_modified = places.looked(texts)
     size = size_of(length)
     if not etag:
         raise ListingBroken("a listing has an entry without version")
     md5 = md5_hex(content_md5)
-    own = [(tag, text) for tag, at in layout.own if (text := texts[at])]
+    own = [(tag, text) for tag, at in places.own if (text := texts[at])]
     if content_md5 and md5 is None:
         own.append(("Content-MD5", content_md5))
     if (replicated := blob.find("OrMetadata")) is not None:
         own.extend((child.tag, text) for child in replicated if (text := child.text))
-    alike = _alike(layout, layout.alike(texts))
+    alike = _alike(places, places.alike(texts))
     metadata = _pairs(blob.find("Metadata"))
     return ObjectInfo(
         key=name_of(blob),
@@ -278,7 +278,7 @@ _LOOKED = ("Content-Length", "Etag", "Content-MD5", "Last-Modified")
 """Elements that every blob has for itself."""
 
 
-class _Layout:
+class _PropertyPlaces:
     """Where the texts of an entry's properties are that are looked at one by one, or together.
 
     Blobs of a container have few layouts: each is worked out once. Of two elements of one name the
@@ -300,12 +300,12 @@ class _Layout:
         )
 
 
-_layout = lru_cache(maxsize=32)(_Layout)
+_property_places = lru_cache(maxsize=32)(_PropertyPlaces)
 
 
 @lru_cache(maxsize=128)  # each may be as long as an entry
-def _alike(layout: _Layout, texts: tuple[str | None, ...]) -> _Alike:
-    seen = dict(zip(layout.tags, texts, strict=False))
+def _alike(places: _PropertyPlaces, texts: tuple[str | None, ...]) -> _Alike:
+    seen = dict(zip(places.tags, texts, strict=False))
     kind = seen.get("BlobType")
     return _Alike(
         headers={_HEADERS[tag]: text for tag, text in seen.items() if tag in _HEADERS and text},

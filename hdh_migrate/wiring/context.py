@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from hdh_migrate.clocks import Judge
 from hdh_migrate.events.adoption import LedgerAdopted
 from hdh_migrate.fixity import sha256_hex
+from hdh_migrate.model import Place
 from hdh_migrate.pipeline.binding import Binder, moments
 from hdh_migrate.pipeline.context import Context, Engines
 from hdh_migrate.pipeline.contracts import contracts
@@ -19,6 +21,7 @@ from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
 from hdh_migrate.pipeline.planning import paced
+from hdh_migrate.pipeline.recounting import Digest
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.tags import marks
 from hdh_migrate.plan.model import Plan
@@ -36,6 +39,13 @@ def retrying(plan: Plan, clock: Clock, stop: threading.Event) -> Retrying:
     """Return how one verb tries again what may work later."""
     pause = SharedPause(clock.monotonic, stop)
     return Retrying(budget=plan.limits.retry_budget_seconds, pause=pause, halt=stop)
+
+
+def _apart(services: Services, place: Place, unwanted: Callable[[], bool]) -> Digest | None:
+    """List again in a process of its own; what that needs is imported when a listing is long."""
+    from hdh_migrate.wiring.apart import list_apart
+
+    return list_apart(services, place, unwanted)
 
 
 def context_of(
@@ -90,6 +100,7 @@ def context_of(
         binder=Binder(plan=json.loads(canonical), recipients=services.recipients, moments=counted),
         waivers=waivers,
         packs=packs_of(plan, services.vault.base),
+        apart=partial(_apart, services),
         fenced=lambda: None if fencing is None else fencing.lost,
         settled=lambda: fencing is None or fencing.settled,
         settle=lambda: None if fencing is None else fencing.settle(),

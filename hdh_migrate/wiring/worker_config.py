@@ -37,20 +37,6 @@ class TargetAccess:
     pins: tuple[str, ...]
 
 
-class PlainSection:
-    """A section of a plan as plain values: its fields and its answers; lists are tuples."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            setattr(self, name, _section(value))
-
-
-def _section(value: Any) -> Any:  # noqa: ANN401 - any value of a section
-    if isinstance(value, Mapping):
-        return PlainSection(value)
-    return tuple(map(_section, value)) if isinstance(value, list) else value
-
-
 @frozen
 class WorkerConfig:
     """What a worker process is given when it starts; it goes over its own pipe alone."""

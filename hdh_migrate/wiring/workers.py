@@ -69,6 +69,15 @@ def worker_secrets(plan: Plan, role: Role, vault: Vault, *, write: bool) -> dict
     return {ref: vault.reveal(ref) for ref in refs}
 
 
+def source_secrets(plan: Plan, vault: Vault) -> dict[str, str]:
+    """Return, by reference, what it takes to read the source.
+
+    Raises:
+        KeyUnavailable: a reference cannot be read.
+    """
+    return {ref: vault.reveal(ref) for ref in _refs(plan.source)}
+
+
 def _refs(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a section
     """Return every reference to a secret in a credential."""
     if isinstance(value, BaseModel):

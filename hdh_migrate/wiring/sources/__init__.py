@@ -16,12 +16,12 @@ from hdh_migrate.errors import AuthFailed, KeyUnavailable, Refused
 from hdh_migrate.wiring.sources.kind import Archive, CredentialClaims, SourceKind, transport_to
 
 if TYPE_CHECKING:
-    from hdh_migrate.model import ArchiveFacts
+    from hdh_migrate.model import ArchiveFacts, Place
     from hdh_migrate.plan.cutover import Decommission
     from hdh_migrate.plan.model import Plan
     from hdh_migrate.plan.rehydration import Rehydration
     from hdh_migrate.plan.sides import SourceSection
-    from hdh_migrate.ports.stores import Source, SourceReport
+    from hdh_migrate.ports.stores import ListsApart, Source, SourceReport
     from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
     from hdh_migrate.transport import Transport
     from hdh_migrate.wiring.opened import OpenedAdapter
@@ -110,9 +110,17 @@ def open_plain(
     kind = sources.get(plain["kind"])
     if kind is None:
         raise _unable(plain["kind"], "it is not known here")
-    from hdh_migrate.wiring.worker_config import PlainSection
+    from hdh_migrate.wiring.plain import PlainSection
 
     return _as_missing_key(lambda: kind.read(PlainSection(plain), vault))
+
+
+def listed_apart(
+    kind: str, source: Source, place: Place, sources: Sources = SOURCES
+) -> ListsApart | None:
+    """Return an opened source as one that another process lists a place again for; None: none."""
+    found = sources.get(kind)
+    return None if found is None else found.apart(source, place)
 
 
 def open_source(plan: Plan, vault: Vault, sources: Sources = SOURCES) -> OpenedAdapter[Source]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.frozen import frozen_row
-from hdh_migrate.model import ArchiveFacts, Problem
-from hdh_migrate.ports.stores import Source, SourceReport
+from hdh_migrate.model import ArchiveFacts, Place, Problem
+from hdh_migrate.ports.stores import ListsApart, Source, SourceReport
 from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.opened import Contact, OpenedAdapter
@@ -179,7 +179,15 @@ def _report(section: AzureBlob, folder: Path) -> SourceReport:
     return AzureReport(folder, section.account_url)
 
 
+def _apart(source: Source, place: Place) -> ListsApart | None:
+    from hdh_migrate.sources.azure_blob import AzureBlobSource
+
+    assert isinstance(source, AzureBlobSource)
+    # Of versions more is remembered than a recount.
+    return source if place.as_of is None and not place.every_version else None
+
+
 KIND = SourceKind(
     section=_section, read=_read, claims=_claims, trial=_trial, eraser=_eraser,
-    archive=Archive(facts=_archive_facts, rehydrator=_rehydrator), report=_report,
+    archive=Archive(facts=_archive_facts, rehydrator=_rehydrator), report=_report, apart=_apart,
 )  # fmt: skip

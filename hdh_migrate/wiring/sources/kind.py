@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import ArchiveFacts, Problem
+from hdh_migrate.model import ArchiveFacts, Place, Problem
 
 if TYPE_CHECKING:
     from hdh_migrate.plan.consent import DeniedWrite
     from hdh_migrate.plan.cutover import Decommission
     from hdh_migrate.plan.rehydration import Rehydration
     from hdh_migrate.plan.sides import SourceSection
-    from hdh_migrate.ports.stores import Source, SourceReport
+    from hdh_migrate.ports.stores import ListsApart, Source, SourceReport
     from hdh_migrate.ports.switching import Eraser, FreezeProbe, Rehydrator
     from hdh_migrate.transport import Transport
     from hdh_migrate.wiring.opened import OpenedAdapter
@@ -75,6 +75,9 @@ class SourceKind(Generic[S]):
     """What its archive tier is; None: it has none."""
     report: Callable[[S, Path], SourceReport] | None
     """Opens a report in a folder that it wrote itself; None: it writes none."""
+    apart: Callable[[Source, Place], ListsApart | None] = lambda *_: None
+    """Returns a source that `read` opened as one of which a process of its own lists a place again
+    for the coordinator; None: none does."""
 
 
 def transport_to(section: SourceSection, base: Path) -> Transport:

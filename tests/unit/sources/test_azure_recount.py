@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hdh_migrate.errors import ConnectionLost, ListingBroken
@@ -160,3 +162,32 @@ def test_a_recount_that_was_not_believed_is_made_again_of_current_blobs_alone() 
         assert not any("snapshots" in asked for asked in server.asked)
         [note] = one.notes(place)
         assert note.detail == "not moved: 1 snapshot (3 bytes), 1 soft-deleted blob (3 bytes)"
+
+
+def test_what_another_process_counted_besides_is_as_good_as_what_this_one_did() -> None:
+    place = Place(bucket=CONTAINER, prefix="")
+    with StrictBlob() as server:
+        server.container = {}
+        filled(server)
+        here, there = source(server), source(server)
+        next(here.recount(place))  # begun here, and left to the other one
+        list(there.recount(place))
+        before = listings(server)
+
+        here.take_again(place, json.loads(json.dumps(there.found_again(place))))
+
+        assert here.notes(place) == there.notes(place) != []
+        assert listings(server) == before
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {}, {"current": 1, "forms": None, "unread": []}, {"current": 1, "forms": {"x": [1, 2]}},
+        {"current": 1, "forms": {"moon": [1, 2]}, "unread": []},
+        {"current": 1, "forms": {"snapshot": [1]}, "unread": []},
+    ],
+)  # fmt: skip
+def test_what_no_recount_finds_is_not_taken(found: dict[str, object]) -> None:
+    with StrictBlob() as server, pytest.raises(ValueError, match=r"."):
+        source(server).take_again(Place(bucket=CONTAINER, prefix=""), found)

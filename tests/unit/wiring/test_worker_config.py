@@ -13,9 +13,10 @@ from hdh_migrate.model import Role
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import SOURCES as SECTIONS
 from hdh_migrate.plan.sides import SourceSection, one_of
+from hdh_migrate.wiring.plain import PlainSection
 from hdh_migrate.wiring.sources import SOURCES, as_plain, open_plain
 from hdh_migrate.wiring.vault import Vault
-from hdh_migrate.wiring.worker_config import PlainSection, WorkerConfig
+from hdh_migrate.wiring.worker_config import WorkerConfig
 from tests.support.fakes import LIMITS
 
 GUID = "00000000-0000-0000-0000-000000000000"
