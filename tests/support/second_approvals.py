@@ -17,18 +17,25 @@ from tests.support.second_forms import (
     Json,
     Refused,
     canonical,
+    instant,
     is_digest,
     is_integer,
     is_text,
     need,
     parse,
     same,
+    seconds_of,
     unbase64,
 )
 
 KIND = "application/vnd.hdh-migrate.approval+json"
 STAGES = {"keys-rotating": "rotate", "data-keys-rotating": "reseal"}
 INSTEAD = {"grant": "freeze", "rotate": "freeze", "reseal": "freeze", "erase": "decommission"}
+ONLY_AFTER = {
+    "freeze": ("cutover-rolled-back", "cutover-waits"), "cutover": ("cutover-rolled-back",),
+    "finalize": ("cutover-switched",), "decommission": ("cutover-finalized",),
+}  # fmt: skip
+NOT_FROZEN = ("source-written", "not-frozen")
 SMALL_ORDER = {
     "0100000000000000000000000000000000000000000000000000000000000000",
     "0000000000000000000000000000000000000000000000000000000000000000",
@@ -62,10 +69,14 @@ class Known:
     asked: dict[str, tuple[Json, Json]] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     withdrawn: set[tuple[Json, Json]] = field(default_factory=set)
+    came: dict[tuple[str, str], str] = field(default_factory=dict)
+    """When the last event of some kinds came, by batch."""
+    agreed: dict[str, str] = field(default_factory=dict)
+    """When the last terms of a batch were signed."""
     plan: Json = None
     ledger: Json = None
 
-    def take(self, kind: str, body: dict[str, Json]) -> None:
+    def take(self, kind: str, at: str, body: dict[str, Json]) -> None:
         cutover = body.get("batch") if body.get("track") == "cutover" else None
         if kind == "run-started":
             self.plan = body["plan_digest"]
@@ -81,12 +92,20 @@ class Known:
             self.terms[cutover] = body["terms"]
         elif cutover is not None and kind == "cutover-rolled-back":
             self.attempt[cutover] = self.attempt.get(cutover, 1) + 1
+        if cutover is not None and (kind != "cutover-waits" or body.get("why") in NOT_FROZEN):
+            self.came[cutover, kind] = at
+
+    def since(self, batch: Json, stage: Json) -> list[str]:
+        """Return the moments since which a signature for a stage counts."""
+        kinds = ONLY_AFTER.get(stage, ())
+        moments = [self.came[batch, kind] for kind in kinds if (batch, kind) in self.came]
+        return [*moments, self.agreed[batch]] if batch in self.agreed else moments
 
 
 def check_approvals(events: list[Event], digests: list[str]) -> None:
     """Hold every event against what was signed for it; `digests` are those of the events."""
     known, always = Known(), False
-    for number, (kind, _, body) in enumerate(events, start=1):
+    for number, (kind, at, body) in enumerate(events, start=1):
         if kind == "ledger-named":
             need(is_text(body.get("ledger")), "ledger-named: ledger")
             need(body.get("approvals", "signed") == "signed", "ledger-named: approvals")
@@ -101,8 +120,16 @@ def check_approvals(events: list[Event], digests: list[str]) -> None:
                 need(not always, f"{kind}: without what was signed")
                 continue
             always = True
-            check_one(kind, one, known, [64 * "0", *digests[: number - 1]])
-        known.take(kind, body)
+            made = check_one(kind, one, known, [64 * "0", *digests[: number - 1]])
+            since = max(map(instant, known.since(one.batch, one.stage)), default=None)
+            for each in made:
+                need(since is None or instant(each) >= since, f"{kind}: signed too early")
+                need(seconds_of(each) <= seconds_of(at) + 60, f"{kind}: signed after it")
+            if one.stage == "terms":
+                known.agreed.pop(one.batch, None)
+                if made:
+                    known.agreed[one.batch] = max(made, key=instant)
+        known.take(kind, at, body)
 
 
 def rests(kind: str, body: dict[str, Json], known: Known) -> list[Rests]:
@@ -147,15 +174,18 @@ def asks(terms: Json) -> bool:
     return isinstance(terms, dict) and bool(terms.get("approvers"))
 
 
-def check_one(kind: str, one: Rests, known: Known, heads: list[str]) -> None:
-    """Hold what was signed for one batch against its terms and what it is about."""
+def check_one(kind: str, one: Rests, known: Known, heads: list[str]) -> list[str]:
+    """Hold what was signed for one batch against its terms and what it is about.
+
+    Returns when each was signed.
+    """
     need(isinstance(one.keys, list) and isinstance(one.signed, list), f"{kind}: keys")
     need(all(isinstance(key, str) for key in one.keys), f"{kind}: keys")
     need(len(one.keys) == len({*one.keys}) == len(one.signed), f"{kind}: signatures of others")
     terms = known.terms.get(one.batch) if isinstance(one.batch, str) else None
     if terms is None:
         need(not one.keys, f"{kind}: nobody was to approve it")
-        return
+        return []
     need(isinstance(terms, dict), f"{kind}: terms")
     need(len(one.keys) >= number_for(one.stage, terms), f"{kind}: too few approved it")
     listed = terms.get("approvers")
@@ -175,11 +205,48 @@ def check_one(kind: str, one: Rests, known: Known, heads: list[str]) -> None:
         wanted["plan_digest"] = known.plan
     if known.ledger is not None:
         wanted["ledger"] = known.ledger
+    made = []
     for key, envelope in zip(one.keys, one.signed, strict=True):
         need(key in people, f"{kind}: approved by a key that the terms do not name")
         payload = opened(envelope, key, people[key])
         need((sha256(payload).hexdigest(), key) not in known.withdrawn, f"{kind}: withdrawn")
-        check_payload(parse(payload, f"{kind}: signed"), wanted, heads, people[key])
+        said = parse(payload, f"{kind}: signed")
+        check_payload(said, wanted, heads, people[key])
+        made.append(said["made_at"])
+    return made
+
+
+def check_approved_roots(predicate: Json, events: list[Event]) -> None:
+    """What was approved of a batch is what its lines are, unless the journal tells of others."""
+    datasets: dict[str, set[str]] = {}
+    for one in predicate["datasets"]:
+        datasets.setdefault(one["batch"], set()).add(one["name"])
+    stated = {one["name"]: one["merkle_root"] for one in predicate["batches"]}
+    for batch, names in datasets.items():
+        root = None
+        for kind, _, body in events:
+            of_batch = kind.startswith("cutover-") and body.get("track") == "cutover"
+            manifest = body.get("approved_stage") in ("cutover", "finalize", "decommission")
+            rests_on = kind not in ("cutover-terms-changed", "cutover-frozen")
+            if of_batch and manifest and rests_on and {"approvals", "signed"} <= body.keys():
+                if body["batch"] == batch:
+                    need(root in (None, body["root"]), f"{kind}: of another manifest")
+                    root = body["root"]
+            elif tells_of_others(kind, body, names) or (
+                kind == "batch-amended" and body["batch"] == batch
+            ):
+                root = None
+        need(root in (None, stated[batch]), "manifest.jsonl: not what was approved")
+
+
+def tells_of_others(kind: str, body: dict[str, Json], names: set[str]) -> bool:
+    """Say whether an event tells of other lines of some datasets."""
+    if kind in {"inventoried", "inventory-changed"}:
+        return body.get("dataset") in [*names]
+    if kind in {"verified", "failed", "retried", "headers-exchanged", "superseded"}:
+        counts = body.get("dropped_datasets" if kind == "superseded" else "datasets")
+        return counts is None or bool(counts.keys() & names)
+    return kind == "ledger-upgraded"
 
 
 def number_for(stage: Json, terms: dict[str, Json]) -> int:

@@ -74,6 +74,12 @@ def check_packs(
     need(same([] if headers is None else headers["copies"], told), "seal: other copies")
     if headers is None or keyed:
         return
+    for name, value in packs_of(plan, lines).items():
+        need(headers[name] == value, f"seal: headers: {name}")
+
+
+def packs_of(plan: Plan, lines: list[Json]) -> dict[str, Json]:
+    """Return what the verified header packs among some lines add up to."""
     leaves, size = [], 0
     for line in lines:
         own = str(plan.datasets[line["dataset"]].source["prefix"]).encode() + PACKS
@@ -81,10 +87,8 @@ def check_packs(
         if line["verdict"] == "match" and raw_key(line).startswith(begins):
             stored = {name: line[name] for name in ("stored_sha256", "stored_size")}
             leaves.append(leaf_of(canonical(stored)))
-            size += line["stored_size"]
-    found = {"packs": len(leaves), "bytes": size, "root": tree_of(leaves).hex()}
-    for name, value in found.items():
-        need(headers[name] == value, f"seal: headers: {name}")
+            size += line["stored_size"] or 0
+    return {"packs": len(leaves), "bytes": size, "root": tree_of(leaves).hex()}
 
 
 COPY = ("batch", "packs", "bytes", "root")

@@ -7,8 +7,21 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from tests.support.second_approvals import tells_of_others
 from tests.support.second_bodies import Event
-from tests.support.second_forms import Json, canonical, is_count, is_digest, is_text, need, same
+from tests.support.second_contracts import packs_of
+from tests.support.second_forms import (
+    Json,
+    canonical,
+    is_count,
+    is_digest,
+    is_text,
+    need,
+    raw_key,
+    same,
+)
+from tests.support.second_plan import Plan
+from tests.support.second_rules import BESIDE
 
 COUNTS = ("objects", "bytes", "packs", "pack_bytes", "versions", "copies", "headers")
 ASKED = ("dataset", "batch", "objects", "bytes", "packs", "pack_bytes", "root", "although")
@@ -73,3 +86,22 @@ def check_approved(predicate: Json, erasure: dict[str, Json]) -> None:
     need(len(keys) > 0, "erasures: nobody approved")
     need(len(set(keys)) == len(keys), "erasures: a key twice")
     need(set(keys) <= approvers, "erasures: approved by somebody else")
+
+
+def check_erased_lines(
+    predicate: Json, plan: Plan, manifest: list[Json], events: list[Event]
+) -> None:
+    """What was erased is what the lines give, unless an event tells of others since."""
+    told: dict[str, dict[str, Json]] = {}
+    for kind, _, body in events:
+        told = {name: one for name, one in told.items() if not tells_of_others(kind, body, {name})}
+        if kind == "headers-erasing":
+            told[body["dataset"]] = body
+    for name, one in told.items():
+        lines = [line for line in manifest if (line["dataset"], line["verdict"]) == (name, "match")]
+        packs = packs_of(plan, lines)
+        named = str(plan.datasets[name].source["prefix"]).encode() + BESIDE
+        sizes = [line["size"] for line in lines if not raw_key(line).startswith(named)]
+        given = {"objects": len(sizes), "bytes": sum(sizes), "packs": packs["packs"]}
+        given |= {"pack_bytes": packs["bytes"], "root": packs["root"]}
+        need(given == {name: one[name] for name in given}, "headers-erasing: of other lines")

@@ -73,7 +73,7 @@ def check_asked(body: dict[str, Json], names: set[str]) -> None:
     need(body["request"] == sha256(canonical(rest)).hexdigest(), "grant-asked: request")
 
 
-def check_grants(events: list[Event]) -> None:
+def check_grants(events: list[Event], batches: dict[str, str]) -> None:
     """What may follow upon what; a grant that was given stays so when it is revoked."""
     asked: dict[str, dict[str, Json]] = {}
     past: dict[str, set[str]] = {}
@@ -89,6 +89,7 @@ def check_grants(events: list[Event]) -> None:
             continue
         if what == "asked":
             need(grant not in asked, "grant-asked: twice")
+            need(body["batch"] == batches[body["dataset"]], "grant-asked: of another batch")
             if "renews" in body:
                 check_renewable(body["renews"], past)
                 first = asked[body["renews"]]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tests.support.second_again import check_again_form, check_looks, check_passes
-from tests.support.second_approvals import check_approvals
+from tests.support.second_approvals import check_approvals, check_approved_roots
 from tests.support.second_batches import check_batch_form, check_batches
 from tests.support.second_bodies import Event, check_form, in_new_form, in_old_form
 from tests.support.second_contracts import check_contract_form, check_contracts, check_packs
-from tests.support.second_erasures import check_erasure_form, check_erasures
+from tests.support.second_erasures import check_erased_lines, check_erasure_form, check_erasures
 from tests.support.second_forms import RULES, Json, instant, need, parse
 from tests.support.second_grants import check_grant_form, check_grants
 from tests.support.second_plan import Plan
@@ -67,8 +67,11 @@ def check_told(
     check_passes(events, keyed)  # 8.6
     check_batches(predicate["plan"]["canonical"], events, keyed)  # 8.7
     if not keyed:
-        check_grants(events)  # 8.12
+        batches = {one["name"]: one["batch"] for one in predicate["datasets"]}
+        check_grants(events, batches)  # 8.12
         check_approvals(events, [line["digest"] for line in lines["journal.jsonl"]])  # 8.15
+        check_approved_roots(predicate, events)  # 8.15
+        check_erased_lines(predicate, plan, lines["manifest.jsonl"], events)  # 8.14
         check_waivers(predicate, events)  # 8.16
     check_rotations(predicate, events, keyed)  # 8.13
     check_erasures(predicate, events)  # 8.14

@@ -5,7 +5,7 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from hdh_migrate.evidence.verifier import forms, shapes
@@ -43,6 +43,28 @@ LEFT = "left_out"
 
 CHANGES = {"changed_included": True, "changed": False, "changed_excluded": False}
 """Lists of pairs of leaves, with whether the row was left behind before the change."""
+
+
+JUDGED = {
+    **dict.fromkeys(("verified", "failed", "retried", "headers-exchanged"), "datasets"),
+    "superseded": "dropped_datasets",
+}
+"""Events that give or take a verdict, with the member that counts objects by dataset."""
+
+
+def changed_lines(kind: str, body: forms.Body, datasets: Collection[str]) -> Collection[str]:
+    """Return of which datasets an event tells that lines of the manifest are others from then on.
+
+    What was listed of a dataset before its first `inventoried` no event tells.
+    """
+    if kind == "ledger-upgraded":
+        return datasets
+    if kind in ("inventoried", "inventory-changed"):
+        return [name for name in datasets if name == body.get("dataset")]  # early ones lack it
+    if kind in JUDGED:
+        counts = forms.mapping(body.get(JUDGED[kind], dict.fromkeys(datasets)))
+        return [name for name in datasets if name in counts]
+    return ()
 
 
 class Past(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.accounts import changed_lines
 from hdh_migrate.evidence.verifier.bindings import Bindings
 from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
 from hdh_migrate.evidence.verifier.grants import GrantLedger
@@ -29,6 +30,18 @@ AS_MANY_AS = {"grant": "freeze", "rotate": "freeze", "reseal": "freeze", "erase"
 BEFORE_THE_PLAN = {"rotate", "terms"}
 """Stages that may be told before the journal tells the plan that asks for it."""
 ROTATIONS = {"keys-rotating": "rotate", "data-keys-rotating": "reseal"}
+
+ONLY_SINCE = {
+    "freeze": "rolled-back", "cutover": "rolled-back", "finalize": "switched",
+    "decommission": "finalized",
+}  # fmt: skip
+"""By stage: the event of its cutover since which an approval was given for how things stand."""
+UNFROZEN = ("source-written", "not-frozen")
+"""Why a cutover waits, when the source was seen not to be as whoever stated a freeze says."""
+AHEAD = 60
+"""Seconds by which the clock of who approves may be ahead of that of the journal."""
+OF_THE_MANIFEST = {"cutover", "finalize", "decommission"}
+"""Stages whose root is that of the batch's manifest."""
 
 SIGNED = "signed"
 """What a ledger's name has beside it, if it keeps what was signed from its first event on."""
@@ -49,6 +62,31 @@ class RestedOn(NamedTuple):
     """Other terms, where these are what was approved."""
 
 
+class ApprovedManifests:
+    """The root that was approved of each batch last, while no event since tells of other lines."""
+
+    def __init__(self, batches: Mapping[str, str]) -> None:
+        self._batches = batches
+        self.roots: dict[str, str] = {}
+        """By batch: the root that its lines have to this day."""
+        self.moved_on: set[str] = set()
+        """Batches whose lines are, as events tell, others than those that were approved last."""
+
+    def state(self, batch: str, root: str) -> None:
+        """Take the root of a batch's lines at the place of an event."""
+        forms.must(self.roots.setdefault(batch, root) == root)
+        self.moved_on.discard(batch)
+
+    def take(self, kind: str, body: forms.Body) -> None:
+        """Take an event that may tell of other lines."""
+        changed = {self._batches[name] for name in changed_lines(kind, body, self._batches)}
+        if kind == "batch-amended":  # a dataset that came is listed before an event tells of it
+            changed.add(forms.TEXT.text(body["batch"]))
+        for batch in changed & self.roots.keys():
+            del self.roots[batch]
+            self.moved_on.add(batch)
+
+
 class ApprovalAccount:
     """Takes the events that rest on approvals, before these events count themselves."""
 
@@ -57,8 +95,10 @@ class ApprovalAccount:
         grants: GrantLedger,
         bindings: Bindings,
         cutovers: Mapping[tuple[str, str], CutoverAccount],
+        batches: Mapping[str, str],
     ) -> None:
         self._grants, self._bindings, self._cutovers = grants, bindings, cutovers
+        self.manifests = ApprovedManifests(batches)
         self.signed = self.by_word = 0
         """How many approvals the journal has as they were signed, and how many it names alone."""
         self._began = False
@@ -66,12 +106,14 @@ class ApprovalAccount:
         self._heads = bytearray(32)  # of no event, of the first one, and so on
         self._ledger: object = None
         self._withdrawn: set[tuple[str, str]] = set()
+        self._since: dict[tuple[str, str], str] = {}
+        """By batch and stage (an empty text: each): what was signed before then is void."""
 
     def passed(self, head: bytes) -> None:
         """Take note of the digest of the event that comes next."""
         self._heads += head
 
-    def take(self, kind: str, seq: int, body: forms.Body, plan: str | None) -> None:
+    def take(self, kind: str, seq: int, at: str, body: forms.Body, plan: str | None) -> None:
         """Take one event; raise ValueError or the like where what it rests on does not hold."""
         if kind == "ledger-named":
             self._ledger = forms.TEXT.text(body["ledger"])
@@ -81,15 +123,20 @@ class ApprovalAccount:
             approval, key = body.get("approval"), body.get("key")
             if forms.is_string(approval) and forms.is_string(key):
                 self._withdrawn.add((approval, key))
+        elif kind == "cutover-waits" and body["why"] in UNFROZEN and body["track"] == "cutover":
+            self._since[forms.string(body["batch"]), "freeze"] = at
         for one in self._rested_on(kind, body):
             if one.signed is UNSIGNED:
                 forms.must(not self._began)
                 self.by_word += len(one.keys) if isinstance(one.keys, list) else 0
                 continue
             self._began = True
-            self._demand(seq, one, plan)
+            self._demand(seq, at, one, plan)
+            if one.stage in OF_THE_MANIFEST:
+                self.manifests.state(one.batch, forms.string(one.root))
+        self.manifests.take(kind, body)
 
-    def _demand(self, seq: int, one: RestedOn, plan: str | None) -> None:
+    def _demand(self, seq: int, at: str, one: RestedOn, plan: str | None) -> None:
         """Demand that each key signed exactly this, and that they suffice for the terms of then."""
         story = self._cutovers.get((one.batch, "cutover"))
         keys, signed = forms.all_of(one.keys, forms.is_string), forms.array(one.signed)
@@ -111,9 +158,21 @@ class ApprovalAccount:
             **({} if plan is None or one.stage in BEFORE_THE_PLAN else {"plan_digest": plan}),
             **({} if self._ledger is None else {"ledger": self._ledger}),
         }  # fmt: skip
+        made = []
         for fingerprint, envelope in zip(keys, signed):  # noqa: B905 - Python 3.9
-            self._demand_one(seq, fingerprint, approvers[fingerprint], envelope, about)
+            made.append(self._demand_one(seq, fingerprint, approvers[fingerprint], envelope, about))
             self.signed += 1
+        since = (
+            story.times.get(ONLY_SINCE.get(one.stage, "")),
+            *(self._since.get((one.batch, stage)) for stage in (one.stage, "")),
+        )
+        for made_at in made:  # of a state of things that had come, and before what rests on it
+            forms.must(all(then is None or is_since(made_at, then) for then in since))
+            forms.must(forms.seconds(made_at) <= forms.seconds(at) + AHEAD)
+        if one.stage == "terms":
+            self._since.pop((one.batch, ""), None)
+            if made:
+                self._since[one.batch, ""] = max(made, key=forms.instant)
 
     def _demand_one(
         self,
@@ -122,7 +181,8 @@ class ApprovalAccount:
         known: forms.Body,
         envelope: object,
         about: Mapping[str, object],
-    ) -> None:
+    ) -> str:
+        """Demand that a key signed exactly this; return when, as it says."""
         forms.must(known["fingerprint"] == fingerprint)
         payload = signed_by(known, envelope, TYPE)
         said = forms.mapping(json.loads(payload))
@@ -140,6 +200,7 @@ class ApprovalAccount:
         forms.must(all(forms.is_string(said[name]) for name in ("comment", "ledger")))
         forms.must(forms.DIGEST.holds(said["plan_digest"]))
         forms.must(in_time(known, forms.string(said["made_at"])))
+        return forms.string(said["made_at"])
 
     def _rested_on(self, kind: str, body: forms.Body) -> Iterator[RestedOn]:
         """Yield what an event says of approvals that it rests on, for each batch."""
@@ -217,6 +278,11 @@ def signed_by(known: forms.Body, envelope: object, kind: str) -> bytes:
         len(kind), kind.encode(), len(payload), payload,
     )))  # fmt: skip
     return payload
+
+
+def is_since(made_at: str, then: str) -> bool:
+    """Say whether something was signed at a moment or after it."""
+    return forms.instant(made_at) >= forms.instant(then)
 
 
 def in_time(known: forms.Body, made_at: str) -> bool:

@@ -62,8 +62,8 @@ class EventAccount:
         self.probes: set[str] = set()
         self.cutovers: dict[tuple[str, str], CutoverAccount] = {}
         self.bindings = Bindings(self.datasets, keyed=keyed)
-        self.grants = GrantLedger(self.datasets)
-        self.approvals = ApprovalAccount(self.grants, self.bindings, self.cutovers)
+        self.grants = GrantLedger(batches)
+        self.approvals = ApprovalAccount(self.grants, self.bindings, self.cutovers, batches)
         self.waivers = WaiverAccount(batches, self.findings, self.cutovers)
         self.drilled: dict[str, str] = {}
         """When a recipient's key was last seen to open, by its fingerprint."""
@@ -84,8 +84,9 @@ class EventAccount:
     def take(self, kind: str, seq: int, at: str, body: forms.Body) -> None:
         """Take one event; raise ValueError or the like where it is not what it must be."""
         if not self.keyed:
-            self.approvals.take(kind, seq, body, self.plan)
+            self.approvals.take(kind, seq, at, body, self.plan)
             self.waivers.take(kind, at, body, self.plan)
+            self.erasures.passed(kind, body)
         if kind.startswith(KIND):
             self._cutover(kind[len(KIND) :], at, body)
         elif kind.startswith(GRANT):

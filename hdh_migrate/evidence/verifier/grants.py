@@ -5,7 +5,7 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.bindings import fingerprints
@@ -17,8 +17,9 @@ GRANT = "grant-"
 class GrantLedger:
     """Every grant that a journal tells of, and how far each has come."""
 
-    def __init__(self, datasets: Collection[str]) -> None:
-        self._datasets = datasets
+    def __init__(self, batches: Mapping[str, str]) -> None:
+        self._batches = batches
+        """The batch of each dataset."""
         self._asked: dict[str, forms.Body] = {}
         self._past: dict[str, set[str]] = {}
         """By grant: what happened of it."""
@@ -73,7 +74,8 @@ class GrantLedger:
         forms.must(grant not in self._asked)
         self._asked[grant], self._past[grant] = body, set()
         texts = ("batch", "permit", "purpose", "user")
-        forms.must(body["dataset"] in self._datasets)
+        batch = self._batches[forms.TEXT.text(body["dataset"])]
+        forms.must(adopted or body["batch"] == batch)  # those of another batch approve nothing
         forms.must(all(forms.TEXT.holds(body[name]) for name in texts))
         forms.must([body["reader"]] == fingerprints([body["key"]]))
         forms.must(forms.TIME.holds(body["until"]) and forms.DIGEST.holds(body["manifest"]))
@@ -94,7 +96,7 @@ class GrantLedger:
 
     @staticmethod
     def _given(asked: forms.Body, body: forms.Body) -> None:
-        forms.must(all(body[name] == asked[name] for name in ("objects", "bytes")))
+        forms.must(all(forms.count(body[name]) == asked[name] for name in ("objects", "bytes")))
         digests = ("root", "pack_sha256", "statement_sha256")
         forms.must(all(forms.DIGEST.holds(body[name]) for name in digests))
         approvals = body["approvals"]

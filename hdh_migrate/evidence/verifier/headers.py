@@ -5,10 +5,11 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from hdh_migrate.evidence.verifier import forms, shapes
+from hdh_migrate.evidence.verifier.accounts import changed_lines
 from hdh_migrate.evidence.verifier.bindings import fingerprints
 
 
@@ -90,10 +91,17 @@ class ErasureLedger:
 
     def __init__(self) -> None:
         self._all: dict[str, dict[str, object]] = {}
+        self.of_lines: dict[str, Mapping[str, object]] = {}
+        """By dataset: what was told of its lines, while no event since tells of others."""
 
     def facts(self) -> list[dict[str, object]]:
         """Return what the statement tells of them, the first one first."""
         return list(self._all.values())
+
+    def passed(self, kind: str, body: forms.Body) -> None:
+        """Take any event: it may tell of other lines."""
+        for name in {*changed_lines(kind, body, self.of_lines)} & self.of_lines.keys():
+            del self.of_lines[name]
 
     def begin(self, at: str, body: forms.Body) -> None:
         """Take a `headers-erasing`: once for a dataset."""
@@ -110,6 +118,9 @@ class ErasureLedger:
         forms.must(body["request"] == forms.sha256(forms.canonical(about)))
         forms.must(told["dataset"] not in self._all)
         self._all[forms.TEXT.text(body["dataset"])] = made
+        self.of_lines[forms.TEXT.text(body["dataset"])] = forms.picked(
+            body, "objects", "bytes", "packs", "pack_bytes", "root"
+        )
 
     def end(self, at: str, body: forms.Body) -> None:
         """Take a `headers-erased`: of one that began; the last one counts."""

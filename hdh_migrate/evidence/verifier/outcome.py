@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.approvals import ApprovedManifests
 from hdh_migrate.evidence.verifier.members import EvidenceStatement, Predicate
 from hdh_migrate.evidence.verifier.notes import Walk
 
@@ -43,6 +44,11 @@ UPGRADED = (
 APPROVED = (
     "13 {} approvals are signed, each of what was done, in this journal as it then was, by a key"
     " that the terms of then name"
+)
+AS_APPROVED = "13 the manifest is the one that was approved last, of {} batches"
+MOVED_ON = (
+    "that the manifest of {} batches is what was approved: by the journal, objects of theirs came"
+    " to another end since"
 )
 WAIVED = (
     "14 {} waivers are signed, each for the plan of then, by a key that might waive, and before its"
@@ -115,11 +121,23 @@ def say_what_is_open(
         )
 
 
+def _say_of_what(outcome: Outcome, manifests: ApprovedManifests) -> None:
+    """Add of how many batches the lines are those that were approved, and of how many others."""
+    batches = {one["name"] for one in outcome.predicate["batches"]}
+    for said, line, known in (
+        (outcome.checked, AS_APPROVED, batches & manifests.roots.keys()),
+        (outcome.open, MOVED_ON, batches & manifests.moved_on),
+    ):
+        if known:
+            said.append(line.format(len(known)))
+
+
 def _say_who_signed(outcome: Outcome, version: int, walk: Walk) -> None:
     """Add what people signed who do not hold the ledger, and what is the journal's word alone."""
     approvals, waivers = walk.approvals, walk.waivers
     if approvals.signed:
         outcome.checked.append(APPROVED.format(approvals.signed))
+        _say_of_what(outcome, approvals.manifests)
     if waivers.known:
         outcome.checked.append(WAIVED.format(len(waivers.known)))
     if approvals.signed or waivers.known:

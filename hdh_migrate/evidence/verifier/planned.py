@@ -61,6 +61,21 @@ class Packs:
         return {"packs": self._tree.count, "bytes": self._bytes, "root": self._tree.root()}
 
 
+class Erasable:
+    """What the lines of one dataset have for an erasure: what is verified, packs apart."""
+
+    def __init__(self) -> None:
+        self.packs, self.rest = Packs(), forms.zero()
+
+    def told(self) -> dict[str, object]:
+        """Return the members of a `headers-erasing` that these lines lead to."""
+        packs = self.packs.sums()
+        return {
+            **self.rest, "packs": packs["packs"], "pack_bytes": packs["bytes"],
+            "root": packs["root"],
+        }  # fmt: skip
+
+
 class StatedPlan:
     """The plan of a statement, as far as the lines and the statement must agree with it."""
 
@@ -87,6 +102,7 @@ class StatedPlan:
             raise forms.Wrong("statement.json: the plan is not of the form of a plan") from None
         self.sealed_for = {self.recipients}
         self.packs = Packs()
+        self.erased = {one["dataset"]: Erasable() for one in predicate.get("erasures", ())}
         self.moved_before: dict[str, int] = {}
         self.contracted: Optional[Collection[str]] = None  # noqa: UP045 - Python 3.9 reads this
         """Datasets that have a fidelity contract; None: nothing tells."""
@@ -149,8 +165,7 @@ class StatedPlan:
         if line["verdict"] == "match":
             for problem in self._unlike(line):
                 raise forms.Wrong(f"{where}: {problem}")
-            if self.detached and self._is_pack(line, planned):
-                self.packs.add(line)
+            self._add(line, planned)
         elif (
             line["verdict"] is None
             and self.version > 1
@@ -250,6 +265,17 @@ class StatedPlan:
             return key.startswith(SIDECARS, len(planned.source["prefix"]))
         return _below(line, planned).startswith(SIDECARS)
 
+    def _add(self, line: ManifestRecord, planned: StatedDataset) -> None:
+        """Add a verified line to header packs, and to what may be erased of its dataset."""
+        pack = self.detached and self._is_pack(line, planned)
+        if pack:
+            self.packs.add(line)
+        if (erased := self.erased.get(line["dataset"])) is not None:
+            if pack:
+                erased.packs.add(line)
+            elif not self._is_sidecar(line):
+                forms.add(erased.rest, line["size"])
+
     def _is_pack(self, line: ManifestRecord, planned: StatedDataset) -> bool:
         """Say whether a line is of a header pack of its dataset, as far as names tell."""
         return not self.keyed and _below(line, planned).startswith(f"{PACKS}{line['dataset']}/")
@@ -310,6 +336,16 @@ class StatedPlan:
             headers = {name: stated["headers"][name] for name in ("packs", "bytes", "root")}
             if headers != self.packs.sums():
                 yield "statement.json: other header packs than the manifest has"
+
+    def miserased(self, told: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+        """Say which erasures were of something else than the lines that stand still have.
+
+        `told` has, by dataset, what each says of lines that no event made others since.
+        """
+        for name, about in told.items():
+            named = not self.keyed and name in self.erased
+            if named and about != self.erased[name].told():
+                yield f"journal.jsonl: the erasure of {name} was of other packs than the lines have"
 
     # --- two lines with one place at the target -------------------------------------------------
 

@@ -51,6 +51,7 @@ def _unsaid(predicate: Predicate, journal: Journal) -> Iterator[str]:
     if probed is not None and forms.sha256(forms.canonical(probed)) not in journal.probes:
         yield "statement.json: the journal knows of no such probe"
     yield from _openings(predicate, journal)
+    yield from _manifests(predicate, journal)
     yield from _waivers(predicate, journal)
     looks = [look.look for _, look in sorted(journal.again.items()) if look.look]
     # Absent where there is none: an empty list says that there were looks, and names none.
@@ -107,6 +108,14 @@ def _keys(seal: SealSection, journal: Journal) -> Iterator[str]:
     copies = [told for _, told in sorted(journal.copied.items())]
     if forms.canonical(seal.get("headers", {}).get("copies", [])) != forms.canonical(copies):
         yield "statement.json: the journal knows of other copies of header packs"
+
+
+def _manifests(predicate: Predicate, journal: Journal) -> Iterator[str]:
+    """The lines of a batch are those that were approved, unless events tell of others since."""
+    roots = journal.approvals.manifests.roots
+    for batch in predicate["batches"]:
+        if roots.get(batch["name"], batch["merkle_root"]) != batch["merkle_root"]:
+            yield "manifest.jsonl: not the lines of a batch whose root was approved"
 
 
 def _waivers(predicate: Predicate, journal: Journal) -> Iterator[str]:

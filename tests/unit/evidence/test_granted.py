@@ -47,7 +47,7 @@ LIFE = [
 
 
 def taken(events: list[tuple[str, dict]]) -> None:
-    ledger = GrantLedger({"pmsi": None})
+    ledger = GrantLedger({"pmsi": "pilot"})
     for kind, body in deepcopy(events):
         ledger.take(kind, body)
 

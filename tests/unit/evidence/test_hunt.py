@@ -266,7 +266,7 @@ OTHER: dict[str, Any] = {
     "allowed": False, "sha256": "15" * 32,
 }  # fmt: skip
 BY_WORD_ALONE = {
-    "grant-asked": {"batch", "permit", "purpose", "until", "selection", "manifest", "user"},
+    "grant-asked": {"permit", "purpose", "until", "selection", "manifest", "user"},
     "grant-given": {"root", "pack_sha256", "statement_sha256", "approvals"},
     "grant-revoked": {"reason", "user"},
     "grant-policy-setting": set(),

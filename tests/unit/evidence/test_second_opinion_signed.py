@@ -368,13 +368,20 @@ def test_a_number_of_its_own_goes_before(desk: Desk, people: Sequence[Signer]) -
 def test_without_terms_nobody_is_named(desk: Desk, people: Sequence[Signer]) -> None:
     """Where nobody was asked, nobody is told to have agreed."""
     made = approved(people)
-    tell("grant-asked", batch="imaging")(made)
+    tell("grant-asked", dataset="scans", batch="imaging")(made)
     asked = body(made, "grant-asked")
     about = {name: one for name, one in asked.items() if name not in ("request", "user")}
     asked["request"] = digest(about)
     silent = deepcopy(made)
     tell("grant-given", approvals=[], signed=[])(silent)
-    worlds = {"nobody": signed(silent, people), "somebody": signed(made, people)}
+    evaded = deepcopy(silent)  # the dataset is still of the batch that asks two
+    tell("grant-asked", dataset="pmsi")(evaded)
+    about = {**about, "dataset": "pmsi"}
+    tell("grant-asked", request=digest(about))(evaded)
+    worlds = {
+        "nobody": signed(silent, people), "somebody": signed(made, people),
+        "of a batch that asks nobody": signed(evaded, people),
+    }  # fmt: skip
     assert accepted(desk, worlds) == ["nobody"]
 
 

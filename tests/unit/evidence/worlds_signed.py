@@ -10,6 +10,7 @@ from typing import Any
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json
 from tests.support.second_cutovers import folded
+from tests.support.second_forms import leaf_of, tree_of
 from tests.unit.evidence import retold
 from tests.unit.evidence.test_second_opinion_rotated import KEPT, NEW, rotated
 from tests.unit.evidence.worlds import World, body, hour
@@ -24,6 +25,13 @@ Sign = Callable[[str, Payload, Signer], tuple[Payload, Signer]]
 
 def digest(value: Any) -> str:
     return sha256(canonical_json(value)).hexdigest()
+
+
+def root_of(made: World, batch: str) -> str:
+    """Return the root of a batch's lines, as the world has them."""
+    names = {one["name"] for one in made["predicate"]["datasets"] if one["batch"] == batch}
+    lines = [line for line in made["manifest.jsonl"] if line["dataset"] in names]
+    return tree_of([leaf_of(canonical_json(line)) for line in lines]).hex()
 
 
 def terms(people: Sequence[Signer], window: int, **numbers: int) -> dict[str, Any]:
@@ -51,7 +59,8 @@ def approved(people: Sequence[Signer]) -> World:
     body(made, "keys-rotating").update(approvals={"pilot": keys}, signed={"pilot": None})
     how = {"kind": "statement", "keys": keys[:1]}
     body(made, "cutover-frozen").update(how=how, signed=None)
-    switching = {"old_sha256": "a", "new_sha256": "b", "root": "5a" * 32, "strangers": 0,
+    root = root_of(made, "pilot")
+    switching = {"old_sha256": "a", "new_sha256": "b", "root": root, "strangers": 0,
                  "approved_stage": "cutover", **under}  # fmt: skip
     again = {"number": 2, "recipients": [NEW, KEPT]}
     asked = {
@@ -61,8 +70,8 @@ def approved(people: Sequence[Signer]) -> World:
         "manifest": "33" * 32,
     }  # fmt: skip
     erased = {
-        "dataset": "more", "batch": "pilot", "objects": 1, "bytes": 5, "packs": 1,
-        "pack_bytes": 9, "root": "44" * 32, "although": [],
+        "dataset": "more", "batch": "pilot", "objects": 1, "bytes": 5, "packs": 0,
+        "pack_bytes": 0, "root": sha256().hexdigest(), "although": [],
     }  # fmt: skip
     change = {"was": digest(first), "now": digest(second), "terms": second, "beside": [],
               "difference": ["longer"]}  # fmt: skip
@@ -77,11 +86,11 @@ def approved(people: Sequence[Signer]) -> World:
             ("cutover-switched", PILOT),
             ("cutover-open", {**PILOT, "until": hour(21)}),
             ("cutover-finalized", {
-                **PILOT, "early": False, "reason": None, "root": "6a" * 32,
+                **PILOT, "early": False, "reason": None, "root": root,
                 "approved_stage": "finalize", **under,
             }),
             ("cutover-agreed", {
-                **PILOT, "root": "7a" * 32, "approved_stage": "decommission", **under,
+                **PILOT, "root": root, "approved_stage": "decommission", **under,
             }),
             ("data-keys-rotating", {
                 **again, "request": digest(again), "approvals": {"pilot": keys},
