@@ -8,6 +8,7 @@ from hdh_migrate.model import SIZE_MAX, ObjectInfo, Place
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, Setting
+from tests.campaign.waiving import Waiving
 from tests.support.cutover import NEW, OLD, FakeProbe
 from tests.support.fakes import _Object, _Open
 from tests.support.versioned import VersionedTarget
@@ -20,8 +21,11 @@ DAY = 86_400
 class Chances:
     """Draws what happens."""
 
-    def __init__(self, setting: Setting, council: Council, pointer: GuardedPointer) -> None:
+    def __init__(
+        self, setting: Setting, council: Council, pointer: GuardedPointer, waiving: Waiving
+    ) -> None:
         self._setting, self._council, self._pointer = setting, council, pointer
+        self._waiving = waiving
         self._names = 0
         self.kept: dict[str, _Object] = {}
         """What stood where somebody else harmed it, by name, for who mends it by other means."""
@@ -224,6 +228,8 @@ class Chances:
             self._council.hold(held=False)
         if isinstance(probe := setting.affair.probe, FakeProbe):
             probe.denied = dice.random() < 0.9
+            probe.lands = setting.aside.random() < 0.15
+            probe.removable = setting.aside.random() < 0.9
         what = dice.random()
         if what < 0.08:
             self.move_pointer()
@@ -241,9 +247,9 @@ class Chances:
         """Let somebody else set the pointer."""
         self._pointer.by_somebody(self._setting.dice.choice((OTHER, OTHER, OLD, NEW)))
 
-    def waive(self) -> None:
+    def waive(self, *, lasting: bool = False) -> None:
         """Let people sign waivers for every finding that is open."""
-        self._setting.waived.update(code for code, _ in self._setting.world.findings())
+        self._waiving.sign(lasting=lasting)
 
     def heal(self) -> None:
         """Let source, listings and people be well again."""
@@ -255,7 +261,8 @@ class Chances:
         if isinstance(target := self._setting.target, VersionedTarget):
             target.denies_removal = target.keeps_removed = False
         if isinstance(probe := self._setting.affair.probe, FakeProbe):
-            probe.denied = True
+            probe.denied = probe.removable = True
+            probe.lands = False
         if self._setting.affair.holder is not None:
             self._council.hold(held=False)
 

@@ -47,6 +47,14 @@ def desk_of(setting: Setting) -> Desk:
     )
 
 
+def shared_plan(setting: Setting) -> LoadedPlan:
+    """Return the plan as it lies where all machines read it, with what people put beside it."""
+    base = setting.base("one")
+    if not (base / "dpo.pub").exists():
+        _write_keys(base)
+    return replace(_loaded(tuple(setting.world.datasets), apart=setting.kind.apart), base=base)
+
+
 def bind(setting: Setting) -> None:
     """Let ledgers be bound to the plan, as the session binds them; it stays what it is then."""
     loaded = _loaded(tuple(setting.world.datasets), apart=setting.kind.apart)
@@ -86,6 +94,7 @@ def _planned(names: tuple[tuple[str, str, str, str], ...], *, apart: bool) -> Lo
         ],
         "engine": {"kind": "local", "connections": 1},
         "approvals": {"keys": ["dpo.pub"], "threshold": 1},
+        "waivers": {"keys": ["dpo.pub"]},
         "report": {"signer": "file:report.key", "languages": ["en"]},
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="plan-") as folder:

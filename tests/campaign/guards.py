@@ -17,6 +17,7 @@ from hdh_migrate.session.policy.erased import DatasetErasure, erasures
 from tests.campaign.council import Council
 from tests.campaign.life import Broken
 from tests.campaign.setting import AT_TARGET, ENDING, NOT_SWITCHED, OTHER, Setting
+from tests.campaign.waiving import Waiving
 from tests.support.cutover import BATCH, NEW, OLD, FakeEraser, FakePointer
 from tests.support.quiet import FIRST
 
@@ -40,6 +41,14 @@ class Committed:
         ledger = SqliteLedger.read_only(self._setting.world.path, self._setting.clock)
         try:
             return standing(ledger.cutovers(), BATCH), self._setting.affair.root(ledger)
+        finally:
+            ledger.close()
+
+    def unwaived(self, waiving: Waiving) -> list[str]:
+        """Return the codes of the batch's open findings that nobody waived."""
+        ledger = SqliteLedger.read_only(self._setting.world.path, self._setting.clock)
+        try:
+            return waiving.lacks(ledger, BATCH)
         finally:
             ledger.close()
 
@@ -67,10 +76,10 @@ class Committed:
 class GuardedPointer(FakePointer):
     """Is switched only with an intent, an approval that was not used before, and nobody's hold."""
 
-    def __init__(self, setting: Setting, council: Council) -> None:
+    def __init__(self, setting: Setting, council: Council, waiving: Waiving) -> None:
         super().__init__(setting.script)
         self._steps = setting.script
-        self._setting, self._council = setting, council
+        self._setting, self._council, self._waiving = setting, council, waiving
         self._committed = Committed(setting)
         self.back_at = 0
         """The step at which it last went back."""
@@ -111,6 +120,11 @@ class GuardedPointer(FakePointer):
             raise Broken("the pointer is switched and nobody approved this attempt")
         if self._council.holds():
             raise Broken("the pointer is switched while somebody holds it")
+        if open_ones := self._committed.unwaived(self._waiving):
+            raise Broken(f"the pointer is switched and nobody waived {', '.join(open_ones)}")
+        probe = self._setting.affair.probe
+        if probe is not None and probe.landed > self._setting.began:
+            raise Broken("the pointer is switched after a write trial that went through")
 
     def by_somebody(self, value: str) -> None:
         """Let somebody else set it."""

@@ -40,6 +40,7 @@ from hdh_migrate.session.policy.rotating import demand_no_rotation
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedEraser
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
+from tests.campaign.waiving import Waiving
 from tests.support.cutover import BATCH, NEW
 from tests.support.script import Killed
 from tests.support.world import ALL
@@ -61,8 +62,11 @@ class NoProofs:
 class Operators:
     """Every verb that a life may draw."""
 
-    def __init__(self, setting: Setting, council: Council, eraser: GuardedEraser) -> None:
+    def __init__(
+        self, setting: Setting, council: Council, eraser: GuardedEraser, waiving: Waiving
+    ) -> None:
         self._setting, self._council, self._eraser = setting, council, eraser
+        self._waiving = waiving
         self.level = "stored"
         """How closely the target is read again before a delete."""
         self.within_seconds = 7 * 86_400
@@ -217,7 +221,7 @@ class Operators:
         scene = self._setting.affair.scene(ledger, Track.CUTOVER)
         scene.ctx = ctx
         scene.consent = partial(self._council.consent, ledger)
-        scene.waivers = lambda: lambda found: found["code"] in self._setting.waived
+        scene.waivers = ctx.waivers
         scene.fencing = self._setting.holding
         return scene
 
@@ -310,6 +314,7 @@ class Operators:
         ctx, host = self._setting.world.context(ledger), self._setting.host
         if self._setting.kind.apart and host.copies is not None:
             ctx.packs = host.copies.keeping
+        ctx.waivers = self._waiving.counting(ledger, ctx.judge)
         return ctx
 
     def _fencing(self, ledger: SqliteLedger) -> Fencing:

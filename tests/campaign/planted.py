@@ -345,6 +345,25 @@ PLANTED = (
         kind=LifeKind.GRANTED,
     ),
     Planted(
+        "a trial that was refused and went through is a freeze", "pipeline/cutover/freeze.py",
+        "    if refusal.proven and _is_there(scene, dataset, name):\n",
+        "    if False:\n",
+    ),
+    Planted(
+        "a waiver covers what was found after it", "session/policy/excuses.py",
+        "what == asked and made_at >= at for what", "what == asked for what",
+    ),
+    Planted(
+        "a waiver that ended counts", "session/policy/waivers.py",
+        "    if fields[\"until\"] < now.last_day:\n", "    if False:\n",
+    ),
+    Planted(
+        "what is adopted after an exchange is not left by it", "pipeline/portions.py",
+        "                case ObjectsAdopted() if begun:\n",
+        "                case ObjectsAdopted() if begun and not event.ids:\n",
+        kind=LifeKind.REKEYED,
+    ),
+    Planted(
         "a reader does not ask whether a grant is over", "access/opened.py",
         "        if not moment.before(self.given.until):\n", "        if False:\n",
         kind=LifeKind.GRANTED,

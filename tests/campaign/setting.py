@@ -93,6 +93,8 @@ class Setting:
     def __init__(self, folder: Path, seed: int) -> None:
         self.life = Life(seed)
         self.dice = random.Random(seed)
+        self.aside = random.Random(f"aside {seed}")
+        """Draws what lives did not have at first, so that a seed keeps what it drew before."""
         self.script = StepScript()
         self.folder = folder
         self.given, self._handed_out = folder / "given", folder / "given-at-the-kill"
@@ -163,7 +165,6 @@ class Setting:
         """How often the fence was taken, by any machine."""
         self._nonce = ""
         """What the fence showed when it was taken last."""
-        self.waived: set[str] = set()
         self.reported: set[str] = set()
         """Manifest roots of which there is a report that proves every object."""
         self.pointer_touched = 0

@@ -329,7 +329,7 @@ class Settling:
     def _cut_over(self) -> None:
         """Switch, finalize and decommission; everything must come through at the second try."""
         setting, act = self._setting, self._operators
-        self._chances.waive()
+        self._chances.waive(lasting=True)
         if not any(row["state"] is State.VERIFIED for row in setting.records()):
             return
         if setting.standing().stage not in FINAL:
@@ -369,6 +369,7 @@ class Settling:
         if self._setting.standing().late:
             self._finish_switch()
         for _ in range(2):
+            self._chances.waive(lasting=True)
             self._council.approve("cutover")
             self._process("settling: cutover start", self._operators.start)
         if (stage := self._setting.standing().stage) is not CutoverStage.OPEN:

@@ -35,6 +35,7 @@ from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.setting import BUCKET, ENDING, Setting, SimulatedHost
 from tests.campaign.settling import Settling
 from tests.campaign.troubles import Troubles
+from tests.campaign.waiving import Waiving
 from tests.support.script import Killed
 from tests.support.world import ALL
 
@@ -57,14 +58,15 @@ class Simulation:
         self._setting = setting = Setting(folder, seed)
         self.life = setting.life
         self._council = Council(setting)
-        self._pointer = GuardedPointer(setting, self._council)
+        self._waiving = Waiving(setting)
+        self._pointer = GuardedPointer(setting, self._council, self._waiving)
         setting.affair.pointer = self._pointer
         self._eraser = GuardedEraser(setting, self._council, self._pointer)
-        self._operators = Operators(setting, self._council, self._eraser)
+        self._operators = Operators(setting, self._council, self._eraser, self._waiving)
         self._operators.within_seconds = setting.dice.choice((3_600, 7 * 86_400))
         self._operators.level = setting.dice.choice(("head", "stored", "full", "full"))
         setting.affair.terms = _terms(setting)
-        self._chances = Chances(setting, self._council, self._pointer)
+        self._chances = Chances(setting, self._council, self._pointer, self._waiving)
         self._troubles = Troubles(
             setting, self._council, self._pointer, self._chances, self._meanwhile
         )

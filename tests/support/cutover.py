@@ -95,9 +95,13 @@ class FakeProbe:
         self.lands = False
         """Whether what is denied is done all the same."""
         self.removable = True
+        self.landed = 0
+        """When a write last went through, by the script's count of steps, where it counts them."""
 
     def probe(self, place: Place, name: str) -> Refusal:
         with self.script.call("probe"):
+            if self.lands or not self.denied:
+                self.landed = getattr(self.script, "step", 0)
             if self.denied:
                 if self.lands:
                     self.source.put(place.bucket, name, b"")
