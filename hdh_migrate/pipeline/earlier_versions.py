@@ -12,8 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
-from hdh_migrate.errors import AccessDenied, Refused, Unsupported
-from hdh_migrate.model import DatasetRow, Entry, Place, State, Stored
+from hdh_migrate.errors import (
+    AccessDenied,
+    AuthFailed,
+    HostRefused,
+    Permanent,
+    Refused,
+    Unsupported,
+)
+from hdh_migrate.model import DatasetRow, Entry, Place, State, Stored, key_bytes
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.work import Route
 
@@ -88,7 +95,7 @@ class EarlierVersions:
 
         Raises:
             Fenced: somebody else writes at the target by now.
-            StorageError: the target does not answer, or refuses for another reason.
+            StorageError: the target does not answer, or refuses for more than this version.
         """
         retry, writer = self._ctx.retry, self._writer
         self._ctx.demand_writer()
@@ -98,7 +105,9 @@ class EarlierVersions:
         why = KEPT
         try:
             retry(lambda: writer.remove_version(*place))
-        except AccessDenied:
+        except (AuthFailed, HostRefused):
+            raise
+        except Permanent:
             why = LOCKED
         there = retry(lambda: writer.head(place.bucket, place.key, version_id=place.version_id))
         return None if there is None else why
@@ -133,24 +142,28 @@ class EarlierVersions:
     def begun(self, dataset: DatasetRow, demand_going: Callable[[], None]) -> int:
         """Count objects that are neither verified nor failed, and that the target has some of.
 
-        What an attempt left opens for whoever it was sealed for, also beneath what comes next.
+        What an attempt left opens for whoever it was sealed for, also beneath what comes next. What
+        the target refuses to tell of one of them counts as something.
 
         Raises:
-            StorageError: the target does not answer, or refuses for another reason than a right.
+            StorageError: the target does not answer, or refuses for more than one object.
             Whatever `demand_going` raises: somebody stops it.
         """
         route, ledger = self._ctx.route(dataset), self._ctx.ledger
         found = after = 0
         while some := ledger.unproven(dataset.id, after, ASKED_AT_ONCE):
             demand_going()
+            names = (route.target_key(key) for _, key in some)
             found += sum(
-                self._has_some(route.target.bucket, route.target_key(key)) for _, key in some
+                self._has_some(route.target.bucket, name)
+                for name in names
+                if len(key_bytes(name)) <= self._ctx.limits.max_key  # no longer one was ever sent
             )
             after, _ = some[-1]
         return found
 
     def _has_some(self, bucket: str, key: str) -> bool:
-        """Say whether the target has anything under a key; who may not see that says yes."""
+        """Say whether the target has anything under a key; who is not told that says yes."""
         where, retry = Place(bucket=bucket, prefix=key), self._ctx.retry
         try:
             if retry(lambda: self._writer.head(bucket, key)) is not None:
@@ -158,10 +171,12 @@ class EarlierVersions:
             if not retry(lambda: self._writer.has_kept_versions(where)):
                 return False
             some = retry(lambda: list(self._writer.versions(where)))
-        except AccessDenied:
-            return True
         except Unsupported:
             return False  # a host that knows no versions keeps none
+        except (AuthFailed, HostRefused):
+            raise
+        except Permanent:
+            return True
         return any(one.key == key and not one.marker for one in some)
 
     def _swept(self, dataset: DatasetRow, where: Place, demand_going: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from tests.support.world import BIG, SEGMENT
 
 SIZES = (0, 1, 300, 900, SEGMENT, 70_000, BIG, BIG)
 DAY = 86_400
+LONG_NAME = f"k{'n' * 1_100}"
 
 
 class Chances:
@@ -63,6 +64,9 @@ class Chances:
         """Add, change, delete, or let a listing lie."""
         setting, keys = self._setting, self._setting.source_keys()
         dice, source = setting.dice, setting.source
+        if setting.aside.random() < 0.04:
+            source.put(CONTAINER, LONG_NAME, b"1")
+            setting.life.tell("source: an object whose name no target takes")
         what = dice.choice(("add", "change", "drop", "drift", "lie once", "leave out"))
         if what == "add" or not keys:
             self.add()
@@ -174,8 +178,9 @@ class Chances:
         what = dice.choice(("gone", "replaced") if hard else ("gone", "spoiled", "replaced"))
         self.kept.setdefault(name, target._buckets[BUCKET][name])
         if what == "spoiled" and size:
+            theirs = setting.foreign.get(name) == target.data(BUCKET, name)
             target.spoil(BUCKET, name, dice.randrange(size))
-            if name in setting.foreign:  # it stays somebody else's
+            if theirs:  # and not kept aside: it stays somebody else's
                 setting.foreign[name] = target.data(BUCKET, name)
         elif what == "replaced":
             setting.foreign[name] = dice.randbytes(40)
@@ -258,6 +263,9 @@ class Chances:
         source._drifts_after.clear()
         source._told.clear()
         source._listed = self._whole  # type: ignore[method-assign]
+        if (CONTAINER, LONG_NAME) in source._blobs:
+            source.drop(CONTAINER, LONG_NAME)
+            self._setting.life.tell("source: what no target takes has another name")
         if isinstance(target := self._setting.target, VersionedTarget):
             target.denies_removal = target.keeps_removed = False
         if isinstance(probe := self._setting.affair.probe, FakeProbe):

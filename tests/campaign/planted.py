@@ -355,7 +355,7 @@ PLANTED = (
     ),
     Planted(
         "a waiver that ended counts", "session/policy/waivers.py",
-        "    if fields[\"until\"] < now.last_day:\n", "    if False:\n",
+        '    if fields["until"] < now.last_day:\n', "    if False:\n",
     ),
     Planted(
         "what is adopted after an exchange is not left by it", "pipeline/portions.py",

@@ -71,7 +71,8 @@ class Waiving:
         return sorted(
             found["code"]
             for found in _open(ledger)
-            if found["batch"] == batch and not any(_covers(one, found, today) for one in self.signed)
+            if found["batch"] == batch
+            and not any(_covers(one, found, today) for one in self.signed)
         )
 
     def _now(self, ledger: SqliteLedger) -> Moment:

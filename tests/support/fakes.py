@@ -14,6 +14,7 @@ from hdh_migrate.errors import (
     AccessDenied,
     Conflict,
     Missing,
+    Permanent,
     ShortRead,
     SourceChanged,
     Transient,
@@ -329,6 +330,8 @@ class FakeTarget:
 
     def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
         with self.script.call("head"):
+            if len(key_bytes(key)) > self.limits.max_key:
+                raise Permanent("a target object: no reason given (HTTP 400)")
             found = self._bucket(bucket).get(key)
             return found.stored if found else None
 

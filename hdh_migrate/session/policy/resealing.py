@@ -16,11 +16,12 @@ from hdh_migrate.session.policy.rotating import demand_no_rotation, last_rotatio
 from hdh_migrate.session.policy.rotation import DataKeyRotation, unpacked, unready
 
 UNDER_WAY: Final[Mapping[CutoverStage, str]] = {
-    CutoverStage.SWITCHING: "let it come to its end",
-    CutoverStage.SWITCHED: "let it come to its end",
-    CutoverStage.OPEN: "make it final, or go back",
-    CutoverStage.ROLLING_BACK: "let it come to its end",
-    CutoverStage.ERASING: "let the decommission come to its end",
+    CutoverStage.SWITCHING: 'let it come to its end ("hdh-migrate cutover start PLAN")',
+    CutoverStage.SWITCHED: 'let it come to its end ("hdh-migrate cutover start PLAN")',
+    CutoverStage.OPEN: 'make it final ("hdh-migrate cutover finalize PLAN"), or go back'
+    ' ("hdh-migrate cutover rollback PLAN")',
+    CutoverStage.ROLLING_BACK: 'let it come to its end ("hdh-migrate cutover rollback PLAN")',
+    CutoverStage.ERASING: 'let the decommission come to its end ("hdh-migrate decommission PLAN")',
 }
 """Where a batch stands on approvals of its objects as they are, and what to do first."""
 
