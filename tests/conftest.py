@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 from collections import deque
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,16 +86,32 @@ def shared_out(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """What is imported and collected comes to stay: it is looked through for rubbish once."""
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """What is imported and collected comes to stay: it is never looked through for rubbish."""
     gc.disable()
     try:
+        _import_own_share(session.config)
         return (yield)
     finally:
-        gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         gc.enable()
+
+
+def _import_own_share(config: pytest.Config) -> None:
+    """Import a part of the tests' modules first, each process another one.
+
+    All processes import all of them. In a new clone each would compile all of them, too, with the
+    others at the same file; so each finds the better part compiled by the others.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not worker or config.args != config.getini("testpaths"):
+        return
+    first, step = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for path in sorted((config.rootpath / "tests").rglob("test_*.py"))[first::step]:
+        name = ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
+        with suppress(Exception):  # which is said when it is collected
+            importlib.import_module(name)
 
 
 @pytest.hookimpl(tryfirst=True)
