@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import boto3.session
 import botocore.session
@@ -19,8 +20,11 @@ import rich.table
 import hdh_migrate
 from hdh_migrate import jsonform
 from hdh_migrate.cli import app, menu
+from hdh_migrate.evidence.page import page_words
+from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.html import environment
 from hdh_migrate.evidence.page.references import references
+from hdh_migrate.evidence.page.text import LANGUAGES
 from hdh_migrate.jsonform import JsonForm
 from hdh_migrate.plan import loader, template
 from hdh_migrate.plan.origins import Section
@@ -66,16 +70,20 @@ for _form in _forms:
 for _name in environment().list_templates(extensions=["html"]):
     environment().get_template(_name)
 references()
+for _text in CATALOGUE.values():
+    for _language in LANGUAGES:
+        for _singular in (True, False):
+            page_words._written(_text, _language, singular=_singular)
 code_digest()
 for _name in profiles.names():
     profiles.load(_name)
 
-app._command()
-for _names in (
-    *(("run",), ("status",), ("report",), ("verify",), ("validate",), ("inventory",)),
-    *(("transfer",), ("approve",), ("worker",), ("audit", "verify"), ("cutover", "start")),
-):
-    for _param in menu._found(_names).params:
-        _param.get_runtime_param()  # type: ignore[attr-defined]
+_verbs: list[Any] = [app._command()]
+for _verb in _verbs:
+    if isinstance(_verb, menu.Menu):
+        _named = (*_verb.list_commands(None), _verb.default)
+        _verbs += [_verb.get_command(None, _name) for _name in _named if _name]
+    for _param in _verb.params:
+        _param.get_runtime_param()
 
 gc.freeze()

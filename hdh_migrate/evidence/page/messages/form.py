@@ -56,10 +56,15 @@ class MessageForm:
     def __init__(self, en: str, fr: str) -> None:
         self.en, self.fr = en, fr
         self.kinds = dict(_PLACE.findall(en))
+        self._begins = re.split(r"[{[]", en, maxsplit=1)[0]
+        self._ends = re.split(r"[]}]", en)[-1]
         self._pattern: re.Pattern[str] | None = None
 
     def read(self, message: str) -> dict[str, Filled] | None:
         """Return the parameters of a message, None where it is no message of this form."""
+        # To compile the pattern takes a hundred times what this does, and there are hundreds.
+        if not (message.startswith(self._begins) and message.endswith(self._ends)):
+            return None
         if self._pattern is None:
             self._pattern = re.compile(_pattern(self.en), re.DOTALL)
         found = self._pattern.fullmatch(message)
