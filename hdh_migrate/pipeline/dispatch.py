@@ -222,6 +222,7 @@ class Dispatcher:
 
     def _sample(self, now: float) -> None:
         self._sampled, self._began = now, True
+        self._ctx.progress.advance(0, 0)  # people see that somebody is there, whatever it waits for
         self._ctx.meter.look()
         if self._keeps_pace:
             self._ctx.ledger.sample(self._batch, self._step, *self._done)
@@ -289,7 +290,14 @@ class Dispatcher:
         if receipt.reason is not ReturnReason.UNREACHABLE:
             return receipt
         self._troubles[place] += 1
-        if self._troubles[place] < OWN_TROUBLE_TIMES or self._must_end():
+        if self._must_end():
+            return receipt
+        if self._troubles[place] < OWN_TROUBLE_TIMES:
+            if sum(number == receipt.id for number, _ in self._troubles) == 1:  # not for each part
+                self._ctx.progress.note(
+                    f"object {receipt.id} used up its retry budget ({receipt.detail}): it is"
+                    " tried once more, and then set aside until the next run"
+                )
             return receipt
         if not self._stores_answer({receipt.dataset}):
             self.end(Transient(receipt.detail))

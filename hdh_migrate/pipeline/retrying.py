@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hdh_migrate.errors import ShortRead, Stopped, Throttled, Transient
 from hdh_migrate.fibers import rest
+from hdh_migrate.telemetry import counted, duration_text
 
 if TYPE_CHECKING:
     import tenacity
@@ -26,6 +27,12 @@ SHORT_READS_MAX = 5
 
 LONGEST_WAIT_SECONDS = 30.0
 
+SAID_AFTER_SECONDS = 30.0
+"""A store that does not do as asked for so long is no hiccup: whoever waits is told."""
+
+SAID_EVERY_SECONDS = 300.0
+"""How long that is not said again, whatever else waits in this process."""
+
 
 class SharedPause:
     """A pause that every thread observes while a server asks for one."""
@@ -34,6 +41,7 @@ class SharedPause:
         self._monotonic = monotonic
         self._halt = halt
         self._open_at = 0.0
+        self._said_at: float | None = None
 
     def rest(self, seconds: float) -> None:
         """Make every thread wait for this many seconds."""
@@ -42,6 +50,14 @@ class SharedPause:
     def now(self) -> float:
         """Return the seconds of a clock that never goes back."""
         return self._monotonic()
+
+    def is_to_say(self) -> bool:
+        """Return whether people are to be told that something waits; then it counts as said."""
+        now = self._monotonic()
+        if self._said_at is not None and now - self._said_at < SAID_EVERY_SECONDS:
+            return False
+        self._said_at = now
+        return True
 
     def wait(self) -> None:
         """Wait until the pause is over, or the run is told to stop."""
@@ -86,7 +102,8 @@ class Retrying:
         import tenacity
 
         pending: list[Transient] = [first]
-        out_of_time = self._pause.now() + self._budget
+        began = self._pause.now()
+        out_of_time = began + self._budget
         lies = 0
 
         def attempt() -> T:
@@ -113,6 +130,13 @@ class Retrying:
                 "attempt %d: %s: %s; again in %.1f s, for up to %.0f s",
                 state.attempt_number, type(error).__name__, error, seconds, left,
             )  # fmt: skip
+            waited = self._pause.now() - began
+            if waited >= SAID_AFTER_SECONDS and self._pause.is_to_say():
+                LOG.warning(
+                    "still waiting, after %s and %s: %s; tried again for up to %s more",
+                    duration_text(waited), counted(state.attempt_number, "attempt"), error,
+                    duration_text(left),
+                )  # fmt: skip
             return seconds
 
         return tenacity.Retrying(

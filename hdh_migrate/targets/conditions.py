@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -182,8 +181,13 @@ def _seen_public(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value,
     unseen = []
     for what, look in (("access list", _listed_public), ("policy", _policy_public)):
         public: bool | None = None
-        with suppress(*_UNCLEAR):
+        try:
             public = look(endpoint, bucket)
+        except Missing as error:
+            if error.code == "NoSuchBucket":  # nothing can be said of what is not there
+                raise
+        except _UNCLEAR:
+            pass
         if public:
             return True, f"its {what} lets everybody in"
         if public is None:

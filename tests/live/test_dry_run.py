@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.cli.verbs.run import _forecast_lines
 from hdh_migrate.errors import Exit, Fenced, Interrupted, PlanChanged, Refused
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import Step
@@ -122,6 +123,9 @@ def test_what_cannot_be_moved_as_planned_ends_the_run_at_its_batch(story: Story)
     assert told["batches"][1]["refused"] == 1
     assert told["exit"] == Exit.REFUSED
     assert "1 object cannot be moved as planned" in told["why"][0]
+    words = "\n".join(_forecast_lines(told))
+    assert words.count("cannot be moved as planned") == 2  # at its batch, and at the end
+    assert words.count("no byte of them was moved") == 1
     assert story.run() is Exit.REFUSED
     # The same of the ledger that knows it now.
     told = foreseen(story)

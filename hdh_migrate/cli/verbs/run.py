@@ -224,7 +224,10 @@ def _forecast_lines(dry: DryRun) -> list[str]:
         ]
     ends = Exit(dry["exit"])
     lines.append(f"the run would end with {int(ends)} ({ends.meaning}), as this dry run does")
-    return [*lines, *(f"  for {why}" for why in dry["why"])]
+    # What a batch was said to be refused for is not said twice, but for what it is.
+    before = {line for batch in dry["batches"] for line in batch["why"]}
+    whys = [why for place, why in enumerate(dry["why"]) if place == 0 or why not in before]
+    return [*lines, *(f"  for {why}" for why in whys)]
 
 
 def _left_lines(batch: BatchForecast) -> list[str]:

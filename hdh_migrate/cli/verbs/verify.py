@@ -192,7 +192,7 @@ def _lines(look: BatchLook) -> list[str]:
     lines = [
         (
             f"{look['batch']}: {look['objects']} of {look['verified']} verified objects"
-            f" ({size_text(look['bytes'])}) read again, level {look['level']}"
+            f" ({size_text(look['bytes'])} as stored) read again, level {look['level']}"
         ),
     ]
     if look["before"]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from hdh_migrate.errors import Missing, TargetDiffers, UnsealFailed, UsageError
+from hdh_migrate.errors import Conflict, Missing, TargetDiffers, UnsealFailed, UsageError
 from hdh_migrate.folders import demand_no_evidence, sync, take_name
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import State, Stored
@@ -125,6 +125,12 @@ def _into(out: Path, services: Services, wanted: _Wanted) -> str:
                 "the target does not hold the object any more",
                 hint='nothing was written; "hdh-migrate verify PLAN --again" finds what is gone,'
                 " and the next run sends it again",
+            ) from error
+        except Conflict as error:
+            raise TargetDiffers(
+                str(error),
+                hint='nothing was written; "hdh-migrate verify PLAN --again" finds what was'
+                " replaced, and then --restore or --accept decides about it",
             ) from error
         unsealer.close()
         if wanted.sha256 is not None and digest.hexdigest() != wanted.sha256:

@@ -81,7 +81,7 @@ class LastRunWriter:
         if self.run.began is None and self._is_anothers():
             return
         self.run.ended, self.run.exit = self.desk.clock.now(), int(code)
-        self.run.why = None if why is None else redact(why)[:WHY_MAX]
+        self.run.why = None if why is None else _shortened(redact(why))
         self.run.until = until
         self._write()
 
@@ -133,6 +133,11 @@ def _recorded(writer: LastRunWriter) -> Iterator[None]:
         writer.ends(Exit.UNEXPECTED, type(error).__name__)  # its words may hold anything
         raise
     writer.ends(writer.code, None)
+
+
+def _shortened(text: str) -> str:
+    """Return a text that says so where its end was left out."""
+    return text if len(text) <= WHY_MAX else f"{text[: WHY_MAX - 4].rstrip()} ..."
 
 
 def _until(error: MigrateError) -> str | None:

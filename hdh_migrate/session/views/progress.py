@@ -246,7 +246,9 @@ class BatchProgress:
         if not self._seen.fresh(self.name, step) or lately is None:
             return {"bytes_per_second": None, "objects_per_second": None, "eta_seconds": None,
                     "eta_range": None}  # fmt: skip
-        span = self._seen.span(step, left)
+        # At the pace of a step that has come to a stand nobody can tell when it ends.
+        moves = lately.objects or lately.size
+        span = self._seen.span(step, left) if moves else None
         return {
             "bytes_per_second": round(lately.bytes_per_second),
             "objects_per_second": round(lately.objects_per_second, 1),

@@ -81,6 +81,8 @@ def test_one_object_that_never_gets_an_answer_does_not_hold_the_others(
 
     assert ended is (Exit.VERIFICATION_FAILED if code.startswith("verify") else Exit.FINDINGS)
     assert made.findings() == [(code, BAD)]
+    (said,) = [line for line in made.notes.lines if "used up its retry budget" in line]
+    assert "an empty answer, as always" in said
     states = made.states()
     assert states.pop(f"d/{BAD}") is State.FAILED
     assert set(states.values()) == {State.VERIFIED}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hdh_migrate.errors import ConnectionLost, Missing, ShortRead, Stopped, Throttled, Transient
-from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.pipeline.retrying import SAID_EVERY_SECONDS, Retrying, SharedPause
 from tests.support.quiet import FakeClock, Waits
 
 
@@ -132,3 +132,18 @@ def test_a_server_that_wants_longer_rest_than_the_budget_does_not_get_it(asked: 
     assert desk.calls == 2
     desk.gate.wait()  # nor does anybody else wait longer for it
     assert sum(desk.halt.waited) <= 3.0
+
+
+def test_who_waits_for_long_is_told_for_what_and_not_at_every_attempt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Ten minutes went by without a word, and whoever watched a CI job stopped it."""
+    desk = Desk(budget=1200.0)
+    with pytest.raises(ConnectionLost):
+        desk.retry(desk.failing(*[ConnectionLost("the host: HTTP 500")] * 10_000))
+    said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert 3 <= len(said) <= 1200 / SAID_EVERY_SECONDS
+    assert all("the host: HTTP 500" in one for one in said)
+    caplog.clear()
+    desk.retry(desk.failing(*[ConnectionLost("a moment")] * 3))
+    assert not [one for one in caplog.records if one.levelname == "WARNING"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
-from hdh_migrate.model import DatasetRow, Grouped, State, Step, Tally
+from hdh_migrate.model import DatasetRow, Grouped, Sample, State, Step, Tally
 from hdh_migrate.model.paces import PaceSums
 from hdh_migrate.pipeline.fitting import fitted
 from hdh_migrate.pipeline.runner import BatchOrder
@@ -152,3 +153,21 @@ def test_hours_that_never_open_are_told() -> None:
     found = ahead(moment([row(1, "a")], {(1, State.LISTED): 10}), batch("a"), pace=never)
     assert found.ends == []
     assert "twenty years" in found.batches[0].why[0]
+
+
+@pytest.mark.parametrize("moved", [0, 3])
+def test_a_step_that_came_to_a_stand_is_not_about_to_end(moved: int) -> None:
+    """One object was tried for ten minutes, at "0 B/s", with "0 s" left."""
+    found = replace(
+        moment([row(1, "a")], {(1, State.LISTED): 5, (1, State.SENT): 5}),
+        samples=[
+            Sample(at="", seconds=at, batch="a", step=Step.TRANSFER, objects=done, size=0)
+            for at, done in ((1000.0, 5), (1030.0, 5), (1060.0, 5 + moved))
+        ],
+        paces={Step.TRANSFER: {9: PaceSums.of(100, 100, 100 * SIZE)}},
+        now=1060.0,
+    )
+    (one,) = progress_of(found, [BatchOrder(name="a", needs=())])
+    steps = one.steps()
+    assert steps["transfer"]["objects_per_second"] == pytest.approx(moved / 60, abs=0.06)
+    assert (steps["transfer"]["eta_range"] is None) is (moved == 0)

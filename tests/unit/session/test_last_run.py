@@ -26,7 +26,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.views.at_work import was_killed, work_of
-from hdh_migrate.session.views.last_run import FILE, last_run, recording, recording_on
+from hdh_migrate.session.views.last_run import FILE, WHY_MAX, last_run, recording, recording_on
 from tests.support.quiet import Notes, WallClock
 from tests.unit.cli.test_watch import plan
 
@@ -66,6 +66,14 @@ def test_what_ended_it_is_told_in_one_line(desk: Desk) -> None:
     found = last_run(desk)
     assert found is not None
     assert (found.exit, found.why) == (3, "preflight refuses to go on; source x: no right")
+
+
+def test_what_is_too_long_to_be_told_whole_says_so(desk: Desk) -> None:
+    ends(desk, Refused("refused", blockers=[f"object {number}: no" for number in range(100)]))
+    found = last_run(desk)
+    assert found is not None
+    assert found.why is not None
+    assert (len(found.why) <= WHY_MAX, found.why[-4:]) == (True, " ...")
 
 
 def test_a_run_of_hundreds_of_batches_is_no_run_that_nobody_can_read(desk: Desk) -> None:

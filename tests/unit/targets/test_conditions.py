@@ -167,3 +167,10 @@ def test_what_such_a_host_does_not_show_holds_nothing_back_and_is_said() -> None
     (found,) = conditions(said(refusal("AccessDenied", 403)), [rule], "hds", "r")
     assert found.holds
     assert found.seen == "no grant to everybody; not shown: access list, policy"
+
+
+def test_a_bucket_that_is_not_there_is_not_said_to_be_private() -> None:
+    """Beside "there is no such bucket", preflight had its private-bucket as ok."""
+    (rule,) = profiles.load("generic").health
+    (found,) = conditions(said(refusal("NoSuchBucket", 404)), [rule], "hds", "r")
+    assert (found.holds, found.seen) == (False, "there is no such bucket")
