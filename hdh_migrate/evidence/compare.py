@@ -49,12 +49,17 @@ CONTRADICTIONS = {
 SUPERSEDED = ("gone", "unverified", "changed", "stored-anew")
 """What may become of it all the same where the journal tells of it since."""
 
+ADOPTED_PLAN = "adopted-plan"
+ELSEWHERE = "elsewhere"
+"""What may become of it where it was adopted under another plan."""
+
 PROGRESS = {
     "kept": "verified objects are as they were",
     "left-behind": "objects that were not verified are left behind now, by a rule that is told",
     "newly-verified": "objects are verified now",
     "open": "objects were not verified and are not yet",
     "new": "objects are new in the manifest",
+    ELSEWHERE: "verified objects lie at another place at the target, with the same stored bytes",
     "forgotten": "objects of an inventory that was still open are not listed any more",
 }
 
@@ -116,10 +121,15 @@ def _is_replay(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> boo
         problems.append(("same", "both bundles have the same statement: nothing newer is shown"))
     elif was.predicate["migration"] != now.predicate["migration"]:
         problems.append(("other-migration", "the bundles are of two migrations"))
-    elif not _is_planned_on(was, now):
+    elif _is_planned_on(was, now):
+        pass
+    elif _adopts(now, was):
+        said = "what the old bundle tells of was adopted under another plan: compare both plans"
+        found.notes.append((ADOPTED_PLAN, said))
+    else:
         said = "the bundles are of two plans, and the new journal does not tell of the change"
         problems.append(("other-plan", said))
-    elif was.predicate["previous_statement"] == now.statement_sha256:
+    if not problems and was.predicate["previous_statement"] == now.statement_sha256:
         problems.append(("swapped", "the old bundle follows the new one: they are swapped"))
     found.contradictions += problems
     return bool(problems)
@@ -196,9 +206,12 @@ def _compare_objects(
     was: CheckedBundle, now: CheckedBundle, found: Comparison, *, show_names: bool
 ) -> None:
     closed = frozenset(one["name"] for one in was.predicate["datasets"] if one["closed"])
+    moves = any(code == ADOPTED_PLAN for code, _ in found.notes)
     since, left = _Since(was, now), _Left(now.lines("exclusions"))
     for before, after in _pairs(was.lines("manifest"), now.lines("manifest")):
         code = _became(before and before[1], after and after[1], closed)
+        if code == ELSEWHERE and not moves:
+            code = "stored-anew"
         if before is not None and code in SUPERSEDED:
             since.became(before[1], code)
         elif before is not None and code in {"dropped", "forgotten"} and left.has(before[1]):
@@ -328,8 +341,13 @@ def _kept(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> str:
         return "changed"
     if LEVELS.index(new["level"]) > LEVELS.index(old["level"]):
         return "weaker"
-    stored = ("bucket", "target_key", "stored_size", "stored_sha256", "target_etag")
-    return "stored-anew" if differ(*stored) else "kept"
+    if differ("stored_size", "stored_sha256") or old["stored_sha256"] is None:
+        return "stored-anew" if differ(*_STORED) else "kept"
+    return ELSEWHERE if differ(*_STORED) else "kept"
+
+
+_STORED = ("bucket", "target_key", "stored_size", "stored_sha256", "target_etag")
+"""Members of a line that say what stands for an object at the target, and where."""
 
 
 def _one_version(old: str, new: str) -> bool:

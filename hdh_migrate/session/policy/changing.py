@@ -31,6 +31,18 @@ ROTATE = f"{TOOL} keys rotate PLAN --from OLD --to NEW"
 PUT_BACK = "put it back"
 """What to do where no verb does it."""
 
+ADOPT = (
+    f"{PUT_BACK}; or, where a host gave the same objects another address,"
+    f" {TOOL} adopt PLAN --bundle DIR --state-dir NEW"
+)
+"""A ledger tells of one place alone; another one can begin from what lies at the place of now."""
+
+ADDRESSES: Final = frozenset((
+    "source.account_url", "target.provider", "target.region", "target.endpoint",
+    "datasets[].source.container", "datasets[].target.bucket", "datasets[].target.prefix",
+))  # fmt: skip
+"""Where objects are found, which hosts rename."""
+
 
 @frozen
 class Change:
@@ -55,7 +67,7 @@ class Change:
         if not self.batches:
             return text
         bound = f"bound by batch {', '.join(self.batches)}"
-        many = len(self.batches) > 1 and self.verb not in {None, ROTATE}
+        many = len(self.batches) > 1 and self.verb not in {None, ROTATE, ADOPT}
         each = ", and for each other" if many else ""
         return f"{text} ({bound}: {self.verb or PUT_BACK}{each})"
 
@@ -86,6 +98,8 @@ def _bound(ledger: SqliteLedger, new: CanonicalPlan) -> dict[str, Change]:
             verb = change.verb
             if _amendable(one, sealed) and (one.path == RECIPIENT or not followed):
                 verb = verb or f'{TOOL} amend PLAN --batch {binding.batch} --reason "..."'
+            elif one.path in ADDRESSES and not followed:
+                verb = verb or ADOPT
             found[one.place] = replace(change, verb=verb, batches=(*change.batches, binding.batch))
     keys = [one for one in found.values() if one.difference.path == RECIPIENT]
     if sorted(one.difference.was is None for one in keys) == [False, True]:

@@ -127,6 +127,7 @@ def test_a_bundle_that_goes_on_from_another_is_consistent(archive: Archive) -> N
         ("unverified", [failed("b")]),
         ("unverified", [record("b", verdict=None, level=None, verified_at=None)]),
         ("stored-anew", [record("b", stored_sha256="99" * 32)]),
+        ("stored-anew", [record("b", target_etag="another")]),
     ],
 )
 def test_what_became_of_a_verified_object_is_told_apart(
