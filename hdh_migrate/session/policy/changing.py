@@ -31,10 +31,11 @@ ROTATE = f"{TOOL} keys rotate PLAN --from OLD --to NEW"
 PUT_BACK = "put it back"
 """What to do where no verb does it."""
 
-ADOPT = (
-    f"{PUT_BACK}; or, where a host gave the same objects another address,"
+MOVED = (
+    "or, where a host gave the same objects another address,"
     f" {TOOL} adopt PLAN --bundle DIR --state-dir NEW"
 )
+ADOPT = f"{PUT_BACK}; {MOVED}"
 """A ledger tells of one place alone; another one can begin from what lies at the place of now."""
 
 ADDRESSES: Final = frozenset((

@@ -20,6 +20,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.proofs import BundleFact, CheckpointFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
+from hdh_migrate.session.policy.addressed import demand_addressed
 from hdh_migrate.session.policy.bound_ledger import held_ledger, journal_of
 from hdh_migrate.session.policy.contents import demand_known, signers
 from hdh_migrate.session.policy.dating import dated
@@ -59,6 +60,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
     _tell_stale(desk)
     _tell_waivers(desk)
     with sound_ledger(desk) as ledger:
+        demand_addressed(ledger, desk.loaded.plan, desk.loaded.base)
         demand_known(ledger, desk.loaded)
         folder = out or _default_folder(desk)
         form, signer = FORMS[names], signer_of(desk)

@@ -23,7 +23,7 @@ from hdh_migrate.pipeline.runner import Runner, Wishes, summary
 from hdh_migrate.results.moves import DatasetStates, RefreshPass
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
-from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy import addressed, gate
 from hdh_migrate.session.policy.agreed import unagreed
 from hdh_migrate.session.policy.binding import bind_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
@@ -190,6 +190,7 @@ def at_work(
         for line in left_alone(ledger, list(selected) or [one.name for one in desk.batches(())]):
             desk.progress.note(line)
         signed_by = signers(ledger)
+        demand(addressed.problems(ledger, loaded.plan, loaded.base))
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked()))
         demand([*answered(desk, services, selected, judge), *unmet(desk)])
         demand(approvers_barred(loaded, ledger, signed_by))
