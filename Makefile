@@ -25,6 +25,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	$(BIN)/python -m compileall -q hdh_migrate  # as pip does with what it does not install in place
+	$(BIN)/python -m hdh_migrate.evidence.page.compiled
 	@touch $(STAMP)
 
 oracles: $(VENV)/oracles/.done ## what others wrote to judge what we write, apart from .venv's own packages (test does this first)

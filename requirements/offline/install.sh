@@ -47,6 +47,7 @@ trap 'rm -rf "$folder"' EXIT
 # What the lock does not name by digest is not installed.
 pip --require-hashes -r "$lock"
 pip --no-deps hdh-migrate
+"$folder/bin/python" -I -m hdh_migrate.evidence.page.compiled  # as pip does with Python files
 "$folder/bin/hdh-migrate" --version
 trap - EXIT
 echo "installed: $folder/bin/hdh-migrate"

@@ -22,7 +22,7 @@ from hdh_migrate import jsonform
 from hdh_migrate.cli import app, menu
 from hdh_migrate.evidence.page import page_words
 from hdh_migrate.evidence.page.catalogue import CATALOGUE
-from hdh_migrate.evidence.page.html import environment
+from hdh_migrate.evidence.page.compiled import environment
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.text import LANGUAGES
 from hdh_migrate.jsonform import JsonForm

@@ -97,12 +97,17 @@ def test_no_arguments_say_how_it_is_used(unpacked: Path) -> None:
     assert install(unpacked, "--claster", "tool").returncode == 2
 
 
+COMPILES = "hdh_migrate/evidence/page/compiled.py"
+"""What compiles templates, and is called once, by who may write there."""
+
+
 def a_wheel(folder: Path) -> None:
     """Put a wheel of our name, with a command that speaks, into a folder."""
     info = f"hdh_migrate-{__version__}.dist-info"
     entry = "[console_scripts]\nhdh-migrate = toy_tool:main\n"
     with zipfile.ZipFile(folder / f"hdh_migrate-{__version__}-py3-none-any.whl", "w") as wheel:
         wheel.writestr("toy_tool.py", "def main():\n    print('it runs')\n")
+        wheel.writestr(COMPILES, "open(f'{__file__}.ran', 'x').close()\n")
         wheel.writestr(
             f"{info}/METADATA",
             f"Metadata-Version: 2.1\nName: hdh-migrate\nVersion: {__version__}\n",
@@ -139,6 +144,7 @@ def test_what_is_installed_runs_when_the_kit_is_gone(tmp_path: Path) -> None:
         check=False,
     )
     assert (ran.stdout, ran.stderr) == ("it runs\n", "")
+    assert len([*tmp_path.rglob(f"{COMPILES}.ran")]) == 1
 
 
 def test_a_signature_is_of_one_file_and_one_use(tmp_path: Path) -> None:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
-import jinja2
 from markupsafe import Markup
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, Severity, how_many
@@ -26,6 +24,7 @@ from hdh_migrate.evidence.page.approved import by_key, duties_of, in_order
 from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.charts import pace_bars, size_bars, states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
+from hdh_migrate.evidence.page.compiled import environment
 from hdh_migrate.evidence.page.declared import countries, declared_of, reachable, stamp_trust
 from hdh_migrate.evidence.page.erased import (
     ERASED,
@@ -48,7 +47,7 @@ from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.leaving import leaving_prices
 from hdh_migrate.evidence.page.left import missed_in, remains_of, standing_of, told
 from hdh_migrate.evidence.page.owners import owner_of
-from hdh_migrate.evidence.page.page_words import PageWords, harmless, meaning
+from hdh_migrate.evidence.page.page_words import PageWords, meaning
 from hdh_migrate.evidence.page.readers import grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
@@ -240,20 +239,6 @@ def _shown(predicate: Predicate) -> dict[str, object]:
         "claims": _claims(predicate),
         "batches": _batches(predicate),
     }
-
-
-@cache
-def environment() -> jinja2.Environment:
-    """Return what compiles templates, once: that costs more than a page."""
-    return jinja2.Environment(
-        autoescape=True,
-        finalize=harmless,
-        undefined=jinja2.StrictUndefined,
-        loader=jinja2.PackageLoader("hdh_migrate.evidence.page"),
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _tone(verdict: OutcomeState, erased: ErasedObjects) -> str:
