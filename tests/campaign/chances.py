@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hdh_migrate.model import SIZE_MAX, ObjectInfo, Place
+from hdh_migrate.model import FREEZE_TRIAL, SIZE_MAX, ObjectInfo, Place
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, Setting
@@ -266,6 +266,9 @@ class Chances:
         if (CONTAINER, LONG_NAME) in source._blobs:
             source.drop(CONTAINER, LONG_NAME)
             self._setting.life.tell("source: what no target takes has another name")
+        for place, key in [one for one in source._blobs if one[1].startswith(FREEZE_TRIAL)]:
+            source.drop(place, key)
+            self._setting.life.tell("source: what a write trial left is removed")
         if isinstance(target := self._setting.target, VersionedTarget):
             target.denies_removal = target.keeps_removed = False
         if isinstance(probe := self._setting.affair.probe, FakeProbe):

@@ -32,6 +32,7 @@ from hdh_migrate.pipeline.post import Owner
 from hdh_migrate.pipeline.restoring import Restoring
 from hdh_migrate.pipeline.runner import NO_WISHES, Runner, Wishes
 from hdh_migrate.pipeline.selecting import decide
+from hdh_migrate.pipeline.tags import mark_of
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.session.policy.changing import is_followed
@@ -43,7 +44,7 @@ from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
 from tests.campaign.waiving import Waiving
 from tests.support.cutover import BATCH, NEW
 from tests.support.script import Killed
-from tests.support.world import ALL
+from tests.support.world import ALL, RUN_TAG
 
 GONE = TakeOver(reason="the other machine is gone")
 REFRESH = Wishes(refresh=True, user=USER)
@@ -113,12 +114,11 @@ class Operators:
     def adopt(self) -> Exit:
         """Let the ledger know what a lost one, or another copy of it, has moved."""
         self._demand_pointer_unmoved()
-        tag = self._setting.host.run_tag
         with self.opened(writes=False) as (_, ctx):
             for batch in self._batches():
                 Adopt(
-                    ctx, batch, ours=lambda name: name == tag, proofs=NoProofs(), journals=(),
-                    user=USER,
+                    ctx, batch, ours=lambda name: mark_of(name) == RUN_TAG, proofs=NoProofs(),
+                    journals=(), user=USER,
                 ).run()  # fmt: skip
         return Exit.OK
 

@@ -34,7 +34,7 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
 from hdh_migrate.pipeline.fence import fence_key
 from hdh_migrate.pipeline.fencing import Fencing
-from hdh_migrate.pipeline.tags import ATTEMPT
+from hdh_migrate.pipeline.tags import ATTEMPT, mark_of
 from hdh_migrate.ports.stores import Write
 from tests.campaign.disk import Disk
 from tests.campaign.keyring import Keyring, every_version
@@ -108,6 +108,8 @@ class Setting:
         self.affair = Affair(folder / "one", datasets, script=self.script)
         self.host = SimulatedHost("one", self.affair.world, plans=[datasets[0]])
         self.hosts = [self.host]
+        self.lost = False
+        """Whether a ledger was lost, and another one made anew."""
         world = self.affair.world
         self.versioned = self.kind.rekeys and self.dice.random() < 0.75
         """Whether the target keeps what is written over."""
@@ -453,6 +455,20 @@ class Setting:
         self.hosts.append(host)
         return host
 
+    def lose(self) -> None:
+        """Lose every machine with its ledger; the next one has the plan and the keys alone."""
+        name = f"anew-{len(self.hosts)}"
+        other = World(self.folder / name, script=self.script)
+        for shared in ("source", "target", "clock", "stop", "notes", "envelopes", "datasets"):
+            setattr(other, shared, getattr(self.world, shared))
+        other.run_tag = f"{RUN_TAG}-{name}"
+        host = SimulatedHost(
+            name, other, plans=[self.host.plans[-1]], recipients=self.host.recipients,
+            copies=SecondCopies(self.base(name) / COPIES / MIGRATION), run_tag=other.run_tag,
+        )  # fmt: skip
+        self.hosts, self.lost = [host], True
+        self.turn_to(host)
+
     @staticmethod
     def copy_state(source: Path, target: Path) -> None:
         """Copy a state folder."""
@@ -463,7 +479,8 @@ class Setting:
 def _epoch(tag: str) -> int:
     """Return the epoch that a tag of an attempt names."""
     ours, *numbers = tag.split(".")
-    return int(numbers[2]) if ours == RUN_TAG and len(numbers) == 3 and numbers[2].isdigit() else 0
+    known = mark_of(ours) == RUN_TAG and len(numbers) == 3 and numbers[2].isdigit()
+    return int(numbers[2]) if known else 0
 
 
 def _demand_not_earlier(key: str, tag: str, there: int) -> None:

@@ -184,8 +184,9 @@ class Settling:
 
         It is refused while a listing has what cannot be moved, until that is listed again.
         """
-        if self._setting.fenced:
+        if self._setting.fenced or self._setting.lost:
             self._process("settling: adopt", self._operators.adopt)
+        if self._setting.fenced:
             self._process("settling: run --take-over", self._operators.take_over)
 
     def _followed(self) -> bool:
@@ -309,14 +310,15 @@ class Settling:
         setting.packs_harmed = False
 
     def _left_open(self) -> list[str]:
-        """Return the uploads that are open, without those that a copy takes for somebody else's.
+        """Return the uploads that are open, without those that a ledger takes for somebody else's.
 
+        A ledger that was made anew leaves alone what a lost one had open.
         A copy from before the first write sees what another copy left as what was there before it,
         and an upload says nothing of who began it.
         """
         setting = self._setting
         open_ones = list(setting.target._open)
-        if len(setting.hosts) == 1 or not open_ones:
+        if (len(setting.hosts) == 1 and not setting.lost) or not open_ones:
             return open_ones
         ledger = setting.world.open()
         try:

@@ -111,6 +111,9 @@ class Simulation:
             setting.turn_to(dice.choice(setting.hosts))
             setting.distrust()
             setting.life.tell(f"people: they go on with machine {setting.host.name}")
+        if self._may_lose() and setting.aside.random() < 0.08:
+            setting.lose()
+            setting.life.tell("people: every ledger is lost")
         if dice.random() < (0.25 if setting.switches else 0.6):
             self._chances.change_source()
         if dice.random() < (0.05 if setting.host.sealed else 0.3):
@@ -128,6 +131,12 @@ class Simulation:
         if setting.switches:
             self._stage = setting.standing().stage
             self._chances.happen()
+
+    def _may_lose(self) -> bool:
+        """Say whether a ledger may be lost: with a switch, or keys, more is lost than is moved."""
+        setting = self._setting
+        moves = setting.kind is LifeKind.MOVED and not setting.switches
+        return moves and not setting.lost and setting.world.path.exists()
 
     # --- what is done ----------------------------------------------------------------------------
 
@@ -153,6 +162,8 @@ class Simulation:
         if setting.fenced:
             done.append((("run --take-over", act.take_over), 1))
             done.append((("adopt", act.adopt), 0.5 + 3 * (len(setting.hosts) > 1)))
+        elif setting.lost:
+            done.append((("adopt", act.adopt), 4))
         if setting.kind.rekeys:
             done += self._exchanging()
         if self._erasures is not None:
