@@ -26,6 +26,7 @@ from hdh_migrate.evidence.verifier.members import (
 )
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen, frozen_row
+from hdh_migrate.jsonform import CanonicalPlan
 from hdh_migrate.model import Place
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", re.ASCII)
@@ -130,7 +131,7 @@ class Facts:
     """
 
     migration: str
-    plan: Mapping[str, Any] = field(repr=False)
+    plan: CanonicalPlan = field(repr=False)
     plan_digest: str
     tool_version: str
     code_sha256: str

@@ -15,12 +15,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.facts import ObjectCounts
 from hdh_migrate.evidence.lines.records import order_of
-from hdh_migrate.evidence.verifier.counts import OWN, SIZES, STATES, UNITS, totals
+from hdh_migrate.evidence.verifier.counts import OWN, SIZES, STATES, summed, totals
 from hdh_migrate.evidence.verifier.members import (
     ExclusionRecord,
     FindingRecord,
@@ -31,13 +31,14 @@ from hdh_migrate.evidence.verifier.members import (
 )
 from hdh_migrate.evidence.verifier.members import Line as SourceLine
 from hdh_migrate.fixity import MerkleTree, leaf_digest
+from hdh_migrate.jsonform import CanonicalPlan
 from hdh_migrate.model import Verdict
 
 UNDECIDED = "none"
 """Stands in the sums by verdict for objects that were not compared yet."""
 
 Order = tuple[bytes, bytes]
-Sums = dict[str, int]
+Sums = ObjectSum
 
 
 class RecordSums:
@@ -59,16 +60,17 @@ class RecordSums:
         self.own = {name: _sums() for name in batches}
         """Of these the files that the tool puts beside the objects, by dataset."""
 
-    def tally(self, dataset: str, inventoried: Mapping[str, int] | ObjectCounts) -> dict[str, Any]:
+    def tally(self, dataset: str, inventoried: ObjectCounts) -> StatedTally:
         """Return one dataset's sums by state beside its inventory, and whether they close."""
-        if isinstance(inventoried, ObjectCounts):
-            inventoried = {"objects": inventoried.objects, "bytes": inventoried.bytes}
+        listed: ObjectSum = {"objects": inventoried.objects, "bytes": inventoried.bytes}
         states = self.states[dataset]
-        total = {unit: sum(sums[unit] for sums in states.values()) for unit in UNITS}
         return {
-            "inventoried": dict(inventoried),
-            **{state: dict(sums) for state, sums in states.items()},
-            "closes": total == inventoried,
+            "inventoried": listed,
+            "verified": states["verified"],
+            "failed": states["failed"],
+            "pending": states["pending"],
+            "excluded": states["excluded"],
+            "closes": summed(states.values()) == listed,
         }
 
 
@@ -129,7 +131,7 @@ class Recount:
         self._last_exclusion = _later(self._last_exclusion, order_of(exclusion))
         self._demand_known(exclusion)
         rule = (exclusion["dataset"], exclusion["rule"], exclusion["reason"])
-        one = {"objects": 1, "bytes": exclusion["size"]}
+        one: Sums = {"objects": 1, "bytes": exclusion["size"]}
         _add(self.by_rule.setdefault(rule, _sums()), one)
         _add(self._left_out[exclusion["dataset"]], one)
 
@@ -216,15 +218,15 @@ def by_state(sums: States | StatedTally) -> dict[str, ObjectSum]:
     }
 
 
-def unclaimed(plan: Mapping[str, Any]) -> list[str]:
+def unclaimed(plan: CanonicalPlan) -> list[str]:
     """Return the datasets of a plan whose source's MD5 values are ignored."""
     return [one["name"] for one in plan.get("datasets", ()) if one.get("ignore_md5") is not None]
 
 
-def add_up(tallies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def add_up(tallies: Iterable[StatedTally]) -> StatedTally:
     """Return the sum of several tallies; it closes only if every one of them does."""
-    datasets = [{"tally": tally} for tally in tallies]
-    return {**totals(datasets), "closes": all(one["tally"]["closes"] for one in datasets)}
+    some = list(tallies)
+    return {**totals(some), "closes": all(tally["closes"] for tally in some)}
 
 
 def _sums() -> Sums:
@@ -232,8 +234,8 @@ def _sums() -> Sums:
 
 
 def _add(sums: Sums, more: Sums) -> None:
-    for unit in UNITS:
-        sums[unit] += more[unit]
+    sums["objects"] += more["objects"]
+    sums["bytes"] += more["bytes"]
 
 
 def _later(last: Order | None, order: Order) -> Order:

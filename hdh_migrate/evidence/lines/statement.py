@@ -16,12 +16,20 @@ The last three are said of everything and of each batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
-from hdh_migrate.evidence.lines.facts import DatasetFacts, Endpoint, Facts
+from hdh_migrate.evidence.lines.facts import DatasetFacts, Endpoint, Facts, Loss, StepPace
 from hdh_migrate.evidence.lines.recount import RecordSums, Recount
 from hdh_migrate.evidence.verifier.counts import SIZES, judged, totals
+from hdh_migrate.evidence.verifier.members import (
+    BatchSection,
+    DatasetSection,
+    Predicate,
+    SealSection,
+    StatedEndpoint,
+    StatedLoss,
+    StatedOpening,
+    StatedPace,
+)
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 FORMAT = 2
@@ -43,12 +51,15 @@ def statement(subjects: Mapping[str, str], predicate: Mapping[str, object]) -> d
     }
 
 
-def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> dict[str, Any]:
+def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> Predicate:
     """Return our predicate: the facts, the recount of the lines, the journal's length and head.
 
     Its shape is docs/schemas/evidence-v2.json, explained in docs/evidence-format.md.
     """
-    return {
+    sums = recount.records
+    datasets = [_dataset(dataset, sums) for dataset in facts.datasets]
+    batches = dict.fromkeys(dataset.batch for dataset in facts.datasets)
+    said: Predicate = {
         "migration": facts.migration,
         "rehearsal": facts.rehearsal,
         "names": facts.names,
@@ -63,7 +74,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
             "started": facts.started_at,
             "ended": facts.ended_at,
             "written": facts.written_at,
-            "clock_offsets": dict(sorted(facts.clock_offsets.items())),
+            "clock_offsets": dict(facts.clock_offsets),
         },
         "endpoints": [_endpoint(endpoint) for endpoint in facts.endpoints],
         "attestation": _copied(facts.attestation),
@@ -71,42 +82,23 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> di
         "capabilities": _copied(facts.capabilities),
         "waivers": [dict(waiver) for waiver in facts.waivers],
         "cutovers": [dict(cutover) for cutover in facts.cutovers],
-        **({"looks": [dict(look) for look in facts.looks]} if facts.looks else {}),
-        **({"rotations": [dict(one) for one in facts.rotations]} if facts.rotations else {}),
-        **({"erasures": [dict(one) for one in facts.erasures]} if facts.erasures else {}),
         "openings": [_opening(opening, facts.names) for opening in facts.openings],
-        "seal": {
-            "format": facts.seal,
-            "recipients": list(facts.recipients),
-            **({"proved": [dict(one) for one in facts.proved]} if facts.proved else {}),
-            **({"files": [dict(one) for one in facts.files]} if facts.files else {}),
-            **({"headers": dict(facts.headers)} if facts.headers is not None else {}),
-        },
+        "seal": _seal(facts),
         "verification": {
             "level": facts.verify_level,
             "sha256_taken_in_transfer": facts.sha256_in_transfer,
             "sha256_taken_in_verify": facts.sha256_in_verify,
         },
-        "losses": [asdict(loss) for loss in facts.losses],
-        "paces": [asdict(pace) for pace in facts.paces],
+        "losses": [_loss(loss) for loss in facts.losses],
+        "paces": [_pace(pace) for pace in facts.paces],
         "journal": {"events": journal[0], "head": journal[1]},
         "previous_statement": facts.previous_statement,
-        **_counted(facts, recount),
-    }
-
-
-def _counted(facts: Facts, recount: Recount) -> dict[str, object]:
-    """Return the parts that follow from the lines, the datasets' inventories and their batches."""
-    sums = recount.records
-    datasets = [_dataset(dataset, sums) for dataset in facts.datasets]
-    names = dict.fromkeys(dataset.batch for dataset in facts.datasets)
-    return {
         "manifest": {
             "records": recount.tree.count,
             "merkle_root": recount.tree.root(),
             "tree": TREE,
-            "digests": dict(sums.digests),
-            "claimed": dict(sums.claimed),
+            "digests": sums.digests,
+            "claimed": sums.claimed,
             "sizes": [
                 {"below": bound, **sums}
                 for bound, sums in zip((*SIZES, None), sums.sizes, strict=True)
@@ -114,32 +106,63 @@ def _counted(facts: Facts, recount: Recount) -> dict[str, object]:
             "largest": sums.largest,
         },
         "datasets": datasets,
-        "batches": [_batch(name, datasets, recount, sums.levels[name]) for name in names],
+        "batches": [_batch(name, datasets, recount, sums.levels[name]) for name in batches],
         "outcome": {
             **judged(datasets, set(sums.by_level), FORMAT),
-            "states": totals(datasets),
-            "verdicts": dict(sorted(sums.by_verdict.items())),
-            "levels": dict(sorted(sums.by_level.items())),
+            "states": totals([dataset["tally"] for dataset in datasets]),
+            "verdicts": sums.by_verdict,
+            "levels": sums.by_level,
         },
         "exclusions": [
             {"dataset": dataset, "rule": rule, "reason": reason, **sums}
             for (dataset, rule, reason), sums in sorted(recount.by_rule.items())
         ],
-        "findings": {
-            "total": recount.by_code.total(),
-            "codes": dict(sorted(recount.by_code.items())),
-        },
+        "findings": {"total": recount.by_code.total(), "codes": dict(recount.by_code)},
+    }
+    if facts.looks:
+        said["looks"] = list(facts.looks)
+    if facts.rotations:
+        said["rotations"] = list(facts.rotations)
+    if facts.erasures:
+        said["erasures"] = list(facts.erasures)
+    return said
+
+
+def _opening(opening: StatedOpening, names: str) -> StatedOpening:
+    """Return an opening as a statement tells it; whose names are keyed gives no words away."""
+    return opening if names == "plain" else {**opening, "object": None, "reason": None}
+
+
+def _seal(facts: Facts) -> SealSection:
+    seal: SealSection = {"format": facts.seal, "recipients": list(facts.recipients)}
+    if facts.proved:
+        seal["proved"] = list(facts.proved)
+    if facts.files:
+        seal["files"] = list(facts.files)
+    if facts.headers is not None:
+        seal["headers"] = facts.headers
+    return seal
+
+
+def _loss(loss: Loss) -> StatedLoss:
+    return {
+        "dataset": loss.dataset, "what": loss.what, "objects": loss.objects, "kept": loss.kept,
+    }  # fmt: skip
+
+
+def _pace(pace: StepPace) -> StatedPace:
+    return {
+        "step": pace.step,
+        "started": pace.started,
+        "ended": pace.ended,
+        "seconds": pace.seconds,
+        "bins": [{"objects": one.objects, "bytes": one.bytes} for one in pace.bins],
     }
 
 
-def _opening(opening: Mapping[str, object], names: str) -> dict[str, object]:
-    """Return an opening as a statement tells it; whose names are keyed gives no words away."""
-    return dict(opening) if names == "plain" else {**opening, "object": None, "reason": None}
-
-
 def _batch(
-    name: str, datasets: Sequence[Mapping[str, object]], recount: Recount, levels: set[str]
-) -> dict[str, object]:
+    name: str, datasets: Sequence[DatasetSection], recount: Recount, levels: set[str]
+) -> BatchSection:
     """Return one batch: its own root, which approvals bind, and the strong words about it."""
     own = [dataset for dataset in datasets if dataset["batch"] == name]
     return {
@@ -150,14 +173,14 @@ def _batch(
     }
 
 
-def _dataset(dataset: DatasetFacts, sums: RecordSums) -> dict[str, object]:
+def _dataset(dataset: DatasetFacts, sums: RecordSums) -> DatasetSection:
     return {
         "name": dataset.name,
         "batch": dataset.batch,
         "closed": dataset.closed,
         "source": {"bucket": dataset.source.bucket, "prefix": dataset.source.prefix},
         "target": {"bucket": dataset.target.bucket, "prefix": dataset.target.prefix},
-        "own": dict(sums.own[dataset.name]),
+        "own": sums.own[dataset.name],
         "tally": sums.tally(dataset.name, dataset.inventoried),
     }
 
@@ -166,8 +189,8 @@ def _copied(section: Mapping[str, object] | None) -> dict[str, object] | None:
     return None if section is None else dict(section)
 
 
-def _endpoint(endpoint: Endpoint) -> dict[str, object]:
-    return {
+def _endpoint(endpoint: Endpoint) -> StatedEndpoint:
+    said: StatedEndpoint = {
         "side": endpoint.side,
         "kind": endpoint.kind,
         "url": endpoint.url,
@@ -177,5 +200,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, object]:
         "bytes_written": endpoint.bytes_written,
         "requests": endpoint.requests,
         "addresses": list(endpoint.addresses),
-        **({"tls": list(endpoint.tls)} if endpoint.tls else {}),
     }
+    if endpoint.tls:
+        said["tls"] = list(endpoint.tls)
+    return said

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -59,7 +59,6 @@ from hdh_migrate.evidence.verifier.members import (
     Predicate,
     StatedLook,
     StatedLoss,
-    StatedTally,
 )
 from hdh_migrate.evidence.verifier.selection import VANISHED
 from hdh_migrate.fixity import canonical_json, sha256_hex
@@ -398,7 +397,7 @@ def _batches(predicate: Predicate) -> list[dict[str, object]]:
             "name": name,
             "datasets": datasets,
             "tally": told_apart(
-                cast("StatedTally", add_up(item["tally"] for item in datasets)),
+                add_up(item["tally"] for item in datasets),
                 gone_in(
                     one for one in left if one["dataset"] in {item["name"] for item in datasets}
                 ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,18 @@ from hdh_migrate.evidence.verifier.members import (
     DatasetSection,
     ExclusionRecord,
     FindingRecord,
+    Line,
     ManifestRecord,
+    ObjectSum,
     Predicate,
+    StatedTally,
+    States,
+    StrongWords,
 )
 
 STATES = ("verified", "failed", "pending", "excluded")
 """Where each inventoried object ends; together they must be all of them."""
 
-UNITS = ("objects", "bytes")
 SIZES = tuple(1 << power for power in (12, 16, 20, 24, 28, 32, 36))
 """The bounds between the classes of object sizes, in bytes: 4 KiB, 64 KiB ... 64 GiB."""
 
@@ -53,9 +57,9 @@ class Sums:
         self.claimed = forms.zero()
         self.sizes = [forms.zero() for _ in range(len(SIZES) + 1)]
         self.largest: int | None = None
-        self.verdicts: dict[str, dict[str, int]] = {}
-        self.levels: dict[str, dict[str, int]] = {}
-        self.rules: dict[tuple[str, str, str], dict[str, int]] = {}
+        self.verdicts: dict[str, ObjectSum] = {}
+        self.levels: dict[str, ObjectSum] = {}
+        self.rules: dict[tuple[str, str, str], ObjectSum] = {}
         self.codes: dict[str, int] = {}
         self.states = {name: {state: forms.zero() for state in STATES} for name in self.batch_of}
         self.own = {name: forms.zero() for name in self.batch_of}
@@ -103,27 +107,30 @@ class Sums:
         if (own := self.trees[batch]) is not self.tree:
             own.add(leaf)
 
-    def _state(
-        self, line: ManifestRecord | ExclusionRecord, where: str
-    ) -> dict[str, dict[str, int]]:
+    def _state(self, line: Line, where: str) -> dict[str, ObjectSum]:
         try:
             return self.states[line["dataset"]]
         except KeyError:
             raise forms.Wrong(f"{where}: of a dataset that the plan does not name") from None
+
+    def _dataset(self, said: DatasetSection) -> DatasetSection:
+        states, inventoried = self.states[said["name"]], said["tally"]["inventoried"]
+        tally: StatedTally = {
+            "inventoried": inventoried, "verified": states["verified"],
+            "failed": states["failed"], "pending": states["pending"],
+            "excluded": states["excluded"], "closes": summed(states.values()) == inventoried,
+        }  # fmt: skip
+        found: DatasetSection = {**said, "tally": tally}
+        if "own" in said:  # earlier ones do not
+            found["own"] = self.own[said["name"]]
+        return found
 
     def parts(self, *, largest: bool = True) -> dict[str, Any]:
         """Return the predicate's parts that follow from the lines.
 
         `largest` says whether the statement has that member: earlier ones do not.
         """
-        datasets = []
-        for said in self.said:
-            inventoried, states = said["tally"]["inventoried"], self.states[said["name"]]
-            ended = {unit: sum(states[state][unit] for state in STATES) for unit in UNITS}
-            closes = ended == inventoried
-            tally = {"inventoried": inventoried, **states, "closes": closes}
-            own = {"own": self.own[said["name"]]} if "own" in said else {}  # earlier ones do not
-            datasets.append({**said, **own, "tally": tally})
+        datasets = [self._dataset(said) for said in self.said]
         return {
             "datasets": datasets,
             "manifest": {
@@ -146,7 +153,8 @@ class Sums:
                 for name, tree in self.trees.items()
             ],
             "outcome": {
-                **judged(datasets, set(self.levels), self.version), "states": totals(datasets),
+                **judged(datasets, set(self.levels), self.version),
+                "states": totals([dataset["tally"] for dataset in datasets]),
                 "verdicts": self.verdicts, "levels": self.levels,
             },
             "exclusions": [
@@ -170,23 +178,33 @@ _GROUNDS: dict[str | None, tuple[str, ...]] = {
 }
 
 
-def totals(datasets: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+def totals(tallies: Sequence[States | StatedTally]) -> States:
     """Add up the tallies of some datasets."""
     return {
-        state: {unit: sum(dataset["tally"][state][unit] for dataset in datasets) for unit in UNITS}
-        for state in ("inventoried", *STATES)
+        "inventoried": summed(tally["inventoried"] for tally in tallies),
+        "verified": summed(tally["verified"] for tally in tallies),
+        "failed": summed(tally["failed"] for tally in tallies),
+        "pending": summed(tally["pending"] for tally in tallies),
+        "excluded": summed(tally["excluded"] for tally in tallies),
     }
 
 
-def judged(
-    datasets: Sequence[Mapping[str, Any]], levels: set[str], version: int
-) -> dict[str, bool]:
+def summed(sums: Iterable[ObjectSum]) -> ObjectSum:
+    """Add up some sums."""
+    total = forms.zero()
+    for one in sums:
+        total["objects"] += one["objects"]
+        total["bytes"] += one["bytes"]
+    return total
+
+
+def judged(datasets: Sequence[DatasetSection], levels: set[str], version: int) -> StrongWords:
     """Return which strong words these datasets allow, verified at these levels."""
-    total = totals(datasets)
+    total = totals([dataset["tally"] for dataset in datasets])
     closed = all(dataset["closed"] is True for dataset in datasets)
     closes = all(dataset["tally"]["closes"] for dataset in datasets)
     unfinished = total["failed"]["objects"] + total["pending"]["objects"]
-    some = total["inventoried" if version == 1 else "verified"]["objects"] > 0
+    some = (total["inventoried"] if version == 1 else total["verified"])["objects"] > 0
     complete = closed and closes and some and not unfinished
     return {
         "inventory_closed": closed,

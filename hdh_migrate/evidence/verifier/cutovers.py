@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.members import ObjectSum
 
 KIND = "cutover-"
 STAGES = {
@@ -45,7 +46,7 @@ class CutoverAccount:
         self.deltas: list[object] = []
         self.attempt = 1
         self.end: dict[str, object] = {"requested": None, "observed": None}
-        self.read: dict[str, int] | None = None
+        self.read: ObjectSum | None = None
         """What was read again before a delete; None: nothing was to be."""
         self.read_as: dict[str, object] = {}
         self.differing: dict[int, str] = {}
@@ -157,8 +158,8 @@ class CutoverAccount:
         self.differing.update(_pairs(body["differing"]))
         if self.read is None:
             raise ValueError
-        for unit in ("objects", "bytes"):
-            self.read[unit] += forms.count(body[unit])
+        self.read["objects"] += forms.count(body["objects"])
+        self.read["bytes"] += forms.count(body["bytes"])
 
     def _erasing(self, body: forms.Body) -> None:
         del body

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypeVar
 if TYPE_CHECKING:
     from typing import TypeGuard
 
+    from hdh_migrate.evidence.verifier.members import ObjectSum
+
 T = TypeVar("T")
 LONGEST_LINE = 1 << 20
 LARGEST_DOCUMENT = 64 << 20
@@ -94,12 +96,12 @@ def seconds(moment: str) -> float:
     return whole + float(f"0.{instant(moment)[1] or 0}")
 
 
-def zero() -> dict[str, int]:
+def zero() -> ObjectSum:
     """Return a sum over nothing."""
     return {"objects": 0, "bytes": 0}
 
 
-def add(sums: dict[str, int], size: int) -> None:
+def add(sums: ObjectSum, size: int) -> None:
     """Add one object to a sum."""
     sums["objects"] += 1
     sums["bytes"] += size

@@ -13,7 +13,7 @@ from typing import Optional
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.accounts import DatasetAccount, Past, findings_digest
-from hdh_migrate.evidence.verifier.counts import STATES, UNITS, Sums
+from hdh_migrate.evidence.verifier.counts import STATES, Sums, summed
 from hdh_migrate.evidence.verifier.journal import Journal
 from hdh_migrate.evidence.verifier.members import (
     DatasetSection,
@@ -162,9 +162,8 @@ class Lines:
                 last = account.seals[-1]
                 counts += [inventoried["bytes"], tally["excluded"]["bytes"]]
                 known += [last.whole["bytes"], last.left["bytes"]]
-            counts += [
-                sum(tally[state][unit] for state in STATES) for unit in UNITS
-            ]  # not only closes
+            whole = summed(tally[state] for state in STATES)  # not only closes
+            counts += [whole["objects"], whole["bytes"]]
             known += [inventoried["objects"], inventoried["bytes"]]
         counts.append(tally["failed"]["objects"] if account.seals else 0)
         known.append(account.failed)
