@@ -178,10 +178,10 @@ def _write_lines(
     recount: Recount,
     held: Grounds | None,
     unresolved: Unresolved,
-) -> tuple[dict[str, str], list[dict[str, object]]]:
+) -> tuple[dict[str, str], list[FindingRecord]]:
     """Write and count the three line files; return their digests and the findings to show."""
     exclusions, records, findings = streams
-    shown: list[dict[str, object]] = []
+    shown: list[FindingRecord] = []
     with _File(folder / "exclusions.jsonl") as left_out:
         for exclusion in left_out.each(exclusions):
             line = exclusion_line(exclusion)

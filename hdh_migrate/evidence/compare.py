@@ -23,8 +23,9 @@ from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.exports.keyed import PREFIX
 from hdh_migrate.evidence.lines.facts import LEVELS
 from hdh_migrate.evidence.lines.records import MAX_LINE, order_of
-from hdh_migrate.evidence.reading import CheckedBundle, Line, problems_of, read_bundle
+from hdh_migrate.evidence.reading import CheckedBundle, problems_of, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
+from hdh_migrate.evidence.verifier.members import ExclusionRecord, ManifestRecord
 from hdh_migrate.fixity import inventory_leaf
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import SIDECAR_VERSION, Verdict, key_bytes
@@ -34,7 +35,7 @@ from hdh_migrate.telemetry import counted
 LISTED = 100
 """Objects of a kind that are listed one by one; all are counted."""
 
-Numbered = tuple[int, Line]
+Numbered = tuple[int, ManifestRecord]
 
 CONTRADICTIONS = {
     "gone": "verified objects are no longer in the manifest",
@@ -207,8 +208,8 @@ def _compare_objects(
 ) -> None:
     closed = frozenset(one["name"] for one in was.predicate["datasets"] if one["closed"])
     moves = any(code == ADOPTED_PLAN for code, _ in found.notes)
-    since, left = _Since(was, now), _Left(now.lines("exclusions"))
-    for before, after in _pairs(was.lines("manifest"), now.lines("manifest")):
+    since, left = _Since(was, now), _Left(now.exclusions())
+    for before, after in _pairs(was.manifest(), now.manifest()):
         code = _became(before and before[1], after and after[1], closed)
         if code == ELSEWHERE and not moves:
             code = "stored-anew"
@@ -223,9 +224,8 @@ def _compare_objects(
                 "old": None if before is None else before[0],
                 "new": None if after is None else after[0],
             }
-            if show_names:
-                record = (before or after or (0, {}))[1]
-                line["dataset"], line["key"] = record["dataset"], record["key"]
+            if show_names and (either := before or after) is not None:
+                line["dataset"], line["key"] = either[1]["dataset"], either[1]["key"]
             kind.lines.append(line)
     _judge(found, since)
 
@@ -261,7 +261,7 @@ class _Since:
                 pairs = (*body.get("changed", ()), *body.get("changed_excluded", ()))
                 self._leaves.update(before for before, _ in pairs)
 
-    def became(self, old: Line, code: str) -> None:
+    def became(self, old: ManifestRecord, code: str) -> None:
         """Take an object that was verified, and what became of it."""
         self._seen[old["dataset"]] += 1
         if self._plain and code in {"gone", "changed"}:
@@ -287,11 +287,11 @@ def _bodies(bundle: CheckedBundle, after: int) -> Iterator[tuple[str, Mapping[st
 class _Left:
     """Exclusions of a bundle, looked up in the order in which they stand."""
 
-    def __init__(self, lines: Iterator[Numbered]) -> None:
+    def __init__(self, lines: Iterator[tuple[int, ExclusionRecord]]) -> None:
         self._lines = lines
         self._next = next(lines, None)
 
-    def has(self, line: Line) -> bool:
+    def has(self, line: ManifestRecord) -> bool:
         """Return whether an object is among them."""
         order = order_of(line)
         while self._next is not None and order_of(self._next[1]) < order:
@@ -318,7 +318,7 @@ def _pairs(
             before, after = next(old, None), next(new, None)
 
 
-def _became(old: Line | None, new: Line | None, closed: frozenset[str]) -> str:
+def _became(old: ManifestRecord | None, new: ManifestRecord | None, closed: frozenset[str]) -> str:
     """Return what became of one object; the old inventories of `closed` datasets were sealed."""
     if old is None:
         return "new"
@@ -329,17 +329,20 @@ def _became(old: Line | None, new: Line | None, closed: frozenset[str]) -> str:
     return "newly-verified" if new["verdict"] == Verdict.MATCH else "open"
 
 
-def _kept(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> str:
-    def differ(*names: str) -> bool:
-        return any(old[name] != new[name] for name in names) if new is not None else True
-
+def _kept(old: ManifestRecord, new: ManifestRecord | None) -> str:
     if new is None:
         return "gone"
     if new["verdict"] != Verdict.MATCH:
         return "unverified"
+    were: Mapping[str, object] = old
+    are: Mapping[str, object] = new
+
+    def differ(*names: str) -> bool:
+        return any(were[name] != are[name] for name in names)
+
     if differ("sha256", "size") or not _one_version(old["source_version"], new["source_version"]):
         return "changed"
-    if LEVELS.index(new["level"]) > LEVELS.index(old["level"]):
+    if LEVELS.index(str(new["level"])) > LEVELS.index(str(old["level"])):
         return "weaker"
     if differ("stored_size", "stored_sha256") or old["stored_sha256"] is None:
         return "stored-anew" if differ(*_STORED) else "kept"

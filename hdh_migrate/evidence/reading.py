@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.archives import no_bundle
@@ -27,23 +27,19 @@ from hdh_migrate.evidence.lines.records import (
     read_line,
 )
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import (
+    ExclusionRecord,
+    FindingRecord,
+    ManifestRecord,
+    Predicate,
+)
 from hdh_migrate.evidence.verifier.shapes import is_statement
 from hdh_migrate.evidence.verifier.verify import format_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
 
-Line = dict[str, Any]
+R = TypeVar("R", bound=Mapping[str, object])
 
-_BUILDERS: dict[tuple[int, str], Callable[[Mapping[str, Any]], bytes]] = {
-    (1, "manifest"): manifest_line,
-    (1, "findings"): finding_line_1,
-    (1, "exclusions"): exclusion_line_1,
-    (2, "manifest"): manifest_line,
-    (2, "findings"): finding_line,
-    (2, "exclusions"): exclusion_line,
-}
-"""By format and file: what writes a line, and so also reads it."""
 _UNSIGNED = (
     "statement.json: no trusted key signed the statement",
     "statement.json: an unsigned draft, not evidence",
@@ -76,15 +72,25 @@ class CheckedBundle:
         """Whether the lines hold "plain" names or "keyed" digests of them."""
         return str(self.predicate["names"])
 
-    def lines(self, what: str) -> Iterator[tuple[int, Line]]:
-        """Yield number and content of every line of "manifest", "findings" or "exclusions".
+    def manifest(self) -> Iterator[tuple[int, ManifestRecord]]:
+        """Yield number and content of every line of the manifest.
 
         Raises:
             EvidenceDamaged: a line is not what it must be; it was changed since the check.
         """
-        return numbered(self.folder / f"{what}.jsonl", _BUILDERS[self.format, what])
+        return numbered(self.folder / "manifest.jsonl", manifest_line)
 
-    def events_of(self, kind: str) -> Iterator[Line]:
+    def findings(self) -> Iterator[tuple[int, FindingRecord]]:
+        """Yield number and content of every open finding; see `manifest`."""
+        build = finding_line_1 if self.format == 1 else finding_line
+        return numbered(self.folder / "findings.jsonl", build)
+
+    def exclusions(self) -> Iterator[tuple[int, ExclusionRecord]]:
+        """Yield number and content of every object that the plan leaves behind; see `manifest`."""
+        build = exclusion_line_1 if self.format == 1 else exclusion_line
+        return numbered(self.folder / "exclusions.jsonl", build)
+
+    def events_of(self, kind: str) -> Iterator[Mapping[str, Any]]:
         """Yield the bodies of the journal's events of one kind, oldest first."""
         with (self.folder / "journal.jsonl").open("rb") as file:
             while raw := file.readline(MAX_LINE):
@@ -168,7 +174,7 @@ def read_bundle(folder: Path, *, trusted: bool) -> CheckedBundle:
     )
 
 
-def numbered(path: Path, build: Callable[[Mapping[str, Any]], bytes]) -> Iterator[tuple[int, Line]]:
+def numbered(path: Path, build: Callable[[R], bytes]) -> Iterator[tuple[int, R]]:
     """Yield number and content of each line of a file, in bounded memory.
 
     Raises:

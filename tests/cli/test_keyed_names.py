@@ -88,7 +88,7 @@ def test_a_keyed_report_names_no_object_and_checks(office: Office) -> None:
     assert (said["names"], plain["names"]) == ("keyed", "plain")
     assert said["outcome"] == plain["outcome"]
     assert said["manifest"]["merkle_root"] != plain["manifest"]["merkle_root"]
-    records = [line for _, line in open_bundle(office.plain).lines("manifest")]
+    records = [line for _, line in open_bundle(office.plain).manifest()]
     digests = [record["sha256"].encode() for record in records if record["size"]]
     assert digests
     for file in folder.iterdir():

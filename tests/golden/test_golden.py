@@ -48,10 +48,10 @@ def test_a_kept_bundle_is_read(number: int) -> None:
     reading = open_bundle(kept(number) / "bundle", [load_trusted_key(kept(number) / "report.pub")])
 
     assert reading.format == number
-    assert [line["code"] for _, line in reading.lines("findings")] == [
+    assert [line["code"] for _, line in reading.findings()] == [
         "key-not-utf8",
         "collision",
         "collision",
     ]
-    assert len(list(reading.lines("manifest"))) == 9
-    assert [line["size"] for _, line in reading.lines("exclusions")] == [40]
+    assert len(list(reading.manifest())) == 9
+    assert [line["size"] for _, line in reading.exclusions()] == [40]

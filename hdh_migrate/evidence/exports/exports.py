@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import errno
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,13 @@ class Dialect:
     separator: str
 
 
+LINES: dict[str, Callable[[CheckedBundle], Iterator[tuple[int, Mapping[str, object]]]]] = {
+    "manifest": CheckedBundle.manifest,
+    "findings": CheckedBundle.findings,
+    "exclusions": CheckedBundle.exclusions,
+}
+"""What a CSV file may hold."""
+
 DIALECTS: dict[str, Dialect] = {
     "rfc4180": Dialect(begins=b"", separator=","),
     "excel-fr": Dialect(begins=b"\xef\xbb\xbf", separator=";"),
@@ -64,15 +71,15 @@ def _csv(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
     writer = csv.writer(_Encoder(), delimiter=dialect.separator, lineterminator="\r\n")
     row = writer.writerow
     yield dialect.begins + row(columns)
-    for _, line in reading.lines(wanted.what):
+    for _, line in LINES[wanted.what](reading):
         yield row([_cell(line[column]) for column in columns])
 
 
-def _cell(value: str | int | None) -> str:
+def _cell(value: object) -> str:
     """Return a value's cell; what is not known is empty, which no known text is."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else safe(shown(value))
+    return str(value) if isinstance(value, int) else safe(shown(str(value)))
 
 
 class _Encoder:

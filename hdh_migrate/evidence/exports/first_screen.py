@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html.parser import HTMLParser
-from typing import Final, cast
+from typing import Final
 
 from hdh_migrate.evidence.lines.left import Unresolved
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SignedBy, render_report
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import FindingRecord
 from hdh_migrate.frozen import frozen
 
 _OF_A_LINE: Final = frozenset(("strong", "span", "code"))
@@ -54,7 +53,7 @@ def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: s
         signer = next(known, SignedBy(first, first.partition(":")[2] + "…"))
     months = chronicle_of(reading.folder / "journal.jsonl")
     seen = _Reader()
-    findings = (cast("FindingRecord", line) for _, line in reading.lines("findings"))
+    findings = (line for _, line in reading.findings())
     unresolved = Unresolved.of(reading.predicate["waivers"], findings)
     page = render_report(reading.predicate, [], signer, language, months, unresolved)
     seen.feed(page.decode())

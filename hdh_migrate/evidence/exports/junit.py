@@ -58,15 +58,15 @@ def junit(reading: CheckedBundle, *, show_names: bool) -> bytes:
 def _seen(reading: CheckedBundle, *, show_names: bool) -> dict[str, _Seen]:
     """Read manifest and findings once and count them by dataset."""
     seen = {dataset["name"]: _Seen() for dataset in reading.predicate["datasets"]}
-    for number, record in reading.lines("manifest"):
+    for number, record in reading.manifest():
         of, verdict = seen[record["dataset"]], record["verdict"]
         of.verdicts[verdict or "pending"] += 1
         if verdict == Verdict.MATCH:
-            of.levels[record["level"]] += 1
+            of.levels[str(record["level"])] += 1
         elif verdict and len(of.failed) < LISTED:
             name = f" {visible(record['key'])}" if show_names else ""
             of.failed.append(f"manifest.jsonl line {number}: {verdict}{name}")
-    for _, finding in reading.lines("findings"):
+    for _, finding in reading.findings():
         if finding["dataset"] in seen:
             seen[finding["dataset"]].codes[finding["code"]] += 1
     return seen

@@ -11,7 +11,9 @@ import base64
 import hmac
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.exports.keyed import SECRET_BYTES, ObjectKey
@@ -21,13 +23,40 @@ from hdh_migrate.evidence.lines.proofs import inclusion_of, prove, read_proof, r
 from hdh_migrate.evidence.lines.records import manifest_line, read_line
 from hdh_migrate.evidence.reading import numbered
 from hdh_migrate.evidence.verifier.forms import TEXT
+from hdh_migrate.evidence.verifier.members import ManifestRecord
 from hdh_migrate.model import SIDECAR_VERSION, SIDECARS, key_bytes, key_text
 
 VERSION = 1
-_FIELDS = ("key", "target_key")
 
 
-def opening(bundle: Path, record: Mapping[str, Any], key: ObjectKey) -> dict[str, Any]:
+class ClaimedObject(TypedDict):
+    """What an opening says of its object: its plain names, and its digest where it has one."""
+
+    dataset: str
+    key: str
+    target_key: str
+    sha256: str | None
+
+
+class OpeningProof(ClaimedObject):
+    """One name of a bundle with keyed names, and what proves that it stands in the manifest.
+
+    `line` is the keyed line, `opening` the secret of this one name; names that are not clean UTF-8
+    are readable, and their bytes are beside them.
+    """
+
+    version: int
+    opening: str
+    line: str
+    index: int
+    size: int
+    path: list[str]
+    root: str
+    key_b64: NotRequired[str]
+    target_key_b64: NotRequired[str]
+
+
+def opening(bundle: Path, record: ClaimedObject, key: ObjectKey) -> OpeningProof:
     """Return the opening of an object in a keyed bundle; `record` is its plain manifest record.
 
     Raises:
@@ -51,10 +80,12 @@ def opening(bundle: Path, record: Mapping[str, Any], key: ObjectKey) -> dict[str
             "the bundle has no line for this object",
             hint="it was made with another names.key, or before the object was inventoried",
         )
-    made = {
+    made: OpeningProof = {
         "version": VERSION,
         "dataset": record["dataset"],
-        **{field: record[field] for field in (*_FIELDS, "sha256")},
+        "key": record["key"],
+        "target_key": record["target_key"],
+        "sha256": record["sha256"],
         "opening": key.raw.hex(),
         "line": found[0].decode(),
         "index": proof.index,
@@ -67,14 +98,16 @@ def opening(bundle: Path, record: Mapping[str, Any], key: ObjectKey) -> dict[str
             "the object is not what it was when the bundle was made",
             hint='make a new one with "hdh-migrate report PLAN --names keyed"',
         )
-    for field in _FIELDS:
-        made[field], raw = readable(made[field])
-        if raw is not None:
-            made[f"{field}_b64"] = raw
+    made["key"], raw = readable(made["key"])
+    if raw is not None:
+        made["key_b64"] = raw
+    made["target_key"], raw = readable(made["target_key"])
+    if raw is not None:
+        made["target_key_b64"] = raw
     return made
 
 
-def check_opening(path: Path, root: str) -> dict[str, Any]:
+def check_opening(path: Path, root: str) -> ManifestRecord:
     """Return the plain record that an opening proves to stand under a manifest's root.
 
     The record is the line of the manifest with the true key, target key, digest and version in
@@ -104,24 +137,37 @@ def check_opening(path: Path, root: str) -> dict[str, Any]:
     version = record["source_version"]
     if (plain := _own_version(claim, key)) is not None and plain[1] == version:
         version = plain[0]
-    stands = {field: claim[field] for field in (*_FIELDS, "sha256")}
-    return {**record, **stands, "source_version": version}
+    return {
+        **record,
+        "key": claim["key"],
+        "target_key": claim["target_key"],
+        "sha256": claim["sha256"],
+        "source_version": version,
+    }
 
 
-def _claim(proof: Mapping[str, Any]) -> dict[str, Any]:
+def _claim(proof: Mapping[str, Any]) -> ClaimedObject:
     """Return what an opening says of its object; ValueError and the like if it is malformed."""
-    claim: dict[str, Any] = {"dataset": str(proof["dataset"]), "sha256": proof["sha256"]}
-    for field in _FIELDS:
-        raw = proof.get(f"{field}_b64")
-        claim[field] = str(proof[field]) if raw is None else key_text(base64.b64decode(raw))
-        key_bytes(claim[field])
+    claim: ClaimedObject = {
+        "dataset": str(proof["dataset"]),
+        "key": _name(proof, "key"),
+        "target_key": _name(proof, "target_key"),
+        "sha256": proof["sha256"],
+    }
     claim["dataset"].encode()
     if claim["sha256"] is not None and not DIGEST.fullmatch(claim["sha256"]):
         raise ValueError
     return claim
 
 
-def _differing(claim: Mapping[str, Any], record: Mapping[str, Any], key: ObjectKey) -> list[str]:
+def _name(proof: Mapping[str, Any], field: str) -> str:
+    raw = proof.get(f"{field}_b64")
+    name = str(proof[field]) if raw is None else key_text(base64.b64decode(raw))
+    key_bytes(name)  # raises for what no key can be
+    return name
+
+
+def _differing(claim: ClaimedObject, record: ManifestRecord, key: ObjectKey) -> list[str]:
     """Return which fields of a keyed record do not stand for what is claimed."""
     sha256 = claim["sha256"]
     stands = {
@@ -133,13 +179,14 @@ def _differing(claim: Mapping[str, Any], record: Mapping[str, Any], key: ObjectK
     if plain is not None and record["source_version"] != plain[0]:  # an earlier version's
         stands["source_version"] = plain[1]
     wrong = [] if record["dataset"] == claim["dataset"] else ["dataset"]
+    said: Mapping[str, object] = record
     for name, value in stands.items():
-        if not hmac.compare_digest(str(value), str(record[name])):
+        if not hmac.compare_digest(str(value), str(said[name])):
             wrong.append(name)
     return wrong
 
 
-def _own_version(claim: Mapping[str, Any], key: ObjectKey) -> tuple[str, str] | None:
+def _own_version(claim: ClaimedObject, key: ObjectKey) -> tuple[str, str] | None:
     """Return the version of a sidecar's file, and what stands for it; None: it is no such file."""
     if claim["sha256"] is None or SIDECARS not in claim["key"]:
         return None

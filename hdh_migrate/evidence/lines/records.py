@@ -12,6 +12,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import TypeVar, cast
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.lines.names import readable
@@ -27,14 +28,22 @@ from hdh_migrate.evidence.verifier.forms import (
     misfit,
     plain_line,
 )
+from hdh_migrate.evidence.verifier.members import (
+    ExclusionRecord,
+    FindingRecord,
+    Line,
+    ManifestRecord,
+)
 from hdh_migrate.fixity import LineForm, canonical_json
 from hdh_migrate.model import Verdict, key_bytes, key_text
+
+R = TypeVar("R", bound=Mapping[str, object])
 
 MAX_LINE = LONGEST_LINE
 """Bytes of the longest line that a reader accepts; ours stay under 20 KiB."""
 
 
-def manifest_line(record: Mapping[str, object]) -> bytes:
+def manifest_line(record: ManifestRecord) -> bytes:
     """Return the manifest's line for one object, its line feed included.
 
     `record` has exactly the contract's fields; what is not known is None. Keys are `str` decoded
@@ -52,7 +61,7 @@ def manifest_line(record: Mapping[str, object]) -> bytes:
     return line
 
 
-def finding_line(finding: Mapping[str, object]) -> bytes:
+def finding_line(finding: FindingRecord) -> bytes:
     """Return the line of one finding.
 
     `number` is the ledger's, `severity` blocker, finding or note; dataset, key, step and at may
@@ -64,7 +73,7 @@ def finding_line(finding: Mapping[str, object]) -> bytes:
     return _FINDINGS.written(finding)
 
 
-def exclusion_line(exclusion: Mapping[str, object]) -> bytes:
+def exclusion_line(exclusion: ExclusionRecord) -> bytes:
     """Return the line of one object that the plan leaves behind, with its rule and reason.
 
     Raises:
@@ -73,12 +82,12 @@ def exclusion_line(exclusion: Mapping[str, object]) -> bytes:
     return _EXCLUSIONS.written(exclusion)
 
 
-def finding_line_1(finding: Mapping[str, object]) -> bytes:
+def finding_line_1(finding: FindingRecord) -> bytes:
     """Return the line of a finding as bundles of the first format have it; nothing writes it."""
     return _FINDINGS_1.written(finding)
 
 
-def exclusion_line_1(exclusion: Mapping[str, object]) -> bytes:
+def exclusion_line_1(exclusion: ExclusionRecord) -> bytes:
     """Return the line of an exclusion as bundles of the first format have it."""
     return _EXCLUSIONS_1.written(exclusion)
 
@@ -93,7 +102,7 @@ def journal_line(seq: int, at: str, kind: str, body: str, digest: bytes) -> byte
     return canonical_json(event) + b"\n"
 
 
-def read_line(line: bytes, build: Callable[[Mapping[str, object]], bytes]) -> dict[str, object]:
+def read_line(line: bytes, build: Callable[[R], bytes]) -> R:
     """Return what a line says, keys decoded, if `build` makes exactly this line from it.
 
     Raises:
@@ -110,14 +119,15 @@ def read_line(line: bytes, build: Callable[[Mapping[str, object]], bytes]) -> di
                 record[name] = key_text(base64.b64decode(record.pop(f"{name}_b64"), validate=True))
     except (ValueError, TypeError, RecursionError, binascii.Error):
         raise EvidenceDamaged("the line is not the JSON of a record") from None
-    if build(record) != line:
+    found: R = cast("R", record)  # `build` refuses another member, and another type of one
+    if build(found) != line:
         raise EvidenceDamaged("the line is not in canonical form")
-    return record
+    return found
 
 
-def order_of(record: Mapping[str, object]) -> tuple[bytes, bytes]:
+def order_of(record: Line) -> tuple[bytes, bytes]:
     """Return what manifest and exclusions are sorted by: the bytes of dataset and key."""
-    return str(record["dataset"]).encode(), key_bytes(str(record["key"]))
+    return record["dataset"].encode(), key_bytes(record["key"])
 
 
 class _Lines:

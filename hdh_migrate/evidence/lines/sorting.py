@@ -13,7 +13,7 @@ from typing import IO, TypeVar
 from hdh_migrate.fixity import canonical_json
 
 LineT = TypeVar("LineT", bound=Mapping[str, object])
-Order = Callable[[Mapping[str, object]], tuple[bytes, bytes]]
+Order = Callable[[LineT], tuple[bytes, bytes]]
 
 RUN = 20_000
 """Lines that are sorted in memory at once, about 20 MiB."""
@@ -22,7 +22,7 @@ FAN_IN = 64
 """Files that are merged at once; as many again may be open on each level above."""
 
 
-def in_order(lines: Iterable[LineT], order: Order, folder: Path) -> Iterator[LineT]:
+def in_order(lines: Iterable[LineT], order: Order[LineT], folder: Path) -> Iterator[LineT]:
     """Yield JSON objects in order, in bounded memory whatever their number.
 
     What does not fit goes to files in `folder` that have no name (mode 0600): nothing of them is
@@ -52,7 +52,7 @@ def in_order(lines: Iterable[LineT], order: Order, folder: Path) -> Iterator[Lin
             yield json.loads(row[row.index(b"{") :])
 
 
-def _sortable(line: Mapping[str, object], order: Order) -> bytes:
+def _sortable(line: LineT, order: Order[LineT]) -> bytes:
     """Return a row that sorts as its line does: a space comes before every hexadecimal digit."""
     first, second = order(line)
     return b"%b %b %b\n" % (first.hex().encode(), second.hex().encode(), canonical_json(line))

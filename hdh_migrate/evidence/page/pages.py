@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 from jinja2 import TemplateError
 
@@ -21,7 +20,7 @@ from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, SignedBy, render_report
 from hdh_migrate.evidence.reading import CheckedBundle, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import FindingRecord, Predicate
+from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
 
 COMPARED = "13 each page is the one that this statement, these findings and this journal give"
@@ -47,7 +46,7 @@ def compare_pages(
         outcome.open.append(NOT_COMPARED.format(f"code {written_by[:16]}"))
         return
     months = chronicle_of(folder / "journal.jsonl")
-    shown = [line for _, line in islice(reading.lines("findings"), SHOWN_FINDINGS)]
+    shown = [line for _, line in islice(reading.findings(), SHOWN_FINDINGS)]
     unresolved = _unresolved(reading)
     for path in sorted(folder.glob("report.*.html")):
         language, page = path.name.split(".")[1], path.read_bytes()
@@ -63,7 +62,7 @@ def compare_pages(
 
 def _unresolved(reading: CheckedBundle) -> Mapping[str, int] | None:
     """Return the findings that are left, by code; None where a waiver says what is no waiver."""
-    lines = (cast("FindingRecord", line) for _, line in reading.lines("findings"))
+    lines = (line for _, line in reading.findings())
     try:
         return Unresolved.of(reading.predicate["waivers"], lines)
     except (LookupError, TypeError, ValueError, AttributeError):

@@ -6,7 +6,6 @@ import heapq
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.adoption import JournalSeen
@@ -17,6 +16,7 @@ from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_lin
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
+from hdh_migrate.evidence.verifier.members import ManifestRecord
 from hdh_migrate.folders import demand_unshared
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Verdict, key_bytes
@@ -176,18 +176,19 @@ def _numbered(
                 yield key_bytes(proof.key), rank, proof
 
 
-def _proof(line: Mapping[str, Any], route: Route, statement: str) -> AdoptionProof | None:
+def _proof(line: ManifestRecord, route: Route, statement: str) -> AdoptionProof | None:
     """Return what a line proves, None where it does not, or where the plan has another place."""
-    key = line["key"]
+    key, sha256, etag = line["key"], line["sha256"], line["target_etag"]
     place = (route.target.bucket, route.target_key(key))
-    digests = (line["sha256"], line["stored_size"], line["stored_sha256"], line["target_etag"])
-    if line["verdict"] != Verdict.MATCH or None in digests:
+    stored_size, stored_sha256 = line["stored_size"], line["stored_sha256"]
+    if line["verdict"] != Verdict.MATCH or sha256 is None or etag is None:
+        return None
+    if stored_size is None or stored_sha256 is None:
         return None
     if (line["bucket"], line["target_key"]) != place:
         return None
     return AdoptionProof(
         key=key, size=line["size"], version=line["source_version"],
-        modified=line["source_modified"], md5=line["source_md5"], sha256=line["sha256"],
-        stored_size=line["stored_size"], stored_sha256=line["stored_sha256"],
-        etag=line["target_etag"], statement=statement,
+        modified=line["source_modified"], md5=line["source_md5"], sha256=sha256,
+        stored_size=stored_size, stored_sha256=stored_sha256, etag=etag, statement=statement,
     )  # fmt: skip

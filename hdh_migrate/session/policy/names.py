@@ -13,13 +13,12 @@ import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
 from hdh_migrate.evidence.archives import no_bundle
 from hdh_migrate.evidence.exports import keyed
 from hdh_migrate.evidence.exports.exports import save
-from hdh_migrate.evidence.exports.opening import opening
+from hdh_migrate.evidence.exports.opening import ClaimedObject, opening
 from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.lines.sorting import in_order
 from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
@@ -108,7 +107,7 @@ def open_one(desk: Desk, dataset: str, key: str, bundle: Path, out: Path) -> Nam
     return {"out": str(out), "dataset": dataset, "index": opened["index"], "root": opened["root"]}
 
 
-def _record(desk: Desk, dataset: str, key: str) -> dict[str, Any]:
+def _record(desk: Desk, dataset: str, key: str) -> ClaimedObject:
     """Return what an opening says of an object, from the ledger."""
     desk.demand_datasets([dataset])
     route = routes_of(desk.loaded.plan)[dataset]

@@ -399,7 +399,7 @@ def test_a_line_that_changes_after_the_check_is_noticed(good: Path, tmp_path: Pa
     (tmp_path / "manifest.jsonl").write_bytes(b'{"a":1}\n')
 
     with pytest.raises(EvidenceDamaged, match=r"manifest.jsonl line 1"):
-        list(reading.lines("manifest"))
+        list(reading.manifest())
 
 
 def test_an_export_is_private_new_and_whole_or_absent(tmp_path: Path) -> None:

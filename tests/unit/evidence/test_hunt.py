@@ -242,7 +242,7 @@ def repaged(desk: Desk, files: Files) -> Files:
     desk.lay(files)
     reading = read_bundle(desk.folder, trusted=False)
     months = chronicle_of(desk.folder / "journal.jsonl")
-    shown = [line for _, line in islice(reading.lines("findings"), SHOWN_FINDINGS)]
+    shown = [line for _, line in islice(reading.findings(), SHOWN_FINDINGS)]
     unresolved = Unresolved.of(reading.predicate["waivers"], shown)
     pages = {
         f"report.{language}.html": render_report(
