@@ -69,7 +69,7 @@ def json_form(cls: type[T]) -> type[T]:
 class JsonForm:  # noqa: PLW1641 - tables among its values have no hash
     """What has one JSON form: an object with a member for each field."""
 
-    more: Mapping[str, Any] | None = None
+    more: Mapping[str, object] | None = None
     """Members that this version does not know, as a newer one wrote them."""
 
     def __init__(self, **values: object) -> None:
@@ -96,9 +96,9 @@ class JsonForm:  # noqa: PLW1641 - tables among its values have no hash
         values = (f"{one.name}={getattr(self, one.name)!r}" for one in fields(self))
         return f"{type(self).__name__}({', '.join(values)})"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return the JSON form, of plain values."""
-        found = {
+        found: dict[str, object] = {
             name: _plain(value)
             for name, _, _ in _members(type(self))
             if (value := getattr(self, name)) is not ABSENT
@@ -171,7 +171,7 @@ def _members(cls: type[JsonForm]) -> tuple[_Member, ...]:
     return _known[cls]
 
 
-def _unknown(cls: type[JsonForm], value: Mapping[str, Any]) -> Mapping[str, Any]:
+def _unknown(cls: type[JsonForm], value: Mapping[str, object]) -> Mapping[str, object]:
     names = {name for name, _, _ in _members(cls)}
     return {name: one for name, one in value.items() if name not in names}
 

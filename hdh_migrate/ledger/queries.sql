@@ -263,9 +263,9 @@ SELECT count(*),
        count(*) FILTER (WHERE extra ->> '$.tier' IS NOT NULL)
 FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
 
--- adorned: what objects to move have of metadata and tags.
-SELECT extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
-AND (extra ->> '$.metadata' IS NOT NULL OR extra ->> '$.tags' IS NOT NULL);
+-- metadata: of objects to move that have some.
+SELECT extra ->> '$.metadata' FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
+AND extra ->> '$.metadata' IS NOT NULL;
 
 -- beside: what objects to move have beside their bytes.
 SELECT modified, extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);

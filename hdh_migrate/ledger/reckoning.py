@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hdh_migrate.ledger.database import guarded
@@ -95,11 +95,11 @@ class Reckoning(Store):
                 kept = json.loads(extra) if extra else {}
                 yield ObjectInfo(key="", size=0, version="", modified=modified, **kept)
 
-    def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
-        """Return metadata and tags of every object to move that has some."""
+    def metadata(self, dataset: int) -> Iterator[Mapping[str, str]]:
+        """Return the metadata of every object to move that has some."""
         with guarded():
-            for (extra,) in self._con.execute(self._sql["adorned"], (dataset,)):
-                yield json.loads(extra)
+            for (metadata,) in self._con.execute(self._sql["metadata"], (dataset,)):
+                yield json.loads(metadata)
 
 
 def _settled(

@@ -240,8 +240,7 @@ class Verification:
         if dataset in self._reported or any(noted):
             self._reported.add(dataset)
             return
-        renamed = (extra.get("metadata") or {} for extra in ledger.adorned(dataset))
-        count = sum(any("_" in one for one in names) for names in renamed)
+        count = sum(any("_" in name for name in names) for names in ledger.metadata(dataset))
         ledger.finding(
             Code.METADATA_RENAMED,
             f"{detail}; {counted(count, 'object has', 'objects have')} such names",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from hdh_migrate.events.event import Event
 
@@ -54,8 +54,8 @@ class InventoryLedger(Protocol):
     def archived(self, dataset: int, portion: int) -> Iterator[list[ArchivedObject]]:
         """Give the objects that are set aside because they are archived, portion by portion."""
 
-    def adorned(self, dataset: int) -> Iterator[dict[str, Any]]:
-        """Return metadata and tags of every object to move that has some."""
+    def metadata(self, dataset: int) -> Iterator[Mapping[str, str]]:
+        """Return the metadata of every object to move that has some."""
 
     def compared(self) -> bool:
         """Return whether `note_compared` was called, and no object got an address since."""
