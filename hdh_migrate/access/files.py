@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
@@ -28,7 +28,7 @@ class GrantedFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec is not 
         reader: GrantedReader,
         *,
         cache_type: str = "none",
-        cache_options: dict[str, Any] | None = None,
+        cache_options: dict[str, object] | None = None,
     ) -> None:
         self._reader = reader
         self._digest = RunningDigest(reader.of)

@@ -36,7 +36,7 @@ class _Closed(GenerateJsonSchema):
         del schema
         return False
 
-    def typed_dict_schema(self, schema: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's type
+    def typed_dict_schema(self, schema: Any) -> dict[str, object]:  # noqa: ANN401 - pydantic's type
         """Return the schema of an object with exactly these keys."""
         return {**super().typed_dict_schema(schema), "additionalProperties": False}
 
@@ -58,13 +58,13 @@ def named(names: tuple[str, ...]) -> str:
     return names[0] if default else "-".join(names)
 
 
-def schema(names: tuple[str, ...], verb: Verb) -> dict[str, Any]:
+def schema(names: tuple[str, ...], verb: Verb) -> dict[str, object]:
     """Return the JSON Schema of one document that a verb prints."""
     called = " ".join(names[:1] if named(names) == names[0] else names)
     return _schema(f"hdh-migrate {called} --json", verb.result | FailedVerb)
 
 
-def _schema(title: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - a type, or a union of them
+def _schema(title: str, value: Any) -> dict[str, object]:  # noqa: ANN401 - a type, or a union of them
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,

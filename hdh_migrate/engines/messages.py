@@ -16,7 +16,7 @@ from hdh_migrate.receipts import Aside, EndpointTraffic, ObjectReceipt, OrderDon
 class Start:
     """The first message to a worker: what its factory makes it from, and how many threads."""
 
-    config: Mapping[str, Any] = field(repr=False)
+    config: Mapping[str, object] = field(repr=False)
     threads: int
 
 

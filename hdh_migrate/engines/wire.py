@@ -113,7 +113,7 @@ _SIMPLE: Final[Mapping[Any, _Form]] = {
     Path: _Form(_TEXT, str, Path),
     bytes: _Form(_TEXT, lambda value: base64.b64encode(value).decode(), _bytes),
     Mapping[str, str]: _Form(_OBJECT, dict, _texts),
-    Mapping[str, Any]: _Form(_OBJECT, dict),
+    Mapping[str, object]: _Form(_OBJECT, dict),
 }
 
 
@@ -150,7 +150,7 @@ def _table(form: _Form) -> _Form:
     """Return the form of a mapping whose values are of one form."""
     raw, write, read = form.raw, form.write, form.read
 
-    def read_all(value: dict[str, Json]) -> Mapping[str, Any]:
+    def read_all(value: dict[str, Json]) -> Mapping[str, object]:
         if not all(type(one) in raw for one in value.values()):  # keys may be names: none is shown
             raise _Refused(": a value of another type")
         return {name: _through(one, read) for name, one in value.items()}

@@ -134,7 +134,7 @@ def _fill(
         _excluded(folder / "exclusions.jsonl"),
         unclaimed=unclaimed(facts.plan),
     )
-    unresolved = Unresolved.beside(facts.waivers)
+    unresolved = Unresolved.beside((one["what"], one["made_at"]) for one in facts.waivers)
     digests, shown = _write_lines(folder, streams, recount, held, unresolved)
     digests["journal.jsonl"], end = _write_journal(folder, journal)
     verifier = files("hdh_migrate.evidence.verifier")

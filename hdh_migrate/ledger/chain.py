@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring
-from typing import Any
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import canonical_json
@@ -42,7 +41,7 @@ def check(
     return expected - 1, head
 
 
-def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
+def rows_digest(rows: Iterable[Mapping[str, object]]) -> str:
     """Return one digest over receipts in order, for the event that acknowledges them."""
     digest = hashlib.sha256()
     for row in rows:

@@ -38,9 +38,9 @@ def hex_of(digest: bytes | None) -> str | None:
     return None if digest is None else digest.hex()
 
 
-def sent_row(receipt: Sent) -> dict[str, Any]:
+def sent_row(receipt: Sent) -> dict[str, object]:
     """Return a receipt in the form that the journal's digest of it covers."""
-    row: dict[str, Any] = {
+    row: dict[str, object] = {
         "kind": "sent",
         "id": receipt.id,
         "attempt": receipt.attempt,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Self, TypeGuard
+from typing import Final, Self, TypeGuard
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Refused
@@ -148,7 +148,7 @@ class NoticeQueue:
         with suppress(OSError):
             self._path(one.channel, one.notice, "told").unlink(missing_ok=True)
 
-    def memory(self) -> Mapping[str, Any]:
+    def memory(self) -> Mapping[str, object]:
         """Return what was kept of the last look; empty when there is nothing to be read."""
         with suppress(OSError, ValueError):
             value = json.loads((self._folder / _MEMORY).read_bytes())
@@ -156,7 +156,7 @@ class NoticeQueue:
                 return value
         return {}
 
-    def remember(self, value: Mapping[str, Any]) -> None:
+    def remember(self, value: Mapping[str, object]) -> None:
         """Keep what was looked at, after all that it led to waits.
 
         Raises:
@@ -197,7 +197,7 @@ class NoticeQueue:
             return None
 
 
-def _is_memory(value: object) -> TypeGuard[dict[str, Any]]:
+def _is_memory(value: object) -> TypeGuard[dict[str, object]]:
     return (
         isinstance(value, dict)
         and isinstance(value.get("standing"), list)

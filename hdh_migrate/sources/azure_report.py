@@ -45,7 +45,7 @@ _READ: Final = (
     "IsCurrentVersion", "Deleted",
 )  # fmt: skip
 _NONE: Final = (None, "", "null")
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 
 
 class AzureReport:
@@ -187,7 +187,7 @@ class AzureReport:
 # --- the manifest --------------------------------------------------------------------------------
 
 
-def _manifest(folder: Path) -> tuple[str, dict[str, Any]]:
+def _manifest(folder: Path) -> tuple[str, dict[str, object]]:
     try:
         found = sorted(folder.glob("*-manifest.json"))
     except OSError as error:
@@ -226,7 +226,7 @@ def _read(path: Path, most: int) -> bytes:
     return data
 
 
-def _list(section: Mapping[str, Any], name: str) -> list[Any]:
+def _list(section: Mapping[str, object], name: str) -> list[Any]:
     found = section.get(name)
     return found if isinstance(found, list) else []
 

@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from hdh_migrate.bounded import whole
@@ -194,7 +194,7 @@ def _reason(reply: Reply) -> str:
     return ", ".join(filter(None, (word, code, f"HTTP {reply.status}")))
 
 
-def _json(body: bytes) -> Mapping[str, Any]:
+def _json(body: bytes) -> Mapping[str, object]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hdh_migrate.results.hosts import ClaimFact, HealthRuleFact, ProfileFact
 from hdh_migrate.targets.profiles import Claim, Profile
 from hdh_migrate.targets.profiles.nouns import HealthRule
@@ -20,7 +18,7 @@ RELIED_ON = (
 """Claims that a run acts on, whatever the plan says."""
 
 
-def profile_facts(profile: Profile, shipped: Profile) -> dict[str, Any]:
+def profile_facts(profile: Profile, shipped: Profile) -> dict[str, object]:
     """Return what a report says of a plan's profile; `shipped` is the one that it lies over.
 
     `overrides` are the claims that the plan's own profile replaced, each with both values;
@@ -93,7 +91,7 @@ def _rule(rule: HealthRule) -> HealthRuleFact:
     }
 
 
-def _override(name: str, profile: Profile, shipped: Profile) -> dict[str, Any]:
+def _override(name: str, profile: Profile, shipped: Profile) -> dict[str, object]:
     if name not in profile.capabilities:
         return {"name": name}  # a health-data rule
     was = claim_facts(shipped.capabilities[name])["value"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
 
 from hdh_migrate.model import Role, TargetLimits
 from hdh_migrate.pipeline.lanes import shared_file
@@ -14,18 +13,18 @@ from hdh_migrate.wiring.worker_config import WorkerConfig
 from hdh_migrate.wiring.workers import config_of, local_engine
 
 
-def _local(config: Mapping[str, Any], plan: Plan) -> Engine:
+def _local(config: Mapping[str, object], plan: Plan) -> Engine:
     return local_engine(config, plan, shared_file())
 
 
-def _dask(config: Mapping[str, Any], plan: Plan) -> Engine:
+def _dask(config: Mapping[str, object], plan: Plan) -> Engine:
     """Drive the nodes of a cluster; no secret is sent to them: each has its own."""
     from hdh_migrate.wiring.nodes import cluster_engine
 
     return cluster_engine(WorkerConfig.of(config), plan)
 
 
-OpenEngine = Callable[[Mapping[str, Any], Plan], Engine]
+OpenEngine = Callable[[Mapping[str, object], Plan], Engine]
 """Starts an engine from what workers are sent, and the plan."""
 
 ENGINES: Mapping[str, OpenEngine] = {"local": _local, "dask": _dask}

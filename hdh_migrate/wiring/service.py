@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.helping import Helpers
@@ -36,7 +36,7 @@ class WorkerService:
 
     def __init__(
         self,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         halt: threading.Event | None = None,
         sources: Sources = SOURCES,
     ) -> None:
@@ -107,6 +107,6 @@ class WorkerService:
         return self._hands.traffic(self._clock)
 
 
-def worker(config: Mapping[str, Any]) -> WorkerService:
+def worker(config: Mapping[str, object]) -> WorkerService:
     """Build what a worker process runs; named by `engines.worker` on its command line."""
     return WorkerService(config)

@@ -52,7 +52,7 @@ class WorkerConfig:
     write: bool
     admitted: bool
     limits: TargetLimits
-    source: Mapping[str, Any] | None
+    source: Mapping[str, object] | None
     """The source's section with its kind's answers; None: this role does not read it."""
     reads: TargetAccess | None
     """How the target is read back, by who proves."""
@@ -90,12 +90,12 @@ class WorkerConfig:
     """The descriptor of the file through which they share what they may move in a second; None:
     each for itself, and without a ceiling."""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return it as the engine sends it."""
         return as_object(self)
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> WorkerConfig:
+    def of(cls, values: Mapping[str, object]) -> WorkerConfig:
         """Return what an engine sent; what else it adds is its own.
 
         Raises:

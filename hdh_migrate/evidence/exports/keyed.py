@@ -56,7 +56,7 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 
-def _sums(value: Mapping[str, Any]) -> dict[str, Any]:
+def _sums(value: Mapping[str, object]) -> dict[str, object]:
     return {name: value[name] for name in ("objects", "bytes")}
 
 
@@ -70,7 +70,7 @@ def _fingerprint(key: str) -> str:
     return kind + hashlib.sha256(bytes.fromhex(key)).hexdigest()[:16]
 
 
-def _without_objects(findings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _without_objects(findings: Iterable[Mapping[str, object]]) -> list[dict[str, object]]:
     return [
         {name: value for name, value in finding.items() if name != "object"} for finding in findings
     ]

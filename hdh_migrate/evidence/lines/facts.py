@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
 from urllib.parse import urlsplit
 
 from hdh_migrate.errors import EvidenceDamaged
@@ -28,6 +27,8 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.jsonform import CanonicalPlan
 from hdh_migrate.model import Place
+from hdh_migrate.results.moves import WaiverFact
+from hdh_migrate.results.switches import CutoverFact
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", re.ASCII)
 """RFC 3339 in UTC, the only form of time in the evidence."""
@@ -150,8 +151,8 @@ class Facts:
     attestation: Mapping[str, object] | None = None  # what the customer attests of the target
     profile: Mapping[str, object] | None = None  # what was counted on at the target, and since when
     capabilities: Mapping[str, object] | None = None  # what a probe saw at the target
-    waivers: tuple[Mapping[str, Any], ...] = ()
-    cutovers: tuple[Mapping[str, Any], ...] = ()
+    waivers: tuple[WaiverFact, ...] = ()
+    cutovers: tuple[CutoverFact, ...] = ()
     looks: tuple[StatedLook, ...] = ()  # the last look at each batch's verified objects
     openings: tuple[StatedOpening, ...] = ()  # objects that were read back in the clear
     rotations: tuple[StatedRotation, ...] = ()  # keys that were exchanged for others

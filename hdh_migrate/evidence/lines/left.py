@@ -185,13 +185,16 @@ class Unresolved:
     counts: Counter[str]
 
     @classmethod
-    def beside(cls, waivers: Iterable[Mapping[str, str]]) -> Unresolved:
-        """Return a count of nothing; a waiver lets go what was known when it was made."""
+    def beside(cls, waivers: Iterable[tuple[str, str]]) -> Unresolved:
+        """Return a count of nothing beside waivers: of what, and made when.
+
+        A waiver lets go what was known when it was made.
+        """
         made: dict[str, str] = {}
-        for one in waivers:
-            kind, _, code = one["what"].partition(".")
+        for what, at in waivers:
+            kind, _, code = what.partition(".")
             if kind == "finding":
-                made[code] = max(made.get(code, one["made_at"]), one["made_at"], key=seconds_of)
+                made[code] = max(made.get(code, at), at, key=seconds_of)
         return cls(made, Counter())
 
     @classmethod
@@ -199,7 +202,7 @@ class Unresolved:
         cls, waivers: Iterable[Mapping[str, str]], lines: Iterable[FindingRecord]
     ) -> Mapping[str, int]:
         """Return how many there are of each code."""
-        made = cls.beside(waivers)
+        made = cls.beside((one["what"], one["made_at"]) for one in waivers)
         for line in lines:
             made.take(line)
         return made.counts

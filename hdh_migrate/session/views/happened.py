@@ -74,7 +74,7 @@ def _of(seq: int, at: str, kind: str, body: Any) -> Iterator[Happened]:  # noqa:
     )  # fmt: skip
 
 
-def _steps(value: dict[str, Any]) -> str | None:
+def _steps(value: dict[str, object]) -> str | None:
     steps = value.get("steps")
     found = [_word(one) for one in steps] if isinstance(steps, list) else [_word(value.get("step"))]
     return "+".join(one for one in found if one is not None) or None
