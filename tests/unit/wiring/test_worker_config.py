@@ -66,6 +66,7 @@ def test_what_is_told_opens_the_same_source(shape: str, tmp_path: Path) -> None:
     opened = open_plain(told, Vault.of(tmp_path, SECRETS))
 
     assert type(opened.thing) is type(ours.thing)
+    assert opened.thing.reads_together is read.traits.reads_together
     assert [(side, one.door.endpoint) for side, one in opened.contacts] == [
         (side, one.door.endpoint) for side, one in ours.contacts
     ]
