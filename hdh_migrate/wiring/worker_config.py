@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
 
 from hdh_migrate.engines.wire import as_object, from_object
 from hdh_migrate.frozen import frozen
