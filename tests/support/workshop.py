@@ -124,7 +124,7 @@ def worker(config: Mapping[str, Any]) -> Workshop:
     if config.get("starved"):
         starve()
     if config.get("says"):
-        Connection(os.dup(int(sys.argv[1]))).send_bytes(config["says"].encode())
+        Connection(os.dup(int(sys.argv[2]))).send_bytes(config["says"].encode())
     if config.get("broken"):
         raise LookupError("no such thing")
     return Workshop(config)

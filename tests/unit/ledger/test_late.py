@@ -39,7 +39,7 @@ __all__ = ["ledger", "path"]
 
 def changed(number: int) -> Listed:
     one = listed(number)
-    return replace(one, obj=replace(one.obj, version="later", size=number + 5))
+    return one._replace(obj=replace(one.obj, version="later", size=number + 5))
 
 
 def ended(ledger: SqliteLedger) -> None:
@@ -222,7 +222,7 @@ def test_a_plan_may_change_where_that_is_allowed(ledger: SqliteLedger) -> None:
 
 def test_half_an_update_is_none(path: Path, ledger: SqliteLedger) -> None:
     filled(ledger, 3)
-    too_large = replace(changed(2), obj=replace(changed(2).obj, size=1 << 63))
+    too_large = changed(2)._replace(obj=replace(changed(2).obj, size=1 << 63))
 
     with pytest.raises(OverflowError):
         ledger.update(1, [listed(7)], [(2, changed(1)), (3, too_large)])
