@@ -108,6 +108,8 @@ class Setting:
         self.affair = Affair(folder / "one", datasets, script=self.script)
         self.host = SimulatedHost("one", self.affair.world, plans=[datasets[0]])
         self.hosts = [self.host]
+        self._machines = 0
+        """How many there were besides the first one."""
         self.lost = False
         """Whether a ledger was lost, and another one made anew."""
         world = self.affair.world
@@ -442,7 +444,8 @@ class Setting:
 
     def another(self) -> SimulatedHost:
         """Return a new machine with a copy of the state folder as it is."""
-        name = f"copy-{len(self.hosts)}"
+        self._machines += 1
+        name = f"copy-{self._machines}"
         other = World(self.folder / name, script=self.script)
         for shared in ("source", "target", "clock", "stop", "notes", "envelopes"):
             setattr(other, shared, getattr(self.world, shared))
@@ -457,7 +460,8 @@ class Setting:
 
     def lose(self) -> None:
         """Lose every machine with its ledger; the next one has the plan and the keys alone."""
-        name = f"anew-{len(self.hosts)}"
+        self._machines += 1
+        name = f"anew-{self._machines}"
         other = World(self.folder / name, script=self.script)
         for shared in ("source", "target", "clock", "stop", "notes", "envelopes", "datasets"):
             setattr(other, shared, getattr(self.world, shared))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 
@@ -10,8 +11,9 @@ import pytest
 from hdh_migrate.sealing.keys import new_pair
 from tests.live import test_decommission as ends
 from tests.support.finished import Target, prepared
+from tests.support.fixtures import upload
 from tests.support.resealed import sealed_anew
-from tests.support.rotated import behaving, executed, opened, say_next, versions
+from tests.support.rotated import behaving, executed, opened, say_next, verified, versions
 from tests.support.site import NEW, OLD, Site, moved
 
 pytestmark = pytest.mark.live
@@ -150,3 +152,36 @@ def test_nothing_is_switched_while_some_objects_have_other_keys(site: Site) -> N
     site.approve("cutover")
     site.cutover("start", expect=0)
     assert site.pointer == NEW
+
+
+@prepared(verified, VERSIONED)
+def test_what_is_adopted_afterwards_counts_as_left_and_the_same_command_goes_through_it(
+    site: Site,
+) -> None:
+    """What another copy of the ledger had stored stayed open for the key that was replaced."""
+    site.change(seal={**site.section("seal"), "identity": "file:keys/escrow.sec"})
+    away, late = site.folder / "away", "late.csv"
+    shutil.copytree(site.state.parent, away)
+    upload(site.container, {late: b"7,8,9"})
+    there = ("--state-dir", str(away), "--no-progress")
+    site.cli("run", site.plan, "--refresh", "--take-over", "--reason", "moved", *there, expect=0)
+    site.cli("fence", site.plan, "--take-over", "--reason", "it is gone", expect=0)
+    before = json.loads(site.cli("status", site.plan, "--json", expect=0).out)["left"]
+    say_next(site)
+    executed(site, opens="escrow", expect=0)
+    assert opened(site, "steward").keys() == {f"in/{late}.c4gh"}
+    site.cli("inventory", site.plan, "--refresh", "--no-progress", expect=0)
+
+    said = site.cli("adopt", site.plan, expect=0)
+
+    assert 'the same "hdh-migrate keys rotate PLAN' in said.err
+    left = json.loads(site.cli("status", site.plan, "--json", expect=0).out)["left"]
+    (task,) = [one for one in left if one["task"] == "rotated"]
+    assert task["objects"] == 1
+    assert not [one for one in before if one["task"] == "rotated"]
+    executed(site, opens="escrow", expect=0)
+    assert opened(site, "steward") == {}
+    assert opened(site, "next").keys() == opened(site, "escrow").keys()
+    left = json.loads(site.cli("status", site.plan, "--json", expect=0).out)["left"]
+    assert not [one for one in left if one["task"] == "rotated"]
+    site.cli("run", site.plan, "--refresh", "--no-progress", expect=0)
