@@ -277,6 +277,19 @@ _HALVES: dict[bytes | None, TrustedKey] = {}
 """The public halves of locked keys that were opened once, by the digest of their files."""
 
 
+def signs_until(path: Path) -> str | None:
+    """Return until which day signatures of a signer's file count, None if nothing says so.
+
+    Of a private key it stands in the public key's file beside it, where that is.
+
+    Raises:
+        KeyUnavailable: as `load_trusted_key`.
+    """
+    pem, _, _ = _read(path)
+    public = path.with_suffix(".pub") if b"PRIVATE KEY" in pem else path
+    return load_trusted_key(public).until if public.is_file() else None
+
+
 def _verifier(path: Path, pem: bytes) -> TrustedKey:
     if b"PRIVATE KEY" in pem:
         raise KeyUnavailable(

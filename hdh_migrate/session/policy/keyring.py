@@ -10,8 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.evidence.signatures.signing import Signer, load_signer, load_trusted_key
+from hdh_migrate.clocks import Moment
+from hdh_migrate.errors import KeyUnavailable, Refused
+from hdh_migrate.evidence.signatures.signing import (
+    Signer,
+    load_signer,
+    load_trusted_key,
+    signs_until,
+)
 from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, identity_path
@@ -29,6 +35,43 @@ def problems(plan: Plan, vault: Vault, *, later: bool) -> list[Problem]:
         except KeyUnavailable as error:
             found.append(Problem(where=where, what=str(error), hint=error.hint))
     return found
+
+
+def ended(plan: Plan, vault: Vault, now: Moment) -> list[Problem]:
+    """Return why what the plan's signer signs now would count for nothing: its last day is over.
+
+    A report that it signs all the same is no evidence for anybody, which somebody else finds out.
+    A key that cannot be read is left to `problems`.
+    """
+    if plan.report.signer is None:
+        return []
+    try:
+        until = signs_until(identity_path(plan.report.signer, vault))
+    except KeyUnavailable:
+        return []
+    if until is None or now.first_day <= until:
+        return []
+    return [
+        Problem(
+            where="report.signer",
+            what=f"its key was to sign until {until}, so nothing counts that it signs now",
+            hint='make another one, "hdh-migrate keys new NAME --purpose report", name it in the'
+            " plan, and hand out its public half; what was signed until then counts on",
+        )
+    ]
+
+
+def demand_in_force(plan: Plan, vault: Vault, now: Moment) -> None:
+    """Demand that a report which the plan's signer signs now counts.
+
+    Raises:
+        Refused: it would not; nothing was written.
+    """
+    if found := ended(plan, vault, now):
+        raise Refused(
+            "the report would be signed by a key whose last day is over",
+            blockers=[str(one) for one in found], hint="nothing was written",
+        )  # fmt: skip
 
 
 def signer_of(plan: Plan, vault: Vault) -> Signer | None:

@@ -70,7 +70,10 @@ def blockers(
     Raises:
         Transient: a side did not answer, so it is not known; asked later it may be.
     """
-    keys = keyring.problems(plan, services.vault, later=False)
+    keys = [
+        *keyring.problems(plan, services.vault, later=False),
+        *keyring.ended(plan, services.vault, judge.unchecked()),
+    ]
     lasts = lasting.problems(services.source_claims(), judge.unchecked().latest)
     base, latest = services.vault.base, judge.unchecked().latest
     cluster = cluster_keys.problems(plan, base, latest)
@@ -170,12 +173,19 @@ def report(
     services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], judge: Judge
 ) -> list[Check]:
     """Return every check with its outcome, for people and for CI to compare."""
-    base = services.vault.base
+    base, vault = services.vault.base, services.vault
     closed, apart = gate.opened(services, plan, judge), judge.objections()
     clocks = {problem.where for problem in apart}
     ahead = outlook(plan, base)
     checks: list[Check] = [
-        _outcome("keys", [*_keys(services), *keyring.problems(plan, services.vault, later=True)]),
+        _outcome(
+            "keys",
+            [
+                *_keys(services),
+                *keyring.problems(plan, vault, later=True),
+                *keyring.ended(plan, vault, judge.unchecked()),
+            ],
+        ),
         {**_outcome("clock", apart), "notes": _clock_notes(judge), "offsets": judge.ahead()},
         _outcome("attestation", [one for one in closed if one.where not in clocks]),
         _outcome("room for the ledger", _room(state_dir)),

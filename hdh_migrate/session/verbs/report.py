@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from hdh_migrate.clocks import Moment
 from hdh_migrate.errors import EvidenceDamaged, LedgerDamaged, LedgerLocked, Refused
 from hdh_migrate.evidence.bundle import write_bundle
 from hdh_migrate.evidence.lines.facts import Facts
@@ -64,6 +65,9 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
         demand_known(ledger, desk.loaded)
         folder = out or _default_folder(desk)
         form, signer = FORMS[names], signer_of(desk)
+        keyring.demand_in_force(
+            desk.loaded.plan, Vault.open(desk.loaded.base), Moment.at(desk.clock.now())
+        )
         if signer is not None and signer.weakness is not None:
             desk.progress.note(signer.weakness)
         facts = _facts(desk, ledger, signer)

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from hdh_migrate.clocks import day_over
-from hdh_migrate.errors import PlanInvalid
+from hdh_migrate.errors import KeyUnavailable, PlanInvalid
+from hdh_migrate.evidence.signatures.signing import signs_until
 from hdh_migrate.frozen import frozen
 from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.credentials import CredentialRole, credential_ends
+from hdh_migrate.wiring import Vault, identity_path
 
-Relied: TypeAlias = Literal[CredentialRole, "secnumcloud", "hds"]
-"""What ends: a credential, or one of the periods that are attested."""
+Relied: TypeAlias = Literal[CredentialRole, "secnumcloud", "hds", "report-key"]
+"""What ends: a credential, one of the periods that are attested, or the use of the report's key."""
 
 
 @frozen
@@ -32,7 +34,7 @@ def expiries(desk: Desk) -> list[Expiry]:
     out: whoever needs it says so.
     """
     first: dict[Relied, float] = {}
-    for what, ends in (*_credentials(desk), *_attested(desk)):
+    for what, ends in (*_credentials(desk), *_attested(desk), *_signed(desk)):
         first[what] = min(ends, first.get(what, ends))
     found = sorted(first.items(), key=lambda one: one[1])
     return [Expiry(what=what, ends=moment_text(ends)) for what, ends in found]
@@ -42,6 +44,18 @@ def _credentials(desk: Desk) -> Iterator[tuple[Relied, float]]:
     for one in credential_ends(desk):
         if one.ends is not None:
             yield one.role, one.ends
+
+
+def _signed(desk: Desk) -> Iterator[tuple[Relied, float]]:
+    plan = desk.loaded.plan
+    if plan.report.signer is None:
+        return
+    try:
+        until = signs_until(identity_path(plan.report.signer, Vault.open(desk.loaded.base)))
+    except KeyUnavailable:
+        return
+    if until is not None:
+        yield "report-key", day_over(until)
 
 
 def _attested(desk: Desk) -> Iterator[tuple[Relied, float]]:

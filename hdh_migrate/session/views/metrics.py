@@ -70,7 +70,7 @@ def _general(named: Mapping[str, str], at: str, ends: Sequence[Expiry]) -> Itera
     yield _metric("status_timestamp_seconds", "When this was looked at.", [({}, seconds_of(at))],
                   named)  # fmt: skip
     yield _metric(
-        "expiry_timestamp_seconds", "When a credential or an attested period ends by itself.",
+        "expiry_timestamp_seconds", "When a credential, an attested period or a report key ends.",
         [({"what": one.what}, seconds_of(one.ends)) for one in ends], named,
     )  # fmt: skip
 

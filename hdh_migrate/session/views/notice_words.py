@@ -34,6 +34,7 @@ KILLED_WAITING: Final[Summary] = {
 _THINGS: Final[Mapping[Relied, tuple[str, str]]] = {
     "source-credential": ("the source's credential", "l'accès à la source"),
     "secnumcloud": ("the attested SecNumCloud period", "la période SecNumCloud attestée"),
+    "report-key": ("the key that signs reports", "la clé qui signe les rapports"),
     "hds": ("the attested HDS period", "la période HDS attestée"),
     "cluster-certificates": (
         "the period of the cluster's certificates",

@@ -51,7 +51,13 @@ def new(
     from hdh_migrate.folders import demand_no_evidence
     from hdh_migrate.passphrases import demand_strong
     from hdh_migrate.sealing.keys import new_pair
+    from hdh_migrate.telemetry import SystemClock
 
+    if valid_until is not None and valid_until < SystemClock().now()[:10]:
+        raise UsageError(
+            f"--valid-until {valid_until}: that day is over, so nothing that the key signs counts",
+            hint="name its last day, YYYY-MM-DD; nothing was written",
+        )
     phrase = passphrase_of(asked=passphrase, reference=passphrase_from)
     if phrase is not None:
         demand_strong(phrase)

@@ -10,7 +10,7 @@ import typer
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import given
 from hdh_migrate.cli.parameters import PassphraseFrom, Trust
-from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.errors import Exit, Refused, UsageError
 from hdh_migrate.results.proofs import Signed
 
 
@@ -50,12 +50,19 @@ def sign(
     from hdh_migrate.evidence.signatures.checkpoint import add_witness
     from hdh_migrate.evidence.signatures.countersign import countersign
     from hdh_migrate.evidence.signatures.objects import sign_objects
-    from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key
+    from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, signs_until
+    from hdh_migrate.telemetry import SystemClock
     from hdh_migrate.wiring import Vault
 
     phrase = Vault.open(Path()).reveal(passphrase_from).encode() if passphrase_from else None
     signer, trusted = load_signer(key, phrase), given(load_trusted_key, trust)
     task.out.warn(signer.weakness)
+    until = signs_until(key)
+    if until is not None and SystemClock().now()[:10] > until:
+        raise Refused(
+            f"{key}: the key was to sign until {until}, so nothing counts that it signs now",
+            hint="sign with a key that is in force; nothing was written",
+        )
     what = "statement" if checkpoint is None and not bundle.is_file() else "checkpoint"
     if checkpoint is not None:
         if bundle.is_file():
