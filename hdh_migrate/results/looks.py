@@ -80,7 +80,8 @@ class Work(TypedDict):
     `last_word`: when the ledger was last written to. `steps` and `batches` (none: all) are
     those of the last run; `ended`, `exit` and `why` are None while it goes on, and when it was
     killed. `over`: what ended it holds no more, as far as clock and ledger can tell (the target's
-    fence was taken over since, or the time has come until which it was refused).
+    fence was taken over since, or the time has come until which it was refused). `troubled`: a full
+    disk, a full target, a machine without memory or a store that was away ended it.
     """
 
     alive: bool
@@ -94,6 +95,7 @@ class Work(TypedDict):
     exit: int | None
     why: str | None
     over: bool
+    troubled: bool
 
 
 class WorkerFact(TypedDict):

@@ -20,6 +20,7 @@ IDLE: Work = {
     "alive": False, "pid": None, "host": None, "since": None,
     "last_word": "2026-11-26T09:59:58.000Z", "steps": ["inventory", "transfer", "verify"],
     "batches": [], "ended": "2026-11-26T09:59:58.000Z", "exit": 0, "why": None, "over": False,
+    "troubled": False,
 }  # fmt: skip
 BUSY: Work = {
     **IDLE, "alive": True, "pid": 4711, "host": "mover-1.example",

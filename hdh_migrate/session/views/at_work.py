@@ -31,6 +31,7 @@ def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
         "exit": None,
         "why": None,
         "over": False,
+        "troubled": False,
     }
     if held is not None:
         work["pid"], work["host"], work["since"] = held.pid, held.host, held.since
@@ -39,7 +40,7 @@ def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
     if last is not None:
         work["steps"], work["batches"] = list(last.steps), list(last.batches)
         work["ended"], work["exit"], work["why"] = last.ended, last.exit, last.why
-        work["over"] = _is_over(desk, ledger, last)
+        work["over"], work["troubled"] = _is_over(desk, ledger, last), last.troubled
     return work
 
 

@@ -14,7 +14,17 @@ from dataclasses import field
 from typing import Final, NotRequired, TypedDict
 
 from hdh_migrate.clocks import text_of_seconds
-from hdh_migrate.errors import ClocksDiffer, Exit, LedgerLocked, MigrateError, TooEarly
+from hdh_migrate.errors import (
+    ClocksDiffer,
+    Exit,
+    LedgerLocked,
+    MigrateError,
+    NoSpace,
+    Starved,
+    TargetFull,
+    TooEarly,
+    Transient,
+)
 from hdh_migrate.folders import keep, kept
 from hdh_migrate.frozen import mutable
 from hdh_migrate.ledger.holding import holder
@@ -35,6 +45,7 @@ class _LastRunKept(TypedDict):
     exit: int | None
     why: str | None
     until: NotRequired[str | None]
+    troubled: NotRequired[bool]
 
 
 @mutable
@@ -42,7 +53,8 @@ class LastRun:
     """What a run was asked and how it ended; `exit` is None while it goes on or when it was killed.
 
     `began` is None when it was refused before it had the ledger. `until`: when what refused it does
-    not hold any more, where that was known.
+    not hold any more, where that was known. `troubled`: this machine or a store ended it before its
+    time, and neither the plan nor people.
     """
 
     pid: int
@@ -53,13 +65,14 @@ class LastRun:
     exit: int | None = None
     why: str | None = None
     until: str | None = None
+    troubled: bool = False
 
     def kept(self) -> _LastRunKept:
         """Return what is kept of it."""
         return {
             "pid": self.pid, "steps": list(self.steps), "batches": list(self.batches),
             "began": self.began, "ended": self.ended, "exit": self.exit, "why": self.why,
-            "until": self.until,
+            "until": self.until, "troubled": self.troubled,
         }  # fmt: skip
 
 
@@ -76,13 +89,15 @@ class LastRunWriter:
         self.run.began = self.desk.clock.now()
         self._write()
 
-    def ends(self, code: Exit, why: str | None, until: str | None = None) -> None:
+    def ends(
+        self, code: Exit, why: str | None, until: str | None = None, *, troubled: bool = False
+    ) -> None:
         """Tell how it ended; of another run under way, the file is left to that one."""
         if self.run.began is None and self._is_anothers():
             return
         self.run.ended, self.run.exit = self.desk.clock.now(), int(code)
         self.run.why = None if why is None else _shortened(redact(why))
-        self.run.until = until
+        self.run.until, self.run.troubled = until, troubled
         self._write()
 
     def _is_anothers(self) -> bool:
@@ -124,7 +139,8 @@ def _recorded(writer: LastRunWriter) -> Iterator[None]:
         raise
     except MigrateError as error:
         why = "; ".join(line.strip() for line in str(error).splitlines())
-        writer.ends(error.exit_code, why, _until(error))
+        troubled = isinstance(error, (NoSpace, TargetFull, Transient, Starved))
+        writer.ends(error.exit_code, why, _until(error), troubled=troubled)
         raise
     except KeyboardInterrupt:
         writer.ends(Exit.INTERRUPTED, None)

@@ -23,7 +23,8 @@ MEANINGS: Final = {
     Exit.VERIFICATION_FAILED: "the target does not hold what was sent: an open finding says so",
     Exit.DRIFTED: "the source changed: an open finding says so",
     Exit.STOPPED: "work is left that a run would do now, and no run is under way or waits; not"
-    " while every window is closed",
+    " while every window is closed. Or the last run did not come to its end, for a disk or the"
+    " target was full, a store was away, or the machine gave no more",
     Exit.FINDINGS: "attention: other open findings, a cutover that waits, a last run that was"
     " refused, a plan that was changed, a pause, a hold, an older copy in the ledger's place, a run"
     " without a word for two hours",
@@ -68,6 +69,8 @@ def _of_the_run(work: Work, now: str) -> Reasons:
         if last is not None and seconds_of(now) - seconds_of(last) > SILENT_SECONDS:
             yield Exit.FINDINGS, f"the ledger is held, and nothing was written to it since {last}"
         return
+    if work["troubled"] and work["exit"] == Exit.STOPPED:
+        yield Exit.STOPPED, f"the last run did not come to its end: {work['why']}"
     if work["exit"] is None or work["exit"] in _RESUMABLE or work["over"]:
         return
     ended = Exit(work["exit"])
