@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final, NamedTuple
 
 from hdh_migrate.errors import (
@@ -22,7 +23,9 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.model import DatasetRow, Entry, Place, State, Stored, key_bytes
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports.stores import TargetReader
 
 ASKED_AT_ONCE: Final = 500
 """Objects that are read from the ledger at once."""
@@ -207,6 +210,27 @@ class EarlierVersions:
         why = self.remove(place, by)
         self.removed += why is None
         return why
+
+
+def demand_listable(reader: TargetReader, retry: Retrying, places: Iterable[Place]) -> None:
+    """Demand, before a renewal is begun which all else then waits for, what its end asks for.
+
+    Raises:
+        Refused: earlier versions of one of these places cannot be listed.
+        StorageError: the target does not answer.
+    """
+    for place in places:
+        try:
+            if retry(partial(reader.has_kept_versions, place)):
+                retry(lambda place=place: next(iter(reader.versions(place)), None))  # type: ignore[misc]
+        except Unsupported:
+            continue  # a host that knows no versions keeps none
+        except AccessDenied:
+            problem, remedy = _REMEDIES[UNLISTED]
+            raise Refused(
+                f"{problem}, so sealing anew would leave open what it is to shut",
+                hint=f"{remedy}; nothing was changed",
+            ) from None
 
 
 def demand_gone(whys: AbstractSet[str]) -> None:

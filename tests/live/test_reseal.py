@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.live.test_rotation import asked, journal, one_line, whole_journal
 from tests.support import second_verifier, strict_buckets
+from tests.support.fixtures import s3_client
 from tests.support.resealed import bucket_of, data_keys, opened_by, reseal, sealed_anew
 from tests.support.rotated import (
     BIG,
@@ -187,6 +189,27 @@ def test_a_host_that_keeps_removed_versions_is_refused_after_one_object(site: Si
     assert (told["objects"], told["remaining"]) == (5, {})
     assert opened(site, "steward") == before
     assert opened_by(site, keys) == set()
+
+
+def test_what_could_not_come_to_its_end_is_not_begun(site: Site, kept: bool) -> None:
+    """All other verbs wait for what was begun: here, until somebody gives a right."""
+    no = {
+        "Effect": "Deny", "Principal": "*", "Resource": f"arn:aws:s3:::{site.bucket.name}",
+        "Action": ["s3:ListBucketVersions"],
+    }  # fmt: skip
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [no]})
+    client = s3_client(site.bucket.server)
+    client.put_bucket_policy(Bucket=site.bucket.name, Policy=policy)
+
+    said = sealed_anew(site, expect=Exit.REFUSED if kept else None)
+
+    if kept:
+        assert "s3:ListBucketVersions" in said.err
+        assert "nothing was changed" in said.err
+        assert journal(site, "data-keys-rotating") == []
+        site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
+    client.delete_bucket_policy(Bucket=site.bucket.name)
+    sealed_anew(site)
 
 
 def test_a_host_that_swaps_bytes_is_found_before_anything_of_it_is_sent(site: Site) -> None:

@@ -14,6 +14,7 @@ from hdh_migrate.events.rotation import DataKeysRotating
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.binding import bindings
+from hdh_migrate.pipeline.earlier_versions import demand_listable
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewal_parts import resealing_travel
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
@@ -145,6 +146,10 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
             raise Refused(
                 "objects cannot be sealed anew now", blockers=blockers, hint="nothing was changed"
             )
+        if not asked.begun:
+            routes, erased = routes_of(desk.loaded.plan), ledger.erased()
+            alive = [routes[row.name] for row in ledger.datasets() if row.id not in erased]
+            demand_listable(services.reader, desk.retrying(), (one.target for one in alive))
         bind_recipients(ledger, desk.loaded.plan, services.recipients)
         done, grants = carried_out(
             desk, services, ledger, judge, asked,
