@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from hdh_migrate.wiring.engines import ENGINES, OpenEngine, open_engine
+    from hdh_migrate.wiring.engines import ENGINES, OpenEngine
     from hdh_migrate.wiring.pointers import POINTERS, open_pointer
     from hdh_migrate.wiring.readings import (
         header_size_of,
@@ -58,7 +58,7 @@ _PARTS: Final = {
     ),
     "targets": ("open_target",),
     "vault": ("Vault", "identity_path"),
-    "engines": ("ENGINES", "OpenEngine", "open_engine"),
+    "engines": ("ENGINES", "OpenEngine"),
     "workers": ("worker_secrets",),
 }
 _WHERE: Final = {name: part for part, names in _PARTS.items() for name in names}
@@ -86,7 +86,6 @@ __all__ = [
     "identity_path",
     "moments_of",
     "open_consumer",
-    "open_engine",
     "open_envelopes",
     "open_eraser",
     "open_freeze_probe",

@@ -27,9 +27,10 @@ from hdh_migrate.pipeline.tags import marks
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
-from hdh_migrate.wiring.engines import OpenEngine, open_engine
+from hdh_migrate.wiring.engines import OpenEngine
 from hdh_migrate.wiring.readings import moments_of, pace_of, packs_of, routes_of, rules_of
 from hdh_migrate.wiring.services import Services
+from hdh_migrate.wiring.workers import config_of
 
 RUN_TAG = "run_tag"
 """What the ledger calls the word that marks every object of ours at the target: its own name."""
@@ -111,18 +112,14 @@ def context_of(
         paces=NoPaceKept() if paces is None else paces,
         marks=marks(plan.migration, sha256_hex(canonical)),
         engines=Engines(
-            lambda role: open_engine(
+            lambda role: engines[plan.engine.kind](
+                config_of(
+                    plan, role, services.vault, run_tag,
+                    epoch=0 if fencing is None else fencing.epoch, write=write,
+                    admitted=services.admitted, limits=services.limits,
+                    recipients=services.recipients, adopted=adopted,
+                ),
                 plan,
-                role,
-                services.vault,
-                run_tag,
-                epoch=0 if fencing is None else fencing.epoch,
-                write=write,
-                admitted=services.admitted,
-                limits=services.limits,
-                recipients=services.recipients,
-                engines=engines,
-                adopted=adopted,
             )
         ),
-    )
+    )  # fmt: skip

@@ -168,6 +168,6 @@ def _tools(plan: Plan, base: Path) -> Callable[[ClusterSession], Tools]:
 
         share(session.share)
         lane.limit(session.rate, time.monotonic())
-        return Tools(engine=local_engine(config.as_json(), plan, descriptor), share=share)
+        return Tools(engine=local_engine(config, plan, descriptor), share=share)
 
     return opened

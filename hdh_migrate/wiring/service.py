@@ -36,11 +36,10 @@ class WorkerService:
 
     def __init__(
         self,
-        values: Mapping[str, object],
+        config: WorkerConfig,
         halt: threading.Event | None = None,
         sources: Sources = SOURCES,
     ) -> None:
-        config = WorkerConfig.of(values)
         limits, processes = config.limits, config.processes
         clock: Clock = SystemClock()
         self.halt = halt or threading.Event()
@@ -107,6 +106,6 @@ class WorkerService:
         return self._hands.traffic(self._clock)
 
 
-def worker(config: Mapping[str, object]) -> WorkerService:
+def worker(values: Mapping[str, object]) -> WorkerService:
     """Build what a worker process runs; named by `engines.worker` on its command line."""
-    return WorkerService(config)
+    return WorkerService(WorkerConfig.of(values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -142,7 +143,7 @@ def _entry(plan: Plan, credential: AccessKey | None, base: Path) -> TargetAccess
     return None if credential is None else entry_of(plan, credential, base)
 
 
-def local_engine(config: Mapping[str, Any], plan: Plan, lane: int) -> Engine:
+def local_engine(config: WorkerConfig, plan: Plan, lane: int) -> Engine:
     """Start processes on this machine; `lane` is the file through which they share limits."""
     from hdh_migrate.engines.local import ALONE_UNTIL, LocalEngine, processors
     from hdh_migrate.fibers import possible
@@ -150,15 +151,15 @@ def local_engine(config: Mapping[str, Any], plan: Plan, lane: int) -> Engine:
     wanted = plan.engine.processes
     processes = processors() if wanted == "auto" else int(wanted)
     connections = plan.engine.connections
-    reads = reach(plan, Role(config["role"]), write=bool(config["write"])).source
+    reads = reach(plan, config.role, write=config.write).source
     if reads:
         most = plan.source.sessions_at_most
         # Each has one connection at least, and one session where these are counted.
         processes = max(1, min(processes, connections if most is None else most, connections))
-        config = {**config, "source": as_plain(plan.source.shared(processes))}
+        config = replace(config, source=as_plain(plan.source.shared(processes)))
     together = possible() and (not reads or plan.source.traits.reads_together)
     return LocalEngine(
-        "hdh_migrate.wiring.service:worker", {**config, "lane": lane},
+        "hdh_migrate.wiring.service:worker", replace(config, lane=lane).as_json(),
         processes=processes, connections=connections,
         kept=plan.source.variables if reads else (),
         shared=(lane,),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
@@ -14,6 +12,7 @@ from hdh_migrate.model import Step
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.run import perform
+from hdh_migrate.wiring.worker_config import WorkerConfig
 from tests.support.affair import Affair
 from tests.support.here import HERE
 from tests.support.quiet import Notes
@@ -26,8 +25,8 @@ class Watched:
     def __init__(self) -> None:
         self.started: list[str] = []
 
-    def __call__(self, config: Mapping[str, Any], plan: Plan) -> SerialEngine:
-        self.started.append(config["role"])
+    def __call__(self, config: WorkerConfig, plan: Plan) -> SerialEngine:
+        self.started.append(config.role)
         engine = HERE["local"](config, plan)
         assert isinstance(engine, SerialEngine)
         return engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ verify: {{level: head}}
         loaded.plan, Role.PROVE, wiring.Vault.open(loaded.base), "a tag", epoch=0, write=False,
         admitted=True, limits=profile_of(loaded.plan, loaded.base).limits, recipients=(),
     )  # fmt: skip
-    service = wiring.WorkerService({**config.as_json(), "processes": PROCESSES, "threads": 1})
+    service = wiring.WorkerService(replace(config, processes=PROCESSES))
     reader = service._hands.reader
     assert reader is not None
     began = time.monotonic()

@@ -9,9 +9,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +18,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.model import Role, Step
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.run import perform
+from hdh_migrate.wiring.worker_config import WorkerConfig
 from tests.support.affair import Affair
 from tests.support.quiet import Notes
 from tests.support.telltale import FACTORY, PREFIX
@@ -68,9 +67,9 @@ def imported(folder: Path, *arguments: str) -> set[str]:
 
 @pytest.mark.slow
 def test_workers_import_neither_the_model_of_plans_nor_an_sdk(affair: Affair) -> None:
-    def opened(config: Mapping[str, Any], plan: object) -> LocalEngine:
+    def opened(config: WorkerConfig, plan: object) -> LocalEngine:
         del plan
-        return LocalEngine(FACTORY, config, processes=1, connections=2, search=[ROOT])
+        return LocalEngine(FACTORY, config.as_json(), processes=1, connections=2, search=[ROOT])
 
     plan = affair.folder / "plan.yaml"
     desk = Desk.open(plan, None, Notes(), threading.Event(), {"local": opened})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
 
 from hdh_migrate import wiring
 from hdh_migrate.pipeline.perform import Performer
 from hdh_migrate.pipeline.work import Toolbox
 from hdh_migrate.receipts import EndpointTraffic
+from hdh_migrate.wiring.worker_config import WorkerConfig
 from tests.support.serial import SerialEngine
 
 
@@ -33,9 +34,10 @@ def serial(box: Toolbox) -> SerialEngine:
 def here(sources: wiring.Sources = wiring.SOURCES) -> Mapping[str, wiring.OpenEngine]:
     """Return engines whose workers know these kinds of source."""
 
-    def opened(config: Mapping[str, Any], plan: object) -> SerialEngine:
+    def opened(config: WorkerConfig, plan: object) -> SerialEngine:
         del plan
-        service = wiring.WorkerService({**config, "processes": 1}, sources=sources)
+        sent = json.loads(json.dumps(config.as_json()))  # as it is to a process
+        service = wiring.WorkerService(WorkerConfig.of(sent), sources=sources)
         return SerialEngine(service, limit=service.limit)
 
     return {"local": opened}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.wiring.service import WorkerService
+from hdh_migrate.wiring.worker_config import WorkerConfig
 
 FACTORY = "tests.support.telltale:worker"
 PREFIX = "modules-"
@@ -18,9 +18,9 @@ PREFIX = "modules-"
 class Telltale(WorkerService):
     """Ours, but for its end."""
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        super().__init__(told)
-        self._file = Path(told["base"], f"{PREFIX}{told['role']}-{os.getpid()}")
+    def __init__(self, config: WorkerConfig) -> None:
+        super().__init__(config)
+        self._file = config.base / f"{PREFIX}{config.role}-{os.getpid()}"
 
     def traffic(self) -> list[EndpointTraffic]:
         self._file.write_text("\n".join(sys.modules))
@@ -28,4 +28,4 @@ class Telltale(WorkerService):
 
 
 def worker(config: Mapping[str, Any]) -> Telltale:
-    return Telltale(config)
+    return Telltale(WorkerConfig.of(config))

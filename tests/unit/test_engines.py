@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,8 @@ from hdh_migrate.model import Role
 from hdh_migrate.orders import BRIEF
 from hdh_migrate.plan.loader import load
 from hdh_migrate.receipts import Lost, OrderDone, Receipt, Returned, ReturnReason
-from hdh_migrate.wiring import Vault, open_engine
+from hdh_migrate.wiring import Vault
+from hdh_migrate.wiring.workers import config_of
 from tests.support.fakes import LIMITS
 from tests.support.processes import LONG, alive, gone
 from tests.support.workshop import FACTORY, ROOT, drained, order, told, wish
@@ -345,14 +345,11 @@ def test_no_secret_of_the_other_role_comes_over_a_workers_pipe(
     (tmp_path / "plan.yaml").write_text(PLAN)
     loaded = load(tmp_path / "plan.yaml")
 
-    def opened(config: Mapping[str, Any], plan: object) -> LocalEngine:
-        del plan
-        return LocalEngine(FACTORY, config, processes=1, connections=1, search=[ROOT])
-
-    engine = open_engine(
+    config = config_of(
         loaded.plan, role, Vault.open(tmp_path), "tag", epoch=0, write=True,
-        admitted=False, limits=LIMITS, recipients=(), engines={"local": opened},
+        admitted=False, limits=LIMITS, recipients=(),
     )  # fmt: skip
+    engine = LocalEngine(FACTORY, config.as_json(), processes=1, connections=1, search=[ROOT])
     try:
         engine.submit(order(wish(1, config=True, environ=True)))
         seen = told(drained(engine, 1))[1]
