@@ -46,7 +46,8 @@ from hdh_migrate.evidence.lines.recount import Order, Recount, unclaimed
 from hdh_migrate.evidence.lines.statement import predicate_of, statement
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.chronicle import chronicle_of
-from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, render_report
+from hdh_migrate.evidence.page.findings import GravestFindings
+from hdh_migrate.evidence.page.html import render_report
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier.counts import summary as summary_of
@@ -181,7 +182,7 @@ def _write_lines(
 ) -> tuple[dict[str, str], list[FindingRecord]]:
     """Write and count the three line files; return their digests and the findings to show."""
     exclusions, records, findings = streams
-    shown: list[FindingRecord] = []
+    shown = GravestFindings()
     with _File(folder / "exclusions.jsonl") as left_out:
         for exclusion in left_out.each(exclusions):
             line = exclusion_line(exclusion)
@@ -202,10 +203,10 @@ def _write_lines(
             found.write(line)
             recount.add_finding(finding)
             unresolved.take(finding)
-            if len(shown) < SHOWN_FINDINGS:
-                shown.append(read_line(line, finding_line))
+            if shown.wants(finding):
+                shown.take(read_line(line, finding_line))
     digests = {file.path.name: file.digest.hexdigest() for file in (manifest, left_out, found)}
-    return digests, shown
+    return digests, shown.shown
 
 
 def _write_journal(folder: Path, journal: Iterable[Event]) -> tuple[str, tuple[int, str]]:

@@ -60,6 +60,13 @@ class Person(Section):
         description="Where to reach them: a telephone number or an address.",
         examples=["+33 1 00 00 00 00"],
     )
+    logins: tuple[Label, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        description="Under which names they run the tool, as `login@host`: the report then says"
+        " whose they are.",
+        examples=[["martin@relais-1"]],
+    )
 
 
 class Organisation(Section):
@@ -118,6 +125,18 @@ class KeyHolder(Section):
     )
 
 
+class FormerKey(Section):
+    """What became of a recipient's private key after `keys rotate` put another in its place."""
+
+    key: Label = Field(
+        description="Its fingerprint, as the report has it.", examples=["c4gh:0123456789abcdef"]
+    )
+    became: Label = Field(
+        description="What became of it, and who saw that.",
+        examples=["détruite le 2 décembre 2026, procès-verbal 12"],
+    )
+
+
 class EvidenceKeeping(Section):
     """Who keeps the evidence, and how long."""
 
@@ -143,6 +162,9 @@ class Declared(Section):
         default=(), exclude_if=unsaid, description="In which country each side keeps the data."
     )
     keys: tuple[KeyHolder, ...] = Field(default=(), description="Who holds which private key.")
+    former_keys: tuple[FormerKey, ...] = Field(
+        default=(), exclude_if=unsaid, description="What became of keys that were exchanged."
+    )
     kept: EvidenceKeeping | None = Field(
         default=None, description="Who keeps the evidence, how long."
     )

@@ -69,8 +69,10 @@ def counted(
             for name, found in states.items()
         }
         own = [line for line in moved if line["dataset"] == one["name"] and is_own(line)]
-        need(not (first and "own" in one), "datasets: own, in the first format")
+        need(not (first and {"own", "own_verified"} & one.keys()), "datasets: own, in format 1")
         tools = {"own": total(own)} if "own" in one else {}
+        if "own_verified" in one:
+            tools["own_verified"] = total([line for line in own if state(line) == "verified"])
         inventoried = one["tally"]["inventoried"]
         closes = added(list(tally.values())) == inventoried
         datasets.append(
@@ -177,7 +179,9 @@ COPIED = (
 )
 
 
-def check_summary(content: bytes, predicate: Json, signatures: list[Signature] | None) -> None:
+def check_summary(
+    content: bytes, predicate: Json, signatures: list[Signature] | None, first: bool
+) -> None:
     need(len(content) <= LONGEST_STATEMENT, "summary.json: too long")
     summary = {
         "version": 1,
@@ -185,4 +189,34 @@ def check_summary(content: bytes, predicate: Json, signatures: list[Signature] |
         "signed_by": signatures[0][0] if signatures else None,
         "plan_digest": predicate["plan"]["digest"]["sha256"],
     } | {name: predicate[name] for name in COPIED}
-    need(content == canonical(summary) + b"\n", "summary.json: not what the statement says")
+    forms = [summary]
+    if not first:
+        forms.append(summary | {"version": 2, "counts": told_apart(predicate)})
+    allowed = [canonical(form) + b"\n" for form in forms]
+    need(content in allowed, "summary.json: not what the statement says")
+
+
+def told_apart(predicate: Json) -> Json:
+    """The member `counts` of a summary of version 2 (7.3)."""
+    left = predicate["exclusions"]
+    unruled = [one for one in left if one["rule"] == "vanished"]
+    reason = "lost at the target after it was moved, and gone from the source before it could be"
+    lost = [one for one in unruled if one["reason"] == f"{reason} sent again"]
+    rest = [one for one in unruled if one not in lost]
+    by_rule = [one for one in left if one not in unruled]
+    waiting = [one["tally"]["inventoried"] for one in predicate["datasets"]]
+    whole, vanished, ruled = added(waiting), summed(rest), summed(by_rule)
+    return {
+        "expected": {
+            unit: whole[unit] - vanished[unit] - ruled[unit] for unit in ("objects", "bytes")
+        },
+        "own": added([one["own"] for one in predicate["datasets"] if "own" in one]),
+        "by_rule": ruled,
+        "lost": summed(lost),
+        "vanished": vanished,
+    }
+
+
+def summed(rules: list[Json]) -> Json:
+    """The objects and bytes of some exclusions of the predicate."""
+    return added([{"objects": one["objects"], "bytes": one["bytes"]} for one in rules])

@@ -81,7 +81,7 @@ def verify(
             day = attempt(check_stamp, stamp, payload, signatures, authority, written) or day
         problems += check_signatures(payload, signatures, day, trusted, threshold)
     attempt(check_counts, predicate, lines, files["manifest.jsonl"], head, first)
-    attempt(check_summary, files["summary.json"], predicate, signatures)
+    attempt(check_summary, files["summary.json"], predicate, signatures, first)
     if first:
         attempt(check_early_events, lines["journal.jsonl"])  # section 11
     else:

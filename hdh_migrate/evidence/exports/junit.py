@@ -1,9 +1,10 @@
 """A bundle as JUnit XML, as GitLab, Jenkins and GitHub's test reporters read it.
 
 A batch is a test suite and a dataset a test case, never a single object: there are millions. A
-dataset *fails* when objects in it failed, *errs* when it is unfinished (objects pending, inventory
-open, counts that do not close), and is *skipped* when it has nothing to move. Objects are named by
-their line in manifest.jsonl; their names are there only if they are asked for.
+dataset *fails* when objects in it failed, or were lost or replaced once they were verified; it
+*errs* when it is unfinished (objects pending, inventory open, counts that do not close), and is
+*skipped* when it has nothing to move. Objects are named by their line in manifest.jsonl; their
+names are there only if they are asked for.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 
+from hdh_migrate.codes import Code
 from hdh_migrate.evidence.lines.names import visible
-from hdh_migrate.evidence.lines.recount import by_state
+from hdh_migrate.evidence.page.gone import GONE, gone_of, told_apart
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.evidence.verifier.members import BatchSection, DatasetSection
 from hdh_migrate.frozen import mutable_row
@@ -102,7 +104,8 @@ def _properties(reading: CheckedBundle, batch: BatchSection) -> ET.Element:
 
 def _case(reading: CheckedBundle, dataset: DatasetSection, seen: _Seen) -> ET.Element:
     predicate, tally = reading.predicate, dataset["tally"]
-    objects = {state: sums["objects"] for state, sums in by_state(tally).items()}
+    apart = told_apart(tally, gone_of(predicate, dataset["name"]))
+    objects = {state: sums["objects"] for state, sums in apart.items()}
     case = ET.Element(
         "testcase",
         classname=visible(f"{predicate['migration']}.{dataset['batch']}"),
@@ -118,13 +121,20 @@ def _case(reading: CheckedBundle, dataset: DatasetSection, seen: _Seen) -> ET.El
         )
         if is_so
     ]
-    if objects["failed"]:
-        kinds = [kind for kind in _GRAVEST if seen.verdicts[kind]]
-        said = ", ".join(f"{seen.verdicts[kind]} {kind}" for kind in kinds)
+    grave = {
+        "lost": objects["lost"],
+        "replaced": seen.codes[Code.TARGET_REPLACED],
+        **{kind: seen.verdicts[kind] for kind in _GRAVEST},
+    }
+    kinds = [kind for kind, count in grave.items() if count]
+    if objects["failed"] and not any(kind in _GRAVEST for kind in kinds):
+        kinds, grave["failed"] = [*kinds, "failed"], objects["failed"]
+    if kinds:
+        said = ", ".join(f"{grave[kind]} {kind}" for kind in kinds)
         outcome = ET.SubElement(case, "failure", type=kinds[0], message=said)
     elif unfinished:
         outcome = ET.SubElement(case, "error", type="unfinished", message="; ".join(unfinished))
-    elif objects["inventoried"] == objects["excluded"]:
+    elif objects["inventoried"] == objects["excluded"] + objects["vanished"]:
         ET.SubElement(case, "skipped").text = "nothing to move"
         return case
     else:
@@ -134,7 +144,8 @@ def _case(reading: CheckedBundle, dataset: DatasetSection, seen: _Seen) -> ET.El
 
 
 def _text_lines(objects: Mapping[str, int], unfinished: list[str], seen: _Seen) -> list[str]:
-    lines = [", ".join(f"{count} {state}" for state, count in objects.items())]
+    counts = {state: n for state, n in objects.items() if n or state not in GONE}
+    lines = [", ".join(f"{count} {state}" for state, count in counts.items())]
     lines += unfinished
     if below := sum(count for level, count in seen.levels.items() if level != "full"):
         lines.append(f"{_objects(below)} not read back whole and unsealed: not proven")

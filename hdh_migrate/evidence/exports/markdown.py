@@ -15,7 +15,7 @@ from hdh_migrate.evidence.lines.gravest import OutcomeCounts, OutcomeState, grav
 from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.formats import LOCALES
-from hdh_migrate.evidence.page.gone import gone_of, to_move, told_apart
+from hdh_migrate.evidence.page.gone import expected, gone_of, told_apart
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.evidence.verifier.members import Predicate
 
@@ -105,7 +105,7 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
     whole = levels.get("full", {"objects": 0})["objects"]
     yield (
         f"- **Moved:** {_number(verified['objects'])} of"
-        f" {_number(to_move(predicate))} objects,"
+        f" {_number(expected(predicate))} objects,"
         f" {_READER.size(verified['bytes'])};"
         f" {_number(excluded['objects'])} left behind"
         + "".join(
@@ -200,7 +200,7 @@ def _months(months: Chronicle) -> Iterator[list[str]]:
         ("Ended without a last word", months.cut_off, "run"),
         ("Sent again, for nobody knew how it had ended", months.resent, "object"),
         ("Read anew, for the source had changed", months.drifted, "object"),
-        ("Verdicts taken back", months.unverified, "object"),
+        ("Verdicts taken back", months.taken_back.total, "object"),
         ("Tried again because somebody asked", months.retried.total(), "failed object"),
     )
     lines = [f"- **{what}:** {_some(count, unit)}" for what, count, unit in rows if count]

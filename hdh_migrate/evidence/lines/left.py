@@ -31,6 +31,8 @@ class LeftTask(StrEnum):
     """What there is to do, in the order in which it is told."""
 
     BREACH = "breach"
+    ABSENCE = "absence"
+    DONE_WITHOUT = "done-without"
     PLAIN = "plain"
     FINDING = "finding"
     LIST = "list"
@@ -52,9 +54,13 @@ class LeftTask(StrEnum):
     TRACES = "traces"
     KEY = "key"
     HOLDER = "holder"
+    OLD_KEY = "old-key"
+    KEYS_BESIDE = "keys-beside"
+    LOGIN = "login"
     COPY = "copy"
     GRANT_OPEN = "grant-open"
     GRANT_UNSET = "grant-unset"
+    GRANT_SEEN = "grant-seen"
     GRANT_LASTS = "grant-lasts"
     GRANT_STALE = "grant-stale"
     BASIS = "basis"
@@ -75,6 +81,8 @@ class LeftToDo:
     """A day or a moment: since when it is so, or until when there is time."""
     over: bool = False
     """That moment is past."""
+    acts: tuple[str, ...] = ()
+    """What was done, by the stages that approvals are for."""
 
 
 @frozen
@@ -101,6 +109,8 @@ class BatchStanding:
     """When the target was last looked at; None: not since it was verified."""
     missed: bool = False
     """Then something was gone, damaged, replaced or lost."""
+    mended: int = 0
+    """So many objects were gone or damaged then, and are verified again."""
     recheck_seconds: int | None = None
     """How old that may be, where the plan says it."""
     lacks_copy: bool = False
@@ -127,10 +137,27 @@ class MigrationStanding:
     grants: GrantAccounts | None = None
     unheld: tuple[str, ...] = ()
     """Recipients' keys, by file, of which nobody is declared to hold the private one."""
+    former: tuple[str, ...] = ()
+    """Keys that were exchanged, and of which nobody declared what became of the private one."""
+    beside: tuple[str, ...] = ()
+    """Approvers' keys, by id, of which the private one lay beside the plan."""
+    strangers: tuple[str, ...] = ()
+    """Logins under which the tool was run and that the plan gives to none of its people."""
+    done: tuple[tuple[str, str], ...] = ()
+    """What was done, by the stages that approvals are for, or `run`, and when."""
     plain: tuple[str, ...] = ()
     """Addresses on other machines that were reached without TLS."""
     signed: bool = True
     witnessed: bool = False
+
+
+WORK: Final = frozenset(LeftTask) - {
+    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.DONE_WITHOUT, LeftTask.PLAIN, LeftTask.KEY,
+    LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN, LeftTask.GRANT_OPEN,
+    LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS, LeftTask.GRANT_STALE,
+    LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.SIGN, LeftTask.WITNESS,
+}  # fmt: skip
+"""What is a part of the migration itself: while some of it is left, that is not over."""
 
 
 class Listings:
@@ -238,7 +265,8 @@ def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
 
 def _later(one: LeftToDo) -> bool:
     """Say whether it can wait for what a law sets a time for, or that forbids any further step."""
-    return not (one.task is LeftTask.BREACH or (one.task is LeftTask.BASIS and one.over))
+    first = {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.DONE_WITHOUT}
+    return not (one.task in first or (one.task is LeftTask.BASIS and one.over))
 
 
 def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
@@ -255,11 +283,19 @@ def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.LOOK, (one.name,))
         if one.lacks_copy:
             yield LeftToDo(LeftTask.COPY, (one.name,))
+    yield from _of_harm(stands)
+
+
+def _of_harm(stands: MigrationStanding) -> Iterator[LeftToDo]:
+    """Yield what may be a breach, and what is wrong."""
     if broken := how_many(stands.findings, *LOST_OBJECTS, Code.TARGET_REPLACED):
         seen = [one.read_back for one in stands.batches if one.missed and one.read_back is not None]
         yield LeftToDo(
             LeftTask.BREACH, count=broken, at=min(seen, key=seconds_of, default=stands.at)
         )
+    for one in stands.batches:
+        if one.mended:
+            yield LeftToDo(LeftTask.ABSENCE, (one.name,), one.mended, at=one.read_back)
     for code, count in sorted(stands.findings.items()):
         yield LeftToDo(LeftTask.FINDING, (code,), count)
 
@@ -282,11 +318,14 @@ def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
     if not one.verified:
         return
     if one.stage in {None, "not started", "rolled back"}:
-        yield LeftToDo(LeftTask.SWITCH if one.switches else LeftTask.SOURCE, named)
+        if one.switches:
+            yield LeftToDo(LeftTask.SWITCH, named)
+        yield LeftToDo(LeftTask.SOURCE, named)
         yield LeftToDo(LeftTask.RELIST, named, at=one.listed)
     elif one.stage == "fallback window":
         over = until is not None and seconds_of(until) <= seconds_of(now)
         yield LeftToDo(LeftTask.FINALIZE, named, at=until, over=over)
+        yield LeftToDo(LeftTask.SOURCE, named)
     elif one.stage == "decommission observed" and one.traces:
         yield LeftToDo(LeftTask.TRACES, named, one.traces)
     elif one.stage in _NEXT:
@@ -300,8 +339,14 @@ def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
 def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
     for name in stands.untried:
         yield LeftToDo(LeftTask.KEY, (name,))
-    for name in stands.unheld:
-        yield LeftToDo(LeftTask.HOLDER, (name,))
+    for task, names in (
+        (LeftTask.HOLDER, stands.unheld),
+        (LeftTask.OLD_KEY, stands.former),
+        (LeftTask.KEYS_BESIDE, stands.beside),
+        (LeftTask.LOGIN, stands.strangers),
+    ):
+        for name in names:
+            yield LeftToDo(task, (name,))
     for began, ended, remains in stands.rotations:
         if ended is None:
             yield LeftToDo(LeftTask.ROTATION, at=began)
@@ -324,6 +369,8 @@ def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.GRANT_OPEN, (one.id,))
         elif stage in over and not one.at_host and one.closed is None:
             yield LeftToDo(LeftTask.GRANT_UNSET, (one.id,))
+        elif stage in over and not one.at_host:
+            yield LeftToDo(LeftTask.GRANT_SEEN, (one.id,))
         elif stage is GrantStage.GIVEN and not one.at_host:
             yield LeftToDo(LeftTask.GRANT_LASTS, (one.id,))
             if one.stale:
@@ -339,12 +386,17 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
         for name, until in several:
             if until <= soon:
                 yield LeftToDo(task, (name,), at=until, over=until < today)
+    for name, until in stands.bases:
+        acts = tuple(dict.fromkeys(act for act, at in stands.done if at[:10] > until))
+        if acts:
+            yield LeftToDo(LeftTask.DONE_WITHOUT, (name,), at=until, over=True, acts=acts)
     for name, until in stands.waivers:
         yield LeftToDo(LeftTask.WAIVER, (name,), at=until, over=until < today)
 
 
 _APART: Final = frozenset({
-    LeftTask.FINDING, LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES,
+    LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.BASIS, LeftTask.DONE_WITHOUT,
+    LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES,
     LeftTask.ERASURE, LeftTask.ERASED, LeftTask.ROTATION, LeftTask.ROTATED,
 })  # fmt: skip
 """Things of which each is told for itself."""

@@ -59,6 +59,7 @@ class RecordSums:
         """By dataset."""
         self.own = {name: _sums() for name in batches}
         """Of these the files that the tool puts beside the objects, by dataset."""
+        self.own_verified = {name: _sums() for name in batches}
 
     def tally(self, dataset: str, inventoried: ObjectCounts) -> StatedTally:
         """Return one dataset's sums by state beside its inventory, and whether they close."""
@@ -186,6 +187,8 @@ class Recount:
             _add(found.states[one.dataset][state], sums)
             if one.own:
                 _add(found.own[one.dataset], sums)
+                if state == "verified":
+                    _add(found.own_verified[one.dataset], sums)
             _add(found.sizes[one.size_class], sums)
             lacking = (one.no_sha256, one.no_claim, one.no_stored_sha256)
             for name, lacks in zip(found.digests, lacking, strict=True):

@@ -181,6 +181,7 @@ def _dataset(dataset: DatasetFacts, sums: RecordSums) -> DatasetSection:
         "source": {"bucket": dataset.source.bucket, "prefix": dataset.source.prefix},
         "target": {"bucket": dataset.target.bucket, "prefix": dataset.target.prefix},
         "own": sums.own[dataset.name],
+        "own_verified": sums.own_verified[dataset.name],
         "tally": sums.tally(dataset.name, dataset.inventoried),
     }
 

@@ -48,11 +48,10 @@ ANNEXES: dict[str, Text] = {
     "losses.none": Text("Rien n'a été perdu.", "Nothing was lost."),
     "losses.why": Text(
         "Le contenu des objets n'est pas concerné. Ces propriétés existaient à la source et ne "
-        "sont pas posées sur l'objet chiffré. Sous le nom de chacune, ou sous son nombre d'objets, "
-        "il est dit où elle reste lisible.",
+        "sont pas posées sur l'objet chiffré. La colonne nomme le fichier où chacune "
+        "reste lisible.",
         "The objects' content is not concerned. These properties existed at the source and are "
-        "not set on the encrypted object. Under the name of each, or under its number of objects, "
-        "stands where it can still be read.",
+        "not set on the encrypted object. The column names the file where each can still be read.",
     ),
     "loss.modified": Text("date de dernière modification", "time of last modification"),
     "loss.headers": Text(
@@ -252,6 +251,10 @@ ANNEXES: dict[str, Text] = {
         "for {length} at least, to the second: from {frozen} (freeze shown) to {open} (open to "
         "consumers)",
     ),
+    "cutover.stop.short": Text(
+        "moins de 1 s : le {frozen} (gel constaté, puis ouverture aux utilisateurs)",
+        "for less than 1 s: on {frozen} (freeze shown, then open to consumers)",
+    ),
     "cutover.window": Text("Retour possible jusqu'au", "Rollback possible until"),
     "cutover.back": Text("Retour en arrière", "Rollback"),
     "cutover.back.before": Text(
@@ -405,6 +408,16 @@ ANNEXES: dict[str, Text] = {
         "Whoever keeps a copy of what was stored before objects were sealed anew, and its data "
         "key, opens that copy.",
     ),
+    "rotations.former": Text(
+        "Ce qu'est devenue l'ancienne clé privée ({key}), ce dossier ne le dit pas.",
+        "What became of the former private key ({key}), this folder does not say.",
+    ),
+    "rotations.former.said": Text(
+        "Ce qu'est devenue l'ancienne clé privée ({key}), selon le plan (déclaré, non prouvé) : "
+        "{became}.",
+        "What became of the former private key ({key}), says the plan (as declared, not proven): "
+        "{became}.",
+    ),
     "rotations.bounds": Text(
         "Les clés de données n'ont pas changé : qui garde une copie d'un ancien en-tête et "
         "l'ancienne clé privée ouvre ce dont il a une copie.",
@@ -440,6 +453,12 @@ ANNEXES: dict[str, Text] = {
     ),
     "erasures.why": Text("Motif :", "Reason:"),
     "erasures.by": Text("lancé par", "begun by"),
+    "erasures.permit": Text(
+        "Ce motif cite « {permit} », sous quoi l'accès d'un lecteur est encore ouvert jusqu'au "
+        "{until} : à éclaircir.",
+        "This reason names “{permit}”, under which a reader's access stands until {until}: to be "
+        "cleared up.",
+    ),
     "erasures.root": Text("Racine de ce qui a été effacé :", "Root of what was erased:"),
     "erasures.only-copy": Text(
         "Il a été approuvé que la cible pouvait être la seule copie.",
@@ -508,6 +527,10 @@ ANNEXES: dict[str, Text] = {
         "had a key that opens all that is encrypted for it."
         "|For verification {n} objects were decrypted in memory where the tool ran: so the "
         "operator had a key that opens all that is encrypted for it.",
+    ),
+    "openings.closed": Text(
+        "Si l'accès de l'opérateur à cette clé est clos, ce dossier ne le dit pas.",
+        "Whether the operator's access to that key is closed, this folder does not say.",
     ),
     "openings.count": Text(
         "{n} lecture, inscrite au journal avant d'avoir lieu."

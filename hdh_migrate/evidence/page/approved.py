@@ -8,12 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
-from hdh_migrate.events.cutover import RestsOnApprovals, Track
+from hdh_migrate.events.cutover import (
+    CutoverFinalized,
+    CutoverSwitching,
+    RestsOnApprovals,
+    Track,
+)
+from hdh_migrate.events.decommission import CutoverAgreed
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.grants import GrantGiven
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.frozen import frozen_row
+
+RESTING: Final[tuple[type[Event], ...]] = (
+    CutoverSwitching, CutoverFinalized, CutoverAgreed, KeysRotating, DataKeysRotating,
+    HeadersErasing, GrantGiven,
+)  # fmt: skip
+"""Events of what rests on approvals."""
 
 STAGES: Final = ("freeze", "cutover", "finalize", "decommission", "terms")
 """What a batch's approvals are for, in the order in which it comes."""

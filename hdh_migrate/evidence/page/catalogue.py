@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hdh_migrate.evidence.page.ahead import AHEAD
 from hdh_migrate.evidence.page.annexes import ANNEXES
+from hdh_migrate.evidence.page.at_source import AT_SOURCE
 from hdh_migrate.evidence.page.bases import BASES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.erased import ERASED
@@ -14,7 +15,7 @@ from hdh_migrate.evidence.page.gone import GONE_WORDS
 from hdh_migrate.evidence.page.header_packs import HEADERS
 from hdh_migrate.evidence.page.holders import HOLDERS
 from hdh_migrate.evidence.page.leaving import LEAVING
-from hdh_migrate.evidence.page.left import LEFT
+from hdh_migrate.evidence.page.left_words import LEFT
 from hdh_migrate.evidence.page.over_time import OVER_TIME
 from hdh_migrate.evidence.page.own_files import OWN_FILES
 from hdh_migrate.evidence.page.owners import OWNING
@@ -22,6 +23,7 @@ from hdh_migrate.evidence.page.parties import PARTIES
 from hdh_migrate.evidence.page.readers import READERS
 from hdh_migrate.evidence.page.rights import RIGHTS
 from hdh_migrate.evidence.page.sides import SIDES
+from hdh_migrate.evidence.page.taken_back import TAKEN_BACK
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
 from hdh_migrate.evidence.page.waived import WAIVED
 
@@ -56,14 +58,27 @@ CATALOGUE: dict[str, Text] = {
     # --- verdict -----------------------------------------------------------------------------
     "good": Text("Complet et intact", "Complete and intact"),
     "good.why": Text(
-        "L'objet à déplacer a été relu en entier sur la cible, déchiffré "
-        "et comparé à ce qui avait été lu à la source : il est identique."
-        "|Les {n} objets à déplacer ont été relus en entier sur la cible, déchiffrés "
-        "et comparés à ce qui avait été lu à la source : ils sont identiques.",
-        "The one object to move was read back whole from the target, decrypted "
-        "and compared with what was read at the source: it is identical."
-        "|All {n} objects to move were read back whole from the target, decrypted "
-        "and compared with what was read at the source: they are identical.",
+        "L'objet attendu sur la cible y a été relu en entier, déchiffré et comparé à ce qui avait "
+        "été lu à la source : il est identique."
+        "|Les {n} objets attendus sur la cible y ont été relus en entier, déchiffrés et comparés à "
+        "ce qui avait été lu à la source : ils sont identiques.",
+        "The one object that is expected at the target was read back whole, decrypted and compared "
+        "with what was read at the source: it is identical."
+        "|All {n} objects that are expected at the target were read back whole, decrypted and "
+        "compared with what was read at the source: they are identical.",
+    ),
+    "good.why.own": Text(
+        "L'objet attendu sur la cible y a été relu en entier, déchiffré et comparé : il est "
+        "identique. {rest} à ce qui avait été lu à la source, {own} à ce que l'outil avait écrit."
+        "|Les {n} objets attendus sur la cible y ont été relus en entier, déchiffrés et comparés : "
+        "ils sont identiques, {rest} à ce qui avait été lu à la source, {own} à ce que l'outil "
+        "avait écrit.",
+        "The one object that is expected at the target was read back whole, decrypted and "
+        "compared: it is identical, {rest} to what was read at the source, {own} to what the tool "
+        "had written."
+        "|All {n} objects that are expected at the target were read back whole, decrypted and "
+        "compared: they are identical, {rest} to what was read at the source, {own} to what the "
+        "tool had written.",
     ),
     "noted": Text("Complet et intact, avec des constats", "Complete and intact, with findings"),
     "noted.why": Text(
@@ -90,13 +105,13 @@ CATALOGUE: dict[str, Text] = {
     ),
     "lost.why": Text(
         "{n} objet vérifié n'est plus sur la cible tel qu'il l'était, et la source ne l'a plus ; "
-        "voir « Constats »."
+        "ce dossier n'en connaît pas la cause. Voir « Constats »."
         "|{n} objets vérifiés ne sont plus sur la cible tels qu'ils l'étaient, et la source ne les "
-        "a plus ; voir « Constats ».",
+        "a plus ; ce dossier n'en connaît pas la cause. Voir « Constats ».",
         "{n} verified object is no longer at the target as it was, and the source has it no more; "
-        "see “Findings”."
+        "this folder does not know the cause. See “Findings”."
         "|{n} verified objects are no longer at the target as they were, and the source has them "
-        "no more; see “Findings”.",
+        "no more; this folder does not know the cause. See “Findings”.",
     ),
     "replaced": Text(
         "Un objet vérifié a été remplacé sur la cible"
@@ -175,12 +190,14 @@ CATALOGUE: dict[str, Text] = {
         "Un objet est en échec|Des objets sont en échec", "An object failed|Objects failed"
     ),
     "failed.why": Text(
-        "{n} objet n'est pas intact sur la cible, ou ne l'a pas atteinte. "
-        "Les constats disent pourquoi."
-        "|{n} objets ne sont pas intacts sur la cible, ou ne l'ont pas atteinte. "
-        "Les constats disent pourquoi.",
-        "{n} object is not intact at the target, or did not reach it. The findings say why."
-        "|{n} objects are not intact at the target, or did not reach it. The findings say why.",
+        "{n} objet n'est pas sur la cible tel qu'il devrait y être : il ne l'a pas atteinte, ou "
+        "n'y est pas intact. Voir « Constats »."
+        "|{n} objets ne sont pas sur la cible tels qu'ils devraient y être : ils ne l'ont pas "
+        "atteinte, ou n'y sont pas intacts. Voir « Constats ».",
+        "{n} object is not at the target as it should be: it did not reach it, or is not intact. "
+        "See “Findings”."
+        "|{n} objects are not at the target as they should be: they did not reach it, or are not "
+        "intact. See “Findings”.",
     ),
     "unbalanced": Text("Les comptes ne sont pas justes", "The counts do not close"),
     "unbalanced.why": Text(
@@ -209,19 +226,14 @@ CATALOGUE: dict[str, Text] = {
         "|{n} objects verified ({size}), of {all} ({all_size}).",
     ),
     "q.where": Text("D'où, vers où ?", "From where to where?"),
-    "q.where.source": Text("De", "From"),
-    "q.where.target": Text("Vers", "To"),
-    "q.where.uncontacted": Text("La source : {kind}.", "The source: {kind}."),
+    "q.where.source": Text("De :", "From:"),
+    "q.where.target": Text("Vers :", "To:"),
     "q.where.left": Text("Cet outil n'y a rien supprimé.", "This tool deleted nothing there."),
     "q.where.erased": Text(
-        "La suppression de {n} lot y a été demandée, et n'y est pas constatée ; "
-        "voir « Bascule »."
-        "|La suppression de {n} lots y a été demandée, et n'y est pas constatée ; "
-        "voir « Bascule ».",
-        "Deletion of {n} batch was asked for there; it was not observed; see "
-        "“Cutover”."
-        "|Deletion of {n} batches was asked for there; it was not observed; see "
-        "“Cutover”.",
+        "La suppression de {n} lot y a été demandée, et n'est pas constatée ; voir « Bascule »."
+        "|La suppression de {n} lots y a été demandée, et n'est pas constatée ; voir « Bascule ».",
+        "Deletion of {n} batch was asked for there, and was not observed; see “Cutover”."
+        "|Deletion of {n} batches was asked for there, and was not observed; see “Cutover”.",
     ),
     "q.where.observed": Text(
         "{n} lot y a été supprimé, et la source n'en montre plus rien ; voir « Bascule »."
@@ -230,7 +242,16 @@ CATALOGUE: dict[str, Text] = {
         "|{n} batches were deleted there, and the source shows nothing of them any more; see "
         "“Cutover”.",
     ),
-    "q.where.region": Text("nom de région", "name of region"),
+    "q.where.region": Text(
+        "région nommée {region} par l'interface, ce qui n'est pas un lieu",
+        "region called {region} by the interface, which is no place",
+    ),
+    "q.where.host": Text(
+        "Les sociétés qui hébergent, leurs maisons mères et le droit dont elles relèvent : ce "
+        "dossier ne les connaît pas.",
+        "The companies that host, the companies that own them, and the law they are under: this "
+        "folder does not know them.",
+    ),
     "q.complete": Text("Est-ce complet ?", "Is it complete?"),
     "q.complete.yes": Text("Oui.", "Yes."),
     "q.complete.no": Text("Non.", "No."),
@@ -243,11 +264,13 @@ CATALOGUE: dict[str, Text] = {
         "The counts do not close: {all}, but {verified}, {excluded}, {failed}, {pending}.",
     ),
     "q.intact": Text("Est-ce intact ?", "Is it intact?"),
-    "q.intact.yes": Text(
-        "Oui. Chaque objet déplacé a été relu sur la cible et déchiffré ; d'après son empreinte "
+    "q.intact.yes": Text("Oui.", "Yes."),
+    "q.intact.yes.then": Text("Oui, au moment de la vérification.", "Yes, when it was verified."),
+    "q.intact.how": Text(
+        "Chaque objet déplacé a été relu sur la cible et déchiffré ; d'après son empreinte "
         "SHA-256, ses octets sont ceux qui ont été lus à la source.",
-        "Yes. Every object moved was read back from the target and decrypted; by its SHA-256 "
-        "digest its bytes are those that were read at the source.",
+        "Every object moved was read back from the target and decrypted; by its SHA-256 digest its "
+        "bytes are those that were read at the source.",
     ),
     "q.intact.parts": Text(
         "{n} objet a été envoyé en plusieurs parties : chacune a été comparée, et l'empreinte de "
@@ -275,29 +298,33 @@ CATALOGUE: dict[str, Text] = {
         "No for {n} object, replaced: the target holds another one in its place."
         "|No for {n} objects, replaced: the target holds others in their place.",
     ),
-    "q.intact.then": Text(
-        "Ce qui suit est dit du moment de la vérification.",
-        "What follows was so when they were verified.",
-    ),
     "q.intact.some": Text(
-        "Prouvé pour {n} objet sur les {all} à déplacer, pas pour les autres."
-        "|Prouvé pour {n} objets sur les {all} à déplacer, pas pour les autres.",
-        "Proven for {n} object of the {all} to move, not for the others."
-        "|Proven for {n} objects of the {all} to move, not for the others.",
+        "Prouvé, au moment de la vérification, pour {n} objet sur les {all} attendus sur la cible, "
+        "pas pour les autres."
+        "|Prouvé, au moment de la vérification, pour {n} objets sur les {all} attendus sur la "
+        "cible, pas pour les autres.",
+        "Proven, when it was verified, for {n} object of the {all} expected at the target, not for "
+        "the others."
+        "|Proven, when they were verified, for {n} objects of the {all} expected at the target, "
+        "not for the others.",
     ),
     "q.intact.none": Text("Ce n'est prouvé pour aucun objet.", "It is not proven for any object."),
     "q.not": Text("Qu'est-ce qui n'est pas prouvé ?", "What is not proven?"),
     "q.who": Text("Qui a signé ?", "Who signed?"),
     "q.who.key": Text("La clé {key}, d'empreinte", "The key {key}, with fingerprint"),
     "q.who.operator": Text(
-        "L'outil a été lancé par {operator} (déclaré, non prouvé).",
-        "The tool was run by {operator} (as declared, not proven).",
+        "L'outil a été lancé sous : {login} (déclaré, non prouvé).",
+        "The tool was run under: {login} (as declared, not proven).",
     ),
     "q.who.trust": Text(
-        "À comparer avec une empreinte reçue par une autre voie que ce dossier. Un témoin a pu "
-        "signer depuis : verify.py compte les signatures.",
-        "Compare it with a fingerprint that reached you by another way than this folder. A witness "
-        "may have signed since: verify.py counts the signatures.",
+        "À comparer avec une empreinte reçue par une autre voie que ce dossier.",
+        "Compare it with a fingerprint that reached you by another way than this folder.",
+    ),
+    "q.who.witness": Text(
+        "Quand cette page a été écrite, aucun témoin n'avait signé ; verify.py compte les "
+        "signatures qu'il y a.",
+        "When this page was written no witness had signed; verify.py counts the signatures that "
+        "there are.",
     ),
     "q.who.nobody": Text("Personne.", "Nobody."),
     # --- what is not proven ------------------------------------------------------------------
@@ -390,8 +417,16 @@ CATALOGUE: dict[str, Text] = {
         "nor the hosts' backups and replicas can be seen from here.",
     ),
     "not.when": Text(
-        "La date : c'est l'horloge de l'outil, sauf si un horodatage (timestamp.tsr) a été joint.",
-        "The date: it is the tool's own clock, unless a time-stamp (timestamp.tsr) was added.",
+        "La date : c'est l'horloge de l'outil. Le plan ne demande pas d'horodatage, et il n'y en a "
+        "pas dans ce dossier, à moins qu'un fichier timestamp.tsr n'y ait été ajouté depuis.",
+        "The date: it is the tool's own clock. The plan asks for no time-stamp, and this folder "
+        "has none, unless a file timestamp.tsr was added since.",
+    ),
+    "not.when.asked": Text(
+        "La date : c'est l'horloge de l'outil. Le plan demande un horodatage : il est dans ce "
+        "dossier si timestamp.tsr y est, et verify.py ou « audit verify » le vérifie.",
+        "The date: it is the tool's own clock. The plan asks for a time-stamp: it is in this "
+        "folder if timestamp.tsr is, and verify.py or “audit verify” checks it.",
     ),
     "not.law": Text(
         "Une qualification ou certification de l'hébergeur : ce rapport n'en juge pas.",
@@ -415,17 +450,17 @@ CATALOGUE: dict[str, Text] = {
     ),
     "datasets.own.n": Text(
         "Dont {n} fichier de l'outil ({size}), posé à côté des objets (.hdh-migrate-sidecar) et "
-        "vérifié comme eux ; à la source : {rest} ({rest_size}). Plus bas aussi, ce qui est "
-        "vérifié le comprend."
+        "vérifié comme eux ; à la source : {rest} ({rest_size}). Tout nombre de ce rapport qui est "
+        "d'objets vérifiés ou inventoriés le comprend."
         "|Dont {n} fichiers de l'outil ({size}), posés à côté des objets (.hdh-migrate-sidecar) et "
-        "vérifiés comme eux ; à la source : {rest} ({rest_size}). Plus bas aussi, ce qui est "
-        "vérifié les comprend.",
+        "vérifiés comme eux ; à la source : {rest} ({rest_size}). Tout nombre de ce rapport qui "
+        "est d'objets vérifiés ou inventoriés les comprend.",
         "Of these {n} is a file of the tool ({size}), put beside the objects "
-        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). What "
-        "is verified includes it below, too."
+        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). Every "
+        "number of this report that is of objects verified or inventoried includes it."
         "|Of these {n} are files of the tool ({size}), put beside the objects "
-        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). What "
-        "is verified includes them below, too.",
+        "(.hdh-migrate-sidecar) and verified like them; at the source: {rest} ({rest_size}). Every "
+        "number of this report that is of objects verified or inventoried includes them.",
     ),
     "datasets.own.by": Text("Par jeu de données :", "By dataset:"),
     "datasets.own.of": Text("{name} : {n}", "{name}: {n}"),
@@ -436,14 +471,14 @@ CATALOGUE: dict[str, Text] = {
         "|Of these {n} are files of the tool, which were not at the source ({size}).",
     ),
     "datasets.replaced": Text(
-        "Parmi les « Vérifiés », {n} objet a été remplacé ou perdu sur la cible depuis sa "
-        "vérification ; voir « Constats »."
-        "|Parmi les « Vérifiés », {n} objets ont été remplacés ou perdus sur la cible depuis leur "
-        "vérification ; voir « Constats ».",
-        "Of those “Verified”, {n} object was replaced or lost at the target since it was verified; "
-        "see “Findings”."
-        "|Of those “Verified”, {n} objects were replaced or lost at the target since they were "
-        "verified; see “Findings”.",
+        "Parmi les « Vérifiés », depuis leur vérification : {changes} ; voir « Constats ».",
+        "Of those “Verified”, since they were verified: {changes}; see “Findings”.",
+    ),
+    "datasets.follow": Text(
+        "Pour suivre un objet : sa ligne dans manifest.jsonl, puis « hdh-migrate audit prove », "
+        "qui montre qu'elle est sous la signature.",
+        "To follow one object: its line in manifest.jsonl, then “hdh-migrate audit prove”, which "
+        "shows that it is under the signature.",
     ),
     "batch": Text("Lot {name}", "Batch {name}"),
     "dataset": Text("Jeu de données", "Dataset"),
@@ -533,17 +568,25 @@ CATALOGUE: dict[str, Text] = {
         "taille et marque de version (ETag) annoncées par la cible : une alarme, pas une preuve",
         "size and version mark (ETag) as the target states them: an alarm, not proof",
     ),
-    "verdict.since": Text(
-        "Depuis ce verdict, {n} de ces objets a été remplacé ou perdu sur la cible."
-        "|Depuis ce verdict, {n} de ces objets ont été remplacés ou perdus sur la cible.",
-        "Since that verdict {n} of these objects was replaced or lost at the target."
-        "|Since that verdict {n} of these objects were replaced or lost at the target.",
+    "verdict.since": Text("Depuis ces verdicts, {changes}.", "Since these verdicts, {changes}."),
+    "verdict.lost": Text(
+        "vérifié, puis perdu (des deux côtés)", "verified, then lost (on both sides)"
     ),
     "digest.transfer": Text(
         "L'empreinte SHA-256 de {n} objet a été calculée par l'outil en lisant la source."
         "|L'empreinte SHA-256 de {n} objets a été calculée par l'outil en lisant la source.",
         "The SHA-256 digest of {n} object was computed by the tool while reading the source."
         "|The SHA-256 digests of {n} objects were computed by the tool while reading the source.",
+    ),
+    "digest.transfer.own": Text(
+        "L'empreinte SHA-256 de {n} objet a été calculée par l'outil pendant l'envoi : en lisant "
+        "la source, ou, pour un fichier de l'outil, en l'écrivant."
+        "|L'empreinte SHA-256 de {n} objets a été calculée par l'outil pendant l'envoi : en lisant "
+        "la source, ou, pour les fichiers de l'outil, en les écrivant.",
+        "The SHA-256 digest of {n} object was computed by the tool while it was sent: reading the "
+        "source, or, for a file of the tool, writing it."
+        "|The SHA-256 digests of {n} objects were computed by the tool while they were sent: "
+        "reading the source, or, for files of the tool, writing them.",
     ),
     "digest.verify": Text(
         "Celle de {n} objet, envoyé en plusieurs parties, a été comparée "
@@ -602,14 +645,22 @@ CATALOGUE: dict[str, Text] = {
     "findings": Text("Constats", "Findings"),
     "findings.none": Text("Aucun constat encore ouvert.", "No finding is open."),
     "findings.mended": Text(
-        "Aux derniers contrôles de la cible, {n} objet était absent ou altéré ; depuis, il est de "
-        "nouveau vérifié."
-        "|Aux derniers contrôles de la cible, {n} objets étaient absents ou altérés ; depuis, ils "
-        "sont de nouveau vérifiés.",
-        "At the last looks at the target {n} object was gone or damaged; since then it is verified "
-        "again."
-        "|At the last looks at the target {n} objects were gone or damaged; since then they are "
-        "verified again.",
+        "Aux derniers contrôles de la cible, {gone} et {damaged} ; depuis, tout y est de nouveau "
+        "vérifié. Le journal désigne ces objets par leur numéro ; ce dossier n'en connaît pas la "
+        "cause.",
+        "At the last looks at the target, {gone} and {damaged}; since then all of it is verified "
+        "there again. The journal has the numbers of these objects; this folder does not know the "
+        "cause.",
+    ),
+    "banner.mended": Text(
+        "{n} objet vérifié manquait, ou n'était plus intact, à un contrôle de la cible ; il y est "
+        "de nouveau vérifié."
+        "|{n} objets vérifiés manquaient, ou n'étaient plus intacts, à un contrôle de la cible ; "
+        "ils y sont de nouveau vérifiés.",
+        "{n} verified object was missing, or not intact, at a look at the target; it is verified "
+        "there again."
+        "|{n} verified objects were missing, or not intact, at a look at the target; they are "
+        "verified there again.",
     ),
     "findings.first": Text(
         "Les {n} premiers sur {all} ; tous sont dans findings.jsonl.",
@@ -715,6 +766,8 @@ CATALOGUE: dict[str, Text] = {
     "ref.period": Text("Exécution", "Run"),
     "ref.period.value": Text("du {start} au {end}", "from {start} to {end}"),
     **ANNEXES,
+    **AT_SOURCE,
+    **TAKEN_BACK,
     **BASES,
     **CUSTODY,
     **ERASED,

@@ -31,7 +31,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceTaking
 from hdh_migrate.events.grants import GrantAsked, GrantClosedByHand, GrantRevoked
 from hdh_migrate.events.looks import LookingAgain, ObjectAccepted, ObjectRestoring
-from hdh_migrate.events.objects import ObjectDrifted, ObjectsSuperseded, SendingAgain
+from hdh_migrate.events.objects import ObjectDrifted, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
@@ -49,6 +49,7 @@ from hdh_migrate.evidence.page.chronicle_lines import (
     RollbackLine,
     TakeOverLine,
 )
+from hdh_migrate.evidence.page.taken_back import TELLING, TakenBackVerdicts
 from hdh_migrate.evidence.page.waived import WaiverAccounts
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.jsonform import OtherForm
@@ -81,9 +82,9 @@ ACTS: Final[Mapping[type[Event], str]] = {
 LOOKED_AT: Final[tuple[type[Event], ...]] = (
     Adopting, AdoptionEnded, BatchAmended, BatchAmending, CutoverAgreed, CutoverFinalized,
     CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
-    FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, ObjectsSuperseded, PlanRebound,
+    FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, PlanRebound,
     Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
-    WaiversCounted, *GRANT_EVENTS, *LISTING_EVENTS, *ACTS,
+    WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *ACTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in dict.fromkeys(LOOKED_AT))
@@ -116,9 +117,7 @@ class Chronicle:
     """Large objects whose uploads went on after a run had ended."""
     drifted: int = 0
     """How often a source object had changed before it was read whole."""
-    unverified: int = 0
-    unverified_of: Counter[str] = field(default_factory=Counter)
-    """By dataset, where the journal says of which they were."""
+    taken_back: TakenBackVerdicts = field(default_factory=TakenBackVerdicts)
     """Verified objects whose verdict was taken back."""
     retried: Counter[str] = field(default_factory=Counter)
     """Failed objects that somebody asked to be tried again, by the code of their failure."""
@@ -146,7 +145,7 @@ class Chronicle:
             self.resent,
             self.continued,
             self.drifted,
-            self.unverified,
+            self.taken_back.total,
             self.retried,
         )
         return not any(everything)
@@ -160,6 +159,7 @@ class Chronicle:
         """Count one event; those of a journal come in its order."""
         self.approvals.extend(approvals_of(at, event))
         self.waivers.take(at, event)
+        self.taken_back.take(event)
         self._acted(at, event)
         if isinstance(event, LISTING_EVENTS):
             self.listed.append((at, event))
@@ -170,7 +170,8 @@ class Chronicle:
                 self._passed(event)
             case RefreshEnded():
                 one = self._pass(event.batch, event.number)
-                one.ended, one.listed = at, event.listed.objects
+                one.ended = at
+                one.listed_all = {"objects": event.listed.objects, "bytes": event.listed.bytes}
             case PlanRebound() | BatchAmending() | BatchAmended():
                 self._planned(at, event)
             case Adopting():
@@ -199,9 +200,6 @@ class Chronicle:
                 self.retried.update(event.reasons)
             case ObjectDrifted():
                 self.drifted += 1
-            case ObjectsSuperseded():
-                self.unverified += len(event.dropped)
-                self.unverified_of.update(event.dropped_datasets or {})
             case _:
                 self._switched(at, event)
 

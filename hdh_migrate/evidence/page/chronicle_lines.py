@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
+from hdh_migrate.evidence.verifier.members import ObjectSum
 from hdh_migrate.frozen import frozen, mutable_row
 
 
@@ -19,7 +20,13 @@ class PassLine:
     gone: int = 0
     left: int = 0
     """Of what is gone: was not moved."""
-    listed: int | None = None
+    listed_all: ObjectSum | None = None
+    """All that the source showed."""
+
+    @property
+    def listed(self) -> int | None:
+        """How many objects the source showed."""
+        return None if self.listed_all is None else self.listed_all["objects"]
 
 
 @frozen

@@ -26,8 +26,8 @@ CUSTODY: dict[str, Text] = {
         "|{n} objects gone from the source before they were moved ({size}).",
     ),
     "q.what.own-of": Text(
-        "dont {n} fichier de l'outil|dont {n} fichiers de l'outil",
-        "{n} of them is a file of the tool|{n} of them are files of the tool",
+        "{verified}, dont {n} fichier de l'outil|{verified}, dont {n} fichiers de l'outil",
+        "{verified}, {n} of them a file of the tool|{verified}, {n} of them files of the tool",
     ),
     "q.what.more": Text(
         "Et {n} autre jeu de données ; voir « Lots et jeux de données »."
@@ -38,6 +38,15 @@ CUSTODY: dict[str, Text] = {
     "q.when": Text("Quand ?", "When?"),
     "q.when.answer": Text(
         "Du {start} au {end}, soit {length}.", "From {start} to {end}, {length} in all."
+    ),
+    "q.when.going": Text(
+        "En cours. Ce dossier ne connaît pas de date de fin : ni le plan ni le journal n'en ont.",
+        "Under way. This folder knows of no day on which it ends: neither plan nor journal has "
+        "one.",
+    ),
+    "q.when.over": Text(
+        "Rien n'est plus à déplacer, à basculer ni à supprimer, à ce que ce dossier en sait.",
+        "Nothing is left to move, switch or delete, as far as this folder knows.",
     ),
     "q.when.never": Text("Rien n'a encore été exécuté.", "Nothing has been run yet."),
     "q.for": Text("Pour qui est-ce chiffré ?", "Encrypted for whom?"),
@@ -202,6 +211,12 @@ CUSTODY: dict[str, Text] = {
     "duties.keys": Text(
         "Une seule clé a approuvé.|{n} clés distinctes ont approuvé.",
         "{n} key approved.|{n} different keys approved.",
+    ),
+    "duties.keys.beside": Text(
+        "{n} clé a approuvé ; sa clé privée se trouvait dans le dossier du plan."
+        "|{n} clés ont approuvé ; des clés privées se trouvaient dans le dossier du plan.",
+        "{n} key approved; its private key lay in the plan's folder."
+        "|{n} keys approved; private keys lay in the plan's folder.",
     ),
     "duties.waived": Text(
         "La clé {key} a signé une dérogation et a aussi approuvé.",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NotRequired, TypedDict
 
 from hdh_migrate.evidence.page.parties import COUNTRIES, EUROPEAN_UNION
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import Predicate, StatedRotation
 from hdh_migrate.frozen import frozen
 
 
@@ -24,6 +24,8 @@ class StatedParty(TypedDict):
     name: str
     role: str
     contact: NotRequired[str]
+    organisation: NotRequired[str]
+    logins: NotRequired[list[str]]
 
 
 class StatedSide(TypedDict):
@@ -42,6 +44,13 @@ class StatedHolder(TypedDict):
     escrow: bool
 
 
+class StatedFormer(TypedDict):
+    """What became of a private key that was exchanged, as it is stated."""
+
+    key: str
+    became: str
+
+
 class StatedByPeople(TypedDict, total=False):
     """The plan's `report.declared`, in its canonical form: what nobody stated is not there."""
 
@@ -50,6 +59,7 @@ class StatedByPeople(TypedDict, total=False):
     organisations: list[StatedParty]
     places: list[StatedSide]
     keys: list[StatedHolder]
+    former_keys: list[StatedFormer]
 
 
 @frozen
@@ -77,6 +87,32 @@ def countries(declared: StatedByPeople, said: Callable[[Text], object]) -> dict[
         where = f"{one['place']}, {called}" if one.get("place") else called
         found[one["side"]] = StatedCountry(said=where, inside=code in EUROPEAN_UNION)
     return found
+
+
+def person_of(login: str, declared: StatedByPeople) -> str | None:
+    """Return whose login that is, as the plan has it: name and organisation."""
+    for one in declared.get("people", ()):
+        if login in one.get("logins", ()):
+            return ", ".join(filter(None, (one["name"], one.get("organisation"))))
+    return None
+
+
+def strangers(logins: Iterable[str], declared: StatedByPeople) -> tuple[str, ...]:
+    """Return the logins that the plan gives to nobody; none where it names nobody at all."""
+    if not declared.get("people") and not declared.get("organisations"):
+        return ()
+    return tuple(one for one in logins if one and person_of(one, declared) is None)
+
+
+def former_keys(rotations: Iterable[StatedRotation], declared: StatedByPeople) -> tuple[str, ...]:
+    """Return the keys that were exchanged and of which nobody states what became of them.
+
+    One that some objects are still sealed for is needed, and left out.
+    """
+    stated = {one["key"] for one in declared.get("former_keys", ())}
+    through = (one for one in rotations if one["ended"] and not one["left"])  # it opens nothing
+    old = dict.fromkeys(one["old"] for one in through if one["old"])
+    return tuple(one for one in old if one not in stated)
 
 
 def reachable(declared: StatedByPeople) -> bool:

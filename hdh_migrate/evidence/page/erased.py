@@ -116,6 +116,16 @@ ERASED: dict[str, Text] = {
         "{n} reader can still open what of it was granted; see “Who may read”."
         "|{n} readers can still open what of it was granted; see “Who may read”.",
     ),
+    "banner.shut-out": Text(
+        "Pour {n} lecteur révoqué, la fermeture de l'accès chez l'hébergeur est déclarée, non "
+        "constatée ; voir « Qui peut lire »."
+        "|Pour {n} lecteurs révoqués, la fermeture de l'accès chez l'hébergeur est déclarée, non "
+        "constatée ; voir « Qui peut lire ».",
+        "For {n} reader who was revoked, that access at the host is closed is somebody's word, and "
+        "was not seen; see “Who may read”."
+        "|For {n} readers who were revoked, that access at the host is closed is somebody's word, "
+        "and was not seen; see “Who may read”.",
+    ),
     "q.intact.erased": Text(
         "Depuis l'effacement, {n} objet ne peut plus être déchiffré avec les clés des "
         "destinataires : ce qu'il contient aujourd'hui ne peut plus être comparé."
@@ -143,8 +153,9 @@ ERASED: dict[str, Text] = {
         "|{n} objects, made unreadable, open with none of these keys any more.",
     ),
     "q.what.originals": Text(
-        "Cela n'efface pas les originaux : qui lit la source peut encore les lire.",
-        "This erases no originals: who reads the source can read them still.",
+        "Cet outil n'a pas effacé les originaux : qui lit la source peut encore les lire en clair.",
+        "This tool did not erase the originals: who reads the source can read them in the clear "
+        "still.",
     ),
     "q.what.erasing": Text(
         "L'effacement de ce qui ouvre {n} objet du jeu « {dataset} » a commencé le {began} et "
@@ -157,9 +168,17 @@ ERASED: dict[str, Text] = {
         "not finished, or something was left.",
     ),
     "leaving.erased": Text(
-        "Dont {n} objet du jeu « {dataset} », que les clés des destinataires n'ouvrent plus."
-        "|Dont {n} objets du jeu « {dataset} », que les clés des destinataires n'ouvrent plus.",
-        "Of these {n} object of dataset “{dataset}”, which the recipients' keys open no more."
-        "|Of these {n} objects of dataset “{dataset}”, which the recipients' keys open no more.",
+        "Dont {n} objet ({size}) du jeu « {dataset} », que les clés des destinataires n'ouvrent "
+        "plus."
+        "|Dont {n} objets ({size}) du jeu « {dataset} », que les clés des destinataires n'ouvrent "
+        "plus.",
+        "Of these {n} object ({size}) of dataset “{dataset}”, which the recipients' keys open no "
+        "more."
+        "|Of these {n} objects ({size}) of dataset “{dataset}”, which the recipients' keys open no "
+        "more.",
+    ),
+    "leaving.rest": Text(
+        "Reste {n} objet qui s'ouvre ({size}).|Restent {n} objets qui s'ouvrent ({size}).",
+        "That leaves {n} object that opens ({size}).|That leaves {n} objects that open ({size}).",
     ),
 }

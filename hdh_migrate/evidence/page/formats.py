@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from hdh_migrate.frozen import frozen
 
 NNBSP = "\u202f"
-"""Narrow no-break space: French thousands, and before the percent sign."""
+"""Narrow no-break space: French thousands, and before a semicolon, `?` and `!`."""
 
 NBSP = "\u00a0"
 
@@ -88,7 +88,7 @@ LOCALES = {
     "fr": Locale(
         thousands=NNBSP,
         decimal=",",
-        percent=f"{NNBSP}%",
+        percent=f"{NBSP}%",
         units=("o", "Kio", "Mio", "Gio", "Tio", "Pio", "Eio"),
         months=(
             *("janvier", "février", "mars", "avril", "mai", "juin"),

@@ -6,33 +6,21 @@ chose that: a page counts it apart, in every number that it shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.recount import by_state
 from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.counts import gone_in, less, summed
 from hdh_migrate.evidence.verifier.members import (
     ObjectSum,
     Predicate,
-    StatedExclusion,
     StatedTally,
     States,
 )
-from hdh_migrate.evidence.verifier.selection import LOST, VANISHED
 
 GONE = ("lost", "vanished")
 """What no rule left behind: lost after it was moved, or gone from the source before."""
-
-
-def gone_in(exclusions: Iterable[StatedExclusion]) -> dict[str, ObjectSum]:
-    """Return how much of what was left behind no rule left: by the words of `GONE`."""
-    found: dict[str, ObjectSum] = {name: {"objects": 0, "bytes": 0} for name in GONE}
-    for one in exclusions:
-        if one["rule"] == VANISHED[0]:
-            sums = found["lost" if one["reason"] == LOST[1] else "vanished"]
-            sums["objects"] += one["objects"]
-            sums["bytes"] += one["bytes"]
-    return found
 
 
 def gone_of(predicate: Predicate, dataset: str | None = None) -> dict[str, ObjectSum]:
@@ -47,16 +35,16 @@ def told_apart(sums: States | StatedTally, gone: Mapping[str, ObjectSum]) -> dic
     found = by_state(sums)
     left = found["excluded"]
     for state in GONE:
-        left = {
-            "objects": left["objects"] - gone[state]["objects"],
-            "bytes": left["bytes"] - gone[state]["bytes"],
-        }
+        left = less(left, gone[state])
         found[state] = gone[state]
     return {**found, "excluded": left}
 
 
-def to_move(predicate: Predicate) -> int:
-    """Return how many objects were to be moved; one that was lost is one of them still."""
+def expected(predicate: Predicate) -> int:
+    """Return how many objects the target should hold: one that was lost is one of them still.
+
+    The tool's own files are among them, as in every other number of a statement.
+    """
     states = told_apart(predicate["outcome"]["states"], gone_of(predicate))
     return (
         states["inventoried"]["objects"]
@@ -65,30 +53,38 @@ def to_move(predicate: Predicate) -> int:
     )
 
 
-def verified_once(predicate: Predicate) -> int:
-    """Return how many of those that are counted as verified are not at the target as verified."""
+def changed_since(predicate: Predicate) -> dict[str, int]:
+    """Return how many of those counted as verified were replaced, or lost, at the target since.
+
+    What nothing happened to is left out.
+    """
     codes = predicate["findings"]["codes"]
-    gone = gone_of(predicate)["lost"]["objects"]
-    others = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED, *LOST_OBJECTS) - gone
-    return max(0, min(others, predicate["outcome"]["states"]["verified"]["objects"]))
+    verified = predicate["outcome"]["states"]["verified"]["objects"]
+    replaced = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
+    lost = how_many(codes, *LOST_OBJECTS) - gone_of(predicate)["lost"]["objects"]
+    found = {"replaced": min(replaced, verified)}
+    found["lost"] = max(0, min(lost, verified - found["replaced"]))
+    return {kind: count for kind, count in found.items() if count}
 
 
 def own_files(predicate: Predicate) -> ObjectSum:
     """Return how many of all that is counted are the tool's own files."""
-    stated = [one["own"] for one in predicate["datasets"] if "own" in one]
-    return {
-        "objects": sum(one["objects"] for one in stated),
-        "bytes": sum(one["bytes"] for one in stated),
-    }
+    return summed(one["own"] for one in predicate["datasets"] if "own" in one)
 
 
 def own_verified(predicate: Predicate) -> ObjectSum | None:
     """Return how many of the verified ones are the tool's own; None where that is not known."""
-    having = [one for one in predicate["datasets"] if one.get("own", {"objects": 0})["objects"]]
-    unfinished = any(
-        one["tally"][state]["objects"] for one in having for state in ("failed", "pending")
-    )
-    return None if unfinished else own_files(predicate)
+    found = []
+    for one in predicate["datasets"]:
+        whole, verified = one.get("own"), one.get("own_verified")
+        if whole is None or not whole["objects"]:
+            continue
+        if verified is None:  # of an earlier version
+            if any(one["tally"][state]["objects"] for state in ("failed", "pending")):
+                return None
+            verified = whole
+        found.append(verified)
+    return summed(found)
 
 
 GONE_WORDS: dict[str, Text] = {
@@ -100,19 +96,22 @@ GONE_WORDS: dict[str, Text] = {
     "col.lost": Text("Perdus", "Lost"),
     "col.vanished": Text("Disparus de la source", "Gone from the source"),
     "q.what.since": Text(
-        "Depuis, {n} d'entre eux a été remplacé ou perdu sur la cible ; à ce que ce dossier en "
-        "sait, {rest} de ces objets sont encore tels que vérifiés."
-        "|Depuis, {n} d'entre eux ont été remplacés ou perdus sur la cible ; à ce que ce dossier "
-        "en sait, {rest} de ces objets sont encore tels que vérifiés.",
-        "Since then {n} of them was replaced or lost at the target; as far as this folder knows, "
-        "{rest} of these objects are still as verified."
-        "|Since then {n} of them were replaced or lost at the target; as far as this folder knows, "
-        "{rest} of these objects are still as verified.",
+        "Encore tels que vérifiés, à ce que ce dossier en sait : {rest}. Depuis la vérification, "
+        "{changes}.",
+        "Still as they were verified, as far as this folder knows: {rest}. Since they were "
+        "verified, {changes}.",
     ),
-    "n.since": Text(
-        "dont {n} remplacé ou perdu depuis|dont {n} remplacés ou perdus depuis",
-        "of these {n} replaced or lost since|of these {n} replaced or lost since",
+    "since.replaced": Text(
+        "{n} objet a été remplacé par un autre sur la cible"
+        "|{n} objets ont été remplacés par d'autres sur la cible",
+        "{n} object was replaced by another one at the target"
+        "|{n} objects were replaced by others at the target",
     ),
+    "since.lost": Text(
+        "{n} objet y a été perdu|{n} objets y ont été perdus",
+        "{n} object was lost there|{n} objects were lost there",
+    ),
+    "n.since": Text("dont {changes} depuis", "of these {changes} since"),
     "datasets.lost": Text(
         "Un objet « perdu » a été déplacé, puis la cible l'a perdu, et la source ne l'a plus : "
         "aucune règle ne l'a laissé. Dans exclusions.jsonl, il a sa propre règle.",

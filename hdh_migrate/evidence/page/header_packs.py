@@ -20,7 +20,10 @@ HEADERS: dict[str, Text] = {
     ),
     "packs.at-target": Text("Sur la cible", "At the target"),
     "packs.copy": Text("Seconde copie", "Second copy"),
-    "packs.copy.place": Text("Dossier, selon le plan :", "Folder, by the plan:"),
+    "packs.copy.place": Text(
+        "Dossier, selon le plan, sur la machine de l'opérateur :",
+        "Folder, by the plan, on the operator's machine:",
+    ),
     "packs.copy.none": Text("Aucune n'a encore été faite.", "None was made yet."),
     "packs.erased": Text("Effacés depuis", "Erased since"),
     "packs.erased.value": Text(

@@ -11,8 +11,8 @@ from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({
     "all-offsets", "approvals", "attestation", "basis", "breach", "contract", "drilled", "excluded",
-    "grants", "https", "losses", "observed", "offsets", "openings", "plain-source", "region",
-    "requested", "sealed", "signed", "whole",
+    "grants", "here", "https", "losses", "mended", "observed", "offsets", "openings",
+    "plain-source", "region", "requested", "sealed", "signed", "whole",
 })  # fmt: skip
 """Everything that references.yaml may ask for."""
 
@@ -32,6 +32,8 @@ def held_of(
     parties = (report.get("declared") or {}).get("organisations", ())
     found = {
         "approvals": bool(approvals),
+        "here": all(one["local"] for one in endpoints),
+        "mended": any(look["gone"] + look["damaged"] for look in predicate.get("looks", ())),
         "attestation": predicate["attestation"] is not None,
         "basis": bool(plan["canonical"].get("legal_basis")),
         "breach": how_many(predicate["findings"]["codes"], *LOST_OBJECTS, Code.TARGET_REPLACED) > 0,

@@ -74,12 +74,10 @@ LEAVING: dict[str, Text] = {
     "leaving.unsaid": Text("Ce que ce dossier ne dit pas", "What this folder does not say"),
     "leaving.unsaid.value": Text(
         "Le préavis et les frais du contrat, le prix des requêtes, le temps que prendrait la "
-        "lecture chez cet hébergeur, ce que des utilisateurs y ont écrit depuis ; à quelle société "
-        "il appartient ; ce que cette sortie a coûté, ce que l'ancien hébergeur facture encore et "
-        "quand son contrat peut finir : à demander à qui tient les contrats.",
+        "lecture chez cet hébergeur, ce que des utilisateurs y ont écrit depuis, à quelle société "
+        "il appartient : à demander à qui tient les contrats.",
         "Notice and charges of the contract, the price of requests, how long reading from this "
-        "host would take, what consumers have written there since; which company owns it; what "
-        "this move has cost, what the old host charges still and when its contract can end: ask "
+        "host would take, what consumers have written there since, which company owns it: ask "
         "whoever keeps the contracts.",
     ),
     "since": Text("Changements depuis le rapport précédent", "Changes since the report before"),

@@ -139,16 +139,6 @@ OVER_TIME: dict[str, Text] = {
         "|{n} objects had changed at the source between two readings: they were read anew in their "
         "new version.",
     ),
-    "runs.unverified": Text(
-        "{n} verdict favorable a été retiré (source modifiée, ou objet que la cible ne tenait "
-        "plus) ; les constats et les comptes de ce rapport disent la suite."
-        "|{n} verdicts favorables ont été retirés (source modifiée, ou objet que la cible "
-        "n'avait plus) ; les constats et les comptes de ce rapport disent la suite.",
-        "{n} good verdict was taken back (the source changed, or the target no longer held the "
-        "object); findings and counts of this report tell what became of it."
-        "|{n} good verdicts were taken back (the source changed, or the target no longer held the "
-        "object); findings and counts of this report tell what became of them.",
-    ),
     "runs.retried": Text(
         "{n} objet en échec a été retenté à la demande de quelqu'un."
         "|{n} objets en échec ont été retentés à la demande de quelqu'un.",

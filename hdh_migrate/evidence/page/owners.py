@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
-from hdh_migrate.evidence.page.declared import StatedByPeople
+from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.page.declared import StatedByPeople, person_of
+from hdh_migrate.evidence.page.left import Words, told
 from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.frozen import frozen_row
 
 BREACH_HOURS: Final = 72
 """Within which a breach is to be notified, where feasible, by article 33 of the GDPR."""
@@ -19,8 +22,13 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
     **dict.fromkeys(
         (
             LeftTask.BREACH,
+            LeftTask.ABSENCE,
+            LeftTask.DONE_WITHOUT,
             LeftTask.PLAIN,
             LeftTask.HOLDER,
+            LeftTask.OLD_KEY,
+            LeftTask.KEYS_BESIDE,
+            LeftTask.LOGIN,
             LeftTask.BASIS,
             LeftTask.ATTESTATION,
             LeftTask.WAIVER,
@@ -30,55 +38,92 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
     ),
     **dict.fromkeys((LeftTask.SWITCH, LeftTask.SWITCHING, LeftTask.FINALIZE), "approved"),
     LeftTask.KEY: "holders",
-    **dict.fromkeys((LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_LASTS), "host"),
+    **dict.fromkeys(
+        (LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS),
+        "host",
+    ),
     LeftTask.SIGN: "signer",
     LeftTask.WITNESS: "witness",
 }
 """Whose matter a task is; of those that are not named here it is the operator's."""
 
 
-class Sayings(Protocol):
-    """What says a sentence of the catalogue, and a time, in one language."""
-
-    def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
-        """Return a sentence with its values."""
-        ...
-
-    def moment(self, value: str) -> Markup:
-        """Return a time."""
-        ...
+OPERATING: Final = frozenset({"operator", "approved"})
+"""Owners who are whoever runs the tool."""
 
 
-def owner_of(
-    one: LeftToDo, declared: StatedByPeople, logins: Sequence[str], words: Sayings
-) -> Markup:
-    """Return who has to do a thing, with the names that the plan or the journal has, and by when.
+@frozen_row
+class OwnedTask:
+    """One thing to do as a sentence; by when, where a law sets a time."""
+
+    said: Markup
+    until: Markup | None
+
+
+@frozen_row
+class OwnedTasks:
+    """What one party has to do, numbered through all of them."""
+
+    who: Markup
+    first: int
+    tasks: list[OwnedTask]
+
+
+def owned(
+    found: Sequence[LeftToDo], declared: StatedByPeople, logins: Sequence[str], words: Words
+) -> list[OwnedTasks]:
+    """Return what is left to do by who has to do it, in the order of the first task of each.
 
     `declared` is the plan's `report.declared`, `logins` who ran the tool.
     """
-    kind = OWNERS.get(one.task, "operator")
-    names = _names(kind, declared, logins)
+    groups: dict[str, list[LeftToDo]] = {}
+    for one in found:
+        groups.setdefault(OWNERS.get(one.task, "operator"), []).append(one)
+    made, first = [], 1
+    for kind, several in groups.items():
+        tasks = [OwnedTask(told(one, words), _until(one, words)) for one in several]
+        made.append(OwnedTasks(_who(kind, declared, logins, words), first, tasks))
+        first += len(tasks)
+    return made
+
+
+def _until(one: LeftToDo, words: Words) -> Markup | None:
+    if one.task not in {LeftTask.BREACH, LeftTask.ABSENCE} or one.at is None:
+        return None
+    until = datetime.fromisoformat(one.at).astimezone(UTC) + timedelta(hours=BREACH_HOURS)
+    return words.say("owner.until", at=words.moment(until.isoformat()))
+
+
+def _who(kind: str, declared: StatedByPeople, logins: Sequence[str], words: Words) -> Markup:
     said = words.say(f"owner.{kind}")
-    if names:
-        said = words.say("owner.named", who=said, names=", ".join(names))
-    if one.task is LeftTask.BREACH and one.at is not None:
-        until = datetime.fromisoformat(one.at).astimezone(UTC) + timedelta(hours=BREACH_HOURS)
-        return words.say("owner.until", who=said, at=words.moment(until.isoformat()))
-    return words.say("owner.who", who=said)
-
-
-def _names(kind: str, declared: StatedByPeople, logins: Sequence[str]) -> list[str]:
-    if kind == "operator":
-        return list(logins)
-    if kind == "controller":
-        return [
+    names: list[object] = []
+    if kind in OPERATING:
+        names += [login_said(one, declared, words) for one in logins]
+    elif kind == "controller":
+        names += [
             one["name"]
             for one in declared.get("organisations", ())
             if one["role"] in {"controller", "joint-controller"}
         ]
-    if kind == "holders":
-        return list(dict.fromkeys(one["holder"] for one in declared.get("keys", ())))
-    return []
+    elif kind == "holders":
+        names += dict.fromkeys(one["holder"] for one in declared.get("keys", ()))
+    if not names:
+        return words.say("owner.alone", who=said)
+    return words.say(
+        "owner.named", who=said, names=words.say("reader.then").join(map(_shown, names))
+    )
+
+
+def login_said(login: str, declared: StatedByPeople, words: Words) -> Markup:
+    """Return a login with the person whose it is, or that the plan gives it to nobody."""
+    person = person_of(login, declared)
+    if person is None:
+        return words.say("login.nobody", login=login)
+    return words.say("login.person", login=login, person=person)
+
+
+def _shown(value: object) -> Markup:
+    return value if isinstance(value, Markup) else escape(visible(str(value)))
 
 
 OWNING: dict[str, Text] = {
@@ -86,25 +131,32 @@ OWNING: dict[str, Text] = {
         "Là où aucune date n'est donnée, ce dossier n'en connaît pas.",
         "Where no date is given, this folder knows of none.",
     ),
-    "owner.who": Text("À faire par {who}.", "To be done by {who}."),
     "owner.until": Text(
-        "À faire par {who}, avant le {at} si le délai part de ce constat.",
-        "To be done by {who}, before {at} if the time runs from this finding.",
+        "Avant le {at}, si le délai de 72 heures part de ce constat.",
+        "Before {at}, if the 72 hours run from this finding.",
     ),
-    "owner.named": Text("{who} ({names})", "{who} ({names})"),
-    "owner.operator": Text("l'opérateur de l'outil", "the operator of the tool"),
+    "owner.alone": Text("{who} :", "{who}:"),
+    "owner.named": Text("{who} ({names}) :", "{who} ({names}):"),
+    "owner.operator": Text("L'opérateur de l'outil", "The operator of the tool"),
     "owner.approved": Text(
-        "l'opérateur de l'outil, avec l'accord de ceux qui approuvent",
-        "the operator of the tool, with the consent of those who approve",
+        "L'opérateur de l'outil, avec l'accord de ceux qui approuvent",
+        "The operator of the tool, with the consent of those who approve",
     ),
-    "owner.controller": Text("le responsable de traitement", "the controller"),
-    "owner.holders": Text("ceux qui détiennent ces clés", "those who hold these keys"),
+    "owner.controller": Text("Le responsable de traitement", "The controller"),
+    "owner.holders": Text("Ceux qui détiennent des clés", "Those who hold keys"),
     "owner.host": Text(
-        "qui administre les droits chez l'hébergeur", "who administers access at the host"
+        "Qui administre les droits chez l'hébergeur", "Who administers access at the host"
     ),
-    "owner.signer": Text("qui détient la clé du rapport", "who holds the report's key"),
+    "owner.signer": Text("Qui détient la clé du rapport", "Who holds the report's key"),
     "owner.witness": Text(
-        "une personne qui ne soit ni l'opérateur ni le signataire",
-        "somebody who is neither the operator nor the signer",
+        "Une personne qui n'est ni l'opérateur ni le signataire",
+        "Somebody who is neither the operator nor the signer",
+    ),
+    "login.nobody": Text(
+        "{login} : nom de session, que le plan n'attribue à personne",
+        "{login}: a login that the plan gives to nobody",
+    ),
+    "login.person": Text(
+        "{person}, nom de session {login}, selon le plan", "{person}, login {login}, says the plan"
     ),
 }

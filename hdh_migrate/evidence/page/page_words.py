@@ -15,7 +15,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.differences import said_difference
-from hdh_migrate.evidence.page.formats import LOCALES, NBSP
+from hdh_migrate.evidence.page.formats import LOCALES, NBSP, NNBSP
 from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
 from hdh_migrate.evidence.page.text import Text
 
@@ -109,7 +109,7 @@ class PageWords:
         if not found.changes:
             return escape(found.place)
         colon = f"{NBSP}: " if self._language == "fr" else ": "
-        semicolon = f"{NBSP}; " if self._language == "fr" else "; "
+        semicolon = f"{NNBSP}; " if self._language == "fr" else "; "
         about = "" if found.about is None else f"{found.about[:1].upper()}{found.about[1:]} "
         return Markup('{}<code>{}</code>{}<span class="name">{}</span>').format(
             about, found.place, colon, semicolon.join(found.changes)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 
 from jinja2 import TemplateError
@@ -17,7 +16,8 @@ from jinja2 import TemplateError
 from hdh_migrate.evidence.lines.left import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
-from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, SignedBy, render_report
+from hdh_migrate.evidence.page.findings import GravestFindings
+from hdh_migrate.evidence.page.html import SignedBy, render_report
 from hdh_migrate.evidence.reading import CheckedBundle, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
@@ -46,7 +46,7 @@ def compare_pages(
         outcome.open.append(NOT_COMPARED.format(f"code {written_by[:16]}"))
         return
     months = chronicle_of(folder / "journal.jsonl")
-    shown = [line for _, line in islice(reading.findings(), SHOWN_FINDINGS)]
+    shown = GravestFindings.of(line for _, line in reading.findings())
     unresolved = _unresolved(reading)
     for path in sorted(folder.glob("report.*.html")):
         language, page = path.name.split(".")[1], path.read_bytes()

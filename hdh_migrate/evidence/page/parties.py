@@ -64,6 +64,8 @@ PARTIES: dict[str, Text] = {
     "role.processor": Text("Sous-traitant :", "Processor:"),
     "role.sub-processor": Text("Sous-traitant ultérieur :", "Sub-processor:"),
     "q.parties.contract": Text("lié par : {contract}", "bound by: {contract}"),
+    "q.parties.no-contact": Text("contact non déclaré", "no contact declared"),
+    "q.parties.logins": Text("noms de session : {logins}", "logins: {logins}"),
     "q.parties.contact": Text("à joindre : {contact}", "to be reached: {contact}"),
     "place.in": Text(
         "Lieu : {country}, dans l'Union européenne (déclaré).",

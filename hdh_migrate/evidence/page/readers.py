@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantAccounts, GrantStage, HostEntry
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.frozen import frozen
+
+OVER = frozenset({GrantStage.ENDED, GrantStage.REVOKED})
+"""Stages in which nobody should read by a grant."""
 
 SHOWN_GRANTS = 200
 """Grants on the page, the last ones; the others are in the journal only."""
@@ -30,6 +34,22 @@ def _lines(accounts: GrantAccounts, written: str) -> Iterator[GrantLine]:
     for account in accounts.by_id.values():
         if not account.dropped:
             yield GrantLine(account=account, stage=account.stage(written), at_host=account.at_host)
+
+
+def clashing(
+    erasing: Mapping[str, HeadersErasing], lines: Sequence[GrantLine]
+) -> dict[str, GrantLine]:
+    """Return, by dataset, a grant that stands and whose permit the reason of an erasure names.
+
+    A permit that was given as the reason for an end, and lets somebody read, is both at once.
+    """
+    found: dict[str, GrantLine] = {}
+    for dataset, event in erasing.items():
+        for one in lines:
+            permit = one.account.asked.permit
+            if one.stage is GrantStage.GIVEN and permit and permit in (event.reason or ""):
+                found[dataset] = one
+    return found
 
 
 READERS: dict[str, Text] = {

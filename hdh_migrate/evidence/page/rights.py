@@ -13,10 +13,32 @@ RIGHTS: dict[str, Text] = {
     "rights.access.value": Text(
         "Cet outil ne recrée sur la cible ni rôles, ni listes d'accès, ni liens de partage de la "
         "source : qui lit à la cible se règle chez l'hébergeur d'arrivée, et ce dossier n'en sait "
-        "que les accès accordés avec cet outil (« Qui peut lire », s'il y en a).",
+        "rien. À lui demander.",
+        "This tool makes none of the source's roles, access lists or shared links anew at the "
+        "target: who reads there is set at that host, and this folder knows nothing of it. Ask "
+        "there.",
+    ),
+    "rights.access.readers": Text(
+        "Cet outil ne recrée sur la cible ni rôles, ni listes d'accès, ni liens de partage de la "
+        "source : qui lit à la cible se règle chez l'hébergeur d'arrivée, et ce dossier n'en sait "
+        "que les accès accordés avec cet outil ; voir « Qui peut lire ».",
         "This tool makes none of the source's roles, access lists or shared links anew at the "
         "target: who reads there is set at that host, and this folder knows of it only what was "
-        "granted by this tool (“Who may read”, if there is such).",
+        "granted by this tool; see “Who may read”.",
+    ),
+    "rights.rest": Text("Versions, journaux d'accès", "Versions, access logs"),
+    "rights.rest.value": Text(
+        "Le plan ne demande que la version en cours de chaque objet : les versions antérieures et "
+        "les instantanés ne sont pas déplacés. Les journaux d'accès de la source ne le sont "
+        "jamais.",
+        "The plan asks for the current version of each object alone: earlier versions and "
+        "snapshots are not moved. Access logs of the source never are.",
+    ),
+    "rights.rest.versions": Text(
+        "Le plan demande aussi les versions antérieures ; les instantanés ne sont pas déplacés. "
+        "Les journaux d'accès de la source ne le sont jamais.",
+        "The plan asks for earlier versions, too; snapshots are not moved. Access logs of the "
+        "source never are.",
     ),
     "rights.keeping": Text("Durées et verrous sur la cible", "Keeping and locks at the target"),
     "rights.keeping.none": Text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hdh_migrate.evidence.page.formats import NBSP
+from hdh_migrate.evidence.page.formats import NBSP, NNBSP
 
 LANGUAGES = ("fr", "en")
 
@@ -30,7 +30,7 @@ class Text(NamedTuple):
         said = _COUNT.sub(f"{{n}}{NBSP}", one if singular or not many else many)
         said = _UNIT.sub(NBSP, said)
         if language == "fr":
-            said = _AFTER.sub(NBSP, _BEFORE.sub(NBSP, _COUNTED.sub(NBSP, said)))
+            said = _HIGH.sub(NNBSP, _AFTER.sub(NBSP, _BEFORE.sub(NBSP, _COUNTED.sub(NBSP, said))))
             if _SHORT.fullmatch(said):
                 said = said.replace(" ", NBSP)
             said = _WHOLE.sub("\u2011", said)
@@ -45,7 +45,11 @@ _SHORT = re.compile(r"\{n\}\W\w+ \w+")
 """A count of two words, `3 en attente`."""
 _UNIT = re.compile(r"(?<=\}) (?=(?:s|Go|GB)\b)")
 """Between a number and its unit."""
-_BEFORE = re.compile(r" (?=[:;?!»])")
-_AFTER = re.compile(r"(?<=«) |(?<=À) ")
-_WHOLE = re.compile("(?<=ci)-(?=dess)|(?<=elle)-(?=même)|(?<=lui)-(?=même)|(?<=soi)-(?=même)")
+_BEFORE = re.compile(r" (?=[:»])")
+_HIGH = re.compile(r" (?=[;?!])")
+"""Before these French has a narrow space, before a colon a whole one."""
+_AFTER = re.compile(r"(?<=«) |(?<=À) |(?<=\b[Ll]ot) (?=\{)|(?<=\bdes) (?=\{)")
+_WHOLE = re.compile(
+    r"(?<=\bci)-(?=dess|après)|(?<=[a-z])-(?=mêmes?\b)|(?<=\bML)-(?=KEM)|(?<=KEM)-(?=768)"
+)
 """Hyphens after which no line ends: `ci-` and `-même` alone are no words."""

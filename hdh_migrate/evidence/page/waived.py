@@ -143,30 +143,40 @@ WAIVED: dict[str, Text] = {
     ),
     "waiver.made": Text("signée le {when}", "signed on {when}"),
     "waiver.after": Text(
-        "Fait ensuite, sans dérogation en vigueur pour cette condition (ce dossier ne dit pas si "
-        "l'acte en demandait une) :",
-        "Done later, with no waiver of this condition in force (this folder does not say whether "
-        "that asked for one):",
+        "Fait ensuite, sans dérogation en vigueur pour ce contrôle ; si l'acte en demandait une, "
+        "ce dossier ne le dit pas :",
+        "Done later, with no waiver of this check in force; whether that asked for one, this "
+        "folder does not say:",
+    ),
+    "waivers.who": Text(
+        "Le journal a le nom de session et l'empreinte de la clé. Si le responsable de traitement "
+        "a donné son accord, ce dossier ne le dit pas.",
+        "The journal has the login and the key's fingerprint. Whether the controller agreed, this "
+        "folder does not say.",
+    ),
+    "waivers.key": Text(
+        "Où se trouvait la clé qui les a signées, ce dossier ne le dit pas non plus.",
+        "Where the key was that signed them, this folder does not say either.",
     ),
     "banner.waived": Text(
-        "{n} dérogation signée a compté : un contrôle a été écarté sur simple signature, sans "
-        "qu'une autorité l'ait permis ; voir « Dérogations »."
-        "|{n} dérogations signées ont compté : des contrôles ont été écartés sur simple signature, "
-        "sans qu'une autorité l'ait permis ; voir « Dérogations ».",
-        "{n} signed waiver counted: a check was set aside by a signature alone, with no "
-        "authority's leave; see “Waivers”."
-        "|{n} signed waivers counted: checks were set aside by signatures alone, with no "
-        "authority's leave; see “Waivers”.",
+        "{n} contrôle a été écarté sur simple signature (dérogation), sans qu'une autorité l'ait "
+        "permis : {what} ; voir « Dérogations »."
+        "|{n} contrôles ont été écartés sur simple signature (dérogations), sans qu'une autorité "
+        "l'ait permis : {what} ; voir « Dérogations ».",
+        "{n} check was set aside by a signature alone (a waiver), with no authority's leave: "
+        "{what}; see “Waivers”."
+        "|{n} checks were set aside by signatures alone (waivers), with no authority's leave: "
+        "{what}; see “Waivers”.",
     ),
     "banner.waived.acts": Text("Fait pendant qu'elles comptaient :", "Done while they counted:"),
     "banner.waived.after": Text(
         "Fait entre deux, ou ensuite, sans elles :", "Done between them, or later, without them:"
     ),
     "banner.waived.own": Text(
-        "Le nom de qui les a signées ({name}) est celui de la session qui a lancé l'outil.",
-        "The name of who signed them ({name}) is the login under which the tool was run.",
+        "Signé sous {login} ; c'est sous ce nom que l'outil a été lancé.",
+        "Signed under {login}; the tool was run under this name.",
     ),
-    "banner.waived.by": Text("Signées sous le nom : {name}.", "Signed under the name: {name}."),
+    "banner.waived.by": Text("Signé sous {login}.", "Signed under {login}."),
     "waivers.ever": Text(
         "Celles qui ne comptent plus sont montrées aussi.",
         "Those that count no more are shown, too.",

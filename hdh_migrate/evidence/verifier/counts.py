@@ -21,10 +21,12 @@ from hdh_migrate.evidence.verifier.members import (
     ManifestRecord,
     ObjectSum,
     Predicate,
+    StatedExclusion,
     StatedTally,
     States,
     StrongWords,
 )
+from hdh_migrate.evidence.verifier.selection import LOST, VANISHED
 
 STATES = ("verified", "failed", "pending", "excluded")
 """Where each inventoried object ends; together they must be all of them."""
@@ -63,6 +65,7 @@ class Sums:
         self.codes: dict[str, int] = {}
         self.states = {name: {state: forms.zero() for state in STATES} for name in self.batch_of}
         self.own = {name: forms.zero() for name in self.batch_of}
+        self.own_verified = {name: forms.zero() for name in self.batch_of}
         self.read_whole = 0
 
     def exclusion(self, line: ExclusionRecord, where: str) -> None:
@@ -97,6 +100,8 @@ class Sums:
         forms.add(states[state], size)
         if line["source_version"].startswith(OWN):
             forms.add(self.own[line["dataset"]], size)
+            if state == "verified":
+                forms.add(self.own_verified[line["dataset"]], size)
         forms.add(self.sizes[bisect.bisect_right(SIZES, size)], size)
         if self.largest is None or size > self.largest:
             self.largest = size
@@ -123,6 +128,8 @@ class Sums:
         found: DatasetSection = {**said, "tally": tally}
         if "own" in said:  # earlier ones do not
             found["own"] = self.own[said["name"]]
+        if "own_verified" in said:
+            found["own_verified"] = self.own_verified[said["name"]]
         return found
 
     def parts(self, *, largest: bool = True) -> dict[str, Any]:
@@ -217,15 +224,58 @@ def judged(datasets: Sequence[DatasetSection], levels: set[str], version: int) -
 # --- what repeats it ------------------------------------------------------------------------
 
 
-def summary(predicate: Mapping[str, Any], signer: str | None) -> dict[str, Any]:
+SUMMARIES = (1, 2)
+"""The forms of summary.json; a bundle has one of them."""
+
+
+def summary(
+    predicate: Mapping[str, Any], signer: str | None, version: int = SUMMARIES[-1]
+) -> dict[str, Any]:
     """Return the short form for programs that stands in summary.json."""
     return {
-        "version": 1,
+        "version": version,
         "draft": signer is None,
         "signed_by": signer,
         "plan_digest": predicate["plan"]["digest"]["sha256"],
+        **({} if version == SUMMARIES[0] else {"counts": apart(predicate)}),
         **{name: predicate[name] for name in SUMMED},
     }
+
+
+def apart(predicate: Mapping[str, Any]) -> dict[str, ObjectSum]:
+    """Return what a rule left behind, what is gone, and what the target should hold.
+
+    The states of a statement count what is gone as excluded: nobody chose that.
+    """
+    datasets: Sequence[DatasetSection] = predicate["datasets"]
+    states = totals([one["tally"] for one in datasets])
+    gone = gone_in(predicate["exclusions"])
+    by_rule = less(states["excluded"], summed(gone.values()))
+    return {
+        "expected": less(states["inventoried"], summed((by_rule, gone["vanished"]))),
+        "own": summed(one["own"] for one in datasets if "own" in one),
+        "by_rule": by_rule,
+        **gone,
+    }
+
+
+def less(one: ObjectSum, other: ObjectSum) -> ObjectSum:
+    """Take one sum from another."""
+    return {"objects": one["objects"] - other["objects"], "bytes": one["bytes"] - other["bytes"]}
+
+
+def gone_in(exclusions: Iterable[StatedExclusion]) -> dict[str, ObjectSum]:
+    """Return how much of what was left behind no rule left: lost once moved, or vanished before."""
+    unruled = [one for one in exclusions if one["rule"] == VANISHED[0]]
+    lost = [one for one in unruled if one["reason"] == LOST[1]]
+    return {
+        "lost": _of(lost),
+        "vanished": _of(one for one in unruled if one not in lost),
+    }
+
+
+def _of(exclusions: Iterable[StatedExclusion]) -> ObjectSum:
+    return summed({"objects": one["objects"], "bytes": one["bytes"]} for one in exclusions)
 
 
 def unlike_pages(folder: Path, predicate: Predicate) -> Iterator[str]:

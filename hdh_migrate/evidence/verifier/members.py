@@ -305,6 +305,8 @@ class DatasetSection(TypedDict):
     tally: StatedTally
     own: NotRequired[ObjectSum]
     """Of these the tool's own files."""
+    own_verified: NotRequired[ObjectSum]
+    """Of those that are verified the tool's own files."""
 
 
 class JournalSection(TypedDict):

@@ -83,7 +83,8 @@ def _sealing(predicate: Predicate, plan: Mapping[str, object], planned: StatedPl
         yield "statement.json: recipients that are no fingerprints, or one twice"
     files = seal.get("files")
     if planned.version == 1 and (
-        files is not None or any("own" in each for each in predicate["datasets"])
+        files is not None
+        or any({"own", "own_verified"} & each.keys() for each in predicate["datasets"])
     ):
         yield "statement.json: the first format tells of no files of keys, nor of the tool's own"
     if files is not None and (

@@ -68,8 +68,8 @@ ERASURE = {
     "root": DIGEST, "although": [NAMED], "approvals": [NAMED], "remaining": {str: is_count},
 }  # fmt: skip
 LATER = {
-    "beside", "erasures", "files", "headers", "looks", "lost", "openings", "own", "proved",
-    "rotations", "stored", "tls",
+    "beside", "erasures", "files", "headers", "looks", "lost", "openings", "own",
+    "own_verified", "proved", "rotations", "stored", "tls",
 }  # fmt: skip
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
@@ -115,7 +115,7 @@ PREDICATE: dict[str, object] = {
     "previous_statement": DIGEST_OR_NULL,
     "datasets": [{
         "name": NAMED, "batch": NAMED, "closed": _of(bool), "source": PLACE, "target": PLACE,
-        "own": SUM,
+        "own": SUM, "own_verified": SUM,
         "tally": {
             "inventoried": SUM, "verified": SUM, "failed": SUM, "pending": SUM, "excluded": SUM,
             "closes": _of(bool),

@@ -12,7 +12,7 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.events.run import HeadersCopied
+from hdh_migrate.events.run import HeadersCopied, RunStarted
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.left import (
     LISTING_EVENTS,
@@ -22,8 +22,11 @@ from hdh_migrate.evidence.lines.left import (
     MigrationStanding,
     left_to_do,
 )
+from hdh_migrate.evidence.page.approved import RESTING, approvals_of
+from hdh_migrate.evidence.page.declared import StatedByPeople, former_keys, strangers
 from hdh_migrate.evidence.page.left import (
     attested_of,
+    mended_since,
     missed_in,
     recheck_seconds,
     remains_of,
@@ -35,9 +38,9 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
-from hdh_migrate.pipeline.looks import look_facts
+from hdh_migrate.pipeline.looks import LookFact, look_facts
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.results.looks import BatchStatus, GraveFact, LeftFact
+from hdh_migrate.results.looks import Amounts, BatchStatus, GraveFact, LeftFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import untried_recipients
 from hdh_migrate.session.policy.erased import erasures
@@ -104,6 +107,7 @@ def _standing(
         if cause.severity != Severity.NOTE:
             findings[cause.code] += cause.many
     signed, witnessed = _signatures(desk)
+    rotations, declared = rotation_facts(ledger), _declared(desk)
     return MigrationStanding(
         at=now,
         batches=tuple(_batches(desk, ledger, rows)),
@@ -114,7 +118,7 @@ def _standing(
         untried=tuple(untried_recipients(ledger)),
         rotations=tuple(
             (one["began"], one["ended"], one["left"] + sum(one["remaining"].values()))
-            for one in rotation_facts(ledger)
+            for one in rotations
         ),
         erasures=tuple(
             (name, one.began, one.ended, sum(one.remaining.values()))
@@ -122,9 +126,45 @@ def _standing(
         ),
         grants=accounts(ledger),
         unheld=tuple(_unheld(plan)),
+        former=former_keys(rotations, declared),
+        beside=tuple(_beside(ledger)),
+        strangers=strangers(_logins(ledger), declared),
+        done=tuple(_done(ledger)),
         signed=signed,
         witnessed=witnessed,
     )  # fmt: skip
+
+
+def _declared(desk: Desk) -> StatedByPeople:
+    """Return what people state in the plan, in its canonical form."""
+    report = json.loads(desk.loaded.canonical).get("report") or {}
+    found: StatedByPeople | None = report.get("declared")
+    return found or {}
+
+
+def _beside(ledger: SqliteLedger) -> Iterator[str]:
+    """Yield the approvers' keys whose private ones lay beside the plan, by id."""
+    stories = standings(ledger.cutovers())
+    found = (
+        key
+        for (_, track), story in stories.items()
+        if track is Track.CUTOVER
+        for key in story.beside
+    )
+    yield from (f"ed25519:{key[:16]}" for key in dict.fromkeys(found))
+
+
+def _logins(ledger: SqliteLedger) -> Iterator[str]:
+    """Yield who ran the tool."""
+    yield from dict.fromkeys(event.user for _, event in ledger.events(RunStarted))
+
+
+def _done(ledger: SqliteLedger) -> Iterator[tuple[str, str]]:
+    """Yield what was done, by stage, and when; of runs the last one."""
+    runs = [at for at, _ in ledger.told(RunStarted)]
+    yield from (("run", at) for at in runs[-1:])
+    for at, event in ledger.told(*RESTING):
+        yield from ((one.stage, at) for one in approvals_of(at, event))
 
 
 def _unheld(plan: Plan) -> Iterator[str]:
@@ -166,9 +206,18 @@ def _batches(
             looking=look is not None and not look["ended"],
             read_back=None if look is None else look["at"],
             missed=missed_in(look),
+            mended=_mended(look, amounts),
             recheck_seconds=recheck_seconds(plan, name),
             lacks_copy=copied is not None and verified > 0 and name not in copied,
         )
+
+
+def _mended(look: LookFact | None, amounts: Amounts) -> int:
+    """Return how many objects the last look missed or found damaged that are verified again."""
+    left = (amounts["waiting"], amounts["held_back"], amounts["failed"])
+    if look is None or not mended_since(look, ()) or any(one["objects"] for one in left):
+        return 0
+    return look["gone"] + look["damaged"]
 
 
 def _traces(story: CutoverStanding | None) -> int:

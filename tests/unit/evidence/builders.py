@@ -476,7 +476,8 @@ def in_first_format(made: Bundle, key: Signer) -> Bundle:
     said["predicate"]["seal"].pop("files", None)
     for one in said["predicate"]["datasets"]:
         one.pop("own", None)
-    summary = canonical_json(summary_of(said["predicate"], key.key_id)) + b"\n"
+        one.pop("own_verified", None)
+    summary = canonical_json(summary_of(said["predicate"], key.key_id, 1)) + b"\n"
     (made.folder / "summary.json").write_bytes(summary)
     for one in said["subject"]:
         if one["name"] == "summary.json":

@@ -174,6 +174,8 @@ def summary(statement: Any, keyid: str | None) -> bytes:
     predicate = statement.get("predicate") if isinstance(statement, dict) else None
     try:
         made = {"version": 1, "draft": keyid is None, "signed_by": keyid}
+        if not str(statement["predicateType"]).endswith(":v1"):
+            made |= {"version": 2, "counts": counts.told_apart(predicate)}
         made["plan_digest"] = predicate["plan"]["digest"]["sha256"]
         return canonical_json(made | {name: predicate[name] for name in counts.COPIED}) + b"\n"
     except (KeyError, TypeError):

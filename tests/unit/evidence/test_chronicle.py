@@ -217,8 +217,8 @@ def test_each_kind_is_one_line_with_what_it_came_to(tmp_path: Path) -> None:
     assert [one.host for one in found.take_overs] == ["burned.example", None] * 2
     assert (found.runs, found.cut_off) == (3, 2)
     assert (found.resent, found.continued, found.retried) == (2, 2, {"conflict": 2})
-    assert (found.drifted, found.unverified) == (2, 3)
-    assert found.unverified_of == {"pmsi": 2}, "the earlier event says of none"
+    assert (found.drifted, found.taken_back.total) == (2, 3)
+    assert found.taken_back.by_dataset == {}, "the earlier event says of none"
     assert not found.empty
 
 

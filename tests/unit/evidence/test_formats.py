@@ -40,11 +40,11 @@ def test_sizes_are_in_binary_units_and_never_rounded_up(
 @pytest.mark.parametrize(
     ("tenths", "less", "french", "english"),
     [
-        (0, False, "0\u202f%", "0%"),
-        (1, True, "<\u00a00,1\u202f%", "<\u00a00.1%"),
-        (999, False, "99,9\u202f%", "99.9%"),
-        (333, False, "33,3\u202f%", "33.3%"),
-        (1000, False, "100\u202f%", "100%"),
+        (0, False, "0\u00a0%", "0%"),
+        (1, True, "<\u00a00,1\u00a0%", "<\u00a00.1%"),
+        (999, False, "99,9\u00a0%", "99.9%"),
+        (333, False, "33,3\u00a0%", "33.3%"),
+        (1000, False, "100\u00a0%", "100%"),
     ],
 )
 def test_a_share_is_written_from_its_tenths(

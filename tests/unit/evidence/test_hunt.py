@@ -16,7 +16,6 @@ import string
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,8 @@ import pytest
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.lines.left import Unresolved
 from hdh_migrate.evidence.page.chronicle import chronicle_of
-from hdh_migrate.evidence.page.html import SHOWN_FINDINGS, render_report
+from hdh_migrate.evidence.page.findings import GravestFindings
+from hdh_migrate.evidence.page.html import render_report
 from hdh_migrate.evidence.page.pages import compare_pages
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
@@ -242,7 +242,7 @@ def repaged(desk: Desk, files: Files) -> Files:
     desk.lay(files)
     reading = read_bundle(desk.folder, trusted=False)
     months = chronicle_of(desk.folder / "journal.jsonl")
-    shown = [line for _, line in islice(reading.findings(), SHOWN_FINDINGS)]
+    shown = GravestFindings.of(line for _, line in reading.findings())
     unresolved = Unresolved.of(reading.predicate["waivers"], shown)
     pages = {
         f"report.{language}.html": render_report(

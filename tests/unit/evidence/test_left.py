@@ -30,7 +30,8 @@ from hdh_migrate.evidence.lines.left import (
     left_to_do,
 )
 from hdh_migrate.evidence.page.catalogue import LANGUAGES, text
-from hdh_migrate.evidence.page.left import LEFT, told
+from hdh_migrate.evidence.page.left import told
+from hdh_migrate.evidence.page.left_words import LEFT
 from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.jsonform import ABSENT
 
@@ -58,11 +59,11 @@ def test_nothing_is_left_where_all_is_done() -> None:
     ("stage", "switches", "found"),
     [
         (None, False, [LeftTask.RELIST, LeftTask.SOURCE]),
-        (None, True, [LeftTask.SWITCH, LeftTask.RELIST]),
-        ("rolled back", True, [LeftTask.SWITCH, LeftTask.RELIST]),
+        (None, True, [LeftTask.SWITCH, LeftTask.RELIST, LeftTask.SOURCE]),
+        ("rolled back", True, [LeftTask.SWITCH, LeftTask.RELIST, LeftTask.SOURCE]),
         ("preparing", True, [LeftTask.SWITCHING]),
         ("rolling back", True, [LeftTask.SWITCHING]),
-        ("fallback window", True, [LeftTask.FINALIZE]),
+        ("fallback window", True, [LeftTask.FINALIZE, LeftTask.SOURCE]),
         ("finalized", True, [LeftTask.SOURCE]),
         ("decommission under way", True, [LeftTask.DELETING]),
         ("decommission requested", True, [LeftTask.OBSERVE]),
@@ -87,6 +88,7 @@ def test_the_same_step_of_several_batches_is_one_thing_and_the_oldest_day_counts
     assert found == [
         LeftToDo(LeftTask.SWITCH, ("pilot", "scans")),
         LeftToDo(LeftTask.RELIST, ("pilot", "scans"), at="2026-10-01T08:00:00Z"),
+        LeftToDo(LeftTask.SOURCE, ("pilot", "scans")),
     ]
 
 
@@ -223,7 +225,7 @@ def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> N
     gone = GrantRevoked(grant="g-1", reason="the study ended", user="x")
     assert found(granted(gone, until=stands)) == [(LeftTask.GRANT_UNSET, ("g-1",))]
     told = GrantClosedByHand(grant="g-1", how="key removed in the console", user="x")
-    assert found(granted(gone, told, until=stands)) == []
+    assert found(granted(gone, told, until=stands)) == [(LeftTask.GRANT_SEEN, ("g-1",))]
     assert found(granted(entry, gone, told, until=stands)) == [(LeftTask.GRANT_OPEN, ("g-1",))]
     closed = replace(entry, allowed=False)
     assert found(granted(gone, closed, until=stands)) == []
@@ -238,7 +240,45 @@ def test_a_key_that_nobody_is_declared_to_hold_and_a_side_without_tls_are_left_t
     ]
 
 
-DAYS = {LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER}
+def test_what_was_missing_for_a_while_is_judged_too() -> None:
+    one = replace(DONE, mended=2, read_back="2026-11-20T08:00:00Z")
+
+    assert left_to_do(batches(one)) == [
+        LeftToDo(LeftTask.ABSENCE, ("pilot",), 2, at="2026-11-20T08:00:00Z")
+    ]
+
+
+def test_what_was_done_after_a_basis_ended_is_judged_and_told_before_all_else() -> None:
+    stands = replace(
+        SETTLED,
+        bases=(("A", "2026-11-24"),),
+        done=(
+            ("run", "2026-11-24T23:00:00Z"),
+            ("grant", "2026-11-25T01:00:00Z"),
+            ("grant", "2026-11-26T01:00:00Z"),
+        ),
+        findings={"conflict": 1},
+    )
+
+    found = left_to_do(stands)
+
+    assert [one.task for one in found] == [
+        LeftTask.DONE_WITHOUT, LeftTask.BASIS, LeftTask.FINDING,
+    ]  # fmt: skip
+    assert found[0].acts == ("grant",), "on its last day it still counted"
+
+
+def test_old_keys_keys_beside_the_plan_and_logins_of_nobody_are_left_to_do() -> None:
+    stands = replace(SETTLED, former=("c4gh:1",), beside=("ed25519:2",), strangers=("a@b",))
+
+    assert tasks(stands) == [
+        (LeftTask.OLD_KEY, ("c4gh:1",)),
+        (LeftTask.KEYS_BESIDE, ("ed25519:2",)),
+        (LeftTask.LOGIN, ("a@b",)),
+    ]
+
+
+DAYS = {LeftTask.BASIS, LeftTask.DONE_WITHOUT, LeftTask.ATTESTATION, LeftTask.WAIVER}
 
 
 def everything() -> Iterable[LeftToDo]:
@@ -247,7 +287,8 @@ def everything() -> Iterable[LeftToDo]:
         at = NOW[:10] if task in DAYS else NOW
         for names in (("conflict",), ("a", "b"), tuple("abcdef"), tuple("abcdefgh")):
             for count in (1, 2):
-                yield LeftToDo(task, names, count, at=at)
+                acts = ("run", "grant") if task is LeftTask.DONE_WITHOUT else ()
+                yield LeftToDo(task, names, count, at=at, acts=acts)
             if f"left.{task}.over" in LEFT:
                 yield LeftToDo(task, names, 1, at=at, over=True)
             if f"left.{task}.never" in LEFT:

@@ -1,0 +1,174 @@
+"""What is still at the source, by batch: in objects and bytes, and what the target has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from hdh_migrate.evidence.page.chronicle_lines import PassLine
+from hdh_migrate.evidence.page.left import remains_of
+from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.counts import gone_in, summed
+from hdh_migrate.evidence.verifier.members import DatasetSection, ObjectSum, Predicate
+from hdh_migrate.frozen import frozen_row
+
+
+@frozen_row
+class BatchAtSource:
+    """What the source of one batch still holds, as far as a bundle knows."""
+
+    name: str
+    stands: Literal["untouched", "asked", "deleted", "traces"]
+    """Whether its deletion was asked for, and what was seen of it afterwards."""
+    whole: ObjectSum
+    """What the source showed, without what is gone from it."""
+    moved: ObjectSum
+    """Of that: is verified at the target, or was."""
+    alone: ObjectSum
+    """Of that: is nowhere else."""
+    traces: int = 0
+    """What was still seen after the deletion."""
+
+    @property
+    def still(self) -> ObjectSum:
+        """What must be taken to be there: what was not seen to be gone."""
+        return self.alone if self.stands in {"deleted", "traces"} else self.whole
+
+
+def at_source(predicate: Predicate, passes: Iterable[PassLine]) -> list[BatchAtSource]:
+    """Return what is left at the source, batch by batch, in the order of the statement."""
+    listed = {one.batch: one.listed_all for one in passes if one.listed_all is not None}
+    stories = {one["batch"]: one for one in predicate["cutovers"] if one["track"] == "cutover"}
+    found = []
+    for batch in predicate["batches"]:
+        name = batch["name"]
+        own = [one for one in predicate["datasets"] if one["batch"] == name]
+        whole, alone = _whole(predicate, own), _alone(predicate, own)
+        if name in listed:  # as the source was last seen: what vanished since it was moved is gone
+            whole = listed[name]
+        story = stories.get(name)
+        stands, traces = _deleted(story) if story else ("untouched", 0)
+        moved = _less(whole, alone)
+        found.append(BatchAtSource(name, stands, whole, moved, alone, traces))
+    return found
+
+
+def still_there(batches: Sequence[BatchAtSource]) -> ObjectSum:
+    """Return all that must be taken to be at the source."""
+    return summed(one.still for one in batches)
+
+
+def nowhere_else(batches: Sequence[BatchAtSource]) -> ObjectSum:
+    """Return what is at the source alone."""
+    return summed(one.alone for one in batches)
+
+
+def _deleted(
+    story: Mapping[str, Any],
+) -> tuple[Literal["untouched", "asked", "deleted", "traces"], int]:
+    if not any(name in story["times"] for name in ("erasing", "erased", "requested")):
+        return "untouched", 0
+    seen = (story["decommission"] or {}).get("observed")
+    if seen is None:
+        return "asked", 0
+    traces = remains_of(seen)
+    return ("traces" if traces else "deleted"), traces
+
+
+def _whole(predicate: Predicate, datasets: Sequence[DatasetSection]) -> ObjectSum:
+    names = {one["name"] for one in datasets}
+    gone = gone_in(one for one in predicate["exclusions"] if one["dataset"] in names)
+    listed = _less(
+        summed(one["tally"]["inventoried"] for one in datasets),
+        summed(one["own"] for one in datasets if "own" in one),
+    )
+    return _less(listed, summed(gone.values()))
+
+
+def _alone(predicate: Predicate, datasets: Sequence[DatasetSection]) -> ObjectSum:
+    """Return what a rule left behind, and what failed or waits: the target has none of it."""
+    names = {one["name"] for one in datasets}
+    gone = gone_in(one for one in predicate["exclusions"] if one["dataset"] in names)
+    left = summed(
+        one["tally"][state] for one in datasets for state in ("excluded", "failed", "pending")
+    )
+    own = _less(
+        summed(one["own"] for one in datasets if "own_verified" in one and "own" in one),
+        summed(one["own_verified"] for one in datasets if "own_verified" in one),
+    )
+    return _less(left, summed((own, *gone.values())))
+
+
+def _less(one: ObjectSum, other: ObjectSum) -> ObjectSum:
+    """Return the difference of two sums, none where a listing says less than the counts."""
+    return {
+        "objects": max(0, one["objects"] - other["objects"]),
+        "bytes": max(0, one["bytes"] - other["bytes"]),
+    }
+
+
+AT_SOURCE: dict[str, Text] = {
+    "q.source": Text(
+        "Que reste-t-il chez l'ancien hébergeur ?", "What is still with the former host?"
+    ),
+    "source.all": Text(
+        "{n} objet ({size}), tant qu'une suppression n'est pas constatée."
+        "|{n} objets ({size}), tant qu'une suppression n'est pas constatée.",
+        "{n} object ({size}), as long as no deletion is observed."
+        "|{n} objects ({size}), as long as no deletion is observed.",
+    ),
+    "source.nothing": Text(
+        "Plus rien de cette migration, à ce qui a été constaté.",
+        "Nothing of this migration any more, as far as was observed.",
+    ),
+    "source.untouched": Text(
+        "Lot {name} : {objects} ({size}) ; cet outil n'y a rien supprimé.",
+        "Batch {name}: {objects} ({size}); this tool deleted nothing there.",
+    ),
+    "source.asked": Text(
+        "Lot {name} : {objects} ({size}) ; la suppression de {moved} a été demandée, elle n'est "
+        "pas constatée.",
+        "Batch {name}: {objects} ({size}); deletion of {moved} was asked for, and was not "
+        "observed.",
+    ),
+    "source.deleted": Text(
+        "Lot {name} : {moved} supprimés, et la source n'en montre plus rien.",
+        "Batch {name}: {moved} deleted, and the source shows nothing of them any more.",
+    ),
+    "source.traces": Text(
+        "Lot {name} : {moved} supprimés, dont la source montre encore des versions ou des copies "
+        "({n}).",
+        "Batch {name}: {moved} deleted, of which the source still shows versions or copies ({n}).",
+    ),
+    "source.alone": Text(
+        "{n} objet ({size}) n'est que là : le supprimer, ou résilier ce contrat, le perd."
+        "|{n} objets ({size}) ne sont que là : les supprimer, ou résilier ce contrat, les perd.",
+        "{n} object ({size}) is there alone: to delete it, or to end that contract, loses it."
+        "|{n} objects ({size}) are there alone: to delete them, or to end that contract, loses "
+        "them.",
+    ),
+    "source.clear": Text(
+        "Cet outil n'a rien chiffré à la source : qui la lit, l'ancien hébergeur compris, peut "
+        "lire ces objets. Il n'a reçu de cet outil aucune clé de la cible.",
+        "This tool encrypted nothing at the source: who reads it, the former host among them, can "
+        "read these objects. It was given no key of the target by this tool.",
+    ),
+    "source.unseen": Text(
+        "Non comptés : versions antérieures, instantanés, sauvegardes, répliques et journaux "
+        "d'accès de l'ancien hébergeur.",
+        "Not counted: earlier versions, snapshots, backups, replicas and access logs of the former "
+        "host.",
+    ),
+    "source.unseen.versions": Text(
+        "Non comptés : instantanés, sauvegardes, répliques et journaux d'accès de l'ancien "
+        "hébergeur.",
+        "Not counted: snapshots, backups, replicas and access logs of the former host.",
+    ),
+    "source.contract": Text(
+        "Ce que cette sortie a coûté, ce qui reste à payer, et quand le contrat de l'ancien "
+        "hébergeur peut prendre fin : ce dossier ne le dit pas.",
+        "What this move has cost, what is still to be paid, and when the former host's contract "
+        "can end: this folder does not say.",
+    ),
+}
+"""Sentences of that answer."""

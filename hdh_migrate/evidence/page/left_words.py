@@ -1,0 +1,282 @@
+"""What is left to do, in words."""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.page.text import Text
+
+LEFT: dict[str, Text] = {
+    "left": Text("Que reste-t-il à faire ?", "What is left to do?"),
+    "left.nothing": Text("Rien.", "Nothing."),
+    "left.more": Text(
+        "{shown} et {n} autre|{shown} et {n} autres", "{shown} and {n} other|{shown} and {n} others"
+    ),
+    "left.breach": Text(
+        "Faire juger si la perte ou le remplacement de {objects} est une violation de données à "
+        "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les 72 heures "
+        "après en avoir pris connaissance ; constaté le {at}, ou avant.",
+        "Have it judged whether the loss or replacement of {objects} is a personal data breach: "
+        "the GDPR (art. 33) may oblige to notify it within 72 hours of becoming aware of it; found "
+        "on {at} at the latest.",
+    ),
+    "left.absence": Text(
+        "Faire juger si l'absence de {objects}, que la cible n'avait plus intact au contrôle du "
+        "{at} et qui y est de nouveau vérifié, est une violation de données à caractère personnel "
+        "(RGPD, art. 33) : lot {names}."
+        "|Faire juger si l'absence de {objects}, que la cible n'avait plus intacts au contrôle du "
+        "{at} et qui y sont de nouveau vérifiés, est une violation de données à caractère "
+        "personnel (RGPD, art. 33) : lot {names}.",
+        "Have it judged whether the absence of {objects}, which the target did not hold intact at "
+        "the look of {at} and which is verified there again, is a personal data breach (GDPR, "
+        "art. 33): batch {names}."
+        "|Have it judged whether the absence of {objects}, which the target did not hold intact at "
+        "the look of {at} and which are verified there again, is a personal data breach (GDPR, "
+        "art. 33): batch {names}.",
+    ),
+    "left.done-without": Text(
+        "Faire juger ce qui a été fait depuis la fin de l'autorisation « {names} » (le {at}) : "
+        "{acts}.",
+        "Have judged what was done since the authorisation “{names}” ended (on {at}): {acts}.",
+    ),
+    "left.act.run": Text("exécutions de l'outil", "runs of the tool"),
+    "left.plain": Text(
+        "Faire juger ce qu'il faut faire de ce qui a circulé sans TLS (http), et n'employer que "
+        "https désormais : {names}.",
+        "Have it judged what is to be done about what travelled without TLS (http), and use https "
+        "alone from now on: {names}.",
+    ),
+    "left.list": Text(
+        "Lister la source jusqu'au bout : lot {names}.|Lister la source jusqu'au bout : lots "
+        "{names}.",
+        "List the source to its end: batch {names}.|List the source to its end: batches {names}.",
+    ),
+    "left.move": Text(
+        "Déplacer ou vérifier {objects} : lot {names}.|Déplacer ou vérifier {objects} : lots "
+        "{names}.",
+        "Move or verify {objects}: batch {names}.|Move or verify {objects}: batches {names}.",
+    ),
+    "left.finding": Text(
+        "Régler {n} constat{about} : {code}.|Régler {n} constats{about} : {code}.",
+        "Settle {n} finding{about}: {code}.|Settle {n} findings{about}: {code}.",
+    ),
+    "left.pass": Text(
+        "Achever la nouvelle liste de la source, interrompue : lot {names}."
+        "|Achever la nouvelle liste de la source, interrompue : lots {names}.",
+        "End the new listing of the source, which was stopped: batch {names}."
+        "|End the new listing of the source, which was stopped: batches {names}.",
+    ),
+    "left.look": Text(
+        "Achever la relecture de la cible, interrompue : lot {names}."
+        "|Achever la relecture de la cible, interrompue : lots {names}.",
+        "End the look at the target, which was stopped: batch {names}."
+        "|End the look at the target, which was stopped: batches {names}.",
+    ),
+    "left.rotation": Text(
+        "Achever le remplacement de clés commencé le {at}.",
+        "End the exchange of keys begun on {at}.",
+    ),
+    "left.rotated": Text(
+        "Reprendre ce que le remplacement de clés du {at} a laissé tel quel à la cible : "
+        "{objects}.",
+        "Go through what the exchange of keys of {at} left at the target as it was: {objects}.",
+    ),
+    "left.erasure": Text(
+        "Achever l'effacement du jeu « {names} », commencé le {at}.",
+        "End the erasure of dataset “{names}”, begun on {at}.",
+    ),
+    "left.erased": Text(
+        "Retirer ce que l'effacement du jeu « {names} » a laissé : {objects}.",
+        "Remove what the erasure of dataset “{names}” left: {objects}.",
+    ),
+    "left.switch": Text(
+        "Basculer les utilisateurs vers la cible : lot {names}."
+        "|Basculer les utilisateurs vers la cible : lots {names}.",
+        "Lead consumers to the target (cutover): batch {names}."
+        "|Lead consumers to the target (cutover): batches {names}.",
+    ),
+    "left.switching": Text(
+        "Achever la bascule commencée : lot {names}.|Achever la bascule commencée : lots {names}.",
+        "End the cutover that was begun: batch {names}."
+        "|End the cutover that was begun: batches {names}.",
+    ),
+    "left.finalize": Text(
+        "Rendre la bascule définitive, après le {at} : lot {names}."
+        "|Rendre la bascule définitive, après le {at} : lots {names}.",
+        "Make the cutover final, after {at}: batch {names}."
+        "|Make the cutover final, after {at}: batches {names}.",
+    ),
+    "left.finalize.over": Text(
+        "Rendre la bascule définitive ; le délai de retour a pris fin le {at} : lot {names}."
+        "|Rendre la bascule définitive ; le délai de retour a pris fin le {at} : lots {names}.",
+        "Make the cutover final; the time to go back ended on {at}: batch {names}."
+        "|Make the cutover final; the time to go back ended on {at}: batches {names}.",
+    ),
+    "left.relist": Text(
+        "Refaire l'inventaire de la source avant de la supprimer : lot {names}. Ce qui y a changé "
+        "depuis le {at} n'est pas connu."
+        "|Refaire l'inventaire de la source avant de la supprimer : lots {names}. Ce qui y a "
+        "changé depuis le {at} n'est pas connu.",
+        "List the source again before deleting it: batch {names}. What changed there since "
+        "{at} is not known."
+        "|List the source again before deleting it: batches {names}. What changed there since "
+        "{at} is not known.",
+    ),
+    "left.relist.never": Text(
+        "Refaire l'inventaire de la source avant de la supprimer : lot {names}."
+        "|Refaire l'inventaire de la source avant de la supprimer : lots {names}.",
+        "List the source again before deleting it: batch {names}."
+        "|List the source again before deleting it: batches {names}.",
+    ),
+    "left.read-back": Text(
+        "Relire la cible avant de supprimer à la source : lot {names}. La dernière relecture date "
+        "du {at}, plus que le plan n'admet."
+        "|Relire la cible avant de supprimer à la source : lots {names}. La dernière relecture "
+        "date du {at}, plus que le plan n'admet.",
+        "Read the target back before deleting at the source: batch {names}. It was last read on "
+        "{at}, longer ago than the plan allows."
+        "|Read the target back before deleting at the source: batches {names}. They were last read "
+        "on {at}, longer ago than the plan allows.",
+    ),
+    "left.read-back.never": Text(
+        "Relire la cible avant de supprimer à la source : lot {names}."
+        "|Relire la cible avant de supprimer à la source : lots {names}.",
+        "Read the target back before deleting at the source: batch {names}."
+        "|Read the target back before deleting at the source: batches {names}.",
+    ),
+    "left.source": Text(
+        "Décider de la copie qui est encore à la source : lot {names}."
+        "|Décider de la copie qui est encore à la source : lots {names}.",
+        "Decide about the copy that is still at the source: batch {names}."
+        "|Decide about the copies that are still at the source: batches {names}.",
+    ),
+    "left.deleting": Text(
+        "Achever la suppression à la source : lot {names}."
+        "|Achever la suppression à la source : lots {names}.",
+        "End the deletion at the source: batch {names}."
+        "|End the deletion at the source: batches {names}.",
+    ),
+    "left.observe": Text(
+        "Constater à la source que la suppression est faite : lot {names}."
+        "|Constater à la source que la suppression est faite : lots {names}.",
+        "See at the source that the deletion is done: batch {names}."
+        "|See at the source that the deletion is done: batches {names}.",
+    ),
+    "left.traces": Text(
+        "Faire disparaître ce que la source montre encore du lot {names} : {objects} (versions et "
+        "instantanés compris).",
+        "Let go what the source still shows of batch {names}: {objects} (versions and snapshots "
+        "included).",
+    ),
+    "left.key": Text(
+        "Essayer la clé privée dont le journal ne montre aucun essai à part : {names}."
+        "|Essayer les {n} clés privées dont le journal ne montre aucun essai à part : {names}.",
+        "Try the private key of which the journal shows no trial apart: {names}."
+        "|Try the {n} private keys of which the journal shows no trial apart: {names}.",
+    ),
+    "left.holder": Text(
+        "Dire qui détient la clé privée sans détenteur déclaré, qui ouvre tout : {names}."
+        "|Dire qui détient les {n} clés privées sans détenteur déclaré, dont chacune ouvre tout : "
+        "{names}.",
+        "Say who holds the private key that has no declared holder, and opens everything: {names}."
+        "|Say who holds the {n} private keys that have no declared holder, each of which opens "
+        "everything: {names}.",
+    ),
+    "left.old-key": Text(
+        "Dire ce qu'est devenue la clé privée remplacée, dont ce dossier ne sait rien (dans le "
+        "plan : report.declared.former_keys) : {names}."
+        "|Dire ce que sont devenues les {n} clés privées remplacées, dont ce dossier ne sait rien "
+        "(dans le plan : report.declared.former_keys) : {names}.",
+        "Say what became of the private key that was replaced, of which this folder knows nothing "
+        "(in the plan: report.declared.former_keys): {names}."
+        "|Say what became of the {n} private keys that were replaced, of which this folder knows "
+        "nothing (in the plan: report.declared.former_keys): {names}.",
+    ),
+    "left.keys-beside": Text(
+        "Retirer du dossier du plan la clé privée d'une personne qui approuve, et faire approuver "
+        "de nouveau, par elle-même, ce qui l'a été avec : {names}."
+        "|Retirer du dossier du plan les {n} clés privées de ceux qui approuvent, et faire "
+        "approuver de nouveau, par eux-mêmes, ce qui l'a été avec : {names}.",
+        "Take the private key of somebody who approves out of the plan's folder, and have what was "
+        "approved with it approved again by that person: {names}."
+        "|Take the {n} private keys of those who approve out of the plan's folder, and have what "
+        "was approved with them approved again by these people: {names}.",
+    ),
+    "left.login": Text(
+        "Dire de quelle personne « {names} » est le nom de session (dans le plan : "
+        "report.declared.people, logins)."
+        "|Dire de quelles personnes « {names} » sont les noms de session (dans le plan : "
+        "report.declared.people, logins).",
+        "Say whose login “{names}” is (in the plan: report.declared.people, logins)."
+        "|Say whose logins “{names}” are (in the plan: report.declared.people, logins).",
+    ),
+    "left.copy": Text(
+        "Faire la seconde copie des en-têtes : lot {names}."
+        "|Faire la seconde copie des en-têtes : lots {names}.",
+        "Make the second copy of the headers: batch {names}."
+        "|Make the second copy of the headers: batches {names}.",
+    ),
+    "left.grant-open": Text(
+        "Fermer chez l'hébergeur l'accès d'une autorisation qui a pris fin : {names}."
+        "|Fermer chez l'hébergeur l'accès de {n} autorisations qui ont pris fin : {names}.",
+        "Close at the host the access of a grant that has ended: {names}."
+        "|Close at the host the access of {n} grants that have ended: {names}.",
+    ),
+    "left.grant-unset": Text(
+        "Faire fermer chez l'hébergeur l'accès d'une autorisation révoquée ou échue, où cet outil "
+        "n'a rien réglé : {names}."
+        "|Faire fermer chez l'hébergeur l'accès de {n} autorisations révoquées ou échues, où cet "
+        "outil n'a rien réglé : {names}.",
+        "Have the access of a grant that was revoked or has ended closed at the host, where this "
+        "tool set nothing: {names}."
+        "|Have the access of {n} grants that were revoked or have ended closed at the host, where "
+        "this tool set nothing: {names}.",
+    ),
+    "left.grant-seen": Text(
+        "Constater chez l'hébergeur que l'accès d'un lecteur est fermé, ce qui n'est que déclaré : "
+        "{names}."
+        "|Constater chez l'hébergeur que les accès de {n} lecteurs sont fermés, ce qui n'est que "
+        "déclaré : {names}.",
+        "See at the host that a reader's access is closed, which is but somebody's word: {names}."
+        "|See at the host that {n} readers' accesses are closed, which is but somebody's word: "
+        "{names}.",
+    ),
+    "left.grant-lasts": Text(
+        "Chez l'hébergeur, régler la fin de l'accès {names} : cet outil ne l'a pas fait, et cet "
+        "accès ne se fermera pas de lui-même à la date dite."
+        "|Chez l'hébergeur, régler la fin de {n} accès, {names} : cet outil ne l'a pas fait, et "
+        "aucun ne se fermera de lui-même à la date dite.",
+        "Have the host end an access, where this tool set nothing: it does not close by itself on "
+        "the day said: {names}."
+        "|Have the host end {n} accesses, where this tool set nothing: none closes by itself on "
+        "the day said: {names}.",
+    ),
+    "left.grant-stale": Text(
+        "Renouveler l'autorisation dont le paquet est périmé : {names}."
+        "|Renouveler les {n} autorisations dont le paquet est périmé : {names}.",
+        "Renew the grant whose pack is stale: {names}."
+        "|Renew the {n} grants whose packs are stale: {names}.",
+    ),
+    "left.basis": Text(
+        "Renouveler l'autorisation ou la base légale « {names} » : elle vaut jusqu'au {at}.",
+        "Renew the authorisation or legal basis “{names}”: it is valid until {at}.",
+    ),
+    "left.basis.over": Text(
+        "Faire vérifier l'autorisation « {names} », échue le {at}, avant toute nouvelle étape.",
+        "Have the authorisation “{names}” examined, which ended on {at}, before any further step.",
+    ),
+    "left.attestation": Text(
+        "Renouveler ce qui est attesté de l'hébergeur ({names}) : il vaut jusqu'au {at}.",
+        "Renew what is attested of the host ({names}): it is valid until {at}.",
+    ),
+    "left.attestation.over": Text(
+        "Renouveler ce qui est attesté de l'hébergeur ({names}) : il a pris fin le {at}.",
+        "Renew what is attested of the host ({names}): it ended on {at}.",
+    ),
+    "left.waiver": Text(
+        "Remédier à ce que laisse passer une dérogation{about}, valable jusqu'au {at} : {code}.",
+        "Mend what a waiver{about} lets pass, which is valid until {at}: {code}.",
+    ),
+    "left.sign": Text("Signer le rapport.", "Sign the report."),
+    "left.witness": Text(
+        "Faire contresigner le rapport par un témoin.", "Have a witness countersign the report."
+    ),
+}

@@ -1,0 +1,215 @@
+"""What a page shows of a statement alone, for its templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
+from hdh_migrate.evidence.lines.recount import add_up
+from hdh_migrate.evidence.page.ahead import ahead
+from hdh_migrate.evidence.page.bases import ended_bases
+from hdh_migrate.evidence.page.charts import pace_bars, size_bars
+from hdh_migrate.evidence.page.declared import declared_of, reachable, stamp_trust
+from hdh_migrate.evidence.page.erased import originals_of, pack_erased
+from hdh_migrate.evidence.page.findings import gravest_codes
+from hdh_migrate.evidence.page.gone import (
+    changed_since,
+    expected,
+    gone_of,
+    own_files,
+    own_verified,
+    told_apart,
+)
+from hdh_migrate.evidence.page.holders import held_keys
+from hdh_migrate.evidence.page.leaving import leaving_prices
+from hdh_migrate.evidence.page.left import mended_since, missed_in, remains_of
+from hdh_migrate.evidence.verifier.addresses import UNCONTACTED
+from hdh_migrate.evidence.verifier.counts import gone_in
+from hdh_migrate.evidence.verifier.members import (
+    DatasetSection,
+    Predicate,
+    StatedLook,
+    StatedLoss,
+)
+from hdh_migrate.evidence.verifier.selection import VANISHED
+from hdh_migrate.fixity import canonical_json, sha256_hex
+
+SHOWN_DATASETS = 6
+"""Datasets on the first screen; the table below has all of them."""
+
+
+def shown_of(predicate: Predicate) -> dict[str, object]:
+    """Return what a page shows of the statement alone."""
+    declared, codes = declared_of(predicate), predicate["findings"]["codes"]
+    gone = gone_of(predicate)
+    mended = [one for one in predicate.get("looks", ()) if _mended(predicate, one)]
+    return {
+        "p": predicate,
+        "SHOWN_DATASETS": SHOWN_DATASETS,
+        "predicate_sha256": sha256_hex(canonical_json(predicate)),
+        "states": predicate["outcome"]["states"],
+        "proven_objects": proven_objects(predicate),
+        "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
+        "lost": how_many(codes, *LOST_OBJECTS),
+        "since": changed_since(predicate),
+        "own": own_files(predicate),
+        "expected": expected(predicate),
+        "gone": gone,
+        "apart": told_apart(predicate["outcome"]["states"], gone),
+        "apart_of": lambda one: told_apart(one["tally"], gone_of(predicate, one["name"])),
+        "declared": declared,
+        "reachable": reachable(declared),
+        "stamped": stamp_trust(predicate),
+        "titles": {one["name"]: one["title"] for one in declared.get("datasets", ())},
+        "held_keys": held_keys(predicate, declared),
+        "escrow": sum(bool(one["escrow"]) for one in declared.get("keys", ())),
+        "losses": _losses(predicate),
+        "beside": _beside(predicate),
+        "mended": lambda look: _mended(predicate, look),
+        "mended_looks": {kind: sum(one[kind] for one in mended) for kind in ("gone", "damaged")},
+        "mended_objects": sum(one["gone"] + one["damaged"] for one in mended),
+        "gravest_codes": gravest_codes(codes),
+        "retained": [
+            one
+            for one in predicate["plan"]["canonical"].get("datasets", ())
+            if one.get("retention")
+        ],
+        "erased": _erased(predicate),
+        "paces": [pace_bars(pace) for pace in predicate["paces"]],
+        "ahead": ahead(predicate["paces"]),
+        "prices": leaving_prices(predicate),
+        "sizes": size_bars(predicate["manifest"]["sizes"]),
+        "bases_ended": ended_bases(predicate),
+        "packs_erased": pack_erased(predicate),
+        "originals": originals_of(predicate),
+        "all_versions": any(
+            (one.get("source") or {}).get("versions") == "all"
+            for one in predicate["plan"]["canonical"].get("datasets", ())
+        ),
+        "switching": {one["batch"] for one in predicate["plan"]["canonical"].get("cutovers") or ()},
+        "missed": missed_in,
+        "still_there": _still_there,
+        "unsafe": _unsafe(predicate),
+        "uncontacted": UNCONTACTED,
+        "vanished_rule": VANISHED[0],
+        "shortfalls": _shortfalls(predicate),
+        "undated": _undated(predicate),
+        "claims": _claims(predicate),
+        "batches": _batches(predicate),
+    }
+
+
+def proven_objects(predicate: Predicate) -> int:
+    """Return how many objects were read back whole, decrypted and compared."""
+    return int(predicate["outcome"]["levels"].get("full", {"objects": 0})["objects"])
+
+
+def _losses(predicate: Predicate) -> dict[str, object]:
+    """Return what is lost as one table: a row for each dataset, a column for each property.
+
+    With each property stand the places where it is kept.
+    """
+    rows: dict[str, dict[str, list[StatedLoss]]] = {}
+    properties: dict[str, list[str]] = {}
+    for loss in predicate["losses"]:
+        kept = properties.setdefault(loss["what"], [])
+        kept += [] if loss["kept"] in kept else [loss["kept"]]
+        rows.setdefault(loss["dataset"], {}).setdefault(loss["what"], []).append(loss)
+    return {"properties": properties, "rows": rows}
+
+
+def _mended(predicate: Predicate, look: StatedLook) -> bool:
+    """Say whether what a look missed or found damaged is verified again, and it found no more."""
+    return mended_since(
+        look, [one["tally"] for one in predicate["datasets"] if one["batch"] == look["batch"]]
+    )
+
+
+def _still_there(look: StatedLook) -> int:
+    """Return how many objects a look found as they were verified."""
+    return look["objects"] - sum(look[kind] for kind in ("gone", "damaged", "replaced", "unread"))
+
+
+def _unsafe(predicate: Predicate) -> dict[str, bool]:
+    """Return the sides that were reached by HTTP without TLS, and whether that was this machine."""
+    return {
+        one["side"]: one["local"]
+        for one in predicate["endpoints"]
+        if one["requests"] and one["url"].lower().startswith("http://")
+    }
+
+
+def _beside(predicate: Predicate) -> dict[tuple[str, ...], list[str]]:
+    """Return the approvers' keys that lay beside the plan, each set with the batches it is of."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for one in predicate["cutovers"]:
+        if one["track"] == "cutover" and one.get("keys_beside"):
+            found.setdefault(tuple(one["keys_beside"]), []).append(one["batch"])
+    return found
+
+
+def _erased(predicate: Predicate) -> dict[str, int]:
+    """Return for how many batches a deletion at the source was begun, and for how many seen done.
+
+    Done is what the source was asked about afterwards, and showed nothing of any more.
+    """
+    found = {"erased": 0, "observed": 0}
+    for one in predicate["cutovers"]:
+        if not any(name in one["times"] for name in ("erasing", "erased", "requested")):
+            continue
+        seen = (one["decommission"] or {}).get("observed")
+        found["erased" if seen is None or remains_of(seen) else "observed"] += 1
+    return found
+
+
+def _shortfalls(predicate: Predicate) -> list[Mapping[str, Any]]:
+    """Return what a probe saw less of than the profile claims."""
+    observations = (predicate["capabilities"] or {"observations": ()})["observations"]
+    return [one for one in observations if one["agrees"] is False and not one["better"]]
+
+
+def _undated(predicate: Predicate) -> list[str]:
+    """Return the endpoints that were contacted and never sent a Date."""
+    endpoints = tuple(f"{endpoint}/" for endpoint in predicate["times"]["clock_offsets"])
+    return [
+        one["url"]
+        for one in predicate["endpoints"]
+        if one["requests"] and not f"{one['url']}/".startswith(endpoints)
+    ]
+
+
+def _claims(predicate: Predicate) -> dict[str, object] | None:
+    """Count the objects whose bytes have the source's own digest; say how the others were read.
+
+    None for a bundle that does not tell: of an earlier version, or without the source's digests.
+    """
+    claimed = predicate["manifest"].get("claimed")
+    if claimed is None or predicate["names"] != "plain":
+        return None
+    verified = predicate["outcome"]["states"]["verified"]
+    own = own_verified(predicate) or {"objects": 0, "bytes": 0}
+    others = {unit: verified[unit] - claimed[unit] - own[unit] for unit in ("objects", "bytes")}
+    asked = predicate["plan"]["canonical"].get("verify") or {}
+    return {"claimed": claimed, "others": others, "how": asked.get("source", "once")}
+
+
+def _batches(predicate: Predicate) -> list[dict[str, object]]:
+    """Group the datasets by batch, in the plan's order, each with its sum."""
+    grouped: dict[str, list[DatasetSection]] = {}
+    left = predicate["exclusions"]
+    for dataset in predicate["datasets"]:
+        grouped.setdefault(dataset["batch"], []).append(dataset)
+    return [
+        {
+            "name": name,
+            "datasets": datasets,
+            "tally": told_apart(
+                add_up(item["tally"] for item in datasets),
+                gone_in(
+                    one for one in left if one["dataset"] in {item["name"] for item in datasets}
+                ),
+            ),
+        }
+        for name, datasets in grouped.items()
+    ]
