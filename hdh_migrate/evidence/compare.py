@@ -194,6 +194,15 @@ def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> 
     return True
 
 
+def _shared(was: CheckedBundle, now: CheckedBundle) -> int:
+    """Return how many events the new journal begins with that are the old one's: all, or none.
+
+    None where another ledger adopted the old bundle: all that it tells came since.
+    """
+    events, head = was.predicate["journal"]["events"], was.predicate["journal"]["head"]
+    return events if next(islice(now.events(), max(events - 1, 0), None), None) == head else 0
+
+
 def _adopts(now: CheckedBundle, was: CheckedBundle) -> bool:
     """Return whether the new journal tells that it was begun, or went on, from the old bundle."""
     return any(
@@ -208,7 +217,7 @@ def _compare_objects(
 ) -> None:
     closed = frozenset(one["name"] for one in was.predicate["datasets"] if one["closed"])
     moves = any(code == ADOPTED_PLAN for code, _ in found.notes)
-    since, left = _Since(was, now), _Left(now.exclusions())
+    since, left = _Since(now, _shared(was, now)), _Left(now.exclusions())
     for before, after in _pairs(was.manifest(), now.manifest()):
         code = _became(before and before[1], after and after[1], closed)
         if code == ELSEWHERE and not moves:
@@ -250,11 +259,12 @@ class _Since:
     so: how many in each dataset (`superseded`), and of which leaves the source has other ones.
     """
 
-    def __init__(self, was: CheckedBundle, now: CheckedBundle) -> None:
+    def __init__(self, now: CheckedBundle, shared: int) -> None:
+        """Read what `now` tells after the events that both journals have."""
         self._dropped, self._seen = Counter[str](), Counter[str]()
         self._leaves: set[str] = set()
         self._plain, self._unrecorded = now.names == "plain", False
-        for kind, body in _bodies(now, was.predicate["journal"]["events"]):
+        for kind, body in _bodies(now, shared):
             if kind == "superseded":
                 self._dropped.update(body.get("dropped_datasets") or {})
             elif kind == "inventory-changed" and self._plain:

@@ -15,9 +15,15 @@ from typing import IO, Final
 from hdh_migrate.evidence import tapes
 
 MAGIC: Final = b"PK"
-_LOCAL: Final = struct.Struct("<4s2xHH8xIIHH")
-"""The header before an entry: its magic, flags, packing, sizes, and the lengths of what follows."""
+_LOCAL: Final = struct.Struct("<4sHHH4xIIIHH")
+"""The header before an entry: its magic, what unpacks it, flags, packing, checksum, sizes, and the
+lengths of what follows."""
+_NEWEST: Final = 45
+"""The version of the format that its long form needs; of what needs a later one some programs leave
+an entry out."""
 _SIZES_FOLLOW: Final = 8
+_LOCKED: Final = 0x2041
+"""The flags of what takes a password."""
 _ELSEWHERE: Final = 0xFFFFFFFF
 _DESCRIPTORS: Final = {12, 16, 20, 24}
 """Bytes of the sizes that may follow an entry: with or without their own magic, 4 or 8 each."""
@@ -50,12 +56,14 @@ def _demand_entry(file: IO[bytes], info: zipfile.ZipInfo, end: int) -> None:
     head = file.read(_LOCAL.size)
     if len(head) < _LOCAL.size:
         raise zipfile.BadZipFile("cut short")
-    magic, flags, packing, packed, size, name, extra = _LOCAL.unpack(head)
+    magic, needed, flags, packing, crc, packed, size, name, extra = _LOCAL.unpack(head)
     begin = info.header_offset + _LOCAL.size + name + extra
     gap = end - begin - info.compress_size
-    other = (flags ^ info.flag_bits) & _SIZES_FOLLOW
+    other = (flags ^ info.flag_bits) & (_SIZES_FOLLOW | _LOCKED)
     if magic != b"PK\3\4" or packing != info.compress_type or other:
         raise zipfile.BadZipFile("an entry that is another one in the directory")
+    if max(needed, info.extract_version) > _NEWEST:
+        raise zipfile.BadZipFile("an entry that not every program unpacks")
     if flags & _SIZES_FOLLOW:
         # Who reads from the front knows the end of what is deflated, and of nothing else.
         if gap not in _DESCRIPTORS or (packing != zipfile.ZIP_DEFLATED and info.compress_size):
@@ -64,7 +72,7 @@ def _demand_entry(file: IO[bytes], info: zipfile.ZipInfo, end: int) -> None:
             _demand_ends(file, begin, info.compress_size)
         return
     told = (packed, size) in {(info.compress_size, info.file_size), (_ELSEWHERE, _ELSEWHERE)}
-    if gap or not told:
+    if gap or not told or crc != info.CRC:
         raise zipfile.BadZipFile("an entry of another size in the directory")
 
 

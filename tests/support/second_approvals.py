@@ -71,6 +71,8 @@ class Known:
     withdrawn: set[tuple[Json, Json]] = field(default_factory=set)
     came: dict[tuple[str, str], str] = field(default_factory=dict)
     """When the last event of some kinds came, by batch."""
+    stands: dict[str, bool] = field(default_factory=dict)
+    """Whether it was switched and nothing has gone back from that, by batch."""
     agreed: dict[str, str] = field(default_factory=dict)
     """When the last terms of a batch were signed."""
     plan: Json = None
@@ -92,6 +94,10 @@ class Known:
             self.terms[cutover] = body["terms"]
         elif cutover is not None and kind == "cutover-rolled-back":
             self.attempt[cutover] = self.attempt.get(cutover, 1) + 1
+            if body["switched"] is True:
+                self.stands[cutover] = False
+        elif cutover is not None and kind == "cutover-switched":
+            self.stands[cutover] = True
         if cutover is not None and (kind != "cutover-waits" or body.get("why") in NOT_FROZEN):
             self.came[cutover, kind] = at
 
@@ -121,6 +127,10 @@ def check_approvals(events: list[Event], digests: list[str]) -> None:
                 continue
             always = True
             made = check_one(kind, one, known, [64 * "0", *digests[: number - 1]])
+            if known.terms.get(one.batch) is not None and one.stage in ("finalize", "decommission"):
+                (came,) = ONLY_AFTER[one.stage]
+                need((one.batch, came) in known.came, f"{kind}: before {came}")
+                need(known.stands.get(one.batch, False), f"{kind}: of what was taken back")
             since = max(map(instant, known.since(one.batch, one.stage)), default=None)
             for each in made:
                 need(since is None or instant(each) >= since, f"{kind}: signed too early")

@@ -36,6 +36,8 @@ ONLY_SINCE = {
     "decommission": "finalized",
 }  # fmt: skip
 """By stage: the event of its cutover since which an approval was given for how things stand."""
+LATER = {"finalize", "decommission"}
+"""Stages of a switch that stands: that event has come, and nothing went back."""
 UNFROZEN = ("source-written", "not-frozen")
 """Why a cutover waits, when the source was seen not to be as whoever stated a freeze says."""
 AHEAD = 60
@@ -162,6 +164,8 @@ class ApprovalAccount:
         for fingerprint, envelope in zip(keys, signed):  # noqa: B905 - Python 3.9
             made.append(self._demand_one(seq, fingerprint, approvers[fingerprint], envelope, about))
             self.signed += 1
+        if one.stage in LATER:
+            forms.must(ONLY_SINCE[one.stage] in story.times and story.stands)
         since = (
             story.times.get(ONLY_SINCE.get(one.stage, "")),
             *(self._since.get((one.batch, stage)) for stage in (one.stage, "")),

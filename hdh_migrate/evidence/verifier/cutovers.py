@@ -53,6 +53,7 @@ class CutoverAccount:
         self.counts: dict[str, int] = {}
         self.pending: dict[int, str] = {}
         self.intended = False  # to switch, and not gone back since
+        self.stands = False  # it was switched, and not gone back since
 
     def facts(self) -> dict[str, object]:
         """Return what the statement says of it."""
@@ -126,6 +127,10 @@ class CutoverAccount:
         self.story["root"] = body["root"]
         self.story["not_ours_before_the_switch"] = body["strangers"]
 
+    def _switched(self, body: forms.Body) -> None:
+        del body
+        self.stands = True
+
     def _smoked(self, body: forms.Body) -> None:
         self.story["smoke"] = forms.picked(body, "ok", "objects", "bytes", "commands", "failures")
 
@@ -137,6 +142,7 @@ class CutoverAccount:
         self.attempt += 1
         switched = body["switched"] is True
         self.intended = self.intended and not switched  # or it may land late
+        self.stands = self.stands and not switched
         self.story["written_by_consumers"] = None if switched else {}
 
     def _counted(self, body: forms.Body) -> None:
@@ -189,6 +195,7 @@ EVENTS: Mapping[str, Callable[[CutoverAccount, forms.Body], None]] = {
     "frozen": CutoverAccount._frozen,  # noqa: SLF001
     "delta": CutoverAccount._delta,  # noqa: SLF001
     "switching": CutoverAccount._switching,  # noqa: SLF001
+    "switched": CutoverAccount._switched,  # noqa: SLF001
     "smoked": CutoverAccount._smoked,  # noqa: SLF001
     "open": CutoverAccount._open,  # noqa: SLF001
     "rolled-back": CutoverAccount._rolled_back,  # noqa: SLF001

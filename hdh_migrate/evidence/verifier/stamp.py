@@ -100,7 +100,7 @@ def _checked(
     kind, wrapped = _inside(outer)
     _need(_object(kind) == "signed-data", "it holds no signed data")
     (data,) = _inside(wrapped, CONTEXT_0)
-    _, _, content, *optional, signers = _inside(data)
+    _, listed, content, *optional, signers = _inside(data)
     kind, wrapped = _inside(content)
     _need(_object(kind) == "tst-info", "what it signs is not a time-stamp")
     (info,) = _inside(wrapped, CONTEXT_0)
@@ -110,7 +110,8 @@ def _checked(
         for field in optional if field.tag == CONTEXT_0 for item in _items(field.body)
     }  # fmt: skip
     _need(len(_inside(signers, SET)) == 1, "it does not have exactly one signer")
-    author = _author(_inside(signers, SET)[0], info.body, given)
+    digests = {_object(_inside(one)[0]) for one in _inside(listed, SET)}
+    author = _author(_inside(signers, SET)[0], info.body, given, digests)
     uses = [(e.critical, *e.value) for e in author.extensions
             if isinstance(e.value, x509.ExtendedKeyUsage)]  # fmt: skip
     only = [(True, ExtendedKeyUsageOID.TIME_STAMPING)]
@@ -139,9 +140,12 @@ def _moment(info: DerElement, signed: bytes, nonce: int | None) -> datetime:
 
 
 def _author(
-    signer: DerElement, info: bytes, given: dict[bytes, x509.Certificate]
+    signer: DerElement, info: bytes, given: dict[bytes, x509.Certificate], digests: set[str]
 ) -> x509.Certificate:
-    """Return the certificate that the signed attributes name, whose key signed them."""
+    """Return the certificate that the signed attributes name, whose key signed them.
+
+    `digests` are those that the token says it needs: others go by them when they read it.
+    """
     fields = _inside(signer)
     _need(len(fields) >= 6 and fields[3].tag == CONTEXT_0, "it has no signed attributes")
     _, who, algorithm, signed, how, signature, *_ = fields
@@ -149,6 +153,7 @@ def _author(
     for kind, found in map(_inside, _items(signed.body)):
         values.setdefault(_object(kind), []).extend(_inside(found, SET))
     sha2 = _sha2(algorithm)
+    _need(sha2 in digests, "it does not list the digest that its signature is over")
     of, digest = values.get("content-type", []), values.get("message-digest", [])
     _need([_object(item) for item in of] == ["tst-info"], "its signature is for something else")
     _need([_body(item, OCTETS) for item in digest] == [_digest(sha2, info)],

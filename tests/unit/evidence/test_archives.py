@@ -235,7 +235,27 @@ def streamed_zip(folder: Path, behind: bytes = b"") -> bytes:
     return head + behind + rest[:at] + bytes(listing)
 
 
+def told_otherwise(folder: Path, out: Path, magic: bytes, at: int, value: int) -> bytes:
+    """Zip a folder; the first header that begins so says something else of its entry."""
+    whole = bytearray(plain_zip(folder, out / "a.zip"))
+    whole[whole.index(magic) + at] ^= value
+    return bytes(whole)
+
+
+LOCAL, LISTED = b"PK\3\4", b"PK\1\2"
 AMBIGUOUS: dict[str, Pack] = {
+    "a zip with an entry that some programs leave out": lambda good, _, out: told_otherwise(
+        good, out, LISTED, 6, 0x20
+    ),
+    "a zip with an entry that some who read on leave out": lambda good, _, out: told_otherwise(
+        good, out, LOCAL, 4, 0x20
+    ),
+    "a zip with an entry of another checksum in front": lambda good, _, out: told_otherwise(
+        good, out, LOCAL, 14, 1
+    ),
+    "a zip with an entry that is locked in front": lambda good, _, out: told_otherwise(
+        good, out, LOCAL, 6, 1
+    ),
     "a zip behind a tar": lambda good, forged, out: (
         plain_tar(forged) + plain_zip(good, out / "a.zip")
     ),

@@ -29,6 +29,8 @@ from tests.unit.evidence.builders import (
 )
 
 Lines = Sequence[dict[str, Any]]
+Told = Sequence[tuple[str, dict[str, Any]]]
+"""Kinds of events, and what they say."""
 KEYED = "k:" + "0" * 64
 OLD, NEW = "2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"
 
@@ -46,7 +48,7 @@ class Archive:
         records: Lines,
         *,
         previous: Bundle | str | None = None,
-        events: int | str = 3,
+        events: int | str | Told = 3,
         written: str = OLD,
         closed: bool = True,
         names: str = "plain",
@@ -84,11 +86,13 @@ class Archive:
         return compare_bundles(old.folder, new.folder, [self.key.verifier], **options)
 
 
-def _journal(kinds: str) -> Any:
+def _journal(events: str | Told) -> Any:
     head = bytes(32)
-    for seq, kind in enumerate(kinds, start=1):
-        head = sha256(head + canonical_json([seq, "t", kind, "{}"])).digest()
-        yield seq, "t", kind, "{}", head
+    told = [(kind, {}) for kind in events] if isinstance(events, str) else events
+    for seq, (kind, says) in enumerate(told, start=1):
+        body = canonical_json(says).decode()
+        head = sha256(head + canonical_json([seq, "t", kind, body])).digest()
+        yield seq, "t", kind, body, head
 
 
 def codes(found: Comparison) -> list[str]:
@@ -224,6 +228,22 @@ def test_a_journal_may_have_grown_and_may_stand_still(archive: Archive) -> None:
     newer = archive.bundle([record("a")], previous=new, events="xb", written=NEW)
     assert codes(archive.compare(old, new)) == []
     assert codes(archive.compare(new, newer)) == []
+
+
+def test_what_an_adopting_ledger_tells_came_since(archive: Archive) -> None:
+    """Its journal is another one: what it dropped stands where the old one has other events."""
+    was, now = record("scans/a"), record("scans/a", target_etag="another")
+    first = archive.bundle([was], events=9)
+    adopting = ("adopting", {"journals": [{"statement": first.statement_sha256}]})
+    dropped = ("superseded", {"dropped": [1], "dropped_datasets": {was["dataset"]: 1}})
+    told: dict[str, Told] = {"dropped": [adopting, dropped], "kept": [adopting]}
+    found = {}
+    for name, events in told.items():
+        second = archive.bundle([now], previous=first, events=events, written=NEW)
+        found[name] = archive.compare(first, second)
+        assert "adopted" in [code for code, _ in found[name].notes]
+    assert codes(found["dropped"]) == []
+    assert codes(found["kept"]) == ["stored-anew"]
 
 
 def test_other_migrations_and_plans_are_told(archive: Archive) -> None:

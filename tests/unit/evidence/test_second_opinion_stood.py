@@ -289,3 +289,26 @@ def test_who_agreed_to_terms_once_did_not_agree_to_them_again(
     del short["journal.jsonl"][last + 1 :]
     worlds = {"signed anew": stated(short), "signed once": stated(again)}
     assert accepted(desk, worlds) == ["signed anew"]
+
+
+def test_no_end_is_approved_of_what_was_not_switched(desk: Desk, people: Sequence[Signer]) -> None:
+    """An approval of the end counts for a switch that stands, one of a deletion after the end."""
+
+    def less(*kinds: str) -> World:
+        made = approved(people)
+        for kind in kinds:
+            places = [at for at, one in enumerate(made["journal.jsonl"]) if one[0] == kind]
+            del made["journal.jsonl"][places[-1]]
+        return signed(made, people)
+
+    back = approved(people)
+    at = place_of(back, "cutover-finalized")
+    back["journal.jsonl"].insert(at, ["cutover-rolled-back", hour(20), {**PILOT, "switched": True}])
+    opened = ("cutover-open", "cutover-switched")
+    worlds = {
+        "not switched again, but once before": less(*opened),
+        "switched again": less(),
+        "final after it went back": signed(back, people),
+        "deleted before the end": less("cutover-finalized"),
+    }
+    assert accepted(desk, worlds) == ["switched again"]

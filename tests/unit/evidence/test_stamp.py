@@ -185,6 +185,16 @@ def test_an_attribute_that_stands_twice_is_refused(world: World) -> None:
         check_token(token_by_hand(world, again=True), DATA, world.roots)
 
 
+def test_a_token_that_does_not_list_its_digest_is_refused(world: World) -> None:
+    """Nothing signs that list: OpenSSL, who goes by it, would refuse what was changed there."""
+    answer = world.authority(world.tsa()).answer(query(world.folder, DATA))
+    sha256 = bytes.fromhex("608648016503040201")
+    other = answer.replace(sha256, sha256[:-1] + b"\2", 1)
+
+    with refused("does not list the digest"):
+        check_token(other, DATA, world.roots)
+
+
 def test_signed_data_that_is_no_stamp_is_refused(world: World) -> None:
     made = world.authority(world.tsa())
 
