@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -23,6 +24,11 @@ from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
 from hdh_migrate.telemetry import counted
 
 Value = bool | tuple[str, ...] | None
+Look = Callable[[S3Endpoint, str, str], tuple[Value, str]]
+
+EXPIRY = "seen-expiry"
+NOT_SHOWN = "; not shown: "
+"""Stands in what was seen where a host shows only a part of what was asked for."""
 
 _EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 _WHAT = "a bucket's settings"
@@ -70,9 +76,12 @@ def conditions(
     bucket: str,
     region: str,
     *,
+    prefixes: Sequence[str] = ("",),
     demand: bool = False,
 ) -> list[Condition]:
     """Return how a bucket stands to each rule; only questions are asked.
+
+    `prefixes`: whose objects a rule that deletes by age must leave alone.
 
     Raises:
         Transient: an answer is demanded, and none came.
@@ -81,7 +90,8 @@ def conditions(
     found = []
     for rule in rules:
         if rule.see not in looked:
-            looked[rule.see] = _look(rule.see, endpoint, bucket, region, demand=demand)
+            look = partial(_seen_expiry, prefixes) if rule.see == EXPIRY else _LOOKS[rule.see]
+            looked[rule.see] = _look(look, endpoint, bucket, region, demand=demand)
         value, seen = looked[rule.see]
         found.append(
             Condition(
@@ -115,10 +125,10 @@ def _wanted(wanted: bool | tuple[str, ...]) -> str:
 
 
 def _look(
-    see: str, endpoint: S3Endpoint, bucket: str, region: str, *, demand: bool
+    look: Look, endpoint: S3Endpoint, bucket: str, region: str, *, demand: bool
 ) -> tuple[Value, str]:
     try:
-        return _LOOKS[see](endpoint, bucket, region)
+        return look(endpoint, bucket, region)
     except (AccessDenied, AuthFailed):
         return None, "not shown to this credential"
     except Missing:
@@ -192,7 +202,7 @@ def _seen_public(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value,
             return True, f"its {what} lets everybody in"
         if public is None:
             unseen.append(what)
-    not_shown = f"; not shown: {', '.join(unseen)}" if unseen else ""
+    not_shown = f"{NOT_SHOWN}{', '.join(unseen)}" if unseen else ""
     return False, f"no grant to everybody{not_shown}"
 
 
@@ -201,6 +211,36 @@ def _lifecycle_rules(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Va
     reply = _asked(endpoint.client.get_bucket_lifecycle_configuration, bucket)
     count = 0 if reply is None else len(reply["Rules"])
     return count > 0, counted(count, "lifecycle rule") if count else "no lifecycle rule"
+
+
+def _seen_expiry(
+    prefixes: Sequence[str], endpoint: S3Endpoint, bucket: str, region: str
+) -> tuple[Value, str]:
+    """Look for rules that delete what is current; of a host that shows none, none is known of."""
+    del region
+    try:
+        reply = _asked(endpoint.client.get_bucket_lifecycle_configuration, bucket)
+        rules = () if reply is None else reply["Rules"]
+        count = sum(deletes_by_age(rule, prefixes) for rule in rules)
+    except _UNCLEAR as error:
+        if isinstance(error, Missing) and error.code == "NoSuchBucket":
+            raise
+        return False, f"no rule that deletes{NOT_SHOWN}lifecycle rules"
+    if not count:
+        return False, "no rule that deletes what is current"
+    return True, f"{counted(count, 'lifecycle rule deletes', 'lifecycle rules delete')} by age"
+
+
+def deletes_by_age(rule: Mapping[str, Any], prefixes: Sequence[str]) -> bool:
+    """Return whether a lifecycle rule is on, and deletes current objects under some prefixes.
+
+    What else it asks of an object (tags, a size) is taken to be so.
+    """
+    if rule["Status"] != "Enabled" or not {"Days", "Date"} & rule.get("Expiration", {}).keys():
+        return False
+    which = rule.get("Filter", {})
+    under = which.get("Prefix", which.get("And", {}).get("Prefix", rule.get("Prefix", "")))
+    return any(one.startswith(under) or under.startswith(one) for one in prefixes)
 
 
 def _default_encryption(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:
@@ -249,7 +289,7 @@ def _versioning(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, 
     return on, "versioning on" if on else "versioning not on"
 
 
-_LOOKS: Mapping[str, Callable[[S3Endpoint, str, str], tuple[Value, str]]] = {
+_LOOKS: Mapping[str, Look] = {
     "region": _region,
     "public-access": _public_access,
     "seen-public": _seen_public,

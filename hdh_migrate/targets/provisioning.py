@@ -16,7 +16,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results.hosts import BucketStep
-from hdh_migrate.targets.conditions import Condition, conditions
+from hdh_migrate.targets.conditions import EXPIRY, Condition, conditions, deletes_by_age
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_beside import object_lock_of
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
@@ -37,6 +37,8 @@ class Wish:
     """Whether object lock may be turned on for a bucket that is there, as far as it is known."""
     rules: Sequence[HealthRule]
     policy: str | None
+    prefixes: Sequence[str] = ("",)
+    """Where the plan puts objects."""
 
 
 @frozen
@@ -268,7 +270,7 @@ def _mended(
 
 
 def _seen(endpoint: S3Endpoint, wish: Wish, rule: HealthRule) -> Condition:
-    return conditions(endpoint, [rule], wish.bucket, wish.region)[0]
+    return conditions(endpoint, [rule], wish.bucket, wish.region, prefixes=wish.prefixes)[0]
 
 
 def _fix(endpoint: S3Endpoint, rule: HealthRule, wish: Wish) -> str:
@@ -298,6 +300,9 @@ class BucketSettings(Protocol):
     def get_bucket_lifecycle_configuration(self, **asked: object) -> Mapping[str, object]:
         """Return what is removed or moved by its age."""
 
+    def put_bucket_lifecycle_configuration(self, **asked: object) -> object:
+        """Say what is removed or moved by its age."""
+
     def delete_bucket_lifecycle(self, **asked: object) -> object:
         """Have nothing removed or moved by its age."""
 
@@ -324,6 +329,19 @@ def _no_lifecycle(client: BucketSettings, wish: Wish) -> None:
     client.delete_bucket_lifecycle(Bucket=wish.bucket)
 
 
+def _no_expiry(client: BucketSettings, wish: Wish) -> None:
+    """Take away the rules that delete what the plan puts there, and no other."""
+    rules = client.get_bucket_lifecycle_configuration(Bucket=wish.bucket)["Rules"]
+    assert isinstance(rules, list)
+    left = [rule for rule in rules if not deletes_by_age(rule, wish.prefixes)]
+    if left:
+        client.put_bucket_lifecycle_configuration(
+            Bucket=wish.bucket, LifecycleConfiguration={"Rules": left}
+        )
+    else:
+        _no_lifecycle(client, wish)
+
+
 def _restrict(client: BucketSettings, wish: Wish) -> None:
     client.put_bucket_policy(Bucket=wish.bucket, Policy=wish.policy)
 
@@ -334,6 +352,7 @@ _MENDS: Mapping[str, Callable[[BucketSettings, Wish], None]] = {
     "public-access": _close,
     "seen-public": _close,
     "lifecycle-rules": _no_lifecycle,
+    EXPIRY: _no_expiry,
     _POLICY: _restrict,
 }
 """By what is looked at, in the order of doing; the rest is not for a bucket's settings to mend."""
@@ -352,5 +371,6 @@ _REMOVED: Mapping[str, Callable[[BucketSettings, Wish], Mapping[str, object]]] =
     "public-access": _acl,
     "seen-public": _acl,
     "lifecycle-rules": _lifecycle,
+    EXPIRY: _lifecycle,
 }
 """What is asked for before it is removed: in the form in which the host takes it again."""

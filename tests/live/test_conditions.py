@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from hdh_migrate.session.verbs.dry_run import forecast
 from hdh_migrate.session.verbs.preflight import report
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions
+from hdh_migrate.targets.provisioning import Wish, provision
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.transport import SigV4, Transport
@@ -266,3 +267,30 @@ def test_a_rehearsal_is_told_and_not_refused(site: Site, bucket: Bucket, moto: S
     assert "off this machine this would refuse" in check["notes"][0]
     (batch,) = forecast(site.desk(), ())["batches"]
     assert batch["objects"] == 1
+
+
+def test_what_deletes_elsewhere_in_the_bucket_is_left_alone(bucket: Bucket) -> None:
+    rules = [
+        {"ID": name, "Status": "Enabled", "Filter": {"Prefix": name}, "Expiration": {"Days": 1}}
+        for name in ("tmp/", "in/")
+    ]
+    bucket.client.put_bucket_lifecycle_configuration(
+        Bucket=bucket.name, LifecycleConfiguration={"Rules": rules}
+    )
+    wanted = [one for one in profiles.load("generic").health if one.name == "no-expiry"]
+    wish = Wish(
+        bucket=bucket.name, region="r", lock=False, lock_later=False, rules=wanted, policy=None,
+        prefixes=["in/pmsi/"],
+    )  # fmt: skip
+    kept: list[Mapping[str, object]] = []
+
+    def keep(_bucket: str, _step: str, settings: Mapping[str, object]) -> str:
+        kept.append(settings)
+        return "kept"
+
+    place = endpoint_of(bucket.server)
+    steps = list(provision(place, wish, execute=True, before=lambda *_: None, keep=keep))
+    assert [(one.step, one.ok) for one in steps] == [("bucket", True), ("no-expiry", True)]
+    left = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    assert [one["ID"] for one in left] == ["tmp/"]
+    assert len(kept) == 1

@@ -1,4 +1,4 @@
-"""Which buckets a plan writes to."""
+"""Which buckets a plan writes to, and where in them."""
 
 from __future__ import annotations
 
@@ -16,3 +16,9 @@ def buckets_of(plan: Plan, selected: Sequence[str] = ()) -> list[str]:
         for name in batch.datasets
     }
     return list(dict.fromkeys(one.target.bucket for one in plan.datasets if one.name in chosen))
+
+
+def prefixes_in(plan: Plan, bucket: str) -> list[str]:
+    """Return where in a bucket a plan puts objects, whatever batches are asked for."""
+    found = [one.target.prefix for one in plan.datasets if one.target.bucket == bucket]
+    return list(dict.fromkeys(found))

@@ -13,7 +13,8 @@ from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import Check
 from hdh_migrate.session.policy import waivers
-from hdh_migrate.targets.conditions import Condition, conditions
+from hdh_migrate.session.policy.buckets import prefixes_in
+from hdh_migrate.targets.conditions import NOT_SHOWN, Condition, conditions
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.chosen import is_rehearsal, profile_of
 
@@ -66,6 +67,8 @@ def checks(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) 
             check["notes"] = [f"{_what(found)}; waived until {waiver.until}: {waiver.reason}"]
         elif rehearsal and not found.holds:
             check["notes"] = [f"off this machine this would refuse: {_what(found)}"]
+        elif found.holds and NOT_SHOWN in found.seen:
+            check["notes"] = [f"seen {found.seen}"]
         results.append(check)
     return results
 
@@ -89,5 +92,8 @@ def _looked(
     counted, _ = waivers.in_force(plan, base, now)
     by_what = {waiver.what: waiver for waiver in counted}
     for bucket in buckets:
-        for found in conditions(services.place, rules, bucket, plan.target.region, demand=demand):
+        for found in conditions(
+            services.place, rules, bucket, plan.target.region,
+            prefixes=prefixes_in(plan, bucket), demand=demand,
+        ):  # fmt: skip
             yield bucket, found, by_what.get(waivers.health(found.rule))

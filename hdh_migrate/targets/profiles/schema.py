@@ -219,10 +219,10 @@ class ProfileClaims(Section):
 
 
 Seen = Literal[
-    "region", "public-access", "seen-public", "lifecycle-rules", "default-encryption",
-    "bucket-policy", "replication", "storage-classes", "versioning",
+    "region", "public-access", "seen-public", "lifecycle-rules", "seen-expiry",
+    "default-encryption", "bucket-policy", "replication", "storage-classes", "versioning",
 ]  # fmt: skip
-"""What can be looked at without changing anything; `targets.conditions` has a row for each."""
+"""What can be looked at without changing anything; `targets.conditions` looks at each."""
 
 
 class WrittenRule(Section):

@@ -29,6 +29,10 @@ def holds(place: S3Endpoint) -> dict[str, bool]:
     return {rule: one.holds for rule, one in seen(place, VERSIONED).items()}
 
 
+def rule_of(name: str) -> HealthRule:
+    return next(one for one in profiles.load("generic").health if one.name == name)
+
+
 NOTHING = {
     "region": False, "private-bucket": False, "no-lifecycle": False, "storage-class": False,
     "bucket-encryption": False, "restricting-policy": False, "replication": False,
@@ -156,14 +160,14 @@ def test_a_bucket_that_is_seen_to_be_public_is_told_of_any_host(
             return EVERYBODY if shown == "acl" else OPEN_POLICY
         return refusal(*other)
 
-    (rule,) = profiles.load("generic").health
+    rule = rule_of("private-bucket")
     (found,) = conditions(endpoint(answer)[0], [rule], "hds", "r")
     assert not found.holds
     assert found.seen.endswith("lets everybody in")
 
 
 def test_what_such_a_host_does_not_show_holds_nothing_back_and_is_said() -> None:
-    (rule,) = profiles.load("generic").health
+    rule = rule_of("private-bucket")
     (found,) = conditions(said(refusal("AccessDenied", 403)), [rule], "hds", "r")
     assert found.holds
     assert found.seen == "no grant to everybody; not shown: access list, policy"
@@ -171,6 +175,55 @@ def test_what_such_a_host_does_not_show_holds_nothing_back_and_is_said() -> None
 
 def test_a_bucket_that_is_not_there_is_not_said_to_be_private() -> None:
     """Beside "there is no such bucket", preflight had its private-bucket as ok."""
-    (rule,) = profiles.load("generic").health
-    (found,) = conditions(said(refusal("NoSuchBucket", 404)), [rule], "hds", "r")
-    assert (found.holds, found.seen) == (False, "there is no such bucket")
+    for found in conditions(
+        said(refusal("NoSuchBucket", 404)), profiles.load("generic").health, "hds", "r"
+    ):
+        assert (found.holds, found.seen) == (False, "there is no such bucket")
+
+
+def expiring(rule: str) -> S3Endpoint:
+    return said(xml(f"<LifecycleConfiguration><Rule>{rule}</Rule></LifecycleConfiguration>"))
+
+
+ON = "<Status>Enabled</Status>"
+DAYS = "<Expiration><Days>1</Days></Expiration>"
+
+
+@pytest.mark.parametrize(
+    ("rule", "deletes"),
+    [
+        (f"<Filter/>{ON}{DAYS}", True),
+        (f"<Prefix></Prefix>{ON}{DAYS}", True),
+        (f"<Filter><Prefix>in/</Prefix></Filter>{ON}{DAYS}", True),
+        (f"<Filter><Prefix>in/pmsi/2024/</Prefix></Filter>{ON}{DAYS}", True),
+        (f"<Filter><And><Prefix>in/pmsi/</Prefix></And></Filter>{ON}{DAYS}", True),
+        (f"<Prefix>in/p</Prefix>{ON}<Expiration><Date>2030-01-01T00:00:00Z</Date></Expiration>",
+         True),
+        (f"<Filter><Prefix>tmp/</Prefix></Filter>{ON}{DAYS}", False),
+        (f"<Filter/><Status>Disabled</Status>{DAYS}", False),
+        ((f"<Filter/>{ON}<AbortIncompleteMultipartUpload><DaysAfterInitiation>1"
+         "</DaysAfterInitiation></AbortIncompleteMultipartUpload>"), False),
+        ((f"<Filter/>{ON}<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker>"
+         "</Expiration>"), False),
+    ],
+)  # fmt: skip
+def test_a_rule_that_would_delete_what_is_moved_is_seen(rule: str, deletes: bool) -> None:
+    """A batch was switched to a bucket that deleted everything in it a day later."""
+    (found,) = conditions(expiring(rule), [rule_of("no-expiry")], "hds", "r", prefixes=["in/pmsi/"])
+    assert found.holds is not deletes
+    assert ("1 lifecycle rule deletes by age" in found.seen) is deletes
+
+
+@pytest.mark.parametrize(
+    "reply", [LISTING, refusal("AccessDenied", 403), refusal("NotImplemented", 501)]
+)
+def test_rules_that_are_not_shown_are_said_not_to_be(reply: Reply) -> None:
+    (found,) = conditions(said(reply), [rule_of("no-expiry")], "hds", "r")
+    assert found.holds
+    assert found.seen.startswith("no rule that deletes")
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_every_profile_with_rules_asks_for_what_deletes(name: str) -> None:
+    seen = {one.see for one in profiles.load(name).health}
+    assert not seen or seen & {"lifecycle-rules", "seen-expiry"}

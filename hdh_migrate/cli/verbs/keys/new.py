@@ -33,12 +33,20 @@ class Purpose(StrEnum):
 )
 def new(
     task: Task,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Files NAME.pub and NAME.sec.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Files NAME.pub and NAME.sec (NAME.key for a report key)."
+        ),
+    ],
     *,
     folder: Folder = Path("keys"),
     purpose: Annotated[
         Purpose,
-        typer.Option(help="seal: Crypt4GH; seal-hybrid: X25519 and ML-KEM; report: Ed25519."),
+        typer.Option(
+            help="seal: Crypt4GH; seal-hybrid: X25519 and ML-KEM; report: Ed25519, to sign"
+            " reports, approvals and waivers."
+        ),
     ] = Purpose.SEAL,
     passphrase: Annotated[
         bool, typer.Option("--passphrase", help="Ask for a passphrase (twice).")
