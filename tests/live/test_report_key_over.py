@@ -52,3 +52,24 @@ def test_no_key_is_made_that_signs_nothing(site: Site) -> None:
     said = site.cli(*made, "--valid-until", "2026-01-31", expect=2)
     assert "that day is over" in said.err
     assert not (site.folder / "keys" / "late.key").exists()
+
+
+def test_an_approvers_key_whose_day_is_over_approves_nothing(site: Site) -> None:
+    public = site.folder / "keys" / "dpo.pub"
+    public.write_text("Valid-Until: 2026-01-31\n" + public.read_text())
+    site.run()
+    said = site.approve("cutover", expect=3).err
+    assert "was to approve until 2026-01-31, so its approval would count for nothing" in said
+    site.approve("cutover", "ciso")
+
+
+def test_a_waivers_key_whose_day_is_over_waives_nothing(site: Site) -> None:
+    keys = site.folder / "keys"
+    (keys / "ciso.pub").write_text("Valid-Until: 2026-01-31\n" + (keys / "ciso.pub").read_text())
+    site.change(waivers={"keys": ["keys/ciso.pub"]})
+    said = site.cli(
+        "waive", site.plan, "--what", "attestation", "--reason", "a rehearsal", "--until",
+        "2099-12-31", "--key", str(keys / "ciso.key"), expect=2,
+    ).err  # fmt: skip
+    assert "was to sign until 2026-01-31, so its waiver would count for nothing" in said
+    assert not (site.folder / "waivers").exists()

@@ -41,12 +41,15 @@ def demand_may_approve(desk: Desk, key: TrustedKey) -> None:
     operator that cannot be read there is judged where the approval is kept.
 
     Raises:
-        Refused: the key is none of theirs, or signs reports: it approves nothing.
+        Refused: the key is none of theirs, its last day is over, or it signs reports: it approves
+            nothing.
         KeyUnavailable: a public key that the plan names cannot be read.
     """
     plan, base = desk.loaded.plan, desk.loaded.base
     named = plan.approvals.keys if plan.approvals is not None else ()
-    asked = {load_trusted_key(base / path).fingerprint for path in named}
+    asked = dict[str, list[str | None]]()
+    for one in (load_trusted_key(base / path) for path in named):
+        asked.setdefault(one.fingerprint, []).append(one.until)
     reporting = set[str]()
     with suppress(KeyUnavailable):
         if (own := report_key(plan, base)) is not None:
@@ -55,12 +58,9 @@ def demand_may_approve(desk: Desk, key: TrustedKey) -> None:
         ledger = desk.read_ledger()
         try:
             reporting |= signers(ledger)
-            asked |= {
-                one.fingerprint
-                for story in standings(ledger.cutovers()).values()
-                if story.terms is not None
-                for one in story.terms.approvers
-            }
+            for story in standings(ledger.cutovers()).values():
+                for named_then in () if story.terms is None else story.terms.approvers:
+                    asked.setdefault(named_then.fingerprint, []).append(named_then.until)
         finally:
             ledger.close()
     if key.fingerprint in reporting:
@@ -72,4 +72,11 @@ def demand_may_approve(desk: Desk, key: TrustedKey) -> None:
         raise Refused(
             f"{key.key_id} is no approver of this plan, so its approval would count for nothing",
             hint=f"{_NOTHING}; approvers are the keys under `approvals` in the plan",
+        )
+    days = asked[key.fingerprint]
+    if all(day is not None and day < desk.clock.now()[:10] for day in days):
+        raise Refused(
+            f"{key.key_id} was to approve until {max(filter(None, days))}, so its approval would"
+            " count for nothing",
+            hint=f"{_NOTHING}; name a key that is in force under `approvals` in the plan",
         )

@@ -172,10 +172,18 @@ def make(
     """Write a waiver beside the plan; also say whether the plan accepts its key.
 
     Raises:
-        UsageError: its day has passed, or it was written before.
+        UsageError: its day has passed, or the key's last day, or it was written before.
     """
     if until < now.last_day:
         raise UsageError(f"{until} has passed: a waiver ends today or later")
+    keys = loaded.plan.waivers.keys if loaded.plan.waivers is not None else ()
+    known = {key.key_id: key.until for key in _readable(loaded.base, keys)}
+    last = known.get(signer.key_id)
+    if last is not None and last < now.first_day:
+        raise UsageError(
+            f"{signer.key_id} was to sign until {last}, so its waiver would count for nothing",
+            hint="name a key that is in force under waivers.keys in the plan; nothing was waived",
+        )
     statement = {
         "_type": STATEMENT,
         "subject": [{"name": "plan", "digest": {"sha256": loaded.digest}}],
@@ -195,8 +203,7 @@ def make(
         raise UsageError(f"{path} exists", hint="nothing was changed") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", hint="nothing was waived") from None
-    keys = loaded.plan.waivers.keys if loaded.plan.waivers is not None else ()
-    return path, signer.key_id in {key.key_id for key in _readable(loaded.base, keys)}
+    return path, signer.key_id in known
 
 
 def files(base: Path) -> list[Path]:
