@@ -14,6 +14,7 @@ from hdh_migrate.cli.output import Output
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import AskedSteps, DatasetStates, RefreshFound, RefreshPass
+from hdh_migrate.session.asked import AskedRun
 from hdh_migrate.telemetry import counted, size_text
 
 if TYPE_CHECKING:
@@ -60,29 +61,21 @@ def why(reason: str | None, *, take_over: bool) -> str | None:
 def perform_steps(
     task: Task,
     plan: Path,
-    steps: Sequence[str],
-    batches: Sequence[str],
+    asked: AskedRun,
     *,
-    refresh: bool = False,
-    again: Sequence[str] | None = None,
-    taking_over: str | None = None,
     metrics_file: Path | None = None,
     waits: bool = False,
 ) -> Exit:
-    """Carry out steps and print where each dataset stands; `taking_over`: the reason given.
+    """Carry out what is asked for and print where each dataset stands.
 
     Who `waits` goes on by itself when a window opens, a pause ends, or a batch's day has come.
     """
-    from hdh_migrate.model import Step
     from hdh_migrate.session.verbs.run import perform_with
     from hdh_migrate.session.verbs.waiting import through
 
     def act(desk: Desk) -> tuple[Performed, str]:
-        chosen = [Step(step) for step in steps]
         try:
-            done = perform_with(
-                desk, chosen, batches, refresh=refresh, again=again, taking_over=taking_over
-            )
+            done = perform_with(desk, asked)
         finally:
             progress.close()
         return done, desk.loaded.digest
@@ -92,9 +85,9 @@ def perform_steps(
         lambda: task.desk(plan, progress), act,
         waits=waits, early=lambda done: done[0].early, attending=attending(metrics_file),
     )  # fmt: skip
-    asked: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
-    add_asked(asked, done, refresh=refresh, again=again)
-    task.out.result(asked, "\n".join([*asked_text(asked), states_text(done.datasets)]))
+    result: AskedSteps = {"exit": int(done.code), "datasets": done.datasets, "plan_digest": digest}
+    add_asked(result, done, asked)
+    task.out.result(result, "\n".join([*asked_text(result), states_text(done.datasets)]))
     say_findings(task.out, done.code)
     return done.code
 
@@ -139,14 +132,12 @@ def audience_of(desk: Desk, metrics_file: Path | None) -> Audience:
     return Audience(metrics_file=metrics_file, happened=happened)
 
 
-def add_asked(
-    asked: AskedSteps, done: Performed, *, refresh: bool, again: Sequence[str] | None
-) -> None:
+def add_asked(result: AskedSteps, done: Performed, asked: AskedRun) -> None:
     """Add to a result what it has besides, because it was asked for."""
-    if refresh:
-        asked["refreshes"] = done.refreshes
-    if again is not None:
-        asked["retried"] = done.retried
+    if asked.refresh:
+        result["refreshes"] = done.refreshes
+    if asked.again is not None:
+        result["retried"] = done.retried
 
 
 def asked_text(asked: AskedSteps) -> list[str]:

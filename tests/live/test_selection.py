@@ -14,6 +14,7 @@ from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.evidence.check import check_bundle
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.model import Step
+from hdh_migrate.session.asked import AskedRun
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.amend import amend
 from hdh_migrate.session.verbs.report import write_report
@@ -84,7 +85,7 @@ def test_rules_of_every_kind_decide_and_the_bundle_says_which(affair: Affair) ->
     assert "who was this" not in journal
 
     # Listed again, ages count from where they did, and nothing else is told.
-    perform_with(desk_of(affair), list(Step), (), refresh=True)
+    perform_with(desk_of(affair), AskedRun(steps=tuple(Step), refresh=True))
     assert checked(affair, "again") == rules
     assert (affair.folder / "again" / "journal.jsonl").read_text().count('"ages-counted"') == 1
 
@@ -124,7 +125,7 @@ def test_what_was_moved_before_a_rule_is_told(affair: Affair, names: str) -> Non
         "      - {newer_than: 3650d, prefix: tables/, reason: too new, allow_unused: true}\n",
     )
     amend(desk_of(affair), "all", "by disk", execute=True, show_names=False)
-    perform_with(desk_of(affair), list(Step), (), refresh=True)
+    perform_with(desk_of(affair), AskedRun(steps=tuple(Step), refresh=True))
     assert affair.verified() == moved
     assert checked(affair, "narrower", names=names) == []
 

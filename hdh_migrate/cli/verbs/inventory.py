@@ -11,7 +11,9 @@ from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import MOVING, Batches, MetricsFile, Plan
 from hdh_migrate.cli.steps import Refresh, perform_steps
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.model import Step
 from hdh_migrate.results.moves import AskedSteps, ReportCompared
+from hdh_migrate.session.asked import AskedRun
 from hdh_migrate.telemetry import counted
 
 
@@ -57,14 +59,8 @@ def inventory(
     against an Azure Blob Inventory report, as a third count; what differs is a finding.
     """
     if compare is None:
-        return perform_steps(
-            task,
-            plan,
-            ("inventory",),
-            batch or (),
-            refresh=refresh,
-            metrics_file=metrics_file,
-        )
+        asked = AskedRun(steps=(Step.INVENTORY,), batches=tuple(batch or ()), refresh=refresh)
+        return perform_steps(task, plan, asked, metrics_file=metrics_file)
     if refresh:
         raise UsageError("--compare lists nothing: give --refresh in a command of its own")
     if metrics_file is not None:

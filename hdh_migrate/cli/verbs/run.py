@@ -25,8 +25,10 @@ from hdh_migrate.cli.steps import (
     why,
 )
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.model import Step
 from hdh_migrate.results.moves import AskedSteps, BatchForecast, DryRun, FullRun
 from hdh_migrate.results.proofs import ReportFact
+from hdh_migrate.session.asked import AskedRun
 from hdh_migrate.telemetry import counted, duration_text, size_text
 
 if TYPE_CHECKING:
@@ -117,34 +119,28 @@ def run(
             )
             raise UsageError("--dry-run is about a plain run: give it alone", hint=hint)
         return _dry_run(task, plan, batches)
-    order = ["inventory", "transfer", "verify", "report"]
-    steps = order[: order.index(str(until)) + 1]
+    steps = tuple(Step)
+    if until is not Until.REPORT:
+        steps = steps[: steps.index(Step(str(until))) + 1]
+    asked = AskedRun(
+        steps=steps, batches=tuple(batches), refresh=refresh, again=again, taking_over=given
+    )
     if until is not Until.REPORT:
         if out is not None:
             raise UsageError(f"--out is of a run that reports: leave --until {until} away")
-        return perform_steps(
-            task, plan, steps, batches, refresh=refresh, again=again,
-            taking_over=given, metrics_file=metrics_file, waits=wait,
-        )  # fmt: skip
-    return _whole(
-        task, plan, batches, out, refresh=refresh, again=again, taking_over=given,
-        metrics_file=metrics_file, waits=wait,
-    )  # fmt: skip
+        return perform_steps(task, plan, asked, metrics_file=metrics_file, waits=wait)
+    return _whole(task, plan, asked, out, metrics_file=metrics_file, waits=wait)
 
 
 def _whole(
     task: Task,
     plan: Path,
-    batches: Sequence[str],
+    asked: AskedRun,
     out: Path | None,
     *,
-    refresh: bool,
-    again: Sequence[str] | None,
-    taking_over: str | None,
     metrics_file: Path | None,
     waits: bool,
 ) -> Exit:
-    from hdh_migrate.model import Step
     from hdh_migrate.session.verbs.backup import Backups
     from hdh_migrate.session.verbs.reported import report_at_end
     from hdh_migrate.session.verbs.run import Performed, perform_with
@@ -163,10 +159,7 @@ def _whole(
 
     def act(desk: Desk) -> tuple[Desk, Performed, ReportFact, bool, Exit]:
         try:
-            done = perform_with(
-                desk, list(Step), batches, refresh=refresh, again=again, reported=True,
-                taking_over=taking_over, known=[] if out is None else [out],
-            )  # fmt: skip
+            done = perform_with(desk, asked, reported=True, known=[] if out is None else [out])
         finally:
             progress.close()
         with recording_on(desk, done.code) as kept:
@@ -187,7 +180,7 @@ def _whole(
         "report": report,
         "report_written": written,
     }
-    add_asked(full, done, refresh=refresh, again=again)
+    add_asked(full, done, asked)
     lines = [*asked_text(full), states_text(done.datasets)]
     task.out.result(
         full,

@@ -6,7 +6,9 @@ from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import MOVING, Batches, MetricsFile, Plan
 from hdh_migrate.cli.steps import Reason, TakeOver, perform_steps, why
 from hdh_migrate.errors import Exit
+from hdh_migrate.model import Step
 from hdh_migrate.results.moves import Steps
+from hdh_migrate.session.asked import AskedRun
 
 
 @verb(
@@ -39,12 +41,9 @@ def transfer(
     metrics_file: MetricsFile = None,
 ) -> Exit:
     """Encrypt and send what inventory listed (and make the inventory when there is none)."""
-    steps = ("inventory", "transfer")
-    return perform_steps(
-        task,
-        plan,
-        steps,
-        batch or (),
+    asked = AskedRun(
+        steps=(Step.INVENTORY, Step.TRANSFER),
+        batches=tuple(batch or ()),
         taking_over=why(reason, take_over=take_over),
-        metrics_file=metrics_file,
     )
+    return perform_steps(task, plan, asked, metrics_file=metrics_file)

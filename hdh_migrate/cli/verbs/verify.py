@@ -15,7 +15,9 @@ from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import MOVING, Batches, MetricsFile, Plan, ShowNames
 from hdh_migrate.cli.steps import attend, perform_steps, states_text
 from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.model import Step
 from hdh_migrate.results.moves import BatchLook, DecidedObjects, LooksMade, Steps
+from hdh_migrate.session.asked import AskedRun
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
@@ -121,7 +123,8 @@ def verify(
             raise UsageError(
                 f"{given[0]} is of --again", hint='"verify PLAN --again" looks once more'
             )
-        return perform_steps(task, plan, ("verify",), batches, metrics_file=metrics_file)
+        asked_run = AskedRun(steps=(Step.VERIFY,), batches=tuple(batches))
+        return perform_steps(task, plan, asked_run, metrics_file=metrics_file)
     if restore or accept:
         _demand_decision(asked, afresh=afresh)
         if metrics_file is not None:

@@ -21,6 +21,7 @@ from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.pipeline.metering import Meter
 from hdh_migrate.pipeline.runner import Runner, Wishes, summary
 from hdh_migrate.results.moves import DatasetStates, RefreshPass
+from hdh_migrate.session.asked import AskedRun
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import addressed, gate
@@ -71,40 +72,32 @@ def perform(
         UsageError: nothing was begun here, and these steps begin nothing.
         MigrateError: whatever ended the run early, with its exit code.
     """
-    done = perform_with(desk, steps, selected)
+    done = perform_with(desk, AskedRun(steps=tuple(steps), batches=tuple(selected)))
     return done.code, done.datasets
 
 
 def perform_with(
-    desk: Desk,
-    steps: Sequence[Step],
-    selected: Sequence[str],
-    *,
-    refresh: bool = False,
-    again: Sequence[str] | None = None,
-    reported: bool = False,
-    taking_over: str | None = None,
-    known: Sequence[Path] = (),
+    desk: Desk, asked: AskedRun, *, reported: bool = False, known: Sequence[Path] = ()
 ) -> Performed:
-    """Carry out steps for batches, with sources listed again, or failed objects tried again.
+    """Carry out what is asked for.
 
     The ledger is copied where the plan says so, whatever ended the steps; one that is `reported`
-    after steps that ended well is copied by who writes the report. With the reason for
-    `taking_over` fences of somebody else are; see `Fencing.take`. `known` are bundles that may
+    after steps that ended well is copied by who writes the report. `known` are bundles that may
     know more than the ledger does; see `demand_newest`.
 
     Raises:
         UsageError: no object fails with such a code.
         MigrateError: whatever ended the run early, with its exit code.
     """
-    copies, batches = Backups(desk), desk.batches(selected)
-    demand_failures(again or ())
-    wishes = Wishes(refresh=refresh, again=None if again is None else tuple(again), user=operator())
+    copies, selected = Backups(desk), asked.batches
+    batches = desk.batches(selected)
+    demand_failures(asked.again or ())
+    wishes = Wishes(refresh=asked.refresh, again=asked.again, user=operator())
     last = [one.name for one in batches if not selected or one.name in selected][-1:]
-    if Step.INVENTORY not in steps:
+    if Step.INVENTORY not in asked.steps:
         desk.read_ledger().close()  # without one there is nothing that they could work on
-    words = tuple(str(step) for step in steps)
-    over = None if taking_over is None else TakeOver(reason=taking_over)
+    words = tuple(str(step) for step in asked.steps)
+    over = None if asked.taking_over is None else TakeOver(reason=asked.taking_over)
 
     def ended(batch: str) -> None:
         if batch not in last:  # for the last one, the copy at the end of it all is the better one
@@ -117,7 +110,7 @@ def perform_with(
                 desk,
                 words,
                 selected,
-                write=Step.TRANSFER in steps,
+                write=Step.TRANSFER in asked.steps,
                 over=over,
                 known=known,
                 obeys=True,
@@ -126,10 +119,10 @@ def perform_with(
         ):
             kept.begins()
             copies.wanted = True
-            asked = Step.VERIFY in steps and not refresh
-            idle = finished(turn.ledger, batches, selected, turn.ctx.waivers) if asked else []
+            verifies = Step.VERIFY in asked.steps and not asked.refresh
+            idle = finished(turn.ledger, batches, selected, turn.ctx.waivers) if verifies else []
             runner = Runner(turn.ctx, batches, renewed=turn.renewed, ended=ended, wishes=wishes)
-            code = runner.run(steps, selected)
+            code = runner.run(asked.steps, selected)
             for line in since_when(turn.ledger, idle):
                 desk.progress.note(line)
             datasets = summary(turn.ctx)
