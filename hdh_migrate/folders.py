@@ -9,7 +9,6 @@ import os
 import pwd
 import shlex
 import stat
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -246,6 +245,8 @@ def writing(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator
     """
     if not replace and os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    import tempfile  # dear, and of no use to who only reads
+
     handle, name = tempfile.mkstemp(prefix=PARTIAL, dir=path.parent)
     partial = Path(name)
     try:

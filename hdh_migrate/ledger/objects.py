@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 from hdh_migrate.events.inventory import InventoryCounts
@@ -348,8 +349,7 @@ class Objects(UploadsLedger, HeadersLedger):
         """Return what every object was listed as, in key order; with `labelled` all of it."""
         query = self._sql["labels" if labelled else "claims"]
         with guarded():
-            for row in self._con.execute(query, (dataset,)):
-                yield Claimed(*row)
+            yield from starmap(Claimed, self._con.execute(query, (dataset,)))
 
     def doubted(self, dataset: int) -> list[str]:
         """Return the keys of objects that are left out for what a listing alone said of them."""

@@ -137,8 +137,9 @@ class Inventory:
         ctx, pages = self._ctx, 0
         ctx.progress.step(batch, f"{Step.INVENTORY} {dataset.name}", objects=0, size=0)
         order, total = KeyOrder(dataset.last_key), ctx.ledger.tally(dataset.id, *State).size
+        decided = self._deciding(dataset)
         for page in self.pages(dataset):
-            listed = [self.decide(dataset, obj) for obj in order.checked(page)]
+            listed = [decided(obj) for obj in order.checked(page)]
             size = sum(one.obj.size for one in listed)
             total += size
             demand_total(dataset, total)
@@ -201,15 +202,18 @@ class Inventory:
 
     def decide(self, dataset: DatasetRow, obj: ObjectInfo) -> Listed:
         """Return what becomes of one listed object, by the plan's rules."""
+        return self._deciding(dataset)(obj)
+
+    def _deciding(self, dataset: DatasetRow) -> Callable[[ObjectInfo], Listed]:
+        """Return what decides about each object of a dataset."""
         ctx = self._ctx
-        return decide(
-            obj,
-            ctx.route(dataset),
-            ctx.rules[dataset.name].rules,
-            ctx.limits,
-            header=ctx.header,
-            sealed=ctx.sealed,
-        )
+        route, rules = ctx.route(dataset), ctx.rules[dataset.name].rules
+        limits, header, sealed = ctx.limits, ctx.header, ctx.sealed
+
+        def decided(obj: ObjectInfo) -> Listed:
+            return decide(obj, route, rules, limits, header=header, sealed=sealed)
+
+        return decided
 
     # --- second opinion and seal -------------------------------------------------------------
 

@@ -30,11 +30,12 @@ class InventorySummary:
     def __init__(self, rows: Iterable[Claimed]) -> None:
         self.noted: Counter[Code] = Counter()
         inventoried, total = Inventoried(), 0
+        listed, excluded = State.LISTED, State.EXCLUDED
         for _, key, size, version, state, reason, md5, kind, *_ in rows:
             total += element(key, size, version, kind, "" if md5 is None else md5.hex())
             leaf = inventory_leaf(key, size, version)
-            inventoried.add(leaf, size, excluded=state == State.EXCLUDED)
-            if reason is not None and state == State.LISTED:
+            inventoried.add(leaf, size, excluded=state == excluded)
+            if reason is not None and state == listed:
                 self.noted.update(map(Code, reason.split(",")))
         self.digest = (inventoried.tree.count, total)
         self.counts = inventoried.counts()

@@ -44,17 +44,18 @@ class Usage:
 
     def watched(self, rows: Iterable[Claimed]) -> Iterator[Claimed]:
         """Yield the rows as they are, counting which rules match them."""
+        excluded = State.EXCLUDED  # looked up once: there may be millions of rows
         for row in rows:
             if row.reason != DIRECTORY:
                 self.objects += 1
-                self.kept += row.state != State.EXCLUDED
+                self.kept += row.state != excluded
                 if self._waiting:
                     self._match(row)
                 for at, _, keys in self._lists:
                     number = keys.find(row.key.partition(b"\0")[0])
                     if number is not None:
                         self._seen[at].add(number)
-                if self._is_open and row.state != State.EXCLUDED:
+                if self._is_open and row.state != excluded:
                     self._place(row.key)
             yield row
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from secrets import token_bytes
 from typing import Final, NoReturn
 
 from hdh_migrate.errors import KeyUnavailable
@@ -17,7 +17,7 @@ from hdh_migrate.plan.files import NotRegularError, read_bounded
 MAX_SECRET_BYTES: Final = 64 << 10
 
 _REDACTED = "***"
-_PROCESS_KEY = token_bytes(32)
+_PROCESS_KEY = os.urandom(32)
 _FORM_HINT = "write env:NAME or file:PATH in the plan"
 
 

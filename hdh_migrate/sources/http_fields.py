@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import re
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from hdh_migrate.clocks import MONTHS, text_of
@@ -24,6 +23,8 @@ def rfc3339(http_date: str | None) -> str | None:
     if _HTTP_DATE.match(http_date) and http_date[8:11] in MONTHS:  # the one that Azure sends
         month = MONTHS[http_date[8:11]]
         return f"{http_date[12:16]}-{month:02d}-{http_date[5:7]}T{http_date[17:25]}Z"
+    from email.utils import parsedate_to_datetime  # dear, and hardly ever needed
+
     try:
         moment = parsedate_to_datetime(http_date).astimezone(UTC)
     except (ValueError, OverflowError):

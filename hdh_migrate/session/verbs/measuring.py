@@ -17,7 +17,6 @@ from hdh_migrate.errors import MigrateError, Refused, UsageError
 from hdh_migrate.folders import whole
 from hdh_migrate.plan.watching import is_collected
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.verbs.loopback import HERE, LoopbackServer
 from hdh_migrate.session.views.metrics import metrics_text
 
 _PUBLIC: Final = 0o644
@@ -135,6 +134,8 @@ def _to_file(file: Path, text: bytes) -> None:
 @contextmanager
 def _port(port: int) -> Iterator[Sink]:
     """Answer at a port of this machine with the numbers of the last look."""
+    from hdh_migrate.session.verbs.loopback import HERE, LoopbackServer  # dear: an HTTP server
+
     try:
         server = LoopbackServer(port)
     except OSError as error:
