@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final, TypeVar
 
 from hdh_migrate.errors import Refused, UsageError
-from hdh_migrate.jsonform import record
+from hdh_migrate.jsonform import typed_dict
 
 R = TypeVar("R")
 
@@ -269,7 +269,7 @@ def writing(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator
         raise
 
 
-def whole(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = False) -> None:
+def write_whole(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = False) -> None:
     """Write a file as `writing` does.
 
     Raises:
@@ -288,7 +288,7 @@ def kept(path: Path, kind: type[R], most: int) -> R | None:
     try:
         with path.open("rb") as file:
             text = file.read(most + 1)
-        return record(kind, json.loads(text)) if len(text) <= most else None
+        return typed_dict(kind, json.loads(text)) if len(text) <= most else None
     except (OSError, ValueError, RecursionError):
         return None
 
@@ -296,7 +296,7 @@ def kept(path: Path, kind: type[R], most: int) -> R | None:
 def keep(path: Path, value: Mapping[str, object]) -> None:
     """Replace what such a file holds; nothing depends on it, so a failure is nobody's trouble."""
     with suppress(OSError):
-        whole(path, json.dumps(value).encode(), replace=True)
+        write_whole(path, json.dumps(value).encode(), replace=True)
 
 
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})

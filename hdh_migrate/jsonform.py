@@ -130,7 +130,7 @@ class JsonForm:  # noqa: PLW1641 - tables among its values have no hash
         return made
 
 
-def record(kind: type[R], value: object) -> R:
+def typed_dict(kind: type[R], value: object) -> R:
     """Return a JSON object as a `TypedDict`, every member of its type and none besides.
 
     Raises:

@@ -200,7 +200,7 @@ def _arrived(batch: BatchStatus) -> Iterator[str]:
 def now_lines(status: Status, name_max: int) -> list[str]:
     """Return a line for each step under way: how far, how fast, how long still."""
     return [
-        _step_line(cut(batch["batch"], name_max), *step)
+        _step_line(shortened(batch["batch"], name_max), *step)
         for batch in status["batches"]
         for step in _now(batch)
     ]
@@ -365,7 +365,7 @@ def _second(at: str) -> str:
     return f"{at[:19]}Z"
 
 
-def cut(line: str, width: int) -> str:
+def shortened(line: str, width: int) -> str:
     """Return a line as it can be shown, no longer than a width."""
     text = visible(line)
     return text if len(text) <= width else f"{text[: width - len(CUT)]}{CUT}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.hours.zones import shown
+from hdh_migrate.hours.zones import clock_text
 from hdh_migrate.results.courses import CourseStatus, InstructionGiven, WaitingFact, WindowFact
 from hdh_migrate.telemetry import size_text
 
@@ -52,12 +52,12 @@ def _window(window: WindowFact) -> str:
     if window["open"]:
         closes = window["closes"]
         return "a window is open" + (
-            "" if closes is None else f" until {shown(seconds_of(closes), zone)}"
+            "" if closes is None else f" until {clock_text(seconds_of(closes), zone)}"
         )
     opens = window["opens"]
     if opens is None:
         return "no window opens any more"
-    return f"no window is open; the next one opens on {shown(seconds_of(opens), zone)}"
+    return f"no window is open; the next one opens on {clock_text(seconds_of(opens), zone)}"
 
 
 def _rate(rate: int | None) -> str:

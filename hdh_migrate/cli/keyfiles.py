@@ -19,7 +19,7 @@ T = TypeVar("T")
 _HEAD_BYTES = 64
 
 
-def given(load: Callable[[Path], T], paths: Sequence[Path]) -> list[T]:
+def load_each(load: Callable[[Path], T], paths: Sequence[Path]) -> list[T]:
     """Load what is trusted.
 
     Raises:
@@ -39,7 +39,7 @@ def trusted_keys(paths: Sequence[Path], threshold: int) -> list[TrustedKey]:
     """
     from hdh_migrate.evidence.signatures.signing import load_trusted_key
 
-    keys = given(load_trusted_key, paths)
+    keys = load_each(load_trusted_key, paths)
     different = len({key.fingerprint for key in keys})
     if threshold > max(different, 1):
         trusted = counted(different, "is trusted", "are trusted")

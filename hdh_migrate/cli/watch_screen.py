@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final, Literal
 
-from hdh_migrate.cli.board import attention, cut, headlines, now_lines
+from hdh_migrate.cli.board import attention, headlines, now_lines, shortened
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results import Amount
 from hdh_migrate.results.looks import Amounts, BatchStatus, ConnectionsFact, HappenedFact, Status
@@ -48,7 +48,7 @@ def screen(status: Status, width: int, height: int, foot: str) -> list[str]:
     calls = _short(calls, below - len(now), "lines: see errors, or a larger screen")
     events = _events(status["lately"], below - len(now) - len(calls) + last)
     lines = _apart([head, batches, now, calls, events], height - 1)
-    return [cut(line, width) for line in [*lines[: height - 1], foot]]
+    return [shortened(line, width) for line in [*lines[: height - 1], foot]]
 
 
 def _apart(blocks: Sequence[Sequence[str]], room: int) -> list[str]:
@@ -113,7 +113,7 @@ def _lines(rows: Sequence[BatchRow], width: int) -> list[str]:
         *(
             "  ".join(
                 [
-                    cut(row.name, name_room).ljust(name_room),
+                    shortened(row.name, name_room).ljust(name_room),
                     row.state.ljust(STATE),
                     _bar(row, bar),
                     *(cell.rjust(size) for cell, size in zip(tail, columns, strict=True) if size),

@@ -67,7 +67,7 @@ class UnknownOfCutover(JsonForm):
     track: Track
 
 
-def read(of: type[T], text: str) -> T:
+def read_body(of: type[T], text: str) -> T:
     """Read a body that is of this type.
 
     Raises:

@@ -63,7 +63,7 @@ def held(folder: Path) -> Iterator[None]:
             os.close(lock)
 
 
-def read(path: Path) -> bytes:
+def read_small(path: Path) -> bytes:
     """Return a small file of a bundle.
 
     Raises:
@@ -82,8 +82,8 @@ def amend(folder: Path, name: str, data: bytes) -> None:
     Raises:
         EvidenceDamaged: the sums are not those of a bundle; nothing is changed.
     """
-    digests = _sums(read(folder / SUMS))
-    if digests.get(STATEMENT) != sha256_hex(read(folder / STATEMENT)):
+    digests = _sums(read_small(folder / SUMS))
+    if digests.get(STATEMENT) != sha256_hex(read_small(folder / STATEMENT)):
         raise EvidenceDamaged(f"{SUMS}: not of this statement, so the bundle is not changed")
     digests[name] = sha256_hex(data)
     try:
@@ -104,10 +104,12 @@ def _settle(folder: Path) -> None:
     if not partial.exists():
         return
     try:
-        new = _sums(read(partial))
+        new = _sums(read_small(partial))
     except EvidenceDamaged:  # cut short by the crash
         new = {}
-    there = {name: sha256_hex(read(folder / name)) for name in _LATER if (folder / name).exists()}
+    there = {
+        name: sha256_hex(read_small(folder / name)) for name in _LATER if (folder / name).exists()
+    }
     if there == {name: digest for name, digest in new.items() if name in _LATER}:
         partial.rename(folder / SUMS)
     else:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Final, NoReturn, TypeVar
 
-from hdh_migrate.bounded import LARGEST_SIZE, counted
+from hdh_migrate.bounded import LARGEST_SIZE, as_count
 from hdh_migrate.errors import PackDamaged
 from hdh_migrate.fixity import LineForm, canonical_json, leaf_digest
 from hdh_migrate.frozen import frozen
@@ -145,7 +145,7 @@ def object_of(line: bytes) -> GrantedObject:
         damaged()
     whole = all(type(value[name]) is str for name in _TEXTS)
     whole = whole and all(isinstance(value[name], str | None) for name in _MAYBE_TEXTS)
-    whole = whole and all(counted(value[name]) is not None for name in _COUNTS)
+    whole = whole and all(as_count(value[name]) is not None for name in _COUNTS)
     if not whole or value["order"] != POSITIONS:
         damaged()
     return GrantedObject(**{**value, "header": _header(value["header"])})

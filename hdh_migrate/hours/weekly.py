@@ -101,7 +101,7 @@ def shared(one: Week, other: Week) -> tuple[int, int] | None:
     return None
 
 
-def missing(week: Week) -> tuple[int, int] | None:
+def first_gap(week: Week) -> tuple[int, int] | None:
     """Return the first day and minute of the week that no hours have, None when there is none."""
     for day, stretches in enumerate(week):
         at = 0

@@ -55,7 +55,7 @@ def zone_of(name: str) -> ZoneInfo:
         raise UnknownZone(name) from None
 
 
-def shown(at: float, zone: str) -> str:
+def clock_text(at: float, zone: str) -> str:
     """Return a moment as a clock of a zone shows it: `Fri 2026-11-27 19:00 (Europe/Paris)`."""
     return f"{datetime.fromtimestamp(at, zone_of(zone)):%a %Y-%m-%d %H:%M} ({zone})"
 

@@ -17,8 +17,8 @@ from typing import Final, NotRequired, TypedDict
 
 from hdh_migrate.clocks import utc_seconds_of
 from hdh_migrate.errors import LedgerDamaged, LedgerError, NoSpace, Refused
-from hdh_migrate.folders import FULL, make_private, whole
-from hdh_migrate.jsonform import record
+from hdh_migrate.folders import FULL, make_private, write_whole
+from hdh_migrate.jsonform import typed_dict
 from hdh_migrate.ledger.holding import opened
 from hdh_migrate.model import Instruction, InstructionKind
 
@@ -117,7 +117,7 @@ class InstructionFile:
     def _write(self, all_of_them: Sequence[Instruction]) -> None:
         value = _InstructionsKept(version=1, instructions=list(map(_as_json, all_of_them)))
         try:
-            whole(self._path, json.dumps(value, indent=1).encode() + b"\n", replace=True)
+            write_whole(self._path, json.dumps(value, indent=1).encode() + b"\n", replace=True)
         except OSError as error:
             if error.errno in FULL:
                 raise NoSpace(
@@ -132,7 +132,7 @@ class InstructionFile:
                 text = file.read(BYTES_MAX + 1)
             if len(text) > BYTES_MAX:
                 raise self._broken("it is longer than we write it")
-            value = record(_InstructionsKept, json.loads(text))
+            value = typed_dict(_InstructionsKept, json.loads(text))
             if value["version"] != 1:
                 raise self._broken("it is of another version")
             return tuple(map(_read, value["instructions"]))

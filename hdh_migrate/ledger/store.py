@@ -11,7 +11,7 @@ import apsw
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.event import Event
-from hdh_migrate.events.registry import CUTOVER_KINDS, CutoverEvent, UnknownOfCutover, read
+from hdh_migrate.events.registry import CUTOVER_KINDS, CutoverEvent, UnknownOfCutover, read_body
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import JsonForm, OtherForm
 from hdh_migrate.ledger import chain
@@ -263,6 +263,6 @@ def read_event(seq: int, of: type[F], body: str) -> F:
         LedgerDamaged: it is not of its kind's form.
     """
     try:
-        return read(of, body)
+        return read_body(of, body)
     except OtherForm as error:
         raise LedgerDamaged(f"event {seq} of the journal is not of this version: {error}") from None

@@ -50,7 +50,7 @@ def shown(key: str) -> str:
     return f"{name} [{token}]" if mark and _TOKEN.fullmatch(token) else key
 
 
-def given(text: str) -> str:
+def key_given(text: str) -> str:
     """Return the key that somebody gave as `shown` writes it; other texts are keys themselves."""
     found = _GIVEN.fullmatch(text)
     return text if found is None else version_key(found[1], found[2])

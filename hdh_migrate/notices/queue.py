@@ -16,7 +16,7 @@ from typing import Final, Self, TypeGuard
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Refused
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.folders import make_private, whole
+from hdh_migrate.folders import make_private, write_whole
 from hdh_migrate.frozen import frozen
 
 FOLDER: Final = "notices"
@@ -90,7 +90,7 @@ class NoticeQueue:
         """
         self.make()
         try:
-            whole(self._path(one.channel, one.notice, "waits"), _text(one))
+            write_whole(self._path(one.channel, one.notice, "waits"), _text(one))
         except FileExistsError:
             return False
         except OSError as error:
@@ -111,7 +111,7 @@ class NoticeQueue:
             tries=one.tries + 1, why=why,
         )  # fmt: skip
         with suppress(OSError):  # then it is tried with what was known before
-            whole(self._path(one.channel, one.notice, "waits"), _text(again), replace=True)
+            write_whole(self._path(one.channel, one.notice, "waits"), _text(again), replace=True)
         return again
 
     def ended(self, one: WaitingNotice, why: str | None) -> None:
@@ -122,7 +122,9 @@ class NoticeQueue:
         value = {"type": json.loads(one.document)["type"], "tries": one.tries + (why is None),
                 "why": why}  # fmt: skip
         with suppress(OSError):
-            whole(self._path(one.channel, one.notice, "told"), canonical_json(value), replace=True)
+            write_whole(
+                self._path(one.channel, one.notice, "told"), canonical_json(value), replace=True
+            )
             self._path(one.channel, one.notice, "waits").unlink(missing_ok=True)
 
     def outcomes(self) -> list[NoticeOutcome]:
@@ -164,7 +166,7 @@ class NoticeQueue:
         """
         self.make()
         try:
-            whole(self._folder / _MEMORY, canonical_json(value), replace=True)
+            write_whole(self._folder / _MEMORY, canonical_json(value), replace=True)
         except OSError as error:
             raise self._refusal(error) from error
 

@@ -76,7 +76,7 @@ def adopt(ledger: Ledger) -> None:
 
 
 def _bind(ledger: Ledger, binding: Binding, *, adopted: bool) -> None:
-    keep(ledger, binding)
+    keep_binding(ledger, binding)
     ledger.event(
         BatchBound(
             batch=binding.batch,
@@ -87,7 +87,7 @@ def _bind(ledger: Ledger, binding: Binding, *, adopted: bool) -> None:
     )
 
 
-def keep(ledger: Ledger, binding: Binding) -> None:
+def keep_binding(ledger: Ledger, binding: Binding) -> None:
     """Keep what a batch is bound to, in place of what was kept; the journal's event is separate."""
     ledger.set_meta(BOUND + binding.batch, f"{binding.revision} {binding.text}")
 

@@ -23,7 +23,7 @@ from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.course import FreeCourse
 from hdh_migrate.pipeline.crew import Crew
-from hdh_migrate.pipeline.cutting import cut
+from hdh_migrate.pipeline.cutting import part_plan
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
 from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
@@ -212,7 +212,7 @@ class Context:
         Raises:
             Unsupported: the target cannot hold it, however it is cut.
         """
-        return cut(size, self.limits, header=self.header, sealed=self.sealed)
+        return part_plan(size, self.limits, header=self.header, sealed=self.sealed)
 
     def route(self, dataset: DatasetRow) -> Route:
         """Return where a dataset comes from and goes to."""

@@ -15,7 +15,7 @@ from hdh_migrate.errors import HeldUp, OutsideWindows, RunPaused
 from hdh_migrate.events.course import RateSet, RunHeldUp, RunInstructed
 from hdh_migrate.hours.timetable import Timetable, ceiling
 from hdh_migrate.hours.windows import Windows
-from hdh_migrate.hours.zones import shown
+from hdh_migrate.hours.zones import clock_text
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Instruction, Role, Standing
 from hdh_migrate.ports.ledger import Ledger
@@ -197,7 +197,7 @@ def outside(windows: Windows, at: float) -> OutsideWindows:
             hint="nothing is lost; give the plan's `windows` hours that are still to come",
         )
     return OutsideWindows(
-        f"no window of the plan is open; the next one opens on {shown(opens, windows.zone)}",
+        f"no window of the plan is open; the next one opens on {clock_text(opens, windows.zone)}",
         until=text_of_seconds(opens),
     )
 

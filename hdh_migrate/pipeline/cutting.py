@@ -19,7 +19,7 @@ _IN_ONE = PartPlan(segments=PART_FLOOR // SEGMENT, count=0)
 """What is stored by one request, as most objects are."""
 
 
-def cut(size: int, limits: TargetLimits, *, header: int, sealed: bool = True) -> PartPlan:
+def part_plan(size: int, limits: TargetLimits, *, header: int, sealed: bool = True) -> PartPlan:
     """Return the part plan of an object of `size` plaintext bytes.
 
     The smallest power-of-two multiple of the floor that fits the target's number of parts;

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from hdh_migrate.errors import AccessDenied, Conflict, Fenced, Missing
 from hdh_migrate.events.fence import FenceHolder, FenceReleased, FenceTaken, FenceTaking
-from hdh_migrate.events.registry import read
+from hdh_migrate.events.registry import read_body
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
 from hdh_migrate.model import FENCES, Stored
@@ -108,7 +108,7 @@ def epoch_of(found: Mapping[str, Known]) -> int:
     return max((one.epoch for one in found.values()), default=0)
 
 
-def look(reader: TargetReader, bucket: str, migration: str) -> FenceStanding | None:
+def read_fence(reader: TargetReader, bucket: str, migration: str) -> FenceStanding | None:
     """Read a bucket's fence; None when there is none.
 
     Raises:
@@ -145,7 +145,7 @@ def naming_right(bucket: str, right: str) -> Iterator[None]:
 
 def _shown(body: bytes, migration: str) -> Shown | None:
     try:
-        shown = read(Shown, body.decode())
+        shown = read_body(Shown, body.decode())
     except (OtherForm, UnicodeDecodeError):
         return None
     right = (shown.format, shown.migration) == (FORMAT, migration)
@@ -161,7 +161,7 @@ def holder_of(shown: Shown) -> FenceHolder:
     )  # fmt: skip
 
 
-def against(
+def why_barred(
     bucket: str, standing: FenceStanding | None, own: Known, *, ledger: str, place: str
 ) -> str | None:
     """Return why a ledger may not write in a bucket; None if it may."""
@@ -228,8 +228,8 @@ def judge(
     """
     problems = []
     for bucket in buckets:
-        mine, standing = own.get(bucket, Known()), look(reader, bucket, migration)
-        why = against(bucket, standing, mine, ledger=ledger, place=place)
+        mine, standing = own.get(bucket, Known()), read_fence(reader, bucket, migration)
+        why = why_barred(bucket, standing, mine, ledger=ledger, place=place)
         if why is None and standing is not None and standing.shown is not None:
             if standing.shown.nonce in mine.nonces:
                 continue
@@ -239,7 +239,7 @@ def judge(
     return problems
 
 
-def refusal(problems: Sequence[str]) -> Fenced:
+def fenced_out(problems: Sequence[str]) -> Fenced:
     """Return the refusal to write, with every reason."""
     lines = ("this ledger may not write at the target", *(f"  {line}" for line in problems))
     return Fenced("\n".join(lines))

@@ -22,13 +22,13 @@ from hdh_migrate.pipeline.fence import (
     EPOCH_MAX,
     FenceStanding,
     Known,
-    against,
     epoch_of,
+    fenced_out,
     holder_of,
     known,
-    look,
     plain,
-    refusal,
+    read_fence,
+    why_barred,
 )
 from hdh_migrate.pipeline.post import Owner, Post
 from hdh_migrate.pipeline.retrying import Retrying
@@ -134,19 +134,19 @@ class Fencing:
     def _take(self, buckets: Sequence[str], over: TakeOver | None) -> list[str]:
         own, began = known(self._ledger), self._clock.monotonic()
         found = {
-            bucket: self._retry(partial(look, self._writer(), bucket, self._owner.migration))
+            bucket: self._retry(partial(read_fence, self._writer(), bucket, self._owner.migration))
             for bucket in buckets
         }
         problems = self._problems(found, own)
         if problems and over is None:
-            raise refusal(list(problems.values()))
+            raise fenced_out(list(problems.values()))
         was = epoch_of(own)
         begun = self._begun(found)
         fresh = {bucket: _whose(found[bucket]) for bucket in problems}
         self.epoch = _next_epoch(found, own, rising=bool(problems))
         if self.epoch > EPOCH_MAX:
             why = "its fence tells an epoch that no take-over can have reached"
-            raise refusal([f"bucket {one}: {why}; remove it by hand" for one in found])
+            raise fenced_out([f"bucket {one}: {why}; remove it by hand" for one in found])
         posts = {bucket: self._post(bucket) for bucket in found}
         for bucket, post in posts.items():
             reason = over.reason if over is not None and bucket in problems else None
@@ -208,7 +208,7 @@ class Fencing:
         problems = {}
         for bucket, standing in found.items():
             mine = own.get(bucket, Known())
-            if (why := against(bucket, standing, mine, ledger=name, place=place)) is not None:
+            if (why := why_barred(bucket, standing, mine, ledger=name, place=place)) is not None:
                 problems[bucket] = why
         return problems
 

@@ -27,7 +27,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.run import HeadersCopied
 from hdh_migrate.fixity import MerkleTree, canonical_json, leaf_digest
-from hdh_migrate.folders import FULL, PARTIAL, make_private, whole
+from hdh_migrate.folders import FULL, PARTIAL, make_private, write_whole
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import MIB, DatasetRow, PackRow, Place, State, Stored
 from hdh_migrate.pipeline.pack_keeping import PackWork
@@ -100,7 +100,7 @@ class FolderPacks:
                 if path.parent not in cleared:  # once: it looks at every file that is there
                     _clear(path.parent)
                     cleared.add(path.parent)
-                whole(path, body, replace=True)
+                write_whole(path, body, replace=True)
             except OSError as error:
                 raise _unwritable(path, error) from None
             if not self._holds(path, row):

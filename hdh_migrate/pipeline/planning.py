@@ -13,7 +13,7 @@ from math import ceil
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import MIB, SEGMENT, TargetLimits
-from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
+from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, part_plan
 from hdh_migrate.telemetry import counted
 
 ASSUMED_CONNECTION_RATE = 4 * MIB
@@ -186,7 +186,7 @@ def _slowest(requests: Mapping[str, int], rate: float | None) -> float:
 
 def _fits(size: int, limits: TargetLimits, header: int, sealed: bool) -> bool:
     try:
-        cut(size, limits, header=header, sealed=sealed)
+        part_plan(size, limits, header=header, sealed=sealed)
     except Unsupported:
         return False
     return True

@@ -97,7 +97,7 @@ def left_of(ledger: Ledger, batch: str, after: int, *, apart: bool) -> Tally:
     return ledger.erasable_left(batch, after, whole=True)
 
 
-def cut(rows: Sequence[Verified]) -> Iterator[list[Verified]]:
+def portions_of(rows: Sequence[Verified]) -> Iterator[list[Verified]]:
     """Cut rows into portions that are not too large to be read back at once."""
     portion, size = list[Verified](), 0
     for row in rows:

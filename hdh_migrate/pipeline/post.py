@@ -21,9 +21,9 @@ from hdh_migrate.pipeline.fence import (
     Shown,
     State,
     fence_key,
-    look,
     naming_right,
     plain,
+    read_fence,
     words_of,
 )
 from hdh_migrate.pipeline.retrying import Retrying
@@ -198,7 +198,7 @@ class Post:
     # --- reading and writing -------------------------------------------------------------------
 
     def _look(self) -> FenceStanding | None:
-        return look(self.writer(), self.bucket, self.owner.migration)
+        return read_fence(self.writer(), self.bucket, self.owner.migration)
 
     def _shows(self, standing: FenceStanding) -> bool:
         return standing.shown is not None and standing.shown.nonce == self.nonce

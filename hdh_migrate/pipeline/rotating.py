@@ -40,9 +40,9 @@ from hdh_migrate.pipeline.going_on import demand_going
 from hdh_migrate.pipeline.portions import (
     PORTION_OBJECTS,
     RotationSoFar,
-    cut,
     exchangeable,
     left_of,
+    portions_of,
     staying,
 )
 from hdh_migrate.pipeline.proving import MadeAnew, Proving
@@ -238,11 +238,11 @@ class Rotating:
                 batch, self._renewing.step, objects=total.objects, size=total.size
             )
         for rows in staying(ledger, so_far, batch, apart=self._apart):
-            yield from cut(rows)
+            yield from portions_of(rows)
         # Of one object it shows whether the host lets earlier versions go, before many follow it.
         most = 1 if self._renewing.thorough and not last else PORTION_OBJECTS
         while not ended and (rows := exchangeable(ledger, batch, last, most, apart=self._apart)):
-            yield from cut(rows)
+            yield from portions_of(rows)
             last, most = rows[-1].id, PORTION_OBJECTS
 
     def _exchange(self, batch: str, rows: Sequence[Verified]) -> None:

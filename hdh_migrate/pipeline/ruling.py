@@ -107,7 +107,7 @@ def by_glob(glob: str) -> Rule:
     return Rule(tests=(lambda name, _: match(name) is not None,))
 
 
-def dated(test: Callable[[float], bool], *, unknown: bool) -> Test:
+def by_age(test: Callable[[float], bool], *, unknown: bool) -> Test:
     """Return a test of when an object was last changed, in seconds; `unknown`: without a date."""
 
     def holds(_: str, obj: ObjectInfo) -> bool:

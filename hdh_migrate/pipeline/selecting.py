@@ -24,7 +24,7 @@ from hdh_migrate.model import (
     is_reserved,
     key_bytes,
 )
-from hdh_migrate.pipeline.cutting import cut
+from hdh_migrate.pipeline.cutting import part_plan
 from hdh_migrate.pipeline.ruling import DIRECTORY, Rules
 from hdh_migrate.pipeline.sending import RETAIN
 from hdh_migrate.pipeline.tags import ATTEMPT
@@ -94,7 +94,7 @@ def decide(
     if refused is not None:
         return Listed(obj=obj, state=State.REFUSED, reason=refused, parts=0, fold=None)
     try:
-        parts = cut(obj.size, limits, header=header, sealed=sealed).count
+        parts = part_plan(obj.size, limits, header=header, sealed=sealed).count
     except Unsupported:
         return Listed(obj=obj, state=State.REFUSED, reason=Code.TOO_LARGE, parts=0, fold=None)
     fold = folded(route.target.bucket, target_key) if rules.fold else None

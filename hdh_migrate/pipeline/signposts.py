@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final, Literal
 
 from hdh_migrate.errors import Conflict, Missing
-from hdh_migrate.events.registry import read
+from hdh_migrate.events.registry import read_body
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
@@ -144,7 +144,7 @@ def _read(reader: TargetReader, bucket: str, stored: Stored, migration: str) -> 
     body = bytearray()
     try:
         reader.read(bucket, stored, None, body.extend)
-        found = read(Signpost, body.decode())
+        found = read_body(Signpost, body.decode())
     except (Missing, Conflict, OtherForm, UnicodeDecodeError):
         return None
     right = (found.format, found.migration) == (FORMAT, migration)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import count_of
 from hdh_migrate.errors import Fenced
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.model import Stored
@@ -35,7 +35,7 @@ class Tag(NamedTuple):
     def of(cls, stored: Stored) -> Tag | None:
         """Return an object's tag, None when it has none of ours."""
         ledger, *numbers = stored.metadata.get(ATTEMPT, "").split(".")
-        values = [whole(number) for number in numbers]
+        values = [count_of(number) for number in numbers]
         if not ledger or len(values) not in {2, 3}:  # a third number is the epoch
             return None
         entry, attempt, epoch = (*values, 0)[:3]

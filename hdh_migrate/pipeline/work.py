@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
 
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import count_of
 from hdh_migrate.errors import Conflict, SourceChanged
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import HEADER_PACKS, SIDECARS, Keeping, Lock, ObjectInfo, Place
@@ -128,8 +128,8 @@ class Toolbox:
         if tag is None or not tag.startswith(ours):
             return None
         attempt, _, last = tag.removeprefix(ours).partition(".")
-        epoch = whole(last or "0")
-        if whole(attempt) is None or epoch is None:
+        epoch = count_of(last or "0")
+        if count_of(attempt) is None or epoch is None:
             return None
         if epoch > self.epoch:
             raise later_epoch(epoch, self.epoch)

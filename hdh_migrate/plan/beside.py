@@ -17,7 +17,7 @@ from hdh_migrate.fixity import text_digest
 from hdh_migrate.plan import document
 from hdh_migrate.plan.document import Document, around
 from hdh_migrate.plan.files import read_bounded
-from hdh_migrate.plan.rules import shown
+from hdh_migrate.plan.rules import place_text
 
 MAX_BYTES = 1 << 16
 
@@ -78,7 +78,7 @@ def checked(
         for detail in error.errors(include_url=False, include_input=False):
             spot = around(spots.spots, detail["loc"], least=1)
             place = f"{name}:{spot.line}:{spot.column}" if spot else name
-            faults.append(f"{place}: {shown(detail['loc'])}: {_lower(detail['msg'])}")
+            faults.append(f"{place}: {place_text(detail['loc'])}: {_lower(detail['msg'])}")
         raise PlanInvalid(faults, hint=hint) from None
 
 

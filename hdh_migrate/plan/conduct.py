@@ -162,7 +162,7 @@ class Limits(Section):
     @property
     def retry_budget_seconds(self) -> int:
         """The retry budget in seconds."""
-        return fields.seconds_of(self.retry_budget)
+        return fields.period_seconds(self.retry_budget)
 
     @property
     def memory_bytes(self) -> int:

@@ -80,7 +80,7 @@ class DeniedWrite(Section):
     @property
     def longest(self) -> int:
         """For how long a statement would count, in seconds, were there one instead."""
-        return fields.seconds_of(AT_MOST)
+        return fields.period_seconds(AT_MOST)
 
 
 class SignedStatement(Section):
@@ -102,7 +102,7 @@ class SignedStatement(Section):
     @property
     def longest(self) -> int:
         """The longest time of a statement, in seconds."""
-        return fields.seconds_of(self.at_most)
+        return fields.period_seconds(self.at_most)
 
 
 Freeze = Annotated[DeniedWrite | SignedStatement, Discriminator("kind")]

@@ -33,7 +33,7 @@ class SmokeCommand(Section):
     @property
     def timeout_seconds(self) -> int:
         """The time limit in seconds."""
-        return fields.seconds_of(self.timeout)
+        return fields.period_seconds(self.timeout)
 
 
 class Smoke(Section):
@@ -118,12 +118,12 @@ class Decommission(Section):
     @property
     def cooling_seconds(self) -> int:
         """The cooling period in seconds."""
-        return fields.seconds_of(self.cooling)
+        return fields.period_seconds(self.cooling)
 
     @property
     def recheck_within_seconds(self) -> int:
         """How old a reading may be, in seconds."""
-        return fields.seconds_of(self.recheck_within)
+        return fields.period_seconds(self.recheck_within)
 
 
 class Cutover(Section):
@@ -160,9 +160,9 @@ class Cutover(Section):
     @property
     def relist_seconds(self) -> int:
         """The time between two listings in seconds."""
-        return fields.seconds_of(self.relist_interval)
+        return fields.period_seconds(self.relist_interval)
 
     @property
     def window_seconds(self) -> int:
         """The fallback window in seconds."""
-        return fields.seconds_of(self.window)
+        return fields.period_seconds(self.window)

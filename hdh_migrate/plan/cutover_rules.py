@@ -11,8 +11,8 @@ from hdh_migrate.plan.shapes import (
     mapping,
     mappings,
     names,
+    place_text,
     repeated,
-    shown,
 )
 
 
@@ -21,7 +21,7 @@ def _enough_approvers(plan: Mapping[str, object]) -> Iterator[Broken]:
     approvals = mapping(plan, "approvals")
     keys = approvals.get("keys")
     for index, again in repeated(keys):
-        where = shown(("approvals", "keys", again))
+        where = place_text(("approvals", "keys", again))
         yield Broken(("approvals", "keys", index), f"the same key file as {where}")
     for name in ("threshold", "grant"):
         many = approvals.get(name, 1)
@@ -67,7 +67,7 @@ def _pointers_are_apart(plan: Mapping[str, object]) -> Iterator[Broken]:
             all(isinstance(part, str | None) for part in place)
             and first.setdefault(place, loc) != loc
         ):
-            yield Broken(loc, f"the same place as {shown(first[place])}")
+            yield Broken(loc, f"the same place as {place_text(first[place])}")
 
 
 def pointers(plan: Mapping[str, object]) -> Iterator[tuple[Loc, Mapping[str, object]]]:
@@ -91,7 +91,7 @@ def _cutovers_are_of_batches(plan: Mapping[str, object]) -> Iterator[Broken]:
         if name not in batches:
             yield Broken(loc, unnamed.why(name))
         elif first.setdefault(name, index) != index:
-            where = shown(("cutovers", first[name]))
+            where = place_text(("cutovers", first[name]))
             yield Broken(loc, f"the same batch as {where}")
         elif not mapping(dict(mappings(plan, "batches"))[batches[name]], "pointer"):
             yield Broken(("batches", batches[name], "pointer"), "missing: its cutover needs one")

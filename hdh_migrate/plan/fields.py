@@ -121,10 +121,10 @@ def is_rate(text: str) -> bool:
 def is_period(text: str) -> bool:
     """Return whether a text is a period such as `90m` or `3d`."""
     low, high = PERIODS
-    return re.fullmatch(_PERIOD, text, re.ASCII) is not None and low <= seconds_of(text) <= high
+    return re.fullmatch(_PERIOD, text, re.ASCII) is not None and low <= period_seconds(text) <= high
 
 
-def seconds_of(duration: str) -> int:
+def period_seconds(duration: str) -> int:
     """Return the seconds that a checked duration such as `10m` stands for."""
     return int(duration[:-1]) * _SECONDS[duration[-1]]
 
@@ -361,11 +361,11 @@ Bandwidth = Annotated[
 ]
 Duration = Annotated[
     str,
-    _within(_DURATION, _DURATION_RULE, seconds_of, 1, 86_400),
+    _within(_DURATION, _DURATION_RULE, period_seconds, 1, 86_400),
     schema_of_text("duration", _DURATION),
 ]
 Period = Annotated[
-    str, _within(_PERIOD, PERIOD_RULE, seconds_of, *PERIODS), schema_of_text("period", _PERIOD)
+    str, _within(_PERIOD, PERIOD_RULE, period_seconds, *PERIODS), schema_of_text("period", _PERIOD)
 ]
 
 

@@ -16,10 +16,10 @@ from hdh_migrate.hours.weekly import (
     NoHours,
     Stretch,
     day_number,
+    first_gap,
     hours_of_a_day,
     hours_of_a_week,
     merged,
-    missing,
     shared,
     time_text,
     together,
@@ -127,7 +127,7 @@ def _objection(table: Mapping[str, str]) -> str | None:
         for other in weeks[:number]:
             if (both := shared(week, other)) is not None:
                 return f"two entries overlap: on {_at(*both)} each has a rate of its own"
-    if "default" not in table and (gap := missing(together(weeks))) is not None:
+    if "default" not in table and (gap := first_gap(together(weeks))) is not None:
         return f"leaves a gap: on {_at(*gap)} no entry has a rate; give a `default`"
     return None
 

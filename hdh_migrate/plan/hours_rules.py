@@ -14,7 +14,7 @@ from hdh_migrate.hours.weekly import (
 from hdh_migrate.hours.zones import UnknownZone, zone_of
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.hours import DATES_MAX, ZONE, moment_of
-from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, shown, texts
+from hdh_migrate.plan.shapes import Broken, Loc, mapping, mappings, place_text, texts
 
 _LIMITS = ("bandwidth", "to_target", "from_target")
 
@@ -42,7 +42,7 @@ def _dates_are_in_order(plan: Mapping[str, object]) -> Iterator[Broken]:
         else:
             again = next((taken[day] for day in dates if day in taken), None)
             if again is not None:
-                where = shown(("windows", "exceptions", again))
+                where = place_text(("windows", "exceptions", again))
                 yield Broken((*loc, "date"), f"a date of {where}, too: its hours would be unclear")
             taken.update(dict.fromkeys(dates, index))
 

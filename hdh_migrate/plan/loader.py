@@ -21,7 +21,7 @@ from hdh_migrate.plan import document, leaks, lists, rules
 from hdh_migrate.plan.document import Document, Fault, Spot
 from hdh_migrate.plan.files import NotRegularError, read_bounded
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.plan.rules import Loc, shown
+from hdh_migrate.plan.rules import Loc, place_text
 
 if TYPE_CHECKING:
     from hdh_migrate.plan.problems import PlanProblem
@@ -54,7 +54,7 @@ class LoadedPlan:
         faults = []
         for loc, message in found:
             spot = document.around(self.spots, loc) or Spot(1, 1)
-            faults.append(Fault(spot, f"{shown(loc)}: {message}" if loc else message))
+            faults.append(Fault(spot, f"{place_text(loc)}: {message}" if loc else message))
         return _refused(self.path, faults)
 
 
@@ -188,7 +188,7 @@ def _located(problem: PlanProblem, read: Document) -> Fault:
     loc = problem.loc
     spot = read.keys.get(loc) if problem.at_key else None
     spot = spot or document.around(read.spots, loc)
-    where = shown(loc if problem.shown is None else problem.shown)
+    where = place_text(loc if problem.shown is None else problem.shown)
     return Fault(spot or Spot(1, 1), f"{where}: {problem.message}" if where else problem.message)
 
 

@@ -53,12 +53,12 @@ class NoticeSection(Section):
     @property
     def ahead_seconds(self) -> int:
         """Seconds before an end."""
-        return fields.seconds_of(self.ahead)
+        return fields.period_seconds(self.ahead)
 
     @property
     def patience_seconds(self) -> int:
         """Seconds for which what did not arrive is sent again."""
-        return fields.seconds_of(self.keep_trying)
+        return fields.period_seconds(self.keep_trying)
 
     @property
     def trusts(self) -> Tls | None:
@@ -96,7 +96,7 @@ class NoticeCommand(NoticeSection):
     @property
     def timeout_seconds(self) -> int:
         """The time limit in seconds."""
-        return fields.seconds_of(self.timeout)
+        return fields.period_seconds(self.timeout)
 
     @property
     def programs(self) -> Mapping[str, tuple[str, ...]]:

@@ -186,7 +186,7 @@ class CommandPointer(PointerSection):
     @property
     def timeout_seconds(self) -> int:
         """The time limit in seconds."""
-        return fields.seconds_of(self.timeout)
+        return fields.period_seconds(self.timeout)
 
 
 class SshCommandPointer(PointerSection):
@@ -236,7 +236,7 @@ class SshCommandPointer(PointerSection):
     @property
     def timeout_seconds(self) -> int:
         """The time limit in seconds."""
-        return fields.seconds_of(self.timeout)
+        return fields.period_seconds(self.timeout)
 
 
 Pointer = Annotated[

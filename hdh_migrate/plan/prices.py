@@ -10,7 +10,7 @@ from pydantic import Field
 
 from hdh_migrate.plan.fields import Day, Money, Reason, matching, unsaid
 from hdh_migrate.plan.origins import Section
-from hdh_migrate.plan.shapes import Broken, mappings, shown
+from hdh_migrate.plan.shapes import Broken, mappings, place_text
 
 UNITS: Final[Mapping[str, int]] = {
     "GB": 10**9, "GiB": 1 << 30, "TB": 10**12, "TiB": 1 << 40, "10000-requests": 10_000,
@@ -127,7 +127,7 @@ def _prices_are_clear(plan: Mapping[str, object]) -> Iterator[Broken]:
         about = tuple(one.get(name) for name in ("purpose", "side", "valid_from"))
         key = (*map(str, about), one.get("unit") == REQUESTS)
         if key in seen and None not in about:
-            where = shown(("prices", seen[key]))
+            where = place_text(("prices", seen[key]))
             yield Broken(("prices", index), f"the same purpose, side, kind and day as {where}")
         seen.setdefault(key, index)
 

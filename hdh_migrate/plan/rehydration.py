@@ -48,4 +48,4 @@ class Rehydration(Section):
     @property
     def poll_seconds(self) -> int:
         """The time between two looks, in seconds."""
-        return fields.seconds_of(self.poll)
+        return fields.period_seconds(self.poll)

@@ -11,8 +11,8 @@ from hdh_migrate.plan.shapes import (
     mapping,
     mappings,
     names,
+    place_text,
     repeated,
-    shown,
     texts,
 )
 
@@ -22,7 +22,7 @@ def _languages_are_unique(plan: Mapping[str, object]) -> Iterator[Broken]:
     for index, again in repeated(mapping(plan, "report").get("languages")):
         yield Broken(
             ("report", "languages", index),
-            f"the same language as {shown(('report', 'languages', again))}",
+            f"the same language as {place_text(('report', 'languages', again))}",
         )
 
 
@@ -39,7 +39,7 @@ def _a_side_is_in_one_country(plan: Mapping[str, object]) -> Iterator[Broken]:
     for index, entry in mappings(mapping(mapping(plan, "report"), "declared"), "places"):
         side = entry.get("side")
         if first.setdefault(side, index) != index:
-            again = shown(("report", "declared", "places", first[side]))
+            again = place_text(("report", "declared", "places", first[side]))
             yield Broken(("report", "declared", "places", index, "side"), f"the same as in {again}")
 
 
@@ -68,7 +68,7 @@ def _what_is_declared_is_of_this_plan(plan: Mapping[str, object]) -> Iterator[Br
             if value not in there:
                 yield Broken(loc, otherwise(value))
             elif first.setdefault(value, index) != index:
-                again = shown(("report", "declared", section, first[value]))
+                again = place_text(("report", "declared", section, first[value]))
                 yield Broken(loc, f"the same as in {again}")
 
 

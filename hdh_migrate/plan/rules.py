@@ -28,14 +28,14 @@ from hdh_migrate.plan.shapes import (
     mapping,
     mappings,
     names,
+    place_text,
     repeated,
-    shown,
     texts,
     uncertified,
 )
 from hdh_migrate.plan.sides import SOURCES, SourceSection
 
-__all__ = ["RULES", "Broken", "Loc", "broken", "shown"]
+__all__ = ["RULES", "Broken", "Loc", "broken", "place_text"]
 
 _MAX_CIRCLES = 10
 _MAX_LINKS = 10
@@ -82,7 +82,7 @@ def _two_recipients(plan: Mapping[str, object]) -> Iterator[Broken]:
         if isinstance(path, str):
             seen = first.setdefault(posixpath.normpath(path), index)
             if seen != index:
-                where = shown(("seal", "recipients", seen))
+                where = place_text(("seal", "recipients", seen))
                 yield Broken(("seal", "recipients", index), f"the same key file as {where}")
     if len(first) < 2 and seal.get("single_recipient_reason") is None:
         yield Broken(
@@ -98,7 +98,7 @@ def _names_are_unique(plan: Mapping[str, object]) -> Iterator[Broken]:
         first: dict[str, int] = {}
         for index, name in names(plan, section):
             if first.setdefault(name, index) != index:
-                where = shown((section, first[name]))
+                where = place_text((section, first[name]))
                 yield Broken((section, index, "name"), f"the same name as {where}")
 
 
@@ -113,7 +113,7 @@ def _targets_are_apart(plan: Mapping[str, object]) -> Iterator[Broken]:
             and isinstance(prefix, str)
             and first.setdefault((bucket, prefix), index) != index
         ):
-            where = shown(("datasets", first[bucket, prefix]))
+            where = place_text(("datasets", first[bucket, prefix]))
             yield Broken(
                 ("datasets", index, "target"),
                 f"the same bucket and prefix as {where}: give each dataset its own prefix",
@@ -185,10 +185,10 @@ def _one_batch_each(plan: Mapping[str, object]) -> Iterator[Broken]:
             if name not in known:
                 yield Broken(loc, unnamed.why(name))
             elif taken.setdefault(name, at) != at:
-                where = shown(("batches", taken[name]))
+                where = place_text(("batches", taken[name]))
                 yield Broken(loc, f"this dataset is already in {where}: it belongs to one batch")
         for index, again in repeated(batch.get("datasets")):
-            where = shown(("batches", at, "datasets", again))
+            where = place_text(("batches", at, "datasets", again))
             yield Broken(("batches", at, "datasets", index), f"the same dataset as {where}")
     for name, index in known.items():
         if name not in taken:
@@ -208,7 +208,7 @@ def _needs_have_an_order(plan: Mapping[str, object]) -> Iterator[Broken]:
             else:
                 yield Broken(("batches", index, "needs", place), unnamed.why(name))
     for circle in _circles(graph):
-        links = [shown(("batches", index)) for index in (*circle, circle[0])]
+        links = [place_text(("batches", index)) for index in (*circle, circle[0])]
         if len(links) > _MAX_LINKS:
             links[_MAX_LINKS - 1 : -1] = ["..."]
         chain = " needs ".join(links)

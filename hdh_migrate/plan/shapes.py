@@ -25,7 +25,7 @@ class Broken:
     message: str
 
 
-def shown(loc: Loc) -> str:
+def place_text(loc: Loc) -> str:
     """Return a place as people read it: `datasets[0].target.bucket`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
     return text.removeprefix(".")
@@ -82,7 +82,7 @@ class Unnamed:
         close = difflib.get_close_matches(given, self._at, n=1)
         if not close:
             return reason
-        return f"{reason}; did you mean that of {shown((self._section, self._at[close[0]]))}?"
+        return f"{reason}; did you mean that of {place_text((self._section, self._at[close[0]]))}?"
 
 
 def repeated(value: object) -> Iterator[tuple[int, int]]:

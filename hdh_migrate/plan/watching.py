@@ -46,4 +46,4 @@ class Metrics(Section):
     @property
     def seconds(self) -> int:
         """Seconds between two looks."""
-        return fields.seconds_of(self.every)
+        return fields.period_seconds(self.every)

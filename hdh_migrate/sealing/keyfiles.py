@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
-from hdh_migrate.folders import open_to_others, whole
+from hdh_migrate.folders import open_to_others, write_whole
 from hdh_migrate.frozen import frozen_row
 
 KEY_FILE_MAX: Final = 64 << 10
@@ -179,7 +179,7 @@ def relock_file(form: KeyFileForm, path: Path, old: str | None, new: str) -> Non
     """
     secret, _ = read_private(form, path, old)
     try:
-        whole(path, _armoured(form.private[0], _locked_blob(form, secret, new)), replace=True)
+        write_whole(path, _armoured(form.private[0], _locked_blob(form, secret, new)), replace=True)
     except OSError as error:
         raise _unwritable(path, error) from None
 
@@ -347,7 +347,7 @@ def _open_key(path: Path, mode: int) -> KeyUnavailable:
 def _create(path: Path, content: bytes, *, mode: int) -> None:
     """Write a new file that survives a power cut, or nothing."""
     try:
-        whole(path, content, mode=mode)
+        write_whole(path, content, mode=mode)
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:

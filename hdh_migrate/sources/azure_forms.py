@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import count_of
 from hdh_migrate.model import SIZE_MAX, Place, Trace
 from hdh_migrate.sources.azure_account import AzureAccount, from_reply
 from hdh_migrate.sources.azure_listing import (
@@ -76,10 +76,10 @@ def forms(account: AzureAccount, place: Place, include: Sequence[str]) -> Iterat
 
 
 def _form(blob: ET.Element) -> Form:
-    size = whole(blob.findtext("Properties/Content-Length") or "", SIZE_MAX) or 0
+    size = count_of(blob.findtext("Properties/Content-Length") or "", SIZE_MAX) or 0
     if blob.findtext("Deleted") == "true":
         days = blob.findtext("Properties/RemainingRetentionDays") or ""
-        return Form(name_of(blob), Trace.SOFT_DELETED, whole(days, DAYS_MAX), size)
+        return Form(name_of(blob), Trace.SOFT_DELETED, count_of(days, DAYS_MAX), size)
     if blob.findtext("Snapshot"):
         return Form(name_of(blob), Trace.SNAPSHOT, None, size)
     if blob.findtext("VersionId") and blob.findtext("IsCurrentVersion") != "true":

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 from hdh_migrate import markup
-from hdh_migrate.bounded import Visited, whole
+from hdh_migrate.bounded import Visited, count_of
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.fidelity import OTHER
 from hdh_migrate.model import SIZE_MAX, ObjectInfo
@@ -147,7 +147,7 @@ def size_of(text: str | None) -> int:
     Raises:
         ListingBroken: it is none, or one that no object has.
     """
-    size = whole(text or "")
+    size = count_of(text or "")
     if size is None:
         raise ListingBroken("the source gives an object a size that is no number of bytes")
     if size > SIZE_MAX:

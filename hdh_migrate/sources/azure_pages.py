@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hdh_migrate import markup
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import count_of
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import SIZE_MAX, ObjectInfo, Place, Span
 from hdh_migrate.model.naming import name_in
@@ -87,7 +87,7 @@ def _page(
 
 
 def _place(text: str | None) -> int:
-    number = whole(text or "", SIZE_MAX)
+    number = count_of(text or "", SIZE_MAX)
     if number is None:
         raise ListingBroken("the source gives a page range that is no number of bytes")
     return number

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from typing import Final
 
 from hdh_migrate import markup
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import count_of
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import Brief, Trace
 from hdh_migrate.sources.azure_listing import (
@@ -81,7 +81,7 @@ class Forms:
         marker = found[1] if found is not None else b""
         trace = self._trace(properties.sub(b"", beside), marker)
         if trace is not Trace.CURRENT:
-            self._add(trace, 1, whole(_element(marker, b"<Content-Length>")) or 0)
+            self._add(trace, 1, count_of(_element(marker, b"<Content-Length>")) or 0)
         return trace is Trace.CURRENT
 
     def _trace(self, beside: bytes, properties: bytes) -> Trace:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import count_of
 from hdh_migrate.clocks import seconds_of, text_of
 from hdh_migrate.errors import ListingBroken, Refused, UsageError
 from hdh_migrate.model import ObjectInfo, Place
@@ -300,7 +300,7 @@ def _date(cell: Any) -> str | None:  # noqa: ANN401 - a cell
     try:
         if isinstance(cell, datetime):
             return text_of(cell)
-        if isinstance(cell, int) or whole(str(cell)) is not None:
+        if isinstance(cell, int) or count_of(str(cell)) is not None:
             return text_of(datetime.fromtimestamp(int(cell) / 1000, UTC))
         return text_of(datetime.fromtimestamp(seconds_of(str(cell)), UTC))
     except (ValueError, OverflowError, OSError):

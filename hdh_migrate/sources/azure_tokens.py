@@ -15,7 +15,7 @@ from dataclasses import field
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import count_of
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import AuthFailed, ShortRead, StorageError, Throttled, Transient
 from hdh_migrate.frozen import frozen
@@ -204,4 +204,4 @@ def _json(body: bytes) -> Mapping[str, object]:
 
 def _seconds(value: object) -> int | None:
     """Return a lifetime, which one of the services writes as text."""
-    return whole(value if isinstance(value, str) else json.dumps(value), LIFETIME_MAX)
+    return count_of(value if isinstance(value, str) else json.dumps(value), LIFETIME_MAX)

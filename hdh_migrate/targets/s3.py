@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
-from hdh_migrate.bounded import counted, token
+from hdh_migrate.bounded import as_count, token
 from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import (
     Conflict,
@@ -314,7 +314,7 @@ def _kept(reply: Reply, key: str, size: int) -> Stored:
 
 
 def _part_of(entry: Mapping[str, Any]) -> PartInfo:
-    number, size = counted(entry["PartNumber"]), counted(entry["Size"])
+    number, size = as_count(entry["PartNumber"]), as_count(entry["Size"])
     if number is None or number > PART_NUMBER_MAX or size is None:
         raise ListingBroken("the target gives a part no number or no size")
     return PartInfo(number=number, size=size, etag=entry["ETag"].strip('"'))

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from hdh_migrate.bounded import token, whole, word
+from hdh_migrate.bounded import count_of, token, word
 from hdh_migrate.clocks import http_date, text_of, text_of_seconds
 from hdh_migrate.errors import (
     AccessDenied,
@@ -109,7 +109,7 @@ def beside_of(reply: Reply) -> dict[str, Any]:
             if name.startswith(_META)
         },
         "lock": _lock(reply),
-        "tag_count": None if count is None else whole(count),
+        "tag_count": None if count is None else count_of(count),
         "expires": _expires(reply),
         "archived": reply.headers.get("x-amz-storage-class", "").upper() in _ARCHIVES
         and 'ongoing-request="false"' not in reply.headers.get("x-amz-restore", ""),

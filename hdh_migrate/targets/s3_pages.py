@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from hdh_migrate.bounded import Visited, counted
+from hdh_migrate.bounded import Visited, as_count
 from hdh_migrate.errors import ListingBroken
 from hdh_migrate.model import Place, Upload
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
@@ -127,7 +127,7 @@ def _paged(
     while True:
         with translated(what):
             page = ask(more)
-            most = counted(page.get(most_named)) or PAGE
+            most = as_count(page.get(most_named)) or PAGE
             count = len(page.get(entries, ()))
         full = count >= most
         barren = 0 if count else barren + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Unpack
 
-from hdh_migrate.bounded import counted, token
+from hdh_migrate.bounded import as_count, token
 from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
@@ -185,7 +185,7 @@ def _version_listed(entry: Mapping[str, Any]) -> StoredVersion:
 
 
 def _listed(entry: Mapping[str, Any]) -> Stored:
-    size = counted(entry["Size"])
+    size = as_count(entry["Size"])
     if size is None:
         raise ListingBroken("the target gives an object a size that is no number of bytes")
     return Stored(key=entry["Key"], size=size, etag=entry.get("ETag", "").strip('"'))

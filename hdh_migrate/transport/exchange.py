@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pycurl
 
-from hdh_migrate.bounded import token, whole
+from hdh_migrate.bounded import count_of, token
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, HostRefused, ShortRead
 from hdh_migrate.frozen import mutable_row
@@ -48,7 +48,7 @@ class Reply:
     @property
     def length(self) -> int | None:
         """The announced body length, None when there is none."""
-        return whole(self.headers.get("content-length", ""))
+        return count_of(self.headers.get("content-length", ""))
 
     @property
     def etag(self) -> str:
@@ -338,5 +338,5 @@ class Slices:
 
 def pause(text: str) -> float | None:
     """Return the seconds of a Retry-After header, at most a day; None if it is no such number."""
-    found = whole(text, 10**20)
+    found = count_of(text, 10**20)
     return None if found is None else float(min(found, LONGEST_PAUSE_SECONDS))

@@ -10,7 +10,7 @@ from pathlib import Path
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import key_bytes
-from hdh_migrate.pipeline.ruling import KeyList, Keys, Rule, Test, by_glob, dated
+from hdh_migrate.pipeline.ruling import KeyList, Keys, Rule, Test, by_age, by_glob
 from hdh_migrate.plan import fields
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.plan.lists import ListUnreadable, keys_in, read_list
@@ -102,18 +102,18 @@ def _tests(conditions: Conditions) -> Iterator[Test]:
 
 def _dates(conditions: Conditions, moment: str | None, *, unknown: bool) -> Iterator[Test]:
     if conditions.older_than is not None:
-        yield dated(_earlier(_ago(moment, conditions.older_than)), unknown=unknown)
+        yield by_age(_earlier(_ago(moment, conditions.older_than)), unknown=unknown)
     if conditions.newer_than is not None:
-        yield dated(_later(_ago(moment, conditions.newer_than)), unknown=unknown)
+        yield by_age(_later(_ago(moment, conditions.newer_than)), unknown=unknown)
     if conditions.modified_before is not None:
-        yield dated(_earlier(_day(conditions.modified_before)), unknown=unknown)
+        yield by_age(_earlier(_day(conditions.modified_before)), unknown=unknown)
     if conditions.modified_since is not None:
-        yield dated(_later(_day(conditions.modified_since)), unknown=unknown)
+        yield by_age(_later(_day(conditions.modified_since)), unknown=unknown)
 
 
 def _ago(moment: str | None, period: str) -> float:
     assert moment is not None, "a batch with relative ages has an instant"
-    return seconds_of(moment) - fields.seconds_of(period)
+    return seconds_of(moment) - fields.period_seconds(period)
 
 
 def _day(day: str) -> float:

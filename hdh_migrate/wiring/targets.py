@@ -43,14 +43,14 @@ def open_target(
 
     network = network or Network()
     return open_entry(
-        entry_of(plan, credential, vault.base),
+        access_of(plan, credential, vault.base),
         vault,
         addresses=network.addresses,
         resolve=network.resolve,
     )
 
 
-def entry_of(plan: Plan, credential: AccessKey, base: Path) -> TargetAccess:
+def access_of(plan: Plan, credential: AccessKey, base: Path) -> TargetAccess:
     """Return what is known of the plan's target, entered with one credential."""
     from hdh_migrate.wiring.trust import trust_of
     from hdh_migrate.wiring.worker_config import TargetAccess

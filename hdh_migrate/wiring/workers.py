@@ -16,7 +16,7 @@ from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.wiring.readings import routes_of
 from hdh_migrate.wiring.sources import as_plain
-from hdh_migrate.wiring.targets import entry_of
+from hdh_migrate.wiring.targets import access_of
 from hdh_migrate.wiring.vault import Vault
 from hdh_migrate.wiring.worker_config import WorkerConfig
 
@@ -140,7 +140,7 @@ def config_of(
 
 
 def _entry(plan: Plan, credential: AccessKey | None, base: Path) -> TargetAccess | None:
-    return None if credential is None else entry_of(plan, credential, base)
+    return None if credential is None else access_of(plan, credential, base)
 
 
 def local_engine(config: WorkerConfig, plan: Plan, lane: int) -> Engine:

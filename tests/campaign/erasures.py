@@ -16,7 +16,7 @@ from hdh_migrate.model import HEADER_PACKS, WRAPPED, ObjectRecord, State
 from hdh_migrate.pipeline.header_erasure import KEPT
 from hdh_migrate.session.policy.erased import DatasetErasure, erasures
 from hdh_migrate.session.policy.erasure import GRANTS, ONLY_COPY, planned_erasure
-from hdh_migrate.session.policy.kept_approvals import keep
+from hdh_migrate.session.policy.kept_approvals import keep_approval
 from hdh_migrate.session.verbs.approve_erasure import erasure_here
 from hdh_migrate.session.verbs.erase import carry_out
 from tests.campaign.council import DAYS_30, DPO
@@ -62,7 +62,7 @@ class Erasures:
             except MigrateError:
                 return
             now = setting.clock.now()
-            keep(desk, approval(DPO, subject, made_at=now, expires=later(now, DAYS_30)))
+            keep_approval(desk, approval(DPO, subject, made_at=now, expires=later(now, DAYS_30)))
         self._agreed[subject.root or ""] = self._although
         setting.life.tell(
             f"people: agree to erase it, {' and '.join(self._although) or 'as it is'}"

@@ -19,9 +19,9 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.erased import demand_not_erased
-from hdh_migrate.session.policy.freshness import PackState, look
+from hdh_migrate.session.policy.freshness import PackState, pack_states
 from hdh_migrate.session.policy.granting import GrantWish, accounts, demand_grantable
-from hdh_migrate.session.policy.kept_approvals import keep
+from hdh_migrate.session.policy.kept_approvals import keep_approval
 from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.selections import SelectionProof
 from hdh_migrate.session.verbs.approve_grant import grant_here
@@ -157,7 +157,9 @@ class SimulatedGrants:
                     setting.life.tell(f"people: cannot agree to a grant: {error}")
                     continue
                 now = setting.clock.now()
-                keep(desk, approval(DPO, subject, made_at=now, expires=later(now, DAYS_30)))
+                keep_approval(
+                    desk, approval(DPO, subject, made_at=now, expires=later(now, DAYS_30))
+                )
             self._agreed.add(account.asked.request)
             setting.life.tell("people: agree to a grant")
 
@@ -306,7 +308,7 @@ class SimulatedGrants:
         try:
             routes = {one.name: one.route for one in self._setting.world.datasets}
             standing = [one for one in accounts(ledger).by_id.values() if one.given is not None]
-            return look(ledger, standing, routes)
+            return pack_states(ledger, standing, routes)
         finally:
             ledger.close()
 

@@ -17,7 +17,7 @@ from hdh_migrate.model import Listed, ObjectInfo, State, Step
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.adoption_proofs import AdoptionProof
 from hdh_migrate.pipeline.amending import Amending
-from hdh_migrate.pipeline.binding import Binding, keep
+from hdh_migrate.pipeline.binding import Binding, keep_binding
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rollback import roll_back
@@ -25,7 +25,7 @@ from hdh_migrate.pipeline.cutover.scene import Scene, Story
 from hdh_migrate.pipeline.cutover.standing import standing
 from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.decommission import execute, forecast, observe
-from hdh_migrate.pipeline.fence import judge, known, refusal
+from hdh_migrate.pipeline.fence import fenced_out, judge, known
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.pipeline.look_again import Choice, LookAgain
 from hdh_migrate.pipeline.post import Owner
@@ -170,7 +170,7 @@ class Operators:
                         excluded={}, taken_back={}, moved_before={}, recipients=ABSENT,
                     )
                 )  # fmt: skip
-                keep(ledger, bound)
+                keep_binding(ledger, bound)
                 host.plans.append(dataset)  # it counts once this is committed: see `settle_plan`
                 ledger.commit()
             ledger.reconcile()
@@ -345,7 +345,7 @@ class Operators:
 
     def _demand_the_writer(self, ledger: SqliteLedger) -> None:
         if problems := self._against(ledger):
-            raise refusal(problems)
+            raise fenced_out(problems)
 
 
 def revision(ledger: SqliteLedger) -> int:

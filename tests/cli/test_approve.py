@@ -27,7 +27,7 @@ from hdh_migrate.session.policy import kept_approvals as kept_approvals_module
 from hdh_migrate.session.policy.approval_subjects import subject_here
 from hdh_migrate.session.policy.kept_approvals import (
     judgement,
-    keep,
+    keep_approval,
     kept_approvals,
     load_envelope,
 )
@@ -109,7 +109,7 @@ def test_two_of_three_approve_and_the_operators_own_key_does_not_count(desk: Des
     (made,) = desk.folder.glob("**/approvals/*.json")
     keys = desk.folder / "keys"
     foreign = signed_by(keys / "report.key", made, desk.folder / "foreign.json")
-    keep(session(desk), load_envelope(foreign))
+    keep_approval(session(desk), load_envelope(foreign))
 
     found = judged(desk)
     assert (found.missing, reasons(found)) == (1, [Why.BARRED])
@@ -231,7 +231,7 @@ def test_what_is_no_approval_is_not_taken_in(desk: Desk, data: bytes) -> None:
     carried.write_bytes(data)
 
     with pytest.raises(UsageError):
-        keep(session(desk), load_envelope(carried))
+        keep_approval(session(desk), load_envelope(carried))
 
     assert not list(desk.folder.glob("**/approvals/*"))
 

@@ -30,7 +30,7 @@ from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.approval_subjects import subject_here
-from hdh_migrate.session.policy.kept_approvals import keep
+from hdh_migrate.session.policy.kept_approvals import keep_approval
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs import cutover, preflight
 from hdh_migrate.session.verbs.dry_run import forecast
@@ -274,7 +274,7 @@ def approve(desk: Desk, stage: ApprovalStage) -> None:
     envelope = approval(
         signer, subject_here(desk, "all", stage), made_at=now, begins=now, expires=later(now, 3600)
     )
-    keep(desk, envelope)
+    keep_approval(desk, envelope)
 
 
 def test_nothing_is_switched_before_somebody_states_that_it_is_frozen(trip: Trip) -> None:

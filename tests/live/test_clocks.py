@@ -20,7 +20,7 @@ from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import load_signer
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.approval_subjects import subject_here
-from hdh_migrate.session.policy.kept_approvals import keep
+from hdh_migrate.session.policy.kept_approvals import keep_approval
 from hdh_migrate.session.verbs import cutover, decommission
 from hdh_migrate.session.verbs import report as reporting
 from hdh_migrate.telemetry import SystemClock
@@ -141,7 +141,7 @@ def test_a_clock_behind_lets_no_expired_approval_live(site: Site) -> None:
     signer = load_signer(site.folder / "keys" / "dpo.key", None)
     subject = subject_here(now, "all", ApprovalStage.CUTOVER)
     past = WallClock(ahead=-10 * DAY).now(), WallClock(ahead=-9 * DAY).now()
-    keep(now, approval(signer, subject, made_at=past[0], expires=past[1]))
+    keep_approval(now, approval(signer, subject, made_at=past[0], expires=past[1]))
     refused(lambda: cutover.start(desk(site, -9.5 * DAY), "all"))
     assert site.pointer == OLD
     check_journal(site)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hdh_migrate.bounded import whole
+from hdh_migrate.bounded import count_of
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
 from hdh_migrate.fibers import Fibers
@@ -144,5 +144,5 @@ def test_headers_without_end_are_not_kept(server: Blurting) -> None:
 
 @pytest.mark.parametrize("text", NUMBERS)
 def test_a_number_from_outside_is_ascii_and_bounded_or_none(text: str) -> None:
-    assert whole(text) in {None, 0, 7, (1 << 63) - 1}
+    assert count_of(text) in {None, 0, 7, (1 << 63) - 1}
     assert pause(text) in {None, 0.0, 7.0, float(LONGEST_PAUSE_SECONDS)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import MIB, SEGMENT, PartPlan, TargetLimits
-from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
+from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, part_plan
 from tests.support.undone import part_stored_size
 
 GENERIC = TargetLimits(
@@ -53,7 +53,7 @@ def test_every_plan_stays_within_every_limit_and_every_refusal_is_needed(
     least = max(1, -(-limits.min_part // (SEGMENT + overhead)))
     most = (limits.max_part - header) // (SEGMENT + overhead)
     try:
-        plan = cut(size, limits, header=header, sealed=sealed)
+        plan = part_plan(size, limits, header=header, sealed=sealed)
     except Unsupported:
         possible = least <= most and -(-size // (most * SEGMENT)) <= limits.max_parts
         assert stored > limits.max_object or not possible
@@ -101,7 +101,7 @@ def test_real_targets_take_every_object_up_to_their_largest(
 ) -> None:
     sealed = size + 232 + -(-size // SEGMENT) * SEALED_OVERHEAD
     assume(sealed <= limits.max_object)
-    assert cut(size, limits, header=232).count <= limits.max_parts
+    assert part_plan(size, limits, header=232).count <= limits.max_parts
 
 
 @pytest.mark.parametrize(
@@ -117,5 +117,5 @@ def test_real_targets_take_every_object_up_to_their_largest(
 def test_parts_grow_by_doubling_when_a_target_takes_a_thousand(
     size: int, parts: int, part_mib: int
 ) -> None:
-    plan = cut(size, SCALEWAY, header=232)
+    plan = part_plan(size, SCALEWAY, header=232)
     assert (plan.count, plan.plain // MIB) == (parts, part_mib)

@@ -23,7 +23,7 @@ from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.events.cutover import CutoverRelisting, Track
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.inventory import InventorySealed
-from hdh_migrate.events.registry import KINDS, JournalEvent, UnknownOfCutover, read
+from hdh_migrate.events.registry import KINDS, JournalEvent, UnknownOfCutover, read_body
 from hdh_migrate.evidence.exports import keyed
 from hdh_migrate.evidence.verifier import cutovers, journal
 from hdh_migrate.evidence.verifier.events import EventAccount
@@ -80,7 +80,7 @@ def forms(of: type[JsonForm]) -> st.SearchStrategy[JsonForm]:
 def test_an_event_is_read_as_it_was_written(kind: str, data: st.DataObject) -> None:
     event = data.draw(forms(KINDS[kind]))
     text = canonical_json(event.as_json()).decode()
-    again = read(KINDS[kind], text)
+    again = read_body(KINDS[kind], text)
     assert again == event
     assert canonical_json(again.as_json()).decode() == text
 
@@ -119,14 +119,14 @@ def test_what_earlier_versions_wrote_is_read_as_it_stands() -> None:
 
 def test_what_a_newer_version_says_besides_is_kept() -> None:
     body = '{"batch":"b","newer":{"a":[1]},"round":2,"track":"cutover"}'
-    event = read(CutoverRelisting, body)
+    event = read_body(CutoverRelisting, body)
     assert event.round == 2
     assert event != CutoverRelisting(batch="b", track=Track.CUTOVER, round=2)
     assert canonical_json(event.as_json()).decode() == body
 
 
 def test_of_a_cutovers_event_that_only_a_newer_version_knows_it_is_taken_that_it_came() -> None:
-    event = read(UnknownOfCutover, '{"batch":"b","track":"cutover","what":1}')
+    event = read_body(UnknownOfCutover, '{"batch":"b","track":"cutover","what":1}')
     now, before = CutoverStanding("b"), CutoverStanding("b")
     now.take("2026-01-01T00:00:00Z", "cutover-new", event)
     assert now.times == {"new": "2026-01-01T00:00:00Z"}
@@ -136,7 +136,7 @@ def test_of_a_cutovers_event_that_only_a_newer_version_knows_it_is_taken_that_it
 
 
 def test_an_earlier_form_lacks_what_was_not_told_then() -> None:
-    event = read(InventorySealed, '{"dataset":"d","objects":1,"root":"r"}')
+    event = read_body(InventorySealed, '{"dataset":"d","objects":1,"root":"r"}')
     assert event.excluded is ABSENT
     assert not event.bytes
     assert event.as_json() == {"dataset": "d", "objects": 1, "root": "r"}
@@ -158,7 +158,7 @@ def test_an_earlier_form_lacks_what_was_not_told_then() -> None:
 )
 def test_another_form_is_refused(body: str, told: str) -> None:
     with pytest.raises(OtherForm, match=told):
-        read(CutoverRelisting, body)
+        read_body(CutoverRelisting, body)
     with pytest.raises(LedgerDamaged, match="event 7 of the journal is not of this version"):
         read_event(7, CutoverRelisting, body)
 

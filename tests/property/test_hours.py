@@ -17,9 +17,9 @@ from hdh_migrate.hours.weekly import (
     Stretch,
     Week,
     day_number,
+    first_gap,
     hours_of_a_week,
     merged,
-    missing,
     shared,
     time_text,
     together,
@@ -208,7 +208,7 @@ def test_no_minute_is_shared_missing_or_merged_away_unless_it_is(several: list[W
     every = [(day, minute) for day in range(7) for minute in range(0, DAY_MINUTES, QUARTER)]
     union = together(several)
     assert all(has(union, *at) is any(has(week, *at) for week in several) for at in every)
-    assert missing(union) == next((at for at in every if not has(union, *at)), None)
+    assert first_gap(union) == next((at for at in every if not has(union, *at)), None)
     first = shared(several[0], several[-1])
     both = [at for at in every if has(several[0], *at) and has(several[-1], *at)]
     assert (first is None) is (not both)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import MIB, TargetLimits
-from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, cut
+from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, part_plan
 from hdh_migrate.pipeline.planning import (
     PlannedPace,
     connections_needed,
@@ -61,7 +61,7 @@ def test_every_request_of_an_accepted_plan_keeps_to_every_limit(
     limits: TargetLimits, pace: PlannedPace, size: int, sealed: bool
 ) -> None:
     try:
-        plan = cut(size, paced(limits, pace), header=HEADER, sealed=sealed)
+        plan = part_plan(size, paced(limits, pace), header=HEADER, sealed=sealed)
     except Unsupported:
         return
     overhead = SEALED_OVERHEAD if sealed else 0
@@ -95,11 +95,11 @@ def test_the_largest_object_is_the_largest_that_can_be_cut(
     within = paced(limits, pace)
     largest = largest_object(within, header=HEADER, sealed=sealed)
     if largest:
-        cut(largest, within, header=HEADER, sealed=sealed)
+        part_plan(largest, within, header=HEADER, sealed=sealed)
     with pytest.raises(Unsupported):
-        cut(largest + 1, within, header=HEADER, sealed=sealed)
+        part_plan(largest + 1, within, header=HEADER, sealed=sealed)
     if largest > PART_FLOOR:
-        plan = cut(largest, within, header=HEADER, sealed=sealed)
+        plan = part_plan(largest, within, header=HEADER, sealed=sealed)
         assert plan.count == 0 or plan.plain <= largest_part(within, header=HEADER, sealed=sealed)
 
 
@@ -110,9 +110,9 @@ def test_a_plan_without_problems_can_send_an_object_of_two_parts(
     within = paced(limits, pace)
     if problems(limits, pace, header=HEADER, sealed=sealed):
         with pytest.raises(Unsupported):
-            cut(PART_FLOOR + 1, within, header=HEADER, sealed=sealed)
+            part_plan(PART_FLOOR + 1, within, header=HEADER, sealed=sealed)
     else:
-        cut(PART_FLOOR + 1, within, header=HEADER, sealed=sealed)
+        part_plan(PART_FLOOR + 1, within, header=HEADER, sealed=sealed)
 
 
 @given(
@@ -168,12 +168,12 @@ def test_a_share_is_divided_among_the_processes() -> None:
 def test_parts_are_cut_for_three_minutes() -> None:
     limits = profiles.load("outscale").limits
     slow = PlannedPace(connections=16, connection_rate=1 * MIB)
-    part = cut(200 * GIB, paced(limits, slow), header=HEADER)
+    part = part_plan(200 * GIB, paced(limits, slow), header=HEADER)
     assert part.plain / MIB <= 90
     assert part.count <= 10_000
     with pytest.raises(Unsupported):
-        cut(1024 * GIB, paced(limits, slow), header=HEADER)
-    assert cut(
+        part_plan(1024 * GIB, paced(limits, slow), header=HEADER)
+    assert part_plan(
         1024 * GIB,
         paced(limits, PlannedPace(connections=16, connection_rate=20 * MIB)),
         header=HEADER,

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any, ClassVar, get_type_hints
 
 from hdh_migrate.events.event import Event
-from hdh_migrate.events.registry import KINDS, read
+from hdh_migrate.events.registry import KINDS, read_body
 from hdh_migrate.events.run import RunStarted
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import json_form
@@ -41,7 +41,7 @@ def run_started(plan_digest: str) -> RunStarted:
 
 def demand_round_trip(kind: str, body: str) -> None:
     """Demand that the body of an event is of its type's form, to the byte."""
-    event = read(KINDS[kind], body)
+    event = read_body(KINDS[kind], body)
     assert canonical_json(event.as_json()).decode() == body, kind
     assert event.more is None, kind
 

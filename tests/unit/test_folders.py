@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.folders import _of_a_container, _open_to_read, _ours_alone, whole, writing
+from hdh_migrate.folders import _of_a_container, _open_to_read, _ours_alone, write_whole, writing
 
 
 def names(folder: Path) -> list[str]:
@@ -40,8 +40,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 def test_a_new_file_has_its_bytes_and_its_mode_whatever_the_umask(folder: Path) -> None:
     before = os.umask(0o077)
     try:
-        whole(folder / "a", b"one")
-        whole(folder / "b", b"two", mode=0o644)
+        write_whole(folder / "a", b"one")
+        write_whole(folder / "b", b"two", mode=0o644)
     finally:
         os.umask(before)
     assert ((folder / "a").read_bytes(), mode(folder / "a")) == (b"one", 0o600)
@@ -50,11 +50,11 @@ def test_a_new_file_has_its_bytes_and_its_mode_whatever_the_umask(folder: Path) 
 
 
 def test_what_has_the_name_already_stays(folder: Path) -> None:
-    whole(folder / "a", b"one")
+    write_whole(folder / "a", b"one")
     (folder / "b").symlink_to("nowhere")
     for name in ("a", "b"):
         with pytest.raises(FileExistsError) as there:
-            whole(folder / name, b"two")
+            write_whole(folder / name, b"two")
         assert there.value.filename == str(folder / name)
 
     def made_meanwhile() -> None:
@@ -72,7 +72,7 @@ def test_what_has_the_name_already_stays(folder: Path) -> None:
 def test_replacing_leads_to_a_new_file_and_never_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"other")
     (tmp_path / "a").symlink_to("other")
-    whole(tmp_path / "a", b"two", replace=True)
+    write_whole(tmp_path / "a", b"two", replace=True)
     assert not (tmp_path / "a").is_symlink()
     assert (tmp_path / "other").read_bytes() == b"other"
     assert (tmp_path / "a").read_bytes() == b"two"
@@ -96,7 +96,7 @@ def test_a_disk_that_is_full_leaves_nothing_or_what_was_there(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        whole(tmp_path / "a", b"two", replace=replace)
+        write_whole(tmp_path / "a", b"two", replace=replace)
     assert names(tmp_path) == (["a"] if replace else [])
     if replace and failing == 1:
         assert (tmp_path / "a").read_bytes() == b"one"

@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict
 import pytest
 
 from hdh_migrate.folders import keep, kept
-from hdh_migrate.jsonform import OtherForm, record
+from hdh_migrate.jsonform import OtherForm, typed_dict
 
 
 class Colour(StrEnum):
@@ -31,11 +31,11 @@ GOOD: Outer = {"number": 1, "inner": [{"colour": Colour.RED, "why": None}]}
 
 
 def test_a_record_is_taken_with_the_types_that_it_says() -> None:
-    found = record(Outer, {"number": 1, "inner": [{"colour": "red", "why": None}]})
+    found = typed_dict(Outer, {"number": 1, "inner": [{"colour": "red", "why": None}]})
     assert found == GOOD
     assert type(found["inner"]) is list
     assert found["inner"][0]["colour"] is Colour.RED
-    assert record(Outer, {"number": 1, "inner": [], "more": 1})["more"] == 1
+    assert typed_dict(Outer, {"number": 1, "inner": [], "more": 1})["more"] == 1
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_record_is_taken_with_the_types_that_it_says() -> None:
 )
 def test_whatever_is_of_another_form_is_refused(value: object, why: str) -> None:
     with pytest.raises(OtherForm, match=why):
-        record(Outer, value)
+        typed_dict(Outer, value)
 
 
 def test_a_file_on_which_nothing_depends_is_read_whole_or_says_nothing(tmp_path: Path) -> None:

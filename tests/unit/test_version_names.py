@@ -7,8 +7,8 @@ import random
 from hdh_migrate.model import key_bytes
 from hdh_migrate.model.naming import (
     UNVERSIONED,
-    given,
     is_version,
+    key_given,
     name_in,
     shown,
     token_in,
@@ -51,11 +51,11 @@ def test_every_order_of_a_listing_keeps_versions_of_a_name_together() -> None:
 def test_what_is_shown_of_a_version_is_what_can_be_given() -> None:
     key = version_key("scans/a [1].dcm", FIRST)
     assert shown(key) == f"scans/a [1].dcm [{FIRST}]"
-    assert given(shown(key)) == key
+    assert key_given(shown(key)) == key
     assert (name_in(key), token_in(key)) == ("scans/a [1].dcm", FIRST)
     assert is_version(key)
     for plain in ("a", "a [b]", "a [2024]", " [current]"):
-        assert shown(plain) == given(plain) == plain
+        assert shown(plain) == key_given(plain) == plain
         assert not is_version(plain)
 
 

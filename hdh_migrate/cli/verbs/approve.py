@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.cli.keyfiles import given
+from hdh_migrate.cli.keyfiles import load_each
 from hdh_migrate.cli.parameters import AT_PLAN, PassphraseFrom, Plan
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
@@ -116,7 +116,7 @@ def approve(
     It counts for this plan and this manifest, until then.
     """
     from hdh_migrate.evidence.signatures.signing import load_trusted_key
-    from hdh_migrate.session.policy.kept_approvals import keep, load_envelope
+    from hdh_migrate.session.policy.kept_approvals import keep_approval, load_envelope
     from hdh_migrate.session.policy.selections import SelectionProof
     from hdh_migrate.session.verbs import approve as session
 
@@ -124,7 +124,7 @@ def approve(
     if take is not None:
         if key is not None or bundle is not None or out is not None or withdraw is not None:
             raise UsageError("--import adds a ready approval: leave the other options out")
-        path = keep(desk, load_envelope(take))
+        path = keep_approval(desk, load_envelope(take))
         kept: ApprovalKept = {"kept": str(path)}
         task.out.result(kept, f"kept {path}")
         return
@@ -144,7 +144,7 @@ def approve(
         stage=stage or ApprovalStage.GRANT, batch=batch or "", grant=grant,
         proof=SelectionProof(include=tuple(include or ()), salt=salt),
         dataset=dataset or "", although=tuple(although or ()),
-        bundle=bundle, trusted=tuple(given(load_trusted_key, trust or [])),
+        bundle=bundle, trusted=tuple(load_each(load_trusted_key, trust or [])),
         begins=begins, until=until, lasting=lasting,
     )  # fmt: skip
     by = session.Signature(key=key, phrase_from=passphrase_from, comment=comment, out=out)

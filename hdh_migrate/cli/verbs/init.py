@@ -61,7 +61,7 @@ def init(
 ) -> None:
     """Make a commented plan, keys and a .gitignore to start from."""
     from hdh_migrate.evidence.signatures.signing import new_report_key
-    from hdh_migrate.folders import demand_no_evidence, demand_unshared, whole
+    from hdh_migrate.folders import demand_no_evidence, demand_unshared, write_whole
     from hdh_migrate.plan.template import render
     from hdh_migrate.sealing.keys import new_pair
 
@@ -82,8 +82,8 @@ def init(
         if before and not before.endswith(b"\n"):
             before += b"\n"
         rules = ALSO_IGNORED if before else IGNORED
-        whole(ignore, before + rules.encode(), mode=0o644, replace=True)
-        whole(plan, render().encode(), mode=0o644)
+        write_whole(ignore, before + rules.encode(), mode=0o644, replace=True)
+        write_whole(plan, render().encode(), mode=0o644)
     except OSError as error:
         raise MigrateError(
             f"{folder}: {error.strerror}", hint="choose a folder of yours"

@@ -72,7 +72,7 @@ def _seconds(text: str | None) -> int | None:
         return None
     if not fields.is_period(text):
         raise UsageError(f"--for {fields.PERIOD_RULE}")
-    return fields.seconds_of(text)
+    return fields.period_seconds(text)
 
 
 def _text(given: InstructionGiven) -> str:

@@ -17,7 +17,7 @@ from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.bundle import published
 from hdh_migrate.evidence.exports.crate import crate_metadata
 from hdh_migrate.evidence.reading import CheckedBundle
-from hdh_migrate.folders import sync, whole, writing
+from hdh_migrate.folders import sync, write_whole, writing
 
 SUMS: Final = "SHA256SUMS"
 PIECE: Final = 1 << 20
@@ -128,5 +128,5 @@ def _sums(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _written(folder: Path, texts: Mapping[str, str]) -> int:
     for name, text in texts.items():
-        whole(folder / name, text.encode())
+        write_whole(folder / name, text.encode())
     return sum(len(text.encode()) for text in texts.values())

@@ -33,7 +33,7 @@ from hdh_migrate.events.grants import GrantAsked, GrantClosedByHand, GrantRevoke
 from hdh_migrate.events.looks import LookingAgain, ObjectAccepted, ObjectRestoring
 from hdh_migrate.events.objects import ObjectDrifted, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
-from hdh_migrate.events.registry import KINDS, read
+from hdh_migrate.events.registry import KINDS, read_body
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
 from hdh_migrate.events.waivers import WaiversCounted
@@ -357,6 +357,6 @@ def _events(journal: Path) -> Iterator[tuple[str, Event]]:
                 continue  # most are of objects: these are never parsed
             body = json.loads(line)
             try:
-                yield body["at"], read(KINDS[body["kind"]], body["body"])
+                yield body["at"], read_body(KINDS[body["kind"]], body["body"])
             except OtherForm:
                 continue  # of a keyed bundle, or of another version

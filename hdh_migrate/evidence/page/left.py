@@ -21,7 +21,7 @@ from hdh_migrate.evidence.page.declared import declared_of, former_keys, strange
 from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate, StatedTally
-from hdh_migrate.plan.fields import seconds_of as period_seconds
+from hdh_migrate.plan.fields import period_seconds
 
 _CODED = frozenset({LeftTask.FINDING, LeftTask.WAIVER})
 """Things that are called by a code."""

@@ -112,7 +112,7 @@ def withdrawal(
     return signer.sign(WITHDRAWAL_TYPE, canonical_json(payload))
 
 
-def read(payload: bytes) -> ApprovalPayload | None:
+def read_approval(payload: bytes) -> ApprovalPayload | None:
     """Return what an approval's payload says, or None when it is not one."""
     try:
         approval = json.loads(payload) if len(payload) <= MAX_PAYLOAD else None

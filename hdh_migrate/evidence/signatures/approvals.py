@@ -23,7 +23,7 @@ from hdh_migrate.evidence.signatures.approval_forms import (
     WITHDRAWAL_TYPE,
     ApprovalPayload,
     Subject,
-    read,
+    read_approval,
     read_withdrawal,
 )
 from hdh_migrate.evidence.signatures.dsse import (
@@ -216,7 +216,7 @@ def _signatures(
             yield who, Why.KEY_ENDED, digest, {}
         else:
             alone = enveloped(APPROVAL_TYPE, payload, made.key_id, signature)
-            found = read(payload) or Why.MALFORMED
+            found = read_approval(payload) or Why.MALFORMED
             yield _Who(made.key_id, made.fingerprint), found, digest, alone
 
 

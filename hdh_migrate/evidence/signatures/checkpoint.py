@@ -28,7 +28,7 @@ from hdh_migrate.evidence.verifier.notes import (
 )
 from hdh_migrate.evidence.verifier.signatures import Key
 from hdh_migrate.fixity import MerkleTree, leaf_digest
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import write_whole
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan.files import read_named
 from hdh_migrate.telemetry import counted
@@ -138,7 +138,7 @@ def _line(name: str, claim: bytes) -> str:
 
 def _replace(path: Path, data: bytes) -> None:
     try:
-        whole(path, data, mode=path.stat().st_mode & 0o777, replace=True)
+        write_whole(path, data, mode=path.stat().st_mode & 0o777, replace=True)
     except OSError as error:
         raise UsageError(f"{path}: cannot be changed: {error.strerror}") from None
 
@@ -189,7 +189,7 @@ def write(path: Path, note: bytes) -> None:
         NoSpace: the disk is full.
     """
     try:
-        whole(path, note, mode=0o644)
+        write_whole(path, note, mode=0o644)
     except FileExistsError:
         raise taken(path) from None
     except OSError as error:

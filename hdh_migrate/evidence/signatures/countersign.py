@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from hdh_migrate.errors import EvidenceDamaged
-from hdh_migrate.evidence.amend import STATEMENT, amend, held, read
+from hdh_migrate.evidence.amend import STATEMENT, amend, held, read_small
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE, claims_of
 from hdh_migrate.evidence.signatures.envelopes import add_signature
@@ -33,7 +33,7 @@ def countersign(folder: Path, signer: Signer, trusted: list[TrustedKey]) -> int:
                 + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""),
                 hint='see everything with "hdh-migrate audit verify"',
             )
-        envelope = json.loads(read(folder / STATEMENT))
+        envelope = json.loads(read_small(folder / STATEMENT))
         if claims_of(envelope, STATEMENT_TYPE)[0] != canonical_json(outcome.statement):
             raise EvidenceDamaged(
                 "the statement was changed while the bundle was checked, so it is not signed",

@@ -20,7 +20,7 @@ from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey
 from hdh_migrate.evidence.verifier.forms import Wrong
 from hdh_migrate.evidence.verifier.notes import LARGEST_NOTE, SignedNote, read_note, signed_note
 from hdh_migrate.evidence.verifier.signatures import Key
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import write_whole
 from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.files import read_named
 
@@ -65,7 +65,7 @@ def sign_objects(reading: CheckedBundle, path: Path, signer: Signer) -> int:
         raise EvidenceDamaged(f"the checkpoint has a signature of {signer.key_id} already")
     try:
         signatures = path.read_bytes() + line
-        whole(path, signatures, mode=path.stat().st_mode & 0o777, replace=True)
+        write_whole(path, signatures, mode=path.stat().st_mode & 0o777, replace=True)
     except OSError as error:
         raise UsageError(f"{path}: cannot be changed: {error.strerror}") from None
     return len(note.signatures) + 1

@@ -35,7 +35,7 @@ from hdh_migrate.evidence.signatures.dsse import (
 )
 from hdh_migrate.evidence.signatures.lock import lock_of, locked
 from hdh_migrate.evidence.verifier.signatures import is_weak, last_day
-from hdh_migrate.folders import open_to_others, whole
+from hdh_migrate.folders import open_to_others, write_whole
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan.files import CHECK_PATH, read_bounded
 
@@ -139,9 +139,9 @@ def new_report_key(
     private, public = folder / f"{name}.key", folder / f"{name}.pub"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        whole(private, _pem(key, passphrase))
+        write_whole(private, _pem(key, passphrase))
         try:
-            whole(public, _public_pem(key.public_key(), until), mode=0o644)
+            write_whole(public, _public_pem(key.public_key(), until), mode=0o644)
         except BaseException:
             private.unlink()
             raise
@@ -217,7 +217,7 @@ def relock(path: Path, old: bytes | None, new: bytes) -> None:
     if not isinstance(signer._key, Ed25519PrivateKey):  # noqa: SLF001 - the module's own
         raise KeyUnavailable(f"{path}: a public key has no lock; its private half is in the agent")
     try:
-        whole(path, _pem(signer._key, new), replace=True)  # noqa: SLF001 - the module's own
+        write_whole(path, _pem(signer._key, new), replace=True)  # noqa: SLF001 - the module's own
     except OSError as error:
         raise KeyUnavailable(f"{path}: cannot be replaced: {error.strerror}") from None
 
@@ -238,7 +238,7 @@ def import_public(ssh: Path, folder: Path, name: str, until: str | None = None) 
     public = folder / f"{name}.pub"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        whole(public, _public_pem(key, until), mode=0o644)
+        write_whole(public, _public_pem(key, until), mode=0o644)
     except OSError as error:
         raise KeyUnavailable(f"{public}: cannot be written: {error.strerror}") from None
     return public

@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
-from hdh_migrate.evidence.amend import STAMP, STATEMENT, amend, held, read
+from hdh_migrate.evidence.amend import STAMP, STATEMENT, amend, held, read_small
 from hdh_migrate.evidence.signatures.dsse import stamped_bytes
 from hdh_migrate.evidence.verifier.stamp import NoStamp, check_token
 from hdh_migrate.frozen import frozen
@@ -85,7 +85,7 @@ def stamp_of(folder: Path, roots: Roots) -> TimeStamp | None:
     with held(folder):
         if not (folder / STAMP).exists():
             return None
-        return _checked(folder, read(folder / STAMP), roots)
+        return _checked(folder, read_small(folder / STAMP), roots)
 
 
 def add_stamp(folder: Path, token: bytes, roots: Roots, nonce: int | None = None) -> TimeStamp:
@@ -99,7 +99,7 @@ def add_stamp(folder: Path, token: bytes, roots: Roots, nonce: int | None = None
     """
     with held(folder):
         stamp = _checked(folder, token, roots, nonce)
-        there = read(folder / STAMP) if (folder / STAMP).exists() else None
+        there = read_small(folder / STAMP) if (folder / STAMP).exists() else None
         if there not in {None, token} and _holds(folder, there):
             raise UsageError(
                 f"{folder}: the bundle has another time-stamp already, which is kept",
@@ -130,7 +130,7 @@ def _checked(folder: Path, token: bytes, roots: Roots, nonce: int | None = None)
 
 def _stamped(folder: Path) -> bytes:
     try:
-        envelope = json.loads(read(folder / STATEMENT))
+        envelope = json.loads(read_small(folder / STATEMENT))
     except (ValueError, RecursionError):
         envelope = None
     if not isinstance(envelope, dict):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hdh_migrate.session.desk import Desk
 
 
-def dated(desk: Desk) -> Judge:
+def dating_judge(desk: Desk) -> Judge:
     """Return who judges for a verb that needs no endpoint and writes into the journal.
 
     Endpoints are asked for the time all the same, once and without a credential: what a clock that

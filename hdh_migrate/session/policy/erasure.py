@@ -109,7 +109,7 @@ def planned_erasure(
     )  # fmt: skip
 
 
-def against(desk: Desk, ledger: SqliteLedger, erasure: PlannedErasure) -> Iterator[str]:
+def erasure_blockers(desk: Desk, ledger: SqliteLedger, erasure: PlannedErasure) -> Iterator[str]:
     """Say what the ledger and the plan have against it; nobody is asked."""
     if erasure.begun:
         return

@@ -13,7 +13,7 @@ from hdh_migrate.pipeline.excused import Excuses, Waived, no_waivers
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.contents import signers
-from hdh_migrate.session.policy.kept_waivers import keep
+from hdh_migrate.session.policy.kept_waivers import keep_waivers
 from hdh_migrate.session.policy.terms import verifiers
 
 
@@ -59,7 +59,7 @@ def kept_excuses(loaded: LoadedPlan, ledger: SqliteLedger, judge: Judge) -> Excu
     """Return what `excuses` does, for who works: the journal has whatever it rests on.
 
     Raises:
-        KeyUnavailable, ClocksDiffer: as `keep`.
+        KeyUnavailable, ClocksDiffer: as `keep_waivers`.
     """
-    counted = keep(ledger, loaded, judge.now)
+    counted = keep_waivers(ledger, loaded, judge.now)
     return Excuses(waived=excuses(loaded, ledger, judge.now(), counted), counted=counted)

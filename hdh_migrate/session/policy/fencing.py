@@ -12,7 +12,7 @@ from pathlib import Path
 from hdh_migrate.errors import AccessDenied, Fenced, StorageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem
-from hdh_migrate.pipeline.fence import Known, against, judge, known, look, refusal
+from hdh_migrate.pipeline.fence import Known, fenced_out, judge, known, read_fence, why_barred
 from hdh_migrate.pipeline.fence_keeping import Keeper
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.pipeline.post import Owner
@@ -121,7 +121,7 @@ def demand_the_writer(
     """
     problems = not_the_writer(desk, ledger, reader, selected)()
     if problems:
-        raise refusal(problems)
+        raise fenced_out(problems)
 
 
 def held_by_another(
@@ -142,14 +142,14 @@ def held_by_another(
     holders = []
     for bucket in buckets_of(plan, selected):
         try:
-            standing = look(services.reader, bucket, plan.migration)
+            standing = read_fence(services.reader, bucket, plan.migration)
         except AccessDenied as error:
             holders.append(Problem(where=WHERE, what=str(error), hint=error.hint, auth=True))
             continue
         except StorageError:
             continue
         mine = own.get(bucket, Known())
-        if (why := against(bucket, standing, mine, ledger=name, place=place)) is not None:
+        if (why := why_barred(bucket, standing, mine, ledger=name, place=place)) is not None:
             holders.append(Problem(where=WHERE, what=why, hint=Fenced.default_hint))
     return holders
 

@@ -86,7 +86,7 @@ def keep_pins(ledger: SqliteLedger, grant: str, pins: Pinning) -> None:
     ledger.set_meta(f"grant-pins.{grant}", json.dumps(about))
 
 
-def look(
+def pack_states(
     ledger: SqliteLedger, accounts: Iterable[GrantAccount], routes: Mapping[str, Route]
 ) -> dict[str, PackState | None]:
     """Compare the packs of grants with the rows; each dataset is read once, whatever their number.
@@ -136,7 +136,7 @@ def tell_stale(ledger: SqliteLedger, routes: Mapping[str, Route]) -> list[str]:
 def untold_stale(ledger: SqliteLedger, routes: Mapping[str, Route]) -> list[GrantStale]:
     """Return the events to be written of grants whose answer is another one by now."""
     standing = standing_accounts(GrantAccounts.of(ledger.told(*GRANT_EVENTS)))
-    found = look(ledger, standing, routes)
+    found = pack_states(ledger, standing, routes)
     return [
         GrantStale(grant=account.id, why=state.why)
         for account in standing

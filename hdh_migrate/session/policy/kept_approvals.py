@@ -16,7 +16,7 @@ from hdh_migrate.evidence.signatures.approval_forms import (
     APPROVAL_TYPE,
     ApprovalPayload,
     Subject,
-    read,
+    read_approval,
     read_withdrawal,
 )
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
@@ -28,7 +28,7 @@ from hdh_migrate.evidence.signatures.dsse import (
 )
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import make_private, whole
+from hdh_migrate.folders import make_private, write_whole
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.files import read_bounded, read_named
 from hdh_migrate.session.desk import Desk
@@ -41,7 +41,7 @@ _LEAST: Final = 8
 """So many digits of an approval's digest name it."""
 
 
-def keep(desk: Desk, envelope: SignedEnvelope) -> Path:
+def keep_approval(desk: Desk, envelope: SignedEnvelope) -> Path:
     """Add an approval, or a withdrawal of one, to those of this migration and return its file.
 
     The same again is no harm.
@@ -82,7 +82,7 @@ def write_new(path: Path, data: bytes) -> None:
         UsageError: it exists, or cannot be written.
     """
     try:
-        whole(path, data)
+        write_whole(path, data)
     except FileExistsError:
         raise UsageError(f"{path}: exists already and is not overwritten") from None
     except OSError as error:
@@ -245,7 +245,7 @@ def _payload(envelope: SignedEnvelope) -> ApprovalPayload | None:
             payload, _ = claims_of(envelope, APPROVAL_TYPE)
         except EvidenceDamaged:
             return None
-        approval = read(payload)
+        approval = read_approval(payload)
     if (
         approval is None
         or approval["stage"] not in set(ApprovalStage)

@@ -47,7 +47,9 @@ def untold(ledger: SqliteLedger, loaded: LoadedPlan, now: Moment) -> WaiversCoun
     )
 
 
-def keep(ledger: SqliteLedger, loaded: LoadedPlan, now: Callable[[], Moment]) -> tuple[str, ...]:
+def keep_waivers(
+    ledger: SqliteLedger, loaded: LoadedPlan, now: Callable[[], Moment]
+) -> tuple[str, ...]:
     """Have the journal tell which waivers count now; return them, uncommitted.
 
     Raises:

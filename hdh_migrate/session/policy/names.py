@@ -23,7 +23,7 @@ from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.lines.sorting import in_order
 from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import write_whole
 from hdh_migrate.frozen import frozen, frozen_row
 from hdh_migrate.model import State
 from hdh_migrate.results.proofs import NameOpened
@@ -155,4 +155,4 @@ def _secret(path: Path) -> bytes:
 def _make(path: Path) -> None:
     """Put a new secret in place, whole or not at all; one that another process made first stays."""
     with suppress(FileExistsError):
-        whole(path, f"{secrets.token_hex(keyed.SECRET_BYTES)}\n".encode())
+        write_whole(path, f"{secrets.token_hex(keyed.SECRET_BYTES)}\n".encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.model import DatasetRow, Entry, State
-from hdh_migrate.model.naming import given
+from hdh_migrate.model.naming import key_given
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 
@@ -33,7 +33,7 @@ def object_by_key(
     """
     if not route.every_version:
         return ledger.find(dataset, key)
-    found = ledger.find(dataset, given(key))
+    found = ledger.find(dataset, key_given(key))
     if found is not None:
         return found
     named = ledger.named(dataset, key)

@@ -13,7 +13,7 @@ from hdh_migrate.pipeline.cutover.standing import CutoverStage, standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.rotating import demand_no_rotation, last_rotation
-from hdh_migrate.session.policy.rotation import DataKeyRotation, unpacked, unready
+from hdh_migrate.session.policy.rotation import DataKeyRotation, lacks_packs, unready
 
 UNDER_WAY: Final[Mapping[CutoverStage, str]] = {
     CutoverStage.SWITCHING: 'let it come to its end ("hdh-migrate cutover start PLAN")',
@@ -71,7 +71,7 @@ def resealing_of(desk: Desk, ledger: SqliteLedger, *, again: bool) -> DataKeyRot
 def against_resealing(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation) -> Iterator[str]:
     """Say what ledger and plan have against it; nobody is asked."""
     yield from unready(desk, ledger, begun=asked.begun)
-    if not asked.begun and desk.loaded.plan.seal.apart and unpacked(desk, ledger):
+    if not asked.begun and desk.loaded.plan.seal.apart and lacks_packs(desk, ledger):
         yield (
             "header packs are not at the target as the ledger has them:"
             ' "hdh-migrate run PLAN" first'

@@ -176,12 +176,12 @@ def _exchanges(begun: RotationBegun, old: RecipientKey, new: RecipientKey) -> bo
     return isinstance(begun, KeysRotating) and (begun.old, begun.new) == keys
 
 
-def against(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator[str]:
+def rotation_blockers(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator[str]:
     """Say what the ledger and the plan have against it; nobody is asked."""
     yield from unready(desk, ledger, begun=exchange.begun)
     if exchange.begun:
         return
-    if desk.loaded.plan.seal.apart and unpacked(desk, ledger):
+    if desk.loaded.plan.seal.apart and lacks_packs(desk, ledger):
         yield (
             "header packs are not at the target as the ledger has them:"
             ' "hdh-migrate run PLAN" first, with the plan of before'
@@ -197,7 +197,7 @@ def against(desk: Desk, ledger: SqliteLedger, exchange: KeyExchange) -> Iterator
             )
 
 
-def unpacked(desk: Desk, ledger: SqliteLedger) -> bool:
+def lacks_packs(desk: Desk, ledger: SqliteLedger) -> bool:
     """Say whether a pack waits to be sent or verified, or an object is in none."""
     routes = routes_of(desk.loaded.plan)
     return any(

@@ -16,7 +16,7 @@ from typing import Final
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.grants import GrantAsked
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import write_whole
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.files import read_named
@@ -98,7 +98,7 @@ def write_salt(folder: Path, grant: str, salt: str) -> Path:
         OSError: it cannot be written.
     """
     path = salt_file(folder, grant)
-    whole(path, f"{salt}\n".encode(), replace=True)
+    write_whole(path, f"{salt}\n".encode(), replace=True)
     return path
 
 

@@ -9,7 +9,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import held_ledger, name_of
 from hdh_migrate.session.policy.changing import demand_datasets
-from hdh_migrate.session.policy.dating import dated
+from hdh_migrate.session.policy.dating import dating_judge
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def sound_ledger(desk: Desk) -> Iterator[SqliteLedger]:
     ledger = desk.read_ledger()
     if ledger.outdated or ledger.meta("plan_digest") != desk.loaded.digest:
         ledger.close()
-        with held_ledger(desk, dated(desk)):
+        with held_ledger(desk, dating_judge(desk)):
             pass  # to open it is all
         ledger = desk.read_ledger()
     try:

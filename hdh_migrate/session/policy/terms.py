@@ -19,7 +19,7 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.plan.consent import AT_MOST
 from hdh_migrate.plan.diff import changes
-from hdh_migrate.plan.fields import seconds_of
+from hdh_migrate.plan.fields import period_seconds
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 
@@ -80,7 +80,7 @@ def terms_digest(terms: ConsentTerms) -> str:
 def longest_freeze(plan: Plan) -> int:
     """Return for how many seconds a statement may say that nobody writes."""
     stated = plan.freeze
-    return seconds_of(AT_MOST) if stated is None else stated.longest
+    return period_seconds(AT_MOST) if stated is None else stated.longest
 
 
 def threshold(terms: ConsentTerms, stage: str) -> int:

@@ -29,7 +29,7 @@ from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_tru
 from hdh_migrate.evidence.verifier.approvals import LONGEST
 from hdh_migrate.evidence.verifier.waivers import PREDICATE, SHOWN, ReadWaiver, read_waiver
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import write_whole
 from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
@@ -198,7 +198,7 @@ def make(
     path = loaded.base / FOLDER / f"{what}-{until}-{hashlib.sha256(data).hexdigest()[:8]}.json"
     try:
         path.parent.mkdir(exist_ok=True)
-        whole(path, data, mode=0o644)
+        write_whole(path, data, mode=0o644)
     except FileExistsError:
         raise UsageError(f"{path} exists", hint="nothing was changed") from None
     except OSError as error:

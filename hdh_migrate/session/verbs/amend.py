@@ -20,7 +20,7 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Ruled
 from hdh_migrate.pipeline.amending import Amending, Meaning
-from hdh_migrate.pipeline.binding import Binding, adopt, bindings, fix_moment, keep
+from hdh_migrate.pipeline.binding import Binding, adopt, bindings, fix_moment, keep_binding
 from hdh_migrate.pipeline.binding import moments as known_moments
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.cutover.standing import standing
@@ -40,7 +40,7 @@ from hdh_migrate.session.policy.changing import (
     is_followed,
     judged,
 )
-from hdh_migrate.session.policy.dating import dated
+from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.wiring import header_size_of, moments_of, pace_of, routes_of, rules_of
@@ -73,7 +73,7 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
                 return _Case.of(desk, ledger, batch).amendment(apply=False, show_names=show_names)
         finally:
             ledger.close()
-    with copied_after(desk), journal_of(desk, dated(desk)) as ledger:
+    with copied_after(desk), journal_of(desk, dating_judge(desk)) as ledger:
         adopt(ledger)
         case = _Case.of(desk, ledger, batch)
         if not case.changes:
@@ -83,7 +83,7 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
         with ledger.whole():
             amendment = case.amendment(apply=True, show_names=show_names)
             ledger.event(case.receipt(amendment))
-            keep(ledger, case.after)
+            keep_binding(ledger, case.after)
             amendment["refused"] = case.refused()
             ledger.commit()
         ledger.reconcile()

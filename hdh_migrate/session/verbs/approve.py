@@ -29,7 +29,7 @@ from hdh_migrate.session.policy.approval_subjects import (
     subject_here,
     subject_of_bundle,
 )
-from hdh_migrate.session.policy.kept_approvals import keep, kept_approval, write_new
+from hdh_migrate.session.policy.kept_approvals import keep_approval, kept_approval, write_new
 from hdh_migrate.session.policy.may_approve import demand_may_approve, demand_still_asked
 from hdh_migrate.session.policy.selections import SelectionProof
 from hdh_migrate.session.policy.timekeeping import offline
@@ -110,7 +110,7 @@ def approve(
     )
     if by.out is not None:
         write_new(by.out, canonical_json(envelope) + b"\n")
-    path = by.out or keep(desk, envelope)
+    path = by.out or keep_approval(desk, envelope)
     made: ApprovalMade = {
         "batch": subject.batch,
         "stage": str(wish.stage),
@@ -187,7 +187,7 @@ def withdraw(desk: Desk, named: str, by: Signature) -> Withdrawn:
         "batch": kept["batch"],
         "stage": kept["stage"],
         "by": signer.key_id,
-        "written": str(by.out or keep(desk, envelope)),
+        "written": str(by.out or keep_approval(desk, envelope)),
     }
 
 

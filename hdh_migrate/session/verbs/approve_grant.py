@@ -10,7 +10,7 @@ from pathlib import Path
 from hdh_migrate.clocks import Moment
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.events.grants import GrantAsked
-from hdh_migrate.events.registry import read
+from hdh_migrate.events.registry import read_body
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.approval_forms import Subject
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
@@ -133,7 +133,7 @@ def _asked_in(journal: Path, grant: str) -> list[GrantAsked]:
     found = []
     for body in events:
         try:
-            asked = read(GrantAsked, body)
+            asked = read_body(GrantAsked, body)
         except OtherForm:
             continue  # of a bundle with keyed names
         if asked.grant == grant:

@@ -29,7 +29,7 @@ from hdh_migrate.evidence.page.html import SignedBy
 from hdh_migrate.evidence.signatures.checkpoint import Watched
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import write_whole
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.prices import EgressClaim
 from hdh_migrate.results.forecasts import DossierFact
@@ -70,9 +70,9 @@ def write_dossier(desk: Desk, out: Path) -> DossierFact:
     payload = statement_of(facts, pages)
     with published(out) as folder:
         for name, page in pages.items():
-            whole(folder / name, page, mode=PRIVATE)
+            write_whole(folder / name, page, mode=PRIVATE)
         signed = canonical_json(signer.sign(STATEMENT_TYPE, payload)) + b"\n"
-        whole(folder / ENVELOPE, signed, mode=PRIVATE)
+        write_whole(folder / ENVELOPE, signed, mode=PRIVATE)
     source = [row for row in facts.rows if row.side == "source"]
     return {
         "folder": str(out),

@@ -17,7 +17,7 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
-from hdh_migrate.session.policy.dating import dated
+from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.drill_stored import StoredDrilling, event_of
@@ -50,7 +50,7 @@ def drill(
     desk.read_ledger().close()  # a ledger is never made by a drill
     phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
     services = None if stored is None else desk.services(write=False, looks=False)
-    judge = dated(desk) if services is None else _admitted(desk, services)
+    judge = dating_judge(desk) if services is None else _admitted(desk, services)
     with held_ledger(desk, judge) as ledger:
         opened = _opener(desk, ledger, key, phrase)
         name = opened.identity

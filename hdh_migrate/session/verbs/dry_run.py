@@ -14,7 +14,7 @@ from hdh_migrate.ledger.holding import holder
 from hdh_migrate.model import Standing
 from hdh_migrate.pipeline.binding import adopt
 from hdh_migrate.pipeline.course import outside
-from hdh_migrate.pipeline.fence import refusal
+from hdh_migrate.pipeline.fence import fenced_out
 from hdh_migrate.pipeline.foresight import Foresight
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.moves import BatchForecast, DryRun, LeftByRule
@@ -59,7 +59,7 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
         if kept is not None:
             demand(approvers_barred(loaded, kept, signers(kept)))
         if held := held_by_another(services, loaded.plan, desk.ledger_path, selected):
-            raise refusal([problem.what for problem in held])
+            raise fenced_out([problem.what for problem in held])
         fresh = _fresh(desk, kept)
         try:
             foresight = Foresight(

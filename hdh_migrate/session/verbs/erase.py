@@ -32,7 +32,7 @@ from hdh_migrate.session.policy.erased import erasures
 from hdh_migrate.session.policy.erasure import (
     ONLY_COPY,
     PlannedErasure,
-    against,
+    erasure_blockers,
     only_copy,
     planned_erasure,
     source_lacks,
@@ -71,7 +71,7 @@ def forecast(desk: Desk, dataset: str, although: Sequence[str]) -> ErasureForeca
     try:
         with ledger.snapshot():
             erasure = planned_erasure(desk, ledger, dataset, although)
-            blockers = [*_unasked(desk), *against(desk, ledger, erasure)]
+            blockers = [*_unasked(desk), *erasure_blockers(desk, ledger, erasure)]
             folders = [_copies(desk).folder / dataset, *_earlier(desk, ledger, dataset)]
     finally:
         ledger.close()
@@ -175,7 +175,7 @@ def _begin(
 ) -> None:
     """Look at everything, and tell what is erased; from then on it is as good as gone."""
     name = erasure.dataset.name
-    blockers = [*_unasked(desk), *against(desk, ledger, erasure)]
+    blockers = [*_unasked(desk), *erasure_blockers(desk, ledger, erasure)]
     folder = _copies(desk).folder / name
     if not folder.is_dir():
         blockers.append(f"{folder}: {NO_FOLDER}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from hdh_migrate.errors import Missing, UsageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Place, State, Untagged
-from hdh_migrate.model.naming import given, name_in
+from hdh_migrate.model.naming import key_given, name_in
 from hdh_migrate.pipeline.selecting import NOTED, REFUSALS
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results.objects import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
@@ -84,7 +84,7 @@ def _explained(
         "ledger": _kept(desk, choices, dataset.name, key),
     }
     try:
-        wanted = given(key) if place.every_version else key
+        wanted = key_given(key) if place.every_version else key
         obj = desk.retrying()(lambda: services.source.listed(place, wanted))
     except Missing as error:
         explained["why"] = str(error) if error.code else _nothing_then(place)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hdh_migrate.errors import Exit
-from hdh_migrate.pipeline.fence import FenceStanding, Known, against, known, look, plain
+from hdh_migrate.pipeline.fence import FenceStanding, Known, known, plain, read_fence, why_barred
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.results.hosts import Fence, Fences
 from hdh_migrate.session.desk import Desk
@@ -37,8 +37,8 @@ def show(desk: Desk) -> Fences:
     reader, retry = S3Reader(admitted(desk), desk.limits), desk.retrying()
     fences = []
     for bucket in buckets_of(desk.loaded.plan):
-        standing = retry(lambda bucket=bucket: look(reader, bucket, owner.migration))  # type: ignore[misc]
-        why = against(
+        standing = retry(lambda bucket=bucket: read_fence(reader, bucket, owner.migration))  # type: ignore[misc]
+        why = why_barred(
             bucket, standing, own.get(bucket, Known()), ledger=owner.ledger, place=owner.place
         )
         fences.append(_row(bucket, standing, own.get(bucket, Known()), why))

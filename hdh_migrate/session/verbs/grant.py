@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import make_private, sync, whole, writing
+from hdh_migrate.folders import make_private, sync, write_whole, writing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.collecting import HeaderFile, collect
@@ -58,7 +58,7 @@ from hdh_migrate.session.verbs.grant_folder import (
 from hdh_migrate.session.verbs.run import Turn, self_test
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring import Vault, routes_of
-from hdh_migrate.wiring.targets import entry_of
+from hdh_migrate.wiring.targets import access_of
 
 STEP: Final = "grant"
 
@@ -290,7 +290,7 @@ class Granting:
 
     def _head(self, asked: GrantAsked) -> PackHead:
         plan = self._desk.loaded.plan
-        entry = entry_of(plan, plan.target.credential, self._desk.loaded.base)
+        entry = access_of(plan, plan.target.credential, self._desk.loaded.base)
         address = HostAddress(
             url=entry.url, region=entry.region, addressing=entry.addressing,
             pins=tuple(entry.pins) or ABSENT,
@@ -335,7 +335,7 @@ class Granting:
             written.sha256,
         )  # fmt: skip
         data = canonical_json(envelope) + b"\n"
-        whole(self._out / statement.GIVEN, data)
+        write_whole(self._out / statement.GIVEN, data)
         sync(self._out.parent)
         event = GrantGiven(
             grant=asked.grant, objects=written.objects, bytes=written.bytes, root=written.root,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from hdh_migrate.errors import MigrateError, Refused, UsageError
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import write_whole
 from hdh_migrate.plan.watching import is_collected
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.metrics import metrics_text
@@ -123,7 +123,7 @@ def _demand_name(file: Path) -> None:
 
 def _to_file(file: Path, text: bytes) -> None:
     try:
-        whole(file, text, mode=_PUBLIC, replace=True)
+        write_whole(file, text, mode=_PUBLIC, replace=True)
     except OSError as error:
         raise Refused(
             f"metrics file {file}: cannot be written: {_why(error)}",

@@ -23,7 +23,7 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.timekeeping import judge_over
 from hdh_migrate.session.verbs.report import signer_of
-from hdh_migrate.session.views.probed import keep, missing, notes, probed_by
+from hdh_migrate.session.views.probed import keep_probe, missing, notes, probed_by
 from hdh_migrate.targets.probing.bench import ROOT, Bench
 from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
 from hdh_migrate.targets.probing.prober import CHECKS, NOT_TRIED, look, observe
@@ -73,7 +73,7 @@ def probe(
         # Told first: a report takes a record only if the journal knows of it.
         ledger.event(TargetProbed(record_sha256=sha256_hex(canonical_json(record))))
         ledger.commit()
-        kept = keep(desk.state_dir, plan, record, envelope)
+        kept = keep_probe(desk.state_dir, plan, record, envelope)
     refusals = [str(problem) for problem in missing(plan, record)]
     worse = record["differences"] or record["left"] != 0 or refusals
     code = Exit.FINDINGS if worse else Exit.OK

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.run import BucketProvisioned, BucketProvisioning
-from hdh_migrate.folders import make_private, whole
+from hdh_migrate.folders import make_private, write_whole
 from hdh_migrate.plan.files import read_named
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
@@ -84,7 +84,9 @@ def _keep(desk: Desk, bucket: str, step: str, there: Mapping[str, object]) -> st
     make_private(folder)
     moment = re.sub("[-:]", "", desk.clock.now()[:19])
     path = folder / f"{bucket}-{step}-{moment}.json"
-    whole(path, json.dumps(there, indent=2, sort_keys=True, default=str).encode(), replace=True)
+    write_whole(
+        path, json.dumps(there, indent=2, sort_keys=True, default=str).encode(), replace=True
+    )
     return str(path)
 
 

@@ -18,7 +18,7 @@ from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import selections
 from hdh_migrate.session.policy.bound_ledger import held_ledger
-from hdh_migrate.session.policy.dating import dated
+from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.policy.freshness import choice_of
 from hdh_migrate.session.policy.granting import GrantWish
 from hdh_migrate.session.verbs.backup import copied_after
@@ -55,7 +55,7 @@ def take_away(desk: Desk, grant: str, renewed_as: str) -> None:
             renewed_as=renewed_as,
         )  # fmt: skip
         found = withdraw(desk, account, about)
-        with copied_after(desk), held_ledger(desk, dated(desk)) as ledger:
+        with copied_after(desk), held_ledger(desk, dating_judge(desk)) as ledger:
             ledger.event(PackWithdrawn(grant=grant, found=found))
             ledger.commit()
 

@@ -24,9 +24,9 @@ from hdh_migrate.session.policy import keyring
 from hdh_migrate.session.policy.addressed import demand_addressed
 from hdh_migrate.session.policy.bound_ledger import held_ledger, journal_of
 from hdh_migrate.session.policy.contents import demand_known, signers
-from hdh_migrate.session.policy.dating import dated
+from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.policy.freshness import tell_stale, untold_stale
-from hdh_migrate.session.policy.kept_waivers import keep, untold
+from hdh_migrate.session.policy.kept_waivers import keep_waivers, untold
 from hdh_migrate.session.policy.names import FORMS, Streams
 from hdh_migrate.session.policy.openings import is_behind
 from hdh_migrate.session.policy.report_files import CHECKPOINTS
@@ -174,9 +174,9 @@ def _tell_waivers(desk: Desk) -> None:
             return
     finally:
         ledger.close()
-    judge = dated(desk)
+    judge = dating_judge(desk)
     with suppress(LedgerLocked), held_ledger(desk, judge) as held:
-        keep(held, desk.loaded, judge.unchecked)
+        keep_waivers(held, desk.loaded, judge.unchecked)
         held.commit()
 
 

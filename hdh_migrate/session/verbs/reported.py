@@ -20,7 +20,7 @@ from hdh_migrate.evidence.signatures.checkpoint import sidecar
 from hdh_migrate.evidence.signatures.dsse import statement_in
 from hdh_migrate.evidence.signatures.stamps import stamp_of
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import whole
+from hdh_migrate.folders import write_whole
 from hdh_migrate.results.proofs import ReportFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.report_files import LAST
@@ -117,4 +117,4 @@ def _stands(desk: Desk) -> str:
 
 def _keep(desk: Desk, report: ReportFact) -> None:
     kept = {"report": report, "stands": _stands(desk)}
-    whole(desk.ledger_path.with_name(LAST), canonical_json(kept), replace=True)
+    write_whole(desk.ledger_path.with_name(LAST), canonical_json(kept), replace=True)

@@ -16,7 +16,7 @@ from hdh_migrate.results.grants import GrantTakenBack
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.bound_ledger import held_ledger
-from hdh_migrate.session.policy.dating import dated
+from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.policy.granting import accounts, line_of
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_folder import forget
@@ -195,7 +195,7 @@ def _remains(account: GrantAccount) -> list[str]:
 
 
 def _note(desk: Desk, event: GrantRevoked | PackWithdrawn | GrantClosedByHand) -> None:
-    with copied_after(desk), held_ledger(desk, dated(desk)) as ledger:
+    with copied_after(desk), held_ledger(desk, dating_judge(desk)) as ledger:
         known = accounts(ledger).by_id[event.grant]
         if isinstance(event, GrantRevoked) and known.revoked is not None:
             return  # somebody else did meanwhile

@@ -21,7 +21,7 @@ from hdh_migrate.fixity import canonical_json
 from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep
+from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep_binding
 from hdh_migrate.pipeline.headers_apart import HeadersApart
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewal_parts import travel
@@ -42,10 +42,10 @@ from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.rotation import (
     KeyExchange,
     RecipientKey,
-    against,
     demand_exchangeable,
     demand_opens,
     exchange_of,
+    rotation_blockers,
     unplanned,
 )
 from hdh_migrate.session.policy.timekeeping import judge_for
@@ -114,7 +114,7 @@ def forecast(desk: Desk, wish: RotationWish) -> RotationForecast:
         with ledger.snapshot():
             exchange = exchange_of(desk, ledger, wish.old, wish.new)
             blockers = [
-                *against(desk, ledger, exchange),
+                *rotation_blockers(desk, ledger, exchange),
                 *unplanned(exchange, load_recipients(desk.loaded.plan, desk.loaded.base)),
             ]
             return _forecast(desk, ledger, exchange, blockers)
@@ -168,7 +168,10 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     with copied_after(desk), _admitted(desk, services, judge) as ledger:
         exchange = exchange_of(desk, ledger, wish.old, wish.new)
-        blockers = [*against(desk, ledger, exchange), *unplanned(exchange, services.recipients)]
+        blockers = [
+            *rotation_blockers(desk, ledger, exchange),
+            *unplanned(exchange, services.recipients),
+        ]
         if blockers:
             raise Refused(
                 f"{exchange.old.fingerprint} cannot be replaced by"
@@ -302,7 +305,7 @@ def _amend(ledger: SqliteLedger, before: Binding, after: Binding, exchange: KeyE
             taken_back={}, moved_before={}, recipients=ABSENT,
         )
     )  # fmt: skip
-    keep(ledger, after)
+    keep_binding(ledger, after)
 
 
 def _result(

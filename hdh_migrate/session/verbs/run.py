@@ -31,7 +31,7 @@ from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.contents import record_contents, signers
 from hdh_migrate.session.policy.erased import left_alone
 from hdh_migrate.session.policy.fencing import fenced
-from hdh_migrate.session.policy.kept_waivers import keep
+from hdh_migrate.session.policy.kept_waivers import keep_waivers
 from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for
@@ -257,7 +257,7 @@ class Turn:
             for where in record_contents(self.ledger, loaded, identity):
                 self.desk.progress.note(f"{where} has another content than last time: journalled")
         if not self.going_back:  # which rests on none of them
-            keep(self.ledger, loaded, self.judge.unchecked)
+            keep_waivers(self.ledger, loaded, self.judge.unchecked)
             self.ledger.commit()
         self._meter = Meter(self.ledger, self.desk.clock, self._so_far, self.work, self.batch)
         self._begin()

@@ -14,7 +14,7 @@ from hdh_migrate.results.plans import TriedDataset
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.choices import Choices
-from hdh_migrate.session.policy.dating import dated
+from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.verbs.sample import tried
 from hdh_migrate.wiring import open_report, routes_of
 
@@ -50,7 +50,7 @@ def third_count(desk: Desk, folder: Path, selected: list[str]) -> ReportCompared
     desk.read_ledger().close()
     routes = routes_of(desk.loaded.plan)
     counts: list[ThirdCountFact] = []
-    with journal_of(desk, dated(desk)) as ledger:
+    with journal_of(desk, dating_judge(desk)) as ledger:
         rows = [
             row for row in ledger.datasets()
             if row.sealed and (not selected or row.batch in selected)

@@ -22,7 +22,7 @@ from hdh_migrate.errors import (
     RunPaused,
     TooEarly,
 )
-from hdh_migrate.hours.zones import shown
+from hdh_migrate.hours.zones import clock_text
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import Standing
 from hdh_migrate.pipeline.course import outside
@@ -171,7 +171,7 @@ def _held(desk: Desk, *, windows: bool, until: float | None) -> str | None:
     at = seconds_of(now)
     if until is not None and at < until:
         zone = plan.zone or "UTC"
-        return f"no batch that is left may be moved before {shown(until, zone)}"
+        return f"no batch that is left may be moved before {clock_text(until, zone)}"
     if windows and plan.windows is not None and not plan.windows.windows.is_open(at):
         held: HeldUp = outside(plan.windows.windows, at)
         if held.until is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hdh_migrate.errors import MigrateError, PackDamaged
 from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.folders import PARTIAL, sync, whole
+from hdh_migrate.folders import PARTIAL, sync, write_whole
 from hdh_migrate.grants import pack, statement
 from hdh_migrate.grants.statement import Revoked
 from hdh_migrate.session.desk import Desk
@@ -74,7 +74,7 @@ def _unfinished(place: Path, account: GrantAccount) -> bool:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        whole(path, data)
+        write_whole(path, data)
     except OSError as error:
         raise MigrateError(
             f"{path}: cannot be written: {error.strerror}",

@@ -13,7 +13,11 @@ from typing import NamedTuple
 from hdh_migrate.clocks import Moment, day_over, seconds_of, utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, PlanInvalid, UsageError
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.evidence.signatures.approval_forms import APPROVAL_TYPE, read, read_withdrawal
+from hdh_migrate.evidence.signatures.approval_forms import (
+    APPROVAL_TYPE,
+    read_approval,
+    read_withdrawal,
+)
 from hdh_migrate.evidence.signatures.dsse import claims_of
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.fixity import sha256_hex
@@ -189,7 +193,7 @@ def _approved(desk: Desk) -> Iterator[Ending]:
             payload, _ = claims_of(envelope, APPROVAL_TYPE)
         except EvidenceDamaged:
             continue
-        approval = read(payload)
+        approval = read_approval(payload)
         if (
             approval is None
             or approval["plan_digest"] != desk.loaded.digest

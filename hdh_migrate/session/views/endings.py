@@ -32,7 +32,7 @@ class BatchEndings:
 
     def of(self, status: Status, *, anew: bool) -> Mapping[str, LikelyEnd]:
         """Return the ends of batches; `anew`: as they are now, whatever that costs."""
-        if not dated(self._desk, status):
+        if not due_times(self._desk, status):
             return {}
         clock = self._desk.clock
         began, late = clock.monotonic(), _said_late(status)
@@ -45,7 +45,7 @@ class BatchEndings:
         return self._known
 
 
-def dated(desk: Desk, status: Status) -> Mapping[str, float]:
+def due_times(desk: Desk, status: Status) -> Mapping[str, float]:
     """Return by when each batch is to be done that has a date and is not, in seconds since 1970."""
     plan = desk.loaded.plan
     done = {batch["batch"] for batch in status["batches"] if batch["state"] == "done"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.results.grants import BOUNDS, GrantAtHost, GrantListed, GrantsListed
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.freshness import PackState, look, standing_accounts
+from hdh_migrate.session.policy.freshness import PackState, pack_states, standing_accounts
 from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.wiring import routes_of
 
@@ -21,7 +21,7 @@ def grants(desk: Desk) -> GrantsListed:
         known = accounts(ledger)
         found = list(known.by_id.values())
         routes = routes_of(desk.loaded.plan)
-        packs = look(ledger, standing_accounts(known), routes)
+        packs = pack_states(ledger, standing_accounts(known), routes)
     finally:
         ledger.close()
     now = desk.clock.now()

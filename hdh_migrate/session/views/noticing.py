@@ -21,13 +21,13 @@ from hdh_migrate.plan.notices import NotifyChannel
 from hdh_migrate.results.looks import Amounts, Status
 from hdh_migrate.results.notices import Notice, NoticeFindings, NoticeType, Summary
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.freshness import look as compare
+from hdh_migrate.session.policy.freshness import pack_states as compare
 from hdh_migrate.session.policy.freshness import standing_accounts
 from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.views import notice_words as words
 from hdh_migrate.session.views.at_work import was_killed
 from hdh_migrate.session.views.course import WAITING
-from hdh_migrate.session.views.endings import BatchEndings, dated
+from hdh_migrate.session.views.endings import BatchEndings, due_times
 from hdh_migrate.session.views.expiry import expiries
 from hdh_migrate.session.views.grant_ends import grant_ends
 from hdh_migrate.session.views.last_run import last_run
@@ -219,7 +219,7 @@ def _of_dates(
     foreseen: Mapping[str, LikelyEnd],
 ) -> Iterator[StandingCondition]:
     """A date was missed, or will be at the pace that was measured; once said, it stays so."""
-    for batch, by in dated(desk, status).items():
+    for batch, by in due_times(desk, status).items():
         found, at = foreseen.get(batch), moment_text(by)
         key = f"date-missed {batch} {by:.0f}{' past' if now >= by else ''}"
         if now >= by:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hdh_migrate.errors import LedgerDamaged
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import ledger_path, whole
+from hdh_migrate.folders import ledger_path, write_whole
 from hdh_migrate.model import Problem, TargetLimits
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.hosts import ProbeRecord
@@ -147,7 +147,7 @@ def _about_names(plan: Plan, base: Path, record: ProbeRecord | None) -> list[str
     return [f"the target {what}: {hint}"]
 
 
-def keep(
+def keep_probe(
     state_dir: Path, plan: Plan, record: ProbeRecord, envelope: Mapping[str, object] | None
 ) -> Path:
     """Put a record, and its signed statement when there is one, in place of the last."""
@@ -166,4 +166,4 @@ def _path(state_dir: Path, plan: Plan, name: str) -> Path:
 
 
 def _write(path: Path, value: Mapping[str, object]) -> None:
-    whole(path, canonical_json(value), replace=True)
+    write_whole(path, canonical_json(value), replace=True)

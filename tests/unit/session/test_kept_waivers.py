@@ -22,7 +22,7 @@ from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.excuses import kept_excuses
-from hdh_migrate.session.policy.kept_waivers import keep, untold, waivers_kept
+from hdh_migrate.session.policy.kept_waivers import keep_waivers, untold, waivers_kept
 from tests.support.quiet import WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
 
@@ -68,7 +68,7 @@ class Site:
         )[0]  # fmt: skip
 
     def keep(self) -> tuple[str, ...]:
-        found = keep(self.ledger, self.loaded, self.now)
+        found = keep_waivers(self.ledger, self.loaded, self.now)
         self.ledger.commit()
         return found
 
@@ -154,7 +154,7 @@ def test_a_day_that_ends_while_it_is_told_takes_its_waiver_along(site: Site) -> 
     site.waive(until="2026-11-24")
     site.clock.at = "2026-11-25T00:00:00.001Z"  # the ledger's
     moments = iter([Moment.at("2026-11-24T23:59:59.999Z")])
-    assert keep(site.ledger, site.loaded, lambda: next(moments, site.now())) == ()
+    assert keep_waivers(site.ledger, site.loaded, lambda: next(moments, site.now())) == ()
     site.ledger.commit()
     assert len(site.told()) == 2
     site.verified()
@@ -177,10 +177,10 @@ def test_whoever_is_killed_before_what_rests_on_it_leaves_nothing_and_comes_agai
     site: Site,
 ) -> None:
     site.waive()
-    keep(site.ledger, site.loaded, site.now)
+    keep_waivers(site.ledger, site.loaded, site.now)
     site.again()
     assert site.told() == []
-    keep(site.ledger, site.loaded, site.now)
+    keep_waivers(site.ledger, site.loaded, site.now)
     site.ledger.commit()
     site.again()  # killed after: it is not told again
     (name,) = site.keep()

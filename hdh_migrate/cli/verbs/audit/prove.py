@@ -72,10 +72,10 @@ def proof_in(bundle: Path, key: str, dataset: str | None) -> LineProof:
     from hdh_migrate.evidence.lines.proofs import prove as proof_of
     from hdh_migrate.evidence.lines.proofs import root_of
     from hdh_migrate.evidence.lines.records import MAX_LINE, manifest_line, read_line
-    from hdh_migrate.model.naming import given
+    from hdh_migrate.model.naming import key_given
 
     found, seen = list[bytes](), ""
-    keys = {key, given(key)}
+    keys = {key, key_given(key)}
 
     def lines(file: Any) -> Any:  # noqa: ANN401 - an open file
         nonlocal seen

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.cli.keyfiles import given, trusted_keys
+from hdh_migrate.cli.keyfiles import load_each, trusted_keys
 from hdh_migrate.cli.parameters import AnyBundle, Threshold, Trust, TsaTrust
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.plan.files import CHECK_PATH
@@ -71,7 +71,7 @@ def verify(
     notes = _notes(checkpoint or ())
     stamped = None
     if tsa_trust is not None:
-        stamped = judged_by(given(load_roots, [tsa_trust])[0])
+        stamped = judged_by(load_each(load_roots, [tsa_trust])[0])
     outcome = examine(
         bundle, keys, threshold,
         stamped=stamped, sample=reader, notes=notes,

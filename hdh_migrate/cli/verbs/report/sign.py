@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.cli.keyfiles import given
+from hdh_migrate.cli.keyfiles import load_each
 from hdh_migrate.cli.parameters import PassphraseFrom, Trust
 from hdh_migrate.errors import Exit, Refused, UsageError
 from hdh_migrate.results.proofs import Signed
@@ -55,7 +55,7 @@ def sign(
     from hdh_migrate.wiring import Vault
 
     phrase = Vault.open(Path()).reveal(passphrase_from).encode() if passphrase_from else None
-    signer, trusted = load_signer(key, phrase), given(load_trusted_key, trust)
+    signer, trusted = load_signer(key, phrase), load_each(load_trusted_key, trust)
     task.out.warn(signer.weakness)
     until = signs_until(key)
     if until is not None and SystemClock().now()[:10] > until:

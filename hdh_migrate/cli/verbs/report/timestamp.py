@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.cli.keyfiles import given
+from hdh_migrate.cli.keyfiles import load_each
 from hdh_migrate.cli.output import visible
 from hdh_migrate.cli.parameters import Bundle, TsaTrust
 from hdh_migrate.errors import Exit, UsageError
@@ -60,14 +60,14 @@ def timestamp(
 
 def _request(bundle: Path, out: Path, tsa_trust: Path | None) -> Requested:
     from hdh_migrate.evidence.signatures.stamps import request
-    from hdh_migrate.folders import whole
+    from hdh_migrate.folders import write_whole
     from hdh_migrate.session.verbs.timestamp import NONCE_BITS
 
     if tsa_trust is not None:
         raise UsageError("--tsa-trust goes with --token or --tsa")
     made = request(bundle, secrets.randbits(NONCE_BITS))
     try:
-        whole(out, made, mode=0o644)
+        write_whole(out, made, mode=0o644)
     except FileExistsError:
         raise UsageError(f"{out}: exists already and is not overwritten") from None
     except OSError as error:
@@ -82,7 +82,7 @@ def _stamp(bundle: Path, token: Path | None, tsa: str | None, tsa_trust: Path | 
     from hdh_migrate.plan.fields import authority_url
     from hdh_migrate.session.verbs.timestamp import NONCE_BITS, as_stamped, stamp
 
-    roots = given(load_roots, [tsa_trust])[0] if tsa_trust is not None else None
+    roots = load_each(load_roots, [tsa_trust])[0] if tsa_trust is not None else None
     if tsa is None:
         assert token is not None
         return as_stamped(add_stamp(bundle, _answer(token), roots))
