@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
 import signal
 import sys
 import time
@@ -12,10 +14,16 @@ from typing import Any
 
 from tests.support.processes import LONG
 
+_PR_GET_DUMPABLE = 3
+
 
 def seen(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the process was asked, and what anybody sees of it."""
-    return {"asked": dict(asked), "argv": sys.argv, "environ": dict(os.environ), "pid": os.getpid()}
+    return {
+        "asked": dict(asked), "argv": sys.argv, "environ": dict(os.environ), "pid": os.getpid(),
+        "core": resource.getrlimit(resource.RLIMIT_CORE),
+        "dumpable": ctypes.CDLL(None).prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0),
+    }  # fmt: skip
 
 
 def nothing(_: Mapping[str, Any]) -> list[int]:

@@ -34,6 +34,7 @@ def test_what_it_is_asked_stands_neither_in_its_arguments_nor_in_its_environment
     assert found["asked"] == {"secret": SECRET}
     assert SECRET not in str([found["argv"], found["environ"]])
     assert found["environ"]["KEPT_A"] == "of the source"
+    assert (found["core"], found["dumpable"]) == ([0, 0], 0)
     assert gone(found["pid"])
 
 

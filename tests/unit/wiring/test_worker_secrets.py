@@ -14,7 +14,7 @@ from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, worker_secrets
 from hdh_migrate.wiring.worker_config import WorkerConfig
-from hdh_migrate.wiring.workers import config_of
+from hdh_migrate.wiring.workers import config_of, source_secrets
 from tests.support.fakes import LIMITS
 
 PLAN = """\
@@ -97,6 +97,12 @@ def test_who_proves_holds_the_source_only_where_it_is_to_be_read_again(
     found = worker_secrets(again, Role.PROVE, Vault.open(tmp_path), write=True)
 
     assert set(found) == SOURCE | READING | PHRASE
+
+
+def test_who_lists_the_source_again_holds_its_secrets_and_no_other(
+    plan: Plan, tmp_path: Path
+) -> None:
+    assert set(source_secrets(plan, Vault.open(tmp_path))) == SOURCE
 
 
 def test_a_vault_that_was_handed_secrets_looks_nowhere_else(
