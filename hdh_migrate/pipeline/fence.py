@@ -16,7 +16,7 @@ from hdh_migrate.errors import AccessDenied, Conflict, Fenced, Missing
 from hdh_migrate.events.fence import FenceHolder, FenceReleased, FenceTaken, FenceTaking
 from hdh_migrate.events.registry import read_body
 from hdh_migrate.frozen import frozen
-from hdh_migrate.jsonform import JsonForm, OtherForm, json_form
+from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, OtherForm, json_form
 from hdh_migrate.model import FENCES, Stored
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.stores import TargetReader
@@ -33,7 +33,7 @@ State = Literal["running", "idle", "released"]
 
 @json_form
 class Shown(JsonForm):
-    """The content of a fence; nothing in it identifies people or keys."""
+    """The content of a fence; nothing in it identifies people or objects."""
 
     format: str
     migration: str
@@ -52,6 +52,8 @@ class Shown(JsonForm):
     seen: str
     state: State
     """Whether a run is under way, ended by itself, or was the last that is to be."""
+    recipients: tuple[str, ...] | Absent = ABSENT
+    """Fingerprints of the keys for which that run sealed; an earlier version did not say."""
 
 
 @frozen

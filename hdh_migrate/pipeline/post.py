@@ -14,6 +14,7 @@ from typing import Final
 from hdh_migrate.errors import Conflict, Fenced, Unsupported
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen, mutable
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Stamp, Stored
 from hdh_migrate.pipeline.fence import (
     FORMAT,
@@ -48,6 +49,8 @@ class Owner:
     host: str
     pid: int
     user: str
+    recipients: tuple[str, ...] = ()
+    """Fingerprints of the keys for which it seals."""
 
 
 @mutable
@@ -214,6 +217,7 @@ class Post:
             format=FORMAT, migration=owner.migration, ledger=owner.ledger, epoch=self.epoch,
             nonce=self.nonce, place=owner.place, host=plain(owner.host), pid=owner.pid,
             since=self._since, seen=self.clock.now(), state=state,
+            recipients=owner.recipients or ABSENT,
         )  # fmt: skip
         return canonical_json(shown.as_json())
 

@@ -290,13 +290,17 @@ def test_a_key_that_took_the_place_of_another_one_meanwhile_is_no_recipient(stag
     assert code == Exit.REFUSED
     assert "sealed for keys that the plan does not name" in told["error"]["message"]
     assert "keys rotate PLAN" in told["error"]["hint"]
+    code, told = job.call("adopt")  # without a bundle the fence tells it
+    assert code == Exit.REFUSED
+    assert "the fence at the target tells that objects are sealed for" in told["error"]["message"]
+    shutil.rmtree(job.folder / ".hdh-migrate")
+
+    job.plan.write_text(text)
     done = started("adopt", str(job.plan), "--json", env=job.environ)
     assert done.returncode == Exit.OK, done.stderr
     assert "was not seen: only a bundle tells for whom it was sealed" in done.stderr
     shutil.rmtree(job.folder / ".hdh-migrate")
-    shutil.rmtree(job.folder / "copies")
-
-    job.plan.write_text(text)
+    shutil.rmtree(job.folder / "copies", ignore_errors=True)
     assert job.call("adopt", *first)[0] == Exit.OK
     stage.take_over()
     assert job.call("run")[0] == Exit.OK

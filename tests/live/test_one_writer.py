@@ -193,8 +193,8 @@ def test_a_fence_holds_no_secret_and_no_name_of_an_object(two: Machines) -> None
     for hidden in (*two.job.corpus, two.job.environ["T_SECRET"], str(two.folder)):
         assert hidden not in body
     assert set(json.loads(body)) == {
-        "epoch", "format", "host", "ledger", "migration", "nonce", "pid", "place", "seen",
-        "since", "state",
+        "epoch", "format", "host", "ledger", "migration", "nonce", "pid", "place", "recipients",
+        "seen", "since", "state",
     }  # fmt: skip
 
 

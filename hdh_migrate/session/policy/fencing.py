@@ -19,6 +19,7 @@ from hdh_migrate.pipeline.post import Owner
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetReader, TargetWriter
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.binding import fingerprints
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring import Services
@@ -84,8 +85,9 @@ def fencing_of(
         assert found is not None, "who takes a fence can write"
         return found
 
+    owner = owner_of(desk, ledger, user, opened[-1].recipients)
     return Fencing(
-        ledger, writer, owner_of(desk, ledger, user), clock=desk.clock, retry=desk.retrying(),
+        ledger, writer, owner, clock=desk.clock, retry=desk.retrying(),
         progress=desk.progress, wait=desk.stop.wait,
     )  # fmt: skip
 
@@ -154,8 +156,8 @@ def held_by_another(
     return holders
 
 
-def owner_of(desk: Desk, ledger: SqliteLedger, user: str) -> Owner:
-    """Return whom the fences of this ledger are to name."""
+def owner_of(desk: Desk, ledger: SqliteLedger, user: str, recipients: Sequence[str] = ()) -> Owner:
+    """Return whom the fences of this ledger are to name, and for whom it seals."""
     name = ledger.meta(RUN_TAG)
     assert name is not None, "a ledger that is bound has a name"
     return Owner(
@@ -165,6 +167,7 @@ def owner_of(desk: Desk, ledger: SqliteLedger, user: str) -> Owner:
         host=socket.gethostname(),
         pid=os.getpid(),
         user=user,
+        recipients=tuple(fingerprints(recipients)),
     )
 
 

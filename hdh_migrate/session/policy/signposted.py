@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.rotation import KeysRotating
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.fence import plain
+from hdh_migrate.pipeline.fence import Shown, plain
 from hdh_migrate.pipeline.signposts import (
     ERASED,
     EXCHANGED,
@@ -60,24 +60,33 @@ def demand_signposts_known(
 
 
 def demand_sealed_for(
-    newest: Trusted | None, posts: Sequence[Signpost], recipients: Sequence[str]
+    newest: Trusted | None,
+    fences: Sequence[Shown],
+    posts: Sequence[Signpost],
+    recipients: Sequence[str],
 ) -> None:
-    """Demand that who opens what the newest bundle tells of is still among the recipients.
+    """Demand that who opens what was sealed is still among the recipients.
 
     An object does not show for whom it is sealed. A key that was put into another one's place in
     the plan, and not by `keys rotate`, would be bound, and told by every report, and open nothing.
+    The newest bundle tells it; without one the fences of who wrote last, which make a ledger refuse
+    and prove nothing.
 
     Raises:
         Refused: one is not, and the target tells of no exchange since (`posts`).
     """
-    if newest is None or any(
-        one.what == EXCHANGED and plain(one.at) > newest.written for one in posts
-    ):
+    if newest is not None:
+        told = [*newest.bundle.predicate.get("seal", {}).get("recipients", ())]
+        since, what = newest.written, "the newest bundle tells"
+    else:
+        told = [name for shown in fences for name in shown.recipients or ()]
+        since = max((plain(shown.seen) for shown in fences), default="")
+        what = "the fence at the target tells"
+    if any(one.what == EXCHANGED and plain(one.at) > since for one in posts):
         return
-    told = newest.bundle.predicate.get("seal", {}).get("recipients", ())
     if gone := sorted(set(told) - set(fingerprints(recipients))):
         raise Refused(
-            "the newest bundle tells that objects are sealed for keys that the plan does not name",
+            f"{what} that objects are sealed for keys that the plan does not name",
             blockers=[f"seal.recipients: {name} is not there" for name in gone],
             hint="nothing was done. Name the recipients of then in the plan and adopt; to replace a"
             ' key, give the new one its place afterwards: "hdh-migrate keys rotate PLAN"',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from hdh_migrate.errors import AuthFailed, Exit, Refused
@@ -11,6 +12,7 @@ from hdh_migrate.events.grants import GrantAdopted, HostStanding
 from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.adoption_journal import AdoptionTally
+from hdh_migrate.pipeline.fence import Shown, read_fence
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.tags import mark_of, marks
@@ -19,6 +21,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import granting
 from hdh_migrate.session.policy.binding import fingerprints
+from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.newest import copies_seen
@@ -59,7 +62,9 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         demand_pointers_unmoved(desk, turn.opened[-1], turn.ledger, chosen)
         newest = turn.opened[-1]
         posts = demand_signposts_known(desk, turn.ledger, newest.reader, newest.recipients, chosen)
-        demand_sealed_for(next(iter(bundles.found), None), posts, newest.recipients)
+        demand_sealed_for(
+            next(iter(bundles.found), None), _fences(turn, chosen), posts, newest.recipients
+        )
         for name in chosen:
             Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
         _take_grants(turn, bundles)
@@ -79,6 +84,16 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         "batches": rows,
         "next": [TAKING_OVER if any(one["adopted"] for one in rows) else RUN],
     }
+
+
+def _fences(turn: Turn, batches: Sequence[str]) -> list[Shown]:
+    """Return what the fences of some batches' buckets say of who wrote there last."""
+    ctx, plan = turn.ctx, turn.desk.loaded.plan
+    found = [
+        ctx.retry(partial(read_fence, ctx.reader, bucket, plan.migration))
+        for bucket in buckets_of(plan, batches)
+    ]
+    return [one.shown for one in found if one is not None and one.shown is not None]
 
 
 def _take_grants(turn: Turn, bundles: Bundles) -> None:
