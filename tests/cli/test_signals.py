@@ -79,7 +79,8 @@ def test_a_command_that_does_not_look_up_is_ended(
 
 AT_ONCE = """
 import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts the tests may ignore it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts the tests may ignore it,
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as `nohup` does
 
 class Telling:
     \"\"\"Asks this process to stop when the command's own modules are looked for.\"\"\"
