@@ -1,6 +1,6 @@
 """What every S3 verb needs: addresses, two signed clients, and errors put into our words.
 
-boto3 speaks for buckets, locks, tags and what an upload holds, and is loaded when that is first
+botocore speaks for buckets, locks, tags and what an upload holds, and is loaded when that is first
 asked; what every run begins with is ours (docs/decisions/0049-what-a-start-costs.md). It opens no
 connection of its own: what it has signed goes through the same `Transport` as object bytes, with
 its door, pins and counters. Both ignore the host's ambient AWS settings, follow no redirect and
@@ -14,6 +14,7 @@ import hashlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -156,46 +157,34 @@ class S3Endpoint:
         return self.transport.request(method, url, headers, together=True, **more)
 
     @property
-    def client(self) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """The boto3 client for control calls, made when first used."""
+    def client(self) -> Any:  # noqa: ANN401 - botocore makes its clients at run time
+        """The client for control calls, as boto3 has it, made when first used."""
         if self._client is None:
             self._client = self._make_client()
         return self._client
 
     def _make_client(self) -> Any:  # noqa: ANN401 - see above
-        import boto3
-        import botocore.session
         from botocore.config import Config
 
-        # Of every setting botocore knows: neither the environment nor a file, only the default.
-        known = botocore.session.Session.SESSION_VARIABLES
-        ambient = {name: (None, None, default, cast) for name, (*_, default, cast) in known.items()}
-        for name in ("config_file", "credentials_file"):
-            ambient[name] = (None, None, os.devnull, None)
-        bare = botocore.session.Session(session_vars=ambient)
-        bare.register_component("data_loader", _models())
-        bare.get_component("config_store").set_config_variable("s3", {})
-        session = boto3.session.Session(
-            botocore_session=bare,
-            aws_access_key_id=self._sign.access_key,
-            aws_secret_access_key=self._sign.secret_key,
-            aws_session_token=self._sign.token,
-            region_name=self._sign.region,
-        )
-        client = session.client(
-            "s3",
-            endpoint_url=self.url,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": self._addressing, "payload_signing_enabled": True},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                retries={"total_max_attempts": 1, "mode": "standard"},
-                proxies={},
-                ignore_configured_endpoint_urls=True,
-                parameter_validation=False,
-            ),
-        )
+        with _MAKING:
+            client = _session().create_client(
+                "s3",
+                endpoint_url=self.url,
+                region_name=self._sign.region,
+                aws_access_key_id=self._sign.access_key,
+                aws_secret_access_key=self._sign.secret_key,
+                aws_session_token=self._sign.token,
+                config=Config(
+                    signature_version="s3v4",
+                    s3={"addressing_style": self._addressing, "payload_signing_enabled": True},
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    retries={"total_max_attempts": 1, "mode": "standard"},
+                    proxies={},
+                    ignore_configured_endpoint_urls=True,
+                    parameter_validation=False,
+                ),
+            )
         client.meta.events.register_first("before-send.s3", self._carry)
         client.meta.events.register("before-call.s3", _with_content_md5)
         return client
@@ -241,14 +230,31 @@ def _demand_here(reply: Reply) -> None:
         )
 
 
+_MAKING = threading.Lock()
+"""Held while a client is made: a session makes one at a time."""
+
+
 @cache
-def _models() -> Any:  # noqa: ANN401 - see above
-    """Return what reads botocore's models: once a process, and never from a person's `~/.aws`."""
+def _session() -> Any:  # noqa: ANN401 - see above
+    """Return what makes clients, once a process, of nothing that is set outside.
+
+    Of every setting that botocore knows it has neither the environment's nor a file's, only the
+    default, and no model from a person's `~/.aws`. It holds no credential: each client has its own.
+    """
     import botocore
+    import botocore.session
     from botocore.loaders import Loader
 
+    known = botocore.session.Session.SESSION_VARIABLES
+    ambient = {name: (None, None, default, cast) for name, (*_, default, cast) in known.items()}
+    for name in ("config_file", "credentials_file"):
+        ambient[name] = (None, None, os.devnull, None)
+    made = botocore.session.Session(session_vars=ambient)
     own = str(Path(botocore.__file__).with_name("data"))
-    return Loader(extra_search_paths=[own], include_default_search_paths=False)
+    models = Loader(extra_search_paths=[own], include_default_search_paths=False)
+    made.register_component("data_loader", models)
+    made.get_component("config_store").set_config_variable("s3", {})
+    return made
 
 
 class _Raw(io.BytesIO):

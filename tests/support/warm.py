@@ -29,7 +29,7 @@ from hdh_migrate.jsonform import JsonForm
 from hdh_migrate.plan import loader, template
 from hdh_migrate.plan.origins import Section
 from hdh_migrate.software import code_digest
-from hdh_migrate.targets import profiles
+from hdh_migrate.targets import profiles, s3_endpoint
 from hdh_migrate.wiring.chosen import profile_of
 from tests.support import command, here
 
@@ -77,6 +77,10 @@ for _text in CATALOGUE.values():
 code_digest()
 for _name in profiles.names():
     profiles.load(_name)
+# The SDK's models of S3.
+s3_endpoint._session().create_client(
+    "s3", region_name="r", aws_access_key_id="k", aws_secret_access_key="s"
+)
 
 _verbs: list[Any] = [app._command()]
 for _verb in _verbs:
