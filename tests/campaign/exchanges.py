@@ -201,7 +201,7 @@ class Exchanges:
         )  # fmt: skip
 
     def _bound(self, ledger: SqliteLedger) -> tuple[str, ...]:
-        bound: tuple[str, ...] = self._setting.ring.first
+        bound = self._setting.host.first
         for _, event in ledger.events(KeysRotating):
             bound = event.recipients
         return bound
@@ -300,7 +300,7 @@ class Exchanges:
         said = sum(done.left.values()) + sum(done.remaining.get(why, 0) for why in STILL_THERE)
         if len(stay) > said:
             raise Broken(f"{what} opens {min(stay)}, and an exchange that is through says no such")
-        if len(self._setting.hosts) > 1:
+        if self._setting.strangers:
             return  # another machine sends, and this ledger knows nothing of that
         if len(set(known) - stay) > done.remaining.get(UNVERIFIED, 0):
             raise Broken(f"{what} may open {min(set(known) - stay)}, and no exchange says so")

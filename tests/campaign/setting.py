@@ -68,6 +68,8 @@ class SimulatedHost:
     """Datasets whose inventory is closed."""
     recipients: tuple[str, ...] = ()
     """For whom its plan seals: public keys, in hexadecimal."""
+    first: tuple[str, ...] = ()
+    """For whom its plan sealed when its ledger was made."""
     copies: SecondCopies | None = None
     """Of its header packs."""
     erased: frozenset[str] = frozenset()
@@ -124,7 +126,7 @@ class Setting:
         self.inline = Keyring()
         self.hybrid = HybridRing() if self.kind.apart else None
         self.ring: Keyring | HybridRing = self.hybrid or self.inline
-        self.host.recipients = self.ring.first
+        self.host.recipients = self.host.first = self.ring.first
         self.host.copies = SecondCopies(self.base("one") / COPIES / MIGRATION)
         self.headers: dict[str, bytes] = {}
         """Where they are apart, as the ledger had them after the last process."""
@@ -221,6 +223,11 @@ class Setting:
     def pointer(self) -> FakePointer:
         """What consumers follow."""
         return self.affair.pointer
+
+    @property
+    def strangers(self) -> bool:
+        """Whether a ledger stored something that the one of the machine that acts may not know."""
+        return len(self.hosts) > 1 or self.lost
 
     def turn_to(self, host: SimulatedHost) -> None:
         """Let another machine act from here on."""
@@ -468,7 +475,8 @@ class Setting:
         other.run_tag = f"{RUN_TAG}-{name}"
         host = SimulatedHost(
             name, other, plans=[self.host.plans[-1]], recipients=self.host.recipients,
-            copies=SecondCopies(self.base(name) / COPIES / MIGRATION), run_tag=other.run_tag,
+            first=self.host.recipients, run_tag=other.run_tag,
+            copies=SecondCopies(self.base(name) / COPIES / MIGRATION),
         )  # fmt: skip
         self.hosts, self.lost = [host], True
         self.turn_to(host)

@@ -318,7 +318,7 @@ class Settling:
         """
         setting = self._setting
         open_ones = list(setting.target._open)
-        if (len(setting.hosts) == 1 and not setting.lost) or not open_ones:
+        if not setting.strangers or not open_ones:
             return open_ones
         ledger = setting.world.open()
         try:

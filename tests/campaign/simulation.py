@@ -133,9 +133,15 @@ class Simulation:
             self._chances.happen()
 
     def _may_lose(self) -> bool:
-        """Say whether a ledger may be lost: with a switch, or keys, more is lost than is moved."""
+        """Say whether a ledger may be lost.
+
+        With a switch more is lost than what was moved, and an exchange of keys that is under way
+        comes to its end by its own ledger alone.
+        """
         setting = self._setting
-        moves = setting.kind is LifeKind.MOVED and not setting.switches
+        moves = setting.kind in {LifeKind.MOVED, LifeKind.REKEYED} and not (
+            setting.switches or setting.host.rotating
+        )
         return moves and not setting.lost and setting.world.path.exists()
 
     # --- what is done ----------------------------------------------------------------------------
