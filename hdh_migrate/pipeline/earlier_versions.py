@@ -24,6 +24,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.model import DatasetRow, Entry, Place, State, Stored, key_bytes
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.retrying import Retrying
+from hdh_migrate.pipeline.tags import Tag, mark_of
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.stores import TargetReader
 
@@ -35,6 +36,7 @@ KEPT: Final = "kept"
 UNLISTED: Final = "unlisted"
 UNVERIFIED: Final = "unverified"
 NEEDED: Final = "needed"
+UNADOPTED: Final = "unadopted"
 REMAINING: Final[Mapping[str, str]] = {
     LOCKED: "earlier versions that a lock, or a missing right, keeps from being removed",
     KEPT: "earlier versions that the host still shows though it said that they are gone",
@@ -42,6 +44,8 @@ REMAINING: Final[Mapping[str, str]] = {
     UNVERIFIED: "objects that are not verified, of which the target may hold something",
     NEEDED: "earlier versions that were left, for what took their place is not there any more"
     ' ("hdh-migrate verify PLAN --again" finds it, "run" sends it again)',
+    UNADOPTED: "earlier versions that another ledger of this migration stored, of which nothing"
+    " proved good here: whoever may delete them at the host does so by their version ids",
 }
 """What may still open as before, by why it is still there."""
 
@@ -205,8 +209,12 @@ class EarlierVersions:
         there = self._ctx.retry(
             lambda: self._writer.head(place.bucket, place.key, version_id=place.version_id)
         )
-        if there is None or not self._ctx.wrote(there):
-            return None  # gone meanwhile; or nobody of us sealed it, and no key of ours opens it
+        if there is None:
+            return None  # gone meanwhile
+        if not self._ctx.wrote(there):
+            tag = Tag.of(there)  # what nobody of this migration sealed, no key of ours opens
+            alike = tag is not None and mark_of(tag.ledger) in self._ctx.marks
+            return UNADOPTED if alike else None
         why = self.remove(place, by)
         self.removed += why is None
         return why

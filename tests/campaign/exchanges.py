@@ -13,7 +13,14 @@ from hdh_migrate.model import HEADER_PACKS, Listed, ObjectInfo, State, Tally
 from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.pipeline.earlier_versions import KEPT, LOCKED, NEEDED, UNLISTED, UNVERIFIED
+from hdh_migrate.pipeline.earlier_versions import (
+    KEPT,
+    LOCKED,
+    NEEDED,
+    UNADOPTED,
+    UNLISTED,
+    UNVERIFIED,
+)
 from hdh_migrate.pipeline.headers_apart import HeadersApart
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewing import Renewing
@@ -35,7 +42,7 @@ from tests.campaign.setting import BUCKET, USER, Setting
 from tests.support.cutover import BATCH
 from tests.support.world import SEGMENT
 
-STILL_THERE = (LOCKED, KEPT, NEEDED)
+STILL_THERE = (LOCKED, KEPT, NEEDED, UNADOPTED)
 """Why earlier versions of what is verified may be there after an exchange."""
 
 SMALL = 100_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.support.strict_s3.store import Version
 pytestmark = pytest.mark.live
 
 KEY = "in/pmsi/b.csv.c4gh"
+TAG = "x-amz-meta-hdh-attempt"
 
 
 @pytest.fixture
@@ -74,3 +76,23 @@ def test_what_was_there_before_versioning_was_suspended_is_removed(site: Site) -
     assert (told["removed"], told["remaining"]) == (5, {})
     assert opened(site, "next") == before
     assert opened(site, "steward") == {}
+
+
+def test_what_a_ledger_stored_that_was_lost_and_not_adopted_counts_as_remaining(site: Site) -> None:
+    """It opens as before for the key that was replaced, and nothing told of it."""
+    versions_of = bucket_of(site).objects[KEY]
+    (now,) = versions_of
+    ledger, _, rest = now.headers[TAG].partition(".")
+    lost = {**now.headers, TAG: f"{ledger.partition('-')[0]}-anotherledger.{rest}"}
+    theirs = {**now.headers, TAG: f"{'0' * len(ledger)}.{rest}"}
+    versions_of[:0] = [
+        replace(now, id="lost", headers=lost),
+        replace(now, id="theirs", headers=theirs),
+    ]
+    say_next(site)
+
+    told = executed(site, "--json", expect=4).json
+
+    assert told["remaining"] == {"unadopted": 1}
+    assert any("another ledger of this migration stored" in line for line in told["remains"])
+    assert opened(site, "steward").keys() == {KEY}

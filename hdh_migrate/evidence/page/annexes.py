@@ -503,6 +503,12 @@ ANNEXES: dict[str, Text] = {
         "versions antérieures que l'hébergeur montre encore", "earlier versions that the host shows"
     ),
     "remaining.locked": Text("versions antérieures verrouillées", "earlier versions under a lock"),
+    "remaining.unadopted": Text(
+        "versions antérieures stockées par un autre registre de cette migration, dont rien n'a "
+        "fait ses preuves ici",
+        "earlier versions that another ledger of this migration stored, of which nothing proved "
+        "good here",
+    ),
     "remaining.needed": Text(
         "versions antérieures conservées parce que l'objet qui les remplace n'est plus là",
         "earlier versions that were left because what took their place is not at the host any more",

@@ -619,7 +619,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
                     "left": 2,
                     "lost": 2,
                     "remaining": dict.fromkeys(
-                        ("kept", "locked", "needed", "unlisted", "unverified"), 2
+                        ("kept", "locked", "needed", "unadopted", "unlisted", "unverified"), 2
                     ),
                 },
                 {**ROTATION, "number": 3, "headers": 1, "objects": 1},
