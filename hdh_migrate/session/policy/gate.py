@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import Judge, Moment
@@ -26,11 +26,15 @@ from hdh_migrate.plan.attestation import Attestation, LoadedAttestation, load_at
 from hdh_migrate.plan.fields import is_loopback
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.targets.profiles import Profile
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.chosen import endpoint_of, host_fits, is_rehearsal, profile_of
 from hdh_migrate.wiring.targets import Network
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.desk import Desk
 
 WHERE = "target.attestation"
 
@@ -70,6 +74,17 @@ def admit(services: Services, plan: Plan, judge: Judge) -> None:
         ClocksDiffer: it cannot be learned which time it is; the gate is shut again.
     """
     _demand(_opened(services, plan, services.vault.base, judge, services.network))
+
+
+def admitted(desk: Desk, services: Services) -> Judge:
+    """Let a verb's services contact the target, or nothing at all; return who judges of time.
+
+    Raises:
+        Refused, ClocksDiffer: as `admit`.
+    """
+    judge = judge_for(desk.clock, [services], desk.ledger_path)
+    admit(services, desk.loaded.plan, judge)
+    return judge
 
 
 def admit_target(target: S3Endpoint, plan: Plan, base: Path, judge: Judge) -> None:

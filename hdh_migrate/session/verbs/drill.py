@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.run import KeyDrilled
 from hdh_migrate.jsonform import ABSENT
@@ -19,7 +18,6 @@ from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.policy.rotating import demand_no_rotation
-from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.drill_stored import StoredDrilling, event_of
 from hdh_migrate.wiring import Services, Vault, routes_of
 from hdh_migrate.wiring.envelopes import drilled
@@ -50,7 +48,7 @@ def drill(
     desk.read_ledger().close()  # a ledger is never made by a drill
     phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
     services = None if stored is None else desk.services(write=False, looks=False)
-    judge = dating_judge(desk) if services is None else _admitted(desk, services)
+    judge = dating_judge(desk) if services is None else gate.admitted(desk, services)
     with held_ledger(desk, judge) as ledger:
         opened = _opener(desk, ledger, key, phrase)
         name = opened.identity
@@ -76,12 +74,6 @@ def drill(
         "stored": trial,
         "stored_before": _last_stored(before),
     }
-
-
-def _admitted(desk: Desk, services: Services) -> Judge:
-    judge = judge_for(desk.clock, [services], desk.ledger_path)
-    gate.admit(services, desk.loaded.plan, judge)
-    return judge
 
 
 def _opener(desk: Desk, ledger: SqliteLedger, key: Path, phrase: str | None) -> Envelopes:

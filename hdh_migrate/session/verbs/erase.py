@@ -38,7 +38,6 @@ from hdh_migrate.session.policy.erasure import (
     source_lacks,
     standing_grants,
 )
-from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import Turn, fenced_for, self_test
@@ -110,8 +109,7 @@ def execute(
         )
     desk.read_ledger().close()  # a ledger is never made here
     services = desk.services(write=True)
-    judge = judge_for(desk.clock, [services], desk.ledger_path)
-    gate.admit(services, desk.loaded.plan, judge)
+    judge = gate.admitted(desk, services)
     with copied_after(desk), held_ledger(desk, judge) as ledger:
         erasure = planned_erasure(desk, ledger, dataset, although)
         batch = erasure.dataset.batch

@@ -15,7 +15,6 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.fencing import fenced, owner_of
-from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.probe import admitted
 from hdh_migrate.session.verbs.run import Turn
 from hdh_migrate.targets.s3_reader import S3Reader
@@ -75,8 +74,7 @@ def release(desk: Desk) -> Fences:
 def _held(desk: Desk, over: TakeOver | None) -> Iterator[Fencing]:
     desk.read_ledger().close()  # a ledger is never made here
     services = desk.services(write=True)
-    judge = judge_for(desk.clock, [services], desk.ledger_path)
-    gate.admit(services, desk.loaded.plan, judge)
+    judge = gate.admitted(desk, services)
     if over is not None:
         judge.now()  # approvals that were given before count for nothing: before what?
     opened = [services]

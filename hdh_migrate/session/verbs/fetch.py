@@ -17,14 +17,12 @@ from hdh_migrate.folders import demand_no_evidence, sync, take_name
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.model import State, Stored
 from hdh_migrate.model.naming import is_version
-from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.results.objects import Fetched
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.policy.erased import demand_not_erased
 from hdh_migrate.session.policy.object_by_key import dataset_row, object_by_key
-from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal
 
@@ -66,7 +64,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
             " moves what is to be moved",
         )
     services = desk.services(write=False, looks=False)
-    gate.admit(services, loaded.plan, judge_for(desk.clock, [services], desk.ledger_path))
+    gate.admitted(desk, services)
     services.envelopes.self_test()
     opening = openings.Opening(
         at=desk.clock.now(), who=operator(), dataset=dataset, object=entry.id, reason=why
@@ -76,18 +74,8 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
         key=route.target_key(entry.obj.key), size=entry.stored_size or 0, etag=entry.etag,
         version_id=entry.version_id, exact=is_version(entry.obj.key),
     )  # fmt: skip
-    retry = Retrying(
-        budget=loaded.plan.limits.retry_budget_seconds,
-        pause=SharedPause(desk.clock.monotonic, desk.stop),
-        halt=desk.stop,
-    )
-
     wanted = _Wanted(route.target.bucket, stored, entry.obj.size, entry.sha256, header)
-
-    def attempt() -> str:
-        return _into(out, services, wanted)
-
-    digest = retry(attempt)
+    digest = desk.retrying()(lambda: _into(out, services, wanted))
     return {
         "dataset": dataset,
         "size": entry.obj.size,

@@ -44,7 +44,6 @@ from hdh_migrate.session.policy.freshness import Pinning, keep_pins
 from hdh_migrate.session.policy.granting import GrantChoice, GrantWish, demand_renewable
 from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.rotating import demand_no_rotation
-from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_folder import (
     demand_writable,
@@ -76,8 +75,7 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
     desk.demand_datasets([wish.dataset])
     desk.read_ledger().close()  # a ledger is never made here
     services = desk.services(write=False, looks=False)
-    judge = judge_for(desk.clock, [services], desk.ledger_path)
-    gate.admit(services, desk.loaded.plan, judge)
+    judge = gate.admitted(desk, services)
     with (
         copied_after(desk),
         held_ledger(desk, judge) as ledger,

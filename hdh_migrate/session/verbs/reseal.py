@@ -34,7 +34,6 @@ from hdh_migrate.session.policy.resealing import (
 from hdh_migrate.session.policy.rotation import (
     DataKeyRotation,
 )
-from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.hold import demand_unheld
 from hdh_migrate.session.verbs.run import Turn, demand_unpaused, self_test
@@ -136,8 +135,7 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
     desk.read_ledger().close()  # a ledger is never made here
     services = desk.services(write=True)
     self_test(services)
-    judge = judge_for(desk.clock, [services], desk.ledger_path)
-    gate.admit(services, desk.loaded.plan, judge)
+    judge = gate.admitted(desk, services)
     with copied_after(desk), held_ledger(desk, judge) as ledger:
         ledger.reconcile()
         asked = resealing_of(desk, ledger, again=again)

@@ -29,14 +29,12 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
-from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.selecting import RESERVED
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.results.objects import RestoredDataset, RestoredView
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
-from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.fetch import appearing
 from hdh_migrate.session.verbs.restored import UNHELD, DatasetComparison, Restored
 from hdh_migrate.session.verbs.sidecar_lines import UNREADABLE, Line, SidecarLines
@@ -66,7 +64,7 @@ def restore_view(
     ledger = desk.read_ledger()
     try:
         services = desk.services(write=False, looks=False)
-        gate.admit(services, loaded.plan, judge_for(desk.clock, [services], desk.ledger_path))
+        gate.admitted(desk, services)
         services.envelopes.self_test()
         rows = [
             row for row in ledger.datasets()
@@ -96,11 +94,7 @@ class _View:
         self._contracts = contracts(ledger)
         self._taken = openings.remembered(ledger)
         self._noted: str | None = None
-        self._retry = Retrying(
-            budget=desk.loaded.plan.limits.retry_budget_seconds,
-            pause=SharedPause(desk.clock.monotonic, desk.stop),
-            halt=desk.stop,
-        )
+        self._retry = desk.retrying()
 
     def dataset(self, row: DatasetRow, route: Route, file: IO[bytes] | None) -> RestoredDataset:
         """Rebuild one dataset and compare it."""
