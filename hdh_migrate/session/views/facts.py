@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import KeyUnavailable, PlanInvalid
+from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.events.batches import BatchAmended
 from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import (
@@ -29,7 +29,6 @@ from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.looks import look_facts
 from hdh_migrate.pipeline.placing import FeatureCounts
-from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import (
@@ -40,6 +39,7 @@ from hdh_migrate.session.policy.binding import (
 from hdh_migrate.session.policy.kept_waivers import waivers_kept
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
+from hdh_migrate.session.views.attested import attestation_of
 from hdh_migrate.session.views.capabilities import capabilities
 from hdh_migrate.session.views.erasures import erasure_facts
 from hdh_migrate.session.views.header_facts import header_facts
@@ -50,7 +50,6 @@ from hdh_migrate.targets.facts import profile_facts
 from hdh_migrate.wiring import routes_of
 from hdh_migrate.wiring.chosen import (
     endpoint_of,
-    is_rehearsal,
     limits_of,
     profile_of,
     shipped_of,
@@ -192,22 +191,6 @@ def _passed(totals: Sequence[ExchangeTotal], side: str) -> _Passed:
         "requests": sum(entry.requests for entry in entries),
         "addresses": tuple(sorted({one for entry in entries for one in entry.addresses})),
         "tls": tuple(sorted({one for entry in entries for one in entry.tls or ()})),
-    }
-
-
-def attestation_of(desk: Desk) -> dict[str, object] | None:
-    """Return what the customer attests of the target, None where nothing is or counts."""
-    reference = desk.loaded.plan.target.attestation
-    if reference is None or is_rehearsal(desk.loaded.plan, desk.loaded.base):
-        return None  # a rehearsal is not attested, so nothing has judged the file
-    try:
-        loaded = load_attestation(desk.loaded.base / reference)
-    except PlanInvalid:
-        return None  # a signed waiver stood in for it, or it was taken away since: nothing to show
-    return {
-        "reference": reference,
-        "sha256": loaded.sha256,
-        **loaded.attestation.model_dump(mode="json"),
     }
 
 

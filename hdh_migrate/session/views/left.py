@@ -47,7 +47,7 @@ from hdh_migrate.session.policy.erased import erasures
 from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.policy.report_files import CHECKPOINTS, LAST
 from hdh_migrate.session.policy.waivers import waiver_facts
-from hdh_migrate.session.views.facts import attestation_of
+from hdh_migrate.session.views.attested import attestation_of
 from hdh_migrate.session.views.rotations import rotation_facts
 
 
