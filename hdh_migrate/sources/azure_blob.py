@@ -54,7 +54,10 @@ PAGE_SIZE = 5_000
 RECOUNT_FIRST = 1_700
 """Blobs of a recount's first page: all that follow are cut elsewhere than the first listing's."""
 
-_WHERE_IT_IS: Final = "mend the dataset's `source.container`, or the account, in the plan"
+_WHERE_IT_IS: Final = (
+    "mend the dataset's `source.container`, or the account, in the plan; one that was deleted there"
+    " may be brought back while the account's soft-delete keeps it"
+)
 CHECKED_AMONG = 100
 """Objects among which preflight looks for one that has a range, when ranges need digests."""
 
