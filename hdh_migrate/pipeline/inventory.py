@@ -139,6 +139,10 @@ class Inventory:
         order, total = KeyOrder(dataset.last_key), ctx.ledger.tally(dataset.id, *State).size
         decided = self._deciding(dataset)
         for page in self.pages(dataset):
+            if page.marker is None:
+                first.ends()
+            else:
+                first.goes_on(pages := pages + 1)
             listed = [decided(obj) for obj in order.checked(page)]
             size = sum(one.obj.size for one in listed)
             total += size
@@ -146,8 +150,6 @@ class Inventory:
             if ctx.binder is not None:
                 ctx.binder.begin(ctx.ledger, batch)
             ctx.ledger.add_page(dataset.id, listed, page.marker)
-            if page.marker is not None:
-                first.goes_on(pages := pages + 1)
             ctx.progress.advance(len(listed), size)
             if ctx.stop.is_set():
                 raise Interrupted(STOPPED)

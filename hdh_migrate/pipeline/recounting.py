@@ -19,6 +19,10 @@ LOOKS_UP: Final = 1_000
 LOOK_SECONDS: Final = 0.5
 """How soon a listing that waits sees that somebody said stop."""
 
+BEGUN: Final = 5_000
+"""Entries after which the second of two listings waits until it is known whether the first is long:
+fewer than two of its pages, so that a listing of two pages is waited for by nobody."""
+
 LONG_PAGES: Final = 2
 """Pages from which on a listing that goes on is long: to list again takes longer than to start a
 process for it."""
@@ -107,8 +111,8 @@ def second_digest(
     this one waits until it is known whether the first is long. If so, a process of its own lists
     again (`apart`); where that gives no answer, and for a short one, this goes on where it is.
     """
-    begun = list(islice(briefs, 0 if apart is None else LOOKS_UP))
-    if apart is not None and len(begun) == LOOKS_UP and first.is_long():
+    begun = list(islice(briefs, 0 if apart is None else BEGUN))
+    if apart is not None and len(begun) == BEGUN and first.is_long():
         found = apart()
         if found is not None:
             return found

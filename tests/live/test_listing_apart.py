@@ -29,6 +29,8 @@ from tests.support.serving import serving
 pytestmark = pytest.mark.live
 
 LONG_COUNT = 2 * PAGE_MOST + 1
+BEYOND = RECOUNT_FIRST + PAGE_MOST
+"""Entries before the second listing's third page, before which it waits here."""
 PLAN = """\
 version: 1
 migration: apart
@@ -50,7 +52,7 @@ datasets:
 
 
 class Watched(QuickAzure):
-    """Calls `met` when the second listing's second page is asked for, and lists what it is told."""
+    """Calls `met` when the second listing's third page is asked for, and lists what it is told."""
 
     def __init__(self, count: int, met: Callable[[], None] = lambda: None) -> None:
         super().__init__([entry(number) for number in range(count)])
@@ -65,7 +67,7 @@ class Watched(QuickAzure):
     def page(self, first: int, most: int) -> bytes:
         found = super().page(first, most)
         self.sent += len(found)
-        if first != RECOUNT_FIRST:
+        if first != BEYOND:
             return found
         self.asked += 1
         self._met()
@@ -139,11 +141,11 @@ def test_a_long_container_is_listed_again_by_a_process_that_is_told_its_secret_b
     assert all(map(gone, seen))
 
 
-def test_a_container_of_one_page_starts_no_process(tmp_path: Path, s3: S3Server) -> None:
+def test_a_container_of_two_pages_starts_no_process(tmp_path: Path, s3: S3Server) -> None:
     seen = dict[int, str]()
-    server = Watched(PAGE_MOST, lambda: seen.update(listing_again()))
+    server = Watched(2 * PAGE_MOST, lambda: seen.update(listing_again()))
     with desk(tmp_path, server, s3) as one:
-        assert listed(one) == PAGE_MOST
+        assert listed(one) == 2 * PAGE_MOST
 
     assert (server.asked, seen) == (1, {})
 
