@@ -105,11 +105,14 @@ def _import_own_share(config: pytest.Config) -> None:
     others at the same file; so each finds the better part compiled by the others.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if not worker or config.args != config.getini("testpaths"):
+    if not worker:
         return
+    root = config.rootpath
+    asked = [config.invocation_params.dir / one for one in config.args]
+    found = {one for path in asked if path.is_relative_to(root) for one in path.rglob("test_*.py")}
     first, step = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    for path in sorted((config.rootpath / "tests").rglob("test_*.py"))[first::step]:
-        name = ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
+    for path in sorted(found)[first::step]:
+        name = ".".join(path.relative_to(root).with_suffix("").parts)
         with suppress(Exception):  # which is said when it is collected
             importlib.import_module(name)
 
