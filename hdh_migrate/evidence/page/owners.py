@@ -48,10 +48,6 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
 """Whose matter a task is; of those that are not named here it is the operator's."""
 
 
-OPERATING: Final = frozenset({"operator", "approved"})
-"""Owners who are whoever runs the tool."""
-
-
 @frozen_row
 class OwnedTask:
     """One thing to do as a sentence; by when, where a law sets a time."""
@@ -97,7 +93,7 @@ def _until(one: LeftToDo, words: Words) -> Markup | None:
 def _who(kind: str, declared: StatedByPeople, logins: Sequence[str], words: Words) -> Markup:
     said = words.say(f"owner.{kind}")
     names: list[object] = []
-    if kind in OPERATING:
+    if kind == "operator":
         names += [login_said(one, declared, words) for one in logins]
     elif kind == "controller":
         names += [
