@@ -248,6 +248,11 @@ class Chances:
         elif what < 0.36 and self._pointer.value == NEW:
             self.consume()
 
+    def let_trials_land(self) -> None:
+        """Let the source do what it refuses, some of the time."""
+        if isinstance(probe := self._setting.affair.probe, FakeProbe):
+            probe.lands = self._setting.aside.random() < 0.4
+
     def move_pointer(self) -> None:
         """Let somebody else set the pointer."""
         self._pointer.by_somebody(self._setting.dice.choice((OTHER, OTHER, OLD, NEW)))

@@ -72,6 +72,8 @@ class Hunted:
 # for one that is reversed at its first page; tests/unit/pipeline/test_inventory.py has that case.
 # And an object that is sealed anew under the data key of a killed attempt: what was verified is
 # sealed again to the same bytes, unless a host that knows that key lies between the two readings.
+# And a write trial that was refused and went through, taken for a freeze: what it left is listed,
+# and that refuses the switch. tests/unit/pipeline/cutover/test_start.py has that case.
 # And headers that a killed grant kept, taken without a look: of other objects it is another grant.
 PLANTED = (
     Planted(
@@ -343,25 +345,6 @@ PLANTED = (
         'pin = f"{row.id} {row.stored_size} {row.etag} {row.version_id}\\n"',
         'pin = f"{row.id} {row.stored_size}\\n"',
         kind=LifeKind.GRANTED,
-    ),
-    Planted(
-        "a trial that was refused and went through is a freeze", "pipeline/cutover/freeze.py",
-        "    if refusal.proven and _is_there(scene, dataset, name):\n",
-        "    if False:\n",
-    ),
-    Planted(
-        "a waiver covers what was found after it", "session/policy/excuses.py",
-        "what == asked and made_at >= at for what", "what == asked for what",
-    ),
-    Planted(
-        "a waiver that ended counts", "session/policy/waivers.py",
-        '    if fields["until"] < now.last_day:\n', "    if False:\n",
-    ),
-    Planted(
-        "what is adopted after an exchange is not left by it", "pipeline/portions.py",
-        "                case ObjectsAdopted() if begun:\n",
-        "                case ObjectsAdopted() if begun and not event.ids:\n",
-        kind=LifeKind.REKEYED,
     ),
     Planted(
         "a reader does not ask whether a grant is over", "access/opened.py",

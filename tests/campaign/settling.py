@@ -336,7 +336,9 @@ class Settling:
             return
         if setting.standing().stage not in FINAL:
             for _ in range(setting.dice.randint(0, 2)):
+                self._chances.waive(lasting=True)
                 self._council.approve("cutover")
+                self._chances.let_trials_land()
                 self._troubles.plant_at_the_end(harm=False)
                 self._process("settling: cutover start, disturbed", act.start)
             if self._calm() and setting.standing().stage not in AT_TARGET:
