@@ -72,8 +72,8 @@ class Hunted:
 # for one that is reversed at its first page; tests/unit/pipeline/test_inventory.py has that case.
 # And an object that is sealed anew under the data key of a killed attempt: what was verified is
 # sealed again to the same bytes, unless a host that knows that key lies between the two readings.
-# And a write trial that was refused and went through, taken for a freeze: what it left is listed,
-# and that refuses the switch. tests/unit/pipeline/cutover/test_start.py has that case.
+# And a write trial that was refused and went through, taken for a freeze: 314 lives did not show
+# it; tests/unit/pipeline/cutover/test_start.py has that case.
 # And headers that a killed grant kept, taken without a look: of other objects it is another grant.
 PLANTED = (
     Planted(
