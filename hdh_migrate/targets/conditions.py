@@ -19,6 +19,7 @@ from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.frozen import frozen
 from hdh_migrate.markup import SMALL_MAX, tree
 from hdh_migrate.results.moves import ConditionFact
+from hdh_migrate.targets.lifecycles import EVERYWHERE, MovedTo, deletes_by_age
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
 from hdh_migrate.telemetry import counted
@@ -76,12 +77,12 @@ def conditions(
     bucket: str,
     region: str,
     *,
-    prefixes: Sequence[str] = ("",),
+    places: Sequence[MovedTo] = EVERYWHERE,
     demand: bool = False,
 ) -> list[Condition]:
     """Return how a bucket stands to each rule; only questions are asked.
 
-    `prefixes`: whose objects a rule that deletes by age must leave alone.
+    `places`: whose objects a rule that deletes by age must leave alone.
 
     Raises:
         Transient: an answer is demanded, and none came.
@@ -90,7 +91,7 @@ def conditions(
     found = []
     for rule in rules:
         if rule.see not in looked:
-            look = partial(_seen_expiry, prefixes) if rule.see == EXPIRY else _LOOKS[rule.see]
+            look = partial(_seen_expiry, places) if rule.see == EXPIRY else _LOOKS[rule.see]
             looked[rule.see] = _look(look, endpoint, bucket, region, demand=demand)
         value, seen = looked[rule.see]
         found.append(
@@ -214,33 +215,21 @@ def _lifecycle_rules(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Va
 
 
 def _seen_expiry(
-    prefixes: Sequence[str], endpoint: S3Endpoint, bucket: str, region: str
+    places: Sequence[MovedTo], endpoint: S3Endpoint, bucket: str, region: str
 ) -> tuple[Value, str]:
-    """Look for rules that delete what is current; of a host that shows none, none is known of."""
+    """Look for rules that delete what is moved; of a host that shows none, none is known of."""
     del region
     try:
         reply = _asked(endpoint.client.get_bucket_lifecycle_configuration, bucket)
         rules = () if reply is None else reply["Rules"]
-        count = sum(deletes_by_age(rule, prefixes) for rule in rules)
+        count = sum(deletes_by_age(rule, places) for rule in rules)
     except _UNCLEAR as error:
         if isinstance(error, Missing) and error.code == "NoSuchBucket":
             raise
         return False, f"no rule that deletes{NOT_SHOWN}lifecycle rules"
     if not count:
-        return False, "no rule that deletes what is current"
+        return False, "no rule that deletes what is moved"
     return True, f"{counted(count, 'lifecycle rule deletes', 'lifecycle rules delete')} by age"
-
-
-def deletes_by_age(rule: Mapping[str, Any], prefixes: Sequence[str]) -> bool:
-    """Return whether a lifecycle rule is on, and deletes current objects under some prefixes.
-
-    What else it asks of an object (tags, a size) is taken to be so.
-    """
-    if rule["Status"] != "Enabled" or not {"Days", "Date"} & rule.get("Expiration", {}).keys():
-        return False
-    which = rule.get("Filter", {})
-    under = which.get("Prefix", which.get("And", {}).get("Prefix", rule.get("Prefix", "")))
-    return any(one.startswith(under) or under.startswith(one) for one in prefixes)
 
 
 def _default_encryption(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:

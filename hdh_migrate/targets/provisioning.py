@@ -16,7 +16,8 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results.hosts import BucketStep
-from hdh_migrate.targets.conditions import EXPIRY, Condition, conditions, deletes_by_age
+from hdh_migrate.targets.conditions import EXPIRY, Condition, conditions
+from hdh_migrate.targets.lifecycles import EVERYWHERE, MovedTo, deletes_by_age
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_beside import object_lock_of
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
@@ -37,7 +38,7 @@ class Wish:
     """Whether object lock may be turned on for a bucket that is there, as far as it is known."""
     rules: Sequence[HealthRule]
     policy: str | None
-    prefixes: Sequence[str] = ("",)
+    places: Sequence[MovedTo] = EVERYWHERE
     """Where the plan puts objects."""
 
 
@@ -270,7 +271,7 @@ def _mended(
 
 
 def _seen(endpoint: S3Endpoint, wish: Wish, rule: HealthRule) -> Condition:
-    return conditions(endpoint, [rule], wish.bucket, wish.region, prefixes=wish.prefixes)[0]
+    return conditions(endpoint, [rule], wish.bucket, wish.region, places=wish.places)[0]
 
 
 def _fix(endpoint: S3Endpoint, rule: HealthRule, wish: Wish) -> str:
@@ -333,7 +334,7 @@ def _no_expiry(client: BucketSettings, wish: Wish) -> None:
     """Take away the rules that delete what the plan puts there, and no other."""
     rules = client.get_bucket_lifecycle_configuration(Bucket=wish.bucket)["Rules"]
     assert isinstance(rules, list)
-    left = [rule for rule in rules if not deletes_by_age(rule, wish.prefixes)]
+    left = [rule for rule in rules if not deletes_by_age(rule, wish.places)]
     if left:
         client.put_bucket_lifecycle_configuration(
             Bucket=wish.bucket, LifecycleConfiguration={"Rules": left}

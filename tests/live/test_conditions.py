@@ -24,6 +24,7 @@ from hdh_migrate.session.verbs.dry_run import forecast
 from hdh_migrate.session.verbs.preflight import report
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions
+from hdh_migrate.targets.lifecycles import MovedTo
 from hdh_migrate.targets.provisioning import Wish, provision
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.telemetry import SystemClock
@@ -280,7 +281,7 @@ def test_what_deletes_elsewhere_in_the_bucket_is_left_alone(bucket: Bucket) -> N
     wanted = [one for one in profiles.load("generic").health if one.name == "no-expiry"]
     wish = Wish(
         bucket=bucket.name, region="r", lock=False, lock_later=False, rules=wanted, policy=None,
-        prefixes=["in/pmsi/"],
+        places=[MovedTo(prefix="in/pmsi/")],
     )  # fmt: skip
     kept: list[Mapping[str, object]] = []
 

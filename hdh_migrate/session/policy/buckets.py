@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hdh_migrate.plan.model import Plan
+from hdh_migrate.targets.lifecycles import MovedTo
 
 
 def buckets_of(plan: Plan, selected: Sequence[str] = ()) -> list[str]:
@@ -18,7 +19,11 @@ def buckets_of(plan: Plan, selected: Sequence[str] = ()) -> list[str]:
     return list(dict.fromkeys(one.target.bucket for one in plan.datasets if one.name in chosen))
 
 
-def prefixes_in(plan: Plan, bucket: str) -> list[str]:
+def places_in(plan: Plan, bucket: str) -> list[MovedTo]:
     """Return where in a bucket a plan puts objects, whatever batches are asked for."""
-    found = [one.target.prefix for one in plan.datasets if one.target.bucket == bucket]
+    found = [
+        MovedTo(prefix=one.target.prefix, every_version=one.source.every_version)
+        for one in plan.datasets
+        if one.target.bucket == bucket
+    ]
     return list(dict.fromkeys(found))

@@ -13,7 +13,7 @@ from hdh_migrate.model import Problem
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.moves import Check
 from hdh_migrate.session.policy import waivers
-from hdh_migrate.session.policy.buckets import prefixes_in
+from hdh_migrate.session.policy.buckets import places_in
 from hdh_migrate.targets.conditions import NOT_SHOWN, Condition, conditions
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.chosen import is_rehearsal, profile_of
@@ -94,6 +94,6 @@ def _looked(
     for bucket in buckets:
         for found in conditions(
             services.place, rules, bucket, plan.target.region,
-            prefixes=prefixes_in(plan, bucket), demand=demand,
+            places=places_in(plan, bucket), demand=demand,
         ):  # fmt: skip
             yield bucket, found, by_what.get(waivers.health(found.rule))

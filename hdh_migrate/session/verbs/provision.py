@@ -15,7 +15,7 @@ from hdh_migrate.plan.files import read_named
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import journal_of
-from hdh_migrate.session.policy.buckets import prefixes_in
+from hdh_migrate.session.policy.buckets import places_in
 from hdh_migrate.session.verbs.probe import admitted, judge_of
 from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
 from hdh_migrate.wiring.chosen import profile_of
@@ -50,7 +50,7 @@ def provision_buckets(
             lock_later=bool(profile.value("object_lock_later")),
             rules=profile.health,
             policy=None if text is None else text.replace("{bucket}", bucket),
-            prefixes=prefixes_in(plan, bucket),
+            places=places_in(plan, bucket),
         )
         if not execute:
             steps += provision(endpoint, wish, execute=False, before=_never, keep=_never_kept)

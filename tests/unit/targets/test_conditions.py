@@ -10,6 +10,7 @@ import pytest
 
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions, lets_everybody_in
+from hdh_migrate.targets.lifecycles import MovedTo
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.transport import Reply
@@ -209,9 +210,22 @@ DAYS = "<Expiration><Days>1</Days></Expiration>"
 )  # fmt: skip
 def test_a_rule_that_would_delete_what_is_moved_is_seen(rule: str, deletes: bool) -> None:
     """A batch was switched to a bucket that deleted everything in it a day later."""
-    (found,) = conditions(expiring(rule), [rule_of("no-expiry")], "hds", "r", prefixes=["in/pmsi/"])
+    places = [MovedTo(prefix="in/pmsi/")]
+    (found,) = conditions(expiring(rule), [rule_of("no-expiry")], "hds", "r", places=places)
     assert found.holds is not deletes
     assert ("1 lifecycle rule deletes by age" in found.seen) is deletes
+
+
+@pytest.mark.parametrize("every_version", [False, True])
+@pytest.mark.parametrize("under", ["", "in/", "tmp/"])
+def test_a_rule_that_deletes_earlier_versions_matters_where_they_are_moved(
+    under: str, *, every_version: bool
+) -> None:
+    aged = "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays>"
+    rule = f"<Filter><Prefix>{under}</Prefix></Filter>{ON}{aged}</NoncurrentVersionExpiration>"
+    places = [MovedTo(prefix="in/pmsi/", every_version=every_version), MovedTo(prefix="tmp/")]
+    (found,) = conditions(expiring(rule), [rule_of("no-expiry")], "hds", "r", places=places)
+    assert found.holds is not (every_version and under != "tmp/")
 
 
 @pytest.mark.parametrize(
