@@ -196,10 +196,10 @@ ANNEXES: dict[str, Text] = {
         "plan's folder.",
     ),
     "terms.beside.so": Text(
-        "L'opérateur pouvait signer à leur place : aucune de ces approbations ne prouve une "
-        "décision indépendante.",
-        "The operator could sign in their place: none of these approvals proves an independent "
-        "decision.",
+        "L'opérateur pouvait signer à leur place : ni ces approbations ni ces dérogations ne "
+        "prouvent une décision indépendante.",
+        "The operator could sign in their place: neither these approvals nor these waivers prove "
+        "an independent decision.",
     ),
     "terms.beside.keys": Text("Clés :", "Keys:"),
     "waiver.own": Text(
@@ -525,18 +525,26 @@ ANNEXES: dict[str, Text] = {
         "No object was handed out in the clear to anybody with this tool.",
     ),
     "openings.verified": Text(
-        "Pour la vérification, {n} objet a été déchiffré en mémoire, là où tournait l'outil : "
-        "l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour elle."
-        "|Pour la vérification, {n} objets ont été déchiffrés en mémoire, là où tournait l'outil : "
-        "l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour elle.",
-        "For verification {n} object was decrypted in memory where the tool ran: so the operator "
+        "Pour la vérification, au moins {n} objet a été déchiffré en mémoire, là où tournait "
+        "l'outil : l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour elle."
+        "|Pour la vérification, au moins {n} objets ont été déchiffrés en mémoire, là où tournait "
+        "l'outil : l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour elle.",
+        "For verification at least {n} object was decrypted in memory where the tool ran: so the operator "
         "had a key that opens all that is encrypted for it."
-        "|For verification {n} objects were decrypted in memory where the tool ran: so the "
-        "operator had a key that opens all that is encrypted for it.",
+        "|For verification at least {n} objects were decrypted in memory where the tool ran: so "
+        "the operator had a key that opens all that is encrypted for it.",
+    ),
+    "openings.lost": Text(
+        "Non compté : {n} objet, perdu depuis sa vérification."
+        "|Non comptés : {n} objets, perdus depuis leur vérification.",
+        "Not counted: {n} object, lost since it was verified."
+        "|Not counted: {n} objects, lost since they were verified.",
     ),
     "openings.closed": Text(
-        "Si l'accès de l'opérateur à cette clé est clos, ce dossier ne le dit pas.",
-        "Whether the operator's access to that key is closed, this folder does not say.",
+        "Si l'accès de l'opérateur à cette clé est clos, ce dossier ne le dit pas : à demander à "
+        "qui a lancé l'outil.",
+        "Whether the operator's access to that key is closed, this folder does not say: ask "
+        "whoever ran the tool.",
     ),
     "openings.count": Text(
         "{n} lecture, inscrite au journal avant d'avoir lieu."

@@ -75,6 +75,8 @@ class SeparateDuties:
     signer: Literal["unsigned", "nobody", "apart", "same"]
     waived: tuple[str, ...]
     """Keys, by id, that signed a waiver and approved as well."""
+    signed_waiver: Literal["none", "apart", "same"] = "none"
+    """Whether the key that signs also signed a waiver, where there are any."""
 
 
 def duties_of(
@@ -86,12 +88,16 @@ def duties_of(
     that begin alike are taken for one.
     """
     approved = {f"ed25519:{key[:16]}" for key in approvals}
-    waived = tuple(sorted({*waivers} & approved))
+    signed = {*waivers}
+    waived = tuple(sorted(signed & approved))
     if signer is None:
         return SeparateDuties("unsigned", waived)
+    own: Literal["none", "apart", "same"] = "none"
+    if signed:
+        own = "same" if signer in signed else "apart"
     if not approved:
-        return SeparateDuties("nobody", waived)
-    return SeparateDuties("same" if signer in approved else "apart", waived)
+        return SeparateDuties("nobody", waived, own)
+    return SeparateDuties("same" if signer in approved else "apart", waived, own)
 
 
 def by_key(

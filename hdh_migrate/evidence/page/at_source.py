@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from hdh_migrate.codes import how_many
 from hdh_migrate.evidence.page.chronicle_lines import PassLine
+from hdh_migrate.evidence.page.gone import REPLACED, gone_of, none_own, told_apart
 from hdh_migrate.evidence.page.left import remains_of
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.counts import gone_in, summed
@@ -25,7 +27,7 @@ class BatchAtSource:
     moved: ObjectSum
     """Of that: is verified at the target, or was."""
     alone: ObjectSum
-    """Of that: is nowhere else."""
+    """Of that: was never moved."""
     traces: int = 0
     """What was still seen after the deletion."""
 
@@ -58,9 +60,53 @@ def still_there(batches: Sequence[BatchAtSource]) -> ObjectSum:
     return summed(one.still for one in batches)
 
 
-def nowhere_else(batches: Sequence[BatchAtSource]) -> ObjectSum:
-    """Return what is at the source alone."""
-    return summed(one.alone for one in batches)
+@frozen_row
+class AloneAtSource:
+    """What the source alone holds, or alone still shows in the clear."""
+
+    whole: ObjectSum
+    """What was never moved; with `replaced`, all that is at the source alone."""
+    parts: dict[str, int]
+    """Why, by state; empty where files of the tool's own wait among the others."""
+    replaced: int = 0
+    """What others stand for at the target, and the source is known to have."""
+    doubtful: int = 0
+    """The same, where this folder does not show whether the source still has it."""
+    shut: int = 0
+    """What the target holds, and no recipient's key opens there any more."""
+
+    @property
+    def objects(self) -> int:
+        """How many are at the source alone."""
+        return self.whole["objects"] + self.replaced
+
+
+def nowhere_else(
+    predicate: Predicate,
+    batches: Sequence[BatchAtSource],
+    findings: Sequence[Mapping[str, object]],
+) -> AloneAtSource:
+    """Return what is at the source alone; `findings` are the first of them, as a page has them."""
+    states = told_apart(predicate["outcome"]["states"], gone_of(predicate))
+    whole = summed(one.alone for one in batches)
+    parts = {name: states[name]["objects"] for name in ("excluded", "failed", "pending")}
+    if sum(parts.values()) != whole["objects"]:
+        parts = {}
+    replaced = how_many(predicate["findings"]["codes"], *REPLACED)
+    sure = none_own(predicate, findings, *REPLACED) and all(
+        one.stands in {"untouched", "asked"} for one in batches
+    )
+    there = {one.name for one in batches if one.stands in {"untouched", "asked"}}
+    held = {one["name"] for one in predicate["datasets"] if one["batch"] in there}
+    shut = sum(
+        one["objects"]
+        for one in predicate.get("erasures") or ()
+        if one["ended"] and not one["remaining"] and one["dataset"] in held
+    )
+    return AloneAtSource(
+        whole=whole, parts={name: n for name, n in parts.items() if n},
+        replaced=replaced if sure else 0, doubtful=0 if sure else replaced, shut=shut,
+    )  # fmt: skip
 
 
 def _deleted(
@@ -141,11 +187,41 @@ AT_SOURCE: dict[str, Text] = {
         "Batch {name}: {moved} deleted, of which the source still shows versions or copies ({n}).",
     ),
     "source.alone": Text(
-        "{n} objet ({size}) n'est que là : le supprimer, ou résilier ce contrat, le perd."
-        "|{n} objets ({size}) ne sont que là : les supprimer, ou résilier ce contrat, les perd.",
-        "{n} object ({size}) is there alone: to delete it, or to end that contract, loses it."
-        "|{n} objects ({size}) are there alone: to delete them, or to end that contract, loses "
+        "{n} objet n'est que là{parts} : le supprimer, ou résilier ce contrat, le perd."
+        "|{n} objets ne sont que là{parts} : les supprimer, ou résilier ce contrat, les perd.",
+        "{n} object is there alone{parts}: to delete it, or to end that contract, loses it."
+        "|{n} objects are there alone{parts}: to delete them, or to end that contract, loses "
         "them.",
+    ),
+    "alone.replaced": Text(
+        "{n} remplacé sur la cible|{n} remplacés sur la cible",
+        "{n} replaced at the target|{n} replaced at the target",
+    ),
+    "source.doubtful": Text(
+        "En plus, {n} objet a été remplacé sur la cible : l'original n'est plus qu'à la source, si "
+        "elle l'a encore."
+        "|En plus, {n} objets ont été remplacés sur la cible : les originaux ne sont plus qu'à la "
+        "source, si elle les a encore.",
+        "Besides, {n} object was replaced at the target: the original is at the source alone, if "
+        "it is there still."
+        "|Besides, {n} objects were replaced at the target: the originals are at the source alone, "
+        "if they are there still.",
+    ),
+    "source.shut": Text(
+        "{n} autre, sur la cible, ne s'y ouvre plus avec les clés des destinataires : la source en "
+        "a la seule copie en clair que ce dossier connaisse."
+        "|{n} autres, sur la cible, ne s'y ouvrent plus avec les clés des destinataires : la "
+        "source en a les seules copies en clair que ce dossier connaisse.",
+        "{n} other, at the target, opens there no more by the recipients' keys: the source has the "
+        "only copy in the clear that this folder knows of."
+        "|{n} others, at the target, open there no more by the recipients' keys: the source has "
+        "the only copies in the clear that this folder knows of.",
+    ),
+    "source.shut.readers": Text(
+        "{n} lecteur dont l'accès est ouvert peut encore en ouvrir."
+        "|{n} lecteurs dont l'accès est ouvert peuvent encore en ouvrir.",
+        "{n} reader whose access stands can still open some."
+        "|{n} readers whose access stands can still open some.",
     ),
     "source.clear": Text(
         "Cet outil n'a rien chiffré à la source : qui la lit, l'ancien hébergeur compris, peut "

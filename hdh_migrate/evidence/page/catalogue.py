@@ -10,6 +10,7 @@ from hdh_migrate.evidence.page.annexes import ANNEXES
 from hdh_migrate.evidence.page.at_source import AT_SOURCE
 from hdh_migrate.evidence.page.bases import BASES
 from hdh_migrate.evidence.page.custody import CUSTODY
+from hdh_migrate.evidence.page.departed import DEPARTED
 from hdh_migrate.evidence.page.erased import ERASED
 from hdh_migrate.evidence.page.gone import GONE_WORDS
 from hdh_migrate.evidence.page.header_packs import HEADERS
@@ -92,12 +93,6 @@ CATALOGUE: dict[str, Text] = {
         "|{n} constats en tout, à lire sous « Constats ».",
         "{n} finding in all, to be read under “Findings”."
         "|{n} findings in all, to be read under “Findings”.",
-    ),
-    "banner.excused": Text(
-        "Une dérogation signée laisse passer {n} constat ; voir « Dérogations »."
-        "|Des dérogations signées laissent passer {n} constats ; voir « Dérogations ».",
-        "A signed waiver lets {n} finding go; see “Waivers”."
-        "|Signed waivers let {n} findings go; see “Waivers”.",
     ),
     "lost": Text(
         "Un objet vérifié manque des deux côtés|Des objets vérifiés manquent des deux côtés",
@@ -198,6 +193,16 @@ CATALOGUE: dict[str, Text] = {
         "See “Findings”."
         "|{n} objects are not at the target as they should be: they did not reach it, or are not "
         "intact. See “Findings”.",
+    ),
+    "failed.conflict": Text(
+        "{n} objet n'a pas été déplacé : un autre, qui n'est pas le nôtre, était déjà sous son "
+        "nom. Voir « Constats »."
+        "|{n} objets n'ont pas été déplacés : d'autres, qui ne sont pas les nôtres, étaient déjà "
+        "sous leurs noms. Voir « Constats ».",
+        "{n} object was not moved: another one, which is not ours, stood under its name already. "
+        "See “Findings”."
+        "|{n} objects were not moved: others, which are not ours, stood under their names already. "
+        "See “Findings”.",
     ),
     "unbalanced": Text("Les comptes ne sont pas justes", "The counts do not close"),
     "unbalanced.why": Text(
@@ -465,10 +470,10 @@ CATALOGUE: dict[str, Text] = {
     "datasets.own.by": Text("Par jeu de données :", "By dataset:"),
     "datasets.own.of": Text("{name} : {n}", "{name}: {n}"),
     "q.what.own": Text(
-        "Dont {n} fichier de l'outil, qui n'était pas à la source ({size})."
-        "|Dont {n} fichiers de l'outil, qui n'étaient pas à la source ({size}).",
-        "Of these {n} is a file of the tool, which was not at the source ({size})."
-        "|Of these {n} are files of the tool, which were not at the source ({size}).",
+        "Y est compris {n} fichier de l'outil, qui n'était pas à la source ({size})."
+        "|Y sont compris {n} fichiers de l'outil, qui n'étaient pas à la source ({size}).",
+        "That includes {n} file of the tool, which was not at the source ({size})."
+        "|That includes {n} files of the tool, which were not at the source ({size}).",
     ),
     "datasets.replaced": Text(
         "Parmi les « Vérifiés », depuis leur vérification : {changes} ; voir « Constats ».",
@@ -770,6 +775,7 @@ CATALOGUE: dict[str, Text] = {
     **TAKEN_BACK,
     **BASES,
     **CUSTODY,
+    **DEPARTED,
     **ERASED,
     **GONE_WORDS,
     **OWN_FILES,

@@ -12,6 +12,7 @@ CUSTODY: dict[str, Text] = {
         "{n} object left at the source by a rule of the plan ({size})."
         "|{n} objects left at the source by a rule of the plan ({size}).",
     ),
+    "q.what.reasons": Text("Motifs :", "Reasons:"),
     "q.what.lost": Text(
         "{n} objet perdu sur la cible après avoir été déplacé, et disparu de la source ({size})."
         "|{n} objets perdus sur la cible après avoir été déplacés, et disparus de la source "
@@ -207,6 +208,16 @@ CUSTODY: dict[str, Text] = {
     "duties.same": Text(
         "La clé qui signe ce rapport a aussi approuvé : les deux tâches n'ont pas été séparées.",
         "The key that signs this report approved as well: the two duties were not separated.",
+    ),
+    "duties.waiver.apart": Text(
+        "La clé qui signe ce rapport n'est aucune de celles qui ont signé une dérogation.",
+        "The key that signs this report is none of those that signed a waiver.",
+    ),
+    "duties.waiver.same": Text(
+        "La clé qui signe ce rapport a aussi signé une dérogation : les deux tâches n'ont pas été "
+        "séparées.",
+        "The key that signs this report signed a waiver as well: the two duties were not "
+        "separated.",
     ),
     "duties.keys": Text(
         "Une seule clé a approuvé.|{n} clés distinctes ont approuvé.",

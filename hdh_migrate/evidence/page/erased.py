@@ -83,11 +83,24 @@ def pack_erased(predicate: Predicate) -> PacksErased | None:
 
 ERASED: dict[str, Text] = {
     "good.then": Text(
-        "Complet et intact lors de la vérification", "Complete and intact when verified"
+        "Vérifié complet ; depuis, sur décision, {n} objet ne s'ouvre plus"
+        "|Vérifié complet ; depuis, sur décision, {n} objets ne s'ouvrent plus",
+        "Verified complete; since then, as was decided, {n} object opens no more"
+        "|Verified complete; since then, as was decided, {n} objects open no more",
     ),
     "noted.then": Text(
-        "Complet et intact lors de la vérification, avec des constats",
-        "Complete and intact when verified, with findings",
+        "Vérifié complet, avec des constats ; depuis, sur décision, {n} objet ne s'ouvre plus"
+        "|Vérifié complet, avec des constats ; depuis, sur décision, {n} objets ne s'ouvrent plus",
+        "Verified complete, with findings; since then, as was decided, {n} object opens no more"
+        "|Verified complete, with findings; since then, as was decided, {n} objects open no more",
+    ),
+    "good.going": Text(
+        "Vérifié complet ; un effacement est commencé",
+        "Verified complete; an erasure is under way",
+    ),
+    "noted.going": Text(
+        "Vérifié complet, avec des constats ; un effacement est commencé",
+        "Verified complete, with findings; an erasure is under way",
     ),
     "banner.erased": Text(
         "Depuis, sur décision, {n} objet ne s'ouvre plus avec les clés des destinataires : ce qui "

@@ -6,7 +6,8 @@ chose that: a page counts it apart, in every number that it shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.recount import by_state
@@ -18,6 +19,10 @@ from hdh_migrate.evidence.verifier.members import (
     StatedTally,
     States,
 )
+from hdh_migrate.evidence.verifier.planned import SIDECARS
+
+REPLACED: Final = (Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
+"""Others stand for these at the target."""
 
 GONE = ("lost", "vanished")
 """What no rule left behind: lost after it was moved, or gone from the source before."""
@@ -60,11 +65,28 @@ def changed_since(predicate: Predicate) -> dict[str, int]:
     """
     codes = predicate["findings"]["codes"]
     verified = predicate["outcome"]["states"]["verified"]["objects"]
-    replaced = how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED)
+    replaced = how_many(codes, *REPLACED)
     lost = how_many(codes, *LOST_OBJECTS) - gone_of(predicate)["lost"]["objects"]
     found = {"replaced": min(replaced, verified)}
     found["lost"] = max(0, min(lost, verified - found["replaced"]))
     return {kind: count for kind, count in found.items() if count}
+
+
+def none_own(
+    predicate: Predicate, findings: Iterable[Mapping[str, object]], *codes: Code
+) -> bool:
+    """Say whether what was found so is known to be no file of the tool's own.
+
+    `findings` may be the first of them only: then it is not known, if there are such files.
+    """
+    if not own_files(predicate)["objects"]:
+        return True
+    found = [one for one in findings if one["code"] in codes]
+    return (
+        predicate["names"] == "plain"
+        and len(found) == how_many(predicate["findings"]["codes"], *codes)
+        and not any(SIDECARS in str(one["key"]) for one in found)
+    )
 
 
 def own_files(predicate: Predicate) -> ObjectSum:
@@ -95,12 +117,6 @@ GONE_WORDS: dict[str, Text] = {
     ),
     "col.lost": Text("Perdus", "Lost"),
     "col.vanished": Text("Disparus de la source", "Gone from the source"),
-    "q.what.since": Text(
-        "Encore tels que vérifiés, à ce que ce dossier en sait : {rest}. Depuis la vérification, "
-        "{changes}.",
-        "Still as they were verified, as far as this folder knows: {rest}. Since they were "
-        "verified, {changes}.",
-    ),
     "since.replaced": Text(
         "{n} objet a été remplacé par un autre sur la cible"
         "|{n} objets ont été remplacés par d'autres sur la cible",

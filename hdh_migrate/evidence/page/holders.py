@@ -108,11 +108,12 @@ HOLDERS: dict[str, Text] = {
     ),
     "holders.used": Text("Clé privée que l'outil utilise", "Private key that the tool uses"),
     "holders.used.opened": Text(
-        "Pour le vérifier, l'outil a déchiffré {n} objet avec cette clé ou une clé d'avant elle."
-        "|Pour les vérifier, l'outil a déchiffré {n} objets avec cette clé ou une clé d'avant "
-        "elle.",
-        "To verify it the tool decrypted {n} object with this key or one before it."
-        "|To verify them the tool decrypted {n} objects with this key or one before it.",
+        "Pour le vérifier, l'outil a déchiffré au moins {n} objet avec cette clé ou une clé "
+        "d'avant elle."
+        "|Pour les vérifier, l'outil a déchiffré au moins {n} objets avec cette clé ou une clé "
+        "d'avant elle.",
+        "To verify it the tool decrypted at least {n} object with this key or one before it."
+        "|To verify them the tool decrypted at least {n} objects with this key or one before it.",
     ),
     "holders.runs": Text(
         "Qui lance l'outil peut se servir de la clé privée {file}, et ouvrir tout objet.",

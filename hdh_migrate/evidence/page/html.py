@@ -24,6 +24,7 @@ from hdh_migrate.evidence.page.charts import states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.compiled import environment
 from hdh_migrate.evidence.page.declared import countries, declared_of, stamp_trust
+from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
 from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
@@ -34,7 +35,7 @@ from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
 from hdh_migrate.evidence.page.stated import proven_objects, shown_of
-from hdh_migrate.evidence.page.waived import resting_on, waiver_lines
+from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
 
@@ -89,12 +90,11 @@ def render_report(
         excused=_excused(predicate, unresolved),
         tone=_tone(verdict, erased) if signer else "draft",
         since_erased=erased,
-        verdict_then=f"{verdict}.then" if erased.some and f"{verdict}.then" in ERASED else verdict,
+        verdict_then=_then(verdict, erased),
         doubts=_doubts(predicate, signer, words),
         bar=states_bar(told_apart(predicate["outcome"]["states"], gone_of(predicate)), words.share),
         approvals=approvals,
         waivers=waivers,
-        resting=resting_on(waivers),
         waived_by={one.by: one.by in chronicle.logins for one in waivers},
         duties=duties_of(
             signer.key_id if signer else None, approvals, (one.key_id for one in waivers)
@@ -105,8 +105,11 @@ def render_report(
         going=any(one.task in WORK for one in left),
         logins={one: login_said(one, declared, words) for one in named if one},
         sources=sources,
+        departed=departed(predicate, findings),
+        bridges=bridges(predicate, chronicle),
+        lines_lost=lines_lost(predicate),
         at_source=still_there(sources),
-        only_at_source=nowhere_else(sources),
+        only_at_source=nowhere_else(predicate, sources, findings),
         shut_out=sum(
             one.account.closed is not None and one.stage in OVER and not one.at_host
             for one in readers
@@ -164,6 +167,15 @@ def _tone(verdict: OutcomeState, erased: ErasedObjects) -> str:
     """Return how a banner looks: what opens no more is not simply good any longer."""
     tone = _TONES.get(verdict, "unsure")
     return "unsure" if tone == "good" and erased.some else tone
+
+
+def _then(verdict: OutcomeState, erased: ErasedObjects) -> tuple[str, int]:
+    """Return what a banner is called where headers were erased, and what it counts."""
+    if erased.shut and f"{verdict}.then" in ERASED:
+        return f"{verdict}.then", erased.shut
+    if erased.going and f"{verdict}.going" in ERASED:
+        return f"{verdict}.going", erased.going
+    return verdict, 0
 
 
 def _excused(predicate: Predicate, unresolved: Mapping[str, int]) -> int:

@@ -19,9 +19,5 @@ OWN_FILES: dict[str, Text] = {
         "Les fichiers de l'outil, comptés ici, ont été comparés à ce que l'outil avait écrit.",
         "The tool's own files, counted here, were compared with what the tool had written.",
     ),
-    "own.losses": Text(
-        "dont {n} fichier de l'outil|dont {n} fichiers de l'outil",
-        "{n} of them a file of the tool|{n} of them files of the tool",
-    ),
 }
 """Sentences of several sections."""

@@ -38,6 +38,9 @@ from hdh_migrate.fixity import canonical_json, sha256_hex
 SHOWN_DATASETS = 6
 """Datasets on the first screen; the table below has all of them."""
 
+SHOWN_REASONS = 3
+"""Rules whose reasons stand on the first screen; of more, the section on exclusions has them."""
+
 
 def shown_of(predicate: Predicate) -> dict[str, object]:
     """Return what a page shows of the statement alone."""
@@ -47,9 +50,11 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
     return {
         "p": predicate,
         "SHOWN_DATASETS": SHOWN_DATASETS,
+        "SHOWN_REASONS": SHOWN_REASONS,
         "predicate_sha256": sha256_hex(canonical_json(predicate)),
         "states": predicate["outcome"]["states"],
         "proven_objects": proven_objects(predicate),
+        "in_the_way": 0 < predicate["outcome"]["states"]["failed"]["objects"] == how_many(codes, Code.CONFLICT),
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
         "lost": how_many(codes, *LOST_OBJECTS),
         "since": changed_since(predicate),

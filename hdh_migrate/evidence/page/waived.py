@@ -10,7 +10,7 @@ from typing import Literal
 
 from hdh_migrate.events.cutover import RestsOnApprovals
 from hdh_migrate.events.event import Event
-from hdh_migrate.events.run import PlanRebound
+from hdh_migrate.events.run import PlanRebound, RunStarted
 from hdh_migrate.events.waivers import WaiversCounted
 from hdh_migrate.evidence.page.approved import approvals_of
 from hdh_migrate.evidence.page.text import Text
@@ -50,6 +50,10 @@ class WaiverLine:
     acts: list[ActUnderWaiver] = field(default_factory=list)
     after: list[ActUnderWaiver] = field(default_factory=list)
     """What was done later, while none of the same condition counted."""
+    runs_after: int = 0
+    """So many runs were begun then."""
+    gap_until: str | None = None
+    """When another one of the same condition began to count, where none did in between."""
 
 
 @mutable_row
@@ -57,14 +61,21 @@ class WaiverAccounts:
     """The waivers that a journal tells, by the digest of what was signed."""
 
     lines: dict[str, WaiverLine] = field(default_factory=dict)
+    _begun: bool = False
+    """A run was begun, and has not told yet which waivers count."""
 
     def take(self, at: str, event: Event) -> None:
         """Take one event; those of a journal come in its order."""
+        begun, self._begun = self._begun, isinstance(event, RunStarted)
+        if begun and not isinstance(event, WaiversCounted):
+            self._ran()
         for one in approvals_of(at, event):
             self._acted(event, ActUnderWaiver(one.kind, one.name, one.stage, at))
         match event:
             case WaiversCounted():
                 self._counted(at, event)
+                if begun:
+                    self._ran()
             case PlanRebound():
                 for line in self.lines.values():
                     if line.ended is None:
@@ -81,11 +92,18 @@ class WaiverAccounts:
             counted = {digest for digest in event.waivers if digest in self.lines}
         for digest in counted:
             self.lines[digest].acts.append(act)
+        for line in self._over(counted):
+            line.after.append(act)
+
+    def _ran(self) -> None:
+        for line in self._over({one for one, line in self.lines.items() if line.ended is None}):
+            line.runs_after += 1
+
+    def _over(self, counted: set[str]) -> Iterator[WaiverLine]:
+        """Yield the last waiver of each condition of which none counts."""
         held = {self.lines[digest].what for digest in counted}
         last = {line.what: line for line in self.lines.values()}
-        for what, line in last.items():
-            if what not in held:
-                line.after.append(act)
+        yield from (line for what, line in last.items() if what not in held)
 
     def _counted(self, at: str, event: WaiversCounted) -> None:
         for envelope in event.signed:
@@ -111,18 +129,25 @@ def waiver_lines(accounts: WaiverAccounts, predicate: Predicate) -> list[WaiverL
     for line in lines:
         if line.ended is None and line.until < today:
             line.why = "day"
+    for line in lines:
+        line.gap_until = _counting_again(line, lines)
     told = {(one.what, one.made_at, one.until, one.key_id) for one in lines}
     return [*lines, *_stated(predicate, told)]
 
 
-def resting_on(lines: Sequence[WaiverLine]) -> dict[str, list[str]]:
-    """Return the stages that were done while waivers counted, and those done without them."""
-    acts = [act for line in lines for act in line.acts]
-    after = [act for line in lines for act in line.after if act not in acts]
-    return {
-        "acts": list(dict.fromkeys(act.stage for act in acts)),
-        "after": list(dict.fromkeys(act.stage for act in after)),
-    }
+def _counting_again(line: WaiverLine, lines: Sequence[WaiverLine]) -> str | None:
+    """Return when a waiver of the same condition counted next, if none did when this one ended."""
+    if line.ended is None:
+        return None
+    others = [one for one in lines if one.what == line.what and one is not line]
+    later = [one.since for one in others if one.since is not None and one.since > line.ended]
+    between = any(
+        one.since is not None
+        and one.since <= line.ended
+        and (one.ended is None or one.ended > line.ended)
+        for one in others
+    )
+    return None if between or not later else min(later)
 
 
 def _stated(predicate: Predicate, told: set[tuple[str, str, str, str]]) -> Iterator[WaiverLine]:
@@ -159,18 +184,23 @@ WAIVED: dict[str, Text] = {
         "Where the key was that signed them, this folder does not say either.",
     ),
     "banner.waived": Text(
-        "{n} contrôle a été écarté sur simple signature (dérogation), sans qu'une autorité l'ait "
-        "permis : {what} ; voir « Dérogations »."
-        "|{n} contrôles ont été écartés sur simple signature (dérogations), sans qu'une autorité "
-        "l'ait permis : {what} ; voir « Dérogations ».",
-        "{n} check was set aside by a signature alone (a waiver), with no authority's leave: "
-        "{what}; see “Waivers”."
-        "|{n} checks were set aside by signatures alone (waivers), with no authority's leave: "
-        "{what}; see “Waivers”.",
+        "{n} contrôle a été écarté sur simple signature ({many}{over}), sans qu'une autorité l'ait "
+        "permis : {what}{excused} ; voir « Dérogations »."
+        "|{n} contrôles ont été écartés sur simple signature ({many}{over}), sans qu'une autorité "
+        "l'ait permis : {what}{excused} ; voir « Dérogations ».",
+        "{n} check was set aside by a signature alone ({many}{over}), with no authority's leave: "
+        "{what}{excused}; see “Waivers”."
+        "|{n} checks were set aside by signatures alone ({many}{over}), with no authority's leave: "
+        "{what}{excused}; see “Waivers”.",
     ),
-    "banner.waived.acts": Text("Fait pendant qu'elles comptaient :", "Done while they counted:"),
-    "banner.waived.after": Text(
-        "Fait entre deux, ou ensuite, sans elles :", "Done between them, or later, without them:"
+    "n.waivers": Text("{n} dérogation|{n} dérogations", "{n} waiver|{n} waivers"),
+    "n.waivers.over": Text(
+        ", dont {n} ne compte plus|, dont {n} ne comptent plus",
+        ", {n} of them counting no more|, {n} of them counting no more",
+    ),
+    "banner.excused": Text(
+        " ; {n} constat passe ainsi| ; {n} constats passent ainsi",
+        "; {n} finding passes so|; {n} findings pass so",
     ),
     "banner.waived.own": Text(
         "Signé sous {login} ; c'est sous ce nom que l'outil a été lancé.",
@@ -193,6 +223,13 @@ WAIVED: dict[str, Text] = {
     "waiver.taken": Text(
         "a compté du {since} au {ended} : elle a été retirée, ou sa clé ne permet plus de déroger",
         "counted from {since} until {ended}: it was taken away, or its key may waive no more",
+    ),
+    "waiver.gap": Text(
+        "Du {ended} au {until}, aucune ne comptait pour ce contrôle.",
+        "From {ended} until {until} none counted for this check.",
+    ),
+    "waiver.runs": Text(
+        "{n} exécution de l'outil|{n} exécutions de l'outil", "{n} run of the tool|{n} runs of it"
     ),
     "waiver.acts": Text("Fait pendant qu'elle comptait :", "Done while it counted:"),
 }

@@ -1539,7 +1539,7 @@ def test_what_was_erased_is_intact_when_verified_only_and_who_still_reads_it_is_
     page = told.plain
 
     assert ("class", "banner good") not in told.attributes
-    assert "Complet et intact lors de la vérification" in page
+    assert "Vérifié complet ; depuis, sur décision, 2 objets ne s\u2019ouvrent plus" in page
     assert "2 objets ne s\u2019ouvrent plus avec les clés des destinataires" in page
     assert "1 lecteur peut encore ouvrir ce qui lui en a été accordé" in page
     assert "Est-ce intact ? Oui, au moment de la vérification. Chaque objet" in page
@@ -1652,7 +1652,7 @@ def test_keys_within_reach_are_said_to_prove_no_decision_also_beside_separated_d
         months=[*ran("claire@ops", 1), *acted()], waivers=[WAIVER],
     )["fr"].plain  # fmt: skip
 
-    assert page.count("aucune de ces approbations ne prouve") == 2
+    assert page.count("ni ces approbations ni ces dérogations ne prouvent") == 2
     assert "c\u2019est sous ce nom de session que l\u2019outil a été lancé" in page
     assert re.search(
         "dpo@ops : nom de .*?Autres actes au journal : bascule, fin du retour possible", page

@@ -11,9 +11,9 @@ import pytest
 
 from hdh_migrate.events.cutover import CutoverFinalized, Track
 from hdh_migrate.events.event import Event
-from hdh_migrate.events.run import PlanRebound
+from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
 from hdh_migrate.events.waivers import WaiversCounted
-from hdh_migrate.evidence.page.waived import WaiverAccounts, resting_on, waiver_lines
+from hdh_migrate.evidence.page.waived import WaiverAccounts, waiver_lines
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import ABSENT
 from tests.unit.evidence.builders import bundle, dataset, facts, record
@@ -132,8 +132,29 @@ def test_what_was_done_between_two_waivers_of_a_condition_is_told_as_done_withou
         ("pilot", "finalize", "2026-03-03T09:00:00Z")
     ]
     assert line.ended is None, "it counts again"
-    found = resting_on(list(accounts.lines.values()))
-    assert found == {"acts": ["finalize"], "after": ["finalize"]}
+
+
+def test_runs_of_the_time_between_two_waivers_are_counted_and_that_time_is_told() -> None:
+    accounts = WaiverAccounts()
+    run = RunStarted(
+        plan_digest="11" * 32, steps=("transfer",), batches=(), tool="0.1.0",
+        code_sha256="22" * 32, user="ops", pid=1,
+    )  # fmt: skip
+    again = signed("legal-basis", made_at="2026-03-03T10:00:00Z")
+    counted = WaiversCounted(keys=(), counted=(again[0],), signed=(again[1],))
+    for at, event in (
+        *told(), ("2026-03-02T10:00:00Z", run), ("2026-03-02T10:00:01Z", counting("since")),
+        ("2026-03-03T08:00:00Z", run), ("2026-03-03T08:00:01Z", counting()),
+        ("2026-03-03T09:00:00Z", run), ("2026-03-03T09:00:01Z", RunEnded(traffic=())),
+        ("2026-03-03T10:00:00Z", run), ("2026-03-03T10:00:01Z", counted),
+    ):  # fmt: skip
+        accounts.take(at, event)
+    lines_ = waiver_lines(
+        accounts, {"times": {"written": "2026-03-04T10:15:30Z"}, "waivers": ()}  # type: ignore[arg-type]
+    )
+    first = next(one for one in lines_ if one.what == "legal-basis")
+    assert (first.ended, first.gap_until) == ("2026-03-03T08:00:01Z", "2026-03-03T10:00:01Z")
+    assert first.runs_after == 2
 
 
 def test_of_a_rehearsal_nothing_is_told() -> None:
