@@ -526,13 +526,29 @@ ANNEXES: dict[str, Text] = {
     ),
     "openings.verified": Text(
         "Pour la vérification, au moins {n} objet a été déchiffré en mémoire, là où tournait "
-        "l'outil : l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour elle."
+        "l'outil : l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour "
+        "elle."
         "|Pour la vérification, au moins {n} objets ont été déchiffrés en mémoire, là où tournait "
-        "l'outil : l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour elle.",
-        "For verification at least {n} object was decrypted in memory where the tool ran: so the operator "
-        "had a key that opens all that is encrypted for it."
+        "l'outil : l'opérateur disposait donc d'une clé qui ouvre tout ce qui est chiffré pour "
+        "elle.",
+        "For verification at least {n} object was decrypted in memory where the tool ran: so the "
+        "operator had a key that opens all that is encrypted for it."
         "|For verification at least {n} objects were decrypted in memory where the tool ran: so "
         "the operator had a key that opens all that is encrypted for it.",
+    ),
+    "openings.readers": Text(
+        "Mais {n} lecteur a reçu de quoi ouvrir des objets ; voir « Qui peut lire ». Qui c'est, et "
+        "s'il a lu, ce dossier ne le dit pas : à demander au responsable de traitement, et à "
+        "l'hébergeur d'arrivée pour ses journaux d'accès."
+        "|Mais {n} lecteurs ont reçu de quoi ouvrir des objets ; voir « Qui peut lire ». Qui "
+        "c'est, et s'ils ont lu, ce dossier ne le dit pas : à demander au responsable de "
+        "traitement, et à l'hébergeur d'arrivée pour ses journaux d'accès.",
+        "But {n} reader was given what opens objects; see “Who may read”. Who that is, and "
+        "whether anything was read, this folder does not say: ask the controller, and the host of "
+        "the target for its access logs."
+        "|But {n} readers were given what opens objects; see “Who may read”. Who they are, and "
+        "whether anything was read, this folder does not say: ask the controller, and the host of "
+        "the target for its access logs.",
     ),
     "openings.lost": Text(
         "Non compté : {n} objet, perdu depuis sa vérification."

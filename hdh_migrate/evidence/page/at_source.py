@@ -225,9 +225,9 @@ AT_SOURCE: dict[str, Text] = {
     ),
     "source.clear": Text(
         "Cet outil n'a rien chiffré à la source : qui la lit, l'ancien hébergeur compris, peut "
-        "lire ces objets. Il n'a reçu de cet outil aucune clé de la cible.",
+        "lire ces objets. Cet outil n'a remis de clé privée à aucun des deux hébergeurs.",
         "This tool encrypted nothing at the source: who reads it, the former host among them, can "
-        "read these objects. It was given no key of the target by this tool.",
+        "read these objects. This tool handed a private key to neither host.",
     ),
     "source.unseen": Text(
         "Non comptés : versions antérieures, instantanés, sauvegardes, répliques et journaux "
@@ -242,9 +242,11 @@ AT_SOURCE: dict[str, Text] = {
     ),
     "source.contract": Text(
         "Ce que cette sortie a coûté, ce qui reste à payer, et quand le contrat de l'ancien "
-        "hébergeur peut prendre fin : ce dossier ne le dit pas.",
+        "hébergeur peut prendre fin, ce dossier ne le dit pas : à demander à qui tient les "
+        "contrats. Lu à la source jusqu'ici : {read}.",
         "What this move has cost, what is still to be paid, and when the former host's contract "
-        "can end: this folder does not say.",
+        "can end, this folder does not say: ask whoever keeps the contracts. Read at the source so "
+        "far: {read}.",
     ),
 }
 """Sentences of that answer."""

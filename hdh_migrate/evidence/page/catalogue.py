@@ -235,7 +235,7 @@ CATALOGUE: dict[str, Text] = {
     "q.where.target": Text("Vers :", "To:"),
     "q.where.left": Text("Cet outil n'y a rien supprimé.", "This tool deleted nothing there."),
     "q.where.erased": Text(
-        "La suppression de {n} lot y a été demandée, et n'est pas constatée ; voir « Bascule »."
+        "La suppression d'un lot y a été demandée, et n'est pas constatée ; voir « Bascule »."
         "|La suppression de {n} lots y a été demandée, et n'est pas constatée ; voir « Bascule ».",
         "Deletion of {n} batch was asked for there, and was not observed; see “Cutover”."
         "|Deletion of {n} batches was asked for there, and was not observed; see “Cutover”.",
@@ -253,9 +253,14 @@ CATALOGUE: dict[str, Text] = {
     ),
     "q.where.host": Text(
         "Les sociétés qui hébergent, leurs maisons mères et le droit dont elles relèvent : ce "
-        "dossier ne les connaît pas.",
+        "dossier ne les connaît pas ; à demander à qui tient les contrats.",
         "The companies that host, the companies that own them, and the law they are under: this "
-        "folder does not know them.",
+        "folder does not know them; ask whoever keeps the contracts.",
+    ),
+    "q.where.unattested": Text(
+        "Attestation HDS, qualification SecNumCloud : aucune n'est jointe ; à demander à "
+        "l'hébergeur d'arrivée.",
+        "HDS certificate, SecNumCloud qualification: none is attached; ask the host of the target.",
     ),
     "q.complete": Text("Est-ce complet ?", "Is it complete?"),
     "q.complete.yes": Text("Oui.", "Yes."),
@@ -594,7 +599,7 @@ CATALOGUE: dict[str, Text] = {
         "reading the source, or, for files of the tool, writing them.",
     ),
     "digest.verify": Text(
-        "Celle de {n} objet, envoyé en plusieurs parties, a été comparée "
+        "Celle d'un objet, envoyé en plusieurs parties, a été comparée "
         "partie par partie et calculée à la relecture."
         "|Celle de {n} objets, envoyés en plusieurs parties, a été comparée "
         "partie par partie et calculée à la relecture.",

@@ -106,8 +106,8 @@ DEPARTED: dict[str, Text] = {
         " + {n} gone from the source| + {n} gone from the source",
     ),
     "bridge.lines": Text(
-        "{lines} = {all} attendus sur la cible − {lost}, à lire dans exclusions.jsonl",
-        "{lines} = {all} expected at the target − {lost}, to be read in exclusions.jsonl",
+        "{lines} = {all} attendus sur la cible, moins {lost}, à lire dans exclusions.jsonl",
+        "{lines} = {all} expected at the target, less {lost}, to be read in exclusions.jsonl",
     ),
 }
 """Sentences that lead from one count to another."""

@@ -72,9 +72,7 @@ def changed_since(predicate: Predicate) -> dict[str, int]:
     return {kind: count for kind, count in found.items() if count}
 
 
-def none_own(
-    predicate: Predicate, findings: Iterable[Mapping[str, object]], *codes: Code
-) -> bool:
+def none_own(predicate: Predicate, findings: Iterable[Mapping[str, object]], *codes: Code) -> bool:
     """Say whether what was found so is known to be no file of the tool's own.
 
     `findings` may be the first of them only: then it is not known, if there are such files.

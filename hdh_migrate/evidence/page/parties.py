@@ -68,12 +68,12 @@ PARTIES: dict[str, Text] = {
     "q.parties.logins": Text("noms de session : {logins}", "logins: {logins}"),
     "q.parties.contact": Text("à joindre : {contact}", "to be reached: {contact}"),
     "place.in": Text(
-        "Lieu : {country}, dans l'Union européenne (déclaré).",
-        "Place: {country}, in the European Union (as declared).",
+        "Lieu : {country}, dans l'Union européenne (déclaré dans le plan).",
+        "Place: {country}, in the European Union (as the plan declares).",
     ),
     "place.out": Text(
-        "Lieu : {country}, hors de l'Union européenne (déclaré).",
-        "Place: {country}, outside the European Union (as declared).",
+        "Lieu : {country}, hors de l'Union européenne (déclaré dans le plan).",
+        "Place: {country}, outside the European Union (as the plan declares).",
     ),
     "place.unknown": Text("pays non déclaré", "country not declared"),
     # --- keeping -------------------------------------------------------------------------------

@@ -53,11 +53,16 @@ RIGHTS: dict[str, Text] = {
         "{name}: {n} day from its sending, mode {mode}, by the plan."
         "|{name}: {n} days from its sending, mode {mode}, by the plan.",
     ),
-    "rights.request": Text("Effacement demandé par une personne", "Erasure that a person asks for"),
+    "rights.request": Text("Demandes de personnes", "Requests of persons"),
     "rights.request.value": Text(
-        "Un objet supprimé à la source pendant l'opération n'est pas supprimé de la cible s'il y "
-        "est déjà : c'est à faire aussi à la cible. S'il n'y est pas encore, il n'est pas déplacé.",
-        "An object deleted at the source during the work is not deleted at the target if it is "
+        "De quelle personne parle un objet, et quelles demandes (accès, rectification, effacement, "
+        "opposition) ont été reçues, ce dossier ne le dit pas : à demander au responsable de "
+        "traitement. Un objet supprimé à la source pendant l'opération n'est pas supprimé de la "
+        "cible s'il y est déjà : c'est à faire aussi à la cible. S'il n'y est pas encore, il n'est "
+        "pas déplacé.",
+        "Whom an object is about, and which requests (access, rectification, erasure, objection) "
+        "were received, this folder does not say: ask the controller. An object deleted at the "
+        "source during the work is not deleted at the target if it is "
         "there already: that is to be done at the target, too. One that is not there yet is not "
         "moved.",
     ),

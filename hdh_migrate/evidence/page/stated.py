@@ -54,7 +54,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "predicate_sha256": sha256_hex(canonical_json(predicate)),
         "states": predicate["outcome"]["states"],
         "proven_objects": proven_objects(predicate),
-        "in_the_way": 0 < predicate["outcome"]["states"]["failed"]["objects"] == how_many(codes, Code.CONFLICT),
+        "in_the_way": _in_the_way(predicate),
         "replaced": how_many(codes, Code.TARGET_REPLACED, Code.TARGET_ACCEPTED),
         "lost": how_many(codes, *LOST_OBJECTS),
         "since": changed_since(predicate),
@@ -103,6 +103,12 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "claims": _claims(predicate),
         "batches": _batches(predicate),
     }
+
+
+def _in_the_way(predicate: Predicate) -> bool:
+    """Say whether all that failed did because others stood under the names at the target."""
+    failed = predicate["outcome"]["states"]["failed"]["objects"]
+    return 0 < failed == how_many(predicate["findings"]["codes"], Code.CONFLICT)
 
 
 def proven_objects(predicate: Predicate) -> int:

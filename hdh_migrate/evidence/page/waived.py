@@ -174,10 +174,10 @@ WAIVED: dict[str, Text] = {
         "folder does not say:",
     ),
     "waivers.who": Text(
-        "Le journal a le nom de session et l'empreinte de la clé. Si le responsable de traitement "
-        "a donné son accord, ce dossier ne le dit pas.",
-        "The journal has the login and the key's fingerprint. Whether the controller agreed, this "
-        "folder does not say.",
+        "Le journal a le nom de session et l'empreinte de la clé. À qui est cette clé, et si le "
+        "responsable de traitement a donné son accord, ce dossier ne le dit pas : à lui demander.",
+        "The journal has the login and the key's fingerprint. Whose key that is, and whether the "
+        "controller agreed, this folder does not say: ask the controller.",
     ),
     "waivers.key": Text(
         "Où se trouvait la clé qui les a signées, ce dossier ne le dit pas non plus.",

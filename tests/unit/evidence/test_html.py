@@ -37,7 +37,7 @@ from hdh_migrate.events.looks import (
     ObjectRestoring,
 )
 from hdh_migrate.events.objects import ObjectsSuperseded
-from hdh_migrate.events.refreshes import PassAmount, Refreshed
+from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
 from hdh_migrate.events.rotation import HeadersExchanged
 from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
@@ -78,7 +78,7 @@ from tests.unit.evidence.test_approved import agreed
 from tests.unit.evidence.test_chronicle import asked, given, months
 from tests.unit.evidence.test_messages import english_in
 from tests.unit.evidence.test_page_waived import as_built as waived_over_time
-from tests.unit.evidence.test_page_waived import done_without
+from tests.unit.evidence.test_page_waived import done_without, waived_again
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -862,6 +862,43 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         {"records": good, "cutovers": [cutover() | {"keys_beside": ["cd" * 32]}],
          "months": agreed()},
+        *(
+            {
+                "records": good,
+                "cutovers": [gone_from_the_source()],
+                "findings": [finding("target-replaced")] * many,
+                "waivers": [{**WAIVER, "key_id": key.verifier.key_id}],
+            }
+            for many in (1, 2)
+        ),
+        *(
+            {
+                "records": [own(0), *(record(name) for name in "abc"[: many + 1])],
+                "headers": packed(1, 1),
+                "months": listed_again(many),
+                "exclusions": [
+                    exclusion(name, rule="vanished", reason=LOST[1]) for name in "xy"[:many]
+                ],
+            }
+            for many in (1, 2)
+        ),
+        *(
+            {
+                "records": [failed(name) for name in "ab"[:many]],
+                "findings": [finding("conflict")] * many,
+            }
+            for many in (1, 2)
+        ),
+        *({"records": good, "months": waived_again(many)} for many in (1, 2)),
+        *(
+            {
+                "records": good,
+                "findings": [finding("leased")],
+                "erasures": [{**ERASURE, "dataset": "pmsi", "objects": many, "ended": ended}],
+            }
+            for many in (1, 2)
+            for ended in (ERASURE["ended"], None)
+        ),
     ]  # fmt: skip
     pages: dict[str, list[Page]] = {language: [] for language in LANGUAGES}
     for number, situation in enumerate(situations):
@@ -869,6 +906,20 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         for language, page in made.items():
             pages[language].append(page)
     return pages
+
+
+def listed_again(gone: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return a pass that shows one object, and so many no more."""
+    none, some, one = (PassAmount(objects=n, bytes=9 * n) for n in (0, gone, 1))
+    told: list[Event] = [
+        Refreshing(number=1, batch="pilot", user="claire@ops"),
+        Refreshed(
+            number=1, batch="pilot", dataset="pmsi", new=none, changed=none, vanished=some,
+            left=none,
+        ),
+        RefreshEnded(number=1, batch="pilot", listed=one),
+    ]  # fmt: skip
+    return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
 
 
 def acted() -> list[tuple[str, str, dict[str, Any]]]:
@@ -1587,12 +1638,62 @@ def test_waivers_that_counted_are_said_first_with_who_signed_and_what_was_done(
         months=[*ran("dpo@ops", 1), *waived_over_time(*done_without())],
     )["fr"].plain  # fmt: skip
     banner = page.partition("Qu\u2019est-ce qui a été déplacé ?")[0]
-    assert "écartés sur simple signature (dérogations)" in banner
+    assert "5 contrôles ont été écartés sur simple signature (5 dérogations, dont 4" in banner
     assert "dpo@ops : nom de session, que le plan n\u2019attribue à personne" in banner
-    assert "comptaient : fin du retour possible. Fait entre deux" in banner
-    assert "Fait entre deux, ou ensuite, sans elles : fin du retour possible." in banner
+    assert "fin du retour possible" not in banner, "the section tells it, with the days"
+    assert "Fait pendant qu\u2019elle comptait : Lot pilot, fin du retour possible" in page
     assert "signée le 1er mars 2026, 07:00:00 UTC" in page
     assert "5 dérogations ont pourtant été signées" in page  # and nobody approved
+
+
+def test_what_left_and_what_arrived_are_one_sum_without_the_tools_own_files(
+    tmp_path: Path, key: Signer
+) -> None:
+    records = [own(0), record("a"), record("b"), record("c"), failed("d"), pending("e")]
+    page = written(
+        tmp_path / "a", records, signer=key, headers=packed(1, 1), exclusions=[exclusion("x")],
+        findings=[finding("target-replaced", key="a")],
+    )["fr"].plain  # fmt: skip
+    assert "Départ : 6 objets" in page
+    assert "en sait : 2. Écart : 4 = 1 exclu + 1 en attente + 1 en échec + 1 remplacé." in page
+    alone = "4 objets ne sont que là (1 exclu, 1 en échec, 1 en attente, 1 remplacé sur la cible)"
+    assert alone in page
+
+    told_of_own = [finding("target-replaced", key=".hdh-migrate-sidecar/0")]
+    page = written(
+        tmp_path / "b", records, signer=key, headers=packed(1, 1), findings=told_of_own
+    )["fr"].plain  # fmt: skip
+    assert "Départ" not in page, "a file of the tool never left the source"
+    assert "2 objets ne sont que là (1 en échec, 1 en attente)" in page
+    assert "si elle l\u2019a encore" in page
+
+
+def test_a_batch_and_the_manifest_are_led_back_to_what_was_listed(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(
+        tmp_path / "out", [own(0), record("a"), record("b")], signer=key, headers=packed(1, 1),
+        exclusions=[exclusion("x", rule="vanished", reason=LOST[1])], months=listed_again(2),
+    )["fr"].plain  # fmt: skip
+    assert (
+        "Lot pilot : 4 inventoriés = 1 listés à la passe 1 + 2 disparus de la source + 1 fichier"
+        in page
+    )
+    assert "3 = 4 attendus sur la cible, moins 1 perdu, à lire dans exclusions.jsonl" in page
+    assert page.count("Non compté : 1 objet, perdu depuis sa vérification.") == 1
+
+
+def test_what_opens_no_more_at_the_target_is_said_to_be_in_the_clear_at_the_source_alone(
+    tmp_path: Path, key: Signer
+) -> None:
+    erased = {**ERASURE, "dataset": "pmsi", "objects": 2}
+    page = written(tmp_path / "a", [record("a"), record("b")], signer=key, erasures=[erased])["fr"]
+    assert "la source en a les seules copies en clair que ce dossier connaisse" in page.plain
+    page = written(
+        tmp_path / "b", [record("a"), record("b")], signer=key, erasures=[erased],
+        cutovers=[gone_from_the_source()],
+    )["fr"]  # fmt: skip
+    assert "copies en clair que ce dossier connaisse" not in page.plain
 
 
 def test_what_no_migration_carries_is_said(tmp_path: Path, key: Signer) -> None:

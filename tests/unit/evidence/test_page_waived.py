@@ -134,23 +134,42 @@ def test_what_was_done_between_two_waivers_of_a_condition_is_told_as_done_withou
     assert line.ended is None, "it counts again"
 
 
-def test_runs_of_the_time_between_two_waivers_are_counted_and_that_time_is_told() -> None:
-    accounts = WaiverAccounts()
+def gap(runs: int) -> list[tuple[str, Event]]:
+    """Return a waiver that ended, so many runs without one, and another one of the same check."""
     run = RunStarted(
         plan_digest="11" * 32, steps=("transfer",), batches=(), tool="0.1.0",
         code_sha256="22" * 32, user="ops", pid=1,
     )  # fmt: skip
     again = signed("legal-basis", made_at="2026-03-03T10:00:00Z")
     counted = WaiversCounted(keys=(), counted=(again[0],), signed=(again[1],))
-    for at, event in (
-        *told(), ("2026-03-02T10:00:00Z", run), ("2026-03-02T10:00:01Z", counting("since")),
-        ("2026-03-03T08:00:00Z", run), ("2026-03-03T08:00:01Z", counting()),
-        ("2026-03-03T09:00:00Z", run), ("2026-03-03T09:00:01Z", RunEnded(traffic=())),
-        ("2026-03-03T10:00:00Z", run), ("2026-03-03T10:00:01Z", counted),
-    ):  # fmt: skip
+    ended: tuple[tuple[str, Event], ...] = (
+        ("2026-03-03T09:00:00Z", run),
+        ("2026-03-03T09:00:01Z", RunEnded(traffic=())),
+    )
+    return [
+        *told(),
+        ("2026-03-02T10:00:00Z", run),
+        ("2026-03-02T10:00:01Z", counting("since")),
+        ("2026-03-03T08:00:00Z", run),
+        ("2026-03-03T08:00:01Z", counting()),
+        *ended * (runs - 1),
+        ("2026-03-03T10:00:00Z", run),
+        ("2026-03-03T10:00:01Z", counted),
+    ]
+
+
+def waived_again(runs: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """The same as a bundle's builder tells events."""
+    return [(at, one.kind, one.as_json()) for at, one in gap(runs)]
+
+
+def test_runs_of_the_time_between_two_waivers_are_counted_and_that_time_is_told() -> None:
+    accounts = WaiverAccounts()
+    for at, event in gap(2):
         accounts.take(at, event)
     lines_ = waiver_lines(
-        accounts, {"times": {"written": "2026-03-04T10:15:30Z"}, "waivers": ()}  # type: ignore[arg-type]
+        accounts,
+        {"times": {"written": "2026-03-04T10:15:30Z"}, "waivers": ()},  # type: ignore[arg-type]
     )
     first = next(one for one in lines_ if one.what == "legal-basis")
     assert (first.ended, first.gap_until) == ("2026-03-03T08:00:01Z", "2026-03-03T10:00:01Z")
