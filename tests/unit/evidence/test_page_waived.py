@@ -158,6 +158,12 @@ def gap(runs: int) -> list[tuple[str, Event]]:
     ]
 
 
+def one_waiver_over() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return what a journal tells of a waiver that a change of the plan ended."""
+    events = (counting("plan", new=True), told()[4][1])
+    return [("2026-03-01T08:00:00Z", one.kind, one.as_json()) for one in events]
+
+
 def waived_again(runs: int) -> list[tuple[str, str, dict[str, Any]]]:
     """The same as a bundle's builder tells events."""
     return [(at, one.kind, one.as_json()) for at, one in gap(runs)]
