@@ -258,19 +258,17 @@ JOIN object o ON o.id = i.value
 WHERE e.kind = ?1 AND i.value IN (SELECT value FROM json_each(?2)) ORDER BY e.seq;
 
 -- left_behind: objects to move, and how many of them have what no target keeps beside sealed bytes.
--- Files of the tool's own were never at the source: they lose nothing.
 SELECT count(*),
        count(*) FILTER (WHERE extra ->> '$.headers' <> '{"content-type":"application/octet-stream"}'),
        count(*) FILTER (WHERE extra ->> '$.tier' IS NOT NULL)
-FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5) AND substr(version, 1, 8) <> 'sidecar:';
+FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
 
 -- metadata: of objects to move that have some.
 SELECT extra ->> '$.metadata' FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
 AND extra ->> '$.metadata' IS NOT NULL;
 
 -- beside: what objects to move have beside their bytes.
-SELECT modified, extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5)
-AND substr(version, 1, 8) <> 'sidecar:';
+SELECT modified, extra FROM object WHERE dataset = ? AND state IN (0, 3, 4, 5);
 
 -- erasable: verified objects of a dataset after a given id.
 SELECT id, dataset, key, size, version, sha256, stored_size, stored_sha256, etag, version_id,

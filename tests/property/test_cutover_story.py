@@ -25,6 +25,7 @@ from tests.campaign.invariants import Invariants
 from tests.campaign.lives import quick_folder
 from tests.campaign.operators import REFRESH, Operators
 from tests.campaign.setting import BUCKET, OTHER, Setting
+from tests.campaign.waiving import Waiving
 from tests.support.cutover import NEW, OLD
 from tests.support.examples import many
 from tests.support.script import Killed, Point
@@ -47,11 +48,11 @@ class Cutovers(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="cutovers-", dir=quick_folder()))
         self.setting = setting = Setting(self.folder, 1)
         setting.fenced, setting.clock._tick = False, 0.001
-        self.council = Council(setting)
-        self.pointer = GuardedPointer(setting, self.council)
+        self.council, waiving = Council(setting), Waiving(setting)
+        self.pointer = GuardedPointer(setting, self.council, waiving)
         setting.affair.pointer = self.pointer
         eraser = GuardedEraser(setting, self.council, self.pointer)
-        self.operators = Operators(setting, self.council, eraser)
+        self.operators = Operators(setting, self.council, eraser, waiving)
         self.law = Invariants(setting, self.council, self.pointer)
         for key in KEYS[:2]:
             setting.source.put("src", key, key.encode())

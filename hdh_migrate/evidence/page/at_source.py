@@ -209,13 +209,13 @@ AT_SOURCE: dict[str, Text] = {
     ),
     "source.shut": Text(
         "{n} autre, sur la cible, ne s'y ouvre plus avec les clés des destinataires : la source en "
-        "a le seul original en clair."
+        "a la seule copie en clair que ce dossier connaisse."
         "|{n} autres, sur la cible, ne s'y ouvrent plus avec les clés des destinataires : la "
-        "source en a les seuls originaux en clair.",
-        "{n} other, at the target, opens there no more by the recipients' keys: the source has its "
-        "only original in the clear."
+        "source en a les seules copies en clair que ce dossier connaisse.",
+        "{n} other, at the target, opens there no more by the recipients' keys: the source has the "
+        "only copy in the clear that this folder knows of."
         "|{n} others, at the target, open there no more by the recipients' keys: the source has "
-        "their only originals in the clear.",
+        "the only copies in the clear that this folder knows of.",
     ),
     "source.shut.readers": Text(
         "{n} lecteur dont l'accès est ouvert peut encore en ouvrir."

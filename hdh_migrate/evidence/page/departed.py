@@ -38,6 +38,8 @@ def departed(
 ) -> DepartedObjects | None:
     """Return it, None where counts do not close or the tool's own files cannot be told apart.
 
+    None, too, where only rules left objects out: the counts say the same then.
+
     `findings` are the first of them, as a page has them.
     """
     outcome, own, sound = predicate["outcome"], own_files(predicate), own_verified(predicate)
@@ -52,6 +54,8 @@ def departed(
     for kind, count in since.items():
         gap[kind] = gap.get(kind, 0) + count
     gap = {name: count for name, count in gap.items() if count}
+    if not own["objects"] and gap.keys() <= {"excluded"}:
+        return None
     return DepartedObjects(whole, whole["objects"] - sum(gap.values()), gap)
 
 

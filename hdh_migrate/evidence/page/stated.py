@@ -119,11 +119,21 @@ def proven_objects(predicate: Predicate) -> int:
 def _losses(predicate: Predicate) -> dict[str, object]:
     """Return what is lost as one table: a row for each dataset, a column for each property.
 
-    With each property stand the places where it is kept.
+    With each property stand the places where it is kept. The tool's own files were never at the
+    source: the statement counts their time of the last change, and this does not.
     """
+    own = {
+        one["name"]: sums["objects"]
+        for one in predicate["datasets"]
+        if (sums := one.get("own_verified") or one.get("own"))
+    }
     rows: dict[str, dict[str, list[StatedLoss]]] = {}
     properties: dict[str, list[str]] = {}
-    for loss in predicate["losses"]:
+    for stated in predicate["losses"]:
+        less = own.get(stated["dataset"], 0) if stated["what"] == "modified" else 0
+        if stated["objects"] <= less:
+            continue
+        loss: StatedLoss = {**stated, "objects": stated["objects"] - less}
         kept = properties.setdefault(loss["what"], [])
         kept += [] if loss["kept"] in kept else [loss["kept"]]
         rows.setdefault(loss["dataset"], {}).setdefault(loss["what"], []).append(loss)

@@ -203,12 +203,10 @@ WAIVED: dict[str, Text] = {
         "; {n} finding passes so|; {n} findings pass so",
     ),
     "banner.waived.own": Text(
-        "Signé sous le nom de session {login} ; l'outil a été lancé sous ce même nom.",
-        "Signed under the login {login}; the tool was run under this name.",
+        "Signé sous {login} ; c'est sous ce nom que l'outil a été lancé.",
+        "Signed under {login}; the tool was run under this name.",
     ),
-    "banner.waived.by": Text(
-        "Signé sous le nom de session {login}.", "Signed under the login {login}."
-    ),
+    "banner.waived.by": Text("Signé sous {login}.", "Signed under {login}."),
     "waivers.ever": Text(
         "Celles qui ne comptent plus sont montrées aussi.",
         "Those that count no more are shown, too.",

@@ -86,7 +86,7 @@ def demand_sealed_for(
         return
     if gone := sorted(set(told) - set(fingerprints(recipients))):
         raise Refused(
-            f"{what} that objects are sealed for keys that the plan does not name",
+            f"objects are sealed for keys that the plan does not name, as {what}",
             blockers=[f"seal.recipients: {name} is not there" for name in gone],
             hint="nothing was done. Name the recipients of then in the plan and adopt; to replace a"
             ' key, give the new one its place afterwards: "hdh-migrate keys rotate PLAN"',

@@ -15,3 +15,4 @@ NAMED = {name for text in CODE for name in re.findall(r'_sql\["(\w+)"\]', text)}
 def test_every_query_that_is_named_is_there() -> None:
     assert len(NAMED) > 40
     assert queries().keys() >= NAMED
+    assert [name for name in queries() if not name.isidentifier()] == []  # a comment is one line
