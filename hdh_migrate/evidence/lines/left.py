@@ -33,6 +33,7 @@ class LeftTask(StrEnum):
     BREACH = "breach"
     ABSENCE = "absence"
     DONE_WITHOUT = "done-without"
+    CLASH = "clash"
     PLAIN = "plain"
     FINDING = "finding"
     LIST = "list"
@@ -145,6 +146,8 @@ class MigrationStanding:
     """Logins under which the tool was run and that the plan gives to none of its people."""
     done: tuple[tuple[str, str], ...] = ()
     """What was done, by the stages that approvals are for, or `run`, and when."""
+    clashes: tuple[str, ...] = ()
+    """Permits that an erasure's reason names and by which somebody reads still."""
     plain: tuple[str, ...] = ()
     """Addresses on other machines that were reached without TLS."""
     signed: bool = True
@@ -152,10 +155,11 @@ class MigrationStanding:
 
 
 WORK: Final = frozenset(LeftTask) - {
-    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.DONE_WITHOUT, LeftTask.PLAIN, LeftTask.KEY,
-    LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN, LeftTask.GRANT_OPEN,
-    LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS, LeftTask.GRANT_STALE,
-    LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.SIGN, LeftTask.WITNESS,
+    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.DONE_WITHOUT, LeftTask.CLASH, LeftTask.PLAIN,
+    LeftTask.KEY, LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN,
+    LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS,
+    LeftTask.GRANT_STALE, LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.SIGN,
+    LeftTask.WITNESS,
 }  # fmt: skip
 """What is a part of the migration itself: while some of it is left, that is not over."""
 
@@ -270,6 +274,8 @@ def _later(one: LeftToDo) -> bool:
 
 
 def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
+    for permit in stands.clashes:
+        yield LeftToDo(LeftTask.CLASH, (permit,))
     for url in stands.plain:
         yield LeftToDo(LeftTask.PLAIN, (url,))
     for one in stands.batches:
@@ -390,8 +396,10 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
         acts = tuple(dict.fromkeys(act for act, at in stands.done if at[:10] > until))
         if acts:
             yield LeftToDo(LeftTask.DONE_WITHOUT, (name,), at=until, over=True, acts=acts)
+    ended = any(until < today for _, until in stands.bases)  # and to be examined: see above
     for name, until in stands.waivers:
-        yield LeftToDo(LeftTask.WAIVER, (name,), at=until, over=until < today)
+        if name != "legal-basis" or not ended:
+            yield LeftToDo(LeftTask.WAIVER, (name,), at=until, over=until < today)
 
 
 _APART: Final = frozenset({

@@ -319,8 +319,8 @@ ANNEXES: dict[str, Text] = {
         "{n} was there as verified, {level}.|{n} were there as verified, each {level}.",
     ),
     "looks.found": Text(
-        "Pour le reste : {gone}, {damaged}, {replaced}, {unread}.",
-        "As for the rest: {gone}, {damaged}, {replaced}, {unread}.",
+        "Pour le reste : {found}.",
+        "As for the rest: {found}.",
     ),
     "n.gone": Text("{n} absent|{n} absents", "{n} gone|{n} gone"),
     "n.damaged": Text("{n} altéré|{n} altérés", "{n} damaged|{n} damaged"),

@@ -209,13 +209,13 @@ AT_SOURCE: dict[str, Text] = {
     ),
     "source.shut": Text(
         "{n} autre, sur la cible, ne s'y ouvre plus avec les clés des destinataires : la source en "
-        "a la seule copie en clair que ce dossier connaisse."
+        "a le seul original en clair."
         "|{n} autres, sur la cible, ne s'y ouvrent plus avec les clés des destinataires : la "
-        "source en a les seules copies en clair que ce dossier connaisse.",
-        "{n} other, at the target, opens there no more by the recipients' keys: the source has the "
-        "only copy in the clear that this folder knows of."
+        "source en a les seuls originaux en clair.",
+        "{n} other, at the target, opens there no more by the recipients' keys: the source has its "
+        "only original in the clear."
         "|{n} others, at the target, open there no more by the recipients' keys: the source has "
-        "the only copies in the clear that this folder knows of.",
+        "their only originals in the clear.",
     ),
     "source.shut.readers": Text(
         "{n} lecteur dont l'accès est ouvert peut encore en ouvrir."

@@ -51,12 +51,12 @@ BASES: dict[str, Text] = {
     ),
     "ref.basis.value": Text("{reference}, jusqu'au {until}", "{reference}, until {until}"),
     "basis.before": Text(
-        "échue le {until}, avant le début de l'opération ({began})",
-        "ended on {until}, before the work began ({began})",
+        " : échue avant le début de l'opération ({began})",
+        ": ended before the work began ({began})",
     ),
     "basis.during": Text(
-        "échue le {until}, pendant l'opération (commencée le {began})",
-        "ended on {until}, during the work (begun on {began})",
+        " : échue pendant l'opération (commencée le {began})",
+        ": ended during the work (begun on {began})",
     ),
     "banner.basis.before": Text(
         "L'autorisation « {reference} » a pris fin le {until}, avant le début de "

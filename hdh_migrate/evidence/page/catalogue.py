@@ -266,12 +266,12 @@ CATALOGUE: dict[str, Text] = {
     "q.complete.yes": Text("Oui.", "Yes."),
     "q.complete.no": Text("Non.", "No."),
     "q.complete.closes": Text(
-        "Les comptes sont justes : {all} = {verified} + {excluded} + {failed} + {pending}.",
-        "The counts close: {all} = {verified} + {excluded} + {failed} + {pending}.",
+        "Les comptes sont justes : {all} = {parts}.",
+        "The counts close: {all} = {parts}.",
     ),
     "q.complete.differs": Text(
-        "Les comptes ne sont pas justes : {all}, mais {verified}, {excluded}, {failed}, {pending}.",
-        "The counts do not close: {all}, but {verified}, {excluded}, {failed}, {pending}.",
+        "Les comptes ne sont pas justes : {all}, mais {parts}.",
+        "The counts do not close: {all}, but {parts}.",
     ),
     "q.intact": Text("Est-ce intact ?", "Is it intact?"),
     "q.intact.yes": Text("Oui.", "Yes."),
@@ -281,16 +281,6 @@ CATALOGUE: dict[str, Text] = {
         "SHA-256, ses octets sont ceux qui ont été lus à la source.",
         "Every object moved was read back from the target and decrypted; by its SHA-256 digest its "
         "bytes are those that were read at the source.",
-    ),
-    "q.intact.parts": Text(
-        "{n} objet a été envoyé en plusieurs parties : chacune a été comparée, et l'empreinte de "
-        "l'ensemble n'a été calculée qu'à la relecture."
-        "|{n} objets ont été envoyés en plusieurs parties : chacune a été comparée, et l'empreinte "
-        "de l'ensemble n'a été calculée qu'à la relecture.",
-        "{n} object was sent in several parts: each was compared, and the digest of the whole was "
-        "computed only when it was read back."
-        "|{n} objects were sent in several parts: each was compared, and the digests of the whole "
-        "were computed only when they were read back.",
     ),
     "q.intact.lost": Text(
         "Non pour {n} objet, perdu : la cible ne l'a plus tel que vérifié, et la source ne l'a "
@@ -323,8 +313,8 @@ CATALOGUE: dict[str, Text] = {
     "q.who": Text("Qui a signé ?", "Who signed?"),
     "q.who.key": Text("La clé d'empreinte", "The key with fingerprint"),
     "q.who.operator": Text(
-        "L'outil a été lancé sous : {login} (déclaré, non prouvé).",
-        "The tool was run under: {login} (as declared, not proven).",
+        "L'outil a été lancé sous le nom de session {login} (déclaré, non prouvé).",
+        "The tool was run under the login {login} (as declared, not proven).",
     ),
     "q.who.trust": Text(
         "À comparer avec une empreinte reçue par une autre voie que ce dossier.",
@@ -425,10 +415,10 @@ CATALOGUE: dict[str, Text] = {
         "nor the hosts' backups and replicas can be seen from here.",
     ),
     "not.when": Text(
-        "La date : c'est l'horloge de l'outil. Le plan ne demande pas d'horodatage, et il n'y en a "
-        "pas dans ce dossier, à moins qu'un fichier timestamp.tsr n'y ait été ajouté depuis.",
-        "The date: it is the tool's own clock. The plan asks for no time-stamp, and this folder "
-        "has none, unless a file timestamp.tsr was added since.",
+        "La date : c'est l'horloge de l'outil. Le plan ne demande pas d'horodatage, et il n'y en "
+        "avait pas quand cette page a été écrite.",
+        "The date: it is the tool's own clock. The plan asks for no time-stamp, and there "
+        "was none when this page was written.",
     ),
     "not.when.asked": Text(
         "La date : c'est l'horloge de l'outil. Le plan demande un horodatage : il est dans ce "

@@ -51,7 +51,11 @@ CUSTODY: dict[str, Text] = {
     ),
     "q.when.never": Text("Rien n'a encore été exécuté.", "Nothing has been run yet."),
     "q.for": Text("Pour qui est-ce chiffré ?", "Encrypted for whom?"),
-    "q.for.keys": Text("Pour {n} clé :|Pour {n} clés :", "For {n} key:|For {n} keys:"),
+    "q.for.keys": Text(
+        "Pour {n} clé ; voir « Qui détient les clés ».|Pour {n} clés ; voir « Qui détient les "
+        "clés ».",
+        "For {n} key; see “Who holds the keys”.|For {n} keys; see “Who holds the keys”.",
+    ),
     "q.for.escrow": Text(
         "Dont {n} de secours, selon la déclaration.|Dont {n} de secours, selon la déclaration.",
         "Of these {n} is for the day the others are lost, as declared."
@@ -60,12 +64,6 @@ CUSTODY: dict[str, Text] = {
     "q.for.nobody": Text(
         "Pour personne : le plan demande que cet outil ne chiffre pas. Motif donné : {reason}",
         "For nobody: the plan asks that this tool does not encrypt. Reason given: {reason}",
-    ),
-    "q.intact.claimed": Text(
-        "{n} objet a aussi été comparé à l'empreinte MD5 que la source en annonce."
-        "|{n} objets ont aussi été comparés à l'empreinte MD5 que la source en annonce.",
-        "{n} object was also compared with the MD5 checksum that the source states."
-        "|{n} objects were also compared with the MD5 checksum that the source states.",
     ),
     "q.who.person": Text("{name}, {role}, {organisation}", "{name}, {role}, {organisation}"),
     # --- kinds of endpoints --------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from markupsafe import Markup
 
-from hdh_migrate.codes import Code
+from hdh_migrate.codes import LOST_OBJECTS, Code
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
     LeftTask,
@@ -19,6 +19,7 @@ from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.chronicle import Chronicle
 from hdh_migrate.evidence.page.declared import declared_of, former_keys, strangers
 from hdh_migrate.evidence.page.holders import held_keys
+from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate, StatedTally
 from hdh_migrate.plan.fields import period_seconds
@@ -77,6 +78,7 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         key += ".never"
     if one.task in _CODED:
         code = one.names[0]
+        key += ".lost" if one.task is LeftTask.FINDING and code in LOST_OBJECTS else ""
         values["code"] = (
             Markup('<code class="whole">{}</code>').format(visible(code)) if marked else code
         )
@@ -162,6 +164,7 @@ def standing_of(
             *(("run", at) for at in (p["times"]["ended"],) if at is not None),
             *((one.stage, one.at) for one in months.approvals if one.at is not None),
         ),
+        clashes=clashing_permits(months.erasing, months.grants, p["times"]["written"]),
         plain=tuple(
             one["url"]
             for one in p["endpoints"]

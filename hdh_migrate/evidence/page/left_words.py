@@ -19,7 +19,7 @@ LEFT: dict[str, Text] = {
         "on {at} at the latest.",
     ),
     "left.absence": Text(
-        "Faire juger si l'absence de {objects}, que la cible n'avait plus intact au contrôle du "
+        "Faire juger si l'absence d'un objet, que la cible n'avait plus intact au contrôle du "
         "{at} et qui y est de nouveau vérifié, est une violation de données à caractère personnel "
         "(RGPD, art. 33) : lot {names}."
         "|Faire juger si l'absence de {objects}, que la cible n'avait plus intacts au contrôle du "
@@ -274,6 +274,26 @@ LEFT: dict[str, Text] = {
     "left.waiver": Text(
         "Remédier à ce que laisse passer une dérogation{about}, valable jusqu'au {at} : {code}.",
         "Mend what a waiver{about} lets pass, which is valid until {at}: {code}.",
+    ),
+    "left.clash": Text(
+        "Éclaircir : un effacement est motivé par « {names} », sous quoi l'accès d'un lecteur est "
+        "encore ouvert."
+        "|Éclaircir : des effacements sont motivés par « {names} », sous quoi des accès de "
+        "lecteurs sont encore ouverts.",
+        "Clear up: the reason of an erasure is “{names}”, under which a reader's access stands "
+        "still."
+        "|Clear up: the reasons of erasures are “{names}”, under which readers' accesses stand "
+        "still.",
+    ),
+    "left.finding.lost": Text(
+        "Chercher, dans les versions et sauvegardes de l'ancien hébergeur et avant de résilier, "
+        "{n} objet{about} : {code}."
+        "|Chercher, dans les versions et sauvegardes de l'ancien hébergeur et avant de résilier, "
+        "{n} objets{about} : {code}.",
+        "Look for {n} object{about} in the former host's versions and backups, before that "
+        "contract ends: {code}."
+        "|Look for {n} objects{about} in the former host's versions and backups, before that "
+        "contract ends: {code}.",
     ),
     "left.sign": Text("Signer le rapport.", "Sign the report."),
     "left.witness": Text(

@@ -51,10 +51,10 @@ OVER_TIME: dict[str, Text] = {
     # --- amendments ------------------------------------------------------------------------------
     "revisions": Text("Lots modifiés après leur inventaire", "Batches amended after their listing"),
     "revisions.why": Text(
-        "Ce qui avait été déplacé avant une règle reste sur la cible. Toute approbation donnée "
-        "avant une révision est caduque.",
-        "What was moved before a rule stays at the target. Every approval given before a revision "
-        "is void.",
+        "Ce qui avait été déplacé avant une règle reste sur la cible. Une approbation donnée "
+        "avant une révision ne vaut plus pour les étapes suivantes.",
+        "What was moved before a rule stays at the target. An approval given before a revision no "
+        "longer counts for the steps that follow.",
     ),
     "revision.rotated": Text("clé remplacée : {old} → {new}", "key replaced: {old} → {new}"),
     "revision.sealed-for": Text(

@@ -24,6 +24,7 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
             LeftTask.BREACH,
             LeftTask.ABSENCE,
             LeftTask.DONE_WITHOUT,
+            LeftTask.CLASH,
             LeftTask.PLAIN,
             LeftTask.HOLDER,
             LeftTask.OLD_KEY,
@@ -73,12 +74,13 @@ def owned(
     `declared` is the plan's `report.declared`, `logins` who ran the tool.
     """
     groups: dict[str, list[LeftToDo]] = {}
+    unheld = any(one.task is LeftTask.HOLDER for one in found)
     for one in found:
         groups.setdefault(OWNERS.get(one.task, "operator"), []).append(one)
     made, first = [], 1
     for kind, several in groups.items():
         tasks = [OwnedTask(told(one, words), _until(one, words)) for one in several]
-        made.append(OwnedTasks(_who(kind, declared, logins, words), first, tasks))
+        made.append(OwnedTasks(_who(kind, declared, logins, words, unheld=unheld), first, tasks))
         first += len(tasks)
     return made
 
@@ -90,7 +92,9 @@ def _until(one: LeftToDo, words: Words) -> Markup | None:
     return words.say("owner.until", at=words.moment(until.isoformat()))
 
 
-def _who(kind: str, declared: StatedByPeople, logins: Sequence[str], words: Words) -> Markup:
+def _who(
+    kind: str, declared: StatedByPeople, logins: Sequence[str], words: Words, *, unheld: bool
+) -> Markup:
     said = words.say(f"owner.{kind}")
     names: list[object] = []
     if kind == "operator":
@@ -103,6 +107,7 @@ def _who(kind: str, declared: StatedByPeople, logins: Sequence[str], words: Word
         ]
     elif kind == "holders":
         names += dict.fromkeys(one["holder"] for one in declared.get("keys", ()))
+        names += [words.say("owner.unheld")] if unheld and names else []
     if not names:
         return words.say("owner.alone", who=said)
     return words.say(
@@ -140,8 +145,13 @@ OWNING: dict[str, Text] = {
     ),
     "owner.controller": Text("Le responsable de traitement", "The controller"),
     "owner.holders": Text("Ceux qui détiennent des clés", "Those who hold keys"),
+    "owner.unheld": Text(
+        "et qui détient la clé sans détenteur déclaré",
+        "and who holds the key that has no declared holder",
+    ),
     "owner.host": Text(
-        "Qui administre les droits chez l'hébergeur", "Who administers access at the host"
+        "Qui administre les droits chez l'hébergeur, que le plan ne nomme pas",
+        "Who administers access at the host, whom the plan does not name",
     ),
     "owner.signer": Text("Qui détient la clé du rapport", "Who holds the report's key"),
     "owner.witness": Text(
@@ -149,10 +159,9 @@ OWNING: dict[str, Text] = {
         "Somebody who is neither the operator nor the signer",
     ),
     "login.nobody": Text(
-        "{login} : nom de session, que le plan n'attribue à personne",
-        "{login}: a login that the plan gives to nobody",
+        "{login}, que le plan n'attribue à personne", "{login}, which the plan gives to nobody"
     ),
     "login.person": Text(
-        "{person}, nom de session {login}, selon le plan", "{person}, login {login}, says the plan"
+        "{login}, que le plan attribue à {person}", "{login}, which the plan gives to {person}"
     ),
 }

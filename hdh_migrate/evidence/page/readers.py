@@ -52,6 +52,15 @@ def clashing(
     return found
 
 
+def clashing_permits(
+    erasing: Mapping[str, HeadersErasing], accounts: GrantAccounts, at: str
+) -> tuple[str, ...]:
+    """Return the permits that are the reason of an erasure and let somebody read at a moment."""
+    lines = list(_lines(accounts, at))
+    found = (one.account.asked.permit for one in clashing(erasing, lines).values())
+    return tuple(dict.fromkeys(permit for permit in found if permit))
+
+
 READERS: dict[str, Text] = {
     "reader.then": Text(" ; ", "; "),
     "readers": Text("Qui peut lire", "Who may read"),

@@ -203,10 +203,12 @@ WAIVED: dict[str, Text] = {
         "; {n} finding passes so|; {n} findings pass so",
     ),
     "banner.waived.own": Text(
-        "Signé sous {login} ; c'est sous ce nom que l'outil a été lancé.",
-        "Signed under {login}; the tool was run under this name.",
+        "Signé sous le nom de session {login} ; l'outil a été lancé sous ce même nom.",
+        "Signed under the login {login}; the tool was run under this name.",
     ),
-    "banner.waived.by": Text("Signé sous {login}.", "Signed under {login}."),
+    "banner.waived.by": Text(
+        "Signé sous le nom de session {login}.", "Signed under the login {login}."
+    ),
     "waivers.ever": Text(
         "Celles qui ne comptent plus sont montrées aussi.",
         "Those that count no more are shown, too.",

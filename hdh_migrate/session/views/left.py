@@ -12,6 +12,7 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.run import HeadersCopied, RunStarted
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.left import (
@@ -33,6 +34,7 @@ from hdh_migrate.evidence.page.left import (
     told,
 )
 from hdh_migrate.evidence.page.page_words import PageWords
+from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped
@@ -108,6 +110,7 @@ def _standing(
             findings[cause.code] += cause.many
     signed, witnessed = _signatures(desk)
     rotations, declared = rotation_facts(ledger), _declared(desk)
+    grants = accounts(ledger)
     return MigrationStanding(
         at=now,
         batches=tuple(_batches(desk, ledger, rows)),
@@ -124,7 +127,8 @@ def _standing(
             (name, one.began, one.ended, sum(one.remaining.values()))
             for name, one in erasures(ledger).items()
         ),
-        grants=accounts(ledger),
+        grants=grants,
+        clashes=clashing_permits(_erasing(ledger), grants, now),
         unheld=tuple(_unheld(plan)),
         former=former_keys(rotations, declared),
         beside=tuple(_beside(ledger)),
@@ -152,6 +156,11 @@ def _beside(ledger: SqliteLedger) -> Iterator[str]:
         for key in story.beside
     )
     yield from (f"ed25519:{key[:16]}" for key in dict.fromkeys(found))
+
+
+def _erasing(ledger: SqliteLedger) -> dict[str, HeadersErasing]:
+    """Return the last erasure of each dataset."""
+    return {event.dataset: event for _, event in ledger.events(HeadersErasing)}
 
 
 def _logins(ledger: SqliteLedger) -> Iterator[str]:

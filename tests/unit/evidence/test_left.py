@@ -129,6 +129,20 @@ def test_bases_are_told_of_when_they_end_soon_and_waivers_always() -> None:
     ]
 
 
+def test_a_waived_basis_that_has_ended_is_to_be_examined_and_told_once() -> None:
+    stands = replace(
+        SETTLED, bases=(("A", "2026-11-26"),), waivers=(("legal-basis", "2029-01-01"),)
+    )
+    assert tasks(stands) == [(LeftTask.BASIS, ("A",))]
+    stands = replace(stands, bases=(("A", "2029-01-01"),))
+    assert tasks(stands) == [(LeftTask.WAIVER, ("legal-basis",))]
+
+
+def test_a_permit_that_is_an_erasures_reason_and_lets_somebody_read_is_to_be_cleared_up() -> None:
+    stands = replace(SETTLED, clashes=("EHDS-1",))
+    assert tasks(stands) == [(LeftTask.CLASH, ("EHDS-1",))]
+
+
 def test_a_basis_that_has_ended_comes_before_all_else() -> None:
     stands = replace(SETTLED, bases=(("A", "2026-11-26"),), findings={"conflict": 1})
 
@@ -294,6 +308,7 @@ def everything() -> Iterable[LeftToDo]:
             if f"left.{task}.never" in LEFT:
                 yield LeftToDo(task, names, 1)
     yield LeftToDo(LeftTask.FINDING, ("of-another-version",), 1)
+    yield from (LeftToDo(LeftTask.FINDING, ("vanished-lost",), count) for count in (1, 2))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

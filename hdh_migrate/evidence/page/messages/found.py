@@ -417,8 +417,8 @@ OF_STEPS: Final = (
         ' ours again: "verify PLAN --again --restore {number:word}". Take it as it is:'
         ' "verify PLAN --again --accept {again:word} --reason TEXT"',
         "un autre objet est sous ce nom ; l'outil n'a rien écrasé. Pour le mettre de côté et"
-        " renvoyer le nôtre : `verify PLAN --again --restore {number}`. Pour le prendre tel quel :"
-        " `verify PLAN --again --accept {again} --reason TEXT`",
+        " renvoyer le nôtre : `hdh-migrate verify PLAN --again --restore {number}`. Pour le prendre"
+        " tel quel : `hdh-migrate verify PLAN --again --accept {again} --reason MOTIF`",
     ),
     MessageForm(
         "its bytes are those that were verified, and the metadata or tags beside them are not those"
@@ -427,8 +427,8 @@ OF_STEPS: Final = (
         ' --reason TEXT"',
         "ses octets sont ceux qui ont été vérifiés, mais les métadonnées ou les étiquettes à côté"
         " ne sont plus celles qui ont été envoyées. Pour mettre de côté ce qui s'y trouve et"
-        " renvoyer le nôtre : `verify PLAN --again --restore {number}`. Pour le prendre tel quel :"
-        " `verify PLAN --again --accept {again} --reason TEXT`",
+        " renvoyer le nôtre : `hdh-migrate verify PLAN --again --restore {number}`. Pour le prendre"
+        " tel quel : `hdh-migrate verify PLAN --again --accept {again} --reason MOTIF`",
     ),
     MessageForm(
         "the target's verified copy was found gone, damaged or replaced, and the source has the"
