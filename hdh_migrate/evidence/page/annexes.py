@@ -42,6 +42,9 @@ ANNEXES: dict[str, Text] = {
     "verdict.unverifiable": Text("non vérifiable", "unverifiable"),
     "verdict.waived": Text("écart accepté", "waived"),
     "verdict.none": Text("pas encore comparé", "not compared yet"),
+    "verdict.in-the-way": Text(
+        "un autre objet était déjà sous ce nom", "another object stood under that name already"
+    ),
     "col.verdict": Text("Verdict", "Verdict"),
     # --- losses ------------------------------------------------------------------------------
     "losses": Text("Ce que la cible ne porte pas", "What the target does not hold"),
@@ -96,8 +99,10 @@ ANNEXES: dict[str, Text] = {
     # --- clock and tool ----------------------------------------------------------------------
     "ref.clock": Text("Horloge de l'outil", "The tool's clock"),
     "ref.clock.value": Text(
-        "écart de {seconds} s avec l'en-tête Date de {endpoint} (positif : l'outil avance)",
-        "{seconds} s from the Date header of {endpoint} (positive: the tool is ahead)",
+        "écart de {seconds} s avec l'en-tête Date de {endpoint}, qui n'a que des secondes entières "
+        "(positif : l'outil avance)",
+        "{seconds} s from the Date header of {endpoint}, which has whole seconds only (positive: "
+        "the tool is ahead)",
     ),
     "ref.clock.none": Text(
         "aucun en-tête Date de {endpoint} : rien n'y montre que l'horloge de l'outil est juste",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 from typing import Any, Literal
 
 from hdh_migrate.codes import how_many
@@ -30,6 +31,8 @@ class BatchAtSource:
     """Of that: was never moved."""
     traces: int = 0
     """What was still seen after the deletion."""
+    answers: Mapping[str, int] = field(default_factory=dict)
+    """What the host answered to the deletion, by its outcome."""
 
     @property
     def still(self) -> ObjectSum:
@@ -51,7 +54,8 @@ def at_source(predicate: Predicate, passes: Iterable[PassLine]) -> list[BatchAtS
         story = stories.get(name)
         stands, traces = _deleted(story) if story else ("untouched", 0)
         moved = _less(whole, alone)
-        found.append(BatchAtSource(name, stands, whole, moved, alone, traces))
+        answers = ((story or {}).get("decommission") or {}).get("outcomes") or {}
+        found.append(BatchAtSource(name, stands, whole, moved, alone, traces, answers))
     return found
 
 
@@ -177,6 +181,7 @@ AT_SOURCE: dict[str, Text] = {
         "Batch {name}: {objects} ({size}); deletion of {moved} was asked for, and was not "
         "observed.",
     ),
+    "source.answers": Text("Réponse de l'hébergeur :", "The host's answer:"),
     "source.deleted": Text(
         "Lot {name} : {moved} supprimés, et la source n'en montre plus rien.",
         "Batch {name}: {moved} deleted, and the source shows nothing of them any more.",

@@ -650,6 +650,7 @@ CATALOGUE: dict[str, Text] = {
         "there again. The journal has the numbers of these objects; this folder does not know the "
         "cause.",
     ),
+    "findings.mended.ids": Text("Numéros :", "Numbers:"),
     "banner.mended": Text(
         "{n} objet vérifié manquait, ou n'était plus intact, à un contrôle de la cible ; il y est "
         "de nouveau vérifié."

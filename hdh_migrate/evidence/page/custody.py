@@ -41,9 +41,9 @@ CUSTODY: dict[str, Text] = {
         "Du {start} au {end}, soit {length}.", "From {start} to {end}, {length} in all."
     ),
     "q.when.going": Text(
-        "En cours. Ce dossier ne connaît pas de date de fin : ni le plan ni le journal n'en ont.",
-        "Under way. This folder knows of no day on which it ends: neither plan nor journal has "
-        "one.",
+        "En cours. Date de fin : ni le plan ni le journal n'en ont ; à demander au responsable de "
+        "traitement.",
+        "Under way. Day on which it ends: neither plan nor journal has one; ask the controller.",
     ),
     "q.when.over": Text(
         "Rien n'est plus à déplacer, à basculer ni à supprimer, à ce que ce dossier en sait.",
@@ -144,9 +144,10 @@ CUSTODY: dict[str, Text] = {
     "custody": Text("Qui a fait quoi", "Who did what"),
     "custody.why": Text(
         "Le journal dit sous quel nom de session l'outil a été lancé, et quelles clés ont "
-        "approuvé. Une clé montre qu'elle a servi, non qui s'en est servi.",
+        "approuvé. Une clé montre qu'elle a servi, non qui s'en est servi : à qui sont ces clés, "
+        "à demander au responsable de traitement.",
         "The journal tells under which login the tool was run, and which keys approved. A key "
-        "shows that it was used, not by whom.",
+        "shows that it was used, not by whom: whose these keys are, ask the controller.",
     ),
     "custody.ran": Text("A lancé l'outil", "Ran the tool"),
     "custody.ran.value": Text(

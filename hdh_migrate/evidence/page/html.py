@@ -28,13 +28,13 @@ from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
 from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
-from hdh_migrate.evidence.page.left import standing_of
+from hdh_migrate.evidence.page.left import NAMED, standing_of
 from hdh_migrate.evidence.page.owners import login_said, owned
 from hdh_migrate.evidence.page.page_words import PageWords, meaning
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
-from hdh_migrate.evidence.page.stated import proven_objects, shown_of
+from hdh_migrate.evidence.page.stated import mended_look, proven_objects, shown_of
 from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
@@ -105,6 +105,7 @@ def render_report(
         going=any(one.task in WORK for one in left),
         logins={one: login_said(one, declared, words) for one in named if one},
         sources=sources,
+        mended_ids=_mended_ids(predicate, chronicle, words),
         departed=departed(predicate, findings),
         bridges=bridges(predicate, chronicle),
         lines_lost=lines_lost(predicate),
@@ -167,6 +168,15 @@ def _tone(verdict: OutcomeState, erased: ErasedObjects) -> str:
     """Return how a banner looks: what opens no more is not simply good any longer."""
     tone = _TONES.get(verdict, "unsure")
     return "unsure" if tone == "good" and erased.some else tone
+
+
+def _mended_ids(predicate: Predicate, chronicle: Chronicle, words: PageWords) -> list[Markup]:
+    """Return the numbers of what looks missed and is verified again, where the journal has all."""
+    mended = [one for one in predicate.get("looks", ()) if mended_look(predicate, one)]
+    missed = [chronicle.missed.get(one["batch"]) for one in mended]
+    ids = [number for one in missed if one is not None for number in one.ids]
+    many = sum(one["gone"] + one["damaged"] for one in mended)
+    return [words.number(one) for one in ids] if len(ids) == many <= NAMED else []
 
 
 def _then(verdict: OutcomeState, erased: ErasedObjects) -> tuple[str, int]:

@@ -93,7 +93,7 @@ READERS: dict[str, Text] = {
         "Ci-dessous, les {n} dernières autorisations sur {all}.",
         "Below the last {n} grants of {all}.",
     ),
-    "col.reader": Text("Lecteur", "Reader"),
+    "col.reader": Text("Autorisation d'un lecteur", "Grant of a reader"),
     "col.permit": Text("Permis, finalité", "Permit, purpose"),
     "col.until": Text("Jusqu'au", "Until"),
     "col.stands": Text("État", "State"),

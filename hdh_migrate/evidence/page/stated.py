@@ -46,7 +46,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
     """Return what a page shows of the statement alone."""
     declared, codes = declared_of(predicate), predicate["findings"]["codes"]
     gone = gone_of(predicate)
-    mended = [one for one in predicate.get("looks", ()) if _mended(predicate, one)]
+    mended = [one for one in predicate.get("looks", ()) if mended_look(predicate, one)]
     return {
         "p": predicate,
         "SHOWN_DATASETS": SHOWN_DATASETS,
@@ -71,7 +71,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "escrow": sum(bool(one["escrow"]) for one in declared.get("keys", ())),
         "losses": _losses(predicate),
         "beside": _beside(predicate),
-        "mended": lambda look: _mended(predicate, look),
+        "mended": lambda look: mended_look(predicate, look),
         "mended_looks": {kind: sum(one[kind] for one in mended) for kind in ("gone", "damaged")},
         "mended_objects": sum(one["gone"] + one["damaged"] for one in mended),
         "gravest_codes": gravest_codes(codes),
@@ -140,7 +140,7 @@ def _losses(predicate: Predicate) -> dict[str, object]:
     return {"properties": properties, "rows": rows}
 
 
-def _mended(predicate: Predicate, look: StatedLook) -> bool:
+def mended_look(predicate: Predicate, look: StatedLook) -> bool:
     """Say whether what a look missed or found damaged is verified again, and it found no more."""
     return mended_since(
         look, [one["tally"] for one in predicate["datasets"] if one["batch"] == look["batch"]]

@@ -818,6 +818,22 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             }
             for many in (1, 2)
         ),
+        {
+            "records": good,
+            "looks": [{**LOOK, "gone": 1, "damaged": 0, "replaced": 0, "unread": 0}],
+            "months": missed(),
+        },
+        {
+            "records": good,
+            "cutovers": [
+                cutover()
+                | {
+                    "batch": "pilot",
+                    "times": {"requested": OPENING["at"]},
+                    "decommission": {**cutover()["decommission"], "observed": None},
+                }
+            ],
+        },
         *({"records": good, "months": shut_out(many)} for many in (1, 2)),
         *(
             {"records": good, "looks": [{**LOOK, "gone": many, "replaced": 0, "unread": 0}]}
@@ -907,6 +923,16 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         for language, page in made.items():
             pages[language].append(page)
     return pages
+
+
+def missed() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return a look of two portions that misses one object."""
+    look = LookedAgain(
+        number=1, batch="pilot", level="full", at="2026-03-02T10:00:00Z", spans=(), objects=9,
+        bytes=9, gone=(4711,), damaged=(), replaced=(), unread=(), lost=ABSENT, beside=ABSENT,
+    )  # fmt: skip
+    told = (look, replace(look, gone=()))
+    return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
 
 
 def listed_again(gone: int) -> list[tuple[str, str, dict[str, Any]]]:
@@ -1696,6 +1722,31 @@ def test_what_opens_no_more_at_the_target_is_said_to_be_in_the_clear_at_the_sour
         cutovers=[gone_from_the_source()],
     )["fr"]  # fmt: skip
     assert "originaux en clair" not in page.plain
+
+
+def test_what_a_look_missed_and_is_verified_again_is_named_by_its_number(
+    tmp_path: Path, key: Signer
+) -> None:
+    look = {**LOOK, "gone": 1, "damaged": 0, "replaced": 0, "unread": 0}
+    page = written(
+        tmp_path / "a", [record("a")], signer=key, looks=[look], months=missed()
+    )["fr"].plain  # fmt: skip
+    assert "Numéros : 4 711." in page
+    page = written(
+        tmp_path / "b", [record("a")], signer=key, looks=[{**look, "gone": 2}], months=missed()
+    )["fr"].plain  # fmt: skip
+    assert "Numéros" not in page, "the journal has not all of them"
+
+
+def test_what_the_host_answered_to_a_deletion_that_nobody_saw_is_on_the_first_screen(
+    tmp_path: Path, key: Signer
+) -> None:
+    asked_for = cutover() | {
+        "times": {"requested": OPENING["at"]},
+        "decommission": {**cutover()["decommission"], "observed": None},
+    }
+    page = written(tmp_path / "a", [record("a")], signer=key, cutovers=[asked_for])["fr"].plain
+    assert "pas constatée. Réponse de l\u2019hébergeur : « supprimé » pour 1, 1 gardé" in page
 
 
 def test_what_no_migration_carries_is_said(tmp_path: Path, key: Signer) -> None:
