@@ -30,7 +30,7 @@ from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
 from hdh_migrate.evidence.page.left import NAMED, standing_of
 from hdh_migrate.evidence.page.owners import login_said, owned
-from hdh_migrate.evidence.page.page_words import PageWords, meaning
+from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
@@ -156,6 +156,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "command": Markup('<code class="whole">{}</code>').format,
         "claimed_moment": words.claimed_moment,
         "said": words.said,
+        "unbroken": unbroken,
         "meaning": meaning,
         "message": words.message,
         "rule": words.rule,

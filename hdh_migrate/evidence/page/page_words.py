@@ -179,10 +179,25 @@ class PageWords:
         return escape(self._reader.day(value))
 
 
+_REFERENCE = re.compile(r"\d-\d")
+_UNBROKEN = 24
+"""Characters of a word that fit into one line of any screen."""
+
+
 @lru_cache(maxsize=4096)  # more than there are sentences: a page says the same ones again
 def _written(text: Text, language: str, *, singular: bool = False) -> Markup:
     """Return a sentence as a language writes it, escaped, its placeholders still open."""
     return escape(text.said(language, singular=singular))
+
+
+def unbroken(value: str) -> Markup:
+    """Return what others wrote; a short word with digits and a hyphen stands on one line."""
+    return Markup(" ").join(
+        Markup('<span class="whole">{}</span>').format(word)
+        if _REFERENCE.search(word) and len(word) <= _UNBROKEN
+        else word
+        for word in visible(value).split(" ")
+    )
 
 
 def harmless(value: object) -> object:

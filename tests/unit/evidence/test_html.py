@@ -47,7 +47,7 @@ from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
 from hdh_migrate.evidence.page.charts import pace_bars
 from hdh_migrate.evidence.page.held import HELD
 from hdh_migrate.evidence.page.left_words import LEFT
-from hdh_migrate.evidence.page.page_words import PageWords
+from hdh_migrate.evidence.page.page_words import PageWords, unbroken
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import side_of
 from hdh_migrate.evidence.signatures.dsse import pre_authentication_encoding
@@ -1123,6 +1123,11 @@ def test_a_french_page_has_no_plain_space_before_its_high_punctuation(
             "punctuation and units belong into the sentence (`Text`), which makes these spaces;"
             " a template has none"
         )
+
+
+def test_a_short_reference_is_not_cut_at_its_hyphen_and_stays_harmless() -> None:
+    assert unbroken("CNIL 2023-146 <b>") == 'CNIL <span class="whole">2023-146</span> &lt;b&gt;'
+    assert unbroken("1-2" * 9) == "1-2" * 9, "too long for a line"
 
 
 def test_a_number_stands_on_the_line_of_what_it_counts() -> None:
