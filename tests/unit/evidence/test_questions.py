@@ -65,7 +65,8 @@ class Headings(HTMLParser):
 
 
 def plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text.replace("\u2019", "'").replace("\u2011", "-")).strip()
+    text = re.sub(r"\s+", " ", text.replace("\u2019", "'").replace("\u2011", "-"))
+    return re.sub(r" (?=[,.])", "", text).strip()  # where a span ends, no space is seen
 
 
 def questions() -> list[Question]:
