@@ -252,7 +252,7 @@ FAULTS: Final = (
     _row(86, "a credential that ends too soon, or is none", "said before the run",
          "unit/sources/azure_sas:a_run_that_may_outlast_the_signature_is_told_before",
          "unit/sources/azure_sas:what_is_not_the_token_alone_is_named"),
-    _row(87, "a key, attestation or program is exchanged", "refused, or told by evidence",
+    _row(87, "a key, attestation or program is exchanged", "refused, or shown by the evidence",
          "live/binding:a_rotation_under_a_run_is_refused_before_anything_is_sent",
          "unit/session/contents:an_attestation_that_was_exchanged_for_a_while_stands_in_the_report"),
     _row(88, "one operator alone changes who approves; approvals are replayed", "refused",
