@@ -13,7 +13,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     in_keyed_names,
     inventory,
     laid,
@@ -25,11 +24,6 @@ from tests.unit.evidence.worlds import (
 MOMENT = "2026-01-31T18:00:00.1234567Z"
 OTHER = "2026-01-31T18:00:00.1234568Z"
 ALL = planned("datasets", 2, "source", versions="all")
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("versions"))
 
 
 def version(token: str | None, said: str, etag: str = "e;versionid=t1", **line: Any) -> Change:

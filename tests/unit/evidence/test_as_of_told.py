@@ -12,7 +12,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     in_keyed_names,
     inventory,
     laid,
@@ -22,11 +21,6 @@ from tests.unit.evidence.worlds import (
 
 MOMENT = "2026-01-31T18:00:00Z"
 BEFORE, AFTER = "2026-01-31T18:00:00.0000000Z", "2026-01-31T18:00:00.0000001Z"
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("moments"))
 
 
 def pinned(version: str, **line: Any) -> Change:

@@ -11,7 +11,6 @@ from tests.unit.evidence.forgery import Desk, Files
 from tests.unit.evidence.worlds import (
     Change,
     both,
-    desk_in,
     hour,
     in_keyed_names,
     insert,
@@ -21,11 +20,6 @@ from tests.unit.evidence.worlds import (
     put,
     world,
 )
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("contracts"))
 
 
 def chosen(ways: Any, dataset: str = "pmsi") -> Change:

@@ -15,7 +15,6 @@ from tests.unit.evidence.worlds import (
     Change,
     World,
     both,
-    desk_in,
     hour,
     in_keyed_names,
     laid,
@@ -25,11 +24,6 @@ from tests.unit.evidence.worlds import (
 pytestmark = pytest.mark.slow
 
 KEY, ONE, TWO = "22" * 32, "33" * 32, "44" * 32
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("grants"))
 
 
 def say(what: str, grant: Any = "g1", **values: Any) -> Change:

@@ -21,7 +21,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     hour,
     in_keyed_names,
     laid,
@@ -100,11 +99,6 @@ STORY = {
         tell("cutover-rechecked", bytes=-1), pilot("decommission", "recheck", bytes=39)
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("apart"))
 
 
 @pytest.mark.parametrize("what", [*KEYED, *PLAIN, *STORY, *KEYED_STORY])

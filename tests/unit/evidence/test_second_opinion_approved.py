@@ -25,7 +25,6 @@ from tests.unit.evidence.worlds import (
     Change,
     World,
     both,
-    desk_in,
     drop,
     hour,
     in_keyed_names,
@@ -39,11 +38,6 @@ pytestmark = pytest.mark.slow
 
 ENTRY = ("predicate", "cutovers", 0)
 ERASE = {"approvals": [THREE, TWO], "approved_stage": "decommission", "terms": SECOND}
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("approved"))
 
 
 # 7.3, where no event tells more -------------------------------------------------------------------

@@ -14,7 +14,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     gone,
     hour,
     in_keyed_names,
@@ -46,11 +45,6 @@ BOUND, AMENDED = "batch-bound", "batch-amended"
 OTHERS, SIZE = "seal: others than those bound", "stored_size"
 FORM, BEHIND, SAYS = f"{AMENDED}: ", "a rule leaves it behind", "not what the plan says of it"
 SCRATCH = {"glob": "**/_t/**", "reason": "scratch"}
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("batches"))
 
 
 def same_plan(made: World) -> None:

@@ -14,7 +14,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     drop,
     entry,
     hour,
@@ -28,11 +27,6 @@ from tests.unit.evidence.worlds import (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("cutovers"))
 
 
 def approver(number: int) -> dict[str, str]:

@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.signatures.signing import Signer
-from tests.unit.evidence.builders import signer
 from tests.unit.evidence.forgery import Case, Desk
 from tests.unit.evidence.test_second_opinion import neighbours
-from tests.unit.evidence.worlds import World, desk_in, laid
+from tests.unit.evidence.worlds import World, laid
 from tests.unit.evidence.worlds_again import listed_again, looked_at
 from tests.unit.evidence.worlds_amended import amended
 from tests.unit.evidence.worlds_signed import approved, digest, signed, stated
@@ -39,17 +38,6 @@ ASKED = {
 }  # fmt: skip
 """What a request is the digest of; None: of all but who asks."""
 Unwritable = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError)
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("drawn"))
-
-
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> list[Signer]:
-    tmp = tmp_path_factory.mktemp("people")
-    return [signer(tmp, name) for name in ("dpo", "ciso")]
 
 
 # one change ---------------------------------------------------------------------------------------

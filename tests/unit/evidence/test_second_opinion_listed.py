@@ -15,7 +15,6 @@ from tests.unit.evidence.worlds import (
     Change,
     World,
     both,
-    desk_in,
     gone,
     hour,
     in_keyed_names,
@@ -54,11 +53,6 @@ SUM, NOT_OPEN = "refreshed: a sum", "not of the one under way"
 UNTOLD = "nothing tells that an object vanished"
 LEAF, NEW, WAS = (leaf(one).hex() for one in (B, C, C_WAS))
 OTHER = "cd" * 32
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("listed"))
 
 
 def change(number: int, **lists: Any) -> Change:

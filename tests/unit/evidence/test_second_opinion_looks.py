@@ -14,7 +14,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     gone,
     hour,
     in_keyed_names,
@@ -37,11 +36,6 @@ pytestmark = pytest.mark.slow
 BEGUN, TOLD, ENDED = "looking-again", "looked-again", "look-ended"
 FORM, NOT_OPEN = "an id twice", "not of the one under way"
 LOST, OTHERS = "is verified still", "looks: not what was told"
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("looks"))
 
 
 def moved_before(kind: str, which: int, other: str, number: int) -> Change:

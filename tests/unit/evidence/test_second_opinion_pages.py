@@ -26,17 +26,11 @@ from tests.support.authority import TIME_STAMPING, Authority, issue
 from tests.support.second_forms import merkle_root
 from tests.unit.evidence.forgery import Desk, Files, resummed
 from tests.unit.evidence.worlds import (
-    desk_in,
     laid,
     world,
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("told"))
 
 
 # --- 9 and 10 -------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     drop,
     hour,
     inventory,
@@ -35,11 +34,6 @@ from tests.unit.evidence.worlds import (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("told"))
 
 
 # --- 7.3 ------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     hour,
     in_keyed_names,
     insert,
@@ -36,11 +35,6 @@ from tests.unit.evidence.worlds import (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("told"))
 
 
 def entry_of(number: int = 0, **values: Any) -> Change:

@@ -14,7 +14,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     gone,
     hour,
     insert_before,
@@ -29,11 +28,6 @@ pytestmark = pytest.mark.slow
 
 OLD, KEPT, NEW = "a1" * 32, "b2" * 32, "c3" * 32
 EXCHANGED = "headers-exchanged"
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("rotated"))
 
 
 def named(key: str) -> str:

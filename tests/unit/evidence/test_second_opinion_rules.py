@@ -16,7 +16,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     gone,
     hour,
     in_keyed_names,
@@ -43,11 +42,6 @@ COLD_SAID = 'exclude {"tier":["archive"]}'
 BEHIND, OTHER = "a rule leaves it behind", "not the rule that applies"
 OWN = ".hdh-migrate-sidecar/x"
 DIGEST = "sidecar:" + "11" * 32
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("rules"))
 
 
 def included(*rules: Any) -> Change:

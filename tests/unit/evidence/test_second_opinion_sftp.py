@@ -13,7 +13,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     judged,
     line,
     planned,
@@ -25,11 +24,6 @@ from tests.unit.evidence.worlds import (
 pytestmark = pytest.mark.slow
 
 SECURED = "TLSv1.3 TLS_AES_256_GCM_SHA384 sha256:" + "ab" * 32
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("sftp"))
 
 
 def over(url: str, contacted: str | None = None) -> Change:

@@ -25,7 +25,6 @@ from tests.unit.evidence.worlds import (
     Change,
     World,
     body,
-    desk_in,
     hour,
     laid,
     place_of,
@@ -52,17 +51,6 @@ RESTING = (
     ("keys-rotating", 0), ("data-keys-rotating", 0), ("grant-given", 0), ("headers-erasing", 0),
 )  # fmt: skip
 """Every event of the world that rests on approvals."""
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("signed"))
-
-
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> list[Signer]:
-    tmp = tmp_path_factory.mktemp("people")
-    return [signer(tmp, name) for name in ("dpo", "ciso")]
 
 
 @pytest.fixture(scope="module")

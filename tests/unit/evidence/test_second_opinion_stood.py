@@ -16,13 +16,11 @@ from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier.outcome import AS_APPROVED, MOVED_ON
 from tests.support.second_batches import digest_of_batch
-from tests.unit.evidence.builders import signer
 from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.test_second_opinion_signed import accepted, good, only
 from tests.unit.evidence.worlds import (
     World,
     body,
-    desk_in,
     hour,
     laid,
     line,
@@ -46,17 +44,6 @@ OTHER: dict[str, Any] = {
 """What no other rule holds: nothing of the journal but the roots that were signed tells it."""
 FIRST, LAST = 2, 5
 """A line of the batch that was approved, and one of the other batch."""
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("stood"))
-
-
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> list[Signer]:
-    tmp = tmp_path_factory.mktemp("people")
-    return [signer(tmp, name) for name in ("dpo", "ciso")]
 
 
 def followed(source: World, *events: tuple[str, dict[str, Any]], **changes: Any) -> World:

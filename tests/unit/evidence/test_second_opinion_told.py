@@ -18,7 +18,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     hour,
     in_keyed_names,
     insert,
@@ -38,11 +37,6 @@ from tests.unit.evidence.worlds import (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("told"))
 
 
 def test_both_take_the_worlds_as_they_are(desk: Desk) -> None:

@@ -24,7 +24,6 @@ from tests.unit.evidence.worlds import (
     World,
     body,
     both,
-    desk_in,
     gone,
     hour,
     insert_before,
@@ -47,11 +46,6 @@ from tests.unit.evidence.worlds_waived import (
 )
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return desk_in(tmp_path_factory.mktemp("waived"))
 
 
 @pytest.fixture(scope="module")
