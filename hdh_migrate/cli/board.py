@@ -331,10 +331,14 @@ def _keys(status: Status) -> list[str]:
     """Return when each recipient's key last opened what is stored, once something is."""
     if not status["total"]["verified"]["objects"] or not status["keys"]:
         return []
-    return ["", "private keys, as tried:", *(f"- {_trial(one)}" for one in status["keys"])]
+    trials = [_trial(one) for one in status["keys"]]
+    lines = [f"- {trial}" for trial in trials if trial is not None]
+    if untried := trials.count(None):  # which, stands in what is left to do
+        lines.append(f"- {untried} not tried: hdh-migrate keys drill PLAN --key FILE --stored N")
+    return ["", "private keys, as tried:", *lines]
 
 
-def _trial(one: KeyTrial) -> str:
+def _trial(one: KeyTrial) -> str | None:
     stored = one["stored"]
     if stored is not None:
         opened = f"{stored['opened']} of {counted(stored['objects'], 'stored object')}"
@@ -342,7 +346,7 @@ def _trial(one: KeyTrial) -> str:
     if one["proved"] is not None:
         at = _second(one["proved"])
         return f"{one['recipient']} opened a test envelope on {at}, and nothing that is stored yet"
-    return f"{one['recipient']} was not tried (hdh-migrate keys drill PLAN --key FILE --stored N)"
+    return None
 
 
 # --- small tools ----------------------------------------------------------------------------------

@@ -109,8 +109,10 @@ class LineProgress:
         """Return how far the step has come, in words."""
         seconds = max(time.monotonic() - self.began, 1e-3)
         objects = counted(self.of_objects or self.objects, "object")
-        of = f"{self.objects} of {objects}" if self.of_objects else objects
-        return f"{of}, {size_text(self.size)}, {size_text(self.size / seconds)}/s"
+        if not self.of_objects:  # a listing, which reads no content
+            return f"{objects}, {size_text(self.size)}, {self.objects / seconds:,.0f} objects/s"
+        rate = f"{size_text(self.size / seconds)}/s"
+        return f"{self.objects} of {objects}, {size_text(self.size)}, {rate}"
 
     def close(self) -> None:
         """The step is over."""

@@ -250,7 +250,7 @@ class Desk:
         if unknown:
             known = ", ".join(batch.name for batch in ordered)
             raise UsageError(
-                f"no batch {', '.join(unknown)} in the plan; there are {known}",
+                f"no batch {', '.join(unknown)} in the plan; its batches: {known}",
                 hint="a batch that was begun must stay in the plan: put it back, if it is one",
             )
         return ordered
