@@ -19,7 +19,13 @@ from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.frozen import frozen
 from hdh_migrate.markup import SMALL_MAX, tree
 from hdh_migrate.results.moves import ConditionFact
-from hdh_migrate.targets.lifecycles import EVERYWHERE, MovedTo, deletes_by_age
+from hdh_migrate.targets.lifecycles import (
+    EVERYWHERE,
+    Judges,
+    MovedTo,
+    archives,
+    deletes_by_age,
+)
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
 from hdh_migrate.telemetry import counted
@@ -27,7 +33,11 @@ from hdh_migrate.telemetry import counted
 Value = bool | tuple[str, ...] | None
 Look = Callable[[S3Endpoint, str, str], tuple[Value, str]]
 
-EXPIRY = "seen-expiry"
+EXPIRY, ARCHIVING = "seen-expiry", "seen-archiving"
+LIFECYCLES: Mapping[str, tuple[Judges, str]] = {
+    EXPIRY: (deletes_by_age, "deletes"), ARCHIVING: (archives, "archives")
+}  # fmt: skip
+"""What of a lifecycle rule is looked for, with the word for what it does."""
 NOT_SHOWN = "; not shown: "
 """Stands in what was seen where a host shows only a part of what was asked for."""
 
@@ -82,7 +92,7 @@ def conditions(
 ) -> list[Condition]:
     """Return how a bucket stands to each rule; only questions are asked.
 
-    `places`: whose objects a rule that deletes by age must leave alone.
+    `places`: whose objects a rule that deletes or archives by age must leave alone.
 
     Raises:
         Transient: an answer is demanded, and none came.
@@ -91,7 +101,8 @@ def conditions(
     found = []
     for rule in rules:
         if rule.see not in looked:
-            look = partial(_seen_expiry, places) if rule.see == EXPIRY else _LOOKS[rule.see]
+            ages = rule.see in LIFECYCLES
+            look = partial(_by_age, rule.see, places) if ages else _LOOKS[rule.see]
             looked[rule.see] = _look(look, endpoint, bucket, region, demand=demand)
         value, seen = looked[rule.see]
         found.append(
@@ -214,22 +225,24 @@ def _lifecycle_rules(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Va
     return count > 0, counted(count, "lifecycle rule") if count else "no lifecycle rule"
 
 
-def _seen_expiry(
-    places: Sequence[MovedTo], endpoint: S3Endpoint, bucket: str, region: str
+def _by_age(
+    see: str, places: Sequence[MovedTo], endpoint: S3Endpoint, bucket: str, region: str
 ) -> tuple[Value, str]:
-    """Look for rules that delete what is moved; of a host that shows none, none is known of."""
+    """Look for rules that take away what is moved; of a host that shows none, none is known of."""
     del region
+    judges, does = LIFECYCLES[see]
     try:
         reply = _asked(endpoint.client.get_bucket_lifecycle_configuration, bucket)
         rules = () if reply is None else reply["Rules"]
-        count = sum(deletes_by_age(rule, places) for rule in rules)
+        count = sum(judges(rule, places) for rule in rules)
     except _UNCLEAR as error:
         if isinstance(error, Missing) and error.code == "NoSuchBucket":
             raise
-        return False, f"no rule that deletes{NOT_SHOWN}lifecycle rules"
+        return False, f"no rule that {does}{NOT_SHOWN}lifecycle rules"
     if not count:
-        return False, "no rule that deletes what is moved"
-    return True, f"{counted(count, 'lifecycle rule deletes', 'lifecycle rules delete')} by age"
+        return False, f"no rule that {does} what is moved"
+    whose = counted(count, f"lifecycle rule {does}", f"lifecycle rules {does.removesuffix('s')}")
+    return True, f"{whose} by age"
 
 
 def _default_encryption(endpoint: S3Endpoint, bucket: str, region: str) -> tuple[Value, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from hdh_migrate.errors import (
@@ -16,8 +17,8 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results.hosts import BucketStep
-from hdh_migrate.targets.conditions import EXPIRY, Condition, conditions
-from hdh_migrate.targets.lifecycles import EVERYWHERE, MovedTo, deletes_by_age
+from hdh_migrate.targets.conditions import LIFECYCLES, Condition, conditions
+from hdh_migrate.targets.lifecycles import EVERYWHERE, Judges, MovedTo
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_beside import object_lock_of
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
@@ -330,11 +331,11 @@ def _no_lifecycle(client: BucketSettings, wish: Wish) -> None:
     client.delete_bucket_lifecycle(Bucket=wish.bucket)
 
 
-def _no_expiry(client: BucketSettings, wish: Wish) -> None:
-    """Take away the rules that delete what the plan puts there, and no other."""
+def _without(judges: Judges, client: BucketSettings, wish: Wish) -> None:
+    """Take away the rules that do so to what the plan puts there, and no other."""
     rules = client.get_bucket_lifecycle_configuration(Bucket=wish.bucket)["Rules"]
     assert isinstance(rules, list)
-    left = [rule for rule in rules if not deletes_by_age(rule, wish.places)]
+    left = [rule for rule in rules if not judges(rule, wish.places)]
     if left:
         client.put_bucket_lifecycle_configuration(
             Bucket=wish.bucket, LifecycleConfiguration={"Rules": left}
@@ -353,7 +354,7 @@ _MENDS: Mapping[str, Callable[[BucketSettings, Wish], None]] = {
     "public-access": _close,
     "seen-public": _close,
     "lifecycle-rules": _no_lifecycle,
-    EXPIRY: _no_expiry,
+    **{see: partial(_without, judges) for see, (judges, _) in LIFECYCLES.items()},
     _POLICY: _restrict,
 }
 """By what is looked at, in the order of doing; the rest is not for a bucket's settings to mend."""
@@ -372,6 +373,6 @@ _REMOVED: Mapping[str, Callable[[BucketSettings, Wish], Mapping[str, object]]] =
     "public-access": _acl,
     "seen-public": _acl,
     "lifecycle-rules": _lifecycle,
-    EXPIRY: _lifecycle,
+    **dict.fromkeys(LIFECYCLES, _lifecycle),
 }
 """What is asked for before it is removed: in the form in which the host takes it again."""

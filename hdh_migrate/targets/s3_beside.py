@@ -28,6 +28,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.markup import NotWhole, Unwanted, tree
 from hdh_migrate.model import Lock, Stamp, Stored, TargetLimits
+from hdh_migrate.targets.lifecycles import ARCHIVES
 from hdh_migrate.targets.s3_endpoint import (
     CONTROL_BODY_MAX,
     CONTROL_SECONDS,
@@ -47,9 +48,6 @@ _META = "x-amz-meta-"
 _ATTEMPT = f"{_META}{ATTEMPT}"
 UNLOCKED = Lock()
 """What keeps most objects: nothing."""
-
-_ARCHIVES = frozenset(("GLACIER", "DEEP_ARCHIVE"))
-"""Classes of which a read is refused; `GLACIER_IR` is read like any other."""
 
 _EXPIRY = re.compile(r'expiry-date="([^"]{1,40})"')
 _NO_TAGS = frozenset(("NoSuchTagSet", "NoSuchTagSetError"))
@@ -111,7 +109,7 @@ def beside_of(reply: Reply) -> dict[str, Any]:
         "lock": _lock(reply),
         "tag_count": None if count is None else count_of(count),
         "expires": _expires(reply),
-        "archived": reply.headers.get("x-amz-storage-class", "").upper() in _ARCHIVES
+        "archived": reply.headers.get("x-amz-storage-class", "").upper() in ARCHIVES
         and 'ongoing-request="false"' not in reply.headers.get("x-amz-restore", ""),
     }
 

@@ -270,15 +270,24 @@ def test_a_rehearsal_is_told_and_not_refused(site: Site, bucket: Bucket, moto: S
     assert batch["objects"] == 1
 
 
-def test_what_deletes_elsewhere_in_the_bucket_is_left_alone(bucket: Bucket) -> None:
+@pytest.mark.parametrize(
+    ("name", "does"),
+    [
+        ("no-expiry", {"Expiration": {"Days": 1}}),
+        ("no-archiving", {"Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}),
+    ],
+)
+def test_what_ages_elsewhere_in_the_bucket_is_left_alone(
+    bucket: Bucket, name: str, does: dict[str, Any]
+) -> None:
     rules = [
-        {"ID": name, "Status": "Enabled", "Filter": {"Prefix": name}, "Expiration": {"Days": 1}}
-        for name in ("tmp/", "in/")
+        {"ID": under, "Status": "Enabled", "Filter": {"Prefix": under}, **does}
+        for under in ("tmp/", "in/")
     ]
     bucket.client.put_bucket_lifecycle_configuration(
         Bucket=bucket.name, LifecycleConfiguration={"Rules": rules}
     )
-    wanted = [one for one in profiles.load("generic").health if one.name == "no-expiry"]
+    wanted = [one for one in profiles.load("generic").health if one.name == name]
     wish = Wish(
         bucket=bucket.name, region="r", lock=False, lock_later=False, rules=wanted, policy=None,
         places=[MovedTo(prefix="in/pmsi/")],
@@ -291,7 +300,7 @@ def test_what_deletes_elsewhere_in_the_bucket_is_left_alone(bucket: Bucket) -> N
 
     place = endpoint_of(bucket.server)
     steps = list(provision(place, wish, execute=True, before=lambda *_: None, keep=keep))
-    assert [(one.step, one.ok) for one in steps] == [("bucket", True), ("no-expiry", True)]
+    assert [(one.step, one.ok) for one in steps] == [("bucket", True), (name, True)]
     left = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
     assert [one["ID"] for one in left] == ["tmp/"]
     assert len(kept) == 1

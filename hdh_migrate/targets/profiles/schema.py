@@ -220,7 +220,8 @@ class ProfileClaims(Section):
 
 Seen = Literal[
     "region", "public-access", "seen-public", "lifecycle-rules", "seen-expiry",
-    "default-encryption", "bucket-policy", "replication", "storage-classes", "versioning",
+    "seen-archiving", "default-encryption", "bucket-policy", "replication", "storage-classes",
+    "versioning",
 ]  # fmt: skip
 """What can be looked at without changing anything; `targets.conditions` looks at each."""
 

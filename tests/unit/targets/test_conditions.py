@@ -228,6 +228,38 @@ def test_a_rule_that_deletes_earlier_versions_matters_where_they_are_moved(
     assert found.holds is not (every_version and under != "tmp/")
 
 
+def moving(storage: str, name: str = "Transition") -> str:
+    return f"<{name}><StorageClass>{storage}</StorageClass></{name}>"
+
+
+@pytest.mark.parametrize(
+    ("rule", "archives"),
+    [
+        (f"<Filter/>{ON}{moving('GLACIER')}", True),
+        (f"<Filter/>{ON}{moving('STANDARD_IA')}{moving('DEEP_ARCHIVE')}", True),
+        (f"<Filter><Prefix>in/</Prefix></Filter>{ON}{moving('GLACIER')}{DAYS}", True),
+        (f"<Filter/>{ON}{moving('GLACIER_IR')}{moving('ONEZONE_IA')}", False),
+        (f"<Filter><Prefix>tmp/</Prefix></Filter>{ON}{moving('GLACIER')}", False),
+        (f"<Filter/><Status>Disabled</Status>{moving('GLACIER')}", False),
+        (f"<Filter/>{ON}{moving('GLACIER', 'NoncurrentVersionTransition')}", False),
+        (f"<Filter/>{ON}{DAYS}", False),
+    ],
+)
+def test_a_rule_that_would_move_into_an_archive_is_seen(rule: str, archives: bool) -> None:
+    """Verified objects that nobody could read a month later."""
+    places = [MovedTo(prefix="in/pmsi/")]
+    (found,) = conditions(expiring(rule), [rule_of("no-archiving")], "hds", "r", places=places)
+    assert found.holds is not archives
+    assert ("1 lifecycle rule archives by age" in found.seen) is archives
+
+
+def test_earlier_versions_that_are_archived_matter_where_they_are_moved() -> None:
+    rule = f"<Filter/>{ON}{moving('GLACIER', 'NoncurrentVersionTransition')}"
+    places = [MovedTo(prefix="in/", every_version=True)]
+    (found,) = conditions(expiring(rule), [rule_of("no-archiving")], "hds", "r", places=places)
+    assert not found.holds
+
+
 @pytest.mark.parametrize(
     "reply", [LISTING, refusal("AccessDenied", 403), refusal("NotImplemented", 501)]
 )
@@ -238,6 +270,6 @@ def test_rules_that_are_not_shown_are_said_not_to_be(reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("name", profiles.names())
-def test_every_profile_with_rules_asks_for_what_deletes(name: str) -> None:
+def test_every_profile_with_rules_asks_for_what_deletes_or_archives(name: str) -> None:
     seen = {one.see for one in profiles.load(name).health}
-    assert not seen or seen & {"lifecycle-rules", "seen-expiry"}
+    assert not seen or "lifecycle-rules" in seen or seen >= {"seen-expiry", "seen-archiving"}
