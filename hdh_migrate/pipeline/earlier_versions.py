@@ -26,10 +26,16 @@ from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.tags import Tag, mark_of
 from hdh_migrate.pipeline.work import Route
-from hdh_migrate.ports.stores import TargetReader
+from hdh_migrate.ports.stores import TargetWriter
 
 ASKED_AT_ONCE: Final = 500
 """Objects that are read from the ledger at once."""
+
+GIVE_UP: Final = '"hdh-migrate reseal PLAN --give-up"'
+"""What ends a renewal that cannot come to its end."""
+
+NOBODYS: Final = ".hdh-migrate-trial"
+"""Below a dataset's place: the name of nothing, of which a version is asked to be removed."""
 
 LOCKED: Final = "locked"
 KEPT: Final = "kept"
@@ -220,21 +226,29 @@ class EarlierVersions:
         return why
 
 
-def demand_listable(reader: TargetReader, retry: Retrying, places: Iterable[Place]) -> None:
-    """Demand, before a renewal is begun which all else then waits for, what its end asks for.
+def demand_removable(writer: TargetWriter, retry: Retrying, places: Iterable[Place]) -> None:
+    """Demand, before a renewal is begun which all else then waits for, the rights of its end.
+
+    Whether a version may be removed is tried with one that nobody has: nothing goes.
 
     Raises:
-        Refused: earlier versions of one of these places cannot be listed.
+        Refused: earlier versions of one of these places cannot be listed, or not removed.
         StorageError: the target does not answer.
     """
     for place in places:
+        lacking = UNLISTED
         try:
-            if retry(partial(reader.has_kept_versions, place)):
-                retry(lambda place=place: next(iter(reader.versions(place)), None))  # type: ignore[misc]
+            if not retry(partial(writer.has_kept_versions, place)):
+                continue
+            one = retry(lambda place=place: next(iter(writer.versions(place)), None))  # type: ignore[misc]
+            lacking = LOCKED
+            if one is not None:
+                name = place.prefix + NOBODYS
+                retry(partial(writer.remove_version, place.bucket, name, one.version_id))
         except Unsupported:
             continue  # a host that knows no versions keeps none
         except AccessDenied:
-            problem, remedy = _REMEDIES[UNLISTED]
+            problem, remedy = _REMEDIES[lacking]
             raise Refused(
                 f"{problem}, so sealing anew would leave open what it is to shut",
                 hint=f"{remedy}; nothing was changed",
@@ -251,7 +265,8 @@ def demand_gone(whys: AbstractSet[str]) -> None:
         problem, remedy = _REMEDIES[which[0]]
         raise Refused(
             f"{problem}, so sealing anew would leave open what it is to shut",
-            hint=f"{remedy}; what is sealed anew is in the ledger, and nothing is lost",
+            hint=f"{remedy}; what is sealed anew is in the ledger, and nothing is lost. Where"
+            f" nobody can mend that, {GIVE_UP} ends it",
         )
 
 

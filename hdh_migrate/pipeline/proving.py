@@ -11,7 +11,7 @@ from dataclasses import field, replace
 
 from hdh_migrate.errors import Transient
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import Entry, Role, Stored, Verdict, Verified
+from hdh_migrate.model import Entry, RenewedRow, Role, Stored, Verdict, Verified
 from hdh_migrate.orders import VerifyItem, VerifyOrder
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
@@ -50,6 +50,15 @@ class MadeAnew:
     def size(self) -> int:
         """Bytes in clear."""
         return self.row.size
+
+    def row_of(self, matched: Matched) -> RenewedRow:
+        """Return what the ledger has of it, once all of it was read."""
+        assert matched.stored_sha256 is not None, "all of it was read"
+        return RenewedRow(
+            id=self.id, attempt=self.entry.attempt, stored_size=self.stored.size,
+            stored_sha256=matched.stored_sha256, etag=self.stored.etag,
+            version_id=self.stored.version_id, level=matched.level, at=matched.at,
+        )  # fmt: skip
 
 
 class Proving:

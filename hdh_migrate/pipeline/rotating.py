@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from typing import TypeVar
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
+    AccessDenied,
     AuthFailed,
     HostRefused,
     Permanent,
@@ -26,7 +28,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.events.rotation import HeadersExchanging, KeysRotated
 from hdh_migrate.frozen import frozen
-from hdh_migrate.model import DatasetRow, Entry, RenewedRow, State, Verified
+from hdh_migrate.model import DatasetRow, Entry, State, Verified
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.earlier_versions import (
     KEPT,
@@ -47,7 +49,7 @@ from hdh_migrate.pipeline.portions import (
 )
 from hdh_migrate.pipeline.proving import MadeAnew, Proving
 from hdh_migrate.pipeline.renewing import Renewing
-from hdh_migrate.pipeline.staying import DIFFERS, REFUSED, UNOPENED, Stays
+from hdh_migrate.pipeline.staying import DIFFERS, GIVEN_UP, REFUSED, UNOPENED, Stays
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.receipts import Matched
 
@@ -80,6 +82,7 @@ class Rotating:
         connections: int,
         apart: int | None = None,
         renewing: Renewing | None = None,
+        giving_up: bool = False,
         demand_safe: Callable[[], None] = lambda: None,
         demand_free: Callable[[], None] = lambda: None,
     ) -> None:
@@ -87,14 +90,16 @@ class Rotating:
 
         `apart`: headers are, so that only the tool's own files have theirs in front, and so many
         of them stay as they were (`headers_apart`); None: each object has its own in front.
-        `renewing` writes objects anew, by default with their bodies as they are. `demand_safe`
-        refuses before each portion where a failing host could leave nothing, `demand_free` before
-        whatever is written or removed where somebody holds it.
+        `renewing` writes objects anew, by default with their bodies as they are. `giving_up`: what
+        was written is proven and kept, and nothing more is. `demand_safe` refuses before each
+        portion where a failing host could leave nothing, `demand_free` before whatever is written
+        or removed where somebody holds it.
         """
         self._ctx, self._number, self._rewrap = ctx, number, rewrap
         self._apart, self._shut = apart is not None, apart or 0
-        self._connections = connections
+        self._connections, self._giving_up = connections, giving_up
         self._renewing = Renewing(ctx) if renewing is None else renewing
+        self._thorough = self._renewing.thorough and not giving_up
         self._demand_safe, self._demand_free = demand_safe, demand_free
         self._earlier = EarlierVersions(ctx)
         self._datasets = {row.id: row for row in ctx.ledger.datasets()}
@@ -127,7 +132,7 @@ class Rotating:
         batches = dict.fromkeys(row.batch for row in self._datasets.values())
         for batch in batches:
             self._finish(batch)
-        if self._renewing.thorough:
+        if self._thorough:
             for batch in batches:
                 self._renewing.shelter(batch)
             self._sweep()
@@ -156,7 +161,7 @@ class Rotating:
             try:
                 self._renewing.shelter(batch)
             except TargetDiffers as error:
-                if self._renewing.thorough:
+                if self._thorough:
                     raise
                 lacking = error
         return lacking
@@ -202,7 +207,8 @@ class Rotating:
         ][-1]
         self._renewing.look_up(rows)
         for row in rows:
-            self._renewing.abort_leftovers(self._route(row), row, since)
+            with suppress(AccessDenied) if self._giving_up else nullcontext():
+                self._renewing.abort_leftovers(self._route(row), row, since)
         stays = dict.fromkeys(begun.left, UNOPENED)
         if self._renewing.once:
             headers = self._begun_again(rows, headers, stays)
@@ -219,6 +225,8 @@ class Rotating:
         def header(row: Verified) -> bytes:
             if self._renewing.is_written(self._route(row), row, attempts[row.id]):
                 return kept[row.id]
+            if self._giving_up:
+                raise Stays(GIVEN_UP)
             return self._header(row)
 
         for row, found in self._each(header, rows):
@@ -240,7 +248,7 @@ class Rotating:
         for rows in staying(ledger, so_far, batch, apart=self._apart):
             yield from portions_of(rows)
         # Of one object it shows whether the host lets earlier versions go, before many follow it.
-        most = 1 if self._renewing.thorough and not last else PORTION_OBJECTS
+        most = 1 if self._thorough and not last else PORTION_OBJECTS
         while not ended and (rows := exchangeable(ledger, batch, last, most, apart=self._apart)):
             yield from portions_of(rows)
             last, most = rows[-1].id, PORTION_OBJECTS
@@ -248,9 +256,11 @@ class Rotating:
     def _exchange(self, batch: str, rows: Sequence[Verified]) -> None:
         self._demand_going()
         self._demand_safe()
-        headers: dict[int, bytes] = {}
-        stays: dict[int, str] = {}
+        headers, stays = dict[int, bytes](), dict[int, str]()
         taken = [row for row in rows if self._renewing.takes(row)]
+        if self._giving_up:
+            self._keep(batch, rows[-1].id, (), {row.id: GIVEN_UP for row in taken}, ())
+            return
         self._renewing.look_up(taken)
         for row, found in self._each(self._header, taken):
             if isinstance(found, Stays):
@@ -259,8 +269,7 @@ class Rotating:
                 headers[row.id] = found
         last = rows[-1].id
         if headers:
-            ledger = self._ctx.ledger
-            ledger.exchange(self._number, batch, last, headers, left=sorted(stays))
+            self._ctx.ledger.exchange(self._number, batch, last, headers, left=sorted(stays))
         self._settle(batch, last, rows, headers, stays)
 
     def _settle(
@@ -298,7 +307,7 @@ class Rotating:
             if isinstance(why, tuple):
                 self._earlier.stays(*why)
                 whys.add(why[1])
-        if self._renewing.thorough:
+        if self._thorough:
             demand_gone(whys)
         self._ctx.progress.advance(len(rows), sum(row.size for row in rows))
 
@@ -316,7 +325,7 @@ class Rotating:
                 self._beside(one, matched)
                 self._renewing.keep(one.id, one.header)
             ledger.exchanged(
-                self._number, batch, last, [_row(one, matched) for one, matched in renewed],
+                self._number, batch, last, [one.row_of(matched) for one, matched in renewed],
                 left=sorted(stays), lost=lost,
             )  # fmt: skip
         for number in (*(one.id for one, _ in renewed), *lost):
@@ -389,12 +398,3 @@ class Rotating:
 
     def _route(self, row: Verified) -> Route:
         return self._ctx.route(self._datasets[row.dataset])
-
-
-def _row(one: MadeAnew, matched: Matched) -> RenewedRow:
-    assert matched.stored_sha256 is not None, "all of it was read"
-    return RenewedRow(
-        id=one.id, attempt=one.entry.attempt, stored_size=one.stored.size,
-        stored_sha256=matched.stored_sha256, etag=one.stored.etag,
-        version_id=one.stored.version_id, level=matched.level, at=matched.at,
-    )  # fmt: skip

@@ -13,6 +13,7 @@ DAMAGED: Final = "damaged"
 DIFFERS: Final = "differs"
 REFUSED: Final = "refused"
 HELD: Final = "held"
+GIVEN_UP: Final = "given-up"
 REASONS: Final[Mapping[str, str]] = {
     GONE: "the target does not hold it any more",
     REPLACED: "something else is in its place at the target",
@@ -23,6 +24,8 @@ REASONS: Final[Mapping[str, str]] = {
     REFUSED: "the host or a worker refused it",
     HELD: "a lock keeps what they are now, so sealed anew they would be there twice; when it is"
     " over, the same command goes on with them",
+    GIVEN_UP: "it was given up before them, and the data keys that they had open them;"
+    ' "hdh-migrate reseal PLAN --execute" goes on with them',
 }
 """Why an object stays as it is."""
 

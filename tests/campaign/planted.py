@@ -243,7 +243,7 @@ PLANTED = (
     ),
     Planted(
         "a pack that could not be copied keeps an exchange from its end", "pipeline/rotating.py",
-        "                if self._renewing.thorough:\n                    raise\n",
+        "                if self._thorough:\n                    raise\n",
         "                raise\n",
         kind=LifeKind.APART,
     ),

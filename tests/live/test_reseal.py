@@ -191,25 +191,99 @@ def test_a_host_that_keeps_removed_versions_is_refused_after_one_object(site: Si
     assert opened_by(site, keys) == set()
 
 
-def test_what_could_not_come_to_its_end_is_not_begun(site: Site, kept: bool) -> None:
+@pytest.mark.parametrize("right", ["s3:ListBucketVersions", "s3:DeleteObjectVersion"])
+def test_what_could_not_come_to_its_end_is_not_begun(site: Site, right: str, kept: bool) -> None:
     """All other verbs wait for what was begun: here, until somebody gives a right."""
-    no = {
-        "Effect": "Deny", "Principal": "*", "Resource": f"arn:aws:s3:::{site.bucket.name}",
-        "Action": ["s3:ListBucketVersions"],
-    }  # fmt: skip
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [no]})
-    client = s3_client(site.bucket.server)
-    client.put_bucket_policy(Bucket=site.bucket.name, Policy=policy)
+    client = without(site, right)
+    before = {one.id: one.body for one in versions(site) if one.key.endswith(".c4gh")}
 
     said = sealed_anew(site, expect=Exit.REFUSED if kept else None)
 
     if kept:
-        assert "s3:ListBucketVersions" in said.err
+        assert right in said.err
         assert "nothing was changed" in said.err
         assert journal(site, "data-keys-rotating") == []
+        assert {one.id: one.body for one in versions(site)} == before
         site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
     client.delete_bucket_policy(Bucket=site.bucket.name)
-    sealed_anew(site)
+    sealed_anew(site, expect=0 if kept else None)
+
+
+def without(site: Site, right: str) -> Any:
+    """Take a right away; return a client that can give it back."""
+    name = site.bucket.name
+    no = {
+        "Effect": "Deny", "Principal": "*", "Action": [right],
+        "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+    }  # fmt: skip
+    client = s3_client(site.bucket.server)
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [no]})
+    client.put_bucket_policy(Bucket=name, Policy=policy)
+    return client
+
+
+# --- given up -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+def test_one_that_cannot_come_to_its_end_is_given_up(site: Site) -> None:
+    """The host keeps what was removed, and nobody can change that: other verbs go on."""
+    before, keys = opened(site, "steward"), data_keys(site)
+    assert "none to give up" in reseal(site, "--give-up", expect=2).err
+    behaving(site, keeps_removed=True)
+    refused = sealed_anew(site, expect=3)
+    assert "reseal PLAN --give-up" in refused.err
+    events = len(list(whole_journal(site)))
+    would = reseal(site, "--give-up", expect=0)
+    assert "4 objects would stay as they are" in would.out
+    assert len(list(whole_journal(site))) == events
+
+    told = sealed_anew(site, "--give-up", "--json", expect=5).json
+
+    assert (told["objects"], told["left"], told["remaining"]) == (1, {"given-up": 4}, {"kept": 1})
+    assert len(data_keys(site) - keys) == 1
+    site.cli("verify", site.plan, "--again", "--no-progress", expect=0)
+    site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
+    (said,) = reported(site)["rotations"]
+    assert (said["objects"], said["left"], said["remaining"]) == (1, 4, {"kept": 1})
+    assert said["ended"] is not None
+    assert "none to give up" in sealed_anew(site, "--give-up", expect=2).err
+
+    behaving(site, keeps_removed=False)
+    told = sealed_anew(site, "--json").json  # it goes on, once the host lets it
+    assert (told["number"], told["objects"], told["left"], told["remaining"]) == (1, 5, {}, {})
+    assert opened(site, "steward") == before
+    assert opened_by(site, keys) == set()
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_what_was_under_way_is_kept_if_it_was_written_and_else_left(
+    site: Site, *, written: bool
+) -> None:
+    """Nobody knew what became of one object: it is looked for, and nothing is written."""
+    name, nothing = "in/pmsi/b.csv.c4gh", frozenset[tuple[str, str]]()
+    put, look = frozenset({("PutObject", name)}), frozenset({("HeadObject", name)})
+    behaving(site, denied_though_done=put, denied=look if written else look | put)
+    sealed_anew(site, expect=Exit.STOPPED)
+    behaving(site, denied=nothing, denied_though_done=nothing)
+    server: Any = site.bucket.server
+    server.seen.clear()
+
+    told = sealed_anew(site, "--give-up", "--json", expect=5).json
+
+    assert sum(told["left"].values()) + told["objects"] == 5
+    assert [
+        one.key for one in server.seen if one.operation == "PutObject" and ".c4gh" in one.key
+    ] == []
+    site.cli("verify", site.plan, "--again", "--no-progress", expect=0)
+    reported(site)
+    told = sealed_anew(site, "--json").json
+    assert (told["objects"], told["left"]) == (5, {})
+
+
+@pytest.mark.parametrize("kept", ["no versions"], indirect=True)
+def test_giving_up_is_one_thing_and_beginning_another_one_is_another(site: Site) -> None:
+    assert "two things" in reseal(site, "--give-up", "--again", expect=2).err
 
 
 def test_a_host_that_swaps_bytes_is_found_before_anything_of_it_is_sent(site: Site) -> None:

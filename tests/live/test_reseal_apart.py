@@ -351,6 +351,20 @@ def test_a_host_that_keeps_removed_versions_is_refused_after_one_object(site: Si
     demand_anew(site, keys)
 
 
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+def test_one_that_cannot_come_to_its_end_is_given_up(site: Site) -> None:
+    keys = keys_of(site, packs(site))
+    behaving(site, keeps_removed=True)
+    sealed_anew(site, expect=3)
+    told = sealed_anew(site, "--give-up", "--json", expect=5).json
+    assert (told["objects"], told["left"]) == (1, {"given-up": len(MOVED) - 1})
+    site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
+    site.cli("verify", site.plan, "--again", "--no-progress", expect=0)
+    behaving(site, keeps_removed=False)
+    assert sealed_anew(site, "--json").json["left"] == {}
+    demand_anew(site, keys)
+
+
 def test_a_stolen_key_is_replaced_and_then_everything_is_sealed_anew(site: Site) -> None:
     keys = keys_of(site, packs(site))
     say(site, "steward", "next")

@@ -8,7 +8,7 @@ import typer
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import WORKING, Plan
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.keys import ResealForecast, SealedAnew
 from hdh_migrate.telemetry import counted, size_text
 
@@ -44,6 +44,12 @@ def reseal(
             "--again", help="Begin another one, though the last went through all objects."
         ),
     ] = False,
+    give_up: Annotated[
+        bool,
+        typer.Option(
+            "--give-up", help="End the one under way; what it did not come to stays as it is."
+        ),
+    ] = False,
 ) -> Exit:
     """Encrypt every verified object anew, under a new data key; a dry run at first.
 
@@ -53,13 +59,29 @@ def reseal(
     """
     from hdh_migrate.session.verbs import reseal as session
 
+    if again and give_up:
+        raise UsageError("--again and --give-up are two things to do")
     if not execute:
-        would = task.at_desk(plan, lambda desk: session.forecast(desk, again=again))
-        task.out.result(would, "\n".join(_forecast_lines(would)))
+        would = task.at_desk(
+            plan, lambda desk: session.forecast(desk, again=again, giving_up=give_up)
+        )
+        lines = _given_up_lines(would) if give_up else _forecast_lines(would)
+        task.out.result(would, "\n".join(lines))
         return Exit.REFUSED if would["blockers"] else Exit.OK
-    code, done = task.at_desk(plan, lambda desk: session.execute(desk, again=again))
+    code, done = task.at_desk(
+        plan, lambda desk: session.execute(desk, again=again, giving_up=give_up)
+    )
     task.out.result(done, "\n".join(_lines(done)))
     return code
+
+
+def _given_up_lines(would: ResealForecast) -> list[str]:
+    stay = counted(would["objects"] + would["left"], "object")
+    return [
+        f"dry run: {stay} would stay as they are, under the data keys that they had",
+        f"  sealed anew so far: {would['done']}; these stay so",
+        "nothing was changed; --execute gives it up",
+    ]
 
 
 def _forecast_lines(would: ResealForecast) -> list[str]:

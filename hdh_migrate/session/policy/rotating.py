@@ -5,6 +5,7 @@ from __future__ import annotations
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotated, KeysRotating
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.pipeline.earlier_versions import GIVE_UP
 from hdh_migrate.session.policy.binding import fingerprints
 
 RotationBegun = KeysRotating | DataKeysRotating
@@ -61,7 +62,7 @@ def _words_of(begun: RotationBegun) -> tuple[str, str]:
     if isinstance(begun, DataKeysRotating):
         return (
             "objects are being sealed anew: some have their new data key, some what they had",
-            '"hdh-migrate reseal PLAN --execute"',
+            f'"hdh-migrate reseal PLAN --execute" (where it cannot: {GIVE_UP})',
         )
     old, new = fingerprints([begun.old, begun.new])
     return (

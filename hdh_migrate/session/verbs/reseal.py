@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.errors import Exit, Refused, UsageError
 from hdh_migrate.events.rotation import DataKeysRotating
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.binding import bindings
-from hdh_migrate.pipeline.earlier_versions import demand_listable
+from hdh_migrate.pipeline.earlier_versions import demand_removable
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.renewal_parts import resealing_travel
 from hdh_migrate.pipeline.rotating import Rotating, RotationDone
@@ -55,8 +55,10 @@ from hdh_migrate.wiring import routes_of
 from hdh_migrate.wiring.envelopes import recipient_name
 
 
-def forecast(desk: Desk, *, again: bool) -> ResealForecast:
+def forecast(desk: Desk, *, again: bool, giving_up: bool = False) -> ResealForecast:
     """Return what sealing everything anew would take; nobody is asked, and nothing is written.
+
+    `giving_up`: what would stay as it is, is what has not been sealed anew so far.
 
     Raises:
         UsageError, Refused: there is no such thing to do (see `policy.resealing.resealing_of`).
@@ -64,8 +66,9 @@ def forecast(desk: Desk, *, again: bool) -> ResealForecast:
     ledger = desk.read_ledger()
     try:
         with ledger.snapshot():
-            asked = resealing_of(desk, ledger, again=again)
-            return _forecast(desk, ledger, asked)
+            asked = _asked(desk, ledger, again=again, giving_up=giving_up)
+            would = _forecast(desk, ledger, asked)
+            return {**would, "blockers": []} if giving_up else would
     finally:
         ledger.close()
 
@@ -121,8 +124,21 @@ def _packs(desk: Desk, ledger: SqliteLedger) -> int | None:
     )
 
 
-def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
+def _asked(desk: Desk, ledger: SqliteLedger, *, again: bool, giving_up: bool) -> DataKeyRotation:
+    asked = resealing_of(desk, ledger, again=again)
+    if giving_up and (asked.ended or not asked.begun):
+        raise UsageError(
+            "no sealing anew is under way, so there is none to give up",
+            hint="nothing was changed",
+        )
+    return asked
+
+
+def execute(desk: Desk, *, again: bool, giving_up: bool = False) -> tuple[Exit, SealedAnew]:
     """Seal every verified object anew; the same command goes on after any stop.
+
+    `giving_up`: end the one that was begun, with what it has come to. What was written is proven;
+    all else stays under the data keys that it had, and counts as left.
 
     Raises:
         UsageError, Refused: there is no such thing to do, or something stands against it.
@@ -138,8 +154,8 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
     judge = gate.admitted(desk, services)
     with copied_after(desk), held_ledger(desk, judge) as ledger:
         ledger.reconcile()
-        asked = resealing_of(desk, ledger, again=again)
-        blockers = list(against_resealing(desk, ledger, asked))
+        asked = _asked(desk, ledger, again=again, giving_up=giving_up)
+        blockers = [] if giving_up else list(against_resealing(desk, ledger, asked))
         if blockers:
             raise Refused(
                 "objects cannot be sealed anew now", blockers=blockers, hint="nothing was changed"
@@ -147,13 +163,14 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
         if not asked.begun:
             routes, erased = routes_of(desk.loaded.plan), ledger.erased()
             alive = [routes[row.name] for row in ledger.datasets() if row.id not in erased]
-            demand_listable(services.reader, desk.retrying(), (one.target for one in alive))
+            assert services.writer is not None, "it was opened to write"
+            demand_removable(services.writer, desk.retrying(), (one.target for one in alive))
         bind_recipients(ledger, desk.loaded.plan, services.recipients)
         done, grants = carried_out(
             desk, services, ledger, judge, asked,
-            step=SealingAnew.step, bodies=True,
+            step=SealingAnew.step, bodies=True, writes=not giving_up,
             begin=lambda approvals: _begin(desk, ledger, asked, approvals),
-            through=lambda turn, demand_safe: _through(desk, turn, asked, demand_safe),
+            through=lambda turn, safe: _through(desk, turn, asked, safe, giving_up=giving_up),
         )  # fmt: skip
         packs = _packs(desk, ledger)
         told = _result(asked, done, packs, grants, services.envelopes.identity)
@@ -162,7 +179,12 @@ def execute(desk: Desk, *, again: bool) -> tuple[Exit, SealedAnew]:
 
 
 def _through(
-    desk: Desk, turn: Turn, asked: DataKeyRotation, demand_safe: Callable[[], None]
+    desk: Desk,
+    turn: Turn,
+    asked: DataKeyRotation,
+    demand_safe: Callable[[], None],
+    *,
+    giving_up: bool,
 ) -> RotationDone:
     envelopes, plan = turn.ctx.envelopes, desk.loaded.plan
 
@@ -173,7 +195,8 @@ def _through(
     kind = SealingApart if plan.seal.apart else SealingAnew
     return Rotating(
         turn.ctx, asked.number, another, connections=plan.engine.connections,
-        renewing=kind(turn.ctx, plan.limits.memory_bytes), demand_safe=demand_safe,
+        renewing=kind(turn.ctx, plan.limits.memory_bytes), giving_up=giving_up,
+        demand_safe=demand_safe,
         demand_free=partial(demand_unheld, desk),
     ).run()  # fmt: skip
 

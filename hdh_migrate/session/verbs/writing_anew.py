@@ -103,13 +103,15 @@ def carried_out(
     *,
     step: str,
     bodies: bool,
+    writes: bool = True,
     begin: Callable[[Approvals], None],
     through: Callable[[Turn, Callable[[], None]], RotationDone],
 ) -> tuple[RotationDone, int]:
     """Write everything anew, begun with its approvals or going on; return how many grants it ends.
 
     `begin` tells the journal of what is asked, and does nothing for one that goes on. `through`
-    gets what must be demanded before each portion; `bodies`: each object's body is written too.
+    gets what must be demanded before each portion; `bodies`: each object's body is written too;
+    `writes`: whether anything is, so that something must be left if the host fails.
 
     Raises:
         SwitchHeld: somebody holds it.
@@ -119,7 +121,8 @@ def carried_out(
     """
     demand_unheld(desk)
     demand_safe = second_chance(desk, ledger, services.reader, bodies=bodies)
-    demand_safe()
+    if writes:
+        demand_safe()
     approvals = {} if asked.begun else approved(desk, ledger, judge, asked)
     with fenced_for(desk, [services], ledger, (), write=True) as fencing:
         begin(approvals)

@@ -82,6 +82,13 @@ _ACTIONS = {
 }  # fmt: skip
 """The policy action of an operation, where it has another name."""
 
+
+def _action(request: Request) -> str:
+    if request.operation == "DeleteObject" and "versionId" in request.params:
+        return "DeleteObjectVersion"
+    return _ACTIONS.get(request.operation, request.operation)
+
+
 _PARAMETERS = {parameter for _, _, parameter in ROUTES} | {
     "versionId", "partNumber", "prefix", "delimiter", "max-keys", "max-parts", "max-uploads",
     "marker", "key-marker", "upload-id-marker", "version-id-marker", "part-number-marker",
@@ -287,9 +294,7 @@ class StrictS3:
         self._demand_known(request)
         if _COPY in request.headers and request.operation != "UploadPart":
             raise S3Error("NotImplemented")
-        buckets.judge_policy(
-            self.store, request, _ACTIONS.get(request.operation, request.operation)
-        )
+        buckets.judge_policy(self.store, request, _action(request))
         asked = (request.operation, request.key)
         if asked in manner.denied:
             raise S3Error("AccessDenied")
