@@ -62,7 +62,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         UsageError: there is nothing at `path` that can be read.
         EvidenceDamaged: it is no archive, is cut short or too large, or holds what no bundle has.
     """
-    if path.is_dir():
+    if _is_folder(path):
         yield path
         return
     with _opened(path) as file, tempfile.TemporaryDirectory(prefix="hdh-bundle-") as scratch:
@@ -72,6 +72,13 @@ def unpacked(path: Path) -> Iterator[Path]:
         is_zip = file.read(len(zips.MAGIC)) == zips.MAGIC
         _unpack(path, _zipped(file) if is_zip else _taped(file, room), folder, room)
         yield folder
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # its name is too long, say: who opens it hears why
+        return False
 
 
 def no_bundle(path: Path) -> UsageError:
@@ -99,7 +106,8 @@ def _unpack(path: Path, entries: Iterator[TarEntry], folder: Path, left: int) ->
         top, _, name = entry.name.removeprefix("./").rpartition("/")
         tops.add(top)
         known = name in FILES or OPTIONAL.fullmatch(name)
-        if not entry.plain or not known or len(tops) > 1 or "/" in top or top == "..":
+        outside = "/" in top or top == ".." or entry.name.startswith("/")
+        if not entry.plain or not known or len(tops) > 1 or outside:
             raise EvidenceDamaged(f"{path}: an entry that does not belong to a bundle")
         pieces = _read(path, entry.pieces)
         try:

@@ -6,7 +6,7 @@ believes what a header says of its own size, and follows links and holes that no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Final, NamedTuple
 
 BLOCK: Final = 512
@@ -16,6 +16,9 @@ HEADER_MAX: Final = 1 << 16
 
 _FILES: Final = {b"0", b"\0", b"7"}
 _FOLDER, _LONG_NAME, _ITS_PAX, _ALL_PAX = b"5", b"L", b"x", b"g"
+_DECIDING: Final = {"path", "size", "linkpath", "hdrcharset", "SCHILY.filetype"}
+"""In a header for all that follows these hold for every entry to some programs, to others for the
+next one; so the name and the bytes of an entry come from nothing but its own header."""
 
 
 class TarEntry(NamedTuple):
@@ -44,16 +47,15 @@ def entries(file: IO[bytes], most: int) -> Iterator[TarEntry]:
         if not is_header(block):
             raise ValueError("no header of a tar archive")
         if kind in {_LONG_NAME, _ITS_PAX, _ALL_PAX}:
-            head = _padded(tape, size)
-            said |= {"path": _text(head)} if kind == _LONG_NAME else _pax(head)
+            said |= _head(kind, _padded(tape, size), said)
             continue
-        size = int(said.get("size", size))
+        size = _digits(said["size"].encode(), 10) if "size" in said else size
         if size < 0 or (size and kind == _FOLDER):
             raise ValueError("a size that cannot be")
         body = _Body(tape, size)
         if kind != _FOLDER:
             # What has holes has more bytes than are here.
-            holes = any(word.startswith("GNU.sparse") for word in said)
+            holes = _decides(said.keys() - {"path", "size"})
             yield TarEntry(said.get("path", name), kind in _FILES and not holes, body.pieces)
         for _ in body.pieces():
             pass  # who took the entry has read it; who did not steps over it
@@ -127,11 +129,34 @@ def _padded(tape: _Tape, size: int) -> bytes:
     return _whole(tape, size + -size % BLOCK)[:size]
 
 
+def _head(kind: bytes, head: bytes, before: Mapping[str, str]) -> dict[str, str]:
+    """Return what a header says of the next entry, which has no other one."""
+    if kind == _ALL_PAX:
+        if _decides(_pax(head)):
+            raise ValueError("a header for all that follows")
+        return {}
+    if before:
+        raise ValueError("two headers, of which each program believes another")
+    return {"path": _text(head)} if kind == _LONG_NAME else _pax(head)
+
+
 def _number(field: bytes) -> int:
     """Read a size: octal, or for large ones base 256."""
     if field[0] in {0x80, 0xFF}:
         return int.from_bytes(field[1:], "big", signed=field[0] == 0xFF)
-    return int(field.strip(b"\0 ") or b"0", 8)
+    return _digits(field.strip(b"\0 ") or b"0", 8)
+
+
+def _digits(text: bytes, base: int) -> int:
+    """Read a number of digits alone: Python takes `1_0` for ten, others for one."""
+    if not text.isdigit():
+        raise ValueError("no number")
+    return int(text, base)
+
+
+def _decides(words: Iterable[str]) -> bool:
+    """Say whether words of a pax header decide what an entry is called, and where it ends."""
+    return any(word in _DECIDING or word.startswith(("GNU.", "SCHILY.real")) for word in words)
 
 
 def _sum(block: bytes) -> int:

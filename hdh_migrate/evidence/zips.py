@@ -7,6 +7,7 @@ is another archive to each of them. So what an auditor unpacks could be other th
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
@@ -28,6 +29,12 @@ _ELSEWHERE: Final = 0xFFFFFFFF
 _DESCRIPTORS: Final = {12, 16, 20, 24}
 """Bytes of the sizes that may follow an entry: with or without their own magic, 4 or 8 each."""
 _PIECE: Final = 1 << 16
+_EXTRA: Final = struct.Struct("<HH")
+"""What stands before each extra field: its kind, and its length."""
+_HARMLESS: Final = {0x0001, 0x000A, 0x5455, 0x5855, 0x7855, 0x7875, 0xA220, 0xCAFE}
+"""Kinds of extra fields that are lengths, times, owners, room, or a mark of Java's. Others may give
+an entry another name (0x7075), or make a link of it (0x000d, 0x756e), to programs that know them.
+"""
 
 
 def demand_plain(file: IO[bytes], archive: zipfile.ZipFile) -> None:
@@ -57,6 +64,9 @@ def _demand_entry(file: IO[bytes], info: zipfile.ZipInfo, end: int) -> None:
     if len(head) < _LOCAL.size:
         raise zipfile.BadZipFile("cut short")
     magic, needed, flags, packing, crc, packed, size, name, extra = _LOCAL.unpack(head)
+    file.seek(name, os.SEEK_CUR)
+    for fields in (info.extra, file.read(extra)):
+        _demand_harmless(fields)
     begin = info.header_offset + _LOCAL.size + name + extra
     gap = end - begin - info.compress_size
     other = (flags ^ info.flag_bits) & (_SIZES_FOLLOW | _LOCKED)
@@ -74,6 +84,16 @@ def _demand_entry(file: IO[bytes], info: zipfile.ZipInfo, end: int) -> None:
     told = (packed, size) in {(info.compress_size, info.file_size), (_ELSEWHERE, _ELSEWHERE)}
     if gap or not told or crc != info.CRC:
         raise zipfile.BadZipFile("an entry of another size in the directory")
+
+
+def _demand_harmless(fields: bytes) -> None:
+    while fields:
+        if len(fields) < _EXTRA.size:
+            raise zipfile.BadZipFile("an extra field that ends too soon")
+        kind, length = _EXTRA.unpack_from(fields)
+        if kind not in _HARMLESS or length > len(fields) - _EXTRA.size:
+            raise zipfile.BadZipFile("an extra field that not every program reads alike")
+        fields = fields[_EXTRA.size + length :]
 
 
 def _demand_ends(file: IO[bytes], begin: int, packed: int) -> None:
