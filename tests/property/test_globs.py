@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hdh_migrate.evidence.verifier.selection import LONG_NAME, matcher
 from hdh_migrate.plan.globs import compiled, objection
 from tests.support.examples import many
 
@@ -64,3 +65,18 @@ def test_no_key_of_a_source_can_stall_an_inventory(glob: str, key: str) -> None:
     made, began = compiled(glob), process_time()
     assert not made.match(key)
     assert process_time() - began < 0.5  # some 3 ms are needed; the old one takes minutes
+
+
+@given(GLOBS, KEYS)
+def test_the_verifier_takes_a_long_name_as_it_takes_a_short_one(glob: str, key: str) -> None:
+    """Two ways to match: by a pattern, and of a name that no store has by steps."""
+    if objection(glob) is None:
+        long = key + "a" * LONG_NAME
+        assert matcher(glob, 2)(long) == bool(compiled(glob).match(long))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("glob", ["**a**b", "*a*b", "**/a**b"])
+def test_no_name_in_a_bundle_can_stall_a_verifier(glob: str) -> None:
+    """As long as a line may be; a pattern of two wildcards takes half an hour."""
+    assert not matcher(glob, 2)("a" * 1_000_000)

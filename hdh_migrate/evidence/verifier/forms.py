@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LONGEST_LINE = 1 << 20
 LARGEST_DOCUMENT = 64 << 20
+LARGEST_HANDED = 4 << 20
 
 Body = Mapping[str, object]
 """What an event says: what is in it is known when it was looked at."""
@@ -129,6 +130,18 @@ def document(path: Path) -> bytes:
         data = file.read(min(size, LARGEST_DOCUMENT) + 1)
     if len(data) > LARGEST_DOCUMENT:
         raise Wrong(f"{path.name}: too large")
+    return data
+
+
+def handed(path: Path) -> bytes:
+    """Return a key or certificates that somebody names beside the bundle; there is no end of some.
+
+    Raises OSError where it cannot be read, and Wrong where it is too large.
+    """
+    with path.open("rb") as file:
+        data = file.read(LARGEST_HANDED + 1)
+    if len(data) > LARGEST_HANDED:
+        raise Wrong(f"{path}: too large")
     return data
 
 

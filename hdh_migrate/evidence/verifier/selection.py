@@ -16,6 +16,8 @@ from hdh_migrate.evidence.verifier.members import Line
 
 ESCAPABLE = "*?[]{}!\\"
 ANY, STAR, FOLDERS, ALL = "?", "*", "**/", "**"
+LONG_NAME = 1024
+"""What is longer no store has; a pattern could take the square of its length over it."""
 
 
 def tokens(glob: str, version: int) -> list[str]:
@@ -54,7 +56,9 @@ def matcher(glob: str, version: int) -> Callable[[str], bool]:
     spelled = {ANY: "[^/]", STAR: "[^/]*", FOLDERS: "(?:[^/]*/)*", ALL: ".*"}
     text = "".join(spelled.get(piece) or re.escape(piece[1:]) for piece in pieces)
     pattern = re.compile(text, re.DOTALL)
-    return lambda name: pattern.fullmatch(name) is not None
+    return lambda name: (
+        pattern.fullmatch(name) is not None if len(name) <= LONG_NAME else _steps(pieces, name)
+    )
 
 
 def _steps(pieces: Sequence[str], name: str) -> bool:

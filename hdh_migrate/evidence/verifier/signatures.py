@@ -122,7 +122,7 @@ def accepts(key: Key, signature: bytes, message: bytes) -> bool:
 def load_key(path: Path) -> Key:
     """Open a public key in PEM; a line "Valid-Until: YYYY-MM-DD" before it limits its use."""
     try:
-        pem = path.read_bytes()
+        pem = forms.handed(path)
         key = load_pem_public_key(pem)
     except OSError as error:
         raise forms.Wrong(f"{path}: {error.strerror}") from None

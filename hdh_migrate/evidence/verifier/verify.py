@@ -316,14 +316,14 @@ def main() -> int:
         stamped = reader = None
         if wanted.tsa_trust is not None:
             stamp = beside("stamp")
-            stamped = stamp.judge(wanted.tsa_trust.read_bytes())
+            stamped = stamp.judge(forms.handed(wanted.tsa_trust))
         if wanted.sample is not None:
             sample = beside("sample")
             reader = sample.SampleCheck(wanted.sample, wanted.target_credentials, wanted.nonce)
+        if not wanted.bundle.exists():
+            parser.error(f"{wanted.bundle}: there is no bundle here")
     except (forms.Wrong, ValueError, OSError, ImportError) as wrong:
         parser.error(str(wrong))
-    if not wanted.bundle.exists():
-        parser.error(f"{wanted.bundle}: there is no bundle here")
     if not 1 <= wanted.threshold <= len({key.fingerprint for key in keys}):
         parser.error("--threshold: from 1 to the number of different keys")
     outcome = check(wanted.bundle, keys, wanted.threshold, stamped, notes)

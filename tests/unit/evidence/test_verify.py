@@ -158,6 +158,12 @@ def test_a_bad_bundle_ends_with_10_and_usage_with_2(
     assert run(copy, "bundle", "--trust", "nothing.pub").returncode == 2
     assert run(copy, "bundle", "--trust", "report.pub", "--threshold", "2").returncode == 2
     assert run(copy, "nothing", "--trust", "report.pub").returncode == 2
+    assert run(copy, "n" * 5000, "--trust", "report.pub").returncode == 2
+
+
+def test_what_has_no_end_is_no_key(made: tuple[Path, Signer]) -> None:
+    done = run(made[0], "bundle", "--trust", "/dev/zero")
+    assert (done.returncode, "too large" in done.stderr) == (2, True)
 
 
 def test_flipped_bits_are_caught_wherever_they_are(
