@@ -21,6 +21,7 @@ from typing import Any
 
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.exports.keyed import PREFIX
+from hdh_migrate.evidence.inherited import adoptions_of, forsaken, replanned
 from hdh_migrate.evidence.lines.facts import LEVELS
 from hdh_migrate.evidence.lines.records import MAX_LINE, order_of
 from hdh_migrate.evidence.reading import CheckedBundle, problems_of, read_bundle
@@ -124,9 +125,9 @@ def _is_replay(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> boo
         problems.append(("other-migration", "the bundles are of two migrations"))
     elif _is_planned_on(was, now):
         pass
-    elif _adopts(now, was):
-        said = "what the old bundle tells of was adopted under another plan: compare both plans"
-        found.notes.append((ADOPTED_PLAN, said))
+    elif adoptions_of(now, was) is not None:
+        said = "what the old bundle tells of was adopted under another plan"
+        found.notes.append((ADOPTED_PLAN, f"{said}: {replanned(was, now)}"))
     else:
         said = "the bundles are of two plans, and the new journal does not tell of the change"
         problems.append(("other-plan", said))
@@ -169,14 +170,17 @@ def _is_continued(was: CheckedBundle, now: CheckedBundle, found: Comparison) -> 
     events, head = short.predicate["journal"]["events"], short.predicate["journal"]["head"]
     more = long.predicate["journal"]["events"] - events
     if events and next(islice(long.events(), events - 1, None), None) != head:
-        if _adopts(now, was):
+        if (adopted := adoptions_of(now, was)) is not None:
             said = (
                 "another ledger adopted the old bundle after its own was lost: what happened"
                 " before is told by the old journal alone"
             )
             found.notes.append(("adopted", said))
+            found.contradictions += forsaken(was, now, adopted)
             return True
         said = f"the journals differ at or before event {events}: one was rewritten"
+        if now.names == "keyed" and any(now.events_of("adopting")):
+            said += ", or adopted: keyed names do not show which, compare the plain bundles"
         found.contradictions.append(("journal-forked", said))
     elif short is now:
         said = (
@@ -201,15 +205,6 @@ def _shared(was: CheckedBundle, now: CheckedBundle) -> int:
     """
     events, head = was.predicate["journal"]["events"], was.predicate["journal"]["head"]
     return events if next(islice(now.events(), max(events - 1, 0), None), None) == head else 0
-
-
-def _adopts(now: CheckedBundle, was: CheckedBundle) -> bool:
-    """Return whether the new journal tells that it was begun, or went on, from the old bundle."""
-    return any(
-        journal["statement"] == was.statement_sha256
-        for body in now.events_of("adopting")
-        for journal in body["journals"]
-    )
 
 
 def _compare_objects(

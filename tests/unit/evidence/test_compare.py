@@ -52,6 +52,7 @@ class Archive:
         written: str = OLD,
         closed: bool = True,
         names: str = "plain",
+        stated: Any = None,
         **changes: Any,
     ) -> Bundle:
         self._made += 1
@@ -62,6 +63,7 @@ class Archive:
             ended_at=OLD,
             previous_statement=previous,
             names=names,
+            **(stated or {}),
         )
         made = write_bundle(
             self.folder / f"bundle-{self._made}",
