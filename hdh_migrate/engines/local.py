@@ -12,34 +12,26 @@ import itertools
 import math
 import os
 import select
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection
 
-from hdh_migrate.confined import bare
-from hdh_migrate.engines import boot
 from hdh_migrate.engines.messages import (
     Answer,
     Assigned,
     Close,
     Exchanged,
     Farewell,
-    FromWorker,
     MadeRoom,
     MakeRoom,
     Pause,
     Question,
     Ready,
     Start,
-    ToWorker,
 )
 from hdh_migrate.engines.starved import STARVED
-from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Wire
+from hdh_migrate.engines.worker_process import WorkerProcess
 from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
 from hdh_migrate.log_lines import share_log
 from hdh_migrate.orders import Order, is_brief
@@ -75,51 +67,6 @@ little but the interpreter that such orders need, and of that a process has one.
 
 DEATHS_MAX = 8
 """Workers lost, with no order finished in between, before a run is given up as broken."""
-
-
-class _Worker:
-    def __init__(
-        self,
-        factory: str,
-        start: Start,
-        kept: Sequence[str],
-        search: Sequence[str],
-        shared: Sequence[int],
-    ) -> None:
-        try:
-            ours, theirs = socket.socketpair()
-        except OSError as error:
-            raise _starved(error) from error
-        # -I: what lies in the current directory, or is named in PYTHONPATH, is no code of ours.
-        command = [
-            sys.executable, "-I", boot.__file__, "worker", str(theirs.fileno()), factory, *search
-        ]  # fmt: skip
-        try:
-            self.process = subprocess.Popen(
-                command,
-                pass_fds=(theirs.fileno(), *shared),
-                stdin=subprocess.DEVNULL,
-                stdout=2,
-                env=bare(os.environ, *kept),
-            )
-        except OSError as error:
-            ours.close()
-            raise _starved(error) from error
-        finally:
-            theirs.close()
-        self.wire = Wire[ToWorker, FromWorker](
-            Connection(ours.detach()), says=TO_WORKER, hears=FROM_WORKER
-        )
-        with suppress(OSError):  # it died at once; receipts() will say so
-            self.wire.send(start)
-        self.orders: dict[int, Order] = {}
-        self.exchanged: tuple[EndpointTraffic, ...] = ()
-        """As it reported last."""
-        self.ready = False
-
-    def say(self, word: Pause | MakeRoom) -> None:
-        with suppress(OSError):  # it died; receipts() will say so
-            self.wire.send(word)
 
 
 class LocalEngine:
@@ -169,7 +116,7 @@ class LocalEngine:
         self._alone_until = alone_until
         self._alone = connections if alone_until is not None and processes > 1 else None
         """How many connections the only worker has."""
-        self._making_room: _Worker | None = None
+        self._making_room: WorkerProcess | None = None
         self._cores, self._patience = cores or processors(), patience
         self._began: float | None = None
         """When the first order came."""
@@ -177,10 +124,10 @@ class LocalEngine:
         self._deaths = self._stillborn = self._lost = 0
         self._closing = self._paused = False
         self._traffic: list[EndpointTraffic] = []
-        self._asked: list[tuple[_Worker, Question]] = []
+        self._asked: list[tuple[WorkerProcess, Question]] = []
         self._refused: list[Receipt] = []
         self._poll = select.poll()
-        self._speakers = dict[int, _Worker]()
+        self._speakers = dict[int, WorkerProcess]()
         """Those that are listened to, by the descriptor of each."""
         self._workers = [self._started()]
         self.capacity = processes * (threads + ORDERS_AHEAD)
@@ -203,7 +150,7 @@ class LocalEngine:
             worker.wire.send(Assigned(number=number, order=order))
         return number
 
-    def _wants_another(self, least: _Worker, order: Order) -> bool:
+    def _wants_another(self, least: WorkerProcess, order: Order) -> bool:
         """Say whether one more process would be worth what it costs to start."""
         now, threads = time.monotonic(), self._start.threads
         if self._began is None:
@@ -216,7 +163,7 @@ class LocalEngine:
         enough = is_large and threads * len(self._workers) >= self._cores
         return not enough or now - self._began >= self._patience
 
-    def _make_room(self, worker: _Worker) -> None:
+    def _make_room(self, worker: WorkerProcess) -> None:
         """Let the only worker use no more than its part; until it does no other begins."""
         self._alone = None
         worker.say(MakeRoom())
@@ -251,7 +198,7 @@ class LocalEngine:
             with suppress(OSError):  # it died; receipts() will say what was lost
                 worker.wire.send(Answer(number=question.number, recorded=recorded))
 
-    def _receive(self, worker: _Worker) -> Iterator[Receipt]:
+    def _receive(self, worker: WorkerProcess) -> Iterator[Receipt]:
         try:
             messages = worker.wire.receive()
         except (EOFError, OSError):
@@ -280,16 +227,16 @@ class LocalEngine:
                 case _:
                     yield message
 
-    def _note(self, worker: _Worker, report: Exchanged | Farewell) -> None:
+    def _note(self, worker: WorkerProcess, report: Exchanged | Farewell) -> None:
         worker.exchanged = report.traffic
         if self._alone is not None and isinstance(report, Exchanged):
             assert self._alone_until is not None
             if report.busy >= self._alone_until:
                 self._make_room(worker)
 
-    def _started(self) -> _Worker:
+    def _started(self) -> WorkerProcess:
         start = replace(self._start, config={**self._start.config, "alone": self._alone})
-        worker = _Worker(self._factory, start, self._kept, self._search, self._shared)
+        worker = WorkerProcess(self._factory, start, self._kept, self._search, self._shared)
         if self._paused:
             worker.say(Pause())
         self._speakers[worker.wire.connection.fileno()] = worker
@@ -304,7 +251,7 @@ class LocalEngine:
                 hint="nothing is lost; run the same plan again with the tool as it is now",
             )
 
-    def _replace(self, worker: _Worker) -> Iterator[Receipt]:
+    def _replace(self, worker: WorkerProcess) -> Iterator[Receipt]:
         self._poll.unregister(worker.wire.connection)
         del self._speakers[worker.wire.connection.fileno()]
         worker.wire.connection.close()
@@ -313,7 +260,7 @@ class LocalEngine:
         if worker is self._making_room:
             self._making_room = None
         self._traffic.extend(worker.exchanged)
-        if (why := _innocent(worker)) is not None:
+        if (why := worker.innocent()) is not None:
             self._stillborn += 1
             if self._stillborn > DEATHS_MAX and not self._closing:
                 raise Starved(why)
@@ -365,7 +312,7 @@ class LocalEngine:
         while self._shared:
             os.close(self._shared.pop())
 
-    def _farewell(self, worker: _Worker, deadline: float) -> None:
+    def _farewell(self, worker: WorkerProcess, deadline: float) -> None:
         try:
             while worker.wire.connection.poll(max(0.0, deadline - time.monotonic())):
                 for _ in self._receive(worker):
@@ -376,20 +323,6 @@ class LocalEngine:
             pass
         worker.process.kill()
         worker.process.wait()
-
-
-def _starved(error: OSError) -> Starved:
-    return Starved(f"no worker process can be started: {error.strerror}")
-
-
-def _innocent(worker: _Worker) -> str | None:
-    """Return why a worker ended through no fault of its orders, None if that is not known."""
-    status = worker.process.returncode
-    if status == STARVED:
-        return "this machine gives a worker process no more memory, threads or files"
-    if not worker.ready:
-        return f"a worker process cannot start (exit status {status})"
-    return None
 
 
 def _given_back(orders: Mapping[int, Order], reason: ReturnReason, why: str) -> Iterator[Receipt]:
