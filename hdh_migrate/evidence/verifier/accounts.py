@@ -1,4 +1,4 @@
-"""What events of a journal come to: of one dataset, of open findings, of receipts, of traffic.
+"""What events of a journal come to: of datasets, findings, drills, receipts and traffic.
 
 Used by verify.py (which see). It needs Python 3.9 and nothing else.
 """
@@ -262,6 +262,35 @@ def numbers(value: object) -> list[int]:
     return [forms.whole(number) for number in forms.array(value)]
 
 
+class DrillAccount:
+    """When each recipient's private key was last tried, by its fingerprint."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, str] = {}
+        self._stored: dict[str, Mapping[str, object]] = {}
+        """What it opened when it was last tried on stored objects."""
+
+    def take(self, at: str, body: forms.Body) -> None:
+        """Take a `drilled`."""
+        fingerprint = forms.string(body["fingerprint"])
+        self._opened[fingerprint] = at
+        if "stored" in body:
+            told = forms.mapping(body["stored"])
+            found = {name: told[name] for name in ("objects", "opened", "whole", "bytes")}
+            objects, opened, whole, _ = map(forms.count, found.values())
+            forms.must(objects > 0 and whole <= opened <= objects)
+            self._stored[fingerprint] = found | {"at": at}
+
+    def facts(self, recipients: Sequence[str]) -> list[dict[str, object]]:
+        """Return what the statement tells of those of these keys that were seen to open."""
+        stored = {one: {"stored": told} for one, told in self._stored.items()}
+        return [
+            {"recipient": one, "at": self._opened[one], **stored.get(one, {})}
+            for one in recipients
+            if one in self._opened
+        ]
+
+
 class ToldTraffic(NamedTuple):
     """What one command exchanged with one endpoint, as a `run-ended` tells it."""
 
@@ -299,3 +328,9 @@ class Receipts:
         """When it was first told of a large object that was under way."""
         self.passed = 0
         """Bytes of such ones, as they were told before their ends."""
+
+    def acknowledge(self, at: str, many: int) -> None:
+        """Take one event that acknowledges so many objects."""
+        self.objects += many
+        self.first = self.first or at
+        self.last = at

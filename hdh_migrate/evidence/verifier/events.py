@@ -13,6 +13,7 @@ from typing import NamedTuple
 from hdh_migrate.evidence.verifier import forms, shapes
 from hdh_migrate.evidence.verifier.accounts import (
     DatasetAccount,
+    DrillAccount,
     OpenFindings,
     Receipts,
     ToldTraffic,
@@ -65,10 +66,7 @@ class EventAccount:
         self.grants = GrantLedger(batches)
         self.approvals = ApprovalAccount(self.grants, self.bindings, self.cutovers, batches)
         self.waivers = WaiverAccount(batches, self.findings, self.cutovers)
-        self.drilled: dict[str, str] = {}
-        """When a recipient's key was last seen to open, by its fingerprint."""
-        self.stored: dict[str, Mapping[str, object]] = {}
-        """What it opened when it was last tried on stored objects, by the same."""
+        self.drills = DrillAccount()
         self.copied: dict[str, Mapping[str, object]] = {}
         """What was told last of the copies of each batch's header packs."""
         self.openings: list[Mapping[str, object]] = []
@@ -205,22 +203,11 @@ class EventAccount:
         self.bindings.amend(event.body)
 
     def _drilled(self, event: JournalLine) -> None:
-        body = event.body
         if not self.keyed:
-            fingerprint = body["fingerprint"]
-            if not forms.is_string(fingerprint):
-                raise ValueError
-            self.drilled[fingerprint] = event.at
-            if "stored" in body:
-                told = forms.mapping(body["stored"])
-                found = {name: told[name] for name in ("objects", "opened", "whole", "bytes")}
-                objects, opened, whole, _ = map(forms.count, found.values())
-                forms.must(objects > 0 and whole <= opened <= objects)
-                self.stored[fingerprint] = found | {"at": event.at}
+            self.drills.take(event.at, event.body)
 
     def _headers_copied(self, event: JournalLine) -> None:
-        told = {name: event.body[name] for name in ("batch", "packs", "bytes", "root")}
-        told["at"] = event.at
+        told = {**forms.picked(event.body, "batch", "packs", "bytes", "root"), "at": event.at}
         forms.must(shapes.ill_formed(told, shapes.COPIED, "") is None)
         self.copied[forms.TEXT.text(event.body["batch"])] = told
 
@@ -272,17 +259,11 @@ class EventAccount:
         self._pass(event.body).begin(event.body)
 
     def _refreshed(self, event: JournalLine) -> None:
-        body = event.body
-        self._pass(body).demand_open(body)
-        account = self._account(body)
-        account.pass_over(body)
+        self._pass(event.body).demand_open(event.body)
+        self._account(event.body).pass_over(event.body)
 
     def _refresh_ended(self, event: JournalLine) -> None:
-        body = event.body
-        forms.must(shapes.ill_formed(body["listed"], shapes.SUM, "") is None)
-        account = self._pass(body)
-        account.demand_open(body)
-        account.ended = True
+        self._pass(event.body).end(event.body)
 
     def _retrying(self, event: JournalLine) -> None:
         reasons = forms.counts(event.body["reasons"])
@@ -351,10 +332,7 @@ class EventAccount:
 
     def _acknowledged(self, kind: str, at: str, many: int) -> None:
         forms.must(self.started is not None)
-        receipts = self.receipts[kind]
-        receipts.objects += many
-        receipts.first = receipts.first or at
-        receipts.last = at
+        self.receipts[kind].acknowledge(at, many)
 
     def _under_way(self, event: JournalLine) -> None:
         body = event.body
@@ -370,10 +348,7 @@ class EventAccount:
         receipts.begun = receipts.begun or event.at
 
     def _account(self, body: forms.Body) -> DatasetAccount:
-        name = body["dataset"]
-        if not forms.is_string(name):
-            raise ValueError
-        return self.datasets[name]
+        return self.datasets[forms.string(body["dataset"])]
 
     def _counted(self, what: str, told: object, many: int | None, *, sign: int = 1) -> None:
         counts = forms.counts(told)

@@ -1,4 +1,4 @@
-"""What a journal tells of headers: keys that are exchanged, datasets that are erased.
+"""What a journal tells of headers, exchanged and erased, and what lines tell of their packs.
 
 Used by verify.py (which see). It needs Python 3.9 and nothing else.
 """
@@ -11,6 +11,7 @@ from typing import Optional
 from hdh_migrate.evidence.verifier import forms, shapes
 from hdh_migrate.evidence.verifier.accounts import changed_lines
 from hdh_migrate.evidence.verifier.bindings import fingerprints
+from hdh_migrate.evidence.verifier.members import HeadersSection, ManifestRecord
 
 
 class ExchangedKeys:
@@ -126,3 +127,35 @@ class ErasureLedger:
         """Take a `headers-erased`: of one that began; the last one counts."""
         now = self._all[forms.TEXT.text(body["dataset"])]
         now["ended"], now["remaining"] = at, forms.counts(body["remaining"])
+
+
+class Packs:
+    """The header packs of the lines: how many, and a root over what they are at the target."""
+
+    def __init__(self) -> None:
+        self._bytes, self._tree = 0, forms.Tree()
+
+    def add(self, line: ManifestRecord) -> None:
+        """Count one pack that is verified."""
+        told = {name: line[name] for name in ("stored_sha256", "stored_size")}
+        self._tree.add(bytes.fromhex(forms.sha256(b"\0" + forms.canonical(told))))
+        self._bytes += line["stored_size"] or 0
+
+    def sums(self) -> HeadersSection:
+        """Return the members of the statement that these lines lead to."""
+        return {"packs": self._tree.count, "bytes": self._bytes, "root": self._tree.root()}
+
+
+class Erasable:
+    """What the lines of one dataset have for an erasure: what is verified, packs apart."""
+
+    def __init__(self) -> None:
+        self.packs, self.rest = Packs(), forms.zero()
+
+    def told(self) -> dict[str, object]:
+        """Return the members of a `headers-erasing` that these lines lead to."""
+        packs = self.packs.sums()
+        return {
+            **self.rest, "packs": packs["packs"], "pack_bytes": packs["bytes"],
+            "root": packs["root"],
+        }  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier import forms, shapes
 
 FOUND = ("gone", "damaged", "replaced", "unread")
 SOMETIMES = ("lost", "beside")
@@ -30,6 +30,12 @@ class PassAccount:
         """Demand that an event is of the pass that is under way."""
         forms.must(type(body["number"]) is int and body["number"] == self.number)
         forms.must(not self.ended)
+
+    def end(self, body: forms.Body) -> None:
+        """Take a `refresh-ended`."""
+        forms.must(shapes.ill_formed(body["listed"], shapes.SUM, "") is None)
+        self.demand_open(body)
+        self.ended = True
 
 
 class LookAccount:

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from hdh_migrate.evidence.verifier import forms
+from hdh_migrate.evidence.verifier.headers import Erasable, Packs
 from hdh_migrate.evidence.verifier.members import (
     ExclusionRecord,
-    HeadersSection,
     Line,
     ManifestRecord,
     SealSection,
@@ -42,38 +42,6 @@ SIDECARS = ".hdh-migrate-sidecar/"
 """Below a dataset's prefix, what the tool adds to it; no rule is about that."""
 PACKS = SIDECARS + "_headers/"
 """Below this, followed by the dataset's name, its header packs."""
-
-
-class Packs:
-    """The header packs of the lines: how many, and a root over what they are at the target."""
-
-    def __init__(self) -> None:
-        self._bytes, self._tree = 0, forms.Tree()
-
-    def add(self, line: ManifestRecord) -> None:
-        """Count one pack that is verified."""
-        told = {name: line[name] for name in ("stored_sha256", "stored_size")}
-        self._tree.add(bytes.fromhex(forms.sha256(b"\0" + forms.canonical(told))))
-        self._bytes += line["stored_size"] or 0
-
-    def sums(self) -> HeadersSection:
-        """Return the members of the statement that these lines lead to."""
-        return {"packs": self._tree.count, "bytes": self._bytes, "root": self._tree.root()}
-
-
-class Erasable:
-    """What the lines of one dataset have for an erasure: what is verified, packs apart."""
-
-    def __init__(self) -> None:
-        self.packs, self.rest = Packs(), forms.zero()
-
-    def told(self) -> dict[str, object]:
-        """Return the members of a `headers-erasing` that these lines lead to."""
-        packs = self.packs.sums()
-        return {
-            **self.rest, "packs": packs["packs"], "pack_bytes": packs["bytes"],
-            "root": packs["root"],
-        }  # fmt: skip
 
 
 class StatedPlan:

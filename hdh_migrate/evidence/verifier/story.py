@@ -100,9 +100,7 @@ def _keys(seal: SealSection, journal: Journal) -> Iterator[str]:
         and journal.bindings.recipients != seal["recipients"]
     ):
         yield "statement.json: the journal knows of other recipients"
-    keys = [one for one in seal["recipients"] if one in journal.drilled]
-    stored = {one: {"stored": journal.stored[one]} for one in keys if one in journal.stored}
-    proved = [{"recipient": one, "at": journal.drilled[one], **stored.get(one, {})} for one in keys]
+    proved = journal.drills.facts(seal["recipients"])
     if not journal.keyed and forms.canonical(seal.get("proved")) != forms.canonical(proved or None):
         yield "statement.json: the journal knows of other proofs of keys"
     copies = [told for _, told in sorted(journal.copied.items())]
