@@ -33,7 +33,6 @@ from hdh_migrate.errors import EvidenceDamaged, NoSpace, Refused, UsageError
 from hdh_migrate.evidence.check import check_bundle, sums_text
 from hdh_migrate.evidence.lines.contradictions import Grounds
 from hdh_migrate.evidence.lines.facts import Facts, check_facts
-from hdh_migrate.evidence.lines.left import Unresolved
 from hdh_migrate.evidence.lines.records import (
     exclusion_line,
     finding_line,
@@ -44,6 +43,7 @@ from hdh_migrate.evidence.lines.records import (
 )
 from hdh_migrate.evidence.lines.recount import Order, Recount, unclaimed
 from hdh_migrate.evidence.lines.statement import predicate_of, statement
+from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.findings import GravestFindings

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Final
 
-from hdh_migrate.evidence.lines.left import Unresolved
+from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SignedBy, render_report
 from hdh_migrate.evidence.reading import CheckedBundle

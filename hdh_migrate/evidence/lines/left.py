@@ -6,25 +6,18 @@ ledger. What is to be done follows from it here, and nowhere else; its words are
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.codes import LOST_OBJECTS, Code, Severity, how_many
-from hdh_migrate.events.event import Event
-from hdh_migrate.events.inventory import InventorySealed
-from hdh_migrate.events.refreshes import RefreshEnded, Refreshing
+from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
-from hdh_migrate.evidence.verifier.members import FindingRecord
-from hdh_migrate.frozen import frozen, frozen_row, mutable_row
+from hdh_migrate.frozen import frozen, frozen_row
 
 SOON_DAYS: Final = 180
 """So many days before its end a legal basis or an attested period is told of."""
-
-LISTING_EVENTS: Final[tuple[type[Event], ...]] = (InventorySealed, Refreshing, RefreshEnded)
 
 
 class LeftTask(StrEnum):
@@ -162,89 +155,6 @@ WORK: Final = frozenset(LeftTask) - {
     LeftTask.WITNESS,
 }  # fmt: skip
 """What is a part of the migration itself: while some of it is left, that is not over."""
-
-
-class Listings:
-    """When each batch's source was last listed, and which listings did not end."""
-
-    def __init__(self, batch_of: Mapping[str, str]) -> None:
-        self._batch_of = batch_of
-        self._sealed: dict[str, str] = {}
-        self._passed: dict[str, str] = {}
-        self._open: dict[str, int] = {}
-
-    @classmethod
-    def of(cls, events: Iterable[tuple[str, Event]], batch_of: Mapping[str, str]) -> Listings:
-        """Return what events tell; `batch_of` names the batch of each dataset."""
-        made = cls(batch_of)
-        for at, event in events:
-            made.take(at, event)
-        return made
-
-    def take(self, at: str, event: Event) -> None:
-        """Take one event."""
-        match event:
-            case InventorySealed():
-                self._sealed[event.dataset] = at
-            case Refreshing():
-                self._open[event.batch] = event.number
-            case RefreshEnded():
-                self._passed[event.batch] = at
-                if self._open.get(event.batch) == event.number:
-                    del self._open[event.batch]
-            case _:
-                pass
-
-    def last(self, batch: str) -> str | None:
-        """Return when the source of a batch was last listed whole, None: it never was."""
-        own = [name for name, of in self._batch_of.items() if of == batch]
-        known = [self._sealed[name] for name in own if name in self._sealed]
-        first = min(known, key=seconds_of) if own and len(known) == len(own) else None
-        return self._passed.get(batch, first)
-
-    def going_on(self, batch: str) -> bool:
-        """Return whether a listing anew was begun and not ended."""
-        return batch in self._open
-
-
-@mutable_row
-class Unresolved:
-    """Counts findings that are neither notes nor let go by a waiver, from their lines."""
-
-    waived: Mapping[str, str]
-    """When each code was let go."""
-    counts: Counter[str]
-
-    @classmethod
-    def beside(cls, waivers: Iterable[tuple[str, str]]) -> Unresolved:
-        """Return a count of nothing beside waivers: of what, and made when.
-
-        A waiver lets go what was known when it was made.
-        """
-        made: dict[str, str] = {}
-        for what, at in waivers:
-            kind, _, code = what.partition(".")
-            if kind == "finding":
-                made[code] = max(made.get(code, at), at, key=seconds_of)
-        return cls(made, Counter())
-
-    @classmethod
-    def of(
-        cls, waivers: Iterable[Mapping[str, str]], lines: Iterable[FindingRecord]
-    ) -> Mapping[str, int]:
-        """Return how many there are of each code."""
-        made = cls.beside((one["what"], one["made_at"]) for one in waivers)
-        for line in lines:
-            made.take(line)
-        return made.counts
-
-    def take(self, line: FindingRecord) -> None:
-        """Count one finding."""
-        code, at = line["code"], line["at"]
-        made = self.waived.get(code)
-        waived = made is not None and at is not None and seconds_of(made) >= seconds_of(at)
-        if line["severity"] != Severity.NOTE and not waived:
-            self.counts[code] += 1
 
 
 def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:

@@ -38,7 +38,7 @@ from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
 from hdh_migrate.events.waivers import WaiversCounted
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
-from hdh_migrate.evidence.lines.left import LISTING_EVENTS
+from hdh_migrate.evidence.lines.listings import LISTING_EVENTS
 from hdh_migrate.evidence.page.approved import ApprovalLine, approvals_of
 from hdh_migrate.evidence.page.chronicle_lines import (
     AdoptionLine,

@@ -12,9 +12,9 @@ from hdh_migrate.evidence.lines.left import (
     BatchStanding,
     LeftTask,
     LeftToDo,
-    Listings,
     MigrationStanding,
 )
+from hdh_migrate.evidence.lines.listings import Listings
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.chronicle import Chronicle
 from hdh_migrate.evidence.page.declared import declared_of, former_keys, strangers

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jinja2 import TemplateError
 
-from hdh_migrate.evidence.lines.left import Unresolved
+from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.findings import GravestFindings

@@ -16,13 +16,12 @@ from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.run import HeadersCopied, RunStarted
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.left import (
-    LISTING_EVENTS,
     BatchStanding,
     LeftToDo,
-    Listings,
     MigrationStanding,
     left_to_do,
 )
+from hdh_migrate.evidence.lines.listings import LISTING_EVENTS, Listings
 from hdh_migrate.evidence.page.approved import RESTING, approvals_of
 from hdh_migrate.evidence.page.declared import StatedByPeople, former_keys, strangers
 from hdh_migrate.evidence.page.left import (

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.evidence.check import examine
-from hdh_migrate.evidence.lines.left import Unresolved
+from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.findings import GravestFindings
 from hdh_migrate.evidence.page.html import render_report

@@ -24,11 +24,11 @@ from hdh_migrate.evidence.lines.left import (
     BatchStanding,
     LeftTask,
     LeftToDo,
-    Listings,
     MigrationStanding,
-    Unresolved,
     left_to_do,
 )
+from hdh_migrate.evidence.lines.listings import Listings
+from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES, text
 from hdh_migrate.evidence.page.left import told
 from hdh_migrate.evidence.page.left_words import LEFT
