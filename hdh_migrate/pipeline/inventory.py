@@ -30,6 +30,8 @@ from hdh_migrate.pipeline.inventory_findings import (
     InventorySummary,
     record_kept_back,
     record_noted,
+    record_untagged,
+    record_usage,
 )
 from hdh_migrate.pipeline.key_order import KeyOrder
 from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
@@ -300,34 +302,16 @@ class Inventory:
             if unstable is not None:
                 ledger.finding(Code.LISTING_UNSTABLE, unstable, dataset=dataset.id)
             record_noted(ledger, dataset, summary.noted)
-            self._note_untagged(dataset)
+            record_untagged(ledger, dataset, self._ctx.source.untagged(place))
             for note in notes:
                 ledger.finding(note.code, note.detail, dataset=dataset.id)
-            self._note_usage(dataset, usage)
+            record_usage(ledger, dataset, usage)
             self._note_crowd(dataset, summary.digest[0])
             chosen = self._ctx.rules[dataset.name].contract
             choose(ledger, dataset, chosen)
             ledger.seal(dataset.id, summary.counts)
             ledger.commit()
         self._ctx.contracts[dataset.name] = chosen
-
-    def _note_untagged(self, dataset: DatasetRow) -> None:
-        ledger = self._ctx.ledger
-        match self._ctx.source.untagged(self._ctx.route(dataset).source):
-            case Untagged.DENIED:
-                detail = "the credential may not read index tags (sp=t); they are not moved"
-                ledger.finding(Code.TAGS_UNREAD, detail, dataset=dataset.id)
-            case Untagged.UNSUPPORTED:
-                detail = "the source's account has no index tags, so there are none to move"
-                ledger.finding(Code.TAGS_UNSUPPORTED, detail, dataset=dataset.id)
-            case None:
-                pass
-
-    def _note_usage(self, dataset: DatasetRow, usage: Usage) -> None:
-        for code, detail in usage.findings():
-            self._ctx.ledger.finding(code, detail, dataset=dataset.id)
-        if (note := usage.open_prefix()) is not None:
-            self._ctx.ledger.finding(Code.PREFIX_OPEN, note, dataset=dataset.id)
 
     def _note_crowd(self, dataset: DatasetRow, listed: int) -> None:
         """Record a note when this dataset puts more objects into a bucket than its host advises."""

@@ -12,7 +12,7 @@ from typing import Self
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import Refused
 from hdh_migrate.fixity import Inventoried, inventory_leaf
-from hdh_migrate.model import Claimed, DatasetRow, State
+from hdh_migrate.model import Claimed, DatasetRow, State, Untagged
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.recounting import element
 from hdh_migrate.pipeline.selecting import NOTED, REFUSALS
@@ -78,6 +78,27 @@ def record_noted(
             else counted(count, "object has", "objects have")
         )
         ledger.finding(code, f"{objects} {NOTED[code]}", dataset=dataset.id)
+
+
+def record_untagged(ledger: Ledger, dataset: DatasetRow, untagged: Untagged | None) -> None:
+    """Record why a listing came without index tags; None: it came with them."""
+    match untagged:
+        case Untagged.DENIED:
+            detail = "the credential may not read index tags (sp=t); they are not moved"
+            ledger.finding(Code.TAGS_UNREAD, detail, dataset=dataset.id)
+        case Untagged.UNSUPPORTED:
+            detail = "the source's account has no index tags, so there are none to move"
+            ledger.finding(Code.TAGS_UNSUPPORTED, detail, dataset=dataset.id)
+        case None:
+            pass
+
+
+def record_usage(ledger: Ledger, dataset: DatasetRow, usage: Usage) -> None:
+    """Record which rules of a dataset match nothing, and whether its prefix is open."""
+    for code, detail in usage.findings():
+        ledger.finding(code, detail, dataset=dataset.id)
+    if (note := usage.open_prefix()) is not None:
+        ledger.finding(Code.PREFIX_OPEN, note, dataset=dataset.id)
 
 
 def close_again(ledger: Ledger, dataset: DatasetRow, rules: DatasetRules, prefix: str) -> None:
