@@ -20,11 +20,11 @@ _WORD = re.compile("[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", re.ASCII)
 _VISIBLE = re.compile("[ -~]+", re.ASCII)
 
 
-def as_count(value: object, most: int = LARGEST_SIZE) -> int | None:
+def as_count(value: object) -> int | None:
     """Return a count that another reader made of a reply, None for anything that is no count."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 <= value <= most else None
+    return value if 0 <= value <= LARGEST_SIZE else None
 
 
 def count_of(text: str, most: int = LARGEST_SIZE) -> int | None:

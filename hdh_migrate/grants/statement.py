@@ -164,13 +164,13 @@ def given(envelope: SignedEnvelope, trusted: Sequence[TrustedKey] = ()) -> Grant
     return GrantStatement(given=found, pack=digest)
 
 
-def revoked(envelope: SignedEnvelope, trusted: Sequence[TrustedKey] = ()) -> Revoked:
-    """Return what an envelope says was taken back; see `given`.
+def revoked(envelope: SignedEnvelope) -> Revoked:
+    """Return what an envelope says was taken back; nobody is believed, see `given`.
 
     Raises:
-        PackDamaged: it is no such statement, or nobody who is trusted signed it.
+        PackDamaged: it is no such statement.
     """
-    return _read(envelope, Revoked, trusted)[0]
+    return _read(envelope, Revoked, ())[0]
 
 
 def _read(envelope: SignedEnvelope, form: type[S], trusted: Sequence[TrustedKey]) -> tuple[S, str]:

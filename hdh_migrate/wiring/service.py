@@ -34,15 +34,10 @@ if TYPE_CHECKING:
 class WorkerService:
     """What a worker process runs: a performer over its own connections."""
 
-    def __init__(
-        self,
-        config: WorkerConfig,
-        halt: threading.Event | None = None,
-        sources: Sources = SOURCES,
-    ) -> None:
+    def __init__(self, config: WorkerConfig, sources: Sources = SOURCES) -> None:
         limits, processes = config.limits, config.processes
         clock: Clock = SystemClock()
-        self.halt = halt or threading.Event()
+        self.halt = threading.Event()
         # The target counts per bucket for everybody; each process takes its share of it.
         line = lane(config.lane)
         share = ProcessShare(

@@ -13,7 +13,6 @@ import binascii
 import os
 import socket
 import time
-from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -57,13 +56,13 @@ class AgentKey:
         return signature
 
 
-def agent_key(public: Ed25519PublicKey, environ: Mapping[str, str] | None = None) -> AgentKey:
+def agent_key(public: Ed25519PublicKey) -> AgentKey:
     """Return the private half of a key, which the agent must hold.
 
     Raises:
         KeyUnavailable: there is no agent, or it does not hold it.
     """
-    where = (os.environ if environ is None else environ).get("SSH_AUTH_SOCK", "")
+    where = os.environ.get("SSH_AUTH_SOCK", "")
     if not where:
         raise KeyUnavailable(
             "a public key is named to sign with, and no SSH agent runs (SSH_AUTH_SOCK)", hint=_HINT
