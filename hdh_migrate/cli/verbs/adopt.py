@@ -21,21 +21,12 @@ from hdh_migrate.telemetry import counted
         "adopt plan.yaml --bundle evidence-2026-11 --batch pilot --json",
     ),
     exits=(
-        Exit.OK,
-        Exit.USAGE,
-        Exit.REFUSED,
-        Exit.FINDINGS,
-        Exit.VERIFICATION_FAILED,
-        Exit.DRIFTED,
-        Exit.STOPPED,
-        Exit.AUTH,
-        Exit.DAMAGED,
-        Exit.LOCKED,
-        Exit.INTERRUPTED,
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED,
+        Exit.STOPPED, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=Adopted,
     options=WORKING,
-)
+)  # fmt: skip
 def adopt(
     task: Task,
     plan: Plan,

@@ -34,20 +34,12 @@ PROVES = (
         "decommission plan.yaml --batch pilot --observe",
     ),
     exits=(
-        Exit.OK,
-        Exit.USAGE,
-        Exit.REFUSED,
-        Exit.FINDINGS,
-        Exit.VERIFICATION_FAILED,
-        Exit.STOPPED,
-        Exit.APPROVAL_MISSING,
-        Exit.AUTH,
-        Exit.DAMAGED,
-        Exit.LOCKED,
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED,
+        Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
     ),
     result=DecommissionForecast | Decommissioned,
     options=WORKING,
-)
+)  # fmt: skip
 def decommission(
     task: Task,
     plan: Plan,

@@ -15,17 +15,12 @@ from hdh_migrate.results.looks import Cause, Causes
         "errors plan.yaml --show-names --json",
     ),
     exits=(
-        Exit.OK,
-        Exit.USAGE,
-        Exit.REFUSED,
-        Exit.FINDINGS,
-        Exit.VERIFICATION_FAILED,
-        Exit.DRIFTED,
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED,
         Exit.DAMAGED,
     ),
     result=Causes,
     options=AT_PLAN,
-)
+)  # fmt: skip
 def errors(
     task: Task,
     plan: Plan,

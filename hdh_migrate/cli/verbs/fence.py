@@ -19,17 +19,11 @@ from hdh_migrate.results.hosts import Fence, Fences
         'fence plan.yaml --take-over --reason "the other machine burned"',
     ),
     exits=(
-        Exit.OK,
-        Exit.USAGE,
-        Exit.REFUSED,
-        Exit.STOPPED,
-        Exit.AUTH,
-        Exit.DAMAGED,
-        Exit.LOCKED,
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
     ),
     result=Fences,
     options=ASKING,
-)
+)  # fmt: skip
 def fence(
     task: Task,
     plan: Plan,

@@ -16,21 +16,12 @@ from hdh_migrate.telemetry import counted, size_text
 @verb(
     examples=("reseal plan.yaml", "reseal plan.yaml --execute"),
     exits=(
-        Exit.OK,
-        Exit.USAGE,
-        Exit.REFUSED,
-        Exit.FINDINGS,
-        Exit.VERIFICATION_FAILED,
-        Exit.STOPPED,
-        Exit.APPROVAL_MISSING,
-        Exit.AUTH,
-        Exit.DAMAGED,
-        Exit.LOCKED,
-        Exit.INTERRUPTED,
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED,
+        Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=ResealForecast | SealedAnew,
     options=WORKING,
-)
+)  # fmt: skip
 def reseal(
     task: Task,
     plan: Plan,

@@ -30,19 +30,12 @@ WATCH_SECONDS = 2.0
         "status plan.yaml --check --batch pilot",
     ),
     exits=(
-        Exit.OK,
-        Exit.USAGE,
-        Exit.REFUSED,
-        Exit.FINDINGS,
-        Exit.VERIFICATION_FAILED,
-        Exit.DRIFTED,
-        Exit.STOPPED,
-        Exit.AUTH,
-        Exit.DAMAGED,
+        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED,
+        Exit.STOPPED, Exit.AUTH, Exit.DAMAGED,
     ),
     result=Status,
     options=AT_PLAN,
-)
+)  # fmt: skip
 def status(
     task: Task,
     plan: Plan,

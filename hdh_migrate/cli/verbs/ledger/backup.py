@@ -20,16 +20,11 @@ from hdh_migrate.telemetry import counted, size_text
         "ledger backup plan.yaml --keep 30 --json",
     ),
     exits=(
-        Exit.OK,
-        Exit.UNEXPECTED,
-        Exit.USAGE,
-        Exit.REFUSED,
-        Exit.DAMAGED,
-        Exit.INTERRUPTED,
+        Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED,
     ),
     result=LedgerCopy,
     options=AT_PLAN,
-)
+)  # fmt: skip
 def backup(
     task: Task,
     plan: Plan,

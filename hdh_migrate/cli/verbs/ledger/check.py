@@ -15,16 +15,11 @@ from hdh_migrate.telemetry import counted, size_text
         "ledger check plan.yaml --state-dir /srv/state --json",
     ),
     exits=(
-        Exit.OK,
-        Exit.UNEXPECTED,
-        Exit.USAGE,
-        Exit.REFUSED,
-        Exit.DAMAGED,
-        Exit.INTERRUPTED,
+        Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED,
     ),
     result=LedgerChecked,
     options=AT_PLAN,
-)
+)  # fmt: skip
 def check(task: Task, plan: Plan) -> None:
     """Check every page, the whole journal, and every row against it; changes nothing.
 
