@@ -278,6 +278,11 @@ def published(out: Path) -> Iterator[Path]:
 
     A crash leaves the sibling without a lock, and the next writer takes it over; while a writer
     lives, it holds the lock and a second one is refused.
+
+    Raises:
+        UsageError: something is there already.
+        Refused: it cannot be made, or another writer is at it.
+        NoSpace: there is no room; nothing is left of it.
     """
     _refuse_used(out)
     partial = out.parent / f".{out.name}.partial"

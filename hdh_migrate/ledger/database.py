@@ -88,7 +88,14 @@ def queries() -> Mapping[str, str]:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
+    """Turn SQLite's errors into ours.
+
+    Raises:
+        NoSpace: the disk, or a quota, is full.
+        LedgerDamaged: the pages do not check, or a row contradicts those that are there.
+        LedgerLocked: another process holds it.
+        LedgerError: the disk fails, or the folder's rights do not let it be opened or written.
+    """
     try:
         yield
     except apsw.FullError as error:

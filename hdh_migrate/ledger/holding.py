@@ -47,6 +47,11 @@ class RunLock:
     """Held for the length of a run; says who holds it when it cannot be had."""
 
     def __init__(self, path: Path) -> None:
+        """Take it.
+
+        Raises:
+            LedgerLocked: another run holds it; its process and machine are named.
+        """
         self._handle = opened(path)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,7 +26,7 @@ class ProgramChannel:
         self._seconds = seconds
 
     def deliver(self, notice: str, document: bytes) -> None:
-        """Run the program once."""
+        """Run the program once; see `ports.Channel`."""
         del notice  # the document tells it
         ended = self._run(self._command, {}, document)
         if self._run.over and ended.status != 0:

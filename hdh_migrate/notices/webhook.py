@@ -69,7 +69,7 @@ class WebhookChannel:
         self._secret, self._transport, self._clock = secret, transport, clock
 
     def deliver(self, notice: str, document: bytes) -> None:
-        """Post the document once."""
+        """Post the document once; see `ports.Channel`."""
         stamp = int(seconds_of(self._clock.now()))
         reply = self._transport.request(
             "POST",

@@ -78,6 +78,7 @@ class SecondReader:
             ClaimDiffers: they are not those whose MD5 the source claims.
             SourceChanged: it is no longer that version.
             Missing: it is gone.
+            Stopped: the run is stopping.
         """
         box, obj, done = self._box, one.obj, ByteDigests.of(one.obj)
         for start in range(0, max(obj.size, 1), PIECE):

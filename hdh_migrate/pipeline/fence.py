@@ -135,7 +135,7 @@ def read_fence(reader: TargetReader, bucket: str, migration: str) -> FenceStandi
 
 @contextmanager
 def naming_right(bucket: str, right: str) -> Iterator[None]:
-    """Add to an error which right is missing, if one is."""
+    """Add to an `AccessDenied` which right the credential needs on the fence."""
     try:
         yield
     except AccessDenied as error:

@@ -60,7 +60,11 @@ def _note(ctx: Context, dataset: DatasetRow, changed: list[tuple[int, Listed]]) 
 def found_anew(
     ctx: Context, dataset: DatasetRow, decide: Decide
 ) -> Iterator[list[tuple[int, Listed]]]:
-    """Ask the source about them; give what can be moved after all, by id, portion by portion."""
+    """Ask the source about what is kept back; yield what can be moved after all, by id.
+
+    Raises:
+        Interrupted: it was stopped; what was yielded counts, and the next start asks the others.
+    """
     doubted = ctx.ledger.doubted(dataset.id)
     with ThreadPoolExecutor(LOOKERS) as pool:  # for all portions: threads keep their connections
         for start in range(0, len(doubted), AT_ONCE):

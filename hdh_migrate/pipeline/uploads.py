@@ -120,7 +120,7 @@ class TargetSurvey:
         """Open an upload and abort it, so that a missing right shows before any object does.
 
         Raises:
-            Refused: the credential may not write here; nothing was written.
+            AccessDenied: the credential may not write here; nothing was written.
         """
         ctx, target = self._ctx, self._ctx.route(dataset).target
         writer = ctx.writer

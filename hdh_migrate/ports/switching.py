@@ -49,6 +49,7 @@ class Pointer(Protocol):
         Raises:
             PointerMoved: the value is neither; it was left as it is.
             Transient: no answer; the value may be either one.
+            CommandFailed: a program that carries it ended badly; the value may be either one.
         """
 
 

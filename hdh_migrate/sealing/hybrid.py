@@ -220,6 +220,11 @@ class HybridWriter:
     """
 
     def __init__(self, recipients: Sequence[HybridPublicKey]) -> None:
+        """Wrap a new key for each of them.
+
+        Raises:
+            KeyUnavailable: there are none or too many, two are alike, or one is no usable key.
+        """
         if not 1 <= len(recipients) <= MAX_RECIPIENTS:
             raise KeyUnavailable(f"sealing needs 1 to {MAX_RECIPIENTS} recipients")
         _demand_different(recipients)

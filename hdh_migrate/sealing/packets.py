@@ -103,6 +103,11 @@ class PacketWriter:
     """
 
     def __init__(self, recipients: Sequence[PublicKey]) -> None:
+        """Agree on a key with each of them.
+
+        Raises:
+            KeyUnavailable: there are none or too many, one is named twice, or is no usable key.
+        """
         if not 1 <= len(recipients) <= MAX_RECIPIENTS:
             raise KeyUnavailable(f"sealing needs 1 to {MAX_RECIPIENTS} recipients")
         writer = X25519PrivateKey.generate()

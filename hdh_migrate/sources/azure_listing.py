@@ -132,7 +132,7 @@ def _following(root: ET.Element, entries: int) -> str | None:
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Turn what is wrong with a page's XML into our words."""
+    """Turn what is wrong with a page's XML into a `ConnectionLost` or a `ListingBroken`."""
     try:
         yield
     except markup.NotWhole as error:

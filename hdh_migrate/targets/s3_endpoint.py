@@ -289,7 +289,7 @@ def _with_content_md5(model: Any, params: Any, **_: Any) -> None:  # noqa: ANN40
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn botocore's exceptions into ours; the message names no object and no secret."""
+    """Turn botocore's exceptions into a `StorageError`; it names no object and no secret."""
     try:
         yield
     except StorageError:

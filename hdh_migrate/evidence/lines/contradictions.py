@@ -29,6 +29,11 @@ class Grounds:
     """The plan and the journal that lines and statement must agree with."""
 
     def __init__(self, facts: Facts) -> None:
+        """Read the plan.
+
+        Raises:
+            EvidenceDamaged: it is not of the form of a plan.
+        """
         try:
             self._plan = StatedPlan(
                 {

@@ -123,7 +123,7 @@ def file_digest(path: Path) -> str:
 
 
 def document(path: Path) -> bytes:
-    """Return a file whole, if it is not larger than a document may be."""
+    """Return a file whole; raise Wrong where it is larger than a document may be."""
     with path.open("rb") as file:
         # Of what is asked for, memory is taken at once: no more than there is.
         size = os.fstat(file.fileno()).st_size

@@ -48,6 +48,7 @@ def prove(scene: Scene, root: str) -> Listing:
         Refused: a write went through.
         ApprovalMissing: the plan asks for a signed statement, and there is none.
         SourceWritten: the two listings differ.
+        Interrupted: it was stopped between them.
     """
     how: FreezeStatement | FreezeTrials
     signed: SignedEnvelopes | Absent = ABSENT

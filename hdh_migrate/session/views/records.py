@@ -89,7 +89,11 @@ def _without_end(row: ObjectRecord) -> ObjectRecord:
 
 
 def exclusions(desk: Desk, ledger: SqliteLedger) -> Iterator[ExclusionRecord]:
-    """Return every object that the plan leaves behind, with its rule and reason."""
+    """Yield every object that the plan leaves behind, with its rule and reason.
+
+    Raises:
+        LedgerDamaged: one is left behind for something that is no rule of the plan.
+    """
     names = {dataset.name: _names_of(dataset) for dataset in desk.loaded.plan.datasets}
     lost = {one["object"] for one in ledger.findings() if one["code"] == Code.VANISHED_LOST}
     for dataset in sorted(ledger.datasets(), key=lambda row: row.name):
