@@ -182,7 +182,7 @@ class ResumeOrder:
 
 @frozen
 class PartOrder:
-    """Send one part."""
+    """An order to send one part of a large object."""
 
     dataset: str
     objects: tuple[PartItem, ...]

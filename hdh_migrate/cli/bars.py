@@ -46,7 +46,7 @@ class BarProgress(LineProgress):
         self._bars.start()
 
     def advance(self, objects: int, size: int) -> None:
-        """This much more is done."""
+        """Move the bar on by so many objects and bytes."""
         self.objects += objects
         self.size += size
         if self._task is not None:

@@ -43,7 +43,7 @@ def heard_by(given: InstructionGiven) -> str | None:
 
 
 def waiting_text(waiting: WaitingFact) -> str:
-    """Return who waits."""
+    """Return, in words, which run waits: its process and its machine."""
     return "a run" if waiting["pid"] is None else f"pid {waiting['pid']} on {waiting['host']}"
 
 

@@ -50,7 +50,7 @@ class Screen:
         return self._console.is_terminal and not self._console.is_dumb_terminal
 
     def show(self, draw: Draw) -> None:
-        """Draw anew."""
+        """Draw what is shown over what was shown before."""
         self._live.update(_ScreenLines(draw), refresh=True)
 
     def __enter__(self) -> Self:

@@ -27,7 +27,7 @@ class LoggedProgress(LineProgress):
         self._file.write("step-begun", batch=batch, step=step, objects=objects, bytes=size)
 
     def advance(self, objects: int, size: int) -> None:
-        """This much more is done."""
+        """Count so many more objects and bytes as done."""
         self.objects += objects
         self.size += size
         self._shown.advance(objects, size)

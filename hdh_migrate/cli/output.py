@@ -94,7 +94,7 @@ class LineProgress:
             self._output.say(f"{self.title}{left}")
 
     def advance(self, objects: int, size: int) -> None:
-        """This much more is done."""
+        """Count so many more objects and bytes as done."""
         self.objects += objects
         self.size += size
         if not self._quiet and time.monotonic() - self._line_at >= LINE_SECONDS:

@@ -119,7 +119,7 @@ class Link:
 
     @property
     def orders(self) -> Sequence[Order]:
-        """What it holds."""
+        """The orders that this node holds."""
         return [*self._orders.values()]
 
     def hand_out(self, number: int, order: Order) -> None:

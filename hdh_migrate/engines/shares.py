@@ -99,7 +99,7 @@ class Unlimited(Shares[Member]):
     """Equal parts of what nothing limits: nobody waits for anybody."""
 
     def leave(self, member: Member, until: float | None = None) -> None:
-        """Forget somebody."""
+        """Forget a worker, so that the others share what it had."""
         del until
         super().leave(member)
 

@@ -61,7 +61,7 @@ class FenceReleasing(Event):
 
 @json_form
 class FenceReleased(Event):
-    """It says so."""
+    """The fence of a bucket says that this ledger has no more to write there."""
 
     kind: ClassVar[str] = "fence-released"
     bucket: str

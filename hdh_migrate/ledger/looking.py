@@ -23,7 +23,7 @@ READING: Final = "reading"
 
 
 class Looking(Store):
-    """Reads only."""
+    """What a ledger answers to who only looks at it."""
 
     def reading(self, batch: str) -> Tally:
         """Return how much of a batch's objects was read back when that was last told."""

@@ -9,7 +9,7 @@ from hdh_migrate.frozen import frozen
 
 
 class InstructionKind(StrEnum):
-    """What somebody says."""
+    """What somebody may tell a run from another terminal."""
 
     PAUSE = "pause"
     RESUME = "resume"

@@ -68,11 +68,11 @@ class NoticeQueue:
 
     @property
     def folder(self) -> Path:
-        """Where it is."""
+        """The folder in which notices wait."""
         return self._folder
 
     def make(self) -> None:
-        """Have the folder.
+        """Make the folder unless it is there.
 
         Raises:
             Refused: it cannot be made.

@@ -46,7 +46,7 @@ class Binding:
 
     @property
     def digest(self) -> str:
-        """What the journal tells of it."""
+        """The digest by which the journal tells what a batch is bound to."""
         return sha256_hex(self.text.encode())
 
 

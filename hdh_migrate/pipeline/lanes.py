@@ -94,7 +94,7 @@ class OwnLane:
             self._line = self._line.counted(now)._replace(rate=rate or 0.0)
 
     def part(self) -> float:
-        """All of it."""
+        """Return 1: a process alone has all of the rate."""
         return 1.0
 
 

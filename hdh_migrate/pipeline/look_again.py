@@ -87,7 +87,7 @@ class Found:
         return bool(self.gone or self.damaged or self.replaced or self.lost)
 
     def add(self, looked: LookedAgain) -> None:
-        """Count a portion."""
+        """Add what was found of one portion of objects."""
         self.objects, self.size = self.objects + looked.objects, self.size + looked.bytes
         self.gone += looked.gone
         self.damaged += looked.damaged

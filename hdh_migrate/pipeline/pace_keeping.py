@@ -19,7 +19,7 @@ class PaceKeeper(Protocol):
 
 
 class NoPaceKept:
-    """Nobody looks."""
+    """Keeps no pace, for commands at which nobody looks from another terminal."""
 
     def begin(self, role: Role) -> None:
         """Keep nothing."""

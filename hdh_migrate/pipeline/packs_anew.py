@@ -30,10 +30,10 @@ class Unfollowed:
     """Progress that nobody follows: packs are no objects that somebody waits for."""
 
     def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
-        """Begin a step."""
+        """Begin a step; nothing is shown."""
 
     def advance(self, objects: int, size: int) -> None:
-        """Count."""
+        """Show nothing of what is done."""
 
     def note(self, text: str) -> None:
         """Say nothing."""

@@ -51,7 +51,7 @@ class Piece:
 
     @property
     def header(self) -> bytes:
-        """What is stored before its segments."""
+        """What is stored before its segments: the sealed header, in front of the first part."""
         return self.envelope.front if self.number == 1 else b""
 
 

@@ -48,7 +48,7 @@ class MadeAnew:
 
     @property
     def size(self) -> int:
-        """Bytes in clear."""
+        """Bytes of the object in clear."""
         return self.row.size
 
     def row_of(self, matched: Matched) -> RenewedRow:

@@ -40,7 +40,7 @@ class Progress(Protocol):
         """A step of a batch begins, with this much left to do."""
 
     def advance(self, objects: int, size: int) -> None:
-        """This much more is done; may be negative after a retry."""
+        """Count so many more objects and bytes as done; fewer after a retry."""
 
     def note(self, text: str) -> None:
-        """One line for people; free of names and secrets."""
+        """Show a line to people; it is free of names and secrets."""

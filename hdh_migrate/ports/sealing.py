@@ -57,7 +57,7 @@ class Envelopes(Protocol):
 
     @property
     def own(self) -> Envelopes:
-        """What seals files that the tool adds: each of them holds all that its readers need."""
+        """Envelopes for files that the tool adds: each holds all that its readers need."""
 
     def apart(self, header: bytes) -> bytes | None:
         """Return what must be kept of an object's header beside it; None: it stands in front."""

@@ -52,7 +52,7 @@ class Fetch(Protocol):
 
     @property
     def transport(self) -> Transport:
-        """What was exchanged, and with whom."""
+        """The transport over which tokens were asked for."""
 
     def __call__(self) -> Token:
         """Return a new token.

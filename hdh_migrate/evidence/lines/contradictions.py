@@ -64,7 +64,7 @@ class Grounds:
         _held(self._plan.exclusion, exclusion, line)
 
     def statement(self, predicate: object, journal: Path) -> None:
-        """Refuse a statement.
+        """Refuse a statement that contradicts the plan or the lines.
 
         Raises:
             EvidenceDamaged: it says something else than its plan or its journal.

@@ -79,7 +79,7 @@ class DatasetComparison:
         self._lines: list[str] = []
 
     def differ(self, line: str) -> None:
-        """Take one difference."""
+        """Count one difference; the first ones are also kept, as lines to be shown."""
         self._differences += 1
         if len(self._lines) < SHOWN:
             self._lines.append(line)

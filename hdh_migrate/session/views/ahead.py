@@ -51,7 +51,7 @@ class Pace:
 
     @property
     def basis(self) -> Basis:
-        """What times rest on."""
+        """On what the stated times rest."""
         if self.fit is not None:
             return "measured"
         return "none" if self.stated is None else "stated"

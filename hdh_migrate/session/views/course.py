@@ -49,7 +49,7 @@ def window_fact(windows: Windows, now: float) -> WindowFact:
 
 
 def pause_fact(said: Instruction | None) -> PauseFact | None:
-    """Return who paused."""
+    """Return who paused the run, when and why."""
     if said is None:
         return None
     return {"user": said.user, "since": said.at, "reason": said.reason}

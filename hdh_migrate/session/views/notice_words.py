@@ -100,7 +100,7 @@ def blocked(batch: str, english: str, french: str) -> Summary:
 
 
 def found(every: Sequence[NoticeFindings]) -> Summary:
-    """There are findings."""
+    """Return the sentence that tells of findings."""
     many, codes = sum(one["count"] for one in every), sorted({one["code"] for one in every})
     listed = ", ".join(codes[:5]) + (", ..." if len(codes) > 5 else "")
     said = "constat ouvert" if many in _FRENCH.singular else "constats ouverts"

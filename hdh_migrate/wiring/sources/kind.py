@@ -30,7 +30,7 @@ class CredentialClaims(Protocol):
 
     @property
     def called(self) -> str:
-        """What people call such a credential."""
+        """The word that messages use for such a credential."""
 
     @property
     def ends(self) -> datetime | None:
