@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import ObjectInfo
@@ -219,6 +220,23 @@ def of_object(obj: ObjectInfo) -> Iterator[tuple[Feature, Fields]]:
     """Give each feature that an object has, with its fields."""
     for feature in features_of(obj):
         yield feature, fields_of(obj, feature)
+
+
+def described(obj: ObjectInfo, features: Mapping[str, Fields]) -> ObjectInfo:
+    """Return an object with these fields of its features, as `fields_of` gives them again.
+
+    Raises:
+        KeyError: there is no such feature.
+    """
+    facts, own = dict[str, str](), dict[str, Any]()
+    for name, fields in features.items():
+        feature = FEATURES[name]
+        if feature.native:
+            own[name] = dict(fields)
+        else:
+            facts |= {f"{feature.begins}{field}": value for field, value in fields.items()}
+    own |= {name: facts.pop(name) for name in _OWN if name in facts}
+    return replace(obj, **own, facts=facts)
 
 
 def _words(begins: str, facts: Fields) -> Fields:

@@ -34,6 +34,7 @@ from hdh_migrate.pipeline.adoption_proofs import AdoptionProof, Proofs, ProofsIn
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.dispatch import Dispatcher
+from hdh_migrate.pipeline.earlier_sidecar import EarlierSidecar
 from hdh_migrate.pipeline.excused import retry
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.look_again import Choice, LookAgain
@@ -62,6 +63,13 @@ EXCHANGED = (
     " them"
 )
 """What is said of objects that another ledger stored, where this one has exchanged keys."""
+
+SHUT = (
+    "dataset {name}: {files} of its sidecar cannot be opened with this key; what is said there of"
+    " objects that the source has no more is lost when the next run makes the sidecar anew: copy"
+    " these files first"
+)
+"""What is said of a sidecar that another ledger left, where it tells nothing."""
 
 UNLISTED = (
     "dataset {name}: the target holds {count} more under its prefix that the source does not list"
@@ -193,6 +201,7 @@ class Adopt:
         ledger, decide = self._ctx.ledger, Inventory(self._ctx).decide
         route, gone = self._ctx.route(dataset), list[Listed]()
         last: str | None = None
+        sidecar: EarlierSidecar | None = None
         for proof in self._proofs.of(dataset.name):
             if route.is_sidecar(proof.key):
                 continue  # it is made anew
@@ -203,13 +212,17 @@ class Adopt:
                 key=proof.key, size=proof.size, version=proof.version, modified=proof.modified,
                 md5=proof.md5,
             )  # fmt: skip
-            listed = decide(dataset, obj)
+            sidecar = sidecar or EarlierSidecar(self._ctx, dataset)
+            listed = decide(dataset, sidecar.completed(obj))
             if listed.state is State.LISTED:
                 gone.append(listed)
             if len(gone) >= PORTION:
                 self._joined(dataset, gone)
                 gone = []
         self._joined(dataset, gone)
+        if sidecar is not None and sidecar.unreadable:
+            files = counted(sidecar.unreadable, "file")
+            self._ctx.progress.note(SHUT.format(name=dataset.name, files=files))
 
     def _joined(self, dataset: DatasetRow, gone: Sequence[Listed]) -> None:
         if gone:
@@ -330,7 +343,9 @@ class Adopt:
             etag=stored.etag,
             version_id=stored.version_id,
             sha256=sha256,
-            sealed_sha256=None if proof is None else proof.stored_sha256,
+            sealed_sha256=proof.stored_sha256
+            if proof and proof.here
+            else None,  # else it is read whole
         )
         origin = Origin(
             batch=self._batch, number=self._journal.number, ledger=one.tag.ledger,

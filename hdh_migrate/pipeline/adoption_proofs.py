@@ -28,10 +28,15 @@ class AdoptionProof:
     etag: str
     statement: str
     """Of the bundle: the SHA-256 of its statement."""
+    here: bool = True
+    """Whether the object lay then where it is looked for now."""
 
     def of_stored(self, stored: Stored) -> bool:
-        """Return whether it is about what the target holds now, as far as can be known unread."""
-        return (self.etag, self.stored_size) == (stored.etag, stored.size)
+        """Return whether it is about what the target holds now, as far as can be known unread.
+
+        At another place an object has another ETag: its size alone is compared.
+        """
+        return self.stored_size == stored.size and (not self.here or self.etag == stored.etag)
 
 
 class Proofs(Protocol):

@@ -177,7 +177,7 @@ def _numbered(
 
 
 def _proof(line: ManifestRecord, route: Route, statement: str) -> AdoptionProof | None:
-    """Return what a line proves, None where it does not, or where the plan has another place."""
+    """Return what a line proves, None where it does not."""
     key, sha256, etag = line["key"], line["sha256"], line["target_etag"]
     place = (route.target.bucket, route.target_key(key))
     stored_size, stored_sha256 = line["stored_size"], line["stored_sha256"]
@@ -185,10 +185,9 @@ def _proof(line: ManifestRecord, route: Route, statement: str) -> AdoptionProof 
         return None
     if stored_size is None or stored_sha256 is None:
         return None
-    if (line["bucket"], line["target_key"]) != place:
-        return None
     return AdoptionProof(
         key=key, size=line["size"], version=line["source_version"],
         modified=line["source_modified"], md5=line["source_md5"], sha256=sha256,
         stored_size=stored_size, stored_sha256=stored_sha256, etag=etag, statement=statement,
+        here=(line["bucket"], line["target_key"]) == place,
     )  # fmt: skip

@@ -38,6 +38,12 @@ MOVED = (
 ADOPT = f"{PUT_BACK}; {MOVED}"
 """A ledger tells of one place alone; another one can begin from what lies at the place of now."""
 
+FOLLOWED = (
+    f"{PUT_BACK}; or, where a host moved what consumers follow, go the way that"
+    f' "A host moved" tells ({TOOL} docs operations)'
+)
+"""What consumers follow is led elsewhere by people, who know what they have written there."""
+
 ADDRESSES: Final = frozenset((
     "source.account_url", "target.provider", "target.region", "target.endpoint",
     "datasets[].source.container", "datasets[].target.bucket", "datasets[].target.prefix",
@@ -68,7 +74,7 @@ class Change:
         if not self.batches:
             return text
         bound = f"bound by batch {', '.join(self.batches)}"
-        many = len(self.batches) > 1 and self.verb not in {None, ROTATE, ADOPT}
+        many = len(self.batches) > 1 and self.verb not in {None, ROTATE, ADOPT, FOLLOWED}
         each = ", and for each other" if many else ""
         return f"{text} ({bound}: {self.verb or PUT_BACK}{each})"
 
@@ -99,8 +105,8 @@ def _bound(ledger: SqliteLedger, new: CanonicalPlan) -> dict[str, Change]:
             verb = change.verb
             if _amendable(one, sealed) and (one.path == RECIPIENT or not followed):
                 verb = verb or f'{TOOL} amend PLAN --batch {binding.batch} --reason "..."'
-            elif one.path in ADDRESSES and not followed:
-                verb = verb or ADOPT
+            elif one.path in ADDRESSES:
+                verb = verb or (FOLLOWED if followed else ADOPT)
             found[one.place] = replace(change, verb=verb, batches=(*change.batches, binding.batch))
     keys = [one for one in found.values() if one.difference.path == RECIPIENT]
     if sorted(one.difference.was is None for one in keys) == [False, True]:

@@ -48,7 +48,7 @@ def demand_not_switched(desk: Desk, bundles: Bundles, batches: Sequence[str]) ->
             raise Refused(
                 f"batch {one.batch} was switched already ({one.stage}, says {one.where}): a ledger"
                 " made anew would not know the pointer's old value, nor who agreed",
-                hint=PUT_BACK,
+                hint=f'{PUT_BACK}. Where a host moved it: "A host moved" in the same pages',
             )
 
 

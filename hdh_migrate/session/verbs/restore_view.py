@@ -30,6 +30,7 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
 from hdh_migrate.pipeline.selecting import RESERVED
+from hdh_migrate.pipeline.sidecar_lines import UNREADABLE, Line, SidecarLines
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.results.objects import RestoredDataset, RestoredView
 from hdh_migrate.session.desk import Desk
@@ -37,7 +38,6 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.verbs.fetch import appearing
 from hdh_migrate.session.verbs.restored import UNHELD, DatasetComparison, Restored
-from hdh_migrate.session.verbs.sidecar_lines import UNREADABLE, Line, SidecarLines
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal, limits_of
 

@@ -12,7 +12,7 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.page.annexes import ANNEXES
 from hdh_migrate.evidence.verifier import rules
-from hdh_migrate.fidelity import EARLIER, FEATURES, Contract, Way
+from hdh_migrate.fidelity import EARLIER, FEATURES, OTHER, Contract, Way, described, of_object
 from hdh_migrate.ledger import database
 from hdh_migrate.model import ObjectInfo, Place, State, Step
 from hdh_migrate.pipeline import own_files, sidecar
@@ -312,3 +312,17 @@ def test_every_feature_has_its_words_and_names_everywhere() -> None:
     for name, feature in FEATURES.items():
         assert f"loss.{name}" in ANNEXES
         assert set(feature.names) <= ELEMENTS.keys()
+
+
+def test_an_object_is_described_again_by_what_a_line_says_of_it() -> None:
+    """Who adopts knows of an object that the source has no more what its sidecar tells."""
+    obj = ObjectInfo(
+        key="a", size=1, version="v", modified="2026-01-02T03:04:05Z", tier="Cool", lease="leased",
+        headers={"content-type": "text/plain"}, metadata={"ward": "3"}, tags={"year": "1970"},
+        facts={"created": "2025-01-02T03:04:05Z", f"{OTHER}New-Thing": "x"},
+    )  # fmt: skip
+    told = {feature.name: dict(fields) for feature, fields in of_object(obj)}
+    again = described(ObjectInfo(key="a", size=1, version="v"), told)
+    assert {feature.name: dict(fields) for feature, fields in of_object(again)} == told
+    assert (again.modified, again.tier, again.metadata) == (obj.modified, obj.tier, obj.metadata)
+    assert len(told) > 5

@@ -11,7 +11,7 @@ from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_bytes
 from hdh_migrate.pipeline.sidecar import FORMAT, named
-from hdh_migrate.session.verbs.sidecar_lines import HELD, SidecarLines
+from hdh_migrate.pipeline.sidecar_lines import HELD, SidecarLines
 
 HEAD = canonical_json({"dataset": "all", "format": FORMAT}) + b"\n"
 
