@@ -217,7 +217,7 @@ class Code(StrEnum):
     )
     COLLISION = _blocker(
         "collision", _NAME,
-        _unnamed("collision", " keep both (`collisions: keep` of its dataset),"),
+        _unnamed("collision", " keep both (`collisions: keep`, with a `collisions_reason`),"),
         fr="nom égal à un autre, à la casse ou à l'écriture des accents près",
         en="name equal to another but for case or the spelling of accents",
     )

@@ -46,11 +46,19 @@ class _Redacting(logging.Formatter):
         return redact(super().format(record))
 
 
+class _ForPeople(_Redacting):
+    """Says what is ours as all else is said on stderr; of others, which library says it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name there
+        whose = "" if record.name.startswith("hdh_migrate") else f"{record.name}: "
+        return f"{record.levelname.lower()}: {whose}{record.message}"
+
+
 def set_up_logging(verbosity: int) -> None:
     """Send our log to stderr, redacted; SDKs never go below WARNING (they print signatures)."""
     handler = logging.StreamHandler()
-    when = "%(asctime)s.%(msecs)03dZ %(process)d " if verbosity else ""
-    handler.setFormatter(_Redacting(f"{when}%(levelname)s %(name)s: %(message)s", _DATE))
+    form = "%(asctime)s.%(msecs)03dZ %(process)d %(levelname)s %(name)s: %(message)s"
+    handler.setFormatter(_Redacting(form, _DATE) if verbosity else _ForPeople())
     logging.raiseExceptions = False  # it prints the arguments of a record that cannot be formatted
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -15,12 +15,12 @@ SECRET = "https://x.example/a?sig=s3cr3t%2Fs1gnature"
 
 
 @contextmanager
-def told(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
+def told(capsys: pytest.CaptureFixture[str], *, verbosity: int = 2) -> Iterator[list[str]]:
     """Send the log where the tool sends it, and give what was written there."""
     root, ours = logging.getLogger(), logging.getLogger("hdh_migrate")
     kept = (root.handlers[:], root.level, ours.level, logging.raiseExceptions)
     written: list[str] = []
-    set_up_logging(2)
+    set_up_logging(verbosity)
     try:
         yield written
         written.append(capsys.readouterr().err)
@@ -38,6 +38,21 @@ def test_a_message_is_redacted(capsys: pytest.CaptureFixture[str]) -> None:
     assert text == "WARNING hdh_migrate: asked https://x.example/a?sig=***\n"
     assert when.endswith("Z")
     assert process == str(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("hdh_migrate.pipeline.retrying", "warning: still waiting, sig=***\n"),
+        ("urllib3", "warning: urllib3: still waiting, sig=***\n"),
+    ],
+)
+def test_people_who_asked_for_no_log_are_told_a_line_like_others(
+    capsys: pytest.CaptureFixture[str], name: str, line: str
+) -> None:
+    with told(capsys, verbosity=0) as written:
+        logging.getLogger(name).warning("still waiting, %s", "sig=s3cr3t")
+    assert written == [line]
 
 
 def test_a_traceback_and_its_causes_are_redacted(capsys: pytest.CaptureFixture[str]) -> None:

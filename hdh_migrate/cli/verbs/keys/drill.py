@@ -79,10 +79,9 @@ def drill(
 def _lines(trial: StoredTrial) -> Iterator[str]:
     """Say what was opened of what is stored, and which did not open."""
     drawn = counted(trial["objects"], "stored object", "stored objects")
-    yield (
-        f"{trial['opened']} of {drawn} opened ({size_text(trial['bytes'])}; {trial['whole']} read"
-        " whole, the others' first segment)"
-    )
+    some = f"{trial['whole']} read whole, the others' first segment"
+    read = "read whole" if trial["whole"] == trial["objects"] else some
+    yield f"{trial['opened']} of {drawn} opened ({size_text(trial['bytes'])}; {read})"
     if trial["packs"]:
         yield f"{counted(trial['packs'], 'header pack')} opened besides"
     bad = trial["not_opened"]
