@@ -90,6 +90,8 @@ def clear(scene: Scene, now: CutoverStanding) -> None:
         )
         if scene.probe is not None:
             _clear(scene, scene.probe, dataset, trial.name)
+        elif _is_there(scene, dataset, trial.name):
+            raise _left(dataset.name)  # a statement is asked for by now: nobody tries any more
         _probed(scene, dataset, trial.name, Refusal(proven=False, detail="cut short"))
 
 

@@ -261,6 +261,27 @@ def test_a_trial_that_could_not_be_removed_is_removed_by_the_next_start(affair: 
     assert affair.standing().probes == []
 
 
+def test_what_a_trial_left_is_looked_for_where_a_statement_is_asked_for_by_now(
+    affair: Affair,
+) -> None:
+    """Its intent was closed unseen: the object stayed at the source, and nothing told of it."""
+    assert affair.probe is not None
+    affair.probe.denied = affair.probe.removable = False
+    with pytest.raises(Refused, match="left an empty object"):
+        affair.act(start)
+    affair.probe = None
+    affair.approve("freeze")
+
+    with pytest.raises(Refused, match="left an empty object"):
+        affair.act(start)
+
+    (trial,) = affair.standing().probes
+    affair.world.source.drop("src", trial.name)
+    affair.act(start)
+    assert affair.standing().probes == []
+    assert affair.pointer.value == NEW
+
+
 @pytest.mark.parametrize("removable", [True, False])
 def test_a_write_that_was_refused_and_went_through_is_no_freeze(
     affair: Affair, removable: bool
