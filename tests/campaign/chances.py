@@ -8,7 +8,7 @@ from hdh_migrate.model import FREEZE_TRIAL, SIZE_MAX, ObjectInfo, Place
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.setting import BUCKET, CONTAINER, OTHER, PREFIX, Setting
-from tests.campaign.waiving import Waiving
+from tests.campaign.waiving import LASTING, Waiving
 from tests.support.cutover import NEW, OLD, FakeProbe
 from tests.support.fakes import _Object, _Open
 from tests.support.versioned import VersionedTarget
@@ -74,9 +74,8 @@ class Chances:
         key = dice.choice(keys)
         if what == "change":
             self.put(key, "changed")
-        elif what == "drop" and self._is_one_of_many(key, keys):
-            source.drop(setting.container(key), key)
-            setting.life.tell(f"source: {key} deleted")
+        elif what == "drop":
+            self._drop(key, keys)
         elif what == "drift":
             data = dice.randbytes(dice.choice(SIZES))
             source.drift(key, data, midway=dice.random() < 0.5)
@@ -89,6 +88,21 @@ class Chances:
             self._lie_in_a_listing(
                 f"leaves {key} out", lambda found: [one for one in found if one.key != key]
             )
+
+    def change(self) -> None:
+        """Let an object of the source become another one."""
+        if keys := self._setting.source_keys():
+            self.put(self._setting.dice.choice(keys), "changed")
+
+    def drop(self) -> None:
+        """Let an object vanish from the source: its finding stays open until it is waived."""
+        if keys := self._setting.source_keys():
+            self._drop(self._setting.dice.choice(keys), keys)
+
+    def _drop(self, key: str, keys: list[str]) -> None:
+        if self._is_one_of_many(key, keys):
+            self._setting.source.drop(self._setting.container(key), key)
+            self._setting.life.tell(f"source: {key} deleted")
 
     def _is_one_of_many(self, key: str, keys: list[str]) -> bool:
         """Say whether its dataset has more objects than this one."""
@@ -259,7 +273,7 @@ class Chances:
 
     def waive(self, *, lasting: bool = False) -> None:
         """Let people sign waivers for every finding that is open."""
-        self._waiving.sign(lasting=lasting)
+        self._waiving.sign(days=LASTING if lasting else None)
 
     def heal(self) -> None:
         """Let source, listings and people be well again."""

@@ -32,6 +32,8 @@ from tests.campaign.setting import Setting
 from tests.support.cutover import BATCH
 
 DAYS_30 = 30 * 86_400.0
+SLACK = 2.0
+"""Seconds between a signature and what is noted of it."""
 DPO_KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"dpo").digest())
 DPO = Signer(verifier_of(DPO_KEY.public_key()), DPO_KEY)
 
@@ -45,6 +47,8 @@ class RememberedApproval:
     step: int
     """When it was signed."""
     envelope: SignedEnvelope
+    ends: float
+    """When it counts for nothing any more, in seconds of the life's clock."""
     withdrawn: bool = False
 
 
@@ -57,10 +61,12 @@ class Council:
         self._shelf: list[tuple[str, SignedEnvelope]] = []
         self.changed = 0
         """The step at which somebody last changed their mind."""
+        self._asked = 0.0
+        """When approvals were last asked for, in seconds of the life's clock."""
 
     # --- what people do ------------------------------------------------------------------------
 
-    def approve(self, stage: str) -> None:
+    def approve(self, stage: str, *, seconds: float = DAYS_30, signer: Signer = DPO) -> None:
         """Sign for a stage, for the manifest as it is now."""
         setting = self._setting
         ledger = setting.world.open()
@@ -70,9 +76,13 @@ class Council:
         finally:
             ledger.close()
         now = setting.clock.now()
-        envelope = approval(DPO, subject, made_at=now, expires=later(now, DAYS_30))
-        self.signed.append(RememberedApproval(stage, root, setting.script.step, envelope))
+        envelope = approval(signer, subject, made_at=now, expires=later(now, seconds))
         self._shelf.append((f"{len(self._shelf)}.json", envelope))
+        if signer is not DPO:
+            setting.life.tell(f"somebody without that right tries to approve {stage}")
+            return
+        ends = setting.clock.seconds + seconds
+        self.signed.append(RememberedApproval(stage, root, setting.script.step, envelope, ends))
         setting.life.tell(f"people: approve {stage}")
 
     def withdraw(self) -> None:
@@ -81,7 +91,14 @@ class Council:
         valid = [one for one in self.signed if not one.withdrawn]
         if not valid:
             return
-        one = setting.dice.choice(valid)
+        self._take_back(setting.dice.choice(valid))
+
+    def withdraw_last(self) -> None:
+        """Take back what was approved last."""
+        self._take_back(self.signed[-1])
+
+    def _take_back(self, one: RememberedApproval) -> None:
+        setting = self._setting
         one.withdrawn, self.changed = True, setting.script.step
         digest = hashlib.sha256(_payload(one.envelope)).hexdigest()
         back = withdrawal(DPO, digest, batch=BATCH, stage=one.stage, made_at=setting.clock.now())
@@ -99,6 +116,7 @@ class Council:
     def consent(self, ledger: SqliteLedger, stage: str, root: str) -> Consent:
         """Return what the approvals of a stage for a manifest root come to."""
         with self._setting.script.call("consent"):
+            self._asked = self._setting.clock.seconds
             found = judge(
                 self._shelf,
                 self._subject(ledger, stage, root),
@@ -139,11 +157,13 @@ class Council:
         """
         asked = self._setting.script.last.get("consent", 0)
         unheard = self.changed > max(asked, self._setting.began)
+        now = self._asked if asked > self._setting.began else self._setting.clock.seconds
         return any(
             one.stage == stage
             and one.root == root
             and one.step >= since
             and (unheard or not still or not one.withdrawn)
+            and (not still or one.ends + SLACK >= now)
             for one in self.signed
         )
 

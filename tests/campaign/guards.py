@@ -7,6 +7,7 @@ whose intent is not there could not be accounted for after a kill at this very m
 from __future__ import annotations
 
 import hashlib
+from typing import Protocol
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import PointerMoved
@@ -44,8 +45,12 @@ class Committed:
         finally:
             ledger.close()
 
+    def trials(self) -> set[str]:
+        """Return the names of the write trials that have an intent and no receipt."""
+        return {one.name for one in self.standing()[0].probes}
+
     def unwaived(self, waiving: Waiving) -> list[str]:
-        """Return the codes of the batch's open findings that nobody waived."""
+        """Return the codes of the batch's open findings that nobody waived, and told it so."""
         ledger = SqliteLedger.read_only(self._setting.world.path, self._setting.clock)
         try:
             return waiving.lacks(ledger, BATCH)
@@ -73,11 +78,23 @@ class Committed:
             ledger.close()
 
 
+class Trials(Protocol):
+    """What is known of write trials at the source."""
+
+    def left(self) -> set[str]:
+        """Return the names of what those of the machine that acts have there."""
+
+    def unproven(self, containers: set[str], began: int) -> set[str]:
+        """Return the containers where no write was refused since a process `began`."""
+
+
 class GuardedPointer(FakePointer):
     """Is switched only with an intent, an approval that was not used before, and nobody's hold."""
 
     def __init__(self, setting: Setting, council: Council, waiving: Waiving) -> None:
         super().__init__(setting.script)
+        self.trials: Trials | None = None
+        """What is known of the source's refusals; None where somebody states them instead."""
         self._steps = setting.script
         self._setting, self._council, self._waiving = setting, council, waiving
         self._committed = Committed(setting)
@@ -122,9 +139,25 @@ class GuardedPointer(FakePointer):
             raise Broken("the pointer is switched while somebody holds it")
         if open_ones := self._committed.unwaived(self._waiving):
             raise Broken(f"the pointer is switched and nobody waived {', '.join(open_ones)}")
-        probe = self._setting.affair.probe
-        if probe is not None and probe.landed > self._setting.began:
+        if why := self._setting.conditions.against(self._setting.began):
+            raise Broken(f"the pointer is switched, and {why}")
+        self._demand_frozen(root)
+
+    def _demand_frozen(self, root: str) -> None:
+        """Demand that the source was seen to refuse writes, or that somebody stated it."""
+        setting, probe = self._setting, self._setting.affair.probe
+        if self.trials is not None and self.trials.left():
+            raise Broken("the pointer is switched, and what a write trial left is at the source")
+        if probe is None:
+            if not self._council.agreed("freeze", root, self.back_at):
+                raise Broken("the pointer is switched and nobody stated that writers are stopped")
+            return
+        if probe.landed > setting.began:
             raise Broken("the pointer is switched after a write trial that went through")
+        places = {one.source.bucket for one in setting.world.datasets if one.batch == BATCH}
+        erased = {one.source.bucket for one in setting.beside if one.name in setting.host.erased}
+        if self.trials is not None and self.trials.unproven(places - erased, setting.began):
+            raise Broken("the pointer is switched and no write was tried at the source")
 
     def by_somebody(self, value: str) -> None:
         """Let somebody else set it."""
@@ -197,6 +230,8 @@ class GuardedEraser(FakeEraser):
             raise Broken(f"{key} is deleted and nobody approved it for this manifest")
         if council.holds():
             raise Broken(f"{key} is deleted while somebody holds the switch")
+        if why := setting.conditions.against(setting.began):
+            raise Broken(f"{key} is deleted, and {why}")
         moved = setting.pointer_touched
         if self._pointer.value != NEW and moved <= last.get("pointer read", 0):
             raise Broken(f"{key} is deleted while consumers are led to somewhere else")

@@ -11,7 +11,7 @@ from hdh_migrate.model import ObjectRecord, State
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standing
 from tests.campaign.council import Council
 from tests.campaign.exchanges import waiting
-from tests.campaign.guards import GuardedPointer, finalized_root
+from tests.campaign.guards import GuardedPointer, Trials, finalized_root
 from tests.campaign.keyring import every_version
 from tests.campaign.life import Broken
 from tests.campaign.packs import headers_of, is_pack, opened
@@ -22,8 +22,11 @@ from tests.support.cutover import BATCH, NEW
 class Invariants:
     """Looks at everything that a process left."""
 
-    def __init__(self, setting: Setting, council: Council, pointer: GuardedPointer) -> None:
+    def __init__(
+        self, setting: Setting, council: Council, pointer: GuardedPointer, trials: Trials
+    ) -> None:
         self._setting, self._council, self._pointer = setting, council, pointer
+        self._trials = trials
         self._final: CutoverStage | None = None
         self._moved: dict[str, set[str]] = {}
         """By machine: what was at the target, or on its way, after its last process."""
@@ -90,6 +93,8 @@ class Invariants:
         self._demand_moved(name, rows)
         self._demand_foreign(name)
         self._demand_pointer(name, now)
+        if self._trials.left() - {one.name for one in now.probes}:
+            raise Broken(f"{name}: what a write trial left is at the source and nothing says so")
 
     def _demand_two_places(self, name: str, rows: list[ObjectRecord]) -> None:
         """Demand that packs at either place open everything while it is being sealed anew.
@@ -183,3 +188,5 @@ class Invariants:
                 raise Broken(f"{name}: finalized, and nobody approved that")
             if pointer.value != NEW and setting.pointer_touched <= setting.began:
                 raise Broken(f"{name}: finalized while consumers are led to somewhere else")
+            if why := setting.conditions.against(setting.began):
+                raise Broken(f"{name}: finalized, and {why}")

@@ -27,6 +27,9 @@ class LifeKind(IntEnum):
     GRANTED = 4
     """As with exchanges of keys; besides, readers are granted objects, and read them."""
 
+    MONTHS = 5
+    """As the first, always with a switch, and what months bring: see `months`."""
+
     @property
     def apart(self) -> bool:
         """Whether headers are apart, in packs."""
@@ -35,12 +38,12 @@ class LifeKind(IntEnum):
     @property
     def reseals(self) -> bool:
         """Whether objects are sealed anew, under other data keys."""
-        return self not in (LifeKind.MOVED, LifeKind.APART)
+        return self not in (LifeKind.MOVED, LifeKind.APART, LifeKind.MONTHS)
 
     @property
     def rekeys(self) -> bool:
         """Whether recipients' keys are exchanged."""
-        return self is not LifeKind.MOVED
+        return self not in (LifeKind.MOVED, LifeKind.MONTHS)
 
     @classmethod
     def of(cls, seed: int) -> LifeKind:

@@ -20,9 +20,10 @@ from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.binding import Binding, keep_binding
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.finalize import finalize
+from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, Story
-from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.decommission import execute, forecast, observe
 from hdh_migrate.pipeline.fence import fenced_out, judge, known
@@ -35,11 +36,14 @@ from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.tags import mark_of
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.policy.changing import is_followed
 from hdh_migrate.session.policy.erased import demand_not_erased, left_alone
 from hdh_migrate.session.policy.rotating import demand_no_rotation
+from hdh_migrate.session.verbs.cleanup import abort_stale
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedEraser
+from tests.campaign.kinds import LifeKind
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
 from tests.campaign.waiving import Waiving
 from tests.support.cutover import BATCH, NEW
@@ -110,6 +114,19 @@ class Operators:
                 story = Restoring(ctx, batch, user=USER)
                 story.restore(story.waiting(accepted=True))
         return self.run()
+
+    def clean_up(self, seconds: float) -> str:
+        """Abort uploads that are open for longer, and that nobody goes on with."""
+        found = list[StaleUploads]()
+        with self.opened(writes=False) as (ledger, ctx):
+            if self._setting.fenced:
+                self._demand_the_writer(ledger)
+            for row in ledger.datasets():
+                if row.surveyed:
+                    route, target = ctx.route(row), self._setting.target
+                    one = abort_stale(ctx.judge, target, ledger, row, route, seconds, execute=True)
+                    found.append(one)
+        return f"{sum(one['aborted'] for one in found)} aborted"
 
     def adopt(self) -> Exit:
         """Let the ledger know what a lost one, or another copy of it, has moved."""
@@ -199,8 +216,21 @@ class Operators:
         return str(self._cut(roll_back)["stage"])
 
     def finalize(self, reason: str | None) -> str:
-        """End the fallback window for good."""
-        return str(self._cut(lambda scene: finalize(scene, reason)).stage)
+        """End the fallback window for good; in lives of months the fence is released with it."""
+
+        def end(scene: Scene) -> CutoverStanding:
+            now = finalize(scene, reason)
+            if scene.fencing is not None and self._setting.kind is LifeKind.MONTHS:
+                scene.fencing.release([BUCKET])
+            return now
+
+        return str(self._cut(end).stage)
+
+    def rehearse(self) -> str:
+        """Play the cutover on the canary, and back."""
+        with self.opened(writes=False, batches=[BATCH]) as (ledger, ctx):
+            found = rehearse(self._scene(ledger, ctx, Track.REHEARSAL))
+        return "as it was" if all(found["same"].values()) else "something moved meanwhile"
 
     def report(self) -> Exit:
         """Write a report that proves the batch, if all of it is verified."""
@@ -217,12 +247,14 @@ class Operators:
         with self.opened(writes=True, batches=[BATCH]) as (ledger, ctx):
             return verb(self._scene(ledger, ctx))
 
-    def _scene(self, ledger: SqliteLedger, ctx: Context) -> Scene:
-        scene = self._setting.affair.scene(ledger, Track.CUTOVER)
+    def _scene(self, ledger: SqliteLedger, ctx: Context, track: Track = Track.CUTOVER) -> Scene:
+        scene = self._setting.affair.scene(ledger, track)
         scene.ctx = ctx
         scene.consent = partial(self._council.consent, ledger)
         scene.waivers = ctx.waivers
         scene.fencing = self._setting.holding
+        scene.attested = self._setting.conditions.attested
+        scene.unfit = self._setting.conditions.unfit
         return scene
 
     # --- the end at the source -------------------------------------------------------------------
@@ -251,7 +283,8 @@ class Operators:
                 verb(
                     Undertaking(
                         **shared, eraser=self._eraser, evidence=self._lacking,
-                        pointer=scene.pointer, attested=list, unfit=list, wanted=list,
+                        pointer=scene.pointer, attested=scene.attested, unfit=scene.unfit,
+                        wanted=list,
                         fenced=lambda: self._against(ledger), level=self.level, reason=None,
                         within_seconds=self.within_seconds, cooling_seconds=self.cooling_seconds,
                         connections=1,

@@ -38,19 +38,24 @@ class Planted:
     kind: LifeKind = LifeKind.MOVED
     """In which lives it shows."""
 
+    def edits(self) -> Iterator[Planted]:
+        """Yield this edit and all that go with it."""
+        yield self
+        if self.also is not None:
+            yield from self.also.edits()
+
     def plant(self, folder: Path) -> None:
         """Edit the code in a folder.
 
         Raises:
             ValueError: the code does not say once what is to be edited.
         """
-        path = folder / self.file
-        text = path.read_text("utf-8")
-        if text.count(self.was) != 1:
-            raise ValueError(f"{self.file} does not say once: {self.was!r}")
-        path.write_text(text.replace(self.was, self.now), "utf-8")
-        if self.also is not None:
-            self.also.plant(folder)
+        for one in self.edits():
+            path = folder / one.file
+            text = path.read_text("utf-8")
+            if text.count(one.was) != 1:
+                raise ValueError(f"{one.file} does not say once: {one.was!r}")
+            path.write_text(text.replace(one.was, one.now), "utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +355,177 @@ PLANTED = (
         "a reader does not ask whether a grant is over", "access/opened.py",
         "        if not moment.before(self.given.until):\n", "        if False:\n",
         kind=LifeKind.GRANTED,
+    ),
+    Planted(
+        "a waiver counts after its last day", "session/policy/waivers.py",
+        '    if fields["until"] < now.last_day:\n', "    if False:\n",
+        Planted(
+            "nor does the journal leave it out", "session/policy/kept_waivers.py",
+            "for one in found if one.until >= last}\n", "for one in found if last is not one}\n",
+        ),
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a waiver covers what was found after it", "session/policy/excuses.py",
+        "any(what == asked and made_at >= at for", "any(what == asked and made_at for",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a waiver covers findings of every code", "session/policy/excuses.py",
+        "any(what == asked and made_at >= at for", "any(what and made_at >= at for",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a waiver is anybody's to sign", "session/policy/waivers.py",
+        "    signer = next((key for key in keys if is_signed_by(envelope, key)), None)\n",
+        "    signer = next((one for one in (*keys, *own) if is_signed_by(envelope, one)), None)\n",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a finding that nobody waived holds no switch", "pipeline/cutover/gates.py",
+        "*_moved(scene, now), *held_against(scene), *closed,", "*_moved(scene, now), *closed,",
+        Planted(
+            "nor right before it", "pipeline/cutover/switch.py",
+            "[*gates.held_against(scene, waived)]", "[]",
+        ),
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "the journal does not have the waivers that count", "session/policy/kept_waivers.py",
+        "        signed=tuple(counted[digest] for digest in digests if digest not in known),\n",
+        "        signed=tuple(counted[digest] for digest in known & counted.keys()),\n",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a write trial that went through is not heard", "pipeline/cutover/freeze.py",
+        "        if not refusal.proven:\n", "        if False:\n", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a refused write is believed", "pipeline/cutover/freeze.py",
+        "    if refusal.proven and _is_there(scene, dataset, name):\n", "    if False:\n",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "no write is tried at the source", "pipeline/cutover/freeze.py",
+        "        how = _tried(scene, scene.probe)\n", "        how = FreezeTrials(trials=())\n",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a write trial has no intent", "pipeline/cutover/freeze.py",
+        "    scene.note(CutoverProbing(", "    scene.ledger.event(CutoverProbing(",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "what a refused write left is forgotten", "pipeline/cutover/freeze.py",
+        "        _clear(scene, probe, dataset, name)\n        refusal = ", "        refusal = ",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "what a killed write trial left is not removed", "pipeline/cutover/freeze.py",
+        "    for trial in now.probes:\n", "    for trial in now.probes[:0]:\n",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "nobody need state that writers are stopped", "pipeline/cutover/freeze.py",
+        "    if not consent.given:\n", "    if False:\n",
+        Planted(
+            "nor right before the switch", "pipeline/cutover/switch.py",
+            "    if scene.probe is None:\n", "    if False:\n",
+        ),
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "an approval that has ended counts", "evidence/signatures/approvals.py",
+        '        (not now.before(approval["expires"]), Why.EXPIRED),\n', "", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "an approval that was withdrawn counts", "evidence/signatures/approvals.py",
+        "            if not isinstance(found, Why) and (digest, who.fingerprint) in gone:\n",
+        "            if False:\n", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "an approval is anybody's to sign", "evidence/signatures/approvals.py",
+        "            yield who, Why.BAD_SIGNATURE if asked and claimed else Why.UNKNOWN_KEY,",
+        '            yield _Who("x", "x"), read_approval(payload) or Why.MALFORMED,',
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a switch does not ask for the host's attestation", "pipeline/cutover/gates.py",
+        "    closed = scene.attested()\n", "    closed = list[str]()\n", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a switch does not look at the buckets' rules", "pipeline/cutover/gates.py",
+        "        reasons += [*unfit(scene), *_target(scene), *_smoke(scene)]\n",
+        "        reasons += [*_target(scene), *_smoke(scene)]\n", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a finalization does not ask for the host's attestation", "pipeline/cutover/finalize.py",
+        "    closed = scene.attested()\n", "    closed = list[str]()\n", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a finalization does not look at the buckets' rules", "pipeline/cutover/finalize.py",
+        "        reasons += gates.unfit(scene)\n", "        pass\n", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a decommission does not ask for the host's attestation", "pipeline/undertaking.py",
+        "    closed = story.attested()\n", "    closed = list[str]()\n", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a decommission does not look at the buckets' rules", "pipeline/undertaking.py",
+        "(*story.unfit(), *story.fenced())", "story.fenced()", kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "what a delta moves is switched to as approved before", "pipeline/cutover/start.py",
+        "    switch(scene, scene.standing(), settled)\n",
+        "    switch(scene, scene.standing(), root)\n",
+        Planted(
+            "nor is it approved anew", "pipeline/cutover/start.py",
+            "    if settled != root:\n", "    if False:\n",
+            Planted(
+                "nor are earlier approvals void", "pipeline/cutover/standing.py",
+                '"cutover": (self.times.get("rolled-back"), self.moved_at),',
+                '"cutover": (self.times.get("rolled-back"),),',
+            ),
+        ),
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a finalization asks for nobody's consent", "pipeline/cutover/finalize.py",
+        '    consent = let_through(scene, "finalize", root)\n',
+        '    consent = scene.consent("finalize", root)\n', kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a decommission asks for nobody's consent", "pipeline/undertaking.py",
+        '    if not consent.given:\n        story.waits("approval"',
+        '    if False:\n        story.waits("approval"',
+        Planted(
+            "nor before it begins", "pipeline/undertaking.py",
+            "    if not consent.given:\n        raise _unapproved(",
+            "    if False:\n        raise _unapproved(",
+        ),
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a decommission hears no hold", "pipeline/undertaking.py",
+        "    if (holder := story.held()) is not None:\n", "    if (holder := None) is not None:\n",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "status sees no work that is left", "session/views/verdict.py",
+        '    return bool(batch["amounts"]["waiting"]["objects"]) or not',
+        '    return bool(batch["waits"]) and not',
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "status names no command", "session/views/status.py",
+        '    found["next"] = next_steps(found, reported=reported)\n',
+        '    found["next"] = next_steps(found, reported=reported)[:0]\n',
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a rehearsal does not go back", "pipeline/cutover/rehearse.py",
+        '    written = roll_back(scene)["written"]\n', "    written = None\n",
+        kind=LifeKind.MONTHS,
     ),
 )  # fmt: skip
 

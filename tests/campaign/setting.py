@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import MigrateError
+from hdh_migrate.events.fence import FenceTaking
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import (
     FREEZE_TRIAL,
@@ -36,6 +37,7 @@ from hdh_migrate.pipeline.fence import fence_key
 from hdh_migrate.pipeline.fencing import Fencing
 from hdh_migrate.pipeline.tags import ATTEMPT, mark_of
 from hdh_migrate.ports.stores import Write
+from tests.campaign.conditions import Conditions
 from tests.campaign.disk import Disk
 from tests.campaign.keyring import Keyring, every_version
 from tests.campaign.kinds import LifeKind
@@ -102,6 +104,7 @@ class Setting:
         self.given, self._handed_out = folder / "given", folder / "given-at-the-kill"
         """Where grants are written."""
         self.disk = Disk(self.dice)
+        self.conditions = Conditions(self.life, self.script)
         self.kind = LifeKind.of(seed)
         datasets = self._datasets()
         self.suffix = datasets[0].suffix
@@ -142,7 +145,7 @@ class Setting:
         self.source.page_size = self.dice.choice((1, 2, 3))
         self.fenced = self.dice.random() < 0.4 and self.kind is not LifeKind.GRANTED
         """Whether who writes holds the fence; without it there is one machine."""
-        self.switches = self.dice.random() < 0.5
+        self.switches = self.dice.random() < 0.5 or self.kind is LifeKind.MONTHS
         """Whether the batch is to be cut over in this life, besides being moved."""
         self.bytes: dict[tuple[str, str], list[bytes]] = {}
         """What the source gave under a key and version, ever."""
@@ -278,6 +281,14 @@ class Setting:
             self._nonce = shown["nonce"]
             self.takes += 1
             self.host.knows = self.takes
+
+    def shows_fence_of(self, host: SimulatedHost) -> bool:
+        """Return whether the fence shows what a machine's ledger says that it would write there."""
+        ledger = host.world.open()
+        try:
+            return self._nonce in {one.nonce for _, one in ledger.events(FenceTaking)}
+        finally:
+            ledger.close()
 
     def distrust(self) -> None:
         """Take whatever is verified for touched: another machine may have written since."""

@@ -18,11 +18,12 @@ from tests.campaign.exchanges import Exchanges
 from tests.campaign.grants import SimulatedGrants
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
+from tests.campaign.months import Months
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.packs import KeysByName, is_pack, opened
 from tests.campaign.setting import AT_TARGET, BUCKET, ENDING, LOCK_DAYS, OTHER, Setting
 from tests.campaign.troubles import Troubles
-from tests.support.cutover import BATCH, NEW
+from tests.support.cutover import BATCH, NEW, OLD
 from tests.support.world import ALL
 
 SETTLING = 8
@@ -37,12 +38,13 @@ class Settling:
     def __init__(
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
         troubles: Troubles, operators: Operators, process: Process, exchanges: Exchanges,
-        erasures: Erasures | None, grants: SimulatedGrants | None,
+        erasures: Erasures | None, grants: SimulatedGrants | None, months: Months | None,
     ) -> None:  # fmt: skip
         self._setting, self._council, self._pointer = setting, council, pointer
         self._chances, self._troubles = chances, troubles
         self._operators, self._process = operators, process
         self._exchanges, self._erasures, self._grants = exchanges, erasures, grants
+        self._months = months
 
     def settle(self) -> None:
         """Come to rest, then to the end that was wished for.
@@ -50,7 +52,7 @@ class Settling:
         Raises:
             Broken: it does not, or it is another end.
         """
-        self._chances.heal()
+        self._heal()
         self._setting.turn_to(self._setting.switched_by or self._setting.host)
         self._setting.distrust()
         self._pointer.put_right()
@@ -74,6 +76,11 @@ class Settling:
             self._cut_over()
         if late:
             self._erase()
+
+    def _heal(self) -> None:
+        self._chances.heal()
+        if self._months is not None:
+            self._months.heal()
 
     def _finish_exchange(self) -> None:
         """Let an exchange of keys come to its end, which all else waits for."""
@@ -348,6 +355,8 @@ class Settling:
                 self._council.approve("cutover")
                 self._process("settling: cutover start, held", act.start)
                 self._council.hold(held=False)
+            self._rehearse()
+            self._spoilt("cutover", "cutover start", act.start)
             self._start()
             if setting.dice.random() < 0.3:
                 self._process("settling: cutover rollback", act.roll_back)
@@ -357,6 +366,7 @@ class Settling:
                 self._council.approve("finalize")
                 finalize = partial(act.finalize, "the end")
                 self._led_elsewhere("settling: cutover finalize, led elsewhere", finalize)
+            self._spoilt("finalize", "cutover finalize", partial(act.finalize, "the end"))
             self._council.approve("finalize")
             self._process("settling: cutover finalize", lambda: act.finalize("the end"))
             if (stage := setting.standing().stage) is not CutoverStage.FINALIZED:
@@ -364,6 +374,31 @@ class Settling:
         if self._pointer.value != NEW:
             raise Broken("it is finalized and the pointer leads elsewhere")
         self._decommission()
+
+    def _spoilt(self, stage: str, verb: str, act: Callable[[], object]) -> None:
+        """Try a step that lacks one thing, a few times: nobody may take it."""
+        if self._months is None:
+            return
+        for _ in range(self._setting.dice.randint(1, 4)):
+            lacks = self._months.missing(stage)
+            if "waiver" in lacks:  # of a finding that is open
+                self._chances.drop()
+                self._process("settling: run --refresh", lambda: self._operators.run(ALL, REFRESH))
+            self._months.spoil(stage, lacks)
+            self._process(f"settling: {verb}, {lacks}", act)
+            for _ in range(2 * (lacks == "writes go through" and self._months.shut_writers_out())):
+                self._council.approve(stage)
+                self._process(f"settling: {verb}, a trial's object is at the source", act)
+            self._heal()
+
+    def _rehearse(self) -> None:
+        """Play it on the canary, which must be as it was then."""
+        if self._months is None:
+            return
+        self._chances.waive(lasting=True)
+        self._process("settling: rehearse", self._operators.rehearse)
+        if self._setting.affair.canary.value != OLD:
+            raise Broken("a rehearsal without trouble leaves the canary switched")
 
     def _start(self) -> None:
         """Cut over, with an approval for each try; first do what a refusal says.
@@ -387,13 +422,16 @@ class Settling:
 
     def _calm(self) -> bool:
         """Let nobody hold anything any more, and the pointer be put right; say if it was not."""
-        self._chances.heal()
+        self._heal()
         return self._pointer.put_right()
 
     def _decommission(self) -> None:
         setting, act = self._setting, self._operators
         setting.clock.seconds += act.cooling_seconds + 60
         self._chances.kept.clear()
+        if self._months is not None:
+            self._process("settling: report", act.report)
+            self._spoilt("decommission", "decommission", act.decommission)
         if setting.dice.random() < 0.3:
             self._process("settling: report", act.report)
             self._council.approve("decommission")

@@ -21,7 +21,7 @@ from hdh_migrate.model import Step
 from hdh_migrate.pipeline.cutover.scene import Terms
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
 from tests.campaign.chances import Chances
-from tests.campaign.council import Council
+from tests.campaign.council import DAYS_30, Council
 from tests.campaign.desks import bind
 from tests.campaign.disk import under_ledgers
 from tests.campaign.erasures import Erasures
@@ -31,9 +31,12 @@ from tests.campaign.guards import GuardedEraser, GuardedPointer
 from tests.campaign.invariants import Invariants
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life
+from tests.campaign.months import DAY, Months
+from tests.campaign.onlookers import Onlookers
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.setting import BUCKET, ENDING, Setting, SimulatedHost
 from tests.campaign.settling import Settling
+from tests.campaign.trials import GuardedProbe
 from tests.campaign.troubles import Troubles
 from tests.campaign.waiving import Waiving
 from tests.support.script import Killed
@@ -61,16 +64,20 @@ class Simulation:
         self._waiving = Waiving(setting)
         self._pointer = GuardedPointer(setting, self._council, self._waiving)
         setting.affair.pointer = self._pointer
+        setting.affair.probe = self._pointer.trials = trials = GuardedProbe(setting)
         self._eraser = GuardedEraser(setting, self._council, self._pointer)
         self._operators = Operators(setting, self._council, self._eraser, self._waiving)
         self._operators.within_seconds = setting.dice.choice((3_600, 7 * 86_400))
         self._operators.level = setting.dice.choice(("head", "stored", "full", "full"))
         setting.affair.terms = _terms(setting)
         self._chances = Chances(setting, self._council, self._pointer, self._waiving)
+        months = Months(setting, self._council, self._pointer, self._waiving, trials, self._chances)
+        self._months = months if setting.kind is LifeKind.MONTHS else None
+        self._onlookers = Onlookers(setting, self._waiving) if self._months is not None else None
         self._troubles = Troubles(
-            setting, self._council, self._pointer, self._chances, self._meanwhile
+            setting, self._council, self._pointer, self._chances, self._meanwhile, self._months
         )
-        self._invariants = Invariants(setting, self._council, self._pointer)
+        self._invariants = Invariants(setting, self._council, self._pointer, trials)
         self._exchanges = Exchanges(setting, self._operators)
         self._erasures = Erasures(setting, self._operators) if setting.beside else None
         granted = setting.kind is LifeKind.GRANTED
@@ -102,7 +109,7 @@ class Simulation:
         self._troubles.heal()
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
-            self._process, self._exchanges, self._erasures, self._grants,
+            self._process, self._exchanges, self._erasures, self._grants, self._months,
         ).settle()  # fmt: skip
 
     def _change_world(self) -> None:
@@ -131,6 +138,9 @@ class Simulation:
         if setting.switches:
             self._stage = setting.standing().stage
             self._chances.happen()
+        if self._months is not None:
+            self._months.happen()
+            self._stage = setting.standing().stage
 
     def _may_lose(self) -> bool:
         """Say whether a ledger may be lost.
@@ -226,6 +236,8 @@ class Simulation:
                 30 if final else 1,
             ),
             (("decommission --observe", act.observe), 3 if final else 0.5),
+            (("rehearse", act.rehearse), 3 if before and self._months is not None else 0),
+            (("cleanup", lambda: act.clean_up(DAY)), 2 if self._months is not None else 0),
         ]
 
     def _agree(self, stage: CutoverStage) -> None:
@@ -240,9 +252,16 @@ class Simulation:
                 self._council.approve("decommission")
                 self._setting.clock.seconds += self._operators.cooling_seconds
         elif stage is CutoverStage.OPEN:
-            self._council.approve("finalize")
+            self._council.approve("finalize", seconds=self._lasting())
         else:
-            self._council.approve("cutover")
+            self._council.approve("cutover", seconds=self._lasting())
+            if self._setting.affair.probe is None:
+                self._council.approve("freeze")
+
+    def _lasting(self) -> float:
+        """Return for how many seconds an approval is to count."""
+        short = self._months is not None and self._setting.dice.random() < 0.4
+        return DAY if short else DAYS_30
 
     def _amend(self) -> Exit:
         """Leave some objects out, or none any more."""
@@ -272,6 +291,8 @@ class Simulation:
             self._erasures.check(name)
         if self._grants is not None:
             self._grants.check(name)
+        if self._onlookers is not None:
+            self._onlookers.look(name)
 
     def _settle(self) -> None:
         """Know what the machine that acted has come to, whatever became of its process."""

@@ -25,6 +25,7 @@ from tests.campaign.council import Council
 from tests.campaign.disk import Failure
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
+from tests.campaign.months import Months
 from tests.campaign.setting import BUCKET, Setting, SimulatedHost
 from tests.support.script import Point
 from tests.support.world import BIG
@@ -84,11 +85,12 @@ class Troubles:
 
     def __init__(
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
-        meanwhile: Callable[[SimulatedHost], bool],
+        meanwhile: Callable[[SimulatedHost], bool], months: Months | None,
     ) -> None:  # fmt: skip
         """`meanwhile` lets another machine live a process, and says if it took the fence over."""
         self._setting, self._council = setting, council
         self._pointer, self._chances, self._meanwhile = pointer, chances, meanwhile
+        self._months = months
         self._late: dict[str, list[str]] = {name: [] for name in LATE}
         self._flips = 0
         self._due: list[Callable[[], None]] = []
@@ -120,6 +122,9 @@ class Troubles:
             dice.choice((self._delay, self._twice, self._flip, self._flip_reply))()
         if switching and dice.random() < 0.3:
             dice.choice((self._harm, self._move_pointer, self._change_minds))()
+        if self._months is not None and dice.random() < 0.3:
+            method = dice.choice(("now", "now", "recount", "consent", "erase", "put", "head"))
+            self._at(method, 6, self._months.happen_meanwhile)
         if self._setting.fenced and dice.random() < 0.15:
             self._second_host()
         if self._setting.fenced and dice.random() < 0.4:
@@ -511,7 +516,7 @@ ROWS: Mapping[int, str] = {
     74: "one listing with a wrong size",
     80: "the plan leaves objects out and takes them back",
     81: "verified objects gone, spoiled, replaced; the source goes on",
-    82: "a copy of the state goes on while the first one does, too",
+    82: "a copy of the state goes on while the first one does, too; older backups are put back",
     90: "rest of 500 s",
     92: "other bytes under the same version",
 }

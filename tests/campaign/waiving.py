@@ -5,15 +5,19 @@ Beside it stands a second count, made without that code: what was signed, when, 
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from hdh_migrate.clocks import Judge, Moment, seconds_of
 from hdh_migrate.codes import Severity
+from hdh_migrate.events.waivers import WaiversCounted
+from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import OpenFinding
-from hdh_migrate.pipeline.excused import Waivers
+from hdh_migrate.pipeline.excused import Waived, Waivers
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.excuses import excuses, kept_excuses
@@ -21,7 +25,8 @@ from tests.campaign.council import DPO
 from tests.campaign.desks import shared_plan
 from tests.campaign.setting import Setting
 
-DAYS = (1, 40, 400)
+LASTING = 400
+DAYS = (1, 40, LASTING)
 """How long waivers last."""
 
 
@@ -32,6 +37,8 @@ class RememberedWaiver:
     code: str
     made_at: str
     until: str
+    digest: str
+    """Of what was signed."""
 
 
 class Waiving:
@@ -40,9 +47,11 @@ class Waiving:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self.signed: list[RememberedWaiver] = []
+        self._asked = (0, "")
+        """When waivers were last read: the step, and the day as it was judged."""
 
-    def sign(self, *, lasting: bool = False) -> None:
-        """Let somebody sign for what is open and not waived; `lasting`: for long."""
+    def sign(self, *, days: int | None = None, signer: Signer = DPO) -> None:
+        """Let somebody sign for what is open and not waived, for some days, or so many."""
         setting = self._setting
         ledger = setting.world.open()
         try:
@@ -51,28 +60,50 @@ class Waiving:
             held = {one["code"] for one in _open(ledger) if not waived(one)}
         finally:
             ledger.close()
-        days = DAYS[-1] if lasting else setting.aside.choice(DAYS)
+        days = days or setting.aside.choice(DAYS)
         until = f"{datetime.fromisoformat(now.last_day) + timedelta(days=days):%Y-%m-%d}"
         for code in sorted(held):
-            waivers.make(
-                self._plan(), DPO, what=waivers.finding(code), reason="known", until=until,
+            path, _ = waivers.make(
+                self._plan(), signer, what=waivers.finding(code), reason="known", until=until,
                 now=now, by="dpo",
             )  # fmt: skip
-            self.signed.append(RememberedWaiver(code, now.earliest, until))
-            setting.life.tell(f"people: waive {code} until {until}")
+            who = "somebody without that right tries to" if signer is not DPO else "people:"
+            setting.life.tell(f"{who} waive {code} until {until}")
+            if signer is DPO:
+                signed = base64.b64decode(json.loads(path.read_bytes())["payload"])
+                digest = hashlib.sha256(signed).hexdigest()
+                self.signed.append(RememberedWaiver(code, now.earliest, until, digest))
 
     def counting(self, ledger: SqliteLedger, judge: Judge) -> Waivers:
         """Return what reads the waivers that count, for a verb that works."""
-        return partial(kept_excuses, self._plan(), ledger, judge)
 
-    def lacks(self, ledger: SqliteLedger, batch: str) -> list[str]:
-        """Return the codes of a batch's open findings that nobody waived, as an outsider knows."""
-        today = self._now(ledger).last_day
+        def read() -> Waived:
+            found = kept_excuses(self._plan(), ledger, judge)
+            self._asked = (self._setting.script.step, judge.now().last_day)
+            return found
+
+        return read
+
+    def lacks(self, ledger: SqliteLedger, batch: str, *, journalled: bool = True) -> list[str]:
+        """Return the codes of a batch's open findings that nobody waived, as an outsider knows.
+
+        What the journal does not have as it was signed counts for nothing where it must be
+        `journalled`. The day is that on which waivers were last read, if that was since the source
+        was last listed.
+        """
+        step, today = self._asked
+        if step <= max(self._setting.script.last.get("recount", 0), self._setting.began):
+            today = self._now(ledger).last_day
+        told = {
+            hashlib.sha256(base64.b64decode(str(one["payload"]))).hexdigest()
+            for _, event in ledger.events(WaiversCounted)
+            for one in event.signed
+        }
+        counting = [one for one in self.signed if one.digest in told or not journalled]
         return sorted(
             found["code"]
             for found in _open(ledger)
-            if found["batch"] == batch
-            and not any(_covers(one, found, today) for one in self.signed)
+            if found["batch"] == batch and not any(_covers(one, found, today) for one in counting)
         )
 
     def _now(self, ledger: SqliteLedger) -> Moment:

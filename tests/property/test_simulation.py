@@ -62,12 +62,13 @@ APART = [LifeKind.APART.seed(number) for number in range(1, 1 + many(4))]
 
 ERASED = [LifeKind.ERASED.seed(number) for number in range(1, 1 + many(4))]
 GRANTED = [LifeKind.GRANTED.seed(number) for number in range(1, 1 + many(4))]
+MONTHS = [LifeKind.MONTHS.seed(number) for number in range(1, 1 + many(4))]
 
 
 @pytest.mark.parametrize(
     "seed",
     [
-        *(*range(1, 1 + many(12)), *REKEYED, *APART, *ERASED, *GRANTED),
+        *(*range(1, 1 + many(12)), *REKEYED, *APART, *ERASED, *GRANTED, *MONTHS),
         *(pytest.param(seed, marks=pytest.mark.slow) for seed in KEPT),
     ],
 )

@@ -17,6 +17,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, Upload
 from hdh_migrate.pipeline.uploads import PROBE, may_be_ours
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports.stores import TargetWriter
 from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import journal_of
@@ -62,14 +63,21 @@ def cleanup(desk: Desk, *, older_than: float, execute: bool) -> tuple[Exit, list
             if route is None or not dataset.surveyed:
                 found.append(_row(dataset, "no run has looked at its target yet"))
                 continue
-            found.append(_one(judge, writer, ledger, dataset, route, older_than, execute=execute))
+            found.append(
+                abort_stale(judge, writer, ledger, dataset, route, older_than, execute=execute)
+            )
     return Exit.OK, found
 
 
-def _one(
-    judge: Judge, writer: S3Writer, ledger: SqliteLedger, dataset: DatasetRow, route: Route,
+def abort_stale(
+    judge: Judge, writer: TargetWriter, ledger: SqliteLedger, dataset: DatasetRow, route: Route,
     older_than: float, *, execute: bool,
 ) -> StaleUploads:  # fmt: skip
+    """Abort one dataset's uploads of ours that are open for more seconds than this, or count them.
+
+    Raises:
+        StorageError: the target does not answer; the same command goes on.
+    """
     try:
         found = list(_stale(judge, writer, ledger, dataset, route, older_than))
     except Unsupported:
@@ -97,7 +105,7 @@ def _row(dataset: DatasetRow, why_not: str | None) -> StaleUploads:
 
 
 def _stale(
-    judge: Judge, writer: S3Writer, ledger: SqliteLedger, dataset: DatasetRow, route: Route,
+    judge: Judge, writer: TargetWriter, ledger: SqliteLedger, dataset: DatasetRow, route: Route,
     older_than: float,
 ) -> Iterator[Stale]:  # fmt: skip
     now = seconds_of(judge.now().earliest)
