@@ -43,6 +43,25 @@ class Adopted(TypedDict):
     next: list[str]
 
 
+class AdoptionAhead(TypedDict):
+    """What adopting a batch would read back at most: all that lies at its places at the target.
+
+    `by_bundle` of these objects a bundle tells of; each of the others is read at the source, too.
+    """
+
+    batch: str
+    objects: int
+    bytes: int
+    """As they are stored."""
+    by_bundle: int
+
+
+class AdoptForecast(TypedDict):
+    """What an adoption would take; one listing of each place was asked for."""
+
+    batches: list[AdoptionAhead]
+
+
 class LedgerChecked(TypedDict):
     """A ledger that was checked as a whole, and how far its journal goes."""
 

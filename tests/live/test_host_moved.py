@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +71,14 @@ def test_what_a_host_moved_is_adopted_under_its_new_address(
 
     def goes_on(*words: str) -> Said:
         return site.cli(words[0], site.plan, *words[1:], "--state-dir", new, expect=0)
+
+    server: Any = site.bucket.server
+    read = server.count("GetObject")
+    would = goes_on("adopt", "--bundle", before, "--dry-run")
+    assert "at most 5 objects, 14.2 MiB, would be read back from the target;" in would.out
+    assert "5 objects would be read at the source, too" in goes_on("adopt", "--dry-run").out
+    assert server.count("GetObject") == read
+    assert not Path(new).exists()
 
     adopted = goes_on("adopt", "--bundle", before, "--json").json["batches"][0]
     assert (adopted["adopted"], adopted["by_bundle"], adopted["unproved"]) == (5, of_a_bundle, 0)

@@ -11,8 +11,8 @@ from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import WORKING, Batches, Plan
 from hdh_migrate.cli.steps import states_text
 from hdh_migrate.errors import Exit
-from hdh_migrate.results.ledgers import Adopted, AdoptedBatch
-from hdh_migrate.telemetry import counted
+from hdh_migrate.results.ledgers import Adopted, AdoptedBatch, AdoptForecast, AdoptionAhead
+from hdh_migrate.telemetry import counted, size_text
 
 
 @verb(
@@ -24,7 +24,7 @@ from hdh_migrate.telemetry import counted
         Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED,
         Exit.STOPPED, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
-    result=Adopted,
+    result=AdoptForecast | Adopted,
     options=WORKING,
 )  # fmt: skip
 def adopt(
@@ -36,6 +36,12 @@ def adopt(
         typer.Option(metavar="DIR", help="A report of this migration; repeatable."),
     ] = None,
     batch: Batches = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what would be read, from one listing of the target; no more."
+        ),
+    ] = False,
 ) -> Exit:
     """Take over what was moved already, when its ledger is lost or only an old copy is left.
 
@@ -43,13 +49,26 @@ def adopt(
     with the digests of a bundle that a key of the plan has signed. What proves good is verified;
     nothing else is, and nothing is written at the target: that is for the next run.
     """
-    from hdh_migrate.session.verbs.adopt import adopt as adopted
+    from hdh_migrate.session.verbs import adopt as session
 
-    result = task.at_desk(plan, lambda desk: adopted(desk, batch or (), bundle or ()))
+    if dry_run:
+        would = task.at_desk(plan, lambda desk: session.forecast(desk, batch or (), bundle or ()))
+        task.out.result(would, "\n".join(_ahead(one) for one in would["batches"]))
+        return Exit.OK
+    result = task.at_desk(plan, lambda desk: session.adopt(desk, batch or (), bundle or ()))
     lines = [line for one in result["batches"] for line in _lines(one)]
     lines += [states_text(result["datasets"]), *(f"next: {one}" for one in result["next"])]
     task.out.result(result, "\n".join(lines))
     return Exit(result["exit"])
+
+
+def _ahead(one: AdoptionAhead) -> str:
+    source = one["objects"] - one["by_bundle"]
+    also = f"; {counted(source, 'object')} would be read at the source, too" if source else ""
+    return (
+        f"{one['batch']}: dry run: at most {counted(one['objects'], 'object')},"
+        f" {size_text(one['bytes'])}, would be read back from the target{also}; nothing was changed"
+    )
 
 
 def _lines(one: AdoptedBatch) -> list[str]:

@@ -10,16 +10,19 @@ from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.events.adoption import JournalSeen
 from hdh_migrate.events.grants import GrantAdopted, HostStanding
 from hdh_migrate.evidence.lines.granted import GrantAccount
+from hdh_migrate.model import is_reserved, key_bytes
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.adoption_journal import AdoptionTally
 from hdh_migrate.pipeline.fence import Shown, read_fence
 from hdh_migrate.pipeline.inventory import Inventory
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.tags import mark_of, marks
+from hdh_migrate.pipeline.work import Route
+from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.results import ledgers
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
-from hdh_migrate.session.policy import granting
+from hdh_migrate.session.policy import gate, granting
 from hdh_migrate.session.policy.binding import fingerprints
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
@@ -38,6 +41,66 @@ TAKING_OVER = f"{RUN} --take-over --reason TEXT"
 """Who moved what was adopted holds the target's fence."""
 
 
+def forecast(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledgers.AdoptForecast:
+    """Return what an adoption would read; the target is listed, and nothing is written.
+
+    Raises:
+        Refused, EvidenceDamaged: as `adopt`, as far as bundles tell.
+        MigrateError: the target cannot be listed.
+    """
+    chosen = _chosen(desk, selected)
+    bundles = _bundles(desk, chosen, folders)
+    services = desk.services(write=False)
+    gate.admitted(desk, services)
+    retry, routes = desk.retrying(), routes_of(desk.loaded.plan)
+    batches = {one.name: one.datasets for one in desk.loaded.plan.batches}
+    rows: list[ledgers.AdoptionAhead] = []
+    for batch in chosen:
+        row = ledgers.AdoptionAhead(batch=batch, objects=0, bytes=0, by_bundle=0)
+        for name in batches[batch]:
+            objects, size = retry(partial(_stored, services.reader, routes[name]))
+            told = len({key_bytes(one.key) for one in bundles.of(name)})
+            row["objects"] += objects
+            row["bytes"] += size
+            row["by_bundle"] += min(told, objects)
+        rows.append(row)
+    return {"batches": rows}
+
+
+def _stored(reader: TargetReader, route: Route) -> tuple[int, int]:
+    """Return how many objects lie at a dataset's place, and their bytes, without our own files."""
+    objects = size = 0
+    for stored in reader.keys(route.target):
+        key = route.source_key(stored.key)
+        if key is not None and not is_reserved(stored.key) and not route.is_sidecar(key):
+            objects, size = objects + 1, size + stored.size
+    return objects, size
+
+
+def _chosen(desk: Desk, selected: Sequence[str]) -> list[str]:
+    """Return the batches that are adopted.
+
+    Raises:
+        Refused: one cannot be.
+    """
+    batches = desk.batches(selected)
+    chosen = [one.name for one in batches if not selected or one.name in selected]
+    _demand_single_versions(desk, chosen)
+    return chosen
+
+
+def _bundles(desk: Desk, chosen: Sequence[str], folders: Sequence[Path]) -> Bundles:
+    """Return what trusted bundles say, if it does not stand against an adoption.
+
+    Raises:
+        Refused, EvidenceDamaged: it does, or one is not to be trusted, or does not check.
+    """
+    bundles = trusted_bundles(desk, folders)
+    demand_not_switched(desk, bundles, chosen)
+    _demand_nothing_erased(bundles, chosen)
+    return bundles
+
+
 def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledgers.Adopted:
     """Make the ledger know what it, or a lost one, has moved; nothing is written at the target.
 
@@ -48,12 +111,8 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         EvidenceDamaged: a bundle does not check.
         MigrateError: whatever ended it early, with its exit code; the same command goes on.
     """
-    batches = desk.batches(selected)
-    chosen = [one.name for one in batches if not selected or one.name in selected]
-    _demand_single_versions(desk, chosen)
-    bundles = trusted_bundles(desk, folders)
-    demand_not_switched(desk, bundles, chosen)
-    _demand_nothing_erased(bundles, chosen)
+    batches, chosen = desk.batches(selected), _chosen(desk, selected)
+    bundles = _bundles(desk, chosen, folders)
     journals = (*(one.seen for one in bundles.found), *copies_seen(desk))
     with (
         copied_after(desk),
