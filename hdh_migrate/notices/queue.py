@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self, TypeGuard
+from typing import Final, Self, TypedDict, TypeGuard
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Refused
@@ -26,6 +26,15 @@ WAITING_MAX: Final = 1_000
 _BYTES_MAX: Final = 65_536
 _FILE: Final = re.compile(r"([a-z0-9-]{1,40})\.([0-9a-f]{32})\.(waits|told)")
 _MEMORY: Final = "memory.json"
+
+
+class NoticeMemory(TypedDict, total=False):
+    """What is kept of the last look; nothing of it: nobody has looked yet."""
+
+    standing: list[str]
+    """By their keys, what was so then."""
+    turn: int
+    """How many looks led to something."""
 
 
 @frozen
@@ -150,7 +159,7 @@ class NoticeQueue:
         with suppress(OSError):
             self._path(one.channel, one.notice, "told").unlink(missing_ok=True)
 
-    def memory(self) -> Mapping[str, object]:
+    def memory(self) -> NoticeMemory:
         """Return what was kept of the last look; empty when there is nothing to be read."""
         with suppress(OSError, ValueError):
             value = json.loads((self._folder / _MEMORY).read_bytes())
@@ -158,7 +167,7 @@ class NoticeQueue:
                 return value
         return {}
 
-    def remember(self, value: Mapping[str, object]) -> None:
+    def remember(self, value: NoticeMemory) -> None:
         """Keep what was looked at, after all that it led to waits.
 
         Raises:
@@ -199,10 +208,11 @@ class NoticeQueue:
             return None
 
 
-def _is_memory(value: object) -> TypeGuard[dict[str, object]]:
+def _is_memory(value: object) -> TypeGuard[NoticeMemory]:
     return (
         isinstance(value, dict)
         and isinstance(value.get("standing"), list)
+        and all(isinstance(key, str) for key in value["standing"])
         and type(value.get("turn")) is int
     )
 

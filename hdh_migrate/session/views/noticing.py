@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Severity
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger.holding import killed_holder
+from hdh_migrate.notices.queue import NoticeMemory
 from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.notices import NotifyChannel
 from hdh_migrate.results.looks import Amounts, Status
@@ -61,11 +62,11 @@ class Noticed:
     """What one look found: documents, each with the channel it is for (None: all)."""
 
     documents: tuple[tuple[str | None, Notice], ...]
-    memory: Mapping[str, object]
+    memory: NoticeMemory
 
 
 def look(
-    desk: Desk, memory: Mapping[str, Any], *, over: bool, endings: BatchEndings | None = None
+    desk: Desk, memory: NoticeMemory, *, over: bool, endings: BatchEndings | None = None
 ) -> Noticed:
     """Look once; `over`: no run is under way that would still change it.
 
@@ -79,7 +80,7 @@ def look(
     except MigrateError:  # a damaged ledger is what somebody is notified of: as a run's end
         unread = True
     now = desk.clock.now()
-    known, first = {str(key) for key in memory.get("standing", ())}, "standing" not in memory
+    known, first = set(memory.get("standing", ())), "standing" not in memory
     holds = [*_ends_soon(desk, now), *_run_ended(desk, seen)]
     if seen is not None:
         holds += _grants_end(desk, now)
@@ -92,7 +93,7 @@ def look(
         one for one in holds
         if one.key not in known and not (first and one.type in _OLD_NEWS)
     ]  # fmt: skip
-    turn = int(memory.get("turn", 0))
+    turn = memory.get("turn", 0)
     told_now = _documents(desk, new, seen, now, turn)
     standing = sorted({one.key for one in holds} | (known if unread else set()))
     changed = first or bool(new) or standing != sorted(known)
