@@ -8,7 +8,6 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import Fenced
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.model import (
@@ -25,6 +24,7 @@ from hdh_migrate.pipeline.course import FreeCourse
 from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.cutting import part_plan
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
+from hdh_migrate.pipeline.held_fence import HeldFence, NoFence
 from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
 from hdh_migrate.pipeline.pack_keeping import NoPacks, PackKeeping
@@ -124,20 +124,14 @@ class Context:
     """Binds what begins to the plan; None: to nothing, where there is no plan."""
     waivers: Waivers = no_waivers
     """Reads the signed waivers that count now, for whichever batch."""
-    fenced: Callable[[], Fenced | None] = lambda: None
-    """Says why nothing may be written any more; None: it may."""
-    settled: Callable[[], bool] = lambda: True
-    """Says whether `settle` returns at once."""
-    settle: Callable[[], None] = lambda: None
-    """Returns when something may be written; called before that. See `pipeline.fencing`."""
+    fence: HeldFence = field(default_factory=NoFence)
+    """Says whether this ledger may write at the target, and in which epoch."""
     course: FreeCourse = field(default_factory=FreeCourse)
     """Says whether a run may go on, and how fast."""
     due: Mapping[str, float] = field(default_factory=dict)
     """When batches are to be verified, in seconds since 1970, of those that have a day."""
     meter: Metering = field(default_factory=Unmetered)
     """Counts what is exchanged for which work."""
-    epoch: int = 0
-    """In which this ledger writes; see `pipeline.fence`."""
     adopted: Collection[str] = frozenset()
     """The names of other ledgers whose objects are ours."""
     marks: Collection[str] = frozenset()
@@ -166,7 +160,7 @@ class Context:
         Raises:
             Fenced: somebody does.
         """
-        if (lost := self.fenced()) is not None:
+        if (lost := self.fence.lost) is not None:
             raise lost
 
     def about(self, entry: Entry, dataset: DatasetRow) -> ItemFields:

@@ -134,7 +134,7 @@ class Dispatcher:
             Starved: this machine gives no memory, threads or files to work with.
         """
         if role is Role.MOVE:
-            self._ctx.settle()
+            self._ctx.fence.settle()
         engine = self._ctx.engines.get(role)
         self._ctx.crew.look(engine.cluster(), self._ctx.clock.monotonic())
         self._ctx.meter.turn_to(self._step, self._batch)  # those before have reported all of theirs
@@ -328,7 +328,7 @@ class Dispatcher:
     def _must_end(self) -> bool:
         if self._ctx.stop.is_set():
             self.end(Interrupted("interrupted; everything acknowledged is in the ledger"))
-        if (lost := self._ctx.fenced()) is not None:
+        if (lost := self._ctx.fence.lost) is not None:
             self.end(lost)
         if self._ending is None and (held := self._ctx.course.stops()) is not None:
             self.end(held)

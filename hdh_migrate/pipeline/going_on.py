@@ -17,6 +17,6 @@ def demand_going(ctx: Context) -> None:
             "interrupted; what has its new header is in the ledger",
             hint="the same command goes on",
         )
-    stopped = ctx.fenced() or ctx.course.stops()
+    stopped = ctx.fence.lost or ctx.course.stops()
     if stopped is not None:
         raise stopped

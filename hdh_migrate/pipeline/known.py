@@ -103,7 +103,7 @@ def knows(ctx: Context, number: int, attempt: int, stored: Stored) -> bool:
     if tag is None:
         return True  # a conflict, if it comes to that
     if tag.ledger == ctx.run_tag:
-        if tag.entry == number and tag.epoch > ctx.epoch:
-            raise later_epoch(tag.epoch, ctx.epoch)
+        if tag.entry == number and tag.epoch > ctx.fence.epoch:
+            raise later_epoch(tag.epoch, ctx.fence.epoch)
         return tag.entry != number or tag.attempt <= attempt
     return tag.ledger in ctx.adopted or mark_of(tag.ledger) not in ctx.marks

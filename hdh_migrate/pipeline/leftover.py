@@ -210,7 +210,7 @@ class _Asked:
         """How many others that are there it asks for, too."""
         if found.row.surveyed:
             self._first = {entry.id for entry in sent_first(ctx, found.row)}
-            every = bool(self._first) and (ctx.epoch > 0 or not ctx.limits.conditional_put)
+            every = bool(self._first) and (ctx.fence.epoch > 0 or not ctx.limits.conditional_put)
             self.more = ASKED_ALL if every else 0
 
     def take(self, number: int, attempt: int, stored: Stored) -> None:

@@ -182,7 +182,7 @@ def _box(ctx: Context) -> Toolbox:
     """Return what sending takes: this process seals and writes, and reads no source."""
     return Toolbox(
         source=None, reader=ctx.reader, writer=ctx.writer, envelopes=ctx.envelopes,
-        routes=ctx.routes, run_tag=ctx.run_tag, epoch=ctx.epoch, adopted=ctx.adopted,
+        routes=ctx.routes, run_tag=ctx.run_tag, epoch=ctx.fence.epoch, adopted=ctx.adopted,
         level=ctx.level, reread=False, checked=False, retry=ctx.retry,
         pool=BufferPool(PACK_MAX), clock=ctx.clock, halt=ctx.stop,
     )  # fmt: skip

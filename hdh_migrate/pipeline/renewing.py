@@ -224,7 +224,7 @@ class Renewing:
         over = lock.until is not None and lock.until <= ctx.clock.now()
         kept = lock.hold or (lock.mode is not None and not over)
         return Stamp(
-            attempt=attempt_tag(ctx.run_tag, row.id, attempt, ctx.epoch),
+            attempt=attempt_tag(ctx.run_tag, row.id, attempt, ctx.fence.epoch),
             metadata={name: text for name, text in there.metadata.items() if name != ATTEMPT},
             tags=tags,
             lock=lock if kept else None,

@@ -50,9 +50,9 @@ class Transfer:
             AuthFailed, Interrupted, Transient: the run ended early and can be resumed.
             Fenced: another ledger, or another copy of this one, writes at the target by now.
         """
-        if not self._ctx.settled() and self._left().objects:
+        if not self._ctx.fence.settled and self._left().objects:
             self._ctx.engines.get(Role.MOVE)  # workers start while the fence is left alone
-        self._ctx.settle()
+        self._ctx.fence.settle()
         self._ctx.demand_writer()  # the uploads of who took over would look like ours
         demand_adopted(self._ctx, self._batch)
         for dataset in self._datasets.values():
@@ -91,7 +91,7 @@ class Transfer:
             uploads.survey(dataset)
         elif left := waiting(self._ctx, dataset):
             # Who finds out only by asking, or has taken over from somebody, asks for all.
-            if self._ctx.epoch or not self._ctx.limits.conditional_put:
+            if self._ctx.fence.epoch or not self._ctx.limits.conditional_put:
                 uploads.occupy(dataset, most=ASKED_ALL)
             demand_known(self._ctx, dataset, left)
         if self._again:

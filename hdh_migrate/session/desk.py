@@ -182,11 +182,14 @@ class Desk:
     ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now.
 
-        Windows and pauses hold up who `obeys` them. What is `dry` writes nothing into the ledger
-        or beside it.
+        It writes at the target where `fencing` says that it may; without one nothing. Windows and
+        pauses hold up who `obeys` them. What is `dry` writes nothing into the ledger or beside it.
         """
         from hdh_migrate.pipeline.course import Course
         from hdh_migrate.pipeline.crew import Crew
+        from hdh_migrate.pipeline.held_fence import NoFence
+        from hdh_migrate.pipeline.metering import Unmetered
+        from hdh_migrate.pipeline.pace_keeping import NoPaceKept
         from hdh_migrate.session.views.crew_file import CrewFile
         from hdh_migrate.session.views.pace_file import PaceFile
         from hdh_migrate.wiring.context import context_of
@@ -218,9 +221,9 @@ class Desk:
                 if dry
                 else Crew(note=self.progress.note, keep=CrewFile(self.ledger_path, self.clock).keep)
             ),
-            fencing=fencing,
-            meter=meter,
-            paces=None if dry else PaceFile(self.ledger_path, self.clock, connections),
+            fence=NoFence() if fencing is None else fencing,
+            meter=Unmetered() if meter is None else meter,
+            paces=NoPaceKept() if dry else PaceFile(self.ledger_path, self.clock, connections),
         )
 
     def retrying(self) -> Retrying:

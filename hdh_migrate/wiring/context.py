@@ -17,9 +17,9 @@ from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.course import Course
 from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.excused import Waivers
-from hdh_migrate.pipeline.fencing import Fencing
-from hdh_migrate.pipeline.metering import Metering, Unmetered
-from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
+from hdh_migrate.pipeline.held_fence import HeldFence
+from hdh_migrate.pipeline.metering import Metering
+from hdh_migrate.pipeline.pace_keeping import PaceKeeper
 from hdh_migrate.pipeline.planning import paced
 from hdh_migrate.pipeline.recounting import Digest
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
@@ -62,13 +62,13 @@ def context_of(
     waivers: Waivers,
     crew: Crew,
     course: Course,
-    fencing: Fencing | None = None,
-    meter: Metering | None = None,
-    paces: PaceKeeper | None = None,
+    fence: HeldFence,
+    meter: Metering,
+    paces: PaceKeeper,
 ) -> Context:
     """Return what the steps of one run share; its ledger is bound to the plan by now.
 
-    Whether it may write `fencing` says; without one it writes nothing. Engines, of `engines` by
+    Engines, of `engines` by
     their kind, are started when there is work for them.
     """
     plan, run_tag = services.plan, ledger.meta(RUN_TAG)
@@ -102,20 +102,17 @@ def context_of(
         waivers=waivers,
         packs=packs_of(plan, services.vault.base),
         apart=partial(_apart, services),
-        fenced=lambda: None if fencing is None else fencing.lost,
-        settled=lambda: fencing is None or fencing.settled,
-        settle=lambda: None if fencing is None else fencing.settle(),
-        epoch=0 if fencing is None else fencing.epoch,
+        fence=fence,
         adopted=adopted,
         contracts=contracts(ledger),
-        meter=Unmetered() if meter is None else meter,
-        paces=NoPaceKept() if paces is None else paces,
+        meter=meter,
+        paces=paces,
         marks=marks(plan.migration, sha256_hex(canonical)),
         engines=Engines(
             lambda role: engines[plan.engine.kind](
                 config_of(
                     plan, role, services.vault, run_tag,
-                    epoch=0 if fencing is None else fencing.epoch, write=write,
+                    epoch=fence.epoch, write=write,
                     admitted=services.admitted, limits=services.limits,
                     recipients=services.recipients, adopted=adopted,
                 ),

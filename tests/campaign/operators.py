@@ -332,7 +332,7 @@ class Operators:
             setting.took(over=over is not None, before=before)
             world.epoch = fencing.epoch
             ctx = self._context(ledger)
-            ctx.fenced = lambda: fencing.lost
+            ctx.fence = fencing
             setting.holding = fencing
             try:
                 yield ledger, ctx

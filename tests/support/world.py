@@ -24,6 +24,7 @@ from hdh_migrate.model import Keeping, ObjectRecord, Place, Role, State, Step, T
 from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
 from hdh_migrate.pipeline.contracts import contracts
+from hdh_migrate.pipeline.held_fence import NoFence
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.ruling import Rule, compile_rules
 from hdh_migrate.pipeline.runner import NO_WISHES, BatchOrder, Runner, Wishes
@@ -249,7 +250,7 @@ class World:
             level=self._level,
             run_tag=self.run_tag,
             adopted=self._adopted,
-            epoch=self.epoch,
+            fence=NoFence(epoch=self.epoch),
             marks=frozenset({RUN_TAG}),
             contracts=contracts(ledger),
             retry=self._retry(self.stop),

@@ -90,8 +90,7 @@ class Machine:
         with self.writing(over, later=later) as (ledger, fencing):
             self.world.epoch = fencing.epoch
             ctx = self.world.context(ledger)
-            ctx.fenced = lambda: fencing.lost
-            ctx.settled, ctx.settle = lambda: fencing.settled, fencing.settle
+            ctx.fence = fencing
             return Runner(ctx, self.world._batches(), renewed=lambda: None).run(steps, ())
 
     def copied(self, to: Path) -> Machine:
