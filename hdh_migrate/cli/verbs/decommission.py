@@ -27,6 +27,11 @@ PROVES = (
     " are beyond it"
 )
 
+ONLY_COPY = (
+    "  of what was deleted the target has the only copy, as it was looked at before each delete:"
+    ' "hdh-migrate verify PLAN --again" reads it once more'
+)
+
 
 @verb(
     examples=(
@@ -145,6 +150,8 @@ def _lines(result: Decommissioned) -> list[str]:
     if result["requested"] is not None:
         counts = ", ".join(f"{count} {what}" for what, count in sorted(result["requested"].items()))
         lines.append(f"  requested: {counts}")
+        if result["requested"].get("deleted"):
+            lines.append(ONLY_COPY)
     if result["observed"] is not None:
         lines += _observed(result["observed"])
     return [*lines, PROVES]
