@@ -80,7 +80,7 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> Pr
         "attestation": _copied(facts.attestation),
         "profile": _copied(facts.profile),
         "capabilities": _copied(facts.capabilities),
-        "waivers": [dict(waiver) for waiver in facts.waivers],
+        "waivers": [{**waiver} for waiver in facts.waivers],
         "cutovers": [dict(cutover) for cutover in facts.cutovers],
         "openings": [_opening(opening, facts.names) for opening in facts.openings],
         "seal": _seal(facts),

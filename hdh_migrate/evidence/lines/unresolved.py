@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Severity
-from hdh_migrate.evidence.verifier.members import FindingRecord
+from hdh_migrate.evidence.verifier.members import FindingRecord, StatedWaiver
 from hdh_migrate.frozen import mutable_row
 
 
@@ -34,7 +34,7 @@ class Unresolved:
 
     @classmethod
     def of(
-        cls, waivers: Iterable[Mapping[str, str]], lines: Iterable[FindingRecord]
+        cls, waivers: Iterable[StatedWaiver], lines: Iterable[FindingRecord]
     ) -> Mapping[str, int]:
         """Return how many there are of each code."""
         made = cls.beside((one["what"], one["made_at"]) for one in waivers)

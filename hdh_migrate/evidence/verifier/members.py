@@ -133,6 +133,19 @@ class StatedEndpoint(TypedDict):
     tls: NotRequired[list[str]]
 
 
+class StatedWaiver(TypedDict):
+    """A signed waiver that counted when the statement was written."""
+
+    what: str
+    reason: str
+    until: str
+    made_at: str
+    by: str
+    key_id: str
+    file: str
+    sha256: str
+
+
 class StatedOpening(TypedDict):
     """An object that somebody opened; of keyed names neither which nor why."""
 
@@ -283,14 +296,19 @@ class StatedPlace(TypedDict):
     prefix: str
 
 
-class StatedTally(TypedDict):
-    """Where the objects of a dataset ended."""
+class States(TypedDict):
+    """Where objects ended, added up."""
 
     inventoried: ObjectSum
     verified: ObjectSum
     failed: ObjectSum
     pending: ObjectSum
     excluded: ObjectSum
+
+
+class StatedTally(States):
+    """Where the objects of a dataset ended."""
+
     closes: bool
 
 
@@ -316,12 +334,10 @@ class JournalSection(TypedDict):
     head: str
 
 
-class SizeClass(TypedDict):
+class SizeClass(ObjectSum):
     """The objects of one class of sizes."""
 
     below: int | None
-    objects: int
-    bytes: int
 
 
 class ManifestSection(TypedDict):
@@ -353,16 +369,6 @@ class BatchSection(StrongWords):
     merkle_root: str
 
 
-class States(TypedDict):
-    """Where objects ended, added up."""
-
-    inventoried: ObjectSum
-    verified: ObjectSum
-    failed: ObjectSum
-    pending: ObjectSum
-    excluded: ObjectSum
-
-
 class OutcomeSection(StrongWords):
     """What all of it came to."""
 
@@ -371,14 +377,12 @@ class OutcomeSection(StrongWords):
     levels: dict[str, ObjectSum]
 
 
-class StatedExclusion(TypedDict):
+class StatedExclusion(ObjectSum):
     """What one rule left behind."""
 
     dataset: str
     rule: str
     reason: str
-    objects: int
-    bytes: int
 
 
 class FindingsSection(TypedDict):
@@ -405,7 +409,7 @@ class Predicate(TypedDict):
     attestation: dict[str, Any] | None
     profile: dict[str, Any] | None
     capabilities: dict[str, Any] | None
-    waivers: list[dict[str, Any]]
+    waivers: list[StatedWaiver]
     cutovers: list[dict[str, Any]]
     looks: NotRequired[list[StatedLook]]
     openings: NotRequired[list[StatedOpening]]

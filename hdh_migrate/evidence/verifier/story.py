@@ -124,7 +124,8 @@ def _waivers(predicate: Predicate, journal: Journal) -> Iterator[str]:
     counted = [known[digest] for digest in journal.waivers.counted]
     facts = [forms.canonical(one.facts()) for one in counted if one.read.plan == plan]
     for waiver in predicate["waivers"]:
-        said = {name: waiver[name] for name in (*SHOWN, "key_id")}
+        members: Mapping[str, object] = waiver
+        said = {name: members[name] for name in (*SHOWN, "key_id")}
         if forms.canonical(said) not in facts:
             yield "statement.json: the journal knows of no such waiver"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
@@ -332,7 +331,3 @@ def _expiry(bucket: Bucket, version: Version) -> str | None:
 
 def _version_header(bucket: Bucket, version: Version) -> dict[str, str]:
     return {"x-amz-version-id": version.id} if bucket.versioning else {}
-
-
-def sha256_of(body: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(body).digest()).decode()
