@@ -948,7 +948,7 @@ class Code(StrEnum):
     BUCKET_CROWDED = _note(
         "bucket-crowded", "inventory", _NOTED,
         _NOTHING,
-        fr="plus d'objets dans un compartiment que son hébergeur ne conseille",
+        fr="plus d'objets dans un compartiment que son hébergeur n'en conseille",
         en="more objects in a bucket than its host advises",
     )
     PREFIX_OPEN = _note(

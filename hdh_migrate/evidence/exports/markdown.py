@@ -14,9 +14,11 @@ from hdh_migrate.evidence.exports.cells import code
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
+from hdh_migrate.evidence.page.erased import ErasedObjects, erased_objects
 from hdh_migrate.evidence.page.formats import LOCALES
 from hdh_migrate.evidence.page.gone import expected, gone_of, told_apart
 from hdh_migrate.evidence.reading import CheckedBundle
+from hdh_migrate.evidence.verifier.addresses import UNCONTACTED
 from hdh_migrate.evidence.verifier.members import Predicate
 
 SHOWN = 50
@@ -27,12 +29,13 @@ _READER = LOCALES["en"]
 
 def markdown(reading: CheckedBundle) -> bytes:
     """Return the summary in UTF-8; equal bundles give equal bytes."""
+    months = chronicle_of(reading.folder / "journal.jsonl")
     parts = (
-        _headline(reading),
+        _headline(reading, erased_objects(reading.predicate, months.grants)),
         _answers(reading),
         _datasets(reading.predicate),
         _findings(reading.predicate),
-        *_months(chronicle_of(reading.folder / "journal.jsonl")),
+        *_months(months),
         *_terms(reading.predicate),
         *_deletions(reading.predicate),
         _provenance(reading),
@@ -66,13 +69,17 @@ _BESIDE: Final[Mapping[OutcomeState, str]] = {
 """What is said of it beside something graver, where that is not the same."""
 
 
-def _headline(reading: CheckedBundle) -> Iterator[str]:
+def _headline(reading: CheckedBundle, erased: ErasedObjects) -> Iterator[str]:
     predicate = reading.predicate
     marks = ["DRAFT, not evidence"] * reading.draft + ["REHEARSAL"] * predicate["rehearsal"]
     first, *others = gravest_first(OutcomeCounts.of(predicate))
     came_to = _said(_STATES[first[0]], first[1])
-    if predicate.get("erasures"):  # what opens it was erased since
+    if erased.some:
         came_to = came_to.replace("complete and proven", "complete and proven when verified")
+    if erased.shut:
+        came_to += f"; erased since, as was decided: what opens {_some(erased.shut, 'object')}"
+    if erased.going:
+        came_to += "; an erasure is under way"
     said = ": ".join([*marks, came_to])
     yield f"## {said} ({code(predicate['migration'])})"
     if others:
@@ -117,7 +124,8 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
     for place in predicate["endpoints"]:
         region = f", {code(place['region'])}" if place["region"] else ""
         word = "From" if place["side"] == "source" else "To"
-        yield f"- **{word}:** {code(place['kind'])}, {code(place['url'])}{region}"
+        url = "" if place["kind"] in UNCONTACTED else f", {code(place['url'])}"
+        yield f"- **{word}:** {code(place['kind'])}{url}{region}"
     yield f"- **Complete:** {_yes(outcome['complete'])}"
     yield (
         f"- **Proven:** {_yes(outcome['proven'])}; {_some(whole, 'object')} read back whole,"

@@ -96,11 +96,11 @@ AHEAD: dict[str, Text] = {
         "Environ {low}, les étapes l'une après l'autre.",
         "About {low}, one step after the other.",
     ),
-    "ahead.step": Text("{pace}/s au travail", "{pace}/s while at work"),
+    "ahead.step": Text("{pace}/s hors arrêts", "{pace}/s while at work"),
     "ahead.limits": Text(
         "Ce n'est pas une promesse : le calcul part de {measured}, {times} fois moins, en objets "
         "de {size} en moyenne. Il vaut pour les mêmes machines, le même réseau, les mêmes réglages "
-        "et des objets de ces tailles ; ni un quota ni l'essoufflement d'un hébergeur n'y sont "
+        "et des objets de ces tailles ; ni les quotas ni les lenteurs d'un hébergeur n'y sont "
         "comptés. Pour un "
         "plan précis, « hdh-migrate forecast » compte aussi les objets et les plages horaires.",
         "This is no promise: it is reckoned from {measured}, {times} times less, in objects of "

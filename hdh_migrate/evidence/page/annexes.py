@@ -113,13 +113,17 @@ ANNEXES: dict[str, Text] = {
     "target": Text("Ce que l'on savait de la cible", "What was known of the target"),
     "profile": Text("Profil de l'hébergeur", "Profile of the host"),
     "profile.value": Text(
-        "« {name} », établi au {as_of} ; {n} affirmation sur laquelle l'outil compte n'est "
+        "{name}, établi au {as_of} ; {n} affirmation sur laquelle l'outil compte n'est "
         "confirmée par aucune source"
-        "|« {name} », établi au {as_of} ; {n} affirmations sur lesquelles l'outil compte ne sont "
+        "|{name}, établi au {as_of} ; {n} affirmations sur lesquelles l'outil compte ne sont "
         "confirmées par aucune source",
-        "“{name}”, as of {as_of}; {n} claim that the tool counts on is confirmed by no source"
-        "|“{name}”, as of {as_of}; {n} claims that the tool counts on are confirmed by no source",
+        "{name}, as of {as_of}; {n} claim that the tool counts on is confirmed by no source"
+        "|{name}, as of {as_of}; {n} claims that the tool counts on are confirmed by no source",
     ),
+    "profile.generic": Text(
+        "profil général, d'aucun hébergeur connu", "general profile, of no known host"
+    ),
+    "profile.called": Text("« {name} »", "“{name}”"),
     "profile.override": Text(
         "remplacé par le profil du plan : {name} = {value} (au lieu de {was})",
         "replaced by the plan's own profile: {name} = {value} (instead of {was})",
@@ -189,7 +193,7 @@ ANNEXES: dict[str, Text] = {
     "terms.agreed": Text(
         "Accepté par ceux qui approuvaient avant :", "Agreed to by those who approved before:"
     ),
-    "terms.nobody": Text("personne n'était encore demandé", "nobody was asked yet"),
+    "terms.nobody": Text("aucun accord n'était encore demandé", "nobody was asked yet"),
     "terms.beside": Text(
         "Lot {name} : les clés privées ci-après, de ceux qui approuvent ou signent des "
         "dérogations, se trouvaient dans le dossier du plan."
@@ -251,10 +255,8 @@ ANNEXES: dict[str, Text] = {
     "cutover.recheck.reason": Text("Motif :", "Reason:"),
     "cutover.stop": Text("Interruption des écritures", "Writing stopped"),
     "cutover.stop.value": Text(
-        "{length} au moins, à la seconde près : du {frozen} (gel constaté) au {open} (ouverture "
-        "aux utilisateurs)",
-        "for {length} at least, to the second: from {frozen} (freeze shown) to {open} (open to "
-        "consumers)",
+        "au moins {length} : du {frozen} (gel constaté) au {open} (ouverture aux utilisateurs)",
+        "for at least {length}: from {frozen} (freeze shown) to {open} (open to consumers)",
     ),
     "cutover.stop.short": Text(
         "moins de 1 s : le {frozen} (gel constaté, puis ouverture aux utilisateurs)",
@@ -459,7 +461,7 @@ ANNEXES: dict[str, Text] = {
     "erasures.why": Text("Motif :", "Reason:"),
     "erasures.by": Text("lancé par", "begun by"),
     "erasures.permit": Text(
-        "Ce motif cite « {permit} », sous quoi l'accès d'un lecteur est encore ouvert jusqu'au "
+        "Ce motif cite « {permit} », sous lequel l'accès d'un lecteur est encore ouvert jusqu'au "
         "{until} : à éclaircir.",
         "This reason names “{permit}”, under which a reader's access stands until {until}: to be "
         "cleared up.",
@@ -509,8 +511,8 @@ ANNEXES: dict[str, Text] = {
     ),
     "remaining.locked": Text("versions antérieures verrouillées", "earlier versions under a lock"),
     "remaining.unadopted": Text(
-        "versions antérieures stockées par un autre registre de cette migration, dont rien n'a "
-        "fait ses preuves ici",
+        "versions antérieures stockées par un autre registre de cette migration, dont rien n'est "
+        "prouvé ici",
         "earlier versions that another ledger of this migration stored, of which nothing proved "
         "good here",
     ),
@@ -579,11 +581,11 @@ ANNEXES: dict[str, Text] = {
     "headings": Text("Où trouver quoi, par référentiel", "Where to find what, by framework"),
     "headings.why": Text(
         "Ce rapport ne vaut ni qualification ni certification : ces textes obligent l'hébergeur et "
-        "le responsable des données, pas cet outil. Le tableau dit quels éléments de ce dossier "
+        "le responsable de traitement, pas cet outil. Le tableau dit quels éléments de ce dossier "
         "peuvent servir à quel point, et ce qu'ils ne montrent pas. Les points marqués d'un "
         "astérisque n'ont pas pu être confirmés dans le texte. À vérifier avant de les citer.",
         "This report is neither a qualification nor a certification: these texts bind the host and "
-        "whoever is responsible for the data, not this tool. The table says which parts of this "
+        "the controller, not this tool. The table says which parts of this "
         "folder may serve which point, and what they do not show. Points with an asterisk could "
         "not be confirmed in the text. Check before you cite.",
     ),

@@ -248,10 +248,10 @@ AT_SOURCE: dict[str, Text] = {
     "source.contract": Text(
         "Ce que cette sortie a coûté, ce qui reste à payer, et quand le contrat de l'ancien "
         "hébergeur peut prendre fin, ce dossier ne le dit pas : à demander à qui tient les "
-        "contrats. Lu à la source jusqu'ici : {read}.",
+        "contrats.",
         "What this move has cost, what is still to be paid, and when the former host's contract "
-        "can end, this folder does not say: ask whoever keeps the contracts. Read at the source so "
-        "far: {read}.",
+        "can end, this folder does not say: ask whoever keeps the contracts.",
     ),
+    "source.read": Text("Lu à la source jusqu'ici : {read}.", "Read at the source so far: {read}."),
 }
 """Sentences of that answer."""

@@ -50,7 +50,7 @@ BASES: dict[str, Text] = {
         "Authorisation or legal basis relied on (as declared)",
     ),
     "ref.basis.value": Text("{reference}, jusqu'au {until}", "{reference}, until {until}"),
-    "ref.permit": Text("Permis d'un lecteur (déclaré)", "A reader's permit (as declared)"),
+    "ref.permit": Text("Permis des lecteurs (déclarés)", "Readers' permits (as declared)"),
     "ref.permit.see": Text(" ; voir « Qui peut lire ».", "; see “Who may read”."),
     "basis.before": Text(
         " : échue avant le début de l'opération ({began})",

@@ -42,7 +42,7 @@ CATALOGUE: dict[str, Text] = {
     "written": Text("Établi le {when}", "Written on {when}"),
     "tool": Text("par {name} {version}", "by {name} {version}"),
     "restricted": Text(
-        "Communication limitée : des noms peuvent identifier des personnes.",
+        "Communication limitée : noms parfois identifiants.",
         "Not for everybody: names may identify people.",
     ),
     "q.what.object": Text("Un objet est un fichier.", "An object is a file."),
@@ -100,13 +100,13 @@ CATALOGUE: dict[str, Text] = {
     ),
     "lost.why": Text(
         "{n} objet vérifié n'est plus sur la cible tel qu'il l'était, et la source ne l'a plus ; "
-        "ce dossier n'en connaît pas la cause. Voir « Constats »."
+        "ce dossier n'en connaît pas la cause ; voir « Constats »."
         "|{n} objets vérifiés ne sont plus sur la cible tels qu'ils l'étaient, et la source ne les "
-        "a plus ; ce dossier n'en connaît pas la cause. Voir « Constats ».",
+        "a plus ; ce dossier n'en connaît pas la cause ; voir « Constats ».",
         "{n} verified object is no longer at the target as it was, and the source has it no more; "
-        "this folder does not know the cause. See “Findings”."
+        "this folder does not know the cause; see “Findings”."
         "|{n} verified objects are no longer at the target as they were, and the source has them "
-        "no more; this folder does not know the cause. See “Findings”.",
+        "no more; this folder does not know the cause; see “Findings”.",
     ),
     "replaced": Text(
         "Un objet vérifié a été remplacé sur la cible"
@@ -185,24 +185,20 @@ CATALOGUE: dict[str, Text] = {
         "Un objet est en échec|Des objets sont en échec", "An object failed|Objects failed"
     ),
     "failed.why": Text(
-        "{n} objet n'est pas sur la cible tel qu'il devrait y être : il ne l'a pas atteinte, ou "
-        "n'y est pas intact. Voir « Constats »."
-        "|{n} objets ne sont pas sur la cible tels qu'ils devraient y être : ils ne l'ont pas "
-        "atteinte, ou n'y sont pas intacts. Voir « Constats ».",
-        "{n} object is not at the target as it should be: it did not reach it, or is not intact. "
-        "See “Findings”."
-        "|{n} objects are not at the target as they should be: they did not reach it, or are not "
-        "intact. See “Findings”.",
+        "{n} objet manque sur la cible, ou n'y est pas intact ; voir « Constats »."
+        "|{n} objets manquent sur la cible, ou n'y sont pas intacts ; voir « Constats ».",
+        "{n} object is missing at the target, or not intact there; see “Findings”."
+        "|{n} objects are missing at the target, or not intact there; see “Findings”.",
     ),
     "failed.conflict": Text(
         "{n} objet n'a pas été déplacé : un autre, qui n'est pas le nôtre, était déjà sous son "
-        "nom. Voir « Constats »."
+        "nom ; voir « Constats »."
         "|{n} objets n'ont pas été déplacés : d'autres, qui ne sont pas les nôtres, étaient déjà "
-        "sous leurs noms. Voir « Constats ».",
-        "{n} object was not moved: another one, which is not ours, stood under its name already. "
-        "See “Findings”."
-        "|{n} objects were not moved: others, which are not ours, stood under their names already. "
-        "See “Findings”.",
+        "sous leurs noms ; voir « Constats ».",
+        "{n} object was not moved: another one, which is not ours, stood under its name already; "
+        "see “Findings”."
+        "|{n} objects were not moved: others, which are not ours, stood under their names already; "
+        "see “Findings”.",
     ),
     "unbalanced": Text("Les comptes ne sont pas justes", "The counts do not close"),
     "unbalanced.why": Text(
@@ -287,16 +283,16 @@ CATALOGUE: dict[str, Text] = {
         "plus."
         "|Non pour {n} objets, perdus : la cible ne les a plus tels que vérifiés, et la source ne "
         "les a plus.",
-        "No for {n} object, lost: the target does not hold it as verified, and the source has it "
-        "no more."
-        "|No for {n} objects, lost: the target does not hold them as verified, and the source "
-        "has them no more.",
+        "Not for {n} object, which was lost: the target does not hold it as verified, and the "
+        "source has it no more."
+        "|Not for {n} objects, which were lost: the target does not hold them as verified, and "
+        "the source has them no more.",
     ),
     "q.intact.since": Text(
         "Non pour {n} objet, remplacé : la cible en contient un autre à sa place."
         "|Non pour {n} objets, remplacés : la cible en contient d'autres à leur place.",
-        "No for {n} object, replaced: the target holds another one in its place."
-        "|No for {n} objects, replaced: the target holds others in their place.",
+        "Not for {n} object, which was replaced: the target holds another one in its place."
+        "|Not for {n} objects, which were replaced: the target holds others in their place.",
     ),
     "q.intact.some": Text(
         "Prouvé, au moment de la vérification, pour {n} objet sur les {all} attendus sur la cible, "
@@ -610,34 +606,37 @@ CATALOGUE: dict[str, Text] = {
         "them.",
     ),
     "digest.others.once": Text(
-        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée : ses octets ont été lus une "
-        "fois, et une lecture que la source aurait faussée ne se verrait pas ici."
-        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées : leurs octets ont "
-        "été lus une fois, et une lecture que la source aurait faussée ne se verrait pas ici.",
-        "{n} other ({size}) has none, or none that was compared: its bytes were read once, and a "
-        "read that the source got wrong would not show here."
-        "|{n} others ({size}) have none, or none that were compared: their bytes were read once, "
-        "and a read that the source got wrong would not show here.",
+        "Pour {n} objet ({size}), elle n'en annonce pas, ou aucune qui ait été comparée : ses "
+        "octets ont été lus une fois, et une lecture qu'elle aurait faussée ne se verrait pas ici."
+        "|Pour {n} objets ({size}), elle n'en annonce pas, ou aucune qui ait été comparée : leurs "
+        "octets ont été lus une fois, et une lecture qu'elle aurait faussée ne se verrait pas ici.",
+        "Of {n} object ({size}) it states none, or none that was compared: its bytes were read "
+        "once, and a read that the source got wrong would not show here."
+        "|Of {n} objects ({size}) it states none, or none that were compared: their bytes were "
+        "read once, and a read that the source got wrong would not show here.",
     ),
     "digest.others.again": Text(
-        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée : ses octets ont été lus deux "
-        "fois, et sont les mêmes."
-        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées : leurs octets ont "
-        "été lus deux fois, et sont les mêmes.",
-        "{n} other ({size}) has none, or none that was compared: its bytes were read twice, and "
-        "are the same."
-        "|{n} others ({size}) have none, or none that were compared: their bytes were read twice, "
-        "and are the same.",
+        "Pour {n} objet ({size}), elle n'en annonce pas, ou aucune qui ait été comparée : ses "
+        "octets ont été lus deux fois, et sont les mêmes."
+        "|Pour {n} objets ({size}), elle n'en annonce pas, ou aucune qui ait été comparée : leurs "
+        "octets ont été lus deux fois, et sont les mêmes.",
+        "Of {n} object ({size}) it states none, or none that was compared: its bytes were read "
+        "twice, and are the same."
+        "|Of {n} objects ({size}) it states none, or none that were compared: their bytes were "
+        "read twice, and are the same.",
     ),
     "digest.others.range-md5": Text(
-        "{n} autre ({size}) n'en a pas, ou elle n'a pas été comparée ; faute d'annonce, les octets "
-        "ont été comparés, plage par plage, à l'empreinte MD5 que la source en calcule."
-        "|{n} autres ({size}) n'en ont pas, ou elles n'ont pas été comparées ; faute d'annonce, "
-        "les octets ont été comparés, plage par plage, à l'empreinte MD5 que la source en calcule.",
-        "{n} other ({size}) has none, or none that was compared; where none is stated, the bytes "
-        "were compared, range by range, with the MD5 that the source computes of them."
-        "|{n} others ({size}) have none, or none that were compared; where none are stated, the "
-        "bytes were compared, range by range, with the MD5 that the source computes of them.",
+        "Pour {n} objet ({size}), elle n'en annonce pas, ou aucune qui ait été comparée ; faute "
+        "d'annonce, les octets ont été comparés, plage par plage, à l'empreinte MD5 qu'elle en "
+        "calcule."
+        "|Pour {n} objets ({size}), elle n'en annonce pas, ou aucune qui ait été comparée ; faute "
+        "d'annonce, les octets ont été comparés, plage par plage, à l'empreinte MD5 qu'elle en "
+        "calcule.",
+        "Of {n} object ({size}) it states none, or none that was compared; where none is stated, "
+        "the bytes were compared, range by range, with the MD5 that the source computes of them."
+        "|Of {n} objects ({size}) it states none, or none that were compared; where none are "
+        "stated, the bytes were compared, range by range, with the MD5 that the source computes of "
+        "them.",
     ),
     # --- findings and exclusions -------------------------------------------------------------
     "findings": Text("Constats", "Findings"),

@@ -41,9 +41,14 @@ CUSTODY: dict[str, Text] = {
         "Du {start} au {end}, soit {length}.", "From {start} to {end}, {length} in all."
     ),
     "q.when.going": Text(
-        "En cours. Date de fin : ni le plan ni le journal n'en ont ; à demander au responsable de "
-        "traitement.",
-        "Under way. Day on which it ends: neither plan nor journal has one; ask the controller.",
+        "En cours (point {points} de ce qui reste à faire). Date de fin : ni le plan ni le journal "
+        "n'en ont ; à demander au responsable de traitement."
+        "|En cours (points {points} de ce qui reste à faire). Date de fin : ni le plan ni le "
+        "journal n'en ont ; à demander au responsable de traitement.",
+        "Under way (point {points} of what is left to do). Day on which it ends: neither plan nor "
+        "journal has one; ask the controller."
+        "|Under way (points {points} of what is left to do). Day on which it ends: neither plan "
+        "nor journal has one; ask the controller.",
     ),
     "q.when.over": Text(
         "Rien n'est plus à déplacer, à basculer ni à supprimer, à ce que ce dossier en sait.",

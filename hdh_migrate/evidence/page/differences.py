@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.page.formats import LOCALES, NBSP
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.frozen import frozen_row
 
@@ -62,6 +63,7 @@ FIELDS: dict[str, Text] = {
     "glob": Text("règle", "rule"),
     "holder": Text("détenteur", "holder"),
     "name": Text("nom", "name"),
+    "open": Text("heures ouvertes", "open hours"),
     "organisation": Text("organisme", "organisation"),
     "place": Text("lieu", "place"),
     "reason": Text("motif", "reason"),
@@ -73,8 +75,22 @@ FIELDS: dict[str, Text] = {
     "title": Text("titre", "title"),
     "until": Text("jusqu'au", "until"),
     "valid_until": Text("jusqu'au", "until"),
+    "zone": Text("fuseau horaire", "time zone"),
 }
 """What the fields of an entry are called; others as the plan calls them."""
+
+_DAYS = dict(
+    zip(
+        ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "daily"),
+        ("lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim.", "tous les jours"),
+        strict=True,
+    )
+)
+_DAY = re.compile("|".join(_DAYS))
+_HOURS = re.compile(rf"((?:{_DAY.pattern})(?:[-,](?:{_DAY.pattern}))*)( \d\d:\d\d-\d\d:\d\d)?")
+_AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)([KMGT]i?)?B(/s)?")
+_PERIOD = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 _WORDS: dict[str, Text] = {
     "added": Text("ajouté ({now})", "added ({now})"),
@@ -102,7 +118,8 @@ class SaidDifference:
 def said_difference(line: str, language: str) -> SaidDifference:
     """Return a line of `plan.diff` in words; what is not of its form stands there as it is."""
     for at in _colons(line):
-        place, changes = line[:at], _changes(line[at + 2 :], language)
+        place = line[:at]
+        changes = _changes(line[at + 2 :], language, _NAMES.sub("", place).rpartition(".")[2])
         if changes:
             return SaidDifference(_about(place, language), visible(place), tuple(changes))
     return SaidDifference(None, visible(line), ())
@@ -125,7 +142,7 @@ def _about(place: str, language: str) -> str | None:
     return None
 
 
-def _changes(change: str, language: str) -> list[str]:
+def _changes(change: str, language: str, field: str) -> list[str]:
     """Return what is said of a place, empty where it is not of the form of `plan.diff`."""
     if change in {"added", "removed"}:
         return [_WORDS[f"{change}.bare"].said(language)]
@@ -135,12 +152,12 @@ def _changes(change: str, language: str) -> list[str]:
     for word, begin, end in (("added", "added (", ")"), ("removed", "removed (was ", ")")):
         if change.startswith(begin) and change.endswith(end):
             whole, value = _value(change[len(begin) : -len(end)])
-            said = _said(value, language)
+            said = _said(value, language, field)
             return [_WORDS[word].said(language).format(now=said, was=said)] if whole else []
-    return _changed(change, language)
+    return _changed(change, language, field)
 
 
-def _changed(change: str, language: str) -> list[str]:
+def _changed(change: str, language: str, field: str) -> list[str]:
     try:
         was, end = _DECODER.raw_decode(change)
     except ValueError:
@@ -153,7 +170,9 @@ def _changed(change: str, language: str) -> list[str]:
     if isinstance(was, list) and isinstance(now, list):
         return list(_entries(was, now, language))
     return [
-        _WORDS["changed"].said(language).format(was=_said(was, language), now=_said(now, language))
+        _WORDS["changed"]
+        .said(language)
+        .format(was=_said(was, language, field), now=_said(now, language, field))
     ]
 
 
@@ -176,20 +195,38 @@ def _value(text: str) -> tuple[bool, object]:
         return False, None
 
 
-def _said(value: object, language: str) -> str:
-    """Return a value without the marks of JSON."""
+def _said(value: object, language: str, field: str | None = None) -> str:
+    """Return a value without the marks of JSON; `field` is what the plan calls it."""
     if isinstance(value, bool) or value is None:
         word = {None: "none", True: "yes", False: "no"}[value]
         return _WORDS[word].said(language)
     if isinstance(value, dict):
         pair = _WORDS["field"].said(language)
         return ", ".join(
-            pair.format(name=_field(name, language), value=_said(each, language))
+            pair.format(name=_field(name, language), value=_said(each, language, name))
             for name, each in value.items()
         )
     if isinstance(value, list):
         return ", ".join(_said(one, language) for one in value) or _WORDS["none"].said(language)
-    return visible(str(value))
+    written = visible(str(value))
+    return written if field in FIELDS else _quantity(written, language, named=bool(field))
+
+
+def _quantity(text: str, language: str, *, named: bool) -> str:
+    """Return an amount, a rate, a length of time or hours as a language writes them.
+
+    A length of time only where a field holds it alone: `3d` in a list may well be a name.
+    """
+    reader = LOCALES[language]
+    if amount := _AMOUNT.fullmatch(text):
+        number, prefix, rate = amount.groups("")
+        unit = f"{'k' if prefix == 'K' else prefix}{reader.units[0]}"
+        return f"{number.replace('.', reader.decimal)}{NBSP}{unit}{rate}"
+    if named and (period := _PERIOD.fullmatch(text)):
+        return reader.length(int(period[1]) * _SECONDS[period[2]])
+    if language == "fr" and _HOURS.fullmatch(text):
+        return _DAY.sub(lambda day: _DAYS[day[0]], text).replace("-", "\u2013")
+    return text
 
 
 def _field(name: str, language: str) -> str:

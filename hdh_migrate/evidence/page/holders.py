@@ -71,9 +71,9 @@ HOLDERS: dict[str, Text] = {
         "a ouvert une enveloppe d'essai le {when}", "opened a test envelope on {when}"
     ),
     "holders.stored": Text(
-        "le {when}, {opened} ouverts de {n} objet tiré au sort chez l'hébergeur (lus en entier : "
+        "le {when}, {opened} ouverts sur {n} objet tiré au sort chez l'hébergeur (lus en entier : "
         "{whole})"
-        "|le {when}, {opened} ouverts de {n} objets tirés au sort chez l'hébergeur (lus en "
+        "|le {when}, {opened} ouverts sur {n} objets tirés au sort chez l'hébergeur (lus en "
         "entier : {whole})",
         "on {when}, opened {opened} of {n} object drawn by chance at the host (read whole: "
         "{whole})"
@@ -84,7 +84,9 @@ HOLDERS: dict[str, Text] = {
         "jamais essayée sur ce qui est chez l'hébergeur",
         "never tried on what is at the host",
     ),
-    "holders.untried": Text("aucun essai à part au journal", "no trial apart in the journal"),
+    "holders.untried": Text(
+        "aucun essai distinct au journal", "no trial of its own in the journal"
+    ),
     "holders.alone": Text(
         "Les {n} clés privées sont déclarées chez un même détenteur, {holder} : s'il les perd, "
         "plus rien ne s'ouvre, et il n'y a pas de secours.",
@@ -120,7 +122,9 @@ HOLDERS: dict[str, Text] = {
         "Whoever runs the tool can use the private key {file}, and open every object.",
     ),
     "holders.used.value": Text(
-        "{file} : qui lance l'outil peut s'en servir pour ouvrir tout objet.",
-        "{file}: whoever runs the tool can open every object with it.",
+        "{file} : qui lance l'outil peut s'en servir pour ouvrir tout objet. À laquelle de ces "
+        "clés publiques elle correspond, le journal ne le dit pas.",
+        "{file}: whoever runs the tool can open every object with it. Which of these public keys "
+        "it belongs to, the journal does not say.",
     ),
 }

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from hdh_migrate.codes import Code, Severity, how_many
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
-from hdh_migrate.evidence.lines.left import WORK, left_to_do
+from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.page.approved import by_key, duties_of, in_order
 from hdh_migrate.evidence.page.at_source import at_source, nowhere_else, still_there
 from hdh_migrate.evidence.page.charts import states_bar
@@ -29,7 +29,7 @@ from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objec
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
 from hdh_migrate.evidence.page.left import NAMED, standing_of
-from hdh_migrate.evidence.page.owners import login_said, owned
+from hdh_migrate.evidence.page.owners import login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
@@ -73,6 +73,7 @@ def render_report(
     template = environment().get_template("report.html")
     readers = grant_lines(chronicle.grants, predicate["times"]["written"])
     left = left_to_do(standing_of(predicate, unresolved, chronicle, signed=signer is not None))
+    tasks = owned(left, declared_of(predicate), list(chronicle.logins), words)
     sources = at_source(predicate, chronicle.passes)
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
     erased = erased_objects(predicate, chronicle.grants)
@@ -101,8 +102,8 @@ def render_report(
         ),
         findings=findings,
         months=chronicle,
-        tasks=owned(left, declared, list(chronicle.logins), words),
-        going=any(one.task in WORK for one in left),
+        tasks=tasks,
+        going=working(tasks, words),
         logins={one: login_said(one, declared, words) for one in named if one},
         sources=sources,
         mended_ids=_mended_ids(predicate, chronicle, words),

@@ -94,8 +94,4 @@ LEAVING: dict[str, Text] = {
         "Le rapport précédent est celui dont la déclaration a l'empreinte",
         "The report before is the one whose statement has the digest",
     ),
-    "since.first": Text(
-        "C'est le premier rapport de ce registre : il n'y en a pas d'antérieur à comparer.",
-        "This is the first report of this ledger: there is no earlier one to compare with.",
-    ),
 }

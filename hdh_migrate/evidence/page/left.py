@@ -83,6 +83,8 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
             Markup('<code class="whole">{}</code>').format(visible(code)) if marked else code
         )
         values["about"] = Markup(" ({})").format(about) if about is not None else ""
+        if marked and about is not None:  # a page has the code beside the finding itself
+            values |= {"code": about, "about": ""}
         n = one.count
     else:
         values["names"] = _listed(one.names, words, marked=marked and one.task in _KEYED)

@@ -167,10 +167,10 @@ LEFT: dict[str, Text] = {
         "included).",
     ),
     "left.key": Text(
-        "Essayer la clé privée dont le journal ne montre aucun essai à part : {names}."
-        "|Essayer les {n} clés privées dont le journal ne montre aucun essai à part : {names}.",
-        "Try the private key of which the journal shows no trial apart: {names}."
-        "|Try the {n} private keys of which the journal shows no trial apart: {names}.",
+        "Essayer la clé privée dont le journal ne montre aucun essai distinct : {names}."
+        "|Essayer les {n} clés privées dont le journal ne montre aucun essai distinct : {names}.",
+        "Try the private key of which the journal shows no trial of its own: {names}."
+        "|Try the {n} private keys of which the journal shows no trial of its own: {names}.",
     ),
     "left.holder": Text(
         "Dire qui détient la clé privée sans détenteur déclaré, qui ouvre tout : {names}."
@@ -276,9 +276,9 @@ LEFT: dict[str, Text] = {
         "Mend what a waiver{about} lets pass, which is valid until {at}: {code}.",
     ),
     "left.clash": Text(
-        "Éclaircir : un effacement est motivé par « {names} », sous quoi l'accès d'un lecteur est "
-        "encore ouvert."
-        "|Éclaircir : des effacements sont motivés par « {names} », sous quoi des accès de "
+        "Éclaircir : un effacement est motivé par « {names} », sous lequel l'accès d'un lecteur "
+        "est encore ouvert."
+        "|Éclaircir : des effacements sont motivés par « {names} », sous lesquels des accès de "
         "lecteurs sont encore ouverts.",
         "Clear up: the reason of an erasure is “{names}”, under which a reader's access stands "
         "still."

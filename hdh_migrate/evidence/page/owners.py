@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
+from hdh_migrate.evidence.lines.left import WORK, LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.declared import StatedByPeople, person_of
 from hdh_migrate.evidence.page.left import Words, told
@@ -55,6 +55,8 @@ class OwnedTask:
 
     said: Markup
     until: Markup | None
+    works: bool
+    """Whether the migration is not over while this is left."""
 
 
 @frozen_row
@@ -79,10 +81,27 @@ def owned(
         groups.setdefault(OWNERS.get(one.task, "operator"), []).append(one)
     made, first = [], 1
     for kind, several in groups.items():
-        tasks = [OwnedTask(told(one, words), _until(one, words)) for one in several]
+        tasks = [
+            OwnedTask(told(one, words), _until(one, words), one.task in WORK) for one in several
+        ]
         made.append(OwnedTasks(_who(kind, declared, logins, words, unheld=unheld), first, tasks))
         first += len(tasks)
     return made
+
+
+def working(parties: Sequence[OwnedTasks], words: Words) -> list[Markup]:
+    """Return the numbers of the tasks that keep the migration from being over; runs as runs."""
+    runs: list[list[int]] = []
+    for party in parties:
+        for number, one in enumerate(party.tasks, party.first):
+            if one.works and runs and number == runs[-1][-1] + 1:
+                runs[-1].append(number)
+            elif one.works:
+                runs.append([number])
+    return [
+        words.say("owner.run", first=run[0], last=run[-1]) if len(run) > 1 else escape(run[0])
+        for run in runs
+    ]
 
 
 def _until(one: LeftToDo, words: Words) -> Markup | None:
@@ -98,7 +117,10 @@ def _who(
     said = words.say(f"owner.{kind}")
     names: list[object] = []
     if kind == "operator":
-        names += [login_said(one, declared, words) for one in logins]
+        names += [
+            one if person_of(one, declared) is None else login_said(one, declared, words)
+            for one in logins
+        ]
     elif kind == "controller":
         names += [
             one["name"]
@@ -136,6 +158,7 @@ OWNING: dict[str, Text] = {
         "Avant le {at}, si le délai de 72 heures part de ce constat.",
         "Before {at}, if the 72 hours run from this finding.",
     ),
+    "owner.run": Text("{first} à {last}", "{first} to {last}"),
     "owner.alone": Text("{who} :", "{who}:"),
     "owner.named": Text("{who} ({names}) :", "{who} ({names}):"),
     "owner.operator": Text("L'opérateur de l'outil", "The operator of the tool"),

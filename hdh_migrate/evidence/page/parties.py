@@ -144,10 +144,10 @@ PARTIES: dict[str, Text] = {
     ),
     "keep.ledger": Text("Le registre de l'opérateur", "The operator's ledger"),
     "keep.ledger.value": Text(
-        "Pas pour vérifier ce rapport. Lui seul a ce que « Ce que la cible ne porte pas » dit être "
-        "dans le registre.",
-        "Not to check this report. It alone has what “What the target does not hold” says is in "
-        "the ledger.",
+        "Inutile pour vérifier ce rapport ; mais lui seul contient ce que « Ce que la cible ne "
+        "porte pas » situe au registre.",
+        "Not needed to check this report; but it alone has what “What the target does not hold” "
+        "says is in the ledger.",
     ),
     "custody.keyed": Text(
         "Pour qui ne doit pas les voir, l'opérateur peut établir le même rapport sans noms "

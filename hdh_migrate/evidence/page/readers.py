@@ -86,8 +86,8 @@ READERS: dict[str, Text] = {
         "Of these {n} was revoked.|Of these {n} were revoked.",
     ),
     "q.for.closed": Text(
-        "La fermeture d'un accès chez l'hébergeur y est déclarée par une personne, non constatée.",
-        "That an access was closed at the host is a person's word there, and was not seen.",
+        "La fermeture d'un accès chez l'hébergeur est déclarée par une personne, non constatée.",
+        "That an access was closed at the host is somebody's word, and was not seen.",
     ),
     "readers.last": Text(
         "Ci-dessous, les {n} dernières autorisations sur {all}.",

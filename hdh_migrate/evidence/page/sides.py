@@ -64,10 +64,16 @@ def by_side(codes: Mapping[str, int], retried: Mapping[str, int]) -> dict[Side, 
 SIDES: dict[str, Text] = {
     "errors": Text("Erreurs par côté", "Errors by side"),
     "errors.why": Text(
-        "Les notes n'y sont pas comptées. Une requête qui a réussi à un nouvel essai n'est pas "
-        "comptée comme une erreur.",
-        "Notes do not count here. A request that succeeded when it was tried again is not counted "
-        "as an error.",
+        "Un côté qui n'a rien à montrer n'est pas nommé. Ni les notes, ni les requêtes qu'un "
+        "nouvel essai a fait réussir ne comptent ici.",
+        "A side that has nothing to show is not named. Neither notes nor requests that succeeded "
+        "when tried again count here.",
+    ),
+    "errors.none": Text(
+        "Aucune, à la source, à la cible ni dans l'outil ; ni les notes, ni les requêtes qu'un "
+        "nouvel essai a fait réussir ne comptent ici.",
+        "None, at the source, at the target or in the tool; neither notes nor requests that "
+        "succeeded when tried again count here.",
     ),
     "errors.source": Text("Source", "Source"),
     "errors.target": Text("Cible", "Target"),

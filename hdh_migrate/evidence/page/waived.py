@@ -231,7 +231,8 @@ WAIVED: dict[str, Text] = {
         "From {ended} until {until} none counted for this check.",
     ),
     "waiver.runs": Text(
-        "{n} exécution de l'outil|{n} exécutions de l'outil", "{n} run of the tool|{n} runs of it"
+        "{n} exécution de l'outil|{n} exécutions de l'outil",
+        "{n} run of the tool|{n} runs of the tool",
     ),
     "waiver.acts": Text("Fait pendant qu'elle comptait :", "Done while it counted:"),
 }

@@ -263,7 +263,7 @@ def _replanned(plan_digest: str) -> list[Event]:
     return [
         PlanRebound(was=plan_digest, now=other,
                     changes=('limits.bandwidth: "400MiB/s" -> "800MiB/s"',
-                             'windows: added ([{"days": ["mon"], "from": "20:00"}])')),
+                             'windows: added ({"open": ["mon-fri 20:00-06:00"], "zone": "UTC"})')),
         PlanRebound(was=other, now=plan_digest, changes=("windows: removed (was [])",)),
     ]  # fmt: skip
 

@@ -301,6 +301,25 @@ def test_markdown_says_the_gravest_thing_first_and_the_rest_beside_it(
     assert beside == "Also: 1 object failed; 1 object to go; 1 finding in all."
 
 
+@pytest.mark.parametrize(
+    ("remaining", "said"),
+    [
+        ({}, "; erased since, as was decided: what opens 5 objects"),
+        ({"locked": 1}, "; an erasure is under way"),
+    ],
+)
+def test_markdown_says_in_its_heading_that_a_dataset_was_erased(
+    good: Path, remaining: dict[str, int], said: str
+) -> None:
+    erased = {"dataset": "pmsi", "objects": 5, "began": "a", "ended": "b", "remaining": remaining}
+    reading = open_bundle(good, [])
+    told = replace(reading, predicate={**reading.predicate, "erasures": [erased]})
+
+    first = b"".join(FORMATS["markdown"](told, ExportRequest())).decode().splitlines()[0]
+
+    assert said in first
+
+
 def test_markdown_of_a_rehearsed_draft_says_so_first(tmp_path: Path) -> None:
     places = (replace(SOURCE, url="http://[::1]:1"), replace(TARGET, url="http://127.0.0.1:1"))
     about = at_places(facts(dataset(1)), *places)

@@ -647,7 +647,11 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             )
             for count in (1, 2)
         ),
-        {"records": good, "profile": {**PROFILE, "unconfirmed": [{"name": "tags"}]}},
+        {"records": good, "findings": [finding("denied")]},
+        {
+            "records": good,
+            "profile": {**PROFILE, "name": "generic", "unconfirmed": [{"name": "tags"}]},
+        },
         {
             "records": good,
             "capabilities": {**PROBE, "observations": PROBE["observations"][:1]},
@@ -1909,8 +1913,8 @@ def test_how_long_writing_stopped_stands_beside_its_two_moments(
     tmp_path: Path, key: Signer
 ) -> None:
     pages = written(tmp_path / "out", [record("a")], signer=key, cutovers=[cutover()])
-    assert "1\u00a0h au moins, à la seconde près\u00a0: du 3\u00a0mars" in pages["fr"].text
-    assert "for 1\u00a0h at least, to the second: from 3" in pages["en"].text
+    assert "au moins 1\u00a0h\u00a0: du 3\u00a0mars" in pages["fr"].text
+    assert "for at least 1\u00a0h: from 3" in pages["en"].text
     without = cutover() | {"times": {"frozen": "2026-03-03T07:00:00Z"}}
     page = written(tmp_path / "b", [record("a")], signer=key, cutovers=[without])["fr"]
     assert "Interruption des écritures" not in page.text
@@ -1937,6 +1941,23 @@ def test_how_long_writing_stopped_stands_beside_its_two_moments(
         ),
         ('a: "A -> B" -> ""', "<code>a</code>\u00a0: A -> B → "),
         ("a: [1, 2] -> [2, 1]", "<code>a</code>\u00a0: nouvel ordre\u00a0: 2, 1"),
+        (
+            'limits.bandwidth: "1.5MiB/s" -> "800KB/s"',
+            "Débit maximal <code>limits.bandwidth</code>\u00a0: 1,5\u00a0Mio/s → 800\u00a0ko/s",
+        ),
+        (
+            'windows: added ({"open": ["mon-fri 19:00-07:00", "daily"]})',
+            (
+                "Horaires <code>windows</code>\u00a0: ajouté"
+                " (heures ouvertes\u00a0: lun.\u2013ven. 19:00\u201307:00, tous les jours)"
+            ),
+        ),
+        (
+            'a.within: "90m" -> "2d"',
+            "<code>a.within</code>\u00a0: 1\u00a0h\u00a030\u00a0min → 2\u00a0j",
+        ),
+        ('b: ["3d"] -> []', "<code>b</code>\u00a0: retiré (3d)"),
+        ('c.name: "3d" -> "4MB"', "<code>c.name</code>\u00a0: 3d → 4MB"),
         ("a: <b>", "a: <b>"),
         ("\u202eabc", "\\u{202e}abc"),
     ],
@@ -1947,3 +1968,46 @@ def test_how_two_plans_differ_is_said_without_json(line: str, said: str) -> None
         said if "<code>" in said else escape(said)
     ).replace("A -> B", "A -&gt; B")
     assert "\u00a0:" not in PageWords("en").difference(line)
+
+
+def test_errors_name_the_sides_that_have_some_and_say_where_there_are_none(
+    tmp_path: Path, key: Signer
+) -> None:
+    none = written(tmp_path / "a", [record("a")], signer=key)["en"].text
+    some = written(
+        tmp_path / "b", [record("a")], signer=key, findings=[finding("denied")]
+    )["en"].text  # fmt: skip
+
+    assert "None, at the source, at the target or in the tool" in none
+    assert "Open findings" not in none
+    assert "Open findings" in some
+    assert "A side that has nothing to show is not named." in some
+    assert "Tool, machine and plan" not in some
+
+
+def test_what_keeps_a_migration_going_is_named_beside_it_by_its_number(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "out", [record("a"), pending("b")], signer=key)["en"]
+
+    points = re.findall(r"Under way \(points ([\w, ]+) of what is left to do\)", page.plain)
+    left = (tmp_path / "out" / "report.en.html").read_text().partition('<dd class="left">')[2]
+    listed = re.findall("<li>(.*?)</li>", left.partition("</dd>")[0])
+    assert points
+    assert "Move or verify 1\u00a0object" in listed[0]
+    assert points == ["1 to 3"]
+
+
+def test_a_reason_that_several_rules_give_is_said_once(tmp_path: Path, key: Signer) -> None:
+    left = [exclusion("x"), exclusion("y", rule="exclude *.tmp")]
+    page = written(tmp_path / "out", [record("a")], signer=key, exclusions=left)["en"]
+
+    assert "Reasons: scratch (2)." in page.plain
+
+
+def test_a_login_of_nobody_stands_alone_before_what_is_to_be_done(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "out", [record("a")], signer=key, months=months(1))["en"].plain
+
+    assert re.search(r"The operator of the tool \([^,)]+\):", page)
