@@ -1,6 +1,7 @@
 """Any process of a cluster is killed, or stopped for a while, at any moment: the end is the same.
 
-`CLUSTER_KILLS=30` kills thirty times instead of a few; `CLUSTER_SEED` draws other moments.
+`CLUSTER_KILLS=30` kills thirty times instead of a few (give pytest `--longest 3000`);
+`CLUSTER_SEED` draws other moments.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.waits,
     pytest.mark.crash,
-    pytest.mark.timeout(3000),
 ]
 
 KILLS = int(os.environ.get("CLUSTER_KILLS", "5"))

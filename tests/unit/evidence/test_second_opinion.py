@@ -3,7 +3,7 @@
 The first is the one that bundles carry; the second is tests/support/second_verifier.py. Each test
 makes a family of bundles; a bundle that one verifier takes and the other refuses is an error in one
 of them or in docs/evidence-format.md. Families that are large are drawn from, with a fixed seed;
-HDH_TEST_DRAWS=0 takes them whole (some 170,000 bundles, an hour; give pytest --timeout=0).
+HDH_TEST_DRAWS=0 takes them whole (some 170,000 bundles, an hour; give pytest --longest 0).
 """
 
 from __future__ import annotations
