@@ -480,6 +480,15 @@ class RunPaused(HeldUp):
     )
 
 
+class PermitEnded(Stopped):
+    """What let a run begin holds no more: an attestation, a legal basis or a waiver has ended."""
+
+    default_hint = (
+        "nothing is lost, and nothing more is sent; mend what is named, then run the same plan"
+        " again: until then it is refused"
+    )
+
+
 class Starved(Stopped):
     """This machine gives no more memory, threads, processes or open files."""
 

@@ -1,7 +1,8 @@
 """Whether a run may go on, and how fast: by the plan's hours and what people say meanwhile.
 
 The coordinator looks twice a second. What people said is journalled when it is first seen, with
-when they said it; the rates follow the hour, or somebody's limit where that is lower.
+when they said it; the rates follow the hour, or somebody's limit where that is lower. Each hour the
+gate to the target is asked again: a run of days may outlive what let it begin.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from hdh_migrate.clocks import Judge, seconds_of, text_of_seconds
-from hdh_migrate.errors import HeldUp, OutsideWindows, RunPaused
+from hdh_migrate.errors import HeldUp, OutsideWindows, PermitEnded, RunPaused, Stopped
 from hdh_migrate.events.course import RateSet, RunHeldUp, RunInstructed
 from hdh_migrate.hours.timetable import Timetable, ceiling
 from hdh_migrate.hours.windows import Windows
@@ -25,6 +26,9 @@ from hdh_migrate.ports.work import Engine
 LOOK_SECONDS: Final = 0.5
 """How soon it is seen that somebody said something, or that an hour has come."""
 
+GATE_SECONDS: Final = 3_600.0
+"""How soon it is seen that the target may not be spoken to any more."""
+
 TAKEN_IN: Final = "instructions"
 """What the ledger calls the numbers of instructions that its journal tells of."""
 
@@ -32,7 +36,7 @@ TAKEN_IN: Final = "instructions"
 class FreeCourse:
     """Goes on at any time, as fast as it can."""
 
-    def stops(self) -> HeldUp | None:
+    def stops(self) -> Stopped | None:
         """Return why nothing more may be begun now, None when nothing stands against it."""
         return None
 
@@ -40,7 +44,7 @@ class FreeCourse:
         """Demand that a step may be begun; one that is not `moving` bytes may be at any hour.
 
         Raises:
-            HeldUp: it may not.
+            HeldUp, PermitEnded: it may not.
         """
 
     def steer(self, engine: Engine, role: Role) -> None:
@@ -68,8 +72,9 @@ class Course(FreeCourse):
         windows: Windows | None = None,
         obeys: bool = True,
         tells: bool = True,
+        shut: Callable[[], Sequence[object]] = tuple,
     ) -> None:
-        """`rates` are the plan's ceilings for a role, which all count.
+        """`rates` are the plan's ceilings for a role, which all count; `shut` says why the gate is.
 
         Unless it `obeys`, neither windows nor a pause hold it up: what somebody does at a moment
         of his own choice, such as a cutover. Unless it `tells`, nothing is written: a dry run is
@@ -78,7 +83,9 @@ class Course(FreeCourse):
         self._ledger, self._judge, self._clock = ledger, judge, clock
         self._rates, self._instructions = rates, instructions
         self._windows = windows if obeys else None
-        self._obeys, self._tells = obeys, tells
+        self._obeys, self._tells, self._shut = obeys, tells, shut
+        self._asked: float | None = None
+        self._ended: PermitEnded | None = None
         self._looked: float | None = None
         self._standing = Standing()
         self._said: Sequence[Instruction] | None = None
@@ -87,10 +94,10 @@ class Course(FreeCourse):
         self._engine: Engine | None = None
         self._set: dict[Role, tuple[int | None, str]] = {}
 
-    def stops(self) -> HeldUp | None:
+    def stops(self) -> Stopped | None:
         """See `FreeCourse.stops`."""
         self._look()
-        return self._held(self._paused() or self._closed)
+        return self._ended or self._held(self._paused() or self._closed)
 
     def demand(self, *, moving: bool = True) -> None:
         """See `FreeCourse.demand`."""
@@ -98,6 +105,8 @@ class Course(FreeCourse):
             self._judge.now()  # endpoints are asked here, so that a glance is enough afterwards
             self._looked = None
         self._look()
+        if self._ended is not None:
+            raise self._ended
         if (held := self._held(self._paused() or (self._closed if moving else None))) is not None:
             raise held
 
@@ -144,6 +153,13 @@ class Course(FreeCourse):
             self._said = said
         self._standing = Standing.of(said, self._clock.now())
         self._closed = self._outside()
+        if self._asked is None:
+            self._asked = now  # it was asked when this began
+        elif self._ended is None and now - self._asked >= GATE_SECONDS:
+            self._asked = now
+            if reasons := self._shut():
+                lines = ("the target may not be spoken to any more", *map(str, reasons))
+                self._ended = PermitEnded("\n  ".join(lines))
 
     def _paused(self) -> RunPaused | None:
         by = self._standing.paused

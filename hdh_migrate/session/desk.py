@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cache, partial
 from pathlib import Path
@@ -179,11 +179,13 @@ class Desk:
         obeys: bool = False,
         meter: Metering | None = None,
         dry: bool = False,
+        shut: Callable[[], Sequence[object]] = tuple,
     ) -> Context:
         """Return what the steps of one run share; its ledger is bound to the plan by now.
 
         It writes at the target where `fencing` says that it may; without one nothing. Windows and
-        pauses hold up who `obeys` them. What is `dry` writes nothing into the ledger or beside it.
+        pauses hold up who `obeys` them; `shut` says, each hour, why the target may not be spoken to
+        any more. What is `dry` writes nothing into the ledger or beside it.
         """
         from hdh_migrate.pipeline.course import Course
         from hdh_migrate.pipeline.crew import Crew
@@ -215,6 +217,7 @@ class Desk:
                 windows=None if windows is None else windows.windows,
                 obeys=obeys,
                 tells=not dry,
+                shut=shut,
             ),
             crew=(
                 Crew(note=self.progress.note)

@@ -15,13 +15,15 @@ import yaml
 from hdh_migrate.clocks import Moment
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses, Door
-from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.errors import Exit, PermitEnded, Refused
 from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
+from hdh_migrate.pipeline.course import GATE_SECONDS
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.dry_run import forecast
 from hdh_migrate.session.verbs.preflight import report
+from hdh_migrate.session.verbs.run import at_work
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.conditions import Condition, conditions
 from hdh_migrate.targets.lifecycles import MovedTo
@@ -304,3 +306,28 @@ def test_what_ages_elsewhere_in_the_bucket_is_left_alone(
     left = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
     assert [one["ID"] for one in left] == ["tmp/"]
     assert len(kept) == 1
+
+
+class Later(SystemClock):
+    """A clock by which hours pass when a test says so, at the same time of the day."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed
+
+
+def test_a_run_ends_when_the_attestation_has(site: Site, bucket: Bucket) -> None:
+    """It is another one by now, or has ended: a run of days asks again each hour."""
+    made_right(bucket)
+    clock = Later()
+    with at_work(replace(site.desk(), clock=clock), ("run",), (), write=False) as turn:
+        assert turn.ctx.course.stops() is None
+        path = site.folder / "attestation.yaml"
+        path.write_text(path.read_text().replace("2999-12-31", "2020-12-31"))
+        assert turn.ctx.course.stops() is None
+        clock.passed = GATE_SECONDS
+        ended = turn.ctx.course.stops()
+    assert isinstance(ended, PermitEnded)
+    assert "hds is in force from 2020-01-01 to 2020-12-31" in str(ended)

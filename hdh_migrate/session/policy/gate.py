@@ -66,6 +66,14 @@ def opened(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
         return list(error.problems)
 
 
+def shut(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
+    """Return why the gate that opened would stay shut by now; it is left as it is."""
+    try:
+        return judged(plan, services.vault.base, judge.glance(), services.network)
+    except ClocksDiffer as error:
+        return list(error.problems)
+
+
 def admit(services: Services, plan: Plan, judge: Judge) -> None:
     """Let the services contact the target, or nothing at all.
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -273,6 +274,7 @@ class Turn:
         self.ctx = self.desk.context(
             self.opened[-1], self.ledger, self.judge, self.fencing,
             obeys=self.obeys, meter=self._meter,
+            shut=partial(gate.shut, self.opened[-1], self.desk.loaded.plan, self.judge),
         )  # fmt: skip
         self._engines.append(self.ctx.engines)
         return self.ctx

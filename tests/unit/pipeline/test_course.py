@@ -9,14 +9,21 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.clocks import Judge, seconds_of, text_of_seconds
-from hdh_migrate.errors import ClocksDiffer, HeldUp, OutsideWindows, RunPaused
+from hdh_migrate.errors import (
+    ClocksDiffer,
+    Exit,
+    OutsideWindows,
+    PermitEnded,
+    RunPaused,
+    Stopped,
+)
 from hdh_migrate.events.course import RateSet, RunHeldUp, RunInstructed
 from hdh_migrate.hours.timetable import Timetable
 from hdh_migrate.hours.weekly import hours_of_a_week
 from hdh_migrate.hours.windows import Windows
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Instruction, InstructionKind, Role
-from hdh_migrate.pipeline.course import LOOK_SECONDS, Course
+from hdh_migrate.pipeline.course import GATE_SECONDS, LOOK_SECONDS, Course
 from tests.support.serial import SerialEngine
 from tests.support.workshop import Workshop
 
@@ -39,6 +46,9 @@ class Hand:
     def monotonic(self) -> float:
         self._passed += LOOK_SECONDS
         return self._passed
+
+    def passed(self, seconds: float) -> None:
+        self._passed += seconds
 
 
 class Said:
@@ -73,7 +83,7 @@ class Stage:
             self.ledger, self.judge, self.clock, instructions=self.said, **fields  # type: ignore[arg-type]
         )  # fmt: skip
 
-    def held(self) -> type[HeldUp] | None:
+    def held(self) -> type[Stopped] | None:
         found = self.course.stops()
         return None if found is None else type(found)
 
@@ -131,7 +141,7 @@ def test_a_window_ends_at_the_second_and_says_when_the_next_one_opens(
     stage = Stage(tmp_path, at)
     stages.append(stage)
     held = stage.course.stops()
-    assert (None if held is None else held.until) == until
+    assert (held.until if isinstance(held, OutsideWindows) else held) == until
     if until is None:
         stage.course.demand()
     else:
@@ -154,7 +164,7 @@ def test_windows_that_are_over_for_good_say_so(tmp_path: Path, stages: list[Stag
     stage = Stage(tmp_path, "2027-03-26T08:00:00+01:00", windows=over)
     stages.append(stage)
     held = stage.course.stops()
-    assert held is not None
+    assert isinstance(held, OutsideWindows)
     assert held.until is None
     assert "opens any more" in str(held)
 
@@ -289,3 +299,32 @@ def test_a_dry_run_is_as_slow_and_leaves_what_people_said_to_the_next_run(
     assert stage.said.all == said
     for kind in (RateSet, RunHeldUp, RunInstructed):
         assert not list(stage.ledger.events(kind)), kind
+
+
+def test_a_run_that_outlives_what_let_it_begin_ends(tmp_path: Path, stages: list[Stage]) -> None:
+    """An attestation ended at midnight, and a run of three days went on sending."""
+    reasons, asked = list[str](), list[float]()
+
+    def shut() -> Sequence[str]:
+        asked.append(stage.clock.at)
+        return reasons
+
+    stage = Stage(tmp_path, "2027-03-26T12:00:00+01:00", windows=None, shut=shut)
+    stages.append(stage)
+    for _ in range(3):
+        assert stage.course.stops() is None
+    assert asked == []  # it was asked when the run began
+    stage.clock.passed(GATE_SECONDS)
+    assert stage.course.stops() is None
+    stage.course.demand()
+    assert len(asked) == 1
+    reasons.append("target.attestation: hds is in force until 2027-03-26")
+    assert stage.course.stops() is None
+    stage.clock.passed(GATE_SECONDS)
+    ended = stage.course.stops()
+    assert isinstance(ended, PermitEnded)
+    assert "hds is in force until" in str(ended)
+    assert ended.exit_code is Exit.STOPPED
+    with pytest.raises(PermitEnded):
+        stage.course.demand(moving=False)
+    assert len(asked) == 2
