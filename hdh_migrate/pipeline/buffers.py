@@ -25,7 +25,10 @@ class BufferPool:
         self.budget = budget
         self._free: list[bytearray] = []
         self._used = 0
-        self._room = threading.Condition()
+        # Each item takes the lock twice, and without what a condition puts around it.
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._waiting = 0
 
     @contextmanager
     def buffer(self, size: int) -> Iterator[memoryview]:
@@ -38,7 +41,7 @@ class BufferPool:
 
     def spare(self, size: int) -> memoryview | None:
         """Lend a buffer if there is room for it at once; who has it must `give` it back."""
-        with self._room:
+        with self._lock:
             owned = self._found(self._whole(size), wanted=False)
         return None if owned is None else memoryview(owned)[:size]
 
@@ -53,14 +56,16 @@ class BufferPool:
 
     def _take(self, size: int) -> bytearray:
         while current() is not None:  # what others of its thread hold comes back only if they go on
-            with self._room:
+            with self._lock:
                 owned = self._found(size, wanted=True)
             if owned is not None:
                 return owned
             rest(_NEVER, FIBER_SECONDS)
-        with self._room:
+        with self._lock:
             while (owned := self._found(size, wanted=True)) is None:
+                self._waiting += 1
                 self._room.wait()
+                self._waiting -= 1
         return owned
 
     def _found(self, size: int, *, wanted: bool) -> bytearray | None:
@@ -76,6 +81,7 @@ class BufferPool:
         return None
 
     def _give(self, owned: bytearray) -> None:
-        with self._room:
+        with self._lock:
             self._free.append(owned)
-            self._room.notify_all()
+            if self._waiting:
+                self._room.notify_all()

@@ -59,7 +59,10 @@ class Level:
         self._ceiling = ceiling or (lambda: most)
         self._most, self._fixed, self.monotonic = most, fixed, monotonic
         self._now = most
-        self._changed = threading.Condition()
+        # Each item takes the lock several times, and without what a condition puts around it.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0
         self._busy = self._well = 0
         self._settled = 0.0
         self._best: float | None = None
@@ -77,7 +80,7 @@ class Level:
 
         Each decrease is reported, and of increases one now and then, and the last.
         """
-        with self._changed:
+        with self._lock:
             if (found := self._news) is None:
                 return None
             rises = found.was < found.level < self._most
@@ -102,40 +105,48 @@ class Level:
 
     def enter(self, halt: threading.Event) -> None:
         """Wait as in `place`; whoever is through must `leave`."""
-        with self._changed:
+        with self._lock:
             while self._busy >= min(self._now, self._ceiling()) and not halt.is_set():
-                self._changed.wait(0.2)
+                self._wait()
             self._busy += 1
 
     def enters(self, halt: threading.Event) -> bool:
         """Take a place if `enter` would not wait for one, and return whether it is so."""
-        with self._changed:
+        with self._lock:
             there = self._busy < min(self._now, self._ceiling()) or halt.is_set()
             self._busy += there
         return there
 
     def leave(self) -> None:
         """Give a place back."""
-        with self._changed:
+        with self._lock:
             self._busy -= 1
-            self._changed.notify()
+            if self._waiting:
+                self._changed.notify()
+
+    def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            self._changed.wait(0.2)
+        finally:
+            self._waiting -= 1
 
     def lower(self, most: int, halt: threading.Event) -> None:
         """Have no more than `most` under way from now on; return when it is so, or on a halt."""
-        with self._changed:
+        with self._lock:
             level = max(1, self._now * most // self._most)
             lessened, self._most = self._now < self._most, most
             if lessened:
                 self._set(level, "other processes begin beside this one")
             self._now = level
             while self._busy > most and not halt.is_set():
-                self._changed.wait(0.2)
+                self._wait()
 
     def done(self, seconds: float | None = None) -> None:
         """Count an item that went well; `seconds` is what it took, where that can be compared."""
         if self._fixed:
             return
-        with self._changed:
+        with self._lock:
             if seconds is not None:
                 self._times.append(seconds)
                 if len(self._times) >= WINDOW:
@@ -149,7 +160,7 @@ class Level:
         if self._fixed or isinstance(error, ShortRead):
             return  # wrong bytes come no slower
         why = "the store asks for less" if isinstance(error, Throttled) else "a request failed"
-        with self._changed:
+        with self._lock:
             self._less(f"{why} ({error.code})" if error.code else why)
 
     def _look_at_times(self) -> None:

@@ -163,6 +163,8 @@ class Transport:
         self._ready(line, sign=sign)
         handle = line.handle
         self._prepare(handle, method, url, headers, exchange, sign=sign)
+        # Where fibers wait, `Together` looks at the clock of all: libcurl would ask eight times.
+        handle.setopt(pycurl.NOPROGRESS, fiber is not None)
         handle.setopt(pycurl.WRITEFUNCTION, take)
         if line.stall != stall:
             handle.setopt(pycurl.LOW_SPEED_TIME, stall)
@@ -181,7 +183,7 @@ class Transport:
             if fiber is None:
                 handle.perform()
             else:
-                self._local.together.perform(handle, fiber)
+                self._local.together.perform(handle, fiber, exchange.progress)
             line.ready = handshake is None
         except pycurl.error as error:
             if exchange.failure is not None:
@@ -215,7 +217,6 @@ class Transport:
         set_option(pycurl.BUFFERSIZE, DOWNLOAD_BUFFER)
         set_option(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
         set_option(pycurl.HTTP_CONTENT_DECODING, 0)
-        set_option(pycurl.NOPROGRESS, 0)
         if sign:
             assert self._sign is not None
             set_option(pycurl.AWS_SIGV4, f"aws:amz:{self._sign.region}:s3")

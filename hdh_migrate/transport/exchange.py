@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pycurl
@@ -59,6 +59,9 @@ class Reply:
     def retry_after(self) -> float | None:
         """Seconds the server asks us to wait, at most a day; the date form is ignored."""
         return pause(self.headers.get("retry-after", ""))
+
+
+_FORGOTTEN: Final = Reply()
 
 
 class Exchange:
@@ -119,11 +122,14 @@ class Exchange:
 
     def forget(self) -> None:
         """Let go of everything: libcurl's handle knows this exchange until the next one."""
-        self.reply, self._kept = Reply(), []
+        self.reply, self._kept = _FORGOTTEN, []
         self._accept = self._sink = self._pull = None
 
     def progress(self, *_: float) -> int:
-        """Look at the clock and at the head's size, whatever comes or does not come."""
+        """Look at the clock and at the head's size, whatever comes or does not come.
+
+        Return 0, or 1: the request is to end, and why is kept.
+        """
         if time.monotonic() <= self.clock.until and len(self.heads) - self._judged < HEADS_UNJUDGED:
             return 0
         try:
@@ -196,11 +202,13 @@ class Exchange:
         try:
             self.clock.demand()
             assert self._pull is not None
-            with self.clock.stopped():
-                return self._pull(size)
+            began = time.monotonic()
+            piece = self._pull(size)
+            self.clock.until += time.monotonic() - began  # `stopped`, written out
         except BaseException as error:  # noqa: BLE001 - libcurl would print and swallow it
             self.failure = error
             return READ_ABORT
+        return piece
 
     def finished(self) -> Reply:
         """Return the whole reply."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pycurl
@@ -13,6 +13,10 @@ from hdh_migrate.fibers import Fiber, Fibers
 
 CONNECTIONS_MAX: Final = 256
 """Idle connections that are kept: as many as a plan may ask for, so that none is made anew."""
+
+LOOK_SECONDS: Final = 0.25
+"""How often requests are looked at that may take too long, or tell too much. Each byte that comes
+turns the thread's fibers, and where none comes libcurl drops the connection."""
 
 _EVENTS: Final = {
     pycurl.POLL_NONE: 0,
@@ -28,21 +32,24 @@ class Together:
 
     def __init__(self) -> None:
         self.due: float | None = None
+        self._look = 0.0
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, CONNECTIONS_MAX)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_due)
-        self._waiting: dict[pycurl.Curl, Fiber] = {}
+        self._waiting: dict[pycurl.Curl, tuple[Fiber, Callable[[], int]]] = {}
         self._fibers: Fibers | None = None
 
-    def perform(self, handle: pycurl.Curl, fiber: Fiber) -> None:
+    def perform(self, handle: pycurl.Curl, fiber: Fiber, ends: Callable[[], int]) -> None:
         """Perform what a handle is set up for; other fibers go on meanwhile.
+
+        When `ends`, which is asked now and then, is not 0, the request is ended.
 
         Raises:
             pycurl.error: as `Curl.perform`.
         """
         self._fibers = fiber.fibers
-        self._waiting[handle] = fiber
+        self._waiting[handle] = fiber, ends
         self._multi.add_handle(handle)
         try:
             error = self._fibers.wait_for(self)
@@ -79,10 +86,16 @@ class Together:
                 # Bytes of a server's that are no text: as `Curl.perform` tells of them.
                 words = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
                 yield self._end(handle), (code, words)
+        now = time.monotonic()
+        if now < self._look:
+            return
+        self._look = now + LOOK_SECONDS
+        for handle in [one for one, (_, ends) in self._waiting.items() if ends()]:
+            yield self._end(handle), (pycurl.E_ABORTED_BY_CALLBACK, "ended")
 
     def _end(self, handle: pycurl.Curl) -> Fiber:
         self._multi.remove_handle(handle)
-        return self._waiting.pop(handle)
+        return self._waiting.pop(handle)[0]
 
     def _watch(self, what: int, descriptor: int, multi: object, data: object) -> None:
         del multi, data

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Unpack
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -12,7 +14,8 @@ from hdh_migrate.bounded import count_of
 from hdh_migrate.door import Door
 from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
 from hdh_migrate.fibers import Fibers
-from hdh_migrate.transport import LONGEST_PAUSE_SECONDS, Reply, Transport, pause
+from hdh_migrate.transport import LONGEST_PAUSE_SECONDS, Reply, RequestDetails, Transport, pause
+from hdh_migrate.transport.client import DEADLINE_SECONDS
 from tests.support.blurting import Blurting, blurting
 
 pytestmark = pytest.mark.live
@@ -32,13 +35,17 @@ def server() -> Iterator[Blurting]:
         yield made
 
 
-def ask(server: Blurting, method: str = "GET", **options: object) -> Reply:
-    more = {"deadline": options.pop("deadline")} if options else {}
-    transport = Transport(door=Door.named(server.url, local=True), **more)  # type: ignore[arg-type]
-    alone = outcome(lambda: transport.request(method, f"{server.url}/x", {}, stall=STALL))
-    among = in_a_fiber(
-        lambda: transport.request(method, f"{server.url}/x", {}, stall=STALL, together=True)
-    )
+def ask(
+    server: Blurting,
+    method: str = "GET",
+    *,
+    deadline: float = DEADLINE_SECONDS,
+    **asked: Unpack[RequestDetails],
+) -> Reply:
+    transport = Transport(door=Door.named(server.url, local=True), deadline=deadline)
+    request = partial(transport.request, method, f"{server.url}/x", {}, stall=STALL, **asked)  # type: ignore[misc]
+    alone = outcome(request)
+    among = in_a_fiber(partial(request, together=True))
     assert type(alone) is type(among)
     if isinstance(alone, Reply) and isinstance(among, Reply):
         assert (alone.status, alone.headers, alone.body) == (
@@ -125,12 +132,26 @@ def test_what_follows_a_body_is_no_header_of_it(server: Blurting) -> None:
     assert (reply.status, reply.etag, reply.body) == (200, "a", b"hi")
 
 
-def test_a_body_that_drips_ends_at_its_deadline(server: Blurting) -> None:
-    server.says = b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n" + b"x" * 10_000
-    server.piece, server.pause = 2, 0.05  # it would take four minutes
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "asked"),
+    [
+        pytest.param(HEAD + b"\r\n", {}, id="a body"),
+        # Nothing but the time is looked at while such bytes come.
+        pytest.param(HEAD + b"\r\n", {"gathered": lambda _: None}, id="a body that is gathered"),
+        pytest.param(HEAD + b"X-A: ", {}, id="a head"),
+    ],
+)
+def test_a_body_that_drips_ends_at_its_deadline(
+    server: Blurting, head: bytes, asked: RequestDetails
+) -> None:
+    server.says = head + b"x" * 10_000
+    server.piece, server.pause = 64, 0.3  # it would take 47 s, and the head comes with the first
     try:
         with pytest.raises(ConnectionLost, match="longer than its size allows"):
-            ask(server, deadline=0.5 - STALL)
+            ask(server, deadline=0.5 - STALL, **asked)
     finally:
         server.piece, server.pause = 65_536, 0.0
 
