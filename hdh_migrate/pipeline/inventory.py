@@ -16,6 +16,7 @@ from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
 from hdh_migrate.model import (
     TOTAL_MAX,
+    Brief,
     DatasetRow,
     Listed,
     ObjectInfo,
@@ -40,6 +41,7 @@ from hdh_migrate.pipeline.recounting import (
     Digest,
     FirstListing,
     at_once,
+    going_on,
     second_digest,
     unless,
 )
@@ -47,6 +49,7 @@ from hdh_migrate.pipeline.relooking import relook
 from hdh_migrate.pipeline.selecting import REFUSALS, decide
 from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.pipeline.working_set import working_set
+from hdh_migrate.ports.stores import GoesOn
 from hdh_migrate.telemetry import counted
 
 T = TypeVar("T")
@@ -231,16 +234,22 @@ class Inventory:
         ctx, place = self._ctx, self._ctx.route(dataset).source
         ways = [ctx.apart] if apart and ctx.apart is not None else []
 
-        def listed() -> Digest:
-            briefs = unless(ctx.stop, ctx.source.recount(place))
+        def digest(briefs: Iterator[Brief]) -> Digest:
             # Once: what broke off here is listed again here.
             way = ways.pop() if ways else None
-            return second_digest(briefs, first, way and partial(way, place, first.is_unwanted))
+            apart = way and partial(way, place, first.is_unwanted)
+            return second_digest(unless(ctx.stop, briefs), first, apart)
+
+        def listed() -> Digest:
+            briefs = ctx.source.recount(place)
+            if isinstance(briefs, GoesOn):
+                return digest(going_on(briefs, self._retried))
+            return self._retried(lambda: digest(ctx.source.recount(place)))
 
         if ctx.source.lists_at_once:
-            return at_once(lambda: self._retried(listed))
+            return at_once(listed)
         first.ends()
-        return lambda: self._retried(listed)
+        return listed
 
     def _recounted(
         self, dataset: DatasetRow, batch: str, second: Callable[[], Digest]

@@ -8,8 +8,9 @@ from hashlib import blake2b
 from itertools import chain, islice
 from typing import Final, TypeVar
 
-from hdh_migrate.errors import Interrupted
+from hdh_migrate.errors import Interrupted, Transient
 from hdh_migrate.model import Brief, Place, key_bytes
+from hdh_migrate.ports.stores import GoesOn
 
 T = TypeVar("T")
 
@@ -59,6 +60,33 @@ def unless(stop: threading.Event, briefs: Iterable[Brief]) -> Iterator[Brief]:
         if number % LOOKS_UP == 0 and stop.is_set():
             raise Interrupted(STOPPED)
         yield brief
+
+
+def going_on(
+    briefs: GoesOn, retry: Callable[[Callable[[], Brief | None]], Brief | None]
+) -> Iterator[Brief]:
+    """Give what a listing tells; where it breaks off, `retry` asks for what follows.
+
+    Raises:
+        StorageError: what `retry` gives up with.
+    """
+    while True:
+        try:
+            yield from briefs
+        except Transient as error:
+            broke_off = [error]
+        else:
+            return
+
+        def following(broke_off: list[Transient] = broke_off) -> Brief | None:
+            if broke_off:
+                raise broke_off.pop()  # so that it is waited, as after any other
+            return next(briefs, None)
+
+        found = retry(following)
+        if found is None:
+            return
+        yield found
 
 
 class FirstListing:

@@ -42,6 +42,10 @@ class Note(NamedTuple):
     detail: str
 
 
+class GoesOn(Iterator[Brief]):
+    """A listing that goes on after a `Transient`: who asks for the next entry then is given it."""
+
+
 class Source(Protocol):
     """A place to read from. Nothing here can change it."""
 
@@ -75,7 +79,8 @@ class Source(Protocol):
         """List again, cut differently: a second opinion on `pages`, asked anew of the store.
 
         Raises:
-            Missing, ListingBroken, Transient: as `pages`.
+            Missing, ListingBroken: as `pages`.
+            Transient: no whole page arrived; unless this `GoesOn`, begin anew.
         """
 
     def untagged(self, place: Place) -> Untagged | None:

@@ -45,7 +45,7 @@ from hdh_migrate.sources.azure_listing import (
 )
 from hdh_migrate.sources.azure_pages import described
 from hdh_migrate.sources.azure_reading import PAGES, head, read
-from hdh_migrate.sources.azure_recount import UNCOMMITTED, BriefReader, Forms
+from hdh_migrate.sources.azure_recount import UNCOMMITTED, Ask, BriefReader, Forms, PagesAgain
 from hdh_migrate.sources.azure_replies import NoRangeDigest
 from hdh_migrate.sources.azure_versions import Mark, MarkedReader
 from hdh_migrate.transport import Reply
@@ -153,32 +153,42 @@ class AzureBlobSource:
         """
         then = self._then(place)
         if then is not None:
-            yield from then.recount(self._recount_size)
-            self._counted[place] = then.current
-            return
+            return self._recount_of(place, then)
+        return PagesAgain(lambda: self._asking_again(place))
+
+    def _recount_of(
+        self, place: Place, then: AsOfContainer | AllVersionsContainer
+    ) -> Iterator[Brief]:
+        yield from then.recount(self._recount_size)
+        self._counted[place] = then.current
+
+    def _asking_again(self, place: Place) -> Ask:
         unread, is_first = set[str](), place not in self._forms
         words = asked(self._account, place, unread) if is_first else ()
         forms = Forms(words)
         self._forms[place] = None
-        size = self._recount_size
 
         def ask(marker: str | None) -> tuple[list[Brief], str | None]:
-            reader = BriefReader(size if marker is None else self.page_size, forms)
+            size = self._recount_size if marker is None else self.page_size
+            of_page = Forms(words)
+            reader = BriefReader(size, of_page)
             # Metadata, because it is what makes some empty blobs folders.
             _listed(
                 self._account.listing(
-                    place, marker, size=size if marker is None else self.page_size,
-                    include=",".join(("metadata", *words)), sink=reader.write,
+                    place, marker, size=size, include=",".join(("metadata", *words)),
+                    sink=reader.write,
                 )
             )  # fmt: skip
-            return reader.page()
+            briefs, following = reader.page()
+            forms.take(of_page)
+            if following is None:
+                self._beside(place).unread.update(unread)
+                self._counted[place] = forms.found[Trace.CURRENT][0]
+                if is_first:
+                    self._forms[place] = forms.found
+            return briefs, following
 
-        for briefs, _ in pages_of(ask):
-            yield from briefs
-        self._beside(place).unread.update(unread)
-        self._counted[place] = forms.found[Trace.CURRENT][0]
-        if is_first:
-            self._forms[place] = forms.found
+        return ask
 
     def found_again(self, place: Place) -> Mapping[str, object]:
         """Return what a recount found besides; see `ports.ListsApart`. For a place as it is now."""

@@ -9,13 +9,14 @@ nobody lists a container a third time for that.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from hdh_migrate import markup
-from hdh_migrate.bounded import count_of
+from hdh_migrate.bounded import Visited, count_of
 from hdh_migrate.errors import ConnectionLost, ListingBroken
 from hdh_migrate.model import Brief, Trace
+from hdh_migrate.ports.stores import GoesOn
 from hdh_migrate.sources.azure_listing import (
     ENTRY_BYTES_MAX,
     PAGE_BYTES_MAX,
@@ -98,9 +99,48 @@ class Forms:
         )
         return Trace.CURRENT if committed or not self._uncommitted else Trace.UNCOMMITTED
 
+    def take(self, page: Forms) -> None:
+        """Count what was found on a page, now that it was whole."""
+        for trace, (objects, size) in page.found.items():
+            self._add(trace, objects, size)
+
     def _add(self, trace: Trace, objects: int, size: int) -> None:
         was = self.found[trace]
         self.found[trace] = (was[0] + objects, was[1] + size)
+
+
+Ask = Callable[[str | None], tuple[list[Brief], str | None]]
+"""Gets the page at a marker, and the marker of the next."""
+
+
+class PagesAgain(GoesOn):
+    """A recount page by page; after a page that did not come, the same page is asked for."""
+
+    def __init__(self, begin: Callable[[], Ask]) -> None:
+        """`begin` is called, and anything asked of the store, when the first entry is."""
+        self._begin = begin
+        self._ask: Ask | None = None
+        self._page: Iterator[Brief] = iter(())
+        self._marker: str | None = None
+        self._visited, self._is_last = Visited(), False
+
+    def __next__(self) -> Brief:
+        """Return the next entry.
+
+        Raises:
+            ListingBroken: a marker comes again, or a page contradicts itself.
+            Transient: a page did not come whole.
+        """
+        while (brief := next(self._page, None)) is None:
+            if self._is_last:
+                raise StopIteration
+            if self._ask is None:
+                self._ask = self._begin()
+            page, marker = self._ask(self._marker)
+            if marker is not None and self._visited.again(marker):
+                raise ListingBroken("the source repeats a listing page for ever")
+            self._page, self._marker, self._is_last = iter(page), marker, marker is None
+        return brief
 
 
 class BriefReader:

@@ -51,6 +51,7 @@ def list_apart(services: Services, place: Place, unwanted: Callable[[], bool]) -
         {
             "base": str(vault.base), "secrets": secrets, "source": as_plain(plan.source),
             "place": {"bucket": place.bucket, "prefix": place.prefix},
+            "budget": plan.limits.retry_budget_seconds,
         },
         unwanted=unwanted,
         kept=plan.source.variables,

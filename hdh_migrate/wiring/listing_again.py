@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hdh_migrate.model import Place
-from hdh_migrate.pipeline.recounting import listing_digest
+from hdh_migrate.pipeline.recounting import going_on, listing_digest
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.ports.stores import GoesOn
 from hdh_migrate.software import code_digest
 from hdh_migrate.wiring.sources import listed_apart, open_plain
 from hdh_migrate.wiring.vault import Vault
@@ -22,7 +26,12 @@ def list_again(asked: Mapping[str, Any]) -> Mapping[str, Any]:
     opened = open_plain(asked["source"], vault)
     source = listed_apart(asked["source"]["kind"], opened.thing, place)
     assert source is not None
-    objects, total = listing_digest(source.recount(place))
+    briefs = source.recount(place)
+    if isinstance(briefs, GoesOn):  # of others, who asked lists again
+        halt = threading.Event()
+        pause = SharedPause(time.monotonic, halt)
+        briefs = going_on(briefs, Retrying(budget=asked["budget"], pause=pause, halt=halt))
+    objects, total = listing_digest(briefs)
     return {
         "code_sha256": code_digest(),
         "objects": objects,

@@ -63,15 +63,19 @@ class Watched(QuickAzure):
         """Bytes of pages."""
         self.asked = 0
         """How often that page was asked for."""
+        self.begun = 0
+        """How often a second listing was begun."""
 
     def page(self, first: int, most: int) -> bytes:
         found = super().page(first, most)
         self.sent += len(found)
+        self.begun += (first, most) == (0, RECOUNT_FIRST)
         if first != BEYOND:
             return found
         self.asked += 1
         self._met()
         if self.is_cut and self.asked == 1:
+            self.sent -= 100
             return found[:-100]
         return found.replace(b"<Etag>0x8DC", b"<Etag>0x8DD", 1) if self.lies else found
 
@@ -168,13 +172,23 @@ def test_when_that_process_is_killed_the_container_is_listed_again_here(
     assert server.asked == 2
 
 
-def test_what_broke_off_there_is_listed_again_here(tmp_path: Path, s3: S3Server) -> None:
+def test_what_breaks_off_there_goes_on_there(tmp_path: Path, s3: S3Server) -> None:
     server = Watched(LONG_COUNT)
     server.is_cut = True
     with desk(tmp_path, server, s3) as one:
         assert listed(one) == LONG_COUNT
+        assert read(one) == server.sent + len(b"x")  # what that process read is told at its end
 
-    assert server.asked == 2
+    assert (server.asked, server.begun) == (2, 2)
+
+
+def test_what_breaks_off_here_goes_on_at_that_page(tmp_path: Path, s3: S3Server) -> None:
+    server = Watched(2 * PAGE_MOST)
+    server.is_cut = True
+    with desk(tmp_path, server, s3) as one:
+        assert listed(one) == 2 * PAGE_MOST
+
+    assert (server.asked, server.begun) == (2, 1)
 
 
 def test_a_second_listing_that_differs_is_refused_whoever_lists(

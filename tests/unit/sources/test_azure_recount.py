@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
-from hdh_migrate.errors import ConnectionLost, ListingBroken
+from hdh_migrate.errors import ConnectionLost, ListingBroken, Transient
 from hdh_migrate.model import Place, Trace
 from hdh_migrate.sources.azure_account import AzureAccount
 from hdh_migrate.sources.azure_blob import AzureBlobSource
@@ -148,6 +149,42 @@ def test_other_forms_cost_no_listing_of_their_own() -> None:
         [note] = one.notes(place)
         assert note.detail == "not moved: 1 snapshot (3 bytes), 1 soft-deleted blob (3 bytes)"
         assert listings(server) == before
+
+
+class Breaking(StrictBlob):
+    """Breaks off each page of several entries once, in its last entry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = set[str | None]()
+
+    def listed(self, query: Mapping[str, str]) -> tuple[int, str, bytes]:
+        status, code, body = super().listed(query)
+        marker = query.get("marker")
+        if query["maxresults"] == "1" or marker in self.broken:
+            return status, code, body
+        self.broken.add(marker)
+        return status, code, body[: body.rfind(b"</Properties>")]
+
+
+def test_a_recount_that_breaks_off_goes_on_at_that_page_and_counts_nothing_twice() -> None:
+    place, found, breaks = Place(bucket=CONTAINER, prefix=""), list[str](), 0
+    with Breaking() as server:
+        server.container = {}
+        filled(server)
+        one = source(server)
+        again, going_on = one.recount(place), True
+        while going_on:
+            try:
+                found.append(next(again).key)
+            except Transient:
+                breaks += 1
+            except StopIteration:
+                going_on = False
+        assert found == [f"{n}" for n in range(8)]
+        assert breaks == len(server.broken) > 2
+        [note] = one.notes(place)
+        assert note.detail == "not moved: 1 snapshot (3 bytes), 1 soft-deleted blob (3 bytes)"
 
 
 def test_a_recount_that_was_not_believed_is_made_again_of_current_blobs_alone() -> None:
