@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -75,7 +76,8 @@ class Written(NamedTuple):
             )
 
 
-def written_messages() -> list[Written]:
+@cache
+def written_messages() -> tuple[Written, ...]:
     """Return every message that can be followed to its literal text, each once."""
     found: dict[tuple[str, ...], Written] = {}
     files = [*(path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py")))]
@@ -84,7 +86,7 @@ def written_messages() -> list[Written]:
         if name not in NO_FINDINGS:
             for one in _File(path, name).messages():
                 found.setdefault(one.pieces, one)
-    return list(found.values())
+    return tuple(found.values())
 
 
 Pieces = tuple[str, ...]

@@ -130,16 +130,14 @@ def test_a_verb_that_does_not_name_an_option_of_every_verb_heeds_it_all_the_same
     script = (
         "import logging\n"
         "from hdh_migrate.cli.app import main\n"
-        "try: main(['status', 'no-plan.yaml', '-v'])\n"
-        "except SystemExit: print(logging.getLogger('hdh_migrate').level)\n"
+        "for words in ([], ['-v'], []):\n"
+        "    try: main(['status', 'no-plan.yaml', *words])\n"
+        "    except SystemExit: print(logging.getLogger('hdh_migrate').level)\n"
     )
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", one], capture_output=True, text=True, check=True
-        ).stdout
-        for one in (script, script.replace(", '-v'", ""))
-    ]
-    assert said == ["20\n", "30\n"]  # INFO and WARNING of the standard library
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["30", "20", "30"]  # WARNING and INFO of the standard library
 
 
 @pytest.mark.parametrize("names", LEAVES, ids=" ".join)

@@ -102,6 +102,7 @@ def test_who_cannot_or_must_not_write_compiles_for_itself(
     assert not (page.parent / "__pycache__").exists()
 
 
+@pytest.mark.slow
 def test_all_are_compiled_at_once_and_are_no_part_of_the_code_that_evidence_names() -> None:
     before = code_digest()
     templates = Path(hdh_migrate.__file__).parent / "evidence" / "page" / "templates"

@@ -252,6 +252,7 @@ def test_refused_objects_are_all_named_at_once_and_nothing_is_sent(world: World)
     assert {key for code, key in world.findings()} == {"bad\nkey", "too/../bad"}
 
 
+@pytest.mark.slow
 def test_an_inventory_killed_between_two_portions_of_what_it_refused_tells_of_each_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
