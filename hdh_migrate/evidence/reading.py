@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.archives import no_bundle
@@ -45,6 +46,28 @@ _UNSIGNED = (
     "statement.json: an unsigned draft, not evidence",
 )
 """What a check must find wrong when no key is trusted."""
+
+
+OF_NO_FORM: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What is raised where a value of a statement is not what whoever shows it takes it for."""
+
+
+@contextmanager
+def demand_showable(*more: type[Exception]) -> Iterator[None]:
+    """Demand that what is shown of a bundle can be; no check looks into all that a plan may say.
+
+    Raises:
+        EvidenceDamaged: a value is not of the form that it would have from this tool.
+    """
+    kinds: tuple[type[Exception], ...] = (*OF_NO_FORM, *more)
+    try:
+        yield
+    except kinds as error:
+        raise EvidenceDamaged(
+            "the statement says something that cannot be shown",
+            hint="this tool did not write it, or a later version did; its lines and sums check:"
+            ' "hdh-migrate audit verify"',
+        ) from error
 
 
 @frozen

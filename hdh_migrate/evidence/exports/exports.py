@@ -17,7 +17,7 @@ from hdh_migrate.errors import NoSpace, UsageError
 from hdh_migrate.evidence.exports.cells import safe
 from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
-from hdh_migrate.evidence.reading import CheckedBundle
+from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
 from hdh_migrate.folders import writing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model.naming import shown
@@ -90,12 +90,16 @@ class _Encoder:
 
 
 def _junit(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
-    yield junit(reading, show_names=wanted.show_names)
+    with demand_showable():
+        made = junit(reading, show_names=wanted.show_names)
+    yield made
 
 
 def _markdown(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
     del wanted
-    yield markdown(reading)
+    with demand_showable():
+        made = markdown(reading)
+    yield made
 
 
 FORMATS: dict[str, Callable[[CheckedBundle, ExportRequest], Iterator[bytes]]] = {

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Final
 
+from jinja2 import TemplateError
+
 from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.html import SignedBy, render_report
-from hdh_migrate.evidence.reading import CheckedBundle
+from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.frozen import frozen
 
@@ -51,12 +53,9 @@ def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: s
         first = reading.signed_by[0]
         known = (key for key in keys if key.key_id == first)
         signer = next(known, SignedBy(first, first.partition(":")[2] + "…"))
-    months = chronicle_of(reading.folder / "journal.jsonl")
     seen = _Reader()
-    findings = (line for _, line in reading.findings())
-    unresolved = Unresolved.of(reading.predicate["waivers"], findings)
-    page = render_report(reading.predicate, [], signer, language, months, unresolved)
-    seen.feed(page.decode())
+    with demand_showable(TemplateError):
+        seen.feed(_page(reading, signer, language).decode())
     return FirstScreen(
         title=" · ".join(seen.texts["h1"]),
         verdict=seen.texts["h2"][0],
@@ -66,6 +65,13 @@ def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: s
             PageAnswer(question=question, lines=tuple(lines)) for question, lines in seen.answers
         ),
     )
+
+
+def _page(reading: CheckedBundle, signer: TrustedKey | SignedBy | None, language: str) -> bytes:
+    months = chronicle_of(reading.folder / "journal.jsonl")
+    findings = (line for _, line in reading.findings())
+    unresolved = Unresolved.of(reading.predicate["waivers"], findings)
+    return render_report(reading.predicate, [], signer, language, months, unresolved)
 
 
 class _Reader(HTMLParser):

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.bundle import published
 from hdh_migrate.evidence.exports.crate import crate_metadata
-from hdh_migrate.evidence.reading import CheckedBundle
+from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
 from hdh_migrate.folders import sync, write_whole, writing
 
 SUMS: Final = "SHA256SUMS"
@@ -82,7 +82,8 @@ def _fields(fields: Mapping[str, str]) -> str:
 def _crate(reading: CheckedBundle, folder: Path) -> int:
     """Write an RO-Crate 1.1: the bundle's files and what they are, as linked data."""
     files = _copied(reading, folder / "evidence")
-    text = crate_metadata(reading, [(one.name, one.size, one.sha256) for one in files])
+    with demand_showable():
+        text = crate_metadata(reading, [(one.name, one.size, one.sha256) for one in files])
     payload = sum(one.size for one in files)
     return payload + _written(folder, {"ro-crate-metadata.json": text})
 

@@ -18,7 +18,7 @@ from hdh_migrate.evidence.page.catalogue import LANGUAGES
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.findings import GravestFindings
 from hdh_migrate.evidence.page.html import SignedBy, render_report
-from hdh_migrate.evidence.reading import CheckedBundle, read_bundle
+from hdh_migrate.evidence.reading import OF_NO_FORM, CheckedBundle, read_bundle
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
@@ -65,7 +65,7 @@ def _unresolved(reading: CheckedBundle) -> Mapping[str, int] | None:
     lines = (line for _, line in reading.findings())
     try:
         return Unresolved.of(reading.predicate["waivers"], lines)
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except OF_NO_FORM:
         return None
 
 
@@ -80,7 +80,7 @@ def _made(
     """Return the page; None where a value that nothing checks cannot stand on one."""
     try:
         return render_report(predicate, shown, signer, language, months, unresolved)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, TemplateError):
+    except (*OF_NO_FORM, TemplateError):
         return None
 
 
