@@ -176,10 +176,14 @@ class Record(TypedDict):
 
 
 class Proved(TypedDict):
-    """The record that was proved to stand under a root."""
+    """The record that was proved to stand under a root.
+
+    `log`: of a .tlog-proof, which migration's and whose statement's manifest it stands in.
+    """
 
     ok: Literal[True]
     record: Record
+    log: NotRequired[str]
 
 
 class NameOpened(TypedDict):

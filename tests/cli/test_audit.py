@@ -110,7 +110,12 @@ def test_a_tlog_proof_is_made_under_a_checkpoint_and_checked_with_keys_alone(
     (bundle.parent / "one.tlog-proof").write_text(proved.stdout)
 
     both = ("--trust", "second.pub", "--trust", "witness.pub", "--threshold", "2")
-    assert audit(bundle, "check-proof", "one.tlog-proof", *both).returncode == Exit.OK
+    good = audit(bundle, "check-proof", "one.tlog-proof", *both)
+    assert good.returncode == Exit.OK
+    origin = proved.stdout.partition("\n\n")[2].partition("\n")[0]
+    assert good.stdout.endswith(f"\nin      {origin}\n")
+    told = json.loads(audit(bundle, "check-proof", "one.tlog-proof", *both, "--json").stdout)
+    assert told["log"] == origin
     (bundle.parent / "two.tlog-proof").write_text(proved.stdout.replace("index ", "index 1"))
     wrong = audit(bundle, "check-proof", "two.tlog-proof", *both)
     assert wrong.returncode == Exit.DAMAGED

@@ -37,15 +37,27 @@ def check_proof(
     ] = None,
     threshold: Threshold = 1,
 ) -> None:
-    """Check a proof against a root, or a .tlog-proof against keys; exit 0, or 10 if it fails."""
+    """Check a proof against a root, or a .tlog-proof against keys; exit 0, or 10 if it fails.
+
+    Of a .tlog-proof it also says in which log the object stands: the migration, and the SHA-256 of
+    the statement, which is that of one report. Compare it with the one that you mean.
+    """
     from hdh_migrate.evidence.lines.records import manifest_line, read_line
 
     if root is not None and trust:
         raise UsageError("--root and --trust are two ways to check", hint="leave one out")
-    line = _by_keys(proof, trust, threshold) if root is None else _by_root(proof, root)
+    log = None
+    if root is None:
+        line, log = _by_keys(proof, trust, threshold)
+    else:
+        line = _by_root(proof, root)
     record = read_line(line + b"\n", manifest_line)
     result: Proved = {"ok": True, "record": cast("Record", record)}
-    task.out.result(result, f"ok      {line.decode()}")
+    said = f"ok      {line.decode()}"
+    if log is not None:  # the same keys may have signed a rehearsal, or an earlier report
+        result["log"] = log
+        said += f"\nin      {log}"
+    task.out.result(result, said)
 
 
 def _by_root(proof: Path, root: str) -> bytes:
@@ -62,8 +74,8 @@ def _by_root(proof: Path, root: str) -> bytes:
     return line
 
 
-def _by_keys(proof: Path, trust: list[Path] | None, threshold: int) -> bytes:
-    """Return the line that a .tlog-proof leads from to a root that enough keys signed."""
+def _by_keys(proof: Path, trust: list[Path] | None, threshold: int) -> tuple[bytes, str]:
+    """Return the line that a .tlog-proof leads from to a root that enough keys signed; its log."""
     from hdh_migrate.evidence.lines.proofs import LARGEST
     from hdh_migrate.evidence.signatures.objects import check_tlog_proof
     from hdh_migrate.plan.files import read_named
@@ -76,4 +88,4 @@ def _by_keys(proof: Path, trust: list[Path] | None, threshold: int) -> bytes:
         raise EvidenceDamaged(
             f"{counted(found.signed, 'trusted key')} signed the proof's checkpoint, not {threshold}"
         )
-    return found.line
+    return found.line, found.origin
