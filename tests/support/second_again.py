@@ -99,11 +99,14 @@ class Turn:
     level: str | None
     ended: bool = False
     told: list[dict[str, Json]] = field(default_factory=list)
+    said: dict[str, Json] | None = None
+    """What ended it."""
 
 
 KINDS = {  # what begins one, what tells of it, what ends it
     "looks": ("looking-again", "looked-again", "look-ended"),
     "passes": ("refreshing", "refreshed", "refresh-ended"),
+    "adoptions": ("adopting", "adopted", "adopted-batch"),
 }
 
 
@@ -126,7 +129,30 @@ def turns_of(events: list[Event], which: str) -> dict[str, list[Turn]]:
         if kind == tells:
             turns[-1].told.append(body)
         turns[-1].ended = kind == ends
+        turns[-1].said = body if kind == ends else None
     return found
+
+
+# 8.8 Adoptions ------------------------------------------------------------------------------------
+
+
+def check_adoptions(events: list[Event], keyed: bool) -> None:
+    """What an `adopted-batch` says to have proved good is no more than what was taken over."""
+    if keyed:
+        return
+    for kind, _, body in events:
+        if kind in KINDS["adoptions"]:
+            need(is_text(body.get("batch")), f"{kind}: batch")
+            need(is_integer(body.get("number")), f"{kind}: number")
+        if kind == "adopted":
+            ids = body.get("ids")
+            need(isinstance(ids, list) and all(map(is_integer, ids)), "adopted: ids")
+        if kind == "adopted-batch":
+            need(is_count(body.get("adopted")), "adopted-batch: adopted")
+    for turns in turns_of(events, "adoptions").values():
+        for turn in turns:
+            taken = sum(len(told["ids"]) for told in turn.told)
+            need(turn.said is None or turn.said["adopted"] <= taken, "adopted-batch: too many")
 
 
 # 8.5 Looks ----------------------------------------------------------------------------------------

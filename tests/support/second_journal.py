@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.support.second_again import check_again_form, check_looks, check_passes
+from tests.support.second_again import (
+    check_adoptions,
+    check_again_form,
+    check_looks,
+    check_passes,
+)
 from tests.support.second_approvals import check_approvals, check_approved_roots
 from tests.support.second_batches import check_batch_form, check_batches
 from tests.support.second_bodies import Event, check_form, in_new_form, in_old_form
@@ -65,6 +70,7 @@ def check_told(
     check_packs(predicate, plan, lines["manifest.jsonl"], events, keyed)  # 7.9
     check_looks(predicate, events, keyed)  # 8.5
     check_passes(events, keyed)  # 8.6
+    check_adoptions(events, keyed)  # 8.8
     check_batches(predicate["plan"]["canonical"], events, keyed)  # 8.7
     if not keyed:
         batches = {one["name"]: one["batch"] for one in predicate["datasets"]}

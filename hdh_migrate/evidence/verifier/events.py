@@ -25,7 +25,13 @@ from hdh_migrate.evidence.verifier.bindings import Bindings
 from hdh_migrate.evidence.verifier.cutovers import KIND, CutoverAccount
 from hdh_migrate.evidence.verifier.grants import GRANT, GrantLedger
 from hdh_migrate.evidence.verifier.headers import ErasureLedger, RotationLedger
-from hdh_migrate.evidence.verifier.looks import FOUND, SOMETIMES, LookAccount, PassAccount
+from hdh_migrate.evidence.verifier.looks import (
+    FOUND,
+    SOMETIMES,
+    AdoptionAccount,
+    LookAccount,
+    PassAccount,
+)
 from hdh_migrate.evidence.verifier.waivers import WaiverAccount
 
 PACED = {"transfer": "sent", "verify": "verified"}
@@ -73,6 +79,7 @@ class EventAccount:
         self.again: dict[str, LookAccount] = {}
         self.erasing = set[str]()
         self.passes: dict[str, PassAccount] = {}
+        self.adoptions: dict[str, AdoptionAccount] = {}
         self.rotations = RotationLedger(keyed=keyed)
         self.erasures = ErasureLedger()
         self.retried = self.asked = 0
@@ -265,6 +272,22 @@ class EventAccount:
     def _refresh_ended(self, event: JournalLine) -> None:
         self._pass(event.body).end(event.body)
 
+    def _adopts(self, event: JournalLine) -> AdoptionAccount:
+        batch = forms.TEXT.text(event.body["batch"])
+        return self.adoptions.setdefault(batch, AdoptionAccount())
+
+    def _adopting(self, event: JournalLine) -> None:
+        if not self.keyed:
+            self._adopts(event).begin(event.body)
+
+    def _adopted(self, event: JournalLine) -> None:
+        if not self.keyed:
+            self._adopts(event).take(event.body)
+
+    def _adopted_batch(self, event: JournalLine) -> None:
+        if not self.keyed:
+            self._adopts(event).end(event.body)
+
     def _retrying(self, event: JournalLine) -> None:
         reasons = forms.counts(event.body["reasons"])
         forms.must(forms.TEXT.holds(event.body["batch"]) and bool(reasons))
@@ -387,6 +410,9 @@ class EventAccount:
         "refreshed": _refreshed,
         "refresh-ended": _refresh_ended,
         "retrying": _retrying,
+        "adopting": _adopting,
+        "adopted": _adopted,
+        "adopted-batch": _adopted_batch,
         "keys-rotating": _keys_rotating,
         "headers-rewrapped": _headers_rewrapped,
         "data-keys-rotating": _data_keys_rotating,

@@ -1,4 +1,4 @@
-"""What a journal tells of going over a batch again: passes over its source, looks at its objects.
+"""What a journal tells of going over a batch again: listings, looks, what another ledger moved.
 
 Used by verify.py (which see). It needs Python 3.9 and nothing else.
 """
@@ -36,6 +36,25 @@ class PassAccount:
         forms.must(shapes.ill_formed(body["listed"], shapes.SUM, "") is None)
         self.demand_open(body)
         self.ended = True
+
+
+class AdoptionAccount(PassAccount):
+    """The adoptions of one batch: what proved good in the end was taken over before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects = 0
+
+    def take(self, body: forms.Body) -> None:
+        """Take an `adopted`: objects that it took over."""
+        self.demand_open(body)
+        self.objects += len([forms.whole(one) for one in forms.array(body["ids"])])
+
+    def end(self, body: forms.Body) -> None:
+        """Take an `adopted-batch`."""
+        self.demand_open(body)
+        forms.must(forms.count(body["adopted"]) <= self.objects)
+        self.ended, self.objects = True, 0
 
 
 class LookAccount:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.events.adoption import Adopting, AdoptionEnded, JournalSeen
+from hdh_migrate.events.adoption import Adopting, AdoptionEnded, JournalSeen, ObjectsAdopted
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceHolder, FenceTaking
@@ -242,6 +242,9 @@ def later(plan_digest: str, *, bare: bool) -> list[Told]:
             taken_back={"dcir": 1}, moved_before={}, recipients=("0" * 64, "1" * 64),
         ),
         Adopting(number=1, batch="imagerie", journals=(seen, signed), user=WHO),
+        ObjectsAdopted(
+            batch="imagerie", number=1, ledger="ab-1", statement=None, ids=tuple(range(1_205)),
+        ),
         AdoptionEnded(number=1, batch="imagerie", adopted=1_205, unproved=6, foreign=7),
         FenceTaking(
             bucket="hds-imagerie", epoch=2, nonce="m", user=WHO, over=holder,
