@@ -37,6 +37,9 @@ from hdh_migrate.pipeline.recounting import listing_digest
 from hdh_migrate.ports.switching import FreezeProbe
 from hdh_migrate.telemetry import counted
 
+_NOT_FROZEN = "not-frozen"
+"""Why a cutover waits after a write that went through."""
+
 Listing = Mapping[int, tuple[int, int]]
 """Count and digest of what each dataset's source listed, by the dataset's id."""
 
@@ -89,17 +92,19 @@ def clear(scene: Scene, now: CutoverStanding) -> None:
             row for row in scene.ledger.datasets(scene.batch) if row.name == trial.dataset
         )
         if scene.probe is not None:
-            _clear(scene, scene.probe, dataset, trial.name)
+            _clear(scene, scene.probe, dataset, trial.name, "blocked")
         elif _is_there(scene, dataset, trial.name):
-            raise _left(dataset.name)  # a statement is asked for by now: nobody tries any more
+            raise _left(scene, dataset, "blocked")  # a statement is asked for by now: nobody tries
         _probed(scene, dataset, trial.name, Refusal(proven=False, detail="cut short"))
 
 
-def _clear(scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str) -> None:
+def _clear(
+    scene: Scene, probe: FreezeProbe, dataset: DatasetRow, name: str, why: str = _NOT_FROZEN
+) -> None:
     # A writer that is shut out may not delete either: then the source itself tells.
     place = scene.ctx.route(dataset).source
     if not scene.ctx.retry(partial(probe.clear, place, name)) and _is_there(scene, dataset, name):
-        raise _left(dataset.name)
+        raise _left(scene, dataset, why)
 
 
 def _is_there(scene: Scene, dataset: DatasetRow, name: str) -> bool:
@@ -131,7 +136,7 @@ def _tried(scene: Scene, probe: FreezeProbe) -> FreezeTrials:
         refusal = scene.ctx.retry(partial(_trial, scene, probe, dataset))
         if not refusal.proven:
             line = f"dataset {dataset.name}: {refusal.detail}"
-            scene.waits("not-frozen", [line])
+            scene.waits(_NOT_FROZEN, [line])
             raise Refused(
                 "the source is not frozen",
                 blockers=[line],
@@ -158,7 +163,7 @@ def _trial(scene: Scene, probe: FreezeProbe, dataset: DatasetRow) -> Refusal:
         _probed(scene, dataset, name, Refusal(proven=False, detail="no answer"))
         raise
     if refusal.left is not None:
-        raise _left(dataset.name)  # the intent stays open: the next start removes it
+        raise _left(scene, dataset, _NOT_FROZEN)  # the intent stays open: the next start removes it
     if refusal.proven and _is_there(scene, dataset, name):
         _clear(scene, probe, dataset, name)
         refusal = Refusal(proven=False, detail="the write was refused, and went through")
@@ -174,9 +179,11 @@ def _probed(scene: Scene, dataset: DatasetRow, name: str, found: Refusal) -> Non
     )
 
 
-def _left(dataset: str) -> Refused:
+def _left(scene: Scene, dataset: DatasetRow, why: str) -> Refused:
+    line = f"dataset {dataset.name}: the write trial left an empty object at the source"
+    scene.waits(why, [line])
     return Refused(
-        f"dataset {dataset}: the write trial left an empty object at the source",
+        line,
         hint=f"remove the object whose name begins with {FREEZE_TRIAL}, or let the credential"
         " delete it, then start again; nothing was switched",
     )

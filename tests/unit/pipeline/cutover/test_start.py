@@ -249,9 +249,12 @@ def test_a_trial_that_could_not_be_removed_is_removed_by_the_next_start(affair: 
     assert affair.probe is not None
     before = affair.source_as_it_is()
     affair.probe.denied = affair.probe.removable = False
-    for _ in range(2):
+    for why in ("not-frozen", "blocked"):
         with pytest.raises(Refused, match="left an empty object"):
             affair.act(start)
+        waits = affair.standing().waits
+        assert waits is not None, "or `status` calls it fine"
+        assert waits.why == why
     assert len(affair.standing().probes) == 1
 
     affair.probe.removable = True
