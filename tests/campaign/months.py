@@ -143,8 +143,12 @@ class Months:
             self._trials.removable = self._setting.dice.random() < 0.5
 
     def shut_writers_out(self) -> bool:
-        """Take the writers' rights away; say whether a trial's object is at the source."""
+        """Take the writers' rights away; say whether a trial's object is at the source.
+
+        The plan may ask for a statement from then on.
+        """
         self._trials.denied, self._trials.lands = True, False
+        self.freeze_is_stated(stated=self._setting.aside.random() < 0.5)
         return bool(self._trials.left())
 
     # --- backups ---------------------------------------------------------------------------------

@@ -426,6 +426,12 @@ PLANTED = (
         kind=LifeKind.MONTHS,
     ),
     Planted(
+        "what a trial left is not looked for where a statement is asked for by now",
+        "pipeline/cutover/freeze.py",
+        "        elif _is_there(scene, dataset, trial.name):\n", "        elif False:\n",
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
         "nobody need state that writers are stopped", "pipeline/cutover/freeze.py",
         "    if not consent.given:\n", "    if False:\n",
         Planted(

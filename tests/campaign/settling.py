@@ -388,6 +388,7 @@ class Settling:
             self._process(f"settling: {verb}, {lacks}", act)
             for _ in range(2 * (lacks == "writes go through" and self._months.shut_writers_out())):
                 self._council.approve(stage)
+                self._council.approve("freeze")
                 self._process(f"settling: {verb}, a trial's object is at the source", act)
             self._heal()
 
