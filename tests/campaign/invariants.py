@@ -99,12 +99,18 @@ class Invariants:
     def _demand_two_places(self, name: str, rows: list[ObjectRecord]) -> None:
         """Demand that packs at either place open everything while it is being sealed anew.
 
-        Where the target keeps versions, what they open is there still, or what took its place.
+        Where the target keeps versions, what they open is there still, or what took its place. A
+        pack that could not be written before, and that the ledger calls failed, opens nothing.
         """
         setting, ring = self._setting, self._setting.hybrid
         quiet = setting.versioned and len(setting.hosts) == 1 and not setting.packs_harmed
         if ring is None or setting.host.copies is None or not (setting.host.rotating and quiet):
             return
+        lacking = {
+            setting.dataset_of(row["key"]).name
+            for row in rows
+            if is_pack(row["key"]) and row["state"] is State.FAILED
+        }
         held = every_version(setting.target, BUCKET)
         packs = [body for one in held if is_pack(setting.key(one)) for body in held[one]]
         copies = [path.read_bytes() for path in setting.host.copies.files()]
@@ -113,7 +119,7 @@ class Invariants:
             for row in rows:
                 key = row["key"]
                 ours = row["state"] is State.VERIFIED and not is_pack(key)
-                if not ours or key in setting.harmed:
+                if not ours or key in setting.harmed or setting.dataset_of(key).name in lacking:
                     continue
                 versions = held.get(setting.name(key), ())
                 size = len(setting.bytes[key, row["version"] or ""][0])
