@@ -2011,3 +2011,15 @@ def test_a_login_of_nobody_stands_alone_before_what_is_to_be_done(
     page = written(tmp_path / "out", [record("a")], signer=key, months=months(1))["en"].plain
 
     assert re.search(r"The operator of the tool \([^,)]+\):", page)
+
+
+def test_a_finding_to_be_settled_is_said_in_words_not_by_its_code(
+    tmp_path: Path, key: Signer
+) -> None:
+    written(tmp_path / "out", [failed("a")], signer=key, findings=[finding("conflict")])
+    for language, words in (("fr", "la cible contient déjà"), ("en", "the target holds another")):
+        page = (tmp_path / "out" / f"report.{language}.html").read_text("utf-8")
+        left = page.partition('<dd class="left">')[2].partition("</dd>")[0]
+
+        assert words in left
+        assert "conflict" not in left
