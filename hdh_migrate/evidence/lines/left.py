@@ -45,6 +45,7 @@ class LeftTask(StrEnum):
     SOURCE = "source"
     DELETING = "deleting"
     OBSERVE = "observe"
+    CHANGED = "changed"
     TRACES = "traces"
     KEY = "key"
     HOLDER = "holder"
@@ -95,7 +96,9 @@ class BatchStanding:
     """Whether the plan has a cutover for it."""
     window_until: str | None = None
     traces: int = 0
-    """What the source still showed after the deletion."""
+    """What the source still showed after the deletion, without the next."""
+    changed: int = 0
+    """So many objects were kept at the source because they had changed since they were moved."""
     relisting: bool = False
     """A listing anew was begun and not ended."""
     looking: bool = False
@@ -212,7 +215,10 @@ def _of_harm(stands: MigrationStanding) -> Iterator[LeftToDo]:
     for one in stands.batches:
         if one.mended:
             yield LeftToDo(LeftTask.ABSENCE, (one.name,), one.mended, at=one.read_back)
+    decided = any(one.changed for one in stands.batches)  # told of with their batch
     for code, count in sorted(stands.findings.items()):
+        if decided and code == Code.DECOMMISSION_DRIFTED:
+            continue
         yield LeftToDo(LeftTask.FINDING, (code,), count)
 
 
@@ -246,6 +252,8 @@ def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
         yield LeftToDo(LeftTask.TRACES, named, one.traces)
     elif one.stage in _NEXT:
         yield LeftToDo(_NEXT[one.stage], named)
+    if one.changed:
+        yield LeftToDo(LeftTask.CHANGED, named, one.changed)
     may, last = one.recheck_seconds, one.read_back
     too_old = last is None or seconds_of(now) - seconds_of(last) > (may or 0)
     if may is not None and one.stage == "finalized" and too_old:  # the next step is to delete
@@ -314,7 +322,7 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
 
 _APART: Final = frozenset({
     LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.BASIS, LeftTask.DONE_WITHOUT,
-    LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES,
+    LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES, LeftTask.CHANGED,
     LeftTask.ERASURE, LeftTask.ERASED, LeftTask.ROTATION, LeftTask.ROTATED,
 })  # fmt: skip
 """Things of which each is told for itself."""

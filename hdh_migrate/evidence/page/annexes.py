@@ -289,10 +289,15 @@ ANNEXES: dict[str, Text] = {
         "constatée le {when} (ce que l'interface montre)",
         "observed on {when} (what the interface shows)",
     ),
+    "cutover.partly": Text(
+        "constatée en partie le {when} (ce que l'interface montre)",
+        "observed in part on {when} (what the interface shows)",
+    ),
     "cutover.clean": Text(
         "la source ne montre plus rien de ce lot", "the source shows nothing of this batch any more"
     ),
     "cutover.remains": Text("encore visible à la source :", "still seen at the source:"),
+    "cutover.besides": Text("hors de ce lot :", "besides this batch:"),
     "cutover.outcomes": Text(
         "réponse de l'hébergeur, en nombre d'objets (hors fichiers de l'outil) :",
         "the host's answer, in objects (the tool's own files not counted):",

@@ -7,9 +7,10 @@ from dataclasses import field
 from typing import Any, Literal
 
 from hdh_migrate.codes import how_many
+from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.page.chronicle_lines import PassLine
 from hdh_migrate.evidence.page.gone import REPLACED, gone_of, none_own, told_apart
-from hdh_migrate.evidence.page.left import remains_of
+from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.counts import gone_in, summed
 from hdh_migrate.evidence.verifier.members import DatasetSection, ObjectSum, Predicate
@@ -21,7 +22,7 @@ class BatchAtSource:
     """What the source of one batch still holds, as far as a bundle knows."""
 
     name: str
-    stands: Literal["untouched", "asked", "deleted", "traces"]
+    stands: Literal["untouched", "asked", "deleted", "partly"]
     """Whether its deletion was asked for, and what was seen of it afterwards."""
     whole: ObjectSum
     """What the source showed, without what is gone from it."""
@@ -29,15 +30,21 @@ class BatchAtSource:
     """Of that: is verified at the target, or was."""
     alone: ObjectSum
     """Of that: was never moved."""
-    traces: int = 0
-    """What was still seen after the deletion."""
+    after: AfterDeletion = AfterDeletion.of(None, None)
+    """What became of its deletion."""
     answers: Mapping[str, int] = field(default_factory=dict)
     """What the host answered to the deletion, by its outcome."""
 
     @property
     def still(self) -> ObjectSum:
         """What must be taken to be there: what was not seen to be gone."""
-        return self.alone if self.stands in {"deleted", "traces"} else self.whole
+        return self.only_there if self.after.observed else self.whole
+
+    @property
+    def only_there(self) -> ObjectSum:
+        """What the target has not, as the source has it now; bytes of what changed are unknown."""
+        kept = self.after.changed + self.after.unheld
+        return {"objects": self.alone["objects"] + kept, "bytes": self.alone["bytes"]}
 
 
 def at_source(predicate: Predicate, passes: Iterable[PassLine]) -> list[BatchAtSource]:
@@ -52,10 +59,10 @@ def at_source(predicate: Predicate, passes: Iterable[PassLine]) -> list[BatchAtS
         if name in listed:  # as the source was last seen: what vanished since it was moved is gone
             whole = listed[name]
         story = stories.get(name)
-        stands, traces = _deleted(story) if story else ("untouched", 0)
-        moved = _less(whole, alone)
+        after = after_deletion(story)
         answers = ((story or {}).get("decommission") or {}).get("outcomes") or {}
-        found.append(BatchAtSource(name, stands, whole, moved, alone, traces, answers))
+        stands = _stands(story, after)
+        found.append(BatchAtSource(name, stands, whole, _less(whole, alone), alone, after, answers))
     return found
 
 
@@ -92,8 +99,10 @@ def nowhere_else(
 ) -> AloneAtSource:
     """Return what is at the source alone; `findings` are the first of them, as a page has them."""
     states = told_apart(predicate["outcome"]["states"], gone_of(predicate))
-    whole = summed(one.alone for one in batches)
+    whole = summed(one.only_there for one in batches)
     parts = {name: states[name]["objects"] for name in ("excluded", "failed", "pending")}
+    parts["changed"] = sum(one.after.changed for one in batches)
+    parts["unheld"] = sum(one.after.unheld for one in batches)
     if sum(parts.values()) != whole["objects"]:
         parts = {}
     replaced = how_many(predicate["findings"]["codes"], *REPLACED)
@@ -113,16 +122,15 @@ def nowhere_else(
     )  # fmt: skip
 
 
-def _deleted(
-    story: Mapping[str, Any],
-) -> tuple[Literal["untouched", "asked", "deleted", "traces"], int]:
-    if not any(name in story["times"] for name in ("erasing", "erased", "requested")):
-        return "untouched", 0
-    seen = (story["decommission"] or {}).get("observed")
-    if seen is None:
-        return "asked", 0
-    traces = remains_of(seen)
-    return ("traces" if traces else "deleted"), traces
+def _stands(
+    story: Mapping[str, Any] | None, after: AfterDeletion
+) -> Literal["untouched", "asked", "deleted", "partly"]:
+    times = (story or {}).get("times", ())
+    if not any(name in times for name in ("erasing", "erased", "requested")):
+        return "untouched"
+    if not after.observed:
+        return "asked"
+    return "deleted" if after.over else "partly"
 
 
 def _whole(predicate: Predicate, datasets: Sequence[DatasetSection]) -> ObjectSum:
@@ -182,14 +190,39 @@ AT_SOURCE: dict[str, Text] = {
         "observed.",
     ),
     "source.answers": Text("Réponse de l'hébergeur :", "The host's answer:"),
+    "source.least": Text("au moins {size}", "at least {size}"),
     "source.deleted": Text(
-        "Lot {name} : {moved} supprimés, et la source n'en montre plus rien.",
-        "Batch {name}: {moved} deleted, and the source shows nothing of them any more.",
+        "Lot {name} : {n} objet supprimé{missing}, et la source n'en montre plus rien."
+        "|Lot {name} : {n} objets supprimés{missing}, et la source n'en montre plus rien.",
+        "Batch {name}: {n} object deleted{missing}, and the source shows nothing of it any more."
+        "|Batch {name}: {n} objects deleted{missing}, and the source shows nothing of them any "
+        "more.",
+    ),
+    "source.partly": Text(
+        "Lot {name} : {n} objet supprimé{missing}.|Lot {name} : {n} objets supprimés{missing}.",
+        "Batch {name}: {n} object deleted{missing}.|Batch {name}: {n} objects deleted{missing}.",
+    ),
+    "source.changed": Text(
+        "{n} objet y a été modifié depuis son déplacement, et y est gardé : ce qu'il est "
+        "maintenant n'est que là."
+        "|{n} objets y ont été modifiés depuis leur déplacement, et y sont gardés : ce qu'ils sont "
+        "maintenant n'est que là.",
+        "{n} object changed there since it was moved, and is kept: what it is now is there alone."
+        "|{n} objects changed there since they were moved, and are kept: what they are now is "
+        "there alone.",
+    ),
+    "source.unheld": Text(
+        "{n} objet y est gardé : la cible ne l'a pas montré tel qu'il avait été vérifié."
+        "|{n} objets y sont gardés : la cible ne les a pas montrés tels qu'ils avaient été "
+        "vérifiés.",
+        "{n} object is kept there: the target did not show it as it was verified."
+        "|{n} objects are kept there: the target did not show them as they were verified.",
     ),
     "source.traces": Text(
-        "Lot {name} : {moved} supprimés, dont la source montre encore des versions ou des copies "
-        "({n}).",
-        "Batch {name}: {moved} deleted, of which the source still shows versions or copies ({n}).",
+        "La source en montre encore {n} objet, version ou copie."
+        "|La source en montre encore {n} objets, versions ou copies.",
+        "The source still shows {n} object, version or copy of it."
+        "|The source still shows {n} objects, versions or copies of it.",
     ),
     "source.alone": Text(
         "{n} objet n'est que là{parts} : le supprimer, ou résilier ce contrat, le perd."
@@ -197,6 +230,14 @@ AT_SOURCE: dict[str, Text] = {
         "{n} object is there alone{parts}: to delete it, or to end that contract, loses it."
         "|{n} objects are there alone{parts}: to delete them, or to end that contract, loses "
         "them.",
+    ),
+    "n.changed": Text(
+        "{n} modifié depuis son déplacement|{n} modifiés depuis leur déplacement",
+        "{n} changed since it was moved|{n} changed since they were moved",
+    ),
+    "n.unheld": Text(
+        "{n} que la cible ne montre plus tel quel|{n} que la cible ne montre plus tels quels",
+        "{n} not shown as it was by the target|{n} not shown as they were by the target",
     ),
     "alone.replaced": Text(
         "{n} remplacé sur la cible|{n} remplacés sur la cible",

@@ -236,6 +236,12 @@ CATALOGUE: dict[str, Text] = {
         "Deletion of {n} batch was asked for there, and was not observed; see “Cutover”."
         "|Deletion of {n} batches was asked for there, and was not observed; see “Cutover”.",
     ),
+    "q.where.partly": Text(
+        "La suppression d'un lot y est constatée en partie ; voir « Bascule »."
+        "|La suppression de {n} lots y est constatée en partie ; voir « Bascule ».",
+        "Deletion of {n} batch was observed there in part; see “Cutover”."
+        "|Deletion of {n} batches was observed there in part; see “Cutover”.",
+    ),
     "q.where.observed": Text(
         "{n} lot y a été supprimé, et la source n'en montre plus rien ; voir « Bascule »."
         "|{n} lots y ont été supprimés, et la source n'en montre plus rien ; voir « Bascule ».",

@@ -118,6 +118,30 @@ CUSTODY: dict[str, Text] = {
         "{n} gardé (la source refuse)|{n} gardés (la source refuse)",
         "{n} kept (the source refuses)|{n} kept (the source refuses)",
     ),
+    "erased.gone": Text(
+        "{n} sans réponse, puis trouvé absent|{n} sans réponse, puis trouvés absents",
+        "{n} without an answer, then found gone|{n} without an answer, then found gone",
+    ),
+    "erased.target-gone": Text(
+        "{n} gardé (absent de la cible)|{n} gardés (absents de la cible)",
+        "{n} kept (not at the target)|{n} kept (not at the target)",
+    ),
+    "erased.target-differs": Text(
+        "{n} gardé (autre sur la cible)|{n} gardés (autres sur la cible)",
+        "{n} kept (another one at the target)|{n} kept (others at the target)",
+    ),
+    "erased.target-unread": Text(
+        "{n} gardé (illisible sur la cible)|{n} gardés (illisibles sur la cible)",
+        "{n} kept (unreadable at the target)|{n} kept (unreadable at the target)",
+    ),
+    "erased.target-unproven": Text(
+        "{n} gardé (sans empreinte à comparer)|{n} gardés (sans empreinte à comparer)",
+        "{n} kept (no digest to compare)|{n} kept (no digest to compare)",
+    ),
+    "erased.target-lost": Text(
+        "{n} absent des deux côtés|{n} absents des deux côtés",
+        "{n} gone from both sides|{n} gone from both sides",
+    ),
     "trace.current": Text(
         "{n} objet encore en place|{n} objets encore en place",
         "{n} object still in place|{n} objects still in place",
@@ -136,8 +160,10 @@ CUSTODY: dict[str, Text] = {
         "{n} uncommitted object|{n} uncommitted objects",
     ),
     "trace.not_ours": Text(
-        "{n} objet étranger à cette migration|{n} objets étrangers à cette migration",
-        "{n} object of somebody else|{n} objects of somebody else",
+        "{n} objet que ce lot n'a pas déplacé (exclu par le plan, ou d'autrui)"
+        "|{n} objets que ce lot n'a pas déplacés (exclus par le plan, ou d'autrui)",
+        "{n} object that this batch did not move (excluded by the plan, or somebody else's)"
+        "|{n} objects that this batch did not move (excluded by the plan, or somebody else's)",
     ),
     "trace.until": Text("récupérables jusqu'au {when}", "can be recovered until {when}"),
     "trace.not-shown": Text("l'interface ne montre pas :", "the interface does not show:"),

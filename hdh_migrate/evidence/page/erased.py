@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
-from hdh_migrate.evidence.page.left import remains_of
+from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import Predicate, StatedPlace
 from hdh_migrate.frozen import frozen
@@ -48,7 +46,7 @@ def originals_of(predicate: Predicate) -> list[StatedPlace]:
     seen = {
         one["batch"]
         for one in predicate["cutovers"]
-        if one["track"] == "cutover" and _observed_gone(one["decommission"] or {})
+        if one["track"] == "cutover" and after_deletion(one).over
     }
     named = {one["dataset"] for one in predicate.get("erasures") or ()}
     return [
@@ -56,11 +54,6 @@ def originals_of(predicate: Predicate) -> list[StatedPlace]:
         for one in predicate["datasets"]
         if one["name"] in named and one["batch"] not in seen
     ]
-
-
-def _observed_gone(decommission: Mapping[str, Mapping[str, object] | None]) -> bool:
-    observed = decommission.get("observed")
-    return observed is not None and not remains_of(observed)
 
 
 @frozen

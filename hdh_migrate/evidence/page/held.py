@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
-from hdh_migrate.evidence.page.left import remains_of
+from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({
     "all-offsets", "approvals", "attestation", "basis", "breach", "contract", "drilled", "excluded",
-    "grants", "here", "https", "losses", "mended", "observed", "offsets", "openings",
+    "grants", "here", "https", "losses", "mended", "observed", "offsets", "openings", "partly",
     "plain-source", "region", "requested", "sealed", "signed", "whole",
 })  # fmt: skip
 """Everything that references.yaml may ask for."""
@@ -25,8 +24,7 @@ def held_of(
     contacted = [one["url"] for one in endpoints if one["requests"]]
     states = outcome["states"]
     verified, whole = states["verified"]["objects"], outcome["levels"].get("full")
-    deletions: list[dict[str, Any]] = [one["decommission"] or {} for one in predicate["cutovers"]]
-    seen = [one["observed"] for one in deletions if one.get("observed")]
+    deletions = [after_deletion(one) for one in predicate["cutovers"]]
     offsets = predicate["times"]["clock_offsets"]
     report = plan["canonical"].get("report") or {}
     parties = (report.get("declared") or {}).get("organisations", ())
@@ -44,7 +42,8 @@ def held_of(
         "https": bool(endpoints)
         and all(one["url"].lower().startswith("https://") for one in endpoints),
         "losses": bool(predicate["losses"]),
-        "observed": any(not remains_of(one) for one in seen),
+        "observed": any(one.over for one in deletions),
+        "partly": any(one.observed and not one.over for one in deletions),
         "offsets": bool(offsets),
         "all-offsets": all(
             any(f"{url}/".startswith(f"{place}/") for place in offsets) for url in contacted

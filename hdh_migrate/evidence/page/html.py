@@ -111,6 +111,7 @@ def render_report(
         bridges=bridges(predicate, chronicle),
         lines_lost=lines_lost(predicate),
         at_source=still_there(sources),
+        at_source_kept=any(one.after.changed for one in sources if one.after.observed),
         only_at_source=nowhere_else(predicate, sources, findings),
         shut_out=sum(
             one.account.closed is not None and one.stage in OVER and not one.at_host

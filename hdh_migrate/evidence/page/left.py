@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from markupsafe import Markup
 
 from hdh_migrate.codes import LOST_OBJECTS, Code
+from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
     LeftTask,
@@ -88,7 +89,7 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         n = one.count
     else:
         values["names"] = _listed(one.names, words, marked=marked and one.task in _KEYED)
-    if one.task is LeftTask.ABSENCE:
+    if one.task in {LeftTask.ABSENCE, LeftTask.CHANGED}:
         n = one.count
     if one.acts:
         values["acts"] = Markup(", ").join(
@@ -194,10 +195,10 @@ def recheck_seconds(plan: Mapping[str, Any], batch: str) -> int | None:
     return None
 
 
-def remains_of(observed: Mapping[str, object] | None) -> int:
-    """Return how many objects, versions and snapshots a source still showed after a deletion."""
-    seen = observed or {}
-    return sum(n for what, n in seen.items() if isinstance(n, int) and what != "not_ours")
+def after_deletion(story: Mapping[str, Any] | None) -> AfterDeletion:
+    """Return what became of the deletion that a stated cutover tells of."""
+    told_of = (story or {}).get("decommission") or {}
+    return AfterDeletion.of(told_of.get("outcomes"), told_of.get("observed"))
 
 
 def missed_in(look: Mapping[str, Any] | None) -> bool:
@@ -237,7 +238,7 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
         tallies = [one["tally"] for one in p["datasets"] if one["batch"] == name]
         verified = sum(one["verified"]["objects"] for one in tallies)
         cutover, look = cutovers.get(name), looks.get(name)
-        decommission = cutover["decommission"] if cutover else {}
+        after = after_deletion(cutover)
         found.append(
             BatchStanding(
                 name=name,
@@ -248,7 +249,8 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 stage=cutover["stage"] if cutover else None,
                 switches=name in planned,
                 window_until=cutover["window_until"] if cutover else None,
-                traces=remains_of(decommission.get("observed")),
+                traces=after.traces,
+                changed=after.changed,
                 relisting=listings.going_on(name),
                 looking=look is not None and not look["ended"],
                 read_back=look["at"] if look else None,

@@ -160,6 +160,16 @@ LEFT: dict[str, Text] = {
         "See at the source that the deletion is done: batch {names}."
         "|See at the source that the deletion is done: batches {names}.",
     ),
+    "left.changed": Text(
+        "Décider d'un objet modifié à la source depuis son déplacement et gardé là (lot {names}) : "
+        "mettre à l'abri ce qu'il est maintenant, ou accepter de le perdre."
+        "|Décider de {n} objets modifiés à la source depuis leur déplacement et gardés là (lot "
+        "{names}) : mettre à l'abri ce qu'ils sont maintenant, ou accepter de le perdre.",
+        "Decide about {n} object that changed at the source since it was moved and is kept there "
+        "(batch {names}): put what it is now into safety, or accept its loss."
+        "|Decide about {n} objects that changed at the source since they were moved and are kept "
+        "there (batch {names}): put what they are now into safety, or accept their loss.",
+    ),
     "left.traces": Text(
         "Faire disparaître ce que la source montre encore du lot {names} : {objects} (versions et "
         "instantanés compris).",

@@ -34,6 +34,7 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
             LeftTask.ATTESTATION,
             LeftTask.WAIVER,
             LeftTask.SOURCE,
+            LeftTask.CHANGED,
         ),
         "controller",
     ),

@@ -23,7 +23,7 @@ from hdh_migrate.evidence.page.gone import (
 )
 from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.leaving import leaving_prices
-from hdh_migrate.evidence.page.left import mended_since, missed_in, remains_of
+from hdh_migrate.evidence.page.left import after_deletion, mended_since, missed_in
 from hdh_migrate.evidence.verifier.addresses import UNCONTACTED
 from hdh_migrate.evidence.verifier.counts import gone_in
 from hdh_migrate.evidence.verifier.members import (
@@ -94,6 +94,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         ),
         "switching": {one["batch"] for one in predicate["plan"]["canonical"].get("cutovers") or ()},
         "missed": missed_in,
+        "after_deletion": after_deletion,
         "still_there": _still_there,
         "unsafe": _unsafe(predicate),
         "uncontacted": UNCONTACTED,
@@ -171,16 +172,16 @@ def _beside(predicate: Predicate) -> dict[tuple[str, ...], list[str]]:
 
 
 def _erased(predicate: Predicate) -> dict[str, int]:
-    """Return for how many batches a deletion at the source was begun, and for how many seen done.
+    """Return for how many batches a deletion was begun, seen done in part, and seen done.
 
     Done is what the source was asked about afterwards, and showed nothing of any more.
     """
-    found = {"erased": 0, "observed": 0}
+    found = {"erased": 0, "partly": 0, "observed": 0}
     for one in predicate["cutovers"]:
         if not any(name in one["times"] for name in ("erasing", "erased", "requested")):
             continue
-        seen = (one["decommission"] or {}).get("observed")
-        found["erased" if seen is None or remains_of(seen) else "observed"] += 1
+        after = after_deletion(one)
+        found["observed" if after.over else "partly" if after.observed else "erased"] += 1
     return found
 
 

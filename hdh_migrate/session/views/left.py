@@ -14,6 +14,7 @@ from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.run import HeadersCopied, RunStarted
+from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
@@ -29,7 +30,6 @@ from hdh_migrate.evidence.page.left import (
     mended_since,
     missed_in,
     recheck_seconds,
-    remains_of,
     told,
 )
 from hdh_migrate.evidence.page.page_words import PageWords
@@ -197,7 +197,7 @@ def _batches(
     for row in rows:
         name, amounts = row["batch"], row["amounts"]
         story = stories.get((name, Track.CUTOVER))
-        look = looks.get(name)
+        look, after = looks.get(name), _after_deletion(story)
         own = [one for one in known if one.batch == name]
         verified = amounts["verified"]["objects"]
         yield BatchStanding(
@@ -209,7 +209,8 @@ def _batches(
             stage=None if story is None else str(story.stage),
             switches=name in planned,
             window_until=None if story is None else story.window_until,
-            traces=_traces(story),
+            traces=after.traces,
+            changed=after.changed,
             relisting=listings.going_on(name),
             looking=look is not None and not look["ended"],
             read_back=None if look is None else look["at"],
@@ -228,8 +229,10 @@ def _mended(look: LookFact | None, amounts: Amounts) -> int:
     return look["gone"] + look["damaged"]
 
 
-def _traces(story: CutoverStanding | None) -> int:
-    return 0 if story is None else remains_of(observed_of(story))
+def _after_deletion(story: CutoverStanding | None) -> AfterDeletion:
+    if story is None:
+        return AfterDeletion.of(None, None)
+    return AfterDeletion.of(story.erasure.outcomes, observed_of(story))
 
 
 def _waivers(desk: Desk) -> Iterator[tuple[str, str]]:

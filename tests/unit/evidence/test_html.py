@@ -214,6 +214,10 @@ ERASURE = {
 }  # fmt: skip
 
 
+UNHELD = ("gone", "differs", "unread", "unproven", "lost")
+"""Why a deletion leaves an object there, for the target's sake."""
+
+
 def terms_change(approvals: list[str]) -> dict[str, Any]:
     return {
         "at": "2026-03-04T08:00:00Z",
@@ -283,6 +287,36 @@ def gone_from_the_source() -> dict[str, Any]:
     one = cutover(stage="decommission observed")
     clean = {"current": 0, "version": 0, "not_ours": 0, "until": None, "not_shown": []}
     return one | {"decommission": {**one["decommission"], "observed": clean}}
+
+
+def unseen_at_the_source() -> dict[str, Any]:
+    """A cutover whose source was not asked again after the deletion."""
+    one = cutover()
+    times = {"requested": "2026-05-01T08:00:00Z"}
+    return one | {"times": times, "decommission": {**one["decommission"], "observed": None}}
+
+
+def kept_at_the_source(changed: int = 0, unheld: int = 0, traces: int = 0) -> dict[str, Any]:
+    """A cutover whose source kept what changed, and what the target did not show any more."""
+    one = cutover(stage="decommission observed")
+    shows = {"current": changed + unheld, "version": traces, "not_ours": 7, "until": None}
+    outcomes = {"deleted": 2, "missing": 1, "drifted": changed, "target-gone": unheld}
+    return one | {
+        "decommission": {
+            **one["decommission"],
+            "observed": shows | {"not_shown": []},
+            "outcomes": {what: n for what, n in outcomes.items() if n},
+        }
+    }
+
+
+def answered(many: int) -> dict[str, Any]:
+    """A cutover with every answer there is to a deletion."""
+    one = cutover()
+    outcomes = ("gone", *(f"target-{what}" for what in UNHELD))
+    return one | {
+        "decommission": {**one["decommission"], "outcomes": dict.fromkeys(outcomes, many)}
+    }
 
 
 def asking(keys: int) -> dict[str, Any]:
@@ -493,6 +527,13 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "cutovers": [cutover(many=many) for many in (1, 2)]},
         {"records": good, "cutovers": [asking(keys) for keys in (1, 2)]},
         *({"records": good, "cutovers": [gone_from_the_source()] * many} for many in (1, 2)),
+        *(
+            {"records": good, "cutovers": [kept_at_the_source(many, many, many)] * many}
+            for many in (1, 2)
+        ),
+        *({"records": good, "cutovers": [answered(many)]} for many in (1, 2)),
+        *({"records": good, "cutovers": [unseen_at_the_source()] * many} for many in (1, 2)),
+        {"records": good, "cutovers": [kept_at_the_source()]},
         {"records": good, "bases": [{"reference": "CNIL 2020-1", "valid_until": "2020-12-21"}]},
         {"records": good, "bases": [{"reference": "CNIL 2023-146", "valid_until": "2026-12-21"}]},
         {
@@ -1894,7 +1935,8 @@ def test_no_certification_is_claimed(tmp_path: Path, key: Signer) -> None:
 def test_the_first_screen_says_what_became_of_the_source(
     tmp_path: Path, key: Signer, times: dict[str, str], said: str
 ) -> None:
-    one = cutover() | {"times": times}
+    unseen = {**cutover()["decommission"], "observed": None}
+    one = cutover() | {"times": times, "decommission": unseen}
     page = written(tmp_path / "out", [record("a")], signer=key, cutovers=[one])["fr"]
     assert said in page.plain
 
@@ -1903,10 +1945,43 @@ def test_a_deletion_that_was_seen_to_be_done_is_said_so(tmp_path: Path, key: Sig
     cases = [gone_from_the_source(), cutover()]
     page = written(tmp_path / "out", [record("a")], signer=key, cutovers=cases)["fr"]
     said = page.plain
-    asked_for = "La suppression d\u2019un lot y a été demandée, et n\u2019est pas constatée"
-    assert asked_for in said, "of the other one traces are seen"
+    in_part = "La suppression d\u2019un lot y est constatée en partie"
+    assert in_part in said, "of the other one traces are seen"
     assert "1 lot y a été supprimé, et la source n\u2019en montre plus rien" in said
     assert said.count("la source ne montre plus rien de ce lot") == 1
+
+
+def test_what_changed_at_the_source_since_it_was_moved_is_never_to_be_made_to_disappear(
+    tmp_path: Path, key: Signer
+) -> None:
+    """Nobody holds what it is now but the source: it is counted there, and not as a trace."""
+    pages = written(
+        tmp_path / "a", [record(name) for name in "abcd"], signer=key,
+        findings=[finding("decommission-drifted")], cutovers=[kept_at_the_source(changed=1)],
+    )  # fmt: skip
+    page = pages["fr"].plain
+    assert "Lot pilot : 2 objets supprimés, 1 déjà absent. 1 objet y a été modifié" in page
+    assert "1 objet (au moins 0 o), tant qu\u2019une suppression n\u2019est pas" in page
+    assert "1 objet n\u2019est que là (1 modifié depuis son déplacement)" in page
+    assert "Décider d\u2019un objet modifié à la source depuis son déplacement" in page
+    assert "Faire disparaître" not in page
+    assert "suppressions demandées, constatées en partie" in page
+    assert "aucune suppression constatée" not in page
+    assert "constatée en partie le" in page
+    assert "Decide about 1 object that changed at the source" in pages["en"].plain
+
+
+def test_what_the_target_does_not_hold_is_kept_at_the_source_and_said_to_be_there_alone(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(
+        tmp_path / "a", [record(name) for name in "abcd"], signer=key,
+        cutovers=[kept_at_the_source(unheld=1)],
+    )["fr"].plain  # fmt: skip
+    assert "1 objet y est gardé : la cible ne l\u2019a pas montré tel" in page
+    assert "1 objet n\u2019est que là (1 que la cible ne montre plus tel quel)" in page
+    assert "1 gardé (absent de la cible)" in page
+    assert "Faire disparaître" not in page
 
 
 def test_how_long_writing_stopped_stands_beside_its_two_moments(

@@ -19,6 +19,7 @@ from hdh_migrate.events.grants import (
 )
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.refreshes import PassAmount, RefreshEnded, Refreshing
+from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.granted import GrantAccounts
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
@@ -111,6 +112,30 @@ def test_what_is_wrong_is_told_first_then_what_is_not_moved_or_was_stopped() -> 
         LeftTask.BREACH,
         LeftTask.FINDING, LeftTask.LIST, LeftTask.MOVE, LeftTask.PASS, LeftTask.LOOK, LeftTask.COPY,
     ]  # fmt: skip
+
+
+def test_what_changed_since_it_was_moved_is_decided_about_and_never_a_trace() -> None:
+    one = replace(DONE, changed=1)
+    stands = replace(batches(one), findings={"decommission-drifted": 1})
+    assert left_to_do(stands) == [LeftToDo(LeftTask.CHANGED, ("pilot",), 1)]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "shown", "changed", "unheld", "traces"),
+    [
+        ({"deleted": 2, "drifted": 1}, {"current": 1}, 1, 0, 0),
+        ({"deleted": 2, "drifted": 1}, {"current": 0}, 0, 0, 0),
+        ({"drifted": 1, "kept": 1}, {"current": 2, "version": 3, "not_ours": 9}, 1, 0, 4),
+        ({"target-gone": 1, "target-lost": 1, "drifted": 1}, {"current": 2}, 1, 1, 0),
+    ],
+)
+def test_what_a_source_still_shows_is_told_apart_by_why(
+    outcomes: dict[str, int], shown: dict[str, object], changed: int, unheld: int, traces: int
+) -> None:
+    after = AfterDeletion.of(outcomes, shown)
+    assert (after.changed, after.unheld, after.traces) == (changed, unheld, traces)
+    assert after.over is not any((changed, unheld, traces))
+    assert not AfterDeletion.of(outcomes, None).over
 
 
 def test_bases_are_told_of_when_they_end_soon_and_waivers_always() -> None:
