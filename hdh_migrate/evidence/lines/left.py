@@ -25,6 +25,7 @@ class LeftTask(StrEnum):
 
     BREACH = "breach"
     ABSENCE = "absence"
+    ABSENT = "absent"
     DONE_WITHOUT = "done-without"
     CLASH = "clash"
     PLAIN = "plain"
@@ -106,8 +107,10 @@ class BatchStanding:
     """When the target was last looked at; None: not since it was verified."""
     missed: bool = False
     """Then something was gone, damaged, replaced or lost."""
-    mended: int = 0
-    """So many objects were gone or damaged then, and are verified again."""
+    absences: tuple[tuple[str, int], ...] = ()
+    """When looks found objects gone or damaged, and how many."""
+    whole: bool = True
+    """Nothing of it waits or failed, so what was gone or damaged is verified again."""
     recheck_seconds: int | None = None
     """How old that may be, where the plan says it."""
     lacks_copy: bool = False
@@ -151,7 +154,8 @@ class MigrationStanding:
 
 
 WORK: Final = frozenset(LeftTask) - {
-    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.DONE_WITHOUT, LeftTask.CLASH, LeftTask.PLAIN,
+    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.DONE_WITHOUT, LeftTask.CLASH,
+    LeftTask.PLAIN,
     LeftTask.KEY, LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN,
     LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS,
     LeftTask.GRANT_STALE, LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.SIGN,
@@ -182,7 +186,7 @@ def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
 
 def _later(one: LeftToDo) -> bool:
     """Say whether it can wait for what a law sets a time for, or that forbids any further step."""
-    first = {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.DONE_WITHOUT}
+    first = {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.DONE_WITHOUT}
     return not (one.task in first or (one.task is LeftTask.BASIS and one.over))
 
 
@@ -213,8 +217,9 @@ def _of_harm(stands: MigrationStanding) -> Iterator[LeftToDo]:
             LeftTask.BREACH, count=broken, at=min(seen, key=seconds_of, default=stands.at)
         )
     for one in stands.batches:
-        if one.mended:
-            yield LeftToDo(LeftTask.ABSENCE, (one.name,), one.mended, at=one.read_back)
+        for at, count in one.absences:
+            task = LeftTask.ABSENCE if one.whole else LeftTask.ABSENT
+            yield LeftToDo(task, (one.name,), count, at=at)
     decided = any(one.changed for one in stands.batches)  # told of with their batch
     for code, count in sorted(stands.findings.items()):
         if decided and code == Code.DECOMMISSION_DRIFTED:
@@ -321,7 +326,7 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
 
 
 _APART: Final = frozenset({
-    LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.BASIS, LeftTask.DONE_WITHOUT,
+    LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.BASIS, LeftTask.DONE_WITHOUT,
     LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES, LeftTask.CHANGED,
     LeftTask.ERASURE, LeftTask.ERASED, LeftTask.ROTATION, LeftTask.ROTATED,
 })  # fmt: skip

@@ -302,7 +302,7 @@ ANNEXES: dict[str, Text] = {
         "réponse de l'hébergeur, en nombre d'objets (hors fichiers de l'outil) :",
         "the host's answer, in objects (the tool's own files not counted):",
     ),
-    "stage.not started": Text("bascule pas commencée", "cutover not started"),
+    "stage.not started": Text("bascule non commencée", "cutover not started"),
     "stage.preparing": Text("en préparation", "preparing"),
     "stage.switching": Text("pointeur en cours de changement", "switching"),
     "stage.switched": Text("pointeur changé, essais à finir", "switched, tests to finish"),
@@ -529,7 +529,10 @@ ANNEXES: dict[str, Text] = {
         "jeux de données dont les versions n'ont pu être listées",
         "datasets whose versions could not be listed",
     ),
-    "remaining.unverified": Text("objets non vérifiés", "objects that are not verified"),
+    "remaining.unverified": Text(
+        "objets non vérifiés, si la cible a quelque chose d'eux",
+        "objects that are not verified, if the target has something of them",
+    ),
     # --- openings ------------------------------------------------------------------------------
     "openings": Text("Objets remis en clair", "Objects handed out in the clear"),
     "openings.none": Text(

@@ -5,9 +5,13 @@ A key is shown once with everything that it approved, so that one person who app
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Any, Final, Literal
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.cutover import (
     CutoverFinalized,
     CutoverSwitching,
@@ -16,10 +20,11 @@ from hdh_migrate.events.cutover import (
 )
 from hdh_migrate.events.decommission import CutoverAgreed
 from hdh_migrate.events.erasure import HeadersErasing
-from hdh_migrate.events.event import Event
+from hdh_migrate.events.event import Event, SignedEnvelopes
 from hdh_migrate.events.grants import GrantGiven
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.frozen import frozen_row
+from hdh_migrate.jsonform import ABSENT, Absent
 
 RESTING: Final[tuple[type[Event], ...]] = (
     CutoverSwitching, CutoverFinalized, CutoverAgreed, KeysRotating, DataKeysRotating,
@@ -32,6 +37,14 @@ STAGES: Final = ("freeze", "cutover", "finalize", "decommission", "terms")
 
 
 @frozen_row
+class Signing:
+    """What somebody signed: when, by his own clock, and his comment."""
+
+    made_at: str
+    comment: str
+
+
+@frozen_row
 class ApprovalLine:
     """One act that rested on approvals; `at` is None where only the statement tells of it."""
 
@@ -40,24 +53,49 @@ class ApprovalLine:
     name: str
     stage: str
     at: str | None
+    """When it was done, and the approvals counted."""
     keys: tuple[str, ...]
+    signings: Mapping[str, Signing] = field(default_factory=dict)
+    """By key: when it was signed, and what was said with it."""
 
 
 def approvals_of(at: str, event: Event) -> Iterator[ApprovalLine]:
     """Yield what an event of the journal says of approvals that it rests on."""
     match event:
         case RestsOnApprovals() if event.track is Track.CUTOVER:
-            yield ApprovalLine("batch", event.batch, event.approved_stage, at, event.approvals)
+            yield ApprovalLine(
+                "batch", event.batch, event.approved_stage, at, event.approvals,
+                signings_of(event.approvals, event.signed),
+            )  # fmt: skip
         case KeysRotating() | DataKeysRotating():
             stage = "rotate" if isinstance(event, KeysRotating) else "reseal"
             for batch, keys in event.approvals.items():
-                yield ApprovalLine("batch", batch, stage, at, keys)
+                signed = ABSENT if event.signed is ABSENT else event.signed.get(batch, ABSENT)
+                yield ApprovalLine("batch", batch, stage, at, keys, signings_of(keys, signed))
         case HeadersErasing():
-            yield ApprovalLine("dataset", event.dataset, "erase", at, event.approvals)
+            found = signings_of(event.approvals, event.signed)
+            yield ApprovalLine("dataset", event.dataset, "erase", at, event.approvals, found)
         case GrantGiven():
-            yield ApprovalLine("grant", event.grant, "grant", at, event.approvals)
+            found = signings_of(event.approvals, event.signed)
+            yield ApprovalLine("grant", event.grant, "grant", at, event.approvals, found)
         case _:
             pass
+
+
+def signings_of(keys: Sequence[str], signed: SignedEnvelopes | Absent) -> dict[str, Signing]:
+    """Return what each key signed; nothing of what is of another form."""
+    if signed is ABSENT:
+        return {}
+    found = {}
+    for key, envelope in zip(keys, signed, strict=False):
+        try:
+            said = json.loads(base64.b64decode(envelope["payload"]))
+            made = Signing(made_at=said["made_at"], comment=str(said.get("comment") or ""))
+            seconds_of(made.made_at)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        found[key] = made
+    return found
 
 
 def in_order(approvals: Mapping[str, Any]) -> list[tuple[str, Any]]:

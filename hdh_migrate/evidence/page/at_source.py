@@ -22,8 +22,8 @@ class BatchAtSource:
     """What the source of one batch still holds, as far as a bundle knows."""
 
     name: str
-    stands: Literal["untouched", "asked", "deleted", "partly"]
-    """Whether its deletion was asked for, and what was seen of it afterwards."""
+    stands: Literal["unlisted", "untouched", "asked", "deleted", "partly"]
+    """Whether its source was listed whole, its deletion asked for, and what was seen afterwards."""
     whole: ObjectSum
     """What the source showed, without what is gone from it."""
     moved: ObjectSum
@@ -61,7 +61,8 @@ def at_source(predicate: Predicate, passes: Iterable[PassLine]) -> list[BatchAtS
         story = stories.get(name)
         after = after_deletion(story)
         answers = ((story or {}).get("decommission") or {}).get("outcomes") or {}
-        stands = _stands(story, after)
+        listed_whole = batch["inventory_closed"] or name in listed
+        stands = _stands(story, after) if listed_whole else "unlisted"
         found.append(BatchAtSource(name, stands, whole, _less(whole, alone), alone, after, answers))
     return found
 
@@ -107,9 +108,9 @@ def nowhere_else(
         parts = {}
     replaced = how_many(predicate["findings"]["codes"], *REPLACED)
     sure = none_own(predicate, findings, *REPLACED) and all(
-        one.stands in {"untouched", "asked"} for one in batches
+        one.stands in {"unlisted", "untouched", "asked"} for one in batches
     )
-    there = {one.name for one in batches if one.stands in {"untouched", "asked"}}
+    there = {one.name for one in batches if one.stands in {"unlisted", "untouched", "asked"}}
     held = {one["name"] for one in predicate["datasets"] if one["batch"] in there}
     shut = sum(
         one["objects"]
@@ -175,9 +176,19 @@ AT_SOURCE: dict[str, Text] = {
         "{n} object ({size}), as long as no deletion is observed."
         "|{n} objects ({size}), as long as no deletion is observed.",
     ),
+    "source.all.least": Text(
+        "Au moins {n} objet ({size}) : un lot n'a pas été listé jusqu'au bout."
+        "|Au moins {n} objets ({size}) : un lot n'a pas été listé jusqu'au bout.",
+        "At least {n} object ({size}): a batch was not listed to its end."
+        "|At least {n} objects ({size}): a batch was not listed to its end.",
+    ),
     "source.nothing": Text(
         "Plus rien de cette migration, à ce qui a été constaté.",
         "Nothing of this migration any more, as far as was observed.",
+    ),
+    "source.unlisted": Text(
+        "Lot {name} : pas listé jusqu'au bout ; {objects} ({size}) en sont connus.",
+        "Batch {name}: not listed to its end; {objects} ({size}) of it are known.",
     ),
     "source.untouched": Text(
         "Lot {name} : {objects} ({size}) ; cet outil n'y a rien supprimé.",

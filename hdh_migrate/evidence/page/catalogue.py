@@ -495,6 +495,12 @@ CATALOGUE: dict[str, Text] = {
         "Ce qui a été lu à la source est ce qui en est sorti, relectures comprises.",
         "What was read at the source is what left it, what was read twice included.",
     ),
+    "endpoints.least": Text(
+        "Ces nombres sont des minimums : ceux d'une exécution qui n'a pas dit sa fin (arrêtée net, "
+        "ou en cours) n'y sont pas.",
+        "These numbers are the least there was: those of a run that never said its end (cut off, "
+        "or going on) are not among them.",
+    ),
     "endpoints.plain.source": Text(
         "La source a été lue sans TLS (http) : ce qui en est sorti a circulé en clair sur le "
         "réseau.",
@@ -655,6 +661,12 @@ CATALOGUE: dict[str, Text] = {
         "there again. The journal has the numbers of these objects; this folder does not know the "
         "cause.",
     ),
+    "findings.unmended": Text(
+        "Aux derniers contrôles de la cible, {gone} et {damaged} ; rien ne montre encore qu'ils y "
+        "soient de nouveau vérifiés. Le journal désigne ces objets par leur numéro.",
+        "At the last looks at the target, {gone} and {damaged}; nothing shows yet that they are "
+        "verified there again. The journal has the numbers of these objects.",
+    ),
     "findings.mended.ids": Text("Numéros :", "Numbers:"),
     "banner.mended": Text(
         "{n} objet vérifié manquait, ou n'était plus intact, à un contrôle de la cible ; il y est "
@@ -748,6 +760,10 @@ CATALOGUE: dict[str, Text] = {
     "seal.none": Text("aucun", "none"),
     "seal.crypt4gh": Text(
         "Crypt4GH (X25519, ChaCha20-Poly1305)", "Crypt4GH (X25519, ChaCha20-Poly1305)"
+    ),
+    "seal.crypt4gh.apart": Text(
+        "segments Crypt4GH (ChaCha20-Poly1305) sans en-tête ; en-têtes à part, dans des paquets",
+        "segments of Crypt4GH (ChaCha20-Poly1305) without a header; headers apart, in packs",
     ),
     "attestation.none": Text("aucune n'a été jointe", "none was given"),
     "attestation.file": Text("empreinte du fichier", "digest of the file"),

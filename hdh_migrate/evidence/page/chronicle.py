@@ -37,6 +37,7 @@ from hdh_migrate.events.registry import KINDS, read_body
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
 from hdh_migrate.events.waivers import WaiversCounted
+from hdh_migrate.evidence.lines.absences import LOOK_EVENTS, LooksInTurn
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
 from hdh_migrate.evidence.lines.listings import LISTING_EVENTS
 from hdh_migrate.evidence.page.approved import ApprovalLine, approvals_of
@@ -85,7 +86,7 @@ LOOKED_AT: Final[tuple[type[Event], ...]] = (
     CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
     FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, PlanRebound,
     Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
-    WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *ACTS,
+    WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *LOOK_EVENTS, *ACTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in dict.fromkeys(LOOKED_AT))
@@ -107,6 +108,8 @@ class Chronicle:
     """Every waiver that ever counted."""
     missed: dict[str, MissedObjects] = field(default_factory=dict)
     """What the last look at each batch found gone or damaged."""
+    looks: LooksInTurn = field(default_factory=LooksInTurn)
+    """Every look at the target."""
     erasing: dict[str, HeadersErasing] = field(default_factory=dict)
     """By dataset: by whom and why it was erased."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -133,11 +136,17 @@ class Chronicle:
     logins: dict[str, OperatorLine] = field(default_factory=dict)
     """Who did something, at most `SHOWN` of them, in the order of their first."""
     _open: bool = False
+    _began_at: str | None = None
     _intent: BatchAmending | None = None
     _amended: set[str] = field(default_factory=set)
     """Changes of the plan that amended a batch, since a plan was last bound."""
     _led: dict[str, str] = field(default_factory=dict)
     """By batch: since when consumers are led to the target."""
+
+    @property
+    def going_on(self) -> str | None:
+        """When the last run began, if the journal does not tell of its end."""
+        return self._began_at if self._open else None
 
     @property
     def empty(self) -> bool:
@@ -149,6 +158,7 @@ class Chronicle:
             self.continued,
             self.drifted,
             self.taken_back.total,
+            self.looks.lines,
             self.retried,
         )
         return not any(everything)
@@ -163,6 +173,7 @@ class Chronicle:
         self.approvals.extend(approvals_of(at, event))
         self.waivers.take(at, event)
         self.taken_back.take(event)
+        self.looks.take(event)
         self._acted(at, event)
         if isinstance(event, LISTING_EVENTS):
             self.listed.append((at, event))
@@ -215,7 +226,7 @@ class Chronicle:
     def _began(self, at: str, event: RunStarted) -> None:
         self.runs += 1
         self.cut_off += self._open
-        self._open = True
+        self._open, self._began_at = True, at
         if self.plans and not self.plans[-1].user:
             self.plans[-1].user = event.user
         if (one := self._login(event.user)) is not None:

@@ -50,6 +50,22 @@ CUSTODY: dict[str, Text] = {
         "|Under way (points {points} of what is left to do). Day on which it ends: neither plan "
         "nor journal has one; ask the controller.",
     ),
+    "q.when.planned": Text(
+        "En cours (point {points} de ce qui reste à faire). D'après le plan : {ends}."
+        "|En cours (points {points} de ce qui reste à faire). D'après le plan : {ends}.",
+        "Under way (point {points} of what is left to do). By the plan: {ends}."
+        "|Under way (points {points} of what is left to do). By the plan: {ends}.",
+    ),
+    "q.when.last": Text("jusqu'au {day}", "until {day}"),
+    "q.when.done-by": Text(
+        "lot {name} à vérifier pour le {day}", "batch {name} to be verified by {day}"
+    ),
+    "q.when.open": Text(
+        "Une exécution, commencée le {began}, n'avait pas dit sa fin quand cette page a été "
+        "écrite : ce qu'elle a échangé et envoyé n'y est compté qu'une fois vérifié.",
+        "A run that began on {began} had not said its end when this page was written: what it "
+        "exchanged and sent counts here only once it is verified.",
+    ),
     "q.when.over": Text(
         "Rien n'est plus à déplacer, à basculer ni à supprimer, à ce que ce dossier en sait.",
         "Nothing is left to move, switch or delete, as far as this folder knows.",
@@ -182,8 +198,10 @@ CUSTODY: dict[str, Text] = {
     ),
     "custody.ran": Text("A lancé l'outil", "Ran the tool"),
     "custody.ran.value": Text(
-        "{n} exécution de « run », le {first}|{n} exécutions de « run », du {first} au {last}",
-        "{n} “run”, on {first}|{n} times “run”, from {first} to {last}",
+        "{n} exécution de « run », commencée le {first}"
+        "|{n} exécutions de « run », la première commencée le {first}, la dernière le {last}",
+        "{n} “run”, begun on {first}"
+        "|{n} times “run”, the first begun on {first}, the last on {last}",
     ),
     "custody.acted": Text("Autres actes au journal :", "Other acts in the journal:"),
     "custody.acted.value": Text("du {first} au {last}", "from {first} to {last}"),
@@ -212,6 +230,10 @@ CUSTODY: dict[str, Text] = {
         "le journal de ce dossier ne le dit pas", "the journal of this folder does not tell"
     ),
     "custody.approved": Text("A approuvé", "Approved"),
+    "custody.signed": Text(
+        "signée le {signed}, comptée le {counted}", "signed on {signed}, counted on {counted}"
+    ),
+    "custody.counted": Text("comptée le {counted}", "counted on {counted}"),
     "custody.approved.nobody": Text(
         "personne : rien de ce qui demande une approbation n'a été fait",
         "nobody: nothing that needs an approval was done",

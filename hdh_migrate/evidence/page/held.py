@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
-from hdh_migrate.evidence.page.left import after_deletion
+from hdh_migrate.evidence.lines.absences import LooksInTurn
+from hdh_migrate.evidence.page.left import after_deletion, tallies_of, whole_again
 from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({
     "all-offsets", "approvals", "attestation", "basis", "breach", "contract", "drilled", "excluded",
-    "grants", "here", "https", "losses", "mended", "observed", "offsets", "openings", "partly",
-    "plain-source", "region", "requested", "sealed", "signed", "whole",
+    "grants", "here", "https", "losses", "mended", "observed", "offsets", "openings", "packed",
+    "partly", "plain-source", "region", "requested", "sealed", "signed", "unmended", "whole",
 })  # fmt: skip
 """Everything that references.yaml may ask for."""
 
 
 def held_of(
-    predicate: Predicate, approvals: Collection[object], *, grants: bool, signed: bool
+    predicate: Predicate,
+    approvals: Collection[object],
+    looks: LooksInTurn,
+    *,
+    grants: bool,
+    signed: bool,
 ) -> frozenset[str]:
-    """Return which of `HELD` a bundle has; `approvals` and `grants` its journal tells of."""
+    """Return which of `HELD` a bundle has; its journal tells of the other arguments."""
     endpoints, outcome, plan = predicate["endpoints"], predicate["outcome"], predicate["plan"]
     contacted = [one["url"] for one in endpoints if one["requests"]]
     states = outcome["states"]
@@ -28,10 +34,15 @@ def held_of(
     offsets = predicate["times"]["clock_offsets"]
     report = plan["canonical"].get("report") or {}
     parties = (report.get("declared") or {}).get("organisations", ())
+    absences = [
+        (bool(looks.absent(batch["name"])), whole_again(tallies_of(predicate, batch["name"])))
+        for batch in predicate["batches"]
+    ]
     found = {
         "approvals": bool(approvals),
         "here": all(one["local"] for one in endpoints),
-        "mended": any(look["gone"] + look["damaged"] for look in predicate.get("looks", ())),
+        "mended": any(seen and whole for seen, whole in absences),
+        "unmended": any(seen and not whole for seen, whole in absences),
         "attestation": predicate["attestation"] is not None,
         "basis": bool(plan["canonical"].get("legal_basis")),
         "breach": how_many(predicate["findings"]["codes"], *LOST_OBJECTS, Code.TARGET_REPLACED) > 0,
@@ -48,6 +59,7 @@ def held_of(
         "all-offsets": all(
             any(f"{url}/".startswith(f"{place}/") for place in offsets) for url in contacted
         ),
+        "packed": bool(predicate["seal"].get("headers")),
         "openings": bool(predicate.get("openings")),
         "plain-source": any(
             one["requests"] and not one["local"] and one["url"].lower().startswith("http://")

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from hdh_migrate.codes import Code, Severity, how_many
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
+from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.approved import by_key, duties_of, in_order
 from hdh_migrate.evidence.page.at_source import at_source, nowhere_else, still_there
 from hdh_migrate.evidence.page.charts import states_bar
@@ -28,7 +29,7 @@ from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
 from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
-from hdh_migrate.evidence.page.left import NAMED, standing_of
+from hdh_migrate.evidence.page.left import NAMED, standing_of, tallies_of, whole_again
 from hdh_migrate.evidence.page.owners import login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
@@ -37,7 +38,7 @@ from hdh_migrate.evidence.page.sides import by_side
 from hdh_migrate.evidence.page.stated import mended_look, proven_objects, shown_of
 from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import Predicate, StatedLook
 
 _TONES = {
     **dict.fromkeys((OutcomeState.GOOD, OutcomeState.NOTED), "good"),
@@ -75,6 +76,12 @@ def render_report(
     left = left_to_do(standing_of(predicate, unresolved, chronicle, signed=signer is not None))
     tasks = owned(left, declared_of(predicate), list(chronicle.logins), words)
     sources = at_source(predicate, chronicle.passes)
+    looks = predicate.get("looks", [])
+    unmended = [
+        one
+        for one in looks
+        if one["gone"] + one["damaged"] and not whole_again(tallies_of(predicate, one["batch"]))
+    ]
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
     erased = erased_objects(predicate, chronicle.grants)
     declared = declared_of(predicate)
@@ -105,12 +112,16 @@ def render_report(
         tasks=tasks,
         going=working(tasks, words),
         logins={one: login_said(one, declared, words) for one in named if one},
+        ends=_ends(predicate, words),
         sources=sources,
-        mended_ids=_mended_ids(predicate, chronicle, words),
+        mended_ids=_missed_ids(
+            [one for one in looks if mended_look(predicate, one)], chronicle, words
+        ),
         departed=departed(predicate, findings),
         bridges=bridges(predicate, chronicle),
         lines_lost=lines_lost(predicate),
         at_source=still_there(sources),
+        least=bool(chronicle.cut_off or chronicle.going_on),
         at_source_kept=any(one.after.changed for one in sources if one.after.observed),
         only_at_source=nowhere_else(predicate, sources, findings),
         shut_out=sum(
@@ -128,8 +139,14 @@ def render_report(
         readers_revoked=chronicle.grants.revoked,
         references=references(),
         held=held_of(
-            predicate, approvals, grants=chronicle.grants.readers > 0, signed=signer is not None
+            predicate,
+            approvals,
+            chronicle.looks.beside(looks),
+            grants=chronicle.grants.readers > 0,
+            signed=signer is not None,
         ),
+        unmended_ids=_missed_ids(unmended, chronicle, words),
+        unmended={kind: sum(one[kind] for one in unmended) for kind in ("gone", "damaged")},
         signer=signer,
     )
     return page.encode()
@@ -173,12 +190,26 @@ def _tone(verdict: OutcomeState, erased: ErasedObjects) -> str:
     return "unsure" if tone == "good" and erased.some else tone
 
 
-def _mended_ids(predicate: Predicate, chronicle: Chronicle, words: PageWords) -> list[Markup]:
-    """Return the numbers of what looks missed and is verified again, where the journal has all."""
-    mended = [one for one in predicate.get("looks", ()) if mended_look(predicate, one)]
-    missed = [chronicle.missed.get(one["batch"]) for one in mended]
+def _ends(predicate: Predicate, words: PageWords) -> list[Markup]:
+    """Return until when a migration lasts by its plan, and each batch that has a day of its own."""
+    plan = predicate["plan"]["canonical"]
+    last = (plan.get("planned") or {}).get("last_day")
+    found = [] if last is None else [words.say("q.when.last", day=words.day(last))]
+    for batch in plan.get("batches", ()):
+        by = batch.get("done_by")
+        if by is not None:
+            said = words.day(by) if len(by) == len("2026-01-31") else by
+            found.append(words.say("q.when.done-by", name=visible(batch["name"]), day=said))
+    return found
+
+
+def _missed_ids(
+    looks: Sequence[StatedLook], chronicle: Chronicle, words: PageWords
+) -> list[Markup]:
+    """Return the numbers of what last looks missed or found damaged, where the journal has all."""
+    missed = [chronicle.missed.get(one["batch"]) for one in looks]
     ids = [number for one in missed if one is not None for number in one.ids]
-    many = sum(one["gone"] + one["damaged"] for one in mended)
+    many = sum(one["gone"] + one["damaged"] for one in looks)
     return [words.number(one) for one in ids] if len(ids) == many <= NAMED else []
 
 

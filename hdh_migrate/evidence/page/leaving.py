@@ -71,6 +71,14 @@ LEAVING: dict[str, Text] = {
         "An open format: with one of the private keys an object opens without the host; see "
         "“Verify it yourself”.",
     ),
+    "leaving.keys.apart": Text(
+        "Un format publié (docs/header-packs.md) : ouvrir un objet demande son paquet, l'une des "
+        "clés privées, et cet outil ou un programme écrit d'après ce format. Un logiciel qui ne "
+        "connaît que Crypt4GH ne l'ouvre pas.",
+        "A published format (docs/header-packs.md): to open an object takes its pack, one of the "
+        "private keys, and this tool or a program written after that format. Software that knows "
+        "Crypt4GH alone does not open it.",
+    ),
     "leaving.unsaid": Text("Ce que ce dossier ne dit pas", "What this folder does not say"),
     "leaving.unsaid.value": Text(
         "Le préavis et les frais du contrat, le prix des requêtes, le temps que prendrait la "

@@ -89,7 +89,7 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         n = one.count
     else:
         values["names"] = _listed(one.names, words, marked=marked and one.task in _KEYED)
-    if one.task in {LeftTask.ABSENCE, LeftTask.CHANGED}:
+    if one.task in {LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.CHANGED}:
         n = one.count
     if one.acts:
         values["acts"] = Markup(", ").join(
@@ -213,14 +213,25 @@ def mended_since(look: Mapping[str, Any], tallies: Sequence[StatedTally]) -> boo
         look["ended"]
         and look["gone"] + look["damaged"] > 0
         and not (look["replaced"] or look["unread"] or look.get("lost") or look.get("beside"))
-        and not any(one["failed"]["objects"] or one["pending"]["objects"] for one in tallies)
+        and whole_again(tallies)
     )
+
+
+def tallies_of(p: Predicate, batch: str) -> list[StatedTally]:
+    """Return the sums of a batch's datasets."""
+    return [one["tally"] for one in p["datasets"] if one["batch"] == batch]
+
+
+def whole_again(tallies: Sequence[StatedTally]) -> bool:
+    """Say whether nothing waits or failed, so that what was listed again is verified again."""
+    return not any(one["failed"]["objects"] or one["pending"]["objects"] for one in tallies)
 
 
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
     cutovers = {one["batch"]: one for one in p["cutovers"] if one["track"] == "cutover"}
     looks = {one["batch"]: one for one in p.get("looks", ())}
     planned = {one["batch"] for one in plan.get("cutovers") or ()}
+    seen = months.looks.beside(p.get("looks", ()))
     listings = Listings.of(months.listed, {one["name"]: one["batch"] for one in p["datasets"]})
     packs = p["seal"].get("headers")
     copied = None if packs is None else {one["batch"] for one in packs.get("copies", ())}
@@ -235,7 +246,7 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
     ]  # fmt: skip
     for batch in p["batches"]:
         name = batch["name"]
-        tallies = [one["tally"] for one in p["datasets"] if one["batch"] == name]
+        tallies = tallies_of(p, name)
         verified = sum(one["verified"]["objects"] for one in tallies)
         cutover, look = cutovers.get(name), looks.get(name)
         after = after_deletion(cutover)
@@ -255,9 +266,8 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 looking=look is not None and not look["ended"],
                 read_back=look["at"] if look else None,
                 missed=missed_in(look),
-                mended=look["gone"] + look["damaged"]
-                if look and mended_since(look, tallies)
-                else 0,
+                absences=tuple(seen.absent(name)),
+                whole=whole_again(tallies),
                 recheck_seconds=recheck_seconds(plan, name),
                 lacks_copy=copied is not None and verified > 0 and name not in copied,
             )

@@ -32,6 +32,14 @@ LEFT: dict[str, Text] = {
         "the look of {at} and which are verified there again, is a personal data breach (GDPR, "
         "art. 33): batch {names}.",
     ),
+    "left.absent": Text(
+        "Faire juger si l'absence ou l'altération de {objects} de la cible, constatée au contrôle "
+        "du {at} et dont rien ne montre qu'elle soit réparée, est une violation de données à "
+        "caractère personnel (RGPD, art. 33) : lot {names}.",
+        "Have it judged whether the absence or damage of {objects} of the target, found by the "
+        "look of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): batch "
+        "{names}.",
+    ),
     "left.done-without": Text(
         "Faire juger ce qui a été fait depuis la fin de l'autorisation « {names} » (le {at}) : "
         "{acts}.",

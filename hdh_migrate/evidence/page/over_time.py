@@ -35,6 +35,19 @@ OVER_TIME: dict[str, Text] = {
     "col.changed": Text("Modifiés", "Changed"),
     "col.gone": Text("Disparus", "Gone"),
     "col.left": Text("dont non déplacés, ou perdus", "of these not moved, or lost"),
+    # --- the target looked at again --------------------------------------------------------------
+    "looks.all": Text("Contrôles de la cible", "Looks at the target"),
+    "looks.all.why": Text(
+        "Ce que chaque contrôle a lu et n'a pas trouvé tel qu'il avait été vérifié ; un contrôle "
+        "suivant n'efface pas le précédent. « Absents » compte aussi ce que plus aucun côté n'a.",
+        "What each look read, and did not find as it was verified; a later look does not undo an "
+        "earlier one. “Absent” counts what neither side has any more, too.",
+    ),
+    "col.looked": Text("Lus", "Read"),
+    "col.absent": Text("Absents", "Absent"),
+    "col.damaged": Text("Altérés", "Damaged"),
+    "col.replaced": Text("Remplacés", "Replaced"),
+    "col.unread": Text("Illisibles", "Unreadable"),
     # --- plans -----------------------------------------------------------------------------------
     "plans": Text("Changements du plan", "Changes of the plan"),
     "plans.why": Text(

@@ -23,6 +23,7 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
         (
             LeftTask.BREACH,
             LeftTask.ABSENCE,
+            LeftTask.ABSENT,
             LeftTask.DONE_WITHOUT,
             LeftTask.CLASH,
             LeftTask.PLAIN,
@@ -106,7 +107,7 @@ def working(parties: Sequence[OwnedTasks], words: Words) -> list[Markup]:
 
 
 def _until(one: LeftToDo, words: Words) -> Markup | None:
-    if one.task not in {LeftTask.BREACH, LeftTask.ABSENCE} or one.at is None:
+    if one.task not in {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT} or one.at is None:
         return None
     until = datetime.fromisoformat(one.at).astimezone(UTC) + timedelta(hours=BREACH_HOURS)
     return words.say("owner.until", at=words.moment(until.isoformat()))

@@ -93,6 +93,12 @@ SIDES: dict[str, Text] = {
         "|{n} objets absents ou altérés, de nouveau vérifiés",
         "{n} object gone or damaged, verified again|{n} objects gone or damaged, verified again",
     ),
+    "errors.absent": Text(
+        "{n} objet absent ou altéré à un contrôle, et non revérifié depuis"
+        "|{n} objets absents ou altérés à un contrôle, et non revérifiés depuis",
+        "{n} object gone or damaged at a look, and not verified since"
+        "|{n} objects gone or damaged at a look, and not verified since",
+    ),
     "errors.drifted": Text(
         "{n} objet modifié pendant sa lecture, relu|{n} objets modifiés pendant leur lecture, "
         "relus",

@@ -13,7 +13,9 @@ from hdh_migrate.codes import Severity
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.erasure import HeadersErasing
+from hdh_migrate.events.looks import LookedAgain
 from hdh_migrate.events.run import HeadersCopied, RunStarted
+from hdh_migrate.evidence.lines.absences import LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.left import (
@@ -27,7 +29,6 @@ from hdh_migrate.evidence.page.approved import RESTING, approvals_of
 from hdh_migrate.evidence.page.declared import StatedByPeople, former_keys, strangers
 from hdh_migrate.evidence.page.left import (
     attested_of,
-    mended_since,
     missed_in,
     recheck_seconds,
     told,
@@ -39,9 +40,9 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
-from hdh_migrate.pipeline.looks import LookFact, look_facts
+from hdh_migrate.pipeline.looks import look_facts
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.results.looks import Amounts, BatchStatus, GraveFact, LeftFact
+from hdh_migrate.results.looks import BatchStatus, GraveFact, LeftFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import untried_recipients
 from hdh_migrate.session.policy.erased import erasures
@@ -189,7 +190,9 @@ def _batches(
     stories, plan = standings(ledger.cutovers()), json.loads(desk.loaded.canonical)
     known = ledger.datasets()
     listings = Listings.of(ledger.told(*LISTING_EVENTS), {row.name: row.batch for row in known})
-    looks = {one["batch"]: one for one in look_facts(ledger)}
+    looks, seen = {one["batch"]: one for one in look_facts(ledger)}, LooksInTurn()
+    for _, event in ledger.events(LookedAgain):
+        seen.take(event)
     planned = {one.batch for one in desk.loaded.plan.cutovers}
     copied = None
     if desk.loaded.plan.seal.second_copy is not None:
@@ -215,18 +218,11 @@ def _batches(
             looking=look is not None and not look["ended"],
             read_back=None if look is None else look["at"],
             missed=missed_in(look),
-            mended=_mended(look, amounts),
+            absences=tuple(seen.absent(name)),
+            whole=not any(amounts[what]["objects"] for what in ("waiting", "held_back", "failed")),
             recheck_seconds=recheck_seconds(plan, name),
             lacks_copy=copied is not None and verified > 0 and name not in copied,
         )
-
-
-def _mended(look: LookFact | None, amounts: Amounts) -> int:
-    """Return how many objects the last look missed or found damaged that are verified again."""
-    left = (amounts["waiting"], amounts["held_back"], amounts["failed"])
-    if look is None or not mended_since(look, ()) or any(one["objects"] for one in left):
-        return 0
-    return look["gone"] + look["damaged"]
 
 
 def _after_deletion(story: CutoverStanding | None) -> AfterDeletion:

@@ -24,7 +24,7 @@ from hdh_migrate.events.cutover import (
     PointerDescription,
     Track,
 )
-from hdh_migrate.events.decommission import CutoverRequested
+from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked
@@ -349,6 +349,7 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     copied_to, every_version = changes.pop("copied_to", None), changes.pop("every_version", False)
     more, keys = changes.pop("more", 0), changes.pop("keys", None)
     asked_level, bases = changes.pop("asked_level", None), changes.pop("bases", None)
+    last_day = changes.pop("last_day", None)
     prices, retained = changes.pop("prices", None), changes.pop("retained", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
@@ -370,6 +371,10 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     if retained is not None:
         kept = [{**one, "retention": retained} for one in about.plan["datasets"]]
         about = replanned(about, datasets=kept)
+    if last_day is not None:
+        due = [{**one, "done_by": last_day} for one in about.plan["batches"]]
+        planned = {"first_day": "2026-01-01", "last_day": last_day}
+        about = replanned(about, planned=planned, batches=due)
     if prices is not None:
         about = replanned(about, prices=prices)
     if every_version:
@@ -532,6 +537,11 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             for many in (1, 2)
         ),
         *({"records": good, "cutovers": [answered(many)]} for many in (1, 2)),
+        {"records": [record("a")], "closed": False},
+        {"records": good, "closed": False},
+        {"records": good, "months": signed_deletion()},
+        {"records": [pending("a")], "last_day": "2026-12-20"},
+        {"records": good, "last_day": "2026-12-20", "cutovers": [kept_at_the_source(1, 1, 1)]},
         *({"records": good, "cutovers": [unseen_at_the_source()] * many} for many in (1, 2)),
         {"records": good, "cutovers": [kept_at_the_source()]},
         {"records": good, "bases": [{"reference": "CNIL 2020-1", "valid_until": "2020-12-21"}]},
@@ -1015,6 +1025,17 @@ def acted() -> list[tuple[str, str, dict[str, Any]]]:
         ObjectAccepted(**seen, id=1, etag="e", version_id=None, reason="it is gone"),
     ]  # fmt: skip
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
+
+
+def signed_deletion() -> list[tuple[str, str, dict[str, Any]]]:
+    """A deletion that was approved the day before, with a comment."""
+    said = {"made_at": "2026-03-01T08:00:00Z", "comment": "vu en comité"}
+    payload = base64.b64encode(json.dumps(said).encode()).decode()
+    agreed_on = CutoverAgreed(
+        batch="pilot", track=Track.CUTOVER, approvals=("ab" * 32,), approved_stage="decommission",
+        terms=None, signed=({"payload": payload},), root="cc" * 32,
+    )  # fmt: skip
+    return [("2026-03-02T08:00:00Z", agreed_on.kind, agreed_on.as_json())]
 
 
 def revoked(count: int) -> list[tuple[str, str, dict[str, Any]]]:
@@ -1982,6 +2003,73 @@ def test_what_the_target_does_not_hold_is_kept_at_the_source_and_said_to_be_ther
     assert "1 objet n\u2019est que là (1 que la cible ne montre plus tel quel)" in page
     assert "1 gardé (absent de la cible)" in page
     assert "Faire disparaître" not in page
+
+
+def test_what_a_look_missed_and_nothing_mended_is_never_called_mended(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(
+        tmp_path / "a", [pending("a"), pending("b")], signer=key, months=missed(),
+        looks=[{**LOOK, "gone": 1, "replaced": 0, "unread": 0}],
+    )["fr"].plain  # fmt: skip
+    assert "Faire juger si l\u2019absence ou l\u2019altération de 1 objet" in page
+    assert "Avant le 5 mars 2026" in page
+    assert "absence ou altération constatée à un contrôle, non réparée" in page
+    assert "réparée depuis" not in page
+    assert "1 objet absent ou altéré à un contrôle, et non revérifié depuis" in page
+    assert re.search(r"Numéros : 4\s?711", page)
+
+
+def test_a_later_look_does_not_undo_what_an_earlier_one_missed(tmp_path: Path, key: Signer) -> None:
+    last = LookedAgain(
+        number=2, batch="pilot", level="full", at="2026-03-02T10:10:00Z", spans=(), objects=1,
+        bytes=9, gone=(), damaged=(), replaced=(), unread=(), lost=ABSENT, beside=ABSENT,
+    )  # fmt: skip
+    told = [*missed(), ("2026-03-02T10:10:00Z", last.kind, last.as_json())]
+    page = written(tmp_path / "a", [record("a")], signer=key, months=told)["fr"].plain
+    assert "Faire juger si l\u2019absence d\u2019un objet" in page
+    assert "absence ou altération constatée à un contrôle, réparée depuis" in page
+    assert "Contrôles de la cible" in page
+
+
+def test_a_batch_that_was_never_listed_is_not_said_to_hold_nothing(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "a", [record("a")], signer=key, closed=False)["fr"].plain
+    assert "Lot pilot : pas listé jusqu\u2019au bout" in page
+    assert "Au moins 1 objet" in page
+
+
+def test_a_run_that_never_said_its_end_is_told_with_what_is_missing_for_it(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "a", [record("a")], signer=key, months=ran("claire@ops", 1))["fr"]
+    assert "Une exécution, commencée le 1er mars 2026" in page.plain
+    assert "Lu à la source jusqu\u2019ici : au moins" in page.plain
+    assert "Ces nombres sont des minimums" in page.plain
+
+
+def test_the_days_of_the_plan_are_told_where_it_has_some(tmp_path: Path, key: Signer) -> None:
+    page = written(tmp_path / "a", [pending("a")], signer=key, last_day="2026-12-20")["fr"].plain
+    assert "jusqu\u2019au 20 décembre 2026, lot pilot à vérifier pour le 20 décembre 2026" in page
+    assert "ni le plan ni le journal" not in page
+
+
+def test_objects_with_headers_apart_are_not_said_to_open_with_any_software(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "a", [record("a")], signer=key, headers=packed(1, 1))["fr"].plain
+    assert "objets au format ouvert Crypt4GH" not in page
+    assert "Un format ouvert : avec" not in page
+    assert "docs/header-packs.md" in page
+
+
+def test_when_an_approval_was_signed_and_what_was_said_with_it_is_told(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "a", [record("a")], signer=key, months=signed_deletion())["fr"].plain
+    assert "signée le 1" in page
+    assert "vu en comité" in page
 
 
 def test_how_long_writing_stopped_stands_beside_its_two_moments(

@@ -280,10 +280,19 @@ def test_a_key_that_nobody_is_declared_to_hold_and_a_side_without_tls_are_left_t
 
 
 def test_what_was_missing_for_a_while_is_judged_too() -> None:
-    one = replace(DONE, mended=2, read_back="2026-11-20T08:00:00Z")
+    one = replace(DONE, absences=(("2026-11-20T08:00:00Z", 2),), read_back=NOW)
 
     assert left_to_do(batches(one)) == [
         LeftToDo(LeftTask.ABSENCE, ("pilot",), 2, at="2026-11-20T08:00:00Z")
+    ], "a later look does not undo it"
+
+
+def test_what_is_missing_and_not_mended_is_judged_first() -> None:
+    one = replace(DONE, absences=(("2026-11-20T08:00:00Z", 2),), whole=False, pending=2)
+
+    assert left_to_do(batches(one)) == [
+        LeftToDo(LeftTask.ABSENT, ("pilot",), 2, at="2026-11-20T08:00:00Z"),
+        LeftToDo(LeftTask.MOVE, ("pilot",), 2),
     ]
 
 

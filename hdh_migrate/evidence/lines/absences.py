@@ -1,0 +1,94 @@
+"""What looks at the target found gone or damaged, look by look: the last one does not undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from hdh_migrate.clocks import seconds_of
+from hdh_migrate.events.event import Event
+from hdh_migrate.events.looks import LookedAgain, LookEnded
+from hdh_migrate.frozen import mutable_row
+from hdh_migrate.jsonform import ABSENT
+
+LOOK_EVENTS: Final[tuple[type[Event], ...]] = (LookedAgain, LookEnded)
+
+
+@mutable_row
+class LookLine:
+    """One look at a batch's target: when it began to read, how much, what it missed."""
+
+    batch: str
+    number: int
+    at: str
+    level: str
+    objects: int = 0
+    gone: int = 0
+    damaged: int = 0
+    replaced: int = 0
+    unread: int = 0
+    lost: int = 0
+    ended: bool = False
+
+    @property
+    def absent(self) -> int:
+        """How many objects were not there as they were verified, and were listed again."""
+        return self.gone + self.damaged
+
+
+class LooksInTurn:
+    """Every look that a journal tells of, in its order."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, int], LookLine] = {}
+
+    @classmethod
+    def of(cls, events: Iterable[tuple[str, Event]]) -> LooksInTurn:
+        """Return what events tell."""
+        made = cls()
+        for _, event in events:
+            made.take(event)
+        return made
+
+    def take(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case LookedAgain():
+                key = (event.batch, event.number)
+                one = self._lines.setdefault(key, LookLine(*key, event.at, event.level))
+                one.at = min(one.at, event.at, key=seconds_of)
+                one.objects += event.objects
+                one.gone += len(event.gone)
+                one.damaged += len(event.damaged)
+                one.replaced += len(event.replaced)
+                one.unread += len(event.unread)
+                one.lost += 0 if event.lost is ABSENT else len(event.lost)
+            case LookEnded():
+                if (known := self._lines.get((event.batch, event.number))) is not None:
+                    known.ended = True
+            case _:
+                pass
+
+    def beside(self, stated: Iterable[Mapping[str, Any]]) -> LooksInTurn:
+        """Return them with what a statement alone tells of: a keyed bundle's journal does not."""
+        made = LooksInTurn()
+        made._lines = dict(self._lines)
+        for look in stated:
+            key = (look["batch"], look["number"])
+            if key not in made._lines:
+                made._lines[key] = LookLine(
+                    *key, look["at"], look["level"], look["objects"], look["gone"],
+                    look["damaged"], look["replaced"], look["unread"], look.get("lost", 0),
+                    look["ended"],
+                )  # fmt: skip
+        return made
+
+    @property
+    def lines(self) -> list[LookLine]:
+        """All of them, the first one first."""
+        return list(self._lines.values())
+
+    def absent(self, batch: str) -> list[tuple[str, int]]:
+        """Return when looks at a batch found objects gone or damaged, and how many."""
+        own = (one for one in self.lines if one.batch == batch)
+        return [(one.at, one.absent) for one in own if one.absent]
