@@ -302,6 +302,7 @@ ANNEXES: dict[str, Text] = {
         "réponse de l'hébergeur, en nombre d'objets (hors fichiers de l'outil) :",
         "the host's answer, in objects (the tool's own files not counted):",
     ),
+    "stage.partly": Text("suppression constatée en partie", "deletion observed in part"),
     "stage.not started": Text("bascule non commencée", "cutover not started"),
     "stage.preparing": Text("en préparation", "preparing"),
     "stage.switching": Text("pointeur en cours de changement", "switching"),

@@ -1989,6 +1989,7 @@ def test_what_changed_at_the_source_since_it_was_moved_is_never_to_be_made_to_di
     assert "suppressions demandées, constatées en partie" in page
     assert "aucune suppression constatée" not in page
     assert "constatée en partie le" in page
+    assert re.search(r"Lot pilot\s*suppression constatée en partie", page)
     assert "Decide about 1 object that changed at the source" in pages["en"].plain
 
 
