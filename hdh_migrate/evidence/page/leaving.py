@@ -72,12 +72,12 @@ LEAVING: dict[str, Text] = {
         "“Verify it yourself”.",
     ),
     "leaving.keys.apart": Text(
-        "Un format publié (docs/header-packs.md) : ouvrir un objet demande son paquet, l'une des "
-        "clés privées, et cet outil ou un programme écrit d'après ce format. Un logiciel qui ne "
-        "connaît que Crypt4GH ne l'ouvre pas.",
-        "A published format (docs/header-packs.md): to open an object takes its pack, one of the "
-        "private keys, and this tool or a program written after that format. Software that knows "
-        "Crypt4GH alone does not open it.",
+        "Un format publié (hdh-migrate docs header-packs) : ouvrir un objet demande son paquet, "
+        "l'une des clés privées, et cet outil ou un programme écrit d'après ce format. Un logiciel "
+        "qui ne connaît que Crypt4GH ne l'ouvre pas.",
+        "A published format (hdh-migrate docs header-packs): to open an object takes its pack, one "
+        "of the private keys, and this tool or a program written after that format. Software that "
+        "knows Crypt4GH alone does not open it.",
     ),
     "leaving.unsaid": Text("Ce que ce dossier ne dit pas", "What this folder does not say"),
     "leaving.unsaid.value": Text(

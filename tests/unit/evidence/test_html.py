@@ -2062,7 +2062,7 @@ def test_objects_with_headers_apart_are_not_said_to_open_with_any_software(
     page = written(tmp_path / "a", [record("a")], signer=key, headers=packed(1, 1))["fr"].plain
     assert "objets au format ouvert Crypt4GH" not in page
     assert "Un format ouvert : avec" not in page
-    assert "docs/header-packs.md" in page
+    assert "hdh-migrate docs header-packs" in page
 
 
 def test_when_an_approval_was_signed_and_what_was_said_with_it_is_told(
