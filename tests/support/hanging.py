@@ -1,6 +1,8 @@
 """The end of tests that hang, with all that their process was at.
 
 It is not asked for at each test: a thread that is begun and ended takes as long as most tests do.
+A child that is forked from here while it is asked for must end by `os._exit`, as those of
+`multiprocessing` do: `sys.exit` would wait for faulthandler's thread, which no child has.
 """
 
 from __future__ import annotations

@@ -113,6 +113,7 @@ def crowd() -> Iterator[Crowd]:
         os.close(file)
 
 
+@pytest.mark.slow
 def test_the_whole_line_is_used_and_no_more_while_nodes_come(crowd: Crowd) -> None:
     engine = crowd.fleet.engine()
     for address in "abcd":
@@ -139,6 +140,7 @@ def test_a_node_that_is_killed_leaves_its_part_unused_for_a_moment(crowd: Crowd)
     engine.close(grace=0)
 
 
+@pytest.mark.slow
 def test_a_node_that_is_cut_off_and_sends_on_is_counted_until_it_has_ended(crowd: Crowd) -> None:
     engine = crowd.fleet.engine()
     for address in "ab":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 import hdh_migrate
 
 ROOT = Path(hdh_migrate.__file__).parent
@@ -23,6 +25,7 @@ DEMO = "demo/play.py"
 """It always moves as many."""
 
 
+@pytest.mark.slow
 def test_what_is_counted_agrees_with_its_number() -> None:
     found = []
     for path in sorted(ROOT.rglob("*.py")):

@@ -141,6 +141,7 @@ def test_an_auditor_needs_the_auditors_list_and_no_more(words: str, code: int) -
     assert not done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_not_installed_is_named_with_the_command() -> None:
     words = ["verify", "bundle", "--trust", "report.pub"]
     done = subprocess.run(

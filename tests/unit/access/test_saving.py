@@ -107,6 +107,7 @@ class _Killed(BaseException):
     """The end of a process: nothing catches it."""
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_a_download_goes_on_behind_the_last_whole_segment(

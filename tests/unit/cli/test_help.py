@@ -126,6 +126,7 @@ def test_every_verb_takes_the_options_of_every_verb(names: tuple[str, ...]) -> N
     ALL[names].make_context(names[-1], [*words[len(called) :], *shared])  # a wrong word raises
 
 
+@pytest.mark.slow
 def test_a_verb_that_does_not_name_an_option_of_every_verb_heeds_it_all_the_same() -> None:
     script = (
         "import logging\n"
@@ -151,6 +152,7 @@ def test_every_code_has_a_meaning() -> None:
     assert len({code.meaning for code in Exit}) == len(Exit)
 
 
+@pytest.mark.slow
 def test_a_listing_imports_no_verb_and_nothing_large() -> None:
     script = (
         "import sys\n"

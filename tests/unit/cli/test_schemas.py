@@ -117,6 +117,7 @@ def test_wrong_arguments_print_nothing_for_people_to_pipe_on(
     assert "No such option: --frob" in told.err
 
 
+@pytest.mark.slow
 def test_what_the_offline_verbs_print_is_as_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

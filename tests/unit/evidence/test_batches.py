@@ -126,6 +126,7 @@ def test_it_may_be_sealed_for_those_of_then_and_for_nobody_else(planned: StatedP
         planned.record(line("a", 9, 1), "line 2")
 
 
+@pytest.mark.slow
 def test_a_bundle_of_an_amended_batch_holds(
     tmp_path: Path,
 ) -> None:

@@ -1227,6 +1227,7 @@ def test_a_page_loads_nothing_and_runs_nothing(every_page: Pages) -> None:
     assert "@import" not in source
 
 
+@pytest.mark.slow
 def test_hostile_text_is_shown_harmlessly_wherever_it_comes_from(
     tmp_path: Path, key: Signer
 ) -> None:
@@ -1397,6 +1398,7 @@ def test_only_the_first_findings_are_on_the_page_and_it_says_where_all_are(
     assert "key-200" not in page.text
 
 
+@pytest.mark.slow
 def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path) -> None:
     key = signer(tmp_path / "keys")
     page = written(tmp_path / "out", [record("a")], signer=key)["en"]

@@ -154,6 +154,7 @@ def test_what_earlier_versions_wrote_of_one_is_read() -> None:
         assert form.read(message) is not None, message
 
 
+@pytest.mark.slow
 def test_no_message_is_written_with_words_for_several_alone() -> None:
     """Where a number stands before a word for several, `counted` has one for one, too."""
     several = r" (?:\w+ )??(objects|keys|versions|names|values|attempts|times|tags|datasets)\b"

@@ -154,6 +154,7 @@ def test_a_malformed_envelope_is_refused_and_never_a_traceback(made: dict[str, A
         verify_envelope(made, [from_seed(SEED_A).verifier])
 
 
+@pytest.mark.slow
 def test_a_new_key_pair_signs_and_verifies(tmp_path: Path) -> None:
     private, public = new_report_key(tmp_path / "keys", "report", b"correct horse")
     made = load_signer(private, b"correct horse").sign(STATEMENT_TYPE, BODY)

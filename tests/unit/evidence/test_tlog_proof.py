@@ -93,6 +93,7 @@ def test_a_proof_tells_of_no_other_object(logs: Logs) -> None:
     assert [name for name in NAMES if name in shown] == [NAMES[2]]
 
 
+@pytest.mark.slow
 def test_no_changed_bit_of_a_proof_is_accepted(logs: Logs) -> None:
     whole, both = logs.proof(NAMES[3]).encode(), [logs.operator.verifier, logs.witness.verifier]
     taken = []

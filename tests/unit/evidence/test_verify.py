@@ -114,6 +114,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", BESIDE)
 def test_a_bundle_is_checked_by_its_own_files(
     made: tuple[Path, Signer], tmp_path: Path, where: str
@@ -166,6 +167,7 @@ def test_what_has_no_end_is_no_key(made: tuple[Path, Signer]) -> None:
     assert (done.returncode, "too large" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_flipped_bits_are_caught_wherever_they_are(
     made: tuple[Path, Signer], tmp_path: Path
 ) -> None:
@@ -218,6 +220,7 @@ def test_a_changed_journal_is_named(
     assert any("journal" in problem for problem in problems[1:]), problems
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("until", "written", "ok"),
     [

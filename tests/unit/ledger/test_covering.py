@@ -82,6 +82,7 @@ def opened() -> Iterator[SqliteLedger]:
         one.close()
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["exchange", "goes on", "lost", "looked up"]), max_size=6),
        st.randoms(use_true_random=False))  # fmt: skip
 def test_it_finds_what_a_walk_of_the_journal_finds(steps: list[str], draw: Random) -> None:
@@ -111,6 +112,7 @@ def test_another_process_computes_it_again(path: Path, ledger: SqliteLedger) -> 
     again.close()
 
 
+@pytest.mark.slow
 def test_what_a_portion_reads_of_the_ledger_does_not_grow_with_those_before(
     ledger: SqliteLedger,
 ) -> None:

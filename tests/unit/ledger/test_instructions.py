@@ -56,6 +56,7 @@ def _say(ledger: Path, first: int) -> None:
         InstructionFile(ledger).add(said(number))
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_when_several_speak_at_once(ledger: Path) -> None:
     context = multiprocessing.get_context("fork")
     speakers = [context.Process(target=_say, args=(ledger, 100 * one)) for one in range(4)]

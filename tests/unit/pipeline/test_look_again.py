@@ -167,6 +167,7 @@ def owned(folder: Path) -> World:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["head", "stored", "full"])
 @pytest.mark.parametrize("name", ["b", "c"])
 def test_metadata_that_was_lost_or_changed_beside_the_right_bytes_is_a_finding(

@@ -94,6 +94,7 @@ def test_an_object_whose_worker_died_is_moved_by_another(
     assert made.target.uploads() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "size"), KINDS)
 def test_what_three_workers_died_with_is_left_out_and_tried_again_by_the_next_run(
     tmp_path: Path, kind: str, size: int

@@ -72,6 +72,7 @@ def refusing(
 DENIED = AccessDenied("a target part: AccessDenied (HTTP 403)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [DENIED, Permanent("a target part: InvalidRequest (HTTP 400)")])
 @pytest.mark.parametrize("times", [1, 3])
 def test_one_refusal_costs_a_few_tries_of_that_part(
@@ -193,6 +194,7 @@ def test_a_source_that_changed_meanwhile_is_sent_from_its_first_byte(tmp_path: P
     assert target.uploads() == []
 
 
+@pytest.mark.slow
 def test_under_other_limits_it_is_cut_anew(tmp_path: Path) -> None:
     made, target = stopped(tmp_path)
     inner = target._inner

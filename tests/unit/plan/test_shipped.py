@@ -82,6 +82,7 @@ def test_the_generated_files_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reference.main(["--check"]) == 0
 
 
+@pytest.mark.slow
 def test_a_stale_or_missing_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_stale_or_missing_file_is_named(
     assert reference.SCHEMA.read_text() == "{}"
 
 
+@pytest.mark.slow
 def test_a_stale_table_of_findings_is_named_and_written_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -239,6 +239,7 @@ def test_the_port_answers_this_machine_while_a_run_goes_on(plan: Path, port: int
         got(port, "/metrics")
 
 
+@pytest.mark.slow
 def test_the_port_goes_on_when_the_file_cannot_be_written_any_more(plan: Path, port: int) -> None:
     """It answered with what it had been told before the disk was full."""
     added(plan, f"metrics: {{file: out/m.prom, port: {port}, every: 1s}}")
@@ -283,6 +284,7 @@ def test_a_reply_does_not_say_by_which_software_it_is_made() -> None:
             client.close()
 
 
+@pytest.mark.slow
 def test_clients_that_say_nothing_cost_few_threads_and_not_for_long() -> None:
     """Each of them cost the run a thread for as long as it sent a byte now and then."""
     before = threading.active_count()

@@ -502,6 +502,7 @@ def test_a_redirect_is_not_followed(plan: Path, hook: Hook) -> None:
     assert hook.asked == 1
 
 
+@pytest.mark.slow
 def test_nobody_who_hangs_is_waited_for_beyond_the_end(plan: Path) -> None:
     named(plan, program(plan, "echo $$ > child; exec /bin/sleep 900"))
     notes, child = Notes(), plan.parent / "child"
@@ -524,6 +525,7 @@ def run_of(desk: Desk) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_too_long_is_ended_with_all_it_started(plan: Path) -> None:
     child = plan.parent / "child"
     for seconds in (1, 10, 60):  # a busy machine may not have come to the program before

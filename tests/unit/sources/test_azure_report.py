@@ -39,6 +39,7 @@ def read(report: AzureReport, place: Place = PLACE) -> dict[str, ObjectInfo]:
     return {obj.key: obj for portion in report.objects(place) for obj in portion}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 @pytest.mark.parametrize("files", [1, 3])
 def test_the_current_objects_of_a_place_are_given(tmp_path: Path, form: str, files: int) -> None:

@@ -252,6 +252,7 @@ def test_a_directory_is_told_piece_by_piece() -> None:
     assert made.is_sound
 
 
+@pytest.mark.slow
 def test_a_large_directory_may_take_the_time_that_its_names_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -34,6 +34,7 @@ def bench(answer: Answer) -> tuple[Bench, Answers, list[float]]:
     return Bench(place, "b", "p/", {}, wait=waited.append), answers, waited
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("told", "waited"), [("²", 0.25), ("-1", 0.25), ("2", 2.0), ("9" * 5000, 0.25), ("86400", 30.0)]
 )

@@ -110,6 +110,7 @@ def test_an_unknown_provider_or_region_is_refused_with_what_there_is() -> None:
         profiles.load("scaleway").endpoint_for("us-east-1")
 
 
+@pytest.mark.slow
 def test_no_code_asks_for_a_provider_by_name() -> None:
     """Names of providers stand in profiles, in help texts and in examples of plans only."""
     theirs = "|".join(name.replace("-", ".?") for name in profiles.names() if name != "generic")
