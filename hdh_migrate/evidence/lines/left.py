@@ -44,6 +44,7 @@ class LeftTask(StrEnum):
     RELIST = "relist"
     READ_BACK = "read-back"
     SOURCE = "source"
+    ORIGINALS = "originals"
     DELETING = "deleting"
     OBSERVE = "observe"
     CHANGED = "changed"
@@ -134,6 +135,8 @@ class MigrationStanding:
     """When each began, when it ended, what it left behind."""
     erasures: tuple[tuple[str, str, str | None, int], ...] = ()
     """The dataset, and the same of it."""
+    originals: tuple[tuple[str, int], ...] = ()
+    """Erased datasets of whose originals no deletion was seen at the source, and how many."""
     grants: GrantAccounts | None = None
     unheld: tuple[str, ...] = ()
     """Recipients' keys, by file, of which nobody is declared to hold the private one."""
@@ -173,6 +176,7 @@ def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
     found = [
         *_of_work(stands),
         *_of_keys(stands),
+        *_of_erasures(stands),
         *(one for batch in stands.batches for one in _of_cutover(batch, stands.at)),
         *_of_grants(stands),
         *_of_ends(stands),
@@ -281,11 +285,16 @@ def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.ROTATION, at=began)
         elif remains:
             yield LeftToDo(LeftTask.ROTATED, count=remains, at=began)
+
+
+def _of_erasures(stands: MigrationStanding) -> Iterator[LeftToDo]:
     for name, began, ended, remains in stands.erasures:
         if ended is None:
             yield LeftToDo(LeftTask.ERASURE, (name,), at=began)
         elif remains:
             yield LeftToDo(LeftTask.ERASED, (name,), remains, at=ended)
+    for name, count in stands.originals:
+        yield LeftToDo(LeftTask.ORIGINALS, (name,), count)
 
 
 def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
@@ -328,7 +337,7 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
 _APART: Final = frozenset({
     LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.BASIS, LeftTask.DONE_WITHOUT,
     LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES, LeftTask.CHANGED,
-    LeftTask.ERASURE, LeftTask.ERASED, LeftTask.ROTATION, LeftTask.ROTATED,
+    LeftTask.ERASURE, LeftTask.ERASED, LeftTask.ORIGINALS, LeftTask.ROTATION, LeftTask.ROTATED,
 })  # fmt: skip
 """Things of which each is told for itself."""
 

@@ -190,6 +190,10 @@ AT_SOURCE: dict[str, Text] = {
         "Lot {name} : pas listé jusqu'au bout ; {objects} ({size}) en sont connus.",
         "Batch {name}: not listed to its end; {objects} ({size}) of it are known.",
     ),
+    "source.unlisted.unknown": Text(
+        "Lot {name} : pas encore listé ; ce que la source en contient n'est pas connu.",
+        "Batch {name}: not listed yet; what the source holds of it is not known.",
+    ),
     "source.untouched": Text(
         "Lot {name} : {objects} ({size}) ; cet outil n'y a rien supprimé.",
         "Batch {name}: {objects} ({size}); this tool deleted nothing there.",
@@ -241,6 +245,15 @@ AT_SOURCE: dict[str, Text] = {
         "{n} object is there alone{parts}: to delete it, or to end that contract, loses it."
         "|{n} objects are there alone{parts}: to delete them, or to end that contract, loses "
         "them.",
+    ),
+    "source.alone.least": Text(
+        "Au moins {n} objet n'est que là{parts} : le supprimer, ou résilier ce contrat, le perd."
+        "|Au moins {n} objets ne sont que là{parts} : les supprimer, ou résilier ce contrat, les "
+        "perd.",
+        "At least {n} object is there alone{parts}: to delete it, or to end that contract, loses "
+        "it."
+        "|At least {n} objects are there alone{parts}: to delete them, or to end that contract, "
+        "loses them.",
     ),
     "n.changed": Text(
         "{n} modifié depuis son déplacement|{n} modifiés depuis leur déplacement",

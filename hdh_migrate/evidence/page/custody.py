@@ -30,6 +30,8 @@ CUSTODY: dict[str, Text] = {
         "{verified}, dont {n} fichier de l'outil|{verified}, dont {n} fichiers de l'outil",
         "{verified}, {n} of them a file of the tool|{verified}, {n} of them files of the tool",
     ),
+    "q.what.unlisted": Text("pas encore listé", "not listed yet"),
+    "q.what.empty": Text("aucun objet", "no object"),
     "q.what.more": Text(
         "Et {n} autre jeu de données ; voir « Lots et jeux de données »."
         "|Et {n} autres jeux de données ; voir « Lots et jeux de données ».",

@@ -114,6 +114,7 @@ def render_report(
         logins={one: login_said(one, declared, words) for one in named if one},
         ends=_ends(predicate, words),
         sources=sources,
+        unlisted=[one.name for one in sources if one.stands == "unlisted"],
         mended_ids=_missed_ids(
             [one for one in looks if mended_look(predicate, one)], chronicle, words
         ),

@@ -132,6 +132,12 @@ def standing_of(
     """
     plan, declared = p["plan"]["canonical"], declared_of(p)
     proved = {one["recipient"] for one in p["seal"].get("proved", ())}
+    seen = {
+        one["batch"]
+        for one in p["cutovers"]
+        if one["track"] == "cutover" and after_deletion(one).observed
+    }
+    unseen = {one["name"] for one in p["datasets"] if one["batch"] not in seen}
     return MigrationStanding(
         at=p["times"]["written"],
         batches=tuple(_batches(p, plan, months)),
@@ -149,6 +155,11 @@ def standing_of(
         erasures=tuple(
             (one["dataset"], one["began"], one["ended"], sum(one["remaining"].values()))
             for one in p.get("erasures", ())
+        ),
+        originals=tuple(
+            (one["dataset"], one["objects"])
+            for one in p.get("erasures", ())
+            if one["ended"] and one["objects"] and one["dataset"] in unseen
         ),
         grants=months.grants,
         unheld=held_keys(p, declared).undeclared,

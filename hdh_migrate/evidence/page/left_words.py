@@ -156,6 +156,12 @@ LEFT: dict[str, Text] = {
         "Decide about the copy that is still at the source: batch {names}."
         "|Decide about the copies that are still at the source: batches {names}.",
     ),
+    "left.originals": Text(
+        "Faire supprimer à la source les originaux du jeu effacé « {names} », ou dire pourquoi ils "
+        "y restent : {objects} y sont encore lisibles en clair, à ce que ce dossier en sait.",
+        "Have the originals of the erased dataset “{names}” deleted at the source, or say why they "
+        "stay: {objects} can still be read there in the clear, as far as this folder knows.",
+    ),
     "left.deleting": Text(
         "Achever la suppression à la source : lot {names}."
         "|Achever la suppression à la source : lots {names}.",

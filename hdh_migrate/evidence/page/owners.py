@@ -35,6 +35,7 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
             LeftTask.ATTESTATION,
             LeftTask.WAIVER,
             LeftTask.SOURCE,
+            LeftTask.ORIGINALS,
             LeftTask.CHANGED,
         ),
         "controller",

@@ -110,7 +110,7 @@ def _standing(
             findings[cause.code] += cause.many
     signed, witnessed = _signatures(desk)
     rotations, declared = rotation_facts(ledger), _declared(desk)
-    grants = accounts(ledger)
+    grants, erased, stories = accounts(ledger), erasures(ledger), standings(ledger.cutovers())
     return MigrationStanding(
         at=now,
         batches=tuple(_batches(desk, ledger, rows)),
@@ -125,7 +125,14 @@ def _standing(
         ),
         erasures=tuple(
             (name, one.began, one.ended, sum(one.remaining.values()))
-            for name, one in erasures(ledger).items()
+            for name, one in erased.items()
+        ),
+        originals=tuple(
+            (name, one.event.objects)
+            for name, one in erased.items()
+            if one.ended is not None
+            and one.event.objects
+            and not _after_deletion(stories.get((one.event.batch, Track.CUTOVER))).observed
         ),
         grants=grants,
         clashes=clashing_permits(_erasing(ledger), grants, now),

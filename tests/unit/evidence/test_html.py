@@ -901,6 +901,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             "headers": packed(1, 1),
         },
         {"records": good, "erasures": [{**ERASURE, "dataset": "pmsi", "objects": 0}]},
+        {"records": [], "closed": False},
+        {"records": good, "closed": False, "more": 1},
         *(
             {
                 "records": [record("a"), *[pending(name) for name in names]],
@@ -1790,11 +1792,28 @@ def test_what_opens_no_more_at_the_target_is_said_to_be_in_the_clear_at_the_sour
     erased = {**ERASURE, "dataset": "pmsi", "objects": 2}
     page = written(tmp_path / "a", [record("a"), record("b")], signer=key, erasures=[erased])["fr"]
     assert "la source en a les seuls originaux en clair" in page.plain
+    task = "les originaux du jeu effacé « pmsi », ou dire pourquoi ils y restent : 2 objets y sont"
+    assert task in page.plain
     page = written(
         tmp_path / "b", [record("a"), record("b")], signer=key, erasures=[erased],
         cutovers=[gone_from_the_source()],
     )["fr"]  # fmt: skip
     assert "originaux en clair" not in page.plain
+    assert "originaux du jeu" not in page.plain
+
+
+def test_a_batch_that_nobody_listed_has_no_number(tmp_path: Path, key: Signer) -> None:
+    pages = written(tmp_path / "a", [], signer=key, closed=False)
+    assert "Lot pilot : pas encore listé ; ce que la source en contient" in pages["fr"].plain
+    assert "Batch pilot: not listed yet" in pages["en"].plain
+    assert "pilot : 0 objet" not in pages["fr"].plain
+    some = written(tmp_path / "b", [record("a"), pending("b")], signer=key, closed=False, more=1)
+    assert "Au moins 1 objet n\u2019est que là" in some["fr"].plain
+    assert "more-0 pas encore listé" in some["fr"].plain
+    whole = written(tmp_path / "c", [record("a"), pending("b")], signer=key, more=1)["fr"].plain
+    assert "1 objet n\u2019est que là" in whole
+    assert "Au moins" not in whole.partition("Que reste-t-il chez")[2].partition("<dt>")[0]
+    assert "more-0 aucun objet" in whole
 
 
 def test_what_a_look_missed_and_is_verified_again_is_named_by_its_number(

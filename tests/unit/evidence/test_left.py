@@ -191,6 +191,14 @@ def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
     ]
 
 
+def test_the_originals_of_each_erased_dataset_are_a_task_of_their_own() -> None:
+    stands = replace(SETTLED, originals=(("emc2", 9), ("pmsi", 1)))
+
+    assert left_to_do(stands) == [
+        LeftToDo(LeftTask.ORIGINALS, ("emc2",), 9), LeftToDo(LeftTask.ORIGINALS, ("pmsi",), 1),
+    ]  # fmt: skip
+
+
 def test_a_report_is_signed_and_then_countersigned() -> None:
     assert tasks(replace(SETTLED, signed=False, witnessed=False)) == [(LeftTask.SIGN, ())]
     assert tasks(replace(SETTLED, witnessed=False)) == [(LeftTask.WITNESS, ())]
