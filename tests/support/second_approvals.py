@@ -166,10 +166,10 @@ def rests(kind: str, body: dict[str, Json], known: Known) -> list[Rests]:
         return []
     batch = body["batch"]
     if kind == "cutover-frozen":
-        how = body.get("how")
-        stated = isinstance(how, dict) and how.get("kind") == "statement"
-        keys = how["keys"] if stated and isinstance(how, dict) and "keys" in how else None
-        return [Rests(batch, "freeze", None, keys, signed)] if stated else []
+        how = body["how"] if isinstance(body.get("how"), dict) else {}
+        if how.get("kind") == "denied-write":
+            return []
+        return [Rests(batch, "freeze", None, how.get("keys"), signed)]
     if kind == "cutover-terms-changed":
         terms = body.get("terms")
         return [Rests(batch, "terms", body.get("was"), body.get("approvals"), signed, terms)]

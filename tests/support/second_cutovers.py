@@ -299,12 +299,15 @@ class Agreed:
     stages: set[Json] = field(default_factory=set)
     switching: bool = False
     """Whether one stands that no way back from a switch has undone."""
+    trials: dict[str, tuple[Json, Json]] = field(default_factory=dict)
+    """What was told last of a trial to write, by dataset."""
 
     def take(self, name: str, body: dict[str, Json]) -> None:
         if name in {"terms", "terms-changed"}:
             self.terms = member(body, "terms")
         if name in {"waits", "approval-withdrawn", "terms", "terms-changed"}:
             return
+        self.still(name, body)
         own = None
         if "approvals" in body:
             own = member(body, "approved_stage")
@@ -321,6 +324,27 @@ class Agreed:
             need("cutover" in self.stages and self.switching, f"cutover-{name}: of no switch")
         elif name in NEEDED["decommission"]:
             need("decommission" in self.stages, f"cutover-{name}: without approvals until then")
+
+    def still(self, name: str, body: dict[str, Json]) -> None:
+        """Hold a freeze that trials to write have shown against what was told of each."""
+        if name == "probed":
+            about = members(body, "dataset", "told", "proven")
+            texts = isinstance(about["dataset"], str) and about["dataset"] != ""
+            need(texts, "cutover-probed: dataset")
+            refused = about["proven"] is True
+            need(not refused or isinstance(about["told"], str), "cutover-probed: told")
+            self.trials[about["dataset"]] = (refused, about["told"])
+        how = body.get("how")
+        if name == "frozen" and isinstance(how, dict) and how.get("kind") == "denied-write":
+            trials = listed(how, "trials")
+            need(all(isinstance(one, dict) for one in trials), "cutover-frozen: trials")
+            said = [(one.get("dataset"), (True, one.get("told"))) for one in trials]
+            unlike = "cutover-frozen: other trials than were told"
+            need(len(said) == len(self.trials) > 0, unlike)
+            need(all(one in [*self.trials.items()] for one in said), unlike)
+            need(len({one for one, _ in said}) == len(said), unlike)
+        if name in ("begun", "frozen"):
+            self.trials = {}
 
 
 def check_agreed(events: list[tuple[str, str, dict[str, Json]]]) -> None:

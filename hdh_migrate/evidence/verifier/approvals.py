@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.accounts import changed_lines
 from hdh_migrate.evidence.verifier.bindings import Bindings
-from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
+from hdh_migrate.evidence.verifier.cutovers import CutoverAccount, is_tried
 from hdh_migrate.evidence.verifier.grants import GrantLedger
 from hdh_migrate.evidence.verifier.signatures import Key, accepts, is_weak, key_id_of
 
@@ -240,8 +240,9 @@ class ApprovalAccount:
 def _of_cutover(kind: str, batch: str, body: forms.Body, signed: object) -> Iterator[RestedOn]:
     if kind == "cutover-frozen":
         how = body["how"]
-        if isinstance(how, dict) and how.get("kind") == "statement":
-            yield RestedOn(batch, "freeze", None, how.get("keys"), signed)
+        if not is_tried(how):
+            keys = how.get("keys") if isinstance(how, dict) else None
+            yield RestedOn(batch, "freeze", None, keys, signed)
     elif kind == "cutover-terms-changed":
         terms = body["terms"]
         yield RestedOn(batch, "terms", body["was"], body["approvals"], signed, terms)

@@ -54,6 +54,8 @@ class CutoverAccount:
         self.pending: dict[int, str] = {}
         self.intended = False  # to switch, and not gone back since
         self.stands = False  # it was switched, and not gone back since
+        self.tried: dict[str, object] = {}
+        """By dataset: how the source refused the last trial to write there; None: it did not."""
 
     def facts(self) -> dict[str, object]:
         """Return what the statement says of it."""
@@ -109,13 +111,22 @@ class CutoverAccount:
         self.pointer = {
             **forms.mapping(body["pointer"]), **forms.picked(body, "old_sha256", "new_sha256"),
         }  # fmt: skip
-        self.deltas = []
+        self.deltas, self.tried = [], {}
         self.story.update(
             on_this_machine=body["rehearsing"], freeze=None, smoke=None, window_until=None,
             written_by_consumers=None,
         )  # fmt: skip
 
+    def _probed(self, body: forms.Body) -> None:
+        told = forms.string(body["told"]) if body["proven"] is True else None
+        self.tried[forms.TEXT.text(body["dataset"])] = told
+
     def _frozen(self, body: forms.Body) -> None:
+        if is_tried(body["how"]):
+            trials = map(forms.mapping, forms.array(forms.mapping(body["how"])["trials"]))
+            told = [[forms.string(one["dataset"]), forms.string(one["told"])] for one in trials]
+            forms.must(bool(told) and sorted(told) == sorted(map(list, self.tried.items())))
+        self.tried = {}
         self.story["freeze"] = forms.picked(body, "how", "relists", "interval_seconds")
 
     def _delta(self, body: forms.Body) -> None:
@@ -192,6 +203,7 @@ class CutoverAccount:
 
 EVENTS: Mapping[str, Callable[[CutoverAccount, forms.Body], None]] = {
     "begun": CutoverAccount._begun,  # noqa: SLF001 - they are its own
+    "probed": CutoverAccount._probed,  # noqa: SLF001
     "frozen": CutoverAccount._frozen,  # noqa: SLF001
     "delta": CutoverAccount._delta,  # noqa: SLF001
     "switching": CutoverAccount._switching,  # noqa: SLF001
@@ -208,6 +220,11 @@ EVENTS: Mapping[str, Callable[[CutoverAccount, forms.Body], None]] = {
     "requested": CutoverAccount._requested,  # noqa: SLF001
     "observed": CutoverAccount._observed,  # noqa: SLF001
 }
+
+
+def is_tried(how: object) -> bool:
+    """Say whether a freeze was seen by trials to write; any other rests on somebody's word."""
+    return isinstance(how, dict) and how.get("kind") == "denied-write"
 
 
 def _pairs(value: object) -> list[tuple[int, str]]:

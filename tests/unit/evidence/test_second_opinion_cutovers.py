@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.second_cutovers import folded
 from tests.unit.evidence.forgery import Desk, digest_of
 from tests.unit.evidence.worlds import (
     Change,
@@ -18,8 +19,10 @@ from tests.unit.evidence.worlds import (
     entry,
     hour,
     in_keyed_names,
+    insert,
     judged,
     laid,
+    place_of,
     put,
     refused,
     tell,
@@ -288,6 +291,71 @@ def with_terms(number: int, **values: Any) -> Change:
                 told["terms"] = names[told["terms"]]
 
     return edit
+
+
+def tried(*events: dict[str, Any], trials: Any) -> Change:
+    """Let trials to write stand before the first freeze, and be what it rests on."""
+
+    def edit(made: World) -> None:
+        at = place_of(made, "cutover-frozen")
+        told = [["cutover-probed", hour(13), {**PILOT, "name": "n", **one}] for one in events]
+        made["journal.jsonl"][at:at] = told
+        how = {"kind": "denied-write", "trials": trials}
+        body(made, "cutover-frozen").update(how=how)
+        made["predicate"]["cutovers"] = folded([(k, a, b) for k, a, b in made["journal.jsonl"]])
+
+    return edit
+
+
+def trial(dataset: str, told: Any = "403", *, proven: Any = True) -> dict[str, Any]:
+    return {"dataset": dataset, "told": told, "proven": proven}
+
+
+def told_of(*datasets: str) -> list[dict[str, str]]:
+    return [{"dataset": name, "told": "403"} for name in datasets]
+
+
+def test_a_freeze_that_trials_showed_is_what_the_journal_tells_of_each(desk: Desk) -> None:
+    """Else who holds the ledger calls a statement that nobody signed a write that was refused."""
+    first, second = trial("pmsi"), trial("more")
+    both_of = told_of("pmsi", "more")
+    good = {
+        "each was refused": tried(first, second, trials=both_of),
+        "in another order": tried(second, first, trials=both_of),
+        "refused in the end": tried(
+            trial("pmsi", "no answer", proven=False), first, trials=told_of("pmsi")
+        ),
+        "what went before it began": both(
+            insert(1, "cutover-probed", hour(0), **PILOT, **trial("x", proven=False)),
+            insert(2, "cutover-begun", hour(0), **PILOT, pointer={}, old_sha256="o",
+                   new_sha256="n", rehearsing=False),
+            tried(first, trials=told_of("pmsi")),
+        ),
+    }  # fmt: skip
+    unlike = "other trials"
+    bad = {
+        "no trial": (tried(trials=[]), unlike),
+        "a trial that was not told": (tried(trials=told_of("pmsi")), unlike),
+        "one that was told, and is missing": (tried(first, second, trials=told_of("pmsi")), unlike),
+        "one that went through": (
+            tried(trial("pmsi", proven=False), trials=told_of("pmsi")), unlike
+        ),
+        "one that went through since": (
+            tried(first, trial("pmsi", proven=False), trials=told_of("pmsi")), unlike
+        ),
+        "another one that went through": (
+            tried(first, trial("more", proven=False), trials=told_of("pmsi")), unlike
+        ),
+        "refused with other words": (tried(trial("pmsi", "409"), trials=told_of("pmsi")), unlike),
+        "one twice": (tried(first, second, trials=told_of("pmsi", "pmsi")), unlike),
+        "proven by a word": (tried(trial("pmsi", proven="yes"), trials=told_of("pmsi")), unlike),
+        "of no dataset": (tried(trial(""), trials=told_of("")), "probed: dataset"),
+        "told in no words": (tried(trial("pmsi", None), trials=told_of("pmsi")), "probed: told"),
+        "no trials": (tried(first, trials=None), "trials"),
+        "trials of no form": (tried(first, trials=["pmsi"]), "trials"),
+    }  # fmt: skip
+    assert judged(desk, world(), good) == [*good]
+    refused(desk, world(), bad)
 
 
 def test_terms_are_changed_and_approved_by_keys_that_suffice(desk: Desk) -> None:

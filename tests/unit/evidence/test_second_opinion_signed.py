@@ -97,6 +97,23 @@ def test_nobody_is_named_for_what_he_did_not_sign(
     assert accepted(desk, worlds) == []
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"kind": "denied-write", "trials": [{"dataset": "pmsi", "told": "403"}]},
+        {"kind": "hope", "keys": []}, "x", None,
+    ],
+)  # fmt: skip
+def test_a_freeze_that_nobody_signed_is_called_by_no_other_name(
+    desk: Desk, people: Sequence[Signer], how: Any
+) -> None:
+    """The insider calls it a write that was refused, which nobody signs, or nothing at all."""
+    made = approved(people)
+    body(made, "cutover-frozen").pop("signed")
+    body(made, "cutover-frozen").update(how=how)
+    assert accepted(desk, {"renamed": signed(made, people)}) == []
+
+
 def only(kind: str, number: int, by: Signer | None = None, **members: Any) -> Sign:
     """Change one event's approvals: who signs, and what."""
     seen: dict[str, list[Any]] = {}
