@@ -25,6 +25,7 @@ from tests.campaign.invariants import Invariants
 from tests.campaign.lives import quick_folder
 from tests.campaign.operators import REFRESH, Operators
 from tests.campaign.setting import BUCKET, OTHER, Setting
+from tests.campaign.trials import GuardedProbe
 from tests.campaign.waiving import Waiving
 from tests.support.cutover import NEW, OLD
 from tests.support.examples import many
@@ -51,9 +52,10 @@ class Cutovers(RuleBasedStateMachine):
         self.council, waiving = Council(setting), Waiving(setting)
         self.pointer = GuardedPointer(setting, self.council, waiving)
         setting.affair.pointer = self.pointer
+        setting.affair.probe = self.pointer.trials = trials = GuardedProbe(setting)
         eraser = GuardedEraser(setting, self.council, self.pointer)
         self.operators = Operators(setting, self.council, eraser, waiving)
-        self.law = Invariants(setting, self.council, self.pointer)
+        self.law = Invariants(setting, self.council, self.pointer, trials)
         for key in KEYS[:2]:
             setting.source.put("src", key, key.encode())
         self.process("run", self.operators.run)
