@@ -8,7 +8,7 @@ docs/decisions/0045-one-writer.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Literal
 
@@ -27,6 +27,7 @@ LOOKS_MAX: Final = 5
 EPOCH_MAX: Final = 1_000_000
 """What tells of more take-overs is no fence: who took it over would write in that epoch."""
 PID_MAX: Final = 1 << 32
+EVENTS_MAX: Final = 1 << 62
 
 State = Literal["running", "idle", "released"]
 
@@ -54,6 +55,11 @@ class Shown(JsonForm):
     """Whether a run is under way, ended by itself, or was the last that is to be."""
     recipients: tuple[str, ...] | Absent = ABSENT
     """Fingerprints of the keys for which that run sealed; an earlier version did not say."""
+    events: int | Absent = ABSENT
+    """How many events that ledger's journal had when its run ended: a copy that was made in the
+    middle of it has the nonce, and not what came after."""
+    head: str | Absent = ABSENT
+    """The digest of the last of them."""
 
 
 @frozen
@@ -62,6 +68,14 @@ class FenceStanding:
 
     stored: Stored
     shown: Shown | None
+
+
+@frozen
+class JournalEnd:
+    """How far a journal goes."""
+
+    events: int
+    head: str
 
 
 @frozen
@@ -74,6 +88,8 @@ class Known:
     nonces: tuple[str, ...] = ()
     """What ours may show now: what it was last seen to show, and what was to come after that."""
     released: bool = False
+    goes_on_from: Callable[[int, str], bool] = lambda _events, _head: False
+    """Says whether a journal of so many events that ends so is the beginning of ours."""
 
 
 def fence_key(migration: str) -> str:
@@ -82,7 +98,7 @@ def fence_key(migration: str) -> str:
 
 
 def known(ledger: Ledger) -> Mapping[str, Known]:
-    """Return what the journal knows of each bucket's fence."""
+    """Return what the journal knows of each bucket's fence, as long as the ledger is open."""
     intents: dict[str, list[FenceTaking]] = {}
     for _, taking in ledger.events(FenceTaking):
         intents.setdefault(taking.bucket, []).append(taking)
@@ -101,8 +117,14 @@ def known(ledger: Ledger) -> Mapping[str, Known]:
             epoch=0 if last is None else last.epoch,
             nonces=tuple(nonces),
             released=last is not None and last.nonce in released,
+            goes_on_from=ledger.goes_on_from,
         )
     return found
+
+
+def journal_end(ledger: Ledger) -> JournalEnd:
+    """Return how far a ledger's journal goes."""
+    return JournalEnd(events=ledger.length(), head=ledger.head())
 
 
 def epoch_of(found: Mapping[str, Known]) -> int:
@@ -152,7 +174,8 @@ def _shown(body: bytes, migration: str) -> Shown | None:
         return None
     right = (shown.format, shown.migration) == (FORMAT, migration)
     bounded = 0 <= shown.epoch <= EPOCH_MAX and 0 <= shown.pid <= PID_MAX
-    return shown if right and bounded else None
+    counted = shown.events is ABSENT or 0 <= shown.events <= EVENTS_MAX
+    return shown if right and bounded and counted else None
 
 
 def holder_of(shown: Shown) -> FenceHolder:
@@ -172,7 +195,7 @@ def why_barred(
     elif standing.shown is None:
         why = "what lies under the name of the fence is none that can be read"
     elif standing.shown.nonce in own.nonces:
-        why = _as_new_as_this(standing.shown, place)
+        why = _as_new_as_this(standing.shown, own, place)
     else:
         why = _newer_than_this(standing.shown, ledger)
     return None if why is None else f"bucket {bucket}: {why}"
@@ -184,7 +207,13 @@ GONE = (
 )
 
 
-def _as_new_as_this(shown: Shown, place: str) -> str | None:
+def _as_new_as_this(shown: Shown, own: Known, place: str) -> str | None:
+    events, head = shown.events, shown.head
+    if events is not ABSENT and head is not ABSENT and not own.goes_on_from(events, head):
+        return (
+            f"{words_of(shown)}; this copy of the ledger was made in the middle of that run, and"
+            f" lacks what its journal told at the end, at event {events}"
+        )
     if shown.state != "running" or shown.place == place:
         return None
     return (

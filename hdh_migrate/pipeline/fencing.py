@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -21,10 +22,12 @@ from hdh_migrate.model import State
 from hdh_migrate.pipeline.fence import (
     EPOCH_MAX,
     FenceStanding,
+    JournalEnd,
     Known,
     epoch_of,
     fenced_out,
     holder_of,
+    journal_end,
     known,
     plain,
     read_fence,
@@ -99,6 +102,7 @@ class Fencing:
         self._posts: dict[str, Post] = {}
         self._turn = threading.Lock()
         self._unsettled: _Unsettled | None = None
+        self._told: JournalEnd | None = None
         self.epoch = 0
         self.lost: Fenced | None = None
         """Why nothing may be written any more; None: it may."""
@@ -336,12 +340,18 @@ class Fencing:
 
     # --- leaving -------------------------------------------------------------------------------
 
+    def ends(self) -> None:
+        """Note how far the journal goes, for `leave` to tell: copies from before are not as new."""
+        with suppress(MigrateError):
+            self._ledger.commit()
+            self._told = journal_end(self._ledger)
+
     def leave(self) -> None:
         """Mark the fences as idle; if that fails, the run counts as killed."""
         with self._turn:
             for post in self._posts.values() if self.lost is None else ():
                 try:
-                    post.say("idle")
+                    post.say("idle", self._told)
                 except MigrateError as error:
                     self._progress.note(f"the fence could not be left: {error}")
             self._posts.clear()
@@ -366,7 +376,7 @@ class Fencing:
         ledger, bucket, epoch, nonce = self._ledger, post.bucket, post.epoch, post.nonce
         ledger.event(FenceReleasing(bucket=bucket, epoch=epoch, nonce=nonce, user=self._owner.user))
         ledger.commit()
-        self._retry(partial(post.say, "released"))
+        self._retry(partial(post.say, "released", journal_end(self._ledger)))
         ledger.event(FenceReleased(bucket=bucket, epoch=epoch, nonce=nonce))
         ledger.commit()
 

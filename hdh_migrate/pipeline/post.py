@@ -19,6 +19,7 @@ from hdh_migrate.model import Stamp, Stored
 from hdh_migrate.pipeline.fence import (
     FORMAT,
     FenceStanding,
+    JournalEnd,
     Shown,
     State,
     fence_key,
@@ -70,6 +71,8 @@ class Post:
     firm: bool = True
     """Whether the host was seen to keep conditions."""
     _since: str = field(init=False)
+    _told: JournalEnd | None = field(init=False, default=None)
+    """How far the journal went when the run ended; None: it has not, or nobody could say."""
     _stored: Stored = field(init=False)
     """As it was when we wrote it last."""
 
@@ -166,13 +169,14 @@ class Post:
         """
         self.retry(self._demand)
 
-    def say(self, state: State) -> None:
-        """Write the fence anew with another state.
+    def say(self, state: State, told: JournalEnd | None) -> None:
+        """Write the fence anew with another state, and with how far the journal goes.
 
         Raises:
             Fenced: somebody else's stands there by now.
             StorageError: it cannot be written.
         """
+        self._told = told
         if not (self.firm and self._rewrite(state)):
             self._demand()
             self._put(state, self._stored.etag)
@@ -218,6 +222,8 @@ class Post:
             nonce=self.nonce, place=owner.place, host=plain(owner.host), pid=owner.pid,
             since=self._since, seen=self.clock.now(), state=state,
             recipients=owner.recipients or ABSENT,
+            events=ABSENT if self._told is None else self._told.events,
+            head=ABSENT if self._told is None else self._told.head,
         )  # fmt: skip
         return canonical_json(shown.as_json())
 

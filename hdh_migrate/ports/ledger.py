@@ -61,6 +61,15 @@ class JournalPort(Protocol):
     def event(self, event: Event) -> None:
         """Append one event to the journal; its time is never before that of the last one."""
 
+    def length(self) -> int:
+        """Return how many events the journal has."""
+
+    def head(self) -> str:
+        """Return the digest of the last event."""
+
+    def goes_on_from(self, events: int, head: str) -> bool:
+        """Return whether a journal of so many events that ends so is the beginning of this one."""
+
     def last_at(self) -> str | None:
         """Return the time of the last event, which no later one is before; None: there is none."""
 

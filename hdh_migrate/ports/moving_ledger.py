@@ -108,9 +108,6 @@ class InventoryLedger(Protocol):
     def beside(self, dataset: int) -> Iterator[ObjectInfo]:
         """Return what every object to move has beside its bytes; nothing else of it."""
 
-    def length(self) -> int:
-        """Return how many events the journal has."""
-
     def changed_after(self, name: str, seq: int) -> bool:
         """Say whether the journal tells, after an event, of a change in a dataset's inventory."""
 

@@ -168,6 +168,48 @@ def test_a_take_over_says_why_and_shuts_the_other_out(two: Machines) -> None:
     assert two.call("two", "report")[0] == Exit.OK
 
 
+def test_a_backup_from_the_middle_of_a_run_is_refused_once_the_run_has_ended(
+    two: Machines,
+) -> None:
+    job = two.job
+    text = job.plan.read_text()
+    job.plan.write_text(text.replace("limits: {", "limits: {bandwidth: 256KiB/s, "))
+    nowhere = Path(os.devnull)
+    process = job.begin("run", "--state-dir", str(two.folder / "one"), out=nowhere, err=nowhere)
+    while not two.held():
+        assert process.poll() is None
+        time.sleep(0.002)
+    # It waits, and so cannot end meanwhile, however slow we are.
+    assert two.call("one", "pause")[0] == Exit.OK
+    stick = two.folder / "stick"
+    backup = ("ledger", "backup", str(job.plan), "--to", str(stick))
+    done = started(*backup, "--state-dir", str(two.folder / "one"), env=job.environ)
+    assert done.returncode == Exit.OK, done.stderr
+    assert two.fence()["state"] == "running"
+    job.plan.write_text(text)
+    assert two.call("one", "resume")[0] == Exit.OK
+    assert process.wait() == Exit.OK
+    held, fence = two.held(), two.fence()
+    (copy,) = stick.iterdir()
+    (two.folder / "two").mkdir(mode=0o700)
+    shutil.copytree(copy, two.folder / "two" / "errand")
+
+    code, told = two.call("two", "run")
+
+    assert code == Exit.LOCKED, told
+    assert "in the middle of that run" in told["error"]["message"]
+    assert two.call("two", "run", "--dry-run")[0] == Exit.LOCKED
+    assert two.call("two", "fence")[0] == Exit.LOCKED
+    assert two.call("two", "verify", "--again")[0] == Exit.LOCKED
+    assert (two.held(), two.fence()) == (held, fence)
+    # What the message names goes on: nothing that the other verified is sent again.
+    assert two.call("two", "adopt")[0] == Exit.OK
+    assert two.call("two", "fence", "--take-over", "--reason", "one burned")[0] == Exit.OK
+    assert two.call("two", "run")[0] == Exit.OK
+    assert two.held() == held
+    assert two.call("one", "run")[0] == Exit.LOCKED
+
+
 def test_a_state_folder_that_was_moved_goes_on(two: Machines) -> None:
     assert two.call("one", "transfer")[0] == Exit.OK
     (two.folder / "one").rename(two.folder / "two")
@@ -193,8 +235,8 @@ def test_a_fence_holds_no_secret_and_no_name_of_an_object(two: Machines) -> None
     for hidden in (*two.job.corpus, two.job.environ["T_SECRET"], str(two.folder)):
         assert hidden not in body
     assert set(json.loads(body)) == {
-        "epoch", "format", "host", "ledger", "migration", "nonce", "pid", "place", "recipients",
-        "seen", "since", "state",
+        "epoch", "events", "format", "head", "host", "ledger", "migration", "nonce", "pid", "place",
+        "recipients", "seen", "since", "state",
     }  # fmt: skip
 
 

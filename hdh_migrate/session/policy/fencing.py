@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -133,14 +133,27 @@ def held_by_another(
 
     A ledger that is not there yet is a new one. Of a target that does not answer others report.
     """
-    own, name, place = dict[str, Known](), "", ""
-    if path.exists():
-        ledger = SqliteLedger.read_only(path, SystemClock())
-        try:
-            own, name = dict(known(ledger)), ledger.meta(RUN_TAG) or ""
-        finally:
-            ledger.close()
-        place = place_of(path)
+    if not path.exists():
+        return _holders(services, plan, selected, {}, ledger="", place="")
+    ledger = SqliteLedger.read_only(path, SystemClock())
+    try:
+        name = ledger.meta(RUN_TAG) or ""
+        return _holders(
+            services, plan, selected, known(ledger), ledger=name, place=place_of(path)
+        )  # fmt: skip
+    finally:
+        ledger.close()
+
+
+def _holders(
+    services: Services,
+    plan: Plan,
+    selected: Sequence[str],
+    own: Mapping[str, Known],
+    *,
+    ledger: str,
+    place: str,
+) -> list[Problem]:
     holders = []
     for bucket in buckets_of(plan, selected):
         try:
@@ -151,7 +164,7 @@ def held_by_another(
         except StorageError:
             continue
         mine = own.get(bucket, Known())
-        if (why := why_barred(bucket, standing, mine, ledger=name, place=place)) is not None:
+        if (why := why_barred(bucket, standing, mine, ledger=ledger, place=place)) is not None:
             holders.append(Problem(where=WHERE, what=why, hint=Fenced.default_hint))
     return holders
 

@@ -31,16 +31,15 @@ def show(desk: Desk) -> Fences:
     ledger = desk.read_ledger()
     try:
         own, owner = known(ledger), owner_of(desk, ledger, operator())
+        reader, retry = S3Reader(admitted(desk), desk.limits), desk.retrying()
+        fences = []
+        for bucket in buckets_of(desk.loaded.plan):
+            standing = retry(lambda bucket=bucket: read_fence(reader, bucket, owner.migration))  # type: ignore[misc]
+            mine = own.get(bucket, Known())
+            why = why_barred(bucket, standing, mine, ledger=owner.ledger, place=owner.place)
+            fences.append(_row(bucket, standing, mine, why))
     finally:
         ledger.close()
-    reader, retry = S3Reader(admitted(desk), desk.limits), desk.retrying()
-    fences = []
-    for bucket in buckets_of(desk.loaded.plan):
-        standing = retry(lambda bucket=bucket: read_fence(reader, bucket, owner.migration))  # type: ignore[misc]
-        why = why_barred(
-            bucket, standing, own.get(bucket, Known()), ledger=owner.ledger, place=owner.place
-        )
-        fences.append(_row(bucket, standing, own.get(bucket, Known()), why))
     code = Exit.LOCKED if any(one["against"] is not None for one in fences) else Exit.OK
     return {"exit": int(code), "fences": fences}
 

@@ -67,6 +67,7 @@ class Machine:
             try:
                 yield ledger, fencing
             finally:
+                fencing.ends()
                 fencing.leave()
         finally:
             ledger.close()
@@ -121,6 +122,30 @@ def one(tmp_path: Path) -> Machine:
 
 def shown(machine: Machine) -> Shown:
     return Shown.of_json(json.loads(machine.world.target.data("dst", KEY)))
+
+
+# --- copies from the middle of a run --------------------------------------------------------------
+
+
+def test_a_copy_from_the_middle_of_a_run_replaces_nothing_once_it_has_ended(
+    one: Machine, tmp_path: Path
+) -> None:
+    with one.writing() as (ledger, fencing):
+        middle = one.copied(tmp_path / "middle")  # as a copy after the first of two batches
+        one.world.epoch = fencing.epoch
+        ctx = one.world.context(ledger)
+        ctx.fence = fencing
+        assert Runner(ctx, one.world._batches(), renewed=lambda: None).run(ALL, ()) is Exit.OK
+    end = one.copied(tmp_path / "end")
+    held = {key: one.world.target.data("dst", f"t/{key}.c4gh") for key in ("a", "b")}
+
+    with pytest.raises(Fenced, match="in the middle of that run"):
+        middle.run()
+
+    assert {key: one.world.target.data("dst", f"t/{key}.c4gh") for key in ("a", "b")} == held
+    assert end.run() is Exit.OK
+    with pytest.raises(LedgerBehind):  # who takes over adopts what was sent meanwhile
+        middle.run(GONE)
 
 
 # --- one writer -----------------------------------------------------------------------------------
