@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 
@@ -300,6 +301,41 @@ def test_a_ledger_made_anew_does_not_bring_back_what_was_erased(site: Site) -> N
                 Bucket=site.bucket.name, Key=one.key, VersionId=one.id
             )
     assert site.source() == blobs
+
+
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_a_backup_from_before_opens_nothing_that_was_erased(site: Site) -> None:
+    stick = site.folder / "stick"
+    site.cli("ledger", "backup", site.plan, "--to", str(stick), expect=0)
+    approve(site)
+    executed(site, expect=0)
+    (copy,) = stick.iterdir()
+    newest = site.state.rename(site.state.with_name("newest"))
+    shutil.copytree(copy, site.state)
+    assert of_ledger(site, "steward") == len(MOVED)  # it has all that opens it
+    new_pair(site.folder / "keys", "lab", passphrase=None)
+    grant = (
+        "--dataset", "emc2", "--to", str(site.folder / "keys" / "lab.pub"), "--permit", "R-7",
+        "--until", "2099-12-31", "--purpose", "survival", "--out", str(site.folder / "lab"),
+    )  # fmt: skip
+    fetch = ("emc2", "pmsi/b.csv", "--out", str(site.folder / "x"))
+    over = ("--take-over", "--reason", "disk lost")
+    for verb, *more in (
+        ("fetch", *fetch), ("grant", *grant), ("adopt", "--no-progress"), ("fence", *over),
+        ("run", *over, "--no-progress"),
+    ):  # fmt: skip
+        said = site.cli(verb, site.plan, *more, expect=3)
+        assert "dataset emc2 was erased on 2" in said.err, verb
+    for verb, *more in (("run", "--no-progress"), ("verify", "--again", "--no-progress")):
+        assert "another copy of this ledger" in site.cli(verb, site.plan, *more, expect=11).err
+    assert not (site.folder / "x").exists()
+    assert held(site, packs=True) == []
+    assert list((site.folder / "copies" / "exit" / "emc2").iterdir()) == []
+    shutil.rmtree(site.state)
+    newest.rename(site.state)
+    site.cli("run", site.plan, "--no-progress", expect=3)
+    demand_gone(site)
 
 
 def test_words_that_are_wrong_are_one_line(site: Site) -> None:

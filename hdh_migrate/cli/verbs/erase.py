@@ -50,7 +50,8 @@ def erase(
 ) -> Exit:
     """Destroy what opens a dataset whose headers are detached, for good; a dry run at first.
 
-    The bodies stay where they are, and nobody opens them again. It takes somebody else's approval
+    The bodies stay where they are, and nobody opens them again. Copies of the ledger from before
+    hold what is erased here: destroy them. It takes somebody else's approval
     of exactly this. Stopped anywhere, the same command goes on.
     """
     from hdh_migrate.session.verbs import erase as session

@@ -497,10 +497,11 @@ ANNEXES: dict[str, Text] = {
     ),
     "erasures.bounds": Text(
         "Ne sont pas effacés : ce que l'hébergeur garde de versions supprimées, ses sauvegardes et "
-        "répliques, les sauvegardes de la seconde copie, les copies antérieures du registre, ce "
-        "que des lecteurs ont gardé.",
+        "répliques, les sauvegardes de la seconde copie, les copies antérieures du registre (à "
+        "détruire : elles ouvrent encore le jeu), ce que des lecteurs ont gardé.",
         "Not erased: what the host keeps of deleted versions, its backups and replicas, backups of "
-        "the second copy, earlier copies of the ledger, what readers kept.",
+        "the second copy, earlier copies of the ledger (to be destroyed: they open the dataset "
+        "still), what readers kept.",
     ),
     "remaining.not-ours": Text(
         "objets qui ne sont pas de cette migration", "objects that are not of this migration"

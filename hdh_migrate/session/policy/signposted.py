@@ -59,6 +59,32 @@ def demand_signposts_known(
     return posts
 
 
+def demand_no_word_of_erasure(desk: Desk, reader: TargetReader, bucket: str, dataset: str) -> None:
+    """Demand that no ledger left word of a dataset's erasure, before it is opened for anybody.
+
+    A copy of the ledger from before an erasure has the headers, and knows nothing of it.
+
+    Raises:
+        Refused: one did, or somebody left what nobody can read.
+        StorageError: it cannot be learned.
+    """
+    found = signposts(reader, desk.retrying(), bucket, desk.loaded.plan.migration)
+    problems = [f"{plain(one.key)}: nobody can read what it says" for one in found if not one.post]
+    problems += [
+        f"dataset {dataset} was erased on {plain(one.post.at)[:10]}"
+        for one in found
+        if one.post is not None and (one.post.what, one.post.dataset) == (ERASED, dataset)
+    ]
+    if problems:
+        raise Refused(
+            "the target tells of an erasure that this ledger does not know: it is a copy from"
+            " before, and holds what was to be destroyed",
+            blockers=problems,
+            hint="nothing was opened. Put the newest copy of the ledger in its place, and destroy"
+            " this one and every other from before",
+        )
+
+
 def demand_sealed_for(
     newest: Trusted | None,
     fences: Sequence[Shown],

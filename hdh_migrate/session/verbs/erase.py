@@ -54,7 +54,7 @@ BOUNDS = (
     (
         "not erased, because nobody here can: what the host keeps of deleted versions, its backups"
         " and its replicas; backups of the second copy's folder; copies of the ledger made"
-        " before; what readers kept"
+        " before (destroy them: they open the dataset still); what readers kept"
     ),
 )
 """What an erasure does not do, in words."""

@@ -23,6 +23,7 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.policy.erased import demand_not_erased
 from hdh_migrate.session.policy.object_by_key import dataset_row, object_by_key
+from hdh_migrate.session.policy.signposted import demand_no_word_of_erasure
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal
 
@@ -35,6 +36,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     Who opens what and why is written down before the target is asked (session/policy/openings.py).
 
     Raises:
+        Refused: the dataset was erased, whether or not this ledger knows it.
         UsageError: there is no such dataset or object, it is not verified, `out` exists, or there
             is no reason.
         TargetDiffers: the target does not hold it any more.
@@ -65,6 +67,8 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
         )
     services = desk.services(write=False, looks=False)
     gate.admitted(desk, services)
+    if header is not None:
+        demand_no_word_of_erasure(desk, services.reader, route.target.bucket, dataset)
     services.envelopes.self_test()
     opening = openings.Opening(
         at=desk.clock.now(), who=operator(), dataset=dataset, object=entry.id, reason=why

@@ -44,6 +44,7 @@ from hdh_migrate.session.policy.freshness import Pinning, keep_pins
 from hdh_migrate.session.policy.granting import GrantChoice, GrantWish, demand_renewable
 from hdh_migrate.session.policy.keyring import signer_of
 from hdh_migrate.session.policy.rotating import demand_no_rotation
+from hdh_migrate.session.policy.signposted import demand_no_word_of_erasure
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.grant_folder import (
     demand_writable,
@@ -83,6 +84,9 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
     ):
         demand_no_rotation(ledger)
         demand_not_erased(ledger, [wish.dataset])
+        if desk.loaded.plan.seal.apart:
+            bucket = turn.ctx.routes[wish.dataset].target.bucket
+            demand_no_word_of_erasure(desk, turn.ctx.reader, bucket, wish.dataset)
         granting.demand_grantable(desk.loaded.plan, ledger, wish, judge.now())
         self_test(services)
         signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))

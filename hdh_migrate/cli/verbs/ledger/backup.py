@@ -46,7 +46,8 @@ def backup(
     """Copy the ledger and what lies beside it, checked and durable, also beside a run.
 
     The copy is a folder of its own in DIR, readable by you only. Put in the place of the
-    migration's state folder it is the state of then (hdh-migrate docs operations).
+    migration's state folder it is the state of then (hdh-migrate docs operations). A copy from
+    before an erasure holds what was erased: destroy it then.
     """
     if folder is not None and to is not None:
         raise UsageError("copies go to one folder", hint="give DIR or --to, not both")
