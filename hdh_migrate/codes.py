@@ -270,6 +270,18 @@ class Code(StrEnum):
         _left("kind-page-blob"),
         fr="blob de pages, non déplacé", en="page blob, not moved",
     )
+    KIND_FREEZE_TRIAL = _finding(
+        "kind-freeze-trial", "inventory",
+        "an empty object with the name of a freeze trial's own: of a trial that was killed; not"
+        " moved",
+        Remedy(
+            "it was not moved; the others of its dataset are",
+            'remove it at the source, then "hdh-migrate run PLAN --refresh" finds it no more; if it'
+            f" is somebody's own, give it another name there; or {_waived('kind-freeze-trial')}",
+        ),
+        fr="objet vide laissé à la source par un essai d'écriture interrompu, non déplacé",
+        en="empty object that a freeze trial, cut short, left at the source; not moved",
+    )
     KIND_UNKNOWN_BLOB_TYPE = _finding(
         "kind-unknown-blob-type", "inventory", _KIND,
         _left("kind-unknown-blob-type"),

@@ -15,6 +15,7 @@ from hdh_migrate.codes import Code
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.fidelity import SPOKEN
 from hdh_migrate.model import (
+    FREEZE_TRIAL,
     MOVABLE,
     SIDECAR,
     Listed,
@@ -71,6 +72,7 @@ METADATA_SPARED = 128
 RESERVED = frozenset((ATTEMPT, RETAIN))
 """Names of metadata under which we write our own: a source's would take their place."""
 
+_TRIAL = re.compile(rf"{re.escape(FREEZE_TRIAL)}[0-9a-f]{{16}}", re.ASCII)
 _OF_THE_HOST = "aws:"  # S3 refuses tags of such names, and the object with them
 
 
@@ -85,6 +87,9 @@ def decide(
         return Listed(
             obj=obj, state=State.FAILED, reason=Code.of_kind(obj.kind), parts=0, fold=None
         )
+    if is_freeze_trial(obj, route.source.prefix):
+        reason = Code.KIND_FREEZE_TRIAL
+        return Listed(obj=obj, state=State.FAILED, reason=reason, parts=0, fold=None)
     target_key = route.target_key(obj.key)
     refused = _refused_key(target_key, limits)
     if refused is None and obj.kind != SIDECAR and route.is_sidecar(obj.key):
@@ -117,6 +122,14 @@ def _noted(obj: ObjectInfo, limits: TargetLimits) -> list[Code]:
     if obj.lease:
         found.append(Code.LEASED)
     return found
+
+
+def is_freeze_trial(obj: ObjectInfo, prefix: str) -> bool:
+    """Say whether an object is what a freeze trial writes: empty, and under a trial's exact name.
+
+    With bytes in it, it is somebody's, and data like any other.
+    """
+    return obj.size == 0 and _TRIAL.fullmatch(obj.key.removeprefix(prefix)) is not None
 
 
 def left_out(obj: ObjectInfo, route: Route, rules: Rules) -> str | None:

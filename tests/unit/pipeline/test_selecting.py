@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hdh_migrate.codes import Code
-from hdh_migrate.model import ObjectInfo, Place, State, TargetLimits
+from hdh_migrate.model import FREEZE_TRIAL, ObjectInfo, Place, State, TargetLimits
 from hdh_migrate.pipeline.ruling import Rules, compile_rules
 from hdh_migrate.pipeline.selecting import (
     decide,
@@ -69,6 +69,15 @@ def test_an_exclusion_names_its_rule_and_wins_over_an_inclusion() -> None:
 
 def test_the_globs_see_the_key_without_the_datasets_prefix() -> None:
     assert decided(an("a"), rules=compile_rules((), ["p/**"], fold=True)) == (State.LISTED, None)
+
+
+def test_what_a_killed_freeze_trial_left_is_told_and_only_that() -> None:
+    name = f"{FREEZE_TRIAL}{'0a' * 8}"
+    assert decided(an(name, size=0)) == (State.FAILED, Code.KIND_FREEZE_TRIAL)
+    for data in (an(name), an(f"{name}0", size=0), an(name[:-1], size=0), an(f"d/{name}", size=0)):
+        assert decided(data) == (State.LISTED, None)
+    excluded = compile_rules((), [f"{FREEZE_TRIAL}*"], fold=True)
+    assert decided(an(name, size=0), rules=excluded) == (State.EXCLUDED, "exclude-0")
 
 
 def test_a_directory_is_excluded_and_other_kinds_are_findings() -> None:
