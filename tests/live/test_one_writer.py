@@ -193,6 +193,7 @@ def test_a_backup_from_the_middle_of_a_run_is_refused_once_the_run_has_ended(
     (copy,) = stick.iterdir()
     (two.folder / "two").mkdir(mode=0o700)
     shutil.copytree(copy, two.folder / "two" / "errand")
+    assert two.call("two", "resume")[0] == Exit.OK  # the pause was copied, too
 
     code, told = two.call("two", "run")
 
