@@ -86,13 +86,19 @@ class AnswerShown(TypedDict):
 class FirstScreenShown(TypedDict):
     """A report's first screen; `trusted`: enough trusted keys signed the bundle."""
 
+    marks: list[str]
+    """What the page says before all else: of a rehearsal, a draft, changed terms."""
     title: str
+    written: str
+    """When the report was written, by what, and who may have it."""
     verdict: str
     why: str
     beside: list[str]
     """What else is so, the gravest first."""
     answers: list[AnswerShown]
     trusted: bool
+    signed_by: list[str]
+    """Ids of the keys that the bundle says have signed it."""
 
 
 class VerifierFiles(TypedDict):

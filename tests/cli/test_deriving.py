@@ -147,6 +147,11 @@ def test_the_first_screen_in_the_terminal_says_what_the_page_says(audit: Audit) 
     assert done.returncode == Exit.OK, done.stderr
     shown = json.loads(done.stdout)
     assert (shown["verdict"], shown["trusted"]) == ("Complete and intact", True)
+    assert shown["written"].startswith("Written on ")
+    assert shown["marks"] == []
+    told = audit("show", "new", "--trust", "operator.pub").stdout.decode()
+    assert f"signed by {shown['signed_by'][0]}, as --trust demands" in told
+    assert shown["written"] in told.splitlines()[1]
     assert NAME not in done.stdout.decode()
     questions = [one["question"] for one in shown["answers"]]
     assert questions[0] == "What moved?"
@@ -158,7 +163,9 @@ def test_the_first_screen_in_the_terminal_says_what_the_page_says(audit: Audit) 
 
 
 def test_the_first_screen_of_a_draft_and_of_a_failure_say_so(audit: Audit) -> None:
-    assert b"Nobody." in audit("show", "draft").stdout
+    draft = audit("show", "draft").stdout.decode()
+    assert "Nobody." in draft
+    assert draft.startswith("Draft, not evidence. Nobody signed this report")
     shown = json.loads(audit("show", "old", "--json").stdout)
     assert (shown["verdict"], shown["beside"]) == ("An object failed", [])
 

@@ -35,7 +35,11 @@ class PageAnswer:
 class FirstScreen:
     """What a reader of the report sees first."""
 
+    marks: tuple[str, ...]
+    """What the page says before all else: of a rehearsal, a draft, changed terms."""
     title: str
+    written: str
+    """When the report was written, by what, and who may have it."""
     verdict: str
     why: str
     beside: tuple[str, ...]
@@ -57,10 +61,12 @@ def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: s
     with demand_showable(TemplateError):
         seen.feed(_page(reading, signer, language).decode())
     return FirstScreen(
+        marks=tuple(seen.classed["strip"]),
         title=" · ".join(seen.texts["h1"]),
+        written=seen.classed["over"][-1],
         verdict=seen.texts["h2"][0],
-        why=seen.banner[0],
-        beside=tuple(seen.banner[1:]),
+        why=seen.classed["banner"][0],
+        beside=tuple(seen.classed["banner"][1:]),
         answers=tuple(
             PageAnswer(question=question, lines=tuple(lines)) for question, lines in seen.answers
         ),
@@ -80,7 +86,8 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.texts: dict[str, list[str]] = {"h1": [], "h2": []}
-        self.banner: list[str] = []
+        self.classed: dict[str, list[str]] = {"strip": [], "over": [], "banner": []}
+        """Lines inside elements of these classes."""
         self.answers: list[tuple[str, list[str]]] = []
         self._inside: list[str] = []
         self._text = ""
@@ -96,7 +103,7 @@ class _Reader(HTMLParser):
         if tag not in _OF_A_LINE:
             self._end_line()
         self._first = self._first or tag == "li"
-        self._inside.append("banner" if "banner" in classes.split() else tag)
+        self._inside.append(next((one for one in self.classed if one in classes.split()), tag))
 
     def handle_endtag(self, tag: str) -> None:
         """Leave an element; its text is a line unless it goes on."""
@@ -115,7 +122,9 @@ class _Reader(HTMLParser):
             return
         inside = self._inside[-1]
         if "banner" in self._inside and inside == "p":
-            self.banner.append(line)
+            self.classed["banner"].append(line)
+        elif inside in ("strip", "over"):
+            self.classed[inside].append(line)
         elif inside in self.texts:
             self.texts[inside].append(line)
         elif "dt" in self._inside:

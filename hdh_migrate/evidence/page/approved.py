@@ -38,10 +38,11 @@ STAGES: Final = ("freeze", "cutover", "finalize", "decommission", "terms")
 
 @frozen_row
 class Signing:
-    """What somebody signed: when, by his own clock, and his comment."""
+    """What somebody signed: when, by his own clock, his comment, and until when it counts."""
 
     made_at: str
     comment: str
+    expires: str | None = None
 
 
 @frozen_row
@@ -90,8 +91,10 @@ def signings_of(keys: Sequence[str], signed: SignedEnvelopes | Absent) -> dict[s
     for key, envelope in zip(keys, signed, strict=False):
         try:
             said = json.loads(base64.b64decode(envelope["payload"]))
-            made = Signing(made_at=said["made_at"], comment=str(said.get("comment") or ""))
+            made = Signing(said["made_at"], str(said.get("comment") or ""), said.get("expires"))
             seconds_of(made.made_at)
+            if made.expires is not None:
+                seconds_of(made.expires)
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         found[key] = made

@@ -481,6 +481,13 @@ CATALOGUE: dict[str, Text] = {
         "shows that it is under the signature.",
     ),
     "batch": Text("Lot {name}", "Batch {name}"),
+    "batch.stands": Text("Lot {name} : {said}.", "Batch {name}: {said}."),
+    "batch.unlisted": Text("source non listée jusqu'au bout", "source not listed to its end"),
+    "batch.open": Text("non terminé ({open})", "not finished ({open})"),
+    "batch.whole": Text(
+        "tout ce qui devait l'être est vérifié", "all that was to be verified is verified"
+    ),
+    "batch.cutover": Text(" ; bascule : {stage}", "; cutover: {stage}"),
     "dataset": Text("Jeu de données", "Dataset"),
     "col.inventoried": Text("Inventoriés", "Inventoried"),
     "col.verified": Text("Vérifiés", "Verified"),
@@ -734,11 +741,19 @@ CATALOGUE: dict[str, Text] = {
         "For a file in its original form, sha256sum gives the “sha256” value of its line in "
         "manifest.jsonl; for the encrypted object, the “stored_sha256” value.",
     ),
+    "verify.prove": Text(
+        "Un fichier pris au hasard : la première commande, de cet outil, attend son nom tel qu'à "
+        "la source (puis Ctrl-D) et en écrit la preuve ; la seconde compare celle-ci à la racine "
+        "de cette déclaration :",
+        "A file drawn at random: the first command, of this tool, waits for its name as at the "
+        "source (then Ctrl-D) and writes the proof of it; the second compares that with the root "
+        "of this statement:",
+    ),
     "verify.open": Text(
         "Un objet s'ouvre sans cet outil : avec la clé privée d'un destinataire et tout logiciel "
-        "qui connaît le format ouvert Crypt4GH de la GA4GH.",
+        "qui connaît le format ouvert Crypt4GH de la GA4GH ; avec celui de référence (crypt4gh) :",
         "An object opens without this tool: with a recipient's private key and any software that "
-        "knows the open format Crypt4GH of GA4GH.",
+        "knows the open format Crypt4GH of GA4GH; with the reference one (crypt4gh):",
     ),
     # --- references --------------------------------------------------------------------------
     "references": Text("Références", "References"),

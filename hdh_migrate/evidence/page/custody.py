@@ -235,6 +235,16 @@ CUSTODY: dict[str, Text] = {
     "custody.signed": Text(
         "signée le {signed}, comptée le {counted}", "signed on {signed}, counted on {counted}"
     ),
+    "custody.expires": Text(", valable jusqu'au {until}", ", valid until {until}"),
+    "custody.files": Text(
+        "Clé que le plan admet : {files}. Ce dossier ne dit pas à quel fichier va quelle empreinte."
+        "|Clés que le plan admet : {files} ; il en demande {many} au moins. Ce dossier ne dit pas "
+        "à quel fichier va quelle empreinte.",
+        "Key that the plan allows: {files}. This folder does not say which fingerprint is of which "
+        "file."
+        "|Keys that the plan allows: {files}; it asks for {many} at least. This folder does not "
+        "say which fingerprint is of which file.",
+    ),
     "custody.counted": Text("comptée le {counted}", "counted on {counted}"),
     "custody.approved.nobody": Text(
         "personne : rien de ce qui demande une approbation n'a été fait",

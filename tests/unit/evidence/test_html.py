@@ -349,7 +349,7 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     copied_to, every_version = changes.pop("copied_to", None), changes.pop("every_version", False)
     more, keys = changes.pop("more", 0), changes.pop("keys", None)
     asked_level, bases = changes.pop("asked_level", None), changes.pop("bases", None)
-    last_day = changes.pop("last_day", None)
+    last_day, approving = changes.pop("last_day", None), changes.pop("approving", None)
     prices, retained = changes.pop("prices", None), changes.pop("retained", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
@@ -375,6 +375,8 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
         due = [{**one, "done_by": last_day} for one in about.plan["batches"]]
         planned = {"first_day": "2026-01-01", "last_day": last_day}
         about = replanned(about, planned=planned, batches=due)
+    if approving is not None:
+        about = replanned(about, approvals={"keys": approving, "threshold": len(approving)})
     if prices is not None:
         about = replanned(about, prices=prices)
     if every_version:
@@ -539,7 +541,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         *({"records": good, "cutovers": [answered(many)]} for many in (1, 2)),
         {"records": [record("a")], "closed": False},
         {"records": good, "closed": False},
-        {"records": good, "months": signed_deletion()},
+        {"records": good, "months": signed_deletion(), "approving": ["keys/dpo.pub"]},
+        {"records": good, "months": signed_deletion(), "approving": ["a.pub", "b.pub"]},
         {"records": [pending("a")], "last_day": "2026-12-20"},
         {"records": good, "last_day": "2026-12-20", "cutovers": [kept_at_the_source(1, 1, 1)]},
         *({"records": good, "cutovers": [unseen_at_the_source()] * many} for many in (1, 2)),
@@ -1031,7 +1034,8 @@ def acted() -> list[tuple[str, str, dict[str, Any]]]:
 
 def signed_deletion() -> list[tuple[str, str, dict[str, Any]]]:
     """A deletion that was approved the day before, with a comment."""
-    said = {"made_at": "2026-03-01T08:00:00Z", "comment": "vu en comité"}
+    said = {"made_at": "2026-03-01T08:00:00Z", "comment": "vu en comité",
+            "expires": "2026-04-01T08:00:00Z"}  # fmt: skip
     payload = base64.b64encode(json.dumps(said).encode()).decode()
     agreed_on = CutoverAgreed(
         batch="pilot", track=Track.CUTOVER, approvals=("ab" * 32,), approved_stage="decommission",
@@ -1291,7 +1295,7 @@ def test_hostile_places_and_dataset_names_are_shown_harmlessly_too(
     page = Page((tmp_path / "out" / "report.en.html").read_text("utf-8"))
 
     assert "b" not in page.tags
-    assert page.text.count("<b>\\u{202e}") == 10, "a section that shows such names adds to these"
+    assert page.text.count("<b>\\u{202e}") == 11, "a section that shows such names adds to these"
 
 
 def test_an_unsigned_page_is_marked_as_no_evidence_and_a_signed_one_is_not(
@@ -1404,7 +1408,7 @@ def test_only_the_first_findings_are_on_the_page_and_it_says_where_all_are(
 def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path) -> None:
     key = signer(tmp_path / "keys")
     page = written(tmp_path / "out", [record("a")], signer=key)["en"]
-    sums, fingerprint, signature, alone, this = page.blocks
+    sums, fingerprint, signature, alone, prove, opening, this = page.blocks
     statement, openssl = signature.rsplit("\n", 1)
     assert fingerprint.startswith("openssl pkey ")
     assert openssl.startswith("openssl pkeyutl -verify ")
@@ -1440,6 +1444,14 @@ def test_the_commands_that_the_page_prints_do_what_it_says(tmp_path: Path) -> No
     program, *arguments = alone.split()
     assert program == "python3"
     subprocess.run([sys.executable, *arguments], cwd=tmp_path / "out", check=True)
+
+    tool = f"{sys.executable} -m hdh_migrate"
+    done = subprocess.run(
+        ["bash", "-ec", prove.replace("hdh-migrate", tool)], cwd=tmp_path / "out", check=True,
+        input="a\n", capture_output=True, text=True,
+    )  # fmt: skip
+    assert json.loads((tmp_path / "proof.json").read_bytes())
+    assert opening.startswith("crypt4gh decrypt --sk ")
 
 
 def test_the_customers_attestation_and_the_addresses_are_on_the_page(
@@ -2089,9 +2101,30 @@ def test_objects_with_headers_apart_are_not_said_to_open_with_any_software(
 def test_when_an_approval_was_signed_and_what_was_said_with_it_is_told(
     tmp_path: Path, key: Signer
 ) -> None:
-    page = written(tmp_path / "a", [record("a")], signer=key, months=signed_deletion())["fr"].plain
+    page = written(
+        tmp_path / "a", [record("a")], signer=key, months=signed_deletion(),
+        approving=["keys/dpo.pub", "keys/rssi.pub"],
+    )["fr"].plain  # fmt: skip
     assert "signée le 1" in page
     assert "vu en comité" in page
+    assert "valable jusqu\u2019au 1er avril 2026" in page
+    assert "Clés que le plan admet : keys/dpo.pub, keys/rssi.pub ; il en demande 2" in page
+
+
+def test_how_each_batch_stands_is_one_phrase(tmp_path: Path, key: Signer) -> None:
+    def phrase(name: str, records: list[dict[str, Any]], **changes: Any) -> str:
+        page = written(tmp_path / name, records, signer=key, **changes)["fr"].plain
+        return page.partition("Lots et jeux de données Lot")[2].partition(". ")[0]
+
+    assert " pilot : non terminé (1 en échec, 1 en attente)" in phrase(
+        "a", [record("a"), failed("b"), pending("c")]
+    )
+    assert "pilot : source non listée jusqu\u2019au bout" in phrase("b", [], closed=False)
+    done = phrase("c", [record("a")], cutovers=[gone_from_the_source()])
+    assert "est vérifié ; bascule : suppression constatée" in done
+    assert "en partie" not in done
+    part = phrase("d", [record("a")], cutovers=[kept_at_the_source(1, 1, 1)])
+    assert "est vérifié ; bascule : suppression constatée en partie" in part
 
 
 def test_how_long_writing_stopped_stands_beside_its_two_moments(

@@ -54,21 +54,27 @@ def show(
         reading = open_bundle(folder, keys, threshold)
         screen = first_screen(reading, keys, language)
     shown: FirstScreenShown = {
+        "marks": list(screen.marks),
         "title": screen.title,
+        "written": screen.written,
         "verdict": screen.verdict,
         "why": screen.why,
         "beside": list(screen.beside),
         "answers": [{"question": one.question, "lines": list(one.lines)} for one in screen.answers],
         "trusted": reading.trusted,
+        "signed_by": list(reading.signed_by),
     }
     task.out.result(shown, _text(shown))
 
 
 def _text(shown: FirstScreenShown) -> str:
     told = (shown["why"], *shown["beside"])
-    lines = [shown["title"], "", shown["verdict"], *(f"  {line}" for line in told)]
-    if not shown["trusted"]:
-        lines += ["", "signatures were not checked: give --trust KEY"]
+    lines = [*shown["marks"], shown["title"], shown["written"], ""]
+    lines += [shown["verdict"], *(f"  {line}" for line in told), ""]
+    if shown["trusted"]:
+        lines.append(f"checked: signed by {', '.join(shown['signed_by'])}, as --trust demands")
+    else:
+        lines.append("signatures were not checked: give --trust KEY")
     for answer in shown["answers"]:
         lines += ["", answer["question"], *(f"  {line}" for line in answer["lines"])]
     return "\n".join(lines)
