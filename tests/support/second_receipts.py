@@ -101,12 +101,15 @@ def check_recipients(predicate: Json, events: list[Event], keyed: bool) -> None:
         need(predicate["seal"]["recipients"] == told, "seal: others than those bound")
     if not keyed:
         last: dict[str, dict[str, Json]] = {}
+        sent = 0
         for kind, at, body in events:
+            sent += len(body["ids"]) if kind == "sent" else 0
             if kind == "drilled":
                 proof = last.setdefault(body["fingerprint"], {})
                 proof["at"] = at
                 if "stored" in body:
                     names = ("objects", "opened", "whole", "bytes")
+                    need(body["stored"]["objects"] <= sent, "drilled: more than were sent")
                     proof["stored"] = {name: body["stored"][name] for name in names} | {"at": at}
         recipients = predicate["seal"]["recipients"]
         told = [{"recipient": one, **last[one]} for one in recipients if one in last]

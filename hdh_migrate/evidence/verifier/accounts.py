@@ -270,15 +270,15 @@ class DrillAccount:
         self._stored: dict[str, Mapping[str, object]] = {}
         """What it opened when it was last tried on stored objects."""
 
-    def take(self, at: str, body: forms.Body) -> None:
-        """Take a `drilled`."""
+    def take(self, at: str, body: forms.Body, sent: int) -> None:
+        """Take a `drilled`, before which so many objects were sent."""
         fingerprint = forms.string(body["fingerprint"])
         self._opened[fingerprint] = at
         if "stored" in body:
             told = forms.mapping(body["stored"])
             found = {name: told[name] for name in ("objects", "opened", "whole", "bytes")}
             objects, opened, whole, _ = map(forms.count, found.values())
-            forms.must(objects > 0 and whole <= opened <= objects)
+            forms.must(objects > 0 and whole <= opened <= objects <= sent)
             self._stored[fingerprint] = found | {"at": at}
 
     def facts(self, recipients: Sequence[str]) -> list[dict[str, object]]:

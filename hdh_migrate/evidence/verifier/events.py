@@ -211,7 +211,7 @@ class EventAccount:
 
     def _drilled(self, event: JournalLine) -> None:
         if not self.keyed:
-            self.drills.take(event.at, event.body)
+            self.drills.take(event.at, event.body, self.receipts["sent"].objects)
 
     def _headers_copied(self, event: JournalLine) -> None:
         told = {**forms.picked(event.body, "batch", "packs", "bytes", "root"), "at": event.at}

@@ -313,6 +313,10 @@ def test_keys_are_proved_as_the_drills_tell(desk: Desk) -> None:
     tried = stored_drilled(first, {**drill, "sent": 1})
     good = {
         "what is stored": both(tried, put("seal", proved=[on_stored])),
+        "all that was sent": both(
+            stored_drilled(first, {**drill, "objects": 7}),
+            put("seal", proved=[{**one, "stored": {**drill, "objects": 7, "at": hour(18)}}]),
+        ),
         "and an envelope since": both(tried, drilled(first), put("seal", proved=[on_stored])),
     }
     assert judged(desk, world(), good) == [*good]
@@ -326,6 +330,21 @@ def test_keys_are_proved_as_the_drills_tell(desk: Desk) -> None:
         ),
         "more than was drawn": (stored_drilled(first, {**drill, "opened": 5}), "drilled: more"),
         "more read than opened": (stored_drilled(first, {**drill, "whole": 4}), "drilled: more"),
+        "more than were sent": (
+            both(
+                stored_drilled(first, {**drill, "objects": 8}),
+                put("seal", proved=[{**one, "stored": {**drill, "objects": 8, "at": hour(18)}}]),
+            ),
+            "drilled: more",
+        ),
+        "before they were sent": (
+            both(
+                insert(1, "drilled", hour(0), fingerprint=first, stored=drill),
+                put("seal", proved=[{**on_stored, "at": hour(0),
+                                     "stored": {**drill, "at": hour(0)}}]),
+            ),
+            "drilled: more",
+        ),
         "nothing drawn": (
             stored_drilled(first, {"objects": 0, "opened": 0, "whole": 0, "bytes": 0}),
             "drilled: nothing",
