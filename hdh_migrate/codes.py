@@ -232,6 +232,19 @@ class Code(StrEnum):
         fr="bail sans fin à la source : quelqu'un y écrit sans doute encore",
         en="lease without end at the source: somebody is likely to write still",
     )
+    FREEZE_TRIAL_LEFT = _blocker(
+        "freeze-trial-left",
+        "an empty object with the name of a freeze trial's own: of a trial that was killed; no byte"
+        " of its batch moves before it is gone",
+        Remedy(
+            "it was not moved, and nothing of its batch was",
+            'remove it at the source, then "hdh-migrate run PLAN --refresh" finds it no more; if it'
+            " is somebody's own, give it another name there, or exclude it in the plan"
+            ' ("hdh-migrate amend PLAN" takes that)',
+        ),
+        fr="objet vide laissé à la source par un essai d'écriture interrompu",
+        en="empty object that a freeze trial, cut short, left at the source",
+    )
     KIND_SYMLINK = _finding(
         "kind-symlink", "inventory", _KIND,
         _left("kind-symlink"),
@@ -269,18 +282,6 @@ class Code(StrEnum):
         "kind-page-blob", "inventory", _KIND,
         _left("kind-page-blob"),
         fr="blob de pages, non déplacé", en="page blob, not moved",
-    )
-    KIND_FREEZE_TRIAL = _finding(
-        "kind-freeze-trial", "inventory",
-        "an empty object with the name of a freeze trial's own: of a trial that was killed; not"
-        " moved",
-        Remedy(
-            "it was not moved; the others of its dataset are",
-            'remove it at the source, then "hdh-migrate run PLAN --refresh" finds it no more; if it'
-            f" is somebody's own, give it another name there; or {_waived('kind-freeze-trial')}",
-        ),
-        fr="objet vide laissé à la source par un essai d'écriture interrompu, non déplacé",
-        en="empty object that a freeze trial, cut short, left at the source; not moved",
     )
     KIND_UNKNOWN_BLOB_TYPE = _finding(
         "kind-unknown-blob-type", "inventory", _KIND,

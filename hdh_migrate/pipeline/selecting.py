@@ -47,6 +47,7 @@ REFUSALS: Mapping[Code, str] = {
     Code.KEY_RESERVED: "the target key lies where the tool keeps what is its own",
     Code.TOO_LARGE: "the object is larger than the target can hold",
     Code.COLLISION: "the target key equals another one but for case or Unicode form",
+    Code.FREEZE_TRIAL_LEFT: "the object is empty and has the name of a freeze trial's own",
     Code.LEASED_FOR_EVER: "somebody holds it at the source by a lease without end",
 }
 """Finding codes that refuse the transfer of a batch, with what they mean."""
@@ -88,8 +89,8 @@ def decide(
             obj=obj, state=State.FAILED, reason=Code.of_kind(obj.kind), parts=0, fold=None
         )
     if is_freeze_trial(obj, route.source.prefix):
-        reason = Code.KIND_FREEZE_TRIAL
-        return Listed(obj=obj, state=State.FAILED, reason=reason, parts=0, fold=None)
+        reason = Code.FREEZE_TRIAL_LEFT
+        return Listed(obj=obj, state=State.REFUSED, reason=reason, parts=0, fold=None)
     target_key = route.target_key(obj.key)
     refused = _refused_key(target_key, limits)
     if refused is None and obj.kind != SIDECAR and route.is_sidecar(obj.key):

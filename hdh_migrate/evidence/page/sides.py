@@ -14,7 +14,8 @@ Side = Literal["source", "target", "either", "own", "other"]
 _SOURCE = {
     *(code for code in Code if code.value.startswith(("key-", "kind-", "source-"))),
     *(code for code in Code if code.value.startswith("verify-source-")),
-    Code.TOO_LARGE, Code.COLLISION, Code.LEASED_FOR_EVER, Code.DRIFTED, Code.REPORT_DIFFERS,
+    Code.FREEZE_TRIAL_LEFT, Code.TOO_LARGE, Code.COLLISION, Code.LEASED_FOR_EVER, Code.DRIFTED,
+    Code.REPORT_DIFFERS,
     Code.KEYS_LACKING, Code.VANISHED, Code.METADATA_COLLISION, Code.DECOMMISSION_DRIFTED,
     Code.DECOMMISSION_MISSING, Code.DECOMMISSION_KEPT, Code.TAGS_UNREAD, Code.FEATURES_UNREAD,
     Code.LISTING_UNSTABLE,

@@ -73,7 +73,7 @@ def test_the_globs_see_the_key_without_the_datasets_prefix() -> None:
 
 def test_what_a_killed_freeze_trial_left_is_told_and_only_that() -> None:
     name = f"{FREEZE_TRIAL}{'0a' * 8}"
-    assert decided(an(name, size=0)) == (State.FAILED, Code.KIND_FREEZE_TRIAL)
+    assert decided(an(name, size=0)) == (State.REFUSED, Code.FREEZE_TRIAL_LEFT)
     for data in (an(name), an(f"{name}0", size=0), an(name[:-1], size=0), an(f"d/{name}", size=0)):
         assert decided(data) == (State.LISTED, None)
     excluded = compile_rules((), [f"{FREEZE_TRIAL}*"], fold=True)

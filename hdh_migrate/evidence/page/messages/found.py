@@ -34,6 +34,10 @@ OF_STEPS: Final = (
         "somebody holds it at the source by a lease without end",
         "quelqu'un le retient à la source par un bail sans fin",
     ),
+    MessageForm(
+        "the object is empty and has the name of a freeze trial's own",
+        "l'objet est vide et porte un nom réservé aux essais d'écriture",
+    ),
     MessageForm("not a plain object: {kind:word}", "sorte annoncée par la source : {kind}"),
     # --- what inventory notes ----------------------------------------------------------------
     MessageForm(
