@@ -611,6 +611,12 @@ CATALOGUE: dict[str, Text] = {
         "|Those of {n} objects, sent in several parts, were compared "
         "part by part and computed when they were read back.",
     ),
+    "findings.leased": Text(
+        "Jeu « {name} » : ce que quelqu'un y tient à la source par un bail sans fin a été pris "
+        "quand même, comme le plan le demande. Motif du plan :",
+        "Dataset “{name}”: what somebody holds there at the source by a lease without end was "
+        "taken all the same, as the plan asks. Reason in the plan:",
+    ),
     "digest.md5": Text(
         "Les empreintes MD5 annoncées par la source n'engagent qu'elle.",
         "MD5 checksums stated by the source are its claims only.",
@@ -779,6 +785,10 @@ CATALOGUE: dict[str, Text] = {
     "seal.crypt4gh.apart": Text(
         "segments Crypt4GH (ChaCha20-Poly1305) sans en-tête ; en-têtes à part, dans des paquets",
         "segments of Crypt4GH (ChaCha20-Poly1305) without a header; headers apart, in packs",
+    ),
+    "attestation.rehearsal": Text(
+        "le plan en nomme une ({file}) ; le rapport d'une répétition ne la porte pas",
+        "the plan names one ({file}); the report of a rehearsal does not carry it",
     ),
     "attestation.none": Text("aucune n'a été jointe", "none was given"),
     "attestation.file": Text("empreinte du fichier", "digest of the file"),

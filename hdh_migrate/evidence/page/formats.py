@@ -24,6 +24,7 @@ class Locale:
     units: tuple[str, ...]
     months: tuple[str, ...]
     first: str  # how the first day of a month is written
+    at: str  # between a day and a time of day
     spans: tuple[str, ...]  # days, hours, minutes, seconds
     singular: tuple[int, ...]  # French says "0 objet", English "0 objects"
 
@@ -70,7 +71,7 @@ class Locale:
     def moment(self, text: str) -> str:
         """Return an RFC 3339 time as a date and a time of day in UTC."""
         at = datetime.fromisoformat(text).astimezone(UTC)
-        return f"{self._date(at)}, {at:%H:%M:%S}{NBSP}UTC"
+        return f"{self._date(at)}{self.at}{at:%H:%M:%S}{NBSP}UTC"
 
     def day(self, text: str) -> str:
         """Return a day such as 2037-12-31 as a date."""
@@ -95,6 +96,7 @@ LOCALES = {
             *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
         ),
         first="1er",
+        at=" à ",
         spans=("j", "h", "min", "s"),
         singular=(0, 1),
     ),
@@ -108,6 +110,7 @@ LOCALES = {
             *("July", "August", "September", "October", "November", "December"),
         ),
         first="1",
+        at=", ",
         spans=("d", "h", "min", "s"),
         singular=(1,),
     ),

@@ -131,10 +131,14 @@ OVER_TIME: dict[str, Text] = {
         "missing from the traffic above.",
     ),
     "runs.resent": Text(
-        "{n} objet dont la fin de l'envoi n'était pas connue a été envoyé à nouveau."
-        "|{n} objets dont la fin de l'envoi n'était pas connue ont été envoyés à nouveau.",
-        "{n} object of which nobody knew how its sending had ended was sent again."
-        "|{n} objects of which nobody knew how their sending had ended were sent again.",
+        "{n} objet dont on ne savait pas où en était l'envoi a été envoyé, de nouveau ou pour la "
+        "première fois."
+        "|{n} objets dont on ne savait pas où en était l'envoi ont été envoyés, de nouveau ou pour "
+        "la première fois.",
+        "{n} object of which nobody knew how far its sending had come was sent, again or for the "
+        "first time."
+        "|{n} objects of which nobody knew how far their sending had come were sent, again or for "
+        "the first time.",
     ),
     "runs.continued": Text(
         "L'envoi d'un grand objet a été poursuivi là où il s'était arrêté."

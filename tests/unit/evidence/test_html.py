@@ -351,6 +351,7 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     asked_level, bases = changes.pop("asked_level", None), changes.pop("bases", None)
     last_day, approving = changes.pop("last_day", None), changes.pop("approving", None)
     prices, retained = changes.pop("prices", None), changes.pop("retained", None)
+    leased, named = changes.pop("leased", None), changes.pop("named", None)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
@@ -375,6 +376,11 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
         due = [{**one, "done_by": last_day} for one in about.plan["batches"]]
         planned = {"first_day": "2026-01-01", "last_day": last_day}
         about = replanned(about, planned=planned, batches=due)
+    if leased is not None:
+        held = [{**one, "allow_leased": leased} for one in about.plan["datasets"]]
+        about = replanned(about, datasets=held)
+    if named is not None:
+        about = replanned(about, target={**about.plan["target"], "attestation": named})
     if approving is not None:
         about = replanned(about, approvals={"keys": approving, "threshold": len(approving)})
     if prices is not None:
@@ -905,6 +911,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         {"records": good, "erasures": [{**ERASURE, "dataset": "pmsi", "objects": 0}]},
         {"records": [], "closed": False},
+        {"records": good, "leased": WAIVER["reason"], "named": "a.yaml", "endpoints": LOCAL},
         {"records": good, "closed": False, "more": 1},
         *(
             {
@@ -967,6 +974,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         ),
         *({"records": good, "months": waived_again(many)} for many in (1, 2)),
         {"records": good, "months": one_waiver_over()},
+        {"records": good, "months": one_waiver_over(), "waivers": WAIVED[1:2]},
         *(
             {
                 "records": good,
@@ -1757,7 +1765,7 @@ def test_waivers_that_counted_are_said_first_with_who_signed_and_what_was_done(
     assert "dpo@ops, que le plan n\u2019attribue à personne" in banner
     assert "fin du retour possible" not in banner, "the section tells it, with the days"
     assert "Fait pendant qu\u2019elle comptait" in page
-    assert "signée le 1er mars 2026, 07:00:00 UTC" in page
+    assert "signée le 1er mars 2026 à 07:00:00 UTC" in page
     assert "5 dérogations ont pourtant été signées" in page  # and nobody approved
 
 
@@ -2241,3 +2249,18 @@ def test_a_finding_to_be_settled_is_said_in_words_not_by_its_code(
 
         assert words in left
         assert "conflict" not in left
+
+
+def test_what_the_plan_lets_pass_or_names_is_told_where_it_is_missed(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(
+        tmp_path / "a", [record("a")], signer=key, leased="l\u2019agent tient un bail",
+        named="a.yaml", endpoints=LOCAL,
+    )["fr"].plain  # fmt: skip
+    assert "Motif du plan : l\u2019agent tient un bail" in page
+    assert "le plan en nomme une (a.yaml)" in page
+    assert "aucune n\u2019est jointe" not in page
+    page = written(tmp_path / "b", [record("a")], signer=key, named="a.yaml")["fr"].plain
+    assert "aucune n\u2019a été jointe" in page
+    assert "Motif du plan" not in page
