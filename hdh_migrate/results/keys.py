@@ -146,7 +146,7 @@ class ResealForecast(TypedDict):
     begun: bool
     """Whether it goes on with one that was begun."""
     ended: bool
-    """Whether that one went through all objects; `--again` begins another."""
+    """Whether that one has ended: went through all, or was given up; `--again` begins another."""
     done: int
     left: int
     """Objects that an earlier pass left as they were, and that are tried again."""

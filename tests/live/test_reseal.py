@@ -249,6 +249,10 @@ def test_one_that_cannot_come_to_its_end_is_given_up(site: Site) -> None:
     assert said["ended"] is not None
     assert "none to give up" in sealed_anew(site, "--give-up", expect=2).err
 
+    would = reseal(site, "--json", expect=0).json
+    assert (would["ended"], would["left"], would["objects"]) == (True, 4, 4)
+    assert would["requests"] > 0
+    assert would["bytes_written"] >= would["bytes"] > 0
     behaving(site, keeps_removed=False)
     told = sealed_anew(site, "--json").json  # it goes on, once the host lets it
     assert (told["number"], told["objects"], told["left"], told["remaining"]) == (1, 5, {}, {})

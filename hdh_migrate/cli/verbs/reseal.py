@@ -67,9 +67,9 @@ def reseal(
 
 
 def _given_up_lines(would: ResealForecast) -> list[str]:
-    stay = counted(would["objects"] + would["left"], "object")
+    stay = counted(would["objects"], "object")
     return [
-        f"dry run: {stay} would stay as they are, under the data keys that they had",
+        f"dry run: at most {stay} would stay as they are, under the data keys that they had",
         f"  sealed anew so far: {would['done']}; these stay so",
         "nothing was changed; --execute gives it up",
     ]
@@ -87,8 +87,8 @@ def _forecast_lines(would: ResealForecast) -> list[str]:
         *(
             [
                 (
-                    f"  rotation {would['number']} went through all objects, and would go through"
-                    f" what it left ({would['left']}); --again begins another one"
+                    f"  rotation {would['number']} has ended, and would go through what it left"
+                    f" ({would['left']}); --again begins another one"
                 )
             ]
             if would["ended"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from hdh_migrate.clocks import Judge, between
 from hdh_migrate.errors import Exit
@@ -16,7 +17,7 @@ from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.earlier_versions import REMAINING
 from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable
+from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable, staying
 from hdh_migrate.pipeline.renewal_parts import Travel
 from hdh_migrate.pipeline.rotating import RotationDone
 from hdh_migrate.pipeline.selecting import decide
@@ -60,20 +61,29 @@ def workload(
     apart: bool,
     takes: Callable[[Verified], bool] = lambda _: True,
 ) -> Workload:
-    """Return what a rotation has before it, of the objects that it `takes`."""
+    """Return what a rotation has before it, of the objects that it `takes`, with what it left."""
     so_far = RotationSoFar(ledger, number)
     objects = size = read = written = requests = 0
     for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
-        after = so_far.last.get(batch, 0)
-        while rows := exchangeable(ledger, batch, after, apart=apart):
-            for row in filter(takes, rows):
-                one, stored = travel(row), row.stored_size or 0
-                objects, size = objects + 1, size + stored
-                # Besides, each is read back whole, and what it was is removed and asked for.
-                read, written = read + one.read + stored, written + one.written
-                requests += one.requests + 3
-            after = rows[-1].id
+        ahead = chain.from_iterable(staying(ledger, so_far, batch, apart=apart))
+        if not so_far.ended:
+            after = so_far.last.get(batch, 0)
+            ahead = chain(ahead, _not_gone_through(ledger, batch, after, apart=apart))
+        for row in filter(takes, ahead):
+            one, stored = travel(row), row.stored_size or 0
+            objects, size = objects + 1, size + stored
+            # Besides, each is read back whole, and what it was is removed and asked for.
+            read, written = read + one.read + stored, written + one.written
+            requests += one.requests + 3
     return Workload(objects=objects, bytes=size, read=read, written=written, requests=requests)
+
+
+def _not_gone_through(
+    ledger: SqliteLedger, batch: str, after: int, *, apart: bool
+) -> Iterator[Verified]:
+    while rows := exchangeable(ledger, batch, after, apart=apart):
+        yield from rows
+        after = rows[-1].id
 
 
 def verified_so_far(ledger: SqliteLedger) -> Tally:
