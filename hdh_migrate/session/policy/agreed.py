@@ -44,7 +44,10 @@ def demand_agreed(loaded: LoadedPlan, path: Path, clock: Clock) -> None:
     if found:
         raise Refused(
             "waivers that nobody who may has signed", blockers=[str(one) for one in found],
-            hint="nothing was contacted; take them away, or let somebody of waivers.keys sign anew",
+            hint="nothing was contacted; take them away, or let somebody sign anew whom the terms"
+            " name. Where waivers.keys of the plan is new: take them away, have it agreed to"
+            ' ("hdh-migrate approve PLAN --batch NAME --stage terms", then "hdh-migrate cutover'
+            ' start PLAN --batch NAME", which takes it up), and put them back',
         )  # fmt: skip
 
 
