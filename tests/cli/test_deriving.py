@@ -247,6 +247,13 @@ def test_a_later_bundle_that_goes_on_is_consistent(audit: Audit) -> None:
     assert NAME.encode() not in done.stdout
 
 
+def test_a_bundle_beside_itself_shows_nothing_newer_and_is_not_accused(audit: Audit) -> None:
+    done = audit("compare", "old", "old", "--trust", "operator.pub")
+
+    assert done.returncode == Exit.DAMAGED
+    assert done.stdout.decode().splitlines()[-1] == "the new bundle is the old one"
+
+
 def test_what_a_later_journal_takes_back_is_said_line_by_line(audit: Audit) -> None:
     done = audit("compare", "old", "worse", "--trust", "operator.pub", "--json")
 

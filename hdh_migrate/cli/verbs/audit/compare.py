@@ -71,6 +71,8 @@ def _text_lines(found: Comparison) -> list[str]:
             if kind.objects > LISTED:
                 lines.append(f"        {code}: and {kind.objects - LISTED} more")
     lines += [f"note    {message}" for _, message in found.notes]
+    if [code for code, _ in found.contradictions] == ["same"]:
+        return [*lines, "the new bundle is the old one"]
     if found.contradictions:
         return [*lines, "the bundles contradict each other"]
     return [*lines, "the new bundle takes nothing back"]
