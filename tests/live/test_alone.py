@@ -318,15 +318,22 @@ def test_a_journal_that_was_written_anew_since_it_was_approved(approved: Site) -
     both(approved, "cutover")
     with apsw.Connection(str(approved.state / "ledger.db"), vfs="cksmvfs") as ledger:
         rows = list(ledger.execute("SELECT seq, at, kind, body FROM event ORDER BY seq"))
-        head = chain.GENESIS
+        heads = [chain.GENESIS]
         for seq, at, kind, body in rows:
             told = body.replace("@", "@another-") if kind == "run-started" else body
-            head = chain.link(head, seq, at, kind, told)
+            head = chain.link(heads[-1], seq, at, kind, told)
+            heads.append(head)
             ledger.execute("UPDATE event SET body = ?, digest = ? WHERE seq = ?", (told, head, seq))
         ledger.execute("DELETE FROM meta WHERE name = 'walked'")
 
-    said = approved.cutover("start", expect=8).err
+    assert "lacks what its journal told at the end" in approved.cutover("start", expect=11).err
 
+    # The fence is what the operator's own credential can write, too.
+    shown = json.loads(fence(approved))
+    shown["head"] = heads[shown["events"]].hex()
+    body = json.dumps(shown).encode()
+    approved.bucket.client.put_object(Bucket=approved.bucket.name, Key=FENCE, Body=body)
+    said = approved.cutover("start", expect=8).err
     assert "the journal that was approved is not the beginning of the one here" in said
     assert approved.pointer == OLD
 

@@ -27,7 +27,8 @@ class Watched(list[Any]):
 
     def append(self, one: Any) -> None:
         super().append(one)
-        if one.operation == "DeleteObject" and one.key.startswith("in/") and not self.ended:
+        removal = one.operation == "DeleteObject" and one.key in self._bucket.objects
+        if removal and one.key.startswith("in/") and not self.ended:
             self.ended, self._bucket.versioning = True, "Suspended"
 
 
