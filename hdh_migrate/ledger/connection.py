@@ -158,6 +158,11 @@ class LedgerConnection:
         self._deltas.clear()
         self.pending = 0
 
+    @property
+    def uncommitted(self) -> bool:
+        """Whether something was written since the last commit."""
+        return self._con.in_transaction
+
     def _write_out(self) -> None:
         """Write into the journal what was gathered for it; see `JournallingLedger`."""
 

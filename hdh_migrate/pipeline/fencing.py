@@ -341,10 +341,9 @@ class Fencing:
     # --- leaving -------------------------------------------------------------------------------
 
     def ends(self) -> None:
-        """Note how far the journal goes, for `leave` to tell: copies from before are not as new."""
+        """Note for `leave` how far the journal goes; with half a change, which is given up: not."""
         with suppress(MigrateError):
-            self._ledger.commit()
-            self._told = journal_end(self._ledger)
+            self._told = None if self._ledger.uncommitted else journal_end(self._ledger)
 
     def leave(self) -> None:
         """Mark the fences as idle; if that fails, the run counts as killed."""

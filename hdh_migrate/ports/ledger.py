@@ -61,6 +61,10 @@ class JournalPort(Protocol):
     def event(self, event: Event) -> None:
         """Append one event to the journal; its time is never before that of the last one."""
 
+    @property
+    def uncommitted(self) -> bool:
+        """Whether something was written since the last commit."""
+
     def length(self) -> int:
         """Return how many events the journal has."""
 

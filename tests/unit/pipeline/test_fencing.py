@@ -22,10 +22,12 @@ from hdh_migrate.errors import (
     ConnectionLost,
     Exit,
     Fenced,
+    Interrupted,
     LedgerBehind,
     MigrateError,
 )
 from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Stamp, State, Step, Stored
 from hdh_migrate.pipeline.adopting import Adopt
@@ -146,6 +148,22 @@ def test_a_copy_from_the_middle_of_a_run_replaces_nothing_once_it_has_ended(
     assert end.run() is Exit.OK
     with pytest.raises(LedgerBehind):  # who takes over adopts what was sent meanwhile
         middle.run(GONE)
+
+
+def test_half_a_change_is_given_up_when_a_verb_fails_and_the_fence_tells_of_no_end(
+    one: Machine,
+) -> None:
+    """Leaving the fence is a `finally`: it must not make durable what nobody committed."""
+    with one.writing():
+        pass
+    whole = shown(one)
+    with suppress(Interrupted), one.writing() as (ledger, _):
+        ledger.event(FenceReleased(bucket="dst", epoch=0, nonce="half"))
+        raise Interrupted("in the middle of a change")
+
+    assert [event.nonce for event in one.told(FenceReleased)] == []
+    assert isinstance(whole.events, int)
+    assert shown(one).events is ABSENT
 
 
 # --- one writer -----------------------------------------------------------------------------------
