@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import pycurl
@@ -59,9 +59,6 @@ class Reply:
     def retry_after(self) -> float | None:
         """Seconds the server asks us to wait, at most a day; the date form is ignored."""
         return pause(self.headers.get("retry-after", ""))
-
-
-_FORGOTTEN: Final = Reply()
 
 
 class Exchange:
@@ -122,7 +119,7 @@ class Exchange:
 
     def forget(self) -> None:
         """Let go of everything: libcurl's handle knows this exchange until the next one."""
-        self.reply, self._kept = _FORGOTTEN, []
+        self.reply, self._kept = Reply(), []
         self._accept = self._sink = self._pull = None
 
     def progress(self, *_: float) -> int:
