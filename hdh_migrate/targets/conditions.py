@@ -19,13 +19,7 @@ from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.frozen import frozen
 from hdh_migrate.markup import SMALL_MAX, tree
 from hdh_migrate.results.moves import ConditionFact
-from hdh_migrate.targets.lifecycles import (
-    EVERYWHERE,
-    Judges,
-    MovedTo,
-    archives,
-    deletes_by_age,
-)
+from hdh_migrate.targets.lifecycles import EVERYWHERE, LIFECYCLES, MovedTo
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
 from hdh_migrate.telemetry import counted
@@ -33,11 +27,6 @@ from hdh_migrate.telemetry import counted
 Value = bool | tuple[str, ...] | None
 Look = Callable[[S3Endpoint, str, str], tuple[Value, str]]
 
-EXPIRY, ARCHIVING = "seen-expiry", "seen-archiving"
-LIFECYCLES: Mapping[str, tuple[Judges, str]] = {
-    EXPIRY: (deletes_by_age, "deletes"), ARCHIVING: (archives, "archives")
-}  # fmt: skip
-"""What of a lifecycle rule is looked for, with the word for what it does."""
 NOT_SHOWN = "; not shown: "
 """Stands in what was seen where a host shows only a part of what was asked for."""
 

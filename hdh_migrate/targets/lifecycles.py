@@ -62,3 +62,9 @@ def _reaches(
         and (one.prefix.startswith(under) or under.startswith(one.prefix))
         for one in places
     )
+
+
+LIFECYCLES: Final[Mapping[str, tuple[Judges, str]]] = {
+    "seen-expiry": (deletes_by_age, "deletes"), "seen-archiving": (archives, "archives")
+}  # fmt: skip
+"""What of lifecycle rules a profile may have looked for, with the word for what they do."""

@@ -17,8 +17,8 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results.hosts import BucketStep
-from hdh_migrate.targets.conditions import LIFECYCLES, Condition, conditions
-from hdh_migrate.targets.lifecycles import EVERYWHERE, Judges, MovedTo
+from hdh_migrate.targets.conditions import Condition, conditions
+from hdh_migrate.targets.lifecycles import EVERYWHERE, LIFECYCLES, Judges, MovedTo
 from hdh_migrate.targets.profiles.nouns import HealthRule
 from hdh_migrate.targets.s3_beside import object_lock_of
 from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated
