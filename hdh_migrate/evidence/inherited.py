@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any, Final
 
+from hdh_migrate.events.adoption import Adopting
 from hdh_migrate.evidence.lines.records import MAX_LINE
 from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.frozen import mutable_row
+from hdh_migrate.jsonform import OtherForm
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.telemetry import counted
 
@@ -44,14 +46,16 @@ def adoptions_of(now: CheckedBundle, was: CheckedBundle) -> Adoptions | None:
             if body.get("track") == "cutover" and isinstance(terms, dict):
                 fixed[str(body.get("batch"))] = terms
             continue
-        seen = _seen(body)
-        ours = [one for one in seen if one.get("statement") == was.statement_sha256]
+        try:
+            told = Adopting.of_json(body)
+        except OtherForm:
+            continue  # no verifier holds its form: it tells of no adoption
+        ours = [one for one in told.journals if one.statement == was.statement_sha256]
         if ours:
-            found.terms.setdefault(str(body.get("batch")), fixed.get(str(body.get("batch"))))
-            others = [one for one in seen if one.get("statement") and one not in ours]
+            found.terms.setdefault(told.batch, fixed.get(told.batch))
+            others = [one for one in told.journals if one.statement and one not in ours]
             found.with_newer = found.with_newer or any(
-                one.get("ledger") != ours[0].get("ledger") or _number(one) > _number(ours[0])
-                for one in others
+                one.ledger != ours[0].ledger or one.events > ours[0].events for one in others
             )
     return found if found.terms else None
 
@@ -131,14 +135,3 @@ def _events(bundle: CheckedBundle) -> Iterator[tuple[str, Mapping[str, Any]]]:
             event = json.loads(raw)
             if event["kind"] == "adopting" or event["kind"] in _FIXED:
                 yield event["kind"], json.loads(event["body"])
-
-
-def _seen(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the journals that an `adopting` names; no verifier has looked at its form."""
-    journals = body.get("journals")
-    return [one for one in journals if isinstance(one, dict)] if isinstance(journals, list) else []
-
-
-def _number(seen: Mapping[str, Any]) -> int:
-    events = seen.get("events")
-    return events if type(events) is int else 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.looks import LookedAgain, LookEnded
+from hdh_migrate.evidence.verifier.members import StatedLook
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.jsonform import ABSENT
 
@@ -69,7 +70,7 @@ class LooksInTurn:
             case _:
                 pass
 
-    def beside(self, stated: Iterable[Mapping[str, Any]]) -> LooksInTurn:
+    def beside(self, stated: Iterable[StatedLook]) -> LooksInTurn:
         """Return them with what a statement alone tells of: a keyed bundle's journal does not."""
         made = LooksInTurn()
         made._lines = dict(self._lines)

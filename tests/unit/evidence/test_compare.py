@@ -236,7 +236,9 @@ def test_what_an_adopting_ledger_tells_came_since(archive: Archive) -> None:
     """Its journal is another one: what it dropped stands where the old one has other events."""
     was, now = record("scans/a"), record("scans/a", target_etag="another")
     first = archive.bundle([was], events=9)
-    adopting = ("adopting", {"journals": [{"statement": first.statement_sha256}]})
+    seen = {"ledger": "a", "events": 3, "head": "0" * 64, "statement": first.statement_sha256}
+    body = {"number": 1, "batch": "pilot", "journals": [seen], "user": "u"}
+    adopting = ("adopting", body)
     dropped = ("superseded", {"dropped": [1], "dropped_datasets": {was["dataset"]: 1}})
     told: dict[str, Told] = {"dropped": [adopting, dropped], "kept": [adopting]}
     found = {}

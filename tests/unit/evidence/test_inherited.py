@@ -56,11 +56,12 @@ def agreed(was: Any, now: Any) -> dict[str, Any]:
 
 
 def seen(bundle: Bundle, **changes: Any) -> dict[str, Any]:
-    return {"ledger": "a", "events": 9, "statement": bundle.statement_sha256, **changes}
+    told = {"ledger": "a", "events": 9, "head": "0" * 64, "statement": bundle.statement_sha256}
+    return told | changes
 
 
 def adopting(*journals: Any, batch: str = "pilot") -> tuple[str, dict[str, Any]]:
-    return "adopting", {"batch": batch, "journals": list(journals)}
+    return "adopting", {"number": 1, "batch": batch, "journals": list(journals), "user": "u"}
 
 
 def fixed(terms: Any, **changes: Any) -> tuple[str, dict[str, Any]]:
@@ -156,7 +157,7 @@ def test_nobody_is_rid_of_a_grant_by_adopting(archive: Archive) -> None:
 
 def test_a_newer_bundle_that_was_adopted_with_it_decides(archive: Archive) -> None:
     old = {"cutovers": (cutover("finalized", PEOPLE),)}
-    newer = {"ledger": "a", "events": 10, "statement": "8" * 64}
+    newer = {"ledger": "a", "events": 10, "head": "0" * 64, "statement": "8" * 64}
     earlier = {**newer, "events": 8}
     copy = {**newer, "statement": None}
     assert codes(adopted(archive, old, beside=(newer,))) == []
