@@ -68,8 +68,7 @@ def context_of(
 ) -> Context:
     """Return what the steps of one run share; its ledger is bound to the plan by now.
 
-    Engines, of `engines` by
-    their kind, are started when there is work for them.
+    Engines, of `engines` by their kind, are started when there is work for them.
     """
     plan, run_tag = services.plan, ledger.meta(RUN_TAG)
     counted = moments_of(plan, moments(ledger), judge.unchecked().latest)

@@ -154,8 +154,9 @@ def _lines(result: Decommissioned) -> list[str]:
             lines.append(ONLY_COPY)
     if result["observed"] is not None:
         lines += _observed(result["observed"])
-        changed = (result["requested"] or {}).get("drifted", 0)
-        if changed := min(changed, result["observed"]["current"]):
+        from hdh_migrate.evidence.lines.deletion import AfterDeletion
+
+        if changed := AfterDeletion.of(result["requested"], result["observed"]).changed:
             kept = counted(changed, "object")
             lines.append(f"  of these {kept} changed since moved: what it is now is there alone")
     return [*lines, PROVES]

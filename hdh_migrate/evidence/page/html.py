@@ -199,7 +199,7 @@ def _ends(predicate: Predicate, words: PageWords) -> list[Markup]:
     for batch in plan.get("batches", ()):
         by = batch.get("done_by")
         if by is not None:
-            said = words.day(by) if len(by) == len("2026-01-31") else by
+            said = words.moment(by) if "T" in by else words.day(by)
             found.append(words.say("q.when.done-by", name=visible(batch["name"]), day=said))
     return found
 

@@ -113,7 +113,7 @@ def _standing(
     grants, erased, stories = accounts(ledger), erasures(ledger), standings(ledger.cutovers())
     return MigrationStanding(
         at=now,
-        batches=tuple(_batches(desk, ledger, rows)),
+        batches=tuple(_batches(desk, ledger, rows, stories)),
         findings=findings,
         waivers=tuple(_waivers(desk)),
         bases=tuple((one.reference, one.valid_until) for one in plan.legal_basis),
@@ -192,10 +192,12 @@ def _unheld(plan: Plan) -> Iterator[str]:
 
 
 def _batches(
-    desk: Desk, ledger: SqliteLedger, rows: Sequence[BatchStatus]
+    desk: Desk,
+    ledger: SqliteLedger,
+    rows: Sequence[BatchStatus],
+    stories: Mapping[tuple[str, Track], CutoverStanding],
 ) -> Iterator[BatchStanding]:
-    stories, plan = standings(ledger.cutovers()), json.loads(desk.loaded.canonical)
-    known = ledger.datasets()
+    plan, known = json.loads(desk.loaded.canonical), ledger.datasets()
     listings = Listings.of(ledger.told(*LISTING_EVENTS), {row.name: row.batch for row in known})
     looks, seen = {one["batch"]: one for one in look_facts(ledger)}, LooksInTurn()
     for _, event in ledger.events(LookedAgain):
