@@ -93,7 +93,7 @@ def owned(
 
 
 def working(parties: Sequence[OwnedTasks], words: Words) -> list[Markup]:
-    """Return the numbers of the tasks that keep the migration from being over; runs as runs."""
+    """Return the numbers of the tasks that keep it from being over; from three on as a run."""
     runs: list[list[int]] = []
     for party in parties:
         for number, one in enumerate(party.tasks, party.first):
@@ -101,10 +101,13 @@ def working(parties: Sequence[OwnedTasks], words: Words) -> list[Markup]:
                 runs[-1].append(number)
             elif one.works:
                 runs.append([number])
-    return [
-        words.say("owner.run", first=run[0], last=run[-1]) if len(run) > 1 else escape(run[0])
-        for run in runs
-    ]
+    found: list[Markup] = []
+    for run in runs:
+        if len(run) > 2:
+            found.append(words.say("owner.run", first=run[0], last=run[-1]))
+        else:
+            found += [escape(number) for number in run]
+    return found
 
 
 def _until(one: LeftToDo, words: Words) -> Markup | None:

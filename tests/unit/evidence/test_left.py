@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from hdh_migrate.events.grants import (
     GrantAsked,
@@ -33,6 +34,7 @@ from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES, text
 from hdh_migrate.evidence.page.left import told
 from hdh_migrate.evidence.page.left_words import LEFT
+from hdh_migrate.evidence.page.owners import OwnedTask, OwnedTasks, working
 from hdh_migrate.evidence.page.page_words import PageWords
 from hdh_migrate.jsonform import ABSENT
 
@@ -371,3 +373,15 @@ def test_names_from_outside_are_made_visible() -> None:
     coded = replace(one, task=LeftTask.WAIVER)
     assert '<code class="whole">&lt;b&gt;\\u{202e}</code>' in told(coded, PageWords("fr"))
     assert "<b>\\u{202e}" in told(coded, PageWords("en"), marked=False).unescape()
+
+
+@pytest.mark.parametrize(
+    ("works", "said"),
+    [("++", ["1", "2"]), ("+-+++", ["1", "3 à 5"]), ("-++-+", ["2", "3", "5"]), ("--", [])],
+)
+def test_numbers_of_tasks_that_keep_a_migration_going_are_put_together_from_three_on(
+    works: str, said: list[str]
+) -> None:
+    tasks = [OwnedTask(Markup(), None, one == "+") for one in works]
+    parties = [OwnedTasks(Markup(), 1, tasks[:1]), OwnedTasks(Markup(), 2, tasks[1:])]
+    assert [str(one) for one in working(parties, PageWords("fr"))] == said
