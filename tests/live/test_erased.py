@@ -327,6 +327,9 @@ def test_a_backup_from_before_opens_nothing_that_was_erased(site: Site) -> None:
     ):  # fmt: skip
         said = site.cli(verb, site.plan, *more, expect=3)
         assert "dataset emc2 was erased on 2" in said.err, verb
+    drill = ("--key", str(site.folder / "hybrid" / "steward.sec"), "--stored", "3")
+    said = site.cli("keys", "drill", site.plan, *drill, expect=3)
+    assert "dataset emc2 was erased on 2" in said.err
     for verb, *more in (("run", "--no-progress"), ("verify", "--again", "--no-progress")):
         assert "another copy of this ledger" in site.cli(verb, site.plan, *more, expect=11).err
     assert not (site.folder / "x").exists()

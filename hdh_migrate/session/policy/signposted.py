@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.rotation import KeysRotating
@@ -43,9 +43,14 @@ def demand_signposts_known(
     for bucket in buckets_of(plan, batches):
         found += signposts(reader, retry, bucket, plan.migration)
     posts = [one.post for one in found if one.post is not None]
+    chosen = {
+        name
+        for batch in plan.batches
+        if not batches or batch.name in batches
+        for name in batch.datasets
+    }
     problems = [
-        *(f"{plain(one.key)}: nobody can read what it says" for one in found if one.post is None),
-        *dict.fromkeys(_erased(desk, ledger, posts, batches)),
+        *_of_erasures(found, chosen - erasures(ledger).keys()),
         *_exchanged(ledger, posts, recipients),
     ]
     if problems:
@@ -69,13 +74,7 @@ def demand_no_word_of_erasure(desk: Desk, reader: TargetReader, bucket: str, dat
         StorageError: it cannot be learned.
     """
     found = signposts(reader, desk.retrying(), bucket, desk.loaded.plan.migration)
-    problems = [f"{plain(one.key)}: nobody can read what it says" for one in found if not one.post]
-    problems += [
-        f"dataset {dataset} was erased on {plain(one.post.at)[:10]}"
-        for one in found
-        if one.post is not None and (one.post.what, one.post.dataset) == (ERASED, dataset)
-    ]
-    if problems:
+    if problems := list(_of_erasures(found, {dataset})):
         raise Refused(
             "the target tells of an erasure that this ledger does not know: it is a copy from"
             " before, and holds what was to be destroyed",
@@ -119,19 +118,16 @@ def demand_sealed_for(
         )
 
 
-def _erased(
-    desk: Desk, ledger: SqliteLedger, posts: Sequence[Signpost], batches: Sequence[str]
-) -> Iterator[str]:
-    known = erasures(ledger)
-    chosen = {
-        name
-        for batch in desk.loaded.plan.batches
-        if not batches or batch.name in batches
-        for name in batch.datasets
-    }
-    for post in posts:
-        if post.what == ERASED and post.dataset in chosen - known.keys():
-            yield f"dataset {post.dataset} was erased on {plain(post.at)[:10]}"
+def _of_erasures(found: Sequence[SeenSignpost], datasets: Collection[str]) -> Iterator[str]:
+    """Yield what nobody can read, and which of these datasets were erased, each once."""
+    told = dict.fromkeys(
+        f"{plain(one.key)}: nobody can read what it says"
+        if one.post is None
+        else f"dataset {one.post.dataset} was erased on {plain(one.post.at)[:10]}"
+        for one in found
+        if one.post is None or (one.post.what == ERASED and one.post.dataset in datasets)
+    )
+    yield from told
 
 
 def _exchanged(

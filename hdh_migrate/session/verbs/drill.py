@@ -18,6 +18,7 @@ from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.policy.rotating import demand_no_rotation
+from hdh_migrate.session.policy.signposted import demand_no_word_of_erasure
 from hdh_migrate.session.verbs.drill_stored import StoredDrilling, event_of
 from hdh_migrate.wiring import Services, Vault, routes_of
 from hdh_migrate.wiring.envelopes import drilled
@@ -40,7 +41,8 @@ def drill(
     Raises:
         UsageError: no run of this version has begun here, so nothing is bound.
         KeyUnavailable: the key cannot be read, or does not open a test envelope.
-        Refused: nothing is stored yet, keys are being exchanged, or the target is not attested.
+        Refused: nothing is stored yet, keys are being exchanged, the target is not attested, or it
+            tells of an erasure that this ledger does not know.
         StorageError: the target cannot be asked; nothing is written down.
     """
     batches = [one.name for one in desk.batches(selected)]
@@ -98,9 +100,14 @@ def _tried(
     most: int,
 ) -> StoredTrial:
     demand_no_rotation(ledger)
+    routes, gone = routes_of(desk.loaded.plan), ledger.erased()
+    for row in ledger.datasets() if desk.loaded.plan.seal.apart else ():
+        if row.batch in batches and row.id not in gone:
+            bucket = routes[row.name].target.bucket
+            demand_no_word_of_erasure(desk, services.reader, bucket, row.name)
     return StoredDrilling(
         ledger=ledger, reader=services.reader, envelopes=opened,
-        routes=routes_of(desk.loaded.plan), retry=desk.retrying(), stop=desk.stop,
+        routes=routes, retry=desk.retrying(), stop=desk.stop,
     ).run(batches, most)  # fmt: skip
 
 
