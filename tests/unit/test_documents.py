@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
@@ -45,3 +47,38 @@ def test_decisions_are_numbered_without_a_gap() -> None:
     assert numbers == list(range(1, len(pages) + 1))
     for number, page in zip(numbers, pages, strict=True):
         assert page.read_text().startswith(f"# {number}. "), page.name
+
+
+FRENCH = {page.name: page for page in DOCS.glob("*.fr.md")}
+_BLOCK = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def shape(page: Path) -> dict[str, list[str]]:
+    """Return what a page and its translation have in common."""
+    text = page.read_text()
+    blocks = "".join(_BLOCK.findall(text)).splitlines()
+    rest = _BLOCK.sub("", text)
+    opening = [re.match(r"(#+ |\| |- |[0-9]+\. |\S)", line) for line in rest.splitlines()]
+    marks = [found[1] for found in opening if found is not None]
+    return {
+        "headings, rows, items": [mark for mark in marks if mark.endswith(" ")],
+        "commands": [line.partition(" #")[0].rstrip() for line in blocks],
+        "links": sorted(link for link in re.findall(r"\]\((\S+?)\)", rest) if ".fr." not in link),
+        "code": sorted(set(re.findall(r"`([^`]+)`", rest))),
+    }
+
+
+@pytest.mark.parametrize("name", FRENCH)
+def test_a_page_in_french_says_what_the_english_one_does(name: str) -> None:
+    english = DOCS / name.replace(".fr.md", ".md")
+    here, there = shape(FRENCH[name]), shape(english)
+    assert f"]({english.name})" in FRENCH[name].read_text().splitlines()[2]
+    assert f"]({name})" in english.read_text().splitlines()[2]
+    here["links"].remove(english.name)
+    for page, other in ((here, "report.fr.html"), (there, "report.en.html")):
+        page["code"] = [word for word in page["code"] if word != other]
+    assert here == there
+
+
+def test_auditors_and_those_who_decide_read_french() -> None:
+    assert set(FRENCH) >= {"choosing.fr.md", "verification.fr.md"}

@@ -123,7 +123,7 @@ ANSWERS = {
     "pendant dix ans": "La clé publique du rapport, d'empreinte",
     "pas été retouché": "À comparer avec une empreinte reçue par une autre voie",
     "sans leur logiciel": "sha256sum -c SHA256SUMS",
-    "Contre quoi l'exploitant": "qui détient à la fois le registre et la clé du rapport le peut",
+    "Contre quoi l'opérateur": "qui détient à la fois le registre et la clé du rapport le peut",
     "ou un échantillon": "Le déchiffrement a lieu en mémoire",
     "Quels algorithmes": "Crypt4GH (X25519, ChaCha20-Poly1305)",
     "quelle version de TLS": "TLSv1.3 TLS_AES_256_GCM_SHA384",
