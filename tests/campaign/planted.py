@@ -175,6 +175,10 @@ PLANTED = (
     Planted(
         "a finalization does not read the pointer", "pipeline/cutover/finalize.py",
         "    if scene.ctx.retry(scene.pointer.read) != scene.value:\n", "    if False:\n",
+        Planted(
+            "nor after it has listed the target", "pipeline/cutover/finalize.py",
+            "    demand_switched(scene)\n", "",
+        ),
     ),
     Planted(
         "an approval counts for every attempt", "evidence/signatures/approvals.py",
@@ -408,6 +412,10 @@ PLANTED = (
     Planted(
         "no write is tried at the source", "pipeline/cutover/freeze.py",
         "        how = _tried(scene, scene.probe)\n", "        how = FreezeTrials(trials=())\n",
+        Planted(
+            "nor right before the switch", "pipeline/cutover/start.py",
+            "    freeze.try_once_more(scene)\n", "",
+        ),
         kind=LifeKind.MONTHS,
     ),
     Planted(

@@ -7,7 +7,7 @@ from hdh_migrate.events.cutover import CutoverFinalized, TargetDifferences
 from hdh_migrate.pipeline.cutover import gates, holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
-from hdh_migrate.pipeline.cutover.switch import let_through
+from hdh_migrate.pipeline.cutover.switch import demand_switched, let_through
 from hdh_migrate.pipeline.excused import rested_on
 
 
@@ -17,10 +17,13 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     Before the window has passed a reason must be given; it stands in the journal. The target is
     listed once more: what it lacks of what was verified, or holds otherwise, stands against it
     unless somebody says, with a reason, that it is to be final `as_it_is`. What was sent anew since
-    the switch is another manifest, which those who approve must have approved.
+    the switch is another manifest, which those who approve must have approved. A listing may take
+    hours: fence, pointer, hold and approvals are looked at after it.
 
     Raises:
         Refused: with every blocker.
+        Fenced: another copy of this ledger writes at the target by now.
+        PointerMoved: somebody changed the pointer while the target was listed.
         ApprovalMissing, SwitchHeld: it may not be, or not now.
         LedgerDamaged: the rows are not as the journal tells them.
         ClocksDiffer: it cannot be learned whether the window has passed.
@@ -57,6 +60,7 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
             hint="nothing was changed; a rollback is still possible",
         )  # fmt: skip
     assert target is not None, "what is not known stands against it"
+    _demand_still(scene)
     consent = let_through(scene, "finalize", root)
     scene.note(
         CutoverFinalized(
@@ -66,6 +70,17 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
         )
     )  # fmt: skip
     return scene.standing()
+
+
+def _demand_still(scene: Scene) -> None:
+    """Demand that this ledger still writes, and that consumers are still led to the target.
+
+    Raises:
+        Fenced, PointerMoved: not since the target was listed.
+    """
+    if scene.fencing is not None:
+        scene.fencing.demand()
+    demand_switched(scene)
 
 
 def _target(scene: Scene) -> tuple[TargetDifferences | None, list[str]]:

@@ -2,7 +2,8 @@
 
 Azure has no switch that stops writes (legal holds and management locks do not), so both
 are needed: a writer's own credential must be refused, or somebody signs that writers are stopped,
-and two whole listings a stated time apart must be equal. The final delta compares with them again.
+and two whole listings a stated time apart must be equal. The final delta compares with them again,
+and right before the switch the write is tried once more.
 """
 
 from __future__ import annotations
@@ -79,6 +80,18 @@ def prove(scene: Scene, root: str) -> Listing:
         )
     )  # fmt: skip
     return listings[1]
+
+
+def try_once_more(scene: Scene) -> None:
+    """Try again to write, where that is the proof: listings and the delta take hours or days.
+
+    A signed statement is judged again by the switch itself.
+
+    Raises:
+        Refused: a write went through.
+    """
+    if scene.probe is not None:
+        _tried(scene, scene.probe)
 
 
 def clear(scene: Scene, now: CutoverStanding) -> None:

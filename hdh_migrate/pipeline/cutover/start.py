@@ -27,7 +27,7 @@ def start(scene: Scene) -> CutoverStanding:
     """Cut the batch over and open its fallback window; return how it then stands.
 
     Raises:
-        Refused: a gate, with every blocker; nothing was switched.
+        Refused: a gate, with every blocker, or a write went through; nothing was switched.
         ApprovalMissing: nobody agreed, or not to this manifest; nothing was switched.
         SourceWritten: the source is not frozen; nothing was switched.
         SwitchHeld: the switch is held; nothing was switched.
@@ -69,6 +69,7 @@ def prepare_and_switch(scene: Scene, now: CutoverStanding) -> None:
     settled = scene.root()
     if settled != root:
         _demand_anew(scene, settled)
+    freeze.try_once_more(scene)
     switch(scene, scene.standing(), settled)
 
 

@@ -10,8 +10,10 @@ from hdh_migrate.errors import (
     ApprovalMissing,
     CommandFailed,
     Exit,
+    Fenced,
     LedgerDamaged,
     MigrateError,
+    PointerMoved,
     Refused,
     SwitchHeld,
     Throttled,
@@ -24,8 +26,12 @@ from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
+from hdh_migrate.pipeline.fence import fence_key
+from hdh_migrate.pipeline.fencing import Fencing
+from hdh_migrate.pipeline.post import Owner
 from tests.support.cutover import NEW, OLD, Affair, names, program
 from tests.support.script import Killed, Point
+from tests.support.world import RUN_TAG
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +204,46 @@ def test_finalize_is_refused_while_the_pointer_is_elsewhere_or_the_door_is_held(
     switched.pointer.value, switched.holder = NEW, "by ward 3"
     with pytest.raises(SwitchHeld):
         switched.act(finalize, "now")
+    assert switched.standing().stage is CutoverStage.OPEN
+
+
+def test_a_pointer_that_is_moved_while_the_target_is_listed_is_not_final(switched: Affair) -> None:
+    """It was read before a listing that may take hours, and from here on there is no way back."""
+    switched.approve("finalize")
+
+    def moved() -> None:
+        switched.pointer.value = OLD
+
+    switched.script.at("keys", switched.script.calls["keys"] + 1, "after", moved)
+    with pytest.raises(PointerMoved):
+        switched.act(finalize, "now")
+    assert switched.standing().stage is CutoverStage.OPEN
+
+    switched.pointer.value = NEW
+    assert switched.act(finalize, "now").stage is CutoverStage.FINALIZED
+
+
+def test_a_fence_that_is_lost_while_the_target_is_listed_makes_nothing_final(
+    switched: Affair,
+) -> None:
+    switched.approve("finalize")
+    target = switched.world.target
+
+    def fenced(scene: Scene) -> None:
+        owner = Owner(migration="m", ledger=RUN_TAG, place="here", host="h", pid=1, user="ops")
+        scene.fencing = Fencing(
+            scene.ctx.ledger, lambda: target, owner, clock=scene.ctx.clock, retry=scene.ctx.retry,
+            progress=scene.ctx.progress, wait=lambda _: None,
+        )  # fmt: skip
+        scene.fencing.take(["dst"])
+        finalize(scene, "now")
+
+    def taken_over() -> None:
+        target.keep("dst", fence_key("m"), b"another copy's")
+
+    switched.script.at("keys", switched.script.calls["keys"] + 1, "after", taken_over)
+    with pytest.raises(Fenced):
+        switched.act(fenced)
     assert switched.standing().stage is CutoverStage.OPEN
 
 

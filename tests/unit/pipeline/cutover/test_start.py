@@ -245,6 +245,30 @@ def test_a_write_that_goes_through_stops_it_and_leaves_nothing(affair: Affair) -
     assert affair.pointer.value == OLD
 
 
+def test_who_may_write_again_since_the_delta_is_found_out_before_the_switch(
+    affair: Affair,
+) -> None:
+    """The trial was believed from before the listings on, and a delta may move for days."""
+    assert affair.probe is not None
+    before = affair.source_as_it_is()
+
+    def given_back() -> None:
+        assert affair.probe is not None
+        affair.probe.denied = False
+
+    gates = affair.script.calls["keys"] + 2  # the target is listed before the delta, and after
+    affair.script.at("keys", gates, "after", given_back)
+    with pytest.raises(Refused, match="the source is not frozen"):
+        affair.act(start)
+    assert affair.pointer.swaps == []
+    assert affair.standing().freeze is not None
+    assert affair.source_as_it_is() == before
+
+    affair.probe.denied = True
+    affair.act(start)
+    assert affair.pointer.value == NEW
+
+
 def test_a_trial_that_could_not_be_removed_is_removed_by_the_next_start(affair: Affair) -> None:
     assert affair.probe is not None
     before = affair.source_as_it_is()
@@ -304,7 +328,7 @@ def test_a_write_that_was_refused_and_went_through_is_no_freeze(
 def test_a_trial_without_an_answer_is_tried_again_under_another_name(affair: Affair) -> None:
     affair.script.fail("probe", ConnectionLost("no answer"))
     affair.act(start)
-    assert affair.script.calls["probe"] == 2
+    assert affair.script.calls["probe"] == 3  # without an answer, with one, before the switch
     assert affair.script.calls["clear"] == 1
     assert affair.pointer.value == NEW
 
