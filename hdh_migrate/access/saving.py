@@ -32,6 +32,7 @@ from hdh_migrate.model import SEGMENT
 from hdh_migrate.plan import globs
 from hdh_migrate.sealing.crypt4gh import SEALED_SEGMENT
 
+_GLOBS: Final = 'see "--list" for the names; "*" fits within one folder, and "**" in all of them'
 THREADS: Final = 8
 """Objects that are written at the same time; each takes up to 8 MiB of memory."""
 
@@ -91,11 +92,11 @@ def save(
             names.add(found.of.name)
             count += 1
     if not count:
-        raise UsageError("no object of the grant fits", hint='see "--list" for their names')
+        raise UsageError("no object of the grant fits", hint=_GLOBS)
     if not all(fit):
         raise UsageError(
             f"--get number {fit.index(False) + 1} fits no object of the grant",
-            hint='nothing was written; see "--list" for their names',
+            hint=f"nothing was written; {_GLOBS}",
         )
     names.demand_different()
     saved = Saved()

@@ -104,6 +104,7 @@ def test_files_are_downloaded_and_the_same_again_fetches_nothing(site: GrantedSi
         (["--out", "b"], "give both"),
         (["--sealed"], "give both"),
         (["--get", "none", "--out", "b"], "no object of the grant fits"),
+        (["--get", "*/*/*/*", "--out", "b"], '"**" in all of them'),
         (["--get", "[ab]", "--out", "b"], "no set of characters"),
         (["--get", "**", "--out", "reader.sec/x"], "cannot be written to"),
     ],

@@ -62,6 +62,23 @@ def policy(site: Site, grant: str, *more: str, expect: int = 0) -> Said:
 
 
 @prepared(moved_with_policies)
+def test_who_cannot_speak_to_the_host_is_told_that_the_grant_is_over_all_the_same(
+    site: Site,
+) -> None:
+    made = given(site, "first", "lab")
+    policy(site, made, "--execute", *ADMINISTRATOR)
+    taken = ("revoke", site.plan, made, "--reason", "x")
+    nobody = ("--credential-id", "env:NOT_SET", "--credential-secret", "env:NOT_SET")
+    said = site.cli(*taken, *nobody, expect=3).err
+    assert "NOT_SET is not set" in said
+    assert f"grant {made} is revoked" in said
+    assert "policy may still stand" in said
+    assert policy_of(site) is not None
+    site.cli(*taken, *ADMINISTRATOR, expect=0)
+    assert policy_of(site) is None
+
+
+@prepared(moved_with_policies)
 def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Site) -> None:
     made = given(site, "first", "lab")
     policy(site, made, "--execute", *ADMINISTRATOR)

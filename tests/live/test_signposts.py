@@ -34,7 +34,10 @@ def site(site: Site) -> Site:
 def adopt(site: Site, plan: str, state: str, *, expect: int) -> str:
     where = ("--state-dir", str(site.folder / state))
     plan = str(site.folder / plan)
-    return site.cli("adopt", plan, *where, "--no-progress", expect=expect).err
+    dry = site.cli("adopt", plan, *where, "--dry-run", expect=expect).err
+    said = site.cli("adopt", plan, *where, "--no-progress", expect=expect).err
+    assert dry.partition("error: ")[2] == said.partition("error: ")[2]
+    return said
 
 
 def posts(client: Any) -> set[str]:

@@ -29,6 +29,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SAMPLE = re.compile(r"([1-9][0-9]{0,8})|([0-9]{1,3}(?:\.[0-9]{1,3})?)%")
 _REASON_MAX = 500
 _WORDS = {"beside": "with other metadata or tags beside the right bytes"}
+_NOTHING = (
+    "nothing to decide about: no look found somebody else's object that waits; --again alone looks"
+)
 _SHOWN = 20
 """Objects that are listed one by one for people."""
 
@@ -235,7 +238,7 @@ def _decide(
         elif one["became"] == "restored":
             line += ", theirs is kept by the bucket as an earlier version"
         lines.append(line)
-    text = lines or ["nothing to decide about"]
+    text = lines or [_NOTHING]
     task.out.result(decided, "\n".join([*text, *_next(decided["next"])]))
     return Exit(decided["exit"])
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from hdh_migrate.errors import AuthFailed, Exit, Refused
+from hdh_migrate.errors import AuthFailed, Exit, Refused, UsageError
 from hdh_migrate.events.adoption import JournalSeen
 from hdh_migrate.events.grants import GrantAdopted, HostStanding
 from hdh_migrate.evidence.lines.granted import GrantAccount
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import is_reserved, key_bytes
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.adoption_journal import AdoptionTally
@@ -45,13 +47,15 @@ def forecast(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> le
     """Return what an adoption would read; the target is listed, and nothing is written.
 
     Raises:
-        Refused, EvidenceDamaged: as `adopt`, as far as bundles tell.
+        Refused, EvidenceDamaged: as `adopt`, as far as bundles and the target tell.
         MigrateError: the target cannot be listed.
     """
     chosen = _chosen(desk, selected)
     bundles = _bundles(desk, chosen, folders)
     services = desk.services(write=False)
     gate.admitted(desk, services)
+    with closing(_known(desk)) as ledger:
+        _demand_as_told(desk, ledger, services, bundles, chosen)
     retry, routes = desk.retrying(), routes_of(desk.loaded.plan)
     batches = {one.name: one.datasets for one in desk.loaded.plan.batches}
     rows: list[ledgers.AdoptionAhead] = []
@@ -65,6 +69,14 @@ def forecast(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> le
             row["by_bundle"] += min(told, objects)
         rows.append(row)
     return {"batches": rows}
+
+
+def _known(desk: Desk) -> SqliteLedger:
+    """Open the ledger for looking, or an empty one where there is none yet."""
+    try:
+        return desk.read_ledger()
+    except UsageError:
+        return SqliteLedger.temporary(desk.clock)
 
 
 def _stored(reader: TargetReader, route: Route) -> tuple[int, int]:
@@ -120,10 +132,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     ):
         demand_pointers_unmoved(desk, turn.opened[-1], turn.ledger, chosen)
         newest = turn.opened[-1]
-        posts = demand_signposts_known(desk, turn.ledger, newest.reader, newest.recipients, chosen)
-        demand_sealed_for(
-            next(iter(bundles.found), None), _fences(turn, chosen), posts, newest.recipients
-        )
+        _demand_as_told(desk, turn.ledger, newest, bundles, chosen)
         for name in chosen:
             Consents(desk, turn.ledger, turn.judge, name).inherit(bundles.terms(name))
         _take_grants(turn, bundles)
@@ -145,11 +154,30 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
     }
 
 
-def _fences(turn: Turn, batches: Sequence[str]) -> list[Shown]:
+def _demand_as_told(
+    desk: Desk,
+    ledger: SqliteLedger,
+    services: Services,
+    bundles: Bundles,
+    batches: Sequence[str],
+) -> None:
+    """Demand that a ledger may adopt as the target tells: signposts, and fences.
+
+    Raises:
+        Refused: it tells of an erasure, or of another key, that the ledger or the plan has not.
+        StorageError: it cannot be learned.
+    """
+    reader, recipients = services.reader, services.recipients
+    posts = demand_signposts_known(desk, ledger, reader, recipients, batches)
+    fences = _fences(desk, reader, batches)
+    demand_sealed_for(next(iter(bundles.found), None), fences, posts, recipients)
+
+
+def _fences(desk: Desk, reader: TargetReader, batches: Sequence[str]) -> list[Shown]:
     """Return what the fences of some batches' buckets say of who wrote there last."""
-    ctx, plan = turn.ctx, turn.desk.loaded.plan
+    plan, retry = desk.loaded.plan, desk.retrying()
     found = [
-        ctx.retry(partial(read_fence, ctx.reader, bucket, plan.migration))
+        retry(partial(read_fence, reader, bucket, plan.migration))
         for bucket in buckets_of(plan, batches)
     ]
     return [one.shown for one in found if one is not None and one.shown is not None]

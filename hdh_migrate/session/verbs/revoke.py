@@ -6,9 +6,11 @@ the same command goes on with that. What it cannot undo is said.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from hdh_migrate.errors import Exit, LedgerLocked, UsageError
+from hdh_migrate.errors import Exit, LedgerLocked, MigrateError, UsageError
 from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked, PackWithdrawn
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
 from hdh_migrate.grants.statement import Revoked
@@ -98,7 +100,8 @@ def _revoke(
     if how is not None:
         _note(desk, GrantClosedByHand(grant=grant, how=how, user=operator()))
     if administrator is not None:
-        let_out(desk, account, administrator)
+        with _after_revoking(grant):
+            let_out(desk, account, administrator)
     account = account_of(desk, grant)
     remains = list(_remains(account))
     still = any(entry.allowed or not entry.sure for entry in account.at_host.values())
@@ -118,6 +121,19 @@ def _revoke(
         "exit": int(Exit.FINDINGS if still else Exit.OK),
     }
     return Exit(result["exit"]), result
+
+
+@contextmanager
+def _after_revoking(grant: str) -> Iterator[None]:
+    """Add to any error of the host's side that the grant is over in the journal."""
+    try:
+        yield
+    except MigrateError as error:
+        error.hint = (
+            f"grant {grant} is revoked, and its pack was taken away where it was written; the"
+            f" host's policy may still stand: {error.hint or 'give the same command again'}"
+        )
+        raise
 
 
 def _demand_last(account: GrantAccount) -> None:
