@@ -14,6 +14,7 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Entry, RenewedRow, Role, Stored, Verdict, Verified
 from hdh_migrate.orders import VerifyItem, VerifyOrder
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.dating import Dating
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.queue import Queue
 from hdh_migrate.pipeline.verify import ORDER_BYTES
@@ -72,6 +73,7 @@ class Proving:
         self._queue = Queue[MadeAnew](self._more, order_bytes=ORDER_BYTES)
         self._proven: dict[int, Matched] = {}
         self._unread = 0
+        self._dated = Dating(ctx)
 
     def run(self) -> dict[int, Matched]:
         """Return what matched; what is not in it was read and is not the object.
@@ -123,7 +125,7 @@ class Proving:
                 if not self._ctx.stop.is_set():
                     self._queue.again(one)
             case Matched() if receipt.stored_sha256 is not None:
-                self._proven[one.id] = receipt
+                self._proven[one.id] = self._dated.of(receipt)
             case Failed() if receipt.verdict is not Verdict.UNVERIFIABLE:
                 pass
             case _:

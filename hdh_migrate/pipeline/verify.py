@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
-from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import LedgerDamaged, Unsupported
 from hdh_migrate.model import (
@@ -26,6 +25,7 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.orders import AgainOrder, Order, SentPart, VerifyItem, VerifyOrder
 from hdh_migrate.pipeline.context import Context
+from hdh_migrate.pipeline.dating import Dating
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.queue import Queue, died
 from hdh_migrate.pipeline.version_order import VersionOrder
@@ -70,9 +70,7 @@ class Verification:
         self._reported: set[int] = set()
         self._apart = True
         """Whether headers may stand apart from their objects."""
-        now = ctx.clock.now()
-        self._since = max(now, ctx.ledger.last_at() or now, key=seconds_of)
-        """When this step began, as the journal tells it, whose time never runs back."""
+        self._dated = Dating(ctx)
 
     def run(self) -> None:
         """Verify everything that was sent.
@@ -204,7 +202,7 @@ class Verification:
                 assert_never(receipt)
 
     def _verified(self, entry: Entry, receipt: Matched) -> None:
-        ledger, receipt = self._ctx.ledger, self._dated(receipt)
+        ledger, receipt = self._ctx.ledger, self._dated.of(receipt)
         if receipt.beside:
             with ledger.whole():
                 ledger.verified(entry, receipt)
@@ -219,16 +217,6 @@ class Verification:
                 self._renamed(entry.dataset, detail)
             else:
                 self._ctx.ledger.finding(code, detail, dataset=entry.dataset, entry=entry.id)
-
-    def _dated(self, receipt: Matched) -> Matched:
-        """Return the receipt, dated as the journal can tell it: read after this step began.
-
-        Its moment is that of the machine which read, whose clock may be another one; a report of
-        objects that were verified before the run, or after it, would be refused for good.
-        """
-        now = max(self._ctx.clock.now(), self._since, key=seconds_of)
-        at = min(max(receipt.at, self._since, key=seconds_of), now, key=seconds_of)
-        return receipt if at == receipt.at else replace(receipt, at=at)
 
     def _renamed(self, dataset: int, detail: str) -> None:
         """Tell once for a dataset that its host changes names of metadata, with a count."""

@@ -7,11 +7,13 @@ import json
 
 import pytest
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.sealing.keys import PublicKey
 from hdh_migrate.telemetry import SystemClock
 from tests.support import second_verifier, strict_buckets
+from tests.support.days import shifted_clock
 from tests.support.finished import Finished, Target
 from tests.support.rotated import (
     BIG,
@@ -171,6 +173,27 @@ def test_the_report_tells_it_and_both_verifiers_agree(site: Site) -> None:
         assert new in statement["predicate"]["seal"]["recipients"]
         assert old not in statement["predicate"]["seal"]["recipients"]
         assert second_verifier.verify(out, trusted, 1) == []
+
+
+def test_what_is_read_back_is_dated_within_the_exchange(site: Site) -> None:
+    """A worker's clock may differ: what it read came before the exchange, or after the report."""
+    keys = site.folder / "keys"
+    site.environ |= shifted_clock(site.folder, 50)
+    old, new = (str(keys / f"{one}.pub") for one in ("steward", "next"))
+    opens = ("--identity", str(keys / "steward.sec"), "--execute", "--no-progress")
+
+    site.alone("keys", "rotate", site.plan, "--from", old, "--to", new, *opens, expect=0)
+
+    bundle = site.folder / "evidence"
+    site.alone("report", site.plan, "--out", str(bundle), expect=0)
+    lines = [json.loads(line) for line in (bundle / "manifest.jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in (bundle / "journal.jsonl").read_text().splitlines()]
+    began, ended = (
+        next(one["at"] for one in events if one["kind"] == kind)
+        for kind in ("keys-rotating", "keys-rotated")
+    )
+    times = [seconds_of(line["verified_at"]) for line in lines if line["verdict"] == "match"]
+    assert seconds_of(began) <= min(times) <= max(times) <= seconds_of(ended)
 
 
 # --- what stands against it ----------------------------------------------------------------------
