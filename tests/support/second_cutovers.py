@@ -295,12 +295,15 @@ OWN = {"switching": "cutover", "finalized": "finalize"}
 class Agreed:
     """What was agreed to in one (batch, track) until an event."""
 
+    track: str
     terms: Json = None
     stages: set[Json] = field(default_factory=set)
     switching: bool = False
     """Whether one stands that no way back from a switch has undone."""
     trials: dict[str, tuple[Json, Json]] = field(default_factory=dict)
     """What was told last of a trial to write, by dataset."""
+    interval: Json = None
+    """The seconds between the listings of the last freeze of this beginning."""
 
     def take(self, name: str, body: dict[str, Json]) -> None:
         if name in {"terms", "terms-changed"}:
@@ -318,6 +321,7 @@ class Agreed:
         need(own == OWN.get(name, own), f"cutover-{name}: without its approvals")
         if name == "switching":
             self.switching = True
+            self.stood_still()
         elif name == "rolled-back" and body.get("switched") is True:
             self.switching = False
         elif name in {"switched", "open"}:
@@ -343,8 +347,29 @@ class Agreed:
             need(len(said) == len(self.trials) > 0, unlike)
             need(all(one in [*self.trials.items()] for one in said), unlike)
             need(len({one for one, _ in said}) == len(said), unlike)
+        if name == "frozen":
+            check_listings(body)
         if name in ("begun", "frozen"):
             self.trials = {}
+            self.interval = body.get("interval_seconds") if name == "frozen" else None
+
+    def stood_still(self) -> None:
+        """Hold the last freeze before a switch against the terms in force."""
+        asked = self.terms.get("freeze") if isinstance(self.terms, dict) else None
+        least = asked.get("relist_seconds") if isinstance(asked, dict) else None
+        if self.track == "cutover" and least is not None:
+            long = is_integer(least) and is_integer(self.interval) and self.interval >= least
+            need(long, "cutover-switching: the source did not stand still for so long")
+
+
+def check_listings(body: dict[str, Json]) -> None:
+    """Hold that the listings of a freeze are more than one, and that they are equal."""
+    relists = member(body, "relists")
+    if isinstance(relists, list):
+        need(all(isinstance(one, dict) for one in relists), "cutover-frozen: relists")
+        found = [members(one, "objects", "digest") for one in relists]
+        need(len(found) > 1, "cutover-frozen: one listing alone")
+        need(all(same(one, found[0]) for one in found), "cutover-frozen: the listings differ")
 
 
 def check_agreed(events: list[tuple[str, str, dict[str, Json]]]) -> None:
@@ -352,5 +377,5 @@ def check_agreed(events: list[tuple[str, str, dict[str, Json]]]) -> None:
     found: dict[tuple[str, str], Agreed] = {}
     for kind, _, body in events:
         if kind.startswith("cutover-"):
-            agreed = found.setdefault((body["batch"], body["track"]), Agreed())
+            agreed = found.setdefault((body["batch"], body["track"]), Agreed(body["track"]))
             agreed.take(kind.removeprefix("cutover-"), body)

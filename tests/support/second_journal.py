@@ -17,7 +17,7 @@ from tests.support.second_forms import RULES, Json, instant, need, parse
 from tests.support.second_grants import check_grant_form, check_grants
 from tests.support.second_plan import Plan
 from tests.support.second_receipts import check_openings, check_receipts
-from tests.support.second_rotations import check_rotation_form, check_rotations
+from tests.support.second_rotations import check_left, check_rotation_form, check_rotations
 from tests.support.second_story import (
     Account,
     Story,
@@ -80,6 +80,7 @@ def check_told(
         check_erased_lines(predicate, plan, lines["manifest.jsonl"], events)  # 8.14
         check_waivers(predicate, events)  # 8.16
     check_rotations(predicate, events, keyed)  # 8.13
+    check_left(predicate, lines["manifest.jsonl"], events, keyed)  # 8.13
     check_erasures(predicate, events)  # 8.14
 
 

@@ -5,10 +5,20 @@ From docs/evidence-format.md alone, as the module second_verifier says.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from tests.support.second_bodies import Event, are_ids, is_public
-from tests.support.second_forms import Json, canonical, is_count, is_integer, is_text, need, same
+from tests.support.second_forms import (
+    Json,
+    canonical,
+    is_count,
+    is_integer,
+    is_text,
+    need,
+    same,
+    seconds_of,
+)
 
 BEGINS = ("keys-rotating", "data-keys-rotating")
 KINDS = (*BEGINS, "headers-rewrapped", "headers-exchanged", "keys-rotated")
@@ -33,6 +43,7 @@ def check_rotation_form(event: Event, names: set[str], keyed: bool) -> None:
         need(form(body.get("lost")), f"{kind}: lost")
         if not keyed:
             need(not {*body["lost"]} & {*body["ids"]}, f"{kind}: an id twice")
+            need(are_ids(body.get("left", []), twice=True), f"{kind}: left")
     else:
         for name in ("objects", "left", "lost", "removed"):
             need(is_count(body.get(name)), f"{kind}: {name}")
@@ -87,6 +98,50 @@ def check_rotations(predicate: Json, events: list[Event], keyed: bool) -> None:
             told[-1]["ended"] = at
     need(("rotations" in predicate) == bool(told), "rotations: there or not")
     need(same(predicate.get("rotations", []), told), "rotations: others than the journal's")
+
+
+def check_left(predicate: Json, lines: list[Json], events: list[Event], keyed: bool) -> None:
+    """What was not gone through is left, by the events and by the lines."""
+    rotations = predicate.get("rotations", [])
+    apart = predicate["plan"]["canonical"]["seal"].get("header") == "detached"
+    for one in rotations:
+        need("headers" not in one or (apart and one["old"] is not None), "rotations: headers")
+    verified = before = shut = 0
+    stay: set[int] = set()
+    for kind, _, body in events:
+        if kind in BEGINS:
+            before, shut, stay = verified, 0, set()
+        elif kind in ("adopting", "headers-erasing"):
+            shut, stay = 0, set()
+        elif kind == "headers-rewrapped":
+            shut = body["left"]
+        elif kind == "ledger-upgraded":
+            verified = sum(body["verified"].values())
+        elif kind == "verified":
+            verified += sum(body.get("datasets", {}).values())
+        elif kind == "superseded":
+            many = sum(body.get("dropped_datasets", {}).values())
+            verified, before = verified - many, before - many
+            stay -= {*body.get("dropped", [])}
+        elif kind == "headers-exchanged":
+            verified += sum(body["datasets"].values())
+            stay = stay if keyed else (stay - {*body["ids"]}) | {*body.get("left", [])}
+        elif kind == "keys-rotated":
+            need(body["left"] >= shut + len(stay), "keys-rotated: less left than was told")
+            need(apart or body["left"] >= before, "keys-rotated: more was verified")
+    erased = {one["dataset"] for one in predicate.get("erasures", [])}
+    for one in rotations:
+        since = max(0, int(seconds_of(one["began"]) - 3600))
+        an_hour_before = (datetime(1, 1, 1) + timedelta(seconds=since)).isoformat()
+        old = [
+            line
+            for line in lines
+            if line["verdict"] == "match"
+            and line["dataset"] not in erased
+            and (not apart or line["source_version"].startswith("sidecar:") == bool(one["old"]))
+            and line["verified_at"][:19] < an_hour_before
+        ]
+        need(one["ended"] is None or len(old) <= one["left"], "rotations: lines from before it")
 
 
 def begun(at: str, body: dict[str, Json], keyed: bool) -> dict[str, Json]:

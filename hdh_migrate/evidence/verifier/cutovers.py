@@ -126,13 +126,29 @@ class CutoverAccount:
             trials = map(forms.mapping, forms.array(forms.mapping(body["how"])["trials"]))
             told = [[forms.string(one["dataset"]), forms.string(one["told"])] for one in trials]
             forms.must(bool(told) and sorted(told) == sorted(map(list, self.tried.items())))
+        if isinstance(body["relists"], list):  # each is a whole listing of the source
+            forms.must(len(body["relists"]) > 1)
+            found = [
+                forms.canonical(forms.picked(forms.mapping(one), "objects", "digest"))
+                for one in body["relists"]
+            ]
+            forms.must(found.count(found[0]) == len(found))
         self.tried = {}
         self.story["freeze"] = forms.picked(body, "how", "relists", "interval_seconds")
 
     def _delta(self, body: forms.Body) -> None:
         self.deltas.append(forms.picked(body, "round", "new", "changed", "vanished"))
 
+    def _demand_apart(self) -> None:
+        """Demand that the source stood still as long as the terms in force say."""
+        terms, freeze = self.story["terms"], self.story["freeze"]
+        asked = terms.get("freeze") if isinstance(terms, dict) else None
+        least = asked.get("relist_seconds") if isinstance(asked, dict) else None
+        if self.story["track"] == "cutover" and least is not None:
+            forms.must(forms.whole(forms.mapping(freeze)["interval_seconds"]) >= forms.whole(least))
+
     def _switching(self, body: forms.Body) -> None:
+        self._demand_apart()
         self.intended = True
         self.pointer.update(forms.picked(body, "old_sha256", "new_sha256"))
         self.story["root"] = body["root"]

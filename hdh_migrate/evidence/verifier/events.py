@@ -167,7 +167,9 @@ class EventAccount:
         if self._new_form(event.seq, new="dropped_datasets" in body):
             many = None if self.keyed else self._many(body, "dropped")
             self._counted("verified", body["dropped_datasets"], many, sign=-1)
-            self.dropped.update(() if self.keyed else numbers(body["dropped"]))
+            ids = [] if self.keyed else numbers(body["dropped"])
+            self.dropped.update(ids)
+            self.rotations.dropped(sum(forms.counts(body["dropped_datasets"]).values()), ids)
 
     def _failed(self, event: JournalLine) -> None:
         self._new_form(event.seq, new=True)
@@ -277,6 +279,7 @@ class EventAccount:
         return self.adoptions.setdefault(batch, AdoptionAccount())
 
     def _adopting(self, event: JournalLine) -> None:
+        self.rotations.forget()
         if not self.keyed:
             self._adopts(event).begin(event.body)
 
@@ -295,11 +298,11 @@ class EventAccount:
         self.asked += sum(reasons.values())
 
     def _keys_rotating(self, event: JournalLine) -> None:
-        self.rotations.begin(event.at, event.body)
+        self.rotations.begin(event.at, event.body, self._verified_now())
         self.bindings.exchange(event.body)
 
     def _data_keys_rotating(self, event: JournalLine) -> None:
-        self.rotations.begin_data_keys(event.at, event.body)
+        self.rotations.begin_data_keys(event.at, event.body, self._verified_now())
         self.bindings.keep(event.body)
 
     def _headers_exchanged(self, event: JournalLine) -> None:
@@ -321,12 +324,16 @@ class EventAccount:
 
     def _headers_erasing(self, event: JournalLine) -> None:
         self.erasures.begin(event.at, event.body)
+        self.rotations.forget()
 
     def _headers_erased(self, event: JournalLine) -> None:
         self.erasures.end(event.at, event.body)
 
     def _keys_rotated(self, event: JournalLine) -> None:
         self.rotations.end(event.at, event.body)
+
+    def _verified_now(self) -> int:
+        return sum(one.verified for one in self.datasets.values())
 
     def _lost(self, ids: Sequence[int]) -> None:
         """Demand that objects are verified no more, and that this was told just before."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from hdh_migrate.evidence.verifier import forms
-from hdh_migrate.evidence.verifier.headers import Erasable, Packs
+from hdh_migrate.evidence.verifier.headers import Erasable, Packs, SealedBefore
 from hdh_migrate.evidence.verifier.members import (
     ExclusionRecord,
     Line,
@@ -71,6 +71,9 @@ class StatedPlan:
         self.sealed_for = {self.recipients}
         self.packs = Packs()
         self.erased = {one["dataset"]: Erasable() for one in predicate.get("erasures", ())}
+        self.rotations = [
+            SealedBefore(one, detached=self.detached) for one in predicate.get("rotations", ())
+        ]
         self.moved_before: dict[str, int] = {}
         self.contracted: Optional[Collection[str]] = None  # noqa: UP045 - Python 3.9 reads this
         """Datasets that have a fidelity contract; None: nothing tells."""
@@ -234,7 +237,7 @@ class StatedPlan:
         return _below(line, planned).startswith(SIDECARS)
 
     def _add(self, line: ManifestRecord, planned: StatedDataset) -> None:
-        """Add a verified line to header packs, and to what may be erased of its dataset."""
+        """Add a verified line to header packs, and to what was erased or is to be sealed anew."""
         pack = self.detached and self._is_pack(line, planned)
         if pack:
             self.packs.add(line)
@@ -243,6 +246,9 @@ class StatedPlan:
                 erased.packs.add(line)
             elif not self._is_sidecar(line):
                 forms.add(erased.rest, line["size"])
+            return
+        for rotation in self.rotations:
+            rotation.add(line)
 
     def _is_pack(self, line: ManifestRecord, planned: StatedDataset) -> bool:
         """Say whether a line is of a header pack of its dataset, as far as names tell."""
@@ -304,6 +310,11 @@ class StatedPlan:
             headers = {name: stated["headers"][name] for name in ("packs", "bytes", "root")}
             if headers != self.packs.sums():
                 yield "statement.json: other header packs than the manifest has"
+
+    def missealed(self) -> Iterator[str]:
+        """Say whether lines show more that stayed as it was than an exchange of keys tells."""
+        if any(one.understated() for one in self.rotations):
+            yield "statement.json: an exchange of keys left more as it was than it says"
 
     def miserased(self, told: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
         """Say which erasures were of something else than the lines that stand still have.

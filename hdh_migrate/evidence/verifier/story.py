@@ -68,6 +68,9 @@ def _unsaid(predicate: Predicate, journal: Journal) -> Iterator[str]:
 
 def _headers(predicate: Predicate, journal: Journal) -> Iterator[str]:
     """Keys that were exchanged, and headers that were erased; absent where there are none."""
+    seal = predicate["plan"]["canonical"]["seal"]
+    if journal.rotations.understated(detached=seal.get("header") == "detached"):
+        yield "journal.jsonl: an exchange of keys is not what the events before its end come to"
     for name, told, what in (
         ("rotations", journal.rotations.facts(), "exchanges of keys"),
         ("erasures", journal.erasures.facts(), "erasures of headers"),

@@ -258,6 +258,7 @@ def _disagreements(
         if forms.canonical(members[part]) != forms.canonical(value):  # to Python 1 == True
             yield f"statement.json: {part} is not what the bundle's files add up to"
     yield from planned.mispacked(predicate["seal"])
+    yield from planned.missealed()
     yield from planned.miserased(walk.erasures.of_lines)
     yield from counted.problems(folder)
     yield from story.unsaid(predicate, walk, version)

@@ -17,9 +17,11 @@ from tests.unit.evidence.worlds import (
     both,
     drop,
     entry,
+    gone,
     hour,
     in_keyed_names,
     insert,
+    insert_before,
     judged,
     laid,
     place_of,
@@ -356,6 +358,71 @@ def test_a_freeze_that_trials_showed_is_what_the_journal_tells_of_each(desk: Des
     }  # fmt: skip
     assert judged(desk, world(), good) == [*good]
     refused(desk, world(), bad)
+
+
+LISTED = {"at": hour(20), "objects": 3, "digest": "ab"}
+
+
+def stood_still(*relists: Any, interval: Any = 600, least: Any = 600, track: str = "cutover") -> Any:
+    """Say how a source stood still before a switch, and what the terms in force ask for."""
+
+    def edit(made: World) -> None:
+        terms = {**TERMS[0], "freeze": {"how": None, "relist_seconds": least}}
+        told = [
+            ("begun", {"pointer": {}, "old_sha256": "o", "new_sha256": "n", "rehearsing": False}),
+            ("terms", {"terms": terms, "beside": []}),
+            ("frozen", {"how": "h", "relists": [*relists], "interval_seconds": interval}),
+            ("switching", {"old_sha256": "o", "new_sha256": "n", "root": "r", "strangers": 0,
+                           "approvals": [ONE], "approved_stage": "cutover",
+                           "terms": digest_of(terms)}),
+        ]  # fmt: skip
+        about = {"batch": "pilot", "track": track}
+        kept = [one for one in made["journal.jsonl"] if not one[0].startswith("cutover-")]
+        kept += [[f"cutover-{name}", hour(20), {**about, **what}] for name, what in told]
+        made["journal.jsonl"][:] = kept
+        made["predicate"]["cutovers"] = folded([(kind, at, what) for kind, at, what in kept])
+
+    return edit
+
+
+def test_a_source_stands_still_between_equal_listings_for_as_long_as_was_agreed(
+    desk: Desk,
+) -> None:
+    twice = (LISTED, {**LISTED, "at": hour(21)})
+    good: dict[str, Change] = {
+        "as agreed": stood_still(*twice),
+        "longer": stood_still(*twice, interval=601),
+        "three listings": stood_still(*twice, LISTED),
+        "nothing agreed": stood_still(*twice, interval=0, least=None),
+        "a rehearsal": stood_still(*twice, interval=1, track="rehearsal"),
+    }
+    assert judged(desk, world(), good) == [*good]
+    short, unlike = "did not stand still for so long", "the listings differ"
+    cases: dict[str, tuple[Change, str]] = {
+        "shorter": (stood_still(*twice, interval=599), short),
+        "as long, which is no integer": (stood_still(*twice, interval=600.0), short),
+        "terms without a number": (stood_still(*twice, least="600"), short),
+        "never": (both(stood_still(*twice), gone("cutover-frozen"), refolded), short),
+        "of the attempt before": (both(stood_still(*twice), begun_again, refolded), short),
+        "one object more": (stood_still(LISTED, {**LISTED, "objects": 4}), unlike),
+        "another digest": (stood_still(LISTED, {**LISTED, "digest": "ac"}), unlike),
+        "one listing": (stood_still(LISTED), "one listing alone"),
+        "none": (stood_still(), "one listing alone"),
+        "no objects": (stood_still(3, 3), "cutover-frozen: relists"),
+        "without a digest": (stood_still({"objects": 3}, LISTED), "without digest"),
+    }
+    refused(desk, world(), cases)
+
+
+def refolded(made: World) -> None:
+    """Let the statement follow the events again."""
+    events = [(kind, at, what) for kind, at, what in made["journal.jsonl"]]
+    made["predicate"]["cutovers"] = folded(events)
+
+
+def begun_again(made: World) -> None:
+    begun = ["cutover-begun", hour(20), body(made, "cutover-begun")]
+    insert_before("cutover-switching", 0, *begun)(made)
 
 
 def test_terms_are_changed_and_approved_by_keys_that_suffice(desk: Desk) -> None:
