@@ -363,7 +363,9 @@ def test_a_freeze_that_trials_showed_is_what_the_journal_tells_of_each(desk: Des
 LISTED = {"at": hour(20), "objects": 3, "digest": "ab"}
 
 
-def stood_still(*relists: Any, interval: Any = 600, least: Any = 600, track: str = "cutover") -> Any:
+def stood_still(
+    *relists: Any, interval: Any = 600, least: Any = 600, track: str = "cutover"
+) -> Change:
     """Say how a source stood still before a switch, and what the terms in force ask for."""
 
     def edit(made: World) -> None:

@@ -50,7 +50,10 @@ def rotated() -> World:
     made["journal.jsonl"][at:at] = [
         ["keys-rotating", hour(10), rotating(NEW, KEPT)],
         ["superseded", hour(10), {"dropped": [1, 7], "dropped_datasets": two}],
-        [EXCHANGED, hour(10), {"number": 1, "ids": [1], "datasets": one, "lost": [7], "left": LEFT}],
+        [
+            EXCHANGED, hour(10),
+            {"number": 1, "ids": [1], "datasets": one, "lost": [7], "left": LEFT},
+        ],
         ["verified", hour(10), {"ids": [7], "datasets": {"scans": 1}}],
         [
             "keys-rotated", hour(10),
