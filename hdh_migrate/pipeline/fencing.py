@@ -110,7 +110,12 @@ class Fencing:
     # --- taking --------------------------------------------------------------------------------
 
     def take(
-        self, buckets: Sequence[str], over: TakeOver | None = None, *, later: bool = False
+        self,
+        buckets: Sequence[str],
+        over: TakeOver | None = None,
+        *,
+        later: bool = False,
+        demand_known: Callable[[], None] = lambda: None,
     ) -> list[str]:
         """Be the one that writes in these buckets; return those that were taken over.
 
@@ -122,12 +127,17 @@ class Fencing:
         hosts without conditions, where nobody is followed, it can read meanwhile; on others, and
         where somebody is, all of it is done here.
 
+        `demand_known` raises where the target tells of something for good that this ledger does not
+        know. It is called once ours stand there: from then on nobody else adds to that.
+
         Raises:
             Fenced: somebody else writes there; nothing was written.
+            MigrateError: what `demand_known` raises; the journal does not tell that they are ours.
             StorageError: it cannot be learned, or the target cannot be written to.
         """
         try:
             taken = self._take(buckets, over)
+            demand_known()
             if not (later and self._only_waits()):
                 self.settle()
         except MigrateError:

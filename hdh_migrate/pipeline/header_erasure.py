@@ -83,11 +83,14 @@ class HeaderErasure:
         self._demand_free()
 
     def look(self, now: Moment) -> PlacesOfPacks:
-        """Count what is there, and demand that all of it can go now.
+        """Count what is there, and demand that all of it can go now, and that nobody stops it.
+
+        Before this the whole source was listed, which may take hours.
 
         Raises:
             Refused: a version is under a lock, or nobody lets us see which there are.
             StorageError: the target does not answer.
+            Fenced, Interrupted, HeldUp, SwitchHeld: as `demand_going`.
         """
         try:
             seen = list(self._versions())
@@ -103,6 +106,7 @@ class HeaderErasure:
                 f"versions of header packs that are under a lock at the target: {locked}",
                 hint="nothing was erased; wait until the lock is over, or lift the hold",
             )
+        self.demand_going()
         return PlacesOfPacks(versions=len(seen), copies=len(list(self._copies())))
 
     def run(self) -> Mapping[str, int]:

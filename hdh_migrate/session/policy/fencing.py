@@ -59,12 +59,17 @@ def fenced(
         chosen = selected or [one.name for one in desk.batches(())]
         demand_pointers_unmoved(desk, opened[-1], ledger, chosen)
     held = known(ledger)
-    if over is not None or not all(bucket in held and held[bucket].held for bucket in buckets):
-        from hdh_migrate.session.policy.signposted import demand_signposts_known  # not each time
+    asked = over is not None or not all(one in held and held[one].held for one in buckets)
 
-        newest = opened[-1]
-        demand_signposts_known(desk, ledger, newest.reader, newest.recipients, selected)
-    taken = fencing.take(buckets, over, later=later)
+    def demand_known() -> None:
+        if asked:
+            from hdh_migrate.session.policy.signposted import demand_signposts_known  # rarely
+
+            newest = opened[-1]
+            demand_signposts_known(desk, ledger, newest.reader, newest.recipients, selected)
+
+    demand_known()
+    taken = fencing.take(buckets, over, later=later, demand_known=demand_known)
     if over is not None:
         taken_over = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"
         desk.progress.note(f"{taken_over}; this ledger writes in epoch {fencing.epoch}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, SwitchHeld
 from hdh_migrate.folders import PARTIAL
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, WRAPPED
@@ -119,4 +119,21 @@ def test_what_a_kill_left_of_a_copy_is_no_pack_that_does_not_open(
     (copies.folder / dataset.name / f"{PARTIAL}x").write_bytes(b"half of it")
 
     assert copies.learn(ctx, dataset) == 0
+    ledger.close()
+
+
+def test_who_holds_it_while_the_source_is_listed_is_heard_before_it_is_told(
+    world: World, tmp_path: Path
+) -> None:
+    """Asked for before that listing alone; what the journal tells is never taken back."""
+    ledger = world.open()
+    (dataset,) = ledger.datasets()
+
+    def held() -> None:
+        raise SwitchHeld("held: by ward 3")
+
+    erasure = HeaderErasure(world.context(ledger), dataset, tmp_path, demand_free=held)
+
+    with pytest.raises(SwitchHeld):
+        erasure.look(world.context(ledger).judge.now())
     ledger.close()
