@@ -15,7 +15,7 @@ Remains = Mapping[str, int | str | tuple[str, ...] | None]
 
 @json_form
 class CutoverAgreed(RestsOnApprovals):
-    """The deletion was approved and begins."""
+    """What is deleted from here on rests on these approvals, for this manifest."""
 
     kind: ClassVar[str] = "cutover-agreed"
     root: str

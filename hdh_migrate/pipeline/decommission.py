@@ -16,7 +16,7 @@ from functools import partial
 
 from hdh_migrate.clocks import later
 from hdh_migrate.errors import Missing, Refused, TargetDiffers
-from hdh_migrate.events.decommission import CutoverAgreed, CutoverObserved, Remains
+from hdh_migrate.events.decommission import CutoverObserved, Remains
 from hdh_migrate.model import State, Trace, Verified
 from hdh_migrate.pipeline.cutover.facts import observed_of
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
@@ -26,7 +26,6 @@ from hdh_migrate.pipeline.erasing import (
     Deletion,
     to_keep,
 )
-from hdh_migrate.pipeline.excused import rested_on
 from hdh_migrate.pipeline.index_tags import MovedTags
 from hdh_migrate.pipeline.own_files_again import demand_sidecars
 from hdh_migrate.pipeline.recheck import due, remaining
@@ -215,14 +214,7 @@ def execute(story: Undertaking, *, keep_going: bool = False) -> Decommissioned:
         return _result(story)
     story.ctx.ledger.reconcile()  # what is compared with the target is what verify wrote
     root = story.root()
-    consent = demand(story, root, now)
-    if now.erasure.after == 0 and now.stage is CutoverStage.FINALIZED:
-        agreed = CutoverAgreed(
-            **story.about, approvals=consent.keys, approved_stage=STAGE, root=root,
-            terms=consent.terms, signed=consent.signed,
-            waivers=rested_on(story.ctx.waivers()),
-        )  # fmt: skip
-        story.noted(now, agreed)
+    demand(story, root, now)
     Deletion(story, root, now, keep_going=keep_going).run()
     return _result(story)
 

@@ -19,6 +19,7 @@ from hdh_migrate.errors import (
     Refused,
     SwitchHeld,
 )
+from hdh_migrate.events.decommission import CutoverAgreed
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.fixity import text_digest
 from hdh_migrate.frozen import mutable
@@ -26,6 +27,7 @@ from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.readings import covers
 from hdh_migrate.pipeline.cutover.scene import Consent, Story
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding
+from hdh_migrate.pipeline.excused import rested_on
 from hdh_migrate.pipeline.rechecking import LOST
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.switching import Eraser, Pointer
@@ -162,8 +164,8 @@ def elsewhere(story: Undertaking, now: CutoverStanding) -> str | None:
     return None if text_digest(value) == now.new_sha256 else _POINTER
 
 
-def demand(story: Undertaking, root: str, now: CutoverStanding) -> Consent:
-    """Return the consent to a decommission that nothing stands against; everything is looked at.
+def demand(story: Undertaking, root: str, now: CutoverStanding) -> None:
+    """Demand that nothing stands against a decommission; everything is looked at.
 
     Raises:
         Refused: with everything that stands against it; nothing was deleted.
@@ -184,7 +186,6 @@ def demand(story: Undertaking, root: str, now: CutoverStanding) -> Consent:
         )  # fmt: skip
     if not consent.given:
         raise _unapproved(story, unapproved(consent, root, now), "nothing was deleted")
-    return consent
 
 
 def permit(story: Undertaking, root: str, now: CutoverStanding) -> None:
@@ -217,6 +218,21 @@ def permit(story: Undertaking, root: str, now: CutoverStanding) -> None:
         reasons = unapproved(consent, root, now)
         raise _unapproved(story, reasons, "nothing more is deleted until then")
     demand_pointer(story, now)
+    _tell_agreed(story, root, now, consent)
+
+
+def _tell_agreed(story: Undertaking, root: str, now: CutoverStanding, consent: Consent) -> None:
+    """Tell on what deletions rest from here on, unless that was told last.
+
+    Between two portions weeks may lie, in which somebody withdraws and somebody else approves, or
+    what was sent anew makes another manifest.
+    """
+    agreed = CutoverAgreed(
+        **story.about, approvals=consent.keys, approved_stage=STAGE, root=root,
+        terms=consent.terms, signed=consent.signed, waivers=rested_on(story.ctx.waivers()),
+    )  # fmt: skip
+    if now.agreed is None or agreed.as_json() != now.agreed.as_json():
+        story.noted(now, agreed)
 
 
 def demand_pointer(story: Undertaking, now: CutoverStanding) -> None:

@@ -129,6 +129,8 @@ class CutoverStanding:
     finalized: cutover.CutoverFinalized | None = None
     recheck: RecheckState = field(default_factory=RecheckState)
     erasure: ErasureProgress = field(default_factory=ErasureProgress)
+    agreed: decommission.CutoverAgreed | None = None
+    """On what the deletion rests, as it was told last."""
     requested: Mapping[str, int] | None = None
     observed: decommission.Remains | None = None
 
@@ -289,7 +291,7 @@ def _decommissioned(now: CutoverStanding, event: DecommissionEvent) -> None:
         case decommission.CutoverObserved():
             now.observed = event.remains
         case decommission.CutoverAgreed():
-            pass  # its approvals are all it says
+            now.agreed = event
         case _:
             assert_never(event)
 

@@ -29,14 +29,14 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.events.decommission import CutoverErasing
+from hdh_migrate.events.decommission import CutoverAgreed, CutoverErasing
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem, Remnant, State, Trace, Untagged, Verified
 from hdh_migrate.pipeline import erasing, queue, recheck, rereading
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
-from hdh_migrate.pipeline.cutover.scene import Scene, Story
+from hdh_migrate.pipeline.cutover.scene import Consent, Scene, Story
 from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.decommission import execute, forecast, observe
@@ -141,6 +141,29 @@ def test_everything_that_stands_against_it_is_told_at_once_and_nothing_is_delete
     )
     assert end.left() == before
     assert end.eraser.asked == []
+
+
+def test_the_journal_tells_on_whose_approvals_each_deletion_rests(end: End) -> None:
+    """Only what was agreed to at the start was told, and weeks may lie between two portions."""
+    end.finalized()
+    given, keys = end.affair._consent, ["SHA256:dpo"]
+
+    def consent(stage: str, root: str) -> Consent:
+        return replace(given(stage, root), keys=tuple(keys))
+
+    def withdrawn() -> None:
+        keys[0] = "SHA256:ciso"
+
+    end.affair._consent = consent  # type: ignore[method-assign]
+    end.affair.script.at("erase", 2, "after", withdrawn)
+    assert end.execute()["requested"] == {"deleted": 5}
+    story = ("agreed", "erasing", "erased")
+    told = [kind for kind in end.affair.events() if kind in story]
+    assert told == ["agreed", *story[1:], "agreed", *story[1:], *story[1:]]
+    ledger = end.affair.world.open()
+    agreed = [event.approvals for _, event in ledger.events(CutoverAgreed)]
+    ledger.close()
+    assert agreed == [("SHA256:dpo",), ("SHA256:ciso",)]
 
 
 def test_the_cooling_period_is_kept(end: End) -> None:
