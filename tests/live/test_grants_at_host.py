@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,26 @@ def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Sit
     site.cli(*taken, *ADMINISTRATOR, expect=0)
     (one,) = listed(site)
     assert (one["stage"], one["at_host"][0]["allowed"]) == ("revoked", False)
+
+
+@prepared(moved_with_policies)
+def test_a_copy_of_the_ledger_from_before_a_revocation_lets_nobody_in_again(site: Site) -> None:
+    """Put back, it knew a grant that stood, and the host served its reader once more."""
+    made, ledger = given(site, "first", "lab"), desk_of(site).ledger_path
+    before = site.folder / "before"
+    shutil.copyfile(ledger, before)
+    site.cli("revoke", site.plan, made, "--reason", "x", *ADMINISTRATOR, expect=0)
+    newer = str(ledger.parent / "reports" / "newer")
+    site.cli("report", site.plan, "--out", newer, expect=0)
+    for left in ledger.parent.glob(f"{ledger.name}-*"):
+        left.unlink()
+    shutil.copyfile(before, ledger)
+    assert [one["stage"] for one in listed(site)] == ["given"]
+
+    said = policy(site, made, "--execute", *ADMINISTRATOR, expect=3).err
+
+    assert "not the newest of this migration" in said
+    assert policy_of(site) is None
 
 
 @prepared(moved_with_policies)

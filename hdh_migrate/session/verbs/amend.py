@@ -41,6 +41,7 @@ from hdh_migrate.session.policy.changing import (
     judged,
 )
 from hdh_migrate.session.policy.dating import dating_judge
+from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.wiring import header_size_of, moments_of, pace_of, routes_of, rules_of
@@ -59,7 +60,8 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
 
     Raises:
         UsageError: no run has begun, the batch has not, or there is no such batch or reason.
-        Refused: something of it can never change, or the batch is switched.
+        Refused: something of it can never change, or the batch is switched; or the ledger here is
+            not the newest.
         LedgerLocked: another command holds the ledger, which `execute` writes.
     """
     desk.batches([batch])
@@ -74,6 +76,7 @@ def amend(desk: Desk, batch: str, reason: str, *, execute: bool, show_names: boo
         finally:
             ledger.close()
     with copied_after(desk), journal_of(desk, dating_judge(desk)) as ledger:
+        demand_newest(desk, ledger)  # told to an old copy, it would be lost with it
         adopt(ledger)
         case = _Case.of(desk, ledger, batch)
         if not case.changes:

@@ -15,6 +15,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.granting import accounts
+from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.timekeeping import judge_over, offline
 from hdh_migrate.targets import policies
 from hdh_migrate.targets.policies import PRINCIPAL_MAX, PolicyDialect
@@ -65,7 +66,8 @@ def grant_policy(
 
     Raises:
         UsageError: there is no such grant, or it is not given.
-        Refused: the host has no such thing, or setting it would shut others out.
+        Refused: the host has no such thing, or setting it would shut others out; or the ledger
+            here is not the newest.
         TargetDiffers: what was read back is not what was set.
         StorageError: the host refuses it.
     """
@@ -81,7 +83,9 @@ def grant_policy(
     if administrator is not None:
         endpoint, judge = _host(desk, administrator)
         with journal_of(desk, judge) as ledger:
-            # What was revoked meanwhile, or is over by the host's clock, lets nobody in.
+            # What was revoked meanwhile, or is over by the host's clock, lets nobody in; nor does
+            # a copy of the ledger from before a revocation.
+            demand_newest(desk, ledger)
             _demand_given(accounts(ledger).by_id[grant], judge.now())
             policy = _let_in(desk, endpoint, ledger, account, bucket, who, statement, dialect)
     return {
