@@ -9,10 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from hdh_migrate.errors import Exit
+from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.fixity import canonical_json
+from hdh_migrate.pipeline.signposts import erased, place_of
 from hdh_migrate.sealing.hybrid import new_hybrid_pair
 from hdh_migrate.sealing.keys import new_pair
+from hdh_migrate.session.policy.granting import wish_of
 from hdh_migrate.session.verbs.erase import execute
+from hdh_migrate.session.verbs.grant import grant
 from tests.live.test_detached import SEAL
 from tests.live.test_grants_killed import Killed, desk_of
 from tests.live.test_packs_rotated import at_target, held, in_copies, of_ledger, say
@@ -22,6 +26,7 @@ from tests.support import strict_buckets
 from tests.support.agreed import agreed
 from tests.support.finished import Finished, Target
 from tests.support.fixtures import s3_client
+from tests.support.quiet import Notes
 from tests.support.resealed import sealed_anew
 from tests.support.rotated import behaving
 from tests.support.site import CORPUS, Said, Site
@@ -339,6 +344,43 @@ def test_a_backup_from_before_opens_nothing_that_was_erased(site: Site) -> None:
     newest.rename(site.state)
     site.cli("run", site.plan, "--no-progress", expect=3)
     demand_gone(site)
+
+
+class ErasedMeanwhile(Notes):
+    """Another ledger leaves word of its erasure once headers are being wrapped for a reader."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self._site = site
+
+    def step(self, batch: str, step: str, *, objects: int, size: int) -> None:
+        post = erased("exit", "another", "emc2", "2026-11-28T00:00:00Z")
+        s3_client(self._site.bucket.server).put_object(
+            Bucket=self._site.bucket.name, Key=f"{place_of('exit')}erased-another-emc2.json",
+            Body=canonical_json(post.as_json()),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", ["versions"], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_what_is_erased_while_headers_are_wrapped_is_not_given(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrapping takes hours where there are many, and a pack that is given opens for good."""
+    for name, value in site.environ.items():
+        monkeypatch.setenv(name, value)
+    site.change(approvals=None)
+    new_pair(site.folder / "keys", "lab", passphrase=None)
+    wish = wish_of(
+        "emc2", (), site.folder / "keys" / "lab.pub", permit="R-7", purpose="survival",
+        until="2099-12-31",
+    )  # fmt: skip
+
+    with pytest.raises(Refused, match="an erasure that this ledger does not know"):
+        grant(replace(desk_of(site), progress=ErasedMeanwhile(site)), wish, site.folder / "lab")
+
+    assert journal(site, "grant-given") == []
+    assert not (site.folder / "lab").exists()
 
 
 def test_words_that_are_wrong_are_one_line(site: Site) -> None:

@@ -84,14 +84,23 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
     ):
         demand_no_rotation(ledger)
         demand_not_erased(ledger, [wish.dataset])
-        if desk.loaded.plan.seal.apart:
-            bucket = turn.ctx.routes[wish.dataset].target.bucket
-            demand_no_word_of_erasure(desk, turn.ctx.reader, bucket, wish.dataset)
+        _demand_no_word(desk, turn.ctx, wish.dataset)
         granting.demand_grantable(desk.loaded.plan, ledger, wish, judge.now())
         self_test(services)
         signer = signer_of(desk.loaded.plan, Vault.open(desk.loaded.base))
         assert signer is not None, "the plan names one, as was demanded"
         return Granting(desk, turn.ctx, ledger, signer, wish, out).run()
+
+
+def _demand_no_word(desk: Desk, ctx: Context, dataset: str) -> None:
+    """Demand that no ledger left word of a dataset's erasure, where headers are apart.
+
+    Raises:
+        Refused: one did.
+        StorageError: it cannot be learned.
+    """
+    if desk.loaded.plan.seal.apart:
+        demand_no_word_of_erasure(desk, ctx.reader, ctx.routes[dataset].target.bucket, dataset)
 
 
 @frozen
@@ -145,6 +154,7 @@ class Granting:
                 self._collect(asked, headers)
                 # Headers may take hours: what was agreed to before them is looked at again.
                 granting.demand_in_time(self._wish, self._ctx.judge.now())
+                _demand_no_word(self._desk, self._ctx, self._wish.dataset)
                 prepared = _Prepared(asked=asked, consent=self._approved(asked))
                 written = self._written(asked, headers)
             return self._given(prepared, written)
