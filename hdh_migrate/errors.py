@@ -145,9 +145,10 @@ class TooEarly(Refused):
 class LedgerBehind(Refused):
     """The ledger does not know all that was moved: it is an old copy, or made anew."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, blockers: Sequence[str] = ()) -> None:
         super().__init__(
             message,
+            blockers=blockers,
             hint="nothing there was touched. Put the newest copy of the ledger in its place"
             " (hdh-migrate docs operations), or let it take over what it lacks:"
             ' "hdh-migrate adopt PLAN [--bundle DIR]"',

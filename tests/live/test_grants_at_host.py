@@ -62,6 +62,20 @@ def policy(site: Site, grant: str, *more: str, expect: int = 0) -> Said:
     )
 
 
+def kept_aside(site: Site) -> Path:
+    """Return a copy of the ledger as it is now."""
+    return shutil.copyfile(desk_of(site).ledger_path, site.folder / "older")
+
+
+def put_back(site: Site, older: Path) -> None:
+    """Put an older ledger in the place of the one that a report tells of."""
+    ledger = desk_of(site).ledger_path
+    site.cli("report", site.plan, "--out", str(ledger.parent / "reports" / "newer"), expect=0)
+    for left in ledger.parent.glob(f"{ledger.name}-*"):
+        left.unlink()
+    shutil.copyfile(older, ledger)
+
+
 @prepared(moved_with_policies)
 def test_who_cannot_speak_to_the_host_is_told_that_the_grant_is_over_all_the_same(
     site: Site,
@@ -106,20 +120,31 @@ def test_a_reader_is_shut_out_at_the_host_while_a_run_holds_the_ledger(site: Sit
 @prepared(moved_with_policies)
 def test_a_copy_of_the_ledger_from_before_a_revocation_lets_nobody_in_again(site: Site) -> None:
     """Put back, it knew a grant that stood, and the host served its reader once more."""
-    made, ledger = given(site, "first", "lab"), desk_of(site).ledger_path
-    before = site.folder / "before"
-    shutil.copyfile(ledger, before)
+    made, older = given(site, "first", "lab"), kept_aside(site)
     site.cli("revoke", site.plan, made, "--reason", "x", *ADMINISTRATOR, expect=0)
-    newer = str(ledger.parent / "reports" / "newer")
-    site.cli("report", site.plan, "--out", newer, expect=0)
-    for left in ledger.parent.glob(f"{ledger.name}-*"):
-        left.unlink()
-    shutil.copyfile(before, ledger)
+    put_back(site, older)
     assert [one["stage"] for one in listed(site)] == ["given"]
 
     said = policy(site, made, "--execute", *ADMINISTRATOR, expect=3).err
 
     assert "not the newest of this migration" in said
+    assert policy_of(site) is None
+
+
+@prepared(moved_with_policies)
+def test_a_reader_is_shut_out_at_the_host_though_the_ledger_is_an_old_copy(site: Site) -> None:
+    """Nobody told the host anything until the newest was found: the reader went on reading."""
+    made, older = given(site, "first", "lab"), kept_aside(site)
+    policy(site, made, "--execute", *ADMINISTRATOR)
+    put_back(site, older)
+    taken = ("revoke", site.plan, made, "--reason", "x")
+
+    assert "not the newest of this migration" in site.cli(*taken, expect=3).err
+    assert policy_of(site) is not None
+    said = site.cli(*taken, *ADMINISTRATOR, expect=3).err
+
+    assert "the host was told" in said
+    assert "put the newest copy of the ledger in its place" in said
     assert policy_of(site) is None
 
 

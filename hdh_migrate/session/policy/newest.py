@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from hdh_migrate.errors import Refused
+from hdh_migrate.errors import LedgerBehind
 from hdh_migrate.events.adoption import Adopting, JournalSeen
 from hdh_migrate.events.fence import FenceTaking
 from hdh_migrate.events.run import LedgerNamed
@@ -37,7 +37,7 @@ def demand_newest(desk: Desk, ledger: SqliteLedger, bundles: Iterable[Path] = ()
     `bundles` are looked at besides; one that is not there, or is of another ledger, says nothing.
 
     Raises:
-        Refused: one does; what an `adopting` event names is settled.
+        LedgerBehind: one does; what an `adopting` event names is settled.
     """
     settled = _settled(ledger)
     found = (
@@ -47,13 +47,10 @@ def demand_newest(desk: Desk, ledger: SqliteLedger, bundles: Iterable[Path] = ()
     )
     problems = [problem for problem in found if problem is not None]
     if problems:
-        raise Refused(
+        raise LedgerBehind(
             "the ledger here is not the newest of this migration: it does not know everything"
             " that was moved",
             blockers=problems,
-            hint="nothing was done. Put the newest copy in its place (hdh-migrate docs"
-            ' operations), or let it take over what it lacks: "hdh-migrate adopt PLAN'
-            ' [--bundle DIR]"',
         )
 
 

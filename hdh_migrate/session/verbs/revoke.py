@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from hdh_migrate.errors import Exit, LedgerLocked, MigrateError, UsageError
+from hdh_migrate.errors import Exit, LedgerBehind, LedgerLocked, MigrateError, Refused, UsageError
 from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked, PackWithdrawn
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
 from hdh_migrate.grants.statement import Revoked
@@ -33,6 +34,15 @@ from hdh_migrate.session.verbs.grant_policy import (
 from hdh_migrate.session.verbs.withdrawing import holds, withdraw
 from hdh_migrate.session.views.grants import at_host
 
+_PAUSED: Final = (
+    'have the run give it back with "hdh-migrate pause PLAN", give the same command again, then'
+    ' "hdh-migrate resume PLAN"'
+)
+_BROUGHT: Final = (
+    "put the newest copy of the ledger in its place (hdh-migrate docs operations), or have this one"
+    ' "hdh-migrate adopt PLAN", then give the same command again'
+)
+
 READ = "what the reader has read, and copies of the pack that somebody made, cannot be taken back"
 
 
@@ -53,11 +63,12 @@ def revoke(
         UsageError: there is no such grant, nothing of it was given or asked for, or `folder` is
             not of this grant.
         TargetDiffers, StorageError: the host did not take it; the grant is revoked all the same.
-        LedgerLocked: somebody holds the ledger; the host was asked all the same, if it can be.
+        LedgerLocked, Refused: somebody holds the ledger, or it is not the newest; the host was
+            asked all the same, if it can be.
     """
     try:
         return _revoke(desk, grant, reason, administrator, folder, closed)
-    except LedgerLocked as error:
+    except (LedgerLocked, LedgerBehind) as error:
         raise _unwritten(desk, grant, administrator, error) from error
 
 
@@ -150,28 +161,31 @@ def _demand_last(account: GrantAccount) -> None:
 
 
 def _unwritten(
-    desk: Desk, grant: str, administrator: HostAdministrator | None, error: LedgerLocked
-) -> LedgerLocked:
+    desk: Desk,
+    grant: str,
+    administrator: HostAdministrator | None,
+    error: LedgerLocked | LedgerBehind,
+) -> MigrateError:
     """Shut the reader out at the host, which needs no ledger, and say what is still to be done.
 
-    A run may hold the ledger for weeks; a reader who is to read no more does not wait for it.
+    A run may hold the ledger for weeks, and an old copy wait for the newest as long; a reader who
+    is to read no more does not wait for it.
     """
     account = account_of(desk, grant)
     _demand_last(account)
     sid = sid_of(account.origin)
-    again = (
-        'have the run give it back with "hdh-migrate pause PLAN", give the same command again, then'
-        ' "hdh-migrate resume PLAN"'
-    )
+    locked = isinstance(error, LedgerLocked)
+    kind: type[LedgerLocked | Refused] = LedgerLocked if locked else Refused
+    again = _PAUSED if locked else _BROUGHT
     if administrator is None:
-        return LedgerLocked(
+        return kind(
             f"{error}; so the journal cannot tell of the revocation now",
             hint=f"{again}; at once, and without the ledger, --credential-id and"
             " --credential-secret have this command shut the reader out at the host; or take"
             f" {sid} out of the bucket's policy there",
         )
     looked = ", ".join(shut_out(desk, account, administrator))
-    return LedgerLocked(
+    return kind(
         f"{error}; so the journal cannot tell of the revocation now, but the host was told: no"
         f" policy of {looked or 'a known bucket'} has {sid} any more, as was read back",
         hint=f"{again}: it writes that, and takes the pack away",
