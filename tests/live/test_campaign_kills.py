@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.live, pytest.mark.crash, pytest.mark.slow]
 
 
 def test_a_try_of_the_campaign_kills_and_counts() -> None:
-    passed, said, recorded = parts.tested(parts.KILLS, 1, "--kills=4", "-k", "moto")
+    passed, said, recorded = parts.tested(parts.KILLS, 1, "--kills=2", "-k", "moto")
 
     assert passed, said[-2000:]
-    assert recorded["kills"] >= 2
+    assert recorded["kills"] == 2

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import signal
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -488,16 +486,17 @@ def test_pointer_and_ledger_agree_after_kills_at_any_time(site: Site) -> None:
     at_new = {"switched", "fallback window"}
     for verb, done in (("start", "fallback window"), ("rollback", "rolled back")):
         for kill in itertools.count(1):
-            process = site.start("cutover", verb, site.plan, "--batch", "all", "--no-progress")
+            process = site.begin("cutover", verb, site.plan, "--batch", "all", "--no-progress")
             try:
-                _, err = process.communicate(timeout=0.5 * 1.4**kill)
+                process.wait(timeout=0.05 * 1.6**kill)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+                process.kill_all()
                 process.communicate()
                 stage = site.status()["stage"]
                 if stage not in {"switching", "rolling back"}:
                     assert (site.pointer == NEW) == (stage in at_new), stage
                 continue
+            _, err = process.communicate()
             assert process.returncode == 0, err
             break
         assert site.status()["stage"] == done

@@ -65,7 +65,7 @@ def test_it_foretells_each_run_of_a_story(story: Story) -> None:
     assert [batch["conflicts"] for batch in told["batches"]] == [1, 0, 0]
     assert told["batches"][0]["assumed"]["measured"] is False
     assert (told["exit"], told["why"]) == (4, ["1 x conflict"])
-    assert story.run() is Exit.FINDINGS
+    assert story.run_only() is Exit.FINDINGS
 
     # Nobody has taken the object away: the run tries it again, and ends the same.
     told = foreseen(story)
@@ -74,7 +74,7 @@ def test_it_foretells_each_run_of_a_story(story: Story) -> None:
     assert (told["batches"][0]["again"], told["batches"][0]["conflicts"]) == (1, 1)
     assert to_send(told) == [1, 3, 0]
     assert told["exit"] == Exit.FINDINGS
-    assert story.run() is Exit.FINDINGS
+    assert story.run_only() is Exit.FINDINGS
 
     remove(story, "in/tables/b.csv.c4gh")
     told = foreseen(story)
@@ -101,7 +101,7 @@ def test_it_foretells_each_run_of_a_story(story: Story) -> None:
     told = foreseen(story)
     assert would(told) == ["nothing to do", "moved", "nothing to do"]
     assert (to_send(told), told["batches"][1]["sent"]["objects"]) == ([0, 0, 0], 3)
-    assert story.run() is Exit.OK
+    assert story.run_only() is Exit.OK
     told = foreseen(story)
     assert would(told) == ["nothing to do"] * 3
     assert (told["exit"], sum(batch["verified"]["objects"] for batch in told["batches"])) == (0, 8)
@@ -126,12 +126,12 @@ def test_what_cannot_be_moved_as_planned_ends_the_run_at_its_batch(story: Story)
     words = "\n".join(_forecast_lines(told))
     assert words.count("cannot be moved as planned") == 2  # at its batch, and at the end
     assert words.count("no byte of them was moved") == 1
-    assert story.run() is Exit.REFUSED
+    assert story.run_only() is Exit.REFUSED
     # The same of the ledger that knows it now.
     told = foreseen(story)
     assert would(told) == ["nothing to do", "refused", "not reached"]
     assert told["exit"] == Exit.REFUSED
-    assert story.run() is Exit.REFUSED
+    assert story.run_only() is Exit.REFUSED
 
 
 def test_what_is_no_plain_object_is_a_finding_and_holds_back_what_needs_it(story: Story) -> None:
@@ -141,14 +141,14 @@ def test_what_is_no_plain_object_is_a_finding_and_holds_back_what_needs_it(story
         assert told["ledger"] is known
         assert would(told)[1] == "held back"
         assert (told["exit"], told["why"]) == (4, ["1 x kind-symlink"])
-        assert story.run() is Exit.FINDINGS
+        assert story.run_only() is Exit.FINDINGS
     # It becomes a file: every run looks at it again, and so does a dry run.
     (story.job.folder / "data/tables/link").unlink()
     (story.job.folder / "data/tables/link").write_bytes(b"now a file")
     told = foreseen(story)
     assert would(told)[:2] == ["moved", "moved"]
     assert (to_send(told)[0], told["exit"]) == (1, 0)
-    assert story.run() is Exit.OK
+    assert story.run_only() is Exit.OK
 
 
 def test_a_plan_that_a_run_would_refuse_is_refused(story: Story) -> None:
@@ -157,11 +157,11 @@ def test_a_plan_that_a_run_would_refuse_is_refused(story: Story) -> None:
     plan.write_text(plan.read_text().replace("prefix: in/rest/", "prefix: in/elsewhere/"))
     with pytest.raises(PlanChanged):
         forecast(story.desk(), ())
-    assert story.run() is Exit.REFUSED
+    assert story.run_only() is Exit.REFUSED
 
 
 def test_a_batch_that_is_new_is_listed_and_those_before_are_not_listed_again(story: Story) -> None:
-    assert story.run() is Exit.OK
+    assert story.run_only() is Exit.OK
     (story.job.folder / "data/late").mkdir()
     (story.job.folder / "data/late/z").write_bytes(b"late")
     plan = story.job.plan
@@ -193,7 +193,7 @@ def test_a_ledger_that_is_not_the_newest_is_refused_as_the_run_would(story: Stor
     assert story.run(Step.INVENTORY) is Exit.OK
     old = story.job.folder / "old"
     shutil.copytree(story.ledger.parent, old)
-    assert story.run() is Exit.OK
+    assert story.run_only() is Exit.OK
     shutil.rmtree(story.ledger.parent)
     for _ in range(2):  # an old copy, and no ledger at all beside copies of one
         with pytest.raises(Refused, match="not the newest of this migration"):
@@ -209,7 +209,7 @@ def test_a_ledger_that_is_not_the_newest_is_refused_as_the_run_would(story: Stor
 def test_what_an_unknown_ledger_of_this_migration_moved_is_refused_as_the_run_would(
     story: Story,
 ) -> None:
-    assert story.run() is Exit.OK
+    assert story.run_only() is Exit.OK
     shutil.rmtree(story.ledger.parent)
     assert story.run(Step.INVENTORY) is Exit.OK
     with pytest.raises(Fenced):
@@ -225,7 +225,7 @@ def test_what_an_unknown_ledger_of_this_migration_moved_is_refused_as_the_run_wo
 
 
 def test_what_is_half_adopted_is_refused_as_the_run_would(story: Story) -> None:
-    assert story.run() is Exit.OK
+    assert story.run_only() is Exit.OK
     shutil.rmtree(story.ledger.parent)
     assert story.run(Step.INVENTORY) is Exit.OK
     take_over(story.desk(), "the machine burned")
@@ -244,7 +244,7 @@ def test_what_is_half_adopted_is_refused_as_the_run_would(story: Story) -> None:
 
 
 def test_what_an_adopted_ledger_left_is_replaced_and_no_conflict(story: Story) -> None:
-    assert story.run() is Exit.OK
+    assert story.run_only() is Exit.OK
     shutil.rmtree(story.ledger.parent)
     assert story.run(Step.INVENTORY) is Exit.OK
     damaged = story.server.store.buckets["landing"].version("in/tables/b.csv.c4gh", None)
@@ -259,7 +259,7 @@ def test_what_an_adopted_ledger_left_is_replaced_and_no_conflict(story: Story) -
 
 
 def test_what_was_given_up_for_ours_is_replaced_and_no_conflict(story: Story) -> None:
-    assert story.run() is Exit.OK
+    assert story.run_only() is Exit.OK
     occupy(story, "in/tables/b.csv.c4gh")
     assert look_again(story.desk(), [], Choice(level=""), show_names=False)["exit"] == 5
     assert restore(story.desk(), [], None)["exit"] == Exit.OK

@@ -12,6 +12,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.live.test_rotation import asked, journal, one_line, whole_journal
 from tests.support import second_verifier, strict_buckets
+from tests.support.finished import Finished, Target
 from tests.support.fixtures import s3_client
 from tests.support.resealed import bucket_of, data_keys, opened_by, reseal, sealed_anew
 from tests.support.rotated import (
@@ -20,21 +21,20 @@ from tests.support.rotated import (
     executed,
     opened,
     say_next,
+    verified,
     versions,
-    with_keys,
 )
 from tests.support.site import Site
 
 pytestmark = pytest.mark.live
 
 
-kept, bucket = strict_buckets.kept, strict_buckets.bucket
+kept = strict_buckets.kept
 
 
 @pytest.fixture
-def site(site: Site) -> Site:
-    with_keys(site).run()
-    return site
+def site(finished: Finished, kept: bool) -> Site:
+    return finished(verified, Target(versions=kept))
 
 
 def test_the_data_keys_of_before_open_nothing_any_more(site: Site) -> None:

@@ -60,7 +60,7 @@ KINDS = [
     kind.seed(number)
     for kind in LifeKind
     if kind is not LifeKind.MOVED
-    for number in range(1, 1 + many(4))
+    for number in range(1, 1 + many(2))
 ]
 """Seeds of lives in which more happens than a move."""
 
