@@ -336,8 +336,8 @@ class AzureBlobSource:
                 self.read(place, obj, span, lambda _: None, checked=checked)
             except NoRangeDigest as error:
                 return [Problem(where=where, what=str(error), hint=error.hint)]
-            except SourceChanged:
-                continue  # it was written between the two: inventory will see it as it is then
+            except (SourceChanged, Missing):
+                continue  # written or removed meanwhile: inventory will see what is there then
             except (AccessDenied, AuthFailed):
                 return [Problem(where=where, what="no right to read", auth=True,
                                 hint="the credential needs Read (sp=r) on blobs")]  # fmt: skip

@@ -117,14 +117,14 @@ class AzureSftpSource:
             for name, attrs in piece:
                 if attrs.kind != "object" or name in {b".", b".."} or b"/" in name:
                     continue
-                obj = _described(ListedFile(name, session.lstat(below(root, name))))
-                span = Span(0, min(1, obj.size))
                 try:
+                    obj = _described(ListedFile(name, session.lstat(below(root, name))))
+                    span = Span(0, min(1, obj.size))
                     _Reading(self, place, obj, span, lambda _: None).go_on(session)
                 except _Elsewhere as error:
                     return [Problem(where=where, what=str(error), hint=_ELSEWHERE_HINT)]
-                except SourceChanged:
-                    continue  # it was written between the two: inventory will see it as it is then
+                except (SourceChanged, Missing):
+                    continue  # written or removed meanwhile: inventory will see what is there then
                 return _undigested(where) if checked else []
         return _undigested(where) if checked else []
 

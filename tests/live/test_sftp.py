@@ -203,6 +203,15 @@ def test_a_name_that_no_file_can_have_ends_the_listing(
     assert "etc" not in str(broken.value)
 
 
+def test_preflight_passes_over_a_file_that_was_removed_since_it_was_listed(
+    odd: OddServer, place: Place
+) -> None:
+    odd.manner.names = ["gone"]
+    assert list(opened(odd.as_server()).source.check(place)) == []
+    (Path(place.bucket) / "volume").unlink()
+    assert list(opened(odd.as_server()).source.check(place)) == []
+
+
 def test_a_name_that_is_listed_twice_ends_the_listing(odd: OddServer, place: Place) -> None:
     odd.manner.names = ("same", "same")
     with pytest.raises(ListingBroken, match="twice"):
