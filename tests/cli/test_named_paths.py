@@ -6,6 +6,8 @@ path was mistyped, and never a fault of ours.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from hdh_migrate.errors import Exit
@@ -87,7 +89,7 @@ NEW = (
     ("forecast plan.yaml --dossier @", REFUSED),
 )
 
-NONE = ("missing", "loop", "file/in-a-file")
+NONE = ("missing", "loop", "file/in-a-file", "pipe")
 NO_FOLDER = ("missing", "file/in-a-file", "folder")
 OTHERS = ("empty", "binary")
 
@@ -106,6 +108,7 @@ def reported(sandbox: Sandbox) -> Sandbox:
         (folder / name).chmod(0o600)
     (folder / "folder").mkdir(mode=0o700)
     (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe")
     return sandbox
 
 

@@ -11,6 +11,7 @@ from tests.support.second_forms import (
     Json,
     instant,
     is_count,
+    is_digest,
     is_integer,
     is_text,
     need,
@@ -147,12 +148,101 @@ def check_adoptions(events: list[Event], keyed: bool) -> None:
         if kind == "adopted":
             ids = body.get("ids")
             need(isinstance(ids, list) and all(map(is_integer, ids)), "adopted: ids")
+            need(is_text(body.get("ledger")), "adopted: ledger")
+            need("statement" in body, "adopted: statement")
+        if kind == "adopting":
+            need(isinstance(body.get("journals"), list), "adopting: journals")
+            for one in body["journals"]:
+                check_journal_seen(one)
         if kind == "adopted-batch":
             need(is_count(body.get("adopted")), "adopted-batch: adopted")
     for turns in turns_of(events, "adoptions").values():
         for turn in turns:
             taken = sum(len(told["ids"]) for told in turn.told)
             need(turn.said is None or turn.said["adopted"] <= taken, "adopted-batch: too many")
+    check_whose(events)
+
+
+def check_journal_seen(one: Json) -> None:
+    members = {"ledger", "events", "head", "statement"}
+    need(isinstance(one, dict) and one.keys() == members, "adopting: journals")
+    need(one["ledger"] is None or is_text(one["ledger"]), "adopting: a journal's ledger")
+    need(is_count(one["events"]) and is_digest(one["head"]), "adopting: a journal's end")
+    need(one["statement"] is None or is_digest(one["statement"]), "adopting: a statement")
+
+
+def check_whose(events: list[Event]) -> None:
+    """Where adopted objects and other ledgers come from, and that they are sent next."""
+    beside: dict[Json, set[tuple[Json, Json]]] = {}
+    adopted: list[tuple[Json, set[int]]] = []
+    waiting: set[int] = set()
+    named: set[Json] = set()
+    for kind, _, body in events:
+        if kind == "adopting":
+            beside[body["batch"]] = {
+                (one["ledger"], one["statement"])
+                for one in body["journals"]
+                if one["statement"] is not None
+            }
+            named_in = {("bundle", *one) for one in beside[body["batch"]]}
+            adopted += [(one, set()) for one in named_in]
+        elif kind == "adopted":
+            known = {statement for _, statement in beside[body["batch"]]}
+            need(body["statement"] in {None, *known}, "adopted: by a bundle that was not there")
+            adopted.append((body["ledger"], {*body["ids"]}))
+            waiting |= {*body["ids"]}
+        elif kind == "sent":
+            need(waiting <= {*body["ids"]}, "adopted: not sent next")
+            waiting = set()
+        elif kind == "ledger-adopted":
+            check_named(body, adopted, named)
+            named |= {body["ledger"]}
+    need(not waiting, "adopted: never sent")
+
+
+def check_named(
+    body: dict[str, Json], adopted: list[tuple[Json, set[int]]], named: set[Json]
+) -> None:
+    need(is_text(body.get("ledger")), "ledger-adopted: ledger")
+    need({"statement", "object"} <= body.keys(), "ledger-adopted: members")
+    need(body["ledger"] not in named, "ledger-adopted: twice")
+    if body["object"] is None:
+        there = ("bundle", body["ledger"], body["statement"])
+        need(there in [one for one, _ in adopted], "ledger-adopted: no bundle names it")
+        return
+    need(body["statement"] is None, "ledger-adopted: two reasons")
+    need(is_integer(body["object"]), "ledger-adopted: object")
+    objects = [body["object"] in ids for ledger, ids in adopted if ledger == body["ledger"]]
+    need(any(objects), "ledger-adopted: by no object of its")
+
+
+# Fences -------------------------------------------------------------------------------------------
+
+FENCES = ("fence-taking", "fence-taken", "fence-releasing", "fence-released")
+
+
+def check_fences(events: list[Event]) -> None:
+    """Each is of the last that its bucket was to have, and no epoch comes before a later one."""
+    put: dict[Json, tuple[Json, Json]] = {}
+    held = [0]
+    for kind, _, body in events:
+        if kind not in FENCES:
+            continue
+        need(is_text(body.get("bucket")) and is_text(body.get("nonce")), f"{kind}: members")
+        need(is_count(body.get("epoch")), f"{kind}: epoch")
+        told = (body["epoch"], body["nonce"])
+        if kind == "fence-taking":
+            put[body["bucket"]] = told
+            later = body["epoch"] > max(held) or "reason" not in body
+            need(later and body["epoch"] >= max(held), "fence-taking: an epoch that is over")
+        if kind == "fence-taking" and "over" in body:
+            need(isinstance(body.get("reason"), str), "fence-taking: over somebody for no reason")
+            over = body["over"]
+            need(isinstance(over, dict) and is_count(over.get("epoch")), "fence-taking: over")
+            need(over["epoch"] < body["epoch"], "fence-taking: over a later one")
+        need(put.get(body["bucket"]) == told, f"{kind}: of another fence")
+        if kind == "fence-taken":
+            held.append(body["epoch"])
 
 
 # 8.5 Looks ----------------------------------------------------------------------------------------

@@ -43,6 +43,9 @@ def check_erasure_form(event: Event, names: set[str], keyed: bool) -> None:
         return
     for name in COUNTS:
         need(is_count(body.get(name)), f"{kind}: {name}")
+    for name in ("versions", "copies"):
+        need(body["packs"] <= body[name], f"{kind}: fewer {name} than packs")
+    need(body["objects"] <= body["headers"], f"{kind}: fewer headers than objects")
     need(is_text(body.get("batch")), f"{kind}: batch")
     need(is_digest(body.get("root")), f"{kind}: root")
     for name in ("although", "approvals"):

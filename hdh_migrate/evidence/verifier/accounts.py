@@ -291,6 +291,30 @@ class DrillAccount:
         ]
 
 
+class FenceAccount:
+    """The fences that this ledger put up, told by events one after another."""
+
+    def __init__(self) -> None:
+        self._put: dict[str, tuple[int, str]] = {}
+        """By bucket: epoch and nonce of the last that was to be put up."""
+        self._epoch = 0
+        """The latest in which it was seen to hold one."""
+
+    def take(self, kind: str, body: forms.Body) -> None:
+        """Take one of its events: of the last fence of its bucket, whose epoch never goes back."""
+        bucket = forms.TEXT.text(body["bucket"])
+        told = (forms.count(body["epoch"]), forms.TEXT.text(body["nonce"]))
+        if kind == "fence-taking":
+            self._put[bucket] = told
+            forms.must(told[0] >= self._epoch + ("reason" in body))  # over somebody begins another
+            if "over" in body:
+                forms.string(body["reason"])
+                forms.must(forms.count(forms.mapping(body["over"])["epoch"]) < told[0])
+        forms.must(self._put.get(bucket) == told)
+        if kind == "fence-taken":
+            self._epoch = max(self._epoch, told[0])
+
+
 class ToldTraffic(NamedTuple):
     """What one command exchanged with one endpoint, as a `run-ended` tells it."""
 

@@ -14,6 +14,7 @@ from hdh_migrate.evidence.verifier import forms, shapes
 from hdh_migrate.evidence.verifier.accounts import (
     DatasetAccount,
     DrillAccount,
+    FenceAccount,
     OpenFindings,
     Receipts,
     ToldTraffic,
@@ -28,7 +29,7 @@ from hdh_migrate.evidence.verifier.headers import ErasureLedger, RotationLedger
 from hdh_migrate.evidence.verifier.looks import (
     FOUND,
     SOMETIMES,
-    AdoptionAccount,
+    AdoptionLedger,
     LookAccount,
     PassAccount,
 )
@@ -36,6 +37,8 @@ from hdh_migrate.evidence.verifier.waivers import WaiverAccount
 
 PACED = {"transfer": "sent", "verify": "verified"}
 """Which events acknowledge the objects of a step."""
+ADOPTING = {"adopting", "adopted", "adopted-batch", "ledger-adopted"}
+FENCES = {"fence-taking", "fence-taken", "fence-releasing", "fence-released"}
 NAMING = {"ids", "dropped"}
 """What tells of rows, and so of names: never beside keyed ones."""
 
@@ -79,7 +82,8 @@ class EventAccount:
         self.again: dict[str, LookAccount] = {}
         self.erasing = set[str]()
         self.passes: dict[str, PassAccount] = {}
-        self.adoptions: dict[str, AdoptionAccount] = {}
+        self.adoptions = AdoptionLedger()
+        self.fences = FenceAccount()
         self.rotations = RotationLedger(keyed=keyed)
         self.erasures = ErasureLedger()
         self.retried = self.asked = 0
@@ -92,6 +96,12 @@ class EventAccount:
             self.approvals.take(kind, seq, at, body, self.plan)
             self.waivers.take(kind, at, body, self.plan)
             self.erasures.passed(kind, body)
+            if kind in ADOPTING:
+                self.adoptions.take(kind, body)
+            if kind in FENCES:
+                self.fences.take(kind, body)
+        if kind == "adopting":
+            self.rotations.forget()
         if kind.startswith(KIND):
             self._cutover(kind[len(KIND) :], at, body)
         elif kind.startswith(GRANT):
@@ -102,9 +112,11 @@ class EventAccount:
             handler(self, JournalLine(seq, at, body))
 
     def unsettled(self) -> bool:
-        """Say whether more was listed or tried again than rows tell of."""
-        return self.asked > self.retried or any(
-            one.new > one.came or one.left > one.went for one in self.datasets.values()
+        """Say whether more was listed, adopted or tried again than rows tell of."""
+        return (
+            bool(self.adoptions.unsent)
+            or self.asked > self.retried
+            or any(one.new > one.came or one.left > one.went for one in self.datasets.values())
         )
 
     # --- what they say, kind by kind ---------------------------------------------------------
@@ -154,6 +166,8 @@ class EventAccount:
 
     def _sent(self, event: JournalLine) -> None:
         self._acknowledged("sent", event.at, self._many(event.body, "ids", once=False))
+        if not self.keyed:
+            self.adoptions.sent(numbers(event.body["ids"]))
 
     def _verified(self, event: JournalLine) -> None:
         body = event.body
@@ -273,23 +287,6 @@ class EventAccount:
 
     def _refresh_ended(self, event: JournalLine) -> None:
         self._pass(event.body).end(event.body)
-
-    def _adopts(self, event: JournalLine) -> AdoptionAccount:
-        batch = forms.TEXT.text(event.body["batch"])
-        return self.adoptions.setdefault(batch, AdoptionAccount())
-
-    def _adopting(self, event: JournalLine) -> None:
-        self.rotations.forget()
-        if not self.keyed:
-            self._adopts(event).begin(event.body)
-
-    def _adopted(self, event: JournalLine) -> None:
-        if not self.keyed:
-            self._adopts(event).take(event.body)
-
-    def _adopted_batch(self, event: JournalLine) -> None:
-        if not self.keyed:
-            self._adopts(event).end(event.body)
 
     def _retrying(self, event: JournalLine) -> None:
         reasons = forms.counts(event.body["reasons"])
@@ -417,9 +414,6 @@ class EventAccount:
         "refreshed": _refreshed,
         "refresh-ended": _refresh_ended,
         "retrying": _retrying,
-        "adopting": _adopting,
-        "adopted": _adopted,
-        "adopted-batch": _adopted_batch,
         "keys-rotating": _keys_rotating,
         "headers-rewrapped": _headers_rewrapped,
         "data-keys-rotating": _data_keys_rotating,

@@ -6,14 +6,16 @@ Used by verify.py (which see) and its companions. It needs Python 3.9 and nothin
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Optional, TypeVar
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -113,10 +115,20 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def opened(path: Path) -> BinaryIO:
+    """Open a plain file; raise OSError for anything else: from a pipe may never come an end."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = open(os.open(path, flags), "rb")  # noqa: PTH123, SIM115 - a descriptor
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
+
+
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    with opened(path) as file:
         while data := file.read(1 << 20):
             digest.update(data)
     return digest.hexdigest()
@@ -124,7 +136,7 @@ def file_digest(path: Path) -> str:
 
 def document(path: Path) -> bytes:
     """Return a file whole; raise Wrong where it is larger than a document may be."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         # Of what is asked for, memory is taken at once: no more than there is.
         size = os.fstat(file.fileno()).st_size
         data = file.read(min(size, LARGEST_DOCUMENT) + 1)
@@ -138,7 +150,7 @@ def handed(path: Path) -> bytes:
 
     Raises OSError where it cannot be read, and Wrong where it is too large.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         data = file.read(LARGEST_HANDED + 1)
     if len(data) > LARGEST_HANDED:
         raise Wrong(f"{path}: too large")
@@ -178,17 +190,20 @@ class Tree:
 
 
 def lines(
-    path: Path, fields: Mapping[str, Field], *, ordered: bool, begin: int = 0, number: int = 0
-) -> Iterator[tuple[str, bytes, Any]]:
+    path: Path, fields: Mapping[str, Field], *, ordered: bool, begin: int = 0, number: int = 0,
+    seen: dict[str, str] | None = None,
+) -> Iterator[tuple[str, bytes, Any]]:  # fmt: skip
     """Yield where, bytes and content of each line; raise Wrong at one that is not ours.
 
-    `begin` is where to begin, in bytes, behind `number` lines.
+    `begin` is where to begin, in bytes, behind `number` lines. `seen` gets the digest of all.
     """
+    digest = hashlib.sha256()
     last: tuple[bytes, bytes] | None = None
     plain = plain_line(fields)
-    with path.open("rb") as file:
+    with opened(path) as file:
         file.seek(begin)
         while raw := file.readline(LONGEST_LINE + 1):
+            digest.update(raw)
             number += 1
             where = f"{path.name} line {number}"
             if len(raw) > LONGEST_LINE:
@@ -201,6 +216,8 @@ def lines(
                     raise Wrong(f"{where}: {what}")
                 last = order
             yield where, raw[:-1], line
+    if seen is not None:
+        seen[path.name] = digest.hexdigest()
 
 
 def _line(

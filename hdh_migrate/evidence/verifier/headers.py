@@ -189,6 +189,9 @@ class ErasureLedger:
         about["pack_bytes"] = forms.count(body["pack_bytes"])
         forms.must(body["request"] == forms.sha256(forms.canonical(about)))
         forms.must(told["dataset"] not in self._all)
+        packs = forms.count(told["packs"])
+        forms.must(packs <= min(forms.count(told["versions"]), forms.count(told["copies"])))
+        forms.must(forms.count(told["objects"]) <= forms.count(told["headers"]))
         self._all[forms.TEXT.text(body["dataset"])] = made
         self.of_lines[forms.TEXT.text(body["dataset"])] = forms.picked(
             body, "objects", "bytes", "packs", "pack_bytes", "root"

@@ -28,11 +28,13 @@ class Journal(EventAccount):
         super().__init__(batches, keyed=keyed)
         self.looks = version > 1
         self.events, self.head, self.last_at = 0, bytes(32), ""
+        self.seen: dict[str, str] = {}
+        """The digest of what was read of it."""
         self.descends = ""  # where an event is before the one before it, and no upgrade came yet
 
     def read(self, path: Path) -> None:
         """Walk the chain: each digest covers the one before it. Count what the events say."""
-        for where, raw, line in forms.lines(path, forms.EVENT, ordered=False):
+        for where, raw, line in forms.lines(path, forms.EVENT, ordered=False, seen=self.seen):
             self.events += 1
             covered = forms.canonical([line["seq"], line["at"], line["kind"], line["body"]])
             self.head = hashlib.sha256(self.head + covered).digest()
@@ -51,7 +53,9 @@ class Journal(EventAccount):
         if self.old_form and not self.upgraded:
             raise forms.Wrong(f"{path.name}: its events are of the first format")
         if self.unsettled():
-            raise forms.Wrong(f"{path.name}: more was listed or tried again than rows tell of")
+            raise forms.Wrong(
+                f"{path.name}: more was listed, adopted or tried again than rows tell of"
+            )
         if self.descends and not self.upgraded:
             raise forms.Wrong(f"{self.descends}: before the event that it follows")
 

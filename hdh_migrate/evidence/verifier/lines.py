@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
@@ -51,14 +52,17 @@ class Lines:
         }
         self.barred: tuple[Order, str, ExclusionRecord] | None = None
         self.named: dict[Order, str] = {}
+        self.seen: dict[str, str] = {}
+        """The digests of what was read."""
 
     def read(self, folder: Path) -> None:
         """Read all lines; raise Wrong at the first that is not as it must be."""
         exclusion, finding = forms.LINE_FIELDS[self.version]
-        self._findings(forms.lines(folder / "findings.jsonl", finding, ordered=False))
-        excluded = forms.lines(folder / "exclusions.jsonl", exclusion, ordered=True)
+        found = partial(forms.lines, seen=self.seen)
+        self._findings(found(folder / "findings.jsonl", finding, ordered=False))
+        excluded = found(folder / "exclusions.jsonl", exclusion, ordered=True)
         self._next(excluded)
-        for where, raw, line in forms.lines(folder / "manifest.jsonl", forms.RECORD, ordered=True):
+        for where, raw, line in found(folder / "manifest.jsonl", forms.RECORD, ordered=True):
             order = (line["dataset"].encode(), forms.key_of(line))
             self._left_before(order, excluded)
             self.named.pop(order, None)

@@ -5,7 +5,7 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hdh_migrate.evidence.verifier import forms, shapes
 
@@ -38,23 +38,97 @@ class PassAccount:
         self.ended = True
 
 
+JOURNAL = {
+    "ledger": forms.TEXT_OR_NULL, "events": forms.is_count, "head": forms.DIGEST,
+    "statement": forms.DIGEST_OR_NULL,
+}  # fmt: skip
+"""How far the journal of another ledger was seen to go."""
+
+
 class AdoptionAccount(PassAccount):
     """The adoptions of one batch: what proved good in the end was taken over before."""
 
     def __init__(self) -> None:
         super().__init__()
         self.objects = 0
+        self.seen: set[tuple[object, object]] = set()
+        """Of the bundles at hand: which ledger's each is, and its statement."""
 
-    def take(self, body: forms.Body) -> None:
-        """Take an `adopted`: objects that it took over."""
+    def begin(self, body: forms.Body) -> None:
+        """Take an `adopting`."""
+        super().begin(body)
+        forms.must(shapes.ill_formed(body["journals"], [JOURNAL], "") is None)
+        journals = map(forms.mapping, forms.array(body["journals"]))
+        self.seen = {(one["ledger"], one["statement"]) for one in journals if one["statement"]}
+
+    def take(self, body: forms.Body) -> list[int]:
+        """Take an `adopted`; return the objects that it took over."""
         self.demand_open(body)
-        self.objects += len([forms.whole(one) for one in forms.array(body["ids"])])
+        statement = body["statement"]
+        forms.must(statement is None or statement in {known for _, known in self.seen})
+        ids = [forms.whole(one) for one in forms.array(body["ids"])]
+        self.objects += len(ids)
+        return ids
 
     def end(self, body: forms.Body) -> None:
         """Take an `adopted-batch`."""
         self.demand_open(body)
         forms.must(forms.count(body["adopted"]) <= self.objects)
         self.ended, self.objects = True, 0
+
+
+class AdoptionLedger:
+    """All that a journal tells of what other ledgers moved, and why it is this one's."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, AdoptionAccount] = {}
+        self._seen: set[tuple[object, object]] = set()
+        self._spans: dict[str, list[list[int]]] = {}
+        """By ledger: what was adopted of it, each run of ids as its first and its last."""
+        self._ours: set[str] = set()
+        self.unsent: set[int] = set()
+        """What was adopted, and not told to be sent yet."""
+
+    def take(self, kind: str, body: forms.Body) -> None:
+        """Take one of its events."""
+        if kind == "ledger-adopted":
+            self._named(body)
+            return
+        account = self._batches.setdefault(forms.TEXT.text(body["batch"]), AdoptionAccount())
+        if kind == "adopting":
+            account.begin(body)
+            self._seen |= account.seen
+        elif kind == "adopted":
+            spans = self._spans.setdefault(forms.TEXT.text(body["ledger"]), [])
+            for number in account.take(body):
+                self.unsent.add(number)
+                if spans and spans[-1][1] + 1 == number:
+                    spans[-1][1] = number
+                else:
+                    spans.append([number, number])
+        else:
+            account.end(body)
+
+    def sent(self, ids: Iterable[int]) -> None:
+        """Take a `sent`: what was adopted before it is among its objects."""
+        if self.unsent:
+            forms.must(self.unsent.issubset(ids))
+            self.unsent.clear()
+
+    def _named(self, body: forms.Body) -> None:
+        """Take a `ledger-adopted`: a bundle names it, or one of its objects proved good."""
+        ledger, statement, proved = (
+            forms.TEXT.text(body["ledger"]),
+            body["statement"],
+            body["object"],
+        )
+        forms.must(ledger not in self._ours)
+        self._ours.add(ledger)
+        if statement is not None:
+            forms.must(proved is None and (ledger, statement) in self._seen)
+            return
+        number = forms.whole(proved)
+        forms.must(any(one <= number <= other for one, other in self._spans.get(ledger, ())))
 
 
 class LookAccount:

@@ -78,8 +78,7 @@ def signed_note(note: SignedNote, keys: Sequence[Key], moment: str) -> SignedNot
 def load_note(path: Path) -> SignedNote:
     """Open a checkpoint of a journal."""
     try:
-        with path.open("rb") as file:
-            return read_note(file.read(LARGEST_NOTE + 1))
+        return read_note(forms.handed(path))
     except OSError as error:
         raise forms.Wrong(f"{path}: {error.strerror}") from None
     except forms.Wrong as wrong:

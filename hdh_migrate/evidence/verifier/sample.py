@@ -14,7 +14,9 @@ import heapq
 import hmac
 import http.client
 import json
+import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -40,7 +42,7 @@ class SampleCheck:
         """
         if count < 1 or credentials is None:
             raise ValueError("--sample: at least 1, and with --target-credentials FILE")
-        words = credentials.read_text().split()
+        words = _words(credentials)
         if len(words) not in (2, 3):
             raise ValueError(f"{credentials}: give id and secret of an access key, a line each")
         self.count = count
@@ -49,13 +51,16 @@ class SampleCheck:
 
     def draw(self, folder: Path, outcome: Any) -> None:  # noqa: ANN401 - verify.Outcome
         """Read the drawn objects of a bundle that has been checked; return the outcome."""
-        predicate = _predicate(folder)
+        predicate, digest = outcome.predicate, hashlib.sha256()
         seed = f"{predicate['manifest']['merkle_root']} {self.nonce}".encode()
         lots = (
             (hmac.digest(hashlib.sha256(seed).digest(), b"%d" % number, "sha256"), number, line)
-            for number, line in _stored(folder)
+            for number, line in _stored(folder, digest)
         )
         drawn = heapq.nsmallest(self.count, lots, key=lambda lot: lot[0])
+        if outcome.statement["subject"][0]["digest"]["sha256"] != digest.hexdigest():
+            outcome.problems.append("manifest.jsonl: changed since it was checked")
+            return
         whole = predicate["manifest"]["digests"]["stored_sha256"]
         place = next(each for each in predicate["endpoints"] if each["side"] == "target")
         for _, number, line in drawn:
@@ -124,15 +129,23 @@ class SampleCheck:
         return headers
 
 
-def _stored(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield line number and line of each object of which the manifest knows the stored bytes."""
+def _words(path: Path) -> list[str]:
+    """Return the words of a plain file; from a pipe may never come an end."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ValueError(f"{path}: not a regular file")
+        return file.read(1 << 16).split()
+
+
+def _stored(folder: Path, digest: Any) -> Iterator[tuple[int, dict[str, Any]]]:  # noqa: ANN401
+    """Yield number and line of each object of which the manifest knows the stored bytes.
+
+    The `digest` gets all that was read.
+    """
     with (folder / "manifest.jsonl").open("rb") as file:
         for number, raw in enumerate(file, start=1):
+            digest.update(raw)
             line = json.loads(raw)
             if line["stored_sha256"] is not None:
                 yield number, line
-
-
-def _predicate(folder: Path) -> dict[str, Any]:
-    envelope = json.loads((folder / "statement.json").read_bytes())
-    return dict(json.loads(base64.b64decode(envelope["payload"]))["predicate"])

@@ -266,12 +266,20 @@ def _disagreements(
         yield from unlike_pages(folder, predicate)
     yield from walk.unextended()
     short = forms.document(folder / "summary.json")
+    yield from _changed({**walk.seen, **counted.seen, "summary.json": forms.sha256(short)}, digests)
     if short not in [
         forms.canonical(summary(predicate, signer, form)) + b"\n"
         for form in (SUMMARIES if version > 1 else SUMMARIES[:1])
     ]:
         yield "summary.json: not the summary of the statement"
     say_what_is_open(outcome, version, walk, digests)
+
+
+def _changed(read: Mapping[str, str], digests: Mapping[str, str]) -> Iterator[str]:
+    """Say which files were others when they were read than when their digests were taken."""
+    for name in sorted(read):
+        if read[name] != digests.get(name):
+            yield f"{name}: changed while it was read"
 
 
 def format_of(said: Mapping[str, Any]) -> int:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hdh_migrate.errors import EvidenceDamaged, UsageError
 from hdh_migrate.evidence.bundle import check_bundle
@@ -18,6 +22,8 @@ from hdh_migrate.evidence.lines.records import manifest_line
 from hdh_migrate.evidence.signatures.countersign import countersign
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_signer, new_report_key
+from hdh_migrate.evidence.verifier.outcome import Outcome
+from hdh_migrate.evidence.verifier.sample import SampleCheck
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from tests.unit.evidence.builders import (
     bundle,
@@ -362,6 +368,62 @@ def test_a_witness_signs_what_was_checked_and_not_what_took_its_place(
     outcome = examine(folder, [trusted])  # whoever goes on with it has what was checked
     assert outcome.problems == []
     assert outcome.predicate["migration"] != "another"
+
+
+def test_a_file_that_changes_between_its_digest_and_its_lines_is_found(
+    copied: tuple[Path, Signer],
+) -> None:
+    """Which step found something is in no other file: lines that nobody signed were taken."""
+    folder, key = copied
+    path = folder / "findings.jsonl"
+    good = path.read_bytes()
+    other = good.replace(b'"step":"transfer"', b'"step":"verify"')
+    assert other != good
+
+    swapping = Swapping(key.verifier, lambda: path.write_bytes(other))
+    trusted = replace(key.verifier, _key=swapping)  # type: ignore[arg-type]
+    assert check_bundle(folder, [trusted]) == ["findings.jsonl: changed while it was read"]
+
+    assert check_bundle(folder, [key.verifier]) != []
+    path.write_bytes(good)
+    assert check_bundle(folder, [key.verifier]) == []
+
+
+def test_nothing_is_drawn_of_a_manifest_that_changed_since_it_was_checked(
+    copied: tuple[Path, Signer], tmp_path: Path
+) -> None:
+    folder, key = copied
+    (tmp_path / "access").write_text("id\nsecret\n")
+    path = folder / "manifest.jsonl"
+
+    def swap(_: Path, __: Outcome) -> None:
+        path.write_bytes(path.read_bytes().split(b"\n", 1)[1])
+
+    sample = SampleCheck(1, tmp_path / "access")
+    outcome = examine(folder, [key.verifier], sample=sample, also=swap)
+    assert outcome.problems == ["manifest.jsonl: changed since it was checked"]
+
+
+@pytest.mark.parametrize(
+    "option", ["--trust", "--checkpoint", "--tsa-trust", "--target-credentials"]
+)
+def test_a_pipe_that_nobody_writes_into_is_wrong_usage(
+    copied: tuple[Path, Signer], tmp_path: Path, option: str
+) -> None:
+    """The verifier of a bundle waited for ever."""
+    folder, key = copied
+    os.mkfifo(tmp_path / "pipe")
+    spki = PublicFormat.SubjectPublicKeyInfo
+    (tmp_path / "one.pub").write_bytes(key.verifier.public.public_bytes(Encoding.PEM, spki))
+    given = [option, str(tmp_path / "pipe"), "--trust", str(tmp_path / "one.pub")]
+    draw = ["--sample", "1"] if option == "--target-credentials" else []
+
+    done = subprocess.run(
+        [sys.executable, str(folder / "verify.py"), str(folder), *given, *draw],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, "not a regular file" in done.stderr) == (2, True)
 
 
 def test_a_witness_signs_a_bundle_that_checks(copied: tuple[Path, Signer], tmp_path: Path) -> None:

@@ -190,6 +190,27 @@ def test_an_erasure_is_of_what_the_lines_give(
     assert accepted(desk, worlds) == ["other lines, as the journal tells"]
 
 
+def test_what_is_erased_is_at_both_places_and_in_the_ledger(
+    desk: Desk, people: Sequence[Signer]
+) -> None:
+    """Each verified pack has a version and a copy, each object a header."""
+
+    def erased(**counts: int) -> World:
+        made = approved(people)
+        erasing = body(made, "headers-erasing")
+        erasing.update({"packs": 1, "versions": 1, "copies": 1, "headers": 1, **counts})
+        asked = ("dataset", "batch", "objects", "bytes", "packs", "pack_bytes", "root", "although")
+        erasing["request"] = digest({name: erasing[name] for name in asked})
+        changed = ("inventory-changed", {"dataset": "more", "joined": []})
+        return followed(signed(made, people), changed)
+
+    worlds = {
+        "one of each": erased(),
+        **{f"no {name}": erased(**{name: 0}) for name in ("versions", "copies", "headers")},
+    }
+    assert accepted(desk, worlds) == ["one of each"]
+
+
 # when ---------------------------------------------------------------------------------------------
 
 

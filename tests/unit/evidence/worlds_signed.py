@@ -102,7 +102,7 @@ def approved(people: Sequence[Signer]) -> World:
                 "grant": "g1", "objects": 2, "bytes": 30, **rests,
             }),
             ("headers-erasing", {
-                **erased, "request": digest(erased), "versions": 1, "copies": 1, "headers": 0,
+                **erased, "request": digest(erased), "versions": 1, "copies": 1, "headers": 9,
                 **rests,
             }),
         )
