@@ -35,6 +35,10 @@ ess_cert_id_alg = {ess}
 """
 TIME_STAMPING = ExtendedKeyUsageOID.TIME_STAMPING
 NOW = datetime.now(UTC)
+USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+    "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
 YEAR = timedelta(days=365)
 
 
@@ -69,6 +73,7 @@ def issue(
     lasts: tuple[timedelta, timedelta] = (-YEAR, YEAR),
     strange: bool = False,
     may_issue: bool = True,
+    usage: Sequence[str] = (),
 ) -> Issuer:
     """Issue a certificate, by itself when nobody else does."""
     key = new_key(kind)
@@ -83,17 +88,11 @@ def issue(
         .not_valid_after(NOW + lasts[1])
         .add_extension(x509.BasicConstraints(ca=ca, path_length=path_length), critical=True)
     )
-    if ca:
-        may = dict.fromkeys(
-            (
-                "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-                "encipher_only", "decipher_only",
-            ), False,
-        )  # fmt: skip
-        usage = x509.KeyUsage(
-            digital_signature=True, key_cert_sign=may_issue, crl_sign=True, **may
-        )  # fmt: skip
-        builder = builder.add_extension(usage, critical=True)
+    if ca and not usage:
+        usage = ("digital_signature", "crl_sign", *(["key_cert_sign"] if may_issue else []))
+    if usage:
+        every = dict.fromkeys(USAGES, False) | dict.fromkeys(usage, True)
+        builder = builder.add_extension(x509.KeyUsage(**every), critical=True)
     if uses:
         builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=critical)
     if strange:

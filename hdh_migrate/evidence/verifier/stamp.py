@@ -37,6 +37,10 @@ UNDERSTOOD = {
     ExtensionOID.CERTIFICATE_POLICIES,
 }  # fmt: skip
 SEQUENCE, SET, INTEGER, OCTETS, OBJECT, TIME, CONTEXT_0 = 0x30, 0x31, 0x02, 0x04, 0x06, 0x18, 0xA0
+AFTER_THE_TIME = (SEQUENCE, 0x01, INTEGER, CONTEXT_0, 0xA1)
+"""What may follow the time, in this order: accuracy, ordering, nonce, name, extensions."""
+CLOSE = 60
+"""Seconds: a stamp that is less accurate says so where it is shown."""
 
 
 class NoStamp(ValueError):
@@ -104,7 +108,7 @@ def _checked(
     kind, wrapped = _inside(content)
     _need(_object(kind) == "tst-info", "what it signs is not a time-stamp")
     (info,) = _inside(wrapped, CONTEXT_0)
-    moment = _moment(info, signed, nonce)
+    moment, roughly = _moment(info, signed, nonce)
     given = {  # the certificates that came with it, by their bytes
         item.raw: x509.load_der_x509_certificate(item.raw)
         for field in optional if field.tag == CONTEXT_0 for item in _items(field.body)
@@ -115,28 +119,44 @@ def _checked(
     uses = [(e.critical, *e.value) for e in author.extensions
             if isinstance(e.value, x509.ExtendedKeyUsage)]  # fmt: skip
     only = [(True, ExtendedKeyUsageOID.TIME_STAMPING)]
-    _need(uses == only, "its signer's certificate is not for time-stamps only")
+    _need(uses == only and _signs(author), "its signer's certificate is not for time-stamps only")
     _need(_good_at(author, moment), "its signer's certificate was not valid at that time")
     chained = roots is None or _chained(author, [*given.values()], roots, moment)
     _need(chained, "no valid chain leads from its signer to a trusted authority")
     name = author.subject.rfc4514_string()
-    return moment, "".join(char if char.isprintable() else "?" for char in name)
+    return moment, "".join(char if char.isprintable() else "?" for char in name) + roughly
 
 
-def _moment(info: DerElement, signed: bytes, nonce: int | None) -> datetime:
-    """Return the time in a TSTInfo that is about these bytes."""
+def _moment(info: DerElement, signed: bytes, nonce: int | None) -> tuple[datetime, str]:
+    """Return the time in a TSTInfo that is about these bytes, and how rough it is, in words."""
     (whole,) = _items(_body(info, OCTETS))
     version, _, imprint, _, moment, *rest = _inside(whole)
     _need(_number(version) == 1, "it is of an unknown version")
     algorithm, digest = _inside(imprint)
     _need(_body(digest, OCTETS) == _digest(_sha2(algorithm), signed), "it is about other bytes")
+    tags = [item.tag for item in rest]
+    _need(tags == [tag for tag in AFTER_THE_TIME if tag in tags], "it says more than a stamp does")
     nonces = [_number(item) for item in rest if item.tag == INTEGER]
     _need(nonce is None or nonces == [nonce], "its nonce is not that of the request")
     found = re.fullmatch(r"(\d{14})(\.\d+)?Z", _body(moment, TIME).decode("ascii"))
     if found is None:
         raise NoStamp("its time is not in UTC")
     time = datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc)  # noqa: UP017
-    return time.replace(microsecond=int((found[2] or ".0")[1:7].ljust(6, "0")))
+    off = [_number(one) for item in rest if item.tag == SEQUENCE for one in _inside(item)
+           if one.tag == INTEGER]  # fmt: skip
+    roughly = f", give or take {off[0]} s" if off and off[0] > CLOSE else ""
+    return time.replace(microsecond=int((found[2] or ".0")[1:7].ljust(6, "0"))), roughly
+
+
+def _signs(author: x509.Certificate) -> bool:
+    """Say whether a certificate's key is for signatures over data, and for nothing else."""
+    usages = [one.value for one in author.extensions if isinstance(one.value, x509.KeyUsage)]
+    return all(
+        (one.digital_signature or one.content_commitment)
+        and not (one.key_cert_sign or one.crl_sign or one.key_agreement)
+        and not (one.key_encipherment or one.data_encipherment)
+        for one in usages
+    )
 
 
 def _author(

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdh_migrate.evidence.verifier.stamp import LARGEST_STAMP, check_token
+from hdh_migrate.evidence.verifier.stamp import LARGEST_STAMP, _inside, _items, check_token
 from tests.support.authority import TIME_STAMPING, YEAR, Authority, Issuer, issue
 from tests.support.examples import many
 
@@ -250,6 +250,69 @@ def test_trailing_bytes_are_refused(world: World) -> None:
 def test_a_certificate_for_other_uses_is_refused(world: World, changes: dict[str, Any]) -> None:
     with refused("not for time-stamps only"):
         check_token(world.signed_by(world.tsa(**changes)), DATA, world.roots)
+
+
+def by_openssl(world: World, token: bytes) -> bool:
+    """Say whether OpenSSL takes a token for one over DATA."""
+    folder = world.good.folder
+    (folder / "root.pem").write_bytes(world.root.certificate.public_bytes(Encoding.PEM))
+    (folder / "token").write_bytes(token)
+    (folder / "signed").write_bytes(DATA)
+    form = ["-in", "token", "-token_in", "-data", "signed", "-CAfile", "root.pem"]
+    done = subprocess.run(
+        ["openssl", "ts", "-verify", *form], cwd=folder, capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("usage", "good"),
+    [
+        (["digital_signature"], True),
+        (["content_commitment"], True),
+        (["key_cert_sign"], False),
+        (["digital_signature", "key_cert_sign"], False),
+        (["digital_signature", "crl_sign"], False),
+        (["digital_signature", "key_encipherment"], False),
+        (["data_encipherment"], False),
+        (["digital_signature", "key_agreement"], False),
+    ],
+)
+def test_a_signers_key_is_for_signatures_alone(world: World, usage: list[str], good: bool) -> None:
+    """OpenSSL refused these, and a bundle's verifier took them: an authority of certificates."""
+    token = world.signed_by(world.tsa(usage=usage))
+    assert by_openssl(world, token) is good
+    if good:
+        assert check_token(token, DATA, world.roots)
+        return
+    with refused("not for time-stamps only"):
+        check_token(token, DATA, world.roots)
+
+
+def info_with(world: World, *after: bytes) -> bytes:
+    """Return a token whose TSTInfo has this after its time."""
+    (whole,) = _items(world.info)
+    told = b"".join(item.raw for item in _inside(whole)[:5]) + b"".join(after)
+    length = bytes([len(told)]) if len(told) < 128 else b"\x81" + bytes([len(told)])
+    return world.authority(world.tsa()).sign(b"\x30" + length + told, "-cades")
+
+
+NONCE_7, ACCURACY = b"\x02\x01\x07", b"\x30\x04\x02\x02\x01\x00"
+
+
+@pytest.mark.parametrize("after", [(b"\x0c\x01x",), (NONCE_7, NONCE_7), (NONCE_7, ACCURACY)])
+def test_what_is_no_part_of_a_stamp_is_refused(world: World, after: tuple[bytes, ...]) -> None:
+    token = info_with(world, *after)
+    assert not by_openssl(world, token)
+    with refused("says more than a stamp does"):
+        check_token(token, DATA, world.roots)
+
+
+def test_a_rough_stamp_says_how_rough_it_is(world: World) -> None:
+    assert check_token(info_with(world), DATA, world.roots)[1] == "CN=Stamps & Sons"
+    rough = info_with(world, ACCURACY, NONCE_7)
+    assert by_openssl(world, rough)
+    assert check_token(rough, DATA, world.roots)[1] == "CN=Stamps & Sons, give or take 256 s"
 
 
 @pytest.mark.parametrize("lasts", [(-2 * YEAR, -YEAR), (YEAR, 2 * YEAR)])
