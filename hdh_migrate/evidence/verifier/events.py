@@ -29,7 +29,7 @@ from hdh_migrate.evidence.verifier.headers import ErasureLedger, RotationLedger
 from hdh_migrate.evidence.verifier.looks import (
     FOUND,
     SOMETIMES,
-    AdoptionLedger,
+    AdoptedLedgers,
     LookAccount,
     PassAccount,
 )
@@ -82,7 +82,7 @@ class EventAccount:
         self.again: dict[str, LookAccount] = {}
         self.erasing = set[str]()
         self.passes: dict[str, PassAccount] = {}
-        self.adoptions = AdoptionLedger()
+        self.adoptions = AdoptedLedgers()
         self.fences = FenceAccount()
         self.rotations = RotationLedger(keyed=keyed)
         self.erasures = ErasureLedger()

@@ -77,7 +77,7 @@ class AdoptionAccount(PassAccount):
         self.ended, self.objects = True, 0
 
 
-class AdoptionLedger:
+class AdoptedLedgers:
     """All that a journal tells of what other ledgers moved, and why it is this one's."""
 
     def __init__(self) -> None:
