@@ -103,7 +103,7 @@ def compare_bundles(
             found.contradictions.append((code, problem))
     if found.contradictions:
         return found
-    was, now = (read_bundle(folder, trusted=True) for folder in (old, new))
+    was, now = (read_bundle(folder) for folder in (old, new))
     if was.names != now.names:
         raise UsageError(
             f"the old bundle has {was.names} names and the new one {now.names} names",

@@ -27,6 +27,7 @@ from hdh_migrate.evidence.lines.records import (
     manifest_line,
     read_line,
 )
+from hdh_migrate.evidence.signatures.envelopes import signers_among
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import (
     ExclusionRecord,
@@ -74,21 +75,28 @@ def demand_showable(*more: type[Exception]) -> Iterator[None]:
 class CheckedBundle:
     """A bundle whose files, lines, counts and chain hold.
 
-    `signed_by` are the key ids that the envelope claims; `trusted` says whether enough trusted
-    keys did sign. `statement_sha256` is what a later bundle names as its `previous_statement`.
+    `claimed_by` are the key ids that the envelope claims, which prove nothing; `signed_by` those
+    of trusted keys that did sign, and `unchecked` counts the signatures that none of them made.
+    `statement_sha256` is what a later bundle names as its `previous_statement`.
     """
 
     folder: Path
     format: int
     predicate: Predicate = field(repr=False)
     statement_sha256: str
-    signed_by: tuple[str, ...]
-    trusted: bool
+    claimed_by: tuple[str, ...]
+    signed_by: tuple[str, ...] = ()
+    unchecked: int = 0
 
     @property
     def draft(self) -> bool:
         """Whether nobody signed it: then it is no evidence."""
-        return not self.signed_by
+        return not self.claimed_by
+
+    @property
+    def trusted(self) -> bool:
+        """Whether trusted keys were given, and enough of them signed."""
+        return bool(self.signed_by)
 
     @property
     def names(self) -> str:
@@ -152,7 +160,7 @@ def open_bundle(
             "the bundle does not check:\n" + "\n".join(f"  {problem}" for problem in problems),
             hint='nothing was taken from it; see "hdh-migrate audit verify"',
         )
-    return read_bundle(folder, trusted=bool(trusted))
+    return read_bundle(folder, trusted)
 
 
 def problems_of(folder: Path, trusted: Sequence[TrustedKey], threshold: int = 1) -> list[str]:
@@ -167,8 +175,8 @@ def problems_of(folder: Path, trusted: Sequence[TrustedKey], threshold: int = 1)
     return problems if trusted else [what for what in problems if what not in _UNSIGNED]
 
 
-def read_bundle(folder: Path, *, trusted: bool) -> CheckedBundle:
-    """Return a bundle that was checked just now.
+def read_bundle(folder: Path, trusted: Sequence[TrustedKey] = ()) -> CheckedBundle:
+    """Return a bundle that was checked just now, and which of the keys signed it.
 
     Raises:
         EvidenceDamaged: it was changed since.
@@ -178,9 +186,10 @@ def read_bundle(folder: Path, *, trusted: bool) -> CheckedBundle:
         if "payload" in envelope:
             payload = base64.b64decode(envelope["payload"], validate=True)
             said = json.loads(payload)
-            signers = tuple(str(claim["keyid"]) for claim in envelope["signatures"])
+            claims = tuple(str(claim["keyid"]) for claim in envelope["signatures"])
+            signers, unchecked = signers_among(envelope, trusted)
         else:
-            said, signers = envelope["statement"], ()
+            said, claims, signers, unchecked = envelope["statement"], (), (), 0
             payload = canonical_json(said)
         version = format_of(said)
     except (OSError, ValueError, KeyError, TypeError):
@@ -192,8 +201,9 @@ def read_bundle(folder: Path, *, trusted: bool) -> CheckedBundle:
         format=version,
         predicate=said["predicate"],
         statement_sha256=sha256_hex(payload),
-        signed_by=signers,
-        trusted=trusted and bool(signers),
+        claimed_by=claims,
+        signed_by=tuple(key.key_id for key in signers),
+        unchecked=unchecked,
     )
 
 

@@ -98,7 +98,9 @@ class FirstScreenShown(TypedDict):
     answers: list[AnswerShown]
     trusted: bool
     signed_by: list[str]
-    """Ids of the keys that the bundle says have signed it."""
+    """Ids of the keys given with `--trust` that signed the bundle."""
+    unchecked: int
+    """How many signatures are by no such key: nobody checked them."""
 
 
 class VerifierFiles(TypedDict):

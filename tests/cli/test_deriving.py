@@ -22,6 +22,8 @@ import typer
 from hdh_migrate.cli.app import app
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.lines.facts import ObjectCounts, StepPace
+from hdh_migrate.evidence.signatures.envelopes import add_signature
+from hdh_migrate.fixity import canonical_json
 from tests.support.schemas import hold
 from tests.unit.evidence.builders import (
     Told,
@@ -30,6 +32,7 @@ from tests.unit.evidence.builders import (
     facts,
     failed,
     record,
+    reseal_sums,
     signer,
     told,
 )
@@ -160,6 +163,25 @@ def test_the_first_screen_in_the_terminal_says_what_the_page_says(audit: Audit) 
     french = audit("show", "new", "--language", "fr").stdout.decode()
     assert "Complet et intact" in french
     assert "signatures were not checked: give --trust KEY" in french
+
+
+def test_who_is_shown_as_a_signer_was_checked(desk: Path, audit: Audit) -> None:
+    folder, statement = desk / "seen", desk / "seen" / "statement.json"
+    shutil.copytree(desk / "new", folder)
+    envelope = add_signature(json.loads(statement.read_bytes()), signer(desk, "witness"))
+    statement.write_bytes(canonical_json(envelope) + b"\n")
+    reseal_sums(folder)
+
+    shown = json.loads(audit("show", "seen", "--trust", "operator.pub", "--json").stdout)
+    told = audit("show", "seen", "--trust", "operator.pub").stdout.decode()
+    both = json.loads(
+        audit("show", "seen", "--trust", "operator.pub", "--trust", "witness.pub", "--json").stdout
+    )
+
+    assert (len(shown["signed_by"]), shown["unchecked"]) == (1, 1)
+    assert "not checked: 1 more signature is by no key given with --trust" in told
+    assert envelope["signatures"][1]["keyid"] not in told
+    assert (len(both["signed_by"]), both["unchecked"]) == (2, 0)
 
 
 def test_the_first_screen_of_a_draft_and_of_a_failure_say_so(audit: Audit) -> None:

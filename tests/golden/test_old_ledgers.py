@@ -134,7 +134,7 @@ def test_the_first_thing_after_an_update_of_the_tool_may_be_an_approval(
     """It is about the very lines that a report then shows."""
     subject = subject_here(desk, "pilot", ApprovalStage.CUTOVER)
     write_report(desk, tmp_path / "bundle")
-    statement = read_bundle(tmp_path / "bundle", trusted=False).predicate
+    statement = read_bundle(tmp_path / "bundle").predicate
     roots = {batch["name"]: batch["merkle_root"] for batch in statement["batches"]}
     assert subject.root == roots["pilot"] != roots["imaging"]
     assert subject.plan_digest == statement["plan"]["digest"]["sha256"]

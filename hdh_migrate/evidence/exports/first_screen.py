@@ -53,8 +53,8 @@ def first_screen(reading: CheckedBundle, keys: Sequence[TrustedKey], language: s
     Of a signer who is not among the trusted `keys` only the key's id is known.
     """
     signer: TrustedKey | SignedBy | None = None
-    if reading.signed_by:
-        first = reading.signed_by[0]
+    if reading.claimed_by:
+        first = reading.claimed_by[0]
         known = (key for key in keys if key.key_id == first)
         signer = next(known, SignedBy(first, first.partition(":")[2] + "…"))
     seen = _Reader()

@@ -167,9 +167,12 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
 def _signed(reading: CheckedBundle) -> str:
     if reading.draft:
         return "by nobody: anyone could have written this"
+    if not reading.trusted:
+        keys = ", ".join(code(key) for key in reading.claimed_by)
+        return f"by {keys}, as it says; signatures not checked for this summary"
     keys = ", ".join(code(key) for key in reading.signed_by)
-    said = "checked with trusted keys" if reading.trusted else "not checked for this summary"
-    return f"by {keys}; signatures {said}"
+    more = f" ({reading.unchecked} more not checked)" if reading.unchecked else ""
+    return f"by {keys}; signatures checked with trusted keys{more}"
 
 
 def _datasets(predicate: Predicate) -> Iterator[str]:

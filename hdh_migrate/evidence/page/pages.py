@@ -40,7 +40,7 @@ def compare_pages(
     if PAGES not in outcome.open:
         return  # there are none, or they are of the first format
     outcome.open.remove(PAGES)
-    reading = read_bundle(folder, trusted=False)
+    reading = read_bundle(folder)
     written_by = reading.predicate["tool"]["code"]["sha256"]
     if written_by != code_sha256:
         outcome.open.append(NOT_COMPARED.format(f"code {written_by[:16]}"))
@@ -52,7 +52,7 @@ def compare_pages(
         language, page = path.name.split(".")[1], path.read_bytes()
         made = (
             _made(reading.predicate, shown, signer, language, months, unresolved)
-            for signer in _signers(reading.signed_by, keys, page)
+            for signer in _signers(reading.claimed_by, keys, page)
             if language in LANGUAGES and unresolved is not None
         )
         if page not in made:
@@ -85,17 +85,17 @@ def _made(
 
 
 def _signers(
-    signed_by: Sequence[str], keys: Sequence[TrustedKey], page: bytes
+    claimed_by: Sequence[str], keys: Sequence[TrustedKey], page: bytes
 ) -> Iterator[SignedBy | None]:
     """Yield who may stand on a page as the signer: the key of the first signature.
 
     The page shows its whole fingerprint, of which a signature has the beginning only. Of a key
     that is not trusted here nobody can know the rest: any is taken then.
     """
-    if not signed_by:
+    if not claimed_by:
         yield None
         return
-    key_id = signed_by[0]
+    key_id = claimed_by[0]
     known = [key.fingerprint for key in keys if key.key_id == key_id]
     if not known:
         begin = key_id.partition(":")[2].encode()

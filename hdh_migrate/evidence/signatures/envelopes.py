@@ -39,6 +39,24 @@ def is_signed_by(envelope: SignedEnvelope, key: TrustedKey) -> bool:
     return True
 
 
+def signers_among(
+    envelope: SignedEnvelope, keys: Sequence[TrustedKey]
+) -> tuple[tuple[TrustedKey, ...], int]:
+    """Return which keys signed, the first signer first, and how many signatures none of them made.
+
+    Raises:
+        EvidenceDamaged: the envelope is malformed, or of another type.
+    """
+    payload, claims = claims_of(envelope, STATEMENT_TYPE)
+    message = pre_authentication_encoding(STATEMENT_TYPE, payload)
+    made = [
+        [key for key in keys if said in (None, key.key_id) and key.accepts(signature, message)]
+        for said, signature in claims
+    ]
+    signed = {key.fingerprint: key for several in made for key in several}
+    return tuple(signed.values()), sum(not several for several in made)
+
+
 def verify_envelope(
     envelope: SignedEnvelope, keys: Sequence[TrustedKey], threshold: int = 1
 ) -> bytes:
@@ -50,14 +68,8 @@ def verify_envelope(
         EvidenceDamaged: the envelope is malformed, of another type, or too few trusted keys
             signed it.
     """
-    payload, claims = claims_of(envelope, STATEMENT_TYPE)
-    message = pre_authentication_encoding(STATEMENT_TYPE, payload)
-    signed = {
-        key.fingerprint
-        for key_id, signature in claims
-        for key in keys
-        if key_id in (None, key.key_id) and key.accepts(signature, message)
-    }
+    payload, _ = claims_of(envelope, STATEMENT_TYPE)
+    signed, _ = signers_among(envelope, keys)
     if len(signed) >= max(threshold, 1):
         return payload
     what = "no trusted key signed the statement"

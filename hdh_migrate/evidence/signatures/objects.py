@@ -55,7 +55,7 @@ def sign_objects(reading: CheckedBundle, path: Path, signer: Signer) -> int:
         EvidenceDamaged: it is no checkpoint of this manifest, or this key signed it already.
     """
     made = objects_checkpoint(reading)
-    is_log = reading.signed_by[:1] == (signer.key_id,)
+    is_log = reading.claimed_by[:1] == (signer.key_id,)
     line = signature_line(made.text, made.origin if is_log else signer.key_id, signer).encode()
     if not path.exists():
         write(path, f"{made.text}\n".encode() + line)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
+import json
+import shutil
 import stat
 import tracemalloc
 import xml.etree.ElementTree as ET
@@ -21,7 +24,9 @@ from hdh_migrate.evidence.exports.packages import PACKAGES
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.records import order_of
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
+from hdh_migrate.evidence.signatures.envelopes import add_signature
 from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from tests.support.events import typed
@@ -398,6 +403,31 @@ def test_a_key_that_did_not_sign_is_damage_and_no_key_is_none(good: Path, tmp_pa
     with pytest.raises(EvidenceDamaged, match="no trusted key"):
         open_bundle(good, [signer(tmp_path).verifier])
     assert not open_bundle(good).trusted
+
+
+def test_only_those_are_said_to_have_signed_whose_signature_was_checked(
+    good: Path, tmp_path: Path, key: Signer
+) -> None:
+    folder, witness = tmp_path / "seen", signer(tmp_path, "witness")
+    shutil.copytree(good, folder)
+    statement = folder / "statement.json"
+    envelope = add_signature(json.loads(statement.read_bytes()), witness)
+    broken = bytearray(base64.b64decode(envelope["signatures"][1]["sig"]))
+    broken[0] ^= 1
+    envelope["signatures"][1]["sig"] = base64.b64encode(broken).decode()
+    statement.write_bytes(canonical_json(envelope) + b"\n")
+    reseal_sums(folder)
+
+    reading = open_bundle(folder, [key.verifier])
+    text = b"".join(FORMATS["markdown"](reading, ExportRequest())).decode()
+    junit = b"".join(FORMATS["junit"](reading, ExportRequest())).decode()
+
+    assert (reading.signed_by, reading.unchecked) == ((key.key_id,), 1)
+    assert f"by `{key.key_id}`; signatures checked with trusted keys (1 more not checked)" in text
+    assert witness.key_id not in text + junit
+    assert open_bundle(folder).claimed_by == (key.key_id, witness.key_id)
+    with pytest.raises(EvidenceDamaged, match="names a trusted key, and is not by it"):
+        open_bundle(folder, [key.verifier, witness.verifier])
 
 
 def test_a_draft_is_read_as_one(tmp_path: Path, key: Signer) -> None:

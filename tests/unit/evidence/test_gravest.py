@@ -93,7 +93,7 @@ def screens(
         folder, sorted(records, key=lambda line: line["key"]), about=about, signer=key,
         findings=[finding(code) for code in codes], languages=LANGUAGES,
     )  # fmt: skip
-    reading = read_bundle(folder, trusted=True)
+    reading = read_bundle(folder)
     shown = {one: first_screen(reading, [key.verifier], one) for one in LANGUAGES}
     for language, screen in shown.items():
         page = unescape((folder / f"report.{language}.html").read_text())

@@ -240,7 +240,7 @@ _ASIDE = {"request", "user"}
 def repaged(desk: Desk, files: Files) -> Files:
     """Make the pages of a changed bundle again, and sign once more."""
     desk.lay(files)
-    reading = read_bundle(desk.folder, trusted=False)
+    reading = read_bundle(desk.folder)
     months = chronicle_of(desk.folder / "journal.jsonl")
     shown = GravestFindings.of(line for _, line in reading.findings())
     unresolved = Unresolved.of(reading.predicate["waivers"], shown)

@@ -124,7 +124,7 @@ def test_a_batch_that_consumers_follow_is_not_adopted(archive: Archive) -> None:
 
 
 def test_a_batch_with_an_erased_dataset_is_not_adopted(archive: Archive) -> None:
-    whole = read_bundle(archive.bundle([record("a")]).folder, trusted=True)
+    whole = read_bundle(archive.bundle([record("a")]).folder)
     predicate: Any = {**whole.predicate, "erasures": [{"dataset": "pmsi", "batch": "pilot"}]}
     erased = replace(whole, predicate=predicate)
 

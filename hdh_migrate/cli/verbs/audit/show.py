@@ -63,6 +63,7 @@ def show(
         "answers": [{"question": one.question, "lines": list(one.lines)} for one in screen.answers],
         "trusted": reading.trusted,
         "signed_by": list(reading.signed_by),
+        "unchecked": reading.unchecked,
     }
     task.out.result(shown, _text(shown))
 
@@ -73,6 +74,9 @@ def _text(shown: FirstScreenShown) -> str:
     lines += [shown["verdict"], *(f"  {line}" for line in told), ""]
     if shown["trusted"]:
         lines.append(f"checked: signed by {', '.join(shown['signed_by'])}, as --trust demands")
+        if more := shown["unchecked"]:
+            said = "more signature is" if more == 1 else "more signatures are"
+            lines.append(f"not checked: {more} {said} by no key given with --trust")
     else:
         lines.append("signatures were not checked: give --trust KEY")
     for answer in shown["answers"]:
