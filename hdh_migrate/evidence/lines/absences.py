@@ -12,6 +12,9 @@ from hdh_migrate.evidence.verifier.members import StatedLook
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.jsonform import ABSENT
 
+NUMBERED: Final = 20
+"""Of more objects that one look missed, the numbers are not shown."""
+
 LOOK_EVENTS: Final[tuple[type[Event], ...]] = (LookedAgain, LookEnded)
 
 
@@ -30,11 +33,18 @@ class LookLine:
     unread: int = 0
     lost: int = 0
     ended: bool = False
+    missed: tuple[int, ...] = ()
+    """Numbers of the first that were gone or damaged."""
 
     @property
     def absent(self) -> int:
         """How many objects were not there as they were verified, and were listed again."""
         return self.gone + self.damaged
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The numbers of all of them, where the journal has these and they are not too many."""
+        return self.missed if len(self.missed) == self.absent <= NUMBERED else ()
 
 
 class LooksInTurn:
@@ -61,6 +71,7 @@ class LooksInTurn:
                 one.objects += event.objects
                 one.gone += len(event.gone)
                 one.damaged += len(event.damaged)
+                one.missed = (*one.missed, *event.gone, *event.damaged)[: NUMBERED + 1]
                 one.replaced += len(event.replaced)
                 one.unread += len(event.unread)
                 one.lost += 0 if event.lost is ABSENT else len(event.lost)
@@ -89,7 +100,6 @@ class LooksInTurn:
         """All of them, the first one first."""
         return list(self._lines.values())
 
-    def absent(self, batch: str) -> list[tuple[str, int]]:
-        """Return when looks at a batch found objects gone or damaged, and how many."""
-        own = (one for one in self.lines if one.batch == batch)
-        return [(one.at, one.absent) for one in own if one.absent]
+    def absent(self, batch: str) -> list[LookLine]:
+        """Return the looks at a batch that found objects gone or damaged."""
+        return [one for one in self.lines if one.batch == batch and one.absent]

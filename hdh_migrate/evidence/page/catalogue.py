@@ -666,29 +666,36 @@ CATALOGUE: dict[str, Text] = {
     # --- findings and exclusions -------------------------------------------------------------
     "findings": Text("Constats", "Findings"),
     "findings.none": Text("Aucun constat encore ouvert.", "No finding is open."),
+    "findings.missed": Text(
+        "Contrôle de la cible du {when}, lot {name} : {found} ;",
+        "Look at the target of {when}, batch {name}: {found};",
+    ),
     "findings.mended": Text(
-        "Aux derniers contrôles de la cible, {gone} et {damaged} ; depuis, tout y est de nouveau "
-        "vérifié. Le journal désigne ces objets par leur numéro ; ce dossier n'en connaît pas la "
-        "cause.",
-        "At the last looks at the target, {gone} and {damaged}; since then all of it is verified "
-        "there again. The journal has the numbers of these objects; this folder does not know the "
-        "cause.",
+        "tout y est de nouveau vérifié depuis.", "since then all of it is verified there again."
     ),
     "findings.unmended": Text(
-        "Aux derniers contrôles de la cible, {gone} et {damaged} ; rien ne montre encore qu'ils y "
-        "soient de nouveau vérifiés. Le journal désigne ces objets par leur numéro.",
-        "At the last looks at the target, {gone} and {damaged}; nothing shows yet that they are "
-        "verified there again. The journal has the numbers of these objects.",
+        "rien ne montre encore que tout y soit de nouveau vérifié.",
+        "nothing shows yet that all of it is verified there again.",
     ),
-    "findings.mended.ids": Text("Numéros :", "Numbers:"),
+    "findings.missed.ids": Text("Numéro :|Numéros :", "Number:|Numbers:"),
+    "findings.missed.names": Text(
+        "Ce dossier ne connaît ni la cause, ni, par leur numéro, les noms de ces objets ; "
+        "l'opérateur les obtient par {ls}.",
+        "This folder knows neither the cause nor, by their numbers, the names of these objects; "
+        "the operator gets them by {ls}.",
+    ),
+    "banner.looks": Text(
+        "au contrôle du {when}|à {n} contrôles, le premier le {when}",
+        "at the look of {when}|at {n} looks, the first on {when}",
+    ),
     "banner.mended": Text(
-        "{n} objet vérifié manquait, ou n'était plus intact, à un contrôle de la cible ; il y est "
-        "de nouveau vérifié."
-        "|{n} objets vérifiés manquaient, ou n'étaient plus intacts, à un contrôle de la cible ; "
-        "ils y sont de nouveau vérifiés.",
-        "{n} verified object was missing, or not intact, at a look at the target; it is verified "
+        "{n} objet vérifié manquait sur la cible, ou n'y était plus intact, {looks} ; il y est de "
+        "nouveau vérifié."
+        "|{n} objets vérifiés manquaient sur la cible, ou n'y étaient plus intacts, {looks} ; ils "
+        "y sont de nouveau vérifiés.",
+        "{n} verified object was missing at the target, or not intact, {looks}; it is verified "
         "there again."
-        "|{n} verified objects were missing, or not intact, at a look at the target; they are "
+        "|{n} verified objects were missing at the target, or not intact, {looks}; they are "
         "verified there again.",
     ),
     "findings.first": Text(

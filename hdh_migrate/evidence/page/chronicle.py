@@ -30,7 +30,7 @@ from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceTaking
 from hdh_migrate.events.grants import GrantAsked, GrantClosedByHand, GrantRevoked
-from hdh_migrate.events.looks import LookedAgain, LookingAgain, ObjectAccepted, ObjectRestoring
+from hdh_migrate.events.looks import LookingAgain, ObjectAccepted, ObjectRestoring
 from hdh_migrate.events.objects import ObjectDrifted, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read_body
@@ -43,7 +43,6 @@ from hdh_migrate.evidence.lines.listings import LISTING_EVENTS
 from hdh_migrate.evidence.page.approved import ApprovalLine, approvals_of
 from hdh_migrate.evidence.page.chronicle_lines import (
     AdoptionLine,
-    MissedObjects,
     OperatorLine,
     PassLine,
     ReplannedLine,
@@ -106,8 +105,6 @@ class Chronicle:
     """What rested on approvals."""
     waivers: WaiverAccounts = field(default_factory=WaiverAccounts)
     """Every waiver that ever counted."""
-    missed: dict[str, MissedObjects] = field(default_factory=dict)
-    """What the last look at each batch found gone or damaged."""
     looks: LooksInTurn = field(default_factory=LooksInTurn)
     """Every look at the target."""
     erasing: dict[str, HeadersErasing] = field(default_factory=dict)
@@ -188,12 +185,6 @@ class Chronicle:
                 one.listed_all = {"objects": event.listed.objects, "bytes": event.listed.bytes}
             case PlanRebound() | BatchAmending() | BatchAmended():
                 self._planned(at, event)
-            case LookedAgain():
-                before = self.missed.get(event.batch)
-                same = before is not None and before.number == event.number
-                kept = before.ids if before is not None and same else ()
-                ids = (*kept, *event.gone, *event.damaged)[:SHOWN]
-                self.missed[event.batch] = MissedObjects(event.number, ids)
             case Adopting():
                 self._adopting(event)
             case AdoptionEnded():

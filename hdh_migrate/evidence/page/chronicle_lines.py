@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 
 from hdh_migrate.evidence.verifier.members import ObjectSum
-from hdh_migrate.frozen import frozen, frozen_row, mutable_row
+from hdh_migrate.frozen import frozen, mutable_row
 
 
 @mutable_row
@@ -27,15 +27,6 @@ class PassLine:
     def listed(self) -> int | None:
         """How many objects the source showed."""
         return None if self.listed_all is None else self.listed_all["objects"]
-
-
-@frozen_row
-class MissedObjects:
-    """What one look found gone or damaged, by the numbers of objects; the first of them."""
-
-    number: int
-    """Of the look."""
-    ids: tuple[int, ...]
 
 
 @frozen

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
-from hdh_migrate.evidence.lines.absences import LooksInTurn
-from hdh_migrate.evidence.page.left import after_deletion, tallies_of, whole_again
+from hdh_migrate.evidence.lines.absences import LookLine
+from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({
@@ -20,12 +20,16 @@ HELD = frozenset({
 def held_of(
     predicate: Predicate,
     approvals: Collection[object],
-    looks: LooksInTurn,
+    mended: Sequence[LookLine],
+    unmended: Sequence[LookLine],
     *,
     grants: bool,
     signed: bool,
 ) -> frozenset[str]:
-    """Return which of `HELD` a bundle has; its journal tells of the other arguments."""
+    """Return which of `HELD` a bundle has; its journal tells of the other arguments.
+
+    `mended` and `unmended` are the looks that found objects gone or damaged.
+    """
     endpoints, outcome, plan = predicate["endpoints"], predicate["outcome"], predicate["plan"]
     contacted = [one["url"] for one in endpoints if one["requests"]]
     states = outcome["states"]
@@ -34,15 +38,11 @@ def held_of(
     offsets = predicate["times"]["clock_offsets"]
     report = plan["canonical"].get("report") or {}
     parties = (report.get("declared") or {}).get("organisations", ())
-    absences = [
-        (bool(looks.absent(batch["name"])), whole_again(tallies_of(predicate, batch["name"])))
-        for batch in predicate["batches"]
-    ]
     found = {
         "approvals": bool(approvals),
         "here": all(one["local"] for one in endpoints),
-        "mended": any(seen and whole for seen, whole in absences),
-        "unmended": any(seen and not whole for seen, whole in absences),
+        "mended": bool(mended),
+        "unmended": bool(unmended),
         "attestation": predicate["attestation"] is not None,
         "basis": bool(plan["canonical"].get("legal_basis")),
         "breach": how_many(predicate["findings"]["codes"], *LOST_OBJECTS, Code.TARGET_REPLACED) > 0,

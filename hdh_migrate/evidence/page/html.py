@@ -29,16 +29,16 @@ from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
 from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
-from hdh_migrate.evidence.page.left import NAMED, standing_of, tallies_of, whole_again
+from hdh_migrate.evidence.page.left import absences_of, standing_of
 from hdh_migrate.evidence.page.owners import login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import by_side
-from hdh_migrate.evidence.page.stated import mended_look, proven_objects, shown_of
+from hdh_migrate.evidence.page.stated import proven_objects, shown_of
 from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
-from hdh_migrate.evidence.verifier.members import Predicate, StatedLook
+from hdh_migrate.evidence.verifier.members import Predicate
 
 _TONES = {
     **dict.fromkeys((OutcomeState.GOOD, OutcomeState.NOTED), "good"),
@@ -76,12 +76,8 @@ def render_report(
     left = left_to_do(standing_of(predicate, unresolved, chronicle, signed=signer is not None))
     tasks = owned(left, declared_of(predicate), list(chronicle.logins), words)
     sources = at_source(predicate, chronicle.passes)
-    looks = predicate.get("looks", [])
-    unmended = [
-        one
-        for one in looks
-        if one["gone"] + one["damaged"] and not whole_again(tallies_of(predicate, one["batch"]))
-    ]
+    looks = chronicle.looks.beside(predicate.get("looks", []))
+    mended, unmended = absences_of(predicate, looks)
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
     erased = erased_objects(predicate, chronicle.grants)
     declared = declared_of(predicate)
@@ -115,9 +111,10 @@ def render_report(
         ends=_ends(predicate, words),
         sources=sources,
         unlisted=[one.name for one in sources if one.stands == "unlisted"],
-        mended_ids=_missed_ids(
-            [one for one in looks if mended_look(predicate, one)], chronicle, words
-        ),
+        looks_mended=mended,
+        looks_unmended=unmended,
+        mended_objects=sum(one.absent for one in mended),
+        unmended_objects=sum(one.absent for one in unmended),
         departed=departed(predicate, findings),
         bridges=bridges(predicate, chronicle),
         lines_lost=lines_lost(predicate),
@@ -142,12 +139,11 @@ def render_report(
         held=held_of(
             predicate,
             approvals,
-            chronicle.looks.beside(looks),
+            mended,
+            unmended,
             grants=chronicle.grants.readers > 0,
             signed=signer is not None,
         ),
-        unmended_ids=_missed_ids(unmended, chronicle, words),
-        unmended={kind: sum(one[kind] for one in unmended) for kind in ("gone", "damaged")},
         signer=signer,
     )
     return page.encode()
@@ -202,16 +198,6 @@ def _ends(predicate: Predicate, words: PageWords) -> list[Markup]:
             said = words.moment(by) if "T" in by else words.day(by)
             found.append(words.say("q.when.done-by", name=visible(batch["name"]), day=said))
     return found
-
-
-def _missed_ids(
-    looks: Sequence[StatedLook], chronicle: Chronicle, words: PageWords
-) -> list[Markup]:
-    """Return the numbers of what last looks missed or found damaged, where the journal has all."""
-    missed = [chronicle.missed.get(one["batch"]) for one in looks]
-    ids = [number for one in missed if one is not None for number in one.ids]
-    many = sum(one["gone"] + one["damaged"] for one in looks)
-    return [words.number(one) for one in ids] if len(ids) == many <= NAMED else []
 
 
 def _then(verdict: OutcomeState, erased: ErasedObjects) -> tuple[str, int]:

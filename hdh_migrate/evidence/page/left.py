@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from markupsafe import Markup
 
 from hdh_migrate.codes import LOST_OBJECTS, Code
+from hdh_migrate.evidence.lines.absences import LookLine, LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
@@ -238,6 +239,19 @@ def whole_again(tallies: Sequence[StatedTally]) -> bool:
     return not any(one["failed"]["objects"] or one["pending"]["objects"] for one in tallies)
 
 
+def absences_of(p: Predicate, looks: LooksInTurn) -> tuple[list[LookLine], list[LookLine]]:
+    """Return the looks that missed objects or found them damaged: what is mended, and what not.
+
+    A later look that finds nothing does not undo them.
+    """
+    mended: list[LookLine] = []
+    unmended: list[LookLine] = []
+    for name in (one["name"] for one in p["batches"]):
+        found = looks.absent(name)
+        (mended if whole_again(tallies_of(p, name)) else unmended).extend(found)
+    return mended, unmended
+
+
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
     cutovers = {one["batch"]: one for one in p["cutovers"] if one["track"] == "cutover"}
     looks = {one["batch"]: one for one in p.get("looks", ())}
@@ -277,7 +291,7 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 looking=look is not None and not look["ended"],
                 read_back=look["at"] if look else None,
                 missed=missed_in(look),
-                absences=tuple(seen.absent(name)),
+                absences=tuple((one.at, one.absent) for one in seen.absent(name)),
                 whole=whole_again(tallies),
                 recheck_seconds=recheck_seconds(plan, name),
                 lacks_copy=copied is not None and verified > 0 and name not in copied,

@@ -23,7 +23,12 @@ from hdh_migrate.evidence.page.gone import (
 )
 from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.leaving import leaving_prices
-from hdh_migrate.evidence.page.left import after_deletion, mended_since, missed_in
+from hdh_migrate.evidence.page.left import (
+    after_deletion,
+    mended_since,
+    missed_in,
+    tallies_of,
+)
 from hdh_migrate.evidence.verifier.addresses import UNCONTACTED
 from hdh_migrate.evidence.verifier.counts import gone_in
 from hdh_migrate.evidence.verifier.members import (
@@ -46,7 +51,6 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
     """Return what a page shows of the statement alone."""
     declared, codes = declared_of(predicate), predicate["findings"]["codes"]
     gone = gone_of(predicate)
-    mended = [one for one in predicate.get("looks", ()) if mended_look(predicate, one)]
     return {
         "p": predicate,
         "SHOWN_DATASETS": SHOWN_DATASETS,
@@ -71,9 +75,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "escrow": sum(bool(one["escrow"]) for one in declared.get("keys", ())),
         "losses": _losses(predicate),
         "beside": _beside(predicate),
-        "mended": lambda look: mended_look(predicate, look),
-        "mended_looks": {kind: sum(one[kind] for one in mended) for kind in ("gone", "damaged")},
-        "mended_objects": sum(one["gone"] + one["damaged"] for one in mended),
+        "mended": lambda look: mended_since(look, tallies_of(predicate, look["batch"])),
         "gravest_codes": gravest_codes(codes),
         "retained": [
             one
@@ -139,13 +141,6 @@ def _losses(predicate: Predicate) -> dict[str, object]:
         kept += [] if loss["kept"] in kept else [loss["kept"]]
         rows.setdefault(loss["dataset"], {}).setdefault(loss["what"], []).append(loss)
     return {"properties": properties, "rows": rows}
-
-
-def mended_look(predicate: Predicate, look: StatedLook) -> bool:
-    """Say whether what a look missed or found damaged is verified again, and it found no more."""
-    return mended_since(
-        look, [one["tally"] for one in predicate["datasets"] if one["batch"] == look["batch"]]
-    )
 
 
 def _still_there(look: StatedLook) -> int:

@@ -227,7 +227,7 @@ def _batches(
             looking=look is not None and not look["ended"],
             read_back=None if look is None else look["at"],
             missed=missed_in(look),
-            absences=tuple(seen.absent(name)),
+            absences=tuple((one.at, one.absent) for one in seen.absent(name)),
             whole=not any(amounts[what]["objects"] for what in ("waiting", "held_back", "failed")),
             recheck_seconds=recheck_seconds(plan, name),
             lacks_copy=copied is not None and verified > 0 and name not in copied,

@@ -885,7 +885,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {
             "records": good,
             "looks": [{**LOOK, "gone": 1, "damaged": 0, "replaced": 0, "unread": 0}],
-            "months": missed(),
+            "months": [*missed(), *missed(2)],
         },
         {
             "records": good,
@@ -993,10 +993,10 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
     return pages
 
 
-def missed() -> list[tuple[str, str, dict[str, Any]]]:
+def missed(number: int = 1) -> list[tuple[str, str, dict[str, Any]]]:
     """Return a look of two portions that misses one object."""
     look = LookedAgain(
-        number=1, batch="pilot", level="full", at="2026-03-02T10:00:00Z", spans=(), objects=9,
+        number=number, batch="pilot", level="full", at="2026-03-02T10:00:00Z", spans=(), objects=9,
         bytes=9, gone=(4711,), damaged=(), replaced=(), unread=(), lost=ABSENT, beside=ABSENT,
     )  # fmt: skip
     told = (look, replace(look, gone=()))
@@ -1843,11 +1843,12 @@ def test_what_a_look_missed_and_is_verified_again_is_named_by_its_number(
     page = written(
         tmp_path / "a", [record("a")], signer=key, looks=[look], months=missed()
     )["fr"].plain  # fmt: skip
-    assert "Numéros : 4 711." in page
+    assert "Numéro : 4 711." in page
+    assert "l\u2019opérateur les obtient par hdh-migrate ls PLAN --show-names" in page
     page = written(
-        tmp_path / "b", [record("a")], signer=key, looks=[{**look, "gone": 2}], months=missed()
+        tmp_path / "b", [record("a")], signer=key, looks=[{**look, "gone": 2}]
     )["fr"].plain  # fmt: skip
-    assert "Numéros" not in page, "the journal has not all of them"
+    assert "Numéro" not in page, "the journal does not have them"
 
 
 def test_what_the_host_answered_to_a_deletion_that_nobody_saw_is_on_the_first_screen(
@@ -2059,7 +2060,7 @@ def test_what_a_look_missed_and_nothing_mended_is_never_called_mended(
     assert "absence ou altération constatée à un contrôle, non réparée" in page
     assert "réparée depuis" not in page
     assert "1 objet absent ou altéré à un contrôle, et non revérifié depuis" in page
-    assert re.search(r"Numéros : 4\s?711", page)
+    assert re.search(r"Numéro : 4\s?711", page)
 
 
 def test_a_later_look_does_not_undo_what_an_earlier_one_missed(tmp_path: Path, key: Signer) -> None:
@@ -2072,6 +2073,11 @@ def test_a_later_look_does_not_undo_what_an_earlier_one_missed(tmp_path: Path, k
     assert "Faire juger si l\u2019absence d\u2019un objet" in page
     assert "absence ou altération constatée à un contrôle, réparée depuis" in page
     assert "Contrôles de la cible" in page
+    assert (
+        "1 objet vérifié manquait sur la cible, ou n\u2019y était plus intact, au contrôle" in page
+    )
+    assert "1 objet absent ou altéré, de nouveau vérifié" in page
+    assert re.search(r"lot pilot : 1 absent ; tout y est .* Numéro : 4\s?711", page)
 
 
 def test_a_batch_that_was_never_listed_is_not_said_to_hold_nothing(
