@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 When = Literal["before", "after"]
+BEFORE: tuple[When, ...] = ("before",)
+BOTH: tuple[When, ...] = ("before", "after")
+LOOKS = {
+    "check", "check target", "default_retention", "head", "head source", "keeps_versions", "keys",
+    "lock", "locks", "now", "open_uploads", "page", "parts", "recount", "tags", "versions",
+}  # fmt: skip
+"""Methods that change nothing anywhere, and call nothing of ours meanwhile, as `read` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +92,15 @@ class Script:
             act()
 
     def points(self) -> list[Point]:
-        """Return every moment there was so far."""
+        """Return every moment there was so far, one of those that leave the same behind.
+
+        Whoever dies after a look leaves what it would have left right before it.
+        """
         return [
             Point(method, number, when)
             for method, count in sorted(self.calls.items())
             for number in range(1, count + 1)
-            for when in ("before", "after")
+            for when in (BEFORE if method in LOOKS else BOTH)
         ]
 
 
