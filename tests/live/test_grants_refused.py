@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from hdh_migrate.errors import Exit
+from hdh_migrate.folders import STATE_DIR
 from hdh_migrate.grants import pack
 from hdh_migrate.sealing.keys import new_pair
 from tests.live.test_grants import READER, asks, with_policies
@@ -135,3 +138,18 @@ def test_hosts_that_are_asked_for_what_they_lack(site: Site) -> None:
     said = site.cli(*asked, READER, expect=2)
     assert "it is revoked" in said.err
     assert "was given" not in asks(site, expect=2).err
+
+
+@prepared(moved_without_approvals)
+def test_an_old_copy_of_the_ledger_grants_nothing(site: Site) -> None:
+    """It knows neither what was revoked since nor whose keys were replaced."""
+    old = site.folder / "old"
+    shutil.copytree(site.folder / STATE_DIR, old)
+    site.run()
+
+    said = asks(site, "--state-dir", str(old))
+
+    assert said.code == Exit.LOCKED, said
+    assert "this ledger may not write" in said.err
+    assert not (site.folder / "lab").exists()
+    asks(site, expect=0)

@@ -296,6 +296,8 @@ def test_a_ledger_that_was_made_anew_takes_grants_over_and_takes_them_back(site:
     assert [one["allowed"] for one in found[second]["at_host"]] == [True]
     assert reads(site, "lab2", expect=0)[1]
     assert "give it anew" in renewed(site, other, "part2", *PART, expect=2).err
+    assert "this ledger may not write" in renewed(site, second, "lab3", expect=11).err
+    site.cli("fence", site.plan, "--take-over", "--reason", "it burned", expect=0)
     third = renewed(site, second, "lab3", "--json", expect=0).json["grant"]
     said = site.cli("revoke", site.plan, third, "--reason", "over", *ADMINISTRATOR, expect=0)
     assert f"revoked {third}" in said.out

@@ -40,6 +40,7 @@ from hdh_migrate.session.policy import gate, granting, selections
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.erased import demand_not_erased
+from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.policy.freshness import Pinning, keep_pins
 from hdh_migrate.session.policy.granting import GrantChoice, GrantWish, demand_renewable
 from hdh_migrate.session.policy.keyring import signer_of
@@ -69,6 +70,7 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
     Raises:
         UsageError: there is no such dataset, the reader is a steward, or `out` is in use.
         Refused: something stands against it, all of it said; nothing was granted.
+        Fenced: another ledger, or another copy of this one, wrote last at the target.
         ApprovalMissing: those whom the plan asks have not approved this request.
         TargetDiffers: an object at the target is not the one that was verified.
         Interrupted, StorageError: it ended early; the same command goes on.
@@ -138,6 +140,7 @@ class Granting:
 
     def run(self) -> GrantMade:
         """Ask for it, or go on with it, and give it; see `grant`."""
+        self._demand_last()
         self._ledger.reconcile()  # what is granted is what verify wrote
         amount, manifest = self._choice.count(), self._manifest()
         before = self._before(amount, manifest)
@@ -153,11 +156,17 @@ class Granting:
             with self._headers(asked) as headers:
                 self._collect(asked, headers)
                 # Headers may take hours: what was agreed to before them is looked at again.
+                self._demand_last()
                 granting.demand_in_time(self._wish, self._ctx.judge.now())
                 _demand_no_word(self._desk, self._ctx, self._wish.dataset)
                 prepared = _Prepared(asked=asked, consent=self._approved(asked))
                 written = self._written(asked, headers)
             return self._given(prepared, written)
+
+    def _demand_last(self) -> None:
+        """Demand to have written last: an old copy knows neither what was revoked nor new keys."""
+        batches = [self._dataset.batch]
+        demand_the_writer(self._desk, self._ledger, self._ctx.reader, batches)
 
     # --- asking ------------------------------------------------------------------------------
 
