@@ -16,6 +16,7 @@ from hdh_migrate.errors import LedgerDamaged, MigrateError, Refused, StorageErro
 from hdh_migrate.events.cutover import CutoverCounted, CutoverRolledBack, CutoverRollingBack
 from hdh_migrate.fixity import text_digest
 from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.model import FREEZE_TRIAL
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale
@@ -140,8 +141,21 @@ def count(scene: Scene) -> ConsumerWrites:
 
 
 def _hint(now: CutoverStanding, file: str | None) -> str | None:
-    if file is None:
-        return None
+    said = [*_left_of_trials(now), *([] if file is None else [_found(now, file)])]
+    return "; ".join(said) or None
+
+
+def _left_of_trials(now: CutoverStanding) -> Iterator[str]:
+    """Say which write trials may have left something: nobody but the next start looks for it."""
+    names = sorted({probe.dataset for probe in now.probes})
+    if names:
+        yield (
+            f"a write trial was cut short: dataset {', '.join(names)} may have an empty object at"
+            f" the source whose name begins with {FREEZE_TRIAL}; remove it, or the next start does"
+        )
+
+
+def _found(now: CutoverStanding, file: str) -> str:
     counts = now.written or {}
     found = ", ".join(f"{counts[what]} {what}" for what in ("new", "changed", "gone"))
     before = f"; {now.strangers} were there before the switch" if now.strangers else ""

@@ -373,3 +373,21 @@ def test_the_facts_hold_digests_and_no_value(switched: Affair) -> None:
     assert told["approvals"].keys() == {"cutover", "finalize"}
     assert OLD not in journal
     assert NEW not in journal
+
+
+def test_a_rollback_tells_what_a_write_trial_may_have_left(affair: Affair) -> None:
+    """Whoever goes back for good starts nothing that would look for it again."""
+    assert affair.probe is not None
+    affair.probe.denied = affair.probe.removable = False
+    with pytest.raises(Refused, match="left an empty object"):
+        affair.act(start)
+
+    first, again = affair.act(roll_back), affair.act(roll_back)
+
+    assert first["hint"] == again["hint"]
+    assert first["hint"] is not None
+    assert "dataset d may have an empty object" in first["hint"]
+    affair.probe.removable = True
+    with pytest.raises(Refused, match="not frozen"):
+        affair.act(start)
+    assert affair.act(roll_back)["hint"] is None
