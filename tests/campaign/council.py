@@ -11,11 +11,8 @@ import base64
 import hashlib
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from hdh_migrate.clocks import later, seconds_of
+from hdh_migrate.clocks import later
 from hdh_migrate.evidence.signatures.approval_forms import (
-    JournalReached,
     Subject,
     approval,
     withdrawal,
@@ -23,19 +20,19 @@ from hdh_migrate.evidence.signatures.approval_forms import (
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import judge
 from hdh_migrate.evidence.signatures.dsse import SignedEnvelope
-from hdh_migrate.evidence.signatures.signing import Signer, verifier_of
+from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
 from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.session.policy.newest import learnt_at
+from hdh_migrate.session.policy.approval_subjects import subject_of
+from tests.campaign.desks import desk_of
 from tests.campaign.setting import Setting
+from tests.campaign.signers import DPO
 from tests.support.cutover import BATCH
 
 DAYS_30 = 30 * 86_400.0
 SLACK = 2.0
 """Seconds between a signature and what is noted of it."""
-DPO_KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"dpo").digest())
-DPO = Signer(verifier_of(DPO_KEY.public_key()), DPO_KEY)
 
 
 @dataclass(slots=True)
@@ -43,7 +40,8 @@ class RememberedApproval:
     """One approval as an outsider remembers it."""
 
     stage: str
-    root: str
+    root: str | None
+    """None: whatever is moved, nobody writes."""
     step: int
     """When it was signed."""
     envelope: SignedEnvelope
@@ -82,7 +80,9 @@ class Council:
             setting.life.tell(f"somebody without that right tries to approve {stage}")
             return
         ends = setting.clock.seconds + seconds
-        self.signed.append(RememberedApproval(stage, root, setting.script.step, envelope, ends))
+        self.signed.append(
+            RememberedApproval(stage, subject.root, setting.script.step, envelope, ends)
+        )
         setting.life.tell(f"people: approve {stage}")
 
     def withdraw(self) -> None:
@@ -117,9 +117,10 @@ class Council:
         """Return what the approvals of a stage for a manifest root come to."""
         with self._setting.script.call("consent"):
             self._asked = self._setting.clock.seconds
+            subject = self._subject(ledger, stage, root)
             found = judge(
                 self._shelf,
-                self._subject(ledger, stage, root),
+                subject,
                 keys=[DPO.verifier],
                 threshold=1,
                 goes_on=ledger.goes_on_from,
@@ -129,27 +130,18 @@ class Council:
             given=not found.missing,
             keys=tuple(one.fingerprint for one in found.accepted),
             reasons=() if not found.missing else tuple(str(one) for one in found.refused),
-            terms="0" * 64,
+            terms=subject.terms,
+            signed=tuple(one.envelope for one in found.accepted),
+            begins=min((one.begins for one in found.accepted if one.begins), default=None),
         )
 
     def _subject(self, ledger: SqliteLedger, stage: str, root: str) -> Subject:
         now = standing(ledger.cutovers(), BATCH)
-        since = (now.known_since(stage), learnt_at(ledger))
-        return Subject(
-            plan_digest="d" * 64,
-            ledger=self._setting.host.run_tag,
-            batch=BATCH,
-            stage=ApprovalStage(stage),
-            root=root,
-            terms="0" * 64,
-            journal=JournalReached(ledger.length(), ledger.head()),
-            attempt=now.attempt,
-            since=max((at for at in since if at is not None), key=seconds_of, default=None),
-        )
+        return subject_of(desk_of(self._setting), ledger, now, ApprovalStage(stage), root)
 
     # --- what an outsider knows ------------------------------------------------------------------
 
-    def agreed(self, stage: str, root: str, since: int, *, still: bool = True) -> bool:
+    def agreed(self, stage: str, root: str | None, since: int, *, still: bool = True) -> bool:
         """Return whether somebody agreed to a stage of this manifest after a step, and still does.
 
         Whoever changed their mind after the process began, and after the last time that they were

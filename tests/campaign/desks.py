@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -23,12 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session.desk import Desk
-from tests.campaign.council import DPO_KEY
 from tests.campaign.setting import BUCKET, COPIES, MIGRATION, Setting
+from tests.campaign.signers import DPO_KEY, REPORT_KEY
 from tests.support.quiet import Notes
 from tests.support.world import Dataset
 
-REPORT_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+_Named = tuple[str, str, str, str, tuple[str, ...]]
+"""Dataset, batch, container, prefix, and what it leaves out."""
 
 
 def desk_of(setting: Setting) -> Desk:
@@ -37,9 +37,8 @@ def desk_of(setting: Setting) -> Desk:
     if not (base / "dpo.pub").exists():
         _write_keys(base)
     loaded = _loaded(tuple(datasets), apart=setting.kind.apart)
-    digest, _ = setting.world.plan
     return Desk(
-        loaded=replace(loaded, base=base, digest=digest),
+        loaded=replace(loaded, base=base),
         state_dir=setting.world.path.parents[1],
         progress=Notes(),
         stop=threading.Event(),
@@ -56,13 +55,25 @@ def shared_plan(setting: Setting) -> LoadedPlan:
 
 
 def bind(setting: Setting) -> None:
-    """Let ledgers be bound to the plan, as the session binds them; it stays what it is then."""
-    loaded = _loaded(tuple(setting.world.datasets), apart=setting.kind.apart)
-    setting.world.plan = (loaded.digest, loaded.canonical)
+    """Let the ledger of the machine that acts be bound to its plan, as the session binds it."""
+    setting.world.plan, setting.world.rebinds = plan_of(setting), True
+
+
+def plan_of(setting: Setting, dataset: Dataset | None = None) -> tuple[str, bytes]:
+    """Return digest and canonical form of the plan of the machine that acts.
+
+    `dataset`: what it says of its first one, if that is to become another.
+    """
+    datasets = tuple(setting.world.datasets)
+    if dataset is not None:
+        datasets = (dataset, *datasets[1:])
+    loaded = _loaded(datasets, apart=setting.kind.apart)
+    return loaded.digest, loaded.canonical
 
 
 @cache
-def _planned(names: tuple[tuple[str, str, str, str], ...], *, apart: bool) -> LoadedPlan:
+def _planned(named: tuple[_Named, ...], *, apart: bool) -> LoadedPlan:
+    names = [one[:4] for one in named]
     batches = dict.fromkeys(batch for _, batch, _, _ in names)
     seal: dict[str, object] = {
         "format": "crypt4gh", "recipients": ["one.pub", "two.pub"], "identity": "file:one.sec",
@@ -85,8 +96,9 @@ def _planned(names: tuple[tuple[str, str, str, str], ...], *, apart: bool) -> Lo
             {
                 "name": name, "source": {"container": container},
                 "target": {"bucket": BUCKET, "prefix": prefix},
+                "exclude": [{"glob": key, "reason": "left out"} for key in excluded],
             }
-            for name, _, container, prefix in names
+            for name, _, container, prefix, excluded in named
         ],
         "batches": [
             {"name": batch, "datasets": [name for name, of, _, _ in names if of == batch]}
@@ -105,8 +117,11 @@ def _planned(names: tuple[tuple[str, str, str, str], ...], *, apart: bool) -> Lo
 
 def _loaded(datasets: tuple[Dataset, ...], *, apart: bool) -> LoadedPlan:
     """Return a plan of some datasets, whose rules are the life's own matter."""
-    names = tuple((one.name, one.batch, one.source.bucket, one.target.prefix) for one in datasets)
-    return _planned(names, apart=apart)
+    named = tuple(
+        (one.name, one.batch, one.source.bucket, one.target.prefix, tuple(map(str, one.exclude)))
+        for one in datasets
+    )
+    return _planned(named, apart=apart)
 
 
 def _write_keys(base: Path) -> None:

@@ -19,7 +19,7 @@ from hdh_migrate.session.policy.erasure import GRANTS, ONLY_COPY, planned_erasur
 from hdh_migrate.session.policy.kept_approvals import keep_approval
 from hdh_migrate.session.verbs.approve_erasure import erasure_here
 from hdh_migrate.session.verbs.erase import carry_out
-from tests.campaign.council import DAYS_30, DPO
+from tests.campaign.council import DAYS_30
 from tests.campaign.desks import desk_of
 from tests.campaign.guards import Committed
 from tests.campaign.keyring import every_version
@@ -27,6 +27,7 @@ from tests.campaign.life import Broken
 from tests.campaign.operators import Operators
 from tests.campaign.packs import headers_of
 from tests.campaign.setting import BUCKET, ENDING, Setting, SimulatedHost
+from tests.campaign.signers import DPO
 
 WORDS = ((), (), (ONLY_COPY,), (GRANTS, ONLY_COPY))
 PACKS = f"{ENDING}/{HEADER_PACKS}{ENDING}/"

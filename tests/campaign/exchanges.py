@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+from hdh_migrate.clocks import later
 from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
+from hdh_migrate.evidence.signatures.approval_forms import approval
+from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, Listed, ObjectInfo, State, Tally
 from hdh_migrate.pipeline.amending import Amending
+from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.context import Context, DatasetRules
-from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.cutover.standing import standing, standings
 from hdh_migrate.pipeline.earlier_versions import (
     KEPT,
     LOCKED,
@@ -30,15 +36,21 @@ from hdh_migrate.pipeline.sealing_apart import SealingApart
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.undeleted import demand_undeleted
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.session.policy.approval_subjects import subject_of
+from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.resealing import UNDER_WAY
 from hdh_migrate.session.policy.rotating import last_rotation, open_rotation
+from hdh_migrate.session.policy.rotation import RecipientKey, request_of
 from hdh_migrate.session.verbs.rotate import _rewrap
 from hdh_migrate.session.verbs.writing_anew import code_of
+from tests.campaign.council import DAYS_30
+from tests.campaign.desks import desk_of
 from tests.campaign.keyring import every_version, versions
 from tests.campaign.life import Broken
 from tests.campaign.operators import GONE, Operators
 from tests.campaign.packs import HybridRing, headers_of, is_pack, opens_first, packs_at
 from tests.campaign.setting import BUCKET, USER, Setting
+from tests.campaign.signers import DPO
 from tests.support.cutover import BATCH
 from tests.support.world import SEGMENT
 
@@ -137,7 +149,7 @@ class Exchanges:
         """Let the plan name the recipients that the ledger is bound to."""
         ledger = self._setting.world.open()
         try:
-            bound = self._bound(ledger)
+            bound = tuple(bound_recipients(ledger) or self._setting.host.first)
             self._setting.host.recipients = bound
             self._setting.world.envelopes = self._setting.ring.envelopes(bound)
             self._setting.host.rotating = open_rotation(ledger) is not None
@@ -182,7 +194,8 @@ class Exchanges:
         after = tuple(new if one == old else one for one in bound)
         number = 1 if last is None else last[0].number + 1
         return KeysRotating(
-            number=number, old=old, new=new, recipients=after, request=_digest(number, after),
+            number=number, old=old, new=new, recipients=after,
+            request=request_of(number, RecipientKey(raw=old), RecipientKey(raw=new), after),
             objects=_verified(ledger).objects, bytes=_verified(ledger).size, approvals={},
             user=USER,
         )  # fmt: skip
@@ -208,10 +221,10 @@ class Exchanges:
         )  # fmt: skip
 
     def _bound(self, ledger: SqliteLedger) -> tuple[str, ...]:
-        bound = self._setting.host.first
-        for _, event in ledger.events(KeysRotating):
-            bound = event.recipients
-        return bound
+        bound = bound_recipients(ledger)
+        if bound is None:
+            raise Refused("nothing is sealed yet")
+        return tuple(bound)
 
     def _demand_packed(self, ledger: SqliteLedger) -> None:
         for row in ledger.datasets() if self._setting.kind.apart else ():
@@ -235,7 +248,7 @@ class Exchanges:
             return decide(obj, route, rules.rules, limits, header=ctx.header, sealed=ctx.sealed)
 
         with ledger.whole():
-            ledger.event(event)
+            ledger.event(self._agreed(ledger, event))
             rows = ledger.datasets()
             for batch in dict.fromkeys(row.batch for row in rows):
                 Amending(
@@ -247,6 +260,21 @@ class Exchanges:
             for row in rows:
                 ledger.drop_uploads(ledger.failed_objects(row.id))
             ledger.commit()
+
+    def _agreed(
+        self, ledger: SqliteLedger, event: KeysRotating | DataKeysRotating
+    ) -> KeysRotating | DataKeysRotating:
+        """Have all agree to it whom the terms of a batch that was begun name."""
+        rotates = isinstance(event, KeysRotating)
+        stage = ApprovalStage.ROTATE if rotates else ApprovalStage.RESEAL
+        desk, now, signed = desk_of(self._setting), self._setting.clock.now(), {}
+        for (batch, track), story in standings(ledger.cutovers()).items():
+            if track is Track.CUTOVER and story.terms is not None and batch in bindings(ledger):
+                subject = subject_of(desk, ledger, story, stage, event.request)
+                until = later(now, DAYS_30)
+                signed[batch] = (approval(DPO, subject, made_at=now, expires=until),)
+        keys = dict.fromkeys(signed, (DPO.verifier.fingerprint,))
+        return replace(event, approvals=keys, signed=signed)
 
     # --- what came of it -------------------------------------------------------------------------
 

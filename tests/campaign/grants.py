@@ -30,12 +30,13 @@ from hdh_migrate.session.verbs.grant_folder import file_digest
 from hdh_migrate.session.verbs.renew import renewal_of, take_away
 from hdh_migrate.session.verbs.revoke import revoke
 from hdh_migrate.wiring import Vault
-from tests.campaign.council import DAYS_30, DPO
+from tests.campaign.council import DAYS_30
 from tests.campaign.desks import desk_of
 from tests.campaign.life import Broken
 from tests.campaign.operators import Operators
 from tests.campaign.readers import SimulatedReader
 from tests.campaign.setting import Setting
+from tests.campaign.signers import DPO
 from tests.support.quiet import FIRST
 from tests.support.world import ONE
 

@@ -149,7 +149,7 @@ class GuardedPointer(FakePointer):
         if self.trials is not None and self.trials.left():
             raise Broken("the pointer is switched, and what a write trial left is at the source")
         if probe is None:
-            if not self._council.agreed("freeze", root, self.back_at):
+            if not self._council.agreed("freeze", None, self.back_at):
                 raise Broken("the pointer is switched and nobody stated that writers are stopped")
             return
         if probe.landed > setting.began:

@@ -6,18 +6,15 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hdh_migrate.evidence.signatures.signing import Signer, verifier_of
 from tests.campaign.chances import Chances
 from tests.campaign.conditions import ATTESTED, FIT
 from tests.campaign.council import Council
-from tests.campaign.desks import REPORT_KEY
+from tests.campaign.desks import bind
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.setting import Setting, SimulatedHost
+from tests.campaign.signers import OPERATOR
 from tests.campaign.trials import GuardedProbe
 from tests.campaign.waiving import LASTING, Waiving
-
-OPERATOR = Signer(verifier_of(REPORT_KEY.public_key()), REPORT_KEY)
-"""Signs reports, and so neither waives nor approves."""
 
 HOUR, DAY = 3_600, 86_400
 
@@ -181,6 +178,7 @@ class Months:
         setting.hosts = [restored if one is host else one for one in setting.hosts]
         setting.turn_to(restored)
         restored.world.datasets = (restored.plans[-1], *setting.beside)
+        bind(setting)
         setting.distrust()
         setting.life.tell(f"people: backup {self._backups.index(chosen)} is put back")
         for one in self._backups:

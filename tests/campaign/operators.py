@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
@@ -10,6 +11,7 @@ from functools import partial
 from hdh_migrate.errors import Exit, MigrateError, Refused
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
 from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.run import RunStarted
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
@@ -17,7 +19,7 @@ from hdh_migrate.model import Listed, ObjectInfo, State, Step
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.adoption_proofs import AdoptionProof
 from hdh_migrate.pipeline.amending import Amending
-from hdh_migrate.pipeline.binding import Binding, keep_binding
+from hdh_migrate.pipeline.binding import Binder, Binding, bindings, keep_binding
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
@@ -36,12 +38,20 @@ from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.tags import mark_of
 from hdh_migrate.pipeline.undertaking import Undertaking
 from hdh_migrate.pipeline.work import Route
+from hdh_migrate.plan.classes import what_of
 from hdh_migrate.results.hosts import StaleUploads
+from hdh_migrate.session.policy.bound_ledger import bind as bind_ledger
 from hdh_migrate.session.policy.changing import is_followed
+from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.erased import demand_not_erased, left_alone
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.verbs.cleanup import abort_stale
+from hdh_migrate.session.verbs.run import announce
+from hdh_migrate.session.views.records import batch_root
+from hdh_migrate.wiring.context import RUN_TAG as RUN_NAME
+from tests.campaign.bundles import Bundles
 from tests.campaign.council import Council
+from tests.campaign.desks import bind, desk_of, plan_of
 from tests.campaign.guards import GuardedEraser
 from tests.campaign.kinds import LifeKind
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
@@ -72,6 +82,9 @@ class Operators:
     ) -> None:
         self._setting, self._council, self._eraser = setting, council, eraser
         self._waiving = waiving
+        self._bundles = Bundles(setting)
+        bind(setting)
+        setting.affair.root = self._root  # type: ignore[method-assign]  # as a run has it
         self.level = "stored"
         """How closely the target is read again before a delete."""
         self.within_seconds = 7 * 86_400
@@ -154,15 +167,18 @@ class Operators:
 
     def amend(self, excluded: Sequence[str]) -> Exit:
         """Let the plan leave other objects out than before."""
-        host, world = self._setting.host, self._setting.world
+        host = self._setting.host
         dataset = replace(host.plans[-1], exclude=tuple(excluded))
         planned = {dataset.name: dataset}
         with self.opened(writes=False, during=True) as (ledger, ctx):
             if is_followed(standing(ledger.cutovers(), BATCH)):
                 raise Refused(f"batch {BATCH} is cut over: what it is stays as it was approved")
-            before = revision(ledger)
-            text = canonical_json({"left out": list(excluded)}).decode()
-            bound = Binding(BATCH, before + 1, text)
+            before = bindings(ledger).get(BATCH)
+            if before is None:  # it is bound to nothing yet
+                host.plans[-1] = dataset
+                return Exit.OK
+            what = what_of(json.loads(plan_of(self._setting, dataset)[1]), BATCH)
+            bound = Binding(BATCH, before.revision + 1, canonical_json(what).decode())
 
             def by_plan(obj: ObjectInfo, route: Route, rules: DatasetRules) -> Listed:
                 limits = self._setting.target.limits
@@ -170,28 +186,28 @@ class Operators:
 
             ledger.event(
                 BatchAmending(
-                    batch=BATCH, revision=before + 1, was="0" * 64, now=bound.digest,
+                    batch=BATCH, revision=bound.revision, was=before.digest, now=bound.digest,
                     changes=(f"leaves out {len(excluded)}",), reason="a simulation", user=USER,
                 )
             )  # fmt: skip
             ledger.commit()
             with ledger.whole():
-                Amending(
+                found = Amending(
                     ledger=ledger, routes=ctx.routes,
                     rules={name: one.rules for name, one in planned.items()},
                     decide=by_plan, touched=[dataset.name], resealed=False,
                 ).run(BATCH, [dataset.name], apply=True)  # fmt: skip
                 ledger.event(
                     BatchAmended(
-                        batch=BATCH, revision=before + 1, digest=bound.digest,
-                        excluded={}, taken_back={}, moved_before={}, recipients=ABSENT,
+                        batch=BATCH, revision=bound.revision, digest=bound.digest, excluded={},
+                        taken_back={}, recipients=ABSENT,
+                        moved_before={one.dataset: one.moved_before for one in found if one.judged},
                     )
                 )  # fmt: skip
                 keep_binding(ledger, bound)
                 host.plans.append(dataset)  # it counts once this is committed: see `settle_plan`
                 ledger.commit()
             ledger.reconcile()
-        world.datasets = (host.plans[-1], *self._setting.beside)
         return Exit.OK
 
     def settle_plan(self) -> None:
@@ -204,6 +220,7 @@ class Operators:
             ledger.close()
         del host.plans[count + 1 :]
         host.world.datasets = (host.plans[-1], *self._setting.beside)
+        bind(self._setting)
 
     # --- cutover -------------------------------------------------------------------------------
 
@@ -232,22 +249,38 @@ class Operators:
             found = rehearse(self._scene(ledger, ctx, Track.REHEARSAL))
         return "as it was" if all(found["same"].values()) else "something moved meanwhile"
 
-    def report(self) -> Exit:
-        """Write a report that proves the batch, if all of it is verified."""
-        with self.opened(writes=False, during=True) as (ledger, _):
-            ledger.reconcile()
+    def report(self, proving: Collection[str] = ()) -> str:
+        """Write a report, which proves the batch if all of it is verified, and these objects."""
+        with self.opened(writes=False, during=True):
+            pass  # whoever is the first begins the ledger
+        folder = self._bundles.write()
+        self._bundles.demand_whole(folder, proving)
+        with self._setting.script.undisturbed():
+            return self._reported()
+
+    @property
+    def reports(self) -> int:
+        """How many reports were written."""
+        return self._bundles.written
+
+    def _reported(self) -> str:
+        ledger = self._setting.world.open()
+        try:
             living = self._setting.living(ledger, BATCH)
             rows = [row for one in living for row in ledger.records(one.id)]
             if any(row["state"] not in {State.VERIFIED, State.EXCLUDED} for row in rows):
-                raise Refused("not every object is verified")
+                return "not every object is verified"
             self._setting.reported.add(self._setting.affair.root(ledger))
-        return Exit.OK
+        finally:
+            ledger.close()
+        return "the batch is proved"
 
     def _cut(self, verb: Callable[[Scene], object]):  # type: ignore[no-untyped-def]  # as the verb
         with self.opened(writes=True, batches=[BATCH]) as (ledger, ctx):
             return verb(self._scene(ledger, ctx))
 
     def _scene(self, ledger: SqliteLedger, ctx: Context, track: Track = Track.CUTOVER) -> Scene:
+        Consents(desk_of(self._setting), ledger, ctx.judge, BATCH).settle()
         scene = self._setting.affair.scene(ledger, track)
         scene.ctx = ctx
         scene.consent = partial(self._council.consent, ledger)
@@ -316,6 +349,8 @@ class Operators:
         setting.holding = None
         ledger = world.open()
         try:
+            if next(ledger.events(RunStarted), None) is None:
+                self._begin(ledger)
             if setting.kind.rekeys and not during:
                 demand_no_rotation(ledger)
                 left_alone(ledger, self._batches() if batches is None else batches)
@@ -344,10 +379,21 @@ class Operators:
         finally:
             ledger.close()
 
+    def _root(self, ledger: SqliteLedger) -> str:
+        return batch_root(desk_of(self._setting), ledger, BATCH)
+
+    def _begin(self, ledger: SqliteLedger) -> None:
+        """Name a ledger, and tell that it is worked with, as the first run of a plan does."""
+        desk = desk_of(self._setting)
+        ledger.set_meta(RUN_NAME, self._setting.host.run_tag)
+        bind_ledger(desk, ledger)
+        announce(desk, ledger, ALL, ())
+
     def _context(self, ledger: SqliteLedger) -> Context:
         ctx, host = self._setting.world.context(ledger), self._setting.host
         if self._setting.kind.apart and host.copies is not None:
             ctx.packs = host.copies.keeping
+        ctx.binder = Binder(plan=json.loads(self._setting.world.plan[1]), recipients=host.first)
         ctx.waivers = self._waiving.counting(ledger, ctx.judge)
         return ctx
 

@@ -537,6 +537,35 @@ PLANTED = (
         kind=LifeKind.MONTHS,
     ),
     Planted(
+        "a report leaves out a finding", "session/views/records.py",
+        "    for found in ledger.findings():\n        yield {\n",
+        "    for found in list(ledger.findings())[1:]:\n        yield {\n",
+    ),
+    Planted(
+        "a report leaves out what failed", "session/views/records.py",
+        'if row["state"] is not State.EXCLUDED:\n                yield _record(',
+        'if row["state"] is State.VERIFIED:\n                yield _record(',
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a report calls a match what is none", "session/views/records.py",
+        '    verdict = row["verdict"]\n', '    verdict = "match"\n', kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a report leaves out the newest event", "session/verbs/report.py",
+        "Watched(ledger.journal(), _kept(desk))", "Watched(list(ledger.journal())[:-1], {})",
+    ),
+    Planted(
+        "a report leaves out what was deleted", "pipeline/cutover/facts.py",
+        '"outcomes": dict(sorted(erasure.outcomes.items())),', '"outcomes": {},',
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
+        "a report tells of every cutover that it stands open", "pipeline/cutover/facts.py",
+        '"stage": str(story.stage),', '"stage": str(standing.CutoverStage.OPEN),',
+        kind=LifeKind.MONTHS,
+    ),
+    Planted(
         "a rehearsal does not go back", "pipeline/cutover/rehearse.py",
         '    written = roll_back(scene)["written"]\n', "    written = None\n",
         kind=LifeKind.MONTHS,
@@ -548,7 +577,7 @@ def hunt(fault: Planted, *, seconds: float = SECONDS) -> Hunted:
     """Let lives be lived with a fault in the code until one is broken or the time is over."""
     with tempfile.TemporaryDirectory(prefix="planted-") as name:
         tree = Path(name)
-        for folder in ("hdh_migrate", "tests"):
+        for folder in ("hdh_migrate", "tests", "docs/schemas"):
             ignored = shutil.ignore_patterns("__pycache__", "golden", "live")
             shutil.copytree(ROOT / folder, tree / folder, ignore=ignored)
         fault.plant(tree / "hdh_migrate")

@@ -53,6 +53,8 @@ OTHER = "https://somebody.example/"
 USER = "sim@here"
 MIGRATION = "m"
 LOCK_DAYS = 2
+SHARED = ("source", "target", "clock", "stop", "notes", "envelopes", "plan", "rebinds")
+"""What each machine's world has of the first one's."""
 ENDING = "e"
 """The dataset that is to be erased, and how the keys of its objects begin."""
 
@@ -465,9 +467,8 @@ class Setting:
         self._machines += 1
         name = f"copy-{self._machines}"
         other = World(self.folder / name, script=self.script)
-        for shared in ("source", "target", "clock", "stop", "notes", "envelopes"):
+        for shared in (*SHARED, "datasets"):
             setattr(other, shared, getattr(self.world, shared))
-        other.datasets = self.world.datasets
         self.copy_state(self.world.path.parents[1], other.path.parents[1])
         host = replace(
             self.host, name=name, world=other, journal=list(self.host.journal),
@@ -481,7 +482,7 @@ class Setting:
         self._machines += 1
         name = f"anew-{self._machines}"
         other = World(self.folder / name, script=self.script)
-        for shared in ("source", "target", "clock", "stop", "notes", "envelopes", "datasets"):
+        for shared in (*SHARED, "datasets"):
             setattr(other, shared, getattr(self.world, shared))
         other.run_tag = f"{RUN_TAG}-{name}"
         host = SimulatedHost(

@@ -18,7 +18,7 @@ from tests.campaign.exchanges import Exchanges
 from tests.campaign.grants import SimulatedGrants
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
-from tests.campaign.months import Months
+from tests.campaign.months import DAY, Months
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.packs import KeysByName, is_pack, opened
 from tests.campaign.setting import AT_TARGET, BUCKET, ENDING, LOCK_DAYS, OTHER, Setting
@@ -76,6 +76,16 @@ class Settling:
             self._cut_over()
         if late:
             self._erase()
+        self._report()
+
+    def _report(self) -> None:
+        """Write a last report, which proves all that a source has that nobody switched away."""
+        setting, act = self._setting, self._operators
+        proving = [] if self._followed() else setting.source_keys()
+        before = act.reports
+        self._process("settling: report", partial(act.report, proving))
+        if act.reports == before:
+            raise Broken("a report without trouble is not written")
 
     def _heal(self) -> None:
         self._chances.heal()
@@ -388,7 +398,7 @@ class Settling:
             self._process(f"settling: {verb}, {lacks}", act)
             for _ in range(2 * (lacks == "writes go through" and self._months.shut_writers_out())):
                 self._council.approve(stage)
-                self._council.approve("freeze")
+                self._council.approve("freeze", seconds=DAY)
                 self._process(f"settling: {verb}, a trial's object is at the source", act)
             self._heal()
 

@@ -22,7 +22,6 @@ from hdh_migrate.pipeline.cutover.scene import Terms
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
 from tests.campaign.chances import Chances
 from tests.campaign.council import DAYS_30, Council
-from tests.campaign.desks import bind
 from tests.campaign.disk import under_ledgers
 from tests.campaign.erasures import Erasures
 from tests.campaign.exchanges import Exchanges
@@ -81,8 +80,6 @@ class Simulation:
         self._exchanges = Exchanges(setting, self._operators)
         self._erasures = Erasures(setting, self._operators) if setting.beside else None
         granted = setting.kind is LifeKind.GRANTED
-        if granted:
-            bind(setting)
         self._grants = SimulatedGrants(setting, self._operators) if granted else None
         self._stage = CutoverStage.NONE
 
@@ -256,7 +253,7 @@ class Simulation:
         else:
             self._council.approve("cutover", seconds=self._lasting())
             if self._setting.affair.probe is None:
-                self._council.approve("freeze")
+                self._council.approve("freeze", seconds=DAY)
 
     def _lasting(self) -> float:
         """Return for how many seconds an approval is to count."""

@@ -535,7 +535,7 @@ ELSEWHERE: Mapping[int, str] = {
     58: "workers are in this process",
     73: "one clock; several are judged in `unit/test_clocks.py`",
     75: "what is changed by hand is the part of flipped bits",
-    76: "no bundle is written in a life",
+    76: "reports are signed as they were written",
     77: "no tags are moved here",
     78: "globs name whole keys here",
     79: "features are not refused here",

@@ -21,9 +21,9 @@ from hdh_migrate.pipeline.excused import Waived, Waivers
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.excuses import excuses, kept_excuses
-from tests.campaign.council import DPO
 from tests.campaign.desks import shared_plan
 from tests.campaign.setting import Setting
+from tests.campaign.signers import DPO
 
 LASTING = 400
 DAYS = (1, 40, LASTING)

@@ -130,6 +130,8 @@ class World:
         self.datasets = datasets
         self.plan = ("digest", b"{}")
         """Digest and canonical form of the plan that ledgers are bound to."""
+        self.rebinds = False
+        """Whether a ledger is bound to the plan as it is now, whatever it was bound to."""
         self.reread = self.checked = False
         self.waived: set[str] = set()
         """Codes whose findings have a signed waiver."""
@@ -205,7 +207,8 @@ class World:
         ledger = SqliteLedger.open(self.path, self.clock)
         rows = [(dataset.name, dataset.batch) for dataset in self.datasets]
         try:
-            ledger.start(*self.plan, rows, diff=changes)
+            may_change = (lambda _was, _now: True) if self.rebinds else _never
+            ledger.start(*self.plan, rows, diff=changes, may_change=may_change)
             ledger.commit()
         except BaseException:
             ledger.close()
@@ -311,3 +314,8 @@ class World:
         found = self.target.head(dataset.target.bucket, dataset.route.target_key(key))
         assert found is not None
         return found.metadata["hdh-attempt"]
+
+
+def _never(was: object, now: object) -> bool:
+    del was, now
+    return False
