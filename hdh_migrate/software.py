@@ -1,4 +1,4 @@
-"""Which code ran: one digest over the tool's own files, which anybody can compute again."""
+"""Which code ran: one digest over the tool's own files; and what installs what it lacks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import hdh_migrate
 
 _COMPILED = (".pyc", ".pyo")
+_UNQUOTED = str.maketrans("", "", "\"' ")
 
 
 @cache
@@ -41,3 +42,19 @@ def _files(folder: str) -> Iterator[str]:
                 yield from _files(entry.path)
             elif entry.is_file() and not entry.name.endswith(_COMPILED):
                 yield entry.path
+
+
+def installing(extra: str) -> str:
+    """Return the command that installs what an extra of this package needs, wherever that is from.
+
+    No index need have the package itself: it may be a clone's, or a wheel's.
+    """
+    from importlib.metadata import PackageNotFoundError, requires  # every process imports this one
+
+    try:
+        rows = [one.partition(";") for one in requires("hdh-migrate") or ()]
+    except PackageNotFoundError:  # a folder on the path, in which nothing is installed
+        return f"pip install '.[{extra}]'"
+    asked = f"extra=={extra}"
+    needs = [name.strip() for name, _, why in rows if asked in why.translate(_UNQUOTED)]
+    return " ".join(["pip install", *(f"'{one}'" for one in needs)])

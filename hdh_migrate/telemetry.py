@@ -104,3 +104,9 @@ def duration_text(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def hours_text(hours: float) -> str:
+    """Return an estimate of hours as people read it: `about 2 h 05 min`, `less than a minute`."""
+    whole = round(hours * 60) * 60
+    return f"about {duration_text(whole).removesuffix(' 00 s')}" if whole else "less than a minute"

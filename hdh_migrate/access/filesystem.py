@@ -16,7 +16,9 @@ from typing import Any, Final, NoReturn
 try:
     from fsspec.spec import AbstractFileSystem
 except ImportError:  # pragma: no cover - the extra is there in the tests
-    raise ImportError("fsspec is missing: pip install 'hdh-migrate[access]'") from None
+    from hdh_migrate.software import installing
+
+    raise ImportError(f"fsspec is missing: {installing('access')}") from None
 
 from hdh_migrate.access.catalogue import CataloguedObject
 from hdh_migrate.access.files import GrantedFile

@@ -81,6 +81,11 @@ CredentialSecret = Annotated[
 _KEY_BYTES: Final = 8_192
 
 
+def key_file(said: str) -> Path:
+    """Return the file of a key that a command line names, be it as plans and passphrases do."""
+    return Path(said) if Path(said).exists() else Path(said.removeprefix("file:"))
+
+
 def key_given(said: str) -> str:
     """Return the key that a command line gives, be it on stdin.
 

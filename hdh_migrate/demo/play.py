@@ -27,6 +27,7 @@ from hdh_migrate.folders import ledger_path
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.plans import Demo
+from hdh_migrate.software import installing
 from hdh_migrate.telemetry import SystemClock, size_text
 
 MIGRATION = "demo"
@@ -128,7 +129,7 @@ def demand_extra(source: str, there: Callable[[str], object] = find_spec) -> Non
     missing = sorted({package for module, package in needed.items() if there(module) is None})
     if not missing:
         return
-    hint = 'pip install "hdh-migrate[demo]"'
+    hint = installing("demo")
     if set(missing) <= set(_EXTRA_AZURE.values()):
         hint += ", or run the demo on a folder: hdh-migrate demo --source folder"
     raise NotInstalled(f"the demo needs what is not installed: {', '.join(missing)}", hint=hint)

@@ -29,6 +29,7 @@ from hdh_migrate.demo.node import azurite_program, node_program
 from hdh_migrate.demo.watch import wait_for
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.frozen import frozen
+from hdh_migrate.software import installing
 from hdh_migrate.sources.azure_credentials import account_sas
 
 START_SECONDS = 90.0
@@ -135,7 +136,7 @@ def moto_s3(log: Path, *, keep: bool = False) -> Iterator[S3Server]:
         ServerFailed: moto is not installed or did not start.
     """
     if find_spec("moto") is None:
-        raise ServerFailed("moto is not installed", hint='pip install "hdh-migrate[demo]"')
+        raise ServerFailed("moto is not installed", hint=installing("demo"))
     # -P: nothing in the current directory may stand in for a module.
     command = [sys.executable, "-P", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     listens = re.compile(r"Running on (http://[0-9.:]+)")

@@ -24,6 +24,7 @@ from hdh_migrate.clocks import seconds_of, text_of
 from hdh_migrate.errors import ListingBroken, Refused, UsageError
 from hdh_migrate.model import ObjectInfo, Place
 from hdh_migrate.plan.files import NotRegularError, read_bounded
+from hdh_migrate.software import installing
 from hdh_migrate.sources.azure_listing import kind_of, size_of
 from hdh_migrate.sources.http_fields import md5_hex
 
@@ -328,6 +329,6 @@ def _pyarrow() -> Any:  # noqa: ANN401 - a module
     except ImportError as error:
         raise UsageError(
             "reports in Parquet need pyarrow, which is not installed",
-            hint='pip install "hdh-migrate[inventory]"',
+            hint=installing("inventory"),
         ) from error
     return pyarrow

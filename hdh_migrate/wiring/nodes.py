@@ -19,7 +19,7 @@ from hdh_migrate.pipeline.lanes import SharedLane, shared_file
 from hdh_migrate.plan.loader import plan_digest
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.work import Engine
-from hdh_migrate.software import code_digest
+from hdh_migrate.software import code_digest, installing
 from hdh_migrate.wiring.sealing import load_recipients
 from hdh_migrate.wiring.vault import Vault
 from hdh_migrate.wiring.worker_config import WorkerConfig
@@ -41,7 +41,7 @@ def demand_installed() -> None:
     if find_spec("distributed") is None:
         raise Refused(
             "a cluster needs Dask, which is not installed here",
-            hint="nothing was started; pip install 'hdh-migrate[dask]'",
+            hint=f"nothing was started; {installing('dask')}",
         )
 
 

@@ -177,7 +177,7 @@ def test_what_is_adopted_afterwards_counts_as_left_and_the_same_command_goes_thr
     assert 'the same "hdh-migrate keys rotate PLAN' in said.err
     left = json.loads(site.cli("status", site.plan, "--json", expect=0).out)["left"]
     (task,) = [one for one in left if one["task"] == "rotated"]
-    assert task["objects"] == 1
+    assert (task["objects"], task["names"]) == (1, ["keys rotate"])
     assert not [one for one in before if one["task"] == "rotated"]
     executed(site, opens="escrow", expect=0)
     assert opened(site, "steward") == {}

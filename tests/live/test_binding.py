@@ -87,7 +87,7 @@ def test_the_escrow_is_proved_and_the_journal_says_when(site: Site) -> None:
     keys = site.folder / "keys"
 
     def drill(name: str, expect: int) -> Any:
-        key = str(keys / f"{name}.sec")
+        key = f"file:{keys / name}.sec"  # as plans say it
         return site.cli("keys", "drill", site.plan, "--key", key, "--json", expect=expect)
 
     drill("escrow", 2)  # nothing is bound before a run

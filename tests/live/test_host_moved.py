@@ -20,6 +20,7 @@ from tests.support.site import moved as moved_once
 
 pytestmark = pytest.mark.live
 
+TAKES_OVER = ["hdh-migrate run PLAN --take-over --reason TEXT"]
 ADOPT = "hdh-migrate adopt PLAN --bundle DIR --state-dir NEW"
 Moves = Callable[[Site, ProxyTo], None]
 
@@ -82,6 +83,8 @@ def test_what_a_host_moved_is_adopted_under_its_new_address(
 
     adopted = goes_on("adopt", "--bundle", before, "--json").json["batches"][0]
     assert (adopted["adopted"], adopted["by_bundle"], adopted["unproved"]) == (5, of_a_bundle, 0)
+    again = goes_on("adopt", "--bundle", before, "--json").json  # nobody has taken over yet
+    assert (again["batches"][0]["adopted"], again["next"]) == (0, TAKES_OVER)
     goes_on("run", "--take-over", "--reason", "the host moved", "--until", "verify")
     goes_on("report", "--out", after)
     site.cli("audit", "verify", after, "--trust", trust, expect=0)

@@ -236,6 +236,10 @@ def test_one_that_cannot_come_to_its_end_is_given_up(site: Site) -> None:
     events = len(list(whole_journal(site)))
     would = reseal(site, "--give-up", expect=0)
     assert "4 objects would stay as they are" in would.out
+    ahead = reseal(site, "--give-up", "--json", expect=0).json
+    assert ahead["objects"] == 4
+    work = ("bytes_read", "bytes_written", "requests", "hours")
+    assert [ahead[name] for name in work] == [0, 0, 0, 0], "to give it up seals nothing"
     assert len(list(whole_journal(site))) == events
 
     told = sealed_anew(site, "--give-up", "--json", expect=5).json
@@ -246,6 +250,10 @@ def test_one_that_cannot_come_to_its_end_is_given_up(site: Site) -> None:
     site.cli("run", site.plan, "--until", "verify", "--no-progress", expect=0)
     (said,) = reported(site)["rotations"]
     assert (said["objects"], said["left"], said["remaining"]) == (1, 4, {"kept": 1})
+    left = site.cli("status", site.plan, "--json", expect=0).json["left"]
+    (task,) = [one for one in left if one["task"] == "rotated"]
+    assert task["names"] == ["reseal"]
+    assert task["en"].endswith("“hdh-migrate reseal”.")
     assert said["ended"] is not None
     assert "none to give up" in sealed_anew(site, "--give-up", expect=2).err
 

@@ -12,7 +12,7 @@ import typer
 from hdh_migrate.cli import environment
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
-from hdh_migrate.cli.parameters import PassphraseFrom
+from hdh_migrate.cli.parameters import PassphraseFrom, key_file
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.results.grants_read import Downloaded, GrantedLine, GrantFact
 from hdh_migrate.telemetry import counted, size_text
@@ -41,7 +41,13 @@ def open_granted(
     grant: Annotated[Path, typer.Argument(metavar="GRANT", help="The folder of a grant.")],
     *,
     identity: Annotated[
-        Path, typer.Option("--identity", metavar="KEY", help="The reader's private key.")
+        Path,
+        typer.Option(
+            "--identity",
+            metavar="KEY",
+            parser=key_file,
+            help="The reader's private key.",
+        ),
     ],
     passphrase_from: PassphraseFrom = None,
     trust: Annotated[

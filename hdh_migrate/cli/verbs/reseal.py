@@ -10,7 +10,7 @@ from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import WORKING, Plan
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.keys import ResealForecast, SealedAnew
-from hdh_migrate.telemetry import counted, size_text
+from hdh_migrate.telemetry import counted, hours_text, size_text
 
 
 @verb(
@@ -76,7 +76,7 @@ def _given_up_lines(would: ResealForecast) -> list[str]:
 
 
 def _forecast_lines(would: ResealForecast) -> list[str]:
-    hours = "unknown" if would["hours"] is None else f"about {would['hours']} h"
+    hours = "unknown" if would["hours"] is None else hours_text(would["hours"])
     so_far = (
         f"  it goes on: {counted(would['done'], 'object is', 'objects are')} done,"
         f" {counted(would['left'], 'was', 'were')} left"

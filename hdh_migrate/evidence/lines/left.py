@@ -131,10 +131,10 @@ class MigrationStanding:
     attested: tuple[tuple[str, str], ...] = ()
     untried: tuple[str, ...] = ()
     """Recipients of whose private key the journal has no trial (`keys drill`)."""
-    rotations: tuple[tuple[str, str | None, int], ...] = ()
-    """When each began, when it ended, what it left behind."""
+    rotations: tuple[tuple[str, str | None, int, str], ...] = ()
+    """When each began, when it ended, what it left behind, and the verb that goes on with it."""
     erasures: tuple[tuple[str, str, str | None, int], ...] = ()
-    """The dataset, and the same of it."""
+    """The dataset, when its erasure began, when it ended, what it left behind."""
     originals: tuple[tuple[str, int], ...] = ()
     """Erased datasets of whose originals no deletion was seen at the source, and how many."""
     grants: GrantAccounts | None = None
@@ -280,11 +280,11 @@ def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
     ):
         for name in names:
             yield LeftToDo(task, (name,))
-    for began, ended, remains in stands.rotations:
+    for began, ended, remains, verb in stands.rotations:
         if ended is None:
-            yield LeftToDo(LeftTask.ROTATION, at=began)
+            yield LeftToDo(LeftTask.ROTATION, (verb,), at=began)
         elif remains:
-            yield LeftToDo(LeftTask.ROTATED, count=remains, at=began)
+            yield LeftToDo(LeftTask.ROTATED, (verb,), remains, began)
 
 
 def _of_erasures(stands: MigrationStanding) -> Iterator[LeftToDo]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from markupsafe import Markup
@@ -23,7 +23,7 @@ from hdh_migrate.evidence.page.declared import declared_of, former_keys, strange
 from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.verifier.members import Predicate, StatedTally
+from hdh_migrate.evidence.verifier.members import Predicate, StatedRotation, StatedTally
 from hdh_migrate.plan.fields import period_seconds
 
 _CODED = frozenset({LeftTask.FINDING, LeftTask.WAIVER})
@@ -149,10 +149,7 @@ def standing_of(
         ),
         attested=attested_of(p["attestation"]),
         untried=tuple(one for one in p["seal"]["recipients"] if one not in proved),
-        rotations=tuple(
-            (one["began"], one["ended"], one["left"] + sum(one["remaining"].values()))
-            for one in p.get("rotations", ())
-        ),
+        rotations=rotated(p.get("rotations", ())),
         erasures=tuple(
             (one["dataset"], one["began"], one["ended"], sum(one["remaining"].values()))
             for one in p.get("erasures", ())
@@ -196,6 +193,19 @@ def attested_of(attestation: Mapping[str, Any] | None) -> tuple[tuple[str, str],
     return tuple(
         (f"{name}, {attestation[key]['reference']}", attestation[key]["valid_until"])
         for name, key in (("SecNumCloud", "secnumcloud"), ("HDS", "hds"))
+    )
+
+
+def rotated(stated: Iterable[StatedRotation]) -> tuple[tuple[str, str | None, int, str], ...]:
+    """Return when each rotation began and ended, what it left, and which verb goes on with it."""
+    return tuple(
+        (
+            one["began"],
+            one["ended"],
+            one["left"] + sum(one["remaining"].values()),
+            "reseal" if one["old"] is None else "keys rotate",
+        )
+        for one in stated
     )
 
 

@@ -79,13 +79,14 @@ LEFT: dict[str, Text] = {
         "|End the look at the target, which was stopped: batches {names}.",
     ),
     "left.rotation": Text(
-        "Achever le remplacement de clés commencé le {at}.",
-        "End the exchange of keys begun on {at}.",
+        "Achever le remplacement de clés commencé le {at} : « hdh-migrate {names} ».",
+        "End the exchange of keys begun on {at}: “hdh-migrate {names}”.",
     ),
     "left.rotated": Text(
         "Reprendre ce que le remplacement de clés du {at} a laissé tel quel à la cible : "
-        "{objects}.",
-        "Go through what the exchange of keys of {at} left at the target as it was: {objects}.",
+        "{objects} ; « hdh-migrate {names} ».",
+        "Go through what the exchange of keys of {at} left at the target as it was: {objects}; "
+        "“hdh-migrate {names}”.",
     ),
     "left.erasure": Text(
         "Achever l'effacement du jeu « {names} », commencé le {at}.",

@@ -23,6 +23,13 @@ from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.terms import verifiers
 from hdh_migrate.session.policy.timekeeping import offline
 
+WHY = "its key waives nothing by the terms that are in force, or signed reports before"
+
+AGREE = (
+    'have it agreed to ("hdh-migrate approve PLAN --batch NAME --stage terms", then "hdh-migrate'
+    ' cutover start PLAN --batch NAME", which takes it up)'
+)
+
 
 def demand_agreed(loaded: LoadedPlan, path: Path, clock: Clock) -> None:
     """Demand of the waivers beside a plan what the ledger at `path` knows; none is no harm.
@@ -45,9 +52,8 @@ def demand_agreed(loaded: LoadedPlan, path: Path, clock: Clock) -> None:
         raise Refused(
             "waivers that nobody who may has signed", blockers=[str(one) for one in found],
             hint="nothing was contacted; take them away, or let somebody sign anew whom the terms"
-            " name. Where waivers.keys of the plan is new: take them away, have it agreed to"
-            ' ("hdh-migrate approve PLAN --batch NAME --stage terms", then "hdh-migrate cutover'
-            ' start PLAN --batch NAME", which takes it up), and put them back',
+            f" name. Where waivers.keys of the plan is new: take them away, {AGREE}, and put them"
+            " back",
         )  # fmt: skip
 
 
@@ -63,26 +69,62 @@ def agreed(
     """
     if plan.waivers is None or not (base / waivers.FOLDER).is_dir():
         return [], []
-    signed_by = signers(ledger)
+    keys = who_waives(ledger, plan, base)
+    return keys, waivers.in_force(plan, base, now, named=keys, signers=signers(ledger))[0]
+
+
+def who_waives(ledger: SqliteLedger, plan: Plan, base: Path) -> list[TrustedKey]:
+    """Return whose waivers count by what the journal tells, as `agreed` does.
+
+    Raises:
+        KeyUnavailable: a key of the plan cannot be read.
+    """
     stories = standings(ledger.cutovers()).values()
     fixed = [story.terms.waivers for story in stories if story.terms is not None]
     named = None
     if fixed:
         alike = set.intersection(*({one.public for one in keys} for keys in fixed))
         named = verifiers(one for one in fixed[0] if one.public in alike)
-    keys, _ = waivers.who_may_waive(plan, base, named, signed_by)
-    return keys, waivers.in_force(plan, base, now, named=keys, signers=signed_by)[0]
+    return waivers.who_may_waive(plan, base, named, signers(ledger))[0]
 
 
 def unagreed(ledger: SqliteLedger, plan: Plan, base: Path, now: Moment) -> list[Problem]:
-    """Return the waivers that count by the plan, and not by what its journal tells.
+    """Return the waivers of the target that count by the plan, and not by what its journal tells.
 
-    The gate before the target, which knows no journal, lets them by.
+    The gate before the target, which knows no journal, lets them by. Those of findings do no harm:
+    whoever asks for them asks the journal, too.
 
     Raises:
         KeyUnavailable: a key of the plan cannot be read.
     """
-    counted, _ = waivers.in_force(plan, base, now)
+    counted = [
+        one for one in waivers.in_force(plan, base, now)[0] if not waivers.is_finding(one.what)
+    ]
     files = {waiver.file for waiver in agreed(ledger, plan, base, now)[1]}
-    what = "its key waives nothing by the terms that are in force, or signed reports before"
-    return [Problem(where=one.file, what=what) for one in counted if one.file not in files]
+    return [Problem(where=one.file, what=WHY) for one in counted if one.file not in files]
+
+
+def demand_may_waive(loaded: LoadedPlan, path: Path, clock: Clock, key: TrustedKey) -> None:
+    """Demand, before a waiver is signed, that the ledger at `path` lets its key waive.
+
+    A key that the plan does not name waives nothing either, nor does its waiver stop a run.
+
+    Raises:
+        Refused: it does not, and where the waiver is of the target every run would be refused.
+        KeyUnavailable: a key of the plan cannot be read.
+        LedgerDamaged: the journal cannot be read.
+    """
+    plan, base = loaded.plan, loaded.base
+    if plan.waivers is None or not path.exists():
+        return
+    ledger = SqliteLedger.read_only(path, clock)
+    try:
+        named = {one.fingerprint for one in waivers.who_may_waive(plan, base, None, ())[0]}
+        may = {one.fingerprint for one in who_waives(ledger, plan, base)}
+    finally:
+        ledger.close()
+    if key.fingerprint in named - may:
+        raise Refused(
+            f"{key.key_id} may not waive here: {WHY}",
+            hint=f"nothing was waived; where waivers.keys of the plan is new, {AGREE} first",
+        )

@@ -80,10 +80,11 @@ def finding(code: str) -> str:
 
 def may_be_waived(what: str, profile: Profile) -> bool:
     """Return whether there is such a thing to waive."""
-    return what in subjects(profile) or _is_finding(what)
+    return what in subjects(profile) or is_finding(what)
 
 
-def _is_finding(what: str) -> bool:
+def is_finding(what: str) -> bool:
+    """Return whether the findings of a code are waived, and nothing of the target."""
     found = re.fullmatch(r"finding\.([a-z0-9-]{1,60})", what)
     return found is not None and Code.known(found[1]) is not None
 

@@ -29,6 +29,7 @@ from hdh_migrate.session.policy.binding import fingerprints
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.bundles import Bundles, trusted_bundles
 from hdh_migrate.session.policy.consents import Consents
+from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.policy.newest import copies_seen
 from hdh_migrate.session.policy.signposted import demand_sealed_for, demand_signposts_known
 from hdh_migrate.session.policy.unswitched import demand_not_switched, demand_pointers_unmoved
@@ -40,7 +41,7 @@ from hdh_migrate.wiring import Services, routes_of
 
 RUN = "hdh-migrate run PLAN"
 TAKING_OVER = f"{RUN} --take-over --reason TEXT"
-"""Who moved what was adopted holds the target's fence."""
+"""Where another ledger holds the target's fence, as that does which moved what was adopted."""
 
 
 def forecast(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledgers.AdoptForecast:
@@ -140,6 +141,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         if not bundles.found and any(one["adopted"] for one in rows):
             _note_unseen(turn, newest)
         refused = [name for name in chosen if _is_refused_next(turn, name)]
+        held = held_by_another(newest, desk.loaded.plan, desk.ledger_path, chosen)
         code = Runner(turn.ctx, batches, renewed=turn.renewed).exit_code(selected)
         states = summary(turn.ctx)
     if bundles.found:
@@ -150,7 +152,7 @@ def adopt(desk: Desk, selected: Sequence[str], folders: Sequence[Path]) -> ledge
         "plan_digest": desk.loaded.digest,
         "datasets": states,
         "batches": rows,
-        "next": [TAKING_OVER if any(one["adopted"] for one in rows) else RUN],
+        "next": [RUN if all(one.auth for one in held) else TAKING_OVER],
     }
 
 

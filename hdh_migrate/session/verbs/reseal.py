@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final, TypedDict
 
 from hdh_migrate.errors import Exit, Refused, UsageError
 from hdh_migrate.events.rotation import DataKeysRotating
@@ -55,6 +56,20 @@ from hdh_migrate.wiring import routes_of
 from hdh_migrate.wiring.envelopes import recipient_name
 
 
+class _NoWork(TypedDict):
+    bytes_read: int
+    bytes_written: int
+    requests: int
+    hours: float | None
+    blockers: list[str]
+
+
+_NO_WORK: Final[_NoWork] = {
+    "bytes_read": 0, "bytes_written": 0, "requests": 0, "hours": 0.0, "blockers": [],
+}  # fmt: skip
+"""To give one up nothing is sealed, and nothing holds it up."""
+
+
 def forecast(desk: Desk, *, again: bool, giving_up: bool = False) -> ResealForecast:
     """Return what sealing everything anew would take; nobody is asked, and nothing is written.
 
@@ -68,7 +83,7 @@ def forecast(desk: Desk, *, again: bool, giving_up: bool = False) -> ResealForec
         with ledger.snapshot():
             asked = _asked(desk, ledger, again=again, giving_up=giving_up)
             would = _forecast(desk, ledger, asked)
-            return {**would, "blockers": []} if giving_up else would
+            return {**would, **_NO_WORK} if giving_up else would
     finally:
         ledger.close()
 

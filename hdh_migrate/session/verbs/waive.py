@@ -15,6 +15,7 @@ from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.results.proofs import Waived
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy.agreed import demand_may_waive
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.policy.waivable import open_findings
 from hdh_migrate.telemetry import SystemClock
@@ -42,6 +43,7 @@ def waive(
         PlanInvalid: the plan is refused.
         UsageError: that cannot be waived, or day or reason are none.
         KeyUnavailable: the key cannot be used.
+        Refused: the key waives nothing by the terms in force, or signed reports before.
         LedgerDamaged: the ledger cannot be read.
     """
     loaded = load(plan)
@@ -52,6 +54,7 @@ def waive(
     covered = open_findings(wish.what, path_of_ledger, clock)
     phrase = wish.passphrase()
     signer = load_signer(wish.key, phrase.encode() if phrase else None)
+    demand_may_waive(loaded, path_of_ledger, clock, signer.verifier)
     warn(signer.weakness)
     path, counts = waivers.make(
         loaded, signer, what=wish.what, reason=wish.reason, until=wish.until,

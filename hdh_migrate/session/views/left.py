@@ -31,6 +31,7 @@ from hdh_migrate.evidence.page.left import (
     attested_of,
     missed_in,
     recheck_seconds,
+    rotated,
     told,
 )
 from hdh_migrate.evidence.page.page_words import PageWords
@@ -119,10 +120,7 @@ def _standing(
         bases=tuple((one.reference, one.valid_until) for one in plan.legal_basis),
         attested=attested_of(attestation_of(desk)),
         untried=tuple(untried_recipients(ledger)),
-        rotations=tuple(
-            (one["began"], one["ended"], one["left"] + sum(one["remaining"].values()))
-            for one in rotations
-        ),
+        rotations=rotated(rotations),
         erasures=tuple(
             (name, one.began, one.ended, sum(one.remaining.values()))
             for name, one in erased.items()

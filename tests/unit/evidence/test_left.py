@@ -180,13 +180,17 @@ def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
     stands = replace(
         SETTLED,
         untried=("c4gh:1", "c4gh:2"),
-        rotations=((NOW, None, 0), (NOW, NOW, 2), (NOW, NOW, 0)),
+        rotations=(
+            (NOW, None, 0, "keys rotate"),
+            (NOW, NOW, 2, "reseal"),
+            (NOW, NOW, 0, "reseal"),
+        ),
         erasures=(("a", NOW, None, 0), ("b", NOW, NOW, 1), ("c", NOW, NOW, 0)),
     )
 
     assert tasks(stands) == [
-        (LeftTask.ROTATION, ()),
-        (LeftTask.ROTATED, ()),
+        (LeftTask.ROTATION, ("keys rotate",)),
+        (LeftTask.ROTATED, ("reseal",)),
         (LeftTask.ERASURE, ("a",)),
         (LeftTask.ERASED, ("b",)),
         (LeftTask.KEY, ("c4gh:1", "c4gh:2")),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.clocks import Judge, Moment
+from hdh_migrate.errors import Refused
 from hdh_migrate.events.consent import CutoverTermsFixed
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.run import ContentsRecorded
@@ -21,6 +22,7 @@ from hdh_migrate.session.policy.agreed import unagreed
 from hdh_migrate.session.policy.contents import SIGNER
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.policy.terms import terms_digest, terms_of
+from hdh_migrate.session.verbs.waive import WaiverWish, waive
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
 
@@ -119,4 +121,50 @@ def test_a_waiver_by_a_key_that_signed_reports_is_not_agreed(tmp_path: Path) -> 
     ledger.event(ContentsRecorded(files=files, changed=()))
     ledger.commit()
     assert len(unagreed(ledger, loaded.plan, tmp_path, now)) == 1
+    ledger.close()
+
+
+def test_whom_the_terms_do_not_name_yet_signs_no_waiver(tmp_path: Path) -> None:
+    """The plan has a new key, and nobody has agreed to it: its waiver would stop every run."""
+    (tmp_path / "keys").mkdir()
+    new_report_key(tmp_path / "keys", "dpo", None)
+    first = planned(tmp_path, "dpo")
+    agreed = terms_of(first, first.plan.batches[0].name)
+    private, _ = new_report_key(tmp_path / "keys", "new", None)
+    loaded = planned(tmp_path, "new")
+    desk = Desk.open(tmp_path / "plan.yaml", None, Notes(), threading.Event())
+    ledger = SqliteLedger.open(desk.ledger_path, WallClock("2026-11-24T13:00:00.000Z"))
+    ledger.event(
+        CutoverTermsFixed(
+            batch="b", track=Track.CUTOVER, terms=agreed, digest=terms_digest(agreed), beside=(),
+            adopted=False,
+        )
+    )  # fmt: skip
+    ledger.commit()
+    ledger.close()
+    wish = WaiverWish(
+        what="attestation", until="2099-11-30", reason="known", key=private,
+        passphrase=lambda: None,
+    )  # fmt: skip
+
+    with pytest.raises(Refused, match="may not waive here") as refused:
+        waive(loaded.path, None, wish, lambda _: None)
+
+    assert "approve PLAN --batch NAME --stage terms" in str(refused.value.hint)
+    assert not (tmp_path / waivers.FOLDER).exists()
+    wish = replace(wish, key=new_report_key(tmp_path / "keys", "stranger", None)[0])
+    assert not waive(loaded.path, None, wish, lambda _: None)["counts"]
+
+
+def test_a_waiver_of_findings_that_does_not_count_stops_no_run(tmp_path: Path) -> None:
+    """Who asks whether a finding has one asks the journal, too: no gate opens by it."""
+    loaded, public, now = waived_by(tmp_path, "mine", "finding.vanished")
+    ledger = SqliteLedger.temporary(WallClock("2026-11-24T13:00:00.000Z"))
+    files = {SIGNER: f"ed25519:{load_trusted_key(public).fingerprint}"}
+    ledger.event(ContentsRecorded(files=files, changed=()))
+    ledger.commit()
+
+    assert unagreed(ledger, loaded.plan, tmp_path, now) == []
+    waived = excuses(loaded, ledger, now)
+    assert not waived({"code": "vanished", "at": "2026-11-24T13:00:00.000Z", "batch": "b"})
     ledger.close()

@@ -44,7 +44,6 @@ def journal(
     A plan's is that of its ledger. A bundle is checked whole first, and its journal printed as it
     stands there.
     """
-    task.out.as_json = True  # a stream of JSON in any case
     if of.is_dir() or of.suffix in _ARCHIVES:
         if task.state_dir is not None:
             raise UsageError("--state-dir is a plan's", hint="leave it out for a bundle")

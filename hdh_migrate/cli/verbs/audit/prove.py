@@ -50,7 +50,6 @@ def prove(
 
     if task.out.as_json and checkpoint is not None:
         raise UsageError("a .tlog-proof is no JSON", hint="leave --json or --checkpoint out")
-    task.out.as_json = checkpoint is None
     wanted = key_given(key)
     with unpacked(bundle) as folder:
         reading = open_bundle(folder)

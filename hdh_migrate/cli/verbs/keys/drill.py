@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.cli.parameters import ASKING, Batches, PassphraseFrom, Plan
+from hdh_migrate.cli.parameters import ASKING, Batches, PassphraseFrom, Plan, key_file
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.keys import Drilled, StoredTrial
 from hdh_migrate.telemetry import counted, size_text
@@ -42,7 +42,11 @@ def drill(
     plan: Plan,
     *,
     key: Annotated[
-        Path, typer.Option("--key", metavar="FILE", help="A recipient's private key: the escrow's.")
+        Path,
+        typer.Option(
+            "--key", metavar="FILE", parser=key_file,
+            help="A recipient's private key: the escrow's.",
+        ),
     ],
     passphrase_from: PassphraseFrom = None,
     stored: Annotated[

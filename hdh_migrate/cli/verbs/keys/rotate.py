@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.cli.parameters import WORKING, PassphraseFrom, Plan
+from hdh_migrate.cli.parameters import WORKING, PassphraseFrom, Plan, key_file
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import KeysExchanged, RotationForecast
-from hdh_migrate.telemetry import counted, size_text
+from hdh_migrate.telemetry import counted, hours_text, size_text
 
 
 @verb(
@@ -35,7 +35,10 @@ def rotate(
     identity: Annotated[
         Path | None,
         typer.Option(
-            "--identity", metavar="FILE", help="A private key that opens what is sealed now."
+            "--identity",
+            metavar="FILE",
+            parser=key_file,
+            help="A private key that opens what is sealed now.",
         ),
     ] = None,
     passphrase_from: PassphraseFrom = None,
@@ -61,7 +64,7 @@ def rotate(
 
 
 def _forecast_lines(would: RotationForecast) -> list[str]:
-    hours = "unknown" if would["hours"] is None else f"about {would['hours']} h"
+    hours = "unknown" if would["hours"] is None else hours_text(would["hours"])
     if would["headers"] is not None:
         return _forecast_of_packs(would, hours)
     how = (
