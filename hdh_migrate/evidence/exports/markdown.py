@@ -149,8 +149,8 @@ def _answers(reading: CheckedBundle) -> Iterator[str]:
         )
         yield (
             f"- {what}, {one['began']},"
-            f" {_some(one['objects'], 'object')} ({one['left']} left, {one['lost']} to be sent"
-            f" again{end})"
+            f" {_some(one['objects'], 'object')} ({sum(one['remaining'].values())} still as they"
+            f" were, {one['lost']} to be sent again{end})"
         )
     for erased in predicate.get("erasures", ()):
         end = "" if erased["ended"] else "; not finished"

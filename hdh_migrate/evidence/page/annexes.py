@@ -316,14 +316,15 @@ ANNEXES: dict[str, Text] = {
     "stage.decommission observed": Text("suppression constatée", "deletion observed"),
     # --- looks ---------------------------------------------------------------------------------
     "looks.last": Text(
-        "Dernier contrôle de la cible, lot {name} : {when}, {n} objet sur {all}, {level}."
-        "|Dernier contrôle de la cible, lot {name} : {when}, {n} objets sur {all}, chacun {level}.",
+        "Dernier contrôle de la cible, lot {name} : {when}, {n} objet sur\u00a0{all}, {level}."
+        "|Dernier contrôle de la cible, lot {name} : {when}, {n} objets sur\u00a0{all}, chacun "
+        "{level}.",
         "Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}."
         "|Last looked at the target, batch {name}: {when}, {n} of {all} objects, {level}.",
     ),
     "looks.last.but": Text(
-        "Dernier contrôle de la cible, lot {name} : {when}, {n} objet examiné sur {all}."
-        "|Dernier contrôle de la cible, lot {name} : {when}, {n} objets examinés sur {all}.",
+        "Dernier contrôle de la cible, lot {name} : {when}, {n} objet examiné sur\u00a0{all}."
+        "|Dernier contrôle de la cible, lot {name} : {when}, {n} objets examinés sur\u00a0{all}.",
         "Last looked at the target, batch {name}: {when}, {n} of {all} objects was looked at."
         "|Last looked at the target, batch {name}: {when}, {n} of {all} objects were looked at.",
     ),

@@ -79,6 +79,12 @@ CUSTODY: dict[str, Text] = {
         "clés ».",
         "For {n} key; see “Who holds the keys”.|For {n} keys; see “Who holds the keys”.",
     ),
+    "q.for.names": Text(
+        "Le contenu seul est chiffré : l'hébergeur voit les noms des objets, qui peuvent désigner "
+        "des personnes, et leurs tailles.",
+        "Only the content is encrypted: the host sees the names of the objects, which may identify "
+        "people, and their sizes.",
+    ),
     "q.for.escrow": Text(
         "Dont {n} de secours, selon la déclaration.|Dont {n} de secours, selon la déclaration.",
         "Of these {n} is for the day the others are lost, as declared."

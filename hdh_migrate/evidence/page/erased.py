@@ -122,6 +122,17 @@ ERASED: dict[str, Text] = {
         "{n} reader can still open what of it was granted; see “Who may read”."
         "|{n} readers can still open what of it was granted; see “Who may read”.",
     ),
+    "banner.left-open": Text(
+        "Pour {n} lecteur dont l'accès a pris fin, rien ne dit que l'hébergeur l'ait fermé : s'il "
+        "a gardé ce qu'il a reçu, il peut encore l'ouvrir ; voir « Qui peut lire »."
+        "|Pour {n} lecteurs dont l'accès a pris fin, rien ne dit que l'hébergeur l'ait fermé : "
+        "s'ils ont gardé ce qu'ils ont reçu, ils peuvent encore l'ouvrir ; voir « Qui peut lire "
+        "».",
+        "For {n} reader whose access has ended, nothing says that the host closed it: who kept "
+        "what was received can still open that; see “Who may read”."
+        "|For {n} readers whose access has ended, nothing says that the host closed it: who kept "
+        "what was received can still open that; see “Who may read”.",
+    ),
     "banner.shut-out": Text(
         "Pour {n} lecteur révoqué, la fermeture de l'accès chez l'hébergeur est déclarée, non "
         "constatée ; voir « Qui peut lire »."

@@ -73,6 +73,7 @@ def render_report(
     words = PageWords(language)
     template = environment().get_template("report.html")
     readers = grant_lines(chronicle.grants, predicate["times"]["written"])
+    over = [one for one in readers if one.stage in OVER and not one.at_host]
     left = left_to_do(standing_of(predicate, unresolved, chronicle, signed=signer is not None))
     tasks = owned(left, declared_of(predicate), list(chronicle.logins), words)
     sources = at_source(predicate, chronicle.passes)
@@ -122,10 +123,8 @@ def render_report(
         least=bool(chronicle.cut_off or chronicle.going_on),
         at_source_kept=any(one.after.changed for one in sources if one.after.observed),
         only_at_source=nowhere_else(predicate, sources, findings),
-        shut_out=sum(
-            one.account.closed is not None and one.stage in OVER and not one.at_host
-            for one in readers
-        ),
+        shut_out=sum(one.account.closed is not None for one in over),
+        left_open=sum(one.account.closed is None for one in over),
         clashing=clashing(chronicle.erasing, readers),
         former={one["key"]: one["became"] for one in declared.get("former_keys", ())},
         errors=by_side(predicate["findings"]["codes"], chronicle.retried),

@@ -12,25 +12,21 @@ LEFT: dict[str, Text] = {
     ),
     "left.breach": Text(
         "Faire juger si la perte ou le remplacement de {objects} est une violation de données à "
-        "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les 72 heures "
-        "après en avoir pris connaissance ; constaté le {at}, ou avant.",
+        "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les "
+        "72\u00a0heures après en avoir pris connaissance ; constaté le {at}, ou avant.",
         "Have it judged whether the loss or replacement of {objects} is a personal data breach: "
         "the GDPR (art. 33) may oblige to notify it within 72 hours of becoming aware of it; found "
         "on {at} at the latest.",
     ),
     "left.absence": Text(
-        "Faire juger si l'absence d'un objet, que la cible n'avait plus intact au contrôle du "
-        "{at} et qui y est de nouveau vérifié, est une violation de données à caractère personnel "
-        "(RGPD, art. 33) : lot {names}."
-        "|Faire juger si l'absence de {objects}, que la cible n'avait plus intacts au contrôle du "
-        "{at} et qui y sont de nouveau vérifiés, est une violation de données à caractère "
-        "personnel (RGPD, art. 33) : lot {names}.",
-        "Have it judged whether the absence of {objects}, which the target did not hold intact at "
-        "the look of {at} and which is verified there again, is a personal data breach (GDPR, "
-        "art. 33): batch {names}."
-        "|Have it judged whether the absence of {objects}, which the target did not hold intact at "
-        "the look of {at} and which are verified there again, is a personal data breach (GDPR, "
-        "art. 33): batch {names}.",
+        "Faire juger si l'absence ou l'altération d'un objet à la cible (contrôle du {at} ; il y "
+        "est de nouveau vérifié) est une violation de données à caractère personnel (RGPD, "
+        "art. 33) : lot {names}."
+        "|Faire juger si l'absence ou l'altération de {objects} à la cible (contrôle du {at} ; ils "
+        "y sont de nouveau vérifiés) est une violation de données à caractère personnel (RGPD, "
+        "art. 33) : lot {names}.",
+        "Have it judged whether the absence or damage of {objects} at the target (look of {at}; "
+        "verified there again) is a personal data breach (GDPR, art. 33): batch {names}.",
     ),
     "left.absent": Text(
         "Faire juger si l'absence ou l'altération de {objects} de la cible, constatée au contrôle "

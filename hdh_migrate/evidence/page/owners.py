@@ -161,7 +161,7 @@ OWNING: dict[str, Text] = {
         "Where no date is given, this folder knows of none.",
     ),
     "owner.until": Text(
-        "Avant le {at}, si le délai de 72 heures part de ce constat.",
+        "Avant le {at}, si le délai de 72\u00a0heures part de ce constat.",
         "Before {at}, if the 72 hours run from this finding.",
     ),
     "owner.run": Text("{first} à {last}", "{first} to {last}"),

@@ -194,7 +194,10 @@ WAIVED: dict[str, Text] = {
         "{what}{excused}; see “Waivers”.",
     ),
     "n.waivers": Text("{n} dérogation|{n} dérogations", "{n} waiver|{n} waivers"),
-    "n.waivers.only": Text(", qui ne compte plus", ", which counts no more"),
+    "n.waivers.all": Text(
+        ", qui ne compte plus|, qui ne comptent plus",
+        ", which counts no more|, which count no more",
+    ),
     "n.waivers.over": Text(
         ", dont {n} ne compte plus|, dont {n} ne comptent plus",
         ", {n} of them counting no more|, {n} of them counting no more",

@@ -974,6 +974,16 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         ),
         *({"records": good, "months": waived_again(many)} for many in (1, 2)),
         {"records": good, "months": one_waiver_over()},
+        {"records": good, "months": one_waiver_over("taken")},
+        *(
+            {
+                "records": good,
+                "looks": [
+                    {**LOOK, "objects": many, "gone": 0, "damaged": 0, "replaced": 0, "unread": 0}
+                ],
+            }
+            for many in (1, 2)
+        ),
         {"records": good, "months": one_waiver_over(), "waivers": WAIVED[1:2]},
         *(
             {
@@ -1950,6 +1960,8 @@ def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(
     tmp_path: Path, key: Signer
 ) -> None:
     page = written(tmp_path / "out", [record("a")], signer=key, months=revoked(2))["fr"]
+    assert "Pour 2 lecteurs dont l\u2019accès a pris fin, rien ne dit que" in page.plain
+    assert "Le contenu seul est chiffré : l\u2019hébergeur voit les noms" in page.plain
     said = page.plain
 
     assert "2 lecteurs ont reçu depuis, pour leur clé, de quoi ouvrir" in said
@@ -2070,7 +2082,7 @@ def test_a_later_look_does_not_undo_what_an_earlier_one_missed(tmp_path: Path, k
     )  # fmt: skip
     told = [*missed(), ("2026-03-02T10:10:00Z", last.kind, last.as_json())]
     page = written(tmp_path / "a", [record("a")], signer=key, months=told)["fr"].plain
-    assert "Faire juger si l\u2019absence d\u2019un objet" in page
+    assert "Faire juger si l\u2019absence ou l\u2019altération d\u2019un objet à la cible" in page
     assert "absence ou altération constatée à un contrôle, réparée depuis" in page
     assert "Contrôles de la cible" in page
     assert (

@@ -158,9 +158,9 @@ def gap(runs: int) -> list[tuple[str, Event]]:
     ]
 
 
-def one_waiver_over() -> list[tuple[str, str, dict[str, Any]]]:
-    """Return what a journal tells of a waiver that a change of the plan ended."""
-    events = (counting("plan", new=True), told()[4][1])
+def one_waiver_over(*names: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return what a journal tells of a waiver, and of others, that a change of the plan ended."""
+    events = (counting("plan", *names, new=True), told()[4][1])
     return [("2026-03-01T08:00:00Z", one.kind, one.as_json()) for one in events]
 
 
