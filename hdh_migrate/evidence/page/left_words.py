@@ -26,6 +26,8 @@ LEFT: dict[str, Text] = {
         "y sont de nouveau vérifiés) est une violation de données à caractère personnel (RGPD, "
         "art. 33) : lot {names}.",
         "Have it judged whether the absence or damage of {objects} at the target (look of {at}; "
+        "verified there again) is a personal data breach (GDPR, art. 33): batch {names}."
+        "|Have it judged whether the absence or damage of {objects} at the target (look of {at}; "
         "verified there again) is a personal data breach (GDPR, art. 33): batch {names}.",
     ),
     "left.absent": Text(
