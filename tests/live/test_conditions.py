@@ -268,10 +268,8 @@ def test_a_rehearsal_is_told_and_not_refused(site: Site, bucket: Bucket, moto: S
     check = preflight(site)[f"health data: {bucket.name}: bucket-encryption"]
     assert check["ok"]
     assert "off this machine this would refuse" in check["notes"][0]
-    desk, notes = site.desk(), Notes()
-    (batch,) = forecast(replace(desk, progress=notes), ())["batches"]
+    (batch,) = forecast(site.desk(), ())["batches"]
     assert batch["objects"] == 1
-    assert [one for one in notes.lines if "off this machine this would refuse" in one]
 
 
 @pytest.mark.parametrize(

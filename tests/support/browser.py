@@ -10,17 +10,20 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from hdh_migrate.demo.servers import serving
+from hdh_migrate.demo.servers import Running, ServerFailed, serving
 
 _FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--hide-scrollbars",
 )
+
+
+STARTS = 5
 
 
 class Browser:
@@ -68,11 +71,7 @@ def browser() -> Iterator[Browser]:
         raise AssertionError("make system-packages installs chromium and its driver")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
-        with serving(
-            "chromedriver", [driver, "--port=0"], folder=folder, log=folder / "log",
-            listens=re.compile(r"started successfully on port (\d+)"), environment={},
-            answers=lambda port: _ask("GET", f"http://127.0.0.1:{port}/status")["value"]["ready"],
-        ) as up:  # fmt: skip
+        with _driving(driver, folder) as up:
             url = f"http://127.0.0.1:{up.url}"
             flags = [*_FLAGS, f"--user-data-dir={folder / 'profile'}"]
             options = {"binary": chromium, "args": flags}
@@ -82,6 +81,33 @@ def browser() -> Iterator[Browser]:
                 yield Browser(url, session)
             finally:
                 _ask("DELETE", f"{url}/session/{session}")
+
+
+@contextmanager
+def _driving(driver: str, folder: Path) -> Iterator[Running]:
+    """Run the driver; its `url` is a port.
+
+    It lets the system choose a port over IPv6 and then wants the same one over IPv4, where somebody
+    else may have it: it ends then, and another start chooses another one.
+    """
+    with ExitStack() as stack:
+        for left in reversed(range(STARTS)):
+            try:
+                up = stack.enter_context(_started(driver, folder))
+            except ServerFailed as error:
+                if not left or "Address already in use" not in str(error):
+                    raise
+            else:
+                yield up
+                return
+
+
+def _started(driver: str, folder: Path) -> AbstractContextManager[Running]:
+    return serving(
+        "chromedriver", [driver, "--port=0"], folder=folder, log=folder / "log",
+        listens=re.compile(r"started successfully on port (\d+)"), environment={},
+        answers=lambda port: _ask("GET", f"http://127.0.0.1:{port}/status")["value"]["ready"],
+    )  # fmt: skip
 
 
 def _ask(method: str, url: str, body: Any = None) -> Any:

@@ -80,15 +80,12 @@ CUSTODY: dict[str, Text] = {
         "For {n} key; see “Who holds the keys”.|For {n} keys; see “Who holds the keys”.",
     ),
     "q.for.names": Text(
-        "Le contenu seul est chiffré : l'hébergeur voit les noms des objets, qui peuvent désigner "
-        "des personnes, et leurs tailles.",
-        "Only the content is encrypted: the host sees the names of the objects, which may identify "
-        "people, and their sizes.",
+        "L'hébergeur voit les noms et tailles des objets ; un nom peut désigner une personne.",
+        "Names, which may identify people, are not encrypted.",
     ),
     "q.for.escrow": Text(
         "Dont {n} de secours, selon la déclaration.|Dont {n} de secours, selon la déclaration.",
-        "Of these {n} is for the day the others are lost, as declared."
-        "|Of these {n} are for the day the others are lost, as declared.",
+        "Of these {n} is in escrow, as declared.|Of these {n} are in escrow, as declared.",
     ),
     "q.for.nobody": Text(
         "Pour personne : le plan demande que cet outil ne chiffre pas. Motif donné : {reason}",

@@ -18,8 +18,6 @@ from hdh_migrate.targets.conditions import NOT_SHOWN, Condition, conditions
 from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.chosen import is_rehearsal, profile_of
 
-OFF_THIS_MACHINE = "off this machine this would refuse:"
-
 
 def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> list[Problem]:
     """Return the rules that are not seen to hold and that nobody waived; none in a rehearsal.
@@ -29,22 +27,11 @@ def problems(services: Services, plan: Plan, buckets: Sequence[str], now: Moment
     """
     if is_rehearsal(plan, services.vault.base):
         return []
-    return list(_open(services, plan, buckets, now, demand=True))
-
-
-def rehearsed(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) -> Iterator[str]:
-    """Say what a rehearsal goes on in spite of, and a run off this machine would not."""
-    if is_rehearsal(plan, services.vault.base):
-        for one in _open(services, plan, buckets, now, demand=False):
-            yield f"{one.where}: {OFF_THIS_MACHINE} {one.what}"
-
-
-def _open(
-    services: Services, plan: Plan, buckets: Sequence[str], now: Moment, *, demand: bool
-) -> Iterator[Problem]:
-    for bucket, found, waiver in _looked(services, plan, buckets, now, demand=demand):
-        if not found.holds and waiver is None:
-            yield Problem(where=f"target bucket {bucket}", what=_what(found), hint=found.fix)
+    return [
+        Problem(where=f"target bucket {bucket}", what=_what(found), hint=found.fix)
+        for bucket, found, waiver in _looked(services, plan, buckets, now, demand=True)
+        if not found.holds and waiver is None
+    ]
 
 
 def unfit(services: Services, plan: Plan, buckets: Sequence[str], judge: Judge) -> list[str]:
@@ -79,7 +66,7 @@ def checks(services: Services, plan: Plan, buckets: Sequence[str], now: Moment) 
             check["waiver"] = waiver.file
             check["notes"] = [f"{_what(found)}; waived until {waiver.until}: {waiver.reason}"]
         elif rehearsal and not found.holds:
-            check["notes"] = [f"{OFF_THIS_MACHINE} {_what(found)}"]
+            check["notes"] = [f"off this machine this would refuse: {_what(found)}"]
         elif found.holds and NOT_SHOWN in found.seen:
             check["notes"] = [f"seen {found.seen}"]
         results.append(check)

@@ -110,13 +110,9 @@ def answered(
             raise
 
     try:
-        found = desk.retrying()(ask)
+        return desk.retrying()(ask)
     except Stopped as error:
         raise Interrupted("stopped while waiting for a store; nothing was begun") from error
-    buckets = () if found else _buckets(desk.loaded.plan, selected)
-    for line in health.rehearsed(services, desk.loaded.plan, buckets, judge.unchecked()):
-        desk.progress.note(line)
-    return found
 
 
 def _reached(

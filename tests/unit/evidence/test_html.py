@@ -1961,7 +1961,7 @@ def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(
 ) -> None:
     page = written(tmp_path / "out", [record("a")], signer=key, months=revoked(2))["fr"]
     assert "Pour 2 lecteurs dont l\u2019accès a pris fin, rien ne dit que" in page.plain
-    assert "Le contenu seul est chiffré : l\u2019hébergeur voit les noms" in page.plain
+    assert "L\u2019hébergeur voit les noms et tailles des objets" in page.plain
     said = page.plain
 
     assert "2 lecteurs ont reçu depuis, pour leur clé, de quoi ouvrir" in said
