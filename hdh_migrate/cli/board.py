@@ -96,9 +96,11 @@ def working(work: Work, now: str) -> str:
         killed = "the last one was killed" if work["steps"] else "how the last ended is not known"
         return f"no run is under way, {killed}{_last_word(work, now)}"
     ended = Exit(work["exit"])
+    # What was listed, or found, since then may be open all the same: it stands below.
+    meaning = "that command left nothing open" if ended is Exit.OK else ended.meaning
     return (
         f"no run is under way, the last one ended {_second(work['ended'])} with {int(ended)}"
-        f" ({ended.meaning})" + (", which is over by now" if work["over"] else "")
+        f" ({meaning})" + (", which is over by now" if work["over"] else "")
     )
 
 

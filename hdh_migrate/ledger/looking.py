@@ -64,6 +64,15 @@ class Looking(Store):
         )
         return {row[0]: Tally(objects=row[1], size=row[2]) for row in rows}
 
+    def unfinished(self, ids: Collection[int]) -> int:
+        """Return how many of some objects are neither verified nor excluded."""
+        rows = self._rows(
+            "SELECT count(*) FROM object"
+            " WHERE id IN (SELECT value FROM json_each(?)) AND state NOT IN (?, ?)",
+            (json.dumps(sorted(ids)), State.VERIFIED, State.EXCLUDED),
+        )
+        return int(rows[0][0])
+
     def journalled_lately(
         self, most: int, *, within: int, but: Collection[str]
     ) -> list[tuple[int, str, str, str]]:

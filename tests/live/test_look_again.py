@@ -125,6 +125,22 @@ def test_what_the_target_lost_or_spoiled_is_mended_by_the_next_run(make: Make) -
     assert stage.again("--level", "full")[0] == Exit.OK
 
 
+def test_what_came_after_a_look_is_not_what_it_missed(make: Make) -> None:
+    stage = make()
+    for key in (ODD, BIG):
+        stage.client.delete_object(Bucket=BUCKET, Key=KEYS[key])
+    assert stage.again()[0] == Exit.VERIFICATION_FAILED
+    assert stage.job.run_here() == (0, "")
+    for name in ("new", "newer"):
+        (stage.job.folder / "data" / name).write_bytes(b"came later")
+
+    assert stage.job.call("inventory", "--refresh")[0] == Exit.OK
+
+    now = stage.status()
+    assert now["total"]["waiting"]["objects"] == 2
+    assert "grave" not in now
+
+
 @pytest.mark.parametrize(
     ("make", "versions"),
     [("strict", False), ("strict", True), ("moto", False), ("moto", True), ("rclone_s3", False)],

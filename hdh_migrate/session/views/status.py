@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from hdh_migrate.clocks import Moment, seconds_of, text_of_seconds
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.evidence.lines.gravest import OutcomeCounts, not_back
+from hdh_migrate.evidence.lines.gravest import OutcomeCounts
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
 from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, standing
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
-from hdh_migrate.pipeline.looks import look_facts
+from hdh_migrate.pipeline.looks import missed_last
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
@@ -153,17 +153,13 @@ def _grave(
     codes = Counter[str]()
     for cause in causes:
         codes[cause.code] += cause.many
-    unfinished = {
-        row["batch"]: sum(
-            row["amounts"][name]["objects"] for name in ("failed", "waiting", "held_back")
-        )
-        for row in rows
-    }
     failed = sum(row["amounts"]["failed"]["objects"] for row in rows)
     lost, replaced = how_many(codes, *LOST_OBJECTS), how_many(codes, Code.TARGET_REPLACED)
-    looks = [] if ledger is None else look_facts(ledger)
-    missed = [(one["batch"], one["gone"] + one["damaged"]) for one in looks]
-    gone = not_back(missed, unfinished, lost)
+    gone = 0
+    if ledger is not None:
+        shown = {row["batch"] for row in rows}
+        looks = [missed for batch, missed in missed_last(ledger).items() if batch in shown]
+        gone = max(0, ledger.unfinished(set[int]().union(*looks)) - lost)
     if not (failed or lost or replaced or gone):
         return []
     from hdh_migrate.session.views.left import grave_facts  # it speaks as the pages of a report do

@@ -86,7 +86,7 @@ def test_all_of_it_says_how_the_last_run_ended_and_every_finding() -> None:
     for work, words in (
         (killed, "no run is under way, the last one was killed"),
         (refused, "ended 2026-11-26T09:59:58Z with 9 (a credential is refused"),
-        (IDLE, "with 0 (done, with nothing left open)"),
+        (IDLE, "with 0 (that command left nothing open)"),
         (BUSY, "is at work since 2026-11-20T08:00:00Z (inventory, transfer, verify), last word"),
     ):
         lines = report(standing(batch("all", verified=3), work=work))  # type: ignore[arg-type]
