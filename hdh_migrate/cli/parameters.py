@@ -81,9 +81,13 @@ CredentialSecret = Annotated[
 _KEY_BYTES: Final = 8_192
 
 
-def key_file(said: str) -> Path:
-    """Return the file of a key that a command line names, be it as plans and passphrases do."""
+def _key_file(said: str) -> Path:
     return Path(said) if Path(said).exists() else Path(said.removeprefix("file:"))
+
+
+def key_option(what: str, name: str = "--key", metavar: str = "FILE") -> Any:  # noqa: ANN401
+    """Return the option for a private key's file, which may be named as a plan names one."""
+    return typer.Option(name, metavar=metavar, parser=_key_file, help=what)
 
 
 def key_given(said: str) -> str:

@@ -40,7 +40,6 @@ class Finished(Protocol):
 
     def __call__(self, prepare: Prepare, target: Target | None = None) -> Site:
         """Return a copy; its target is a bucket on moto, or one as it is wanted here."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import typer
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import load_each
-from hdh_migrate.cli.parameters import AT_PLAN, PassphraseFrom, Plan, key_file
+from hdh_migrate.cli.parameters import AT_PLAN, PassphraseFrom, Plan, key_option
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.results.switches import ApprovalKept, ApprovalMade, Withdrawn
@@ -68,15 +68,7 @@ def approve(
         list[str] | None,
         typer.Option(metavar="WORD", help="With --stage erase: in spite of grants, only-copy."),
     ] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            parser=key_file,
-            help="The approver's private key.",
-        ),
-    ] = None,
+    key: Annotated[Path | None, key_option("The approver's private key.")] = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it expires: 2026-12-24T18:00:00Z.")
     ] = None,

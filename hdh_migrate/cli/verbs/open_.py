@@ -12,7 +12,7 @@ import typer
 from hdh_migrate.cli import environment
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import visible
-from hdh_migrate.cli.parameters import PassphraseFrom, key_file
+from hdh_migrate.cli.parameters import PassphraseFrom, key_option
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.results.grants_read import Downloaded, GrantedLine, GrantFact
 from hdh_migrate.telemetry import counted, size_text
@@ -40,15 +40,7 @@ def open_granted(
     task: Task,
     grant: Annotated[Path, typer.Argument(metavar="GRANT", help="The folder of a grant.")],
     *,
-    identity: Annotated[
-        Path,
-        typer.Option(
-            "--identity",
-            metavar="KEY",
-            parser=key_file,
-            help="The reader's private key.",
-        ),
-    ],
+    identity: Annotated[Path, key_option("The reader's private key.", "--identity", "KEY")],
     passphrase_from: PassphraseFrom = None,
     trust: Annotated[
         list[Path] | None,

@@ -9,7 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import passphrase_of
-from hdh_migrate.cli.parameters import AT_PLAN, PassphraseFrom, Plan, key_file
+from hdh_migrate.cli.parameters import AT_PLAN, PassphraseFrom, Plan, key_option
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import Waived
 
@@ -43,12 +43,7 @@ def waive(
     until: Annotated[str, typer.Option("--until", metavar="DAY", help="The last day.")],
     key: Annotated[
         Path,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            parser=key_file,
-            help="The private key (Ed25519) that signs.",
-        ),
+        key_option("The private key (Ed25519) that signs."),
     ],
     passphrase_from: PassphraseFrom = None,
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hdh_migrate.clocks import Judge, Moment
 from hdh_migrate.errors import Refused
-from hdh_migrate.events.consent import CutoverTermsFixed
+from hdh_migrate.events.consent import ConsentTerms, CutoverTermsFixed
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.run import ContentsRecorded
 from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_key, new_report_key
@@ -64,6 +64,17 @@ def planned(folder: Path, name: str) -> LoadedPlan:
     return load(folder / "plan.yaml")
 
 
+def fix(ledger: SqliteLedger, terms: ConsentTerms) -> None:
+    """Have the journal tell that a cutover's terms are these."""
+    digest = terms_digest(terms)
+    ledger.event(
+        CutoverTermsFixed(
+            batch="b", track=Track.CUTOVER, terms=terms, digest=digest, beside=(), adopted=False
+        )
+    )
+    ledger.commit()
+
+
 def waived_by(folder: Path, name: str, what: str) -> tuple[LoadedPlan, Path, Moment]:
     """Return a plan in which somebody waived something, the file of his public key, and when."""
     (folder / "keys").mkdir(exist_ok=True)
@@ -102,13 +113,7 @@ def test_a_waiver_by_a_key_that_the_terms_do_not_name_lets_no_run_begin(tmp_path
         return len(unagreed(ledger, loaded.plan, tmp_path, now))
 
     assert count() == 0
-    ledger.event(
-        CutoverTermsFixed(
-            batch="b", track=Track.CUTOVER, terms=agreed, digest=terms_digest(agreed), beside=(),
-            adopted=False,
-        )
-    )  # fmt: skip
-    ledger.commit()
+    fix(ledger, agreed)
     assert count() == 1
     ledger.close()
 
@@ -134,13 +139,7 @@ def test_whom_the_terms_do_not_name_yet_signs_no_waiver(tmp_path: Path) -> None:
     loaded = planned(tmp_path, "new")
     desk = Desk.open(tmp_path / "plan.yaml", None, Notes(), threading.Event())
     ledger = SqliteLedger.open(desk.ledger_path, WallClock("2026-11-24T13:00:00.000Z"))
-    ledger.event(
-        CutoverTermsFixed(
-            batch="b", track=Track.CUTOVER, terms=agreed, digest=terms_digest(agreed), beside=(),
-            adopted=False,
-        )
-    )  # fmt: skip
-    ledger.commit()
+    fix(ledger, agreed)
     ledger.close()
     wish = WaiverWish(
         what="attestation", until="2099-11-30", reason="known", key=private,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.cli.parameters import ASKING, Batches, PassphraseFrom, Plan, key_file
+from hdh_migrate.cli.parameters import ASKING, Batches, PassphraseFrom, Plan, key_option
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.keys import Drilled, StoredTrial
 from hdh_migrate.telemetry import counted, size_text
@@ -41,13 +41,7 @@ def drill(
     task: Task,
     plan: Plan,
     *,
-    key: Annotated[
-        Path,
-        typer.Option(
-            "--key", metavar="FILE", parser=key_file,
-            help="A recipient's private key: the escrow's.",
-        ),
-    ],
+    key: Annotated[Path, key_option("A recipient's private key: the escrow's.")],
     passphrase_from: PassphraseFrom = None,
     stored: Annotated[
         int | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.cli.parameters import WORKING, PassphraseFrom, Plan, key_file
+from hdh_migrate.cli.parameters import WORKING, PassphraseFrom, Plan, key_option
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.keys import KeysExchanged, RotationForecast
 from hdh_migrate.telemetry import counted, hours_text, size_text
@@ -33,13 +33,7 @@ def rotate(
     old: Annotated[Path, typer.Option("--from", metavar="FILE", help="The public key that goes.")],
     new: Annotated[Path, typer.Option("--to", metavar="FILE", help="The one that comes.")],
     identity: Annotated[
-        Path | None,
-        typer.Option(
-            "--identity",
-            metavar="FILE",
-            parser=key_file,
-            help="A private key that opens what is sealed now.",
-        ),
+        Path | None, key_option("A private key that opens what is sealed now.", "--identity")
     ] = None,
     passphrase_from: PassphraseFrom = None,
     execute: Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import load_each
-from hdh_migrate.cli.parameters import PassphraseFrom, Trust, key_file
+from hdh_migrate.cli.parameters import PassphraseFrom, Trust, key_option
 from hdh_migrate.errors import Exit, Refused, UsageError
 from hdh_migrate.results.proofs import Signed
 
@@ -28,15 +28,7 @@ def sign(
         Path, typer.Argument(metavar="BUNDLE", help="A report's folder, or its .checkpoint file.")
     ],
     *,
-    key: Annotated[
-        Path,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            parser=key_file,
-            help="The witness's key.",
-        ),
-    ],
+    key: Annotated[Path, key_option("The witness's key.")],
     trust: Trust,
     checkpoint: Annotated[
         Path | None,
