@@ -112,7 +112,9 @@ def missed_last(ledger: Ledger) -> dict[str, set[int]]:
     """Return by batch the objects that its last look found gone or damaged."""
     found: dict[str, tuple[int, set[int]]] = {}
     for _, event in ledger.events(LookedAgain):
-        number, missed = found.get(event.batch, (event.number, set()))
-        now = missed if number == event.number else set[int]()
-        found[event.batch] = (event.number, now.union(event.gone, event.damaged))
+        number, missed = found.get(event.batch, (0, set[int]()))
+        if number != event.number:
+            missed = set[int]()
+        missed.update(event.gone, event.damaged)
+        found[event.batch] = event.number, missed
     return {batch: missed for batch, (_, missed) in found.items()}
