@@ -78,7 +78,8 @@ class OpenedFinding(JsonForm):
     code: str
     severity: str
     dataset: str | None
-    object: int | None
+    object: int | Absent | None
+    """None: of no object; absent with keyed names."""
     message: str
 
 

@@ -18,6 +18,7 @@ from hdh_migrate.events.exchange import ExchangeEvent
 from hdh_migrate.events.fence import FenceEvent
 from hdh_migrate.events.grants import GrantEvent
 from hdh_migrate.events.inventory import InventoryEvent
+from hdh_migrate.events.judgements import JudgementEvent
 from hdh_migrate.events.looks import LookEvent
 from hdh_migrate.events.notices import NoticeEvent
 from hdh_migrate.events.objects import ObjectEvent
@@ -48,6 +49,7 @@ JournalEvent: TypeAlias = (
     | RotationEvent
     | ErasureEvent
     | WaiverEvent
+    | JudgementEvent
     | CutoverEvent
 )
 

@@ -1,4 +1,4 @@
-"""Results of the verbs that prove: report, audit, waive."""
+"""Results of the verbs that prove: report, audit, waive, judge."""
 
 from __future__ import annotations
 
@@ -74,6 +74,40 @@ class BundleChecked(TypedDict):
     checked: list[str]
     not_checked: list[str]
     exit: int
+
+
+class LossToJudge(TypedDict):
+    """What may be a breach of personal data, and nobody judged yet."""
+
+    what: str
+    """`look.BATCH.N` or `finding.N`: what `--what` names."""
+    batch: str | None
+    objects: int
+    new: int
+    """So many of them nobody judged; a look that went on after a judgement has some."""
+    at: str
+    code: str | None
+    """Of the finding; None: objects were gone or damaged."""
+
+
+class JudgementsWaiting(TypedDict):
+    """What waits for a judgement, the earliest first."""
+
+    waiting: list[LossToJudge]
+
+
+class JudgementMade(TypedDict):
+    """A judgement that was signed; `kept`: the journal tells it from now on."""
+
+    judged: list[str]
+    notified: bool
+    by: str
+    made_at: str
+    kept: bool
+    written: str | None
+    """The file it was written to, to be carried elsewhere."""
+    waiting: list[LossToJudge]
+    """What still waits, where the journal was asked."""
 
 
 class AnswerShown(TypedDict):

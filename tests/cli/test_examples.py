@@ -301,6 +301,12 @@ STATES: tuple[tuple[Callable[[Sandbox], None], Mapping[str, Exit]], ...] = (
                 "waive plan.yaml --what finding.conflict --until 2026-12-15 --key keys/dpo.key"
                 ' --reason "left in place, ref. 14"'
             ): OK,
+            "judge plan.yaml": OK,
+            # Nothing was lost here; tests/live/test_judged.py has one that was.
+            (
+                "judge plan.yaml --what look.pilot.2 --notified CNIL-2026-11-0417 --on 2026-11-28"
+                " --key keys/dpo.key"
+            ): USAGE,
             "ledger backup plan.yaml --to /mnt/other-disk/ledgers": OK,
             "ledger backup plan.yaml --keep 30 --json": OK,
             "ledger check plan.yaml": OK,

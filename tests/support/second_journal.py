@@ -16,6 +16,7 @@ from tests.support.second_contracts import check_contract_form, check_contracts,
 from tests.support.second_erasures import check_erased_lines, check_erasure_form, check_erasures
 from tests.support.second_forms import RULES, Json, instant, need, parse
 from tests.support.second_grants import check_grant_form, check_grants
+from tests.support.second_judgements import check_judgements
 from tests.support.second_plan import Plan
 from tests.support.second_receipts import check_openings, check_receipts
 from tests.support.second_rotations import check_left, check_rotation_form, check_rotations
@@ -81,6 +82,7 @@ def check_told(
         check_approved_roots(predicate, events)  # 8.15
         check_erased_lines(predicate, plan, lines["manifest.jsonl"], events)  # 8.14
         check_waivers(predicate, events)  # 8.16
+        check_judgements(events, [line["digest"] for line in lines["journal.jsonl"]])  # 8.18
     check_rotations(predicate, events, keyed)  # 8.13
     check_left(predicate, lines["manifest.jsonl"], events, keyed)  # 8.13
     check_erasures(predicate, events)  # 8.14

@@ -122,6 +122,7 @@ ALL_OR_NONE = {
 }
 SINCE_APPROVALS = {"approvals.py"}
 SINCE_WAIVERS = {"waivers.py"}
+SINCE_JUDGEMENTS = {"judgements.py"}
 REPORT = re.compile(r"report\.[a-z]{2}\.html")
 
 
@@ -144,6 +145,8 @@ def check_names(files: dict[str, bytes], first: bool) -> None:
         always |= files.keys() & SINCE_APPROVALS
         if files.keys() & SINCE_APPROVALS:
             always |= files.keys() & SINCE_WAIVERS
+            if files.keys() & SINCE_WAIVERS:
+                always |= files.keys() & SINCE_JUDGEMENTS
     need(files.keys() >= always, f"missing: {sorted(always - files.keys())}")
     for name in files.keys() - always - {"timestamp.tsr"}:
         need(REPORT.fullmatch(name), f"a file that no bundle has: {name!r}")

@@ -74,6 +74,7 @@ SECTIONS: Final[Mapping[str, Lines]] = {
         "report": "Write the evidence of a plan; sign or time-stamp it later.",
         "audit": "Check evidence offline: no plan, no ledger, no cloud.",
         "waive": "Sign a waiver: set one condition aside until a given day.",
+        "judge": "Judge a loss: whether it is a breach to be notified, signed.",
         "ledger": "Copy or check the ledger, the only memory of a migration.",
         "adopt": "Take over what was moved already when a ledger is lost.",
     },

@@ -94,6 +94,7 @@ _COUNTED: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
         **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost", "beside"), len),
     },
     "look-ended": {"number": _as_it_is},
+    "breach-judged": dict.fromkeys(("looks", "findings", "notified"), _as_it_is),
     "refreshing": {"number": _as_it_is},
     "under-way": {"step": _as_it_is, "bytes": sum},
     "sending-again": dict.fromkeys(("unacknowledged", "going_on"), _as_it_is),

@@ -7,13 +7,15 @@ ledger. What is to be done follows from it here, and nowhere else; its words are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import field
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
+from hdh_migrate.codes import Code
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
+from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.frozen import frozen, frozen_row
 
 SOON_DAYS: Final = 180
@@ -109,7 +111,7 @@ class BatchStanding:
     missed: bool = False
     """Then something was gone, damaged, replaced or lost."""
     absences: tuple[tuple[str, int], ...] = ()
-    """When looks found objects gone or damaged, and how many."""
+    """When looks found objects gone or damaged, and of how many nobody judged what that is."""
     whole: bool = True
     """Nothing of it waits or failed, so what was gone or damaged is verified again."""
     recheck_seconds: int | None = None
@@ -152,6 +154,8 @@ class MigrationStanding:
     """Permits that an erasure's reason names and by which somebody reads still."""
     plain: tuple[str, ...] = ()
     """Addresses on other machines that were reached without TLS."""
+    harm: HarmInTurn = field(default_factory=HarmInTurn)
+    """What was lost or replaced, and what of it was judged."""
     signed: bool = True
     witnessed: bool = False
 
@@ -215,11 +219,10 @@ def _of_work(stands: MigrationStanding) -> Iterator[LeftToDo]:
 
 def _of_harm(stands: MigrationStanding) -> Iterator[LeftToDo]:
     """Yield what may be a breach, and what is wrong."""
-    if broken := how_many(stands.findings, *LOST_OBJECTS, Code.TARGET_REPLACED):
+    if broken := stands.harm.broken(stands.findings):
         seen = [one.read_back for one in stands.batches if one.missed and one.read_back is not None]
-        yield LeftToDo(
-            LeftTask.BREACH, count=broken, at=min(seen, key=seconds_of, default=stands.at)
-        )
+        known = stands.harm.first_loss() or min(seen, key=seconds_of, default=stands.at)
+        yield LeftToDo(LeftTask.BREACH, count=broken, at=known)
     for one in stands.batches:
         for at, count in one.absences:
             task = LeftTask.ABSENCE if one.whole else LeftTask.ABSENT

@@ -15,6 +15,7 @@ from hdh_migrate.evidence.page.erased import ERASED
 from hdh_migrate.evidence.page.gone import GONE_WORDS
 from hdh_migrate.evidence.page.header_packs import HEADERS
 from hdh_migrate.evidence.page.holders import HOLDERS
+from hdh_migrate.evidence.page.judged import JUDGED
 from hdh_migrate.evidence.page.leaving import LEAVING
 from hdh_migrate.evidence.page.left_words import LEFT
 from hdh_migrate.evidence.page.over_time import OVER_TIME
@@ -834,6 +835,7 @@ CATALOGUE: dict[str, Text] = {
     **AHEAD,
     **SIDES,
     **LEFT,
+    **JUDGED,
     **OWNING,
     **HOLDERS,
     **LEAVING,

@@ -39,6 +39,7 @@ from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
 from hdh_migrate.events.waivers import WaiversCounted
 from hdh_migrate.evidence.lines.absences import LOOK_EVENTS, LooksInTurn
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
+from hdh_migrate.evidence.lines.harm import HARM_EVENTS, HarmInTurn
 from hdh_migrate.evidence.lines.listings import LISTING_EVENTS
 from hdh_migrate.evidence.page.approved import ApprovalLine, approvals_of
 from hdh_migrate.evidence.page.chronicle_lines import (
@@ -85,7 +86,7 @@ LOOKED_AT: Final[tuple[type[Event], ...]] = (
     CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
     FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, PlanRebound,
     Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
-    WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *LOOK_EVENTS, *ACTS,
+    WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *LOOK_EVENTS, *HARM_EVENTS, *ACTS,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in dict.fromkeys(LOOKED_AT))
@@ -107,6 +108,8 @@ class Chronicle:
     """Every waiver that ever counted."""
     looks: LooksInTurn = field(default_factory=LooksInTurn)
     """Every look at the target."""
+    harm: HarmInTurn = field(default_factory=HarmInTurn)
+    """What was lost or replaced, and what people judged of that."""
     erasing: dict[str, HeadersErasing] = field(default_factory=dict)
     """By dataset: by whom and why it was erased."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -171,6 +174,7 @@ class Chronicle:
         self.waivers.take(at, event)
         self.taken_back.take(event)
         self.looks.take(event)
+        self.harm.take(at, event)
         self._acted(at, event)
         if isinstance(event, LISTING_EVENTS):
             self.listed.append((at, event))

@@ -6,13 +6,15 @@ from collections.abc import Collection, Sequence
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.absences import LookLine
+from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.verifier.members import Predicate
 
 HELD = frozenset({
     "all-offsets", "approvals", "attestation", "basis", "breach", "contract", "drilled", "excluded",
-    "grants", "here", "https", "losses", "mended", "observed", "offsets", "openings", "packed",
-    "partly", "plain-source", "region", "requested", "sealed", "signed", "unmended", "whole",
+    "grants", "here", "https", "judged", "losses", "mended", "observed", "offsets", "openings",
+    "packed", "partly", "plain-source", "region", "requested", "sealed", "signed", "unmended",
+    "whole",
 })  # fmt: skip
 """Everything that references.yaml may ask for."""
 
@@ -22,6 +24,7 @@ def held_of(
     approvals: Collection[object],
     mended: Sequence[LookLine],
     unmended: Sequence[LookLine],
+    harm: HarmInTurn,
     *,
     grants: bool,
     signed: bool,
@@ -52,6 +55,7 @@ def held_of(
         "grants": grants,
         "https": bool(endpoints)
         and all(one["url"].lower().startswith("https://") for one in endpoints),
+        "judged": bool(harm.judgements),
         "losses": bool(predicate["losses"]),
         "observed": any(one.over for one in deletions),
         "partly": any(one.observed and not one.over for one in deletions),

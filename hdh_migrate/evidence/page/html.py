@@ -29,6 +29,7 @@ from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
 from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
+from hdh_migrate.evidence.page.judged import judged
 from hdh_migrate.evidence.page.left import absences_of, standing_of
 from hdh_migrate.evidence.page.owners import login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
@@ -107,6 +108,7 @@ def render_report(
         findings=findings,
         months=chronicle,
         tasks=tasks,
+        judged=judged(chronicle.harm, words),
         going=working(tasks, words),
         logins={one: login_said(one, declared, words) for one in named if one},
         ends=_ends(predicate, words),
@@ -140,6 +142,7 @@ def render_report(
             approvals,
             mended,
             unmended,
+            chronicle.harm,
             grants=chronicle.grants.readers > 0,
             signed=signer is not None,
         ),

@@ -182,6 +182,7 @@ def standing_of(
             for one in p["endpoints"]
             if one["requests"] and not one["local"] and one["url"].lower().startswith("http://")
         ),
+        harm=months.harm,
         signed=signed,
     )
 
@@ -301,7 +302,7 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 looking=look is not None and not look["ended"],
                 read_back=look["at"] if look else None,
                 missed=missed_in(look),
-                absences=tuple((one.at, one.absent) for one in seen.absent(name)),
+                absences=months.harm.absences(seen, name),
                 whole=whole_again(tallies),
                 recheck_seconds=recheck_seconds(plan, name),
                 lacks_copy=copied is not None and verified > 0 and name not in copied,

@@ -106,7 +106,8 @@ class ApprovalAccount:
         self._began = False
         """Whether the ledger keeps signatures, or an event has some: all after it have them."""
         self._heads = bytearray(32)  # of no event, of the first one, and so on
-        self._ledger: object = None
+        self.ledger: object = None
+        """The ledger's name, once an event tells it."""
         self._withdrawn: set[tuple[str, str]] = set()
         self._since: dict[tuple[str, str], str] = {}
         """By batch and stage (an empty text: each): what was signed before then is void."""
@@ -115,10 +116,14 @@ class ApprovalAccount:
         """Take note of the digest of the event that comes next."""
         self._heads += head
 
+    def ended_so(self, events: int, head: object) -> bool:
+        """Say whether this journal had this digest when it had so many events; of none zeros."""
+        return self._heads[32 * events : 32 * events + 32].hex() == head
+
     def take(self, kind: str, seq: int, at: str, body: forms.Body, plan: str | None) -> None:
         """Take one event; raise ValueError or the like where what it rests on does not hold."""
         if kind == "ledger-named":
-            self._ledger = forms.TEXT.text(body["ledger"])
+            self.ledger = forms.TEXT.text(body["ledger"])
             forms.must(body.get("approvals", SIGNED) == SIGNED)
             self._began = self._began or "approvals" in body
         elif kind == "cutover-approval-withdrawn":
@@ -158,7 +163,7 @@ class ApprovalAccount:
             "attempt": story.attempt,
             "terms": forms.sha256(forms.canonical(terms if one.terms is None else one.terms)),
             **({} if plan is None or one.stage in BEFORE_THE_PLAN else {"plan_digest": plan}),
-            **({} if self._ledger is None else {"ledger": self._ledger}),
+            **({} if self.ledger is None else {"ledger": self.ledger}),
         }  # fmt: skip
         made = []
         for fingerprint, envelope in zip(keys, signed):  # noqa: B905 - Python 3.9
@@ -196,7 +201,7 @@ class ApprovalAccount:
         journal = forms.mapping(said["journal"])
         events = forms.count(journal["events"])
         forms.must(journal.keys() == {"events", "head"} and events < seq)
-        forms.must(self._heads[32 * events : 32 * events + 32].hex() == journal["head"])
+        forms.must(self.ended_so(events, journal["head"]))
         forms.must((forms.sha256(payload), fingerprint) not in self._withdrawn)
         forms.must(forms.TIME.holds(said["made_at"]) and forms.TIME.holds(said["expires"]))
         begins = said["from"]

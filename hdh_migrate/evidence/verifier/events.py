@@ -26,6 +26,7 @@ from hdh_migrate.evidence.verifier.bindings import Bindings
 from hdh_migrate.evidence.verifier.cutovers import KIND, CutoverAccount
 from hdh_migrate.evidence.verifier.grants import GRANT, GrantLedger
 from hdh_migrate.evidence.verifier.headers import ErasureLedger, RotationLedger
+from hdh_migrate.evidence.verifier.judgements import JudgementAccount
 from hdh_migrate.evidence.verifier.looks import (
     FOUND,
     SOMETIMES,
@@ -75,6 +76,9 @@ class EventAccount:
         self.grants = GrantLedger(batches)
         self.approvals = ApprovalAccount(self.grants, self.bindings, self.cutovers, batches)
         self.waivers = WaiverAccount(batches, self.findings, self.cutovers)
+        self.judgements = JudgementAccount(
+            self.approvals.ended_so, lambda: self.approvals.ledger, self.waivers.signers
+        )
         self.drills = DrillAccount()
         self.copied: dict[str, Mapping[str, object]] = {}
         """What was told last of the copies of each batch's header packs."""
@@ -95,6 +99,7 @@ class EventAccount:
         if not self.keyed:
             self.approvals.take(kind, seq, at, body, self.plan)
             self.waivers.take(kind, at, body, self.plan)
+            self.judgements.take(kind, seq, at, body)
             self.erasures.passed(kind, body)
             if kind in ADOPTING:
                 self.adoptions.take(kind, body)

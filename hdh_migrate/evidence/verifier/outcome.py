@@ -54,6 +54,10 @@ WAIVED = (
     "14 {} waivers are signed, each for the plan of then, by a key that might waive, and before its"
     " day was over; no switch passed a finding that none of them lets go"
 )
+JUDGED = (
+    "16 every judgement of losses ({} in all) is signed, of what the journal told by then, by a key"
+    " that never signed reports before"
+)
 BY_WORD = (
     "that those who are named as approving did, {}: the journal names their keys, and what they"
     " signed is not in the bundle"
@@ -61,7 +65,7 @@ BY_WORD = (
 WAIVED_BY_WORD = (
     "that what is waived was waived by who may, {}: the journal does not have what they signed"
 )
-WHOSE = "whose the keys are that approved or waived: ask each of them for his fingerprint"
+WHOSE = "whose the keys are that approved, waived or judged: ask each of them for his fingerprint"
 KEYED = (
     "what became of cutovers, what was opened, and that those who are named as approving or waiving"
     " did: with keyed names the journal in the bundle does not tell it, that of the plain one does"
@@ -134,13 +138,15 @@ def _say_of_what(outcome: Outcome, manifests: ApprovedManifests) -> None:
 
 def _say_who_signed(outcome: Outcome, version: int, walk: Walk) -> None:
     """Add what people signed who do not hold the ledger, and what is the journal's word alone."""
-    approvals, waivers = walk.approvals, walk.waivers
+    approvals, waivers, judged = walk.approvals, walk.waivers, walk.judgements.signed
     if approvals.signed:
         outcome.checked.append(APPROVED.format(approvals.signed))
         _say_of_what(outcome, approvals.manifests)
     if waivers.known:
         outcome.checked.append(WAIVED.format(len(waivers.known)))
-    if approvals.signed or waivers.known:
+    if judged:
+        outcome.checked.append(JUDGED.format(judged))
+    if approvals.signed or waivers.known or judged:
         outcome.open.append(WHOSE)
     if walk.keyed:
         outcome.open.append(KEYED)

@@ -12,11 +12,11 @@ Beside this file stand its companions, each of which builds on those before it: 
 everything is written, shapes.py what a statement consists of, members.py the types of both;
 addresses.py, signatures.py; selection.py, which objects the plan's rules take; planned.py, what the
 plan leads to; counts.py adds up what lines say. Of the journal, accounts.py, bindings.py, looks.py,
-cutovers.py, headers.py and grants.py add up a subject each, approvals.py and waivers.py hold
-signatures against what they are of, events.py hands every event to its own, and journal.py reads
-the chain. rules.py holds the statement against the plan, story.py against the journal, notes.py
-checkpoints; lines.py reads the lines; outcome.py says what all came to. stamp.py reads a
-time-stamp, and sample.py alone opens a connection, to read objects back from the target.
+cutovers.py, headers.py and grants.py add up a subject each, approvals.py, waivers.py and
+judgements.py hold signatures against what they are of, events.py hands every event to its own, and
+journal.py reads the chain. rules.py holds the statement against the plan, story.py against the
+journal, notes.py checkpoints; lines.py reads the lines; outcome.py says what all came to. stamp.py
+reads a time-stamp, and sample.py alone opens a connection, to read objects back from the target.
 The steps are numbered as in docs/verification.md.
 
 Exit status: 0 all of it holds, 10 something does not, 2 wrong usage. Messages name files and line
@@ -75,10 +75,10 @@ CODES = {
     1: ("sample.py", "stamp.py", "verify.py"),
     2: (
         "accounts.py", "addresses.py", "approvals.py", "bindings.py", "counts.py", "cutovers.py",
-        "events.py", "forms.py", "grants.py", "headers.py", "journal.py", "lines.py", "looks.py",
-        "members.py", "notes.py", "outcome.py", "planned.py", "rules.py", "sample.py",
-        "selection.py", "shapes.py", "signatures.py", "stamp.py", "story.py", "verify.py",
-        "waivers.py",
+        "events.py", "forms.py", "grants.py", "headers.py", "journal.py", "judgements.py",
+        "lines.py", "looks.py", "members.py", "notes.py", "outcome.py", "planned.py", "rules.py",
+        "sample.py", "selection.py", "shapes.py", "signatures.py", "stamp.py", "story.py",
+        "verify.py", "waivers.py",
     ),
 }  # fmt: skip
 """By the format's number: the files of its verifier."""
@@ -87,8 +87,8 @@ DIVIDED = {
     "members.py", "selection.py", "shapes.py",
 }  # fmt: skip
 """What stood in the other files at first: bundles of the second format have all of it, or none."""
-LATEST = ("waivers.py", "approvals.py")
-"""What bundles that an earlier version wrote do not have: the newer one, or both."""
+LATEST = ("judgements.py", "waivers.py", "approvals.py")
+"""What bundles that an earlier version wrote do not have, the newest first: one, two, or all."""
 CODE = CODES[2]
 FILES = ("SHA256SUMS", *LINES, "statement.json", "summary.json", *CODES[1])
 OPTIONAL = re.compile(
@@ -290,8 +290,8 @@ def format_of(said: Mapping[str, Any]) -> int:
 def _is_verifier(names: set[str], version: int) -> bool:
     """Say whether these are the files of a verifier of this format, whole."""
     whole = {*CODES[version]}
-    earlier = whole - {*LATEST}
-    known = (whole - {LATEST[0]}, earlier, earlier - DIVIDED)
+    earlier = [whole - {*LATEST[:many]} for many in range(1, len(LATEST) + 1)]
+    known = (*earlier, earlier[-1] - DIVIDED)
     return names == whole or (version > 1 and names in known)
 
 

@@ -86,7 +86,8 @@ class WaiverAccount:
         self.by_word = 0
         """How many switches rest on waivers that the journal does not have."""
         self._keys: dict[str, forms.Body] = {}
-        self._signers: set[str] = set()
+        self.signers: set[str] = set()
+        """Fingerprints of the keys that were to sign reports."""
         self._erased: set[object] = set()
         self._day = ""
         """Of the event before: nothing that ended earlier counts after it."""
@@ -111,14 +112,14 @@ class WaiverAccount:
         files = body.get("files")
         signer = files.get(SIGNER) if isinstance(files, dict) else None
         if forms.is_string(signer) and signer.startswith(REPORTS):
-            self._signers.add(signer[len(REPORTS) :])
+            self.signers.add(signer[len(REPORTS) :])
 
     def _count(self, body: forms.Body, plan: str | None) -> None:
         """Take who may waive, and what counts: each signed by one of them, and not over."""
         keys = [forms.mapping(one) for one in forms.array(body["keys"])]
         self._keys = {forms.string(one["fingerprint"]): one for one in keys}
         forms.must(len(self._keys) == len(keys))
-        forms.must(self._keys.keys().isdisjoint(self._signers))
+        forms.must(self._keys.keys().isdisjoint(self.signers))
         for _, terms in self._terms():
             forms.must(self._keys.keys() <= terms)
         self.counted = forms.all_of(body["counted"], forms.is_string)

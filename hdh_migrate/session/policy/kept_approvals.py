@@ -89,16 +89,16 @@ def write_new(path: Path, data: bytes) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def load_envelope(path: Path) -> SignedEnvelope:
-    """Read one approval from a file; nothing in it is checked yet.
+def load_envelope(path: Path, what: str = "approval", verb: str = "approve") -> SignedEnvelope:
+    """Read what was signed from a file that a verb wrote; nothing in it is checked yet.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none; it is called `what`.
     """
     found = _envelope(read_named(path, MAX_BYTES))
     if found is None:
         raise UsageError(
-            f"{path}: no approval", hint='give the file that "hdh-migrate approve --out FILE" wrote'
+            f"{path}: no {what}", hint=f'give the file that "hdh-migrate {verb} --out FILE" wrote'
         )
     return found
 

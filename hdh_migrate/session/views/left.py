@@ -18,6 +18,7 @@ from hdh_migrate.events.run import HeadersCopied, RunStarted
 from hdh_migrate.evidence.lines.absences import LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
+from hdh_migrate.evidence.lines.harm import HARM_EVENTS, HarmInTurn
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
     LeftToDo,
@@ -111,10 +112,11 @@ def _standing(
             findings[cause.code] += cause.many
     signed, witnessed = _signatures(desk)
     rotations, declared = rotation_facts(ledger), _declared(desk)
+    harm = HarmInTurn.of(ledger.told(*HARM_EVENTS))
     grants, erased, stories = accounts(ledger), erasures(ledger), standings(ledger.cutovers())
     return MigrationStanding(
         at=now,
-        batches=tuple(_batches(desk, ledger, rows, stories)),
+        batches=tuple(_batches(desk, ledger, rows, stories, harm)),
         findings=findings,
         waivers=tuple(_waivers(desk)),
         bases=tuple((one.reference, one.valid_until) for one in plan.legal_basis),
@@ -139,6 +141,7 @@ def _standing(
         beside=tuple(_beside(ledger)),
         strangers=strangers(_logins(ledger), declared),
         done=tuple(_done(ledger)),
+        harm=harm,
         signed=signed,
         witnessed=witnessed,
     )  # fmt: skip
@@ -194,6 +197,7 @@ def _batches(
     ledger: SqliteLedger,
     rows: Sequence[BatchStatus],
     stories: Mapping[tuple[str, Track], CutoverStanding],
+    harm: HarmInTurn,
 ) -> Iterator[BatchStanding]:
     plan, known = json.loads(desk.loaded.canonical), ledger.datasets()
     listings = Listings.of(ledger.told(*LISTING_EVENTS), {row.name: row.batch for row in known})
@@ -225,7 +229,7 @@ def _batches(
             looking=look is not None and not look["ended"],
             read_back=None if look is None else look["at"],
             missed=missed_in(look),
-            absences=tuple((one.at, one.absent) for one in seen.absent(name)),
+            absences=harm.absences(seen, name),
             whole=not any(amounts[what]["objects"] for what in ("waiting", "held_back", "failed")),
             recheck_seconds=recheck_seconds(plan, name),
             lacks_copy=copied is not None and verified > 0 and name not in copied,

@@ -54,6 +54,7 @@ from hdh_migrate.evidence.signatures.dsse import pre_authentication_encoding
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.evidence.verifier.selection import LOST, VANISHED
 from hdh_migrate.fidelity import FEATURES
+from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.cutover.readings import LEVELS
@@ -627,6 +628,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "months": months(1)},
+        {"records": good, "months": judged_losses()},
         {"records": good, "months": waived_over_time()},
         {"records": good, "months": waived_over_time(*done_without())},
         {"records": good, "months": months(1), "names": "keyed"},
@@ -1069,6 +1071,35 @@ def revoked(count: int) -> list[tuple[str, str, dict[str, Any]]]:
         name = f"g-{number}-gone"
         told += [asked(name), given(name), GrantRevoked(grant=name, reason="it is gone", user="x")]
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
+
+
+def judged_losses() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return what somebody judged of losses; the last time with nothing of what was signed."""
+    said: dict[str, Any] = {
+        "version": 1, "ledger": "emc2", "by": "dpo@ops", "made_at": "2026-03-02T10:00:00Z",
+        "journal": {"events": 0, "head": "0" * 64}, "reason": "it is gone", "notified": None,
+        "looks": [{"batch": "pilot", "number": 1, "objects": 1},
+                  {"batch": "pilot", "number": 2, "objects": 2}],
+        "findings": [[1, 1], [3, 5]],
+    }  # fmt: skip
+    told = {"on": "2026-03-02", "reference": "EHDS-2027"}
+    made = [said, {**said, "notified": told}]
+    events: list[dict[str, Any]] = [
+        {
+            "looks": one["looks"], "findings": one["findings"],
+            "notified": one["notified"] is not None,
+            "signed": [{
+                "payloadType": "application/vnd.hdh-migrate.judgement+json",
+                "payload": base64.b64encode(canonical_json(one)).decode(),
+                "signatures": [{"keyid": "ed25519:0123456789abcdef", "sig": ""}],
+            }],
+        }
+        for one in made
+    ]  # fmt: skip
+    unsaid = [{**one, "left_out": ["key", "signed"]} for one in events]
+    for one in unsaid:
+        del one["signed"]
+    return [("2026-03-02T10:00:00Z", "breach-judged", one) for one in (*events, *unsaid)]
 
 
 def closed_by_hand() -> list[tuple[str, str, dict[str, Any]]]:
@@ -1948,12 +1979,13 @@ def test_what_opened_objects_for_verification_is_said_where_it_was_so(
 
 def test_a_loss_is_to_be_judged_first_with_when_it_was_known(tmp_path: Path, key: Signer) -> None:
     page = written(
-        tmp_path / "out", [record("a")], signer=key, findings=[finding("target-replaced")],
-        looks=[{**LOOK, "replaced": 1}],
+        tmp_path / "out", [record("a")], signer=key,
+        findings=[finding("target-replaced", at="2026-11-20T10:00:00Z")],
+        looks=[{**LOOK, "number": 2, "replaced": 1}],
     )["fr"].plain  # fmt: skip
     tasks = page.partition("Que reste-t-il à faire ?")[2].partition(" : ")[2]
     assert tasks.startswith("Faire juger si la perte ou le remplacement de 1 objet")
-    assert f"constaté le {PageWords('fr').moment(LOOK['at'])}".replace("\u00a0", " ") in tasks
+    assert "constaté le 20 novembre 2026 à 10:00:00 UTC" in tasks, "not by look 2"
 
 
 def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(

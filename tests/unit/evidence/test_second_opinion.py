@@ -872,7 +872,7 @@ def test_files_that_are_missing_foreign_or_otherwise_listed_are_judged_alike(des
 
     taken = desk.agree(cases())
     assert [what for what, good in taken.items() if good] == [
-        "no waivers.py, signed",  # as a bundle of an earlier version
+        "no judgements.py, signed",  # as a bundle of an earlier version
         "timestamp.tsr",
     ]
 
