@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from hdh_migrate.clocks import Moment
-from hdh_migrate.errors import AccessDenied, Refused, Unsupported
+from hdh_migrate.errors import AccessDenied, Refused, TargetDiffers, Unsupported
 from hdh_migrate.folders import PARTIAL, sync
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import DatasetRow, Place, Stored, StoredVersion
@@ -82,13 +82,16 @@ class HeaderErasure:
         demand_going(self._ctx)
         self._demand_free()
 
-    def look(self, now: Moment) -> PlacesOfPacks:
+    def look(self, now: Moment, packs: int) -> PlacesOfPacks:
         """Count what is there, and demand that all of it can go now, and that nobody stops it.
 
-        Before this the whole source was listed, which may take hours.
+        Before this the whole source was listed, which may take hours; and each of the dataset's
+        `packs` was read at both places: one that went since is in no count, and what is agreed to
+        is the erasure of all of them.
 
         Raises:
             Refused: a version is under a lock, or nobody lets us see which there are.
+            TargetDiffers: there is less at one of the places than packs.
             StorageError: the target does not answer.
             Fenced, Interrupted, HeldUp, SwitchHeld: as `demand_going`.
         """
@@ -107,7 +110,13 @@ class HeaderErasure:
                 hint="nothing was erased; wait until the lock is over, or lift the hold",
             )
         self.demand_going()
-        return PlacesOfPacks(versions=len(seen), copies=len(list(self._copies())))
+        found = PlacesOfPacks(versions=len(seen), copies=len(list(self._copies())))
+        if packs > min(found.versions, found.copies):
+            raise TargetDiffers(
+                "a header pack, or its second copy, went away while it was looked at",
+                hint='nothing was erased; "hdh-migrate verify PLAN --again" tells which it is',
+            )
+        return found
 
     def run(self) -> Mapping[str, int]:
         """Erase all of it and return what is still there, by why.

@@ -183,7 +183,7 @@ def _begin(
     if blockers:
         raise Refused(f"dataset {name} cannot be erased now", blockers=blockers, hint=NOTHING)
     _copies(desk).demand_dataset(ctx, erasure.dataset)
-    seen = undertaken.look(judge.now())
+    seen = undertaken.look(judge.now(), erasure.packs)
     consent = _approved(desk, ledger, judge, erasure)
     with ledger.whole():
         ledger.event(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import Exit, SwitchHeld
+from hdh_migrate.errors import Exit, SwitchHeld, TargetDiffers
 from hdh_migrate.folders import PARTIAL
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, WRAPPED
@@ -135,5 +135,31 @@ def test_who_holds_it_while_the_source_is_listed_is_heard_before_it_is_told(
     erasure = HeaderErasure(world.context(ledger), dataset, tmp_path, demand_free=held)
 
     with pytest.raises(SwitchHeld):
-        erasure.look(world.context(ledger).judge.now())
+        erasure.look(world.context(ledger).judge.now(), 1)
+    ledger.close()
+
+
+@pytest.mark.parametrize("place", ["target", "copies"])
+def test_a_pack_that_goes_after_it_was_read_is_in_no_count(
+    world: World, tmp_path: Path, place: str
+) -> None:
+    """The journal told an erasure of fewer copies than packs, which both verifiers refuse."""
+    copies = FolderPacks(tmp_path / "copies")
+    ledger = world.open()
+    ctx = world.context(ledger)
+    (dataset,) = ledger.datasets()
+    copies.copy(ctx, dataset.batch)
+    packs = len(list(ledger.packs(dataset.id, ctx.route(dataset).header_packs(dataset.name))))
+    folder = copies.folder / dataset.name
+    erasure = HeaderErasure(ctx, dataset, folder, demand_free=lambda: None)
+    assert erasure.look(ctx.judge.now(), packs).copies == packs
+
+    if place == "copies":
+        next(folder.iterdir()).unlink()
+    else:
+        held = world.target._buckets["dst"]
+        del held[next(one for one in held if one.startswith(PACKS))]
+
+    with pytest.raises(TargetDiffers, match="went away while it was looked at"):
+        erasure.look(ctx.judge.now(), packs)
     ledger.close()
