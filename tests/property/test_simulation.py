@@ -48,6 +48,7 @@ KEPT: tuple[int, ...] = (
     17204375637,
     17204375673,
     4316674140,
+    21474837180,
 )
 """Seeds of lives that were broken by a fault that is mended."""
 

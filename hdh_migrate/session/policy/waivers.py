@@ -172,8 +172,10 @@ def make(
 ) -> tuple[Path, bool]:
     """Write a waiver beside the plan; also say whether the plan accepts its key.
 
+    The same one, signed twice within a second, is one file.
+
     Raises:
-        UsageError: its day has passed, or the key's last day, or it was written before.
+        UsageError: its day has passed, or the key's last day, or it cannot be written.
     """
     if until < now.last_day:
         raise UsageError(f"{until} has passed: a waiver ends today or later")
@@ -199,7 +201,8 @@ def make(
     path = loaded.base / FOLDER / f"{what}-{until}-{hashlib.sha256(data).hexdigest()[:8]}.json"
     try:
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, data, mode=0o644)
+        if not path.is_file() or read_bounded(path, BYTES_MAX) != data:
+            write_whole(path, data, mode=0o644)
     except FileExistsError:
         raise UsageError(f"{path} exists", hint="nothing was changed") from None
     except OSError as error:

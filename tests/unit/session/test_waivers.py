@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.clocks import Judge, Moment
-from hdh_migrate.errors import Refused
+from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.consent import ConsentTerms, CutoverTermsFixed
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.run import ContentsRecorded
@@ -85,6 +85,26 @@ def waived_by(folder: Path, name: str, what: str) -> tuple[LoadedPlan, Path, Mom
         now=now, by=name,
     )  # fmt: skip
     return loaded, public, now
+
+
+def test_the_same_waiver_within_a_second_is_one_file(tmp_path: Path) -> None:
+    """A command that was given again at once ended as wrong usage."""
+    loaded, _, now = waived_by(tmp_path, "dpo", "finding.vanished")
+    signer = load_signer(tmp_path / "keys" / "dpo.key", None)
+    (first,) = waivers.files(tmp_path)
+    was = first.read_bytes()
+
+    def again() -> Path:
+        return waivers.make(
+            loaded, signer, what="finding.vanished", reason="known", until="2026-11-30", now=now,
+            by="dpo",
+        )[0]  # fmt: skip
+
+    assert again() == first
+    assert first.read_bytes() == was
+    first.write_bytes(b"of somebody else")
+    with pytest.raises(UsageError, match="exists"):
+        again()
 
 
 def test_a_key_that_once_signed_reports_waives_nothing(tmp_path: Path) -> None:
