@@ -7,6 +7,7 @@ from pathlib import Path
 from traceback import extract_tb
 
 from hdh_migrate.errors import FAILING_DISK, MigrateError, NoSpace, Refused, Starved
+from hdh_migrate.folders import FULL
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -17,7 +18,7 @@ def unforeseen(error: Exception) -> MigrateError:
         return Starved("this machine gives no more memory, threads or files")
     if isinstance(error, OSError) and error.strerror:
         where = "" if error.filename is None else f"{error.filename}: "
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in FULL:
             return NoSpace(f"{where}no space left on the disk")
         if error.errno in {errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE}:
             return MigrateError(f"{where}the disk fails: {error.strerror}", hint=FAILING_DISK)

@@ -8,7 +8,6 @@ were left: if they are those of the files that are there, they move into place, 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -20,7 +19,7 @@ from hdh_migrate.errors import EvidenceDamaged, NoSpace, UsageError
 from hdh_migrate.evidence.archives import no_bundle
 from hdh_migrate.evidence.check import sums_text
 from hdh_migrate.fixity import sha256_hex
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import FULL, sync
 
 STATEMENT = "statement.json"
 STAMP = "timestamp.tsr"
@@ -52,7 +51,7 @@ def held(folder: Path) -> Iterator[None]:
             f"{folder}: another command is changing this bundle", hint="wait for it to end"
         ) from None
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in FULL:
             raise NoSpace(
                 f"{folder}: no room; the bundle is as it was",
                 hint="make room and give the same command again; nothing is lost",

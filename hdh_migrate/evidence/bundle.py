@@ -54,7 +54,7 @@ from hdh_migrate.evidence.verifier.counts import summary as summary_of
 from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.evidence.verifier.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import demand_no_evidence, sync
+from hdh_migrate.folders import FULL, demand_no_evidence, sync
 from hdh_migrate.frozen import frozen
 
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
@@ -297,7 +297,7 @@ def published(out: Path) -> Iterator[Path]:
     except BaseException as error:
         if lock >= 0 and partial.exists():
             shutil.rmtree(partial, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in FULL:
             raise NoSpace(
                 f"{out}: no room for the bundle; it was not written",
                 hint="make room and write the report again; nothing is lost",

@@ -8,7 +8,6 @@ opened, synced, and gets its name last.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -19,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hdh_migrate.errors import BackupFailed, LedgerDamaged, LedgerError, NoSpace
-from hdh_migrate.folders import make_private, sync
+from hdh_migrate.folders import FULL, make_private, sync
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.ledger.ledger import SqliteLedger
@@ -183,7 +182,7 @@ def _explaining(into: Path) -> Iterator[None]:
     except NoSpace:
         raise BackupFailed(f"{into}: no room for a copy of the ledger", hint=safe) from None
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in FULL
         why = "no room" if full else error.strerror
         raise BackupFailed(f"{into}: no copy of the ledger was made: {why}", hint=safe) from error
 

@@ -291,6 +291,14 @@ class Desk:
             hint=self._where_to_begin(),
         )
 
+    def note_unbegun(self) -> None:
+        """Say, of what holds runs up from beside a ledger, that none is here: is it the place?"""
+        if not self.ledger_path.exists():
+            self.progress.note(
+                f"no run of this plan has begun in {self.ledger_path.parent}: this stops nobody who"
+                " uses another --state-dir"
+            )
+
     def note_others(self) -> None:
         """Say, where a ledger begins, of which other migrations there are some."""
         if others := self._others():

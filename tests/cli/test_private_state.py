@@ -9,7 +9,7 @@ from typing import IO
 
 import pytest
 
-from hdh_migrate.errors import Exit, LedgerError, Refused
+from hdh_migrate.errors import Exit, LedgerError, Refused, UsageError
 from hdh_migrate.folders import demand_private, ledger_path
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.verbs import fetch
@@ -109,8 +109,8 @@ def test_a_fetch_that_fails_or_is_killed_leaves_no_plaintext(
             assert not out.exists()
         assert out.read_bytes() == b"patient"
         assert out.stat().st_mode & 0o777 == 0o600
-        with pytest.raises(FileExistsError), appearing(out) as file:
-            file.write(b"other")
+        with pytest.raises(UsageError, match=r"out\.csv exists"), appearing(out) as file:
+            file.write(b"other")  # it was free when this began, hours ago
         assert out.read_bytes() == b"patient"
         out.unlink()
     assert list(tmp_path.iterdir()) == []

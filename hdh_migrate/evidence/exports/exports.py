@@ -8,7 +8,6 @@ evidence; the bundle is.
 from __future__ import annotations
 
 import csv
-import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from hdh_migrate.evidence.exports.cells import safe
 from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
 from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
-from hdh_migrate.folders import writing
+from hdh_migrate.folders import FULL, writing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model.naming import shown
 
@@ -125,7 +124,7 @@ def save(pieces: Iterable[bytes], out: Path) -> int:
         hint = "give another --out; nothing is overwritten"
         raise UsageError(f"{out} exists", hint=hint) from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise NoSpace(f"{out}: no room for the file; it was not written", hint=None) from None
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
     return size

@@ -9,7 +9,6 @@ RFC 9162's; its leaves are the lines of `journal.jsonl` without their line feed.
 from __future__ import annotations
 
 import base64
-import errno
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +27,7 @@ from hdh_migrate.evidence.verifier.notes import (
 )
 from hdh_migrate.evidence.verifier.signatures import Key
 from hdh_migrate.fixity import MerkleTree, leaf_digest
-from hdh_migrate.folders import write_whole
+from hdh_migrate.folders import FULL, write_whole
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan.files import read_named
 from hdh_migrate.telemetry import counted
@@ -193,7 +192,7 @@ def write(path: Path, note: bytes) -> None:
     except FileExistsError:
         raise taken(path) from None
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in FULL:
             raise NoSpace(f"{path}: no room for the checkpoint; the report is whole") from None
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
 

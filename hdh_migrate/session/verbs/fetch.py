@@ -45,8 +45,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
     loaded = desk.loaded
     desk.demand_datasets([dataset])
     route = routes_of(loaded.plan)[dataset]
-    if os.path.lexists(out):
-        raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
+    demand_free(out)
     why = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
     ledger = desk.read_ledger()
     try:
@@ -130,6 +129,20 @@ def _into(out: Path, services: Services, wanted: _Wanted) -> str:
     return digest.hexdigest()
 
 
+def demand_free(out: Path) -> None:
+    """Demand that nothing has a name yet: nothing is overwritten.
+
+    Raises:
+        UsageError: something has it.
+    """
+    if os.path.lexists(out):
+        raise _in_use(out)
+
+
+def _in_use(out: Path) -> UsageError:
+    return UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
+
+
 @contextmanager
 def appearing(out: Path) -> Iterator[IO[bytes]]:
     """Yield a nameless file (mode 0600), and give it its name if all goes well.
@@ -138,7 +151,8 @@ def appearing(out: Path) -> Iterator[IO[bytes]]:
     hidden one stands in for it; what a killed fetch left of those is removed by the next one.
 
     Raises:
-        UsageError: its folder is not there, not open to us, or a report's.
+        UsageError: its folder is not there, not open to us, or a report's; or somebody took the
+            name meanwhile.
     """
     demand_no_evidence(out.parent)
     try:
@@ -171,6 +185,8 @@ def _name(handle: int, out: Path) -> None:
     folder = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.link(f"/proc/self/fd/{handle}", out.name, dst_dir_fd=folder, follow_symlinks=True)
+    except FileExistsError:
+        raise _in_use(out) from None
     finally:
         os.close(folder)
 
@@ -199,6 +215,8 @@ def _hidden(out: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(handle)
             take_name(name, out)
+    except FileExistsError:
+        raise _in_use(out) from None
     finally:
         Path(name).unlink(missing_ok=True)
     sync(out.parent)

@@ -23,13 +23,14 @@ def hold(desk: Desk, reason: str) -> str:
     Raises:
         MigrateError: the file cannot be written.
     """
+    desk.note_unbegun()
     path = desk.ledger_path.with_name("hold")
     text = f"{operator()} since {desk.clock.now()}" + (f": {reason}" if reason else "")
     try:
         make_private(path.parent)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        return holder(desk) or f"by {text}"
+        return holder(desk) or hold(desk, reason)  # let go of in between: then by us
     except OSError as error:
         raise MigrateError(f"{path}: cannot be written: {error.strerror}") from error
     with os.fdopen(handle, "w") as file:
@@ -53,9 +54,9 @@ def holder(desk: Desk) -> str | None:
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES).decode(errors="replace")
-    except FileNotFoundError:
-        return None
     except OSError:
+        if not os.path.lexists(path):  # a link that leads nowhere was put there, too
+            return None
         return f"by {path}, which cannot be read"
     line = " ".join(text.split())[:_SHOWN]
     return f"by {line}" if line else f"by the file {path}"

@@ -39,6 +39,8 @@ def instruct(
     """
     if reason is not None and not (0 < len(reason) <= REASON_MAX and reason.isprintable()):
         raise UsageError(f"--reason is one line of up to {REASON_MAX} characters")
+    if kind is InstructionKind.PAUSE:
+        desk.note_unbegun()
     file, now = desk.instructions, desk.clock.now()
     before = Standing.of(file.read(), now)
     said = Instruction(

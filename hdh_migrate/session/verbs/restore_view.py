@@ -7,7 +7,6 @@ and nowhere else; which files of a sidecar are opened, by whom and why, is writt
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, Final
 
-from hdh_migrate.errors import Exit, Permanent, UsageError
+from hdh_migrate.errors import Exit, Permanent
 from hdh_migrate.fidelity import EARLIER, FEATURES, SPOKEN, Fields
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import (
@@ -36,7 +35,7 @@ from hdh_migrate.results.objects import RestoredDataset, RestoredView
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
-from hdh_migrate.session.verbs.fetch import appearing
+from hdh_migrate.session.verbs.fetch import appearing, demand_free
 from hdh_migrate.session.verbs.restored import UNHELD, DatasetComparison, Restored
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal, limits_of
@@ -58,8 +57,8 @@ def restore_view(
     loaded = desk.loaded
     routes = routes_of(loaded.plan)
     desk.demand_datasets([] if dataset is None else [dataset])
-    if out is not None and os.path.lexists(out):
-        raise UsageError(f"{out} exists", hint="give another --out; nothing is overwritten")
+    if out is not None:
+        demand_free(out)
     why = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
     ledger = desk.read_ledger()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from hdh_migrate.cli.command import Task
 from hdh_migrate.cli.output import Output, visible
 from hdh_migrate.errors import Exit, Permanent
+from hdh_migrate.folders import FULL
 
 
 def ended(error: Exception, *, as_json: bool = False, verbose: int = 0) -> int:
@@ -36,8 +38,11 @@ def test_a_read_only_disk_is_told_in_a_line_with_what_to_do(
 
 
 @pytest.mark.parametrize("where", [(), ("/state/drawer",)])
-def test_a_full_disk_is_a_clean_stop_wherever_it_is_noticed(where: tuple[str, ...]) -> None:
-    assert ended(OSError(errno.ENOSPC, "No space left on device", *where)) == Exit.STOPPED
+@pytest.mark.parametrize("full", sorted(FULL))
+def test_a_full_disk_is_a_clean_stop_wherever_it_is_noticed(
+    full: int, where: tuple[str, ...]
+) -> None:
+    assert ended(OSError(full, os.strerror(full), *where)) == Exit.STOPPED
 
 
 def test_a_disk_that_fails_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

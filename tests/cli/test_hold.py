@@ -1,0 +1,46 @@
+"""A hold counts from the moment at which it is said to, whatever lies in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import command
+from tests.support.filled import PLAN, with_ledger
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    """A plan whose ledger is there; nobody has it open."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN)
+    with_ledger(path).close()
+    return path
+
+
+def place_of(plan: Path) -> Path:
+    return plan.parent / ".hdh-migrate" / "essai" / "hold"
+
+
+def test_a_link_that_leads_nowhere_holds_as_a_file_does(plan: Path) -> None:
+    """`hold` said "held", for a name was there; and every switch went on, for no file was."""
+    place_of(plan).symlink_to(plan.parent / "not-mounted" / "hold")
+    held = command("hold", str(plan), "--json").stdout
+    assert "which cannot be read" in held
+    let_go = command("hold", str(plan), "--release").stdout
+    assert "let go; it was held by" in let_go
+    assert command("hold", str(plan), "--release").stdout == "nobody held it\n"
+
+
+@pytest.mark.parametrize("verb", ["hold", "pause"])
+def test_what_stops_nobody_where_no_run_began_says_so(
+    plan: Path, tmp_path: Path, verb: str
+) -> None:
+    """A wrong --state-dir: somebody believed for days that nobody could switch."""
+    elsewhere = tmp_path / "elsewhere"
+    said = command(verb, str(plan), "--state-dir", str(elsewhere))
+    assert said.returncode == 0
+    assert "no run of this plan has begun" in said.stderr
+    assert str(elsewhere / "essai") in said.stderr
+    assert command(verb, str(plan)).stderr == ""
