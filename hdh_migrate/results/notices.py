@@ -61,12 +61,14 @@ class NoticeChannel(TypedDict):
     name: str
     sent: int
     waiting: int
+    given_up: int
+    """Documents that were not taken for too long: they are not sent again."""
     why: str | None
     """Why the last try did not succeed; None: it did, or none was made."""
 
 
 class Notified(TypedDict):
-    """What `notify` did; `exit` is 4 when something waits or a trial did not arrive."""
+    """What `notify` did; `exit` is 4 when one waits, was given up, or a trial did not arrive."""
 
     test: bool
     noticed: int

@@ -32,7 +32,8 @@ def notify(
     """Send the notices that are due to every channel that the plan names; or a test notice.
 
     A run does so by itself; a timer lets them know, between runs, that one was killed or that a
-    credential is about to end. Exit 4: somebody did not take a document; it is sent again.
+    credential is about to end. Exit 4: somebody did not take a document; it is sent again, or was
+    given up after `keep_trying`.
     """
     from hdh_migrate.session.verbs import notifying
 
@@ -54,5 +55,7 @@ def _lines(notified: Notified) -> list[str]:
         line = f"{one['name']}: {what}: {one['sent']} taken"
         if one["waiting"]:
             line += f", {one['waiting']} wait"
+        if one["given_up"]:
+            line += f", {one['given_up']} given up"
         lines.append(line + ("" if one["why"] is None else f"; {one['why']}"))
     return lines

@@ -91,12 +91,13 @@ def notify(desk: Desk) -> Notified:
         sent = Counter[str]()
         for sender in post.senders if held else ():
             sent[sender.name] = sender.send_all()
-        channels = [post.told_of(sender.name, sent[sender.name]) for sender in post.senders]
+        channels = [post.told_of(sender, sent[sender.name]) for sender in post.senders]
+        missed = any(one["waiting"] or one["given_up"] for one in channels)
         return {
             "test": False,
             "noticed": new,
             "channels": channels,
-            "exit": int(Exit.FINDINGS if any(one["waiting"] for one in channels) else Exit.OK),
+            "exit": int(Exit.FINDINGS if missed else Exit.OK),
         }
 
 
@@ -109,7 +110,9 @@ def trial(desk: Desk) -> Notified:
     document, channels = noticing.trial(desk), list[NoticeChannel]()
     for sender in _Post(desk).senders:
         why = sender.try_once(document["id"], canonical_json(document))
-        channels.append({"name": sender.name, "sent": int(why is None), "waiting": 0, "why": why})
+        channels.append({
+            "name": sender.name, "sent": int(why is None), "waiting": 0, "given_up": 0, "why": why,
+        })  # fmt: skip
     failed = any(one["why"] is not None for one in channels)
     return {
         "test": True, "noticed": 1, "channels": channels,
@@ -216,35 +219,46 @@ class _Post:
                 f"{notices(len(many))} for {name} did not arrive yet{why}; the next run, or"
                 ' "hdh-migrate notify PLAN", sends what waits'
             )
+        for sender in self.senders:
+            if sender.given_up:
+                self.say(
+                    f"{notices(len(sender.given_up))} for {sender.name} not taken in time, and"
+                    f" not sent again ({sender.given_up[-1]})"
+                )
 
     def look(self, *, over: bool) -> int:
         """Look once, let wait what is new; return how many documents that are."""
         found = noticing.look(self._desk, self._queue.memory(), over=over, endings=self._endings)
         waiting = Counter(one.channel for one in self._queue.waiting())
+        senders = {sender.name: sender for sender in self.senders}
         for only, document in found.documents:
             for channel in self._desk.loaded.plan.notify:
                 if noticing.wanted(channel, document, only):
-                    waiting[channel.name] += self._add(channel, document, waiting)
+                    sender = senders[channel.name]
+                    waiting[channel.name] += self._add(sender, document, waiting)
         if found.memory != self._queue.memory():
             self._queue.remember(found.memory)
         for sender in self.senders:
             sender.wake.set()
         return len(found.documents)
 
-    def _add(self, channel: NotifyChannel, document: Notice, waiting: Counter[str]) -> int:
+    def _add(self, sender: _Sender, document: Notice, waiting: Counter[str]) -> int:
         one = WaitingNotice(
-            channel=channel.name, notice=document["id"], noticed=document["timestamp"],
+            channel=sender.name, notice=document["id"], noticed=document["timestamp"],
             document=canonical_json(document),
         )  # fmt: skip
-        if waiting[channel.name] >= WAITING_MAX:
-            self._queue.ended(one, "too many documents wait for it")
+        if waiting[sender.name] >= WAITING_MAX:
+            sender.give_up(one, "too many documents wait for it")
             return 0
         return int(self._queue.add(one))
 
-    def told_of(self, name: str, sent: int) -> NoticeChannel:
-        waiting = [one for one in self._queue.waiting() if one.channel == name]
-        why = next((one.why for one in waiting if one.why is not None), None)
-        return {"name": name, "sent": sent, "waiting": len(waiting), "why": why}
+    def told_of(self, sender: _Sender, sent: int) -> NoticeChannel:
+        waiting = [one for one in self._queue.waiting() if one.channel == sender.name]
+        whys = [*(one.why for one in waiting if one.why is not None), *sender.given_up]
+        return {
+            "name": sender.name, "sent": sent, "waiting": len(waiting),
+            "given_up": len(sender.given_up), "why": next(iter(whys), None),
+        }  # fmt: skip
 
     def _look_on(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
@@ -295,6 +309,8 @@ class _Sender:
         self.wake = threading.Event()
         self._taken = set[str]()
         """Documents that were taken: while the disk is full they go on waiting, and only there."""
+        self.given_up = list[str]()
+        """Why, of each document that is not sent again."""
         self._closing = threading.Event()
         self._wait = FIRST_WAIT
         self._thread = threading.Thread(
@@ -330,10 +346,15 @@ class _Sender:
                 continue
             again = self._queue.failed(one, why)
             if not self._is_patient(again):
-                self._queue.ended(again, why)
+                self.give_up(again, why)
                 continue
             break  # what it does not take now, it will hardly take of the next
         return sent
+
+    def give_up(self, one: WaitingNotice, why: str) -> None:
+        """Send a document no more, for a reason that is told."""
+        self._queue.ended(one, why)
+        self.given_up.append(why)
 
     def try_once(self, notice: str, document: bytes) -> str | None:
         """Return why a document was not taken; None: it was."""

@@ -486,12 +486,32 @@ def test_what_is_not_taken_for_too_long_is_given_up(plan: Path, hook: Hook) -> N
     with run(plan):
         pass
     later = at(opened(plan), "2036-01-01T00:00:00.000Z")
-    assert notify(later)["channels"] == [{"name": "siem", "sent": 0, "waiting": 0, "why": None}]
+    told = notify(later)
+    why = "notify siem: the endpoint answered 500"
+    assert told["channels"] == [
+        {"name": "siem", "sent": 0, "waiting": 0, "given_up": 1, "why": why}
+    ]
+    assert told["exit"] == Exit.FINDINGS  # nobody was told: a timer that saw 0 believed it
     hook.answers = []
+    assert notify(later)["exit"] == Exit.OK
     with run(plan):
         pass
     (event,) = events(plan, NoticeGivenUp)
     assert event.why == "notify siem: the endpoint answered 500"
+
+
+def test_what_a_run_gives_up_it_says(plan: Path, hook: Hook) -> None:
+    """The journal alone had it, and nobody reads that until somebody misses something."""
+    named(plan, webhook(hook.url, ", keep_trying: 1s"))
+    hook.answers, notes = [500] * 50, Notes()
+    with run(plan):
+        pass
+    desk = at(opened(plan, notes), "2036-01-01T00:00:00.000Z")
+    with notified(desk):
+        pass
+    assert hook.taken == []
+    (said,) = (line for line in notes.lines if "siem" in line)
+    assert said.startswith("notify: 1 notice for siem not taken in time, and not sent again (")
 
 
 def test_a_redirect_is_not_followed(plan: Path, hook: Hook) -> None:
