@@ -105,6 +105,36 @@ def test_a_judgement_is_carried_from_where_its_key_is(site: Site) -> None:
     assert [one["kind"] for one in events].count("breach-judged") == 1
 
 
+def let_two_begin(site: Site) -> None:
+    """Prepare a batch whose terms name the two who may approve, and lose one of its objects."""
+    two = ["keys/dpo.pub", "keys/ciso.pub"]
+    site.change(approvals={"keys": two, "threshold": 2})
+    site.run()
+    for key in ("dpo", "ciso"):
+        site.approve("cutover", key)
+    site.cutover("start", expect=0)
+    lose(site)
+
+
+@prepared(let_two_begin)
+def test_a_key_that_the_plan_names_and_the_terms_do_not_judges_nothing(site: Site) -> None:
+    three = [f"keys/{name}.pub" for name in ("dpo", "ciso", "stranger")]
+    site.change(approvals={"keys": three, "threshold": 2})
+    why, signed = ("--what", "look.all.1", "--reason", "ref. 12"), str(site.folder / "judged.json")
+    by = ("--key", key_of(site, "stranger"))
+    for more in ((), ("--out", signed)):
+        said = site.cli("judge", site.plan, *why, *by, *more, expect=Exit.REFUSED)
+        assert "by the terms that are in force" in said.err
+        assert "--stage terms" in said.err
+    assert not Path(signed).exists()
+
+    for key in ("dpo", "ciso"):
+        site.approve("terms", key)
+    site.cutover("start", expect=0)  # takes the terms up, and finds nothing else to do
+    site.cli("judge", site.plan, *why, *by, expect=0)
+    assert "ref. 12" in report(site, "judged")[1]
+
+
 @prepared(moved)
 def test_who_may_not_judge_or_does_not_say_what_is_refused(site: Site) -> None:
     lose(site)

@@ -29,6 +29,7 @@ is_day = matching(r"\d{4}-\d\d-\d\d")
 def check_judgements(events: list[Event], digests: list[str]) -> None:
     reporters: set[str] = set()
     ledger: Json = None
+    terms: dict[tuple[Json, Json], Json] = {}
     for number, (kind, at, body) in enumerate(events, start=1):
         if kind == "ledger-named":
             ledger = body["ledger"]
@@ -37,8 +38,12 @@ def check_judgements(events: list[Event], digests: list[str]) -> None:
             signer = files.get("report.signer") if isinstance(files, dict) else None
             if isinstance(signer, str) and signer.startswith("ed25519:"):
                 reporters.add(signer[len("ed25519:") :])
+        elif kind in {"cutover-terms", "cutover-terms-changed"}:
+            terms[body["batch"], body["track"]] = body.get("terms")
         elif kind == "breach-judged":
             said = read(body, reporters)
+            for one in terms.values():
+                check_named(one, body["key"]["fingerprint"], said["made_at"][:10])
             need(ledger is None or said["ledger"] == ledger, "breach-judged: of another ledger")
             need(seconds_of(said["made_at"]) <= seconds_of(at) + 60, "breach-judged: of later")
             journal = said["journal"]
@@ -49,6 +54,25 @@ def check_judgements(events: list[Event], digests: list[str]) -> None:
             ends = [64 * "0", *digests]
             need(journal["head"] == ends[seen], "breach-judged: of another journal")
             check_known(said, events[:seen])
+
+
+def check_named(terms: Json, fingerprint: Json, day: str) -> None:
+    """Demand that terms name whoever judged, and that his last day by them had not passed."""
+    if terms is None:
+        return
+    need(isinstance(terms, dict), "breach-judged: terms")
+    last_days = []
+    for which in ("approvers", "waivers"):
+        keys = terms.get(which, [])
+        need(isinstance(keys, list), "breach-judged: terms")
+        need(all(isinstance(one, dict) for one in keys), "breach-judged: terms")
+        mine = [one for one in keys if one.get("fingerprint") == fingerprint]
+        need(all("until" in one for one in mine), "breach-judged: terms")
+        last_days += [one["until"] for one in mine]
+    need(all(one is None or isinstance(one, str) for one in last_days), "breach-judged: terms")
+    need(
+        any(one is None or day <= one for one in last_days), "breach-judged: by whom no terms name"
+    )
 
 
 def read(body: dict[str, Json], reporters: set[str]) -> dict[str, Json]:

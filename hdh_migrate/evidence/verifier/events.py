@@ -77,7 +77,10 @@ class EventAccount:
         self.approvals = ApprovalAccount(self.grants, self.bindings, self.cutovers, batches)
         self.waivers = WaiverAccount(batches, self.findings, self.cutovers)
         self.judgements = JudgementAccount(
-            self.approvals.ended_so, lambda: self.approvals.ledger, self.waivers.signers
+            self.approvals.ended_so,
+            lambda: self.approvals.ledger,
+            self.waivers.signers,
+            lambda: [one.story["terms"] for one in self.cutovers.values()],
         )
         self.drills = DrillAccount()
         self.copied: dict[str, Mapping[str, object]] = {}

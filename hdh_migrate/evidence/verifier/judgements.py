@@ -7,7 +7,7 @@ docs/evidence-format.md, section 8.18, gives the rules in words.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.accounts import numbers
@@ -29,7 +29,8 @@ class JudgementAccount:
     """Takes the events that tell of losses, and what people judged of them.
 
     `ended_so` says whether the journal had a digest when it had so many events, `ledger` the
-    ledger's name, once an event tells it; `signers` are the keys that were to sign reports.
+    ledger's name, once an event tells it; `signers` are the keys that were to sign reports, `terms`
+    all that are in force of cutovers and rehearsals (None: there are none of one).
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class JudgementAccount:
         ended_so: Callable[[int, str], bool],
         ledger: Callable[[], object],
         signers: Collection[str],
+        terms: Callable[[], Iterable[object]],
     ) -> None:
         self._ended_so, self._ledger, self._signers = ended_so, ledger, signers
+        self._terms = terms
         self.signed = 0
         """How many judgements the journal has."""
         self._looks: dict[tuple[str, int], list[tuple[int, str, int]]] = {}
@@ -71,6 +74,8 @@ class JudgementAccount:
         forms.must(len(envelopes) == 1)
         said = read_judgement(signed_by(known, envelopes[0], TYPE))
         forms.must(in_time(known, forms.string(said["made_at"])))
+        for terms in self._terms():
+            forms.must(terms is None or names_judge(terms, known, forms.string(said["made_at"])))
         forms.must(body["notified"] is (said["notified"] is not None))
         for name in ("looks", "findings"):
             forms.must(forms.canonical(body[name]) == forms.canonical(said[name]))
@@ -96,6 +101,18 @@ class JudgementAccount:
                 opened, at = self._findings[number]
                 forms.must(opened <= events)
                 yield at
+
+
+def names_judge(terms: object, key: forms.Body, made_at: str) -> bool:
+    """Say whether terms name a key, as one that approves or waives, and not only until earlier."""
+    known = forms.mapping(terms)
+    named = [
+        forms.mapping(one)
+        for name in ("approvers", "waivers")
+        for one in forms.array(known.get(name, []))
+    ]
+    own = [one for one in named if one.get("fingerprint") == key["fingerprint"]]
+    return True in [in_time(one, made_at) for one in own]
 
 
 def read_judgement(payload: bytes) -> forms.Body:

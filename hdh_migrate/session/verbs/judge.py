@@ -6,7 +6,7 @@ A judgement changes nothing of what was found, and lets nothing go: it is told, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,6 @@ from hdh_migrate.evidence.signatures.dsse import (
     pre_authentication_encoding,
 )
 from hdh_migrate.evidence.signatures.signing import (
-    Signer,
     TrustedKey,
     load_signer,
     load_trusted_key,
@@ -33,15 +32,18 @@ from hdh_migrate.evidence.verifier.judgements import (
     TELLING,
     TYPE,
     JudgementAccount,
+    names_judge,
     read_judgement,
 )
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.results.proofs import JudgementMade, LossToJudge
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy.agreed import AGREE
 from hdh_migrate.session.policy.bound_ledger import journal_of, name_of
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.dating import dating_judge
@@ -89,7 +91,8 @@ def sign(desk: Desk, wish: JudgementWish, key: Path, phrase_from: str | None) ->
 
     Raises:
         UsageError: nothing like that waits, or what came of it is not said.
-        Refused: the key is none that the plan names, its last day is over, or it signs reports.
+        Refused: the key is none that the plan and the terms in force name, its last day is over,
+            or it signs reports.
         KeyUnavailable: a key, or its passphrase, cannot be had.
     """
     _demand_outcome(wish)
@@ -100,6 +103,7 @@ def sign(desk: Desk, wish: JudgementWish, key: Path, phrase_from: str | None) ->
         if name is None:
             raise UsageError("no run has begun here", hint=_NOTHING)
         reached = {"events": ledger.length(), "head": ledger.head()}
+        terms = _in_force(ledger)
     finally:
         ledger.close()
     phrase = Vault.open(Path()).reveal(phrase_from).encode() if phrase_from else None
@@ -107,7 +111,9 @@ def sign(desk: Desk, wish: JudgementWish, key: Path, phrase_from: str | None) ->
     if signer.weakness is not None:
         desk.progress.note(signer.weakness)
     made_at = offline(desk.clock, desk.ledger_path).now().earliest
-    return _signed(desk, signer, _payload(wish, found, name, reached, made_at))
+    envelope = signer.sign(TYPE, _payload(wish, found, name, reached, made_at))
+    _demand_named(terms, *_judged_by(desk, envelope))  # what would not count is not made
+    return envelope
 
 
 def keep(desk: Desk, envelope: SignedEnvelope) -> JudgementMade:
@@ -115,7 +121,7 @@ def keep(desk: Desk, envelope: SignedEnvelope) -> JudgementMade:
 
     Raises:
         UsageError: it is no judgement.
-        Refused: nobody whom the plan names signed it, or it is not of this journal.
+        Refused: nobody whom plan and terms name signed it, or it is not of this journal.
         LedgerLocked: another command holds the ledger.
     """
     key, payload = _judged_by(desk, envelope)
@@ -131,6 +137,7 @@ def keep(desk: Desk, envelope: SignedEnvelope) -> JudgementMade:
             key=by_content([key])[0],
             signed=(enveloped(TYPE, payload, key.key_id, signature),),
         )
+        _demand_named(_in_force(ledger), key, payload)
         _demand_held(ledger, event, key, judge.dating().now())
         new = all(one.signed != event.signed for _, one in ledger.events(BreachJudged))
         if new:
@@ -255,12 +262,6 @@ def _demand_outcome(wish: JudgementWish) -> None:
         raise UsageError("--on must be a day such as 2026-12-31")
 
 
-def _signed(desk: Desk, signer: Signer, payload: bytes) -> SignedEnvelope:
-    envelope = signer.sign(TYPE, payload)
-    _judged_by(desk, envelope)  # what would not count is not made
-    return envelope
-
-
 def _judged_by(desk: Desk, envelope: SignedEnvelope) -> tuple[TrustedKey, bytes]:
     """Return which of the keys that the plan names signed a judgement, and what it says."""
     try:
@@ -299,12 +300,31 @@ def _reports(key: TrustedKey) -> Refused:
     )
 
 
+def _in_force(ledger: SqliteLedger) -> list[Mapping[str, object]]:
+    """Return the terms in force, of whichever batch."""
+    stories = standings(ledger.cutovers()).values()
+    return [one.terms.as_json() for one in stories if one.terms is not None]
+
+
+def _demand_named(terms: Iterable[Mapping[str, object]], key: TrustedKey, payload: bytes) -> None:
+    """Demand that all terms in force name a key that judged: a plan alone names anybody."""
+    said = read_judgement(payload)
+    about = {"fingerprint": key.fingerprint}
+    if not all(names_judge(one, about, string(said["made_at"])) for one in terms):
+        raise Refused(
+            f"{key.key_id} judges nothing by the terms that are in force, or no longer",
+            hint=f"{_NOTHING}; where its place in the plan is new, {AGREE} first",
+        )
+
+
 def _demand_held(ledger: SqliteLedger, event: BreachJudged, key: TrustedKey, now: str) -> None:
     """Demand of a judgement what verifiers will, by their own rules, were it told now."""
     reporting = signers(ledger)
     if key.fingerprint in reporting:
         raise _reports(key)
-    account = JudgementAccount(ledger.goes_on_from, lambda: name_of(ledger), reporting)
+    account = JudgementAccount(
+        ledger.goes_on_from, lambda: name_of(ledger), reporting, lambda: _in_force(ledger)
+    )
     for seq, at, kind, body, _ in ledger.journal():
         if kind in TELLING:
             account.take(kind, seq, at, json.loads(body))

@@ -17,6 +17,7 @@ from tests.unit.evidence.builders import signer
 from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.worlds import World, body, desk_in, hour, in_keyed_names, laid
 from tests.unit.evidence.worlds_judged import KIND, harmed, judged_world, judgement, told_of
+from tests.unit.evidence.worlds_signed import digest, stated
 from tests.unit.evidence.worlds_waived import key
 
 pytestmark = pytest.mark.slow
@@ -104,6 +105,86 @@ def test_a_judgement_is_signed_by_who_it_says(desk: Desk, dpo: Signer, stranger:
         ),
     }
     assert accepted(desk, worlds) == []
+
+
+def under_terms(
+    by: Signer, *terms: dict[str, Any] | None, track: str = "cutover", **said: Any
+) -> World:
+    """Return the world in which batches had these terms, one after another, when it was judged."""
+    made = harmed()
+    for number, one in enumerate(terms):
+        kind = "cutover-terms-changed" if number else "cutover-terms"
+        change = {"was": "x", "now": "y", "difference": [], "approvals": []} if number else {}
+        where: dict[str, Any] = {"batch": "pilot", "track": track, "terms": one, "beside": []}
+        made["journal.jsonl"].append([kind, hour(20), {**where, **change}])
+    made["journal.jsonl"].append(["breach-judged", hour(22), told_of(judgement(made, **said), by)])
+    return stated(made)
+
+
+def test_a_judgement_is_by_whom_the_terms_name(desk: Desk, dpo: Signer, stranger: Signer) -> None:
+    """Whoever holds ledger and report key makes a key of his own, and calls it anybody's."""
+    mine, other = key(dpo), key(stranger)
+    nobody: dict[str, Any] = {"approvers": [other], "thresholds": {}, "waivers": []}
+    approves, waives = {**nobody, "approvers": [other, mine]}, {**nobody, "waivers": [mine]}
+    good = {
+        "of who approves": under_terms(dpo, approves),
+        "of who waives": under_terms(dpo, waives),
+        "of who does by terms without waivers": under_terms(
+            dpo, {"approvers": [mine], "thresholds": {}}
+        ),
+        "on the last day": under_terms(dpo, {**nobody, "waivers": [key(dpo, "2026-03-02")]}),
+        "for good, though another list says until when": under_terms(
+            dpo, {**waives, "approvers": [key(dpo, "2026-03-01")]}
+        ),
+        "of a rehearsal": under_terms(dpo, waives, track="rehearsal"),
+        "of terms that are none": under_terms(dpo, None),
+    }
+    bad = {
+        "whom no terms name": under_terms(dpo, nobody),
+        "whom no terms of a rehearsal name": under_terms(dpo, nobody, track="rehearsal"),
+        "after the last day by the terms": under_terms(
+            dpo, {**nobody, "waivers": [key(dpo, "2026-03-01")]}
+        ),
+        "of terms of another form": under_terms(dpo, {**waives, "approvers": None}),
+        "of keys of another form": under_terms(dpo, {**waives, "approvers": ["x"]}),
+        "of a last day of another form": under_terms(
+            dpo, {**waives, "approvers": [{**mine, "until": 1}]}
+        ),
+        "of no last day": under_terms(dpo, {**waives, "approvers": [{"fingerprint": by_id(dpo)}]}),
+    }
+    beside = under_terms(dpo, nobody)
+    first = [one[0] for one in beside["journal.jsonl"]].index("cutover-terms")
+    beside["journal.jsonl"][first:first] = [
+        ["cutover-terms", hour(20), {
+            "batch": "imaging", "track": "cutover", "terms": waives, "beside": [],
+        }]
+    ]  # fmt: skip
+    event = told_of(judgement({**beside, "journal.jsonl": beside["journal.jsonl"][:-1]}), dpo)
+    beside["journal.jsonl"][-1][2] = event
+    bad["whom the terms of one batch alone name"] = stated(beside)
+    assert accepted(desk, {**good, **bad}) == [*good]
+
+
+def by_id(one: Signer) -> str:
+    return one.verifier.fingerprint
+
+
+def test_terms_of_then_name_whoever_judged(desk: Desk, dpo: Signer, stranger: Signer) -> None:
+    named: dict[str, Any] = {"approvers": [], "thresholds": {}, "waivers": [key(dpo)]}
+    gone = {**named, "waivers": [key(stranger)]}
+    change = {"was": digest(named), "now": digest(gone)}
+    worlds = {}
+    for name, order in (("before", 1), ("after", -1)):
+        made = under_terms(dpo, named, gone)
+        body(made, "cutover-terms-changed").update(change)
+        events = made["journal.jsonl"]
+        if order > 0:  # it is judged before they change
+            events[-2:] = [events[-1], ["cutover-terms-changed", hour(23), events[-2][2]]]
+            events[-2][2] = told_of(judgement({**made, "journal.jsonl": events[:-2]}), dpo)
+        else:
+            events[-1][2] = told_of(judgement({**made, "journal.jsonl": events[:-1]}), dpo)
+        worlds[name] = stated(made)
+    assert accepted(desk, worlds) == ["before"]
 
 
 def test_the_event_says_what_was_signed(desk: Desk, dpo: Signer) -> None:
