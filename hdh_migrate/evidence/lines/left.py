@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Code
@@ -23,50 +23,61 @@ SOON_DAYS: Final = 180
 
 
 class LeftTask(StrEnum):
-    """What there is to do, in the order in which it is told."""
+    """What there is to do, in the order in which it is told, and the verb that does it."""
 
-    BREACH = "breach"
-    ABSENCE = "absence"
-    ABSENT = "absent"
-    DONE_WITHOUT = "done-without"
-    CLASH = "clash"
-    PLAIN = "plain"
-    FINDING = "finding"
-    LIST = "list"
-    MOVE = "move"
-    PASS = "pass"  # noqa: S105 - no password
-    LOOK = "look"
+    verb: str | None
+    """As help writes it; None: it is done elsewhere, or the task's sentence names it."""
+
+    def __new__(cls, value: str, verb: str | None = None) -> Self:
+        """Return the member, which is its name as text."""
+        made = str.__new__(cls, value)
+        made._value_, made.verb = value, verb
+        return made
+
+    BREACH = "breach", "judge PLAN"
+    ABSENCE = "absence", "judge PLAN"
+    ABSENT = "absent", "judge PLAN"
+    DONE_WITHOUT = "done-without", "waive PLAN --what legal-basis"
+    CLASH = "clash", "grants PLAN"
+    PLAIN = "plain", "preflight PLAN"
+    FINDING = "finding", "errors PLAN"
+    LIST = "list", "run PLAN"
+    MOVE = "move", "run PLAN"
+    PASS = "pass", "run PLAN --refresh"
+    LOOK = "look", "verify PLAN --again"
     ROTATION = "rotation"
     ROTATED = "rotated"
-    ERASURE = "erasure"
-    ERASED = "erased"
-    SWITCH = "switch"
-    SWITCHING = "switching"
-    FINALIZE = "finalize"
-    RELIST = "relist"
-    READ_BACK = "read-back"
-    SOURCE = "source"
-    ORIGINALS = "originals"
-    DELETING = "deleting"
-    OBSERVE = "observe"
-    CHANGED = "changed"
-    TRACES = "traces"
-    KEY = "key"
+    ERASURE = "erasure", "erase PLAN --dataset NAME --headers"
+    ERASED = "erased", "erase PLAN --dataset NAME --headers"
+    SWITCH = "switch", "cutover start PLAN --batch NAME"
+    SWITCHING = "switching", "cutover start PLAN --batch NAME"
+    FINALIZE = "finalize", "cutover finalize PLAN --batch NAME"
+    RELIST = "relist", "run PLAN --refresh"
+    READ_BACK = "read-back", "verify PLAN --again"
+    SOURCE = "source", "decommission PLAN --batch NAME"
+    ORIGINALS = "originals", "decommission PLAN --batch NAME"
+    DELETING = "deleting", "decommission PLAN --batch NAME"
+    OBSERVE = "observe", "decommission PLAN --batch NAME --observe"
+    CHANGED = "changed", "errors PLAN"
+    TRACES = "traces", "decommission PLAN --batch NAME --observe"
+    KEY = "key", "keys drill PLAN --key FILE"
     HOLDER = "holder"
     OLD_KEY = "old-key"
-    KEYS_BESIDE = "keys-beside"
+    COPIES_ERASED = "copies-erased"
+    COPIES_KEY = "copies-key", "ledger backup PLAN"
+    KEYS_BESIDE = "keys-beside", "approve PLAN"
     LOGIN = "login"
-    COPY = "copy"
-    GRANT_OPEN = "grant-open"
-    GRANT_UNSET = "grant-unset"
+    COPY = "copy", "run PLAN"
+    GRANT_OPEN = "grant-open", "revoke PLAN ID"
+    GRANT_UNSET = "grant-unset", "revoke PLAN ID --closed-at-host TEXT"
     GRANT_SEEN = "grant-seen"
     GRANT_LASTS = "grant-lasts"
-    GRANT_STALE = "grant-stale"
+    GRANT_STALE = "grant-stale", "grant PLAN --renew ID"
     BASIS = "basis"
     ATTESTATION = "attestation"
-    WAIVER = "waiver"
-    SIGN = "sign"
-    WITNESS = "witness"
+    WAIVER = "waiver", "errors PLAN"
+    SIGN = "sign", "report PLAN"
+    WITNESS = "witness", "report sign BUNDLE"
 
 
 @frozen_row
@@ -137,6 +148,8 @@ class MigrationStanding:
     """When each began, when it ended, what it left behind, and the verb that goes on with it."""
     erasures: tuple[tuple[str, str, str | None, int], ...] = ()
     """The dataset, when its erasure began, when it ended, what it left behind."""
+    copied: bool = False
+    """Headers are kept apart, so copies of the ledger hold what opens objects."""
     originals: tuple[tuple[str, int], ...] = ()
     """Erased datasets of whose originals no deletion was seen at the source, and how many."""
     grants: GrantAccounts | None = None
@@ -163,7 +176,8 @@ class MigrationStanding:
 WORK: Final = frozenset(LeftTask) - {
     LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.DONE_WITHOUT, LeftTask.CLASH,
     LeftTask.PLAIN,
-    LeftTask.KEY, LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN,
+    LeftTask.KEY, LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.COPIES_ERASED,
+    LeftTask.COPIES_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN,
     LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS,
     LeftTask.GRANT_STALE, LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.SIGN,
     LeftTask.WITNESS,
@@ -288,6 +302,9 @@ def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.ROTATION, (verb,), at=began)
         elif remains:
             yield LeftToDo(LeftTask.ROTATED, (verb,), remains, began)
+    through = [at for _, at, _, _ in stands.rotations if at is not None]
+    if stands.copied and through:
+        yield LeftToDo(LeftTask.COPIES_KEY, at=max(through, key=seconds_of))
 
 
 def _of_erasures(stands: MigrationStanding) -> Iterator[LeftToDo]:
@@ -296,6 +313,8 @@ def _of_erasures(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.ERASURE, (name,), at=began)
         elif remains:
             yield LeftToDo(LeftTask.ERASED, (name,), remains, at=ended)
+        if ended is not None:
+            yield LeftToDo(LeftTask.COPIES_ERASED, (name,), at=ended)
     for name, count in stands.originals:
         yield LeftToDo(LeftTask.ORIGINALS, (name,), count)
 
@@ -340,7 +359,8 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
 _APART: Final = frozenset({
     LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.BASIS, LeftTask.DONE_WITHOUT,
     LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES, LeftTask.CHANGED,
-    LeftTask.ERASURE, LeftTask.ERASED, LeftTask.ORIGINALS, LeftTask.ROTATION, LeftTask.ROTATED,
+    LeftTask.ERASURE, LeftTask.ERASED, LeftTask.COPIES_ERASED, LeftTask.ORIGINALS,
+    LeftTask.ROTATION, LeftTask.ROTATED,
 })  # fmt: skip
 """Things of which each is told for itself."""
 

@@ -100,7 +100,12 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         values["objects"] = words.say("n.objects", one.count)
     if one.at is not None:
         values["at"] = words.day(one.at) if one.task in _DAYS else words.moment(one.at)
-    return words.say(key, n, **values)
+    said = words.say(key, n, **values)
+    if one.task.verb is None:
+        return said
+    verb = f"hdh-migrate {one.task.verb}"
+    shown = Markup('<code class="whole">{}</code>').format(verb) if marked else verb
+    return words.say("left.verb", said=said, verb=shown)
 
 
 def _about(one: LeftToDo, words: Words) -> Markup | None:
@@ -159,6 +164,7 @@ def standing_of(
             for one in p.get("erasures", ())
             if one["ended"] and one["objects"] and one["dataset"] in unseen
         ),
+        copied=p["seal"].get("headers") is not None,
         grants=months.grants,
         unheld=held_keys(p, declared).undeclared,
         former=former_keys(p.get("rotations", ()), declared),
@@ -180,11 +186,16 @@ def standing_of(
         plain=tuple(
             one["url"]
             for one in p["endpoints"]
-            if one["requests"] and not one["local"] and one["url"].lower().startswith("http://")
+            if one["requests"] and in_the_clear(one["url"], local=one["local"])
         ),
         harm=months.harm,
         signed=signed,
     )
+
+
+def in_the_clear(url: str, *, local: bool) -> bool:
+    """Say whether what passes to an address leaves this machine without TLS."""
+    return not local and url.lower().startswith("http://")
 
 
 def attested_of(attestation: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:

@@ -10,6 +10,7 @@ LEFT: dict[str, Text] = {
     "left.more": Text(
         "{shown} et {n} autre|{shown} et {n} autres", "{shown} and {n} other|{shown} and {n} others"
     ),
+    "left.verb": Text("{said} Commande : {verb}", "{said} Command: {verb}"),
     "left.breach": Text(
         "Faire juger si la perte ou le remplacement de {objects} est une violation de données à "
         "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les "
@@ -212,6 +213,22 @@ LEFT: dict[str, Text] = {
         "(in the plan: report.declared.former_keys): {names}."
         "|Say what became of the {n} private keys that were replaced, of which this folder knows "
         "nothing (in the plan: report.declared.former_keys): {names}.",
+    ),
+    "left.copies-erased": Text(
+        "Détruire les copies du registre, et les sauvegardes de la seconde copie des en-têtes, "
+        "faites avant le {at} : elles ouvrent encore le jeu effacé « {names} ». Ce dossier ne sait "
+        "pas s'il y en a.",
+        "Destroy copies of the ledger, and backups of the second copy of the headers, made before "
+        "{at}: they still open the erased dataset “{names}”. Whether there are any, this folder "
+        "does not know.",
+    ),
+    "left.copies-key": Text(
+        "Faire une nouvelle copie du registre et de la seconde copie des en-têtes, puis détruire "
+        "celles d'avant le {at} : elles s'ouvrent encore avec les clés d'avant l'échange. Ce "
+        "dossier ne sait pas s'il y en a.",
+        "Copy the ledger, and the second copy of the headers, anew; then destroy copies made "
+        "before {at}: they still open with the keys of before the exchange. Whether there are any, "
+        "this folder does not know.",
     ),
     "left.keys-beside": Text(
         "Retirer du dossier du plan la clé privée d'une personne qui approuve, et faire approuver "

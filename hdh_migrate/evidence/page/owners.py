@@ -114,8 +114,7 @@ def _until(one: LeftToDo, words: Words) -> Markup | None:
     if one.task not in {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT} or one.at is None:
         return None
     until = datetime.fromisoformat(one.at).astimezone(UTC) + timedelta(hours=BREACH_HOURS)
-    verb = Markup('<code class="whole">hdh-migrate judge</code>')
-    return words.say("owner.until", at=words.moment(until.isoformat()), verb=verb)
+    return words.say("owner.until", at=words.moment(until.isoformat()))
 
 
 def _who(
@@ -162,8 +161,8 @@ OWNING: dict[str, Text] = {
         "Where no date is given, this folder knows of none.",
     ),
     "owner.until": Text(
-        "Avant le {at}, si le délai de 72\u00a0heures part de ce constat. À consigner : {verb}.",
-        "Before {at}, if the 72 hours run from this finding. To be recorded by {verb}.",
+        "Avant le {at}, si le délai de 72\u00a0heures part de ce constat.",
+        "Before {at}, if the 72 hours run from this finding.",
     ),
     "owner.run": Text("{first} à {last}", "{first} to {last}"),
     "owner.alone": Text("{who} :", "{who}:"),

@@ -80,7 +80,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         tool_version=__version__,
         code_sha256=code_digest(),
         written_at=now.latest,
-        endpoints=_endpoints(desk, ledger),
+        endpoints=endpoints_reached(desk, ledger),
         datasets=tuple(
             DatasetFacts(
                 name=row.name,
@@ -159,7 +159,8 @@ def _files(desk: Desk, ledger: SqliteLedger) -> tuple[RecipientFile, ...]:
     return tuple({"file": file, "recipient": key} for file, key in pairs)
 
 
-def _endpoints(desk: Desk, ledger: SqliteLedger) -> tuple[Endpoint, ...]:
+def endpoints_reached(desk: Desk, ledger: SqliteLedger) -> tuple[Endpoint, ...]:
+    """Return source and target, and what passed to and from each in runs that ended."""
     plan = desk.loaded.plan
     entries = [entry for _, ended in ledger.events(RunEnded) for entry in ended.traffic]
     return (

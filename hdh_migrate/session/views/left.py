@@ -30,6 +30,7 @@ from hdh_migrate.evidence.page.approved import RESTING, approvals_of
 from hdh_migrate.evidence.page.declared import StatedByPeople, former_keys, strangers
 from hdh_migrate.evidence.page.left import (
     attested_of,
+    in_the_clear,
     missed_in,
     recheck_seconds,
     rotated,
@@ -52,6 +53,7 @@ from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.policy.report_files import CHECKPOINTS, LAST
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.attested import attestation_of
+from hdh_migrate.session.views.facts import endpoints_reached
 from hdh_migrate.session.views.rotations import rotation_facts
 
 
@@ -133,6 +135,12 @@ def _standing(
             if one.ended is not None
             and one.event.objects
             and not _after_deletion(stories.get((one.event.batch, Track.CUTOVER))).observed
+        ),
+        copied=plan.seal.second_copy is not None,
+        plain=tuple(
+            one.url
+            for one in endpoints_reached(desk, ledger)
+            if one.requests and in_the_clear(one.url, local=one.is_local)
         ),
         grants=grants,
         clashes=clashing_permits(_erasing(ledger), grants, now),

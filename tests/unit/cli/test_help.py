@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hdh_migrate.cli.app import app
 from hdh_migrate.cli.menu import Leaf, Menu
 from hdh_migrate.cli.verbs import SECTIONS
 from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.lines.left import LeftTask
 
 WIDTH = 80
 HEAVY = {"pydantic", "rich", "cryptography", "boto3", "yaml", "pycurl", "apsw", "jinja2"}
@@ -190,3 +192,14 @@ def test_no_verb_needs_anything_large_before_it_is_called() -> None:
     loaded = set(done.stdout.split())
     assert {"hdh_migrate.cli.verbs.run", "hdh_migrate.cli.verbs.audit.open_"} <= loaded
     assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("task", [one for one in LeftTask if one.verb is not None])
+def test_a_verb_that_a_thing_left_to_do_names_is_one_with_these_options(task: LeftTask) -> None:
+    words = (task.verb or "").split()
+    called = tuple(takewhile(str.islower, words))
+    if called in MENUS:  # `report PLAN` is the menu's own verb
+        called = (*called, str(MENUS[called].default))
+
+    options = {name for one in LEAVES[called].params for name in one.opts}
+    assert {word for word in words if word.startswith("--")} <= options

@@ -194,6 +194,8 @@ def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
         (LeftTask.ERASURE, ("a",)),
         (LeftTask.ERASED, ("b",)),
         (LeftTask.KEY, ("c4gh:1", "c4gh:2")),
+        (LeftTask.COPIES_ERASED, ("b",)),
+        (LeftTask.COPIES_ERASED, ("c",)),
     ]
 
 
@@ -389,3 +391,36 @@ def test_numbers_of_tasks_that_keep_a_migration_going_are_put_together_from_thre
     tasks = [OwnedTask(Markup(), None, one == "+") for one in works]
     parties = [OwnedTasks(Markup(), 1, tasks[:1]), OwnedTasks(Markup(), 2, tasks[1:])]
     assert [str(one) for one in working(parties, PageWords("fr"))] == said
+
+
+def test_copies_that_open_as_before_an_erasure_or_exchange_are_destroyed() -> None:
+    early, late = "2026-11-20T08:00:00Z", "2026-11-21T08:00:00Z"
+    stands = replace(
+        SETTLED,
+        copied=True,
+        rotations=((early, late, 0, "keys rotate"), (early, early, 0, "reseal")),
+        erasures=(("a", early, late, 0), ("b", early, early, 0), ("c", early, None, 0)),
+    )
+
+    assert [one for one in left_to_do(stands) if "copies" in one.task] == [
+        LeftToDo(LeftTask.COPIES_ERASED, ("a",), at=late),
+        LeftToDo(LeftTask.COPIES_ERASED, ("b",), at=early),
+        LeftToDo(LeftTask.COPIES_KEY, at=late),
+    ]
+    inline = replace(stands, copied=False, erasures=())
+    assert left_to_do(inline) == [], "no copy of the ledger holds a header"
+
+
+VERBLESS = {
+    LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.LOGIN, LeftTask.BASIS, LeftTask.ATTESTATION,
+    LeftTask.COPIES_ERASED, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS,
+}  # fmt: skip
+"""What is done in the plan, at the host, or by hand."""
+
+
+@pytest.mark.parametrize("task", LeftTask)
+def test_each_thing_names_the_verb_that_does_it(task: LeftTask) -> None:
+    at = NOW[:10] if task in DAYS else NOW
+    said = told(LeftToDo(task, ("reseal",), 1, at=at, acts=("run",)), PageWords("en"), marked=False)
+
+    assert ("hdh-migrate " in said) is (task not in VERBLESS)
