@@ -169,6 +169,37 @@ def test_without_waiting_the_same_command_finds_what_is_coming(
     assert (told["asked"], told["coming"]) == (2, 2)
 
 
+def test_a_credential_that_is_renewed_while_it_waits_is_read_anew(
+    site: Site, archive: SlowArchive, proxy_to: ProxyTo
+) -> None:
+    """It waits for hours, and looked with the credential of its start: exit 9 when that ended."""
+    server, secret = site.container.server, site.folder / "source.sas"
+    before, renewed = server.sas("rl"), server.sas("rlt")
+    secret.touch(mode=0o600)
+    secret.write_text(before)
+    again = proxy_to(server)
+    again.rule(
+        action=lies.status(403, {"x-ms-error-code": "AuthenticationFailed"}),
+        match=lambda one: secret.read_text() != before and one.params.get("sp") == "rl",
+    )
+    archive.stand_before(again)
+    site.change(
+        source={
+            "kind": "azure-blob", "account_url": again.url,
+            "credential": {"kind": "sas", "value": "file:source.sas"},
+        }
+    )  # fmt: skip
+    site.cli("inventory", site.plan, expect=4)
+
+    def renew() -> None:
+        if len(archive.asked) + 1 == len(COLD):
+            secret.write_text(renewed)
+
+    archive.on_ask = renew
+    told = site.cli("rehydrate", site.plan, "--execute", "--json", "--no-progress", expect=0).json
+    assert (told["readable"], told["coming"]) == (2, 0)
+
+
 def test_a_credential_that_may_not_set_tiers_is_exit_9(
     site: Site, archive: SlowArchive, proxy_to: ProxyTo
 ) -> None:

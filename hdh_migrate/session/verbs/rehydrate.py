@@ -12,7 +12,6 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Archived, ArchivedObject, ArchiveFacts, DatasetRow, Place, Step
 from hdh_migrate.pipeline.rehydrating import PORTION, Rehydrating, looked
 from hdh_migrate.plan.rehydration import Rehydration
-from hdh_migrate.ports.switching import Rehydrator
 from hdh_migrate.results.archives import (
     ArchivedDataset,
     Rehydrated,
@@ -23,7 +22,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.verbs.run import at_work, perform
 from hdh_migrate.telemetry import counted
-from hdh_migrate.wiring import archive_facts, open_rehydrator
+from hdh_migrate.wiring import Vault, archive_facts, open_rehydrator
 
 GB: Final = 10**9
 ARCHIVED_AGAIN: Final = (
@@ -119,7 +118,7 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
                 f"stopped; {_coming(waits, 'archived object')} all the same",
                 hint='the same command goes on: "hdh-migrate rehydrate PLAN --execute"',
             )
-        came, waits, again = _sorted(desk, rehydrator, waits)
+        came, waits, again = _sorted(desk, section, waits)
         result["readable"] += came
         result["archived_again"] += again
         readable = counted(came, "archived object has", "archived objects have")
@@ -134,9 +133,12 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
 
 
 def _sorted(
-    desk: Desk, rehydrator: Rehydrator, waits: list[tuple[Place, ArchivedObject]]
+    desk: Desk, section: Rehydration, waits: list[tuple[Place, ArchivedObject]]
 ) -> tuple[int, list[tuple[Place, ArchivedObject]], int]:
+    """Look how far each is, with the credentials of now: what was read hours ago may have ended."""
     came, left, again = 0, [], 0
+    plan, vault = desk.loaded.plan, Vault.open(desk.loaded.base)
+    rehydrator = open_rehydrator(plan, section, vault, desk.sources).thing
     for place, obj, stands in looked(rehydrator, waits, desk.retrying()):
         match stands:
             case Archived.COMING:
