@@ -857,6 +857,19 @@ class Code(StrEnum):
         fr="objets envoyés par un autre registre, relus et comparés ici",
         en="objects that another ledger had sent, read back and compared here",
     )
+    UPLOADS_OF_OTHERS = _note(
+        "uploads-of-others", "transfer",
+        "multipart uploads that this ledger did not begin stand open in a dataset's place at the"
+        " target: somebody else's, or our own from before the ledger was put back or made anew",
+        Remedy(
+            "nothing of them is touched; but their parts cost money, and may be sealed parts of"
+            " this migration",
+            'learn whose they are; "hdh-migrate cleanup PLAN --others NAME" shows what they hold,'
+            " and ends them when you say so",
+        ),
+        fr="envois en plusieurs parties restés ouverts, que ce registre n'a pas commencés",
+        en="multipart uploads left open that this ledger did not begin",
+    )
     ATTESTATION_OTHER = _note(
         "attestation-other", "transfer",
         "the customer's attestation, or the plan's own profile, is another file than in an earlier"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from hdh_migrate.events.event import Event
-from hdh_migrate.jsonform import Absent, JsonForm, json_form
+from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, json_form
 
 
 @json_form
@@ -147,6 +147,10 @@ class CleanupAbort(Event):
     kind: ClassVar[str] = "cleanup-abort"
     id: int | None
     upload_id: str
+    reason: str | Absent = ABSENT
+    """Why somebody ends one that this ledger did not begin; absent of one that is ours."""
+    user: str | Absent = ABSENT
+    """Who said so."""
 
 
 @json_form

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
 from hdh_migrate.clocks import seconds_of
+from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import AccessDenied, Unsupported
 from hdh_migrate.events.objects import OrphanAborted
 from hdh_migrate.events.run import TargetSurveyed
@@ -14,7 +15,9 @@ from hdh_migrate.model import DatasetRow, Entry, Place, Stamp, State, Upload, is
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.known import ASKED, demand_known
 from hdh_migrate.pipeline.version_order import demand_bare
+from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
+from hdh_migrate.telemetry import counted
 
 PROBE = ".hdh-migrate-may-write"
 """The key, under a dataset's prefix, of the upload that shows whether we may write."""
@@ -40,6 +43,45 @@ def may_be_ours(
     rows = ledger.erasable_of(batch, [entry.id for entry, _ in tried], whole=True)
     ends = [row.verified_at for row in rows if row.verified_at is not None]
     return any(seconds_of(began) <= seconds_of(end) for end in ends)
+
+
+def is_elsewhere(routes: Iterable[Route], route: Route, upload: Upload) -> bool:
+    """Say whether an upload is in the place of another dataset that lies within this one's."""
+    inner = (one.target for one in routes if one.target.bucket == upload.bucket)
+    prefixes = [one.prefix for one in inner if upload.key.startswith(one.prefix)]
+    return len(max(prefixes, key=len, default="")) > len(route.target.prefix)
+
+
+def tell_others(ledger: Ledger, dataset: DatasetRow, begun: Sequence[str]) -> None:
+    """Have a note say how many uploads of others stand open in a dataset's place, and since when.
+
+    Nobody but people can know whose they are: a ledger that was put back, or made anew, takes what
+    it had begun itself for somebody else's. With none, no note stands any more.
+    """
+    detail = None
+    if begun:
+        detail = f"{counted(len(begun), _STANDS, _STAND)} {min(begun, key=seconds_of)}"
+    noted = [
+        one
+        for one in ledger.findings(severity=Severity.NOTE)
+        if one["code"] == Code.UPLOADS_OF_OTHERS and one["dataset"] == dataset.name
+    ]
+    if [one["detail"] for one in noted] == [detail] * (detail is not None):
+        return
+    for one in noted:
+        ledger.close_finding(one["id"])
+    if detail is not None:
+        ledger.finding(Code.UPLOADS_OF_OTHERS, detail, dataset=dataset.id)
+
+
+_STANDS = (
+    "multipart upload that this ledger did not begin stands open in the dataset's place at the"
+    " target, since"
+)
+_STAND = (
+    "multipart uploads that this ledger did not begin stand open in the dataset's place at the"
+    " target, the oldest since"
+)
 
 
 class TargetSurvey:
@@ -103,17 +145,24 @@ class TargetSurvey:
         return ctx.retry(look)
 
     def sweep(self, dataset: DatasetRow) -> None:
-        """Abort uploads of ours that the ledger does not know: begun, then the process died."""
+        """Abort uploads of ours that the ledger does not know: begun, then the process died.
+
+        Those of others are left alone, and a note tells of them.
+        """
         ctx, route = self._ctx, self._ctx.route(dataset)
+        others = list[str]()
         for upload, began in self._open(route.target):
             key = route.source_key(upload.key)
             found = ctx.ledger.named(dataset.id, key) if key is not None else []
-            if not may_be_ours(ctx.ledger, dataset.batch, found, upload, began):
-                continue
             known = (ctx.ledger.upload(entry.id) for entry, _ in found)
-            if not any(one is not None and one.upload_id == upload.upload_id for one in known):
+            if any(one is not None and one.upload_id == upload.upload_id for one in known):
+                continue
+            if may_be_ours(ctx.ledger, dataset.batch, found, upload, began):
                 self._abort(upload)
                 ctx.ledger.event(OrphanAborted(id=found[0][0].id))
+            elif not is_elsewhere(ctx.routes.values(), route, upload):
+                others.append(began)
+        tell_others(ctx.ledger, dataset, others)
         ctx.ledger.commit()
 
     def may_write(self, dataset: DatasetRow) -> None:

@@ -182,6 +182,16 @@ class StaleUploads(TypedDict):
     resumable: int
     oldest_seconds: NotRequired[int]
     aborted: int
+    others: NotRequired[int]
+    """Open ones that this ledger did not begin, of any age; absent where nobody looked."""
+    others_since: NotRequired[str]
+    """When the oldest of them was begun."""
+    others_stale: NotRequired[int]
+    """Those of them that are old enough, of the dataset that `--others` names."""
+    others_parts: NotRequired[int]
+    """Parts that these hold."""
+    others_bytes: NotRequired[int]
+    others_aborted: NotRequired[int]
 
 
 class Cleaned(TypedDict):

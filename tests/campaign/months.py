@@ -177,6 +177,7 @@ class Months:
             restored.knows = setting.takes
         setting.hosts = [restored if one is host else one for one in setting.hosts]
         setting.turn_to(restored)
+        setting.put_back = True
         restored.world.datasets = (restored.plans[-1], *setting.beside)
         bind(setting)
         setting.distrust()

@@ -45,7 +45,7 @@ from hdh_migrate.session.policy.changing import is_followed
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.erased import demand_not_erased, left_alone
 from hdh_migrate.session.policy.rotating import demand_no_rotation
-from hdh_migrate.session.verbs.cleanup import abort_stale
+from hdh_migrate.session.verbs.cleanup import OthersWish, StaleSweep
 from hdh_migrate.session.verbs.run import announce
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring.context import RUN_TAG as RUN_NAME
@@ -128,18 +128,23 @@ class Operators:
                 story.restore(story.waiting(accepted=True))
         return self.run()
 
-    def clean_up(self, seconds: float) -> str:
-        """Abort uploads that are open for longer, and that nobody goes on with."""
+    def clean_up(self, seconds: float, *, others: bool = False) -> str:
+        """Abort uploads that are open for longer, and that nobody goes on with.
+
+        With `others` also those that the ledger takes for somebody else's.
+        """
         found = list[StaleUploads]()
         with self.opened(writes=False) as (ledger, ctx):
             if self._setting.fenced:
                 self._demand_the_writer(ledger)
             for row in ledger.datasets():
                 if row.surveyed:
-                    route, target = ctx.route(row), self._setting.target
-                    one = abort_stale(ctx.judge, target, ledger, row, route, seconds, execute=True)
-                    found.append(one)
-        return f"{sum(one['aborted'] for one in found)} aborted"
+                    sweep = StaleSweep(ctx.judge, self._setting.target, ledger, row, ctx.routes)
+                    wish = OthersWish(dataset=row.name, reason="ours", typed=row.name)
+                    named = wish if others else None
+                    found.append(sweep.abort(seconds, execute=True, others=named))
+        ended = sum(one["aborted"] + one.get("others_aborted", 0) for one in found)
+        return f"{ended} aborted"
 
     def adopt(self) -> Exit:
         """Let the ledger know what a lost one, or another copy of it, has moved."""

@@ -115,8 +115,7 @@ PLANTED = (
     ),
     Planted(
         "an ended upload is not aborted, nor swept", "pipeline/uploads.py",
-        "            if not any(one is not None and one.upload_id == upload.upload_id"
-        " for one in known):\n",
+        "            if may_be_ours(ctx.ledger, dataset.batch, found, upload, began):\n",
         "            if False:\n",
     ),
     Planted(

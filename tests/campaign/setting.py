@@ -119,6 +119,8 @@ class Setting:
         """How many there were besides the first one."""
         self.lost = False
         """Whether a ledger was lost, and another one made anew."""
+        self.put_back = False
+        """Whether an older copy was put in a ledger's place."""
         world = self.affair.world
         self.versioned = self.kind.rekeys and self.dice.random() < 0.75
         """Whether the target keeps what is written over."""
@@ -232,7 +234,7 @@ class Setting:
     @property
     def strangers(self) -> bool:
         """Whether a ledger stored something that the one of the machine that acts may not know."""
-        return len(self.hosts) > 1 or self.lost
+        return len(self.hosts) > 1 or self.lost or self.put_back
 
     def turn_to(self, host: SimulatedHost) -> None:
         """Let another machine act from here on."""

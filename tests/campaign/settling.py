@@ -276,6 +276,7 @@ class Settling:
         self._compare_packs()
         if self._left_open():
             raise Broken("uploads were left open")
+        self._end_those_of_others()
         rows = {record["key"]: record for record in setting.records()}
         findings = {key for _, key in setting.world.findings()}
         followed = self._followed()
@@ -331,7 +332,8 @@ class Settling:
 
         A ledger that was made anew leaves alone what a lost one had open.
         A copy from before the first write sees what another copy left as what was there before it,
-        and an upload says nothing of who began it.
+        and an upload says nothing of who began it. So does one that was put back. But all of those
+        are told.
         """
         setting = self._setting
         open_ones = list(setting.target._open)
@@ -339,9 +341,27 @@ class Settling:
             return open_ones
         ledger = setting.world.open()
         try:
-            return [one for one in open_ones if not ledger.is_foreign(one)]
+            theirs = [one for one in open_ones if ledger.is_foreign(one)]
         finally:
             ledger.close()
+        if self._told_of_others() != len(theirs):
+            raise Broken("uploads that a ledger takes for somebody else's are told of nowhere")
+        return [one for one in open_ones if one not in theirs]
+
+    def _told_of_others(self) -> int:
+        """Return how many open uploads the notes say that nobody here began."""
+        told = self._setting.findings(Code.UPLOADS_OF_OTHERS)
+        return sum(int(one["detail"].partition(" ")[0]) for one in told)
+
+    def _end_those_of_others(self) -> None:
+        """Let people say that they are ours, as they do in half of the lives."""
+        setting = self._setting
+        if not setting.target._open or setting.aside.random() < 0.5:
+            return
+        clean_up = partial(self._operators.clean_up, 0, others=True)
+        self._process("settling: cleanup --others", clean_up)
+        if setting.target._open or self._told_of_others():
+            raise Broken("uploads that people called ours are left open, or still told")
 
     # --- to the end ----------------------------------------------------------------------------
 

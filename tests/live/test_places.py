@@ -206,6 +206,41 @@ def test_only_old_uploads_of_ours_are_aborted_and_only_when_told(
     assert keys(server) == THEIRS
 
 
+def test_uploads_of_others_are_told_and_ended_when_somebody_says_so(
+    left_behind: Errand, server: StrictS3
+) -> None:
+    """After a ledger was put back, its own were taken for somebody else's, and no word said so."""
+    others = ("--others", "all", "--execute")
+    assert left_behind.run_here() == (0, "")
+    noted = [one["code"] for one in left_behind.call("status")[1]["findings"]]
+    assert "uploads-of-others" in noted
+    (row,) = left_behind.call("cleanup")[1]["datasets"]
+    assert (row["others"], "others_stale" in row) == (2, False)
+    client = s3_client(server)
+    (begun,) = client.list_multipart_uploads(Bucket=BUCKET, Prefix="in/b")["Uploads"]
+    client.upload_part(
+        Bucket=BUCKET, Key="in/before-us", UploadId=begun["UploadId"], PartNumber=1, Body=b"12345"
+    )
+    client.close()
+
+    (row,) = left_behind.call("cleanup", "--others", "all", "--older-than", "0s")[1]["datasets"]
+    assert (row["others_stale"], row["others_parts"], row["others_bytes"]) == (2, 1, 5)
+    for more in (
+        ("--others", "elsewhere"), (*others, "--confirm", "all"), ("--reason", "ours"),
+        (*others, "--confirm", "other", "--reason", "ours"),
+    ):  # fmt: skip
+        assert left_behind.call("cleanup", *more)[0] == 2, more
+    ended = ("cleanup", *others, "--confirm", "all", "--reason", "ours, from before")
+    assert left_behind.call(*ended)[1]["datasets"][0]["others_aborted"] == 0  # too young
+    assert keys(server) == THEIRS
+
+    age(server, hours=30)
+    (row,) = left_behind.call(*ended)[1]["datasets"]
+    assert (row["others_aborted"], row["others"]) == (2, 0)
+    assert keys(server) == ["elsewhere"]
+    assert "uploads-of-others" not in str(left_behind.call("status")[1]["findings"])
+
+
 def test_without_a_ledger_nothing_is_known_to_be_ours(tmp_path: Path, server: StrictS3) -> None:
     code, told = an_errand(tmp_path, server).call("cleanup", "--execute")
     assert code == 2

@@ -49,6 +49,7 @@ KEPT: tuple[int, ...] = (
     17204375673,
     4316674140,
     21474837180,
+    21475646489,
 )
 """Seeds of lives that were broken by a fault that is mended."""
 

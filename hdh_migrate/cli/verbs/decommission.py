@@ -10,6 +10,7 @@ import typer
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.parameters import WORKING, Batch, Plan
+from hdh_migrate.cli.typed import typed_names
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.switches import (
     Decommissioned,
@@ -107,19 +108,12 @@ def decommission(
 
 
 def _asked(task: Task, names: Sequence[str]) -> list[str]:
-    """Return what is typed for each dataset; nobody who is not asked can answer for it."""
-    task.out.say("this deletes at the source for good; type the name of each dataset")
-    try:
-        return [
-            str(typer.prompt(f"dataset {n} of {len(names)}", err=True))
-            for n in range(1, len(names) + 1)
-        ]
-    except typer.Abort:
-        task.out.say("")  # the prompt's own line ends here
-        raise UsageError(
-            "nobody typed the names of the datasets, so nothing was deleted",
-            hint="type them, or give each by --confirm NAME",
-        ) from None
+    return typed_names(
+        task, [f"dataset {n} of {len(names)}" for n in range(1, len(names) + 1)],
+        asking="this deletes at the source for good; type the name of each dataset",
+        nobody="nobody typed the names of the datasets, so nothing was deleted",
+        hint="type them, or give each by --confirm NAME",
+    )  # fmt: skip
 
 
 def _forecast_lines(forecast: DecommissionForecast) -> list[str]:

@@ -9,6 +9,7 @@ import typer
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import amount_text
 from hdh_migrate.cli.parameters import WORKING, Plan
+from hdh_migrate.cli.typed import typed_names
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
 from hdh_migrate.telemetry import counted
@@ -66,25 +67,17 @@ def erase(
         would = task.at_desk(plan, lambda desk: session.forecast(desk, dataset, spite))
         task.out.result(would, "\n".join(_forecast_lines(would)))
         return Exit.REFUSED if would["blockers"] else Exit.OK
-    typed = confirm or _asked(task)
+    (typed,) = [confirm] if confirm else typed_names(
+        task, ["dataset"], asking="nobody will open this dataset again; type its name",
+        nobody="nobody typed the name of the dataset, so nothing was erased",
+        hint="type it, or give it by --confirm NAME",
+    )  # fmt: skip
     code, done = task.at_desk(
         plan,
         lambda desk: session.execute(desk, dataset, spite, reason=reason, typed=typed),
     )
     task.out.result(done, "\n".join(_lines(done)))
     return code
-
-
-def _asked(task: Task) -> str:
-    task.out.say("nobody will open this dataset again; type its name")
-    try:
-        return str(typer.prompt("dataset", err=True))
-    except typer.Abort:
-        task.out.say("")  # the prompt's own line ends here
-        raise UsageError(
-            "nobody typed the name of the dataset, so nothing was erased",
-            hint="type it, or give it by --confirm NAME",
-        ) from None
 
 
 def _forecast_lines(would: ErasureForecast) -> list[str]:

@@ -269,6 +269,18 @@ OF_STEPS: Final = (
         " mêmes ; s'il est connu pour faux, l'indiquer dans `ignore_md5` du jeu",
     ),
     MessageForm(
+        "{n:number} multipart [upload|uploads] that this ledger did not begin [stands|stand] open"
+        " in the dataset's place at the target, since {at:moment}",
+        "{n} envoi en plusieurs parties, que ce registre n'a pas commencé, est ouvert à la place"
+        " du jeu sur la cible, depuis le {at}",
+    ),
+    MessageForm(
+        "{n:number} multipart [upload|uploads] that this ledger did not begin [stands|stand] open"
+        " in the dataset's place at the target, the oldest since {at:moment}",
+        "{n} envois en plusieurs parties, que ce registre n'a pas commencés, sont ouverts à la"
+        " place du jeu sur la cible, le plus ancien depuis le {at}",
+    ),
+    MessageForm(
         "batch {batch:word} is to be verified by {due:moment}; at the measured pace it is in no"
         " window that is still to open",
         "le lot {batch} doit être vérifié avant le {due} ; au rythme mesuré, il ne l'est dans"
