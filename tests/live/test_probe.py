@@ -6,6 +6,8 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from hdh_migrate.model import FENCES
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.probing.bench import ROOT
 from tests.support.errand import BUCKET, Errand, errand
-from tests.support.fixtures import s3_client
+from tests.support.fixtures import ProxyTo, s3_client
+from tests.support.proxy import Upstream
 from tests.support.strict_s3 import Manner, StrictS3, manner_of
 from tests.support.strict_s3.manner import EVERY_CHECKSUM
+from tests.support.wire import Reply, Request
 
 pytestmark = pytest.mark.live
 
@@ -31,14 +35,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def make(
-            manner: Manner, *, lock: bool = False, region: str = "us-east-1", **more: Any
+            manner: Manner,
+            *,
+            lock: bool = False,
+            region: str = "us-east-1",
+            through: Callable[[StrictS3], str] = lambda server: server.endpoint,
+            **more: Any,
         ) -> tuple[StrictS3, Errand]:
             server = stack.enter_context(StrictS3(manner, region=region))
             client = s3_client(server)
             client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=lock)
             client.close()
             return server, errand(
-                tmp_path, endpoint=server.endpoint, access_key=server.access_key,
+                tmp_path, endpoint=through(server), access_key=server.access_key,
                 secret_key=server.secret_key, region=region, big=more.pop("big", 100),
                 fetch=lambda key: server.store.buckets[BUCKET].version(key, None).body, **more,
             )  # fmt: skip
@@ -247,6 +256,38 @@ def test_a_run_is_refused_a_mode_of_retention_that_the_probe_found_missing(start
     code, told = job.run_here()
     assert (code, server.count("PutObject")) == (3, before)
     assert "retention in mode governance is not kept there" in told
+
+
+@pytest.mark.parametrize("slow", ["before the object is put", "before it is deleted"])
+def test_a_host_that_outlasts_the_trial_of_its_lock_is_not_said_to_have_none(
+    start: Start, proxy_to: ProxyTo, slow: str
+) -> None:
+    """A busy host took longer than the lock of 4 s: every run of such a plan was refused then."""
+
+    def through(server: StrictS3) -> str:
+        proxy, seconds = proxy_to(server), count(10, 10)
+
+        def late(request: Request, upstream: Upstream) -> Reply:
+            server.store.manner = replace(server.store.manner, clock_offset=next(seconds))
+            return upstream.forward(request)
+
+        def locks(request: Request) -> bool:
+            return request.headers.get("x-amz-object-lock-mode") == "GOVERNANCE"
+
+        def deletes(request: Request) -> bool:
+            return request.method == "DELETE" and "versionId" in request.params
+
+        before = slow == "before the object is put"
+        proxy.rule(action=late, match=locks if before else deletes)
+        return proxy.url
+
+    _, job = start(
+        Manner(), lock=True, target=", retention: {mode: governance, days: 1}", through=through
+    )
+    _, record = job.probe_here()
+    (found,) = (one for one in record["observations"] if one["name"] == "lock_governance")
+    assert found["observed"] is None, found
+    assert "had ended" in found["how"]
 
 
 def test_a_compliance_trial_is_announced_before_anybody_is_contacted(start: Start) -> None:

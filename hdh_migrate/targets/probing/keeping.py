@@ -115,18 +115,33 @@ def _retained(bench: Bench, mode: str) -> tuple[bool, str]:
     date = http_date(bench.head(key).headers.get("date", ""))
     shown_until = None if date is None else datetime.fromtimestamp(date, UTC)
     now = shown_until or datetime.now(UTC)  # noqa: TID251 - the host's clock, as far as it tells
-    until = text_of(now + timedelta(seconds=LOCK_SECONDS))
+    ends = now + timedelta(seconds=LOCK_SECONDS)
+    until = text_of(ends)
     put = bench.put(
         key, body, content_md5=md5_value(body), x_amz_object_lock_mode=mode,
         x_amz_object_lock_retain_until_date=until,
     )  # fmt: skip
     if not put.took():
+        _demand_before(ends, put)
         return False, f"PUT with {mode} retention: {put}"
     shown = bench.head(key).headers.get("x-amz-object-lock-mode", "none")
     gone, there = _delete_version(bench, key, put)
+    if gone.good:
+        _demand_before(ends, gone)
     bench.pause(LOCK_SECONDS + 1)
     how = f"PUT with {mode} retention: {put}, HEAD shows {shown}, deletion of that version: {gone}"
     return not gone.good and there and shown in {mode, "none"}, how
+
+
+def _demand_before(ends: datetime, answer: HostAnswer) -> None:
+    """Demand that a host which let something go did so while it was still locked.
+
+    Raises:
+        Unclear: by its own clock the lock had ended, for the host took so long.
+    """
+    date = http_date(answer.headers.get("date", ""))
+    if date is not None and datetime.fromtimestamp(date, UTC) >= ends:
+        raise Unclear(f"the lock of {LOCK_SECONDS} s had ended before the host answered {answer}")
 
 
 def _held(bench: Bench) -> tuple[bool, str]:
