@@ -64,14 +64,14 @@ class Looking(Store):
         )
         return {row[0]: Tally(objects=row[1], size=row[2]) for row in rows}
 
-    def unfinished(self, ids: Collection[int]) -> int:
-        """Return how many of some objects are neither verified nor excluded."""
+    def not_verified(self, ids: Collection[int]) -> dict[int, State]:
+        """Return those of some objects that are not verified, with how they stand."""
         rows = self._rows(
-            "SELECT count(*) FROM object"
-            " WHERE id IN (SELECT value FROM json_each(?)) AND state NOT IN (?, ?)",
-            (json.dumps(sorted(ids)), State.VERIFIED, State.EXCLUDED),
+            "SELECT id, state FROM object"
+            " WHERE id IN (SELECT value FROM json_each(?)) AND state <> ?",
+            (json.dumps(sorted(ids)), State.VERIFIED),
         )
-        return int(rows[0][0])
+        return {row[0]: State(row[1]) for row in rows}
 
     def journalled_lately(
         self, most: int, *, within: int, but: Collection[str]

@@ -106,15 +106,3 @@ def look_facts(ledger: Ledger) -> list[LookFact]:
         if event.beside is not ABSENT:
             known["beside"] = known.get("beside", 0) + len(event.beside)
     return [found[batch] for batch in sorted(found)]
-
-
-def missed_last(ledger: Ledger) -> dict[str, set[int]]:
-    """Return by batch the objects that its last look found gone or damaged."""
-    found: dict[str, tuple[int, set[int]]] = {}
-    for _, event in ledger.events(LookedAgain):
-        number, missed = found.get(event.batch, (0, set[int]()))
-        if number != event.number:
-            missed = set[int]()
-        missed.update(event.gone, event.damaged)
-        found[event.batch] = event.number, missed
-    return {batch: missed for batch, (_, missed) in found.items()}

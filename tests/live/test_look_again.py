@@ -125,7 +125,7 @@ def test_what_the_target_lost_or_spoiled_is_mended_by_the_next_run(make: Make) -
     assert stage.again("--level", "full")[0] == Exit.OK
 
 
-def test_what_came_after_a_look_is_not_what_it_missed(make: Make) -> None:
+def test_what_came_after_a_look_is_not_what_it_missed(make: Make, tmp_path: Path) -> None:
     stage = make()
     for key in (ODD, BIG):
         stage.client.delete_object(Bucket=BUCKET, Key=KEYS[key])
@@ -139,6 +139,42 @@ def test_what_came_after_a_look_is_not_what_it_missed(make: Make) -> None:
     now = stage.status()
     assert now["total"]["waiting"]["objects"] == 2
     assert "grave" not in now
+    bundle = _checks(stage.job, tmp_path / "bundle")
+    (look,) = predicate(bundle)["looks"]
+    assert look["absent"] == {"objects": 2, "back": 2, "missing": 0}
+    page = (bundle / "report.en.html").read_text()
+    assert "2 verified objects were missing at the target, or not intact" in page
+    assert "they are verified there again" in page
+    assert "not verified there again" not in page
+
+
+def test_what_a_look_missed_is_missing_until_it_is_verified_or_left_behind(
+    make: Make, tmp_path: Path
+) -> None:
+    """Of two one is back, one is lost; a new version of what is back is not missed there."""
+    stage = make()
+    for key in (ODD, BIG):
+        stage.client.delete_object(Bucket=BUCKET, Key=KEYS[key])
+    (stage.job.folder / "data" / "new").write_bytes(b"came later")
+    assert stage.again()[0] == Exit.VERIFICATION_FAILED
+    assert [(one["state"], one["objects"]) for one in stage.status()["grave"]] == [("gone", 2)]
+    (look,) = predicate(_checks(stage.job, tmp_path / "missing"))["looks"]
+    assert look["absent"] == {"objects": 2, "back": 0, "missing": 2}
+    (stage.job.folder / "data" / ODD).unlink()
+    assert stage.job.call("inventory", "--refresh")[0] == Exit.VERIFICATION_FAILED
+    assert [(one["state"], one["objects"]) for one in stage.status()["grave"]] == [
+        ("lost", 1), ("gone", 1)
+    ]  # fmt: skip
+
+    (look,) = predicate(_checks(stage.job, tmp_path / "lost"))["looks"]
+
+    assert look["absent"] == {"objects": 2, "back": 0, "missing": 1}
+    assert stage.job.run_here()[0] == Exit.VERIFICATION_FAILED
+    (stage.job.folder / "data" / BIG).write_bytes(b"another version")
+    assert stage.job.call("inventory", "--refresh")[0] == Exit.VERIFICATION_FAILED
+    (look,) = predicate(_checks(stage.job, tmp_path / "back"))["looks"]
+    assert look["absent"] == {"objects": 2, "back": 1, "missing": 0}
+    assert [one["state"] for one in stage.status()["grave"]] == ["lost"]
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,46 @@ def check_looks(predicate: Json, events: list[Event], keyed: bool) -> None:
             made.append(stated(batch, told[-1], keyed))
     need(("looks" in predicate) == bool(made), "looks: there or not")
     said = predicate.get("looks", [])
-    need(same(said, made), "looks: not what was told")
+    for one in said:
+        need(isinstance(one, dict), "looks: no object")
+    bare = [{name: one[name] for name in one if name != "absent"} for one in said]
+    need(same(bare, made), "looks: not what was told")
+    for one in said:
+        if "absent" in one:
+            check_absent(one["absent"], one["batch"], predicate, events, keyed)
+
+
+def absences(batch: str, events: list[Event]) -> tuple[int, int]:
+    """Return how many objects looks found gone or damaged, and how many were verified since."""
+    found: dict[int, bool] = {}
+    for kind, _, body in events:
+        if kind == "looked-again" and body["batch"] == batch:
+            found |= dict.fromkeys([*body["gone"], *body["damaged"]], False)
+        elif kind == "verified":
+            found |= dict.fromkeys(found.keys() & {*body["ids"]}, True)
+    return len(found), sum(found.values())
+
+
+def check_absent(
+    absent: Json, batch: str, predicate: Json, events: list[Event], keyed: bool
+) -> None:
+    objects, back, missing = (absent[name] for name in ("objects", "back", "missing"))
+    rows = [one["tally"] for one in predicate["datasets"] if one["batch"] == batch]
+    failed, pending, excluded = (
+        sum(row[state]["objects"] for row in rows) for state in ("failed", "pending", "excluded")
+    )
+    if keyed:
+        most = sum(
+            body["gone"] + body["damaged"]
+            for kind, _, body in events
+            if kind == "looked-again" and body["batch"] == batch
+        )
+        need(0 < objects <= most, "absent: more than looks told of")
+    else:
+        need(objects > 0, "absent: nothing was")
+        need((objects, back) == absences(batch, events), "absent: not what was told")
+    need(missing <= failed + pending, "absent: more than waits")
+    need(0 <= objects - back - missing <= excluded, "absent: more than was left behind")
 
 
 def stated(batch: str, look: Turn, keyed: bool) -> dict[str, Json]:

@@ -71,7 +71,8 @@ class OutcomeCounts:
         for one in predicate["datasets"]:
             tally = one["tally"]
             unfinished[one["batch"]] += tally["failed"]["objects"] + tally["pending"]["objects"]
-        lost = how_many(codes, *LOST_OBJECTS)
+        lost, looks = how_many(codes, *LOST_OBJECTS), predicate.get("looks", ())
+        counted = [one["absent"] for one in looks if "absent" in one]
         whole = outcome["levels"].get("full", {"objects": 0, "bytes": 0})
         return cls(
             closes=outcome["counts_close"],
@@ -84,10 +85,12 @@ class OutcomeCounts:
             lower=states["verified"]["objects"] - whole["objects"],
             lost=lost,
             replaced=how_many(codes, Code.TARGET_REPLACED),
-            gone=not_back(
+            gone=sum(one["missing"] for one in counted)
+            + not_back(
                 (
                     (one["batch"], one["gone"] + one["damaged"])
-                    for one in predicate.get("looks", ())
+                    for one in looks
+                    if "absent" not in one
                 ),
                 unfinished,
                 lost,
@@ -98,10 +101,11 @@ class OutcomeCounts:
 
 
 def not_back(looks: Iterable[tuple[str, int]], unfinished: Mapping[str, int], lost: int) -> int:
-    """Return how many objects the last looks missed, or found damaged, that are not verified again.
+    """Return how many objects, at most, the last looks missed that are not verified again.
 
-    `looks` are batches with the numbers of what was missed there; `unfinished` says of how many of
-    a batch's objects that may be so still; `lost` ones are told apart.
+    For statements of earlier versions, which do not say it. `looks` are batches with the numbers of
+    what was missed there; `unfinished` says of how many of a batch's objects that may be so still;
+    `lost` ones are told apart.
     """
     return max(0, sum(min(many, unfinished.get(batch, 0)) for batch, many in looks) - lost)
 

@@ -353,8 +353,8 @@ ANNEXES: dict[str, Text] = {
         "|{n} objects had their bytes there, but other metadata or tags.",
     ),
     "looks.mended": Text(
-        "Depuis, chaque objet à déplacer de ce lot est de nouveau vérifié.",
-        "Since then each object of this batch that is to move is verified again.",
+        "Depuis, tout ce qui y était absent ou altéré est de nouveau vérifié.",
+        "Since then all that was gone or damaged there is verified again.",
     ),
     "looks.open": Text("Ce contrôle n'est pas terminé.", "This look is not finished."),
     # --- rotations -----------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objec
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
 from hdh_migrate.evidence.page.judged import judged
-from hdh_migrate.evidence.page.left import absences_of, standing_of
+from hdh_migrate.evidence.page.left import Absences, standing_of
 from hdh_migrate.evidence.page.owners import login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
@@ -79,7 +79,7 @@ def render_report(
     tasks = owned(left, declared_of(predicate), list(chronicle.logins), words)
     sources = at_source(predicate, chronicle.passes)
     looks = chronicle.looks.beside(predicate.get("looks", []))
-    mended, unmended = absences_of(predicate, looks)
+    absences = Absences.of(predicate, looks)
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
     erased = erased_objects(predicate, chronicle.grants)
     declared = declared_of(predicate)
@@ -114,10 +114,7 @@ def render_report(
         ends=_ends(predicate, words),
         sources=sources,
         unlisted=[one.name for one in sources if one.stands == "unlisted"],
-        looks_mended=mended,
-        looks_unmended=unmended,
-        mended_objects=sum(one.absent for one in mended),
-        unmended_objects=sum(one.absent for one in unmended),
+        absences=absences,
         departed=departed(predicate, findings),
         bridges=bridges(predicate, chronicle),
         lines_lost=lines_lost(predicate),
@@ -140,8 +137,8 @@ def render_report(
         held=held_of(
             predicate,
             approvals,
-            mended,
-            unmended,
+            absences.mended,
+            absences.unmended,
             chronicle.harm,
             grants=chronicle.grants.readers > 0,
             signed=signer is not None,

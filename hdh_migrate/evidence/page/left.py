@@ -23,7 +23,13 @@ from hdh_migrate.evidence.page.declared import declared_of, former_keys, strange
 from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.verifier.members import Predicate, StatedRotation, StatedTally
+from hdh_migrate.evidence.verifier.members import (
+    Predicate,
+    StatedAbsent,
+    StatedRotation,
+    StatedTally,
+)
+from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.fields import period_seconds
 
 _CODED = frozenset({LeftTask.FINDING, LeftTask.WAIVER})
@@ -241,13 +247,13 @@ def missed_in(look: Mapping[str, Any] | None) -> bool:
     return look is not None and any(look.get(kind) for kind in kinds)
 
 
-def mended_since(look: Mapping[str, Any], tallies: Sequence[StatedTally]) -> bool:
+def mended_since(p: Predicate, look: Mapping[str, Any]) -> bool:
     """Say whether what a look missed or found damaged is verified again, and it found no more."""
     return bool(
         look["ended"]
         and look["gone"] + look["damaged"] > 0
         and not (look["replaced"] or look["unread"] or look.get("lost") or look.get("beside"))
-        and whole_again(tallies)
+        and all_back(p, look["batch"])
     )
 
 
@@ -261,17 +267,54 @@ def whole_again(tallies: Sequence[StatedTally]) -> bool:
     return not any(one["failed"]["objects"] or one["pending"]["objects"] for one in tallies)
 
 
-def absences_of(p: Predicate, looks: LooksInTurn) -> tuple[list[LookLine], list[LookLine]]:
-    """Return the looks that missed objects or found them damaged: what is mended, and what not.
+def absent_of(p: Predicate, batch: str) -> StatedAbsent | None:
+    """Return what became of what looks at a batch missed; None: nothing did, or it is not said."""
+    looks = (one for one in p.get("looks", ()) if one["batch"] == batch)
+    return next((one["absent"] for one in looks if "absent" in one), None)
 
-    A later look that finds nothing does not undo them.
+
+def all_back(p: Predicate, batch: str) -> bool:
+    """Say whether all that looks at a batch missed is verified there again.
+
+    A statement of an earlier version does not say it: there it is so once nothing waits or failed.
     """
-    mended: list[LookLine] = []
-    unmended: list[LookLine] = []
-    for name in (one["name"] for one in p["batches"]):
-        found = looks.absent(name)
-        (mended if whole_again(tallies_of(p, name)) else unmended).extend(found)
-    return mended, unmended
+    if (absent := absent_of(p, batch)) is not None:
+        return absent["back"] == absent["objects"]
+    return whole_again(tallies_of(p, batch))
+
+
+@frozen
+class Absences:
+    """The looks that missed objects, or found them damaged; a later look does not undo them."""
+
+    mended: list[LookLine]
+    """Of batches of which all of it is verified again."""
+    unmended: list[LookLine]
+    back: int
+    """How many objects are verified again."""
+    missing: int
+    """How many are not, and are still to be moved."""
+
+    @classmethod
+    def of(cls, p: Predicate, looks: LooksInTurn) -> Absences:
+        """Return those of a statement, with all looks that are known."""
+        mended: list[LookLine] = []
+        unmended: list[LookLine] = []
+        back = missing = 0
+        for name in (one["name"] for one in p["batches"]):
+            found, again, absent = looks.absent(name), all_back(p, name), absent_of(p, name)
+            (mended if again else unmended).extend(found)
+            if absent is None:  # of an earlier version: one that was missed twice counts twice
+                many = sum(one.absent for one in found)
+                back, missing = back + many * again, missing + many * (not again)
+            else:
+                back, missing = back + absent["back"], missing + absent["missing"]
+        return cls(mended=mended, unmended=unmended, back=back, missing=missing)
+
+    @property
+    def looks(self) -> list[LookLine]:
+        """All of these looks."""
+        return [*self.mended, *self.unmended]
 
 
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
@@ -314,7 +357,7 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 read_back=look["at"] if look else None,
                 missed=missed_in(look),
                 absences=months.harm.absences(seen, name),
-                whole=whole_again(tallies),
+                whole=all_back(p, name),
                 recheck_seconds=recheck_seconds(plan, name),
                 lacks_copy=copied is not None and verified > 0 and name not in copied,
             )

@@ -27,7 +27,6 @@ from hdh_migrate.evidence.page.left import (
     after_deletion,
     mended_since,
     missed_in,
-    tallies_of,
 )
 from hdh_migrate.evidence.verifier.addresses import UNCONTACTED
 from hdh_migrate.evidence.verifier.counts import gone_in
@@ -75,7 +74,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "escrow": sum(bool(one["escrow"]) for one in declared.get("keys", ())),
         "losses": _losses(predicate),
         "beside": _beside(predicate),
-        "mended": lambda look: mended_since(look, tallies_of(predicate, look["batch"])),
+        "mended": lambda look: mended_since(predicate, look),
         "gravest_codes": gravest_codes(codes),
         "retained": [
             one

@@ -180,6 +180,9 @@ class EventAccount:
     def _verified(self, event: JournalLine) -> None:
         body = event.body
         many = self._many(body, "ids")
+        for look in self.again.values():
+            if look.away:  # of keyed names nobody knows what is
+                look.away.difference_update(numbers(body["ids"]))
         self._acknowledged("verified", event.at, many)
         if self._new_form(event.seq, new="datasets" in body):
             self._counted("verified", body["datasets"], many)
@@ -261,6 +264,7 @@ class EventAccount:
     def _looked_again(self, event: JournalLine) -> None:
         body = event.body
         names = (*FOUND, *(name for name in SOMETIMES if name in body))
+        absent: list[int] = []
         if self.keyed:
             counts = {name: forms.count(body[name]) for name in names}
         else:
@@ -269,11 +273,12 @@ class EventAccount:
             forms.must(
                 len({one for found in ids.values() for one in found}) == sum(counts.values())
             )
-            self._lost([*ids["gone"], *ids["damaged"]])
+            absent = [*ids["gone"], *ids["damaged"]]
+            self._lost(absent)
         if "lost" in body:  # of what was deleted at the source nothing is sent again
             forms.must(body["batch"] in self.erasing)
             forms.must(not (counts["gone"] or counts["damaged"] or counts["replaced"]))
-        self._look(body).read(body, counts)
+        self._look(body).read(body, counts, absent)
 
     def _look_ended(self, event: JournalLine) -> None:
         self._look(event.body).end(event.body)

@@ -5,9 +5,10 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from hdh_migrate.evidence.verifier import forms, shapes
+from hdh_migrate.evidence.verifier.members import StatedAbsent, StatedTally
 
 FOUND = ("gone", "damaged", "replaced", "unread")
 SOMETIMES = ("lost", "beside")
@@ -141,6 +142,10 @@ class LookAccount:
         """The last look that has read something."""
         self._looked, self._first = dict[str, int](), ""
         """What it found, and when it began."""
+        self.missed = 0
+        """How often a look found something gone or damaged; an object may be it twice."""
+        self.absent, self.away = set[int](), set[int]()
+        """What looks found so, where names are plain; what of it was not verified since."""
 
     def begin(self, body: forms.Body) -> None:
         """Take a `looking-again`."""
@@ -151,12 +156,15 @@ class LookAccount:
             forms.must(number == self.number + 1)
         self.number, self.level, self.ended = number, level, False
 
-    def read(self, body: forms.Body, counts: Mapping[str, int]) -> None:
-        """Take a `looked-again`; `counts` are of what it found."""
+    def read(self, body: forms.Body, counts: Mapping[str, int], absent: Collection[int]) -> None:
+        """Take a `looked-again`; `counts` are of what it found, `absent` was gone or damaged."""
         self._demand_open(body)
         at, objects = forms.TIME.text(body["at"]), forms.count(body["objects"])
         forms.must(body["level"] == self.level)
         forms.must(0 < objects >= sum(counts.values()))
+        self.missed += counts["gone"] + counts["damaged"]
+        self.absent.update(absent)
+        self.away.update(absent)
         if self.look.get("number") != self.number:
             self._looked, self._first = {}, at
         self._first = min(self._first, at, key=forms.instant)
@@ -166,6 +174,22 @@ class LookAccount:
             "batch": self.batch, "number": self.number, "level": self.level, "ended": False,
             "at": self._first, **self._looked,
         }  # fmt: skip
+
+    def misstated(self, absent: StatedAbsent, tallies: Iterable[StatedTally]) -> bool:
+        """Say whether a statement tells otherwise what became of all that looks missed.
+
+        The rows of its datasets count how many may be missing, and how many were left behind.
+        """
+        rows = [*tallies]
+        waiting = sum(one["failed"]["objects"] + one["pending"]["objects"] for one in rows)
+        many, back, missing = absent["objects"], absent["back"], absent["missing"]
+        behind = many - back - missing
+        if self.absent:
+            told = (len(self.absent), len(self.absent - self.away)) == (many, back)
+        else:
+            told = 0 < many <= self.missed
+        left = sum(one["excluded"]["objects"] for one in rows)
+        return not (told and missing <= waiting and 0 <= behind <= left)
 
     def end(self, body: forms.Body) -> None:
         """Take a `look-ended`."""

@@ -156,6 +156,18 @@ class StatedOpening(TypedDict):
     reason: str | None
 
 
+class StatedAbsent(TypedDict):
+    """The objects that any look at a batch found gone or damaged, each once.
+
+    Of these, `back` were verified again since; `missing` were not, and are still to be moved. The
+    rest was left behind since: neither side is known to hold it as it was verified.
+    """
+
+    objects: int
+    back: int
+    missing: int
+
+
 class StatedLook(TypedDict):
     """The last look at a batch's verified objects that has read something."""
 
@@ -170,6 +182,8 @@ class StatedLook(TypedDict):
     unread: int
     lost: NotRequired[int]
     beside: NotRequired[int]
+    absent: NotRequired[StatedAbsent]
+    """Only where there are some; statements of earlier versions do not have it."""
     ended: bool
 
 

@@ -51,7 +51,7 @@ HANDSHAKE = matching(r"TLSv1\.[23] [0-9A-Z_-]{1,64} sha256:[0-9a-f]{64}")
 LOOK = {
     "batch": TEXT, "number": is_count, "level": LEVEL, "at": TIME, "objects": is_count,
     **dict.fromkeys(("gone", "damaged", "replaced", "unread", "lost", "beside"), is_count),
-    "ended": _of(bool),
+    "absent": dict.fromkeys(("objects", "back", "missing"), is_count), "ended": _of(bool),
 }  # fmt: skip
 ROTATION = {
     **dict.fromkeys(("number", "objects", "left", "lost", "removed"), is_count),
@@ -68,7 +68,7 @@ ERASURE = {
     "root": DIGEST, "although": [NAMED], "approvals": [NAMED], "remaining": {str: is_count},
 }  # fmt: skip
 LATER = {
-    "beside", "erasures", "files", "headers", "looks", "lost", "openings", "own",
+    "absent", "beside", "erasures", "files", "headers", "looks", "lost", "openings", "own",
     "own_verified", "proved", "rotations", "stored", "tls",
 }  # fmt: skip
 """Members of the predicate, at any depth, that earlier statements do not have."""

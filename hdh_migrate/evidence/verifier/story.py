@@ -53,10 +53,7 @@ def _unsaid(predicate: Predicate, journal: Journal) -> Iterator[str]:
     yield from _openings(predicate, journal)
     yield from _manifests(predicate, journal)
     yield from _waivers(predicate, journal)
-    looks = [look.look for _, look in sorted(journal.again.items()) if look.look]
-    # Absent where there is none: an empty list says that there were looks, and names none.
-    if forms.canonical(predicate.get("looks")) != forms.canonical(looks or None):
-        yield "statement.json: the journal knows of other looks at the target"
+    yield from _looks(predicate, journal)
     yield from _headers(predicate, journal)
     yield from _traffic(predicate, journal)
     yield from _paces(predicate, journal)
@@ -64,6 +61,25 @@ def _unsaid(predicate: Predicate, journal: Journal) -> Iterator[str]:
         yield "journal.jsonl: more objects were verified than were sent"
     yield from _losses(predicate["losses"], journal)
     yield from _cutovers(predicate["cutovers"], journal)
+
+
+def _looks(predicate: Predicate, journal: Journal) -> Iterator[str]:
+    """The last look at each batch, and what became of all that its looks missed."""
+    looks = [look.look for _, look in sorted(journal.again.items()) if look.look]
+    stated = predicate.get("looks")
+    said = None
+    if stated is not None:  # what became of what was missed is looked at below
+        said = [{name: told for name, told in one.items() if name != "absent"} for one in stated]
+    # Absent where there is none: an empty list says that there were looks, and names none.
+    if forms.canonical(said) != forms.canonical(looks or None):
+        yield "statement.json: the journal knows of other looks at the target"
+        return
+    for look in stated or ():
+        own = (one["tally"] for one in predicate["datasets"] if one["batch"] == look["batch"])
+        if "absent" in look and journal.again[look["batch"]].misstated(look["absent"], own):
+            yield (
+                "statement.json: what looks at the target missed is not what journal and rows leave"
+            )
 
 
 def _headers(predicate: Predicate, journal: Journal) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.facts import (
     ObjectCounts,
     StepPace,
 )
-from hdh_migrate.evidence.verifier.members import RecipientFile
+from hdh_migrate.evidence.verifier.members import RecipientFile, StatedLook
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
@@ -39,6 +39,7 @@ from hdh_migrate.session.policy.binding import (
 from hdh_migrate.session.policy.kept_waivers import waivers_kept
 from hdh_migrate.session.policy.openings import opening_facts
 from hdh_migrate.session.policy.waivers import waiver_facts
+from hdh_migrate.session.views.absent import absent_facts
 from hdh_migrate.session.views.attested import attestation_of
 from hdh_migrate.session.views.capabilities import capabilities
 from hdh_migrate.session.views.erasures import erasure_facts
@@ -109,7 +110,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         capabilities=capabilities(desk, ledger),
         waivers=tuple(waiver_facts(plan, desk.loaded.base, now, waivers_kept(ledger))),
         cutovers=tuple(cutover_facts(ledger)),
-        looks=tuple(look_facts(ledger)),
+        looks=tuple(_looks(ledger)),
         openings=tuple(opening_facts(ledger)),
         rotations=tuple(rotation_facts(ledger)),
         erasures=tuple(erasure_facts(ledger)),
@@ -123,6 +124,14 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         sha256_in_verify=ledger.read_whole(),
         previous_statement=previous,
     )
+
+
+def _looks(ledger: SqliteLedger) -> Iterator[StatedLook]:
+    """Yield the last look at each batch, with what became of all that its looks missed."""
+    absent = absent_facts(ledger)
+    for look in look_facts(ledger):
+        known = absent.get(look["batch"])
+        yield cast("StatedLook", look) if known is None else {**look, "absent": known}
 
 
 def _counts(ledger: SqliteLedger, dataset: int) -> ObjectCounts:

@@ -52,6 +52,7 @@ from hdh_migrate.session.policy.erased import erasures
 from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.policy.report_files import CHECKPOINTS, LAST
 from hdh_migrate.session.policy.waivers import waiver_facts
+from hdh_migrate.session.views.absent import absent_facts
 from hdh_migrate.session.views.attested import attestation_of
 from hdh_migrate.session.views.facts import endpoints_reached
 from hdh_migrate.session.views.rotations import rotation_facts
@@ -210,6 +211,7 @@ def _batches(
     plan, known = json.loads(desk.loaded.canonical), ledger.datasets()
     listings = Listings.of(ledger.told(*LISTING_EVENTS), {row.name: row.batch for row in known})
     looks, seen = {one["batch"]: one for one in look_facts(ledger)}, LooksInTurn()
+    absent = absent_facts(ledger)
     for _, event in ledger.events(LookedAgain):
         seen.take(event)
     planned = {one.batch for one in desk.loaded.plan.cutovers}
@@ -238,7 +240,7 @@ def _batches(
             read_back=None if look is None else look["at"],
             missed=missed_in(look),
             absences=harm.absences(seen, name),
-            whole=not any(amounts[what]["objects"] for what in ("waiting", "held_back", "failed")),
+            whole=(missed := absent.get(name)) is None or missed["back"] == missed["objects"],
             recheck_seconds=recheck_seconds(plan, name),
             lacks_copy=copied is not None and verified > 0 and name not in copied,
         )

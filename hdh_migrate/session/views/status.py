@@ -15,7 +15,6 @@ from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.cutover.standing import CutoverStage, standing
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
-from hdh_migrate.pipeline.looks import missed_last
 from hdh_migrate.pipeline.portions import RotationSoFar
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
@@ -34,6 +33,7 @@ from hdh_migrate.session.policy.erased import erasures, said_of
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.policy.report_files import LAST
 from hdh_migrate.session.policy.rotating import open_rotation, said_of_rotation
+from hdh_migrate.session.views.absent import absent_facts
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.course import course_of
 from hdh_migrate.session.views.crew_file import workers_of
@@ -148,7 +148,7 @@ def _grave(
 ) -> list[GraveFact]:
     """Return what somebody must look into, in the order and the words of a report's banner.
 
-    What the last looks missed is told only where the ledger is given: its events may be many.
+    What looks missed is told only where the ledger is given: its events may be many.
     """
     codes = Counter[str]()
     for cause in causes:
@@ -158,8 +158,8 @@ def _grave(
     gone = 0
     if ledger is not None:
         shown = {row["batch"] for row in rows}
-        looks = [missed for batch, missed in missed_last(ledger).items() if batch in shown]
-        gone = max(0, ledger.unfinished(set[int]().union(*looks)) - lost)
+        absent = absent_facts(ledger)
+        gone = sum(one["missing"] for batch, one in absent.items() if batch in shown)
     if not (failed or lost or replaced or gone):
         return []
     from hdh_migrate.session.views.left import grave_facts  # it speaks as the pages of a report do

@@ -158,12 +158,35 @@ def test_nothing_listed_and_all_left_behind_are_said_for_themselves() -> None:
     assert gravest_first(unclosed) == [(OutcomeState.UNBALANCED, 0)]
 
 
+def statement_of(folder: Path, key: Signer, waits: list[Any], look: Any) -> Any:
+    """Return what a bundle says of a verified object, of others that wait, and of a look."""
+    lines = [record("a"), *waits]
+    about = facts(dataset(len(lines), sum(one["size"] for one in lines)), looks=(look,))
+    bundle(folder, lines, about=about, signer=key)
+    return read_bundle(folder).predicate
+
+
 def test_what_a_look_missed_is_told_while_so_many_may_still_be_missing() -> None:
     missed = [("pilot", 3), ("scans", 2)]
     assert not_back(missed, {}, 0) == 0, "all of it is verified again"
     assert not_back(missed, {"pilot": 9}, 0) == 3
     assert not_back(missed, {"pilot": 1, "scans": 9}, 0) == 3
     assert not_back(missed, {"pilot": 9}, 4) == 0, "what is lost for good is said as that"
+
+
+def test_what_was_listed_later_is_not_what_a_look_missed(tmp_path: Path, key: Signer) -> None:
+    """A statement of today says how many are missing; one that is silent allows as many as wait."""
+    look = {**LOOK, "gone": 2, "replaced": 0, "unread": 0}
+    waits = [pending("b"), pending("c")]
+    for absent, words in (
+        ({}, 2),
+        ({"absent": {"objects": 2, "back": 2, "missing": 0}}, 0),
+        ({"absent": {"objects": 2, "back": 1, "missing": 1}}, 1),
+    ):
+        counts = OutcomeCounts.of(
+            statement_of(tmp_path / str(words), key, waits, {**look, **absent})
+        )
+        assert (counts.gone, counts.pending) == (words, 2)
 
 
 def test_status_says_what_is_grave_in_the_words_of_the_banner() -> None:

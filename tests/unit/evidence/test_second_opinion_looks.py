@@ -27,6 +27,7 @@ from tests.unit.evidence.worlds import (
     refused,
     tell,
     untold,
+    waiting,
     world,
 )
 from tests.unit.evidence.worlds_again import look, looked, looked_at, looking
@@ -165,6 +166,74 @@ for name, value in {"objects": 4, "gone": 1, "damaged": 0, "replaced": 2, "unrea
 def test_looks_are_judged_alike(desk: Desk) -> None:
     assert judged(desk, looked_at(), GOOD) == [*GOOD]
     refused(desk, looked_at(), BAD)
+
+
+def absent(objects: Any, back: Any, missing: Any, **more: Any) -> Change:
+    """Say what became of what the looks at `imaging` missed: one object, twice, back twice."""
+    made = {"objects": objects, "back": back, "missing": missing, **more}
+    return put("looks", 0, absent=made)
+
+
+NOT_TOLD, WAITS, BEHIND = (
+    "absent: not what was told", "absent: more than waits", "absent: more than was left behind",
+)  # fmt: skip
+
+
+def not_back_yet(made: World) -> None:
+    """Let the object that was missed wait, as if nothing had been verified since."""
+    place = place_of(made, "verified", 3)
+    assert made["journal.jsonl"][place][2]["ids"] == [9]
+    made["journal.jsonl"].pop(place)
+    line = next(one for one in made["manifest.jsonl"] if one["dataset"] == "scans")
+    line.update(waiting("scans", line["key"], line["size"]))
+    made["predicate"]["paces"][1]["bins"] = [{"objects": 7, "bytes": 1}]
+    made["predicate"]["verification"]["sha256_taken_in_verify"] -= 1
+
+
+def test_what_became_of_what_looks_missed_is_judged_alike(desk: Desk) -> None:
+    good = {"back": absent(1, 1, 0)}
+    bad: dict[str, tuple[Change, str]] = {
+        "each time it was missed": (absent(2, 2, 0), NOT_TOLD),
+        "not back, and it is": (absent(1, 0, 1), NOT_TOLD),
+        "neither, and it is back": (absent(1, 0, 0), NOT_TOLD),
+        "missing beside it": (absent(1, 1, 1), WAITS),
+        "nothing": (absent(0, 0, 0), "absent"),
+        "below nothing": (absent(1, 1, -1), "absent"),
+        "true": (absent(True, 1, 0), "absent"),
+        "a float": (absent(1, 1.0, 0), "absent"),
+        "a member more": (absent(1, 1, 0, lost=0), "an unknown member"),
+        "a member less": (put("looks", 0, absent={"objects": 1, "back": 1}), "absent"),
+        "null": (put("looks", 0, absent=None), "absent"),
+        "of a batch of which no look missed one": (
+            put("looks", 1, absent={"objects": 1, "back": 1, "missing": 0}), NOT_TOLD
+        ),
+    }  # fmt: skip
+    assert judged(desk, looked_at(), good) == [*good]
+    refused(desk, looked_at(), bad)
+
+
+def test_what_looks_missed_and_is_not_back_is_judged_alike(desk: Desk) -> None:
+    def without_it(change: Change) -> Change:
+        return both(not_back_yet, change)
+
+    assert judged(desk, looked_at(), {"missing": without_it(absent(1, 0, 1))}) == ["missing"]
+    refused(desk, looked_at(), {
+        "back, and it is not": (without_it(absent(1, 1, 0)), NOT_TOLD),
+        "left behind, and nothing was": (without_it(absent(1, 0, 0)), BEHIND),
+        "more than there are": (without_it(absent(1, 0, 2)), WAITS),
+    })  # fmt: skip
+
+
+def test_keyed_names_bound_what_looks_missed(desk: Desk) -> None:
+    made = in_keyed_names(looked_at())
+    good = {"once": absent(1, 1, 0), "two objects": absent(2, 2, 0)}
+    assert judged(desk, made, good) == [*good]
+    refused(desk, made, {
+        "more than looks told of": (absent(3, 3, 0), "absent: more than looks told of"),
+        "missing, and nothing waits": (absent(2, 1, 1), WAITS),
+        "left behind, and nothing was": (absent(2, 1, 0), BEHIND),
+        "back, of less": (absent(1, 2, 0), BEHIND),
+    })  # fmt: skip
 
 
 def test_a_statement_of_looks_that_nothing_tells_is_refused_by_both(desk: Desk) -> None:
