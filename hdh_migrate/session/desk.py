@@ -292,11 +292,11 @@ class Desk:
         )
 
     def note_unbegun(self) -> None:
-        """Say, of what holds runs up from beside a ledger, that none is here: is it the place?"""
+        """Say, of what counts from beside a ledger, that none is here: it may be another place."""
         if not self.ledger_path.exists():
             self.progress.note(
-                f"no run of this plan has begun in {self.ledger_path.parent}: this stops nobody who"
-                " uses another --state-dir"
+                f"no run of this plan has begun in {self.ledger_path.parent}: this counts for"
+                " nobody who uses another --state-dir"
             )
 
     def note_others(self) -> None:

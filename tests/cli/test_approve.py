@@ -351,17 +351,27 @@ def test_an_approval_is_withdrawn_by_its_key_alone(desk: Desk) -> None:
     by = {json.loads(one.read_bytes())["signatures"][0]["keyid"]: one for one in mine}
     dpo = by[load_trusted_key(desk.folder / "keys" / "dpo.pub").key_id]
 
-    def withdraw(key: str, named: str) -> int:
-        return desk.run(
+    def withdraw(key: str, named: str, *more: str) -> int:
+        done = desk.run(
             "approve", str(desk.plan), "--withdraw", named,
-            "--key", str(desk.folder / "keys" / f"{key}.key"),
-        ).returncode  # fmt: skip
+            "--key", str(desk.folder / "keys" / f"{key}.key"), *more,
+        )  # fmt: skip
+        said.append(done.stderr)
+        return done.returncode
+
+    said = list[str]()
+    elsewhere = ("--state-dir", str(desk.folder / "elsewhere"))
+    assert withdraw("dpo", str(dpo), *elsewhere) == Exit.OK
+    assert "this counts for nobody who uses another --state-dir" in said[-1]
+    assert judged(desk).missing == 0  # it was believed to be taken back
+    shutil.rmtree(desk.folder / "elsewhere")
 
     assert withdraw("ciso", str(dpo)) == Exit.USAGE  # not hers: it would change nothing
     assert not list(desk.folder.glob("**/approvals/withdrawn-*"))
     assert judged(desk).missing == 0
     assert withdraw("dpo", "00000000") == Exit.USAGE
     assert withdraw("dpo", told_in(dpo)[0][:12]) == Exit.OK
+    assert said[-1] == ""
 
     found = judged(desk)
     assert (found.missing, reasons(found)) == (1, [Why.WITHDRAWN])

@@ -33,14 +33,14 @@ def test_a_link_that_leads_nowhere_holds_as_a_file_does(plan: Path) -> None:
     assert command("hold", str(plan), "--release").stdout == "nobody held it\n"
 
 
-@pytest.mark.parametrize("verb", ["hold", "pause"])
+@pytest.mark.parametrize("said_as", [("hold",), ("pause",), ("limit", "1MiB/s")])
 def test_what_stops_nobody_where_no_run_began_says_so(
-    plan: Path, tmp_path: Path, verb: str
+    plan: Path, tmp_path: Path, said_as: tuple[str, ...]
 ) -> None:
     """A wrong --state-dir: somebody believed for days that nobody could switch."""
-    elsewhere = tmp_path / "elsewhere"
-    said = command(verb, str(plan), "--state-dir", str(elsewhere))
+    elsewhere, (verb, *more) = tmp_path / "elsewhere", said_as
+    said = command(verb, str(plan), *more, "--state-dir", str(elsewhere))
     assert said.returncode == 0
     assert "no run of this plan has begun" in said.stderr
     assert str(elsewhere / "essai") in said.stderr
-    assert command(verb, str(plan)).stderr == ""
+    assert command(verb, str(plan), *more).stderr == ""

@@ -65,6 +65,7 @@ def keep_approval(desk: Desk, envelope: SignedEnvelope) -> Path:
             f"this approval is of batch {approval['batch']}, which is not in the plan",
             hint="nothing was added",
         )
+    desk.note_unbegun()
     data = canonical_json(envelope) + b"\n"
     folder = shelf(desk)
     make_private(folder)

@@ -39,7 +39,7 @@ def instruct(
     """
     if reason is not None and not (0 < len(reason) <= REASON_MAX and reason.isprintable()):
         raise UsageError(f"--reason is one line of up to {REASON_MAX} characters")
-    if kind is InstructionKind.PAUSE:
+    if kind in {InstructionKind.PAUSE, InstructionKind.LIMIT}:
         desk.note_unbegun()
     file, now = desk.instructions, desk.clock.now()
     before = Standing.of(file.read(), now)
