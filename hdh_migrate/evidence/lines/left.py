@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from hdh_migrate.clocks import seconds_of
-from hdh_migrate.codes import Code
+from hdh_migrate.codes import LOST_OBJECTS, Code
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
 from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.frozen import frozen, frozen_row
@@ -93,6 +93,8 @@ class LeftToDo:
     """That moment is past."""
     acts: tuple[str, ...] = ()
     """What was done, by the stages that approvals are for."""
+    each: tuple[int, ...] = ()
+    """How many there are of each name, where that is told."""
 
 
 @frozen
@@ -242,10 +244,16 @@ def _of_harm(stands: MigrationStanding) -> Iterator[LeftToDo]:
             task = LeftTask.ABSENCE if one.whole else LeftTask.ABSENT
             yield LeftToDo(task, (one.name,), count, at=at)
     decided = any(one.changed for one in stands.batches)  # told of with their batch
-    for code, count in sorted(stands.findings.items()):
-        if decided and code == Code.DECOMMISSION_DRIFTED:
-            continue
-        yield LeftToDo(LeftTask.FINDING, (code,), count)
+    found = {
+        code: count
+        for code, count in sorted(stands.findings.items())
+        if not (decided and code == Code.DECOMMISSION_DRIFTED)
+    }
+    for code in LOST_OBJECTS & found.keys():
+        yield LeftToDo(LeftTask.FINDING, (code,), found.pop(code))
+    if found:
+        each = tuple(found.values())
+        yield LeftToDo(LeftTask.FINDING, tuple(found), sum(each), each=each)
 
 
 _NEXT: Final[Mapping[str, LeftTask]] = {

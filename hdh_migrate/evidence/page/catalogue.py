@@ -666,6 +666,8 @@ CATALOGUE: dict[str, Text] = {
     ),
     # --- findings and exclusions -------------------------------------------------------------
     "findings": Text("Constats", "Findings"),
+    "remedy.safe": Text("Ce qui est sûr : {what}.", "What is safe: {what}."),
+    "remedy.next": Text("Que faire : {what}.", "What to do: {what}."),
     "findings.none": Text("Aucun constat encore ouvert.", "No finding is open."),
     "findings.missed": Text(
         "Contrôle de la cible du {when}, lot {name} : {found} ;",

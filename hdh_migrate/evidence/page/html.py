@@ -174,6 +174,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "unbroken": unbroken,
         "meaning": meaning,
         "message": words.message,
+        "remedy": words.remedy,
         "rule": words.rule,
         "reason": words.reason,
         "in_order": in_order,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from hdh_migrate.codes import LOST_OBJECTS, Code
+from hdh_migrate.codes import Code
 from hdh_migrate.evidence.lines.absences import LookLine, LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.left import (
@@ -79,21 +79,16 @@ class Words(Protocol):
 def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
     """Return one thing that is left to do as a sentence; `marked`: codes stand in elements."""
     key, n, values = f"left.{one.task}", len(one.names), dict[str, object]()
-    about = _about(one, words)
     if one.over and one.task is not LeftTask.DONE_WITHOUT:
         key += ".over"
     elif one.at is None and one.task in {LeftTask.RELIST, LeftTask.READ_BACK}:
         key += ".never"
-    if one.task in _CODED:
-        code = one.names[0]
-        key += ".lost" if one.task is LeftTask.FINDING and code in LOST_OBJECTS else ""
-        values["code"] = (
-            Markup('<code class="whole">{}</code>').format(visible(code)) if marked else code
-        )
-        values["about"] = Markup(" ({})").format(about) if about is not None else ""
-        if marked and about is not None:  # a page has the code beside the finding itself
-            values |= {"code": about, "about": ""}
+    if one.each:
+        values["what"], n = _listed_each(one, words), one.count
+    elif one.task in _CODED:
+        key += ".lost" if one.task is LeftTask.FINDING else ""
         n = one.count
+        values |= _called(one, words, marked=marked)
     else:
         values["names"] = _listed(one.names, words, marked=marked and one.task in _KEYED)
     if one.task in {LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.CHANGED}:
@@ -114,12 +109,30 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
     return words.say("left.verb", said=said, verb=shown)
 
 
-def _about(one: LeftToDo, words: Words) -> Markup | None:
-    """Return what a code means, where it stands for something that has words."""
-    if one.task is LeftTask.WAIVER:
-        return words.condition(one.names[0])
-    known = Code.known(one.names[0]) if one.task is LeftTask.FINDING else None
-    return None if known is None else words.said(Text(fr=known.about.fr, en=known.about.en))
+def _called(one: LeftToDo, words: Words, *, marked: bool) -> dict[str, object]:
+    """Return how a thing is called that has a code: by the code, and what it means."""
+    code = one.names[0]
+    about = words.condition(code) if one.task is LeftTask.WAIVER else _meant(code, words)
+    if marked and about is not None:  # a page has the code beside the finding itself
+        return {"code": about, "about": ""}
+    shown = Markup('<code class="whole">{}</code>').format(visible(code)) if marked else code
+    return {"code": shown, "about": "" if about is None else Markup(" ({})").format(about)}
+
+
+def _listed_each(one: LeftToDo, words: Words) -> Markup:
+    """Return findings by what their codes mean, each with how many there are."""
+    return Markup(", ").join(
+        words.say("left.finding.each", many, what=_meant(code, words))
+        for code, many in zip(one.names, one.each, strict=True)
+    )
+
+
+def _meant(code: str, words: Words) -> Markup:
+    """Return what a finding's code means; that of another version is shown as it is."""
+    known = Code.known(code)
+    if known is None:
+        return escape(visible(code))
+    return words.said(Text(fr=known.about.fr, en=known.about.en))
 
 
 def _listed(names: tuple[str, ...], words: Words, *, marked: bool) -> object:

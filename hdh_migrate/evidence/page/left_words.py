@@ -62,9 +62,15 @@ LEFT: dict[str, Text] = {
         "Move or verify {objects}: batch {names}.|Move or verify {objects}: batches {names}.",
     ),
     "left.finding": Text(
-        "Régler {n} constat{about} : {code}.|Régler {n} constats{about} : {code}.",
-        "Settle {n} finding{about}: {code}.|Settle {n} findings{about}: {code}.",
+        "Régler {n} constat : {what}. Ce qui est sûr et ce qu'il faut faire : « Constats » du "
+        "rapport."
+        "|Régler {n} constats : {what}. Pour chacun, ce qui est sûr et ce qu'il faut faire : "
+        "« Constats » du rapport.",
+        "Settle {n} finding: {what}. What is safe and what to do: “Findings” of the report."
+        "|Settle {n} findings: {what}. What is safe and what to do about each: “Findings” of the "
+        "report.",
     ),
+    "left.finding.each": Text("« {what} » ({n})", "“{what}” ({n})"),
     "left.pass": Text(
         "Achever la nouvelle liste de la source, interrompue : lot {names}."
         "|Achever la nouvelle liste de la source, interrompue : lots {names}.",

@@ -17,6 +17,7 @@ from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.differences import said_difference
 from hdh_migrate.evidence.page.formats import LOCALES, NBSP, NNBSP
 from hdh_migrate.evidence.page.messages import RULES, elsewhere, french
+from hdh_migrate.evidence.page.messages.remedies import marked_commands, said_remedy
 from hdh_migrate.evidence.page.text import Text
 
 _ROTATED = re.compile(r"keys rotate: (?P<old>\S+) to (?P<new>\S+)")
@@ -49,6 +50,17 @@ class PageWords:
     def said(self, text: Text) -> Markup:
         """Return a sentence that stands beside data and not in the catalogue."""
         return _written(text, self._language)
+
+    def remedy(self, code: str) -> list[Markup]:
+        """Return what is safe where there is such a finding and what to do; of a note nothing."""
+        found = said_remedy(code)
+        if found is None:
+            return []
+        what = Markup(marked_commands(self.said(found.next)))  # noqa: S704 - escaped before
+        return [
+            self.say("remedy.safe", what=self.said(found.safe)),
+            self.say("remedy.next", what=what),
+        ]
 
     def word(self, group: str, value: str) -> Markup | str:
         """Return what a word of a plan or a journal is called; one without a name is itself."""

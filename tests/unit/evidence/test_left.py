@@ -357,7 +357,8 @@ def everything() -> Iterable[LeftToDo]:
                 yield LeftToDo(task, names, 1, at=at, over=True)
             if f"left.{task}.never" in LEFT:
                 yield LeftToDo(task, names, 1)
-    yield LeftToDo(LeftTask.FINDING, ("of-another-version",), 1)
+    yield LeftToDo(LeftTask.FINDING, ("of-another-version",), 1, each=(1,))
+    yield LeftToDo(LeftTask.FINDING, ("conflict", "vanished"), 3, each=(1, 2))
     yield from (LeftToDo(LeftTask.FINDING, ("vanished-lost",), count) for count in (1, 2))
 
 
@@ -424,3 +425,16 @@ def test_each_thing_names_the_verb_that_does_it(task: LeftTask) -> None:
     said = told(LeftToDo(task, ("reseal",), 1, at=at, acts=("run",)), PageWords("en"), marked=False)
 
     assert ("hdh-migrate " in said) is (task not in VERBLESS)
+
+
+def test_findings_are_one_thing_and_what_is_lost_another() -> None:
+    stands = replace(SETTLED, findings={"vanished": 1, "conflict": 2, "vanished-lost": 1})
+
+    found = [one for one in left_to_do(stands) if one.task is LeftTask.FINDING]
+
+    assert found == [
+        LeftToDo(LeftTask.FINDING, ("vanished-lost",), 1),
+        LeftToDo(LeftTask.FINDING, ("conflict", "vanished"), 3, each=(2, 1)),
+    ]
+    said = told(found[1], PageWords("fr"), marked=False)
+    assert "« la cible contient déjà un autre objet » (2), «" in said.replace("\xa0", " ")

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from hdh_migrate.codes import Code
+from hdh_migrate.codes import Code, Severity
 from hdh_migrate.evidence.page.messages import FORMS, french
 from hdh_migrate.evidence.page.messages.form import MessageForm
+from hdh_migrate.evidence.page.messages.remedies import said_remedy
 from hdh_migrate.evidence.page.messages.stores import TERMS
 from tests.support.examples import many
 from tests.support.filled_forms import filled
@@ -293,3 +294,17 @@ def test_markup_in_a_parameter_stays_text() -> None:
     assert "<script>" not in said
     assert "<b>" not in said
     assert "{n}" in said
+
+
+@pytest.mark.parametrize("code", [one for one in Code if one.severity is Severity.FINDING])
+def test_what_is_safe_and_what_to_do_is_said_in_french_with_the_same_commands(code: Code) -> None:
+    found = said_remedy(code)
+
+    assert found is not None
+    assert (found.safe.en, found.next.en) == (code.about.remedy.safe, code.about.remedy.next)
+    for text in (found.safe, found.next):
+        words = re.sub(r'"hdh-migrate [^"]*"|`[^`]*`|[(]Undelete Blob[)]', "", text.fr)
+        assert not ENGLISH.search(words), words
+        commands = [set(re.findall(r'"(hdh-migrate [^"]*)"', one)) for one in (text.fr, text.en)]
+        assert commands[0] == commands[1]
+    assert said_remedy("leased") is said_remedy("of-another-version") is None
