@@ -164,11 +164,24 @@ ANNEXES: dict[str, Text] = {
         "Every step is an event of the journal. The pointer is what leads consumers to the former "
         "place or to the new one; its values stand there as digests only.",
     ),
-    "cutover.rehearsal": Text("répétition", "rehearsal"),
+    "cutover.rehearsal": Text("essai à blanc", "trial run"),
     "cutover.here": Text("sur cette seule machine", "on this one machine only"),
     "cutover.pointer": Text("Pointeur", "Pointer"),
     "cutover.freeze": Text("Gel de la source", "Freeze of the source"),
-    "freeze.denied-write": Text("écriture essayée et refusée", "a write was tried and denied"),
+    "freeze.denied-write": Text(
+        "écriture essayée et refusée, avec le seul accès que le plan nomme pour cela",
+        "a write was tried and denied, with the one credential that the plan names for it",
+    ),
+    "freeze.since": Text(
+        "Depuis, {n} objet y a été modifié : quelqu'un y écrit encore, et ce qui y a été écrit "
+        "n'est pas sur la cible."
+        "|Depuis, {n} objets y ont été modifiés : quelqu'un y écrit encore, et ce qui y a été "
+        "écrit n'est pas sur la cible.",
+        "Since then {n} object was changed there: somebody still writes there, and what was "
+        "written is not at the target."
+        "|Since then {n} objects were changed there: somebody still writes there, and what was "
+        "written is not at the target.",
+    ),
     "freeze.statement": Text("déclaration signée", "signed statement"),
     "cutover.relists": Text(
         "{n} liste égale, à {seconds} s d'intervalle|{n} listes égales, à {seconds} s d'intervalle",

@@ -170,6 +170,7 @@ AT_SOURCE: dict[str, Text] = {
     "q.source": Text(
         "Que reste-t-il chez l'ancien hébergeur ?", "What is still with the former host?"
     ),
+    "q.source.folder": Text("Que reste-t-il à la source ?", "What is still at the source?"),
     "source.all": Text(
         "{n} objet ({size}), tant qu'une suppression n'est pas constatée."
         "|{n} objets ({size}), tant qu'une suppression n'est pas constatée.",

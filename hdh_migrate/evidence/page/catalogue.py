@@ -736,8 +736,10 @@ CATALOGUE: dict[str, Text] = {
         "right one: the fingerprint printed must be {fingerprint}:",
     ),
     "verify.signature": Text(
-        "Cette clé a signé la déclaration, et la déclaration porte sur ces fichiers :",
-        "This key signed the statement, and the statement is about these files:",
+        "Cette clé a signé la déclaration, et la déclaration porte sur ces fichiers (chaque ligne "
+        "finit par OK ou « Réussi », la dernière est « Signature Verified Successfully ») :",
+        "This key signed the statement, and the statement is about these files (each line ends in "
+        "OK, the last one is “Signature Verified Successfully”):",
     ),
     "verify.all": Text(
         "Tout le reste d'un coup, avec Python 3 et son paquet cryptography : verify.py refait "

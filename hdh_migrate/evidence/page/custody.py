@@ -84,7 +84,8 @@ CUSTODY: dict[str, Text] = {
         "Names, which may identify people, are not encrypted.",
     ),
     "q.for.escrow": Text(
-        "Dont {n} de secours, selon la déclaration.|Dont {n} de secours, selon la déclaration.",
+        "{n} d'entre elles est une clé de secours, selon la déclaration."
+        "|{n} d'entre elles sont des clés de secours, selon la déclaration.",
         "Of these {n} is in escrow, as declared.|Of these {n} are in escrow, as declared.",
     ),
     "q.for.nobody": Text(

@@ -29,12 +29,14 @@ from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
 from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
+from hdh_migrate.evidence.page.holders import held_keys
 from hdh_migrate.evidence.page.judged import judged
 from hdh_migrate.evidence.page.left import Absences, standing_of
 from hdh_migrate.evidence.page.owners import login_said, owned, working
 from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
+from hdh_migrate.evidence.page.rights import vanished_at_source
 from hdh_migrate.evidence.page.sides import by_side
 from hdh_migrate.evidence.page.stated import proven_objects, shown_of
 from hdh_migrate.evidence.page.waived import waiver_lines
@@ -76,13 +78,14 @@ def render_report(
     readers = grant_lines(chronicle.grants, predicate["times"]["written"])
     over = [one for one in readers if one.stage in OVER and not one.at_host]
     left = left_to_do(standing_of(predicate, unresolved, chronicle, signed=signer is not None))
-    tasks = owned(left, declared_of(predicate), list(chronicle.logins), words)
+    declared = declared_of(predicate)
+    keys = held_keys(predicate, declared).keys
+    tasks = owned(left, declared, list(chronicle.logins), words, keys)
     sources = at_source(predicate, chronicle.passes)
     looks = chronicle.looks.beside(predicate.get("looks", []))
     absences = Absences.of(predicate, looks)
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
     erased = erased_objects(predicate, chronicle.grants)
-    declared = declared_of(predicate)
     approvals = by_key(chronicle.approvals, predicate["cutovers"])
     waivers = waiver_lines(chronicle.waivers, predicate)
     named = (*chronicle.logins, *(one.by for one in waivers), predicate["operator"])
@@ -129,7 +132,9 @@ def render_report(
         errors=by_side(predicate["findings"]["codes"], chronicle.retried),
         places=countries(declared, words.said),
         readers=readers,
+        vanished=vanished_at_source(predicate, findings),
         headings=_HEADING.findall,
+        readers_c4gh=any(one.account.asked.reader.startswith("c4gh:") for one in readers),
         readers_all=chronicle.grants.told,
         readers_given=chronicle.grants.readers,
         readers_revoked=chronicle.grants.revoked,
@@ -145,7 +150,17 @@ def render_report(
         ),
         signer=signer,
     )
-    return page.encode()
+    return _linked(page, words).encode()
+
+
+def _linked(page: str, words: PageWords) -> str:
+    """Lead from each title in quotes to its heading, where the page has that."""
+    for key in _HEADING.findall(page):
+        title = words.say(key)
+        for opening, closing in (("«\u00a0", "\u00a0»"), ("“", "”")):
+            named = f'<a href="#{key}">{title}</a>'
+            page = page.replace(f"{opening}{title}{closing}", f"{opening}{named}{closing}")
+    return page
 
 
 def _spoken(words: PageWords) -> dict[str, object]:

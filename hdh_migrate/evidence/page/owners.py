@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from hdh_migrate.evidence.lines.left import WORK, LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.declared import StatedByPeople, person_of
+from hdh_migrate.evidence.page.holders import HeldKey
 from hdh_migrate.evidence.page.left import Words, told
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.frozen import frozen_row
@@ -72,22 +73,34 @@ class OwnedTasks:
 
 
 def owned(
-    found: Sequence[LeftToDo], declared: StatedByPeople, logins: Sequence[str], words: Words
+    found: Sequence[LeftToDo],
+    declared: StatedByPeople,
+    logins: Sequence[str],
+    words: Words,
+    keys: Sequence[HeldKey] = (),
 ) -> list[OwnedTasks]:
     """Return what is left to do by who has to do it, in the order of the first task of each.
 
-    `declared` is the plan's `report.declared`, `logins` who ran the tool.
+    `declared` is the plan's `report.declared`, `logins` who ran the tool, `keys` who holds what.
     """
     groups: dict[str, list[LeftToDo]] = {}
     unheld = any(one.task is LeftTask.HOLDER for one in found)
     for one in found:
         groups.setdefault(OWNERS.get(one.task, "operator"), []).append(one)
+    untried = {name for one in found if one.task is LeftTask.KEY for name in one.names}
+    holders = [
+        one.holder
+        for one in keys
+        if one.holder is not None and (one.recipient is None or one.recipient in untried)
+    ]
     made, first = [], 1
     for kind, several in groups.items():
         tasks = [
             OwnedTask(told(one, words), _until(one, words), one.task in WORK) for one in several
         ]
-        made.append(OwnedTasks(_who(kind, declared, logins, words, unheld=unheld), first, tasks))
+        made.append(
+            OwnedTasks(_who(kind, declared, logins, words, holders, unheld=unheld), first, tasks)
+        )
         first += len(tasks)
     return made
 
@@ -118,7 +131,13 @@ def _until(one: LeftToDo, words: Words) -> Markup | None:
 
 
 def _who(
-    kind: str, declared: StatedByPeople, logins: Sequence[str], words: Words, *, unheld: bool
+    kind: str,
+    declared: StatedByPeople,
+    logins: Sequence[str],
+    words: Words,
+    holders: Sequence[str],
+    *,
+    unheld: bool,
 ) -> Markup:
     said = words.say(f"owner.{kind}")
     names: list[object] = []
@@ -134,7 +153,7 @@ def _who(
             if one["role"] in {"controller", "joint-controller"}
         ]
     elif kind == "holders":
-        names += dict.fromkeys(one["holder"] for one in declared.get("keys", ()))
+        names += dict.fromkeys(holders)
         names += [words.say("owner.unheld")] if unheld and names else []
     if not names:
         return words.say("owner.alone", who=said)

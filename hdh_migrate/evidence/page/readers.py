@@ -72,6 +72,18 @@ READERS: dict[str, Text] = {
         "where this tool set it there; the reader's key would still open a copy that was kept. "
         "What was read cannot be taken back.",
     ),
+    "readers.c4gh": Text(
+        "Le paquet d'un lecteur dont la clé est « c4gh » n'est protégé que par X25519.",
+        "The pack of a reader whose key is “c4gh” is protected by X25519 alone.",
+    ),
+    "reader.withdrawn": Text(
+        "son paquet a été retiré d'où il avait été écrit",
+        "its pack was removed from where it was written",
+    ),
+    "reader.withdrawn.not": Text(
+        "son paquet n'était plus où il avait été écrit",
+        "its pack was no longer where it was written",
+    ),
     "q.for.readers": Text(
         "{n} lecteur a reçu depuis, pour sa clé, de quoi ouvrir des objets : voir « Qui peut lire "
         "»."
@@ -82,7 +94,7 @@ READERS: dict[str, Text] = {
         "read”.",
     ),
     "q.for.revoked": Text(
-        "Dont {n} révoqué.|Dont {n} révoqués.",
+        "{n} de ces accès est révoqué.|{n} de ces accès sont révoqués.",
         "Of these {n} was revoked.|Of these {n} were revoked.",
     ),
     "q.for.closed": Text(

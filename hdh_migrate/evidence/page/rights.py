@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from hdh_migrate.codes import Code, how_many
 from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.frozen import frozen
+
+_VANISHED = (Code.VANISHED, Code.VANISHED_KEPT)
+
+
+@frozen
+class VanishedAtSource:
+    """What is gone from the source since it was moved, and the target holds still."""
+
+    objects: int
+    names: tuple[str, ...]
+    """Of the findings that the page shows."""
+
+
+def vanished_at_source(
+    predicate: Predicate, findings: Sequence[Mapping[str, object]]
+) -> VanishedAtSource | None:
+    """Return what is gone from the source alone; None: nothing is. `findings` are the first."""
+    objects = how_many(predicate["findings"]["codes"], *_VANISHED)
+    if not objects:
+        return None
+    shown = (str(one["key"]) for one in findings if one["code"] in _VANISHED and one["key"])
+    return VanishedAtSource(objects=objects, names=tuple(dict.fromkeys(shown)))
+
 
 RIGHTS: dict[str, Text] = {
     "rights": Text(
@@ -65,6 +93,14 @@ RIGHTS: dict[str, Text] = {
         "source during the work is not deleted at the target if it is "
         "there already: that is to be done at the target, too. One that is not there yet is not "
         "moved.",
+    ),
+    "rights.request.here": Text(
+        "Ici, {n} objet a disparu de la source, et la cible en garde ce qu'elle en avait reçu :"
+        "|Ici, {n} objets ont disparu de la source, et la cible en garde ce qu'elle en avait reçu "
+        ":",
+        "Here {n} object is gone from the source, and the target keeps what it had received of it:"
+        "|Here {n} objects are gone from the source, and the target keeps what it had received of "
+        "them:",
     ),
 }
 """Sentences of the section."""

@@ -52,6 +52,12 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
     gone = gone_of(predicate)
     return {
         "p": predicate,
+        "source_here": all(
+            one["kind"] in UNCONTACTED for one in predicate["endpoints"] if one["side"] == "source"
+        ),
+        "cutovers": sorted(
+            predicate["cutovers"], key=lambda one: (one["batch"], one["track"] == "cutover")
+        ),
         "SHOWN_DATASETS": SHOWN_DATASETS,
         "SHOWN_REASONS": SHOWN_REASONS,
         "predicate_sha256": sha256_hex(canonical_json(predicate)),

@@ -48,7 +48,7 @@ _UNIT = re.compile(r"(?<=\}) (?=(?:s|Go|GB)\b)")
 _BEFORE = re.compile(r" (?=[:»])")
 _HIGH = re.compile(r" (?=[;?!])")
 """Before these French has a narrow space, before a colon a whole one."""
-_AFTER = re.compile(r"(?<=«) |(?<=À) |(?<=\b[Ll]ot) (?=\{)|(?<=\bdes) (?=\{)")
+_AFTER = re.compile(r"(?<=«) |(?<=À) |(?<=\b[Ll]ot) (?=\{)|(?<=\bdes) (?=\{)|(?<=\bsur) (?=\{)")
 _WHOLE = re.compile(
     r"(?<=\bci)-(?=dess|après)|(?<=[a-z])-(?=mêmes?\b)|(?<=\bML)-(?=KEM)|(?<=KEM)-(?=768)"
 )

@@ -30,6 +30,8 @@ class ActUnderWaiver:
     name: str
     stage: str
     at: str
+    told: bool = False
+    """Whether the journal says on which waivers it rested."""
 
 
 @mutable_row
@@ -70,7 +72,8 @@ class WaiverAccounts:
         if begun and not isinstance(event, WaiversCounted):
             self._ran()
         for one in approvals_of(at, event):
-            self._acted(event, ActUnderWaiver(one.kind, one.name, one.stage, at))
+            told = isinstance(event, RestsOnApprovals)
+            self._acted(event, ActUnderWaiver(one.kind, one.name, one.stage, at, told))
         match event:
             case WaiversCounted():
                 self._counted(at, event)
@@ -172,6 +175,10 @@ WAIVED: dict[str, Text] = {
         "ce dossier ne le dit pas :",
         "Done later, with no waiver of this check in force; whether that asked for one, this "
         "folder does not say:",
+    ),
+    "waiver.after.none": Text(
+        "Fait ensuite, sans reposer sur une dérogation de ce contrôle, d'après le journal :",
+        "Done later, and by the journal it did not rest on a waiver of this check:",
     ),
     "waivers.who": Text(
         "Le journal a le nom de session et l'empreinte de la clé. À qui est cette clé, et si le "

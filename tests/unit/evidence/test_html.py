@@ -27,7 +27,7 @@ from hdh_migrate.events.cutover import (
 from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
-from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked
+from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked, PackWithdrawn
 from hdh_migrate.events.inventory import InventoryChanged
 from hdh_migrate.events.looks import (
     LookedAgain,
@@ -41,12 +41,15 @@ from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Re
 from hdh_migrate.events.rotation import HeadersExchanged
 from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
+from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.ahead import ahead
 from hdh_migrate.evidence.page.catalogue import CATALOGUE, LANGUAGES, text
 from hdh_migrate.evidence.page.charts import pace_bars
 from hdh_migrate.evidence.page.held import HELD
+from hdh_migrate.evidence.page.holders import HeldKey
 from hdh_migrate.evidence.page.left_words import LEFT
+from hdh_migrate.evidence.page.owners import owned
 from hdh_migrate.evidence.page.page_words import PageWords, unbroken
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import side_of
@@ -581,6 +584,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "months": months()},
+        *({"records": good, "findings": [finding("vanished")] * many} for many in (1, 2)),
         {"records": good, "months": closed_by_hand()},
         {"records": good, "previous_statement": "66" * 32, "prices": PRICES},
         *(
@@ -1070,6 +1074,7 @@ def revoked(count: int) -> list[tuple[str, str, dict[str, Any]]]:
     for number in range(91, 91 + count):
         name = f"g-{number}-gone"
         told += [asked(name), given(name), GrantRevoked(grant=name, reason="it is gone", user="x")]
+        told.append(PackWithdrawn(grant=name, found=False))
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
 
 
@@ -1269,7 +1274,7 @@ def test_a_page_loads_nothing_and_runs_nothing(every_page: Pages) -> None:
             assert {name for name, _ in page.attributes if "href" in name} <= {"href"}
             led = [value for name, value in page.attributes if name == "href"]
             headings = [value for name, value in page.attributes if name == "id"]
-            assert led == [f"#{one}" for one in headings]  # to every heading, and nowhere else
+            assert set(led) == {f"#{one}" for one in headings}  # to each, and nowhere else
             assert len(set(headings)) == len(headings) >= 11
             assert not [name for name in names if name.startswith("on")]
             assert ("lang", language) in page.attributes
@@ -1567,7 +1572,7 @@ def test_what_people_declare_stands_on_the_page_as_declared(tmp_path: Path, key:
     assert re.search("keys/escrow.pub ?étude Durand ?clé de secours", page)
     assert "archives, jusqu\u2019au 31 décembre 2037 (déclaré)" in page
     assert "claire@ops, que le plan n\u2019attribue à personne2 exécu" in page
-    assert "Dont 1 de secours, selon la déclaration." in page
+    assert "elles est une clé de secours, selon la déclaration." in page
 
 
 def test_who_is_controller_and_whom_to_call_stands_on_the_first_screen(
@@ -1997,7 +2002,7 @@ def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(
     said = page.plain
 
     assert "2 lecteurs ont reçu depuis, pour leur clé, de quoi ouvrir" in said
-    assert "Dont 2 révoqués." in said
+    assert "2 de ces accès sont révoqués." in said
     assert "n\u2019a pas été fermé par cet outil" in said
     assert (
         "de 2 autorisations révoquées ou échues, où cet outil n\u2019a rien réglé : g-91-gone"
@@ -2314,3 +2319,42 @@ def test_what_the_plan_lets_pass_or_names_is_told_where_it_is_missed(
     page = written(tmp_path / "b", [record("a")], signer=key, named="a.yaml")["fr"].plain
     assert "aucune n\u2019a été jointe" in page
     assert "Motif du plan" not in page
+
+
+def test_a_title_in_quotes_leads_to_its_heading(tmp_path: Path, key: Signer) -> None:
+    pages = written(tmp_path / "out", [record("a")], signer=key, months=revoked(1))
+
+    assert '«\u00a0<a href="#readers">Qui peut lire</a>\u00a0»' in pages["fr"].source
+    assert '“<a href="#readers">Who may read</a>”' in pages["en"].source
+
+
+def test_what_was_written_after_the_freeze_is_told_beside_it(tmp_path: Path, key: Signer) -> None:
+    story = kept_at_the_source(1, 0, 0)
+    assert story["freeze"]
+
+    page = written(tmp_path / "out", [record("a")], signer=key, cutovers=[story])["fr"].plain
+
+    frozen = page.partition("Gel de la source")[2][:400]
+    assert "Depuis, 1 objet y a été modifié" in frozen
+
+
+def test_a_trial_run_stands_before_the_cutover_of_its_batch(tmp_path: Path, key: Signer) -> None:
+    stories = [cutover(), cutover(track="rehearsal", relists=1)]
+
+    page = written(tmp_path / "out", [record("a")], signer=key, cutovers=stories)["fr"].plain
+
+    section = page.partition("Pointeur")[0].rpartition("Lot ")[2]
+    assert "(essai à blanc)" in section
+
+
+def test_only_who_holds_an_untried_key_is_asked_to_try_it() -> None:
+    def held(recipient: str, holder: str) -> HeldKey:
+        return HeldKey(recipient=recipient, file="k.pub", holder=holder, escrow=False, proved=None)
+
+    left = [LeftToDo(LeftTask.KEY, ("c4gh:1",))]
+    keys = [held("c4gh:1", "DIM"), held("c4gh:2", "notary")]
+
+    (party,) = owned(left, {}, (), PageWords("fr"), keys)
+
+    assert "DIM" in party.who
+    assert "notary" not in party.who

@@ -112,7 +112,7 @@ ANSWERS = {
     "Le prestataire peut-il lire": "keys/escrow.pub étude de Me Durand, Paris clé de secours",
     "ouvertes en clair": "contrôle de lisibilité, ticket 4711",
     "que je devrais notifier": "pour 323 objets sur les 325 attendus sur la cible",
-    "une copie chez l'ancien": "La suppression de 2 lots y est constatée en partie",
+    "une copie chez l'ancien": "Lot pilote : 158 objets supprimés, 1 déjà absent",
     "pas été repris": "**/_t/** scratch",
     "Combien de temps dois-je garder": "service des archives, jusqu'au 31 décembre 2037",
     "son accord à la bascule": "Lot pilote, bascule",
