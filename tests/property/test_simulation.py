@@ -62,7 +62,7 @@ KINDS = [
     kind.seed(number)
     for kind in LifeKind
     if kind is not LifeKind.MOVED
-    for number in range(1, 1 + many(2))
+    for number in range(1, 1 + many(1))
 ]
 """Seeds of lives in which more happens than a move."""
 
@@ -70,7 +70,7 @@ KINDS = [
 @pytest.mark.parametrize(
     "seed",
     [
-        *range(1, 1 + many(12)),
+        *range(1, 1 + many(8)),
         *(pytest.param(seed, marks=pytest.mark.slow) for seed in (*KINDS, *KEPT)),
     ],
 )

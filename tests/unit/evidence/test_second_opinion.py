@@ -46,7 +46,7 @@ from tests.unit.evidence.forgery import JSONL, Case, Desk, Edit, Files, load, re
 
 pytestmark = pytest.mark.slow
 
-DRAWS = int(os.environ.get("HDH_TEST_DRAWS", "16"))
+DRAWS = int(os.environ.get("HDH_TEST_DRAWS", "10"))
 CODE = CODES[2]
 DOCUMENTS = ("statement.json", "summary.json", "SHA256SUMS")
 
