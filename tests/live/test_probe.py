@@ -18,12 +18,13 @@ from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.model import FENCES
 from hdh_migrate.targets import profiles
 from hdh_migrate.targets.probing.bench import ROOT
+from tests.support import lies
 from tests.support.errand import BUCKET, Errand, errand
 from tests.support.fixtures import ProxyTo, s3_client
 from tests.support.proxy import Upstream
 from tests.support.strict_s3 import Manner, StrictS3, manner_of
 from tests.support.strict_s3.manner import EVERY_CHECKSUM
-from tests.support.wire import Reply, Request
+from tests.support.wire import Headers, Reply, Request
 
 pytestmark = pytest.mark.live
 
@@ -288,6 +289,59 @@ def test_a_host_that_outlasts_the_trial_of_its_lock_is_not_said_to_have_none(
     (found,) = (one for one in record["observations"] if one["name"] == "lock_governance")
     assert found["observed"] is None, found
     assert "had ended" in found["how"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, "ExpiredToken"), (403, "RequestTimeTooSkewed"), (403, "QuotaExceeded")],
+)
+def test_what_is_refused_for_the_credential_s_sake_is_no_word_about_the_host(
+    start: Start, proxy_to: ProxyTo, status: int, code: str
+) -> None:
+    """A session that ended in the middle: the record said for months what the host lacks."""
+
+    def through(server: StrictS3) -> str:
+        proxy = proxy_to(server)
+
+        def ended(request: Request, upstream: Upstream) -> Reply:
+            reply = Reply(status, Headers([("Content-Type", "application/xml")]))
+            reply.replace_body(f"<Error><Code>{code}</Code></Error>".encode())
+            return reply
+
+        def late(request: Request) -> bool:
+            return request.params.get("max-keys") == "1" and "prefix" in request.params
+
+        proxy.rule(action=ended, match=late)
+        proxy.rule(action=ended, match=lambda one: "delete" in one.params)
+        return proxy.url
+
+    _, job = start(Manner(), through=through)
+    _, record = job.probe_here()
+    seen = observed(record)
+    names = ("list_v2", "delete_objects", "content_md5_required")
+    assert {name: seen[name] for name in names} == dict.fromkeys(names)
+    assert record["left"] == 0
+
+
+def test_a_busy_moment_is_no_word_about_the_host(start: Start, proxy_to: ProxyTo) -> None:
+    """HEAD answered 503, and the record said that metadata is lost: every run was refused then."""
+    noted = set[str]()
+
+    def through(server: StrictS3) -> str:
+        proxy = proxy_to(server)
+
+        def busy(request: Request) -> bool:
+            if "x-amz-meta-note" in request.headers:
+                noted.add(request.path)
+            return request.method == "HEAD" and request.path in noted
+
+        proxy.rule(action=lies.status(503), match=busy)
+        return proxy.url
+
+    _, job = start(Manner(), through=through)
+    seen = observed(job.probe_here()[1])
+    assert noted
+    assert [seen[name] for name in ("metadata", "max_metadata")] == [None, None]
 
 
 def test_a_compliance_trial_is_announced_before_anybody_is_contacted(start: Start) -> None:

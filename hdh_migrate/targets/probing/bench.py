@@ -14,10 +14,17 @@ from dataclasses import field
 from functools import partial
 from typing import Any
 
-from hdh_migrate.errors import ConnectionLost, ShortRead, StorageError
+from hdh_migrate.errors import (
+    AuthFailed,
+    ConnectionLost,
+    ShortRead,
+    SignatureRefused,
+    StorageError,
+    TargetFull,
+)
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import PROBES
-from hdh_migrate.targets.s3_endpoint import S3Endpoint, translated, xml_code
+from hdh_migrate.targets.s3_endpoint import S3Endpoint, classified, translated, xml_code
 from hdh_migrate.targets.s3_lists import ListedPage
 from hdh_migrate.targets.s3_pages import Markers, uploads_asked
 from hdh_migrate.transport import pause
@@ -166,6 +173,24 @@ class Bench:
         return self._patiently(once)
 
     def _patiently(self, once: Callable[[], tuple[HostAnswer, float | None]]) -> HostAnswer:
+        """Return the answer to a request, asked again where the host is busy.
+
+        Raises:
+            AuthFailed, TargetFull: every other request would be answered so as well, a session that
+                ended for one: that says nothing of what was asked.
+            Unclear: nor does it that no whole reply came, or that the host stays busy.
+        """
+        answer = self._asked(once)
+        if answer.status in _BUSY - {500}:
+            raise Unclear(str(answer))
+        if answer.good or answer.status == 401:  # some say so where a right is missing: see `took`
+            return answer
+        why = classified(answer.code, answer.status, "a check", None)
+        if isinstance(why, AuthFailed | TargetFull) and not isinstance(why, SignatureRefused):
+            raise why
+        return answer
+
+    def _asked(self, once: Callable[[], tuple[HostAnswer, float | None]]) -> HostAnswer:
         answer = None
         for standard in (*_PAUSES, None):
             if answer is not None and answer.status == 500:
