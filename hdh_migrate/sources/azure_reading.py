@@ -104,7 +104,7 @@ def _read(
 
     reply = account.blob(
         "GET", place, name_in(obj.key), headers, query=pin.query,
-        accept=exactly(obj, span, checked=checked), gathered=count,
+        accept=exactly(obj, pin.etag, span, checked=checked), gathered=count,
     )  # fmt: skip
     if reply.status != 206:
         raise from_reply(reply, "a source object")

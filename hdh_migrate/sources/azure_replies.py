@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from hdh_migrate.errors import ShortRead, SourceChanged
 from hdh_migrate.model import ObjectInfo, Span
 from hdh_migrate.sources.azure_listing import kind_of
-from hdh_migrate.sources.azure_versions import Pin
 from hdh_migrate.sources.http_fields import md5_hex
 from hdh_migrate.transport import Reply
 
@@ -28,13 +27,14 @@ class NoRangeDigest(ShortRead):
 _TOTAL = re.compile(r"bytes [^/]*/(\d{1,19})\Z", re.ASCII)
 
 
-def exactly(obj: ObjectInfo, span: Span, *, checked: bool) -> Callable[[Reply], None]:
-    """Return the check of a ranged reply's head; `checked` demands a digest of the range.
+def exactly(obj: ObjectInfo, etag: str, span: Span, *, checked: bool) -> Callable[[Reply], None]:
+    """Return the check of a ranged reply's head: `etag` is that of the version that is meant.
+
+    `checked` demands a digest of the range.
 
     What it returns raises SourceChanged, ShortRead or NoRangeDigest.
     """
     wanted = f"bytes {span.start}-{span.end - 1}/{obj.size}"
-    etag = Pin.read(obj.version).etag
 
     def accept(reply: Reply) -> None:
         if reply.status != 206:

@@ -308,9 +308,10 @@ def _kept(reply: Reply, key: str, size: int) -> Stored:
     """Return what a PUT stored."""
     if reply.status != 200:
         raise from_reply(reply, "a target object")
-    if not reply.etag:
+    etag = reply.etag
+    if not etag:
         raise Transient("the target acknowledged an object without an ETag")
-    return Stored(key=key, size=size, etag=reply.etag, version_id=s3_beside.version_of(reply))
+    return Stored(key=key, size=size, etag=etag, version_id=s3_beside.version_of(reply))
 
 
 def _part_of(entry: Mapping[str, Any]) -> PartInfo:

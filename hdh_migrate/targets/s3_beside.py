@@ -43,8 +43,11 @@ ATTEMPT = "hdh-attempt"
 
 CONTENT_TYPE = "application/octet-stream"
 
-_LOCK = "x-amz-object-lock-"
+_MODE, _UNTIL, _HOLD = (
+    f"x-amz-object-lock-{name}" for name in ("mode", "retain-until-date", "legal-hold")
+)
 _META = "x-amz-meta-"
+_META_LENGTH = len(_META)
 _ATTEMPT = f"{_META}{ATTEMPT}"
 UNLOCKED = Lock()
 """What keeps most objects: nothing."""
@@ -89,10 +92,10 @@ def lock_headers(lock: Lock) -> dict[str, str]:
     """Return the headers of a PUT that put the object under a lock."""
     headers = {}
     if lock.mode is not None and lock.until is not None:
-        headers[f"{_LOCK}mode"] = lock.mode.upper()
-        headers[f"{_LOCK}retain-until-date"] = lock.until
+        headers[_MODE] = lock.mode.upper()
+        headers[_UNTIL] = lock.until
     if lock.hold:
-        headers[f"{_LOCK}legal-hold"] = "ON"
+        headers[_HOLD] = "ON"
     return headers
 
 
@@ -102,9 +105,9 @@ def beside_of(reply: Reply) -> dict[str, Any]:
     return {
         "version_id": version_of(reply),
         "metadata": {
-            name.removeprefix(_META): value
+            name[_META_LENGTH:]: value
             for name, value in reply.headers.items()
-            if name.startswith(_META)
+            if name[:_META_LENGTH] == _META  # asked of every header of every object: no call
         },
         "lock": _lock(reply),
         "tag_count": None if count is None else count_of(count),
@@ -140,13 +143,14 @@ def version_of(reply: Reply) -> str | None:
 
 
 def _lock(reply: Reply) -> Lock:
-    if not any(name.startswith(_LOCK) for name in reply.headers):
+    told = reply.headers.get
+    mode, until, hold = told(_MODE), told(_UNTIL), told(_HOLD)
+    if mode is until is hold is None:
         return UNLOCKED
-    mode, until = (reply.headers.get(f"{_LOCK}{name}") for name in ("mode", "retain-until-date"))
     return Lock(
         mode=_mode(mode) if mode else None,
         until=_until(until) if until else None,
-        hold=reply.headers.get(f"{_LOCK}legal-hold", "").upper() == "ON",
+        hold=(hold or "").upper() == "ON",
     )
 
 

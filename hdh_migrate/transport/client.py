@@ -165,6 +165,8 @@ class Transport:
         self._prepare(handle, method, url, headers, exchange, sign=sign)
         # Where fibers wait, `Together` looks at the clock of all: libcurl would ask eight times.
         handle.setopt(pycurl.NOPROGRESS, fiber is not None)
+        if fiber is None:
+            handle.setopt(pycurl.XFERINFOFUNCTION, exchange.progress)
         handle.setopt(pycurl.WRITEFUNCTION, take)
         if line.stall != stall:
             handle.setopt(pycurl.LOW_SPEED_TIME, stall)
@@ -249,7 +251,6 @@ class Transport:
             lines.append(f"x-amz-security-token: {self._sign.token}".encode())
         set_option(pycurl.HTTPHEADER, lines)
         set_option(pycurl.HEADERFUNCTION, exchange.heads.append)
-        set_option(pycurl.XFERINFOFUNCTION, exchange.progress)
         set_option(pycurl.OPENSOCKETFUNCTION, exchange.opening(self.door))
         if self.door.resolve is not None:
             parts = urlsplit(url)
