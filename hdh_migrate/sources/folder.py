@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -173,7 +173,9 @@ class FolderSource:
             seen = self._looked(place, below, some)
             for name in some:
                 if name.endswith(b"/") and len(below) < DEPTH_MAX:
-                    yield from self._walk(place, prefix + name)
+                    # Gone, or another kind of thing by now: the recount sees that.
+                    with suppress(Missing, SourceChanged):
+                        yield from self._walk(place, prefix + name)
                 elif name in seen:  # or it went away meanwhile: the recount sees that too
                     yield prefix + name.rstrip(b"/"), seen[name]
 

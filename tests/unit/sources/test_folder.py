@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -194,3 +195,26 @@ def test_folders_in_each_other_without_end_are_listed_as_what_they_are(
     [deep] = found
     assert (deep.key.count("/"), deep.kind) == (folder.DEPTH_MAX, "special-file")
     assert [(one.key, one.kind) for one in again] == [(deep.key, deep.kind)]
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a file", "a link"])
+def test_a_directory_that_goes_away_while_it_is_listed_ends_no_listing(
+    tmp_path: Path, instead: str
+) -> None:
+    """A file that went away meanwhile was left to the second listing; a directory ended the run."""
+    for name in ("a", "b/c/f", "d"):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    source, place = FolderSource(tmp_path, page_size=1), Place(bucket="data")
+    pages = source.pages(place)
+    found = [one.key for one in next(pages).objects]
+    shutil.rmtree(tmp_path / "data" / "b")
+    if instead == "a file":
+        (tmp_path / "data" / "b").write_text("b")
+    elif instead == "a link":
+        (tmp_path / "data" / "b").symlink_to(tmp_path)
+    assert [*found, *(one.key for page in pages for one in page.objects)] == ["a", "d"]
+    shutil.rmtree(tmp_path / "data")
+    with pytest.raises(Missing):
+        next(source.pages(place))
