@@ -53,6 +53,9 @@ class Verb:
 VERBS: Final[dict[str, Verb]] = {}
 """The verb of each module that was imported; a module has one."""
 
+_OF_EVERY_VERB: Final = (Exit.OK, Exit.USAGE)
+"""How whatever is called can end: the parser of options alone refuses some of it."""
+
 
 def verb(
     *,
@@ -64,14 +67,18 @@ def verb(
     """Make a function the verb of its module.
 
     Its first parameter is the task, the others are its arguments and options. Those that verbs
-    share are the task's; `options` are those that its help shows. It returns the exit code;
+    share are the task's; `options` are those that its help shows. `exits` are its own besides 0
+    and 2. It returns the exit code;
     None: 0.
     """
 
     def declare(function: Callable[..., Exit | None]) -> Callable[..., Exit | None]:
         assert function.__module__ not in VERBS, f"{function.__module__} has a verb already"
         VERBS[function.__module__] = Verb(
-            function=_command(function, options), examples=examples, exits=exits, result=result
+            function=_command(function, options),
+            examples=examples,
+            exits=tuple(sorted({*exits, *_OF_EVERY_VERB})),
+            result=result,
         )
         return function
 

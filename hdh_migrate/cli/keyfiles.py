@@ -76,10 +76,9 @@ def head_of(path: Path) -> bytes:
     Raises:
         KeyUnavailable: it cannot be read.
     """
-    from hdh_migrate.plan.files import CHECK_PATH, read_bounded
+    from hdh_migrate.plan.files import KeyFileUnreadable, read_bounded
 
     try:
         return read_bounded(path, _HEAD_BYTES)
     except OSError as error:
-        why = error.strerror or error
-        raise KeyUnavailable(f"{path}: key file cannot be read: {why}", hint=CHECK_PATH) from error
+        raise KeyFileUnreadable(path, error) from error

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.folders import open_to_others
 from hdh_migrate.frozen import frozen
+from hdh_migrate.plan.files import KeyFileUnreadable
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -90,7 +91,7 @@ def _demand_closed(key: Path) -> None:
         with key.open("rb") as file:
             is_open, mode = open_to_others(file.fileno()), os.fstat(file.fileno()).st_mode
     except OSError as error:
-        raise KeyUnavailable(f"{key}: cannot be read: {error.strerror}", hint=_MEND) from error
+        raise KeyFileUnreadable(key, error, hint=_MEND) from error
     if is_open:
         raise KeyUnavailable(
             f"{key}: is open to others (mode {stat.S_IMODE(mode):04o}): whoever has it is let in",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
-from hdh_migrate.errors import UsageError
+from hdh_migrate.errors import KeyUnavailable, UsageError
 
 CHECK_PATH: Final = "check the path, and whether you may read what is there"
 """What to do about a file that somebody named and that cannot be read."""
@@ -16,6 +16,16 @@ CHECK_PATH: Final = "check the path, and whether you may read what is there"
 
 class NotRegularError(OSError):
     """The path leads to a directory, a pipe, a socket or a device."""
+
+
+class KeyFileUnreadable(KeyUnavailable):
+    """A key file is not there, not this user's to read, or no regular file."""
+
+    default_hint = CHECK_PATH
+
+    def __init__(self, path: Path, why: OSError | str, *, hint: str | None = None) -> None:
+        reason = (why.strerror or why) if isinstance(why, OSError) else why
+        super().__init__(f"{path}: the key file cannot be read: {reason}", hint=hint)
 
 
 def read_bounded(path: Path, limit: int, check: Callable[[int], object] | None = None) -> bytes:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hdh_migrate.errors import KeyUnavailable, UsageError
 from hdh_migrate.folders import open_to_others, write_whole
 from hdh_migrate.frozen import frozen_row
+from hdh_migrate.plan.files import KeyFileUnreadable
 
 KEY_FILE_MAX: Final = 64 << 10
 """Bytes; a key file has some two hundred, a hybrid public one less than two thousand."""
@@ -321,16 +322,16 @@ def _read(form: KeyFileForm, path: Path) -> tuple[bytes, int, bool]:
         try:
             mode = os.fstat(fd).st_mode
             if not stat.S_ISREG(mode):
-                raise _unreadable(path, "it is not a regular file")
+                raise KeyFileUnreadable(path, "it is not a regular file")
             is_open, content = open_to_others(fd), b""
             while len(content) <= KEY_FILE_MAX and (more := os.read(fd, KEY_FILE_MAX + 1)):
                 content += more
         finally:
             os.close(fd)
     except OSError as error:
-        raise _unreadable(path, (error.strerror or "unknown reason").lower()) from None
+        raise KeyFileUnreadable(path, error) from None
     except ValueError:
-        raise _unreadable(path, "the path holds a null byte") from None
+        raise KeyFileUnreadable(path, "the path holds a null byte") from None
     if len(content) > KEY_FILE_MAX:
         raise _not_a_key(form, path)
     return content, mode, is_open
@@ -352,16 +353,6 @@ def _create(path: Path, content: bytes, *, mode: int) -> None:
         raise _exists(path) from None
     except OSError as error:
         raise _unwritable(path, error) from None
-
-
-def _unreadable(path: Path, reason: str) -> KeyUnavailable:
-    hint = "check the path, which is relative to the plan, and who may read it"
-    if path.suffix != ".pub":
-        hint += (
-            "; where it is lost, name another recipient's as seal.identity, and let"
-            ' "hdh-migrate keys rotate PLAN" replace it'
-        )
-    return KeyUnavailable(f"{path}: the key file cannot be read: {reason}", hint=hint)
 
 
 def _not_a_key(form: KeyFileForm, path: Path) -> KeyUnavailable:

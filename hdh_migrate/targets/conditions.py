@@ -21,7 +21,7 @@ from hdh_migrate.markup import SMALL_MAX, tree
 from hdh_migrate.results.moves import ConditionFact
 from hdh_migrate.targets.lifecycles import EVERYWHERE, LIFECYCLES, MovedTo
 from hdh_migrate.targets.profiles.nouns import HealthRule
-from hdh_migrate.targets.s3_endpoint import S3Endpoint, from_reply, translated
+from hdh_migrate.targets.s3_endpoint import PROVISION, S3Endpoint, from_reply, translated
 from hdh_migrate.telemetry import counted
 
 Value = bool | tuple[str, ...] | None
@@ -30,6 +30,7 @@ Look = Callable[[S3Endpoint, str, str], tuple[Value, str]]
 NOT_SHOWN = "; not shown: "
 """Stands in what was seen where a host shows only a part of what was asked for."""
 
+_NO_BUCKET = "there is no such bucket"
 _EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 _WHAT = "a bucket's settings"
 _NOTHING_THERE = frozenset(
@@ -101,7 +102,9 @@ def conditions(
                 holds=_holds(value, rule.wanted),
                 seen=seen,
                 wanted=_wanted(rule.wanted),
-                fix=rule.mended_by(bucket=bucket, endpoint=endpoint.url, region=region),
+                fix=PROVISION
+                if seen == _NO_BUCKET
+                else rule.mended_by(bucket=bucket, endpoint=endpoint.url, region=region),
                 reason=rule.rule,
                 source=rule.source,
                 as_of=rule.as_of,
@@ -133,7 +136,7 @@ def _look(
     except (AccessDenied, AuthFailed):
         return None, "not shown to this credential"
     except Missing:
-        return None, "there is no such bucket"
+        return None, _NO_BUCKET
     except Transient:
         if demand:
             raise

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from hdh_migrate import markup
@@ -45,6 +45,9 @@ from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.model import key_bytes, path_of
 from hdh_migrate.targets.s3_lists import Lists
 from hdh_migrate.transport import Reply, RequestDetails, SigV4, Transport, pause
+
+PROVISION: Final = '"hdh-migrate provision PLAN" shows what is missing, with --execute it makes it'
+"""What to do where there is no bucket."""
 
 CONTROL_SECONDS = 300
 """Without a byte: completing a large upload may take minutes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Unpack
+from typing import Any, Unpack
 
 from hdh_migrate.bounded import as_count, token
 from hdh_migrate.errors import (
@@ -27,6 +27,7 @@ from hdh_migrate.model import (
 from hdh_migrate.ports.stores import Write
 from hdh_migrate.targets import s3_beside
 from hdh_migrate.targets.s3_endpoint import (
+    PROVISION,
     S3Endpoint,
     from_reply,
     translated,
@@ -37,8 +38,6 @@ from hdh_migrate.targets.s3_pages import (
     version_pages,
 )
 from hdh_migrate.transport import Reply, RequestDetails
-
-_PROVISION: Final = '"hdh-migrate provision PLAN" shows what is missing, with --execute it makes it'
 
 
 class S3Reader:
@@ -56,7 +55,7 @@ class S3Reader:
         try:
             next(iter(object_pages(self._endpoint, place, size=1)), None)
         except Missing:
-            return [Problem(where=where, what="there is no such bucket", hint=_PROVISION)]
+            return [Problem(where=where, what="there is no such bucket", hint=PROVISION)]
         except AuthFailed as error:
             return [Problem(where=where, what=str(error), hint=error.hint, auth=True)]
         except AccessDenied:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdh_migrate.plan.cutover import Smoke
+from hdh_migrate.plan.files import KeyFileUnreadable
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
@@ -46,7 +47,15 @@ def open_envelopes(
     seal = plan.seal
     keys = load_recipients(plan, vault.base) if recipients is None else recipients
     opens = identity or (seal.identity, seal.identity_passphrase)
-    return envelopes_for(keys, opens, vault, form=seal.form)
+    try:
+        return envelopes_for(keys, opens, vault, form=seal.form)
+    except KeyFileUnreadable as error:
+        if identity is None:
+            error.hint = (
+                f"{error.hint}; where it is lost, name another recipient's as seal.identity, and"
+                ' let "hdh-migrate keys rotate PLAN" replace it'
+            )
+        raise
 
 
 def open_consumer(

@@ -21,8 +21,8 @@ from hdh_migrate.telemetry import counted, size_text
         "adopt plan.yaml --bundle evidence-2026-11 --batch pilot --json",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED,
-        Exit.STOPPED, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED,
+        Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=AdoptForecast | Adopted,
     options=WORKING,

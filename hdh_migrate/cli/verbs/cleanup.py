@@ -18,7 +18,7 @@ from hdh_migrate.results.hosts import Cleaned
         "cleanup plan.yaml --older-than 7d --execute",
         "cleanup plan.yaml --others pmsi",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
     result=Cleaned,
     options=ASKING,
 )

@@ -40,8 +40,8 @@ ONLY_COPY = (
         "decommission plan.yaml --batch pilot --observe",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED,
-        Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.APPROVAL_MISSING,
+        Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
     ),
     result=DecommissionForecast | Decommissioned,
     options=WORKING,

@@ -25,7 +25,7 @@ class DemoSource(StrEnum):
         "demo",
         "demo --source folder --keep",
     ),
-    exits=(Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.REFUSED, Exit.INTERRUPTED),
+    exits=(Exit.UNEXPECTED, Exit.REFUSED, Exit.INTERRUPTED),
     result=Demo,
     options=("as_json", "no_progress", "verbose"),
 )

@@ -13,7 +13,7 @@ import typer
 import hdh_migrate
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import table
-from hdh_migrate.errors import Exit, UsageError
+from hdh_migrate.errors import UsageError
 from hdh_migrate.results.plans import Contents, PageName, PageText, Schema
 
 _WIDTH = 78
@@ -27,7 +27,7 @@ _CARRIED = _PACKAGES / "hdh_migrate_docs"
         "docs operations",
         "docs --schema status",
     ),
-    exits=(Exit.OK, Exit.USAGE),
+    exits=(),
     result=Contents | PageText | Schema,
 )
 def docs(

@@ -14,10 +14,7 @@ from hdh_migrate.results.looks import Cause, Causes
         "errors plan.yaml",
         "errors plan.yaml --show-names --json",
     ),
-    exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED,
-        Exit.DAMAGED,
-    ),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.DAMAGED),
     result=Causes,
     options=AT_PLAN,
 )  # fmt: skip

@@ -20,7 +20,7 @@ from hdh_migrate.telemetry import counted, size_text
         "explain plan.yaml pmsi/2024/mco.csv",
         "explain plan.yaml - --dataset pmsi --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),
     result=Explained,
     options=ASKING,
 )

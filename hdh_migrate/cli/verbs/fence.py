@@ -18,9 +18,7 @@ from hdh_migrate.results.hosts import Fence, Fences
         "fence plan.yaml",
         'fence plan.yaml --take-over --reason "the other machine burned"',
     ),
-    exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
-    ),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED),
     result=Fences,
     options=ASKING,
 )  # fmt: skip

@@ -18,7 +18,7 @@ from hdh_migrate.telemetry import size_text
         'fetch plan.yaml pmsi mco.csv --out mco.csv --reason "ticket 4711"',
         "fetch plan.yaml scans 2024/0001.dcm --out 0001.dcm --reason audit --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH),
+    exits=(Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH),
     result=Fetched,
     options=ASKING,
 )

@@ -19,7 +19,7 @@ from hdh_migrate.telemetry import counted
         "forecast plan.yaml --check",
         "forecast plan.yaml --dossier claim-2027-01",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.DAMAGED, Exit.LOCKED),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.DAMAGED, Exit.LOCKED),
     result=PlanForecast | DossierFact,
     options=AT_PLAN,
 )

@@ -30,8 +30,8 @@ _NEEDED = ("--dataset", "--to", "--permit", "--until", "--purpose", "--out")
         ),
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED,
-        Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
+        Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.APPROVAL_MISSING, Exit.AUTH,
+        Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=GrantMade | GrantPolicy,
     options=WORKING,

@@ -14,7 +14,7 @@ from hdh_migrate.telemetry import counted, size_text
 
 @verb(
     examples=("grants plan.yaml", "grants plan.yaml --json"),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.DAMAGED),
     result=GrantsListed,
     options=AT_PLAN,
 )

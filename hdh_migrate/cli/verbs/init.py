@@ -52,7 +52,7 @@ evidence*.tar*
         "init emc2",
         "init emc2 --json",
     ),
-    exits=(Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.REFUSED),
+    exits=(Exit.UNEXPECTED, Exit.REFUSED),
     result=Made,
 )
 def init(

@@ -23,8 +23,8 @@ from hdh_migrate.telemetry import counted
         "inventory plan.yaml --compare 2026/11/26/09-00-00/emc2",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED,
-        Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH,
+        Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=AskedSteps | ReportCompared,
     options=MOVING,

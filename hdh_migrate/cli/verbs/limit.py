@@ -16,7 +16,7 @@ from hdh_migrate.telemetry import size_text
 
 @verb(
     examples=("limit plan.yaml 200MiB/s --for 2h", "limit plan.yaml --release"),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=InstructionGiven,
     options=AT_PLAN,
 )

@@ -20,7 +20,7 @@ from hdh_migrate.results.objects import ObjectLine
         "ls plan.yaml --state failed --show-names",
         "ls plan.yaml --dataset scans --code conflict --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED),
+    exits=(Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED),
     result=ObjectLine,
     options=AT_PLAN,
 )

@@ -17,7 +17,7 @@ from hdh_migrate.results.notices import Notified
         "notify plan.yaml --test",
         "notify plan.yaml --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS),
+    exits=(Exit.REFUSED, Exit.FINDINGS),
     result=Notified,
     options=ASKING,
 )

@@ -30,8 +30,8 @@ _LINES_AT_ONCE = 500
         'open grants/4711 --identity keys/me.sec --get "2024/**" --out data --sealed',
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH,
-        Exit.DAMAGED, Exit.INTERRUPTED,
+        Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH, Exit.DAMAGED,
+        Exit.INTERRUPTED,
     ),
     result=GrantFact | GrantedLine | Downloaded,
     options=("no_progress", "as_json"),

@@ -18,7 +18,7 @@ from hdh_migrate.results.courses import InstructionGiven
         "pause plan.yaml",
         'pause plan.yaml --reason "the line is needed for a transfer of scans"',
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=InstructionGiven,
     options=AT_PLAN,
 )

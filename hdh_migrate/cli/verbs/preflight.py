@@ -13,7 +13,7 @@ from hdh_migrate.results.moves import Preflight
         "preflight plan.yaml",
         "preflight plan.yaml --batch pilot --json",
     ),
-    exits=(Exit.OK, Exit.REFUSED, Exit.STOPPED, Exit.AUTH),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.AUTH),
     result=Preflight,
     options=ASKING,
 )

@@ -20,7 +20,7 @@ from hdh_migrate.telemetry import counted
         "probe plan.yaml --bucket scratch",
         "probe plan.yaml --dry-run",
     ),
-    exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
     result=Probed | ProbeIntention,
     options=WORKING,
 )

@@ -19,7 +19,7 @@ from hdh_migrate.results.hosts import BucketStep, Provisioned
         "provision plan.yaml",
         "provision plan.yaml --policy policy.json --execute",
     ),
-    exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.LOCKED),
     result=Provisioned,
     options=ASKING,
 )

@@ -14,8 +14,8 @@ from hdh_migrate.results.switches import Rehearsed
         "rehearse plan.yaml --batch pilot --json",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED,
-        Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
+        Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED, Exit.AUTH, Exit.DAMAGED,
+        Exit.LOCKED,
     ),
     result=Rehearsed,
     options=WORKING,

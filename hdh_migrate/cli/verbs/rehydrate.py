@@ -19,8 +19,8 @@ from hdh_migrate.telemetry import counted, size_text
         "rehydrate plan.yaml --batch imaging --execute",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED,
-        Exit.STOPPED, Exit.AUTH, Exit.LOCKED, Exit.INTERRUPTED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED,
+        Exit.AUTH, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=RehydrationForecast | Rehydrated,
     options=WORKING,

@@ -20,9 +20,7 @@ from hdh_migrate.telemetry import counted
         "restore-view plan.yaml",
         'restore-view plan.yaml --dataset pmsi --out pmsi.jsonl --reason "restore drill"',
     ),
-    exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH,
-    ),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),
     result=RestoredView,
     options=ASKING,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from hdh_migrate.results.courses import InstructionGiven
 
 @verb(
     examples=("resume plan.yaml", "resume plan.yaml --json"),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=InstructionGiven,
     options=AT_PLAN,
 )

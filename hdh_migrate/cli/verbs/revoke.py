@@ -23,8 +23,8 @@ from hdh_migrate.results.grants import GrantTakenBack
         ),
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED,
-        Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH,
+        Exit.DAMAGED, Exit.LOCKED,
     ),
     result=GrantTakenBack,
     options=ASKING,

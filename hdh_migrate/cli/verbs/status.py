@@ -30,8 +30,8 @@ WATCH_SECONDS = 2.0
         "status plan.yaml --check --batch pilot",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED,
-        Exit.STOPPED, Exit.AUTH, Exit.DAMAGED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED,
+        Exit.AUTH, Exit.DAMAGED,
     ),
     result=Status,
     options=AT_PLAN,

@@ -17,7 +17,7 @@ from hdh_migrate.session.asked import AskedRun
         "transfer plan.yaml --batch pilot --no-progress",
     ),
     exits=(
-        Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED,
         Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=Steps,

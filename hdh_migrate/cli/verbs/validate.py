@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         "validate plan.yaml",
         "validate plan.yaml --sample --json",
     ),
-    exits=(Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH),
     result=Valid | Invalid,
     options=AT_PLAN,
 )

@@ -50,8 +50,8 @@ class LevelOption(StrEnum):
         "verify plan.yaml --again --older-than 30d",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED,
-        Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH,
+        Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=Steps | LooksMade | DecidedObjects,
     options=MOVING,

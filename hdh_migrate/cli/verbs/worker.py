@@ -22,7 +22,7 @@ DAYS: Final = 90
         "worker --new-ca keys/cluster --days 90",
         "worker plan.yaml --host 10.0.0.7",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED),
+    exits=(Exit.REFUSED, Exit.STOPPED),
     result=Served | ClusterCertificates,
     options=("as_json", "verbose"),
 )

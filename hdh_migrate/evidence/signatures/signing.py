@@ -37,7 +37,7 @@ from hdh_migrate.evidence.signatures.lock import lock_of, locked
 from hdh_migrate.evidence.verifier.signatures import is_weak, last_day
 from hdh_migrate.folders import open_to_others, write_whole
 from hdh_migrate.frozen import frozen_row
-from hdh_migrate.plan.files import CHECK_PATH, read_bounded
+from hdh_migrate.plan.files import KeyFileUnreadable, read_bounded
 
 VALID_UNTIL = "Valid-Until"
 """The line before a public key's PEM block that says on which day its use ends."""
@@ -352,8 +352,7 @@ def _read(path: Path) -> tuple[bytes, int, bool]:
     try:
         data = read_bounded(path, _MAX_KEY_FILE, look)
     except OSError as error:
-        why = error.strerror or error  # a pipe's, which would be waited for
-        raise KeyUnavailable(f"{path}: key file cannot be read: {why}", hint=CHECK_PATH) from None
+        raise KeyFileUnreadable(path, error) from None
     if len(data) > _MAX_KEY_FILE:
         raise KeyUnavailable(f"{path}: too large for a key file", hint=_MADE_BY)
     return data, *seen[0]

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from hdh_migrate.errors import AccessDenied, Fenced, StorageError
@@ -61,15 +62,18 @@ def fenced(
     held = known(ledger)
     asked = over is not None or not all(one in held and held[one].held for one in buckets)
 
-    def demand_known() -> None:
+    def demand_known(*, fences_stand: bool) -> None:
         if asked:
             from hdh_migrate.session.policy.signposted import demand_signposts_known  # rarely
 
             newest = opened[-1]
-            demand_signposts_known(desk, ledger, newest.reader, newest.recipients, selected)
+            demand_signposts_known(
+                desk, ledger, newest.reader, newest.recipients, selected, fences_stand=fences_stand
+            )
 
-    demand_known()
-    taken = fencing.take(buckets, over, later=later, demand_known=demand_known)
+    demand_known(fences_stand=False)
+    again = partial(demand_known, fences_stand=True)
+    taken = fencing.take(buckets, over, later=later, demand_known=again)
     if over is not None:
         taken_over = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"
         desk.progress.note(f"{taken_over}; this ledger writes in epoch {fencing.epoch}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import Final
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.rotation import KeysRotating
@@ -23,6 +24,10 @@ from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.bundles import Trusted
 from hdh_migrate.session.policy.erased import erasures
 
+_LEFT: Final = (
+    "nothing was done but that this ledger's fence was put up at the target; it is left there, idle"
+)
+
 
 def demand_signposts_known(
     desk: Desk,
@@ -30,10 +35,12 @@ def demand_signposts_known(
     reader: TargetReader,
     recipients: Sequence[str],
     batches: Sequence[str],
+    *,
+    fences_stand: bool = False,
 ) -> list[Signpost]:
     """Demand that this ledger knows of what others did for good at the target.
 
-    Returns what can be read there.
+    Returns what can be read there. Who asks once its own fences stand there says so.
 
     Raises:
         Refused: a dataset was erased, or a key replaced, and it does not.
@@ -57,9 +64,10 @@ def demand_signposts_known(
         raise Refused(
             "the target tells of what this ledger does not know, and what cannot be taken back",
             blockers=problems,
-            hint="nothing was done. Put the newest copy of the ledger in its place, or leave the"
-            " batch out: --batch NAME; where a key was replaced, name today's recipients in the"
-            " plan. Who removes such an object at the host answers for what it kept from happening",
+            hint=f"{_LEFT if fences_stand else 'nothing was done'}. Put the newest copy of the"
+            " ledger in its place, or leave the batch out: --batch NAME; where a key was replaced,"
+            " name today's recipients in the plan. Who removes such an object at the host answers"
+            " for what it kept from happening",
         )
     return posts
 

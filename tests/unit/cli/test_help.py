@@ -100,7 +100,8 @@ def test_every_verb_ends_with_examples_and_exit_codes(names: tuple[str, ...]) ->
     assert examples.count("hdh-migrate ") == len(verb.examples) == 2
     shown = [(int(line.split()[0]), line.split(maxsplit=1)[1]) for line in codes.splitlines()]
     assert shown == [(int(code), code.meaning) for code in verb.exits]
-    assert Exit.OK in verb.exits
+    assert verb.exits[0] is Exit.OK
+    assert Exit.USAGE in verb.exits, "options may be none"
     assert list(verb.exits) == sorted(set(verb.exits))
     if any(parameter.name == "plan" for parameter in LEAVES[names].params):
         assert Exit.REFUSED in verb.exits, "a plan may be refused"

@@ -213,7 +213,7 @@ def test_a_folder_a_pipe_and_a_missing_file_are_refused_without_waiting(tmp_path
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(KeyUnavailable, match="not a regular file"):
             PublicKey.load(path)
-    with pytest.raises(KeyUnavailable, match=r"none\.pub: .*no such file"):
+    with pytest.raises(KeyUnavailable, match=r"none\.pub: .*No such file"):
         PublicKey.load(tmp_path / "none.pub")
     with pytest.raises(KeyUnavailable, match="null byte"):
         PublicKey.load(Path("a\0b"))

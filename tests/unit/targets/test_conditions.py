@@ -174,12 +174,13 @@ def test_what_such_a_host_does_not_show_holds_nothing_back_and_is_said() -> None
     assert found.seen == "no grant to everybody; not shown: access list, policy"
 
 
-def test_a_bucket_that_is_not_there_is_not_said_to_be_private() -> None:
-    """Beside "there is no such bucket", preflight had its private-bucket as ok."""
+def test_a_bucket_that_is_not_there_is_not_said_to_be_private_but_to_be_made() -> None:
+    """Preflight had its private-bucket as ok, and then told to mend its lifecycle rules."""
     for found in conditions(
         said(refusal("NoSuchBucket", 404)), profiles.load("generic").health, "hds", "r"
     ):
         assert (found.holds, found.seen) == (False, "there is no such bucket")
+        assert found.fix.startswith('"hdh-migrate provision PLAN"')
 
 
 def expiring(rule: str) -> S3Endpoint:

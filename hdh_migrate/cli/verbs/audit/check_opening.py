@@ -19,7 +19,7 @@ from hdh_migrate.results.proofs import Proved, Record
         "audit check-opening mco.json --root $ROOT",
         "audit check-opening mco.json --root $ROOT --show-names",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.DAMAGED,),
     result=Proved,
 )
 def check_opening(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         "audit compare evidence-2026-10 evidence-2026-11 --trust operator.pub",
         "audit compare october.zip november.zip --trust operator.pub --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.DAMAGED,),
     result=Compared,
 )
 def compare(

@@ -19,7 +19,7 @@ from hdh_migrate.telemetry import counted
         "audit dossier claim-2027-01 --trust operator.pub",
         "audit dossier claim-2027-01 --trust operator.pub --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.DAMAGED,),
     result=DossierChecked,
 )
 def dossier(

@@ -49,7 +49,7 @@ class CsvDialect(StrEnum):
         "audit export evidence-2026-11 --format csv --what findings --dialect excel-fr",
         "audit export evidence.zip --format bagit --out bag-2026-11",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED),
     result=Exported,
 )
 def export(

@@ -22,7 +22,7 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
         "audit journal plan.yaml",
         "audit journal evidence-2026-11 --trust operator.pub",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.DAMAGED),
     result=JournalEventFact,
     options=AT_PLAN,
 )

@@ -18,7 +18,7 @@ from hdh_migrate.results.proofs import NameOpened
         "audit open plan.yaml pmsi pmsi/2024/mco.csv --bundle keyed --out mco.json",
         "audit open plan.yaml pmsi mco.csv --bundle keyed --out mco.json --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.DAMAGED),
     result=NameOpened,
     options=AT_PLAN,
 )

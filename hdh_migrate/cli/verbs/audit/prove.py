@@ -18,7 +18,7 @@ from hdh_migrate.results.proofs import LineProof
         "audit prove evidence-2026-11.zip mco.csv --dataset pmsi",
         "audit prove evidence-2026-11 mco.csv --checkpoint objects.checkpoint",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.DAMAGED,),
     result=LineProof,
 )
 def prove(

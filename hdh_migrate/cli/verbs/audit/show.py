@@ -27,7 +27,7 @@ class Language(StrEnum):
         "audit show evidence-2026-11 --trust operator.pub",
         "audit show evidence.zip --language fr",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.DAMAGED,),
     result=FirstScreenShown,
 )
 def show(

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import VerifierFiles
 
 
@@ -17,7 +16,7 @@ from hdh_migrate.results.proofs import VerifierFiles
         "audit verifier --out verifier",
         "audit verifier --out verifier --json",
     ),
-    exits=(Exit.OK, Exit.USAGE),
+    exits=(),
     result=VerifierFiles,
 )
 def verifier(

@@ -29,7 +29,7 @@ _KEPT = "give the .checkpoint file that was written beside an earlier report"
         "audit verify evidence-2026-11 --trust operator.pub",
         "audit verify evidence.zip --trust operator.pub --trust witness.pub --threshold 2",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.DAMAGED),
+    exits=(Exit.DAMAGED,),
     result=BundleChecked,
 )
 def verify(

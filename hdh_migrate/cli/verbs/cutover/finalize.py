@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         'cutover finalize plan.yaml --batch pilot --reason "window shortened by the DPO"',
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED,
-        Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED,
+        Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.APPROVAL_MISSING, Exit.AUTH,
+        Exit.DAMAGED, Exit.LOCKED,
     ),
     result=CutoverFact,
     options=WORKING,

@@ -14,10 +14,7 @@ from hdh_migrate.results.switches import RolledBack, SourceSince
         "cutover rollback plan.yaml --batch pilot",
         "cutover rollback plan.yaml --batch pilot --show-names",
     ),
-    exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.DAMAGED,
-        Exit.LOCKED,
-    ),
+    exits=(Exit.REFUSED, Exit.FINDINGS, Exit.STOPPED, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED),
     result=RolledBack,
     options=WORKING,
 )  # fmt: skip

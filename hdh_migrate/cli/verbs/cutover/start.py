@@ -14,7 +14,7 @@ from hdh_migrate.results.switches import CutoverFact
         "cutover start plan.yaml --batch pilot --json --no-progress",
     ),
     exits=(
-        Exit.OK, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.DRIFTED, Exit.STOPPED,
         Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=CutoverFact,

@@ -31,8 +31,8 @@ _WHY = {
         "keys drill plan.yaml --key escrow.sec --passphrase-from env:ESCROW --json",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH,
-        Exit.LOCKED, Exit.INTERRUPTED,
+        Exit.REFUSED, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.AUTH, Exit.LOCKED,
+        Exit.INTERRUPTED,
     ),
     result=Drilled,
     options=ASKING,

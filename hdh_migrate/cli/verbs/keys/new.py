@@ -28,7 +28,7 @@ class Purpose(StrEnum):
         "keys new steward --passphrase",
         "keys new report --purpose report --valid-until 2027-12-31",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    exits=(Exit.REFUSED,),
     result=Made,
 )
 def new(

@@ -18,7 +18,7 @@ from hdh_migrate.results.keys import Relocked
         "keys relock keys/report.key --passphrase-from file:old",
         "keys relock keys/steward.sec --new-passphrase-from env:STEWARD",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    exits=(Exit.REFUSED,),
     result=Relocked,
 )
 def relock(
@@ -35,16 +35,17 @@ def relock(
     """Give a private key another passphrase, locked as strongly as new keys are."""
     from hdh_migrate.passphrases import demand_strong
 
+    head = head_of(path)  # before anybody is asked to type
     old = passphrase_of(asked=False, reference=passphrase_from)
     new = passphrase_of(asked=True, reference=new_passphrase_from)
     assert new is not None
     demand_strong(new)
-    _lock(path, old, new)
+    _lock(path, head, old, new)
     result: Relocked = {"relocked": str(path)}
     task.out.result(result, f"locked anew: {path}")
 
 
-def _lock(path: Path, old: str | None, new: str) -> None:
+def _lock(path: Path, head: bytes, old: str | None, new: str) -> None:
     """Lock a private key's file anew, whichever kind of key it holds.
 
     Raises:
@@ -53,7 +54,6 @@ def _lock(path: Path, old: str | None, new: str) -> None:
     from hdh_migrate.evidence.signatures import signing
     from hdh_migrate.sealing import keys
 
-    head = head_of(path)
     if b"CRYPT4GH" in head:
         keys.relock(path, old, new)
     elif b"HDH HYBRID" in head:

@@ -20,8 +20,8 @@ from hdh_migrate.telemetry import counted, hours_text, size_text
         "keys rotate plan.yaml --from old.pub --to new.pub --identity old.sec --execute",
     ),
     exits=(
-        Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED,
-        Exit.APPROVAL_MISSING, Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
+        Exit.REFUSED, Exit.FINDINGS, Exit.VERIFICATION_FAILED, Exit.STOPPED, Exit.APPROVAL_MISSING,
+        Exit.AUTH, Exit.DAMAGED, Exit.LOCKED, Exit.INTERRUPTED,
     ),
     result=RotationForecast | KeysExchanged,
     options=WORKING,

@@ -19,7 +19,7 @@ from hdh_migrate.results.keys import KeyFile
         "keys show keys/steward.pub",
         "keys show keys/report.key --passphrase-from file:secrets/report",
     ),
-    exits=(Exit.OK, Exit.REFUSED),
+    exits=(Exit.REFUSED,),
     result=KeyFile,
 )
 def show(

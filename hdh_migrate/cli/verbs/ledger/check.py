@@ -14,9 +14,7 @@ from hdh_migrate.telemetry import counted, size_text
         "ledger check plan.yaml",
         "ledger check plan.yaml --state-dir /srv/state --json",
     ),
-    exits=(
-        Exit.OK, Exit.UNEXPECTED, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED,
-    ),
+    exits=(Exit.UNEXPECTED, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED),
     result=LedgerChecked,
     options=AT_PLAN,
 )  # fmt: skip

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @verb(
     examples=("plan diff plan.yaml", "plan diff plan.yaml --json"),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.DAMAGED),
+    exits=(Exit.REFUSED, Exit.DAMAGED),
     result=PlanDiff,
     options=AT_PLAN,
 )

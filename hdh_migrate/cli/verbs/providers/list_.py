@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.output import table
-from hdh_migrate.errors import Exit
 from hdh_migrate.results.hosts import Provider, Providers
 
 
@@ -13,7 +12,7 @@ from hdh_migrate.results.hosts import Provider, Providers
         "providers list",
         "providers list --json",
     ),
-    exits=(Exit.OK,),
+    exits=(),
     result=Providers,
 )
 def list_(task: Task) -> None:

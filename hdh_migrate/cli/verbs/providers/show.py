@@ -18,7 +18,7 @@ from hdh_migrate.results.hosts import HealthRuleFact, NoteFact, ProfileFact
         "providers show scaleway",
         "providers show scaleway --own profile.yaml --json",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED),
+    exits=(Exit.REFUSED,),
     result=ProfileFact,
 )
 def show(

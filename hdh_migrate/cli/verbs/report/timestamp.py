@@ -21,7 +21,7 @@ from hdh_migrate.results.proofs import Requested, Stamped
         "report timestamp evidence-2026-11 --tsa https://tsa.example/stamp --tsa-trust tsa.pem",
         "report timestamp evidence-2026-11 --request request.tsq",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.STOPPED, Exit.DAMAGED),
+    exits=(Exit.STOPPED, Exit.DAMAGED),
     result=Requested | Stamped,
 )
 def timestamp(

@@ -28,7 +28,7 @@ class Names(StrEnum):
         "report plan.yaml --out evidence-2026-11",
         "report plan.yaml --names keyed --out for-outsiders",
     ),
-    exits=(Exit.OK, Exit.USAGE, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
+    exits=(Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.LOCKED),
     result=ReportFact,
     options=ASKING,
 )
