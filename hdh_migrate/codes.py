@@ -823,6 +823,7 @@ class Code(StrEnum):
         ),
         fr="déjà supprimé à la source, et la cible ne le contient plus tel que vérifié",
         en="deleted at the source already, and no longer at the target as it was verified",
+        ends=Exit.VERIFICATION_FAILED,
     )
     # --- noted of what is moved all the same ---------------------------------------------------
     FENCE_SOFT = _note(

@@ -85,6 +85,7 @@ def main(
     """Run the command line; may be called again. `engines` replaces our own engines, for tests."""
     let_none_in()
     streams.hold_descriptors()
+    streams.spell_out_what_is_unknown()
     last = arguments is None
     with _collecting_rarely(last=last), working_with(engines), streams.forgiving_stderr():
         try:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -65,6 +66,15 @@ def hold_descriptors() -> None:
             if nowhere != descriptor:
                 os.dup2(nowhere, descriptor)
                 os.close(nowhere)
+
+
+def spell_out_what_is_unknown() -> None:
+    """Write characters that the terminal's encoding lacks (Latin-1 has no dash) by their numbers.
+
+    Python would raise instead, when the work is done. stderr is made so from the beginning.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _Forgiving:

@@ -162,7 +162,8 @@ def test_the_first_screen_in_the_terminal_says_what_the_page_says(audit: Audit) 
     assert all(one["lines"] for one in shown["answers"])
     french = audit("show", "new", "--language", "fr").stdout.decode()
     assert "Complet et intact" in french
-    assert "signatures were not checked: give --trust KEY" in french
+    assert "\nles signatures n\u2019ont pas été vérifiées : donner --trust KEY\n" in french
+    assert "signatures were not checked" not in french
 
 
 def test_who_is_shown_as_a_signer_was_checked(desk: Path, audit: Audit) -> None:
@@ -173,13 +174,16 @@ def test_who_is_shown_as_a_signer_was_checked(desk: Path, audit: Audit) -> None:
     reseal_sums(folder)
 
     shown = json.loads(audit("show", "seen", "--trust", "operator.pub", "--json").stdout)
-    told = audit("show", "seen", "--trust", "operator.pub").stdout.decode()
+    asked = ("show", "seen", "--trust", "operator.pub")
+    told = audit(*asked).stdout.decode()
+    french = audit(*asked, "--language", "fr").stdout.decode()
     both = json.loads(
         audit("show", "seen", "--trust", "operator.pub", "--trust", "witness.pub", "--json").stdout
     )
 
     assert (len(shown["signed_by"]), shown["unchecked"]) == (1, 1)
     assert "not checked: 1 more signature is by no key given with --trust" in told
+    assert "non vérifié : 1 autre signature n\u2019est d\u2019aucune clé donnée" in french
     assert envelope["signatures"][1]["keyid"] not in told
     assert (len(both["signed_by"]), both["unchecked"]) == (2, 0)
 

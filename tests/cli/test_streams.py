@@ -40,6 +40,20 @@ def test_a_full_disk_under_stdout_is_one_clear_line(verb: tuple[str, ...]) -> No
     assert "Traceback" not in told
 
 
+def test_characters_that_a_terminal_lacks_are_spelled_out() -> None:
+    """The page was read, and then "a fault of ours: UnicodeEncodeError"."""
+    done = subprocess.run(
+        [*MODULE, "docs", "evidence-format"],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"},
+    )
+    assert (done.returncode, done.stderr) == (Exit.OK, b"")
+    told = done.stdout.decode("latin-1")
+    assert "\\u2308`size`" in told, "a ceiling"
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
 def test_a_closed_stdout_is_no_fault_of_ours(verb: tuple[str, ...]) -> None:
     code, _, told = ran(*verb, redirect=">&-")

@@ -70,7 +70,7 @@ def test_it_is_found_by_the_next_look_and_never_passes_for_what_was_verified(
 
     causes = site.cli("errors", site.plan, "--json").json["causes"]
     assert ("decommission-target-lost", 1) in {(one["code"], one["count"]) for one in causes}
-    assert "decommission-target-lost" in site.cli("status", site.plan, "--check", expect=4).out
+    assert "decommission-target-lost" in site.cli("status", site.plan, "--check", expect=5).out
     trusted, bundle = str(site.folder / "keys" / "report.pub"), site.folder / "after"
     site.cli("report", site.plan, "--out", str(bundle), expect=0)
     site.cli("audit", "verify", str(bundle), "--trust", trusted, expect=0)

@@ -71,7 +71,7 @@ def test_how_a_run_ends_follows_from_how_grave_a_code_is() -> None:
         assert code.exit in ends[code.severity], code
         assert (code.exit is Exit.VERIFICATION_FAILED) == (
             code.startswith("verify-")
-            or code in {*CHECKING[:4], Code.TARGET_REPLACED, Code.VANISHED_LOST}
+            or code in {*CHECKING[:4], Code.TARGET_REPLACED, *LOST_OBJECTS}
         ), code
         assert (code.exit is Exit.DRIFTED) == (code is Code.DRIFTED), code
 

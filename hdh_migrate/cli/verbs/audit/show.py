@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -65,20 +66,42 @@ def show(
         "signed_by": list(reading.signed_by),
         "unchecked": reading.unchecked,
     }
-    task.out.result(shown, _text(shown))
+    task.out.result(shown, _text(shown, language))
 
 
-def _text(shown: FirstScreenShown) -> str:
+def _signed(shown: FirstScreenShown, language: str) -> Iterator[str]:
+    """Yield what was made sure of signatures: this command says so, and no bundle."""
+    from hdh_migrate.evidence.page.text import Text
+
+    def said(text: Text, more: int = 0) -> str:
+        line = text.said(language, singular=more == 1)
+        # No-break spaces are for browsers.
+        return " ".join(line.format(keys=", ".join(shown["signed_by"]), n=more).split())
+
+    if not shown["trusted"]:
+        yield said(Text(
+            "les signatures n'ont pas été vérifiées : donner --trust KEY",
+            "signatures were not checked: give --trust KEY",
+        ))  # fmt: skip
+        return
+    yield said(Text(
+        "vérifié : signé par {keys}, comme --trust le demande",
+        "checked: signed by {keys}, as --trust demands",
+    ))  # fmt: skip
+    if more := shown["unchecked"]:
+        yield said(Text(
+            "non vérifié : {n} autre signature n'est d'aucune clé donnée avec --trust"
+            "|non vérifié : {n} autres signatures ne sont d'aucune clé donnée avec --trust",
+            "not checked: {n} more signature is by no key given with --trust"
+            "|not checked: {n} more signatures are by no key given with --trust",
+        ), more)  # fmt: skip
+
+
+def _text(shown: FirstScreenShown, language: Language) -> str:
     told = (shown["why"], *shown["beside"])
     lines = [*shown["marks"], shown["title"], shown["written"], ""]
     lines += [shown["verdict"], *(f"  {line}" for line in told), ""]
-    if shown["trusted"]:
-        lines.append(f"checked: signed by {', '.join(shown['signed_by'])}, as --trust demands")
-        if more := shown["unchecked"]:
-            said = "more signature is" if more == 1 else "more signatures are"
-            lines.append(f"not checked: {more} {said} by no key given with --trust")
-    else:
-        lines.append("signatures were not checked: give --trust KEY")
+    lines += _signed(shown, language)
     for answer in shown["answers"]:
         lines += ["", answer["question"], *(f"  {line}" for line in answer["lines"])]
     return "\n".join(lines)

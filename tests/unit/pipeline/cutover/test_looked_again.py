@@ -145,7 +145,7 @@ def test_what_is_not_deleted_yet_is_sent_again(affair: Affair) -> None:
     found = looked(world)
 
     assert (found.objects, found.lost, found.gone) == (30, [*range(1, 11)], [*range(11, 31)])
-    assert world.run() is Exit.FINDINGS  # for those that are lost
+    assert world.run() is Exit.VERIFICATION_FAILED  # for those that are lost
     assert set(world.states().values()) == {State.VERIFIED}
     assert len(world.target._buckets["dst"]) == 20
     found = looked(world)
