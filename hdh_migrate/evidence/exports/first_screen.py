@@ -19,7 +19,7 @@ from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.frozen import frozen
 
-_OF_A_LINE: Final = frozenset(("strong", "span", "code"))
+_OF_A_LINE: Final = frozenset(("strong", "span", "code", "a"))
 """Elements inside a line; every other one begins a new line."""
 
 
