@@ -31,6 +31,10 @@ _Named = tuple[str, str, str, str, tuple[str, ...]]
 """Dataset, batch, container, prefix, and what it leaves out."""
 
 
+DPO_FILE = "dpo.key"
+"""The private key of who approves, waives and judges, beside the plan."""
+
+
 def desk_of(setting: Setting) -> Desk:
     """Return the desk of the machine that acts now."""
     base, datasets = setting.base(setting.host.name), setting.world.datasets
@@ -128,6 +132,7 @@ def _write_keys(base: Path) -> None:
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     public = DPO_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (base / "dpo.pub").write_bytes(public)
-    private = REPORT_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (base / "report.key").touch(mode=0o600)
-    (base / "report.key").write_bytes(private)
+    for name, key in (("report.key", REPORT_KEY), (DPO_FILE, DPO_KEY)):
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (base / name).touch(mode=0o600)
+        (base / name).write_bytes(private)

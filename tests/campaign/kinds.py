@@ -30,6 +30,14 @@ class LifeKind(IntEnum):
     MONTHS = 5
     """As the first, always with a switch, and what months bring: see `months`."""
 
+    JUDGED = 6
+    """As with months; besides, people judge whether what was lost is a breach to be notified."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether months go by."""
+        return self in (LifeKind.MONTHS, LifeKind.JUDGED)
+
     @property
     def apart(self) -> bool:
         """Whether headers are apart, in packs."""
@@ -38,12 +46,12 @@ class LifeKind(IntEnum):
     @property
     def reseals(self) -> bool:
         """Whether objects are sealed anew, under other data keys."""
-        return self not in (LifeKind.MOVED, LifeKind.APART, LifeKind.MONTHS)
+        return self not in (LifeKind.MOVED, LifeKind.APART) and not self.lasts
 
     @property
     def rekeys(self) -> bool:
         """Whether recipients' keys are exchanged."""
-        return self not in (LifeKind.MOVED, LifeKind.MONTHS)
+        return self is not LifeKind.MOVED and not self.lasts
 
     @classmethod
     def of(cls, seed: int) -> LifeKind:

@@ -53,7 +53,6 @@ from tests.campaign.bundles import Bundles
 from tests.campaign.council import Council
 from tests.campaign.desks import bind, desk_of, plan_of
 from tests.campaign.guards import GuardedEraser
-from tests.campaign.kinds import LifeKind
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
 from tests.campaign.waiving import Waiving
 from tests.support.cutover import BATCH, NEW
@@ -242,7 +241,7 @@ class Operators:
 
         def end(scene: Scene) -> CutoverStanding:
             now = finalize(scene, reason)
-            if scene.fencing is not None and self._setting.kind is LifeKind.MONTHS:
+            if scene.fencing is not None and self._setting.kind.lasts:
                 scene.fencing.release([BUCKET])
             return now
 

@@ -569,6 +569,11 @@ PLANTED = (
         '    written = roll_back(scene)["written"]\n', "    written = None\n",
         kind=LifeKind.MONTHS,
     ),
+    Planted(
+        "what a look found waits though it was judged", "evidence/lines/harm.py",
+        "self._looks[batch, number] = max(known, objects)", "self._looks[batch, number] = known",
+        kind=LifeKind.JUDGED,
+    ),
 )  # fmt: skip
 
 

@@ -149,7 +149,7 @@ class Setting:
         self.source.page_size = self.dice.choice((1, 2, 3))
         self.fenced = self.dice.random() < 0.4 and self.kind is not LifeKind.GRANTED
         """Whether who writes holds the fence; without it there is one machine."""
-        self.switches = self.dice.random() < 0.5 or self.kind is LifeKind.MONTHS
+        self.switches = self.dice.random() < 0.5 or self.kind.lasts
         """Whether the batch is to be cut over in this life, besides being moved."""
         self.bytes: dict[tuple[str, str], list[bytes]] = {}
         """What the source gave under a key and version, ever."""

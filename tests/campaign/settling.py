@@ -17,6 +17,7 @@ from tests.campaign.erasures import Erasures
 from tests.campaign.exchanges import Exchanges
 from tests.campaign.grants import SimulatedGrants
 from tests.campaign.guards import GuardedPointer
+from tests.campaign.judging import Judging
 from tests.campaign.life import Broken
 from tests.campaign.months import DAY, Months
 from tests.campaign.operators import AGAIN, REFRESH, Operators
@@ -39,12 +40,13 @@ class Settling:
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
         troubles: Troubles, operators: Operators, process: Process, exchanges: Exchanges,
         erasures: Erasures | None, grants: SimulatedGrants | None, months: Months | None,
+        judging: Judging | None,
     ) -> None:  # fmt: skip
         self._setting, self._council, self._pointer = setting, council, pointer
         self._chances, self._troubles = chances, troubles
         self._operators, self._process = operators, process
         self._exchanges, self._erasures, self._grants = exchanges, erasures, grants
-        self._months = months
+        self._months, self._judging = months, judging
 
     def settle(self) -> None:
         """Come to rest, then to the end that was wished for.
@@ -81,6 +83,8 @@ class Settling:
     def _report(self) -> None:
         """Write a last report, which proves all that a source has that nobody switched away."""
         setting, act = self._setting, self._operators
+        if self._judging is not None:
+            self._process("settling: judge", self._judging.judge)
         proving = [] if self._followed() else setting.source_keys()
         before = act.reports
         self._process("settling: report", partial(act.report, proving))

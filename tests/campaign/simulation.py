@@ -28,6 +28,7 @@ from tests.campaign.exchanges import Exchanges
 from tests.campaign.grants import SimulatedGrants
 from tests.campaign.guards import GuardedEraser, GuardedPointer
 from tests.campaign.invariants import Invariants
+from tests.campaign.judging import Judging
 from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life
 from tests.campaign.months import DAY, Months
@@ -71,7 +72,7 @@ class Simulation:
         setting.affair.terms = _terms(setting)
         self._chances = Chances(setting, self._council, self._pointer, self._waiving)
         months = Months(setting, self._council, self._pointer, self._waiving, trials, self._chances)
-        self._months = months if setting.kind is LifeKind.MONTHS else None
+        self._months = months if setting.kind.lasts else None
         self._onlookers = Onlookers(setting, self._waiving) if self._months is not None else None
         self._troubles = Troubles(
             setting, self._council, self._pointer, self._chances, self._meanwhile, self._months
@@ -81,6 +82,8 @@ class Simulation:
         self._erasures = Erasures(setting, self._operators) if setting.beside else None
         granted = setting.kind is LifeKind.GRANTED
         self._grants = SimulatedGrants(setting, self._operators) if granted else None
+        judged = setting.kind is LifeKind.JUDGED
+        self._judging = Judging(setting) if judged else None
         self._stage = CutoverStage.NONE
 
     # --- a life --------------------------------------------------------------------------------
@@ -107,6 +110,7 @@ class Simulation:
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
             self._process, self._exchanges, self._erasures, self._grants, self._months,
+            self._judging,
         ).settle()  # fmt: skip
 
     def _change_world(self) -> None:
@@ -185,6 +189,9 @@ class Simulation:
             done += self._granting(self._grants)
         if setting.switches:
             done += self._switching()
+        if self._judging is not None:
+            done.append((("judge", self._judging.judge), 40 if self._judging.waits else 0.5))
+            done.append((("verify --again full", lambda: act.look("full")), 15))
         acts, weights = zip(*done, strict=True)
         found: Act = dice.choices(acts, weights)[0]
         return found
@@ -290,6 +297,8 @@ class Simulation:
             self._grants.check(name)
         if self._onlookers is not None:
             self._onlookers.look(name)
+        if self._judging is not None:
+            self._judging.look(name)
 
     def _settle(self) -> None:
         """Know what the machine that acted has come to, whatever became of its process."""
