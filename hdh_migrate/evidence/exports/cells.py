@@ -4,8 +4,8 @@ The cell rule, which docs/exports.md undoes without loss:
 
 1. what hides, moves or overwrites text is shown as `names.visible` shows it: `\u{a}` for a line
    feed, `\x{ff}` for a byte that is no text; so no cell holds a line break or a tab;
-2. a semicolon is written `\u{3b}`: a spreadsheet that takes it for the separator (French and
-   German ones do) would let the text after it begin a cell;
+2. where cells do not all stand in quotes, a semicolon is written `\u{3b}`: a spreadsheet that
+   takes it for the separator (French and German ones do) would let the text after it begin a cell;
 3. a cell that begins, spaces aside, with a formula trigger or with an apostrophe gets one
    apostrophe in front. Triggers are = + - @ in every form that Unicode holds for the same sign
    (full-width, small, superscript), and the minus sign U+2212;
@@ -39,9 +39,14 @@ _BESIDE_DIGITS = frozenset(("e", "am", "pm", "h", "er", "st", "nd", "rd", "th", 
 _TRUTH = frozenset(("true", "false", "vrai", "faux"))
 
 
-def safe(text: str) -> str:
-    """Return a cell that every spreadsheet shows as this text, whatever its separator."""
-    shown = visible(text).replace(";", r"\u{3b}")
+def safe(text: str, *, quoted: bool = False) -> str:
+    """Return a cell that every spreadsheet shows as this text, whatever its separator.
+
+    `quoted`: every cell of the file stands in quotes.
+    """
+    shown = visible(text)
+    if not quoted:
+        shown = shown.replace(";", r"\u{3b}")
     first = shown.lstrip(" ")[:1]
     if (
         shown.startswith("'")

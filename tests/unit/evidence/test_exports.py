@@ -19,7 +19,7 @@ import pytest
 
 from hdh_migrate.cli.verbs.audit.export import Format, What
 from hdh_migrate.errors import EvidenceDamaged, UsageError
-from hdh_migrate.evidence.exports.exports import COLUMNS, FORMATS, ExportRequest, save
+from hdh_migrate.evidence.exports.exports import COLUMNS, FORMATS, FRENCH, ExportRequest, save
 from hdh_migrate.evidence.exports.packages import PACKAGES
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.records import order_of
@@ -133,6 +133,58 @@ def test_csv_has_a_header_and_a_row_for_every_line(hostile: Path, what: str) -> 
     assert data.count(b"\n") == data.count(b"\r\n") == len(HOSTILE) + 1
     expected = {f"_t/x{name}" if what == "exclusions" else name for name in HOSTILE}
     assert {restored(line[1]) for line in lines} == expected
+
+
+def split_anywhere(data: bytes) -> Iterator[str]:
+    """Yield cells as a spreadsheet reads them that splits at semicolons and commas alike."""
+    cell, quoted = "", False
+    for char in data.decode("utf-8-sig").replace("\r\n", "\n"):
+        if char == '"':
+            quoted = not quoted
+        elif char in ";,\n" and not quoted:
+            yield cell
+            cell = ""
+            continue
+        cell += char
+    yield cell
+
+
+@pytest.mark.parametrize("what", COLUMNS)
+@pytest.mark.parametrize("name", ["a,=1", "a;=1", "a,=1;=2"])
+@pytest.mark.parametrize("dialect", ["rfc4180", "excel-fr"])
+def test_no_cell_begins_in_a_text_whatever_a_spreadsheet_splits_at(
+    tmp_path: Path, key: Signer, what: str, dialect: str, name: str
+) -> None:
+    left_out = exclusion(f"x{name}", rule=f"exclude {GLOB}", reason=name)
+    about = excluding(facts(dataset(2, 1010)), (GLOB, name))
+    made_of = bundle(
+        tmp_path / "out", [failed(name)], about=about, signer=key,
+        findings=[finding(key=name)], exclusions=[left_out],
+    )  # fmt: skip
+
+    cells = list(split_anywhere(made(made_of.folder, "csv", what=what, dialect=dialect)))
+
+    assert not [one for one in cells if one.strip('"').startswith("=")]
+
+
+def test_a_french_reader_has_french_headers_and_findings(tmp_path: Path, key: Signer) -> None:
+    message = "the object is larger than the target can hold"
+    found = [
+        finding(message=message),
+        finding("leased", message="of another version; so", severity="note"),
+    ]
+    about = facts(dataset(1, 1000))
+    made_of = bundle(tmp_path / "out", [record("a")], about=about, signer=key, findings=found)
+
+    data = made(made_of.folder, "csv", what="findings", dialect="excel-fr")
+
+    header, *lines = csv.reader(io.StringIO(data.decode("utf-8-sig")), delimiter=";")
+    assert header[:5] == ["jeu de données", "nom", "code", "gravité", "constat"]
+    assert [line[3:5] for line in lines] == [
+        ["constat", "l\u2019objet est plus grand que ce que la cible peut contenir"],
+        ["note", "of another version; so"],
+    ]
+    assert set(FRENCH) == {column for columns in COLUMNS.values() for column in columns}
 
 
 def test_csv_gives_every_field_of_the_manifest(good: Path) -> None:
