@@ -310,7 +310,8 @@ ANNEXES: dict[str, Text] = {
         "la source ne montre plus rien de ce lot", "the source shows nothing of this batch any more"
     ),
     "cutover.remains": Text("encore visible à la source :", "still seen at the source:"),
-    "cutover.besides": Text("hors de ce lot :", "besides this batch:"),
+    "cutover.besides": Text("là aussi :", "there too:"),
+    "cutover.sought": Text("cherché, et non trouvé :", "looked for, and not found:"),
     "cutover.outcomes": Text(
         "réponse de l'hébergeur, en nombre d'objets (hors fichiers de l'outil) :",
         "the host's answer, in objects (the tool's own files not counted):",

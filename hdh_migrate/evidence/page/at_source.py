@@ -218,6 +218,12 @@ AT_SOURCE: dict[str, Text] = {
         "Lot {name} : {n} objet supprimé{missing}.|Lot {name} : {n} objets supprimés{missing}.",
         "Batch {name}: {n} object deleted{missing}.|Batch {name}: {n} objects deleted{missing}.",
     ),
+    "source.unmoved": Text(
+        "{n} objet que ce lot n'a pas déplacé y est encore."
+        "|{n} objets que ce lot n'a pas déplacés y sont encore.",
+        "{n} object that this batch did not move is there still."
+        "|{n} objects that this batch did not move are there still.",
+    ),
     "source.changed": Text(
         "{n} objet y a été modifié depuis son déplacement, et y est gardé : ce qu'il est "
         "maintenant n'est que là."

@@ -129,13 +129,13 @@ CATALOGUE: dict[str, Text] = {
         "A verified object was missing at the target|Verified objects were missing at the target",
     ),
     "gone.why": Text(
-        "Au dernier contrôle, la cible n'avait plus {n} objet vérifié, ou plus intact ; rien ne "
+        "À un contrôle, la cible n'avait plus {n} objet vérifié, ou plus intact ; rien ne "
         "montre encore qu'il y soit de nouveau."
-        "|Au dernier contrôle, la cible n'avait plus {n} objets vérifiés, ou plus intacts ; rien "
+        "|À un contrôle, la cible n'avait plus {n} objets vérifiés, ou plus intacts ; rien "
         "ne montre encore qu'ils y soient de nouveau.",
-        "At the last look the target did not hold {n} verified object any more, or not intact; "
+        "At a look the target did not hold {n} verified object any more, or not intact; "
         "nothing shows yet that it is there again."
-        "|At the last look the target did not hold {n} verified objects any more, or not intact; "
+        "|At a look the target did not hold {n} verified objects any more, or not intact; "
         "nothing shows yet that they are there again.",
     ),
     "accepted": Text(
@@ -186,10 +186,10 @@ CATALOGUE: dict[str, Text] = {
         "Un objet est en échec|Des objets sont en échec", "An object failed|Objects failed"
     ),
     "failed.why": Text(
-        "{n} objet manque sur la cible, ou n'y est pas intact ; voir « Constats »."
-        "|{n} objets manquent sur la cible, ou n'y sont pas intacts ; voir « Constats ».",
-        "{n} object is missing at the target, or not intact there; see “Findings”."
-        "|{n} objects are missing at the target, or not intact there; see “Findings”.",
+        "{n} objet n'est pas arrivé sur la cible, ou pas intact ; voir « Constats »."
+        "|{n} objets ne sont pas arrivés sur la cible, ou pas intacts ; voir « Constats ».",
+        "{n} object did not arrive at the target, or not intact; see “Findings”."
+        "|{n} objects did not arrive at the target, or not intact; see “Findings”.",
     ),
     "failed.conflict": Text(
         "{n} objet n'a pas été déplacé : un autre, qui n'est pas le nôtre, était déjà sous son "

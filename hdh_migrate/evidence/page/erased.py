@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
 from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.verifier.members import Predicate, StatedPlace
+from hdh_migrate.evidence.verifier.members import ObjectSum, Predicate, StatedPlace
 from hdh_migrate.frozen import frozen
 
 
@@ -72,6 +75,19 @@ def pack_erased(predicate: Predicate) -> PacksErased | None:
     return PacksErased(
         packs=sum(one["packs"] for one in told), at=min(one["began"] for one in told)
     )
+
+
+def packs_gone(predicate: Predicate, erasing: Mapping[str, HeadersErasing]) -> ObjectSum:
+    """Return the verified header packs that are at the target no more, as the journal tells it.
+
+    Of an erasure that did not end, or that left something, nobody knows which of them are.
+    """
+    shut = [one for one in predicate.get("erasures") or () if one["ended"] and not one["remaining"]]
+    told = (erasing.get(one["dataset"]) for one in shut)
+    return {
+        "objects": sum(one["packs"] for one in shut),
+        "bytes": sum(0 if event is None else event.pack_bytes for event in told),
+    }
 
 
 ERASED: dict[str, Text] = {
@@ -193,6 +209,21 @@ ERASED: dict[str, Text] = {
         "more."
         "|Of these {n} objects ({size}) of dataset “{dataset}”, which the recipients' keys open no "
         "more.",
+    ),
+    "packs.gone": Text(
+        "{n} fichier de l'outil, compté ici, a été effacé de la cible depuis, sur décision."
+        "|{n} fichiers de l'outil, comptés ici, ont été effacés de la cible depuis, sur décision.",
+        "{n} file of the tool, counted here, was erased from the target since, as was decided."
+        "|{n} files of the tool, counted here, were erased from the target since, as was decided.",
+    ),
+    "leaving.packs": Text(
+        "{n} fichier de l'outil, vérifié, a été effacé depuis sur décision : il n'est pas compté "
+        "ici."
+        "|{n} fichiers de l'outil, vérifiés, ont été effacés depuis sur décision : ils ne sont pas "
+        "comptés ici.",
+        "{n} verified file of the tool was erased since, as was decided: it is not counted here."
+        "|{n} verified files of the tool were erased since, as was decided: they are not counted "
+        "here.",
     ),
     "leaving.rest": Text(
         "Reste {n} objet qui s'ouvre ({size}).|Restent {n} objets qui s'ouvrent ({size}).",

@@ -26,7 +26,7 @@ from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.compiled import environment
 from hdh_migrate.evidence.page.declared import countries, declared_of, stamp_trust
 from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
-from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects
+from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects, packs_gone
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
 from hdh_migrate.evidence.page.holders import held_keys
@@ -37,7 +37,7 @@ from hdh_migrate.evidence.page.page_words import PageWords, meaning, unbroken
 from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.rights import vanished_at_source
-from hdh_migrate.evidence.page.sides import by_side
+from hdh_migrate.evidence.page.sides import by_side, noted
 from hdh_migrate.evidence.page.stated import proven_objects, shown_of
 from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
@@ -130,6 +130,8 @@ def render_report(
         clashing=clashing(chronicle.erasing, readers),
         former={one["key"]: one["became"] for one in declared.get("former_keys", ())},
         errors=by_side(predicate["findings"]["codes"], chronicle.retried),
+        notes=noted(predicate["findings"]["codes"]),
+        packs_gone=packs_gone(predicate, chronicle.erasing),
         places=countries(declared, words.said),
         readers=readers,
         vanished=vanished_at_source(predicate, findings),

@@ -62,6 +62,12 @@ def by_side(codes: Mapping[str, int], retried: Mapping[str, int]) -> dict[Side, 
     return found
 
 
+def noted(codes: Mapping[str, int]) -> int:
+    """Return how many findings are notes, which no side counts."""
+    known = ((Code.known(text), count) for text, count in codes.items())
+    return sum(n for code, n in known if code is not None and code.severity is Severity.NOTE)
+
+
 SIDES: dict[str, Text] = {
     "errors": Text("Erreurs par côté", "Errors by side"),
     "errors.why": Text(
@@ -69,6 +75,12 @@ SIDES: dict[str, Text] = {
         "nouvel essai a fait réussir ne comptent ici.",
         "A side that has nothing to show is not named. Neither notes nor requests that succeeded "
         "when tried again count here.",
+    ),
+    "errors.notes": Text(
+        "{n} note, à lire sous « Constats », n'y est pas comptée."
+        "|{n} notes, à lire sous « Constats », n'y sont pas comptées.",
+        "{n} note, to be read under “Findings”, is not counted here."
+        "|{n} notes, to be read under “Findings”, are not counted here.",
     ),
     "errors.none": Text(
         "Aucune, à la source, à la cible ni dans l'outil ; ni les notes, ni les requêtes qu'un "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
 from hdh_migrate.evidence.lines.recount import add_up
 from hdh_migrate.evidence.page.ahead import ahead
@@ -68,6 +69,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "lost": how_many(codes, *LOST_OBJECTS),
         "since": changed_since(predicate),
         "own": own_files(predicate),
+        "own_there": own_verified(predicate) or own_files(predicate),
         "expected": expected(predicate),
         "gone": gone,
         "apart": told_apart(predicate["outcome"]["states"], gone),
@@ -80,6 +82,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "escrow": sum(bool(one["escrow"]) for one in declared.get("keys", ())),
         "losses": _losses(predicate),
         "beside": _beside(predicate),
+        "packs_gone_since": lambda look: _packs_gone_since(predicate, look),
         "mended": lambda look: mended_since(predicate, look),
         "gravest_codes": gravest_codes(codes),
         "retained": [
@@ -146,6 +149,16 @@ def _losses(predicate: Predicate) -> dict[str, object]:
         kept += [] if loss["kept"] in kept else [loss["kept"]]
         rows.setdefault(loss["dataset"], {}).setdefault(loss["what"], []).append(loss)
     return {"properties": properties, "rows": rows}
+
+
+def _packs_gone_since(predicate: Predicate, look: StatedLook) -> int:
+    """Return how many header packs of its batch were erased after a look began to read."""
+    return sum(
+        one["packs"]
+        for one in predicate.get("erasures") or ()
+        if one["batch"] == look["batch"] and one["ended"] and not one["remaining"]
+        if seconds_of(one["began"]) > seconds_of(look["at"])
+    )
 
 
 def _still_there(look: StatedLook) -> int:

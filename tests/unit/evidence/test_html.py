@@ -638,6 +638,14 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "months": months(1), "names": "keyed"},
         {"records": good, "months": months(60)},
         {"records": good, "erasures": [{**ERASURE, "ended": None, "objects": 1}]},
+        {
+            "records": [record(name) for name in "abc"],
+            "erasures": [{**ERASURE, "dataset": "pmsi", "objects": 1}],
+        },
+        *(
+            {"records": good, "findings": [finding("conflict"), *[finding("leased")] * many]}
+            for many in (1, 2)
+        ),
         {"records": good, "months": [*ran("claire@ops", 1), *acted()], "waivers": [WAIVER]},
         {"records": good, "openings": [OPENING]},
         {"records": good, "openings": [OPENING, {**OPENING, "object": None, "reason": None}]},
