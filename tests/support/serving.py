@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from socketserver import BaseServer
+from typing import Any
 
 LOOK_SECONDS = 0.02
 """How often a server looks whether it shall end; by itself it takes half a second for that."""
+
+
+class AnsweringServer(ThreadingHTTPServer):
+    """It says nothing of clients that hang up: a command in this process would seem to say it."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def answering_thread(server: BaseServer) -> threading.Thread:

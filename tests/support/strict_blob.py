@@ -20,13 +20,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from tests.support.serving import answering_thread
+from tests.support.serving import AnsweringServer, answering_thread
 
 ACCOUNT: Final = "strictaccount"
 CONTAINER: Final = "emc2"
@@ -96,7 +96,7 @@ class StrictBlob:
         """What "Get Container Properties" says; None: the signature is for the container alone."""
         self.asked: list[str] = []
         """What was asked for, as `METHOD path?query`, without the signature."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = AnsweringServer(("127.0.0.1", 0), _handler(self))
         self._thread = answering_thread(self._server)
 
     @property

@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.serving import serving
+from tests.support.serving import AnsweringServer, serving
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ def token_server(identity: Path | None = None) -> Iterator[TokenServer]:
 
     for method in ("GET", "POST"):
         setattr(Handler, f"do_{method}", Handler.answer)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = AnsweringServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     scheme = "http"
     if identity is not None:

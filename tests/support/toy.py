@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -33,7 +33,7 @@ from hdh_migrate.wiring import SOURCES, Sources
 from hdh_migrate.wiring.opened import OpenedAdapter
 from hdh_migrate.wiring.sources.kind import SourceKind, transport_to
 from hdh_migrate.wiring.vault import Vault
-from tests.support.serving import serving
+from tests.support.serving import AnsweringServer, serving
 
 TOKEN = "a toy's token"
 LISTING_MAX = 1 << 20
@@ -290,7 +290,7 @@ def toy_store() -> Iterator[ToyStore]:
     """Serve an empty toy on this machine."""
     store = ToyStore("")
     handler = type("Handler", (_Handler,), {"store": store})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = AnsweringServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     store.url = f"http://127.0.0.1:{server.server_port}"
     with serving(server):
