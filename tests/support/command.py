@@ -261,6 +261,9 @@ def _become(
         opened = os.open(stream, flags, 0o600)
         os.dup2(opened, descriptor)
         os.close(opened)
+    # What the server's own streams found out of its descriptors is not so of these.
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
+    sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
