@@ -16,6 +16,7 @@ from tests.support.second_forms import (
     is_text,
     need,
     same,
+    seconds_of,
 )
 
 FOUND = ("gone", "damaged", "replaced", "unread")
@@ -53,6 +54,8 @@ def check_again_form(event: Event, names: set[str], keyed: bool) -> None:
         need(RULES["level"](body.get("level")), f"{kind}: level")
     if kind == "looked-again":
         check_looked_form(body, keyed)
+        if not keyed and "spans" in body:
+            check_spans(body, 2, [one for name in found_in(body) for one in body[name]])
     elif kind == "refreshed":
         need(is_text(body.get("dataset")) and body["dataset"] in names, "refreshed: dataset")
         need(all(is_sum(body.get(name)) for name in AMOUNTS), "refreshed: a sum")
@@ -78,6 +81,18 @@ def check_looked_form(body: dict[str, Json], keyed: bool) -> None:
         need(len(set(every)) == len(every), "looked-again: an id twice")
     need(sum(many(body, name, keyed) for name in names) <= body["objects"],
          "looked-again: more than its objects")  # fmt: skip
+
+
+def check_spans(body: dict[str, Json], width: int, found: list[int]) -> list[tuple[int, int]]:
+    """Demand that what was read, and what was found of it, lies in an event's `spans`."""
+    need(isinstance(body.get("spans"), list), "spans: no list")
+    spans = list(body["spans"])
+    need(all(isinstance(one, list) and len(one) == width for one in spans), "spans: other members")
+    ends = [(one[0], one[1]) for one in spans]
+    need(all(is_integer(a) and is_integer(b) and a <= b for a, b in ends), "spans: no ids")
+    need(body["objects"] <= sum(b - a + 1 for a, b in ends), "spans: more was read than is there")
+    need(all(any(a <= one <= b for a, b in ends) for one in found), "spans: of others")
+    return ends
 
 
 def found_in(body: dict[str, Json]) -> list[str]:
@@ -161,6 +176,27 @@ def check_adoptions(events: list[Event], keyed: bool) -> None:
             taken = sum(len(told["ids"]) for told in turn.told)
             need(turn.said is None or turn.said["adopted"] <= taken, "adopted-batch: too many")
     check_whose(events)
+    check_good(events)
+
+
+def check_good(events: list[Event]) -> None:
+    """What an adoption says to have proved good was left by a ledger that is known to be ours."""
+    own: Json = None
+    ours: set[Json] = set()
+    taken: dict[Json, list[tuple[Json, int]]] = {}
+    for kind, _, body in events:
+        if kind == "ledger-named":
+            own = body["ledger"]
+        elif kind == "ledger-adopted":
+            ours |= {body["ledger"]}
+        elif kind == "adopted":
+            taken.setdefault(body["batch"], []).append((body["ledger"], len(body["ids"])))
+        elif kind == "adopted-batch":
+            told = taken.pop(body["batch"], [])
+            known = sum(many for name, many in told if name in {own, *ours})
+            need(
+                own is None or body["adopted"] <= known, "adopted-batch: of whose ledger is unknown"
+            )
 
 
 def check_journal_seen(one: Json) -> None:
@@ -248,8 +284,37 @@ def check_fences(events: list[Event]) -> None:
 # 8.5 Looks ----------------------------------------------------------------------------------------
 
 
+BATCHES = {
+    *KINDS["looks"], *KINDS["passes"], *KINDS["adoptions"], "retrying", "restored", "restoring",
+    "accepted", "headers-copied", "rehydration-asking", "rehydration-asked",
+}  # fmt: skip
+
+
+def check_batches_known(predicate: Json, events: list[Event]) -> None:
+    """What is told of a batch is told of one of the plan's, and of its own datasets."""
+    batches = {one["name"]: one["batch"] for one in predicate["datasets"]}
+    for kind, _, body in events:
+        if kind in BATCHES:
+            need(body.get("batch") in [*batches.values()], f"{kind}: of no batch of the plan")
+        if kind == "refreshed":
+            need(batches[body["dataset"]] == body["batch"], "refreshed: a dataset of another batch")
+
+
+def check_moments(events: list[Event]) -> None:
+    """What was read again was read after its look began, and before it was told."""
+    began: dict[Json, str] = {}
+    for kind, at, body in events:
+        if kind == "looking-again":
+            began[body["batch"]] = at
+        elif kind == "looked-again":
+            read = seconds_of(body["at"])
+            need(read <= seconds_of(at) + 60, "looked-again: at: later than it was told")
+            need(read + 3600 >= seconds_of(began[body["batch"]]), "looked-again: at: before it")
+
+
 def check_looks(predicate: Json, events: list[Event], keyed: bool) -> None:
     looks = turns_of(events, "looks")
+    check_moments(events)
     if not keyed:
         check_dropped(events)
     check_lost(events, keyed)

@@ -115,6 +115,7 @@ def check_approvals(events: list[Event], digests: list[str]) -> None:
         if kind == "ledger-named":
             need(is_text(body.get("ledger")), "ledger-named: ledger")
             need(body.get("approvals", "signed") == "signed", "ledger-named: approvals")
+            need(known.ledger in (None, body["ledger"]), "ledger-named: otherwise than before")
             known.ledger = body["ledger"]
             always = always or "approvals" in body
         elif kind == "cutover-approval-withdrawn":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -285,97 +284,3 @@ def folded(events: list[tuple[str, str, dict[str, Json]]]) -> list[dict[str, Any
             fold = folds.setdefault(about, Fold(*about))
             fold.take(kind.removeprefix("cutover-"), at, body)
     return [fold.ended() for fold in folds.values()]
-
-
-OWN = {"switching": "cutover", "finalized": "finalize"}
-"""The events that have approvals, and for which stage."""
-
-
-@dataclass
-class Agreed:
-    """What was agreed to in one (batch, track) until an event."""
-
-    track: str
-    terms: Json = None
-    stages: set[Json] = field(default_factory=set)
-    switching: bool = False
-    """Whether one stands that no way back from a switch has undone."""
-    trials: dict[str, tuple[Json, Json]] = field(default_factory=dict)
-    """What was told last of a trial to write, by dataset."""
-    interval: Json = None
-    """The seconds between the listings of the last freeze of this beginning."""
-
-    def take(self, name: str, body: dict[str, Json]) -> None:
-        if name in {"terms", "terms-changed"}:
-            self.terms = member(body, "terms")
-        if name in {"waits", "approval-withdrawn", "terms", "terms-changed"}:
-            return
-        self.still(name, body)
-        own = None
-        if "approvals" in body:
-            own = member(body, "approved_stage")
-            need(isinstance(own, str), "cutover: approved_stage")
-            under = self.terms is None or same(body.get("terms"), digest(self.terms))
-            need(under, f"cutover-{name}: under other terms")
-            self.stages.add(own)
-        need(own == OWN.get(name, own), f"cutover-{name}: without its approvals")
-        if name == "switching":
-            self.switching = True
-            self.stood_still()
-        elif name == "rolled-back" and body.get("switched") is True:
-            self.switching = False
-        elif name in {"switched", "open"}:
-            need("cutover" in self.stages and self.switching, f"cutover-{name}: of no switch")
-        elif name in NEEDED["decommission"]:
-            need("decommission" in self.stages, f"cutover-{name}: without approvals until then")
-
-    def still(self, name: str, body: dict[str, Json]) -> None:
-        """Hold a freeze that trials to write have shown against what was told of each."""
-        if name == "probed":
-            about = members(body, "dataset", "told", "proven")
-            texts = isinstance(about["dataset"], str) and about["dataset"] != ""
-            need(texts, "cutover-probed: dataset")
-            refused = about["proven"] is True
-            need(not refused or isinstance(about["told"], str), "cutover-probed: told")
-            self.trials[about["dataset"]] = (refused, about["told"])
-        how = body.get("how")
-        if name == "frozen" and isinstance(how, dict) and how.get("kind") == "denied-write":
-            trials = listed(how, "trials")
-            need(all(isinstance(one, dict) for one in trials), "cutover-frozen: trials")
-            said = [(one.get("dataset"), (True, one.get("told"))) for one in trials]
-            unlike = "cutover-frozen: other trials than were told"
-            need(len(said) == len(self.trials) > 0, unlike)
-            need(all(one in [*self.trials.items()] for one in said), unlike)
-            need(len({one for one, _ in said}) == len(said), unlike)
-        if name == "frozen":
-            check_listings(body)
-        if name in ("begun", "frozen"):
-            self.trials = {}
-            self.interval = body.get("interval_seconds") if name == "frozen" else None
-
-    def stood_still(self) -> None:
-        """Hold the last freeze before a switch against the terms in force."""
-        asked = self.terms.get("freeze") if isinstance(self.terms, dict) else None
-        least = asked.get("relist_seconds") if isinstance(asked, dict) else None
-        if self.track == "cutover" and least is not None:
-            long = is_integer(least) and is_integer(self.interval) and self.interval >= least
-            need(long, "cutover-switching: the source did not stand still for so long")
-
-
-def check_listings(body: dict[str, Json]) -> None:
-    """Hold that the listings of a freeze are more than one, and that they are equal."""
-    relists = member(body, "relists")
-    if isinstance(relists, list):
-        need(all(isinstance(one, dict) for one in relists), "cutover-frozen: relists")
-        found = [members(one, "objects", "digest") for one in relists]
-        need(len(found) > 1, "cutover-frozen: one listing alone")
-        need(all(same(one, found[0]) for one in found), "cutover-frozen: the listings differ")
-
-
-def check_agreed(events: list[tuple[str, str, dict[str, Json]]]) -> None:
-    """Hold each event against the terms that are in force at it, and what is approved by then."""
-    found: dict[tuple[str, str], Agreed] = {}
-    for kind, _, body in events:
-        if kind.startswith("cutover-"):
-            agreed = found.setdefault((body["batch"], body["track"]), Agreed(body["track"]))
-            agreed.take(kind.removeprefix("cutover-"), body)

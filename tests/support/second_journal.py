@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.second_again import (
     check_adoptions,
     check_again_form,
+    check_batches_known,
     check_fences,
     check_looks,
     check_passes,
@@ -77,6 +78,7 @@ def check_told(
     if not keyed:
         batches = {one["name"]: one["batch"] for one in predicate["datasets"]}
         check_fences(events)  # 8.9
+        check_batches_known(predicate, events)
         check_grants(events, batches)  # 8.12
         check_approvals(events, [line["digest"] for line in lines["journal.jsonl"]])  # 8.15
         check_approved_roots(predicate, events)  # 8.15

@@ -6,9 +6,10 @@ import re
 from fractions import Fraction
 from hashlib import sha256
 
+from tests.support.second_agreed import check_agreed
 from tests.support.second_batches import amended_in
 from tests.support.second_bodies import Event, how_many
-from tests.support.second_cutovers import check_agreed, folded
+from tests.support.second_cutovers import folded
 from tests.support.second_forms import (
     RULES,
     Json,

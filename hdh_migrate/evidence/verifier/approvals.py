@@ -40,8 +40,6 @@ LATER = {"finalize", "decommission"}
 """Stages of a switch that stands: that event has come, and nothing went back."""
 UNFROZEN = ("source-written", "not-frozen")
 """Why a cutover waits, when the source was seen not to be as whoever stated a freeze says."""
-AHEAD = 60
-"""Seconds by which the clock of who approves may be ahead of that of the journal."""
 OF_THE_MANIFEST = {"cutover", "finalize", "decommission"}
 """Stages whose root is that of the batch's manifest."""
 
@@ -123,7 +121,8 @@ class ApprovalAccount:
     def take(self, kind: str, seq: int, at: str, body: forms.Body, plan: str | None) -> None:
         """Take one event; raise ValueError or the like where what it rests on does not hold."""
         if kind == "ledger-named":
-            self.ledger = forms.TEXT.text(body["ledger"])
+            forms.must(self.ledger in (None, forms.TEXT.text(body["ledger"])))
+            self.ledger = body["ledger"]
             forms.must(body.get("approvals", SIGNED) == SIGNED)
             self._began = self._began or "approvals" in body
         elif kind == "cutover-approval-withdrawn":
@@ -177,7 +176,7 @@ class ApprovalAccount:
         )
         for made_at in made:  # of a state of things that had come, and before what rests on it
             forms.must(all(then is None or is_since(made_at, then) for then in since))
-            forms.must(forms.seconds(made_at) <= forms.seconds(at) + AHEAD)
+            forms.must(forms.seconds(made_at) <= forms.seconds(at) + forms.AHEAD)
         if one.stage == "terms":
             self._since.pop((one.batch, ""), None)
             if made:

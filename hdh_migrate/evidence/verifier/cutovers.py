@@ -6,7 +6,7 @@ section 8, gives the rules in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.members import ObjectSum
@@ -26,6 +26,10 @@ DEMANDED = {
     **dict.fromkeys(("erasing", "erased", "requested", "observed"), "decommission"),
 }  # fmt: skip
 """For which stage there are approvals once an event has come."""
+
+
+AFTER = ("agreed", "rechecking", "rechecked", "erasing", "erased", "requested", "observed")
+"""Events of what comes once a cutover is final; no stage before that comes then."""
 
 
 class CutoverAccount:
@@ -54,27 +58,38 @@ class CutoverAccount:
         self.pending: dict[int, str] = {}
         self.intended = False  # to switch, and not gone back since
         self.stands = False  # it was switched, and not gone back since
+        self.at = ""
+        """Of the event that is taken."""
+        self.smoking: tuple[int, int] | None = None
+        """How many objects and programs the smoke tests under way are of."""
+        self.spans: list[list[int]] = []
+        """Ids that were read again before a delete, each run as its first and its last."""
         self.tried: dict[str, object] = {}
         """By dataset: how the source refused the last trial to write there; None: it did not."""
 
     def facts(self) -> dict[str, object]:
         """Return what the statement says of it."""
-        outcomes, recheck = dict(self.counts), None
-        for why in self.pending.values():
-            outcomes[why] = outcomes.get(why, 0) + 1
+        recheck: object = None
         if self.read is not None:
             recheck = {**self.read, **self.read_as, "differing": len(self.differing)}
         return {
             **self.story, "times": self.times, "pointer": self.pointer, "attempt": self.attempt,
             "approvals": self.approvals, "approved_under": self.approved_under,
             "terms_changes": self.terms_changes, "delta": self.deltas,
-            "decommission": {**self.end, "outcomes": outcomes, "recheck": recheck},
+            "decommission": {**self.end, "outcomes": self._outcomes(), "recheck": recheck},
         }  # fmt: skip
+
+    def _outcomes(self) -> dict[str, int]:
+        """Return what became of all that had its turn."""
+        outcomes = dict(self.counts)
+        for why in self.pending.values():
+            outcomes[why] = outcomes.get(why, 0) + 1
+        return outcomes
 
     def take(self, name: str, at: str, body: forms.Body) -> None:
         """Apply one event, named without `cutover-`."""
         now = self.story
-        self.times[name] = at
+        self.at = self.times[name] = at
         if name == "waits":
             now["waits"] = {"why": body["why"], "told": body["told"], "at": at}
         if name in ("terms", "terms-changed"):
@@ -86,6 +101,7 @@ class CutoverAccount:
         forms.must(APPROVED.get(name) in (None, approved))
         forms.must(DEMANDED.get(name) in (None, *self.approvals))
         forms.must(self.intended or name not in ("switched", "open"))
+        forms.must(name not in STAGES or name in AFTER or now["finalized"] is None)
         if name in EVENTS:
             EVENTS[name](self, body)
         stage = STAGES.get(name, now["stage"])
@@ -158,16 +174,37 @@ class CutoverAccount:
         del body
         self.stands = True
 
+    def _smoking(self, body: forms.Body) -> None:
+        self.smoking = forms.count(body["objects"]), forms.count(body["programs"])
+        forms.must(body["root"] == self.story["root"])
+
     def _smoked(self, body: forms.Body) -> None:
+        """Take how smoke tests ended: well if nothing failed, and all that was begun was read."""
+        good = [forms.mapping(one)["ok"] for one in forms.array(body["commands"])]
+        forms.must({*map(type, good)} <= {bool})
+        forms.must(body["ok"] is not bool(forms.array(body["failures"])))
+        forms.must(body["ok"] is False or all(good))
+        if self.smoking is not None:
+            objects, programs = self.smoking
+            forms.must(len(good) == programs and forms.count(body["objects"]) <= objects)
+            forms.must(body["ok"] is False or body["objects"] == objects)
+            self.smoking = None
         self.story["smoke"] = forms.picked(body, "ok", "objects", "bytes", "commands", "failures")
 
     def _open(self, body: forms.Body) -> None:
+        """Take a window: of what passed its smoke tests, and as long as the terms in force say."""
+        forms.must(forms.mapping(self.story["smoke"])["ok"] is True)
         self.story["window_until"] = body["until"]
+        terms = self.story["terms"]
+        least = terms.get("window_seconds") if isinstance(terms, dict) else None
+        if self.story["track"] == "cutover" and least is not None:
+            self._demand_passed(forms.whole(least), self.at, until=body["until"])
 
     def _rolled_back(self, body: forms.Body) -> None:
         self.story["window_until"] = None
         self.attempt += 1
         switched = body["switched"] is True
+        forms.must(switched is self.stands)
         self.intended = self.intended and not switched  # or it may land late
         self.stands = self.stands and not switched
         self.story["written_by_consumers"] = None if switched else {}
@@ -176,26 +213,61 @@ class CutoverAccount:
         self.story["written_by_consumers"] = forms.picked(body, "new", "changed", "gone")
 
     def _finalized(self, body: forms.Body) -> None:
+        """Take the end of a window: it had passed, or somebody said why it ended early."""
+        forms.must(self.story["stage"] == "fallback window" and type(body["early"]) is bool)
+        if body["early"]:
+            forms.NAMED.text(body["reason"])
+        else:
+            self._demand_passed(0, forms.string(self.story["window_until"]), until=self.at)
         self.story["finalized"] = forms.picked(body, "early", "reason")
 
+    @staticmethod
+    def _demand_passed(least: int, since: str, until: object) -> None:
+        """Demand that a time is so many seconds long."""
+        begin, end = (forms.seconds(forms.TIME.text(one)) for one in (since, until))
+        forms.must(end + forms.AHEAD >= begin + least)
+
+    def _decommission(self) -> forms.Body:
+        """Return what the terms in force say of deleting; nothing of a rehearsal."""
+        terms = self.story["terms"]
+        asked = terms.get("decommission") if isinstance(terms, dict) else None
+        return asked if isinstance(asked, dict) and self.story["track"] == "cutover" else {}
+
     def _rechecking(self, body: forms.Body) -> None:
+        forms.must(body["level"] == self._decommission().get("recheck", body["level"]))
         self.read = self.read or forms.zero()
         self.read_as = forms.picked(body, "level", "reason")
 
     def _rechecked(self, body: forms.Body) -> None:
-        for span in forms.array(body["spans"]):
-            first, last, _ = forms.array(span)
-            begin, end = forms.whole(first), forms.whole(last)
+        differing = _pairs(body["differing"])
+        forms.must(all(len(forms.array(one)) == 3 for one in forms.array(body["spans"])))
+        within = read_within(body["spans"], body["objects"], [number for number, _ in differing])
+        for begin, end in within:
             for number in [one for one in self.differing if begin <= one <= end]:
                 del self.differing[number]
-        self.differing.update(_pairs(body["differing"]))
+        self._spanned(within)
+        self.differing.update(differing)
         if self.read is None:
             raise ValueError
         self.read["objects"] += forms.count(body["objects"])
         self.read["bytes"] += forms.count(body["bytes"])
 
+    def _spanned(self, within: Iterable[tuple[int, int]]) -> None:
+        for begin, end in within:
+            if self.spans and self.spans[-1][0] <= begin <= self.spans[-1][1] + 1:
+                self.spans[-1][1] = max(self.spans[-1][1], end)
+            else:
+                self.spans.append([begin, end])
+
     def _erasing(self, body: forms.Body) -> None:
-        del body
+        """Take the intent to delete what was read again, after the cooling that the terms say."""
+        cooling = self._decommission().get("cooling_seconds")
+        if cooling is not None and "finalized" in self.times:
+            self._demand_passed(forms.whole(cooling), self.times["finalized"], until=self.at)
+        ends = [body[name] for name in ("first", "last") if name in body]
+        numbers = body.get("again", ends)
+        for number in map(forms.whole, forms.array(numbers)):
+            forms.must(any(begin <= number <= end for begin, end in self.spans))
         for name in ("requested", "observed"):
             self.end[name] = None
             self.times.pop(name, None)
@@ -211,6 +283,7 @@ class CutoverAccount:
             self.counts[outcome] = self.counts.get(outcome, 0) + count
 
     def _requested(self, body: forms.Body) -> None:
+        forms.must(forms.canonical(body["outcomes"]) == forms.canonical(self._outcomes()))
         self.end["requested"] = body["outcomes"]
 
     def _observed(self, body: forms.Body) -> None:
@@ -224,6 +297,7 @@ EVENTS: Mapping[str, Callable[[CutoverAccount, forms.Body], None]] = {
     "delta": CutoverAccount._delta,  # noqa: SLF001
     "switching": CutoverAccount._switching,  # noqa: SLF001
     "switched": CutoverAccount._switched,  # noqa: SLF001
+    "smoking": CutoverAccount._smoking,  # noqa: SLF001
     "smoked": CutoverAccount._smoked,  # noqa: SLF001
     "open": CutoverAccount._open,  # noqa: SLF001
     "rolled-back": CutoverAccount._rolled_back,  # noqa: SLF001
@@ -241,6 +315,17 @@ EVENTS: Mapping[str, Callable[[CutoverAccount, forms.Body], None]] = {
 def is_tried(how: object) -> bool:
     """Say whether a freeze was seen by trials to write; any other rests on somebody's word."""
     return isinstance(how, dict) and how.get("kind") == "denied-write"
+
+
+def read_within(spans: object, objects: object, found: Iterable[int]) -> list[tuple[int, int]]:
+    """Return spans of ids, first and last; demand that what was read and found lies in them."""
+    rows = [forms.array(one) for one in forms.array(spans)]
+    within = [(forms.whole(one[0]), forms.whole(one[1])) for one in rows]
+    forms.must(all(begin <= end for begin, end in within))
+    forms.must(forms.count(objects) <= sum(end - begin + 1 for begin, end in within))
+    for number in found:
+        forms.must(any(begin <= number <= end for begin, end in within))
+    return within
 
 
 def _pairs(value: object) -> list[tuple[int, str]]:

@@ -23,7 +23,7 @@ from hdh_migrate.evidence.verifier.accounts import (
 )
 from hdh_migrate.evidence.verifier.approvals import ApprovalAccount
 from hdh_migrate.evidence.verifier.bindings import Bindings
-from hdh_migrate.evidence.verifier.cutovers import KIND, CutoverAccount
+from hdh_migrate.evidence.verifier.cutovers import KIND, CutoverAccount, read_within
 from hdh_migrate.evidence.verifier.grants import GRANT, GrantLedger
 from hdh_migrate.evidence.verifier.headers import ErasureLedger, RotationLedger
 from hdh_migrate.evidence.verifier.judgements import JudgementAccount
@@ -40,6 +40,12 @@ PACED = {"transfer": "sent", "verify": "verified"}
 """Which events acknowledge the objects of a step."""
 ADOPTING = {"adopting", "adopted", "adopted-batch", "ledger-adopted"}
 FENCES = {"fence-taking", "fence-taken", "fence-releasing", "fence-released"}
+OF_BATCH = {
+    "looking-again", "looked-again", "look-ended", "restoring", "restored", "accepted",
+    "refreshing", "refreshed", "refresh-ended", "retrying", "headers-copied",
+    "adopting", "adopted", "adopted-batch", "rehydration-asking", "rehydration-asked",
+}  # fmt: skip
+"""The kinds of events that are about a batch of the plan."""
 NAMING = {"ids", "dropped"}
 """What tells of rows, and so of names: never beside keyed ones."""
 
@@ -60,6 +66,7 @@ class EventAccount:
 
     def __init__(self, batches: Mapping[str, str], *, keyed: bool) -> None:
         self.keyed = keyed
+        self._batches = batches
         self.datasets = {name: DatasetAccount() for name in batches}
         self.findings = OpenFindings()
         self.old_form, self.new_form = 0, 0  # the last event of each
@@ -89,7 +96,7 @@ class EventAccount:
         self.again: dict[str, LookAccount] = {}
         self.erasing = set[str]()
         self.passes: dict[str, PassAccount] = {}
-        self.adoptions = AdoptedLedgers()
+        self.adoptions = AdoptedLedgers(lambda: self.approvals.ledger)
         self.fences = FenceAccount()
         self.rotations = RotationLedger(keyed=keyed)
         self.erasures = ErasureLedger()
@@ -100,6 +107,7 @@ class EventAccount:
     def take(self, kind: str, seq: int, at: str, body: forms.Body) -> None:
         """Take one event; raise ValueError or the like where it is not what it must be."""
         if not self.keyed:
+            forms.must(kind not in OF_BATCH or body["batch"] in self._batches.values())
             self.approvals.take(kind, seq, at, body, self.plan)
             self.waivers.take(kind, at, body, self.plan)
             self.judgements.take(kind, seq, at, body)
@@ -259,7 +267,7 @@ class EventAccount:
         return self.again.setdefault(batch, LookAccount(batch))
 
     def _looking_again(self, event: JournalLine) -> None:
-        self._look(event.body).begin(event.body)
+        self._look(event.body).begin(event.at, event.body)
 
     def _looked_again(self, event: JournalLine) -> None:
         body = event.body
@@ -275,10 +283,14 @@ class EventAccount:
             )
             absent = [*ids["gone"], *ids["damaged"]]
             self._lost(absent)
+            if "spans" in body:
+                forms.must(all(len(forms.array(one)) == 2 for one in forms.array(body["spans"])))
+                found = [number for one in ids.values() for number in one]
+                read_within(body["spans"], body["objects"], found)
         if "lost" in body:  # of what was deleted at the source nothing is sent again
             forms.must(body["batch"] in self.erasing)
             forms.must(not (counts["gone"] or counts["damaged"] or counts["replaced"]))
-        self._look(body).read(body, counts, absent)
+        self._look(body).read(event.at, body, counts, absent)
 
     def _look_ended(self, event: JournalLine) -> None:
         self._look(event.body).end(event.body)
@@ -296,6 +308,8 @@ class EventAccount:
 
     def _refreshed(self, event: JournalLine) -> None:
         self._pass(event.body).demand_open(event.body)
+        if not self.keyed:
+            forms.must(self._batches[forms.string(event.body["dataset"])] == event.body["batch"])
         self._account(event.body).pass_over(event.body)
 
     def _refresh_ended(self, event: JournalLine) -> None:

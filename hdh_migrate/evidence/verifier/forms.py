@@ -99,6 +99,10 @@ def seconds(moment: str) -> float:
     return whole + float(f"0.{instant(moment)[1] or 0}")
 
 
+AHEAD = 60
+"""Seconds by which one clock may be ahead of another one that dated something before it."""
+
+
 def zero() -> ObjectSum:
     """Return a sum over nothing."""
     return {"objects": 0, "bytes": 0}

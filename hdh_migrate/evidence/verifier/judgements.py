@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 
 from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.evidence.verifier.accounts import numbers
-from hdh_migrate.evidence.verifier.approvals import AHEAD, in_time, signed_by
+from hdh_migrate.evidence.verifier.approvals import in_time, signed_by
 
 TYPE = "application/vnd.hdh-migrate.judgement+json"
 MEMBERS = {
@@ -84,9 +84,9 @@ class JudgementAccount:
         events = forms.count(journal["events"])
         forms.must(events < seq and self._ended_so(events, forms.string(journal["head"])))
         made_at = forms.seconds(forms.string(said["made_at"]))
-        forms.must(made_at <= forms.seconds(at) + AHEAD)
+        forms.must(made_at <= forms.seconds(at) + forms.AHEAD)
         for then in self._known(said, events):  # to whoever signed, and before
-            forms.must(made_at + AHEAD >= forms.seconds(then))
+            forms.must(made_at + forms.AHEAD >= forms.seconds(then))
 
     def _known(self, said: forms.Body, events: int) -> Iterator[str]:
         """Yield when the journal of then told of each thing; raise where it did not."""

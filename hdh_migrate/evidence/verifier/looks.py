@@ -5,7 +5,7 @@ Used by verify.py (which see). It needs Python 3.9 and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hdh_migrate.evidence.verifier import forms, shapes
 from hdh_migrate.evidence.verifier.members import StatedAbsent, StatedTally
@@ -13,6 +13,18 @@ from hdh_migrate.evidence.verifier.members import StatedAbsent, StatedTally
 FOUND = ("gone", "damaged", "replaced", "unread")
 SOMETIMES = ("lost", "beside")
 """What a look tells of only where there is some."""
+
+
+APART = 3600.0
+"""By how many seconds clocks may differ where nothing but a date rests on them."""
+
+
+def demand_read_between(since: str, at: object, told: str) -> None:
+    """Demand that what was read again was read after that began, and before it was told."""
+    moment = forms.seconds(forms.TIME.text(at))
+    forms.must(
+        forms.seconds(since) <= moment + APART and moment <= forms.seconds(told) + forms.AHEAD
+    )
 
 
 class PassAccount:
@@ -51,7 +63,8 @@ class AdoptionAccount(PassAccount):
 
     def __init__(self) -> None:
         super().__init__()
-        self.objects = 0
+        self.taken: dict[str, int] = {}
+        """How many objects were taken over, by whose they are."""
         self.seen: set[tuple[object, object]] = set()
         """Of the bundles at hand: which ledger's each is, and its statement."""
 
@@ -64,24 +77,28 @@ class AdoptionAccount(PassAccount):
 
     def take(self, body: forms.Body) -> list[int]:
         """Take an `adopted`; return the objects that it took over."""
+        ledger = forms.TEXT.text(body["ledger"])
         self.demand_open(body)
         statement = body["statement"]
         forms.must(statement is None or statement in {known for _, known in self.seen})
         ids = [forms.whole(one) for one in forms.array(body["ids"])]
-        self.objects += len(ids)
+        self.taken[ledger] = self.taken.get(ledger, 0) + len(ids)
         return ids
 
-    def end(self, body: forms.Body) -> None:
-        """Take an `adopted-batch`."""
+    def close(self, body: forms.Body, ours: Collection[str] | None) -> None:
+        """Take an `adopted-batch`; what proved good is of `ours` alone, where that is known."""
         self.demand_open(body)
-        forms.must(forms.count(body["adopted"]) <= self.objects)
-        self.ended, self.objects = True, 0
+        known = [many for name, many in self.taken.items() if ours is None or name in ours]
+        forms.must(forms.count(body["adopted"]) <= sum(known))
+        self.ended, self.taken = True, {}
 
 
 class AdoptedLedgers:
     """All that a journal tells of what other ledgers moved, and why it is this one's."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Callable[[], object]) -> None:
+        """`own` is the journal's own ledger, once an event names it."""
+        self._own = own
         self._batches: dict[str, AdoptionAccount] = {}
         self._seen: set[tuple[object, object]] = set()
         self._spans: dict[str, list[list[int]]] = {}
@@ -108,7 +125,8 @@ class AdoptedLedgers:
                 else:
                     spans.append([number, number])
         else:
-            account.end(body)
+            own = self._own()
+            account.close(body, {own, *self._ours} if forms.is_string(own) else None)
 
     def sent(self, ids: Iterable[int]) -> None:
         """Take a `sent`: what was adopted before it is among its objects."""
@@ -146,9 +164,12 @@ class LookAccount:
         """How often a look found something gone or damaged; an object may be it twice."""
         self.absent, self.away = set[int](), set[int]()
         """What looks found so, where names are plain; what of it was not verified since."""
+        self._begun = ""
+        """When it was last said that it begins, or goes on."""
 
-    def begin(self, body: forms.Body) -> None:
+    def begin(self, at: str, body: forms.Body) -> None:
         """Take a `looking-again`."""
+        self._begun = at
         number, level = forms.whole(body["number"]), forms.LEVEL.text(body["level"])
         if number == self.number:
             forms.must(not self.ended and level == self.level)
@@ -156,9 +177,12 @@ class LookAccount:
             forms.must(number == self.number + 1)
         self.number, self.level, self.ended = number, level, False
 
-    def read(self, body: forms.Body, counts: Mapping[str, int], absent: Collection[int]) -> None:
-        """Take a `looked-again`; `counts` are of what it found, `absent` was gone or damaged."""
+    def read(
+        self, told: str, body: forms.Body, counts: Mapping[str, int], absent: Collection[int]
+    ) -> None:
+        """Take a `looked-again`, `told` then: `counts` of what it found, `absent` is harmed."""
         self._demand_open(body)
+        demand_read_between(self._begun, body["at"], told)
         at, objects = forms.TIME.text(body["at"]), forms.count(body["objects"])
         forms.must(body["level"] == self.level)
         forms.must(0 < objects >= sum(counts.values()))

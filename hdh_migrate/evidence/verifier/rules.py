@@ -114,7 +114,6 @@ def _times(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan
         yield "statement.json: a step has two paces"
 
 
-AHEAD = 60  # seconds by which another machine's clock may be ahead
 WAIVER = {
     **dict.fromkeys(("what", "reason", "by", "file"), forms.NAMED), "made_at": forms.TIME,
     "until": forms.DAY, "key_id": forms.KEY_ID, "sha256": forms.DIGEST,
@@ -156,7 +155,7 @@ def _beside(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) 
             yield "statement.json: not a waiver"
         elif waiver["until"] < written[:10]:
             yield "statement.json: a waiver that had ended"
-        elif forms.seconds(waiver["made_at"]) > forms.seconds(written) + AHEAD:
+        elif forms.seconds(waiver["made_at"]) > forms.seconds(written) + forms.AHEAD:
             yield "statement.json: a waiver from after the statement"
 
 

@@ -213,7 +213,7 @@ def _time(
 
 
 def _before(moment: str, written: str) -> Iterator[str]:
-    if forms.seconds(written) > forms.seconds(moment) + rules.AHEAD:
+    if forms.seconds(written) > forms.seconds(moment) + forms.AHEAD:
         yield "timestamp.tsr: from before the statement was written"
 
 

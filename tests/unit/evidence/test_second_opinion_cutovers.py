@@ -84,32 +84,34 @@ STORY: list[tuple[str, dict[str, Any]]] = [  # the n-th at `at(n)`; where no bat
                "rehearsing": False}),
     ("switching", {"old_sha256": "o", "new_sha256": "n", "root": "s", "strangers": 0, **AGREED}),
     ("switched", {}),
+    ("smoked", {"ok": True, "objects": 0, "bytes": 0, "commands": [], "failures": []}),
     ("open", {"until": "v"}),
     ("frozen", {"how": "i", "relists": 0, "interval_seconds": 0.5}),
     ("delta", {"round": 1, "new": 0, "changed": 0, "vanished": 0}),
     ("finalized", {"early": True, "reason": "s", **AGREED, "approved_stage": "finalize"}),
     ("rechecking", {"level": "full", "reason": None}),
-    ("rechecked", {"objects": 10, "bytes": 100, "spans": [[1, 10, "full"]],
+    ("rechecked", {"objects": 10, "bytes": 100, "spans": [[1, 10, "full"], [30, 30, "full"]],
                    "differing": [[2, "target-x"], [3, "y"], [30, "y"]]}),
-    ("erasing", {"approvals": [THREE, TWO], "approved_stage": "decommission", "terms": SECOND}),
+    ("erasing", {"first": 1, "last": 10, "approvals": [THREE, TWO],
+                 "approved_stage": "decommission", "terms": SECOND}),
     ("erased", {"outcomes": {"gone": 2, "kept": 0}, "pending": [[5, "target-y"], [6, "w"],
                                                                [7, "w"]]}),
-    ("requested", {"outcomes": {"gone": 2}}),
+    ("requested", {"outcomes": {"gone": 2, "kept": 0, "target-y": 1, "w": 2}}),
     ("terms-changed", {"was": SECOND, "now": THIRD, "difference": [], "approvals": [THREE, TWO],
                        "terms": TERMS[2], "beside": []}),
-    ("erasing", {}),
+    ("erasing", {"first": 10, "last": 30, "again": [5, 6]}),
     ("rechecking", {"level": "head", "reason": "again"}),
     ("rechecked", {"objects": 4, "bytes": 40, "spans": [[1, 2, "head"], [7, 9, "head"]],
                    "differing": [[8, "z"]]}),
     ("erased", {"outcomes": {"gone": 1}, "again": [5, 6]}),
     ("erased", {"outcomes": {}, "pending": [[7, "v"]]}),
-    ("requested", {"outcomes": {"gone": 3}}),
+    ("requested", {"outcomes": {"gone": 3, "kept": 0, "v": 1}}),
     ("observed", {"remains": 0}),
 ]  # fmt: skip
 
 COMES_TO = [
     entry(
-        stage="decommission observed", since=at(39), on_this_machine=False, root="s",
+        stage="decommission observed", since=at(40), on_this_machine=False, root="s",
         not_ours_before_the_switch=0, attempt=2, window_until="v",
         pointer={"kind": "l", "old_sha256": "o", "new_sha256": "n"},
         freeze={"how": "i", "relists": 0, "interval_seconds": 0.5},
@@ -119,7 +121,7 @@ COMES_TO = [
         terms_changes=[
             {"at": at(6), "was": FIRST, "now": SECOND, "difference": ["d"],
              "approvals": [ONE, TWO], "terms_before": TERMS[0]},
-            {"at": at(32), "was": SECOND, "now": THIRD, "difference": [],
+            {"at": at(33), "was": SECOND, "now": THIRD, "difference": [],
              "approvals": [THREE, TWO], "terms_before": TERMS[1]},
         ],
         approvals={
@@ -127,17 +129,18 @@ COMES_TO = [
         },
         approved_under={"cutover": SECOND, "finalize": SECOND, "decommission": SECOND},
         times={
-            "begun": at(20), "terms": at(2), "frozen": at(24), "delta": at(25), "waits": at(5),
-            "terms-changed": at(32), "switching": at(21), "withdrawn": at(8),
-            "approval-withdrawn": at(11), "switched": at(22), "smoked": at(13), "open": at(23),
+            "begun": at(20), "terms": at(2), "frozen": at(25), "delta": at(26), "waits": at(5),
+            "terms-changed": at(33), "switching": at(21), "withdrawn": at(8),
+            "approval-withdrawn": at(11), "switched": at(22), "smoked": at(23), "open": at(24),
             "counted": at(15), "rolling-back": at(16), "rolled-back": at(17),
-            "finalized": at(26), "rechecking": at(34), "rechecked": at(35), "erasing": at(33),
-            "erased": at(37), "requested": at(38), "observed": at(39),
+            "finalized": at(27), "rechecking": at(35), "rechecked": at(36), "erasing": at(34),
+            "erased": at(38), "requested": at(39), "observed": at(40),
         },
+        smoke={"ok": True, "objects": 0, "bytes": 0, "commands": [], "failures": []},
         decommission={
             "recheck": {"level": "head", "reason": "again", "objects": 14, "bytes": 140,
                         "differing": 4},
-            "requested": {"gone": 3}, "observed": 0,
+            "requested": {"gone": 3, "kept": 0, "v": 1}, "observed": 0,
             "outcomes": {"gone": 3, "kept": 0, "v": 1},
         },
     ),
@@ -195,13 +198,15 @@ def test_each_part_of_a_cutover_is_told_by_its_events(desk: Desk) -> None:
         "one erased less": (pilot("decommission", outcomes={"gone": 2, "kept": 0, "v": 1}), told),
         "a member of the pointer": (pilot("pointer", kind="k"), told),
         "the window of before": (put("cutovers", 1, window_until="u"), told),
-        "a time that was forgotten": (pilot("times", erasing=at(29)), told),
+        "a time that was forgotten": (pilot("times", erasing=at(30)), told),
         "another event": (tell("cutover-frozen", 1, how="j"), told),
         "an event less": (lambda w: drop_event(w, "cutover-withdrawn"), told),
         "the last event less": (lambda w: drop_event(w, "cutover-observed"), told),
-        "what was pending": (tell("cutover-erased", 2, pending=[]), told),
-        "erased again": (tell("cutover-erased", 1, again=[5]), told),
-        "another span": (tell("cutover-rechecked", 1, spans=[]), told),
+        "what was pending": (tell("cutover-erased", 2, pending=[]), "requested: not the sum"),
+        "erased again": (tell("cutover-erased", 1, again=[5]), "requested: not the sum"),
+        "another span": (
+            tell("cutover-rechecked", 1, spans=[[1, 3, "head"], [7, 9, "head"]]), told
+        ),
     }  # fmt: skip
     refused(desk, in_story(), cases)
 
@@ -565,3 +570,85 @@ def test_what_came_without_approval_is_refused_though_later_events_hide_it(desk:
         ),
     }  # fmt: skip
     refused(desk, in_story(), cases)
+
+
+def told_anew(*changes: Change) -> Change:
+    """Change events, and let the statement say what they come to: an insider does that."""
+
+    def follow(made: World) -> None:
+        events = [(kind, when, what) for kind, when, what in deepcopy(made["journal.jsonl"])]
+        made["predicate"]["cutovers"] = folded(events)
+
+    return both(*changes, follow)
+
+
+def test_how_a_cutover_ended_is_what_came_before_it(desk: Desk) -> None:
+    bad: dict[str, tuple[Change, str]] = {
+        "open, though its tests failed": (
+            tell("cutover-smoked", 1, ok=False, failures=["x"]), "did not end well"
+        ),
+        "open, and nothing was tested": (gone("cutover-smoked", 1), "did not end well"),
+        "tests that ended well, and failed": (
+            tell("cutover-smoked", 1, failures=["x"]), "ok, and failures"
+        ),
+        "tests that failed at nothing": (tell("cutover-smoked", 0, ok=False), "ok, and failures"),
+        "tests that ended well, but for a program": (
+            tell("cutover-smoked", 1, commands=[{"name": "x", "ok": False, "told": "y"}]),
+            "a command is not",
+        ),
+        "ok that is a number": (tell("cutover-smoked", 1, ok=1), "smoked: ok"),
+        "gone back, and not from where it was": (
+            tell("cutover-rolled-back", 0, switched=False), "switched or not"
+        ),
+        "gone back from where it never was": (
+            tell("cutover-rolled-back", 1, switched=True), "switched or not"
+        ),
+        "not early, in a window that no moment ends": (
+            tell("cutover-finalized", early=False), "it says not"
+        ),
+        "not early, within the window": (
+            both(
+                tell("cutover-open", 1, until="2026-03-02T08:01:14.028Z"),
+                tell("cutover-finalized", early=False),
+            ),
+            "it says not",
+        ),
+        "early, for no reason": (tell("cutover-finalized", reason=None), "no reason"),
+        "early, for an empty reason": (tell("cutover-finalized", reason=""), "no reason"),
+        "early that is a number": (tell("cutover-finalized", early=1), "finalized: early"),
+        "final, and never open": (gone("cutover-open", 1), "not in its window"),
+        "final, and begun again": (
+            insert_before("cutover-rechecking", 0, "cutover-withdrawn", at(27), PILOT),
+            "it is final",
+        ),
+        "another sum of what was requested": (
+            tell("cutover-requested", 1, outcomes={"gone": 4, "kept": 0}), "not the sum"
+        ),
+        "another sum at first": (
+            tell("cutover-requested", 0, outcomes={"gone": 2}), "not the sum"
+        ),
+        "what differs lies in no span": (
+            tell("cutover-rechecked", 0, spans=[[1, 10, "full"]]), "spans: of others"
+        ),
+        "more read than the spans have": (
+            tell("cutover-rechecked", 1, objects=6), "more was read"
+        ),
+        "a span the wrong way round": (
+            tell("cutover-rechecked", 1, spans=[[9, 7, "head"]]), "spans: no ids"
+        ),
+        "deleted, and not read again": (tell("cutover-erasing", 0, last=11), "not read again"),
+        "deleted again, and not read again": (
+            tell("cutover-erasing", 1, again=[5, 11]), "not read again"
+        ),
+    }  # fmt: skip
+    refused(desk, in_story(), {name: (told_anew(one), why) for name, (one, why) in bad.items()})
+    good: dict[str, Change] = {
+        "not early, a minute before its end": both(
+            tell("cutover-open", 1, until="2026-03-02T08:01:13.027Z"),
+            tell("cutover-finalized", early=False),
+        ),
+        "tests that failed, and nothing after them": both(
+            gone("cutover-open", 0), tell("cutover-smoked", 0, ok=False, failures=["x"])
+        ),
+    }
+    assert judged(desk, in_story(), {n: told_anew(one) for n, one in good.items()}) == [*good]

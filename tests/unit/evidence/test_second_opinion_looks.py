@@ -80,16 +80,11 @@ GOOD: dict[str, Change] = {
         tell(TOLD, 2, at="2026-03-02T08:00:06.5Z"), tell(TOLD, 3, at="2026-03-02T08:00:06Z"),
         put("looks", 0, at="2026-03-02T08:00:06Z"),
     ),
-    "a moment of no calendar": tell(TOLD, 0, at="2026-99-02T08:00:08Z"),
-    "a batch of no plan": both(of_pilot(batch="zz"), put("looks", 1, batch="zz")),
     "lost before the look began": moved_before("superseded", 0, BEGUN, 0),
     "other metadata beside the right bytes": both(
         tell(TOLD, 0, beside=[7]), tell(TOLD, 3, beside=[7]), put("looks", 0, beside=1)
     ),
     "an id below nothing": tell(TOLD, 0, replaced=[-1]),
-    "a batch that sorts by code points": both(of_pilot(batch="i"), lambda w: (
-        w["predicate"]["looks"].reverse(), w["predicate"]["looks"][0].update(batch="i")
-    )),
 }  # fmt: skip
 BAD: dict[str, tuple[Change, str]] = {
     # forms
@@ -374,3 +369,32 @@ def test_what_is_lost_after_a_deletion_is_judged_alike(desk: Desk, *, keyed: boo
 def test_nothing_is_lost_where_nothing_was_deleted(desk: Desk) -> None:
     lost = both(tell(TOLD, 2, lost=[1]), put("looks", 0, lost=1))
     refused(desk, looked_at(), {"lost": (lost, "and nothing was deleted")})
+
+
+def test_a_look_is_of_its_time_and_of_its_batch(desk: Desk) -> None:
+    after, before = "2026-03-02T08:01:10Z", "2026-03-02T07:00:08Z"
+    good = {
+        "a clock that is a minute ahead": tell(TOLD, 0, at="2026-03-02T08:01:09Z"),
+        "a clock that is an hour behind": both(
+            tell(TOLD, 2, at="2026-03-02T07:00:09Z"),
+            put("looks", 0, at="2026-03-02T07:00:09Z"),
+        ),
+        "in spans": tell(TOLD, 0, spans=[[1, 1], [8, 9]]),
+    }
+    bad: dict[str, tuple[Change, str]] = {
+        "later than it was told": (tell(TOLD, 0, at=after), "later than it was told"),
+        "before it began": (
+            both(tell(TOLD, 2, at=before), put("looks", 0, at=before)),
+            "before it",
+        ),
+        "at a moment of no calendar": (tell(TOLD, 0, at="2026-99-02T08:00:08Z"), "calendar"),
+        "of a batch of no plan": (
+            both(of_pilot(batch="zz"), put("looks", 1, batch="zz")),
+            "no batch of the plan",
+        ),
+        "found outside of what was read": (tell(TOLD, 0, spans=[[1, 8]]), "spans: of others"),
+        "more than the spans have": (tell(TOLD, 0, spans=[[8, 9]]), "more was read"),
+        "spans of three": (tell(TOLD, 0, spans=[[1, 9, "full"]]), "other members"),
+    }
+    assert judged(desk, looked_at(), good) == [*good]
+    refused(desk, looked_at(), bad)

@@ -182,6 +182,8 @@ def test_a_waiver_whose_day_ended_since_it_was_told_counts_no_more(desk: Desk, d
         at = place_of(made, "cutover-switching")
         for event in made["journal.jsonl"][at:]:
             event[1] = event[1].replace("2026-03-02", "2026-03-03")
+            if event[0] == "cutover-open":
+                event[2]["until"] = "2026-03-03T08:00:25Z"
         made["journal.jsonl"].insert(at, ["asked", "2026-03-03T00:00:00Z", {}])
         made["predicate"]["times"]["written"] = "2026-03-03T09:00:00Z"
         made["predicate"]["waivers"] = []

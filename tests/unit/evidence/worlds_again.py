@@ -56,7 +56,7 @@ def looked_at() -> World:
         ["look-ended", hour(10), {"batch": "pilot", "number": 1}],
         ["looking-again", hour(10), looking(2, "head", "pilot")],
         ["superseded", hour(10), {"dropped": [1], "dropped_datasets": {"pmsi": 1}}],
-        ["restored", hour(10), {"id": 1, "more": "x"}],
+        ["restored", hour(10), {"batch": "pilot", "id": 1, "more": "x"}],
         ["verified", hour(10), {"ids": [1], "datasets": {"pmsi": 1}}],
     ]
     body(made, "sent")["ids"] += [10, 11]

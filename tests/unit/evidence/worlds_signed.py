@@ -17,6 +17,8 @@ from tests.unit.evidence.worlds import World, body, hour
 
 KIND = "application/vnd.hdh-migrate.approval+json"
 PILOT = {"batch": "pilot", "track": "cutover"}
+TESTED = {"ok": True, "objects": 0, "bytes": 0, "commands": [], "failures": []}
+"""How smoke tests end of which none is asked for."""
 LEDGER = "emc2-exit-0a1b2c"
 Payload = dict[str, Any]
 Sign = Callable[[str, Payload, Signer], tuple[Payload, Signer]]
@@ -84,6 +86,7 @@ def approved(people: Sequence[Signer]) -> World:
             ("cutover-rolled-back", {**PILOT, "switched": True}),
             ("cutover-switching", {**PILOT, **switching}),
             ("cutover-switched", PILOT),
+            ("cutover-smoked", {**PILOT, **TESTED}),
             ("cutover-open", {**PILOT, "until": hour(21)}),
             ("cutover-finalized", {
                 **PILOT, "early": False, "reason": None, "root": root,

@@ -9,7 +9,7 @@ from typing import Any
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json
 from tests.unit.evidence.worlds import World, body, hour, listed, told, world
-from tests.unit.evidence.worlds_signed import PILOT, digest, stated
+from tests.unit.evidence.worlds_signed import PILOT, TESTED, digest, stated
 
 KIND = "application/vnd.in-toto+json"
 Payload = dict[str, Any]
@@ -67,6 +67,7 @@ def waived(by: Signer, said: Payload | None = None, signer: Signer | None = None
         ["waivers-counted", hour(23), counted(signer or by, said, keys=[key(by)])],
         ["cutover-switching", hour(24), {**PILOT, **switching, "waivers": [name_of(said)]}],
         ["cutover-switched", hour(24), PILOT],
+        ["cutover-smoked", hour(24), {**PILOT, **TESTED}],
         ["cutover-open", hour(24), {**PILOT, "until": hour(25)}],
         ["cutover-finalized", hour(26), {
             **PILOT, "early": False, "reason": None, "root": "5a" * 32, "approvals": [],
