@@ -269,8 +269,6 @@ def test_what_a_verifier_does_not_look_at(desk: Desk) -> None:
         for kind in (
             "ages-counted",
             "sending-again",
-            "rehydration-asking",
-            "rehydration-asked",
             "counted-by-report",
         )
     }

@@ -98,9 +98,6 @@ GOOD: dict[str, Change] = {
     "bytes without objects": tell(TOLD, changed=amount(0, 9)),
     "new that joined": tell(TOLD, 2, new=amount(1, 6)),
     "left that changed at once": tell(TOLD, 2, vanished=amount(1, 6), left=amount(1, 6)),
-    "a portion of another batch's dataset": tell(TOLD, 2, dataset="scans"),
-    "a batch of no plan": pass_of_imaging(batch="zz"),
-    "a retry in a batch of no plan": tell(RETRYING, batch="zz"),
     "a pass that does not end": gone(ENDED, 1),
     "a pass that ends at once": insert_before(
         RETRYING, 0, ENDED, hour(12), {"batch": "imaging", "number": 1, "listed": NOTHING_MOVED}
@@ -136,6 +133,12 @@ BAD: dict[str, tuple[Change, str]] = {
     "a triple": (change(1, changed_included=[[WAS, WAS, NEW]]), f"{CHANGED}: changed_included"),
     "a leaf alone": (change(1, changed_included=[NEW]), f"{CHANGED}: changed_included"),
     "null for pairs": (change(1, changed_included=None), f"{CHANGED}: changed_included"),
+    # the plan
+    "a portion of another batch's dataset": (
+        tell(TOLD, 2, dataset="scans"), "a dataset of another batch"
+    ),
+    "a batch of no plan": (pass_of_imaging(batch="zz"), "no batch of the plan"),
+    "a retry in a batch of no plan": (tell(RETRYING, batch="zz"), "no batch of the plan"),
     # the numbers
     "a pass that is skipped": (pass_of_imaging(number=2), NOT_OPEN),
     "another pass before it ended": (renumbered(3), NOT_OPEN),
