@@ -95,6 +95,8 @@ class LeftToDo:
     """What was done, by the stages that approvals are for."""
     each: tuple[int, ...] = ()
     """How many there are of each name, where that is told."""
+    unplanned: bool = False
+    """The plan says nothing of how it is deleted, so the verb would be refused."""
 
 
 @frozen
@@ -111,6 +113,8 @@ class BatchStanding:
     """Of its cutover, None without one."""
     switches: bool
     """Whether the plan has a cutover for it."""
+    deletes: bool = True
+    """Whether the plan says how its source is deleted."""
     window_until: str | None = None
     traces: int = 0
     """What the source still showed after the deletion, without the next."""
@@ -152,8 +156,8 @@ class MigrationStanding:
     """The dataset, when its erasure began, when it ended, what it left behind."""
     copied: bool = False
     """Headers are kept apart, so copies of the ledger hold what opens objects."""
-    originals: tuple[tuple[str, int], ...] = ()
-    """Erased datasets of whose originals no deletion was seen at the source, and how many."""
+    originals: tuple[tuple[str, int, str], ...] = ()
+    """Erased datasets of whose originals no deletion was seen at the source, how many, batch."""
     grants: GrantAccounts | None = None
     unheld: tuple[str, ...] = ()
     """Recipients' keys, by file, of which nobody is declared to hold the private one."""
@@ -261,7 +265,6 @@ _NEXT: Final[Mapping[str, LeftTask]] = {
     "switching": LeftTask.SWITCHING,
     "switched": LeftTask.SWITCHING,
     "rolling back": LeftTask.SWITCHING,
-    "finalized": LeftTask.SOURCE,
     "decommission under way": LeftTask.DELETING,
     "decommission requested": LeftTask.OBSERVE,
 }
@@ -271,17 +274,20 @@ _NEXT: Final[Mapping[str, LeftTask]] = {
 def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
     """Yield what a batch that has something at the target still needs, until its source is gone."""
     named, until = (one.name,), one.window_until
+    source = LeftToDo(LeftTask.SOURCE, named, unplanned=not one.deletes)
     if not one.verified:
         return
     if one.stage in {None, "not started", "rolled back"}:
         if one.switches:
             yield LeftToDo(LeftTask.SWITCH, named)
-        yield LeftToDo(LeftTask.SOURCE, named)
+        yield source
         yield LeftToDo(LeftTask.RELIST, named, at=one.listed)
     elif one.stage == "fallback window":
         over = until is not None and seconds_of(until) <= seconds_of(now)
         yield LeftToDo(LeftTask.FINALIZE, named, at=until, over=over)
-        yield LeftToDo(LeftTask.SOURCE, named)
+        yield source
+    elif one.stage == "finalized":
+        yield source
     elif one.stage == "decommission observed" and one.traces:
         yield LeftToDo(LeftTask.TRACES, named, one.traces)
     elif one.stage in _NEXT:
@@ -323,8 +329,9 @@ def _of_erasures(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.ERASED, (name,), remains, at=ended)
         if ended is not None:
             yield LeftToDo(LeftTask.COPIES_ERASED, (name,), at=ended)
-    for name, count in stands.originals:
-        yield LeftToDo(LeftTask.ORIGINALS, (name,), count)
+    unplanned = {one.name for one in stands.batches if not one.deletes}
+    for name, count, batch in stands.originals:
+        yield LeftToDo(LeftTask.ORIGINALS, (name,), count, unplanned=batch in unplanned)
 
 
 def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
@@ -378,7 +385,7 @@ def _together(found: Iterable[LeftToDo]) -> list[LeftToDo]:
     made: dict[object, list[LeftToDo]] = {}
     for number, one in enumerate(found):
         alone = one.task in _APART
-        made.setdefault(number if alone else (one.task, one.over), []).append(one)
+        made.setdefault(number if alone else (one.task, one.over, one.unplanned), []).append(one)
     return [_joined(several) for several in made.values()]
 
 
@@ -395,4 +402,5 @@ def _joined(several: list[LeftToDo]) -> LeftToDo:
         sum(one.count for one in several),
         at=known,
         over=first.over,
+        unplanned=first.unplanned,
     )

@@ -101,7 +101,13 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         values["objects"] = words.say("n.objects", one.count)
     if one.at is not None:
         values["at"] = words.day(one.at) if one.task in _DAYS else words.moment(one.at)
-    said = words.say(key, n, **values)
+    return _with_verb(one, words.say(key, n, **values), words, marked=marked)
+
+
+def _with_verb(one: LeftToDo, said: Markup, words: Words, *, marked: bool) -> Markup:
+    """Return the sentence with the verb that does it, or with why none would."""
+    if one.unplanned:
+        return words.say("left.unplanned", said=said)
     if one.task.verb is None:
         return said
     verb = f"hdh-migrate {one.task.verb}"
@@ -162,7 +168,7 @@ def standing_of(
         for one in p["cutovers"]
         if one["track"] == "cutover" and after_deletion(one).observed
     }
-    unseen = {one["name"] for one in p["datasets"] if one["batch"] not in seen}
+    unseen = {one["name"]: one["batch"] for one in p["datasets"] if one["batch"] not in seen}
     return MigrationStanding(
         at=p["times"]["written"],
         batches=tuple(_batches(p, plan, months)),
@@ -179,7 +185,7 @@ def standing_of(
             for one in p.get("erasures", ())
         ),
         originals=tuple(
-            (one["dataset"], one["objects"])
+            (one["dataset"], one["objects"], unseen[one["dataset"]])
             for one in p.get("erasures", ())
             if one["ended"] and one["objects"] and one["dataset"] in unseen
         ),
@@ -371,7 +377,8 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 missed=missed_in(look),
                 absences=months.harm.absences(seen, name),
                 whole=all_back(p, name),
-                recheck_seconds=recheck_seconds(plan, name),
+                recheck_seconds=(recheck := recheck_seconds(plan, name)),
+                deletes=recheck is not None,
                 lacks_copy=copied is not None and verified > 0 and name not in copied,
             )
         )

@@ -11,6 +11,12 @@ LEFT: dict[str, Text] = {
         "{shown} et {n} autre|{shown} et {n} autres", "{shown} and {n} other|{shown} and {n} others"
     ),
     "left.verb": Text("{said} Commande : {verb}", "{said} Command: {verb}"),
+    "left.unplanned": Text(
+        "{said} Le plan n'y prévoit aucune suppression : l'y ajouter d'abord (cutovers, "
+        "decommission), ou la faire sans cet outil.",
+        "{said} The plan has no deletion there: add it first (cutovers, decommission), or have it "
+        "done without this tool.",
+    ),
     "left.breach": Text(
         "Faire juger si la perte ou le remplacement de {objects} est une violation de données à "
         "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les "

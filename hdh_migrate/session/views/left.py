@@ -131,7 +131,7 @@ def _standing(
             for name, one in erased.items()
         ),
         originals=tuple(
-            (name, one.event.objects)
+            (name, one.event.objects, one.event.batch)
             for name, one in erased.items()
             if one.ended is not None
             and one.event.objects
@@ -241,7 +241,8 @@ def _batches(
             missed=missed_in(look),
             absences=harm.absences(seen, name),
             whole=(missed := absent.get(name)) is None or missed["back"] == missed["objects"],
-            recheck_seconds=recheck_seconds(plan, name),
+            recheck_seconds=(recheck := recheck_seconds(plan, name)),
+            deletes=recheck is not None,
             lacks_copy=copied is not None and verified > 0 and name not in copied,
         )
 

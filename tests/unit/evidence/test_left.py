@@ -200,11 +200,35 @@ def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
 
 
 def test_the_originals_of_each_erased_dataset_are_a_task_of_their_own() -> None:
-    stands = replace(SETTLED, originals=(("emc2", 9), ("pmsi", 1)))
+    stands = replace(
+        SETTLED,
+        batches=(DONE, replace(DONE, name="research", deletes=False)),
+        originals=(("emc2", 9, "research"), ("pmsi", 1, "pilot")),
+    )
 
     assert left_to_do(stands) == [
-        LeftToDo(LeftTask.ORIGINALS, ("emc2",), 9), LeftToDo(LeftTask.ORIGINALS, ("pmsi",), 1),
-    ]  # fmt: skip
+        LeftToDo(LeftTask.ORIGINALS, ("emc2",), 9, unplanned=True),
+        LeftToDo(LeftTask.ORIGINALS, ("pmsi",), 1),
+    ]
+
+
+@pytest.mark.parametrize("stage", [None, "rolled back", "fallback window", "finalized"])
+def test_where_the_plan_deletes_nothing_no_verb_is_named_that_would_be_refused(
+    stage: str | None,
+) -> None:
+    planned = replace(DONE, stage=stage)
+    other = replace(planned, name="scans", deletes=False)
+
+    first, second = (
+        one for one in left_to_do(batches(planned, other)) if one.task is LeftTask.SOURCE
+    )
+
+    assert (first.names, second.names) == (("pilot",), ("scans",))
+    words = PageWords("fr")
+    assert "hdh-migrate decommission PLAN" in told(first, words, marked=False)
+    said = told(second, words, marked=False)
+    assert "hdh-migrate" not in said
+    assert "Le plan n\u2019y prévoit aucune suppression" in said.unescape()
 
 
 def test_a_report_is_signed_and_then_countersigned() -> None:
@@ -357,6 +381,8 @@ def everything() -> Iterable[LeftToDo]:
                 yield LeftToDo(task, names, 1, at=at, over=True)
             if f"left.{task}.never" in LEFT:
                 yield LeftToDo(task, names, 1)
+            if task is LeftTask.SOURCE:
+                yield LeftToDo(task, names, 1, unplanned=True)
     yield LeftToDo(LeftTask.FINDING, ("of-another-version",), 1, each=(1,))
     yield LeftToDo(LeftTask.FINDING, ("conflict", "vanished"), 3, each=(1, 2))
     yield from (LeftToDo(LeftTask.FINDING, ("vanished-lost",), count) for count in (1, 2))
