@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.evidence.lines.facts import Loss, ObjectCounts, StepPace
+from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
+from hdh_migrate.evidence.page.left import told
+from hdh_migrate.evidence.page.page_words import PageWords
 from tests.support.browser import Browser, browser
 from tests.unit.evidence.builders import (
     bundle,
@@ -138,6 +142,23 @@ def test_on_a_telephone_no_column_is_out_of_sight_and_failures_come_first(
     assert window.run(OUT_OF_SIGHT) == []
     failed, inventoried = window.run(PLACES)
     assert failed < inventoried
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_on_a_telephone_the_command_of_each_thing_left_to_do_is_in_sight(
+    window: Browser, report: Path, language: str
+) -> None:
+    window.size(360)
+    window.open(report / f"report.{language}.html")
+    words, at = PageWords(language), "2026-11-28"
+    tasks = [
+        told(LeftToDo(task, ("conflict",), 1, at=at, acts=("run",)), words) for task in LeftTask
+    ]
+    items = json.dumps("".join(f"<li>{one}</li>" for one in tasks))
+    window.run(f"document.querySelector('dd.left ol').innerHTML = {items}")
+
+    assert window.run("return document.querySelector('dd.left ol').children.length") == len(tasks)
+    assert window.run(OVERFLOW) == 0
 
 
 @pytest.fixture(scope="module")

@@ -51,10 +51,11 @@ ANNEXES: dict[str, Text] = {
     "losses.none": Text("Rien n'a été perdu.", "Nothing was lost."),
     "losses.why": Text(
         "Le contenu des objets n'est pas concerné. Ces propriétés existaient à la source et ne "
-        "sont pas posées sur l'objet chiffré. La colonne nomme le fichier où chacune "
-        "reste lisible.",
+        "sont pas posées sur l'objet chiffré. Sont comptés les objets vérifiés et ceux qui restent "
+        "à déplacer. La colonne nomme le fichier où chacune reste lisible.",
         "The objects' content is not concerned. These properties existed at the source and are "
-        "not set on the encrypted object. The column names the file where each can still be read.",
+        "not set on the encrypted object. Objects that are verified, or still to be moved, are "
+        "counted. The column names the file where each can still be read.",
     ),
     "loss.modified": Text("date de dernière modification", "time of last modification"),
     "loss.headers": Text(
@@ -317,7 +318,7 @@ ANNEXES: dict[str, Text] = {
         "the host's answer, in objects (the tool's own files not counted):",
     ),
     "stage.partly": Text("suppression constatée en partie", "deletion observed in part"),
-    "stage.not started": Text("bascule non commencée", "cutover not started"),
+    "stage.not started": Text("non commencée", "not started"),
     "stage.preparing": Text("en préparation", "preparing"),
     "stage.switching": Text("pointeur en cours de changement", "switching"),
     "stage.switched": Text("pointeur changé, essais à finir", "switched, tests to finish"),

@@ -325,5 +325,11 @@ AT_SOURCE: dict[str, Text] = {
         "can end, this folder does not say: ask whoever keeps the contracts.",
     ),
     "source.read": Text("Lu à la source jusqu'ici : {read}.", "Read at the source so far: {read}."),
+    "source.read.least": Text(
+        "Lu à la source jusqu'ici : au moins {read}, sans ce qu'a lu une exécution qui n'a pas dit "
+        "sa fin.",
+        "Read at the source so far: at least {read}, without what was read by a run that did not "
+        "tell of its end.",
+    ),
 }
 """Sentences of that answer."""

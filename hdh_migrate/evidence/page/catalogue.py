@@ -90,10 +90,10 @@ CATALOGUE: dict[str, Text] = {
         "|Everything was read back and compared. {n} findings are left to read below.",
     ),
     "noted.beside": Text(
-        "{n} constat en tout, à lire sous « Constats »."
-        "|{n} constats en tout, à lire sous « Constats ».",
-        "{n} finding in all, to be read under “Findings”."
-        "|{n} findings in all, to be read under “Findings”.",
+        "{n} constat en tout, notes comprises, à lire sous « Constats »."
+        "|{n} constats en tout, notes comprises, à lire sous « Constats ».",
+        "{n} finding in all, notes included, to be read under “Findings”."
+        "|{n} findings in all, notes included, to be read under “Findings”.",
     ),
     "lost": Text(
         "Un objet vérifié manque des deux côtés|Des objets vérifiés manquent des deux côtés",

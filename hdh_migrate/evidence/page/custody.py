@@ -191,7 +191,9 @@ CUSTODY: dict[str, Text] = {
     "trace.not-shown": Text("l'interface ne montre pas :", "the interface does not show:"),
     "unseen.version": Text("les versions antérieures", "earlier versions"),
     "unseen.snapshot": Text("les instantanés", "snapshots"),
-    "unseen.soft-deleted": Text("les objets supprimés", "deleted objects"),
+    "unseen.soft-deleted": Text(
+        "les objets supprimés encore récupérables", "deleted objects that can be recovered"
+    ),
     "unseen.uncommitted": Text("les objets non validés", "uncommitted objects"),
     # --- custody -------------------------------------------------------------------------------
     "custody": Text("Qui a fait quoi", "Who did what"),

@@ -123,7 +123,7 @@ SIDES: dict[str, Text] = {
         "{n} run cut off|{n} runs cut off",
     ),
     "errors.resent": Text(
-        "{n} objet envoyé de nouveau|{n} objets envoyés de nouveau",
-        "{n} object sent again|{n} objects sent again",
+        "{n} objet envoyé, peut-être de nouveau|{n} objets envoyés, peut-être de nouveau",
+        "{n} object sent, perhaps again|{n} objects sent, perhaps again",
     ),
 }

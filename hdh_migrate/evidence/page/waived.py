@@ -200,6 +200,7 @@ WAIVED: dict[str, Text] = {
         "|{n} checks were set aside by signatures alone ({many}{over}), with no authority's leave: "
         "{what}{excused}; see “Waivers”.",
     ),
+    "banner.waived.each": Text("« {what} »", "“{what}”"),
     "n.waivers": Text("{n} dérogation|{n} dérogations", "{n} waiver|{n} waivers"),
     "n.waivers.all": Text(
         ", qui ne compte plus|, qui ne comptent plus",

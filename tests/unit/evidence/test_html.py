@@ -2151,6 +2151,7 @@ def test_a_run_that_never_said_its_end_is_told_with_what_is_missing_for_it(
     page = written(tmp_path / "a", [record("a")], signer=key, months=ran("claire@ops", 1))["fr"]
     assert "Une exécution, commencée le 1er mars 2026" in page.plain
     assert "Lu à la source jusqu\u2019ici : au moins" in page.plain
+    assert "sans ce qu\u2019a lu une exécution qui n\u2019a pas dit sa fin." in page.plain
     assert "Ces nombres sont des minimums" in page.plain
 
 

@@ -217,6 +217,7 @@ def test_the_page_says_it_in_both_languages(tmp_path: Path) -> None:
     )
     for page, words in (
         (french, ("le plan a changé, et elle valait pour celui", "elle a été retirée")),
+        (french, ("permis : « ", " », « ", " » ; voir « ")),
         (french, ("son dernier jour est passé", "compte depuis le 2", "ne comptent plus")),
         (english, ("the plan was changed, and it was for the one before", "it was taken away")),
         (english, ("its last day is over", "counts since 2", "Done while it counted")),
