@@ -306,6 +306,16 @@ AT_SOURCE: dict[str, Text] = {
         "This tool encrypted nothing at the source: who reads it, the former host among them, can "
         "read these objects. This tool handed a private key to neither host.",
     ),
+    "source.clear.folder": Text(
+        "Cet outil n'a rien chiffré à la source : qui la lit peut lire ces objets. Cet outil n'a "
+        "pas remis de clé privée à l'hébergeur.",
+        "This tool encrypted nothing at the source: who reads it can read these objects. This tool "
+        "handed no private key to the host.",
+    ),
+    "source.unseen.folder": Text(
+        "Non comptés : instantanés, sauvegardes et répliques de cette source.",
+        "Not counted: snapshots, backups and replicas of this source.",
+    ),
     "source.unseen": Text(
         "Non comptés : versions antérieures, instantanés, sauvegardes, répliques et journaux "
         "d'accès de l'ancien hébergeur.",

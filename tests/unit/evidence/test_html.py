@@ -1950,6 +1950,8 @@ def test_a_source_without_an_address_is_named_by_what_it_is(tmp_path: Path, key:
     source = replace(SOURCE, kind="folder", url="folder:")
     pages = written(tmp_path / "out", [record("a")], signer=key, endpoints=(source, TARGET))
     assert "De\u00a0: dossier de cette machine. Cet outil" in pages["fr"].text
+    assert "ancien hébergeur" not in pages["fr"].plain.partition("Où trouver quoi")[0]
+    assert "former host" not in pages["en"].plain.partition("Where to find what")[0]
     assert "From: folder of this machine. This tool" in pages["en"].text
 
 
