@@ -42,6 +42,10 @@ CUSTODY: dict[str, Text] = {
     "q.when.answer": Text(
         "Du {start} au {end}, soit {length}.", "From {start} to {end}, {length} in all."
     ),
+    "q.when.day": Text(
+        "Le {day}, de {start} à {end}, soit {length}.",
+        "On {day}, from {start} to {end}, {length} in all.",
+    ),
     "q.when.going": Text(
         "En cours (point {points} de ce qui reste à faire). Date de fin : ni le plan ni le journal "
         "n'en ont ; à demander au responsable de traitement."

@@ -71,7 +71,12 @@ class Locale:
     def moment(self, text: str) -> str:
         """Return an RFC 3339 time as a date and a time of day in UTC."""
         at = datetime.fromisoformat(text).astimezone(UTC)
-        return f"{self._date(at)}{self.at}{at:%H:%M:%S}{NBSP}UTC"
+        return f"{self._date(at)}{self.at}{self.hour(text)}{NBSP}UTC"
+
+    @staticmethod
+    def hour(text: str) -> str:
+        """Return the time of day in UTC of an RFC 3339 time."""
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%H:%M:%S}"
 
     def day(self, text: str) -> str:
         """Return a day such as 2037-12-31 as a date."""

@@ -176,6 +176,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "moment": words.moment,
         "day": words.day,
         "length": words.length,
+        "period": words.period,
         "lasting": words.lasting,
         "difference": words.difference,
         "cause": words.cause,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -157,6 +157,21 @@ class PageWords:
             datetime.fromisoformat(one).replace(microsecond=0) for one in (started, ended)
         )
         return self.lasting(int((last - first).total_seconds()))
+
+    def period(self, started: str, ended: str) -> Markup:
+        """Return from when to when something was, and how long: a day that is both ends' once."""
+        length = self.length(started, ended)
+        first, last = (
+            datetime.fromisoformat(one).astimezone(UTC).date() for one in (started, ended)
+        )
+        if first != last:
+            start, end = self.moment(started), self.moment(ended)
+            return self.say("q.when.answer", start=start, end=end, length=length)
+        hours = [self._reader.hour(one) for one in (started, ended)]
+        return self.say(
+            "q.when.day", day=self.day(first.isoformat()), start=hours[0],
+            end=escape(f"{hours[1]}{NBSP}UTC"), length=length,
+        )  # fmt: skip
 
     def lasting(self, seconds: int) -> Markup:
         """Return a length of time."""

@@ -83,6 +83,17 @@ def test_a_length_agrees_with_the_two_moments_that_are_shown() -> None:
     assert said == "15\u00a0s"
 
 
+def test_a_period_within_a_day_says_its_date_once() -> None:
+    day = ("2026-11-28T09:58:41Z", "2026-11-28T09:58:55.9Z")
+    said = {one: str(PageWords(one).period(*day)).replace("\u00a0", " ") for one in ("fr", "en")}
+    assert said["fr"] == "Le 28 novembre 2026, de 09:58:41 à 09:58:55 UTC, soit 14 s."
+    assert said["en"] == "On 28 November 2026, from 09:58:41 to 09:58:55 UTC, 14 s in all."
+    over = PageWords("fr").period("2026-11-28T23:59:59Z", "2026-11-29T01:00:00+01:00")
+    assert over.replace("\u00a0", " ") == (
+        "Du 28 novembre 2026 à 23:59:59 UTC au 29 novembre 2026 à 00:00:00 UTC, soit 1 s."
+    )
+
+
 def test_a_day_is_written_as_a_date() -> None:
     assert FR.day("2037-01-01") == "1er\u00a0janvier\u00a02037"
     assert EN.day("2037-12-31") == "31\u00a0December\u00a02037"
