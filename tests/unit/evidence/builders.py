@@ -328,7 +328,7 @@ def chained(events: Iterable[Told]) -> Iterator[Event]:
 
 
 LOOK = {
-    "batch": "pilot", "number": 1, "level": "full", "at": "2026-11-23T10:00:00Z", "objects": 2,
+    "batch": "pilot", "number": 1, "level": "full", "at": "2026-03-02T10:00:00Z", "objects": 2,
     "gone": 0, "damaged": 0, "replaced": 1, "unread": 1, "ended": True,
 }  # fmt: skip
 """What a statement says of a look at a batch; nothing was gone or damaged, which drops rows."""

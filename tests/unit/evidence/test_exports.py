@@ -399,7 +399,8 @@ def test_markdown_says_how_the_target_was_read_again_and_why_not_more_closely(
 ) -> None:
     at, batches = "2026-03-02T10:15:00Z", ("b0", "b1")
     about = {batch: {"batch": batch, "track": "cutover"} for batch in batches}
-    read = {"spans": [], "differing": [[1, "x"], [2, "y"]], "objects": 1, "bytes": 0, "at": at}
+    read = {"spans": [[1, 2, "head"]], "differing": [[1, "x"], [2, "y"]], "bytes": 0, "at": at,
+            "objects": 1}  # fmt: skip
     events = [
         (at, "cutover-rechecking", {**about["b0"], "level": "head", "reason": "too | much"}),
         (at, "cutover-rechecked", {**about["b0"], **read}),

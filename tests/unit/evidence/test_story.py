@@ -516,16 +516,17 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("begun", {**SWITCH, "pointer": {"kind": "file", "guard": "g"}, "rehearsing": False}),
     ("switching", {**SWITCH, "root": "3" * 64, "strangers": 2, **APPROVED}),
     ("switched", {"found": False, "late": False}),
+    ("smoked", {"ok": True, "objects": 1, "bytes": 2, "commands": [], "failures": []}),
     ("open", {"until": "2026-03-09T00:00:00Z"}),
     ("approval-withdrawn", {"approval": "5" * 64, "key": "6" * 64}),
-    ("finalized", {"early": False, "reason": None, **APPROVED, "approved_stage": "finalize"}),
+    ("finalized", {"early": True, "reason": "r", **APPROVED, "approved_stage": "finalize"}),
     ("agreed", {**APPROVED, "approved_stage": "decommission"}),
     ("rechecking", {"level": "head", "reason": "too large"}),
     ("rechecked", {"spans": [[1, 4, "head"]], "differing": [[2, "target-gone"], [4, "x"]],
                    "objects": 4, "bytes": 8, "at": ENDED}),
     ("erasing", {"first": 1, "last": 3, "objects": 3}),
     ("erased", {"last": 3, "outcomes": {"deleted": 1}, "pending": [[2, "target-gone"], [3, "u"]]}),
-    ("requested", {"outcomes": {"deleted": 1}}),
+    ("requested", {"outcomes": {"deleted": 1, "target-gone": 1, "u": 1}}),
     ("observed", {"remains": {"current": 0}}),
     ("rechecked", {"spans": [[2, 3, "head"]], "differing": [], "objects": 2, "bytes": 4,
                    "at": ENDED}),
@@ -567,8 +568,8 @@ def test_what_a_cutover_came_to_is_told_by_its_events(tmp_path: Path, key: Signe
 
 
 CUTOVERS: dict[str, Callable[[Any], object]] = {
-    "the smoke tests passed": lambda told: told[0].update(
-        smoke={"ok": True, "objects": 1, "bytes": 2, "commands": [], "failures": []}
+    "the smoke tests failed": lambda told: told[0].update(
+        smoke={"ok": False, "objects": 1, "bytes": 2, "commands": [], "failures": ["x"]}
     ),
     "it was rolled back": lambda told: told[0].update(stage="rolled back"),
     "it began at another time": lambda told: told[0].update(since="2026-03-01T22:00:00Z"),
@@ -578,7 +579,7 @@ CUTOVERS: dict[str, Callable[[Any], object]] = {
     "nothing was there before": lambda told: told[0].update(not_ours_before_the_switch=0),
     "it was on this machine": lambda told: told[0].update(on_this_machine=True),
     "another pointer": lambda told: told[0]["pointer"].update(kind="dns"),
-    "finalized early": lambda told: told[0].update(finalized={"early": True, "reason": "r"}),
+    "finalized in time": lambda told: told[0].update(finalized={"early": False, "reason": None}),
     "read more closely": lambda told: told[0]["decommission"]["recheck"].update(level="full"),
     "nothing differed": lambda told: told[0]["decommission"]["recheck"].update(differing=0),
     "more was deleted": lambda told: told[0]["decommission"]["outcomes"].update(deleted=4),
@@ -622,7 +623,7 @@ def test_no_step_that_needs_approvals_is_told_without_them(what: str) -> None:
     terms = {"approvers": [], "thresholds": {}}
     under = sha256_hex(canonical_json(terms))
     first = [("terms", {"terms": terms, "beside": []}), *copy.deepcopy(EVENTS[:12])]
-    then = dict(copy.deepcopy(EVENTS[12:23]))
+    then = dict(copy.deepcopy(EVENTS[12:24]))
     for body in (body for _, body in [*first, *then.items()] if "approvals" in body):
         body["terms"] = under
     UNAPPROVED.get(what, len)(then)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.clocks import Judge, Moment
-from hdh_migrate.events.cutover import CutoverFinalized, Track
+from hdh_migrate.events.cutover import CutoverSwitching, Track
 from hdh_migrate.events.run import PlanRebound, RunStarted
 from hdh_migrate.events.waivers import WaiversCounted
 from hdh_migrate.evidence.lines.records import journal_line
@@ -197,10 +197,10 @@ def test_who_works_excuses_only_what_the_journal_has_and_names_it(site: Site) ->
     assert not excuses({"code": "drifted", "at": NOON, "batch": None})
     assert excuses.counted == site.told()[0].counted
     site.ledger.event(
-        CutoverFinalized(
-            batch="b", track=Track.CUTOVER, early=False, reason=None, root="5a" * 32, user="ops",
-            approvals=(), approved_stage="finalize", terms=ABSENT, target=ABSENT,
-            waivers=excuses.counted,
+        CutoverSwitching(
+            batch="b", track=Track.CUTOVER, old_sha256="01" * 32, new_sha256="02" * 32,
+            root="5a" * 32, guard="g", strangers=0, approvals=(), approved_stage="cutover",
+            terms=ABSENT, waivers=excuses.counted,
         )
     )  # fmt: skip
     site.ledger.commit()
