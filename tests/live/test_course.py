@@ -105,7 +105,8 @@ def test_a_run_is_paused_killed_limited_and_resumed_from_another_terminal(job: E
     change(job, "limits: {", "limits: {bandwidth: 64KiB/s, ")  # half a minute, if nobody says else
     run = Terminal(job, "run")
     until(lambda: (job.folder / ".hdh-migrate/errand/ledger.db").exists() and
-          job.call("status")[0] == 0 and status(job)["run"]["alive"])  # fmt: skip
+          job.call("status")[0] == 0 and status(job)["run"]["alive"]
+          and journal(job, RateSet))  # fmt: skip
     code, told = job.call("pause", "--reason", "scans first")
     assert code == Exit.OK
     assert told["paused"]["reason"] == "scans first"
