@@ -1,21 +1,16 @@
-"""Commands: in this process, or each as a process of its own without a Python's second of start.
+"""The command as a process of its own, without the second that a Python takes to start.
 
-`command` runs one to its end in this process and this thread: as `main` is called by whoever starts
-the program, with environment, folder and streams of its own, which are put back.
-
-Where it matters that a command is a process, a server process, one for each process of pytest, has
-imported the tool and forks: arguments, environment, folder, descriptors, signals and exit code are
-the child's own, as they are of `python -m hdh_migrate`. `apart` runs one to its end; its work is
-done in the child's own thread. `begin` starts one with the workers that its plan asks for, in a
-session of its own, so that it can be watched, told to stop and killed. What is about the start of
-the program, or about streams that are closed or full, starts the program itself.
+A server process, one for each process of pytest, has imported the tool and forks for every command:
+arguments, environment, folder, descriptors, signals and exit code are the child's own, as they are
+of `python -m hdh_migrate`. `command` runs one to its end; its work is done in the child's own
+thread. `begin` starts one with the workers that its plan asks for, in a session of its own, so that
+it can be watched, told to stop and killed. What is about the start of the program, or about streams
+that are closed or full, starts the program itself.
 """
 
 from __future__ import annotations
 
 import atexit
-import io
-import logging
 import multiprocessing
 import os
 import signal
@@ -23,79 +18,23 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
-from signal import SIGHUP, SIGINT, SIGTERM
 from typing import IO
 
-from hdh_migrate.cli.app import main
-from tests.support.here import HERE
 from tests.support.schemas import hold
 
 SECONDS = 240
 
 
 def command(
-    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run `hdh-migrate` with these arguments in this process, which is `typed` to; much quicker."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline=""), io.StringIO()
-    with _as_it_was(), redirect_stdout(out), redirect_stderr(err):
-        sys.stdin = io.TextIOWrapper(io.BytesIO(typed.encode()), "utf-8")
-        sys.argv = ["hdh-migrate", *arguments]
-        if env is not None:
-            put_back(env)
-        if cwd is not None:
-            os.chdir(cwd)
-        code = _ended(arguments)
-    out.seek(0)
-    done = subprocess.CompletedProcess(list(arguments), code, out.read(), err.getvalue())
-    hold(arguments, code, done.stdout)
-    return done
-
-
-def _ended(arguments: Sequence[str]) -> int:
-    try:
-        main(list(arguments), engines=HERE)
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
-@contextmanager
-def _as_it_was() -> Iterator[None]:
-    """Put back what a command, or whoever calls it, changes of this process."""
-    stdin, argv, folder = sys.stdin, sys.argv, Path.cwd()
-    heard = {number: signal.getsignal(number) for number in (SIGINT, SIGTERM, SIGHUP)}
-    kept, handlers = dict(os.environ), logging.root.handlers[:]
-    try:
-        yield
-    finally:
-        sys.stdin, sys.argv = stdin, argv
-        os.chdir(folder)
-        logging.root.handlers[:] = handlers
-        put_back(kept)
-        for number, handler in heard.items():
-            signal.signal(number, handler)
-
-
-def put_back(kept: Mapping[str, str]) -> None:
-    """Let variables of this process be these; what does not change is not touched."""
-    for name in os.environ.keys() - kept.keys():
-        del os.environ[name]
-    for name, value in kept.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
-
-
-def apart(
     *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `hdh-migrate` with these arguments as a process of its own to its end."""
+    """Run `hdh-migrate` with these arguments to its end."""
     with tempfile.TemporaryDirectory(prefix="command-") as kept:
         out, err = Path(kept, "out"), Path(kept, "err")
         given = (arguments, str(cwd or Path.cwd()), dict(os.environ if env is None else env))
@@ -223,6 +162,9 @@ def _run_here(
     arguments: tuple[str, ...], folder: str, environ: Mapping[str, str], out: str, err: str
 ) -> None:
     """Be a command whose orders are performed in its own thread."""
+    from hdh_migrate.cli.app import main
+    from tests.support.here import HERE
+
     _become(arguments, folder, environ, out, err)
     with _ending():
         main(list(arguments), engines=HERE)
@@ -237,6 +179,8 @@ def _run(
     leads: Connection,
 ) -> None:
     """Be a command with workers, at the head of a session."""
+    from hdh_migrate.cli.app import main
+
     os.setsid()
     with leads:
         leads.send_bytes(b"1")
