@@ -15,7 +15,7 @@ from hdh_migrate.evidence.verifier.outcome import JUDGED
 from hdh_migrate.fixity import canonical_json
 from tests.unit.evidence.builders import signer
 from tests.unit.evidence.forgery import Desk
-from tests.unit.evidence.worlds import World, body, desk_in, hour, in_keyed_names, laid
+from tests.unit.evidence.worlds import World, accepted, body, desk_in, hour, in_keyed_names, laid
 from tests.unit.evidence.worlds_judged import KIND, harmed, judged_world, judgement, told_of
 from tests.unit.evidence.worlds_signed import digest, stated
 from tests.unit.evidence.worlds_waived import key
@@ -39,12 +39,6 @@ def dpo(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Signer:
     return signer(tmp_path_factory.mktemp("stranger"), "eve")
-
-
-def accepted(desk: Desk, worlds: dict[str, World]) -> list[str]:
-    """Return which worlds both verifiers take; they must not differ."""
-    taken = desk.agree((name, laid(desk, made)) for name, made in worlds.items())
-    return [name for name, is_good in taken.items() if is_good]
 
 
 def with_body(dpo: Signer, **members: Any) -> World:

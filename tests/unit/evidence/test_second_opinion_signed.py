@@ -24,9 +24,9 @@ from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.worlds import (
     Change,
     World,
+    accepted,
     body,
     hour,
-    laid,
     place_of,
     tell,
 )
@@ -71,12 +71,6 @@ def every(what: Any) -> list[tuple[list[Any], int]]:
     """Return each place of an event where an envelope lies."""
     lists = what["signed"].values() if isinstance(what["signed"], dict) else [what["signed"]]
     return [(one, number) for one in lists for number in range(len(one))]
-
-
-def accepted(desk: Desk, worlds: dict[str, World]) -> list[str]:
-    """Return which worlds both verifiers take; they must not differ."""
-    taken = desk.agree((name, laid(desk, made)) for name, made in worlds.items())
-    return [name for name, is_good in taken.items() if is_good]
 
 
 def test_approvals_that_were_signed_are_taken(desk: Desk, people: Sequence[Signer]) -> None:

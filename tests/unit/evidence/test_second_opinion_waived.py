@@ -22,6 +22,7 @@ from tests.unit.evidence.forgery import Desk
 from tests.unit.evidence.worlds import (
     Change,
     World,
+    accepted,
     body,
     both,
     gone,
@@ -56,12 +57,6 @@ def dpo(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Signer:
     return signer(tmp_path_factory.mktemp("stranger"), "eve")
-
-
-def accepted(desk: Desk, worlds: dict[str, World]) -> list[str]:
-    """Return which worlds both verifiers take; they must not differ."""
-    taken = desk.agree((name, laid(desk, made)) for name, made in worlds.items())
-    return [name for name, is_good in taken.items() if is_good]
 
 
 def examined(desk: Desk, made: World) -> Outcome:

@@ -390,6 +390,12 @@ def laid(desk: Desk, made: World, edit: Change | None = None) -> Files:
     return desk.forged(files, told_so, last=False)
 
 
+def accepted(desk: Desk, worlds: dict[str, World]) -> list[str]:
+    """Return which worlds both verifiers take; they must not differ."""
+    taken = desk.agree((name, laid(desk, made)) for name, made in worlds.items())
+    return [name for name, is_good in taken.items() if is_good]
+
+
 def judged(desk: Desk, made: World, changes: dict[str, Change]) -> list[str]:
     """Return which changes leave a good bundle."""
     taken = desk.agree((what, laid(desk, made, change)) for what, change in changes.items())
