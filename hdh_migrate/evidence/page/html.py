@@ -49,6 +49,7 @@ _TONES = {
 }
 
 _HEADING = re.compile(r'<h2 id="([a-z-]+)">')
+_TEXT = re.compile(">[^<]+")
 """A heading with its key in the catalogue; nothing else can look so, for the rest is escaped."""
 
 
@@ -156,13 +157,16 @@ def render_report(
 
 
 def _linked(page: str, words: PageWords) -> str:
-    """Lead from each title in quotes to its heading, where the page has that."""
-    for key in _HEADING.findall(page):
-        title = words.say(key)
-        for opening, closing in (("«\u00a0", "\u00a0»"), ("“", "”")):
-            named = f'<a href="#{key}">{title}</a>'
-            page = page.replace(f"{opening}{title}{closing}", f"{opening}{named}{closing}")
-    return page
+    """Lead from each title in quotes to its heading, where the page has that; never in a tag."""
+    titles = {
+        f"{opening}{words.say(key)}{closing}": (
+            f'{opening}<a href="#{key}">{words.say(key)}</a>{closing}'
+        )
+        for key in _HEADING.findall(page)
+        for opening, closing in (("«\u00a0", "\u00a0»"), ("“", "”"))
+    }
+    quoted = re.compile("|".join(map(re.escape, titles)) or "(?!)")
+    return _TEXT.sub(lambda text: quoted.sub(lambda one: titles[one[0]], text[0]), page)
 
 
 def _spoken(words: PageWords) -> dict[str, object]:
