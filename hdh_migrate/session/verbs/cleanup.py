@@ -27,12 +27,11 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.fencing import demand_the_writer
+from hdh_migrate.session.policy.meant import demand_meant
 from hdh_migrate.session.verbs.probe import admitted, judge_of
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.telemetry import counted, size_text
 from hdh_migrate.wiring import routes_of
-
-TEXT_MAX = 300
 
 
 @frozen
@@ -96,16 +95,11 @@ def cleanup(
 def _demand_meant(others: OthersWish, routes: Collection[str], *, execute: bool) -> None:
     if others.dataset not in routes:
         raise UsageError(f"{others.dataset} is no dataset of the plan", hint=NOTHING)
-    if not execute:
-        return
-    if others.typed != others.dataset:
-        raise UsageError("the name that was typed is not that of the dataset", hint=NOTHING)
-    why = (others.reason or "").strip()
-    if not 0 < len(why) <= TEXT_MAX or not why.isprintable():
-        raise UsageError(
-            f"--reason TEXT is needed, one line of at most {TEXT_MAX} characters",
-            hint="the journal keeps why uploads that may be somebody else's were ended",
-        )
+    if execute:
+        demand_meant(
+            others.dataset, others.typed, others.reason, nothing=NOTHING,
+            kept="why uploads that may be somebody else's were ended",
+        )  # fmt: skip
 
 
 NOTHING = "nothing was aborted"

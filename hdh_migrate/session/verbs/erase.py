@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import ApprovalMissing, Exit, Refused, UsageError
+from hdh_migrate.errors import ApprovalMissing, Exit, Refused
 from hdh_migrate.events.erasure import HeadersErased, HeadersErasing
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.ledger import SqliteLedger
@@ -38,13 +38,13 @@ from hdh_migrate.session.policy.erasure import (
     source_lacks,
     standing_grants,
 )
+from hdh_migrate.session.policy.meant import demand_meant
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import Turn, fenced_for, self_test
 from hdh_migrate.session.views.earlier_copies import earlier_copies
 
 STEP = "erase"
-TEXT_MAX = 300
 NOTHING = "nothing was erased"
 BOUNDS = (
     (
@@ -99,14 +99,9 @@ def execute(
         TargetDiffers: a pack, or its copy, is not as it was verified.
         MigrateError: whatever ended it early.
     """
-    if typed != dataset:
-        raise UsageError("the name that was typed is not that of the dataset", hint=NOTHING)
-    why = (reason or "").strip()
-    if not 0 < len(why) <= TEXT_MAX or not why.isprintable():
-        raise UsageError(
-            f"--reason TEXT is needed, one line of at most {TEXT_MAX} characters",
-            hint="the journal keeps why it was erased, for good",
-        )
+    why = demand_meant(
+        dataset, typed, reason, nothing=NOTHING, kept="why it was erased, for good"
+    )  # fmt: skip
     desk.read_ledger().close()  # a ledger is never made here
     services = desk.services(write=True)
     judge = gate.admitted(desk, services)
