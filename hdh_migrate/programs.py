@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
@@ -81,15 +81,24 @@ class LocalRun:
             _kill(process)
 
     def __call__(
-        self, command: Sequence[str], variables: Mapping[str, str], given: bytes = b""
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        given: bytes = b"",
+        *,
+        inherits: int | None = None,
     ) -> Ended:
         """Run one program to its end; what it is `given` is its standard input.
+
+        It, and what it starts, `inherits` a descriptor besides.
 
         Raises:
             CommandFailed: it could not be started.
         """
         assert len(given) <= INPUT_MAX, "more than a pipe holds"
-        process = self._process = self._started(command, {**self._environment, **variables})
+        process = self._process = self._started(
+            command, {**self._environment, **variables}, () if inherits is None else (inherits,)
+        )
         if self._over:  # since before it had started
             _kill(process)
         assert process.stdin is not None
@@ -116,7 +125,7 @@ class LocalRun:
         return Ended(status, output.taken(), errors.taken())
 
     def _started(
-        self, command: Sequence[str], environment: Mapping[str, str]
+        self, command: Sequence[str], environment: Mapping[str, str], inherited: Collection[int]
     ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
@@ -128,6 +137,7 @@ class LocalRun:
                 cwd=self._folder,
                 env=environment,
                 start_new_session=True,
+                pass_fds=inherited,
             )
         except OSError as error:
             why = os.strerror(error.errno or 0).lower()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hdh_migrate.plan import pointers as plans
+from hdh_migrate.pointers.alone import FILE, Alone
 from hdh_migrate.pointers.process import Programs
 from hdh_migrate.programs import LocalRun
 
@@ -17,9 +18,11 @@ class PointerByCommand(Programs):
 
 
 def opened(
-    section: plans.CommandPointer, base: Path, reveal: Callable[[str], str]
+    section: plans.CommandPointer, base: Path, reveal: Callable[[str], str], state: Path | None
 ) -> PointerByCommand:
     """Return the pointer that a section of a plan describes; programs start in `base`.
+
+    In the folder `state` it is known whether one that sets a pointer is still at work.
 
     Raises:
         KeyUnavailable: a reference of its environment cannot be read.
@@ -33,4 +36,5 @@ def opened(
         value=section.value,
         where=f"pointer command {section.check[0]}",
         secrets=tuple(environment.values()),
+        alone=Alone(None if state is None else state / FILE),
     )

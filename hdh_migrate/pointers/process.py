@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol
 from hdh_migrate.errors import CommandFailed, Transient
 from hdh_migrate.model import Problem
 from hdh_migrate.plan import leaks
+from hdh_migrate.pointers.alone import Alone
 from hdh_migrate.pointers.values import one_line, problems_of, to_do
 from hdh_migrate.programs import Ended
 
@@ -19,8 +20,10 @@ _SHOWN_WIDTH: Final = 200
 class RunsProgram(Protocol):
     """Runs one program to its end, within the time limit."""
 
-    def __call__(self, command: Sequence[str], variables: Mapping[str, str]) -> Ended:
-        """Return how it ended.
+    def __call__(
+        self, command: Sequence[str], variables: Mapping[str, str], *, inherits: int | None = None
+    ) -> Ended:
+        """Return how it ended; a program of this machine `inherits` this descriptor.
 
         Raises:
             MigrateError: it could not be started.
@@ -42,13 +45,16 @@ class Programs:
         value: str,
         where: str,
         secrets: Sequence[str] = (),
+        alone: Alone | None = None,
     ) -> None:
+        """Where programs run on this machine, `alone` keeps two from setting it at once."""
         self._run = run
         self._check = check
         self._apply = apply
         self._revert = revert
         self._value = value
         self._where = where
+        self._alone = alone or Alone(None)
         self._secrets = [secret for secret in secrets if len(secret) >= _SECRET_MIN]
 
     def check(self) -> Sequence[Problem]:
@@ -56,21 +62,30 @@ class Programs:
         return problems_of(self.read, self._where)
 
     def read(self) -> str:
-        """Return the one line that `check` prints."""
+        """Return the one line that `check` prints, while nobody is setting it."""
+        self._alone.demand()
+        return self._now()
+
+    def _now(self) -> str:
         ended = self._run(self._check, {})
         self._demand(ended, "check")
         return one_line(ended.output, f"{self._where}: what `check` prints")[0]
 
     def swap(self, *, expected: str, new: str) -> None:
         """Run `apply` towards the plan's value, else `revert`; `check` has the last word."""
-        if not to_do(self.read(), expected=expected, new=new):
+        with self._alone.taken() as handle:
+            self._swap(handle, expected, new)
+
+    def _swap(self, handle: int | None, expected: str, new: str) -> None:
+        if not to_do(self._now(), expected=expected, new=new):
             return
         name, command = ("apply", self._apply) if new == self._value else ("revert", self._revert)
-        ended = self._run(command, {"HDH_EXPECTED": expected, "HDH_NEW": new})
+        ended = self._run(command, {"HDH_EXPECTED": expected, "HDH_NEW": new}, inherits=handle)
         if ended.status is None:
             self._demand(ended, name)
+        self._alone.let_go(handle)
         # A program may have done its work and still end badly, or the other way round.
-        if to_do(self.read(), expected=expected, new=new):
+        if to_do(self._now(), expected=expected, new=new):
             self._demand(ended, name)
             raise CommandFailed(
                 f"{self._where}: `{name}` ended well, and the pointer is what it was"

@@ -40,11 +40,14 @@ class RemoteRun:
         here = f"ssh://[{login.host}]" if ":" in login.host else f"ssh://{login.host}"
         self._addresses = Addresses(loopback=is_loopback(here), private=True)
 
-    def __call__(self, command: Sequence[str], variables: Mapping[str, str]) -> Ended:
+    def __call__(
+        self, command: Sequence[str], variables: Mapping[str, str], *, inherits: int | None = None
+    ) -> Ended:
         """Run one program to its end; see `process.RunsProgram`.
 
         When the time is over the connection is cut; the program may go on over there.
         """
+        assert inherits is None, "nothing reaches another machine so"
         # sshd takes no variables unless its configuration names them; `env` needs nobody's leave.
         given = [f"{name}={value}" for name, value in variables.items()]
         line = shlex.join(["env", *given, *command] if given else command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hdh_migrate.plan.model import Plan
@@ -21,32 +22,37 @@ from hdh_migrate.wiring.trust import trust_of
 from hdh_migrate.wiring.vault import Vault
 
 
-def _file_pointer(plan: Plan, section: FilePointer, vault: Vault) -> OpenedAdapter[Pointer]:
+def _file_pointer(
+    plan: Plan, section: FilePointer, vault: Vault, state: Path | None
+) -> OpenedAdapter[Pointer]:
     from hdh_migrate.pointers.file import opened
 
-    del plan
+    del plan, state
     return OpenedAdapter(thing=opened(section, vault.base))
 
 
-def _command_pointer(plan: Plan, section: CommandPointer, vault: Vault) -> OpenedAdapter[Pointer]:
+def _command_pointer(
+    plan: Plan, section: CommandPointer, vault: Vault, state: Path | None
+) -> OpenedAdapter[Pointer]:
     from hdh_migrate.pointers.command import opened
 
     del plan
-    return OpenedAdapter(thing=opened(section, vault.base, vault.reveal))
+    return OpenedAdapter(thing=opened(section, vault.base, vault.reveal, state))
 
 
 def _ssh_command_pointer(
-    plan: Plan, section: SshCommandPointer, vault: Vault
+    plan: Plan, section: SshCommandPointer, vault: Vault, state: Path | None
 ) -> OpenedAdapter[Pointer]:
     from hdh_migrate.pointers.ssh_command import opened
 
-    del plan
+    del plan, state
     return OpenedAdapter(thing=opened(section, vault.base, vault.reveal))
 
 
 def _s3_object_pointer(
-    plan: Plan, section: S3ObjectPointer, vault: Vault
+    plan: Plan, section: S3ObjectPointer, vault: Vault, state: Path | None
 ) -> OpenedAdapter[Pointer]:
+    del state
     from hdh_migrate.pointers.s3_object import PointerInObject
     from hdh_migrate.targets import profiles
     from hdh_migrate.targets.s3_bucket import S3Bucket
@@ -69,7 +75,7 @@ def _s3_object_pointer(
     return OpenedAdapter(thing=pointer, contacts=(("pointer", endpoint.transport),))
 
 
-POINTERS: Mapping[str, Callable[[Plan, Any, Vault], OpenedAdapter[Pointer]]] = {
+POINTERS: Mapping[str, Callable[[Plan, Any, Vault, Path | None], OpenedAdapter[Pointer]]] = {
     "file": _file_pointer,
     "s3-object": _s3_object_pointer,
     "command": _command_pointer,
@@ -77,10 +83,15 @@ POINTERS: Mapping[str, Callable[[Plan, Any, Vault], OpenedAdapter[Pointer]]] = {
 }
 
 
-def open_pointer(plan: Plan, section: AnyPointer, vault: Vault) -> OpenedAdapter[Pointer]:
+def open_pointer(
+    plan: Plan, section: AnyPointer, vault: Vault, state: Path | None
+) -> OpenedAdapter[Pointer]:
     """Open what a batch's `pointer` section describes; nothing is contacted yet.
+
+    In the folder `state`, the ledger's, it is known whether a program that an earlier command
+    started still sets it; without one that is not asked.
 
     Raises:
         KeyUnavailable: a reference or a file of keys cannot be read.
     """
-    return POINTERS[section.kind](plan, section, vault)
+    return POINTERS[section.kind](plan, section, vault, state)

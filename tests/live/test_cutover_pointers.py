@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.errors import Exit, MigrateError, Refused, Transient
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from tests.contract.test_pointers import KINDS, in_process, sshd
 from tests.support.cutover import Affair, Watched
-from tests.support.pointers import NEW, OLD, Rig
+from tests.support.pointers import NEW, OLD, Rig, command
+from tests.support.processes import awaited, forked
 from tests.support.script import Killed, Point
 
 __all__ = ["in_process", "sshd"]
@@ -90,3 +91,47 @@ def test_a_pointer_goes_there_and_back_and_there_again(
     # Killed before the swap: withdrawn, and begun anew. Killed after it: found.
     assert events.count("switching") == 4
     assert (events.count("withdrawn"), events.count("switched")) == (2, 2)
+
+
+SLOW = """\
+#!/bin/sh
+touch began
+while [ ! -e go ]; do sleep 0.01; done
+exec ./alias "alias of pmsi" set
+"""
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["as it is", "in a session of its own"])
+def test_no_rollback_ends_beside_a_program_that_a_killed_start_left(
+    tmp_path: Path, *, apart: bool
+) -> None:
+    """It saw the old value, called it rolled back, and consumers were led to the target after."""
+    rig = command(tmp_path)
+    rig.lay(OLD)
+    slow = tmp_path / "slow"
+    slow.write_text(SLOW)
+    slow.chmod(0o755)
+    rig.section["apply"] = ["/usr/bin/setsid", "--wait", "./slow"] if apart else ["./slow"]
+    play = Play(tmp_path / "world", rig)
+    play.affair.approve("cutover")
+
+    with forked(lambda: play.once(start)):
+        assert awaited((tmp_path / "began").exists)
+
+    with pytest.raises(MigrateError, match="is still running"):
+        play.once(roll_back)
+    assert play.affair.standing().stage is CutoverStage.SWITCHING
+    (tmp_path / "go").touch()
+    assert awaited(lambda: rig.raw().decode().strip() == NEW)
+    assert awaited(lambda: _is_free(rig))
+    play.once(roll_back)
+
+    play.must_be(CutoverStage.ROLLED_BACK, OLD)
+
+
+def _is_free(rig: Rig) -> bool:
+    try:
+        rig.open().read()
+    except Transient:
+        return False
+    return True

@@ -112,7 +112,7 @@ def by_asking_for_the_time(plan: Plan, vault: Vault) -> object:
 def by_pointing(plan: Plan, vault: Vault) -> object:
     pointer = plan.batches[0].pointer
     assert pointer is not None
-    return open_pointer(plan, pointer, vault).thing.read()
+    return open_pointer(plan, pointer, vault, None).thing.read()
 
 
 WAYS: Mapping[str, tuple[Ask, dict[str, Any]]] = {

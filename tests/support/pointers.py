@@ -70,7 +70,8 @@ class Rig:
         loaded = load(path)
         pointer = loaded.plan.batches[0].pointer
         assert pointer is not None
-        return open_pointer(loaded.plan, pointer, Vault.open(loaded.base, self.environ)).thing
+        vault = Vault.open(loaded.base, self.environ)
+        return open_pointer(loaded.plan, pointer, vault, self.folder).thing
 
 
 def plan(pointer: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LONG = 400.0
@@ -22,12 +25,33 @@ def alive(pid: int) -> bool:
 
 def gone(pid: int) -> bool:
     """Wait for the end of a process that was killed; the kernel ends it in its own time."""
+    return awaited(lambda: not alive(pid))
+
+
+def awaited(so: Callable[[], bool]) -> bool:
+    """Wait until something is so; return False when it does not become so."""
     end = time.monotonic() + LONG
-    while alive(pid):
+    while not so():
         if time.monotonic() > end:
             return False
         time.sleep(0.01)
     return True
+
+
+@contextmanager
+def forked(act: Callable[[], object]) -> Iterator[None]:
+    """Let a process of its own act, which is killed at the end of what is inside."""
+    child = os.fork()
+    if not child:
+        try:
+            act()
+        finally:
+            os._exit(1)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def free_port() -> int:

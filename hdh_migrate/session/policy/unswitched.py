@@ -103,7 +103,8 @@ def demand_pointers_unmoved(
         if section is None or known:
             continue
         try:
-            now = retry(services.take(open_pointer(plan, section, services.vault)).read)
+            pointer = open_pointer(plan, section, services.vault, desk.ledger_path.parent)
+            now = retry(services.take(pointer).read)
         except MigrateError as error:
             raise Refused(
                 f"batch {batch}: its pointer cannot be read, so nobody can tell whether consumers"

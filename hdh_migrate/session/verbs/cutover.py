@@ -91,7 +91,8 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     dating = judge_over(desk.clock, [transport], desk.ledger_path)
     dating.look()
     with copied_after(desk), bound_ledger(desk, dating) as ledger:
-        pointer = open_pointer(plan, section, Vault.open(desk.loaded.base))
+        vault, state = Vault.open(desk.loaded.base), desk.ledger_path.parent
+        pointer = open_pointer(plan, section, vault, state)
         restore(_back(desk, ledger, pointer.thing, section.value, batch))
         with after_restoring():
             take_in(ledger, desk.ledger_path)
@@ -249,7 +250,7 @@ def _put_together(
         ctx=ctx,
         batch=batch,
         track=track,
-        pointer=services.take(open_pointer(plan, pointer, vault)),
+        pointer=services.take(open_pointer(plan, pointer, vault, desk.ledger_path.parent)),
         value=pointer.value,
         probe=services.take(open_freeze_probe(plan, vault, services.sources)),
         terms=_terms(entry),

@@ -258,7 +258,7 @@ def _undertaking(
         consent=Consents(desk, ledger, ctx.judge, entry.batch, writes=eraser is not None),
         held=lambda: holding.holder(desk),
         eraser=eraser,
-        pointer=services.take(open_pointer(plan, pointer, services.vault)),
+        pointer=services.take(open_pointer(plan, pointer, services.vault, desk.ledger_path.parent)),
         attested=lambda: [str(one) for one in gate.opened(services, plan, ctx.judge)],
         unfit=partial(desk.retrying(), partial(health.unfit, services, plan, buckets, ctx.judge)),
         wanted=partial(wanted_elsewhere, desk, ledger, entry.batch),

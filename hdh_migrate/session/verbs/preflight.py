@@ -217,9 +217,10 @@ def report(
             checks.append(
                 _outcome("right to ask for archived objects", list(_asks(services, plan, selected)))
             )
+        kept = ledger_path(state_dir, plan.migration).parent
         pointed = [batch for batch in _batches(plan, selected) if batch.pointer is not None]
         if pointed:
-            checks.append(_outcome("pointers", list(_pointers(services, plan, pointed))))
+            checks.append(_outcome("pointers", list(_pointers(services, plan, pointed, kept))))
     checks.append(_outcome("quota of the target", quota.problems(plan, state_dir, services.limits)))
     record = probe_facts(state_dir, plan, base)
     if record is not None:
@@ -247,12 +248,15 @@ def _batches(plan: Plan, selected: Sequence[str]) -> list[Batch]:
     return [b for b in plan.ordered_batches() if not selected or b.name in selected]
 
 
-def _pointers(services: Services, plan: Plan, batches: Sequence[Batch]) -> Iterator[Problem]:
+def _pointers(
+    services: Services, plan: Plan, batches: Sequence[Batch], kept: Path
+) -> Iterator[Problem]:
     """Look at each pointer as cutover would, and change none."""
     for batch in batches:
         assert batch.pointer is not None
         try:
-            yield from services.take(open_pointer(plan, batch.pointer, services.vault)).check()
+            opened = open_pointer(plan, batch.pointer, services.vault, kept)
+            yield from services.take(opened).check()
         except KeyUnavailable as error:
             yield Problem(where=f"pointer of batch {batch.name}", what=str(error), hint=error.hint)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import CommandFailed, Exit, Permanent, PointerMoved, Transient
+from hdh_migrate.pointers.alone import Alone
 from hdh_migrate.pointers.command import PointerByCommand
 from hdh_migrate.programs import LocalRun
-from tests.support.processes import LONG, alive, gone
+from tests.support.processes import LONG, alive, awaited, forked, gone
 
 OLD, NEW = "https://old.example.org/pmsi/", "s3://hds-emc2/pmsi/"
 
@@ -24,6 +25,7 @@ def pointer(
     revert: str | None = None,
     environment: Mapping[str, str] | None = None,
     seconds: float = LONG,
+    alone: bool = False,
 ) -> PointerByCommand:
     (folder / "at").write_text(OLD)
     given = environment or {}
@@ -35,6 +37,7 @@ def pointer(
         value=NEW,
         where="pointer command",
         secrets=tuple(given.values()),
+        alone=Alone(folder / "pointer.lock" if alone else None),
     )
 
 
@@ -68,6 +71,42 @@ def test_a_program_that_leaves_something_running_is_not_waited_for(tmp_path: Pat
     child = int((tmp_path / "child").read_text())
     assert alive(child)
     os.kill(child, 9)
+
+
+def test_while_what_a_killed_command_started_goes_on_nothing_is_read_or_set(tmp_path: Path) -> None:
+    waits = 'touch began; until [ -e go ]; do sleep 0.01; done; printf %s "$HDH_NEW" > at'
+    made = pointer(tmp_path, apply=waits, alone=True)
+    with forked(lambda: made.swap(expected=OLD, new=NEW)):
+        assert awaited((tmp_path / "began").exists)
+
+    for asked in (made.read, lambda: made.swap(expected=OLD, new=OLD)):
+        with pytest.raises(Transient, match="is still running"):
+            asked()
+    assert "is still running" in next(one.what for one in made.check())
+    (tmp_path / "go").touch()
+    assert awaited(lambda: not made.check())
+
+    assert made.read() == NEW
+
+
+def test_what_escaped_its_end_is_waited_for_and_what_a_program_left_is_not(tmp_path: Path) -> None:
+    escapes = "setsid sh -c 'touch began; until [ -e go ]; do sleep 0.01; done'"
+    made = pointer(tmp_path, apply=f"{escapes} & until [ -e began ]; do sleep 0.01; done",
+                   alone=True)  # fmt: skip
+    with pytest.raises(CommandFailed, match="the pointer is what it was"):
+        made.swap(expected=OLD, new=NEW)
+    assert made.read() == OLD  # it came to its end: what it left there is meant to stay
+    (tmp_path / "go").touch()
+
+    again = pointer(tmp_path, apply="setsid sleep 900 & echo $! > child; wait", alone=True,
+                    seconds=0.5)  # fmt: skip
+    while not (tmp_path / "child").exists():  # a busy machine may not have come to it before
+        with pytest.raises(Transient, match="took too long"):
+            again.swap(expected=OLD, new=NEW)
+    with pytest.raises(Transient, match="is still running"):
+        again.read()
+    os.kill(int((tmp_path / "child").read_text()), 9)
+    assert awaited(lambda: not again.check())
 
 
 def test_an_endless_output_is_heard_to_a_bound_only(tmp_path: Path) -> None:

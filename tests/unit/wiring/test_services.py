@@ -181,7 +181,7 @@ def test_whatever_is_opened_beside_a_run_is_counted_where_evidence_tells_of_it(
     for make in (
         lambda: open_freeze_probe(plan.plan, services.vault),
         lambda: open_eraser(plan.plan, entry.decommission, services.vault),
-        lambda: open_pointer(plan.plan, pointer, services.vault),
+        lambda: open_pointer(plan.plan, pointer, services.vault, None),
     ):
         assert services.take(make()) is not None
 
@@ -202,7 +202,7 @@ def test_the_gate_moves_the_doors_of_the_run_and_no_other(tmp_path: Path) -> Non
     services = opened(plan)
     pointer = plan.plan.batches[0].pointer
     assert pointer is not None
-    beside = open_pointer(plan.plan, pointer, services.vault)
+    beside = open_pointer(plan.plan, pointer, services.vault, None)
     services.take(beside)
 
     services.admit()
