@@ -44,8 +44,8 @@ def _files(folder: str) -> Iterator[str]:
                 yield entry.path
 
 
-def installing(extra: str) -> str:
-    """Return the command that installs what an extra of this package needs, wherever that is from.
+def installing(extra: str | None = None) -> str:
+    """Return the command that installs what this package, or an extra of it, needs.
 
     No index need have the package itself: it may be a clone's, or a wheel's.
     """
@@ -54,7 +54,8 @@ def installing(extra: str) -> str:
     try:
         rows = [one.partition(";") for one in requires("hdh-migrate") or ()]
     except PackageNotFoundError:  # a folder on the path, in which nothing is installed
-        return f"pip install '.[{extra}]'"
+        return "pip install ." if extra is None else f"pip install '.[{extra}]'"
+    whys = ((name.strip(), why.translate(_UNQUOTED)) for name, _, why in rows)
     asked = f"extra=={extra}"
-    needs = [name.strip() for name, _, why in rows if asked in why.translate(_UNQUOTED)]
+    needs = [name for name, why in whys if (asked in why if extra else "extra==" not in why)]
     return " ".join(["pip install", *(f"'{one}'" for one in needs)])

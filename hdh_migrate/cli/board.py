@@ -97,11 +97,19 @@ def working(work: Work, now: str) -> str:
         return f"no run is under way, {killed}{_last_word(work, now)}"
     ended = Exit(work["exit"])
     # What was listed, or found, since then may be open all the same: it stands below.
-    meaning = "that command left nothing open" if ended is Exit.OK else ended.meaning
+    meaning = "it left nothing open" if ended is Exit.OK else ended.meaning
+    over = ", which is over by now" if work["over"] else ""
     return (
-        f"no run is under way, the last one ended {_second(work['ended'])} with {int(ended)}"
-        f" ({meaning})" + (", which is over by now" if work["over"] else "")
+        f"no run is under way, the last run ended {_second(work['ended'])} with {int(ended)}"
+        f" ({meaning}){over}{_since(work['last_word'], work['ended'])}"
     )
+
+
+def _since(last: str | None, ended: str) -> str:
+    """Return that something was written after the run, as by a look at the target."""
+    if last is None or seconds_of(last) <= seconds_of(ended):
+        return ""
+    return f"; the ledger was written to since, {_second(last)}"
 
 
 def _last_word(work: Work, now: str) -> str:

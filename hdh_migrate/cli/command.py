@@ -21,7 +21,7 @@ import typer
 from hdh_migrate import __version__
 from hdh_migrate.cli import streams
 from hdh_migrate.cli.output import LineProgress, Output
-from hdh_migrate.cli.parameters import ALONE, NOT_OF_EVERY_VERB, SHARED
+from hdh_migrate.cli.parameters import ALONE, BY_LINE, NOT_OF_EVERY_VERB, SHARED
 from hdh_migrate.errors import Exit, Interrupted, MigrateError
 from hdh_migrate.frozen import frozen
 
@@ -48,6 +48,8 @@ class Verb:
     """The exit codes that matter to who calls it."""
     result: Any
     """The type, or the union of types, of what it prints under --json."""
+    by_line: bool
+    """Whether it prints one such document a line, and not one in all."""
 
 
 VERBS: Final[dict[str, Verb]] = {}
@@ -63,22 +65,24 @@ def verb(
     exits: tuple[Exit, ...],
     result: Any,  # noqa: ANN401 - what may stand in an annotation
     options: Sequence[str] = ALONE,
+    by_line: bool = False,
 ) -> Callable[[Callable[..., Exit | None]], Callable[..., Exit | None]]:
     """Make a function the verb of its module.
 
     Its first parameter is the task, the others are its arguments and options. Those that verbs
     share are the task's; `options` are those that its help shows. `exits` are its own besides 0
-    and 2. It returns the exit code;
-    None: 0.
+    and 2. `by_line`: under --json it prints a document a line, for nobody knows how many there are.
+    It returns the exit code; None: 0.
     """
 
     def declare(function: Callable[..., Exit | None]) -> Callable[..., Exit | None]:
         assert function.__module__ not in VERBS, f"{function.__module__} has a verb already"
         VERBS[function.__module__] = Verb(
-            function=_command(function, options),
+            function=_command(function, options, by_line=by_line),
             examples=examples,
             exits=tuple(sorted({*exits, *_OF_EVERY_VERB})),
             result=result,
+            by_line=by_line,
         )
         return function
 
@@ -86,7 +90,7 @@ def verb(
 
 
 def _command(
-    function: Callable[..., Exit | None], options: Sequence[str]
+    function: Callable[..., Exit | None], options: Sequence[str], *, by_line: bool
 ) -> Callable[..., NoReturn]:
     """Return what Typer takes for a command: with a verb's own parameters, and the shared ones."""
 
@@ -102,6 +106,8 @@ def _command(
         if shown or name not in NOT_OF_EVERY_VERB:
             taken = copy(option)
             taken.hidden = not shown
+            if by_line and name == "as_json":
+                taken.help = BY_LINE
             parameters.append(
                 inspect.Parameter(
                     name,

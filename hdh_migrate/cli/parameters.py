@@ -107,6 +107,9 @@ def key_given(said: str) -> str:
 
 # --- of every verb --------------------------------------------------------------------------------
 
+BY_LINE: Final = "JSON Lines on stdout: one document a line."
+"""What `--json` is for a verb that prints as many documents as there are."""
+
 SHARED: Final[Mapping[str, tuple[Any, Any, object]]] = {
     "log_file": (
         Path | None,

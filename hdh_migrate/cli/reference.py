@@ -61,7 +61,8 @@ def named(names: tuple[str, ...]) -> str:
 def schema(names: tuple[str, ...], verb: Verb) -> dict[str, object]:
     """Return the JSON Schema of one document that a verb prints."""
     called = " ".join(names[:1] if named(names) == names[0] else names)
-    return _schema(f"hdh-migrate {called} --json", verb.result | FailedVerb)
+    each = ", each line" if verb.by_line else ""
+    return _schema(f"hdh-migrate {called} --json{each}", verb.result | FailedVerb)
 
 
 def _schema(title: str, value: Any) -> dict[str, object]:  # noqa: ANN401 - a type, or a union of them

@@ -8,6 +8,7 @@ from traceback import extract_tb
 
 from hdh_migrate.errors import FAILING_DISK, MigrateError, NoSpace, Refused, Starved
 from hdh_migrate.folders import FULL
+from hdh_migrate.software import installing
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -30,8 +31,7 @@ def unforeseen(error: Exception) -> MigrateError:
     if isinstance(error, ModuleNotFoundError) and (missing := _foreign(error)):
         return Refused(
             f"the Python package {missing} is not installed",
-            hint="nothing was done; install the tool with all it needs: pip install -r"
-            " requirements/run.lock, or for auditing alone requirements/audit.lock",
+            hint=f"nothing was done; install what the tool needs: {installing()}",
         )
     return MigrateError(
         f"a fault of ours: {type(error).__name__} at {_place(error)}",

@@ -33,7 +33,10 @@ def hold(arguments: Sequence[str], code: int, out: str) -> None:
     name = named(names)
     is_text = "--checkpoint" in arguments  # a .tlog-proof is a text of its own
     if "--json" in arguments or (name in ALWAYS_JSON and not is_text):
-        for line in out.splitlines():
+        lines = out.splitlines()
+        by_line = load(names).by_line or "--watch" in arguments
+        assert by_line or len(lines) <= 1, f"{name} printed {len(lines)} lines, not one document"
+        for line in lines:
             wrong = best_match(validator(name).iter_errors(json.loads(line)))
             assert wrong is None, f"{name} --json: {wrong.json_path}: {wrong.message}: {line}"
 

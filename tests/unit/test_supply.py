@@ -150,7 +150,9 @@ def test_what_is_not_installed_is_named_with_the_command() -> None:
     )  # fmt: skip
     assert done.returncode == 3
     assert re.match(r"error: the Python package \w+ is not installed\n", done.stderr)
-    assert "pip install" in done.stderr
+    assert "pip install 'apsw>=" in done.stderr, "what the tool needs, and no file of its sources"
+    assert "'pyyaml>=" in done.stderr
+    assert "moto" not in done.stderr, "what only an extra needs"
 
 
 @pytest.mark.slow

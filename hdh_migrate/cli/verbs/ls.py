@@ -23,6 +23,7 @@ from hdh_migrate.results.objects import ObjectLine
     exits=(Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED),
     result=ObjectLine,
     options=AT_PLAN,
+    by_line=True,
 )
 def ls(
     task: Task,
@@ -45,8 +46,7 @@ def ls(
 ) -> None:
     """List objects by dataset and key: dataset, id, state, bytes, codes; also during a run.
 
-    States: listed (waits), sending, sent, verified, failed, refused, excluded. With --json a
-    document a line.
+    States: listed (waits), sending, sent, verified, failed, refused, excluded.
     """
     from hdh_migrate.session.views.objects import ObjectFilter, objects
 

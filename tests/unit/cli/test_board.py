@@ -82,11 +82,13 @@ def test_a_small_plan_is_shown_whole_and_in_its_order() -> None:
 
 def test_all_of_it_says_how_the_last_run_ended_and_every_finding() -> None:
     killed = {**IDLE, "ended": None, "exit": None}
+    looked = {**IDLE, "last_word": "2026-11-27T08:00:00.000Z"}
     refused = {**IDLE, "exit": 9, "why": "source container x: the SAS has expired"}
     for work, words in (
         (killed, "no run is under way, the last one was killed"),
         (refused, "ended 2026-11-26T09:59:58Z with 9 (a credential is refused"),
-        (IDLE, "with 0 (that command left nothing open)"),
+        (IDLE, "with 0 (it left nothing open)"),
+        (looked, "(it left nothing open); the ledger was written to since, 2026-11-27T08:00:00Z"),
         (BUSY, "is at work since 2026-11-20T08:00:00Z (inventory, transfer, verify), last word"),
     ):
         lines = report(standing(batch("all", verified=3), work=work))  # type: ignore[arg-type]
@@ -136,7 +138,7 @@ def test_names_cannot_drive_the_terminal() -> None:
 
 def test_a_monitor_gets_one_line_for_the_whole_and_one_for_each_reason() -> None:
     (line,) = verdict_lines(standing(batch("all")))
-    assert line.startswith("emc2-exit: fine; no run is under way, the last one ended 2026-11-26T")
+    assert line.startswith("emc2-exit: fine; no run is under way, the last run ended 2026-11-26T")
     lines = verdict_lines(standing(batch("b"), check={"exit": 7, "why": ["work is left in b"]}))
     assert lines[0].startswith("emc2-exit: not running; ")
     assert lines[1:] == ["work is left in b"]

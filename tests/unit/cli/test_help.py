@@ -103,6 +103,8 @@ def test_every_verb_ends_with_examples_and_exit_codes(names: tuple[str, ...]) ->
     assert verb.exits[0] is Exit.OK
     assert Exit.USAGE in verb.exits, "options may be none"
     assert list(verb.exits) == sorted(set(verb.exits))
+    if "--json" in text:
+        assert ("one document a line" in text) is verb.by_line
     if any(parameter.name == "plan" for parameter in LEAVES[names].params):
         assert Exit.REFUSED in verb.exits, "a plan may be refused"
 

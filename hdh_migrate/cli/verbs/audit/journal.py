@@ -25,6 +25,7 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
     exits=(Exit.REFUSED, Exit.DAMAGED),
     result=JournalEventFact,
     options=AT_PLAN,
+    by_line=True,
 )
 def journal(
     task: Task,
