@@ -6,11 +6,22 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hdh_migrate.events.cutover import OfCutover, RestsOnApprovals
-from hdh_migrate.jsonform import Absent, json_form
+from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, json_form
 
 Remains = Mapping[str, int | str | tuple[str, ...] | None]
 """What the source still shows: counts by form (`model.Trace`), `not_ours`, until when, `not_shown`.
 """
+
+
+@json_form
+class PresentedEvidence(JsonForm):
+    """A signed report that was presented, and how far the ledger's journal had come in it."""
+
+    statement: str
+    """The SHA-256 of its statement; a report that follows names it as `previous_statement`."""
+    written: str
+    events: int
+    head: str
 
 
 @json_form
@@ -19,6 +30,8 @@ class CutoverAgreed(RestsOnApprovals):
 
     kind: ClassVar[str] = "cutover-agreed"
     root: str
+    evidence: PresentedEvidence | Absent = ABSENT
+    """Early events lack it."""
 
 
 @json_form

@@ -57,7 +57,7 @@ def forecast(story: Undertaking, *, quick: bool = False) -> DecommissionForecast
     """
     story.ctx.ledger.reconcile()
     root, now = story.root(), story.standing()
-    reasons = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    reasons = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root).lacks)]
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
         reasons.append(moved)
     consent, holder = story.consent(STAGE, root), story.held()

@@ -19,10 +19,11 @@ from hdh_migrate.errors import (
     Refused,
     SwitchHeld,
 )
-from hdh_migrate.events.decommission import CutoverAgreed
+from hdh_migrate.events.decommission import CutoverAgreed, PresentedEvidence
 from hdh_migrate.events.registry import CutoverEvent
 from hdh_migrate.fixity import text_digest
-from hdh_migrate.frozen import mutable
+from hdh_migrate.frozen import frozen_row, mutable
+from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.cutover.readings import covers
 from hdh_migrate.pipeline.cutover.scene import Consent, Story
@@ -45,6 +46,16 @@ _POINTER = (
 )
 
 
+@frozen_row
+class ShownEvidence:
+    """What a bundle that was presented proves."""
+
+    lacks: Sequence[str]
+    """Why it does not prove the batch; empty: it does."""
+    presented: PresentedEvidence | Absent = ABSENT
+    """Which one it is; absent where it could not be judged."""
+
+
 @mutable
 class Undertaking(Story):
     """One batch's end at the source."""
@@ -52,8 +63,8 @@ class Undertaking(Story):
     eraser: Eraser | None
     """None in a dry run: there is nothing that could delete."""
     pointer: Pointer
-    evidence: Callable[[str], Sequence[str]]
-    """Says what the evidence lacks for a manifest root; empty means that it proves the batch."""
+    evidence: Callable[[str], ShownEvidence]
+    """Judges, for a manifest root, the evidence that was presented."""
     attested: Callable[[], Sequence[str]]
     """Says why the target may not be asked; empty means that it may be."""
     unfit: Callable[[], Sequence[str]]
@@ -70,6 +81,8 @@ class Undertaking(Story):
     """How old a reading may be when the source object is deleted."""
     cooling_seconds: int
     connections: int
+    presented: PresentedEvidence | Absent = ABSENT
+    """The evidence on which what is deleted rests, once it was demanded."""
 
     def moment(self) -> str:
         """Return the time at which something is read, by the clock that is furthest behind.
@@ -172,7 +185,9 @@ def demand(story: Undertaking, root: str, now: CutoverStanding) -> None:
         ApprovalMissing: nothing but approvals is missing.
     """
     story.judged(STAGE)
-    reasons = [*blockers(story, now), *(f"evidence: {line}" for line in story.evidence(root))]
+    shown = story.evidence(root)
+    story.presented = shown.presented
+    reasons = [*blockers(story, now), *(f"evidence: {line}" for line in shown.lacks)]
     reasons += story.wanted()
     if now.stage in FINAL and (moved := elsewhere(story, now)) is not None:
         reasons.append(moved)
@@ -230,6 +245,7 @@ def _tell_agreed(story: Undertaking, root: str, now: CutoverStanding, consent: C
     agreed = CutoverAgreed(
         **story.about, approvals=consent.keys, approved_stage=STAGE, root=root,
         terms=consent.terms, signed=consent.signed, waivers=rested_on(story.ctx.waivers()),
+        evidence=story.presented,
     )  # fmt: skip
     if now.agreed is None or agreed.as_json() != now.agreed.as_json():
         story.noted(now, agreed)

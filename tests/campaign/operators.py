@@ -36,7 +36,7 @@ from hdh_migrate.pipeline.restoring import Restoring
 from hdh_migrate.pipeline.runner import NO_WISHES, Runner, Wishes
 from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.tags import mark_of
-from hdh_migrate.pipeline.undertaking import Undertaking
+from hdh_migrate.pipeline.undertaking import ShownEvidence, Undertaking
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.results.hosts import StaleUploads
@@ -329,8 +329,9 @@ class Operators:
                 )
             )  # fmt: skip
 
-    def _lacking(self, root: str) -> list[str]:
-        return [] if root in self._setting.reported else ["no report proves this manifest"]
+    def _lacking(self, root: str) -> ShownEvidence:
+        proven = root in self._setting.reported
+        return ShownEvidence([] if proven else ["no report proves this manifest"])
 
     # --- the fence -----------------------------------------------------------------------------
 

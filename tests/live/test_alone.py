@@ -20,7 +20,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.decommission import proof_lacks
+from hdh_migrate.session.verbs.decommission import shown
 from hdh_migrate.session.views.records import batch_root
 from tests.support.agreed import agreed
 from tests.support.opens import opens_of
@@ -231,7 +231,7 @@ def test_evidence_is_signed_by_keys_that_the_terms_fixed_not_by_those_of_the_day
 
     def lacks() -> Sequence[str]:
         root = batch_root(desk, ledger, "all")
-        return proof_lacks(desk, ledger, judge, section, bundle, "all", root)
+        return shown(desk, ledger, judge, section, bundle, "all", root).lacks
 
     assert lacks() == []
     shutil.copy(keys / "stranger.pub", keys / "report.pub")
@@ -354,7 +354,7 @@ def test_no_evidence_of_a_journal_that_went_on_otherwise_lets_a_source_go(
         ledger, judge = desk.read_ledger(), offline(desk.clock, desk.ledger_path)
         try:
             root = batch_root(desk, ledger, "all")
-            return proof_lacks(desk, ledger, judge, section, bundle, "all", root)
+            return shown(desk, ledger, judge, section, bundle, "all", root).lacks
         finally:
             ledger.close()
 

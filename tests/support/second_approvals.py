@@ -122,6 +122,8 @@ def check_approvals(events: list[Event], digests: list[str]) -> None:
             about = body.get("approval"), body.get("key")
             if all(isinstance(one, str) for one in about):
                 known.withdrawn.add(about)
+        elif kind == "cutover-agreed" and "evidence" in body:
+            check_presented(body["evidence"], at, [64 * "0", *digests[: number - 1]])
         for one in rests(kind, body, known):
             if one.signed is None:
                 need(not always, f"{kind}: without what was signed")
@@ -141,6 +143,17 @@ def check_approvals(events: list[Event], digests: list[str]) -> None:
                 if made:
                     known.agreed[one.batch] = max(made, key=instant)
         known.take(kind, at, body)
+
+
+def check_presented(shown: Json, at: str, heads: list[str]) -> None:
+    """Hold the report that a deletion rests on against the journal before it, 8.4."""
+    what = "cutover-agreed: evidence"
+    need(isinstance(shown, dict), what)
+    need(shown.keys() == {"statement", "written", "events", "head"}, what)
+    need(is_digest(shown["statement"]) and RULES["moment"](shown["written"]), what)
+    need(is_integer(shown["events"]) and 1 <= shown["events"] < len(heads), what)
+    need(shown["head"] == heads[shown["events"]], f"{what} of another journal")
+    need(seconds_of(shown["written"]) <= seconds_of(at) + 60, f"{what} of later")
 
 
 def rests(kind: str, body: dict[str, Json], known: Known) -> list[Rests]:

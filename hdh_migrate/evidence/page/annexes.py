@@ -299,6 +299,14 @@ ANNEXES: dict[str, Text] = {
     "cutover.written": Text("Écrit par les utilisateurs depuis", "Written by consumers since"),
     "cutover.erasure": Text("Suppression à la source", "Deletion at the source"),
     "cutover.requested": Text("demandée le {when}", "requested on {when}"),
+    "cutover.evidence": Text(
+        "sur présentation du rapport signé du {when}, dont la déclaration a l'empreinte",
+        "on the signed report of {when}, whose statement has the digest",
+    ),
+    "cutover.evidence.unsaid": Text(
+        "sur quel rapport, ce journal ne le dit pas (version antérieure de l'outil)",
+        "on which report, this journal does not say (an earlier version of the tool)",
+    ),
     "cutover.observed": Text(
         "constatée le {when} (ce que l'interface montre)",
         "observed on {when} (what the interface shows)",

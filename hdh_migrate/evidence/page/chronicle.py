@@ -25,7 +25,7 @@ from hdh_migrate.events.cutover import (
     CutoverSwitching,
     Track,
 )
-from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested
+from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested, PresentedEvidence
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.fence import FenceTaking
@@ -104,6 +104,10 @@ class Chronicle:
     rollbacks: deque[RollbackLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     approvals: deque[ApprovalLine] = field(default_factory=lambda: deque(maxlen=SHOWN))
     """What rested on approvals."""
+    presented: deque[tuple[str, PresentedEvidence]] = field(
+        default_factory=lambda: deque(maxlen=SHOWN)
+    )
+    """By batch: a report that its deletion at the source rested on."""
     waivers: WaiverAccounts = field(default_factory=WaiverAccounts)
     """Every waiver that ever counted."""
     looks: LooksInTurn = field(default_factory=LooksInTurn)
@@ -176,6 +180,8 @@ class Chronicle:
         self.looks.take(event)
         self.harm.take(at, event)
         self._acted(at, event)
+        if isinstance(event, CutoverAgreed):
+            self._agreed(event)
         if isinstance(event, LISTING_EVENTS):
             self.listed.append((at, event))
         match event:
@@ -231,6 +237,11 @@ class Chronicle:
         if user not in self.logins and len(self.logins) >= SHOWN:
             return None
         return self.logins.setdefault(user, OperatorLine(user))
+
+    def _agreed(self, event: CutoverAgreed) -> None:
+        shown = event.batch, event.evidence
+        if event.evidence and shown not in self.presented:
+            self.presented.append((event.batch, event.evidence))
 
     def _acted(self, at: str, event: Event) -> None:
         act = ACTS.get(type(event))

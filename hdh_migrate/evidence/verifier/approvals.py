@@ -131,6 +131,8 @@ class ApprovalAccount:
                 self._withdrawn.add((approval, key))
         elif kind == "cutover-waits" and body["why"] in UNFROZEN and body["track"] == "cutover":
             self._since[forms.string(body["batch"]), "freeze"] = at
+        elif kind == "cutover-agreed" and "evidence" in body:
+            self._demand_presented(seq, at, forms.mapping(body["evidence"]))
         for one in self._rested_on(kind, body):
             if one.signed is UNSIGNED:
                 forms.must(not self._began)
@@ -141,6 +143,14 @@ class ApprovalAccount:
             if one.stage in OF_THE_MANIFEST:
                 self.manifests.state(one.batch, forms.string(one.root))
         self.manifests.take(kind, body)
+
+    def _demand_presented(self, seq: int, at: str, evidence: forms.Body) -> None:
+        """Demand that what was presented is a report of this journal, as it was before."""
+        forms.must(evidence.keys() == {"statement", "written", "events", "head"})
+        events, written = forms.count(evidence["events"]), forms.TIME.text(evidence["written"])
+        forms.must(forms.DIGEST.holds(evidence["statement"]))
+        forms.must(0 < events < seq and self.ended_so(events, evidence["head"]))
+        forms.must(forms.seconds(written) <= forms.seconds(at) + forms.AHEAD)
 
     def _demand(self, seq: int, at: str, one: RestedOn, plan: str | None) -> None:
         """Demand that each key signed exactly this, and that they suffice for the terms of then."""

@@ -10,13 +10,15 @@ from pathlib import Path
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, Refused, UsageError
 from hdh_migrate.events.cutover import Track
+from hdh_migrate.events.decommission import PresentedEvidence
 from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
+from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline import decommission as story
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.pipeline.undertaking import Undertaking
+from hdh_migrate.pipeline.undertaking import ShownEvidence, Undertaking
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports.switching import Eraser
 from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
@@ -145,7 +147,7 @@ def names_of(desk: Desk, batch: str) -> list[str]:
     return [name for name in planned if name not in gone]
 
 
-def proof_lacks(
+def shown(
     desk: Desk,
     ledger: SqliteLedger,
     judge: Judge,
@@ -153,13 +155,13 @@ def proof_lacks(
     bundle: Path | None,
     batch: str,
     root: str,
-) -> list[str]:
-    """Return what a bundle lacks to prove a batch with this manifest root; empty: it proves it.
+) -> ShownEvidence:
+    """Return which bundle this is, and what it lacks to prove a batch with this manifest root.
 
     The terms in force tell whose signatures count: a key file may hold another key by now.
     """
     if bundle is None:
-        return ["none was given: --evidence BUNDLE"]
+        return ShownEvidence(["none was given: --evidence BUNDLE"])
     terms = standing(ledger.cutovers(), batch).terms
     fixed = None if terms is None else terms.decommission
     try:
@@ -170,10 +172,10 @@ def proof_lacks(
             signatures = section.signatures
         outcome = examine(bundle, trusted, signatures)
         if outcome.problems:
-            return outcome.problems
+            return ShownEvidence(outcome.problems)
         predicate = outcome.predicate  # not read again: it may be another one by now
     except (KeyUnavailable, EvidenceDamaged) as error:
-        return [str(error)]
+        return ShownEvidence([str(error)])
     ahead = dated_ahead(bundle, predicate, judge.now())
     if predicate["plan"]["digest"]["sha256"] != desk.loaded.digest:
         ahead.append("it is of another plan, or the plan was changed since")
@@ -192,7 +194,12 @@ def proof_lacks(
         )
     elif found["merkle_root"] != root:
         ahead.append("its manifest is not the one of the ledger: write a new report")
-    return ahead
+    presented = PresentedEvidence(
+        # The payload that was signed: it is in its one spelling, or nothing was judged.
+        statement=sha256_hex(canonical_json(outcome.statement)),
+        written=predicate["times"]["written"], events=journal["events"], head=journal["head"],
+    )  # fmt: skip
+    return ShownEvidence(ahead, presented)
 
 
 def _section(desk: Desk, batch: str) -> tuple[Cutover, Decommission]:
@@ -266,7 +273,7 @@ def _undertaking(
         level=section.recheck,
         reason=section.recheck_reason,
         within_seconds=section.recheck_within_seconds,
-        evidence=partial(proof_lacks, desk, ledger, ctx.judge, section, bundle, entry.batch),
+        evidence=partial(shown, desk, ledger, ctx.judge, section, bundle, entry.batch),
         cooling_seconds=section.cooling_seconds,
         connections=plan.engine.connections,
     )

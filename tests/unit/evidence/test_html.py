@@ -24,7 +24,7 @@ from hdh_migrate.events.cutover import (
     PointerDescription,
     Track,
 )
-from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested
+from hdh_migrate.events.decommission import CutoverAgreed, CutoverRequested, PresentedEvidence
 from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked, PackWithdrawn
@@ -551,7 +551,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         *({"records": good, "cutovers": [answered(many)]} for many in (1, 2)),
         {"records": [record("a")], "closed": False},
         {"records": good, "closed": False},
-        {"records": good, "months": signed_deletion(), "approving": ["keys/dpo.pub"]},
+        {"records": good, "months": signed_deletion(), "approving": ["keys/dpo.pub"],
+         "cutovers": [cutover()]},
         {"records": good, "months": signed_deletion(), "approving": ["a.pub", "b.pub"]},
         {"records": [pending("a")], "last_day": "2026-12-20"},
         {"records": good, "last_day": "2026-12-20", "cutovers": [kept_at_the_source(1, 1, 1)]},
@@ -1072,6 +1073,9 @@ def signed_deletion() -> list[tuple[str, str, dict[str, Any]]]:
     agreed_on = CutoverAgreed(
         batch="pilot", track=Track.CUTOVER, approvals=("ab" * 32,), approved_stage="decommission",
         terms=None, signed=({"payload": payload},), root="cc" * 32,
+        evidence=PresentedEvidence(
+            statement="a5" * 32, written="2026-03-01T07:00:00Z", events=9, head="cc" * 32
+        ),
     )  # fmt: skip
     return [("2026-03-02T08:00:00Z", agreed_on.kind, agreed_on.as_json())]
 
@@ -2061,6 +2065,16 @@ def test_the_first_screen_says_what_became_of_the_source(
     one = cutover() | {"times": times, "decommission": unseen}
     page = written(tmp_path / "out", [record("a")], signer=key, cutovers=[one])["fr"]
     assert said in page.plain
+
+
+def test_a_deletion_names_the_report_that_was_presented(tmp_path: Path, key: Signer) -> None:
+    """Or says that the journal does not: an earlier version told of none."""
+    deletion = {"records": [record("a")], "signer": key, "cutovers": [cutover()]}
+    page = written(tmp_path / "a", **deletion, months=signed_deletion())["fr"]
+    shown = "sur présentation du rapport signé du 1er mars 2026 à 07:00:00 UTC, dont la déclaration"
+    assert f"{shown} a l\u2019empreinte {'a5' * 32}" in page.plain
+    page = written(tmp_path / "b", **deletion)["fr"]
+    assert "sur quel rapport, ce journal ne le dit pas" in page.plain
 
 
 def test_a_deletion_that_was_seen_to_be_done_is_said_so(tmp_path: Path, key: Signer) -> None:

@@ -26,6 +26,7 @@ from tests.unit.evidence.worlds import (
     line,
     place_of,
 )
+from tests.unit.evidence.worlds_judged import head_of
 from tests.unit.evidence.worlds_signed import (
     PILOT,
     Payload,
@@ -260,6 +261,34 @@ def test_what_was_signed_of_another_state_of_things_is_void(
         "cutover-switching 0 at 19", "data-keys-rotating 0 at 19", "grant-given 0 at 19",
         "headers-erasing 0 at 19",
     ]  # fmt: skip
+
+
+def test_a_deletion_rests_on_a_report_of_this_journal(desk: Desk, people: Sequence[Signer]) -> None:
+    source = signed(approved(people), people)
+    place = place_of(source, "cutover-agreed")
+    head = head_of(source["journal.jsonl"][: place - 2])
+    shown = {"statement": "ab" * 32, "written": hour(20), "events": place - 2, "head": head}
+    last = head_of(source["journal.jsonl"][:place])
+    changes: dict[str, Any] = {
+        "as it was": {}, "all of it until then": {"events": place, "head": last},
+        "another journal": {"head": "0" * 64}, "less of it": {"events": place - 3},
+        "nothing of it": {"events": 0, "head": "0" * 64},
+        "no number": {"events": str(place - 2)}, "true": {"events": True},
+        "what came later": {"events": place + 1}, "no report": {"statement": "ab"},
+        "written later": {"written": "2026-03-02T09:00:00Z"},
+        "written some day": {"written": "2026-03-02"},
+        "more said": {"verdict": "match"},
+    }  # fmt: skip
+    worlds = {}
+    for name, change in changes.items():
+        made = deepcopy(source)
+        body(made, "cutover-agreed")["evidence"] = {**shown, **change}
+        worlds[name] = signed(made, people)
+    for name, evidence in (("null", None), ("less said", {"head": head})):
+        made = deepcopy(source)
+        body(made, "cutover-agreed")["evidence"] = evidence
+        worlds[name] = signed(made, people)
+    assert accepted(desk, worlds) == ["as it was", "all of it until then"]
 
 
 @pytest.mark.parametrize("why", ["source-written", "not-frozen", "approval"])

@@ -29,8 +29,8 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.events.cutover import Track
-from hdh_migrate.events.decommission import CutoverAgreed, CutoverErasing
-from hdh_migrate.jsonform import ABSENT
+from hdh_migrate.events.decommission import CutoverAgreed, CutoverErasing, PresentedEvidence
+from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem, Remnant, State, Trace, Untagged, Verified
 from hdh_migrate.pipeline import erasing, queue, recheck, rereading
@@ -41,7 +41,7 @@ from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.decommission import execute, forecast, observe
 from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
-from hdh_migrate.pipeline.undertaking import Undertaking
+from hdh_migrate.pipeline.undertaking import ShownEvidence, Undertaking
 from tests.support.cutover import NEW, OLD, Affair, FakeEraser
 from tests.support.fakes import FakeTarget
 from tests.support.script import Killed, Point
@@ -71,6 +71,7 @@ class End:
         assert self.affair.world.run() is Exit.OK
         self.eraser = FakeEraser(self.affair.world)
         self.lacks: list[str] = []
+        self.presented: PresentedEvidence | Absent = ABSENT
         self.fenced: list[str] = []
         self.connections = 1
         self.level, self.within = "stored", 7 * 86_400
@@ -93,13 +94,16 @@ class End:
     def undertaking(self, scene: Scene) -> Undertaking:
         shared = {field.name: getattr(scene, field.name) for field in fields(Story) if field.init}
         return Undertaking(
-            **shared, eraser=self.eraser, evidence=lambda root: list(self.lacks),
+            **shared, eraser=self.eraser, evidence=self.shown,
             pointer=scene.pointer, attested=lambda: list(self.affair.closed),
             unfit=lambda: list(self.affair.unfit), wanted=list,
             fenced=lambda: list(self.fenced), level=self.level, reason=None,
             within_seconds=self.within, cooling_seconds=3600,
             connections=self.connections,
         )  # fmt: skip
+
+    def shown(self, _root: str) -> ShownEvidence:
+        return ShownEvidence(list(self.lacks), self.presented)
 
     def execute(self, *, keep_going: bool = False) -> dict[str, Any]:
         act = self.affair.act
@@ -164,6 +168,27 @@ def test_the_journal_tells_on_whose_approvals_each_deletion_rests(end: End) -> N
     agreed = [event.approvals for _, event in ledger.events(CutoverAgreed)]
     ledger.close()
     assert agreed == [("SHA256:dpo",), ("SHA256:ciso",)]
+
+
+def test_the_journal_tells_which_report_was_presented(end: End) -> None:
+    """Another one for what still goes: what went before was deleted on the first one."""
+    first, second = (
+        PresentedEvidence(statement=one * 64, written="2026-03-01T00:00:00Z", events=1, head=one)
+        for one in "12"
+    )
+    end.finalized()
+    end.presented = first
+    stop = end.affair.world.stop
+    end.affair.script.at("erase", 1, "after", stop.set)
+    with pytest.raises(Interrupted):
+        end.execute()
+    stop.clear()
+    end.presented = second
+    assert end.execute()["requested"] == {"deleted": 5}
+    ledger = end.affair.world.open()
+    presented = [event.evidence for _, event in ledger.events(CutoverAgreed)]
+    ledger.close()
+    assert presented == [first, second]
 
 
 def test_the_cooling_period_is_kept(end: End) -> None:
