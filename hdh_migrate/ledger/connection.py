@@ -16,6 +16,7 @@ import apsw
 
 from hdh_migrate.ledger.database import copy_pages, guarded, queries
 from hdh_migrate.ledger.holding import RunLock
+from hdh_migrate.model import JournalEnd
 from hdh_migrate.ports.run import Clock
 
 S = TypeVar("S", bound="LedgerConnection")
@@ -48,6 +49,10 @@ class LedgerConnection:
         self._deltas: dict[tuple[int, int], list[int]] = {}
         self._failure: BaseException | None = None
         self._closed = False
+        self._written: JournalEnd | None = None
+        """The last event of ours, durable or not."""
+        self.kept_end: JournalEnd | None = None
+        """How far the journal goes for certain; None: nothing was written into it here."""
         self.pending = 0
 
     def close(self) -> None:
@@ -156,12 +161,8 @@ class LedgerConnection:
         with self._using(write=True):
             self._con.execute("COMMIT")
         self._deltas.clear()
+        self.kept_end = self._written
         self.pending = 0
-
-    @property
-    def uncommitted(self) -> bool:
-        """Whether something was written since the last commit."""
-        return self._con.in_transaction
 
     def _write_out(self) -> None:
         """Write into the journal what was gathered for it; see `JournallingLedger`."""

@@ -18,7 +18,7 @@ from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.connection import LedgerConnection, all_or_nothing
 from hdh_migrate.ledger.database import guarded
 from hdh_migrate.ledger.holding import RunLock
-from hdh_migrate.model import DatasetRow, State, Tally, key_text
+from hdh_migrate.model import DatasetRow, JournalEnd, State, Tally, key_text
 from hdh_migrate.ports.run import Clock
 
 WALKED = "walked"
@@ -55,6 +55,7 @@ class Store(LedgerConnection):
             at = max(at, last[0][2])
         digest = chain.link(previous, seq, at, event.kind, text)
         self._do("INSERT INTO event VALUES (?, ?, ?, ?, ?)", (seq, at, event.kind, text, digest))
+        self._written = JournalEnd(events=seq, head=digest.hex())
         if seq % WALK_EVENTS == 0:  # the chain was walked when this was opened, and is ours since
             self._remember_walk(seq, digest)
 

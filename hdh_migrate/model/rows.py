@@ -249,6 +249,14 @@ class Tally:
         return Tally(objects=self.objects + other.objects, size=self.size + other.size)
 
 
+@frozen
+class JournalEnd:
+    """How far a journal goes: how many events, and the digest of the last."""
+
+    events: int
+    head: str
+
+
 class Arrived(NamedTuple):
     """What the target has acknowledged of large objects that are under way."""
 

@@ -56,8 +56,8 @@ class Shown(JsonForm):
     recipients: tuple[str, ...] | Absent = ABSENT
     """Fingerprints of the keys for which that run sealed; an earlier version did not say."""
     events: int | Absent = ABSENT
-    """How many events that ledger's journal had when its run ended: a copy that was made in the
-    middle of it has the nonce, and not what came after."""
+    """How many events that ledger's journal had when this was written: a copy that was made before
+    in that run has the nonce, and not what came after."""
     head: str | Absent = ABSENT
     """The digest of the last of them."""
 
@@ -68,14 +68,6 @@ class FenceStanding:
 
     stored: Stored
     shown: Shown | None
-
-
-@frozen
-class JournalEnd:
-    """How far a journal goes."""
-
-    events: int
-    head: str
 
 
 @frozen
@@ -120,11 +112,6 @@ def known(ledger: Ledger) -> Mapping[str, Known]:
             goes_on_from=ledger.goes_on_from,
         )
     return found
-
-
-def journal_end(ledger: Ledger) -> JournalEnd:
-    """Return how far a ledger's journal goes."""
-    return JournalEnd(events=ledger.length(), head=ledger.head())
 
 
 def epoch_of(found: Mapping[str, Known]) -> int:
@@ -212,7 +199,7 @@ def _as_new_as_this(shown: Shown, own: Known, place: str) -> str | None:
     if events is not ABSENT and head is not ABSENT and not own.goes_on_from(events, head):
         return (
             f"{words_of(shown)}; this copy of the ledger was made in the middle of that run, and"
-            f" lacks what its journal told at the end, at event {events}"
+            f" lacks what its journal told later, at event {events}"
         )
     if shown.state != "running" or shown.place == place:
         return None

@@ -42,7 +42,6 @@ class Keeper:
 
     def stop(self) -> None:
         """Leave the fences and end the thread; a request that hangs is not waited for long."""
-        self._fencing.ends()
         self._over.set()
         self._thread.join(self._patience)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -22,12 +21,10 @@ from hdh_migrate.model import State
 from hdh_migrate.pipeline.fence import (
     EPOCH_MAX,
     FenceStanding,
-    JournalEnd,
     Known,
     epoch_of,
     fenced_out,
     holder_of,
-    journal_end,
     known,
     plain,
     read_fence,
@@ -81,7 +78,8 @@ class Fencing:
     """This ledger's fences; `epoch` is the one in which it writes, once they are taken.
 
     The ledger is written to by who takes and releases alone; `renew` and `leave` touch only the
-    target, so that another thread may call them.
+    target, so that another thread may call them. Each fence that is written tells how far the
+    journal goes for certain: who puts an older copy of it in its place is found out.
     """
 
     def __init__(
@@ -102,7 +100,6 @@ class Fencing:
         self._posts: dict[str, Post] = {}
         self._turn = threading.Lock()
         self._unsettled: _Unsettled | None = None
-        self._told: JournalEnd | None = None
         self.epoch = 0
         self.lost: Fenced | None = None
         """Why nothing may be written any more; None: it may."""
@@ -230,6 +227,7 @@ class Fencing:
         return Post(
             bucket=bucket, owner=self._owner, epoch=self.epoch, nonce=secrets.token_hex(16),
             writer=self._writer, retry=self._retry, clock=self._clock,
+            end=lambda: self._ledger.kept_end,
         )  # fmt: skip
 
     def _intent(
@@ -312,19 +310,20 @@ class Fencing:
 
     # --- keeping -------------------------------------------------------------------------------
 
-    def renew(self) -> None:
+    def renew(self, *, at_once: bool = False) -> None:
         """Say once more that we write, or look whether it still says so; one request a bucket.
 
-        What cannot be seen now is seen next time: who writes is not decided by time.
+        What cannot be seen now is seen next time: who writes is not decided by time. `at_once`,
+        where each write stays for ever, too.
         """
         with self._turn:
             for post in self._posts.values():
                 if self.lost is None:
-                    self._renew(post)
+                    self._renew(post, at_once=at_once)
 
-    def _renew(self, post: Post) -> None:
+    def _renew(self, post: Post, *, at_once: bool) -> None:
         try:
-            post.renew()
+            (post.tell if at_once else post.renew)()
         except Fenced as error:
             self.lost = error
         except MigrateError:
@@ -336,7 +335,10 @@ class Fencing:
         return any(not post.firm for post in self._posts.values())
 
     def demand(self) -> None:
-        """Look at once, before something that cannot be taken back.
+        """Look at once, before something that cannot be taken back; one request a bucket.
+
+        From then on no copy of the ledger is let in that lacks what was committed by now. (Where a
+        host keeps no conditions the fence is only looked at, and tells that at the end.)
 
         Raises:
             Fenced: somebody else writes here by now.
@@ -346,21 +348,16 @@ class Fencing:
             raise self.lost
         with self._turn:
             for post in self._posts.values():
-                post.demand()
+                self._retry(post.tell)
 
     # --- leaving -------------------------------------------------------------------------------
-
-    def ends(self) -> None:
-        """Note for `leave` how far the journal goes; with half a change, which is given up: not."""
-        with suppress(MigrateError):
-            self._told = None if self._ledger.uncommitted else journal_end(self._ledger)
 
     def leave(self) -> None:
         """Mark the fences as idle; if that fails, the run counts as killed."""
         with self._turn:
             for post in self._posts.values() if self.lost is None else ():
                 try:
-                    post.say("idle", self._told)
+                    post.say("idle")
                 except MigrateError as error:
                     self._progress.note(f"the fence could not be left: {error}")
             self._posts.clear()
@@ -385,7 +382,7 @@ class Fencing:
         ledger, bucket, epoch, nonce = self._ledger, post.bucket, post.epoch, post.nonce
         ledger.event(FenceReleasing(bucket=bucket, epoch=epoch, nonce=nonce, user=self._owner.user))
         ledger.commit()
-        self._retry(partial(post.say, "released", journal_end(self._ledger)))
+        self._retry(partial(post.say, "released"))
         ledger.event(FenceReleased(bucket=bucket, epoch=epoch, nonce=nonce))
         ledger.commit()
 

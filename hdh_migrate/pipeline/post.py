@@ -6,6 +6,7 @@ written, left alone for a while and read again, and from then on only looked at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import field
 from functools import partial
@@ -15,11 +16,10 @@ from hdh_migrate.errors import Conflict, Fenced, Unsupported
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.model import Stamp, Stored
+from hdh_migrate.model import JournalEnd, Stamp, Stored
 from hdh_migrate.pipeline.fence import (
     FORMAT,
     FenceStanding,
-    JournalEnd,
     Shown,
     State,
     fence_key,
@@ -35,6 +35,9 @@ from hdh_migrate.ports.stores import TargetWriter
 
 TRIES: Final = 3
 """How often a write is tried that met the fence of the same holder, written anew meanwhile."""
+
+STAYS_SECONDS: Final = 3600.0
+"""How often a fence is written while a verb lasts where each write stays, as a version of it."""
 
 NO_ETAG: Final = "0" * 32
 """What no object has; a host that replaces it all the same keeps no conditions."""
@@ -68,13 +71,17 @@ class Post:
     writer: Callable[[], TargetWriter]
     retry: Retrying
     clock: Clock
+    end: Callable[[], JournalEnd | None]
+    """How far the ledger's journal goes for certain; None: it cannot be told."""
     firm: bool = True
     """Whether the host was seen to keep conditions."""
     _since: str = field(init=False)
-    _told: JournalEnd | None = field(init=False, default=None)
-    """How far the journal went when the run ended; None: it has not, or nobody could say."""
     _stored: Stored = field(init=False)
     """As it was when we wrote it last."""
+    _told: JournalEnd | None = field(init=False, default=None)
+    """What it told then of the journal's end."""
+    _wrote: float = field(init=False, default=-math.inf)
+    """When that was, by the monotonic clock."""
 
     def __post_init__(self) -> None:
         self._since = self.clock.now()
@@ -148,16 +155,30 @@ class Post:
     # --- while it stands -----------------------------------------------------------------------
 
     def renew(self) -> None:
-        """Write it anew, or only look where writing is no use; one request.
+        """Write it anew, or only look where it was written not long ago; one request.
 
         Raises:
             Fenced: somebody else's stands there by now.
             StorageError: it cannot be learned.
         """
-        # Where versions are kept each write would stay for ever.
-        if self.firm and self._stored.version_id in {None, "null"}:
+        # Where versions are kept each write stays for ever.
+        stays = self._stored.version_id not in {None, "null"}
+        if self.firm and not stays:
             self._rewrite("running")
+        elif self.clock.monotonic() - self._wrote < STAYS_SECONDS:
+            self._demand()
         else:
+            self.tell()
+
+    def tell(self) -> None:
+        """Write how far the journal goes; only look where that stands, or without conditions.
+
+        Raises:
+            Fenced: somebody else's stands there by now.
+            StorageError: it cannot be learned.
+        """
+        new = self._told != self.end()
+        if not (self.firm and new and self._rewrite("running")):
             self._demand()
 
     def demand(self) -> None:
@@ -169,14 +190,13 @@ class Post:
         """
         self.retry(self._demand)
 
-    def say(self, state: State, told: JournalEnd | None) -> None:
-        """Write the fence anew with another state, and with how far the journal goes.
+    def say(self, state: State) -> None:
+        """Write the fence anew with another state.
 
         Raises:
             Fenced: somebody else's stands there by now.
             StorageError: it cannot be written.
         """
-        self._told = told
         if not (self.firm and self._rewrite(state)):
             self._demand()
             self._put(state, self._stored.etag)
@@ -215,15 +235,15 @@ class Post:
         who = "it is gone" if shown is None else f"it is held by {words_of(shown)}"
         return Fenced(f"the fence of bucket {self.bucket} is not this ledger's any more: {who}")
 
-    def _body(self, state: State) -> bytes:
+    def _body(self, state: State, end: JournalEnd | None) -> bytes:
         owner = self.owner
         shown = Shown(
             format=FORMAT, migration=owner.migration, ledger=owner.ledger, epoch=self.epoch,
             nonce=self.nonce, place=owner.place, host=plain(owner.host), pid=owner.pid,
             since=self._since, seen=self.clock.now(), state=state,
             recipients=owner.recipients or ABSENT,
-            events=ABSENT if self._told is None else self._told.events,
-            head=ABSENT if self._told is None else self._told.head,
+            events=ABSENT if end is None else end.events,
+            head=ABSENT if end is None else end.head,
         )  # fmt: skip
         return canonical_json(shown.as_json())
 
@@ -232,15 +252,18 @@ class Post:
         return f"{self.owner.ledger}.fence.{self.nonce}"
 
     def _claim(self, state: State, replaces: str | None) -> Stored:
-        body = self._body(state)
+        end = self.end()
+        body = self._body(state, end)
         with naming_right(self.bucket, "s3:PutObject"):
-            return self.writer().claim(
+            stored = self.writer().claim(
                 self.bucket, self._stored.key, memoryview(body), sha256=sha256_hex(body),
                 stamp=Stamp(attempt=self._tag), replaces=replaces,
             )  # fmt: skip
+        self._wrote, self._told = self.clock.monotonic(), end
+        return stored
 
     def _put(self, state: State, replaces: str | None) -> None:
-        body = self._body(state)
+        body = self._body(state, self.end())
 
         def put() -> Stored:
             with naming_right(self.bucket, "s3:PutObject"):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hdh_migrate.model import (
         Arrived,
         DatasetRow,
+        JournalEnd,
         State,
         Tally,
         Waiting,
@@ -62,8 +63,11 @@ class JournalPort(Protocol):
         """Append one event to the journal; its time is never before that of the last one."""
 
     @property
-    def uncommitted(self) -> bool:
-        """Whether something was written since the last commit."""
+    def kept_end(self) -> JournalEnd | None:
+        """How far the journal goes for certain, whatever is cut off now; any thread may ask.
+
+        None: nothing was written into it since it was opened.
+        """
 
     def length(self) -> int:
         """Return how many events the journal has."""

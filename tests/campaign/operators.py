@@ -379,7 +379,6 @@ class Operators:
             finally:
                 setting.holding = None
                 if not setting.script.dead:
-                    fencing.ends()
                     fencing.leave()
         finally:
             ledger.close()

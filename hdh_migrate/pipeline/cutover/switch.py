@@ -11,6 +11,7 @@ from functools import partial
 from hdh_migrate.errors import (
     ApprovalMissing,
     ClocksDiffer,
+    Fenced,
     PointerMoved,
     StorageError,
     SwitchHeld,
@@ -60,6 +61,12 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
             waivers=rested_on(waived),
         )
     )  # fmt: skip
+    try:
+        if scene.fencing is not None:
+            scene.fencing.demand()  # who has a copy of the ledger from before does nothing more
+    except (Fenced, StorageError):
+        _withdraw(scene, "the fence could not be told")
+        raise
     try:
         _both(scene, root)
     except (SwitchHeld, ApprovalMissing, ClocksDiffer) as error:

@@ -101,7 +101,9 @@ def perform_with(
     over = None if asked.taking_over is None else TakeOver(reason=asked.taking_over)
 
     def ended(batch: str) -> None:
-        if batch not in last:  # for the last one, the copy at the end of it all is the better one
+        if batch not in last:  # for the last one, what is done at the end of it all is better
+            if turn.fencing is not None:
+                turn.fencing.renew(at_once=True)
             copies.take()
 
     with recording(desk, words, selected) as kept:

@@ -27,14 +27,13 @@ from hdh_migrate.errors import (
     MigrateError,
 )
 from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
-from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Stamp, State, Step, Stored
 from hdh_migrate.pipeline.adopting import Adopt
 from hdh_migrate.pipeline.fence import EPOCH_MAX, Shown, fence_key, known
 from hdh_migrate.pipeline.fence_keeping import Keeper, gaps
 from hdh_migrate.pipeline.fencing import RENEW_SECONDS, SETTLE_SECONDS, Fencing, TakeOver
-from hdh_migrate.pipeline.post import Owner
+from hdh_migrate.pipeline.post import STAYS_SECONDS, Owner
 from hdh_migrate.pipeline.runner import Runner
 from tests.support.fakes import FakeTarget, _Object
 from tests.support.processes import LONG
@@ -69,7 +68,6 @@ class Machine:
             try:
                 yield ledger, fencing
             finally:
-                fencing.ends()
                 fencing.leave()
         finally:
             ledger.close()
@@ -150,20 +148,66 @@ def test_a_copy_from_the_middle_of_a_run_replaces_nothing_once_it_has_ended(
         middle.run(GONE)
 
 
-def test_half_a_change_is_given_up_when_a_verb_fails_and_the_fence_tells_of_no_end(
+def test_half_a_change_is_given_up_when_a_verb_fails_and_the_fence_tells_of_the_end_before(
     one: Machine,
 ) -> None:
     """Leaving the fence is a `finally`: it must not make durable what nobody committed."""
-    with one.writing():
-        pass
-    whole = shown(one)
     with suppress(Interrupted), one.writing() as (ledger, _):
+        whole = ledger.kept_end
         ledger.event(FenceReleased(bucket="dst", epoch=0, nonce="half"))
         raise Interrupted("in the middle of a change")
 
     assert [event.nonce for event in one.told(FenceReleased)] == []
-    assert isinstance(whole.events, int)
-    assert shown(one).events is ABSENT
+    assert whole is not None
+    assert (shown(one).events, shown(one).head) == (whole.events, whole.head)
+    assert one.run() is Exit.OK
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["replaced", "every version kept"])
+def test_a_copy_from_the_middle_of_a_run_that_was_killed_is_no_way_back(
+    one: Machine, tmp_path: Path, kept: bool
+) -> None:
+    """Put back into the same file, it passed: only the end of a run told how far it had come."""
+    one.place = "as before"
+    if kept:
+        hosted(one, Versioned("dst", limits=SMALL))
+    with suppress(Killed), one.writing() as (ledger, fencing):
+        middle = one.copied(tmp_path / "middle")  # as a machine's snapshot: place and inode stay
+        middle.place = one.place
+        one.world.epoch = fencing.epoch
+        ctx = one.world.context(ledger)
+        ctx.fence = fencing
+        assert Runner(ctx, one.world._batches(), renewed=lambda: None).run(ALL, ()) is Exit.OK
+        one.world.clock.seconds += STAYS_SECONDS
+        fencing.renew()
+        one.world.script.dead = True
+    one.world.script.dead = False
+    assert shown(one).state == "running"
+
+    with pytest.raises(Fenced, match="in the middle of that run"):
+        middle.run()
+
+    assert one.run() is Exit.OK
+
+
+def test_what_cannot_be_taken_back_is_told_by_the_fence_before(
+    one: Machine, tmp_path: Path
+) -> None:
+    one.place = "as before"
+    hosted(one, Versioned("dst", limits=SMALL))
+    with suppress(Killed), one.writing() as (ledger, fencing):
+        middle = one.copied(tmp_path / "middle")
+        middle.place = one.place
+        ledger.event(FenceReleased(bucket="dst", epoch=0, nonce="some deed"))
+        ledger.commit()
+        fencing.demand()
+        claims = one.world.script.calls["claim"]
+        fencing.demand()
+        assert one.world.script.calls["claim"] == claims  # nothing new to tell: only looked at
+        one.world.script.dead = True
+    one.world.script.dead = False
+    with pytest.raises(Fenced, match="in the middle of that run"):
+        middle.run()
 
 
 # --- one writer -----------------------------------------------------------------------------------
