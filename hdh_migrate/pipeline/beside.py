@@ -14,9 +14,8 @@ from hdh_migrate.errors import Permanent
 from hdh_migrate.model import Lock, Stored
 from hdh_migrate.orders import OrderItem
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.selecting import hyphenated
 from hdh_migrate.pipeline.sending import RETAIN
-from hdh_migrate.pipeline.tags import ATTEMPT
+from hdh_migrate.pipeline.tags import ATTEMPT, hyphenated
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.telemetry import counted

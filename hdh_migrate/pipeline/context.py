@@ -29,7 +29,6 @@ from hdh_migrate.pipeline.metering import Metering, Unmetered
 from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
 from hdh_migrate.pipeline.pack_keeping import NoPacks, PackKeeping
 from hdh_migrate.pipeline.placing import Placing
-from hdh_migrate.pipeline.recounting import Apart
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.ruling import Rules
 from hdh_migrate.pipeline.tags import Tag
@@ -37,7 +36,7 @@ from hdh_migrate.pipeline.work import Route
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
 from hdh_migrate.ports.sealing import Envelopes
-from hdh_migrate.ports.stores import Source, TargetReader, TargetWriter
+from hdh_migrate.ports.stores import Apart, Source, TargetReader, TargetWriter
 from hdh_migrate.ports.work import Engine
 
 if TYPE_CHECKING:

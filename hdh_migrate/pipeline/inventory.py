@@ -38,7 +38,6 @@ from hdh_migrate.pipeline.key_order import KeyOrder
 from hdh_migrate.pipeline.planning import QUOTA_HINT, crowded, over_quota, stored_bytes
 from hdh_migrate.pipeline.recounting import (
     STOPPED,
-    Digest,
     FirstListing,
     at_once,
     going_on,
@@ -49,7 +48,7 @@ from hdh_migrate.pipeline.relooking import relook
 from hdh_migrate.pipeline.selecting import REFUSALS, decide
 from hdh_migrate.pipeline.usage import Usage
 from hdh_migrate.pipeline.working_set import working_set
-from hdh_migrate.ports.stores import GoesOn
+from hdh_migrate.ports.stores import GoesOn, ListingDigest
 from hdh_migrate.telemetry import counted
 
 T = TypeVar("T")
@@ -226,7 +225,7 @@ class Inventory:
 
     def _second(
         self, dataset: DatasetRow, first: FirstListing, *, apart: bool
-    ) -> Callable[[], Digest]:
+    ) -> Callable[[], ListingDigest]:
         """Return what gives the digest of a second listing, which may go on from now on.
 
         It may go `apart` if the first one is long; see `recounting.second_digest`.
@@ -234,13 +233,13 @@ class Inventory:
         ctx, place = self._ctx, self._ctx.route(dataset).source
         ways = [ctx.apart] if apart and ctx.apart is not None else []
 
-        def digest(briefs: Iterator[Brief]) -> Digest:
+        def digest(briefs: Iterator[Brief]) -> ListingDigest:
             # Once: what broke off here is listed again here.
             way = ways.pop() if ways else None
             apart = way and partial(way, place, first.is_unwanted)
             return second_digest(unless(ctx.stop, briefs), first, apart)
 
-        def listed() -> Digest:
+        def listed() -> ListingDigest:
             briefs = ctx.source.recount(place)
             if isinstance(briefs, GoesOn):
                 return digest(going_on(briefs, self._retried))
@@ -252,7 +251,7 @@ class Inventory:
         return listed
 
     def _recounted(
-        self, dataset: DatasetRow, batch: str, second: Callable[[], Digest]
+        self, dataset: DatasetRow, batch: str, second: Callable[[], ListingDigest]
     ) -> tuple[InventorySummary, Usage, str | None]:
         """List again until two listings agree; return what the ledger holds, and by which rules.
 

@@ -9,8 +9,8 @@ from itertools import chain, islice
 from typing import Final, TypeVar
 
 from hdh_migrate.errors import Interrupted, Transient
-from hdh_migrate.model import Brief, Place, key_bytes
-from hdh_migrate.ports.stores import GoesOn
+from hdh_migrate.model import Brief, key_bytes
+from hdh_migrate.ports.stores import GoesOn, ListingDigest
 
 T = TypeVar("T")
 
@@ -28,12 +28,6 @@ LONG_PAGES: Final = 2
 """Pages from which on a listing that goes on is long: to list again takes longer than to start a
 process for it."""
 
-Digest = tuple[int, int]
-"""How many objects a listing has, and a sum of theirs in which their order does not count."""
-
-Apart = Callable[[Place, Callable[[], bool]], Digest | None]
-"""Lists a place again in a process of its own, until that is unwanted; None: it gave no answer."""
-
 
 def element(key: bytes, size: int, version: str, kind: str, md5: str) -> int:
     """Return one object's contribution to a listing's digest: everything that is compared of it."""
@@ -41,7 +35,7 @@ def element(key: bytes, size: int, version: str, kind: str, md5: str) -> int:
     return int.from_bytes(blake2b(text, digest_size=16).digest(), "big")
 
 
-def listing_digest(briefs: Iterable[Brief]) -> Digest:
+def listing_digest(briefs: Iterable[Brief]) -> ListingDigest:
     """Return count and an order-independent digest of a listing."""
     count = total = 0
     for key, size, version, kind, md5 in briefs:
@@ -131,8 +125,8 @@ class FirstListing:
 
 
 def second_digest(
-    briefs: Iterator[Brief], first: FirstListing, apart: Callable[[], Digest | None] | None
-) -> Digest:
+    briefs: Iterator[Brief], first: FirstListing, apart: Callable[[], ListingDigest | None] | None
+) -> ListingDigest:
     """Return the digest of a second listing that goes on beside the first one.
 
     Two threads share one interpreter, which a long listing keeps busy. So after its first entries

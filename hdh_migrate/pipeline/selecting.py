@@ -28,7 +28,7 @@ from hdh_migrate.model import (
 from hdh_migrate.pipeline.cutting import part_plan
 from hdh_migrate.pipeline.ruling import DIRECTORY, Rules
 from hdh_migrate.pipeline.sending import RETAIN
-from hdh_migrate.pipeline.tags import ATTEMPT
+from hdh_migrate.pipeline.tags import ATTEMPT, hyphenated
 from hdh_migrate.pipeline.work import Route
 
 # C0 and C1 controls, and what XML 1.0 cannot say: listings of such keys come back altered.
@@ -221,11 +221,6 @@ def _collide(names: tuple[str, ...], hyphens: bool) -> bool:
     written = set(map(hyphenated, lower))
     ours = {one for one in written if one.startswith(SPOKEN) or one in RESERVED}
     return len(written if hyphens else lower) < len(names) or bool(ours)
-
-
-def hyphenated(name: str) -> str:
-    """Return a name of metadata with `-` for `_`, as some hosts write it."""
-    return name.replace("_", "-")
 
 
 def portable_tags(obj: ObjectInfo, limits: TargetLimits) -> dict[str, str] | None:

@@ -71,3 +71,8 @@ def marks(migration: str, plan_digest: str) -> frozenset[str]:
 def mark_of(ledger: str) -> str:
     """Return the beginning of a ledger's name that says of which migration it is."""
     return ledger.partition("-")[0]
+
+
+def hyphenated(name: str) -> str:
+    """Return a name of metadata with `-` for `_`, as some hosts write it."""
+    return name.replace("_", "-")

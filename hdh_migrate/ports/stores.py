@@ -123,6 +123,13 @@ class Source(Protocol):
         """
 
 
+ListingDigest = tuple[int, int]
+"""How many objects a listing has, and a sum of theirs in which their order does not count."""
+
+Apart = Callable[[Place, Callable[[], bool]], ListingDigest | None]
+"""Lists a place again in a process of its own, until that is unwanted; None: it gave no answer."""
+
+
 class ListsApart(Protocol):
     """What a source needs besides, for a process of its own to list a place again for it."""
 

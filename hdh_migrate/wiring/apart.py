@@ -11,7 +11,7 @@ from hdh_migrate.engines.local import processors
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Place
-from hdh_migrate.pipeline.recounting import Digest
+from hdh_migrate.ports.stores import ListingDigest
 from hdh_migrate.software import code_digest
 from hdh_migrate.transport import Traffic
 from hdh_migrate.wiring.opened import OpenedAdapter
@@ -31,7 +31,9 @@ class _Exchanged:
     traffic: Mapping[str, Traffic]
 
 
-def list_apart(services: Services, place: Place, unwanted: Callable[[], bool]) -> Digest | None:
+def list_apart(
+    services: Services, place: Place, unwanted: Callable[[], bool]
+) -> ListingDigest | None:
     """List a place of the source again in a process of its own.
 
     What that exchanged is counted with what `services` do. None: it gave no answer, and why is

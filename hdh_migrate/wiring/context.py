@@ -21,12 +21,12 @@ from hdh_migrate.pipeline.held_fence import HeldFence
 from hdh_migrate.pipeline.metering import Metering
 from hdh_migrate.pipeline.pace_keeping import PaceKeeper
 from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.recounting import Digest
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.tags import marks
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
+from hdh_migrate.ports.stores import ListingDigest
 from hdh_migrate.wiring.engines import OpenEngine
 from hdh_migrate.wiring.readings import moments_of, pace_of, packs_of, routes_of, rules_of
 from hdh_migrate.wiring.services import Services
@@ -42,7 +42,7 @@ def retrying(plan: Plan, clock: Clock, stop: threading.Event) -> Retrying:
     return Retrying(budget=plan.limits.retry_budget_seconds, pause=pause, halt=stop)
 
 
-def _apart(services: Services, place: Place, unwanted: Callable[[], bool]) -> Digest | None:
+def _apart(services: Services, place: Place, unwanted: Callable[[], bool]) -> ListingDigest | None:
     """List again in a process of its own; what that needs is imported when a listing is long."""
     from hdh_migrate.wiring.apart import list_apart
 
