@@ -37,7 +37,8 @@ class Bundles:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self.written = 0
+        self.written: list[Path] = []
+        """Folders of those that both verifiers took."""
 
     def write(self) -> Path:
         """Write a report of all that the ledger of the machine that acts knows; return its folder.
@@ -52,7 +53,7 @@ class Bundles:
             raise Broken(f"a report cannot be written: {error}") from error
         with self._setting.script.undisturbed():
             self._audit(folder)
-        self.written += 1
+        self.written.append(folder)
         return folder
 
     def demand_whole(self, folder: Path, keys: Collection[str]) -> None:

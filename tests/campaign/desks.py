@@ -31,6 +31,7 @@ _Named = tuple[str, str, str, str, tuple[str, ...]]
 """Dataset, batch, container, prefix, and what it leaves out."""
 
 
+PLAN_FILE = "plan.yaml"
 DPO_FILE = "dpo.key"
 """The private key of who approves, waives and judges, beside the plan."""
 
@@ -42,7 +43,7 @@ def desk_of(setting: Setting) -> Desk:
         _write_keys(base)
     loaded = _loaded(tuple(datasets), apart=setting.kind.apart)
     return Desk(
-        loaded=replace(loaded, base=base),
+        loaded=replace(loaded, base=base, path=base / PLAN_FILE),
         state_dir=setting.world.path.parents[1],
         progress=Notes(),
         stop=threading.Event(),
@@ -130,6 +131,7 @@ def _loaded(datasets: tuple[Dataset, ...], *, apart: bool) -> LoadedPlan:
 
 def _write_keys(base: Path) -> None:
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (base / PLAN_FILE).touch()  # whoever owns it may be believed
     public = DPO_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (base / "dpo.pub").write_bytes(public)
     for name, key in (("report.key", REPORT_KEY), (DPO_FILE, DPO_KEY)):

@@ -33,10 +33,13 @@ class LifeKind(IntEnum):
     JUDGED = 6
     """As with months; besides, people judge whether what was lost is a breach to be notified."""
 
+    ATTENDED = 7
+    """As with months; besides, people attend to runs: they tell them something meanwhile."""
+
     @property
     def lasts(self) -> bool:
         """Whether months go by."""
-        return self in (LifeKind.MONTHS, LifeKind.JUDGED)
+        return self in (LifeKind.MONTHS, LifeKind.JUDGED, LifeKind.ATTENDED)
 
     @property
     def apart(self) -> bool:

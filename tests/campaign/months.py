@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.campaign.chances import Chances
@@ -157,8 +157,7 @@ class Months:
             return  # without a fence nobody can know that it was put back
         folder = setting.folder / f"backup-{len(self._backups)}"
         shutil.copytree(host.world.path.parents[1], folder)
-        known = replace(host, journal=list(host.journal), plans=list(host.plans))
-        self._backups.append(LedgerBackup(folder, known, host))
+        self._backups.append(LedgerBackup(folder, host.copied(), host))
         setting.life.tell(f"people: backup {len(self._backups) - 1} of {host.name}'s ledger")
 
     def put_back(self) -> None:
@@ -171,8 +170,7 @@ class Months:
         state = host.world.path.parents[1]
         shutil.rmtree(state)
         shutil.copytree(chosen.folder, state)
-        known = chosen.host
-        restored = replace(known, journal=list(known.journal), plans=list(known.plans))
+        restored = chosen.host.copied()
         if setting.shows_fence_of(restored):  # it was made in the middle of the last run
             restored.knows = setting.takes
         setting.hosts = [restored if one is host else one for one in setting.hosts]

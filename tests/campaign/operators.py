@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
+from pathlib import Path
 
 from hdh_migrate.errors import Exit, MigrateError, Refused
 from hdh_migrate.events.batches import BatchAmended, BatchAmending
@@ -17,7 +19,6 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, State, Step
 from hdh_migrate.pipeline.adopting import Adopt
-from hdh_migrate.pipeline.adoption_proofs import AdoptionProof
 from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.binding import Binder, Binding, bindings, keep_binding
 from hdh_migrate.pipeline.context import Context, DatasetRules
@@ -41,11 +42,14 @@ from hdh_migrate.pipeline.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.policy.bound_ledger import bind as bind_ledger
+from hdh_migrate.session.policy.bundles import trusted_bundles
 from hdh_migrate.session.policy.changing import is_followed
 from hdh_migrate.session.policy.consents import Consents
 from hdh_migrate.session.policy.erased import demand_not_erased, left_alone
 from hdh_migrate.session.policy.rotating import demand_no_rotation
+from hdh_migrate.session.policy.unswitched import demand_not_switched
 from hdh_migrate.session.verbs.cleanup import OthersWish, StaleSweep
+from hdh_migrate.session.verbs.report import remember_statement
 from hdh_migrate.session.verbs.run import announce
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.wiring.context import RUN_TAG as RUN_NAME
@@ -53,7 +57,9 @@ from tests.campaign.bundles import Bundles
 from tests.campaign.council import Council
 from tests.campaign.desks import bind, desk_of, plan_of
 from tests.campaign.guards import GuardedEraser
+from tests.campaign.kinds import LifeKind
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
+from tests.campaign.steering import Steering
 from tests.campaign.waiving import Waiving
 from tests.support.cutover import BATCH, NEW
 from tests.support.script import Killed
@@ -62,15 +68,6 @@ from tests.support.world import ALL, RUN_TAG
 GONE = TakeOver(reason="the other machine is gone")
 REFRESH = Wishes(refresh=True, user=USER)
 AGAIN = Wishes(again=(), user=USER)
-
-
-class NoProofs:
-    """No bundle says anything: what is adopted is compared with the source."""
-
-    def of(self, dataset: str) -> Iterator[AdoptionProof]:
-        """Say nothing of a dataset."""
-        del dataset
-        return iter(())
 
 
 class Operators:
@@ -82,6 +79,9 @@ class Operators:
         self._setting, self._council, self._eraser = setting, council, eraser
         self._waiving = waiving
         self._bundles = Bundles(setting)
+        self._showing = random.Random(f"showing {setting.life.seed}")
+        self.steering: Steering | None = None
+        """What people tell runs; None: nothing is told."""
         bind(setting)
         setting.affair.root = self._root  # type: ignore[method-assign]  # as a run has it
         self.level = "stored"
@@ -93,13 +93,13 @@ class Operators:
 
     def run(self, steps: Sequence[Step] = ALL, wishes: Wishes = NO_WISHES) -> Exit:
         """Go through steps; who moves holds the fence."""
-        with self.opened(writes=Step.TRANSFER in steps) as (ledger, ctx):
+        with self.opened(writes=Step.TRANSFER in steps, obeys=True) as (ledger, ctx):
             return self._run(ledger, ctx, steps, wishes)
 
     def take_over(self) -> Exit:
         """Run, and take the fence from whoever has it."""
         self._demand_pointer_unmoved()
-        with self.opened(writes=True, over=GONE) as (ledger, ctx):
+        with self.opened(writes=True, over=GONE, obeys=True) as (ledger, ctx):
             return self._run(ledger, ctx, ALL, NO_WISHES)
 
     def _demand_pointer_unmoved(self) -> None:
@@ -110,7 +110,7 @@ class Operators:
 
     def look(self, level: str, *, afresh: bool = False) -> Exit:
         """Look again at all that is verified; afresh also at what a killed look had read."""
-        with self.opened(writes=False) as (ledger, ctx):
+        with self.opened(writes=False, obeys=True) as (ledger, ctx):
             if self._setting.fenced:
                 self._demand_the_writer(ledger)
             for batch in self._batches():
@@ -148,13 +148,33 @@ class Operators:
     def adopt(self) -> Exit:
         """Let the ledger know what a lost one, or another copy of it, has moved."""
         self._demand_pointer_unmoved()
-        with self.opened(writes=False) as (_, ctx):
-            for batch in self._batches():
-                Adopt(
-                    ctx, batch, ours=lambda name: mark_of(name) == RUN_TAG, proofs=NoProofs(),
-                    journals=(), user=USER,
+        desk, batches = desk_of(self._setting), self._batches()
+        told = trusted_bundles(desk, self._shown())
+        if told.found:
+            demand_not_switched(desk, told, batches)
+        names = {one.ledger for one in told.found}
+        by_bundle = 0
+        with self.opened(writes=False) as (ledger, ctx):
+            for batch in batches:
+                if told.found:
+                    Consents(desk, ledger, ctx.judge, batch).inherit(told.terms(batch))
+                tally = Adopt(
+                    ctx, batch, ours=lambda name: name in names or mark_of(name) == RUN_TAG,
+                    proofs=told, journals=[one.seen for one in told.found], user=USER,
                 ).run()  # fmt: skip
+                by_bundle += tally.by_bundle
+        if told.found:
+            remember_statement(desk, told.found[0].bundle.statement_sha256)
+            self._setting.life.tell(f"  bundles told of {by_bundle} objects")
         return Exit.OK
+
+    def _shown(self) -> Sequence[Path]:
+        """Draw which reports somebody shows to who adopts; in earlier kinds of lives none."""
+        setting, dice = self._setting, self._showing
+        written = self._bundles.written
+        if setting.kind is not LifeKind.ATTENDED or setting.switches or not written:
+            return ()
+        return dice.sample(written, dice.randint(0, min(2, len(written))))
 
     def _batches(self) -> list[str]:
         return [one.name for one in self._setting.world._batches()]
@@ -265,7 +285,7 @@ class Operators:
     @property
     def reports(self) -> int:
         """How many reports were written."""
-        return self._bundles.written
+        return len(self._bundles.written)
 
     def _reported(self) -> str:
         ledger = self._setting.world.open()
@@ -343,8 +363,11 @@ class Operators:
         over: TakeOver | None = None,
         during: bool = False,
         batches: Sequence[str] | None = None,
+        obeys: bool = False,
     ) -> Iterator[tuple[SqliteLedger, Context]]:
         """Open the ledger for one process; who writes holds the fence meanwhile.
+
+        Somebody's pause holds up who `obeys` it.
 
         Raises:
             Refused: keys are being exchanged, or a dataset of these `batches` (all of them) is
@@ -352,6 +375,8 @@ class Operators:
         """
         setting, world = self._setting, self._setting.world
         setting.holding = None
+        if obeys and self.steering is not None:
+            self.steering.demand_free()
         ledger = world.open()
         try:
             if next(ledger.events(RunStarted), None) is None:
@@ -360,7 +385,7 @@ class Operators:
                 demand_no_rotation(ledger)
                 left_alone(ledger, self._batches() if batches is None else batches)
             if not (setting.fenced and writes):
-                yield ledger, self._context(ledger)
+                yield ledger, self._context(ledger, obeys=obeys)
                 return
             fencing = self._fencing(ledger)
             before = setting.takes
@@ -371,7 +396,7 @@ class Operators:
                 raise
             setting.took(over=over is not None, before=before)
             world.epoch = fencing.epoch
-            ctx = self._context(ledger)
+            ctx = self._context(ledger, obeys=obeys)
             ctx.fence = fencing
             setting.holding = fencing
             try:
@@ -393,12 +418,14 @@ class Operators:
         bind_ledger(desk, ledger)
         announce(desk, ledger, ALL, ())
 
-    def _context(self, ledger: SqliteLedger) -> Context:
+    def _context(self, ledger: SqliteLedger, *, obeys: bool) -> Context:
         ctx, host = self._setting.world.context(ledger), self._setting.host
         if self._setting.kind.apart and host.copies is not None:
             ctx.packs = host.copies.keeping
         ctx.binder = Binder(plan=json.loads(self._setting.world.plan[1]), recipients=host.first)
         ctx.waivers = self._waiving.counting(ledger, ctx.judge)
+        if self.steering is not None:
+            ctx.course = self.steering.course(ledger, ctx, obeys=obeys)
         return ctx
 
     def _fencing(self, ledger: SqliteLedger) -> Fencing:

@@ -574,6 +574,32 @@ PLANTED = (
         "self._looks[batch, number] = max(known, objects)", "self._looks[batch, number] = known",
         kind=LifeKind.JUDGED,
     ),
+    Planted(
+        "somebody's pause is not heard", "session/verbs/run.py",
+        "    if by is not None:\n        raise RunPaused(",
+        "    if False:\n        raise RunPaused(",
+        Planted(
+            "nor by a run's course", "pipeline/course.py",
+            "        if by is None or not self._obeys:\n",
+            "        if by is None or self._obeys:\n",
+        ),
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "what people told a run is not journalled", "pipeline/course.py",
+        "        for one in new:\n", "        for one in new[1:]:\n",
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "what people told a run is journalled by the next one again", "pipeline/course.py",
+        "json.dumps([one.id for one in said]))\n", "json.dumps([one.id for one in said[1:]]))\n",
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "workers are not told of somebody's limit", "pipeline/course.py",
+        '        return limit.rate, "limit"\n', '        return planned, "limit"\n',
+        kind=LifeKind.ATTENDED,
+    ),
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import MigrateError
@@ -23,6 +24,7 @@ from hdh_migrate.model import (
     FREEZE_TRIAL,
     HEADER_PACKS,
     DatasetRow,
+    Instruction,
     Keeping,
     ObjectRecord,
     OpenFinding,
@@ -53,7 +55,9 @@ OTHER = "https://somebody.example/"
 USER = "sim@here"
 MIGRATION = "m"
 LOCK_DAYS = 2
-SHARED = ("source", "target", "clock", "stop", "notes", "envelopes", "plan", "rebinds")
+SHARED = (
+    "source", "target", "clock", "stop", "notes", "envelopes", "plan", "rebinds", "engine",
+)  # fmt: skip
 """What each machine's world has of the first one's."""
 ENDING = "e"
 """The dataset that is to be erased, and how the keys of its objects begin."""
@@ -83,6 +87,17 @@ class SimulatedHost:
     run_tag: str = RUN_TAG
     knows: int = 0
     """How often the fence was taken, as far as this machine can know."""
+    said: list[Instruction] = field(default_factory=list)
+    """What people told its runs, one after the other."""
+
+    def copied(self, **other: Any) -> SimulatedHost:
+        """Return a machine with a copy of this one's state, and what is `other` there."""
+        lists: dict[str, Any] = {
+            "journal": list(self.journal),
+            "plans": list(self.plans),
+            "said": list(self.said),
+        }
+        return replace(self, **lists | other)
 
 
 @dataclass(slots=True)
@@ -149,7 +164,8 @@ class Setting:
         self.source.page_size = self.dice.choice((1, 2, 3))
         self.fenced = self.dice.random() < 0.4 and self.kind is not LifeKind.GRANTED
         """Whether who writes holds the fence; without it there is one machine."""
-        self.switches = self.dice.random() < 0.5 or self.kind.lasts
+        always = self.kind in {LifeKind.MONTHS, LifeKind.JUDGED}
+        self.switches = self.dice.random() < 0.5 or always
         """Whether the batch is to be cut over in this life, besides being moved."""
         self.bytes: dict[tuple[str, str], list[bytes]] = {}
         """What the source gave under a key and version, ever."""
@@ -472,10 +488,8 @@ class Setting:
         for shared in (*SHARED, "datasets"):
             setattr(other, shared, getattr(self.world, shared))
         self.copy_state(self.world.path.parents[1], other.path.parents[1])
-        host = replace(
-            self.host, name=name, world=other, journal=list(self.host.journal),
-            plans=list(self.host.plans), copies=SecondCopies(self.base(name) / COPIES / MIGRATION),
-        )  # fmt: skip
+        copies = SecondCopies(self.base(name) / COPIES / MIGRATION)
+        host = self.host.copied(name=name, world=other, copies=copies)
         self.hosts.append(host)
         return host
 

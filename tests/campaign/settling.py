@@ -23,6 +23,7 @@ from tests.campaign.months import DAY, Months
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.packs import KeysByName, is_pack, opened
 from tests.campaign.setting import AT_TARGET, BUCKET, ENDING, LOCK_DAYS, OTHER, Setting
+from tests.campaign.steering import Steering
 from tests.campaign.troubles import Troubles
 from tests.support.cutover import BATCH, NEW, OLD
 from tests.support.world import ALL
@@ -40,13 +41,13 @@ class Settling:
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
         troubles: Troubles, operators: Operators, process: Process, exchanges: Exchanges,
         erasures: Erasures | None, grants: SimulatedGrants | None, months: Months | None,
-        judging: Judging | None,
+        judging: Judging | None, steering: Steering | None,
     ) -> None:  # fmt: skip
         self._setting, self._council, self._pointer = setting, council, pointer
         self._chances, self._troubles = chances, troubles
         self._operators, self._process = operators, process
         self._exchanges, self._erasures, self._grants = exchanges, erasures, grants
-        self._months, self._judging = months, judging
+        self._months, self._judging, self._steering = months, judging, steering
 
     def settle(self) -> None:
         """Come to rest, then to the end that was wished for.
@@ -95,6 +96,8 @@ class Settling:
         self._chances.heal()
         if self._months is not None:
             self._months.heal()
+        if self._steering is not None:
+            self._steering.let_go()
 
     def _finish_exchange(self) -> None:
         """Let an exchange of keys come to its end, which all else waits for."""

@@ -36,6 +36,7 @@ from tests.campaign.onlookers import Onlookers
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.setting import BUCKET, ENDING, Setting, SimulatedHost
 from tests.campaign.settling import Settling
+from tests.campaign.steering import Steering
 from tests.campaign.trials import GuardedProbe
 from tests.campaign.troubles import Troubles
 from tests.campaign.waiving import Waiving
@@ -75,7 +76,13 @@ class Simulation:
         self._months = months if setting.kind.lasts else None
         self._onlookers = Onlookers(setting, self._waiving) if self._months is not None else None
         self._troubles = Troubles(
-            setting, self._council, self._pointer, self._chances, self._meanwhile, self._months
+            setting,
+            self._council,
+            self._pointer,
+            self._chances,
+            self._meanwhile,
+            self._months,
+            self._operators,
         )
         self._invariants = Invariants(setting, self._council, self._pointer, trials)
         self._exchanges = Exchanges(setting, self._operators)
@@ -84,6 +91,8 @@ class Simulation:
         self._grants = SimulatedGrants(setting, self._operators) if granted else None
         judged = setting.kind is LifeKind.JUDGED
         self._judging = Judging(setting) if judged else None
+        attended = setting.kind is LifeKind.ATTENDED
+        self._steering = self._operators.steering = Steering(setting) if attended else None
         self._stage = CutoverStage.NONE
 
     # --- a life --------------------------------------------------------------------------------
@@ -110,7 +119,7 @@ class Simulation:
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
             self._process, self._exchanges, self._erasures, self._grants, self._months,
-            self._judging,
+            self._judging, self._steering,
         ).settle()  # fmt: skip
 
     def _change_world(self) -> None:
@@ -150,9 +159,8 @@ class Simulation:
         comes to its end by its own ledger alone.
         """
         setting = self._setting
-        moves = setting.kind in {LifeKind.MOVED, LifeKind.REKEYED} and not (
-            setting.switches or setting.host.rotating
-        )
+        kinds = {LifeKind.MOVED, LifeKind.REKEYED, LifeKind.ATTENDED}
+        moves = setting.kind in kinds and not (setting.switches or setting.host.rotating)
         return moves and not setting.lost and setting.world.path.exists()
 
     # --- what is done ----------------------------------------------------------------------------
@@ -192,6 +200,9 @@ class Simulation:
         if self._judging is not None:
             done.append((("judge", self._judging.judge), 40 if self._judging.waits else 0.5))
             done.append((("verify --again full", lambda: act.look("full")), 15))
+        if self._steering is not None:
+            done.append((("tell a run", self._steering.say), 15))
+            done.append((("report", act.report), 3))
         acts, weights = zip(*done, strict=True)
         found: Act = dice.choices(acts, weights)[0]
         return found
@@ -281,6 +292,7 @@ class Simulation:
         life.processes += 1
         life.verbs[name] += 1
         setting.began, setting.seen = setting.script.step, None
+        look = None if self._steering is None else self._steering.begins()
         ended = self._ended(name, act)
         if setting.revive():  # whatever the dying process said in the end, it was killed
             life.kills += 1
@@ -299,6 +311,8 @@ class Simulation:
             self._onlookers.look(name)
         if self._judging is not None:
             self._judging.look(name)
+        if look is not None:
+            look(name)
 
     def _settle(self) -> None:
         """Know what the machine that acted has come to, whatever became of its process."""

@@ -26,6 +26,7 @@ from tests.campaign.disk import Failure
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
 from tests.campaign.months import Months
+from tests.campaign.operators import Operators
 from tests.campaign.setting import BUCKET, Setting, SimulatedHost
 from tests.support.script import Point
 from tests.support.world import BIG
@@ -85,12 +86,12 @@ class Troubles:
 
     def __init__(
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
-        meanwhile: Callable[[SimulatedHost], bool], months: Months | None,
+        meanwhile: Callable[[SimulatedHost], bool], months: Months | None, operators: Operators,
     ) -> None:  # fmt: skip
         """`meanwhile` lets another machine live a process, and says if it took the fence over."""
         self._setting, self._council = setting, council
         self._pointer, self._chances, self._meanwhile = pointer, chances, meanwhile
-        self._months = months
+        self._months, self._operators = months, operators
         self._late: dict[str, list[str]] = {name: [] for name in LATE}
         self._flips = 0
         self._due: list[Callable[[], None]] = []
@@ -105,6 +106,10 @@ class Troubles:
             self._plant_in_erasure()
             if self._setting.fenced and self._setting.dice.random() < 0.15:
                 self._second_host()
+            return
+        if verb == "tell a run":
+            if self._setting.dice.random() < 0.4:
+                self._kill("now")
             return
         if verb in GRANTS:
             self._plant_in_grant()
@@ -122,6 +127,9 @@ class Troubles:
             dice.choice((self._delay, self._twice, self._flip, self._flip_reply))()
         if switching and dice.random() < 0.3:
             dice.choice((self._harm, self._move_pointer, self._change_minds))()
+        if self._operators.steering is not None and dice.random() < 0.4:
+            method = dice.choice(("now", "page", "read source", "put", "put_part", "read", "head"))
+            self._at(method, 6, self._operators.steering.say_meanwhile)
         if self._months is not None and dice.random() < 0.3:
             method = dice.choice(("now", "now", "recount", "consent", "erase", "put", "head"))
             self._at(method, 6, self._months.happen_meanwhile)

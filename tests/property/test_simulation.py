@@ -70,7 +70,7 @@ KINDS = [
 @pytest.mark.parametrize(
     "seed",
     [
-        *range(1, 1 + many(8)),
+        *range(1, 1 + many(5)),
         *(pytest.param(seed, marks=pytest.mark.slow) for seed in (*KINDS, *KEPT)),
     ],
 )
