@@ -1,9 +1,10 @@
 """Kill whoever writes evidence, or one of its exports, at each step that it takes on the disk.
 
-`python -m tests.unit.evidence.killed WHAT FOLDER` forks for each step: the child counts what it is
-about to do to files below the folder (opening, making, naming, removing) and kills itself with
-SIGKILL right before the n-th. The parent looks at what is there then, does the same work again
-without a kill, and prints how many steps there were and each place that was not as promised.
+`python -m tests.unit.evidence.killed FOLDER WHAT…` forks once for each: whenever the child is about
+to do something to files below the folder (opening, making, naming, removing), what is there is
+copied as it is, without what the child still has in memory; that is what a SIGKILL leaves. Once the
+child is gone the parent looks at each copy and does the same work again there. Of each kind of work
+it prints how many steps there were and each place that was not as promised.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -28,7 +28,6 @@ STEPS = {
     "open", "os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod",
     "shutil.rmtree", "tempfile.mkstemp", "os.truncate", "os.symlink",
 }  # fmt: skip
-KILLED = -signal.SIGKILL
 
 Work = Callable[[Path], object]
 
@@ -53,50 +52,64 @@ def work_of(what: str, folder: Path) -> Work:
     return lambda out: save(FORMATS[what](reading, wanted), out)
 
 
-def main(what: str, folder: Path) -> None:
+def hunted(what: str, folder: Path) -> dict[str, object]:
     """Hunt through all steps of one kind of work."""
+    folder.mkdir()
     work, wrong = work_of(what, folder), []
     work(folder / "reference")
     wanted = contents(folder / "reference")
-    for step in count(1):
-        place = folder / f"{step}"
-        place.mkdir()
+    (folder / "states").mkdir()
+    steps = _walked(folder / "place", work, folder / "states")
+    for place in (folder / "states").iterdir():
         out = place / "out"
-        status = _killed_at(step, place, work, out)
-        if out.exists() and contents(out) != wanted:
-            wrong.append(f"{step}: not whole")
-        if status == 0:
-            break
-        assert status == KILLED, status
-        if not out.exists():
-            work(out)
+        if out.exists():
             if contents(out) != wanted:
-                wrong.append(f"{step}: not whole when made again")
-            if left := [one.name for one in place.iterdir() if one != out and one.is_dir()]:
-                wrong.append(f"{step}: left {left}")
-        shutil.rmtree(place)
-    sys.stdout.write(json.dumps({"steps": step - 1, "wrong": wrong}))
+                wrong.append(f"{place.name}: not whole")
+            continue
+        work(out)
+        if contents(out) != wanted:
+            wrong.append(f"{place.name}: not whole when made again")
+        if left := [one.name for one in place.iterdir() if one != out and one.is_dir()]:
+            wrong.append(f"{place.name}: left {left}")
+    return {"steps": steps, "wrong": wrong}
 
 
-def _killed_at(step: int, place: Path, work: Work, out: Path) -> int:
-    """Return how a child ended that dies right before its n-th step below `place`."""
+def _walked(place: Path, work: Work, states: Path) -> int:
+    """Have a child do the work; return its steps. What each found on the disk is in `states`.
+
+    A state is there once: a step that changed nothing leaves what the one before it left.
+    """
+    place.mkdir()
     child = os.fork()
     if not child:
-        taken = count(1)
-
-        def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            if event not in STEPS or not any(_below(place, one) for one in arguments):
-                return
-            if next(taken) == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
+        _watch(place, states)
         try:
-            work(out)
+            work(place / "out")
         except BaseException:  # noqa: BLE001 - nothing of a child may go on in its parent's name
             os._exit(1)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return int((states.parent / "steps").read_text())
+
+
+def _watch(place: Path, states: Path) -> None:
+    """Keep what is below `place` right before each step of this process from now on."""
+    steps, kept, looking = count(1), list[object](), False
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal looking
+        if looking or event not in STEPS or not any(_below(place, one) for one in arguments):
+            return
+        looking = True
+        step = next(steps)
+        (states.parent / "steps").write_text(f"{step}")
+        found = state(place)
+        if found not in kept[-1:]:
+            kept.append(found)
+            shutil.copytree(place, states / f"{step}", symlinks=True)
+        looking = False
+
+    sys.addaudithook(hook)
 
 
 def _below(place: Path, argument: object) -> bool:
@@ -112,5 +125,17 @@ def contents(path: Path) -> dict[str, bytes]:
     }
 
 
+def state(path: Path) -> dict[str, tuple[int, object]]:
+    """Return all that there is below a folder, with its mode and what it holds."""
+    return {
+        str(one.relative_to(path)): (
+            one.lstat().st_mode,
+            one.readlink() if one.is_symlink() else one.is_file() and one.read_bytes(),
+        )
+        for one in path.rglob("*")
+    }
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    base, *asked = sys.argv[1:]
+    sys.stdout.write(json.dumps({what: hunted(what, Path(base, what)) for what in asked}))
