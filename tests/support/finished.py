@@ -13,6 +13,7 @@ import shutil
 import socket
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,10 +22,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hdh_migrate.demo.servers import Azurite, S3Server
+from hdh_migrate.demo.servers import Azurite
 from tests.support.fixtures import Bucket, Container, new_bucket, new_container
 from tests.support.rotated import strict_bucket
-from tests.support.servers import remember, restore
 from tests.support.site import Site, new_site
 from tests.support.strict_s3 import StrictS3
 
@@ -39,7 +39,7 @@ class Finished(Protocol):
     """Gives a test its copy of a site; what it is given is closed when the test ends."""
 
     def __call__(self, prepare: Prepare, target: Target | None = None) -> Site:
-        """Return a copy; its target is a bucket on moto, or one as it is wanted here."""
+        """Return a copy; its target is a bucket on the shared server, or one as wanted here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,8 @@ class _Model:
 class Models:
     """The sites of this process, each made when it is first asked for."""
 
-    def __init__(
-        self, folder: Path, azurite: Azurite, moto: Callable[[], S3Server], held: ExitStack
-    ) -> None:
-        self._folder, self._azurite, self._moto, self._held = folder, azurite, moto, held
+    def __init__(self, folder: Path, azurite: Azurite, shared: StrictS3, held: ExitStack) -> None:
+        self._folder, self._azurite, self._shared, self._held = folder, azurite, shared, held
         self._models: dict[Hashable, _Model] = {}
         self._made = 0
 
@@ -85,25 +83,27 @@ class Models:
         container = self._held.enter_context(new_container(self._azurite))
         with ExitStack() as stack:
             if target is None:
-                bucket, again = self._on_moto()
+                bucket = new_bucket(self._shared)
             else:
                 bucket, again = stack.enter_context(self._on_its_own(target))
             site = new_site(folder, container, bucket)
             prepare(site)
             if target is None:
-                remember(self._moto(), bucket.name)
+                again = self._as_now(bucket)
         return _Model(site=site, source=_seen(container), again=again)
 
-    def _on_moto(self) -> tuple[Bucket, Again]:
-        moto = self._moto()
-        bucket = new_bucket(moto)
+    def _as_now(self, bucket: Bucket) -> Again:
+        """Return what lets a bucket of the shared server be and hold what it does now."""
+        buckets = self._shared.store.buckets
+        kept = deepcopy(buckets[bucket.name])
 
         @contextmanager
         def again() -> Iterator[Bucket]:
-            restore(moto, bucket.name)
+            buckets[bucket.name] = deepcopy(kept)
             yield bucket
+            self._shared.seen.clear()
 
-        return bucket, again
+        return again
 
     @contextmanager
     def _on_its_own(self, target: Target) -> Iterator[tuple[Bucket, Again]]:
@@ -160,12 +160,12 @@ def prepared(prepare: Prepare, target: Target | None = None) -> pytest.MarkDecor
 
 @pytest.fixture(scope="session")
 def models(
-    request: pytest.FixtureRequest, azurite: Azurite, tmp_path_factory: pytest.TempPathFactory
+    azurite: Azurite, strict_server: StrictS3, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Models]:
     """What sites of this process came to."""
     with ExitStack() as held:
         folder = tmp_path_factory.mktemp("models")
-        yield Models(folder, azurite, lambda: request.getfixturevalue("moto"), held)
+        yield Models(folder, azurite, strict_server, held)
 
 
 @pytest.fixture

@@ -2,41 +2,21 @@
 
 It keeps connections, as S3 does, where werkzeug's server begins a thread for every request and
 waits for 10 ms after it. It does not list moto's folder twice for each request, nor try some
-hundred patterns in turn. And it keeps what a bucket is and holds, and gives it back: see `remember`
-and `restore` of tests/support/servers.py. The demo's tests start moto without all this.
+hundred patterns in turn. The demo's tests start moto without all this.
 """
 
 from __future__ import annotations
 
 import io
-import pickle
 import traceback
-from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from moto import backends, server
 from moto.moto_server import werkzeug_app
-from moto.s3.models import s3_backends
 
 NO_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
-KEPT: dict[str, bytes] = {}
-
-
-def answer(app: Any, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Keep a bucket, give one back, or let moto answer."""
-    _, what, name = (environ["PATH_INFO"] + "//").split("/", 3)[:3]
-    if what not in {"_remember", "_restore"}:
-        answered: Iterable[bytes] = app(environ, start_response)
-        return answered
-    buckets = s3_backends["123456789012"]["aws"].buckets
-    if what == "_remember":
-        KEPT[name] = pickle.dumps(buckets[name])
-    else:
-        buckets[name] = pickle.loads(KEPT[name])
-    start_response("204 No Content", [])
-    return []
 
 
 class Handler(werkzeug_app.MotoRequestHandler):
@@ -58,9 +38,9 @@ class Handler(werkzeug_app.MotoRequestHandler):
                 self.close_connection = True
                 return
         environ["wsgi.input"] = io.BytesIO(body)
-        begun = list[Any]()
+        begun, app = list[Any](), cast("Any", self.server.app)
         try:
-            said = answer(self.server.app, environ, lambda *words: begun.extend(words))
+            said = app(environ, lambda *words: begun.extend(words))
             data = b"".join(said)
         except Exception:  # noqa: BLE001 - a fault of moto's
             traceback.print_exc()

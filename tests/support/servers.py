@@ -9,9 +9,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from hdh_migrate.demo.servers import REGION, S3Server, ServerFailed, serving
 from tests.support.ssh import USER, SshServer, new_key
@@ -53,26 +51,6 @@ def moto_s3(log: Path) -> Iterator[S3Server]:
             region=REGION,
             pid=up.pid,
         )
-
-
-def remember(server: S3Server, bucket: str) -> None:
-    """Have moto keep what a bucket is and holds now."""
-    _ask(server, f"/_remember/{bucket}")
-
-
-def restore(server: S3Server, bucket: str) -> None:
-    """Have a bucket on moto be and hold what it did when that was kept, and nothing else."""
-    _ask(server, f"/_restore/{bucket}")
-
-
-def _ask(server: S3Server, path: str) -> None:
-    parts = urlsplit(server.endpoint)
-    connection = HTTPConnection(parts.hostname or "", parts.port)
-    try:
-        connection.request("POST", path)
-        assert connection.getresponse().status == 204, path
-    finally:
-        connection.close()
 
 
 @contextmanager
