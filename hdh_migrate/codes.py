@@ -95,8 +95,7 @@ _KIND = "not a plain readable object; not moved"
 _UNSENT = "the object was not sent, and why"
 _UNLIKE = "what the target holds is not what was sent, or could not be read"
 _UNANSWERED = (
-    "this object used up its retry budget twice while its host answered; the others went on, the"
-    " next run tries it again"
+    "this object used up its retry budget twice while others went on; the next run tries it again"
 )
 _MD5 = (
     "the source's Content-MD5 is not that of the bytes it gives, read twice; not moved, or not"
@@ -234,8 +233,8 @@ class Code(StrEnum):
     )
     FREEZE_TRIAL_LEFT = _blocker(
         "freeze-trial-left",
-        "an empty object with the name of a freeze trial's own: of a trial that was killed; no byte"
-        " of its batch moves before it is gone",
+        "an empty object that a killed freeze trial left; no byte of its batch moves before it is"
+        " gone",
         Remedy(
             "it was not moved, and nothing of its batch was",
             'remove it at the source, then "hdh-migrate run PLAN --refresh" finds it no more; if it'
@@ -367,8 +366,8 @@ class Code(StrEnum):
     )
     VERSION_ORDER = _finding(
         "version-order", "transfer",
-        "this version of a blob was not sent: at the target it would not stand where the source has"
-        " it, for a later one is there, or what comes before it is not ([fidelity](fidelity.md))",
+        "this version of a blob was not sent: at the target it would stand in another order than"
+        " at the source ([fidelity](fidelity.md))",
         Remedy(
             "nothing was deleted or overwritten; the versions that are at the target stay verified",
             "to have all of them in their order, move the dataset anew under another target prefix"
@@ -379,8 +378,8 @@ class Code(StrEnum):
     )
     VERSION_WAITS = _finding(
         "version-waits", "transfer",
-        "this version of a blob was not sent, for one that comes before it could not be: sent now,"
-        " the order would be lost ([fidelity](fidelity.md))",
+        "this version of a blob was not sent, for one before it could not be"
+        " ([fidelity](fidelity.md))",
         Remedy(
             _NOT_SENT,
             "mend what keeps the version before it, or leave that one out (`exclude`, then"
@@ -396,8 +395,8 @@ class Code(StrEnum):
     )
     UPLOAD_DROPPED = _finding(
         "upload-dropped", "transfer",
-        "the target gave up the multipart upload of a large object before it was complete;"
-        " the next run begins the object anew",
+        "the target gave up the upload of a large object before it was complete; the next run"
+        " begins it anew",
         Remedy(_NOT_SENT, f"{_RETRY}, from its first byte"),
         fr="envoi interrompu par la cible", en="upload dropped by the target",
     )
@@ -413,8 +412,8 @@ class Code(StrEnum):
     )
     RULE_UNUSED = _finding(
         "rule-unused", "inventory",
-        "a rule of `include` or `exclude` matches none of the dataset's objects: mend it, or"
-        " set `allow_unused: true` on it; `amend` takes either",
+        "a rule of `include` or `exclude` matches no object: mend it, or set `allow_unused: true`"
+        " on it (`amend`)",
         Remedy(
             "everything else is moved as the plan says",
             _waived(
@@ -428,8 +427,8 @@ class Code(StrEnum):
     )
     REPORT_DIFFERS = _finding(
         "report-differs", "inventory",
-        "the source's own report and the inventory differ in objects older than the report: list"
-        " the source again (`--refresh`), then compare again with a newer report",
+        "the source's own report and the inventory differ in objects older than the report:"
+        " `--refresh`, then compare with a newer report",
         Remedy(
             "nothing is moved by a report; what is moved is what was listed twice",
             _waived(
@@ -443,8 +442,8 @@ class Code(StrEnum):
     )
     KEYS_LACKING = _finding(
         "keys-lacking", "inventory",
-        "keys of a list (`keys_from`) are not at the source: look them up by their places in the"
-        " list; mend the list, or set `allow_unused: true` on its rule; `amend` takes either",
+        "keys of a list (`keys_from`) are not at the source: mend the list, or set `allow_unused:"
+        " true` on its rule (`amend`)",
         Remedy(
             "everything else is moved as the plan says",
             _waived(
@@ -546,8 +545,8 @@ class Code(StrEnum):
     )
     VERSION_TWICE = _note(
         "version-twice", "verify",
-        "attempts that were cut off after their bytes had arrived left versions at the target, each"
-        " right before the one that counts ([fidelity](fidelity.md))",
+        "attempts that were cut off left versions at the target, each right before the one that"
+        " counts ([fidelity](fidelity.md))",
         Remedy(
             "every version of the manifest is there, verified, and in its order",
             'delete what is left by its version id, if it is in the way: what "hdh-migrate report'
@@ -576,9 +575,8 @@ class Code(StrEnum):
     )
     SOURCE_BYTES_DIFFER = _finding(
         "source-bytes-differ", "transfer",
-        "the source gave other bytes for a part of a large object than before, under the same"
-        " version (ETag): the object was begun anew under another data key; find out why"
-        " before it counts, or waive `finding.source-bytes-differ`",
+        "the source gave other bytes for a part than before, under the same version (ETag); the"
+        " object was begun anew: find out why, or waive `finding.source-bytes-differ`",
         Remedy(
             "the object was begun anew under another data key",
             _waived("source-bytes-differ", "find out why the source gave other bytes; then "),
@@ -613,8 +611,8 @@ class Code(StrEnum):
     )
     METADATA_RENAMED = _finding(
         "metadata-renamed", "verify",
-        "the target writes `_` in names of metadata as `-`; noted once for a dataset. Accept"
-        " it in the plan (`target.metadata_names: hyphens`) before a batch begins, or waive"
+        "the target writes `_` in names of metadata as `-`: accept it in the plan"
+        " (`target.metadata_names: hyphens`) before a batch begins, or waive"
         " `finding.metadata-renamed`",
         Remedy(
             _MOVED,
@@ -626,8 +624,7 @@ class Code(StrEnum):
     METADATA_COLLISION = _finding(
         "metadata-collision", "inventory",
         "names of metadata that would become one at the target, or one of ours (`hdh-attempt`,"
-        " `hdh-retain-until`; case, or `_` written as `-`): none of the"
-        " object's metadata was sent, it stays in the ledger",
+        " `hdh-retain-until`): none of the object's metadata was sent, it stays in the ledger",
         Remedy(_MOVED, _waived("metadata-collision", "the metadata stays in the ledger only; ")),
         fr="métadonnées dont les noms n'en feraient qu'un sur la cible, non envoyées",
         en="metadata whose names would become one at the target, not sent",
@@ -657,9 +654,8 @@ class Code(StrEnum):
     # --- what a later look at verified objects found -------------------------------------------
     TARGET_REPLACED = _unlike(
         "target-replaced",
-        "`verify --again` found somebody else's object where a verified one was; nothing was"
-        " overwritten. `--restore` keeps theirs aside and lets the next run send ours,"
-        " `--accept` takes theirs, with a reason",
+        "somebody else's object is where a verified one was; nothing was overwritten: `verify"
+        " --again --restore` or `--accept`",
         Remedy(
             "nothing was overwritten",
             '"hdh-migrate verify PLAN --again --restore ID" keeps theirs aside, and the next run'
@@ -670,9 +666,8 @@ class Code(StrEnum):
     )
     TARGET_BESIDE = _finding(
         "target-beside", "verify",
-        "`verify --again` found a verified object's bytes, and other metadata or tags beside them"
-        " than were sent (who copies an object onto itself may leave them out). `--restore` keeps"
-        " what is there aside and lets the next run send ours, `--accept` takes it, with a reason",
+        "a verified object has its bytes, and other metadata or tags than were sent: `verify"
+        " --again --restore` or `--accept`",
         Remedy(
             "its bytes are those that were verified; nothing was overwritten",
             '"hdh-migrate verify PLAN --again --restore ID" keeps what is there aside, and the next'
@@ -702,9 +697,8 @@ class Code(StrEnum):
     # --- after the move ------------------------------------------------------------------------
     VANISHED = _finding(
         "vanished", "inventory",
-        "a later listing (`--refresh`, or the final delta of a cutover) did not find it at the"
-        " source any more; what the target has of it stays there. `vanished: keep-at-target` in a"
-        " dataset's plan makes a note of it",
+        "no longer at the source; what the target has of it stays there. `vanished:"
+        " keep-at-target` in a dataset's plan makes a note of it",
         Remedy(
             "the target keeps what it has of it; what was not moved yet counts as left behind",
             _waived("vanished", "ask who deleted it at the source; when that was meant, "),
@@ -714,9 +708,8 @@ class Code(StrEnum):
     )
     VANISHED_LOST = _finding(
         "vanished-lost", "inventory",
-        "a look, or an exchange of keys, found the target's verified copy gone, damaged or"
-        " replaced, and before it could be sent again the source had it no more: neither side is"
-        " known to hold it as it was verified",
+        "the target's verified copy was found gone, damaged or replaced, and the source had it no"
+        " more: neither side is known to hold it",
         Remedy(
             "nothing more of it is deleted; the source may keep it as a soft-deleted blob, and the"
             " target's bucket as an earlier version",
@@ -849,8 +842,7 @@ class Code(StrEnum):
     )
     ADOPTED = _note(
         "adopted", "verify",
-        "another ledger had moved these objects: they were read back and opened here, and compared"
-        " with an earlier report or with the source",
+        "another ledger had moved these objects: they were read back, opened and compared here",
         Remedy(
             "each of them was verified like any other",
             'keep the reports that were adopted; "hdh-migrate audit journal PLAN" tells which',
@@ -860,8 +852,8 @@ class Code(StrEnum):
     )
     UPLOADS_OF_OTHERS = _note(
         "uploads-of-others", "transfer",
-        "multipart uploads that this ledger did not begin stand open in a dataset's place at the"
-        " target: somebody else's, or our own from before the ledger was put back or made anew",
+        "uploads that this ledger did not begin stand open in a dataset's place at the target:"
+        " somebody else's, or our own from before the ledger was put back",
         Remedy(
             "nothing of them is touched; but their parts cost money, and may be sealed parts of"
             " this migration",
@@ -924,8 +916,8 @@ class Code(StrEnum):
     )
     CONTAINER_LEFT = _note(
         "container-left", "inventory",
-        "what the source's container itself has: metadata of its own, public access, policies,"
-        " holds; or that the credential may not ask ([fidelity](fidelity.md))",
+        "what the source's container itself has: metadata, public access, policies, holds"
+        " ([fidelity](fidelity.md))",
         Remedy(
             "objects are moved with all that is theirs; the source keeps what is the container's",
             'set at the bucket what is needed there before "hdh-migrate decommission PLAN"',
@@ -935,17 +927,16 @@ class Code(StrEnum):
     )
     AS_OF = _note(
         "as-of", "inventory",
-        "the plan wants a dataset as of a moment: how many objects are moved as they are now, how"
-        " many of an earlier version ([fidelity](fidelity.md))",
+        "the plan wants a dataset as of a moment: how many objects are as now, how many of an"
+        " earlier version ([fidelity](fidelity.md))",
         _NOTHING,
         fr="jeu pris tel qu'il était à un moment donné",
         en="dataset taken as it was at a moment",
     )
     AS_OF_UNDELETED = _note(
         "as-of-undeleted", "inventory",
-        "objects that somebody deleted, before the moment that the plan wants or after it, which"
-        " the source does not say; the last version before the moment is moved"
-        " ([fidelity](fidelity.md))",
+        "deleted objects of which the source does not say whether before or after that moment; the"
+        " last version before it is moved ([fidelity](fidelity.md))",
         Remedy(
             "nothing was deleted at the source or at the target",
             'leave behind what must not come back: add `exclude`, then "hdh-migrate amend PLAN"',
@@ -986,8 +977,8 @@ class Code(StrEnum):
     )
     VERSION_BY_TIME = _note(
         "version-by-time", "inventory",
-        "the source (SFTP) tells no version: what is rewritten in the same second with the same"
-        " size does not show, unless every object is read twice ([SFTP](sftp.md))",
+        "the source tells no version: what is rewritten in the same second with the same size"
+        " shows only when every object is read twice ([SFTP](sftp.md))",
         _NOTHING,
         fr="source sans version : seules la taille et la date de modification en tiennent lieu",
         en="source without versions: size and time of change stand for one",
@@ -1011,9 +1002,8 @@ class Code(StrEnum):
     )
     FEATURES_UNREAD = _finding(
         "features-unread", "inventory",
-        "the source did not let read what stands beside objects (owners and access control lists,"
-        " immutability, page ranges, earlier versions); nothing of it is kept"
-        " ([fidelity](fidelity.md))",
+        "the source did not let read what stands beside objects (owners, access lists,"
+        " immutability, page ranges, versions); nothing of it is kept ([fidelity](fidelity.md))",
         Remedy(
             _MOVED,
             _waived(
