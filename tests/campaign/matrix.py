@@ -7,7 +7,7 @@ runs them all; `tests/unit/test_campaign.py` demands that each is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -302,12 +302,14 @@ def by_test() -> dict[tuple[str, str], list[int]]:
     return found
 
 
-def table() -> Iterator[str]:
-    """Yield the matrix as rows of a Markdown table."""
-    yield "| | fault | what comes of it | shown by |"
-    yield "|---|---|---|---|"
+def table(drawn: Mapping[int, str]) -> Iterator[str]:
+    """Yield the matrix as rows of a Markdown table, with what the simulator draws of each."""
+    yield "| | fault | what comes of it | the simulator draws | shown by |"
+    yield "|---|---|---|---|---|"
     for fault in FAULTS:
+        draws = drawn.get(fault.number, "")
         names = "; ".join(
             f"`{path.removeprefix('tests/')}::{name}`" for path, name in map(path_of, fault.tests)
         )
-        yield f"| {fault.number:02} | {fault.what} | {fault.comes} | {names or fault.not_ours} |"
+        shown = names or fault.not_ours
+        yield f"| {fault.number:02} | {fault.what} | {fault.comes} | {draws} | {shown} |"

@@ -1,4 +1,4 @@
-"""The generated parts of docs/reliability.md: figures, planted faults, rows, matrix."""
+"""The generated parts of docs/reliability.md: figures, planted faults, matrix."""
 
 from __future__ import annotations
 
@@ -57,23 +57,7 @@ def write(made: Sequence[str]) -> None:
 
 
 def write_matrix() -> None:
-    """Put the matrix into the page, and which of its rows the simulator draws."""
-    text = PAGE.read_text("utf-8")
-    head = text.partition("<!-- matrix: begin -->")[0]
-    table = "\n".join(matrix.table())
-    drawn = head.partition("<!-- drawn: begin -->")[0]
-    rows = "\n".join(_drawn())
-    head = (
-        f"{drawn}<!-- drawn: begin -->\n{rows}\n<!-- drawn: end -->"
-        + (head.partition("<!-- drawn: end -->")[2])
-    )
+    """Put the matrix into the page, with what the simulator draws of each row."""
+    head = PAGE.read_text("utf-8").partition("<!-- matrix: begin -->")[0]
+    table = "\n".join(matrix.table(troubles.ROWS))
     PAGE.write_text(f"{head}<!-- matrix: begin -->\n{table}\n<!-- matrix: end -->\n", "utf-8")
-
-
-def _drawn() -> Iterator[str]:
-    yield "| | fault | the simulator draws |"
-    yield "|---|---|---|"
-    what = {one.number: one.what for one in matrix.FAULTS}
-    for number in sorted({*troubles.ROWS, *troubles.ELSEWHERE}):
-        how = troubles.ROWS.get(number) or f"not: {troubles.ELSEWHERE[number]}"
-        yield f"| {number:02} | {what[number]} | {how} |"
