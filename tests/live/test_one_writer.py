@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -47,6 +48,14 @@ class Machines:
     def copy(self, machine: str, to: str) -> None:
         shutil.rmtree(self.folder / to, ignore_errors=True)
         shutil.copytree(self.folder / machine, self.folder / to)
+
+    def fences(self, machine: str, *words: str) -> dict[str, int]:
+        """Write a report and return what it says of the fences."""
+        code, told = self.call(machine, *words)
+        assert code == Exit.OK, told
+        envelope = json.loads((Path(told["folder"]) / "statement.json").read_bytes())
+        said = json.loads(base64.b64decode(envelope["payload"]))["predicate"]["fences"]
+        return dict(said)
 
     def keys(self) -> set[str]:
         listed = self.client.list_objects_v2(Bucket=BUCKET).get("Contents", ())
@@ -131,6 +140,23 @@ def test_a_killed_run_is_gone_on_with_at_its_place_and_a_copy_of_it_is_refused(
     assert two.call("one", "run")[0] == Exit.OK
     assert two.fence()["state"] == "idle"
     assert two.call("one", "fence")[1]["fences"][0]["ours"] is True
+
+
+def test_no_report_is_written_from_an_older_copy_of_the_ledger(two: Machines) -> None:
+    """It was signed, called complete, and knew nothing of what was done since."""
+    assert two.call("one", "run")[0] == Exit.OK
+    two.copy("one", "two")
+    assert two.fences("two", "report") == {"ours": 1, "unknown": 0}  # as new as the other one
+    assert two.call("one", "run")[0] == Exit.OK
+
+    code, told = two.call("two", "report")
+
+    assert code == Exit.LOCKED
+    assert "the ledger here is not the newest" in told["error"]["message"]
+    assert two.fences("two", "report", "--offline") == {"ours": 0, "unknown": 1}
+    assert two.fences("one", "report") == {"ours": 1, "unknown": 0}
+    two.client.delete_object(Bucket=BUCKET, Key=FENCE)  # as when the migration is over
+    assert two.fences("one", "report") == {"ours": 0, "unknown": 1}
 
 
 def test_a_take_over_says_why_and_shuts_the_other_out(two: Machines) -> None:

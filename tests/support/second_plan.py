@@ -160,6 +160,9 @@ def check_plan(predicate: Json, plan: Plan, sha256s: int) -> None:
     need(same(plan.whole.get("migration"), predicate["migration"]), "migration: not the plan's")
     check_datasets(predicate["datasets"], plan)
     check_endpoints(predicate, plan)
+    if "fences" in predicate:
+        buckets = {one["target"]["bucket"] for one in predicate["datasets"]}
+        need(sum(predicate["fences"].values()) == len(buckets), "fences: of other buckets")
     recipients = predicate["seal"]["recipients"]
     need(predicate["seal"]["format"] == plan.seal["format"], "seal: not the plan's format")
     need(len(recipients) == plan.recipients, "seal: not as many recipients")

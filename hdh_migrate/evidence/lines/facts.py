@@ -19,6 +19,7 @@ from hdh_migrate.evidence.verifier.members import (
     ProvedKey,
     RecipientFile,
     StatedErasure,
+    StatedFences,
     StatedLook,
     StatedOpening,
     StatedRotation,
@@ -157,6 +158,7 @@ class Facts:
     openings: tuple[StatedOpening, ...] = ()  # objects that were read back in the clear
     rotations: tuple[StatedRotation, ...] = ()  # keys that were exchanged for others
     erasures: tuple[StatedErasure, ...] = ()  # datasets whose headers were erased
+    fences: StatedFences | None = None  # whether the target shows a newer copy of the ledger
     losses: tuple[Loss, ...] = ()
     paces: tuple[StepPace, ...] = ()
     clock_offsets: Mapping[str, float] = field(default_factory=dict)  # by endpoint

@@ -119,6 +119,8 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> Pr
         ],
         "findings": {"total": recount.by_code.total(), "codes": dict(recount.by_code)},
     }
+    if facts.fences is not None:
+        said["fences"] = facts.fences
     if facts.looks:
         said["looks"] = list(facts.looks)
     if facts.rotations:

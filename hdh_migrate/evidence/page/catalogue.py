@@ -337,6 +337,20 @@ CATALOGUE: dict[str, Text] = {
         "Ce que vaut un hébergeur : source et cible étaient sur la même machine.",
         "Anything about a host: source and target were on the same machine.",
     ),
+    "not.newest": Text(
+        "Que ce registre est le dernier : {n} compartiment de la cible n'a pas pu dire, à la "
+        "rédaction, qui y a écrit en dernier. Une copie ancienne du registre ignore ce qui s'est "
+        "fait depuis."
+        "|Que ce registre est le dernier : {n} compartiments de la cible n'ont pas pu dire, à la "
+        "rédaction, qui y a écrit en dernier. Une copie ancienne du registre ignore ce qui s'est "
+        "fait depuis.",
+        "That this ledger is the newest: {n} bucket of the target could not tell, when this was "
+        "written, who wrote there last. An old copy of the ledger knows nothing of what was done "
+        "since."
+        "|That this ledger is the newest: {n} buckets of the target could not tell, when this was "
+        "written, who wrote there last. An old copy of the ledger knows nothing of what was done "
+        "since.",
+    ),
     "not.lower": Text(
         "L'intégrité d'un objet, contrôlé sans relecture complète et déchiffrement."
         "|L'intégrité de {n} objets, contrôlés sans relecture complète et déchiffrement.",

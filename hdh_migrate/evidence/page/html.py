@@ -253,6 +253,7 @@ def _doubts(
     gone = gone_of(predicate)
     vanished, missing = gone["vanished"]["objects"], gone["lost"]["objects"]
     counted = {
+        "not.newest": predicate.get("fences", {"unknown": 0})["unknown"],
         "not.failed": states["failed"]["objects"],
         "not.pending": states["pending"]["objects"],
         "not.lower": lower,

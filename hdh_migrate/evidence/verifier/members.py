@@ -133,6 +133,14 @@ class StatedEndpoint(TypedDict):
     tls: NotRequired[list[str]]
 
 
+class StatedFences(TypedDict):
+    """How many of the target's buckets were seen to have the fence of this ledger, and as new."""
+
+    ours: int
+    unknown: int
+    """Of these nobody looked, or could."""
+
+
 class StatedWaiver(TypedDict):
     """A signed waiver that counted when the statement was written."""
 
@@ -429,6 +437,7 @@ class Predicate(TypedDict):
     openings: NotRequired[list[StatedOpening]]
     rotations: NotRequired[list[StatedRotation]]
     erasures: NotRequired[list[StatedErasure]]
+    fences: NotRequired[StatedFences]
     seal: SealSection
     verification: VerificationSection
     losses: list[StatedLoss]

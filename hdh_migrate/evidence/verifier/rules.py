@@ -29,7 +29,7 @@ def misstated(predicate: Predicate, planned: StatedPlan) -> Iterator[str]:
         yield "statement.json: the plan digest is not the digest of the plan"
     if not _places(predicate, planned):
         yield "statement.json: the datasets are not those of the plan"
-    for rule in (_endpoints, _sealing, _times, _beside, _losses, _cutovers, _erasures):
+    for rule in (_endpoints, _fences, _sealing, _times, _beside, _losses, _cutovers, _erasures):
         try:
             yield from rule(predicate, plan, planned)
         except (KeyError, TypeError, AttributeError):
@@ -70,6 +70,17 @@ def _endpoints(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPla
         stated
     ) != len(wanted):
         yield "statement.json: the endpoints are not the plan's"
+
+
+def _fences(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    """They are those of the target's buckets."""
+    del plan
+    told = predicate.get("fences")
+    if told is None:
+        return  # of an earlier version
+    buckets = {each["target"]["bucket"] for each in predicate["datasets"]}
+    if planned.version == 1 or told["ours"] + told["unknown"] != len(buckets):
+        yield "statement.json: fences of other buckets than the target's"
 
 
 def _sealing(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:

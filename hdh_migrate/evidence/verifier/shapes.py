@@ -68,8 +68,8 @@ ERASURE = {
     "root": DIGEST, "although": [NAMED], "approvals": [NAMED], "remaining": {str: is_count},
 }  # fmt: skip
 LATER = {
-    "absent", "beside", "erasures", "files", "headers", "looks", "lost", "openings", "own",
-    "own_verified", "proved", "rotations", "stored", "tls",
+    "absent", "beside", "erasures", "fences", "files", "headers", "looks", "lost", "openings",
+    "own", "own_verified", "proved", "rotations", "stored", "tls",
 }  # fmt: skip
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
@@ -92,6 +92,7 @@ PREDICATE: dict[str, object] = {
     "attestation": _or_null(dict), "profile": _or_null(dict), "capabilities": _or_null(dict),
     "waivers": [_of(dict)], "cutovers": [_of(dict)],
     "looks": [LOOK], "openings": [OPENING], "rotations": [ROTATION], "erasures": [ERASURE],
+    "fences": {"ours": is_count, "unknown": is_count},
     "seal": {
         "format": NAMED, "recipients": [NAMED],
         "proved": [{"recipient": NAMED, "at": TIME, "stored": DRILL}],

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from typing import Final
 
-from hdh_migrate.errors import Exit
-from hdh_migrate.pipeline.fence import FenceStanding, Known, known, plain, read_fence, why_barred
+from hdh_migrate.errors import (
+    ClocksDiffer,
+    Exit,
+    Fenced,
+    KeyUnavailable,
+    Refused,
+    StorageError,
+)
+from hdh_migrate.evidence.verifier.members import StatedFences
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.pipeline.fence import (
+    FenceStanding,
+    Known,
+    known,
+    plain,
+    read_fence,
+    why_barred,
+    words_of,
+)
 from hdh_migrate.pipeline.fencing import Fencing, TakeOver
 from hdh_migrate.results.hosts import Fence, Fences
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
-from hdh_migrate.session.policy.bound_ledger import held_ledger
+from hdh_migrate.session.policy.bound_ledger import held_ledger, name_of
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.fencing import fenced, owner_of
 from hdh_migrate.session.verbs.probe import admitted
 from hdh_migrate.session.verbs.run import Turn
 from hdh_migrate.targets.s3_reader import S3Reader
+
+TAKE_OVER: Final = '"hdh-migrate adopt PLAN", then "hdh-migrate fence PLAN --take-over"'
 
 
 def show(desk: Desk) -> Fences:
@@ -30,18 +51,77 @@ def show(desk: Desk) -> Fences:
     """
     ledger = desk.read_ledger()
     try:
-        own, owner = known(ledger), owner_of(desk, ledger, operator())
-        reader, retry = S3Reader(admitted(desk), desk.limits), desk.retrying()
-        fences = []
-        for bucket in buckets_of(desk.loaded.plan):
-            standing = retry(lambda bucket=bucket: read_fence(reader, bucket, owner.migration))  # type: ignore[misc]
-            mine = own.get(bucket, Known())
-            why = why_barred(bucket, standing, mine, ledger=owner.ledger, place=owner.place)
-            fences.append(_row(bucket, standing, mine, why))
+        fences = [_row(*seen) for seen in _judged(desk, ledger, _standing(desk, desk.retrying()))]
     finally:
         ledger.close()
     code = Exit.LOCKED if any(one["against"] is not None for one in fences) else Exit.OK
     return {"exit": int(code), "fences": fences}
+
+
+def last_to_write(desk: Desk) -> StatedFences:
+    """Return in how many of the plan's buckets this ledger was seen to be the last that wrote.
+
+    Each is asked once. What cannot be learned is said, and counted: evidence is written without a
+    network, too. A fence that is gone tells nothing: it may be, once all is over.
+
+    Raises:
+        UsageError: no run of this plan has begun here.
+        Fenced: one shows a newer copy of this ledger or, where this one wrote, another ledger.
+    """
+    many = len(buckets_of(desk.loaded.plan))
+    ours, newer = 0, list[str]()
+    ledger = desk.read_ledger()
+    try:
+        standing = _standing(desk, lambda ask: ask())
+        for bucket, found, own, why in _judged(desk, ledger, standing):
+            shown = None if found is None else found.shown
+            if shown is None:
+                continue
+            if shown.nonce in own.nonces and why is None:
+                ours += 1
+            elif own.held or shown.ledger == name_of(ledger):
+                newer.append(
+                    why or f"bucket {bucket}: another ledger wrote last: {words_of(shown)}"
+                )
+    except (StorageError, Refused, KeyUnavailable, ClocksDiffer) as error:
+        desk.progress.note(f"who wrote last at the target cannot be learned: {error}")
+    finally:
+        ledger.close()
+    if newer:
+        raise Fenced(
+            "\n".join(
+                ["the ledger here is not the newest: it does not know what was done since",
+                 *(f"  {line}" for line in newer)]
+            ),
+            hint="nothing was written. Put the newest copy of the ledger in its place; where there"
+            f" is none, adopt and take the fence over ({TAKE_OVER}). With --offline a report is"
+            " written all the same, and says that nobody looked",
+        )  # fmt: skip
+    return {"ours": ours, "unknown": many - ours}
+
+
+def _standing(
+    desk: Desk, attempt: Callable[[Callable[[], FenceStanding | None]], FenceStanding | None]
+) -> dict[str, FenceStanding | None]:
+    reader, migration = S3Reader(admitted(desk), desk.limits), desk.loaded.plan.migration
+    return {
+        bucket: attempt(partial(read_fence, reader, bucket, migration))
+        for bucket in buckets_of(desk.loaded.plan)
+    }
+
+
+def _judged(
+    desk: Desk, ledger: SqliteLedger, standing: Mapping[str, FenceStanding | None]
+) -> Iterator[tuple[str, FenceStanding | None, Known, str | None]]:
+    """Yield each bucket with its fence, what the journal knows of it, and why that bars it.
+
+    The journal is read after the fences were: what a run writes into one stands there before.
+    """
+    own, owner = known(ledger), owner_of(desk, ledger, operator())
+    for bucket, found in standing.items():
+        mine = own.get(bucket, Known())
+        why = why_barred(bucket, found, mine, ledger=owner.ledger, place=owner.place)
+        yield bucket, found, mine, why
 
 
 def take_over(desk: Desk, reason: str) -> Fences:

@@ -19,10 +19,9 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.hosts import Probed, ProbeIntention, ProbeRecord
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy import gate, keyring
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.timekeeping import judge_over
-from hdh_migrate.session.verbs.report import signer_of
 from hdh_migrate.session.views.probed import keep_probe, missing, notes, probed_by
 from hdh_migrate.targets.probing.bench import ROOT, Bench
 from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
@@ -65,7 +64,7 @@ def probe(
         if compliance:
             desk.progress.note(COMPLIANCE)
         record = _observed(desk, bench, ledger, endpoint, swept)
-        signer = signer_of(desk)
+        signer = keyring.signer_of(plan, Vault.open(desk.loaded.base))
         envelope = None
         if signer is not None:
             statement = canonical_json(_statement(desk, record))

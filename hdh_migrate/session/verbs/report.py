@@ -16,6 +16,7 @@ from hdh_migrate.evidence.lines.facts import Facts
 from hdh_migrate.evidence.signatures.checkpoint import Watched, parse, sidecar, signed, taken, write
 from hdh_migrate.evidence.signatures.dsse import statement_in
 from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier.members import StatedFences
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.proofs import BundleFact, CheckpointFact
@@ -23,6 +24,7 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
 from hdh_migrate.session.policy.addressed import demand_addressed
 from hdh_migrate.session.policy.bound_ledger import held_ledger, journal_of
+from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.contents import demand_known, signers
 from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.policy.freshness import tell_stale, untold_stale
@@ -42,12 +44,16 @@ __all__ = ["batch_root", "write_report"]
 STATEMENTS = "statements.jsonl"
 
 
-def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> BundleFact:
+def write_report(
+    desk: Desk, out: Path | None, *, names: str = "plain", asks: bool = False
+) -> BundleFact:
     """Write a bundle of everything the ledger knows and return what it came to.
 
     `names` is a form of `names.FORMS`: "plain", or "keyed" for a bundle that outsiders may read.
+    Who `asks` reads the target's fences first; else the bundle says that nobody did.
 
     Raises:
+        Fenced: a newer copy of this ledger, or another one, was the last to write at the target.
         KeyUnavailable: the secret of keyed names cannot be used.
         LedgerLocked: objects were opened that its journal does not tell yet, and another command
             holds it.
@@ -60,6 +66,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
     _take_openings(desk)
     _tell_stale(desk)
     _tell_waivers(desk)
+    fences = _fences(desk, asks=asks)
     with sound_ledger(desk) as ledger:
         demand_addressed(ledger, desk.loaded.plan, desk.loaded.base)
         demand_known(ledger, desk.loaded)
@@ -70,7 +77,7 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
         )
         if signer is not None and signer.weakness is not None:
             desk.progress.note(signer.weakness)
-        facts = _facts(desk, ledger, signer)
+        facts = _facts(desk, ledger, signer, fences)
         chained = form.chained and signer is not None
         if chained and sidecar(folder).exists():
             raise taken(sidecar(folder))
@@ -117,7 +124,15 @@ def write_report(desk: Desk, out: Path | None, *, names: str = "plain") -> Bundl
     }
 
 
-def _facts(desk: Desk, ledger: SqliteLedger, signer: Signer | None) -> Facts:
+def _fences(desk: Desk, *, asks: bool) -> StatedFences:
+    if not asks:
+        return {"ours": 0, "unknown": len(buckets_of(desk.loaded.plan))}
+    from hdh_migrate.session.verbs.fence import last_to_write  # brings what asks a target
+
+    return last_to_write(desk)
+
+
+def _facts(desk: Desk, ledger: SqliteLedger, signer: Signer | None, fences: StatedFences) -> Facts:
     """Return what the statement tells.
 
     Raises:
@@ -133,7 +148,7 @@ def _facts(desk: Desk, ledger: SqliteLedger, signer: Signer | None) -> Facts:
                     "the report would be signed by a key that approves",
                     blockers=[str(one) for one in barred], hint="nothing was written",
                 )  # fmt: skip
-        return facts_of(desk, ledger, previous)
+        return facts_of(desk, ledger, previous, fences)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # The chain checks, so whoever wrote this wrote the chain anew.
         raise LedgerDamaged("the ledger holds what this tool does not write there") from error

@@ -33,8 +33,12 @@ Ask = Callable[[str, bytes], bytes]
 """Sends a request to an address and returns the answer."""
 
 
-def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") -> ReportFact:
+def write_stamped_report(
+    desk: Desk, out: Path | None, *, names: str = "plain", asks: bool = True
+) -> ReportFact:
     """Write a report, with plain or keyed names, and ask the plan's authority to stamp it.
+
+    Who `asks` the target learns first whether this ledger is the newest.
 
     `stamp` in what is returned: None when the plan names no authority; without an answer only its
     `error`. The report is whole and valid all the same.
@@ -42,7 +46,7 @@ def write_stamped_report(desk: Desk, out: Path | None, *, names: str = "plain") 
     Raises:
         As `write_report`; nothing because of the stamp.
     """
-    report = write_report(desk, out, names=names)
+    report = write_report(desk, out, names=names, asks=asks)
     return {**report, "stamp": _stamped(desk, Path(report["folder"]))}
 
 

@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.facts import (
     ObjectCounts,
     StepPace,
 )
-from hdh_migrate.evidence.verifier.members import RecipientFile, StatedLook
+from hdh_migrate.evidence.verifier.members import RecipientFile, StatedFences, StatedLook
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
@@ -63,8 +63,12 @@ PACE_BINS = 60
 _PACES = {"transfer": "sent", "verify": "verified"}
 
 
-def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
+def facts_of(
+    desk: Desk, ledger: SqliteLedger, previous: str | None, fences: StatedFences | None = None
+) -> Facts:
     """Return the facts of a report; `previous` is the digest of the statement before it.
+
+    `fences` is what the target shows of who wrote there last.
 
     Raises:
         ClocksDiffer: this machine's clock is behind the journal, so nothing may be dated by it.
@@ -114,6 +118,7 @@ def facts_of(desk: Desk, ledger: SqliteLedger, previous: str | None) -> Facts:
         openings=tuple(opening_facts(ledger)),
         rotations=tuple(rotation_facts(ledger)),
         erasures=tuple(erasure_facts(ledger)),
+        fences=fences,
         losses=tuple(_losses(desk, ledger)),
         paces=tuple(step_paces(ledger)),
         clock_offsets=_clock_offsets(ledger),

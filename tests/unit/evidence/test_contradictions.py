@@ -346,6 +346,9 @@ STORY: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda about: replace(about, capabilities={"endpoint": "https://x", "region": "fr-par"}),
         "another target",
     ),
+    "fences of more buckets than there are": (
+        lambda about: replace(about, fences={"ours": 1, "unknown": 1}), "fences of other buckets"
+    ),
     "waivers of a plan that accepts none": (
         lambda about: replace(about, waivers=(waiver(),)), "accepts none"
     ),

@@ -1384,6 +1384,19 @@ def test_an_unsigned_page_is_marked_as_no_evidence_and_a_signed_one_is_not(
         assert key.verifier.fingerprint in signed[language].text
 
 
+def test_who_did_not_learn_that_the_ledger_is_the_newest_says_so(
+    tmp_path: Path, key: Signer
+) -> None:
+    for name, fences, said in (
+        ("unseen", {"ours": 0, "unknown": 1}, True),
+        ("seen", {"ours": 1, "unknown": 0}, False),
+        ("earlier", None, False),
+    ):
+        pages = written(tmp_path / name, [record("a")], signer=key, fences=fences)
+        assert ("Que ce registre est le dernier" in pages["fr"].text) is said
+        assert ("That this ledger is the newest" in pages["en"].text) is said
+
+
 def test_a_rehearsal_says_so_on_its_first_line(tmp_path: Path, key: Signer) -> None:
     pages = written(tmp_path / "out", [record("a")], signer=key, endpoints=LOCAL)
 

@@ -54,6 +54,7 @@ def predicate(folder: Path) -> dict[str, Any]:
             endpoints=(replace(TARGET, tls=SECURED),),
             proved=({"recipient": "c4gh:" + "3" * 16, "at": "2026-03-02T09:00:00Z"},),
             clock_offsets={"https://s3.fr-par.scw.cloud": -0.4},
+            fences={"ours": 1, "unknown": 0},
             previous_statement="66" * 32,
             started_at=None,
         ),
@@ -71,7 +72,7 @@ def test_a_statement_keeps_to_the_published_schema(tmp_path: Path, about: Facts)
 
 def test_schema_and_verifier_know_the_same_members() -> None:
     assert (
-        {*SCHEMA["required"], "erasures", "looks", "rotations"}
+        {*SCHEMA["required"], "erasures", "fences", "looks", "rotations"}
         == set(SCHEMA["properties"])
         == set(PREDICATE)
     )

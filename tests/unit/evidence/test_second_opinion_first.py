@@ -145,6 +145,9 @@ def test_what_the_first_format_refuses(desk: Desk) -> None:
         ),
         "a numbered finding": (line(0, "findings.jsonl", number=1), "other fields"),
         "a severity": (line(0, "findings.jsonl", severity="note"), "other fields"),
+        "fences": (
+            lambda _, told: told.update(fences={"ours": 1, "unknown": 0}), "an unknown member"
+        ),
         "openings": (lambda _, told: told.update(openings=[]), "an unknown member"),
         "other digests": (
             lambda _, told: told["verification"].update(sha256_taken_in_transfer=9), "digests"

@@ -36,9 +36,17 @@ from tests.unit.evidence.worlds import (
 pytestmark = pytest.mark.slow
 
 
+def fences(told: Any, unknown: int) -> dict[str, int]:
+    """Return a `fences` that fits the buckets of a world, of which so many are unknown."""
+    many = len({one["target"]["bucket"] for one in told["predicate"]["datasets"]})
+    return {"ours": many - unknown, "unknown": unknown}
+
+
 # --- 7.3 ------------------------------------------------------------------------------------------
 
 GOOD_BESIDE_THE_PLAN: dict[str, Change] = {
+    "all fences seen": lambda w: w["predicate"].update(fences=fences(w, 0)),
+    "no fence seen": lambda w: w["predicate"].update(fences=fences(w, 1)),
     "null for what may lack": planned("seal", suffix=None),
     "a suffix that is the usual one": planned("seal", suffix=".c4gh"),
     "no endpoint in the plan": planned("target", endpoint=None),
@@ -62,6 +70,13 @@ GOOD_BESIDE_THE_PLAN: dict[str, Change] = {
 }
 BAD_BESIDE_THE_PLAN: dict[str, Change] = {
     "another migration": planned(migration="x"),
+    "a fence more than there are buckets": lambda w: w["predicate"].update(
+        fences={"ours": 1 + fences(w, 0)["ours"], "unknown": 0}
+    ),
+    "a fence less": lambda w: w["predicate"].update(
+        fences={"ours": 0, "unknown": fences(w, 0)["ours"] - 1}
+    ),
+    "fences of nobody": lambda w: w["predicate"].update(fences={"ours": fences(w, 0)["ours"]}),
     "another container": planned("datasets", 0, "source", container="x"),
     "another source prefix": put("datasets", 1, "source", prefix="x"),
     "a folder's prefix": put("datasets", 2, "source", prefix="x"),

@@ -42,17 +42,24 @@ def write(
     names: Annotated[
         Names, typer.Option("--names", help="Object names as they are, or keyed for outsiders.")
     ] = Names.PLAIN,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Ask the target nothing; the report says that nobody did."),
+    ] = False,
 ) -> None:
     """Write the evidence: manifest, summary, signed statement, and a page to read.
 
     With --names keyed every object name is replaced by a digest under a secret that stays in the
     state directory (names.key); `audit open` opens a single name with proof
     (hdh-migrate docs exports).
+
+    The target is asked who wrote there last: from an older copy of the ledger no report is written
+    (exit 11). Without a network the report says that this is not known.
     """
     from hdh_migrate.session.verbs.timestamp import write_stamped_report
 
     desk = task.desk(plan)
-    result = write_stamped_report(desk, out, names=names)
+    result = write_stamped_report(desk, out, names=names, asks=not offline)
     signed = "signed" if result["signed"] else "draft, not evidence: no report.signer in the plan"
     lines = [
         f"report: {result['folder']} ({signed})",
