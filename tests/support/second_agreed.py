@@ -42,6 +42,8 @@ class Agreed:
     spans: list[tuple[int, int]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     pending: dict[int, str] = field(default_factory=dict)
+    turn: Json = None
+    """Which portion is to be deleted: its `first`, `last`, `objects` and `again`, or null."""
     interval: Json = None
     """The seconds between the listings of the last freeze of this beginning."""
 
@@ -149,23 +151,50 @@ class Agreed:
             cooling = self.term("decommission", "cooling_seconds")
             if cooling is not None and self.final:
                 demand_time(cooling, self.final, at, "cutover-erasing: before it was cool")
-            ends = [body[name] for name in ("first", "last") if name in body]
-            ids = body.get("again", ends)
-            need(isinstance(ids, list) and all(map(is_integer, ids)), "cutover-erasing: ids")
-            read = [any(a <= one <= b for a, b in self.spans) for one in ids]
-            need(all(read), "cutover-erasing: what was not read again")
+            self.portion(body)
         elif name == "erased":
-            for one in listed(body, "again", may_lack=True):
+            own = self.turn
+            need(own is not None, "cutover-erased: of no portion that was to be")
+            self.turn = None
+            for member_, value in own.items():
+                early = member_ == "first" and "first" not in body
+                alike = early or same(body.get(member_), value)
+                need(alike or member_ == "objects", "cutover-erased: of another portion")
+            also = ("again" in body) == (own["again"] is not None)
+            need(also, "cutover-erased: of another portion")
+            for one in own["again"] or []:
                 self.pending.pop(one, None)
-            self.pending |= dict(pairs(body, "pending", may_lack=True))
+            left = dict(pairs(body, "pending", may_lack=True))
+            ids = range(own["first"], own["last"] + 1) if own["again"] is None else own["again"]
+            need(all(one in ids for one in left), "cutover-erased: pending, and of no portion")
+            self.pending |= left
             outcomes = member(body, "outcomes")
             need(isinstance(outcomes, dict), "cutover-erased: outcomes")
             need(all(map(is_count, outcomes.values())), "cutover-erased: outcomes")
+            told = sum(outcomes.values()) + len(left)
+            enough = told == own["objects"] or "pending" not in body
+            need(enough and told <= own["objects"], "cutover-erased: not as many as were to be")
             self.outcomes.update(outcomes)
         elif name == "requested":
             made = Counter(self.outcomes)
             made.update(self.pending.values())
             need(same(member(body, "outcomes"), dict(made)), "cutover-requested: not the sum")
+
+    def portion(self, body: dict[str, Json]) -> None:
+        """Hold that what is to be deleted was read again, all of it."""
+        own = members(body, "first", "last", "objects") | {"again": body.get("again")}
+        ends, again = [own["first"], own["last"]], own["again"]
+        ids = ends if again is None and "again" not in body else again
+        need(isinstance(ids, list) and all(map(is_integer, ids + ends)), "cutover-erasing: ids")
+        read = [any(a <= one <= b for a, b in self.spans) for one in ids + ends]
+        need(all(read), "cutover-erasing: what was not read again")
+        within = all(own["first"] <= one <= own["last"] for one in ids)
+        need((within and len({*ids}) == len(ids)) or ids is ends, "cutover-erasing: other ids")
+        need(is_count(own["objects"]) and own["objects"] > 0, "cutover-erasing: objects")
+        room = own["last"] - own["first"] + 1 if ids is ends else len(ids)
+        enough = own["objects"] == room or (ids is ends and own["objects"] < room)
+        need(enough, "cutover-erasing: more than its ids")
+        self.turn = own
 
     def still(self, name: str, body: dict[str, Json]) -> None:
         """Hold a freeze that trials to write have shown against what was told of each."""

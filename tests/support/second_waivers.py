@@ -53,7 +53,7 @@ class Known:
             self.terms[body["batch"], body["track"]] = body["terms"]
         self.day = at[:10]
 
-    def may_waive(self, batch: Json = None) -> list[set[str]]:
+    def may_waive(self, batch: Json = None) -> list[dict[str, Json]]:
         """Return whom terms let waive, of one batch or of all."""
         found = []
         for (of, _), terms in self.terms.items():
@@ -64,8 +64,14 @@ class Known:
                 need(all(isinstance(one, dict) for one in listed), "terms: waivers")
                 names = [one.get("fingerprint") for one in listed]
                 need(all(isinstance(one, str) for one in names), "terms: waivers")
-                found.append({*names})
+                found.append({one["fingerprint"]: one for one in listed})
         return found
+
+
+def alike_to(key: dict[str, Json], other: dict[str, Json]) -> bool:
+    """Whether two have one public key and one last day."""
+    names = {"public", "until"}
+    return names <= key.keys() & other.keys() and all(same(key[n], other[n]) for n in names)
 
 
 def check_waivers(predicate: Json, events: list[Event]) -> None:
@@ -110,7 +116,11 @@ def check_counted(body: dict[str, Json], known: Known) -> None:
     need(all(isinstance(one, str) for one in names), "waivers-counted: keys")
     need(len({*names}) == len(names), "waivers-counted: a key twice")
     need(not {*names} & known.reporters, "waivers-counted: who signs reports waives")
-    need(all({*names} <= each for each in known.may_waive()), "waivers-counted: by no terms")
+    fixed = known.may_waive()
+    need(all({*names} <= each.keys() for each in fixed), "waivers-counted: by no terms")
+    for one in keys:
+        alike = [alike_to(one, each[one["fingerprint"]]) for each in fixed]
+        need(not fixed or any(alike), "waivers-counted: a key with another last day")
     known.keys = {one["fingerprint"]: one for one in keys}
     need(all(isinstance(one, str) for one in counted), "waivers-counted: counted")
     need(counted == sorted({*counted}), "waivers-counted: counted twice, or in no order")

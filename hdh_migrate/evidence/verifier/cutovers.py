@@ -64,6 +64,8 @@ class CutoverAccount:
         """How many objects and programs the smoke tests under way are of."""
         self.spans: list[list[int]] = []
         """Ids that were read again before a delete, each run as its first and its last."""
+        self.portion: tuple[int, int, int, list[int] | None] | None = None
+        """What is to be deleted: first and last id, how many, and which had their turn before."""
         self.tried: dict[str, object] = {}
         """By dataset: how the source refused the last trial to write there; None: it did not."""
 
@@ -264,22 +266,38 @@ class CutoverAccount:
         cooling = self._decommission().get("cooling_seconds")
         if cooling is not None and "finalized" in self.times:
             self._demand_passed(forms.whole(cooling), self.times["finalized"], until=self.at)
-        ends = [body[name] for name in ("first", "last") if name in body]
-        numbers = body.get("again", ends)
-        for number in map(forms.whole, forms.array(numbers)):
+        ids = _portion(body)
+        first, last = forms.whole(body["first"]), forms.whole(body["last"])
+        for number in (first, last, *(ids or ())):
             forms.must(any(begin <= number <= end for begin, end in self.spans))
+            forms.must(first <= number <= last)
+        room = last - first + 1 if ids is None else len(ids)
+        objects = forms.count(body["objects"])
+        forms.must(0 < objects <= room and (ids is None or objects == room))
+        self.portion = first, last, objects, ids
         for name in ("requested", "observed"):
             self.end[name] = None
             self.times.pop(name, None)
 
     def _erased(self, body: forms.Body) -> None:
-        for number in map(forms.whole, forms.array(body.get("again", []))):
+        """Take what became of the portion that was to be deleted last, of each of its objects."""
+        if self.portion is None:
+            raise ValueError
+        first, last, objects, ids = self.portion
+        self.portion = None
+        forms.must(forms.whole(body["last"]) == last)
+        forms.must(forms.whole(body.get("first", first)) == first and _portion(body) == ids)
+        for number in ids or ():
             self.pending.pop(number, None)
-        for number, why in _pairs(body.get("pending", [])):
+        outcomes, pending = forms.counts(body["outcomes"]), _pairs(body.get("pending", []))
+        told = sum(outcomes.values()) + len({number for number, _ in pending})
+        forms.must(told == objects or (told < objects and "pending" not in body))
+        for number, why in pending:
+            forms.must(number in ids if ids is not None else first <= number <= last)
             self.pending[number] = why
             if "target-" in why:
                 self.differing[number] = why
-        for outcome, count in forms.counts(body["outcomes"]).items():
+        for outcome, count in outcomes.items():
             self.counts[outcome] = self.counts.get(outcome, 0) + count
 
     def _requested(self, body: forms.Body) -> None:
@@ -326,6 +344,15 @@ def read_within(spans: object, objects: object, found: Iterable[int]) -> list[tu
     for number in found:
         forms.must(any(begin <= number <= end for begin, end in within))
     return within
+
+
+def _portion(body: forms.Body) -> list[int] | None:
+    """Return the ids that have their turn again, none twice; None: it is the first of each."""
+    if "again" not in body:
+        return None
+    ids = [forms.whole(one) for one in forms.array(body["again"])]
+    forms.must(len({*ids}) == len(ids))
+    return ids
 
 
 def _pairs(value: object) -> list[tuple[int, str]]:

@@ -120,8 +120,10 @@ class WaiverAccount:
         self._keys = {forms.string(one["fingerprint"]): one for one in keys}
         forms.must(len(self._keys) == len(keys))
         forms.must(self._keys.keys().isdisjoint(self.signers))
-        for _, terms in self._terms():
-            forms.must(self._keys.keys() <= terms)
+        fixed = [terms for _, terms in self._terms()]
+        forms.must(all(self._keys.keys() <= terms.keys() for terms in fixed))
+        for name, one in self._keys.items():
+            forms.must(not fixed or key_of(one) in [key_of(terms[name]) for terms in fixed])
         self.counted = forms.all_of(body["counted"], forms.is_string)
         forms.must(self.counted == sorted({*self.counted}))
         for envelope in forms.array(body["signed"]):
@@ -175,10 +177,15 @@ class WaiverAccount:
             ):
                 yield found
 
-    def _terms(self) -> Iterator[tuple[str, set[str]]]:
+    def _terms(self) -> Iterator[tuple[str, dict[str, forms.Body]]]:
         """Yield who may waive by the terms that were fixed, with the batch that they are of."""
         for (batch, _), account in self._cutovers.items():
             terms = account.story["terms"]
             if terms is not None:
                 keys = map(forms.mapping, forms.array(forms.mapping(terms).get("waivers", [])))
-                yield batch, {forms.string(one["fingerprint"]) for one in keys}
+                yield batch, {forms.string(one["fingerprint"]): one for one in keys}
+
+
+def key_of(one: forms.Body) -> bytes:
+    """Return a key as terms and events have it, and its last day."""
+    return forms.canonical([one["public"], one["until"]])

@@ -293,8 +293,20 @@ def test_nothing_is_deleted_before_it_is_approved(desk: Desk) -> None:
             ),
         }  # fmt: skip
     refused(desk, in_story(), cases)
-    good = {
-        f"{name} with approvals of its own": followed(more("erasing", 0, name, **what, **ERASE))
-        for name, what in said.items()
+    portion = {"first": 2, "last": 3, "objects": 1}
+    told: dict[str, list[Change]] = {
+        "erasing": [more("erasing", 0, "erasing", **portion, **ERASE)],
+        "erased": [
+            more("erasing", 0, "erasing", **portion, **ERASE),
+            more("erasing", 1, "erased", last=3, outcomes={"kept": 1}, **ERASE),
+            tell("cutover-requested", 0, outcomes={"gone": 2, "kept": 1, "target-y": 1, "w": 2}),
+            tell("cutover-requested", 1, outcomes={"gone": 3, "kept": 1, "v": 1}),
+        ],
+        **{
+            name: [more("erasing", 0, name, **said[name], **ERASE)]
+            for name in ("requested", "observed")
+        },
     }
+    assert told.keys() == said.keys()
+    good = {f"{name} with approvals of its own": followed(*what) for name, what in told.items()}
     assert judged(desk, in_story(), good) == [*good]

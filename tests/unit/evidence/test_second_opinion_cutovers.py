@@ -28,6 +28,7 @@ from tests.unit.evidence.worlds import (
     put,
     refused,
     tell,
+    untold,
     world,
 )
 
@@ -92,26 +93,27 @@ STORY: list[tuple[str, dict[str, Any]]] = [  # the n-th at `at(n)`; where no bat
     ("rechecking", {"level": "full", "reason": None}),
     ("rechecked", {"objects": 10, "bytes": 100, "spans": [[1, 10, "full"], [30, 30, "full"]],
                    "differing": [[2, "target-x"], [3, "y"], [30, "y"]]}),
-    ("erasing", {"first": 1, "last": 10, "approvals": [THREE, TWO],
+    ("erasing", {"first": 1, "last": 10, "objects": 5, "approvals": [THREE, TWO],
                  "approved_stage": "decommission", "terms": SECOND}),
-    ("erased", {"outcomes": {"gone": 2, "kept": 0}, "pending": [[5, "target-y"], [6, "w"],
-                                                               [7, "w"]]}),
+    ("erased", {"last": 10, "outcomes": {"gone": 2, "kept": 0},
+                "pending": [[5, "target-y"], [6, "w"], [7, "w"]]}),
     ("requested", {"outcomes": {"gone": 2, "kept": 0, "target-y": 1, "w": 2}}),
     ("terms-changed", {"was": SECOND, "now": THIRD, "difference": [], "approvals": [THREE, TWO],
                        "terms": TERMS[2], "beside": []}),
-    ("erasing", {"first": 10, "last": 30, "again": [5, 6]}),
+    ("erasing", {"first": 5, "last": 6, "objects": 2, "again": [5, 6]}),
     ("rechecking", {"level": "head", "reason": "again"}),
     ("rechecked", {"objects": 4, "bytes": 40, "spans": [[1, 2, "head"], [7, 9, "head"]],
                    "differing": [[8, "z"]]}),
-    ("erased", {"outcomes": {"gone": 1}, "again": [5, 6]}),
-    ("erased", {"outcomes": {}, "pending": [[7, "v"]]}),
+    ("erased", {"first": 5, "last": 6, "outcomes": {"gone": 1}, "again": [5, 6]}),
+    ("erasing", {"first": 7, "last": 7, "objects": 1, "again": [7]}),
+    ("erased", {"first": 7, "last": 7, "again": [7], "outcomes": {}, "pending": [[7, "v"]]}),
     ("requested", {"outcomes": {"gone": 3, "kept": 0, "v": 1}}),
     ("observed", {"remains": 0}),
 ]  # fmt: skip
 
 COMES_TO = [
     entry(
-        stage="decommission observed", since=at(40), on_this_machine=False, root="s",
+        stage="decommission observed", since=at(41), on_this_machine=False, root="s",
         not_ours_before_the_switch=0, attempt=2, window_until="v",
         pointer={"kind": "l", "old_sha256": "o", "new_sha256": "n"},
         freeze={"how": "i", "relists": 0, "interval_seconds": 0.5},
@@ -133,8 +135,8 @@ COMES_TO = [
             "terms-changed": at(33), "switching": at(21), "withdrawn": at(8),
             "approval-withdrawn": at(11), "switched": at(22), "smoked": at(23), "open": at(24),
             "counted": at(15), "rolling-back": at(16), "rolled-back": at(17),
-            "finalized": at(27), "rechecking": at(35), "rechecked": at(36), "erasing": at(34),
-            "erased": at(38), "requested": at(39), "observed": at(40),
+            "finalized": at(27), "rechecking": at(35), "rechecked": at(36), "erasing": at(38),
+            "erased": at(39), "requested": at(40), "observed": at(41),
         },
         smoke={"ok": True, "objects": 0, "bytes": 0, "commands": [], "failures": []},
         decommission={
@@ -202,8 +204,8 @@ def test_each_part_of_a_cutover_is_told_by_its_events(desk: Desk) -> None:
         "another event": (tell("cutover-frozen", 1, how="j"), told),
         "an event less": (lambda w: drop_event(w, "cutover-withdrawn"), told),
         "the last event less": (lambda w: drop_event(w, "cutover-observed"), told),
-        "what was pending": (tell("cutover-erased", 2, pending=[]), "requested: not the sum"),
-        "erased again": (tell("cutover-erased", 1, again=[5]), "requested: not the sum"),
+        "what was pending": (tell("cutover-erased", 2, pending=[]), "not as many"),
+        "erased again": (tell("cutover-erased", 1, again=[5]), "of another portion"),
         "another span": (
             tell("cutover-rechecked", 1, spans=[[1, 3, "head"], [7, 9, "head"]]), told
         ),
@@ -639,6 +641,32 @@ def test_how_a_cutover_ended_is_what_came_before_it(desk: Desk) -> None:
         "deleted, and not read again": (tell("cutover-erasing", 0, last=11), "not read again"),
         "deleted again, and not read again": (
             tell("cutover-erasing", 1, again=[5, 11]), "not read again"
+        ),
+        **{
+            f"a portion without its {name}": (untold("cutover-erasing", 0, name), words)
+            for name, words in (
+                ("first", "without first"), ("last", "without last"),
+                ("objects", "without objects"),
+            )
+        },
+        "a portion of nothing": (tell("cutover-erasing", 0, objects=0), "erasing: objects"),
+        "a portion of more than its ids": (tell("cutover-erasing", 0, objects=11), "than its ids"),
+        "a turn of more than its ids": (tell("cutover-erasing", 1, objects=3), "than its ids"),
+        "a turn of fewer than its ids": (tell("cutover-erasing", 1, objects=1), "than its ids"),
+        "a turn that has an id twice": (tell("cutover-erasing", 1, again=[5, 5]), "other ids"),
+        "a turn of another portion": (tell("cutover-erasing", 1, first=6), "other ids"),
+        "deleted without an intent": (gone("cutover-erasing", 1), "of no portion"),
+        "the end of another portion": (tell("cutover-erased", 0, last=9), "of another portion"),
+        "the beginning of another one": (tell("cutover-erased", 1, first=4), "of another portion"),
+        "the first turn of what had one": (untold("cutover-erased", 1, "again"), "another portion"),
+        "fewer than were to be deleted": (
+            tell("cutover-erased", 0, outcomes={"gone": 1}), "not as many"
+        ),
+        "more than were to be deleted": (
+            tell("cutover-erased", 1, outcomes={"gone": 3}), "not as many"
+        ),
+        "pending, and of another portion": (
+            tell("cutover-erased", 2, pending=[[6, "v"]]), "and of no portion"
         ),
     }  # fmt: skip
     refused(desk, in_story(), {name: (told_anew(one), why) for name, (one, why) in bad.items()})

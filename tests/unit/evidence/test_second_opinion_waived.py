@@ -127,19 +127,51 @@ def test_a_waiver_is_signed_by_who_may(desk: Desk, dpo: Signer, stranger: Signer
         "by who signs reports": changed(dpo, reporter),
         "the signature of another waiver": changed(dpo, another_signature),
         "terms that name somebody else": changed(dpo, other_terms),
-        "a key that had ended": changed(
-            dpo, tell("waivers-counted", keys=[key(dpo, "2026-03-01")])
-        ),
         "the key of another fingerprint": changed(
             dpo,
             tell("waivers-counted", keys=[{**key(dpo), "public": key(stranger)["public"]}]),
         ),
     }
     assert accepted(desk, worlds) == []
-    ends = {"a key on its last day": changed(
-        dpo, tell("waivers-counted", keys=[key(dpo, "2026-03-02")])
-    )}  # fmt: skip
-    assert accepted(desk, ends) == [*ends]
+
+
+def test_a_key_waives_until_the_day_that_terms_say(desk: Desk, dpo: Signer) -> None:
+    """An insider may not lengthen it in the event: some terms say the same of this key."""
+
+    def until(event: str | None, fixed: str | None, *, another: str | None = None) -> World:
+        def ends(made: World) -> None:
+            body(made, "waivers-counted")["keys"] = [key(dpo, event)]
+            terms = {**body(made, "cutover-terms")["terms"], "waivers": [key(dpo, fixed)]}
+            body(made, "cutover-terms")["terms"] = terms
+            for kind in ("cutover-switching", "cutover-finalized"):
+                body(made, kind)["terms"] = digest(terms)
+            if another is not None:
+                others = {**PILOT, "batch": "imaging", "beside": []}
+                others["terms"] = {**terms, "waivers": [key(dpo, another)]}
+                insert_before("cutover-terms", 0, "cutover-terms", hour(20), others)(made)
+
+        return changed(dpo, ends)
+
+    worlds = {
+        "on its last day": until("2026-03-02", "2026-03-02"),
+        "as terms of another batch say": until("2026-03-03", "2026-03-02", another="2026-03-03"),
+        "longer than the terms say": until("2026-03-03", "2026-03-02"),
+        "without an end that the terms have": until(None, "2026-03-02"),
+        "with an end that the terms have not": until("2026-03-02", None),
+        "after that day": until("2026-03-01", "2026-03-01"),
+    }
+    assert accepted(desk, worlds) == ["on its last day", "as terms of another batch say"]
+
+
+def test_terms_and_counted_waivers_have_one_public_key(
+    desk: Desk, dpo: Signer, stranger: Signer
+) -> None:
+    def other(made: World) -> None:
+        keys = [{**key(dpo), "public": key(stranger)["public"]}]
+        made["journal.jsonl"].append(again(made, hour(27), counted=[], keys=keys))
+        made["predicate"].update(waivers=[])
+
+    assert accepted(desk, {"of nobody whose waivers count": changed(dpo, other)}) == []
 
 
 def test_a_waiver_lets_go_what_it_is_about(desk: Desk, dpo: Signer) -> None:
