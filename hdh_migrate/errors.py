@@ -31,8 +31,8 @@ class Exit(IntEnum):
 
     OK = 0, "done, with nothing left open"
     UNEXPECTED = 1, "unexpected error"
-    USAGE = 2, "wrong usage: options or values that cannot be"
-    REFUSED = 3, "refused: by the plan, preflight, or the place's rules"
+    USAGE = 2, "wrong usage: an option or a value that does not fit"
+    REFUSED = 3, "refused: a check of the plan, this machine or the host said no"
     FINDINGS = 4, "finished, with findings to look at"
     VERIFICATION_FAILED = 5, "what the target holds is not what was sent"
     DRIFTED = 6, "the source changed meanwhile"
@@ -361,7 +361,10 @@ class LedgerError(MigrateError):
 class LedgerDamaged(LedgerError):
     """The ledger's pages, chain or rows do not check; it is not written to."""
 
-    default_hint = "keep the file as it is and restore a copy; what the target holds is untouched"
+    default_hint = (
+        "keep the file as it is and restore a copy (hdh-migrate docs operations); what the target"
+        " holds is untouched"
+    )
 
 
 class LedgerTooNew(LedgerError):

@@ -54,7 +54,7 @@ def why(reason: str | None, *, take_over: bool) -> str | None:
     if take_over and (reason is None or not reason.strip() or len(reason) > REASON_MAX):
         raise UsageError(f"--take-over needs a --reason of up to {REASON_MAX} characters")
     if reason is not None and not take_over:
-        raise UsageError("--reason is of --take-over")
+        raise UsageError("--reason goes with --take-over")
     return reason
 
 

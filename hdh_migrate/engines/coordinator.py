@@ -353,7 +353,7 @@ class ClusterEngine:
         now = self._monotonic()
         for link in self._ready():
             if now - link.heard > self._silence:
-                why = "it has not been heard of for too long"
+                why = "it was not heard from for too long"
                 yield from self._leave_link(link, why, self._silence + 2 * WORD_SECONDS)
         self._share_out()
         if self._paused:

@@ -247,8 +247,8 @@ class LocalEngine:
         """Refuse a worker whose code is not what the report will name."""
         if found != self._code and not self._closing:
             raise Refused(
-                "a worker process runs other code than this one: the tool was changed under a run",
-                hint="nothing is lost; run the same plan again with the tool as it is now",
+                "a worker process runs other code: the tool was changed during this run",
+                hint="nothing is lost; run the same plan again, with the tool as it is now",
             )
 
     def _replace(self, worker: WorkerProcess) -> Iterator[Receipt]:

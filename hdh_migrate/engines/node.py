@@ -277,7 +277,7 @@ class _Work:
                 self._send(Alive())
                 spoke = now
             if now - self._heard > self._silence:
-                raise Refused("the coordinator has not been heard of for too long")
+                raise Refused("the run that this machine works for was not heard from for too long")
 
     def _worded(self, receipt: Receipt) -> FromNode:
         match receipt:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import apsw
 import apsw.sqlite_extra
@@ -86,6 +87,9 @@ def queries() -> Mapping[str, str]:
     return found
 
 
+PAGES: Final = "the ledger is damaged: its pages do not match their checksums"
+
+
 @contextmanager
 def guarded() -> Iterator[None]:
     """Turn SQLite's errors into ours.
@@ -101,11 +105,11 @@ def guarded() -> Iterator[None]:
     except apsw.FullError as error:
         raise NoSpace("no space left for the ledger") from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise LedgerDamaged("the ledger's pages do not check") from error
+        raise LedgerDamaged(PAGES) from error
     except apsw.IOError as error:
         code = getattr(error, "extendedresult", 0)
         if code == apsw.SQLITE_IOERR_DATA:
-            raise LedgerDamaged("the ledger's pages do not check") from error
+            raise LedgerDamaged(PAGES) from error
         if code in _NO_ROOM:
             raise NoSpace("the ledger cannot be written") from error
         what = _FAILURES.get(code, "an input or output error")

@@ -16,7 +16,7 @@ from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import JsonForm, OtherForm
 from hdh_migrate.ledger import chain
 from hdh_migrate.ledger.connection import LedgerConnection, all_or_nothing
-from hdh_migrate.ledger.database import guarded
+from hdh_migrate.ledger.database import PAGES, guarded
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import DatasetRow, JournalEnd, State, Tally, key_text
 from hdh_migrate.ports.run import Clock
@@ -103,7 +103,7 @@ class Store(LedgerConnection):
         """
         self._refuse_programs()
         if self._rows("PRAGMA quick_check(1)") != [("ok",)]:
-            raise LedgerDamaged("the ledger's pages do not check")
+            raise LedgerDamaged(PAGES)
         with guarded():
             return chain.check(self.journal())[0]
 

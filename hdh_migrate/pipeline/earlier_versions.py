@@ -250,7 +250,7 @@ def demand_removable(writer: TargetWriter, retry: Retrying, places: Iterable[Pla
         except AccessDenied:
             problem, remedy = _REMEDIES[lacking]
             raise Refused(
-                f"{problem}, so sealing anew would leave open what it is to shut",
+                f"{problem}, so nobody could say that what was there before is gone",
                 hint=f"{remedy}; nothing was changed",
             ) from None
 
@@ -264,7 +264,7 @@ def demand_gone(whys: AbstractSet[str]) -> None:
     if which := sorted(whys & _REMEDIES.keys()):
         problem, remedy = _REMEDIES[which[0]]
         raise Refused(
-            f"{problem}, so sealing anew would leave open what it is to shut",
+            f"{problem}, so nobody could say that what was there before is gone",
             hint=f"{remedy}; what is sealed anew is in the ledger, and nothing is lost. Where"
             f" nobody can mend that, {GIVE_UP} ends it",
         )

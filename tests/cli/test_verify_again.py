@@ -44,4 +44,4 @@ def test_an_option_of_a_look_is_named_where_no_look_was_asked_for(option: str) -
     value = {"--restore": ("all",), "--level": ("head",)}.get(option, ())
     done = started("verify", "no-such-plan.yaml", option, *value, env=os.environ)
     assert done.returncode == Exit.USAGE
-    assert f"error: {option} is of --again" in done.stderr
+    assert f"error: {option} goes with --again" in done.stderr

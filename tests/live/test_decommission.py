@@ -107,8 +107,7 @@ def test_what_lies_behind_is_approved_by_nobody_any_more(site: Site) -> None:
     for stage in ("cutover", "finalize"):
         refused = site.approve(stage, expect=3).err
         assert (
-            f"batch all is past that (finalized): nothing asks for an approval of {stage}"
-            in refused
+            f"batch all is finalized already: it needs no approval of {stage} any more" in refused
         )
     site.approve("decommission")
 

@@ -54,7 +54,7 @@ def cleanup(
 
     seconds = _seconds(older_than)
     if others is None and (reason is not None or confirm is not None):
-        raise UsageError("--reason and --confirm are of --others")
+        raise UsageError("--reason and --confirm go with --others NAME")
     wish = None
     if others is not None:
         asked = execute and confirm is None

@@ -92,7 +92,9 @@ def grant(
     if policy is not None:
         given = (dataset, include, to, permit, until, purpose, out, renew)
         if any(one is not None for one in given):
-            raise UsageError("--policy is of a grant that is given: leave its words out")
+            raise UsageError(
+                "--policy is about a grant that is given: leave out what makes a new one"
+            )
         keys = (credential_id, credential_secret)
         _policy(task, plan, policy, principal, keys, execute=execute)
         return
@@ -101,8 +103,8 @@ def grant(
     if renew is not None:
         if any(one is not None for one in (dataset, to, permit, until, purpose)):
             raise UsageError(
-                "--renew changes nothing of a grant: leave its words out",
-                hint="only --out, and --include where the ledger does not know the globs",
+                "--renew gives the same grant again: leave out what makes a new one",
+                hint="it takes --out, and --include where the ledger does not know the globs",
             )
         made = _renewed(task, plan, renew, include or (), out)
     else:

@@ -98,9 +98,11 @@ def run(
     again = tuple(code or ()) if retry_failed else None
     given = why(reason, take_over=take_over)
     if code and not retry_failed:
-        raise UsageError("--code is of --retry-failed")
+        raise UsageError("--code goes with --retry-failed")
     if again is not None and until is Until.INVENTORY:
-        raise UsageError("--retry-failed needs a run that sends: leave --until away")
+        raise UsageError(
+            "--retry-failed sends objects, and --until inventory does not: leave one out"
+        )
     if dry_run:
         if refresh or retry_failed or wait or metrics_file is not None:
             hint = (
@@ -118,7 +120,9 @@ def run(
     )
     if until is not Until.REPORT:
         if out is not None:
-            raise UsageError(f"--out is of a run that reports: leave --until {until} away")
+            raise UsageError(
+                f"--out is where the report goes, and --until {until} writes none: leave one out"
+            )
         return perform_steps(task, plan, asked, metrics_file=metrics_file, waits=wait)
     return _whole(task, plan, asked, out, metrics_file=metrics_file, waits=wait)
 

@@ -116,7 +116,8 @@ def verify(
         given = [name for name, value in options.items() if value is not None]
         if given:
             raise UsageError(
-                f"{given[0]} is of --again", hint='"verify PLAN --again" looks once more'
+                f"{given[0]} goes with --again",
+                hint='"verify PLAN --again" reads verified objects again',
             )
         asked_run = AskedRun(steps=(Step.VERIFY,), batches=tuple(batches))
         return perform_steps(task, plan, asked_run, metrics_file=metrics_file)
@@ -126,7 +127,7 @@ def verify(
             raise UsageError("--restore and --accept move nothing: leave --metrics-file away")
         return _decide(task, plan, batches, restore, accept, reason)
     if reason is not None:
-        raise UsageError("--reason is of --accept")
+        raise UsageError("--reason goes with --accept")
     choice = replace(_choice(sample, level, older_than), afresh=afresh)
     return _look(
         task, plan, batches, choice, show_names=show_names,
@@ -142,7 +143,7 @@ def _demand_decision(asked: tuple[object, ...], *, afresh: bool) -> None:
     if accept and (not isinstance(reason, str) or not reason.strip() or len(reason) > _REASON_MAX):
         raise UsageError(f"--accept needs a --reason of up to {_REASON_MAX} characters")
     if restore and reason is not None:
-        raise UsageError("--reason is of --accept")
+        raise UsageError("--reason goes with --accept")
 
 
 def _choice(sample: str | None, level: LevelOption | None, older_than: str | None) -> Choice:

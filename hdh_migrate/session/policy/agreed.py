@@ -50,8 +50,9 @@ def demand_agreed(loaded: LoadedPlan, path: Path, clock: Clock) -> None:
         ledger.close()
     if found:
         raise Refused(
-            "waivers that nobody who may has signed", blockers=[str(one) for one in found],
-            hint="nothing was contacted; take them away, or let somebody sign anew whom the terms"
+            "waivers are signed by keys that may not waive here",
+            blockers=[str(one) for one in found],
+            hint="nothing was contacted; take them away, or let somebody sign whom the terms"
             f" name. Where waivers.keys of the plan is new: take them away, {AGREE}, and put them"
             " back",
         )  # fmt: skip

@@ -79,7 +79,7 @@ def planned_erasure(
         )
     if not desk.loaded.plan.seal.apart:
         raise Refused(
-            "the plan's headers stand in front of their objects, so there are no packs to erase",
+            "this plan has inline headers: nothing can be destroyed that alone opens a dataset",
             hint="nothing was changed; such objects can only be deleted at the host",
         )
     desk.demand_datasets([name])

@@ -29,7 +29,7 @@ def demand_still_asked(desk: Desk, batch: str, stage: str) -> None:
         ledger.close()
     if story.is_over(stage):
         raise Refused(
-            f"batch {batch} is past that ({story.stage}): nothing asks for an approval of {stage}",
+            f"batch {batch} is {story.stage} already: it needs no approval of {stage} any more",
             hint=f'{_NOTHING}; "hdh-migrate status PLAN" says what is asked for',
         )
 

@@ -66,8 +66,8 @@ def demand_signposts_known(
             blockers=problems,
             hint=f"{_LEFT if fences_stand else 'nothing was done'}. Put the newest copy of the"
             " ledger in its place, or leave the batch out: --batch NAME; where a key was replaced,"
-            " name today's recipients in the plan. Who removes such an object at the host answers"
-            " for what it kept from happening",
+            " name today's recipients in the plan. Do not remove these objects at the host: they"
+            " keep from coming back what was destroyed",
         )
     return posts
 

@@ -168,14 +168,14 @@ def test_a_page_that_opening_does_not_read_is_noticed_by_who_reads_it(path: Path
     ledger = opened(path)
     assert ledger.tally(1, State.VERIFIED).objects == 1_000
     try:
-        with pytest.raises(LedgerDamaged, match="pages do not check"):
+        with pytest.raises(LedgerDamaged, match="pages do not match"):
             list(ledger.records(1))
     finally:
         ledger.close()
     for look in (SqliteLedger.check, SqliteLedger.reconcile):
         ledger = opened(path)
         try:
-            with pytest.raises(LedgerDamaged, match="pages do not check"):
+            with pytest.raises(LedgerDamaged, match="pages do not match"):
                 look(ledger)
         finally:
             ledger.close()
