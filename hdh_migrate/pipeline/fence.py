@@ -80,6 +80,8 @@ class Known:
     nonces: tuple[str, ...] = ()
     """What ours may show now: what it was last seen to show, and what was to come after that."""
     released: bool = False
+    firm: bool = False
+    """Whether the host was seen to keep conditions when it was last taken."""
     goes_on_from: Callable[[int, str], bool] = lambda _events, _head: False
     """Says whether a journal of so many events that ends so is the beginning of ours."""
 
@@ -109,6 +111,7 @@ def known(ledger: Ledger) -> Mapping[str, Known]:
             epoch=0 if last is None else last.epoch,
             nonces=tuple(nonces),
             released=last is not None and last.nonce in released,
+            firm=last is not None and last.firm,
             goes_on_from=ledger.goes_on_from,
         )
     return found
@@ -198,8 +201,8 @@ def _as_new_as_this(shown: Shown, own: Known, place: str) -> str | None:
     events, head = shown.events, shown.head
     if events is not ABSENT and head is not ABSENT and not own.goes_on_from(events, head):
         return (
-            f"{words_of(shown)}; this copy of the ledger was made in the middle of that run, and"
-            f" lacks what its journal told later, at event {events}"
+            f"{words_of(shown)}; this is an older copy of the ledger, made in the middle of that"
+            f" run or after it: it lacks what the journal told later, at event {events}"
         )
     if shown.state != "running" or shown.place == place:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import field
 from functools import partial
 from typing import Final
@@ -20,6 +21,7 @@ from hdh_migrate.model import JournalEnd, Stamp, Stored
 from hdh_migrate.pipeline.fence import (
     FORMAT,
     FenceStanding,
+    Known,
     Shown,
     State,
     fence_key,
@@ -249,7 +251,7 @@ class Post:
 
     @property
     def _tag(self) -> str:
-        return f"{self.owner.ledger}.fence.{self.nonce}"
+        return _tag_of(self.owner.ledger, self.nonce)
 
     def _claim(self, state: State, replaces: str | None) -> Stored:
         end = self.end()
@@ -279,6 +281,44 @@ class Post:
             if now is None or not self._shows(now):
                 raise self._overtaken(now) from None
             self._stored = now.stored
+
+
+def tell_later(
+    writer: TargetWriter,
+    bucket: str,
+    standing: FenceStanding | None,
+    own: Known,
+    end: JournalEnd,
+    *,
+    place: str,
+) -> None:
+    """Let a fence of ours that nobody holds tell how far the journal goes by now.
+
+    What is not ours, is held, tells it already or changes meanwhile is left as it is; so is one of
+    a ledger that lies at another place: a copy that only looked would shut the other one out.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    shown = None if standing is None else standing.shown
+    if standing is None or shown is None or shown.nonce not in own.nonces:
+        return
+    if shown.state == "running" or shown.place != place or shown.events == end.events:
+        return
+    events, head = shown.events, shown.head
+    if events is not ABSENT and head is not ABSENT and not own.goes_on_from(events, head):
+        return
+    now = {**shown.as_json(), "events": end.events, "head": end.head}
+    body = canonical_json(now)
+    with suppress(Conflict), naming_right(bucket, "s3:PutObject"):
+        writer.claim(
+            bucket, standing.stored.key, memoryview(body), sha256=sha256_hex(body),
+            stamp=Stamp(attempt=_tag_of(shown.ledger, shown.nonce)), replaces=standing.stored.etag,
+        )  # fmt: skip
+
+
+def _tag_of(ledger: str, nonce: str) -> str:
+    return f"{ledger}.fence.{nonce}"
 
 
 def _same(one: FenceStanding, other: FenceStanding) -> bool:

@@ -326,7 +326,7 @@ def test_a_journal_that_was_written_anew_since_it_was_approved(approved: Site) -
             ledger.execute("UPDATE event SET body = ?, digest = ? WHERE seq = ?", (told, head, seq))
         ledger.execute("DELETE FROM meta WHERE name = 'walked'")
 
-    assert "lacks what its journal told later" in approved.cutover("start", expect=11).err
+    assert "lacks what the journal told later" in approved.cutover("start", expect=11).err
 
     # The fence is what the operator's own credential can write, too.
     shown = json.loads(fence(approved))

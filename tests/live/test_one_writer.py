@@ -159,6 +159,26 @@ def test_no_report_is_written_from_an_older_copy_of_the_ledger(two: Machines) ->
     assert two.fences("one", "report") == {"ours": 0, "unknown": 1}
 
 
+def test_a_copy_from_before_a_verb_that_writes_nothing_at_the_target_is_refused_too(
+    two: Machines,
+) -> None:
+    """A look, a rollback, a revocation: the fence was not told, and let the older copy in."""
+    assert two.call("one", "run")[0] == Exit.OK
+    two.copy("one", "two")
+    before = two.fence()
+    assert two.call("two", "verify", "--again")[0] == Exit.OK
+    assert two.fence() == before  # who looks from elsewhere shuts nobody out
+
+    assert two.call("one", "verify", "--again")[0] == Exit.OK
+
+    assert two.fence()["nonce"] == before["nonce"]
+    assert two.fence()["events"] > before["events"]
+    code, told = two.call("two", "run")
+    assert (code, "an older copy" in told["error"]["message"]) == (Exit.LOCKED, True)
+    assert two.call("two", "report")[0] == Exit.LOCKED
+    assert two.call("one", "run")[0] == Exit.OK
+
+
 def test_a_take_over_says_why_and_shuts_the_other_out(two: Machines) -> None:
     assert two.call("one", "run")[0] == Exit.OK
     two.copy("one", "two")
@@ -226,7 +246,7 @@ def test_a_backup_from_the_middle_of_a_run_is_refused_once_the_run_has_ended(
     assert code == Exit.LOCKED, told
     # A run that notices the pause gives its fence back, and takes it anew when it goes on.
     same = fence["nonce"] == began
-    words = "in the middle of that run" if same else "another copy of this ledger writes there"
+    words = "an older copy of the ledger" if same else "another copy of this ledger writes there"
     assert words in told["error"]["message"]
     assert two.call("two", "run", "--dry-run")[0] == Exit.LOCKED
     assert two.call("two", "fence")[0] == Exit.LOCKED

@@ -139,7 +139,7 @@ def test_a_copy_from_the_middle_of_a_run_replaces_nothing_once_it_has_ended(
     end = one.copied(tmp_path / "end")
     held = {key: one.world.target.data("dst", f"t/{key}.c4gh") for key in ("a", "b")}
 
-    with pytest.raises(Fenced, match="in the middle of that run"):
+    with pytest.raises(Fenced, match="an older copy of the ledger"):
         middle.run()
 
     assert {key: one.world.target.data("dst", f"t/{key}.c4gh") for key in ("a", "b")} == held
@@ -184,7 +184,7 @@ def test_a_copy_from_the_middle_of_a_run_that_was_killed_is_no_way_back(
     one.world.script.dead = False
     assert shown(one).state == "running"
 
-    with pytest.raises(Fenced, match="in the middle of that run"):
+    with pytest.raises(Fenced, match="an older copy of the ledger"):
         middle.run()
 
     assert one.run() is Exit.OK
@@ -206,7 +206,7 @@ def test_what_cannot_be_taken_back_is_told_by_the_fence_before(
         assert one.world.script.calls["claim"] == claims  # nothing new to tell: only looked at
         one.world.script.dead = True
     one.world.script.dead = False
-    with pytest.raises(Fenced, match="in the middle of that run"):
+    with pytest.raises(Fenced, match="an older copy of the ledger"):
         middle.run()
 
 

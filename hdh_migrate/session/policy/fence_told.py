@@ -1,0 +1,62 @@
+"""Let a fence that nobody holds tell how far the journal goes, after a verb that holds none.
+
+A rollback, a grant that is over or an amendment writes nothing at the target, so a copy of the
+ledger from before passed the fence and knew nothing of it.
+"""
+
+from __future__ import annotations
+
+from hdh_migrate.errors import (
+    ClocksDiffer,
+    KeyUnavailable,
+    LedgerError,
+    Refused,
+    StorageError,
+)
+from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.model import JournalEnd
+from hdh_migrate.pipeline.fence import Known, known, read_fence
+from hdh_migrate.pipeline.post import tell_later
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.buckets import buckets_of
+from hdh_migrate.session.policy.fencing import place_of
+from hdh_migrate.session.policy.timekeeping import judge_over
+from hdh_migrate.targets.s3 import S3Writer
+from hdh_migrate.wiring import Vault, open_target
+
+
+def tell_fences(desk: Desk) -> None:
+    """Let the fences of this ledger tell how far its journal goes; what hinders it is said.
+
+    One that a run holds is left to it, and so is one of a host that keeps no conditions.
+    """
+    if desk.stop.is_set() or not desk.ledger_path.exists():
+        return
+    try:
+        ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
+        try:
+            own = {bucket: one for bucket, one in known(ledger).items() if one.held and one.firm}
+            if own:
+                _tell(desk, ledger, own)
+        finally:
+            ledger.close()
+    except (StorageError, Refused, KeyUnavailable, ClocksDiffer, LedgerError) as error:
+        desk.progress.note(
+            f"the fence at the target was not told of this: {error}. Until the next run an older"
+            " copy of the ledger that is put back is not noticed there"
+        )
+
+
+def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> None:
+    plan, base = desk.loaded.plan, desk.loaded.base
+    endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
+    judge = judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
+    gate.admit_target(endpoint, plan, base, judge)
+    writer = S3Writer(endpoint, desk.limits)
+    for bucket in buckets_of(plan):
+        if (mine := own.get(bucket)) is None:
+            continue
+        standing = read_fence(writer, bucket, plan.migration)
+        end = JournalEnd(events=ledger.length(), head=ledger.head())
+        tell_later(writer, bucket, standing, mine, end, place=place_of(desk.ledger_path))
