@@ -7,7 +7,7 @@ acts at this desk is handed the life's own source and target.
 from __future__ import annotations
 
 import tempfile
-import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,8 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.wiring import Services, Vault
+from hdh_migrate.wiring.targets import open_target
 from tests.campaign.setting import BUCKET, COPIES, MIGRATION, Setting
 from tests.campaign.signers import DPO_KEY, REPORT_KEY
 from tests.support.quiet import Notes
@@ -36,18 +39,39 @@ DPO_FILE = "dpo.key"
 """The private key of who approves, waives and judges, beside the plan."""
 
 
+@frozen
+class SimulatedDesk(Desk):
+    """A desk whose plan leads to the life's own source and target."""
+
+    setting: Setting
+
+    def services(
+        self, *, write: bool, looks: bool = True, recipients: Sequence[str] | None = None
+    ) -> Services:
+        """Return what a verb is handed in this life."""
+        plan, vault, setting = self.loaded.plan, Vault.open(self.loaded.base), self.setting
+        return Services(
+            plan=plan, vault=vault, source=setting.source, reader=setting.target,
+            writer=setting.target if write else None, envelopes=setting.world.envelopes,
+            recipients=tuple(recipients or ()), limits=setting.target.limits, transports=(),
+            doors=(), network=self.network, place=open_target(plan, plan.target.credential, vault),
+            looks=looks, sources=self.sources,
+        )  # fmt: skip
+
+
 def desk_of(setting: Setting) -> Desk:
     """Return the desk of the machine that acts now."""
     base, datasets = setting.base(setting.host.name), setting.world.datasets
     if not (base / "dpo.pub").exists():
         _write_keys(base)
     loaded = _loaded(tuple(datasets), apart=setting.kind.apart)
-    return Desk(
+    return SimulatedDesk(
         loaded=replace(loaded, base=base, path=base / PLAN_FILE),
         state_dir=setting.world.path.parents[1],
         progress=Notes(),
-        stop=threading.Event(),
+        stop=setting.world.stop,
         clock=setting.clock,
+        setting=setting,
     )
 
 
@@ -90,11 +114,11 @@ def _planned(named: tuple[_Named, ...], *, apart: bool) -> LoadedPlan:
         "migration": MIGRATION,
         "source": {
             "kind": "azure-blob", "account_url": "http://127.0.0.1:1/one",
-            "credential": {"kind": "sas", "value": "env:S_SAS"},
+            "credential": {"kind": "sas", "value": "file:sas.txt"},
         },
         "target": {
             "provider": "generic", "endpoint": "http://127.0.0.1:2", "region": "one",
-            "credential": {"kind": "access-key", "id": "env:T_ID", "secret": "env:T_SECRET"},
+            "credential": {"kind": "access-key", "id": "file:id.txt", "secret": "file:s.txt"},
         },
         "seal": seal,
         "datasets": [
@@ -134,6 +158,9 @@ def _write_keys(base: Path) -> None:
     (base / PLAN_FILE).touch()  # whoever owns it may be believed
     public = DPO_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (base / "dpo.pub").write_bytes(public)
+    for name in ("sas.txt", "id.txt", "s.txt"):  # nobody is shown them
+        (base / name).touch(mode=0o600)
+        (base / name).write_text("simulated-credential\n")
     for name, key in (("report.key", REPORT_KEY), (DPO_FILE, DPO_KEY)):
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (base / name).touch(mode=0o600)

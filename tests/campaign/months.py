@@ -160,6 +160,22 @@ class Months:
         self._backups.append(LedgerBackup(folder, host.copied(), host))
         setting.life.tell(f"people: backup {len(self._backups) - 1} of {host.name}'s ledger")
 
+    def _put_in_place(self, chosen: LedgerBackup, host: SimulatedHost) -> SimulatedHost:
+        """Put the state folder of then in the place of what is there, or its ledger alone."""
+        path = host.world.path
+        if host.kept_beside and self._setting.aside.random() < 0.3:
+            for old in path.parent.glob(f"{path.name}*"):
+                old.unlink()
+            for copy in (chosen.folder / path.parent.name).glob(f"{path.name}*"):
+                shutil.copy(copy, path.parent)
+            self._setting.life.tell("people: what lies beside the ledger stays as it is")
+            restored = chosen.host.copied(said=list(host.said), opened=list(host.opened))
+            restored.unsure = host.unsure | {one.id for one in host.said}
+            return restored
+        shutil.rmtree(path.parents[1])
+        shutil.copytree(chosen.folder, path.parents[1])
+        return chosen.host.copied()
+
     def put_back(self) -> None:
         """Put an older copy in the ledger's place, on the same machine."""
         setting, host = self._setting, self._setting.host
@@ -167,10 +183,7 @@ class Months:
         if not ours:
             return
         chosen = setting.dice.choice(ours)
-        state = host.world.path.parents[1]
-        shutil.rmtree(state)
-        shutil.copytree(chosen.folder, state)
-        restored = chosen.host.copied()
+        restored = self._put_in_place(chosen, host)
         if setting.shows_fence_of(restored):  # it was made in the middle of the last run
             restored.knows = setting.takes
         setting.hosts = [restored if one is host else one for one in setting.hosts]

@@ -58,6 +58,7 @@ from tests.campaign.council import Council
 from tests.campaign.desks import bind, desk_of, plan_of
 from tests.campaign.guards import GuardedEraser
 from tests.campaign.kinds import LifeKind
+from tests.campaign.openers import Openers
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
 from tests.campaign.steering import Steering
 from tests.campaign.waiving import Waiving
@@ -80,6 +81,8 @@ class Operators:
         self._waiving = waiving
         self._bundles = Bundles(setting)
         self._showing = random.Random(f"showing {setting.life.seed}")
+        self.openers: Openers | None = None
+        """Who reads back what was moved; None: nobody does."""
         self.steering: Steering | None = None
         """What people tell runs; None: nothing is told."""
         bind(setting)
@@ -379,6 +382,8 @@ class Operators:
             self.steering.demand_free()
         ledger = world.open()
         try:
+            if self.openers is not None:
+                self.openers.take_in(ledger)
             if next(ledger.events(RunStarted), None) is None:
                 self._begin(ledger)
             if setting.kind.rekeys and not during:

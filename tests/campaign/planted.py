@@ -600,6 +600,40 @@ PLANTED = (
         '        return limit.rate, "limit"\n', '        return planned, "limit"\n',
         kind=LifeKind.ATTENDED,
     ),
+    Planted(
+        "an object is opened before that is written down", "session/verbs/fetch.py",
+        "    openings.note(desk.ledger_path, taken, opening)\n", "",
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "an opening is taken in and not told", "session/policy/openings.py",
+        "            ledger.event(line.event())\n", "            line.event()\n",
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "openings are told again by each verb", "session/policy/openings.py",
+        '        ledger.set_meta(_TAKEN, f"{number} {digest}")\n', "",
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "what failed half-way keeps its name", "session/verbs/fetch.py",
+        "        handle = os.open(out.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600)\n",
+        "        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)\n",
+        Planted("its name is taken", "session/verbs/fetch.py",
+                "        _name(handle, out)\n", ""),
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "a view of the target does not tell what is missing", "session/verbs/restore_view.py",
+        "        found.missing()\n", "",
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "what a bundle tells of an earlier version is taken for the newest", "pipeline/adopting.py",
+        "            elif (proof.version, proof.size) == (entry.obj.version, entry.size):\n",
+        "            elif proof.size == entry.size:\n",
+        kind=LifeKind.ATTENDED,
+    ),
 )  # fmt: skip
 
 

@@ -89,6 +89,12 @@ class SimulatedHost:
     """How often the fence was taken, as far as this machine can know."""
     said: list[Instruction] = field(default_factory=list)
     """What people told its runs, one after the other."""
+    unsure: frozenset[str] = frozenset()
+    """Of what was said, by its ids, what the journal may have lost with an older ledger."""
+    kept_beside: bool = False
+    """Whether people write something beside its ledger."""
+    opened: list[int] = field(default_factory=list)
+    """The objects that were opened for people, by their numbers, one after the other."""
 
     def copied(self, **other: Any) -> SimulatedHost:
         """Return a machine with a copy of this one's state, and what is `other` there."""
@@ -96,6 +102,7 @@ class SimulatedHost:
             "journal": list(self.journal),
             "plans": list(self.plans),
             "said": list(self.said),
+            "opened": list(self.opened),
         }
         return replace(self, **lists | other)
 

@@ -20,6 +20,7 @@ from tests.campaign.guards import GuardedPointer
 from tests.campaign.judging import Judging
 from tests.campaign.life import Broken
 from tests.campaign.months import DAY, Months
+from tests.campaign.openers import Openers
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.packs import KeysByName, is_pack, opened
 from tests.campaign.setting import AT_TARGET, BUCKET, ENDING, LOCK_DAYS, OTHER, Setting
@@ -41,13 +42,14 @@ class Settling:
         self, setting: Setting, council: Council, pointer: GuardedPointer, chances: Chances,
         troubles: Troubles, operators: Operators, process: Process, exchanges: Exchanges,
         erasures: Erasures | None, grants: SimulatedGrants | None, months: Months | None,
-        judging: Judging | None, steering: Steering | None,
+        judging: Judging | None, steering: Steering | None, openers: Openers | None,
     ) -> None:  # fmt: skip
         self._setting, self._council, self._pointer = setting, council, pointer
         self._chances, self._troubles = chances, troubles
         self._operators, self._process = operators, process
         self._exchanges, self._erasures, self._grants = exchanges, erasures, grants
         self._months, self._judging, self._steering = months, judging, steering
+        self._openers = openers
 
     def settle(self) -> None:
         """Come to rest, then to the end that was wished for.
@@ -69,6 +71,7 @@ class Settling:
             self._process("settling: amend", lambda: self._operators.amend(()))
         self._rest()
         self._compare()
+        self._read_back()
         self._grant_once_more()
         self._exchange_once_more()
         self._end_grants()
@@ -91,6 +94,17 @@ class Settling:
         self._process("settling: report", partial(act.report, proving))
         if act.reports == before:
             raise Broken("a report without trouble is not written")
+
+    def _read_back(self) -> None:
+        """Let people read back what came through: without trouble all of it is there."""
+        act = self._openers
+        if act is None:
+            return
+        self._process("settling: restore-view", act.view)
+        states = {row["state"] for row in self._setting.records()}
+        if act.differences and states <= {State.VERIFIED} and not self._known_lost():
+            raise Broken(f"a view of a target without trouble tells {act.differences} differences")
+        self._process("settling: fetch", act.fetch)
 
     def _heal(self) -> None:
         self._chances.heal()

@@ -33,6 +33,7 @@ from tests.campaign.kinds import LifeKind
 from tests.campaign.life import Broken, Life
 from tests.campaign.months import DAY, Months
 from tests.campaign.onlookers import Onlookers
+from tests.campaign.openers import Openers
 from tests.campaign.operators import AGAIN, REFRESH, Operators
 from tests.campaign.setting import BUCKET, ENDING, Setting, SimulatedHost
 from tests.campaign.settling import Settling
@@ -93,6 +94,7 @@ class Simulation:
         self._judging = Judging(setting) if judged else None
         attended = setting.kind is LifeKind.ATTENDED
         self._steering = self._operators.steering = Steering(setting) if attended else None
+        self._openers = self._operators.openers = Openers(setting) if attended else None
         self._stage = CutoverStage.NONE
 
     # --- a life --------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ class Simulation:
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
             self._process, self._exchanges, self._erasures, self._grants, self._months,
-            self._judging, self._steering,
+            self._judging, self._steering, self._openers,
         ).settle()  # fmt: skip
 
     def _change_world(self) -> None:
@@ -203,6 +205,9 @@ class Simulation:
         if self._steering is not None:
             done.append((("tell a run", self._steering.say), 15))
             done.append((("report", act.report), 3))
+        if self._openers is not None:
+            done.append((("fetch", self._openers.fetch), 12))
+            done.append((("restore-view", self._openers.view), 5))
         acts, weights = zip(*done, strict=True)
         found: Act = dice.choices(acts, weights)[0]
         return found
@@ -313,6 +318,8 @@ class Simulation:
             self._judging.look(name)
         if look is not None:
             look(name)
+        if self._openers is not None:
+            self._openers.look(name)
 
     def _settle(self) -> None:
         """Know what the machine that acted has come to, whatever became of its process."""

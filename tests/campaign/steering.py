@@ -52,6 +52,7 @@ class Steering:
         self._limits: list[tuple[int, float | None]] = []
         """What workers were told to be no faster than, and at which step."""
         setting.world.engine = self._engine
+        setting.host.kept_beside = True
 
     # --- what people do ------------------------------------------------------------------------
 
@@ -149,7 +150,8 @@ class Steering:
                 event.what, event.given,
             ):  # fmt: skip
                 raise Broken(f"{name}: the journal tells an instruction otherwise than it was said")
-        if gone := [one for one in said if one not in kept and one.id not in ids]:
+        sure = [one for one in said if one.id not in setting.host.unsure]
+        if gone := [one for one in sure if one not in kept and one.id not in ids]:
             raise Broken(f"{name}: {gone[0].kind} was said, and neither file nor journal has it")
         self._latest = max(self._latest, now)
         counts = Standing.of(kept, now)

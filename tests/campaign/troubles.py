@@ -26,6 +26,7 @@ from tests.campaign.disk import Failure
 from tests.campaign.guards import GuardedPointer
 from tests.campaign.life import Broken
 from tests.campaign.months import Months
+from tests.campaign.openers import OPENING
 from tests.campaign.operators import Operators
 from tests.campaign.setting import BUCKET, Setting, SimulatedHost
 from tests.support.script import Point
@@ -106,6 +107,9 @@ class Troubles:
             self._plant_in_erasure()
             if self._setting.fenced and self._setting.dice.random() < 0.15:
                 self._second_host()
+            return
+        if verb in OPENING:
+            self._plant_in_opening()
             return
         if verb == "tell a run":
             if self._setting.dice.random() < 0.4:
@@ -189,6 +193,18 @@ class Troubles:
             self._note(f"the ledger's disk fails after a while: {how}")
         if dice.random() < 0.6:
             self._kill(dice.choice(ERASE_KILLED_AT))
+
+    def _plant_in_opening(self) -> None:
+        """Draw what reading back has to live through."""
+        dice = self._setting.dice
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            self._fail("read")
+        if dice.random() < 0.2:
+            self._at("read", 1, self._chances.harm)
+        if dice.random() < 0.2:
+            self._flip_reply()
+        if dice.random() < 0.5:
+            self._kill(dice.choice(("now", "read", "read")))
 
     def _plant_in_grant(self) -> None:
         """Draw what a grant, its renewal or its end has to live through."""
