@@ -629,6 +629,16 @@ PLANTED = (
         kind=LifeKind.ATTENDED,
     ),
     Planted(
+        "archived objects are asked for without an intent", "pipeline/rehydrating.py",
+        "        ledger.commit()\n        replies = ", "        replies = ",
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
+        "what is on its way is asked for again", "pipeline/rehydrating.py",
+        "if at is Archived.ARCHIVED]", "if at in {Archived.ARCHIVED, Archived.COMING}]",
+        kind=LifeKind.ATTENDED,
+    ),
+    Planted(
         "what a bundle tells of an earlier version is taken for the newest", "pipeline/adopting.py",
         "            elif (proof.version, proof.size) == (entry.obj.version, entry.size):\n",
         "            elif proof.size == entry.size:\n",

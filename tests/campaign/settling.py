@@ -11,6 +11,7 @@ from hdh_migrate.model import State
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
 from hdh_migrate.pipeline.header_erasure import COPIES, STRANGE
 from hdh_migrate.session.policy.changing import is_followed
+from tests.campaign.archive import LONGEST, SimulatedArchive
 from tests.campaign.chances import Chances
 from tests.campaign.council import Council
 from tests.campaign.erasures import Erasures
@@ -43,13 +44,14 @@ class Settling:
         troubles: Troubles, operators: Operators, process: Process, exchanges: Exchanges,
         erasures: Erasures | None, grants: SimulatedGrants | None, months: Months | None,
         judging: Judging | None, steering: Steering | None, openers: Openers | None,
+        archive: SimulatedArchive | None,
     ) -> None:  # fmt: skip
         self._setting, self._council, self._pointer = setting, council, pointer
         self._chances, self._troubles = chances, troubles
         self._operators, self._process = operators, process
         self._exchanges, self._erasures, self._grants = exchanges, erasures, grants
         self._months, self._judging, self._steering = months, judging, steering
-        self._openers = openers
+        self._openers, self._archive = openers, archive
 
     def settle(self) -> None:
         """Come to rest, then to the end that was wished for.
@@ -66,6 +68,7 @@ class Settling:
         if self._setting.host.plans[-1].exclude and not self._followed():
             self._process("settling: amend", lambda: self._operators.amend(()))
         self._take_over()
+        self._bring_back()
         self._finish_switch()
         if self._setting.host.plans[-1].exclude and not self._followed():
             self._process("settling: amend", lambda: self._operators.amend(()))
@@ -94,6 +97,17 @@ class Settling:
         self._process("settling: report", partial(act.report, proving))
         if act.reports == before:
             raise Broken("a report without trouble is not written")
+
+    def _bring_back(self) -> None:
+        """Let people ask for what is archived, and for its being readable."""
+        act = self._archive
+        for _ in range(2 if act is not None and act.holds else 0):
+            assert act is not None
+            self._process("settling: run", self._operators.run)
+            self._process("settling: rehydrate", act.rehydrate)
+            self._setting.clock.seconds += LONGEST
+        if act is not None and act.holds and not self._followed():
+            raise Broken("what is archived is not asked for")
 
     def _read_back(self) -> None:
         """Let people read back what came through: without trouble all of it is there."""

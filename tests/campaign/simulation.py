@@ -20,6 +20,7 @@ from hdh_migrate.errors import Exit, LedgerDamaged, MigrateError
 from hdh_migrate.model import Step
 from hdh_migrate.pipeline.cutover.scene import Terms
 from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
+from tests.campaign.archive import SimulatedArchive
 from tests.campaign.chances import Chances
 from tests.campaign.council import DAYS_30, Council
 from tests.campaign.disk import under_ledgers
@@ -95,6 +96,7 @@ class Simulation:
         attended = setting.kind is LifeKind.ATTENDED
         self._steering = self._operators.steering = Steering(setting) if attended else None
         self._openers = self._operators.openers = Openers(setting) if attended else None
+        self._archive = SimulatedArchive(setting, self._operators) if attended else None
         self._stage = CutoverStage.NONE
 
     # --- a life --------------------------------------------------------------------------------
@@ -121,7 +123,7 @@ class Simulation:
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
             self._process, self._exchanges, self._erasures, self._grants, self._months,
-            self._judging, self._steering, self._openers,
+            self._judging, self._steering, self._openers, self._archive,
         ).settle()  # fmt: skip
 
     def _change_world(self) -> None:
@@ -147,6 +149,8 @@ class Simulation:
         passing = setting.world.datasets[0].keeping is not None or self._grants is not None
         if passing and dice.random() < 0.2:
             self._chances.let_time_go_by()
+        if self._archive is not None:
+            self._archive.happen()
         if setting.switches:
             self._stage = setting.standing().stage
             self._chances.happen()
@@ -205,6 +209,8 @@ class Simulation:
         if self._steering is not None:
             done.append((("tell a run", self._steering.say), 15))
             done.append((("report", act.report), 3))
+        if self._archive is not None:
+            done.append((("rehydrate", self._archive.rehydrate), 8))
         if self._openers is not None:
             done.append((("fetch", self._openers.fetch), 12))
             done.append((("restore-view", self._openers.view), 5))

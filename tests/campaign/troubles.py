@@ -108,6 +108,9 @@ class Troubles:
             if self._setting.fenced and self._setting.dice.random() < 0.15:
                 self._second_host()
             return
+        if verb == "rehydrate":
+            self._plant_in_asking()
+            return
         if verb in OPENING:
             self._plant_in_opening()
             return
@@ -193,6 +196,14 @@ class Troubles:
             self._note(f"the ledger's disk fails after a while: {how}")
         if dice.random() < 0.6:
             self._kill(dice.choice(ERASE_KILLED_AT))
+
+    def _plant_in_asking(self) -> None:
+        """Draw what asking for archived objects has to live through."""
+        dice = self._setting.dice
+        for _ in range(dice.choice((0, 0, 1))):
+            self._fail(dice.choice(("page", "put", "read source")))
+        if dice.random() < 0.6:
+            self._kill("now")
 
     def _plant_in_opening(self) -> None:
         """Draw what reading back has to live through."""
@@ -525,6 +536,7 @@ ROWS: Mapping[int, str] = {
     29: "an object changes before or during its read",
     30: "an object is deleted between listing and read",
     31: "an object is added after the inventory",
+    32: "objects that are archived while they are moved; they come back hours later",
     36: "empty objects",
     38: "listings that leave one out, end early, repeat, or come out of order",
     52: "a second process with a copy of the ledger",
@@ -550,7 +562,6 @@ ELSEWHERE: Mapping[int, str] = {
     17: "no memory is corrupted here",
     23: "no TLS is spoken here",
     24: "no name is resolved here",
-    32: "no lease, hold or tier in these sources",
     33: "one kind of object in these sources",
     34: "keys are plain here",
     35: "keys are plain here",
