@@ -72,9 +72,28 @@ def _what_is_declared_is_of_this_plan(plan: Mapping[str, object]) -> Iterator[Br
                 yield Broken(loc, f"the same as in {again}")
 
 
+def _a_signing_key_is_one_persons(plan: Mapping[str, object]) -> Iterator[Broken]:
+    """Keys of people are files that the plan names for signatures, each of one person."""
+    sections = [mapping(plan, "approvals"), mapping(plan, "waivers")]
+    known = {path for section in sections for _, path in texts(section.get("keys"))}
+    for _, entry in mappings(plan, "cutovers"):
+        known |= {path for _, path in texts(mapping(entry, "decommission").get("trust"))}
+    first: dict[str, int] = {}
+    for index, person in mappings(mapping(mapping(plan, "report"), "declared"), "people"):
+        for number, path in texts(person.get("keys")):
+            loc: Loc = ("report", "declared", "people", index, "keys", number)
+            if path not in known:
+                yield Broken(loc, "neither `approvals`, `waivers` nor a `trust` names this file")
+            elif path in first:
+                again = place_text(("report", "declared", "people", first[path]))
+                yield Broken(loc, f"the same as in {again}")
+            first.setdefault(path, index)
+
+
 RULES: tuple[Callable[[Mapping[str, object]], Iterator[Broken]], ...] = (
     _languages_are_unique,
     _only_the_signed_is_stamped,
     _what_is_declared_is_of_this_plan,
     _a_side_is_in_one_country,
+    _a_signing_key_is_one_persons,
 )

@@ -67,6 +67,13 @@ class Person(Section):
         " whose they are.",
         examples=[["martin@relais-1"]],
     )
+    keys: tuple[FilePath, ...] = Field(
+        default=(),
+        exclude_if=unsaid,
+        description="Their public keys for signatures, as `approvals`, `waivers` or `trust` of a"
+        " `decommission` names the files: the report then says whose each key is.",
+        examples=[["keys/dpo.pub"]],
+    )
 
 
 class Organisation(Section):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.sealing.keys import PrivateKey, PublicKey, new_pair
 from tests.support.agreed import agreed
 from tests.support.finished import prepared
@@ -36,7 +37,13 @@ def test_another_escrow_during_the_run_stands_in_the_evidence(site: Site) -> Non
     site.run()
     (keys / "escrow.pub").write_bytes(honest)
 
-    told = statement(site, "evidence")["seal"]["recipients"]
+    said = statement(site, "evidence")
+    told = said["seal"]["recipients"]
+    signing = ["keys/ciso.pub", "keys/dpo.pub", "keys/report.pub"]
+    assert said["signing_keys"] == [
+        {"file": one, "fingerprint": load_trusted_key(site.folder / one).fingerprint}
+        for one in signing
+    ]
     assert fingerprint(keys / "other.pub") in told
     assert fingerprint(keys / "escrow.pub") not in told
     bundle = str(site.folder / "evidence")

@@ -155,6 +155,18 @@ def read_as_of(versions: Json) -> str | None:
 # 7.3 The statement beside its plan ----------------------------------------------------------------
 
 
+def check_signing_keys(told: Json, plan: Plan) -> None:
+    """Hold the files of keys for signatures against those that the plan names."""
+    whole, named = plan.whole, set()
+    parts = [(whole.get(name) or {}, "keys") for name in ("approvals", "waivers")]
+    parts += [(one.get("decommission") or {}, "trust") for one in whole.get("cutovers") or []]
+    for part, name in parts:
+        named |= {*(part.get(name) or [])}
+    files = [one["file"] for one in told]
+    need(files != [] and {*files} <= named, "signing_keys: files of no signatures")
+    need(files == sorted({*files}), "signing_keys: not in order, or one twice")
+
+
 def check_plan(predicate: Json, plan: Plan, sha256s: int) -> None:
     """Hold the statement against the plan; `sha256s`: of how many verified lines one is known."""
     need(same(plan.whole.get("migration"), predicate["migration"]), "migration: not the plan's")
@@ -178,6 +190,8 @@ def check_plan(predicate: Json, plan: Plan, sha256s: int) -> None:
         need(
             sorted(one["recipient"] for one in told) == sorted(recipients), "seal: files of others"
         )
+    if "signing_keys" in predicate:
+        check_signing_keys(predicate["signing_keys"], plan)
     verification = predicate["verification"]
     need(verification["level"] == of(of(plan.whole, "verify", dict), "level", str), "level")
     taken = [verification[f"sha256_taken_in_{step}"] for step in ("transfer", "verify")]

@@ -18,6 +18,7 @@ from hdh_migrate.evidence.verifier.members import (
     HeadersSection,
     ProvedKey,
     RecipientFile,
+    SigningFile,
     StatedErasure,
     StatedFences,
     StatedLook,
@@ -149,6 +150,7 @@ class Facts:
     headers: HeadersSection | None = None  # packs of detached headers, and their copies
     proved: tuple[ProvedKey, ...] = ()  # `recipient` and when its key last opened, `at`
     files: tuple[RecipientFile, ...] = ()  # the plan's files of public keys, and whose each is
+    signing_keys: tuple[SigningFile, ...] = ()  # files of keys for signatures, by name
     attestation: Mapping[str, object] | None = None  # what the customer attests of the target
     profile: Mapping[str, object] | None = None  # what was counted on at the target, and since when
     capabilities: Mapping[str, object] | None = None  # what a probe saw at the target

@@ -127,6 +127,8 @@ def predicate_of(facts: Facts, recount: Recount, journal: tuple[int, str]) -> Pr
         said["rotations"] = list(facts.rotations)
     if facts.erasures:
         said["erasures"] = list(facts.erasures)
+    if facts.signing_keys:
+        said["signing_keys"] = list(facts.signing_keys)
     return said
 
 

@@ -25,6 +25,7 @@ from hdh_migrate.evidence.page.parties import PARTIES
 from hdh_migrate.evidence.page.readers import READERS
 from hdh_migrate.evidence.page.rights import RIGHTS
 from hdh_migrate.evidence.page.sides import SIDES
+from hdh_migrate.evidence.page.signing_keys import SIGNING_KEYS
 from hdh_migrate.evidence.page.taken_back import TAKEN_BACK
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
 from hdh_migrate.evidence.page.waived import WAIVED
@@ -850,6 +851,7 @@ CATALOGUE: dict[str, Text] = {
     **RIGHTS,
     **HEADERS,
     **PARTIES,
+    **SIGNING_KEYS,
     **AHEAD,
     **SIDES,
     **LEFT,

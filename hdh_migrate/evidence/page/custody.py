@@ -247,13 +247,14 @@ CUSTODY: dict[str, Text] = {
     ),
     "custody.expires": Text(", valable jusqu'au {until}", ", valid until {until}"),
     "custody.files": Text(
-        "Clé que le plan admet : {files}. Ce dossier ne dit pas à quel fichier va quelle empreinte."
-        "|Clés que le plan admet : {files} ; il en demande {many} au moins. Ce dossier ne dit pas "
-        "à quel fichier va quelle empreinte.",
-        "Key that the plan allows: {files}. This folder does not say which fingerprint is of which "
-        "file."
-        "|Keys that the plan allows: {files}; it asks for {many} at least. This folder does not "
-        "say which fingerprint is of which file.",
+        "Clé que le plan admet : {files}."
+        "|Clés que le plan admet : {files} ; il en demande {many} au moins.",
+        "Key that the plan allows: {files}."
+        "|Keys that the plan allows: {files}; it asks for {many} at least.",
+    ),
+    "custody.files.unsaid": Text(
+        "Ce dossier ne dit pas à quel fichier va quelle empreinte.",
+        "This folder does not say which fingerprint is of which file.",
     ),
     "custody.counted": Text("comptée le {counted}", "counted on {counted}"),
     "custody.approved.nobody": Text(

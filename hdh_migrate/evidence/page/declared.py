@@ -26,6 +26,7 @@ class StatedParty(TypedDict):
     contact: NotRequired[str]
     organisation: NotRequired[str]
     logins: NotRequired[list[str]]
+    keys: NotRequired[list[str]]
 
 
 class StatedSide(TypedDict):

@@ -38,6 +38,7 @@ from hdh_migrate.evidence.page.readers import OVER, clashing, grant_lines
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.rights import vanished_at_source
 from hdh_migrate.evidence.page.sides import by_side, noted
+from hdh_migrate.evidence.page.signing_keys import owner_of
 from hdh_migrate.evidence.page.stated import proven_objects, shown_of
 from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
@@ -200,6 +201,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "rule": words.rule,
         "reason": words.reason,
         "in_order": in_order,
+        "owner_of": owner_of,
     }
 
 

@@ -274,6 +274,13 @@ class HeadersSection(TypedDict):
     copies: NotRequired[list[PackCopies]]
 
 
+class SigningFile(TypedDict):
+    """Which public key a file held that the plan names for signatures."""
+
+    file: str
+    fingerprint: str
+
+
 class SealSection(TypedDict):
     """How it is sealed, and for whom."""
 
@@ -438,6 +445,7 @@ class Predicate(TypedDict):
     rotations: NotRequired[list[StatedRotation]]
     erasures: NotRequired[list[StatedErasure]]
     fences: NotRequired[StatedFences]
+    signing_keys: NotRequired[list[SigningFile]]
     seal: SealSection
     verification: VerificationSection
     losses: list[StatedLoss]

@@ -29,7 +29,9 @@ def misstated(predicate: Predicate, planned: StatedPlan) -> Iterator[str]:
         yield "statement.json: the plan digest is not the digest of the plan"
     if not _places(predicate, planned):
         yield "statement.json: the datasets are not those of the plan"
-    for rule in (_endpoints, _fences, _sealing, _times, _beside, _losses, _cutovers, _erasures):
+    for rule in (
+        _endpoints, _fences, _sealing, _times, _beside, _losses, _cutovers, _erasures, _signing,
+    ):  # fmt: skip
         try:
             yield from rule(predicate, plan, planned)
         except (KeyError, TypeError, AttributeError):
@@ -107,6 +109,22 @@ def _sealing(predicate: Predicate, plan: Mapping[str, object], planned: StatedPl
         yield "statement.json: packs of headers that the plan has none of, or none of those it has"
     if predicate["verification"]["level"] != planned.level:
         yield "statement.json: the level is not the plan's"
+
+
+def _signing(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+    """Keys of files are told of those that the plan names for signatures, in the files' order."""
+    told = predicate.get("signing_keys")
+    if told is None:
+        return
+    named = [section.get("keys") or () for name in ("approvals", "waivers")
+             for section in (plan.get(name) or {},)]  # fmt: skip
+    named += [
+        (one.get("decommission") or {}).get("trust") or () for one in plan.get("cutovers") or ()
+    ]
+    known = {file for files in named for file in files}
+    files = [one["file"] for one in told]
+    if planned.version == 1 or not files or files != sorted({*files} & known):
+        yield "statement.json: keys of files that the plan does not name for signatures"
 
 
 def _times(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:

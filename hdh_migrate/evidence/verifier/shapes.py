@@ -69,7 +69,7 @@ ERASURE = {
 }  # fmt: skip
 LATER = {
     "absent", "beside", "erasures", "fences", "files", "headers", "looks", "lost", "openings",
-    "own", "own_verified", "proved", "rotations", "stored", "tls",
+    "own", "own_verified", "proved", "rotations", "signing_keys", "stored", "tls",
 }  # fmt: skip
 """Members of the predicate, at any depth, that earlier statements do not have."""
 
@@ -93,6 +93,7 @@ PREDICATE: dict[str, object] = {
     "waivers": [_of(dict)], "cutovers": [_of(dict)],
     "looks": [LOOK], "openings": [OPENING], "rotations": [ROTATION], "erasures": [ERASURE],
     "fences": {"ours": is_count, "unknown": is_count},
+    "signing_keys": [{"file": NAMED, "fingerprint": DIGEST}],
     "seal": {
         "format": NAMED, "recipients": [NAMED],
         "proved": [{"recipient": NAMED, "at": TIME, "stored": DRILL}],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TypedDict, cast
 
@@ -20,7 +21,13 @@ from hdh_migrate.evidence.lines.facts import (
     ObjectCounts,
     StepPace,
 )
-from hdh_migrate.evidence.verifier.members import RecipientFile, StatedFences, StatedLook
+from hdh_migrate.evidence.signatures.signing import load_trusted_key
+from hdh_migrate.evidence.verifier.members import (
+    RecipientFile,
+    SigningFile,
+    StatedFences,
+    StatedLook,
+)
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
@@ -109,6 +116,7 @@ def facts_of(
         headers=header_facts(desk.loaded.plan, ledger),
         proved=tuple(proved_keys(ledger)),
         files=_files(desk, ledger),
+        signing_keys=_signing_keys(desk),
         attestation=attestation_of(desk),
         profile=profile_facts(profile_of(plan, desk.loaded.base), shipped_of(plan)),
         capabilities=capabilities(desk, ledger),
@@ -171,6 +179,24 @@ def _files(desk: Desk, ledger: SqliteLedger) -> tuple[RecipientFile, ...]:
         return ()
     pairs = zip(loaded.plan.seal.recipients, keys, strict=True)
     return tuple({"file": file, "recipient": key} for file, key in pairs)
+
+
+def _signing_keys(desk: Desk) -> tuple[SigningFile, ...]:
+    """Return which key each file holds now that the plan names for signatures, by file.
+
+    The terms in force, and the journal, have keys and no files. One that cannot be read is left
+    out.
+    """
+    plan = desk.loaded.plan
+    named = {path for one in (plan.approvals, plan.waivers) if one is not None for path in one.keys}
+    for entry in plan.cutovers:
+        named.update(() if entry.decommission is None else entry.decommission.trust)
+    found: list[SigningFile] = []
+    for path in sorted(named):
+        with suppress(KeyUnavailable):
+            key = load_trusted_key(desk.loaded.base / path)
+            found.append({"file": path, "fingerprint": key.fingerprint})
+    return tuple(found)
 
 
 def endpoints_reached(desk: Desk, ledger: SqliteLedger) -> tuple[Endpoint, ...]:

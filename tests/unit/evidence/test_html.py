@@ -55,6 +55,7 @@ from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.sides import side_of
 from hdh_migrate.evidence.signatures.dsse import pre_authentication_encoding
 from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier.members import SigningFile
 from hdh_migrate.evidence.verifier.selection import LOST, VANISHED
 from hdh_migrate.fidelity import FEATURES
 from hdh_migrate.fixity import canonical_json
@@ -420,6 +421,14 @@ DECLARED: dict[str, Any] = {
     "keys": [{"recipient": "keys/escrow.pub", "holder": "étude Durand", "escrow": True}],
     "kept": {"by": "archives", "until": "2037-12-31"},
 }
+KEYS_HELD: dict[str, Any] = {
+    **DECLARED,
+    "people": [{**DECLARED["people"][0], "keys": ["keys/dpo.pub", "keys/report.pub", "r.pub"]}],
+}
+KEYS_REACHED: dict[str, Any] = {
+    **DECLARED,
+    "people": [{**KEYS_HELD["people"][0], "keys": ["r.pub"], "contact": "dpo@plateforme.example"}],
+}
 NAMED: dict[str, Any] = {
     **DECLARED,
     "organisations": [
@@ -554,6 +563,12 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "months": signed_deletion(), "approving": ["keys/dpo.pub"],
          "cutovers": [cutover()]},
         {"records": good, "months": signed_deletion(), "approving": ["a.pub", "b.pub"]},
+        *(
+            {"records": good, "months": signed_deletion(), "declared": held,
+             "signing_keys": (SigningFile(file="keys/dpo.pub", fingerprint="ab" * 32),
+                              SigningFile(file="r.pub", fingerprint=key.verifier.fingerprint))}
+            for held in (KEYS_HELD, KEYS_REACHED)
+        ),
         {"records": [pending("a")], "last_day": "2026-12-20"},
         {"records": good, "last_day": "2026-12-20", "cutovers": [kept_at_the_source(1, 1, 1)]},
         *({"records": good, "cutovers": [unseen_at_the_source()] * many} for many in (1, 2)),
@@ -2078,6 +2093,30 @@ def test_the_first_screen_says_what_became_of_the_source(
     one = cutover() | {"times": times, "decommission": unseen}
     page = written(tmp_path / "out", [record("a")], signer=key, cutovers=[one])["fr"]
     assert said in page.plain
+
+
+def test_a_key_for_signatures_is_told_with_its_file_and_whose_it_is(
+    tmp_path: Path, key: Signer
+) -> None:
+    keys = (
+        SigningFile(file="keys/dpo.pub", fingerprint="ab" * 32),
+        SigningFile(file="keys/report.pub", fingerprint=key.verifier.fingerprint),
+    )
+    about: dict[str, Any] = {
+        "records": [record("a")], "signer": key, "months": signed_deletion(),
+        "approving": ["keys/dpo.pub", "keys/rssi.pub"],
+    }  # fmt: skip
+    page = written(tmp_path / "a", **about, signing_keys=keys, declared=KEYS_HELD)["fr"]
+    assert f"{'ab' * 32} (keys/dpo.pub, de Claire Martin (déclaré))" in page.plain
+    held = "Clés que le plan admet : keys/dpo.pub (ed25519:abababababababab), keys/rssi.pub ; il"
+    assert held in page.plain
+    assert "La recevoir de Claire Martin, à qui le plan donne cette clé." in page.plain
+    page = written(tmp_path / "b", **about, signing_keys=keys)["fr"]
+    assert f"{'ab' * 32} (keys/dpo.pub)" in page.plain
+    assert "Le plan ne dit pas de qui la recevoir" in page.plain
+    assert "à quel fichier va quelle empreinte" not in page.plain
+    page = written(tmp_path / "c", **about)["fr"]
+    assert "Ce dossier ne dit pas à quel fichier va quelle empreinte." in page.plain
 
 
 def test_a_deletion_names_the_report_that_was_presented(tmp_path: Path, key: Signer) -> None:

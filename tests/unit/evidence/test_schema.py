@@ -72,7 +72,7 @@ def test_a_statement_keeps_to_the_published_schema(tmp_path: Path, about: Facts)
 
 def test_schema_and_verifier_know_the_same_members() -> None:
     assert (
-        {*SCHEMA["required"], "erasures", "fences", "looks", "rotations"}
+        {*SCHEMA["required"], "erasures", "fences", "looks", "rotations", "signing_keys"}
         == set(SCHEMA["properties"])
         == set(PREDICATE)
     )

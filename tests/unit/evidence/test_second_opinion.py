@@ -14,7 +14,7 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from hashlib import sha256
@@ -751,6 +751,31 @@ def test_a_plan_that_is_odd_is_judged_alike(desk: Desk) -> None:
     assert good == {"an empty batch", "another order", "a field more", "a target's field"}
 
 
+def test_keys_of_files_are_told_of_those_that_the_plan_names_for_signatures(desk: Desk) -> None:
+    def telling(files: Sequence[str], fingerprint: str = "ab" * 32) -> Edit:
+        def edit(whole: Any) -> None:
+            plan = whole["predicate"]["plan"]
+            plan["canonical"] |= {
+                "approvals": {"keys": ["b.pub"], "threshold": 1}, "waivers": {"keys": ["a.pub"]},
+                "cutovers": [{"batch": "pilot", "decommission": {"trust": ["c.pub"]}}],
+            }  # fmt: skip
+            plan["digest"]["sha256"] = sha256(canonical_json(plan["canonical"])).hexdigest()
+            told = [{"file": one, "fingerprint": fingerprint} for one in files]
+            whole["predicate"]["signing_keys"] = told
+
+        return edit
+
+    cases = {
+        "all": telling(["a.pub", "b.pub", "c.pub"]), "one is away": telling(["a.pub", "c.pub"]),
+        "in the plan's order": telling(["b.pub", "a.pub"]), "twice": telling(["a.pub", "a.pub"]),
+        "another": telling(["a.pub", "d.pub"]), "no digest": telling(["a.pub"], "ed25519:ab"),
+    }  # fmt: skip
+    taken = desk.agree(
+        (what, desk.forged({}, change, last=False)) for what, change in cases.items()
+    )
+    assert [what for what, holds in taken.items() if holds] == ["all", "one is away"]
+
+
 def test_a_statement_that_claims_other_than_the_lines_is_refused_by_both(desk: Desk) -> None:
     more = {"objects": 3, "bytes": 3000}
     told = [{"file": file, "recipient": key} for file, key in KEY_FILES]
@@ -773,6 +798,11 @@ def test_a_statement_that_claims_other_than_the_lines_is_refused_by_both(desk: D
         "a file of no recipient": (("seal", "files", 0, "recipient"), "c4gh:" + "5" * 16),
         "one recipient in two files": (("seal", "files", 0, "recipient"), told[1]["recipient"]),
         "a file that the plan does not name": (("seal", "files", 0, "file"), "keys/other.pub"),
+        "no key for signatures": (("signing_keys",), []),
+        "a key for signatures that the plan does not name": (
+            ("signing_keys",),
+            [{"file": "keys/other.pub", "fingerprint": "ab" * 32}],
+        ),
         "verified": (("datasets", 0, "tally", "verified"), more),
         "excluded": (("outcome", "states", "excluded"), more),
         "inventoried": (("datasets", 0, "tally", "inventoried"), more),

@@ -194,7 +194,12 @@ def test_the_first_format_tells_neither_of_files_of_keys_nor_of_the_tools_own(
         told = zip(named, seal["recipients"], strict=True)
         seal["files"] = [{"file": file, "recipient": key} for file, key in told]
 
-    for change in (own, files):
+    def signing(whole: Any) -> None:
+        plan = whole["predicate"]["plan"]["canonical"]
+        (name, *_) = (plan.get("approvals") or {"keys": ["a.pub"]})["keys"]
+        whole["predicate"]["signing_keys"] = [{"file": name, "fingerprint": "ab" * 32}]
+
+    for change in (own, files, signing):
         assert all(desk.judge(desk.forged({}, change))), change.__name__
 
 

@@ -47,6 +47,29 @@ def test_a_title_is_given_once(tmp_path: Path) -> None:
     assert "the same as in report.declared.datasets[0]" in problem
 
 
+SIGNED = BEFORE.replace("report", "waivers: {keys: [keys/dpo.pub, keys/ciso.pub]}\nreport")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("keys/other.pub", "keys/ciso.pub"), "neither `approvals`, `waivers` nor a `trust`"),
+        (("keys/dpo.pub", "keys/dpo.pub"), "the same as in report.declared.people[0]"),
+        (("keys/dpo.pub", "keys/ciso.pub"), None),
+    ],
+)
+def test_a_key_for_signatures_is_one_persons(
+    tmp_path: Path, keys: tuple[str, str], said: str | None
+) -> None:
+    people = ", ".join(f"{{name: x, role: y, organisation: z, keys: [{one}]}}" for one in keys)
+    text = changed(BEFORE, f"{SIGNED}declared: {{people: [{people}]}}, ")
+    if said is None:
+        assert len(loaded(tmp_path, text).plan.report.declared.people) == 2  # type: ignore[union-attr]
+        return
+    (problem,) = problems(tmp_path, text)
+    assert said in problem
+
+
 def test_a_plan_that_says_none_of_it_keeps_its_digest(tmp_path: Path) -> None:
     people = "people: [{name: x, role: y, organisation: z}], kept: {by: x, until: 2037-12-31}"
     old = loaded(tmp_path, changed(BEFORE, f"{BEFORE}declared: {{{people}}}, "))

@@ -1,0 +1,51 @@
+"""Whose a key for signatures is: the file that held it, and the person to whom the plan gives that.
+
+The statement tells what each file held when it was written, the plan whose the files are. Neither
+proves it: a person is asked for his fingerprint.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hdh_migrate.evidence.page.declared import StatedByPeople, StatedParty
+from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.frozen import frozen_row
+
+
+@frozen_row
+class KeyOwner:
+    """What is told of one key; None where nothing is."""
+
+    file: str | None = None
+    person: StatedParty | None = None
+
+
+def owner_of(key: str, predicate: Predicate, declared: StatedByPeople) -> KeyOwner:
+    """Return whose a key is, by its fingerprint or by the id that is the beginning of that."""
+    begins = key.removeprefix("ed25519:")
+    for one in predicate.get("signing_keys", ()):
+        if one["fingerprint"].startswith(begins):
+            for person in declared.get("people", ()):
+                if one["file"] in person.get("keys", ()):
+                    return KeyOwner(one["file"], person)
+            return KeyOwner(one["file"])
+    return KeyOwner()
+
+
+SIGNING_KEYS: Final[dict[str, Text]] = {
+    "signing.person": Text("{file}, de {name} (déclaré)", "{file}, of {name} (as declared)"),
+    "signing.from": Text(
+        "La recevoir de {name}, à qui le plan donne cette clé.",
+        "Have it from {name}, to whom the plan gives this key.",
+    ),
+    "signing.from.contact": Text(
+        "La recevoir de {name}, à qui le plan donne cette clé (à joindre : {contact}).",
+        "Have it from {name}, to whom the plan gives this key (to be reached: {contact}).",
+    ),
+    "signing.from.nobody": Text(
+        "Le plan ne dit pas de qui la recevoir : à demander à qui signe les rapports.",
+        "The plan does not say from whom: ask whoever signs the reports.",
+    ),
+}
