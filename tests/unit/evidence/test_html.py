@@ -550,6 +550,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             ],
         },
         {"records": good, "cutovers": [cutover(track="rehearsal", relists=1)]},
+        *({"records": good, "fences": {"ours": 0, "unknown": many}} for many in (1, 2)),
         {"records": good, "cutovers": [cutover(many=many) for many in (1, 2)]},
         {"records": good, "cutovers": [asking(keys) for keys in (1, 2)]},
         *({"records": good, "cutovers": [gone_from_the_source()] * many} for many in (1, 2)),
