@@ -186,7 +186,8 @@ def check_good(events: list[Event]) -> None:
     taken: dict[Json, list[tuple[Json, int]]] = {}
     for kind, _, body in events:
         if kind == "ledger-named":
-            own = body["ledger"]
+            own = body.get("ledger")
+            need(is_text(own), "ledger-named: ledger")
         elif kind == "ledger-adopted":
             ours |= {body["ledger"]}
         elif kind == "adopted":

@@ -188,9 +188,10 @@ def rests(kind: str, body: dict[str, Json], known: Known) -> list[Rests]:
         terms = body.get("terms")
         return [Rests(batch, "terms", body.get("was"), body.get("approvals"), signed, terms)]
     if "approvals" in body:
-        root = body.get("root")
+        stage, root = body.get("approved_stage"), body.get("root")
+        need(isinstance(stage, str), f"{kind}: approved_stage")
         need(signed is None or isinstance(root, str), f"{kind}: root")
-        return [Rests(batch, body.get("approved_stage"), root, body["approvals"], signed)]
+        return [Rests(batch, stage, root, body["approvals"], signed)]
     return []
 
 

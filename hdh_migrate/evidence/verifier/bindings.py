@@ -29,8 +29,7 @@ def what_of(plan: Mapping[str, Any], batch: str) -> dict[str, Any]:
         if one["name"] in names
     ]
     return {
-        "version": plan["version"],
-        "migration": plan["migration"],
+        **{name: plan[name] for name in ("version", "migration") if name in plan},
         **{
             section: {name: plan[section][name] for name in plan[section].keys() - left}
             for section, left in NOT_BOUND.items()
