@@ -391,6 +391,12 @@ class Fenced(MigrateError):
     )
 
 
+class LedgerWithheld(LedgerError):
+    """The ledger, or a file beside it, may not be opened or written here; nothing is damaged."""
+
+    exit_code = Exit.UNEXPECTED
+
+
 class NoSpace(LedgerError):
     """The disk under the state directory is full; the last batch was rolled back."""
 

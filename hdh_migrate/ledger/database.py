@@ -25,6 +25,7 @@ from hdh_migrate.errors import (
     LedgerError,
     LedgerLocked,
     LedgerTooNew,
+    LedgerWithheld,
     NoSpace,
 )
 
@@ -98,7 +99,8 @@ def guarded() -> Iterator[None]:
         NoSpace: the disk, or a quota, is full.
         LedgerDamaged: the pages do not check, or a row contradicts those that are there.
         LedgerLocked: another process holds it.
-        LedgerError: the disk fails, or the folder's rights do not let it be opened or written.
+        LedgerWithheld: the folder's rights do not let it be opened or written.
+        LedgerError: the disk fails.
     """
     try:
         yield
@@ -119,11 +121,11 @@ def guarded() -> Iterator[None]:
     except apsw.BusyError as error:
         raise LedgerLocked("another process holds the ledger") from error
     except apsw.CantOpenError as error:
-        raise LedgerError(
+        raise LedgerWithheld(
             "the ledger cannot be opened or created here", hint="look at the folder's rights"
         ) from error
     except apsw.ReadOnlyError as error:
-        raise LedgerError(
+        raise LedgerWithheld(
             "the ledger is read-only here", hint="look at the folder's rights and its disk"
         ) from error
 

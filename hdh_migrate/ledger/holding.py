@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hdh_migrate.clocks import text_of
-from hdh_migrate.errors import LedgerError, LedgerLocked
+from hdh_migrate.errors import LedgerError, LedgerLocked, LedgerWithheld, NoSpace
+from hdh_migrate.folders import FULL
 from hdh_migrate.frozen import frozen
 
 _FLOCK = "hhqqi4x"
@@ -90,7 +91,7 @@ def holder(path: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise LedgerError(f"{path}: cannot be opened: {error.strerror}") from error
+        raise withheld(path, "cannot be opened", error) from error
     try:
         asked = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _whole(fcntl.F_WRLCK))
         held = struct.unpack(_FLOCK, asked)[0] != fcntl.F_UNLCK
@@ -124,10 +125,22 @@ def opened(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise LedgerError(
-            f"{path}: cannot be opened: {error.strerror}",
-            hint="nothing was changed; look at what lies there, and at its rights",
-        ) from error
+        raise withheld(path, "cannot be opened", error) from error
+
+
+def withheld(
+    path: Path, what: str, error: OSError, *, nothing: str = "nothing was changed"
+) -> LedgerError:
+    """Return why a file of the ledger's folder cannot be used: no room, or what lies there.
+
+    Neither says that what is there is damaged, and no copy of the ledger would mend it.
+    `nothing`: what of the command's work was not done, for the hint.
+    """
+    if error.errno in FULL:
+        hint = f"{nothing}; make room and give the same command again"
+        return NoSpace(f"{path}: {what}: no space left on the disk", hint=hint)
+    hint = f"{nothing}; look at what lies there, and at its rights"
+    return LedgerWithheld(f"{path}: {what}: {error.strerror}", hint=hint)
 
 
 def _whole(kind: int) -> bytes:

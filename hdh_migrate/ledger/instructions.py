@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final, NotRequired, TypedDict
 
 from hdh_migrate.clocks import utc_seconds_of
-from hdh_migrate.errors import LedgerDamaged, LedgerError, NoSpace, Refused
-from hdh_migrate.folders import FULL, make_private, write_whole
+from hdh_migrate.errors import LedgerDamaged, Refused
+from hdh_migrate.folders import make_private, write_whole
 from hdh_migrate.jsonform import typed_dict
-from hdh_migrate.ledger.holding import opened
+from hdh_migrate.ledger.holding import opened, withheld
 from hdh_migrate.model import Instruction, InstructionKind
 
 FILE: Final = "instructions.json"
@@ -106,7 +106,7 @@ class InstructionFile:
         try:
             make_private(self._path.parent)
         except OSError as error:
-            raise LedgerError(f"{self._path.parent}: cannot be made: {error.strerror}") from error
+            raise withheld(self._path.parent, "cannot be made", error) from error
         handle = opened(self._path.with_name(LOCK))
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -119,12 +119,9 @@ class InstructionFile:
         try:
             write_whole(self._path, json.dumps(value, indent=1).encode() + b"\n", replace=True)
         except OSError as error:
-            if error.errno in FULL:
-                raise NoSpace(
-                    f"{self._path}: no space left on the disk",
-                    hint="nothing was said; make room and give the same command again",
-                ) from error
-            raise LedgerError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise withheld(
+                self._path, "cannot be written", error, nothing="nothing was said"
+            ) from error
 
     def _parsed(self) -> tuple[Instruction, ...]:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,26 @@ def test_a_link_that_leads_nowhere_holds_as_a_file_does(plan: Path) -> None:
     let_go = command("hold", str(plan), "--release").stdout
     assert "let go; it was held by" in let_go
     assert command("hold", str(plan), "--release").stdout == "nobody held it\n"
+
+
+def test_a_full_disk_takes_a_hold_and_not_its_reason(plan: Path) -> None:
+    """It ended with 7, "nothing is lost": and an empty file held everything, unsaid."""
+    full = 'ulimit -f 0; exec "$@"', "sh", sys.executable, "-m", "hdh_migrate"
+    said = subprocess.run(
+        ["sh", "-c", *full, "hold", str(plan), "--reason", "ward 3"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (said.returncode, said.stdout) == (0, f"held by the file {place_of(plan)}\n")
+    assert "it holds all the same" in said.stderr
+    assert "it was held by the file" in command("hold", str(plan), "--release").stdout
+
+
+def test_a_hold_that_could_not_be_made_says_that_nobody_is_held(plan: Path) -> None:
+    place_of(plan).parent.rename(plan.parent / "aside")
+    place_of(plan).parent.symlink_to(plan.parent / "nowhere")
+    said = command("hold", str(plan))
+    assert said.returncode == 1
+    assert "nobody is held, and switches and deletions go on" in said.stderr
 
 
 @pytest.mark.parametrize("said_as", [("hold",), ("pause",), ("limit", "1MiB/s")])

@@ -9,7 +9,7 @@ from typing import IO
 
 import pytest
 
-from hdh_migrate.errors import Exit, LedgerError, Refused, UsageError
+from hdh_migrate.errors import Exit, LedgerWithheld, Refused, UsageError
 from hdh_migrate.folders import demand_private, ledger_path
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.verbs import fetch
@@ -76,9 +76,10 @@ def test_a_link_in_the_place_of_a_file_of_ours_is_not_followed(tmp_path: Path, n
     victim.write_text("precious")
     path.with_name(name).symlink_to(victim)
 
-    with pytest.raises(LedgerError, match="cannot be opened"):
+    with pytest.raises(LedgerWithheld, match="cannot be opened") as refused:
         SqliteLedger.open(path, SystemClock())
 
+    assert refused.value.exit_code == Exit.UNEXPECTED  # 10 says: put a copy in its place
     assert victim.read_text() == "precious"
 
 

@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from hdh_migrate.errors import LedgerDamaged, LedgerError, UsageError
+from hdh_migrate.errors import LedgerDamaged, UsageError
 from hdh_migrate.events.objects import ObjectOpened
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.folders import sync
 from hdh_migrate.jsonform import JsonForm, json_form
 from hdh_migrate.ledger import SqliteLedger
+from hdh_migrate.ledger.holding import withheld
 
 if TYPE_CHECKING:
     from hdh_migrate.evidence.verifier.members import StatedOpening
@@ -105,10 +106,8 @@ def note(
             os.fsync(handle)
         sync(path.parent)
     except OSError as error:
-        raise LedgerError(
-            f"{path}: the opening cannot be written down: {error.strerror}",
-            hint="nothing was opened",
-        ) from error
+        what = "the opening cannot be written down"
+        raise withheld(path, what, error, nothing="nothing was opened") from error
     return f"{number} {digest}"
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 
-from hdh_migrate.errors import MigrateError, SwitchHeld
+from hdh_migrate.errors import SwitchHeld
 from hdh_migrate.folders import make_private, sync
+from hdh_migrate.ledger.holding import withheld
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 
@@ -20,8 +21,10 @@ _SHOWN = 300
 def hold(desk: Desk, reason: str) -> str:
     """Hold the switch and return who holds it; a hold that is there already stays.
 
+    A disk that is full takes the file and not its text: it holds, and a note says what is missing.
+
     Raises:
-        MigrateError: the file cannot be written.
+        LedgerError: the file cannot be made; nobody is held.
     """
     desk.note_unbegun()
     path = desk.ledger_path.with_name("hold")
@@ -29,15 +32,25 @@ def hold(desk: Desk, reason: str) -> str:
     try:
         make_private(path.parent)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        return holder(desk) or hold(desk, reason)  # let go of in between: then by us
     except OSError as error:
-        raise MigrateError(f"{path}: cannot be written: {error.strerror}") from error
-    with os.fdopen(handle, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    sync(path.parent)
+        if (held := holder(desk)) is not None:
+            return held
+        if isinstance(error, FileExistsError) and path.parent.is_dir():
+            return hold(desk, reason)  # it was let go of in between: then by us
+        nothing = "nobody is held, and switches and deletions go on"
+        raise withheld(path, "cannot be written", error, nothing=nothing) from error
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync(path.parent)
+    except OSError as error:
+        desk.progress.note(
+            f"{path}: who holds and why cannot be written: {error.strerror}; it holds all the same."
+            " Make room, let go with --release, and hold again"
+        )
+        return f"by the file {path}"
     return f"by {text}"
 
 

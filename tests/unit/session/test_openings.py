@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.errors import LedgerDamaged, LedgerError, UsageError
+from hdh_migrate.errors import Exit, LedgerDamaged, LedgerWithheld, NoSpace, UsageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.policy import openings
+from tests.support.narrow import files_of_at_most
 from tests.support.quiet import FakeClock
 
 
@@ -181,10 +182,19 @@ def test_a_line_that_was_not_written_whole_did_not_happen(path: Path) -> None:
 def test_nothing_is_opened_where_it_cannot_be_written_down(path: Path) -> None:
     noted(path)
     lines(path).symlink_to(path.with_name("elsewhere"))
-    with pytest.raises(LedgerError, match="cannot be written down") as caught:
+    with pytest.raises(LedgerWithheld, match="cannot be written down") as caught:
         openings.note(path, None, openings.Opening.of_json(told(1)))
-    assert caught.value.hint == "nothing was opened"
+    assert str(caught.value.hint).startswith("nothing was opened; ")
+    assert caught.value.exit_code == Exit.UNEXPECTED  # what lies there; nothing is damaged
     assert not path.with_name("elsewhere").exists()
+
+
+def test_a_full_disk_is_no_damage_of_what_was_written_down(path: Path) -> None:
+    """A fetch ended with 10, which says to put a copy of the ledger in its place."""
+    noted(path)
+    with files_of_at_most(0), pytest.raises(NoSpace, match="cannot be written down") as caught:
+        openings.note(path, None, openings.Opening.of_json(told(1)))
+    assert str(caught.value.hint).startswith("nothing was opened; make room")
 
 
 @pytest.mark.parametrize("reason", [None, "", "  \n ", "x" * 301, "a\x1b[2Jb"])
