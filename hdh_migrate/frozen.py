@@ -113,11 +113,16 @@ class _Fields:
             given = self._own.get(name, MISSING)
             spec.append((name, kind, given if isinstance(given, Field) else field(default=given)))
         stand_in = make_dataclass(
-            owner.__name__, spec, init=False, repr=False, eq=False, kw_only=self._by_name
-        )
+            owner.__name__, spec, namespace=_TOLD, init=False, repr=False, eq=False,
+            kw_only=self._by_name,
+        )  # fmt: skip
         collected: Mapping[str, Field[Any]] = vars(stand_in)["__dataclass_fields__"]
         setattr(owner, "__dataclass_fields__", collected)  # noqa: B010 - no type checker knows it
         return collected
+
+
+_TOLD: Final = {"__doc__": "Stands in."}
+"""Of a class without a docstring, `dataclass` would work out its signature to make one of it."""
 
 
 def _again(one: Field[Any]) -> Any:  # noqa: ANN401 - what stands for a field where it is declared
