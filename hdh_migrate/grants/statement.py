@@ -14,8 +14,12 @@ from typing import Final, TypeVar
 
 from hdh_migrate.clocks import utc_seconds_of
 from hdh_migrate.errors import EvidenceDamaged, PackDamaged, Refused
-from hdh_migrate.evidence.lines.statement import STATEMENT
-from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE, SignedEnvelope, claims_of
+from hdh_migrate.evidence.signatures.dsse import (
+    STATEMENT,
+    STATEMENT_TYPE,
+    SignedEnvelope,
+    claims_of,
+)
 from hdh_migrate.evidence.signatures.envelopes import verify_envelope
 from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey
 from hdh_migrate.fixity import canonical_json

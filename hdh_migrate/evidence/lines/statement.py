@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 
 from hdh_migrate.evidence.lines.facts import DatasetFacts, Endpoint, Facts, Loss, StepPace
 from hdh_migrate.evidence.lines.recount import RecordSums, Recount
+from hdh_migrate.evidence.signatures.dsse import STATEMENT
 from hdh_migrate.evidence.verifier.counts import SIZES, judged, totals
 from hdh_migrate.evidence.verifier.members import (
     BatchSection,
@@ -31,7 +32,6 @@ from hdh_migrate.evidence.verifier.members import (
     StatedPace,
 )
 
-STATEMENT = "https://in-toto.io/Statement/v1"
 FORMAT = 2
 PREDICATE = f"urn:hdh-migrate:evidence:v{FORMAT}"
 

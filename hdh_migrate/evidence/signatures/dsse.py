@@ -12,6 +12,9 @@ from typing import Any
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.fixity import canonical_json
 
+STATEMENT = "https://in-toto.io/Statement/v1"
+"""What an in-toto statement says that it is."""
+
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 """DSSE payload type of an in-toto statement, the only one that is accepted here."""
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from hdh_migrate.clocks import Moment, utc_seconds_of
 from hdh_migrate.codes import Code
 from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
-from hdh_migrate.evidence.lines.statement import STATEMENT
 from hdh_migrate.evidence.signatures.dsse import (
+    STATEMENT,
     STATEMENT_TYPE,
     SignedEnvelope,
     claims_of,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hdh_migrate.frozen import frozen
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.verbs.following import followed
-from hdh_migrate.session.verbs.measuring import measured
-from hdh_migrate.session.verbs.notifying import notified
-from hdh_migrate.session.views.happened import Happened
+
+if TYPE_CHECKING:
+    from hdh_migrate.session.views.happened import Happened
 
 
 @frozen
@@ -28,12 +28,23 @@ class Audience:
 def attended(desk: Desk, audience: Audience) -> Iterator[None]:
     """Let an audience look on at what is inside, from before its first step to after its last.
 
+    What tells an audience of one kind is imported where there is one: it takes long.
+
     Raises:
         UsageError, Refused: nobody can be notified as the plan or an option says; nothing began.
     """
-    with (
-        measured(desk, audience.metrics_file),
-        notified(desk),
-        followed(desk, audience.happened),
-    ):
+    plan = desk.loaded.plan
+    with ExitStack() as stack:
+        if audience.metrics_file is not None or plan.metrics is not None:
+            from hdh_migrate.session.verbs.measuring import measured
+
+            stack.enter_context(measured(desk, audience.metrics_file))
+        if plan.notify:
+            from hdh_migrate.session.verbs.notifying import notified
+
+            stack.enter_context(notified(desk))
+        if audience.happened is not None:
+            from hdh_migrate.session.verbs.following import followed
+
+            stack.enter_context(followed(desk, audience.happened))
         yield

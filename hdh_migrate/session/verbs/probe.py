@@ -12,8 +12,7 @@ from hdh_migrate import __version__
 from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.events.run import ProbeEnded, ProbeStarted, TargetProbed
-from hdh_migrate.evidence.lines.statement import STATEMENT
-from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
+from hdh_migrate.evidence.signatures.dsse import STATEMENT, STATEMENT_TYPE
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger

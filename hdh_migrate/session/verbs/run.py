@@ -37,7 +37,7 @@ from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.backup import Backups
-from hdh_migrate.session.verbs.notifying import journal_notices
+from hdh_migrate.session.verbs.journalling_notices import journal_notices
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
 from hdh_migrate.session.views.last_run import recording
 from hdh_migrate.session.views.looked import finished, since_when

@@ -29,7 +29,8 @@ from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import bound_ledger
 from hdh_migrate.session.policy.timekeeping import offline
-from hdh_migrate.session.verbs.notifying import journal_notices, notified, notify, trial
+from hdh_migrate.session.verbs.journalling_notices import journal_notices
+from hdh_migrate.session.verbs.notifying import notified, notify, trial
 from hdh_migrate.session.views.course import WAITING
 from hdh_migrate.session.views.endings import BatchEndings
 from hdh_migrate.session.views.expiry import Relied
