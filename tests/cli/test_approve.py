@@ -6,7 +6,6 @@ import base64
 import copy
 import hashlib
 import json
-import secrets
 import shutil
 import threading
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.cli.output import LineProgress, Output
-from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit, PlanChanged, Refused, UsageError
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.approvals import Judgement, Why
@@ -35,8 +33,9 @@ from hdh_migrate.session.policy.terms import terms_of, threshold, verifiers
 from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.approve import expiry
 from tests.cli.test_cli import Desk, document
-from tests.support.fixtures import Bucket, s3_client
+from tests.support.fixtures import Bucket, new_bucket
 from tests.support.foreign_signature import signed_by
+from tests.support.strict_s3 import StrictS3
 
 pytestmark = pytest.mark.live
 
@@ -44,19 +43,15 @@ ASKED = "approvals: {keys: [keys/dpo.pub, keys/ciso.pub, keys/report.pub], thres
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, moto: S3Server) -> Desk:
+def finished(tmp_path_factory: pytest.TempPathFactory, credulous_server: StrictS3) -> Desk:
     """A finished run with its bundle, whose plan asks for two of three approvals."""
-    client = s3_client(moto)
-    name = f"approved-{secrets.token_hex(4)}"  # the server may be that of other processes, too
-    client.create_bucket(Bucket=name)
     folder = tmp_path_factory.mktemp("finished")
-    made = Desk(folder, Bucket(server=moto, name=name, client=client))
+    made = Desk(folder, new_bucket(credulous_server))
     for name in ("dpo", "ciso"):
         new_report_key(folder / "keys", name, None)
     made.plan.write_text(made.text + ASKED)
     done = made.run("run", str(made.plan), "--out", str(folder / "bundle"))
     assert done.returncode == Exit.OK, done.stderr
-    client.close()
     return made
 
 

@@ -16,7 +16,8 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.reading import open_bundle
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from tests.cli.test_cli import CANARY_NAME, Desk
-from tests.support.fixtures import S3Server, new_bucket
+from tests.support.fixtures import new_bucket
+from tests.support.strict_s3 import StrictS3
 
 pytestmark = pytest.mark.live
 
@@ -25,10 +26,10 @@ ODD = "=1;é\u202e.csv"
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, moto: S3Server) -> Desk:
+def finished(tmp_path_factory: pytest.TempPathFactory, credulous_server: StrictS3) -> Desk:
     """A finished run, in which one object is excluded; its bundle is in `plain`."""
     folder = tmp_path_factory.mktemp("finished")
-    desk = Desk(folder, new_bucket(moto))
+    desk = Desk(folder, new_bucket(credulous_server))
     desk.write(f"b/{ODD}", b"1")
     desk.write(f"b/tmp/{CANARY_NAME}.tmp", b"scratch")
     exclude = '    exclude: [{glob: "tmp/**", reason: scratch}]\nbatches:'

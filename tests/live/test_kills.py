@@ -11,9 +11,7 @@ import json
 import logging
 import os
 import random
-import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from crypt4gh.lib import decrypt
 
 from hdh_migrate.sealing.keys import new_pair
 from tests.support import hunt
+from tests.support.command import begin
 from tests.support.fixtures import Bucket, Container, ProxyTo, upload
 from tests.support.processes import LONG
 
@@ -54,7 +53,7 @@ def fill(container: Container, rng: random.Random) -> dict[str, bytes]:
     }
     upload(container, corpus, n="1")
     for number in range(2):
-        pieces = [rng.randbytes(7 * MIB + number) for _ in range(5)]
+        pieces = [rng.randbytes(7 * MIB + number) for _ in range(3)]
         blob = container.client.get_blob_client(f"big/{number}.cram")
         for index, piece in enumerate(pieces):
             blob.stage_block(f"{index:04d}", piece)
@@ -103,25 +102,20 @@ engine: {{kind: local, processes: 2, connections: {CONNECTIONS}}}
         "T_SECRET": any_bucket.server.secret_key,
     }
     report = tmp_path / "report"
-    command = [sys.executable, "-m", "hdh_migrate", "run", str(plan), "--json", "-vv"]
-    kills, texts = 0, list[bytes]()
+    words = ["run", str(plan), "--json", "-vv", "--no-progress", "--out", str(report)]
+    kills, said = 0, (tmp_path / "out", tmp_path / "err")
     while True:
-        process = subprocess.Popen(
-            [*command, "--no-progress", "--out", str(report)], env=environ,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+        process = begin(*words, env=environ, out=said[0], err=said[1])
         try:
             # The first ones soon: however quick the machine is, they come before the end.
-            patience = rng.uniform(0.5, min(0.6 + 0.4 * kills, 3.0)) if kills < most else LONG
-            texts.extend(process.communicate(timeout=patience))
+            process.wait(rng.uniform(0.1, min(0.2 + 0.4 * kills, 3.0)) if kills < most else LONG)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            texts.extend(process.communicate())
+            process.kill_all()
             kills += 1
             assert kills <= most, "the last run did not end"
             continue
         break
-    assert process.returncode == 0, texts[-1].decode()
+    assert process.returncode == 0, said[1].read_text()
     assert kills >= 2, "the runs were too quick to be killed"
     record_property("kills", kills)
 
@@ -146,6 +140,7 @@ engine: {{kind: local, processes: 2, connections: {CONNECTIONS}}}
     uploads = any_bucket.client.list_multipart_uploads(Bucket=any_bucket.name)
     assert not uploads.get("Uploads")
 
+    texts = [one.read_bytes() for one in said]
     assert not hunt.found(secrets, texts, [tmp_path / ".hdh-migrate", report])
 
     sent = target.traffic["PUT"].received
