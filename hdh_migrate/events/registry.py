@@ -17,6 +17,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.exchange import ExchangeEvent
 from hdh_migrate.events.fence import FenceEvent
 from hdh_migrate.events.grants import GrantEvent
+from hdh_migrate.events.hold import HoldNoticed
 from hdh_migrate.events.inventory import InventoryEvent
 from hdh_migrate.events.judgements import JudgementEvent
 from hdh_migrate.events.looks import LookEvent
@@ -45,6 +46,7 @@ JournalEvent: TypeAlias = (
     | ExchangeEvent
     | FenceEvent
     | NoticeEvent
+    | HoldNoticed
     | GrantEvent
     | RotationEvent
     | ErasureEvent

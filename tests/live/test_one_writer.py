@@ -179,6 +179,27 @@ def test_a_copy_from_before_a_verb_that_writes_nothing_at_the_target_is_refused_
     assert two.call("one", "run")[0] == Exit.OK
 
 
+def test_a_hold_is_not_lost_with_an_older_copy_of_the_state_folder(two: Machines) -> None:
+    """It is a file beside the ledger: put back from before, nothing was held, and nobody knew."""
+    assert two.call("one", "run")[0] == Exit.OK
+    two.copy("one", "two")
+    assert two.call("one", "hold", "--reason", "ward 3 still writes")[0] == Exit.OK
+
+    code, told = two.call("two", "run")
+
+    assert (code, "an older copy" in told["error"]["message"]) == (Exit.LOCKED, True)
+    assert two.call("one", "hold", "--release")[0] == Exit.OK
+    (two.folder / "one" / "errand" / "hold").touch()  # put there with any tool
+    assert two.call("one", "run")[0] == Exit.OK
+    journal = started(
+        "audit", "journal", str(two.job.plan), "--json", "--state-dir", str(two.folder / "one"),
+        env=two.job.environ,
+    ).stdout  # fmt: skip
+    events = [json.loads(line) for line in journal.splitlines() if "hold-noticed" in line]
+    assert [json.loads(one["body"])["held"] for one in events] == [True, False, True]
+    assert "ward" not in journal
+
+
 def test_a_take_over_says_why_and_shuts_the_other_out(two: Machines) -> None:
     assert two.call("one", "run")[0] == Exit.OK
     two.copy("one", "two")

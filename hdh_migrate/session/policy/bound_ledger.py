@@ -17,6 +17,7 @@ from hdh_migrate.pipeline.tags import migration_mark
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.changing import demand_allowed, demand_datasets, judged
+from hdh_migrate.session.policy.held import note_hold
 from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.openings import take_in
 from hdh_migrate.wiring.context import RUN_TAG
@@ -52,6 +53,7 @@ def bound_ledger(
         if newest:
             demand_newest(desk, ledger, known)
         bind(desk, ledger)
+        note_hold(ledger, desk.ledger_path)
         yield ledger
 
 
@@ -60,6 +62,7 @@ def journal_of(desk: Desk, judge: Judge) -> Iterator[SqliteLedger]:
     """Open the ledger for journalling, with the openings; that binds it to no plan."""
     with _writable(desk, judge) as ledger:
         take_in(ledger, desk.ledger_path)
+        note_hold(ledger, desk.ledger_path)
         yield ledger
 
 
