@@ -48,14 +48,22 @@ def make_private(folder: Path) -> None:
 def demand_private(folder: Path) -> None:
     """Refuse a folder that others may read or change; one that is not there is no harm.
 
-    What lies in a private folder needs no guard of its own: nobody else comes that far.
+    What lies in a private folder needs no guard of its own: nobody else comes that far. A link that
+    leads nowhere on the way is no "not there": what it leads to may be a disk that is away.
 
     Raises:
-        Refused: it belongs to somebody else, or its mode lets others in.
+        Refused: it belongs to somebody else, its mode lets others in, or a link leads nowhere.
     """
     try:
         seen = folder.stat()
     except FileNotFoundError:
+        for place in (folder, *folder.parents):
+            if place.is_symlink() and not place.exists():
+                raise Refused(
+                    f"{place}: is a link that leads nowhere",
+                    hint="mount the disk that it leads to, or name another folder with --state-dir;"
+                    " nothing was begun or changed",
+                ) from None
         return
     except OSError as error:
         raise Refused(f"{folder}: cannot be looked at: {error.strerror}", hint=_LOOK) from error

@@ -47,14 +47,6 @@ def test_a_full_disk_takes_a_hold_and_not_its_reason(plan: Path) -> None:
     assert "it was held by the file" in command("hold", str(plan), "--release").stdout
 
 
-def test_a_hold_that_could_not_be_made_says_that_nobody_is_held(plan: Path) -> None:
-    place_of(plan).parent.rename(plan.parent / "aside")
-    place_of(plan).parent.symlink_to(plan.parent / "nowhere")
-    said = command("hold", str(plan))
-    assert said.returncode == 1
-    assert "nobody is held, and switches and deletions go on" in said.stderr
-
-
 @pytest.mark.parametrize("said_as", [("hold",), ("pause",), ("limit", "1MiB/s")])
 def test_what_stops_nobody_where_no_run_began_says_so(
     plan: Path, tmp_path: Path, said_as: tuple[str, ...]

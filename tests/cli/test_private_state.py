@@ -15,6 +15,8 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.session.verbs import fetch
 from hdh_migrate.telemetry import SystemClock
 from tests.cli.test_cli import Desk
+from tests.support.command import command
+from tests.support.filled import PLAN
 from tests.support.fixtures import Bucket
 
 pytestmark = pytest.mark.live
@@ -49,6 +51,23 @@ def test_a_state_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
         os.chown(folder, 65534, 65534)
     with pytest.raises(Refused, match="belongs to another user"):
         demand_private(folder)
+
+
+@pytest.mark.parametrize("verb", ["status", "hold", "run"])
+@pytest.mark.parametrize("link", [".", "essai", ".."])
+def test_a_state_folder_whose_disk_is_away_is_not_begun_anew(
+    tmp_path: Path, verb: str, link: str
+) -> None:
+    """`status` said that no run had begun, and to begin one."""
+    (plan := tmp_path / "plan.yaml").write_text(PLAN)
+    state = tmp_path / "mounted" / "here" / "state"
+    place = Path(os.path.normpath(state / link))
+    place.parent.mkdir(parents=True, mode=0o700)
+    place.symlink_to(tmp_path / "away")
+    said = command(verb, str(plan), "--state-dir", str(state))
+    assert said.returncode == 3
+    assert f"{place}: is a link that leads nowhere" in said.stderr
+    assert "mount the disk" in said.stderr
 
 
 def test_a_folder_that_is_not_there_is_made_private(tmp_path: Path) -> None:
