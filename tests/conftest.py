@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What `make campaign` asks for more of than a run of the tests."""
     group = parser.getgroup("campaign")
     group.addoption("--seed", type=int, default=7, help="what is drawn in kills and power cuts")
-    group.addoption("--kills", type=int, default=4, help="kills of one migration, at most")
+    group.addoption("--kills", type=int, default=4, help="kills of one migration")
     group.addoption("--cuts", type=int, default=250, help="power cuts of one ledger")
 
 

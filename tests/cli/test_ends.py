@@ -11,6 +11,7 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.sealing.keys import new_pair
 from tests.cli.test_cli import Desk, document
+from tests.support.command import command
 from tests.support.fixtures import Bucket
 
 pytestmark = pytest.mark.live
@@ -117,10 +118,8 @@ def test_validate_notes_what_is_valid_and_seldom_meant(tmp_path: Path) -> None:
         assert was in text
         text = text.replace(was, now)
     (tmp_path / "plan.yaml").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", "validate", str(tmp_path / "plan.yaml")],
-        text=True, capture_output=True, check=True,
-    )  # fmt: skip
+    done = command("validate", str(tmp_path / "plan.yaml"))
+    assert done.returncode == Exit.OK, done.stderr
     notes = [line for line in done.stdout.splitlines() if line.startswith("note: dataset")]
     assert [note.split(":")[1].strip() for note in notes] == [
         "dataset pmsi", "dataset pmsi", "dataset dcir",

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from tests.support.processes import LONG
-from tests.support.site import Site
+from tests.support.finished import prepared
+from tests.support.site import Site, moved
 
 pytestmark = pytest.mark.live
 
@@ -58,27 +54,16 @@ def test_a_key_that_the_source_does_not_have_is_exit_4(site: Site) -> None:
 
 
 def test_a_key_may_come_from_stdin_where_nobody_sees_it(site: Site) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", "explain", site.plan, "-"],
-        input="pmsi/théo dupont 1970.csv\n".encode(), capture_output=True, timeout=LONG,
-        env=os.environ | site.environ, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert b"no rule of the dataset speaks of it" in done.stdout
-    assert b"dupont" not in done.stderr
+    said = site.cli("explain", site.plan, "-", typed="pmsi/théo dupont 1970.csv\n", expect=0)
+    assert "no rule of the dataset speaks of it" in said.out
+    assert "dupont" not in said.err
 
 
-@pytest.mark.parametrize(("sent", "refused"), [(b"pmsi/nobody\n", b"no such object"),
-                                               (b"\n", b"stdin has no key")])  # fmt: skip
-def test_fetch_takes_a_key_from_stdin_too(site: Site, sent: bytes, refused: bytes) -> None:
-    site.cli("run", site.plan)
-    done = subprocess.run(
-        [sys.executable, "-m", "hdh_migrate", "fetch", site.plan, "emc2", "-", "--out",
-         str(site.folder / "got")],
-        input=sent, capture_output=True, timeout=LONG, env=os.environ | site.environ, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert refused in done.stderr
+@prepared(moved)
+def test_fetch_takes_a_key_from_stdin_too(site: Site) -> None:
+    for sent, refused in (("pmsi/nobody\n", "no such object"), ("\n", "stdin has no key")):
+        words = ("fetch", site.plan, "emc2", "-", "--out", str(site.folder / "got"))
+        assert refused in site.cli(*words, typed=sent, expect=2).err
 
 
 def test_rules_are_tried_on_a_listing_and_counted(site: Site) -> None:

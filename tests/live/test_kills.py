@@ -12,7 +12,9 @@ import logging
 import os
 import random
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -27,6 +29,7 @@ from tests.support import hunt
 from tests.support.command import begin
 from tests.support.fixtures import Bucket, Container, ProxyTo, upload
 from tests.support.processes import LONG
+from tests.support.proxy import Proxy, Traffic
 
 pytestmark = [pytest.mark.live, pytest.mark.crash]
 
@@ -104,19 +107,25 @@ engine: {{kind: local, processes: 2, connections: {CONNECTIONS}}}
     report = tmp_path / "report"
     words = ["run", str(plan), "--json", "-vv", "--no-progress", "--out", str(report)]
     kills, said = 0, (tmp_path / "out", tmp_path / "err")
+    # One as it starts; others in all that is sent and read, however quick the machine is.
+    whole = sum(map(len, corpus.values()))
+    moments = [whole * 1.8 * rng.uniform(n, n + 1) / (most - 1) for n in range(most - 1)]
     while True:
         process = begin(*words, env=environ, out=said[0], err=said[1])
-        try:
-            # The first ones soon: however quick the machine is, they come before the end.
-            process.wait(rng.uniform(0.1, min(0.2 + 0.4 * kills, 3.0)) if kills < most else LONG)
-        except subprocess.TimeoutExpired:
-            process.kill_all()
-            kills += 1
-            assert kills <= most, "the last run did not end"
-            continue
-        break
+        if not kills:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(rng.uniform(0.1, 0.2))
+        elif kills < most:
+            while process.poll() is None and moved(target) < moments[kills - 1]:
+                time.sleep(0.005)
+        else:
+            process.wait(LONG)
+        if process.poll() is not None:
+            break
+        process.kill_all()
+        kills += 1
     assert process.returncode == 0, said[1].read_text()
-    assert kills >= 2, "the runs were too quick to be killed"
+    assert kills == most, "a run ended before its moment came"
     record_property("kills", kills)
 
     escrow = get_private_key(str(tmp_path / "keys" / "escrow.sec"), lambda: "")
@@ -146,6 +155,12 @@ engine: {{kind: local, processes: 2, connections: {CONNECTIONS}}}
     sent = target.traffic["PUT"].received
     once = sum(line["stored_size"] for line in lines)
     assert sent - once <= kills * (CONNECTIONS * (PART + MIB) + BATCH)
+
+
+def moved(target: Proxy) -> int:
+    """Return how many bytes of objects came to a target and were read from it."""
+    traffic = target.traffic
+    return traffic.get("PUT", Traffic()).received + traffic.get("GET", Traffic()).sent
 
 
 def opened(sealed: bytes, key: Any) -> bytes:
