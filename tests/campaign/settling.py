@@ -115,8 +115,15 @@ class Settling:
         if act is None:
             return
         self._process("settling: restore-view", act.view)
-        states = {row["state"] for row in self._setting.records()}
-        if act.differences and states <= {State.VERIFIED} and not self._known_lost():
+        setting = self._setting
+        rows = {row["key"]: row["state"] for row in setting.records()}
+        held = {
+            setting.key(name)
+            for name in setting.target._buckets[BUCKET]
+            if name.startswith(tuple(setting.prefixes)) and name.endswith(setting.suffix)
+        }
+        whole = set(rows.values()) <= {State.VERIFIED} and held == rows.keys()
+        if act.differences and whole:
             raise Broken(f"a view of a target without trouble tells {act.differences} differences")
         self._process("settling: fetch", act.fetch)
 
