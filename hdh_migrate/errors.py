@@ -292,6 +292,10 @@ class Unsupported(Permanent):
     """The store does not offer what was asked."""
 
 
+class ObjectArchived(Unsupported):
+    """The source keeps an object in its archive tier: it is not read before it is brought back."""
+
+
 class ListingBroken(Permanent):
     """A listing contradicts itself or ends without saying so; none of it is believed."""
 

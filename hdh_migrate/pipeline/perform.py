@@ -25,6 +25,7 @@ from hdh_migrate.errors import (
     LedgerBehind,
     MigrateError,
     Missing,
+    ObjectArchived,
     OutOfOrder,
     Permanent,
     ShortRead,
@@ -284,6 +285,7 @@ _CODES: tuple[tuple[type[Exception], Code, Verdict], ...] = (
     (AccessDenied, Code.DENIED, Verdict.UNVERIFIABLE),
     (SignatureRefused, Code.DENIED, Verdict.UNVERIFIABLE),
     (ShortRead, Code.UNREADABLE, Verdict.UNVERIFIABLE),
+    (ObjectArchived, Code.KIND_ARCHIVED, Verdict.UNVERIFIABLE),  # since it was listed
     (Permanent, Code.REFUSED, Verdict.UNVERIFIABLE),
 )
 

@@ -10,12 +10,12 @@ from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
     Missing,
+    ObjectArchived,
     Permanent,
     SourceChanged,
     StorageError,
     Throttled,
     Transient,
-    Unsupported,
 )
 from hdh_migrate.markup import text_in
 from hdh_migrate.model import Place, path_of
@@ -35,7 +35,7 @@ _PERMANENT: dict[int | str, type[Permanent]] = {
     404: Missing,
     412: SourceChanged,
     416: SourceChanged,  # the object became shorter than the range asked for
-    "BlobArchived": Unsupported,
+    "BlobArchived": ObjectArchived,
 }
 _TRANSIENT_STATUS = frozenset((408, 500, 502, 504))
 _THROTTLED_STATUS = frozenset((429, 503))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from hdh_migrate.errors import Exit, Unsupported
+from hdh_migrate.errors import Exit
 from hdh_migrate.events.rehydration import RehydrationAsking
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Archived, Asked, ObjectInfo, Place, Problem, Span, Step
+from hdh_migrate.model import Archived, Asked, ObjectInfo, Place, Problem, Span, State, Step
 from hdh_migrate.pipeline.rehydrating import Rehydrating
 from hdh_migrate.ports.stores import Write
 from tests.campaign.life import Broken
@@ -20,7 +20,8 @@ from tests.campaign.operators import Operators
 from tests.campaign.setting import USER, Setting
 from tests.support.quiet import FakeClock
 
-COLD, HOURS = "archived", 3_600
+COLD, WARM = "archived", "object"
+HOURS = 3_600
 LONGEST = 15 * HOURS
 """After so long everything is readable that was asked for."""
 
@@ -44,8 +45,6 @@ class SimulatedArchive:
             place: Place, obj: ObjectInfo, span: Span, write: Write, *, checked: bool = False
         ) -> None:
             self._arrive()
-            if self._is_cold(obj.key):
-                raise Unsupported("the source does not read what is archived")
             read(place, obj, span, write, checked=checked)
 
         source._listed, source.read = thawed, readable  # type: ignore[method-assign]
@@ -75,9 +74,16 @@ class SimulatedArchive:
 
     @property
     def holds(self) -> bool:
-        """Whether something is archived."""
+        """Whether something is archived that was not moved."""
         self._arrive()
-        return any(map(self._is_cold, self._setting.source_keys()))
+        moved = {row["key"] for row in self._setting.records() if row["state"] is State.VERIFIED}
+        return any(map(self._is_cold, set(self._setting.source_keys()) - moved))
+
+    def thaw(self) -> None:
+        """Let people bring back what is archived, by other means."""
+        for key in filter(self._is_cold, self._setting.source_keys()):
+            self._setting.source.touch(self._setting.container(key), key, kind=WARM)
+            self._setting.life.tell(f"people: {key} is brought back")
 
     # --- the port --------------------------------------------------------------------------------
 
@@ -137,4 +143,4 @@ class SimulatedArchive:
                 del self._coming[key]  # it was written anew, or is gone
             elif due <= now:
                 del self._coming[key]
-                source.touch(*place, kind=ObjectInfo(key="", size=0, version="", modified="").kind)
+                source.touch(*place, kind=WARM)

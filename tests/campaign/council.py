@@ -31,8 +31,6 @@ from tests.campaign.signers import DPO
 from tests.support.cutover import BATCH
 
 DAYS_30 = 30 * 86_400.0
-SLACK = 2.0
-"""Seconds between a signature and what is noted of it."""
 
 
 @dataclass(slots=True)
@@ -155,7 +153,7 @@ class Council:
             and one.root == root
             and one.step >= since
             and (unheard or not still or not one.withdrawn)
-            and (not still or one.ends + SLACK >= now)
+            and (not still or one.ends + self._setting.slack >= now)
             for one in self.signed
         )
 

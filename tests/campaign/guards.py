@@ -22,9 +22,6 @@ from tests.campaign.waiving import Waiving
 from tests.support.cutover import BATCH, NEW, OLD, FakeEraser, FakePointer
 from tests.support.quiet import FIRST
 
-SLACK = 2.0
-"""Seconds between a call and what is noted of it."""
-
 
 def finalized_root(now: CutoverStanding) -> str:
     """Return the manifest that was made final: another one than was switched, if more was sent."""
@@ -247,8 +244,9 @@ class GuardedEraser(FakeEraser):
         """Return whether all of an object was read after the cooling, and lately enough."""
         _, second = self._setting.read.get(name, (0, -1.0))
         cooled = seconds_of(now.times["finalized"]) - FIRST.timestamp() + self.cooling
-        lately = self._setting.clock.seconds - second <= self.within + SLACK
-        return second + SLACK >= cooled and lately
+        slack = self._setting.slack
+        lately = self._setting.clock.seconds - second <= self.within + slack
+        return second + slack >= cooled and lately
 
     def _unknowable(self, key: str) -> bool:
         """Say whether nobody could know yet that the target lost an object.
@@ -263,4 +261,6 @@ class GuardedEraser(FakeEraser):
         if touched.how != "spoiled":
             return touched.step >= setting.looked.get(name, 0)
         step, second = setting.read.get(name, (0, 0.0))
-        return touched.step >= step and setting.clock.seconds - second <= self.within + SLACK
+        return (
+            touched.step >= step and setting.clock.seconds - second <= self.within + setting.slack
+        )

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hdh_migrate.errors import MigrateError, UsageError
 from hdh_migrate.events.objects import ObjectOpened
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.model import Span, State, Stored
+from hdh_migrate.model import ObjectRecord, Span, State, Stored
 from hdh_migrate.ports.stores import Write
 from hdh_migrate.session.policy.openings import FILE, take_in
 from hdh_migrate.session.verbs.fetch import fetch
@@ -56,7 +57,7 @@ class Openers:
     def fetch(self) -> str:
         """Read one object back into a file of its own."""
         setting = self._setting
-        rows = setting.records()
+        rows = self._rows()  # somebody may be at work with the ledger
         if not rows:
             return "there is nothing"
         row = self._dice.choice(rows)
@@ -69,6 +70,26 @@ class Openers:
             finally:
                 self._demand_whole(row["key"], row["version"] or "", out)
         return "read back"
+
+    def fetch_meanwhile(self) -> None:
+        """Read one back while a process of somebody else is at work."""
+        with self._setting.script.undisturbed():
+            try:
+                done = self.fetch()
+            except MigrateError as error:
+                done = type(error).__name__
+        self._setting.life.tell(f"  people, meanwhile: fetch: {done}")
+
+    def _rows(self) -> list[ObjectRecord]:
+        setting = self._setting
+        try:
+            ledger = desk_of(setting).read_ledger()
+        except UsageError:
+            return []
+        try:
+            return [row for one in ledger.datasets() for row in ledger.records(one.id)]
+        finally:
+            ledger.close()
 
     def view(self) -> str:
         """Compare what the target gives back with what the source listed."""

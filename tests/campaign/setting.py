@@ -55,6 +55,7 @@ OTHER = "https://somebody.example/"
 USER = "sim@here"
 MIGRATION = "m"
 LOCK_DAYS = 2
+HOUR = 3_600
 SHARED = (
     "source", "target", "clock", "stop", "notes", "envelopes", "plan", "rebinds", "engine",
 )  # fmt: skip
@@ -139,6 +140,10 @@ class Setting:
         self.hosts = [self.host]
         self._machines = 0
         """How many there were besides the first one."""
+        self.steps = self.kind is LifeKind.ATTENDED
+        """Whether the machines' clock steps, by up to an hour to either side."""
+        self.slack = 2.0 + 2 * HOUR * self.steps
+        """Seconds between a call, or a signature, and what is noted of it."""
         self.lost = False
         """Whether a ledger was lost, and another one made anew."""
         self.put_back = False

@@ -103,11 +103,15 @@ class Settling:
         act = self._archive
         for _ in range(2 if act is not None and act.holds else 0):
             assert act is not None
-            self._process("settling: run", self._operators.run)
+            refresh = partial(self._operators.run, ALL, REFRESH)
+            self._process("settling: run --refresh", refresh)
             self._process("settling: rehydrate", act.rehydrate)
             self._setting.clock.seconds += LONGEST
-        if act is not None and act.holds and not self._followed():
+        if act is None:
+            return
+        if act.holds and not self._followed():
             raise Broken("what is archived is not asked for")
+        act.thaw()
 
     def _read_back(self) -> None:
         """Let people read back what came through: without trouble all of it is there."""

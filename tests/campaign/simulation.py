@@ -151,6 +151,8 @@ class Simulation:
             self._chances.let_time_go_by()
         if self._archive is not None:
             self._archive.happen()
+        if self._steering is not None and setting.aside.random() < 0.2:
+            self._steering.step_clock()
         if setting.switches:
             self._stage = setting.standing().stage
             self._chances.happen()
@@ -309,6 +311,8 @@ class Simulation:
             life.kills += 1
         life.tell(f"{name}: {ended}")
         self._troubles.heal()
+        if self._steering is not None:
+            self._steering.set_clock()
         setting.world.stop.clear()
         if name.endswith("amend"):
             self._operators.settle_plan()

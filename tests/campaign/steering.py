@@ -7,7 +7,7 @@ second count: what was said on each machine, in which order, and what of it coun
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hdh_migrate.events.course import RunInstructed
 from hdh_migrate.ledger import SqliteLedger
@@ -21,7 +21,7 @@ from hdh_migrate.session.verbs.instruct import instruct
 from hdh_migrate.session.verbs.run import demand_unpaused
 from tests.campaign.desks import desk_of
 from tests.campaign.life import Broken
-from tests.campaign.setting import Setting
+from tests.campaign.setting import HOUR, Setting
 from tests.support.here import Bench
 from tests.support.serial import SerialEngine
 
@@ -33,6 +33,9 @@ CONTACTING = (
     "put_part", "parts", "complete", "abort", "open_uploads", "tag", "claim",
 )  # fmt: skip
 MOVING = ("put", "put_part", "read source")
+STEPS = (-25, 0, 25)
+"""By how many seconds a clock may be wrong, and everything goes on."""
+
 RATES = (1, 70_000, 10**9)
 SECONDS = (None, None, 3_600, 2 * 86_400)
 _WORDS = (
@@ -72,10 +75,25 @@ class Steering:
     def say_meanwhile(self) -> None:
         """Say something while a process of somebody else is at work."""
         with self._setting.script.undisturbed():
+            if self._dice.random() < 0.2:
+                self.step_clock((-HOUR,))
             self._setting.life.tell(f"  people, meanwhile: {self.say()}")
 
+    def step_clock(self, seconds: Sequence[int] = STEPS) -> None:
+        """Let the machine's clock show another time from now on."""
+        self._setting.clock.ahead = self._dice.choice(seconds)
+        self._latest = max(self._latest, self._setting.clock.shown())
+        self._setting.life.tell(f"this machine's clock is {self._setting.clock.ahead:+} s ahead")
+
+    def set_clock(self) -> None:
+        """Let people set a clock that is so wrong that nothing may be signed by it."""
+        if abs(self._setting.clock.ahead) > max(STEPS):
+            self._setting.clock.ahead = 0
+
     def let_go(self) -> None:
-        """Let runs go on, as fast as they can."""
+        """Let runs go on, as fast as they can, and the clock be right."""
+        self._setting.clock.seconds += 2 * HOUR
+        self._setting.clock.ahead = 0
         with self._setting.script.undisturbed():
             for kind in (InstructionKind.RESUME, InstructionKind.RELEASE):
                 self._hear(instruct(desk_of(self._setting), kind)["said"])
@@ -115,7 +133,7 @@ class Steering:
         """Remember what counts when a process begins; return what looks at it after that."""
         setting, said = self._setting, list(self._setting.host.said)
         host, limits = setting.host, len(self._limits)
-        counted = _counted(said, setting.clock_text())
+        counted = _counted(said, setting.clock.shown())
 
         def look(name: str) -> None:
             if host not in setting.hosts or setting.host is not host:

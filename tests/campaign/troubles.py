@@ -134,6 +134,9 @@ class Troubles:
             dice.choice((self._delay, self._twice, self._flip, self._flip_reply))()
         if switching and dice.random() < 0.3:
             dice.choice((self._harm, self._move_pointer, self._change_minds))()
+        if self._operators.openers is not None and dice.random() < 0.2:
+            self._at(dice.choice(("page", "put", "read", "head")), 6,
+                     self._operators.openers.fetch_meanwhile)  # fmt: skip
         if self._operators.steering is not None and dice.random() < 0.4:
             method = dice.choice(("now", "page", "read source", "put", "put_part", "read", "head"))
             self._at(method, 6, self._operators.steering.say_meanwhile)

@@ -14,6 +14,7 @@ from hdh_migrate.errors import (
     AccessDenied,
     Conflict,
     Missing,
+    ObjectArchived,
     Permanent,
     ShortRead,
     SourceChanged,
@@ -166,6 +167,8 @@ class FakeSource:
         with self.script.call("read source checked" if checked else "read source"):
             self._change(place, obj.key, self._drifts)
             blob = self._blob(place, obj.key)
+            if blob.info.kind == "archived":
+                raise ObjectArchived("the source's object: BlobArchived (HTTP 409)")
             _same(blob, obj)
             for at in range(span.start, span.end, PIECE):
                 write(blob.data[at : min(at + PIECE, span.end)])

@@ -21,12 +21,18 @@ class FakeClock:
 
     def __init__(self, script: Script | None = None, *, tick: float = 1.0) -> None:
         self.seconds = 0.0
+        self.ahead = 0.0
+        """By how many seconds it shows more than that."""
         self._tick = tick
         self._script = script or Script()
 
     def now(self) -> str:
         with self._script.call("now"):
-            return _after(int(self.seconds))
+            return self.shown()
+
+    def shown(self) -> str:
+        """Return what it shows; nobody notices that it was looked at."""
+        return _after(int(self.seconds + self.ahead))
 
     def monotonic(self) -> float:
         self.seconds += self._tick
