@@ -37,6 +37,10 @@ def test_what_needs_no_endpoint_is_dated_by_them_all_the_same(ahead: Site) -> No
     ahead.change(datasets=[plan["datasets"][0] | {"exclude": [rule]}])
     batch = plan["batches"][0]["name"]
     ahead.alone("amend", ahead.plan, "--batch", batch, "--reason", "trial", "--execute", expect=0)
+    for more in ("--reason", "a doubt"), ("--release",):
+        ahead.alone("hold", ahead.plan, *more, expect=0)
+    told = ahead.alone("audit", "journal", ahead.plan, expect=0)
+    assert told.out.count("hold-noticed") == 2
     ahead.change(limits={"retry_budget": "3s"})
     ahead.alone("report", ahead.plan, "--out", str(ahead.folder / "bound"), expect=0)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from hdh_migrate.errors import AccessDenied, Fenced, StorageError
 from hdh_migrate.ledger import SqliteLedger
@@ -27,6 +28,13 @@ from hdh_migrate.wiring import Services
 from hdh_migrate.wiring.context import RUN_TAG
 
 WHERE = "the fence"
+
+UNKNOWN_HERE: Final = (
+    "what only the other ledger was told is not known here: holds, waivers, openings, grants that"
+    " were given or revoked, amendments, rollbacks, deletions at the source. Ask who worked there,"
+    " and say it again here before anything is switched, granted or deleted"
+)
+"""What no adoption finds at the target; approvals from before a take-over count for nothing."""
 
 
 @contextmanager
@@ -77,6 +85,8 @@ def fenced(
     if over is not None:
         taken_over = f"taken over: {', '.join(taken)}" if taken else "nobody else held a fence"
         desk.progress.note(f"{taken_over}; this ledger writes in epoch {fencing.epoch}")
+        if taken:
+            desk.progress.note(UNKNOWN_HERE)
     keeper = Keeper(fencing)
     try:
         yield fencing

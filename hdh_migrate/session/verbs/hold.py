@@ -15,7 +15,7 @@ from hdh_migrate.ledger.holding import withheld
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.bound_ledger import journal_of
-from hdh_migrate.session.policy.timekeeping import offline
+from hdh_migrate.session.policy.dating import dating_judge
 from hdh_migrate.session.verbs.backup import copied_after
 
 MAX_BYTES = 2_000
@@ -81,7 +81,13 @@ def _journal(desk: Desk) -> None:
         ledger.close()
         if outdated:  # to bring it up reads all of it, and who holds does not wait for that
             return
-        with copied_after(desk), journal_of(desk, offline(desk.clock, desk.ledger_path)):
+        judge = dating_judge(desk)
+        if not judge.ahead():  # a date that is ahead would hold up every run until then
+            desk.progress.note(
+                "no endpoint told the time: the next run lets the journal tell of it"
+            )
+            return
+        with copied_after(desk), journal_of(desk, judge):
             pass  # to open it is all
     except LedgerLocked:
         desk.progress.note("another command holds the ledger: the next one lets the journal tell")
