@@ -57,4 +57,4 @@ def test_what_stops_nobody_where_no_run_began_says_so(
     assert said.returncode == 0
     assert "no run of this plan has begun" in said.stderr
     assert str(elsewhere / "essai") in said.stderr
-    assert command(verb, str(plan), *more).stderr == ""
+    assert "no run of this plan" not in command(verb, str(plan), *more).stderr

@@ -41,6 +41,11 @@ def test_what_needs_no_endpoint_is_dated_by_them_all_the_same(ahead: Site) -> No
         ahead.alone("hold", ahead.plan, *more, expect=0)
     told = ahead.alone("audit", "journal", ahead.plan, expect=0)
     assert told.out.count("hold-noticed") == 2
+    set_right(ahead)
+    ahead.alone(
+        "fetch", ahead.plan, "emc2", "pmsi/b.csv", "--out", str(ahead.folder / "b"), expect=0
+    )
+    ahead.environ |= shifted_clock(ahead.folder, DAY)  # the report takes the opening in
     ahead.change(limits={"retry_budget": "3s"})
     ahead.alone("report", ahead.plan, "--out", str(ahead.folder / "bound"), expect=0)
 

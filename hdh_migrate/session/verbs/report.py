@@ -168,7 +168,7 @@ def _tell_stale(desk: Desk) -> None:
         ledger.close()
     with (
         suppress(LedgerLocked),
-        journal_of(desk, offline(desk.clock, desk.ledger_path)) as held,
+        journal_of(desk, dating_judge(desk)) as held,
     ):
         tell_stale(held, routes)
         held.commit()
@@ -207,7 +207,7 @@ def _take_openings(desk: Desk) -> None:
     finally:
         ledger.close()
     if behind:
-        with journal_of(desk, offline(desk.clock, desk.ledger_path)):
+        with journal_of(desk, dating_judge(desk)):
             pass  # to open it is all
 
 

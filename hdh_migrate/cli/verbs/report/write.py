@@ -44,7 +44,7 @@ def write(
     ] = Names.PLAIN,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="Ask the target nothing; the report says that nobody did."),
+        typer.Option("--offline", help="Do not ask the target who wrote last; the report says so."),
     ] = False,
 ) -> None:
     """Write the evidence: manifest, summary, signed statement, and a page to read.
