@@ -7,7 +7,7 @@ unsealed plaintext through another, and of a multipart object through one for ea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from hdh_migrate.codes import Code
@@ -23,7 +23,8 @@ from hdh_migrate.model.naming import is_version
 from hdh_migrate.orders import RecheckItem, VerifyItem
 from hdh_migrate.pipeline.again import SecondReader, failed
 from hdh_migrate.pipeline.beside import beside
-from hdh_migrate.pipeline.helping import Helpers, all_of
+from hdh_migrate.pipeline.digests import ObjectDigests, taken
+from hdh_migrate.pipeline.helping import Helpers
 from hdh_migrate.pipeline.reading_back import ReadingBack, Take
 from hdh_migrate.pipeline.work import Route, Toolbox
 from hdh_migrate.ports.stores import TargetReader
@@ -32,56 +33,6 @@ from hdh_migrate.receipts import Aside, Doubted, Failed, Matched, ObjectReceipt,
 
 READ_ON = 16 * MIB
 """How often it is reported how far an object is read."""
-
-BESIDE = MIB // 2
-"""Bytes that are worth another thread."""
-
-
-class PartDigests:
-    """SHA-256 of consecutive pieces of known length, compared as each one ends."""
-
-    @classmethod
-    def of(cls, lengths: Sequence[int], expected: Sequence[str]) -> PartDigests | None:
-        """Return them, None for an object that was sent whole."""
-        return cls(lengths, expected) if lengths else None
-
-    def __init__(self, lengths: Sequence[int], expected: Sequence[str]) -> None:
-        self._differing: list[int] = []
-        self._lengths = lengths
-        self._expected = expected
-        self._number = 0
-        self._digest = hashlib.sha256()
-        self._left = lengths[0]
-        self._surplus = False
-
-    def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes."""
-        view = memoryview(data)
-        while view and self._number < len(self._lengths):
-            piece = view[: self._left]
-            self._digest.update(piece)
-            self._left -= len(piece)
-            view = view[len(piece) :]
-            if self._left == 0:
-                self._next()
-        self._surplus = self._surplus or bool(view)
-
-    def _next(self) -> None:
-        if self._digest.hexdigest() != self._expected[self._number]:
-            self._differing.append(self._number + 1)
-        self._number += 1
-        self._digest = hashlib.sha256()
-        if self._number < len(self._lengths):
-            self._left = self._lengths[self._number]
-
-    @property
-    def differing(self) -> list[int]:
-        """The numbers of parts that differ or did not come whole, now that all bytes came.
-
-        Bytes behind the last part count as one part more.
-        """
-        last = len(self._lengths) + self._surplus
-        return [*self._differing, *range(self._number + 1, last + 1)]
 
 
 def unheard(receipt: ObjectReceipt | Aside) -> None:
@@ -107,28 +58,17 @@ class _Digests:
     """Everything that is computed from one object as it is read back."""
 
     def __init__(self, one: VerifyItem, helpers: Helpers) -> None:
-        self._helpers = helpers
-        self.plain = hashlib.sha256()
-        self.stored = hashlib.sha256()
         wanted = one.md5 and one.parts  # of a small one it was compared in transfer
         self._md5 = hashlib.md5(usedforsecurity=False) if wanted else None
-        self._parts = PartDigests.of(
-            [part.size for part in one.parts], [part.sha256 for part in one.parts]
-        )
-
-    def take(self, view: memoryview) -> None:
-        """Take the next plaintext: each digest on a processor of its own where that helps."""
-        if self._parts is None:
-            self.plain.update(view)
-        elif self._md5 is None:
-            taken(self._helpers, view, self._parts.update, self.plain.update)
-        else:
-            taken(self._helpers, view, self._md5.update, self._parts.update, self.plain.update)
+        more = () if self._md5 is None else (self._md5.update,)
+        self.stored = hashlib.sha256()
+        self._plain = ObjectDigests(helpers, [(one.size, one.sha256) for one in one.parts], *more)
+        self.plain, self.take = self._plain.whole, self._plain.take
 
     def difference(self, one: VerifyItem) -> str | None:
         """Return what differs from what was sent, None when nothing does."""
-        if self._parts is not None:
-            places = self._parts.differing[:10]
+        if self._plain.parts is not None:
+            places = self._plain.parts.differing[:10]
             numbers = ", ".join(map(str, places))
             if len(places) > 1:
                 return f"parts {numbers} differ"
@@ -143,17 +83,6 @@ class _Digests:
     def denied(self, one: VerifyItem) -> bool:
         """Return whether the bytes are not those whose MD5 the source claims."""
         return self._md5 is not None and self._md5.hexdigest() != one.md5
-
-
-def taken(
-    helpers: Helpers, data: bytes | memoryview, *takers: Callable[[bytes | memoryview], object]
-) -> None:
-    """Give bytes to several takers: at once where that helps, otherwise one after the other."""
-    if len(data) >= BESIDE and helpers.spare:
-        all_of(helpers, data, *takers)
-        return
-    for take in takers:
-        take(data)
 
 
 class Checking:
@@ -252,17 +181,11 @@ class Checking:
         )
 
     def _stored(self, route: Route, one: VerifyItem, emit: Emit) -> _Compared:
-        digest = hashlib.sha256()
-        parts = PartDigests.of(
-            [part.stored_size for part in one.parts], [part.sealed_sha256 for part in one.parts]
+        digests = ObjectDigests(
+            self._box.helpers, [(part.stored_size, part.sealed_sha256) for part in one.parts]
         )
-
-        takers = (digest.update,) if parts is None else (parts.update, digest.update)
-
-        def write(data: bytes | memoryview) -> None:
-            taken(self._box.helpers, data, *takers)
-
-        seen = self._read(route, one, write, emit)
+        seen = self._read(route, one, digests.take, emit)
+        parts, digest = digests.parts, digests.whole
         same = not parts.differing if parts else digest.hexdigest() == one.sealed_sha256
         if not same:
             return failed(one, Code.MISMATCH, Verdict.MISMATCH, "the stored bytes differ")

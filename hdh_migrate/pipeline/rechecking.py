@@ -15,7 +15,8 @@ from hdh_migrate.errors import Conflict, Missing, Refused, UnsealFailed
 from hdh_migrate.model import Stored
 from hdh_migrate.orders import RecheckItem
 from hdh_migrate.pipeline.beside import sent_beside
-from hdh_migrate.pipeline.checking import Checking, asked_version, taken
+from hdh_migrate.pipeline.checking import Checking, asked_version
+from hdh_migrate.pipeline.digests import taken
 from hdh_migrate.pipeline.tags import Tag
 from hdh_migrate.pipeline.work import Route
 from hdh_migrate.receipts import Rechecked
