@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache, cached_property, partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
@@ -28,6 +27,7 @@ from typing import (
     get_type_hints,
 )
 
+from hdh_migrate.engines.frames import Frames
 from hdh_migrate.engines.messages import NAMES, FromWorker, ToWorker
 from hdh_migrate.errors import MalformedMessage
 from hdh_migrate.frozen import frozen_row
@@ -323,7 +323,7 @@ class Vocabulary(Generic[M]):
         """Return messages as JSON."""
         return _ENCODER.encode([self.values_of(one) for one in messages]).encode()
 
-    def decode(self, data: bytes) -> list[M]:
+    def decode(self, data: bytes | bytearray) -> list[M]:
         """Return what `encode` was given.
 
         Raises:
@@ -365,9 +365,7 @@ FROM_WORKER = Vocabulary[FromWorker](*get_args(FromWorker))
 class Wire(Generic[S, R]):
     """One end of a connection, which says and hears; sending is safe from many threads."""
 
-    def __init__(
-        self, connection: Connection, *, says: Vocabulary[S], hears: Vocabulary[R]
-    ) -> None:
+    def __init__(self, connection: Frames, *, says: Vocabulary[S], hears: Vocabulary[R]) -> None:
         self.connection = connection
         self._says, self._hears = says, hears
         self._lock = threading.Lock()

@@ -14,15 +14,16 @@ import itertools
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn, assert_never
 
 from hdh_migrate.confined import confine
+from hdh_migrate.engines.frames import Frames
 from hdh_migrate.engines.messages import (
     Answer,
     Assigned,
@@ -154,7 +155,7 @@ def main(descriptor: int, factory: str) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     confine()
     sys.excepthook = lambda _, error, __: _print_cause(error)
-    wire = Coordinator(Connection(descriptor), says=FROM_WORKER, hears=TO_WORKER)
+    wire = Coordinator(Frames(socket.socket(fileno=descriptor)), says=FROM_WORKER, hears=TO_WORKER)
     try:
         start = _start(wire)
         _keep_log(start.config)

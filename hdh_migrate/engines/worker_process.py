@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 
 from hdh_migrate.confined import bare
 from hdh_migrate.engines import boot
+from hdh_migrate.engines.frames import Frames
 from hdh_migrate.engines.messages import FromWorker, MakeRoom, Pause, Start, ToWorker
 from hdh_migrate.engines.starved import STARVED
 from hdh_migrate.engines.wire import FROM_WORKER, TO_WORKER, Wire
@@ -57,9 +57,7 @@ class WorkerProcess:
             raise _no_more(error) from error
         finally:
             theirs.close()
-        self.wire = Wire[ToWorker, FromWorker](
-            Connection(ours.detach()), says=TO_WORKER, hears=FROM_WORKER
-        )
+        self.wire = Wire[ToWorker, FromWorker](Frames(ours), says=TO_WORKER, hears=FROM_WORKER)
         with suppress(OSError):  # it died at once; receipts() will say so
             self.wire.send(start)
         self.orders: dict[int, Order] = {}

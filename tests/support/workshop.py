@@ -6,14 +6,15 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from hdh_migrate.engines.frames import Frames
 from hdh_migrate.orders import Order, OrderItem, PutOrder
 from hdh_migrate.ports.work import Emit, Engine, Record, Recorder
 from hdh_migrate.receipts import (
@@ -124,7 +125,7 @@ def worker(config: Mapping[str, Any]) -> Workshop:
     if config.get("starved"):
         starve()
     if config.get("says"):
-        Connection(os.dup(int(sys.argv[2]))).send_bytes(config["says"].encode())
+        Frames(socket.socket(fileno=os.dup(int(sys.argv[2])))).send_bytes(config["says"].encode())
     if config.get("broken"):
         raise LookupError("no such thing")
     return Workshop(config)

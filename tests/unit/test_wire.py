@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from dataclasses import fields
-from multiprocessing.connection import Connection
 from typing import Any, get_args
 
 import pytest
 
 from hdh_migrate.codes import Code
+from hdh_migrate.engines.frames import Frames
 from hdh_migrate.engines.local import LocalEngine
 from hdh_migrate.engines.messages import (
     KINDS,
@@ -55,6 +56,7 @@ from hdh_migrate.receipts import (
     SourceState,
 )
 from tests.support.orders import EVERY_KIND
+from tests.support.processes import LONG
 from tests.support.workshop import FACTORY, ROOT, drained, order, wish
 
 NAME = "dupont-martin\udcff/Élodie \U0001f9e0.dcm"
@@ -232,10 +234,8 @@ def test_what_json_cannot_carry_is_not_sent() -> None:
 
 def test_a_wire_carries_frames_from_many_threads() -> None:
     ours, theirs = socket.socketpair()
-    here = Wire[ToWorker, FromWorker](Connection(ours.detach()), says=TO_WORKER, hears=FROM_WORKER)
-    there = Wire[FromWorker, ToWorker](
-        Connection(theirs.detach()), says=FROM_WORKER, hears=TO_WORKER
-    )
+    here = Wire[ToWorker, FromWorker](Frames(ours), says=TO_WORKER, hears=FROM_WORKER)
+    there = Wire[FromWorker, ToWorker](Frames(theirs), says=FROM_WORKER, hears=TO_WORKER)
     here.send(*ORDERS)
     there.send(*RECEIPTS)
     assert there.receive() == ORDERS
@@ -244,6 +244,39 @@ def test_a_wire_carries_frames_from_many_threads() -> None:
     with pytest.raises(EOFError):
         there.receive()
     there.connection.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 16_384, 16_385, 3 << 20])
+def test_a_frame_of_any_length_arrives_whole(size: int) -> None:
+    """Frames that no socket takes at once arrive as they were sent, with nothing in between."""
+    ours, theirs = map(Frames, socket.socketpair())
+    data = bytes(range(256)) * (size // 256 + 1)
+
+    def send() -> None:
+        ours.send_bytes(data[:size])
+        ours.send_bytes(data[:size])
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert theirs.poll(LONG)
+    assert [theirs.recv_bytes() for _ in range(2)] == [data[:size]] * 2
+    sender.join()
+    assert not theirs.poll(0)
+    ours.close()
+    assert theirs.poll(0)
+    theirs.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"\0\0", b"\0\0\0\4", b"\0\0\0\4abc"])
+def test_a_frame_that_ends_early_is_none(sent: bytes) -> None:
+    """A process may die between any two bytes: what it did not say whole, it did not say."""
+    ours, theirs = socket.socketpair()
+    ours.sendall(sent)
+    ours.close()
+    there = Frames(theirs)
+    with pytest.raises(EOFError):
+        there.recv_bytes()
+    there.close()
 
 
 # --- a worker that says nonsense -----------------------------------------------------------------
