@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +64,7 @@ _FAILURES = {
 
 @cache
 def _sql(name: str) -> str:
-    return (files(__package__) / name).read_text()
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 MIGRATIONS: tuple[Callable[[], str], ...] = (

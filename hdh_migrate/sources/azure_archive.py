@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -91,7 +91,7 @@ class AzureRehydrator:
 @cache
 def facts() -> ArchiveFacts:
     """Return what is known of the archive tier."""
-    text = files(__package__).joinpath("azure-archive.yaml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("azure-archive.yaml").read_text(encoding="utf-8")
     read: dict[str, Any] = yaml.safe_load(text)
     sources = {name: f"{one['title']}, {one['url']}" for name, one in read["sources"].items()}
     return ArchiveFacts(

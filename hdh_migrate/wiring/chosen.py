@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -182,6 +181,8 @@ def _about_trust(plan: Plan, base: Path) -> Iterator[tuple[Loc, str]]:
     for loc, section in tls_sections(plan):
         if section.ca_bundle is None:
             continue
+        import ssl  # dear, and few plans name a bundle
+
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(cafile=base / section.ca_bundle)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from hdh_migrate.errors import KeyUnavailable
-from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.session.policy.unshared import named_paths
 from hdh_migrate.wiring.envelopes import form_of
@@ -37,10 +37,16 @@ def _wrong_keys(loaded: LoadedPlan) -> Iterator[str]:
     form = form_of(plan)
     loads: list[Callable[[], object]] = [
         *(partial(form.public, base / path) for path in plan.seal.recipients),
-        *(partial(load_trusted_key, base / path) for path in signing),
+        *(partial(_load_signing, base / path) for path in signing),
     ]
     for load in loads:
         try:
             load()
         except KeyUnavailable as error:
             yield str(error)
+
+
+def _load_signing(path: Path) -> object:
+    from hdh_migrate.evidence.signatures.signing import load_trusted_key  # dear to import
+
+    return load_trusted_key(path)

@@ -10,13 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from hdh_migrate.errors import PlanInvalid
 from hdh_migrate.fixity import text_digest
 from hdh_migrate.targets.profiles.nouns import Claim, HealthRule, Own, Profile, ProfileNote
+
+_HERE = Path(__file__).parent  # `importlib.resources` is dear: it makes temporary files
 
 OWN = "the plan's own profile"
 
@@ -43,7 +44,7 @@ def names() -> tuple[str, ...]:
     return tuple(
         sorted(
             entry.name.removesuffix(".yaml")
-            for entry in files(__package__).iterdir()
+            for entry in _HERE.iterdir()
             if entry.name.endswith(".yaml")
         )
     )
@@ -100,7 +101,7 @@ def unknown() -> Profile:
 
 def text_of(name: str) -> str:
     """Return the file of a profile of the package."""
-    return (files(__package__) / f"{name}.yaml").read_text(encoding="utf-8")
+    return (_HERE / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 @cache
@@ -111,7 +112,7 @@ def _document(name: str) -> Mapping[str, Any]:
     itself takes a fifth of the time in which a command starts.
     """
     text = text_of(name)
-    compiled = json.loads((files(__package__) / COMPILED).read_text(encoding="utf-8"))
+    compiled = json.loads((_HERE / COMPILED).read_text(encoding="utf-8"))
     found = compiled.get(name)
     if found is not None and found["sha256"] == text_digest(text):
         return dict(found["profile"])
