@@ -323,23 +323,23 @@ def test_a_start_that_is_killed_in_the_switch_and_a_rollback_too_end_well(site: 
     site.run()
     site.approve("cutover")
 
-    killed = site.real("cutover", "start", site.plan, "--batch", "all", "--no-progress")
+    killed = site.forked("cutover", "start", site.plan, "--batch", "all", "--no-progress")
     assert killed.code == -9
     assert (site.folder / "alias").read_text() == NEW
     assert site.status()["stage"] == "switching"
-    site.real("cutover", "start", site.plan, "--batch", "all", "--no-progress", expect=0)
+    site.forked("cutover", "start", site.plan, "--batch", "all", "--no-progress", expect=0)
     assert site.status()["stage"] == "fallback window"
 
-    killed = site.real("cutover", "rollback", site.plan, "--batch", "all")
+    killed = site.forked("cutover", "rollback", site.plan, "--batch", "all")
     assert killed.code == -9
     assert (site.folder / "alias").read_text() == OLD
     assert site.status()["stage"] == "rolling back"
-    site.real("cutover", "rollback", site.plan, "--batch", "all", expect=0)
+    site.forked("cutover", "rollback", site.plan, "--batch", "all", expect=0)
     assert site.status()["stage"] == "rolled back"
 
     script(site.folder / "bin" / "set", "kill -9 $PPID")  # before it did anything
     site.approve("cutover")
-    assert site.real("cutover", "start", site.plan, "--batch", "all").code == -9
+    assert site.forked("cutover", "start", site.plan, "--batch", "all").code == -9
     assert (site.folder / "alias").read_text() == OLD
     script(site.folder / "bin" / "set", 'printf %s "$HDH_NEW" > alias')
     site.cutover("start", expect=0)
@@ -471,7 +471,7 @@ def test_a_source_that_is_written_during_a_start_stops_it(site: Site, proxy_to: 
         return reply
 
     proxy.rule(match=lists, action=written)
-    said = site.real("cutover", "start", site.plan, "--batch", "all", "--no-progress", expect=6)
+    said = site.cutover("start", "--no-progress", expect=6)
 
     assert "the source is still being written" in said.err
     assert site.status()["waits"]["why"] == "source-written"

@@ -132,7 +132,7 @@ def test_tags_that_changed_without_a_new_version_are_followed(site: Site) -> Non
 def test_an_empty_container_is_not_believed(site: Site) -> None:
     for blob in list(site.container.client.list_blobs()):
         site.container.client.delete_blob(blob.name)
-    said = site.real("run", site.plan, "--refresh", "--until", "verify")
+    said = site.cli("run", site.plan, "--refresh", "--until", "verify")
     assert said.code == Exit.REFUSED
     assert "lists no object any more" in said.err
     assert "Traceback" not in said.err
@@ -182,7 +182,7 @@ def test_what_failed_for_good_is_waived_or_tried_again(site: Site) -> None:
     told = site.cli(*again, "--code", "conflict").json
     assert (told["exit"], told["retried"]) == (Exit.FINDINGS, {"conflict": 1})
     site.bucket.client.delete_object(Bucket=site.bucket.name, Key=key)
-    told = site.real(*again).json
+    told = site.cli(*again).json
     assert (told["exit"], told["retried"]) == (Exit.OK, {"conflict": 1})
     assert verdict(site, "out")["outcome"]["complete"] is True
 

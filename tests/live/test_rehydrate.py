@@ -48,7 +48,7 @@ def archive(site: Site, proxy_to: ProxyTo) -> SlowArchive:
 
 
 def states(site: Site) -> dict[str, str]:
-    lines = site.real("ls", site.plan, "--show-names", "--json", expect=0).out.splitlines()
+    lines = site.cli("ls", site.plan, "--show-names", "--json", expect=0).out.splitlines()
     return {one["key"]: one["state"] for one in map(json.loads, lines)}
 
 

@@ -22,7 +22,7 @@ import yaml
 from hdh_migrate.cli import app as cli
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.sealing.keys import new_pair
-from tests.support.command import ForkedCommand, begin
+from tests.support.command import ForkedCommand, begin, command
 from tests.support.fixtures import Bucket, Container, ProxyTo, upload
 from tests.support.foreign_signature import signed_by
 from tests.support.here import HERE
@@ -92,6 +92,11 @@ class Site:
         code = process.wait()
         hold(arguments, code, out)
         return Said(code, out, err).expected(expect, arguments)
+
+    def forked(self, *arguments: str, expect: int | None = None) -> Said:
+        """Run a command as a process of its own, its work in its own thread, to its end."""
+        done = command(*arguments, env=os.environ | self.environ)
+        return Said(done.returncode, done.stdout, done.stderr).expected(expect, arguments)
 
     def cli(self, *arguments: str, expect: int | None = None, typed: str = "") -> Said:
         """Run a command in this process, with one worker in this thread: much quicker."""
