@@ -68,6 +68,13 @@ class GrantAtHost(TypedDict):
     sure: bool
 
 
+class GrantClosedBy(TypedDict):
+    """Whose word it is that the host serves a revoked grant's reader no more; nobody saw it."""
+
+    by: str
+    how: str
+
+
 class PackFact(TypedDict):
     """A grant's pack, compared with the ledger."""
 
@@ -103,6 +110,7 @@ class GrantListed(TypedDict):
     pack_withdrawn: bool | None
     """None: it was not to be; False: it was not where it had been written."""
     at_host: list[GrantAtHost]
+    closed: GrantClosedBy | None
     renews: str | None
     """The grant whose place it took, or is to take."""
     renewed_by: str | None

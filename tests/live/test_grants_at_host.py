@@ -157,10 +157,17 @@ def test_who_closed_a_readers_access_by_hand_says_so_and_it_is_left_to_do_no_mor
     assert "--closed-at-host" in site.cli(*taken, expect=0).out
     left = [one["task"] for one in site.cli("status", site.plan, "--json", expect=0).json["left"]]
     assert "grant-unset" in left
+    listed = site.cli("grants", site.plan, expect=0).out
+    assert "no policy was set from here" in listed
+    assert f"revoke PLAN {made} --closed-at-host TEXT" in listed
 
     said = site.cli(*taken, "--closed-at-host", "access key removed, ticket 4711", expect=0).out
     assert "access key removed, ticket 4711" in said
     assert "no policy was set from here" not in said
+    listed = site.cli("grants", site.plan, expect=0).out
+    assert "closed at the host, in the word of " in listed
+    assert "access key removed, ticket 4711" in listed
+    assert "no policy was set from here" not in listed
     left = [one["task"] for one in site.cli("status", site.plan, "--json", expect=0).json["left"]]
     assert "grant-unset" not in left
     out = site.folder / "closed"

@@ -51,8 +51,16 @@ def _lines(one: GrantListed) -> Iterator[str]:
         told = "lets in" if entry["allowed"] else "no longer lets in"
         sure = "" if entry["sure"] else ", or may: what told it so never ended"
         yield visible(f"  bucket {entry['bucket']} {told} {entry['principal']}{sure}")
-    if one["stage"] in {"given", "ended"} and not one["at_host"]:
+    if one["closed"] is not None:
+        closed = one["closed"]
+        yield visible(f"  closed at the host, in the word of {closed['by']}: {closed['how']}")
+    elif one["given_at"] is not None and one["renewed_by"] is None and not one["at_host"]:
         yield "  no policy was set from here: what the host serves to the reader is not known here"
+        if one["stage"] == "revoked":
+            yield (
+                "  once somebody has closed it there:"
+                f' "hdh-migrate revoke PLAN {one["grant"]} --closed-at-host TEXT" writes that down'
+            )
 
 
 def _pack(one: GrantListed) -> Iterator[str]:

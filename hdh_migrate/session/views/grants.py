@@ -52,6 +52,9 @@ def fact_of(account: GrantAccount, now: str, pack: PackState | None) -> GrantLis
         "reason": None if revoked is None else revoked.reason,
         "pack_withdrawn": None if account.withdrawn is None else account.withdrawn.found,
         "at_host": at_host(account),
+        "closed": None
+        if account.closed is None
+        else {"by": account.closed.user, "how": account.closed.how},
         "renews": asked.renews or None,
         "renewed_by": account.renewed_by,
         "renewed_at": account.renewed_at,
