@@ -7,7 +7,7 @@ from typing import Final
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.event import Event
-from hdh_migrate.events.looks import LookedAgain, LookEnded
+from hdh_migrate.events.looks import LookedAgain, LookEnded, LookingAgain
 from hdh_migrate.evidence.verifier.members import StatedLook
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.jsonform import ABSENT
@@ -15,7 +15,7 @@ from hdh_migrate.jsonform import ABSENT
 NUMBERED: Final = 20
 """Of more objects that one look missed, the numbers are not shown."""
 
-LOOK_EVENTS: Final[tuple[type[Event], ...]] = (LookedAgain, LookEnded)
+LOOK_EVENTS: Final[tuple[type[Event], ...]] = (LookingAgain, LookedAgain, LookEnded)
 
 
 @mutable_row
@@ -33,6 +33,8 @@ class LookLine:
     unread: int = 0
     lost: int = 0
     ended: bool = False
+    drawn: bool = False
+    """Whether what was read was drawn by chance."""
     missed: tuple[int, ...] = ()
     """Numbers of the first that were gone or damaged."""
 
@@ -52,6 +54,7 @@ class LooksInTurn:
 
     def __init__(self) -> None:
         self._lines: dict[tuple[str, int], LookLine] = {}
+        self._drawn: set[tuple[str, int]] = set()
 
     @classmethod
     def of(cls, events: Iterable[tuple[str, Event]]) -> LooksInTurn:
@@ -64,9 +67,12 @@ class LooksInTurn:
     def take(self, event: Event) -> None:
         """Take one event."""
         match event:
+            case LookingAgain(sampled=True):
+                self._drawn.add((event.batch, event.number))
             case LookedAgain():
                 key = (event.batch, event.number)
                 one = self._lines.setdefault(key, LookLine(*key, event.at, event.level))
+                one.drawn = key in self._drawn
                 one.at = min(one.at, event.at, key=seconds_of)
                 one.objects += event.objects
                 one.gone += len(event.gone)
@@ -99,6 +105,10 @@ class LooksInTurn:
     def lines(self) -> list[LookLine]:
         """All of them, the first one first."""
         return list(self._lines.values())
+
+    def drawn(self, batch: str, number: int) -> bool:
+        """Return whether what a look read was drawn by chance."""
+        return (batch, number) in self._drawn
 
     def absent(self, batch: str) -> list[LookLine]:
         """Return the looks at a batch that found objects gone or damaged."""

@@ -12,6 +12,7 @@ from hdh_migrate.evidence.page.bases import BASES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.departed import DEPARTED
 from hdh_migrate.evidence.page.erased import ERASED
+from hdh_migrate.evidence.page.glossary import GLOSSARY
 from hdh_migrate.evidence.page.gone import GONE_WORDS
 from hdh_migrate.evidence.page.header_packs import HEADERS
 from hdh_migrate.evidence.page.holders import HOLDERS
@@ -28,6 +29,7 @@ from hdh_migrate.evidence.page.sides import SIDES
 from hdh_migrate.evidence.page.signing_keys import SIGNING_KEYS
 from hdh_migrate.evidence.page.taken_back import TAKEN_BACK
 from hdh_migrate.evidence.page.text import LANGUAGES, Text
+from hdh_migrate.evidence.page.timeline_words import TIMELINE
 from hdh_migrate.evidence.page.waived import WAIVED
 
 __all__ = ["CATALOGUE", "LANGUAGES", "text"]
@@ -191,6 +193,12 @@ CATALOGUE: dict[str, Text] = {
         "|{n} objets ne sont pas arrivés sur la cible, ou pas intacts ; voir « Constats ».",
         "{n} object did not arrive at the target, or not intact; see “Findings”."
         "|{n} objects did not arrive at the target, or not intact; see “Findings”.",
+    ),
+    "failed.other": Text(
+        "{n} autre objet n'est pas arrivé sur la cible, ou pas intact ; voir « Constats »."
+        "|{n} autres objets ne sont pas arrivés sur la cible, ou pas intacts ; voir « Constats ».",
+        "{n} other object did not arrive at the target, or not intact; see “Findings”."
+        "|{n} other objects did not arrive at the target, or not intact; see “Findings”.",
     ),
     "failed.conflict": Text(
         "{n} objet n'a pas été déplacé : un autre, qui n'est pas le nôtre, était déjà sous son "
@@ -726,8 +734,10 @@ CATALOGUE: dict[str, Text] = {
     "exclusions": Text("Exclusions par règle", "Exclusions by rule"),
     "exclusions.none": Text("Aucun objet exclu.", "No object excluded."),
     "exclusions.where": Text(
-        "Chaque objet exclu est dans exclusions.jsonl.",
-        "Each excluded object is in exclusions.jsonl.",
+        "Chaque objet exclu est dans exclusions.jsonl. Qui a écrit ces règles n'est consigné nulle "
+        "part : le plan, dont l'opérateur dispose, les porte.",
+        "Each excluded object is in exclusions.jsonl. Who wrote these rules is recorded nowhere: "
+        "they stand in the plan, which is in the operator's hands.",
     ),
     "exclusions.no-rule": Text("aucune règle", "no rule"),
     "col.rule": Text("Règle", "Rule"),
@@ -759,10 +769,12 @@ CATALOGUE: dict[str, Text] = {
     "verify.all": Text(
         "Tout le reste d'un coup, avec Python 3 et son paquet cryptography : verify.py refait "
         "chaque calcul et dit ce qui n'a pas été vérifié (si vous doutez de l'opérateur, prenez "
-        "verify.py chez l'éditeur de l'outil plutôt que dans ce dossier) :",
+        "verify.py chez l'éditeur de l'outil plutôt que dans ce dossier) ; la dernière ligne doit "
+        "être {last}, ce qui veut dire que le dossier est en règle :",
         "All the rest at once, with Python 3 and its package cryptography: verify.py computes "
         "everything again and says what was not checked (if you doubt the operator, take "
-        "verify.py from the tool's publisher rather than from this folder):",
+        "verify.py from the tool's publisher rather than from this folder); the last line must be "
+        "{last}:",
     ),
     "verify.draft": Text(
         "Il n'y a pas de signature à vérifier : ce rapport est un brouillon.",
@@ -852,6 +864,8 @@ CATALOGUE: dict[str, Text] = {
     **HEADERS,
     **PARTIES,
     **SIGNING_KEYS,
+    **GLOSSARY,
+    **TIMELINE,
     **AHEAD,
     **SIDES,
     **LEFT,

@@ -40,6 +40,7 @@ from hdh_migrate.evidence.page.rights import vanished_at_source
 from hdh_migrate.evidence.page.sides import by_side, noted
 from hdh_migrate.evidence.page.signing_keys import owner_of
 from hdh_migrate.evidence.page.stated import proven_objects, shown_of
+from hdh_migrate.evidence.page.timeline import timeline
 from hdh_migrate.evidence.page.waived import waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
@@ -112,6 +113,7 @@ def render_report(
         ),
         findings=findings,
         months=chronicle,
+        timeline=timeline(predicate, chronicle, looks, words),
         tasks=tasks,
         judged=judged(chronicle.harm, words),
         going=working(tasks, words),

@@ -181,10 +181,14 @@ WAIVED: dict[str, Text] = {
         "Done later, and by the journal it did not rest on a waiver of this check:",
     ),
     "waivers.who": Text(
-        "Le journal a le nom de session et l'empreinte de la clé. À qui est cette clé, et si le "
-        "responsable de traitement a donné son accord, ce dossier ne le dit pas : à lui demander.",
-        "The journal has the login and the key's fingerprint. Whose key that is, and whether the "
-        "controller agreed, this folder does not say: ask the controller.",
+        "Le journal a le nom de session et l'empreinte de la clé. Si le responsable de traitement "
+        "a donné son accord, ce dossier ne le dit pas : à lui demander.",
+        "The journal has the login and the key's fingerprint. Whether the controller agreed, this "
+        "folder does not say: ask the controller.",
+    ),
+    "waivers.whose": Text(
+        "À qui est une clé qui n'a pas de nom ici, ce dossier ne le dit pas.",
+        "Whose a key is that has no name here, this folder does not say.",
     ),
     "waivers.key": Text(
         "Où se trouvait la clé qui les a signées, ce dossier ne le dit pas non plus.",

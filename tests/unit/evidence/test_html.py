@@ -626,6 +626,15 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": [pending("a"), record("b", level="head")]},
         *(
             {
+                "records": [*(failed(name) for name in "ab"[:many]), pending("x")],
+                "looks": [{**LOOK, "gone": 1, "replaced": 0, "unread": 0}],
+                "months": drawn(LOOK["batch"], LOOK["number"]),
+                "cutovers": [dated()],
+            }
+            for many in (1, 2)
+        ),
+        *(
+            {
                 "records": [pending("a"), pending("b")],
                 "looks": [{**LOOK, "gone": many, "replaced": 0, "unread": 0}],
             }
@@ -1079,6 +1088,26 @@ def acted() -> list[tuple[str, str, dict[str, Any]]]:
         ObjectAccepted(**seen, id=1, etag="e", version_id=None, reason="it is gone"),
     ]  # fmt: skip
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
+
+
+def drawn(batch: str, number: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """A look at objects that were drawn by chance."""
+    began = LookingAgain(
+        number=number, batch=batch, level="full", objects=9, sampled=True, older_than=None,
+        user="x",
+    )  # fmt: skip
+    read = LookedAgain(
+        number=number, batch=batch, level="full", at="2026-03-02T10:00:00Z", spans=(), objects=9,
+        bytes=9, gone=(), damaged=(), replaced=(), unread=(), lost=ABSENT, beside=ABSENT,
+    )  # fmt: skip
+    return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in (began, read)]
+
+
+def dated() -> dict[str, Any]:
+    """A cutover of which each step came, with a time for it."""
+    steps = ("frozen", "switched", "rolled-back", "finalized", "requested", "observed")
+    times = {name: f"2026-03-0{day}T08:00:00Z" for day, name in enumerate(steps, start=1)}
+    return cutover() | {"times": {**times, "open": "2026-03-02T09:00:00Z"}}
 
 
 def signed_deletion() -> list[tuple[str, str, dict[str, Any]]]:
@@ -2118,6 +2147,32 @@ def test_a_key_for_signatures_is_told_with_its_file_and_whose_it_is(
     assert "à quel fichier va quelle empreinte" not in page.plain
     page = written(tmp_path / "c", **about)["fr"]
     assert "Ce dossier ne dit pas à quel fichier va quelle empreinte." in page.plain
+
+
+def test_what_happened_is_one_list_by_date(tmp_path: Path, key: Signer) -> None:
+    about: dict[str, Any] = {"signer": key, "cutovers": [dated()]}
+    page = written(tmp_path / "a", [record("a")], **about, months=signed_deletion())["fr"]
+    said = page.plain.split("Chronologie")[-1].split("Lots et jeux de données")[0]
+    lines = (
+        "1er mars 2026 à 08:00:00 UTCaccord signé (suppression à la source) : lot pilot",
+        "1er mars 2026 à 08:00:00 UTCsource gelée, lot pilot",
+        "2 mars 2026 à 08:00:00 UTCbascule, lot pilot",
+        "3 mars 2026 à 08:00:00 UTCretour en arrière, lot pilot",
+        "4 mars 2026 à 08:00:00 UTCbascule définitive, lot pilot",
+        "6 mars 2026 à 08:00:00 UTCsuppression constatée à la source, lot pilot",
+    )
+    places = [said.find(one) for one in lines]
+    assert -1 not in places, said
+    assert places == sorted(places)
+
+
+def test_what_a_look_read_is_said_to_be_drawn_where_it_was(tmp_path: Path, key: Signer) -> None:
+    looks = [{**LOOK, "replaced": 0, "unread": 0}]
+    told = drawn(LOOK["batch"], LOOK["number"])
+    for folder, events, many in (("a", told, 1), ("b", told[1:], 0)):
+        out = tmp_path / folder
+        page = written(out, [record("a")], signer=key, looks=looks, months=events)["fr"]
+        assert page.plain.count("Tirés au sort.") == page.plain.count(", tirés au sort") == many
 
 
 def test_a_deletion_names_the_report_that_was_presented(tmp_path: Path, key: Signer) -> None:
