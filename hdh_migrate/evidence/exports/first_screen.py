@@ -93,6 +93,8 @@ class _Reader(HTMLParser):
         self._text = ""
         self._first = False
         """Whether an entry of a list has no line yet."""
+        self._number = 0
+        """Of the next entry of a numbered list; 0: of a list without numbers."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Follow where the parser is; a new line begins with all but what is inside one."""
@@ -103,6 +105,8 @@ class _Reader(HTMLParser):
         if tag not in _OF_A_LINE:
             self._end_line()
         self._first = self._first or tag == "li"
+        if tag in ("ol", "ul"):
+            self._number = int(dict(attrs).get("start") or 1) if tag == "ol" else 0
         self._inside.append(next((one for one in self.classed if one in classes.split()), tag))
 
     def handle_endtag(self, tag: str) -> None:
@@ -130,6 +134,13 @@ class _Reader(HTMLParser):
         elif "dt" in self._inside:
             self.answers.append((line, []))
         elif "dd" in self._inside:
-            mark = "" if inside != "li" else "- " if self._first else "  "
+            mark = "" if inside != "li" else self._mark() if self._first else "  "
             self.answers[-1][1].append(mark + line)
             self._first = False
+
+    def _mark(self) -> str:
+        """Return what an entry begins with: the page speaks of some by their numbers."""
+        if not self._number:
+            return "- "
+        self._number += 1
+        return f"{self._number - 1}. "

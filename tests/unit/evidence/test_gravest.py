@@ -125,6 +125,21 @@ def test_whatever_is_so_together_is_said_the_gravest_first(
         assert [screen.why, *screen.beside] == list(map(plain, sentences))
 
 
+def test_tasks_have_the_numbers_by_which_the_screen_speaks_of_them(
+    tmp_path: Path, key: Signer
+) -> None:
+    shown, _ = screens(tmp_path / "out", key, (OutcomeState.FAILED, OutcomeState.PENDING))
+    for screen in shown.values():
+        (tasks,) = [
+            one.lines for one in screen.answers
+            if one.question in {"Que reste-t-il à faire ?", "What is left to do?"}
+        ]  # fmt: skip
+        numbers = [line.partition(". ")[0] for line in tasks if line[0].isdigit()]
+        assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+        assert len(numbers) > 1
+        assert not [line for line in tasks if line.startswith("- ")]
+
+
 def plain(said: Any) -> str:
     return " ".join(said.unescape().split())
 

@@ -1960,7 +1960,7 @@ def test_what_a_look_missed_and_is_verified_again_is_named_by_its_number(
         tmp_path / "a", [record("a")], signer=key, looks=[look], months=missed()
     )["fr"].plain  # fmt: skip
     assert "Numéro : 4 711." in page
-    assert "l\u2019opérateur les obtient par hdh-migrate ls PLAN --show-names" in page
+    assert "l\u2019opérateur les obtient par hdh-migrate ls PLAN --batch pilot --show-names" in page
     page = written(
         tmp_path / "b", [record("a")], signer=key, looks=[{**look, "gone": 2}]
     )["fr"].plain  # fmt: skip
