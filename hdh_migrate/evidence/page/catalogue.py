@@ -756,9 +756,9 @@ CATALOGUE: dict[str, Text] = {
     ),
     "verify.key": Text(
         "La clé publique, reçue par une autre voie et posée à côté du dossier (report.pub), est la "
-        "bonne : l'empreinte affichée doit être {fingerprint} :",
+        "bonne : l'empreinte affichée doit être {fingerprint}.",
         "The public key, received by another way and put beside the folder (report.pub), is the "
-        "right one: the fingerprint printed must be {fingerprint}:",
+        "right one: the fingerprint printed must be {fingerprint}.",
     ),
     "verify.signature": Text(
         "Cette clé a signé la déclaration, et la déclaration porte sur ces fichiers (chaque ligne "

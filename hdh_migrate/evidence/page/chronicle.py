@@ -35,7 +35,7 @@ from hdh_migrate.events.objects import ObjectDrifted, SendingAgain
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded, Refreshing, RetryingFailed
 from hdh_migrate.events.registry import KINDS, read_body
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
-from hdh_migrate.events.run import PlanRebound, RunEnded, RunStarted
+from hdh_migrate.events.run import ContentsRecorded, PlanRebound, RunEnded, RunStarted
 from hdh_migrate.events.waivers import WaiversCounted
 from hdh_migrate.evidence.lines.absences import LOOK_EVENTS, LooksInTurn
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
@@ -83,7 +83,8 @@ ACTS: Final[Mapping[type[Event], str]] = {
 
 LOOKED_AT: Final[tuple[type[Event], ...]] = (
     Adopting, AdoptionEnded, BatchAmended, BatchAmending, CutoverAgreed, CutoverFinalized,
-    CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching, DataKeysRotating,
+    ContentsRecorded, CutoverOpen, CutoverRolledBack, CutoverRollingBack, CutoverSwitching,
+    DataKeysRotating,
     FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, PlanRebound,
     Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
     WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *LOOK_EVENTS, *HARM_EVENTS, *ACTS,
@@ -114,6 +115,8 @@ class Chronicle:
     """Every look at the target."""
     harm: HarmInTurn = field(default_factory=HarmInTurn)
     """What was lost or replaced, and what people judged of that."""
+    identity: str | None = None
+    """The fingerprint of the private key with which the last run opened what is sealed."""
     erasing: dict[str, HeadersErasing] = field(default_factory=dict)
     """By dataset: by whom and why it was erased."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -221,6 +224,8 @@ class Chronicle:
                 self.retried.update(event.reasons)
             case ObjectDrifted():
                 self.drifted += 1
+            case ContentsRecorded():
+                self.identity = event.files.get("seal.identity")
             case _:
                 self._switched(at, event)
 

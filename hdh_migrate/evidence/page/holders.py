@@ -122,9 +122,14 @@ HOLDERS: dict[str, Text] = {
         "Whoever runs the tool can use the private key {file}, and open every object.",
     ),
     "holders.used.value": Text(
-        "{file} : qui lance l'outil peut s'en servir pour ouvrir tout objet. À laquelle de ces "
-        "clés publiques elle correspond, le journal ne le dit pas.",
-        "{file}: whoever runs the tool can open every object with it. Which of these public keys "
-        "it belongs to, the journal does not say.",
+        "{file} : qui lance l'outil peut s'en servir pour ouvrir tout objet.",
+        "{file}: whoever runs the tool can open every object with it.",
+    ),
+    "holders.used.which": Text(
+        "D'après le journal, c'est celle de {key}.", "By the journal it is that of {key}."
+    ),
+    "holders.used.unsaid": Text(
+        "À laquelle de ces clés publiques elle correspond, le journal ne le dit pas.",
+        "Which of these public keys it belongs to, the journal does not say.",
     ),
 }

@@ -37,12 +37,10 @@ def owner_of(key: str, predicate: Predicate, declared: StatedByPeople) -> KeyOwn
 SIGNING_KEYS: Final[dict[str, Text]] = {
     "signing.person": Text("{file}, de {name} (déclaré)", "{file}, of {name} (as declared)"),
     "signing.from": Text(
-        "La recevoir de {name}, à qui le plan donne cette clé.",
-        "Have it from {name}, to whom the plan gives this key.",
-    ),
-    "signing.from.contact": Text(
-        "La recevoir de {name}, à qui le plan donne cette clé (à joindre : {contact}).",
-        "Have it from {name}, to whom the plan gives this key (to be reached: {contact}).",
+        "À comparer avec celle que donne {name}, à qui le plan attribue cette clé, par une autre "
+        "voie que ce dossier.",
+        "Compare it with the one that {name}, to whom the plan gives this key, tells you by "
+        "another way than this folder.",
     ),
     "signing.from.nobody": Text(
         "Le plan ne dit pas de qui la recevoir : à demander à qui signe les rapports.",

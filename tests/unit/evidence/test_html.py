@@ -39,7 +39,7 @@ from hdh_migrate.events.looks import (
 from hdh_migrate.events.objects import ObjectsSuperseded
 from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Refreshing
 from hdh_migrate.events.rotation import HeadersExchanged
-from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
+from hdh_migrate.events.run import ContentsRecorded, ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.evidence.lines.facts import Endpoint, Loss, ObjectCounts, StepPace
 from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.names import visible
@@ -425,10 +425,6 @@ KEYS_HELD: dict[str, Any] = {
     **DECLARED,
     "people": [{**DECLARED["people"][0], "keys": ["keys/dpo.pub", "keys/report.pub", "r.pub"]}],
 }
-KEYS_REACHED: dict[str, Any] = {
-    **DECLARED,
-    "people": [{**KEYS_HELD["people"][0], "keys": ["r.pub"], "contact": "dpo@plateforme.example"}],
-}
 NAMED: dict[str, Any] = {
     **DECLARED,
     "organisations": [
@@ -564,12 +560,9 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "months": signed_deletion(), "approving": ["keys/dpo.pub"],
          "cutovers": [cutover()]},
         {"records": good, "months": signed_deletion(), "approving": ["a.pub", "b.pub"]},
-        *(
-            {"records": good, "months": signed_deletion(), "declared": held,
-             "signing_keys": (SigningFile(file="keys/dpo.pub", fingerprint="ab" * 32),
-                              SigningFile(file="r.pub", fingerprint=key.verifier.fingerprint))}
-            for held in (KEYS_HELD, KEYS_REACHED)
-        ),
+        {"records": good, "months": signed_deletion(), "declared": KEYS_HELD,
+         "signing_keys": (SigningFile(file="keys/dpo.pub", fingerprint="ab" * 32),
+                          SigningFile(file="r.pub", fingerprint=key.verifier.fingerprint))},
         {"records": [pending("a")], "last_day": "2026-12-20"},
         {"records": good, "last_day": "2026-12-20", "cutovers": [kept_at_the_source(1, 1, 1)]},
         *({"records": good, "cutovers": [unseen_at_the_source()] * many} for many in (1, 2)),
@@ -800,6 +793,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "paces": [STOPPED, STOPPED], "endpoints": LOCAL},
         {"records": [record("a")], "headers": packed(1, 1), "copied_to": "/mnt/escrow"},
         {"records": [record("a")], "keys": ["a"]},
+        {"records": [record("a")], "keys": ["a"], "months": run_with("c4gh:" + "3" * 16)},
         *({"records": good, "retained": {"mode": "governance", "days": n}} for n in (1, 2)),
         {"records": [own(0), pending("b"), record("c")], "headers": packed(1, 1)},
         {
@@ -1101,6 +1095,12 @@ def drawn(batch: str, number: int) -> list[tuple[str, str, dict[str, Any]]]:
         bytes=9, gone=(), damaged=(), replaced=(), unread=(), lost=ABSENT, beside=ABSENT,
     )  # fmt: skip
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in (began, read)]
+
+
+def run_with(identity: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """The journal tells with which private key a run works."""
+    told = ContentsRecorded(files={"seal.identity": identity}, changed=())
+    return [("2026-03-02T10:00:00Z", told.kind, told.as_json())]
 
 
 def dated() -> dict[str, Any]:
@@ -2140,7 +2140,7 @@ def test_a_key_for_signatures_is_told_with_its_file_and_whose_it_is(
     assert f"{'ab' * 32} (keys/dpo.pub, de Claire Martin (déclaré))" in page.plain
     held = "Clés que le plan admet : keys/dpo.pub (ed25519:abababababababab), keys/rssi.pub ; il"
     assert held in page.plain
-    assert "La recevoir de Claire Martin, à qui le plan donne cette clé." in page.plain
+    assert "À comparer avec celle que donne Claire Martin, à qui le plan attribue" in page.plain
     page = written(tmp_path / "b", **about, signing_keys=keys)["fr"]
     assert f"{'ab' * 32} (keys/dpo.pub)" in page.plain
     assert "Le plan ne dit pas de qui la recevoir" in page.plain
@@ -2164,6 +2164,24 @@ def test_what_happened_is_one_list_by_date(tmp_path: Path, key: Signer) -> None:
     places = [said.find(one) for one in lines]
     assert -1 not in places, said
     assert places == sorted(places)
+
+
+def test_whose_the_private_key_is_that_runs_use_is_told_by_the_journal(
+    tmp_path: Path, key: Signer
+) -> None:
+    about: dict[str, Any] = {"records": [record("a")], "signer": key, "keys": ["a.pub", "b.pub"]}
+    page = written(
+        tmp_path / "a",
+        **about,
+        months=[*run_with("c4gh:" + "3" * 16), *run_with("c4gh:" + "5" * 16)],
+    )
+    assert "le journal ne le dit pas" in page["fr"].plain, "the last one is none of them"
+    page = written(
+        tmp_path / "b",
+        **about,
+        months=[*run_with("c4gh:" + "5" * 16), *run_with("c4gh:" + "4" * 16)],
+    )
+    assert f"D\u2019après le journal, c\u2019est celle de c4gh:{'4' * 16}." in page["fr"].plain
 
 
 def test_what_a_look_read_is_said_to_be_drawn_where_it_was(tmp_path: Path, key: Signer) -> None:

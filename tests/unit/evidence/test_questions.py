@@ -115,6 +115,8 @@ ANSWERS = {
     "une copie chez l'ancien": "Lot pilote : 158 objets supprimés, 1 déjà absent",
     "pas été repris": "**/_t/** scratch",
     "Combien de temps dois-je garder": "service des archives, jusqu'au 31 décembre 2037",
+    "Que s'est-il passé": "première exécution de l'outil",
+    "Sur la foi de quel rapport": "sur quel rapport, ce journal ne le dit pas",
     "son accord à la bascule": "Lot pilote, bascule",
     "qui est sous-traitant": "Responsable de traitement : Plateforme des données de santé",
     "classer ce dossier": "Décider de la copie qui est encore à la source : lots pilote",

@@ -110,7 +110,7 @@ WORDS: dict[str, dict[str, str]] = {
         "back by side": r"(\d+) objets? absents? ou altérés?, de nouveau",
         "sought": r"cherché, et non trouvé : ([^.]*?versions antérieures)",
         "without own": r"comme eux ; à la source : (\d+) objets",
-        "failed": r"(\d+) objet n'est pas arrivé sur la cible, ou pas intact",
+        "failed": r"(\d+) (?:autre )?objet n'est pas arrivé sur la cible, ou pas intact",
     },
     "en": {
         "out": r"To be taken out (\d+) objects?, ([\d.]+) (\w+)",
@@ -131,7 +131,7 @@ WORDS: dict[str, dict[str, str]] = {
         "back by side": r"(\d+) objects? gone or damaged, verified again",
         "sought": r"looked for, and not found: (earlier versions)",
         "without own": r"verified like them; at the source: (\d+) objects",
-        "failed": r"(\d+) object did not arrive at the target, or not intact",
+        "failed": r"(\d+) (?:other )?object did not arrive at the target, or not intact",
     },
 }
 LANGUAGES = pytest.mark.parametrize("language", sorted(WORDS))
