@@ -40,14 +40,16 @@ TURNS: Final = {
 _PAGE: Final = """\
 # Three days on which the clocks change
 
-Made by `make days`, which anybody can run who has a compiler of C; no figure here was typed. One
-`run --wait` of the real program moves 2200 objects of 64 KiB from a folder to a strict S3 server
-through three nights, once over the hour that daylight saving leaves out and once over the one that
-comes twice (Europe/Paris). Its wall clock jumps while it waits and is real time between two jumps;
-the server's clock jumps with it, for it judges the date of every signature. Windows: daily
-22:00-05:00. To the target: 512 KiB/s, and 1 MiB/s from 01:00 to 04:00; from it 768 KiB/s. Rates
-are measured at the server, and are to be within 5 %; moments are the journal's. Beside a moment
-stands how much later it was.
+Are `windows`, timetables, `limit`, `pause` and `done_by` kept to while the clocks change? Below is
+what was seen. `make days` makes this page, for anybody with a compiler of C; no figure was typed.
+
+One `run --wait` of the real program moves 2200 objects of 64 KiB from a folder to a strict S3
+server through three nights, once over the hour that daylight saving leaves out and once over the
+one that comes twice (Europe/Paris). Its wall clock jumps while it waits and is real time between
+two jumps; the server's clock jumps with it, for it judges the date of every signature. Windows:
+daily 22:00-05:00. To the target: 512 KiB/s, and 1 MiB/s from 01:00 to 04:00; from it 768 KiB/s.
+Rates are measured at the server, and are to be within 5 %; moments are the journal's. Beside a
+moment stands how much later it was.
 """
 
 
