@@ -125,3 +125,18 @@ def test_a_bucket_that_keeps_everything_is_told_before_anything_is_sent(
     job.plan.write_text(text.replace(f"bucket: {BUCKET}", said))
     code, told = job.call("run")
     assert code == 0, told
+
+
+def test_preflight_calls_nothing_good_of_a_target_that_does_not_answer(tmp_path: Path) -> None:
+    """Who may write, and which ledger does, was "ok" though nobody had been asked."""
+    with StrictS3(Manner()) as running:
+        job = with_secret(tmp_path, running, running.secret_key)
+
+    code, told = job.call("preflight")
+
+    assert code == 3
+    checks = {one["check"]: one for one in told["checks"]}
+    assert not checks["rights and places"]["ok"]
+    assert all("not known: " in note for note in checks["write right"]["notes"])
+    assert not checks["one writer"]["ok"]
+    assert all("not known: " in problem for problem in checks["one writer"]["problems"])

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from hdh_migrate.errors import AccessDenied, Fenced, StorageError
+from hdh_migrate.errors import AccessDenied, Fenced, StorageError, Transient
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem
 from hdh_migrate.pipeline.fence import Known, fenced_out, judge, known, read_fence, why_barred
@@ -146,19 +146,26 @@ def demand_the_writer(
 
 
 def held_by_another(
-    services: Services, plan: Plan, path: Path, selected: Sequence[str] = ()
+    services: Services,
+    plan: Plan,
+    path: Path,
+    selected: Sequence[str] = (),
+    *,
+    silence: bool = False,
 ) -> list[Problem]:
     """Return why a run of the ledger at `path` would not get the fences; nothing is written.
 
-    A ledger that is not there yet is a new one. Of a target that does not answer others report.
+    A ledger that is not there yet is a new one. A target that does not answer is a problem where
+    `silence` counts as one; else others report it.
     """
     if not path.exists():
-        return _holders(services, plan, selected, {}, ledger="", place="")
+        return _holders(services, plan, selected, {}, ledger="", place="", silence=silence)
     ledger = SqliteLedger.read_only(path, SystemClock())
     try:
         name = ledger.meta(RUN_TAG) or ""
         return _holders(
-            services, plan, selected, known(ledger), ledger=name, place=place_of(path)
+            services, plan, selected, known(ledger), ledger=name, place=place_of(path),
+            silence=silence,
         )  # fmt: skip
     finally:
         ledger.close()
@@ -172,6 +179,7 @@ def _holders(
     *,
     ledger: str,
     place: str,
+    silence: bool,
 ) -> list[Problem]:
     holders = []
     for bucket in buckets_of(plan, selected):
@@ -180,7 +188,10 @@ def _holders(
         except AccessDenied as error:
             holders.append(Problem(where=WHERE, what=str(error), hint=error.hint, auth=True))
             continue
-        except StorageError:
+        except StorageError as error:
+            if silence and isinstance(error, Transient):
+                what = f"bucket {bucket}: not known: {error}"
+                holders.append(Problem(where=WHERE, what=what, hint=error.hint))
             continue
         mine = own.get(bucket, Known())
         if (why := why_barred(bucket, standing, mine, ledger=ledger, place=place)) is not None:

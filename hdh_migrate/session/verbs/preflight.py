@@ -206,10 +206,12 @@ def report(
                 **_outcome("rights and places", _reached(services, plan, selected)),
                 "notes": _source_notes(services, plan, selected),
             },
-            _outcome("write right", list(_write_rights(services, plan, selected))),
+            _write_right(services, plan, selected),
             _outcome(
                 "one writer",
-                held_by_another(services, plan, ledger_path(state_dir, plan.migration), selected),
+                held_by_another(
+                    services, plan, ledger_path(state_dir, plan.migration), selected, silence=True
+                ),
             ),
             *([] if now is None else health.checks(services, plan, _buckets(plan, selected), now)),
         ]
@@ -368,18 +370,20 @@ def _room(state_dir: Path) -> list[Problem]:
     return []
 
 
-def _write_rights(services: Services, plan: Plan, selected: Sequence[str]) -> Iterator[Problem]:
-    writer = services.writer
-    if writer is None:
-        return
-    for place in dict.fromkeys(dataset.target.place for dataset in _datasets(plan, selected)):
-        yield from _may_write(writer, place)
+def _write_right(services: Services, plan: Plan, selected: Sequence[str]) -> Check:
+    """Return whether the target lets write; a trial that shows neither is told of, as a note."""
+    writer, unknown = services.writer, list[str]()
+    places = dict.fromkeys(dataset.target.place for dataset in _datasets(plan, selected))
+    tried = () if writer is None else (_may_write(writer, one, unknown) for one in places)
+    check = _outcome("write right", [problem for some in tried for problem in some])
+    return {**check, "notes": list(dict.fromkeys(unknown))} if unknown else check
 
 
-def _may_write(writer: TargetWriter, place: Place) -> Iterator[Problem]:
+def _may_write(writer: TargetWriter, place: Place, unknown: list[str]) -> Iterator[Problem]:
     """Try what changes nothing, and is denied to who may not write.
 
-    That is to abort an upload that does not exist, and to send it a part.
+    That is to abort an upload that does not exist, and to send it a part. Some hosts answer that
+    as if they failed, so no answer is no problem, and is not known: it joins the `unknown`.
     """
     where = f"target bucket {place.bucket}"
     try:
@@ -389,5 +393,5 @@ def _may_write(writer: TargetWriter, place: Place) -> Iterator[Problem]:
     except AccessDenied as error:
         hint = "the credential needs s3:PutObject and s3:AbortMultipartUpload"
         yield Problem(where=where, what=f"no right to write: {error}", hint=hint, auth=True)
-    except Transient:
-        return  # "rights and places" tells it
+    except Transient as error:
+        unknown.append(f"{where}: not known: {error}")
