@@ -18,9 +18,9 @@ ADOPT = "hdh-migrate adopt PLAN --bundle DIR --state-dir NEW"
 
 
 @pytest.fixture
-def bucket(moto_bucket: Bucket) -> Bucket:
+def bucket(credulous_bucket: Bucket) -> Bucket:
     """It takes any signature, for what stands before it has another name."""
-    return moto_bucket
+    return credulous_bucket
 
 
 @pytest.fixture

@@ -41,9 +41,9 @@ FORBIDDEN_BLOB = lies.status(
 
 
 @pytest.fixture
-def bucket(moto_bucket: Bucket) -> Bucket:
+def bucket(credulous_bucket: Bucket) -> Bucket:
     """It takes any credential, a renewed one, too."""
-    return moto_bucket
+    return credulous_bucket
 
 
 def after(count: int, match: Callable[[Request], bool]) -> Callable[[Request], bool]:

@@ -10,7 +10,6 @@ import pytest
 from hdh_migrate.errors import Exit
 from tests.support import lies
 from tests.support.affair import BIG, PART, Affair, corpus_of
-from tests.support.fixtures import Bucket
 from tests.support.wire import Request
 
 pytestmark = pytest.mark.live
@@ -28,17 +27,7 @@ def corpus() -> dict[str, bytes]:
 def short(affair: Affair) -> Affair:
     affair.short_parts()
     affair.patient()
-    # A part for an upload that does not exist asks whether we may write; this server answers 500.
-    affair.target.rule(
-        action=lies.status(404, body=b"<Error><Code>NoSuchUpload</Code></Error>"),
-        match=lambda one: one.method == "PUT" and one.params.get("uploadId") == "0" * 32,
-    )
     return affair
-
-
-@pytest.fixture
-def bucket(moto_bucket: Bucket) -> Bucket:
-    return moto_bucket
 
 
 def part_from(first: int) -> Callable[[Request], bool]:

@@ -123,6 +123,22 @@ def strict_server() -> Iterator[StrictS3]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def credulous_server() -> Iterator[StrictS3]:
+    """It takes any credential: canaries, renewed ones, and those of a host of another name."""
+    from tests.support.strict_s3 import StrictS3
+    from tests.support.strict_s3.manner import Manner
+
+    with StrictS3(Manner(min_part=test_servers.SHORTEST_PART, checks_signature=False)) as server:
+        yield server
+
+
+@pytest.fixture
+def credulous_bucket(credulous_server: StrictS3) -> Iterator[Bucket]:
+    """A bucket for whatever credential."""
+    yield from _held(credulous_server)
+
+
 @pytest.fixture
 def container(request: pytest.FixtureRequest, azurite: Azurite) -> Iterator[Container]:
     if site := _beginning(request):
@@ -141,7 +157,11 @@ def bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
     if site := _beginning(request):
         yield site.bucket
         return
-    server: StrictS3 = request.getfixturevalue("strict_server")
+    yield from _held(request.getfixturevalue("strict_server"))
+
+
+def _held(server: StrictS3) -> Iterator[Bucket]:
+    """Yield a new bucket; nothing is left of it in memory afterwards."""
     made = new_bucket(server)
     yield made
     del server.store.buckets[made.name]
