@@ -191,7 +191,7 @@ class Code(StrEnum):
     )
     KEY_CONTROL = _blocker(
         "key-control", _NAME,
-        _unnamed("key-control"),
+        _unnamed("key-control", ' with "?" in its glob for each such character,'),
         fr="caractère de contrôle dans le nom", en="control character in the name",
     )
     KEY_DOT_SEGMENT = _blocker(

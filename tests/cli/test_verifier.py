@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hdh_migrate.errors import Exit
+import pytest
+
+from hdh_migrate.errors import Exit, NoSpace
+from hdh_migrate.evidence.verifier.copies import write_verifier
 from hdh_migrate.evidence.verifier.verify import CODE
 from tests.support.command import command as started
+from tests.support.narrow import files_of_at_most
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -41,3 +45,12 @@ def test_the_verifier_reaches_an_auditor_by_another_way_than_the_bundle(tmp_path
     again = command("audit", "verifier", "--out", "verifier", cwd=tmp_path)
     assert again.returncode == Exit.USAGE
     assert "exists" in again.stderr
+
+
+def test_a_full_disk_leaves_no_part_of_a_verifier(tmp_path: Path) -> None:
+    """Its folder stayed, with empty files: the same command said that it exists."""
+    folder = tmp_path / "verifier"
+    with files_of_at_most(3000), pytest.raises(NoSpace, match="no room for the verifier"):
+        write_verifier(folder)
+    assert not folder.exists()
+    assert write_verifier(folder) == sorted(CODE)

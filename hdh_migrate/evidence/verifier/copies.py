@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from hdh_migrate.errors import UsageError
+from hdh_migrate.errors import NoSpace, UsageError
 from hdh_migrate.evidence.verifier.verify import CODE
+from hdh_migrate.folders import FULL, ROOM
 
 
 def verifier_digest() -> str:
@@ -29,16 +31,27 @@ def write_verifier(folder: Path) -> list[str]:
 
     Raises:
         UsageError: the folder exists, or cannot be written.
+        NoSpace: the disk is full; no part of a verifier is left there.
     """
+    made: list[Path] = []
     try:
         folder.mkdir(parents=True)
         for name in sorted(CODE):
             with (folder / name).open("xb") as file:
+                made.append(folder / name)
                 file.write(_content(name))
                 os.fsync(file.fileno())
     except FileExistsError:
         raise UsageError(f"{folder}: exists", hint=_NEW) from None
     except OSError as error:
+        with suppress(
+            OSError
+        ):  # half of a verifier is none, and would be in the way of a whole one
+            for path in made:
+                path.unlink()
+            folder.rmdir()
+        if error.errno in FULL:
+            raise NoSpace(f"{folder}: no room for the verifier", hint=ROOM) from None
         raise UsageError(f"{folder}: cannot be written: {error.strerror}", hint=_NEW) from None
     return sorted(CODE)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.clocks import Judge, Moment
-from hdh_migrate.errors import Refused, UsageError
+from hdh_migrate.errors import NoSpace, Refused, UsageError
 from hdh_migrate.events.consent import ConsentTerms, CutoverTermsFixed
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.run import ContentsRecorded
@@ -17,12 +17,13 @@ from hdh_migrate.evidence.signatures.signing import load_signer, load_trusted_ke
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy import waivers
+from hdh_migrate.session.policy import kept_approvals, waivers
 from hdh_migrate.session.policy.agreed import unagreed
 from hdh_migrate.session.policy.contents import SIGNER
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.policy.terms import terms_digest, terms_of
 from hdh_migrate.session.verbs.waive import WaiverWish, waive
+from tests.support.narrow import files_of_at_most
 from tests.support.quiet import Notes, WallClock
 from tests.unit.session.test_gate import PLAN, UNSEALED
 
@@ -55,6 +56,21 @@ def test_a_waiver_covers_what_was_known_when_it_was_made(
     assert waived({"code": "vanished", "at": found_at, "batch": "b"}) is covered
     assert not waived({"code": "drifted", "at": found_at, "batch": "b"})
     ledger.close()
+
+
+def test_a_full_disk_is_no_wrong_usage_of_what_signs(tmp_path: Path) -> None:
+    """An approval ended with 2, "--help tells what the verb takes"."""
+    with files_of_at_most(0), pytest.raises(NoSpace, match="no space left"):
+        kept_approvals.write_new(tmp_path / "approval.json", b"{}")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "keys").mkdir()
+    private, _ = new_report_key(tmp_path / "keys", "dpo", None)
+    loaded, signer = planned(tmp_path, "dpo"), load_signer(private, None)
+    with files_of_at_most(0), pytest.raises(NoSpace, match="no space left"):
+        waivers.make(
+            loaded, signer, what="finding.vanished", reason="known", until="2026-11-30",
+            now=Moment.at("2026-11-24T13:30:00.000Z"), by="dpo",
+        )  # fmt: skip
 
 
 def planned(folder: Path, name: str) -> LoadedPlan:
