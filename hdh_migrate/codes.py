@@ -507,6 +507,14 @@ class Code(StrEnum):
         REFUSED,
         Remedy(_NOT_PROVEN, f"mend what the message names; {_RETRY}"), _UNLIKE,
     )
+    VERIFY_KIND_ARCHIVED = _in_verify(
+        KIND_ARCHIVED,
+        Remedy(
+            "what was sent is at the target; nothing was deleted at the source",
+            'bring it back ("hdh-migrate rehydrate PLAN" counts them, with hours and cost); then'
+            f" {_RETRY}",
+        ), _UNLIKE,
+    )
     VERIFY_CONFLICT = _in_verify(
         CONFLICT,
         Remedy(
