@@ -188,10 +188,23 @@ def flips(seed: int) -> Once:
     return Once(int(said[1]), int(said[2]), lines)
 
 
+def forging(seed: int) -> Once:
+    """Change members of bundles as who holds the report key can, and ask both verifiers."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.campaign.forging", "--seed", str(seed)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = re.search(r"(\d+) changes, (\d+) as the table says", done.stdout)
+    if said is None:
+        return Once(0, 0, (f"forging, seed {seed}: {done.stderr[-500:]}",))
+    return Once(int(said[1]), int(said[2]), tuple(done.stdout.splitlines()[:-1]))
+
+
 PARTS = (
     Part("lives", "simulated migrations", "processes", 5, 100_000, lives),
     Part("kills", "process trees killed", "kills", 3, 500, kills),
     Part("power", "power cuts of a ledger", "cuts", 0.5, 2_000, power),
     Part("bits", "turned bits of ledgers and bundles", "bits", 0.5, 5_000, flips),
     Part("models", "models", "examples", 1.5, 20_000, models),
+    Part("forging", "members of bundles that an insider changed", "changes", 1, 5_000, forging),
 )
