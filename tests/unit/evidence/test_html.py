@@ -619,8 +619,10 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": [pending("a"), record("b", level="head")]},
         *(
             {
-                "records": [*(failed(name) for name in "ab"[:many]), pending("x")],
-                "looks": [{**LOOK, "gone": 1, "replaced": 0, "unread": 0}],
+                "records": [
+                    *(failed(name) for name in "ab"[:many]), pending("x"), record("y"), record("z"),
+                ],
+                "looks": [{**LOOK, "objects": 1, "gone": 1, "replaced": 0, "unread": 0}],
                 "months": drawn(LOOK["batch"], LOOK["number"]),
                 "cutovers": [dated()],
             }
@@ -2185,12 +2187,15 @@ def test_whose_the_private_key_is_that_runs_use_is_told_by_the_journal(
 
 
 def test_what_a_look_read_is_said_to_be_drawn_where_it_was(tmp_path: Path, key: Signer) -> None:
-    looks = [{**LOOK, "replaced": 0, "unread": 0}]
+    looks = [{**LOOK, "objects": 1, "replaced": 0, "unread": 0}]
     told = drawn(LOOK["batch"], LOOK["number"])
-    for folder, events, many in (("a", told, 1), ("b", told[1:], 0)):
+    some, every = [record("a"), record("b")], [record("a")]
+    cases = (("a", some, told, 1, 1), ("b", some, told[1:], 0, 0), ("c", every, told, 0, 1))
+    for folder, records, events, first, below in cases:
         out = tmp_path / folder
-        page = written(out, [record("a")], signer=key, looks=looks, months=events)["fr"]
-        assert page.plain.count("Tirés au sort.") == page.plain.count(", tirés au sort") == many
+        page = written(out, records, signer=key, looks=looks, months=events)["fr"]
+        assert page.plain.count("Tirés au sort.") == first
+        assert page.plain.count(", tirés au sort") == below
 
 
 def test_a_deletion_names_the_report_that_was_presented(tmp_path: Path, key: Signer) -> None:
