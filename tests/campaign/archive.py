@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.rehydration import RehydrationAsking
 from hdh_migrate.ledger import SqliteLedger
@@ -74,10 +75,14 @@ class SimulatedArchive:
 
     @property
     def holds(self) -> bool:
-        """Whether something is archived that was not moved."""
+        """Whether something is archived that was not moved, and waits for nothing else."""
         self._arrive()
-        moved = {row["key"] for row in self._setting.records() if row["state"] is State.VERIFIED}
-        return any(map(self._is_cold, set(self._setting.source_keys()) - moved))
+        others = {
+            row["key"]
+            for row in self._setting.records()
+            if row["state"] is State.VERIFIED or row["reason"] == Code.CONFLICT
+        }
+        return any(map(self._is_cold, set(self._setting.source_keys()) - others))
 
     def thaw(self) -> None:
         """Let people bring back what is archived, by other means."""

@@ -25,6 +25,7 @@ from hdh_migrate.plan.loader import LoadedPlan, load
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import Services, Vault
 from hdh_migrate.wiring.targets import open_target
+from tests.campaign.kinds import LifeKind
 from tests.campaign.setting import BUCKET, COPIES, MIGRATION, Setting
 from tests.campaign.signers import DPO_KEY, REPORT_KEY
 from tests.support.quiet import Notes
@@ -35,6 +36,15 @@ _Named = tuple[str, str, str, str, tuple[str, ...]]
 
 
 PLAN_FILE = "plan.yaml"
+TELL, TAKEN, REFUSING = "tell", "taken", "refusing"
+"""A program that is given notices, what it took, and whether it takes nothing now."""
+
+_TELL = f"""\
+#!/bin/sh
+[ ! -e {REFUSING} ] || exit 1
+/bin/cat >> {TAKEN}
+echo >> {TAKEN}
+"""
 DPO_FILE = "dpo.key"
 """The private key of who approves, waives and judges, beside the plan."""
 
@@ -64,7 +74,7 @@ def desk_of(setting: Setting) -> Desk:
     base, datasets = setting.base(setting.host.name), setting.world.datasets
     if not (base / "dpo.pub").exists():
         _write_keys(base)
-    loaded = _loaded(tuple(datasets), apart=setting.kind.apart)
+    loaded = _loaded(tuple(datasets), kind=setting.kind)
     return SimulatedDesk(
         loaded=replace(loaded, base=base, path=base / PLAN_FILE),
         state_dir=setting.world.path.parents[1],
@@ -80,7 +90,7 @@ def shared_plan(setting: Setting) -> LoadedPlan:
     base = setting.base("one")
     if not (base / "dpo.pub").exists():
         _write_keys(base)
-    return replace(_loaded(tuple(setting.world.datasets), apart=setting.kind.apart), base=base)
+    return replace(_loaded(tuple(setting.world.datasets), kind=setting.kind), base=base)
 
 
 def bind(setting: Setting) -> None:
@@ -96,18 +106,18 @@ def plan_of(setting: Setting, dataset: Dataset | None = None) -> tuple[str, byte
     datasets = tuple(setting.world.datasets)
     if dataset is not None:
         datasets = (dataset, *datasets[1:])
-    loaded = _loaded(datasets, apart=setting.kind.apart)
+    loaded = _loaded(datasets, kind=setting.kind)
     return loaded.digest, loaded.canonical
 
 
 @cache
-def _planned(named: tuple[_Named, ...], *, apart: bool) -> LoadedPlan:
+def _planned(named: tuple[_Named, ...], *, kind: LifeKind) -> LoadedPlan:
     names = [one[:4] for one in named]
     batches = dict.fromkeys(batch for _, batch, _, _ in names)
     seal: dict[str, object] = {
         "format": "crypt4gh", "recipients": ["one.pub", "two.pub"], "identity": "file:one.sec",
     }  # fmt: skip
-    if apart:
+    if kind.apart:
         seal |= {"header": "detached", "suffix": ".segments", "second_copy": {"path": COPIES}}
     plan = {
         "version": 1,
@@ -138,23 +148,27 @@ def _planned(named: tuple[_Named, ...], *, apart: bool) -> LoadedPlan:
         "waivers": {"keys": ["dpo.pub"]},
         "report": {"signer": "file:report.key", "languages": ["en"]},
     }  # fmt: skip
+    if kind is LifeKind.ATTENDED:
+        plan["notify"] = [{"name": "room", "kind": "command", "run": [f"./{TELL}"]}]
     with tempfile.TemporaryDirectory(prefix="plan-") as folder:
         path = Path(folder) / "plan.yaml"
         path.write_text(yaml.safe_dump(plan))
         return load(path)
 
 
-def _loaded(datasets: tuple[Dataset, ...], *, apart: bool) -> LoadedPlan:
+def _loaded(datasets: tuple[Dataset, ...], *, kind: LifeKind) -> LoadedPlan:
     """Return a plan of some datasets, whose rules are the life's own matter."""
     named = tuple(
         (one.name, one.batch, one.source.bucket, one.target.prefix, tuple(map(str, one.exclude)))
         for one in datasets
     )
-    return _planned(named, apart=apart)
+    return _planned(named, kind=kind)
 
 
 def _write_keys(base: Path) -> None:
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (base / TELL).write_text(_TELL)
+    (base / TELL).chmod(0o700)
     (base / PLAN_FILE).touch()  # whoever owns it may be believed
     public = DPO_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (base / "dpo.pub").write_bytes(public)

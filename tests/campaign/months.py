@@ -169,8 +169,10 @@ class Months:
             for copy in (chosen.folder / path.parent.name).glob(f"{path.name}*"):
                 shutil.copy(copy, path.parent)
             self._setting.life.tell("people: what lies beside the ledger stays as it is")
-            restored = chosen.host.copied(said=list(host.said), opened=list(host.opened))
-            restored.unsure = host.unsure | {one.id for one in host.said}
+            restored = chosen.host.copied(
+                said=list(host.said), opened=list(host.opened), noticed=set(host.noticed)
+            )
+            restored.unsure = host.unsure | host.noticed | {one.id for one in host.said}
             return restored
         shutil.rmtree(path.parents[1])
         shutil.copytree(chosen.folder, path.parents[1])

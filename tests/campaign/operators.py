@@ -57,6 +57,7 @@ from tests.campaign.bundles import Bundles
 from tests.campaign.council import Council
 from tests.campaign.desks import bind, desk_of, plan_of
 from tests.campaign.guards import GuardedEraser
+from tests.campaign.heralds import Heralds
 from tests.campaign.kinds import LifeKind
 from tests.campaign.openers import Openers
 from tests.campaign.setting import BUCKET, MIGRATION, USER, Setting
@@ -81,6 +82,8 @@ class Operators:
         self._waiving = waiving
         self._bundles = Bundles(setting)
         self._showing = random.Random(f"showing {setting.life.seed}")
+        self.heralds: Heralds | None = None
+        """Who notifies others; None: nobody is to be notified."""
         self.openers: Openers | None = None
         """Who reads back what was moved; None: nobody does."""
         self.steering: Steering | None = None
@@ -386,11 +389,15 @@ class Operators:
                 self.openers.take_in(ledger)
             if next(ledger.events(RunStarted), None) is None:
                 self._begin(ledger)
+            if self.heralds is not None:
+                self.heralds.journal(ledger)
             if setting.kind.rekeys and not during:
                 demand_no_rotation(ledger)
                 left_alone(ledger, self._batches() if batches is None else batches)
             if not (setting.fenced and writes):
                 yield ledger, self._context(ledger, obeys=obeys)
+                if self.heralds is not None:
+                    self.heralds.journal(ledger, ends=True)
                 return
             fencing = self._fencing(ledger)
             before = setting.takes

@@ -92,6 +92,8 @@ class SimulatedHost:
     """What people told its runs, one after the other."""
     unsure: frozenset[str] = frozenset()
     """Of what was said, by its ids, what the journal may have lost with an older ledger."""
+    noticed: set[str] = field(default_factory=set)
+    """Ids of documents that waited for whom the plan notifies."""
     kept_beside: bool = False
     """Whether people write something beside its ledger."""
     opened: list[int] = field(default_factory=list)
@@ -104,6 +106,7 @@ class SimulatedHost:
             "plans": list(self.plans),
             "said": list(self.said),
             "opened": list(self.opened),
+            "noticed": set(self.noticed),
         }
         return replace(self, **lists | other)
 

@@ -130,6 +130,8 @@ class Settling:
         if act.differences and whole:
             raise Broken(f"a view of a target without trouble tells {act.differences} differences")
         self._process("settling: fetch", act.fetch)
+        if self._operators.heralds is not None:
+            self._process("settling: notify", self._operators.heralds.notify)
 
     def _heal(self) -> None:
         self._chances.heal()

@@ -28,6 +28,7 @@ from tests.campaign.erasures import Erasures
 from tests.campaign.exchanges import Exchanges
 from tests.campaign.grants import SimulatedGrants
 from tests.campaign.guards import GuardedEraser, GuardedPointer
+from tests.campaign.heralds import Heralds
 from tests.campaign.invariants import Invariants
 from tests.campaign.judging import Judging
 from tests.campaign.kinds import LifeKind
@@ -96,6 +97,7 @@ class Simulation:
         attended = setting.kind is LifeKind.ATTENDED
         self._steering = self._operators.steering = Steering(setting) if attended else None
         self._openers = self._operators.openers = Openers(setting) if attended else None
+        self._heralds = self._operators.heralds = Heralds(setting) if attended else None
         self._archive = SimulatedArchive(setting, self._operators) if attended else None
         self._stage = CutoverStage.NONE
 
@@ -211,6 +213,8 @@ class Simulation:
         if self._steering is not None:
             done.append((("tell a run", self._steering.say), 15))
             done.append((("report", act.report), 3))
+        if self._heralds is not None:
+            done.append((("notify", self._heralds.notify), 8))
         if self._archive is not None:
             done.append((("rehydrate", self._archive.rehydrate), 8))
         if self._openers is not None:
@@ -330,6 +334,8 @@ class Simulation:
             look(name)
         if self._openers is not None:
             self._openers.look(name)
+        if self._heralds is not None:
+            self._heralds.look(name)
 
     def _settle(self) -> None:
         """Know what the machine that acted has come to, whatever became of its process."""

@@ -114,7 +114,7 @@ class Troubles:
         if verb in OPENING:
             self._plant_in_opening()
             return
-        if verb == "tell a run":
+        if verb in ("tell a run", "notify"):
             if self._setting.dice.random() < 0.4:
                 self._kill("now")
             return
