@@ -510,7 +510,7 @@ class Code(StrEnum):
     VERIFY_KIND_ARCHIVED = _in_verify(
         KIND_ARCHIVED,
         Remedy(
-            "what was sent is at the target; nothing was deleted at the source",
+            _NOT_PROVEN,
             'bring it back ("hdh-migrate rehydrate PLAN" counts them, with hours and cost); then'
             f" {_RETRY}",
         ), _UNLIKE,

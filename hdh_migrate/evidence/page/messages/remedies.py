@@ -90,6 +90,9 @@ _NEXT: Final = {
     " back and moves them; or @0":
         '"hdh-migrate rehydrate PLAN" les compte, avec les heures et le coût, et avec `--execute` '
         "les fait revenir et les déplace ; ou bien @0",
+    'bring it back ("hdh-migrate rehydrate PLAN" counts them, with hours and cost); then @1':
+        'le faire revenir ("hdh-migrate rehydrate PLAN" les compte, avec les heures et le coût) ; '
+        "puis @1",
     "if a backup has it, put it there as a dataset of its own; or @0":
         "si une sauvegarde l'a, en faire un jeu de données à part ; ou bien @0",
     'undelete it there (Undelete Blob) while it lasts, then "hdh-migrate run PLAN --refresh"; or'
