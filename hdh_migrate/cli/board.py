@@ -266,6 +266,7 @@ def attention(status: Status) -> list[str]:
         *([f"the last run ended so: {ended}"] if ended and not status["run"]["alive"] else []),
         *(["the plan differs from the one this run was started with"] * status["plan_changed"]),
         *([] if status["behind"] is None else [f"an older ledger is here: {status['behind']}"]),
+        *_held(status["held"]),
         *status.get("open", ()),
         *status.get("erased", ()),
         *_notices(status["notices"]),
@@ -280,6 +281,11 @@ def attention(status: Status) -> list[str]:
           for line in _cutover_lines(batch["batch"], batch["cutover"])),
         *map(_finding_line, sorted(status["findings"], key=_gravity)),
     ]  # fmt: skip
+
+
+def _held(held: str | None) -> Iterator[str]:
+    if held is not None:
+        yield f"nothing that cannot be taken back goes on: held {held}"
 
 
 def _notices(standing: NoticeStanding) -> Iterator[str]:
@@ -319,12 +325,10 @@ def _cutover_lines(batch: str, cutover: CutoverStatus | None) -> list[str]:
         return []
     until = f" until {cutover['window_until']}" if cutover["stage"] == "fallback window" else ""
     lines = [f"cutover of {batch}: {cutover['stage']}{until}"]
-    waits, held = cutover["waits"], cutover["held"]
+    waits = cutover["waits"]
     if waits is not None:
         lines.append(f"  stopped at {waits['at']}: {waits['why']}")
         lines += [f"    {line}" for line in waits["told"]]
-    if held is not None:
-        lines.append(f"  the switch is held {held}")
     return lines
 
 

@@ -299,6 +299,8 @@ class Status(TypedDict):
     plan_changed: bool
     behind: str | None
     """What the newest copy of the ledger knows that the ledger here does not; None: nothing."""
+    held: str | None
+    """Who holds what cannot be taken back: switches, deletions, erasures; None: nobody."""
     batches: list[BatchStatus]
     findings: list[FindingGroup] | list[NamedFinding]
     left: NotRequired[list[LeftFact]]

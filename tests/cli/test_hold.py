@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,16 @@ def test_a_full_disk_takes_a_hold_and_not_its_reason(plan: Path) -> None:
     assert (said.returncode, said.stdout) == (0, f"held by the file {place_of(plan)}\n")
     assert "it holds all the same" in said.stderr
     assert "it was held by the file" in command("hold", str(plan), "--release").stdout
+
+
+def test_a_hold_is_told_to_who_watches_where_no_cutover_is_planned(plan: Path) -> None:
+    """Erasures and exchanges of keys obey it; `status --check` said that all was fine."""
+    assert json.loads(command("status", str(plan), "--json").stdout)["held"] is None
+    command("hold", str(plan), "--reason", "ward 3 still reads")
+    seen = command("status", str(plan), "--check", "--json")
+    assert "ward 3 still reads" in json.loads(seen.stdout)["held"]
+    assert any("ward 3 still reads" in why for why in json.loads(seen.stdout)["check"]["why"])
+    assert "ward 3 still reads" in command("status", str(plan)).stdout
 
 
 @pytest.mark.parametrize("said_as", [("hold",), ("pause",), ("limit", "1MiB/s")])

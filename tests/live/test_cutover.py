@@ -191,7 +191,7 @@ def test_a_hold_stops_it_at_the_door_and_status_says_so(site: Site) -> None:
     assert (told["stage"], told["waits"]["why"]) == ("preparing", "held")
     assert "ward 3" in told["held"]
     text = site.cli("status", site.plan, expect=0).out
-    assert "the switch is held by" in text
+    assert "nothing that cannot be taken back goes on: held by" in text
     assert site.pointer == OLD
 
     site.cli("hold", site.plan, "--release", expect=0)

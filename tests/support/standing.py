@@ -89,7 +89,7 @@ def standing(*batches: BatchStatus, work: Work = IDLE, **more: Any) -> Status:
         "migration": "emc2-exit", "at": NOW, "run": work, "check": {"exit": 0, "why": []},
         "next": [], "course": FREE,
         "total": amounts(**total), "eta": None, "plan_digest": "0" * 64, "plan_changed": False,
-        "behind": None,
+        "behind": None, "held": None,
         "batches": list(batches), "findings": [],
         "keys": [], "notices": {"waiting": 0, "since": None, "why": None}, "connections": None,
         "lately": [],

@@ -33,6 +33,7 @@ from hdh_migrate.session.policy.erased import erasures, said_of
 from hdh_migrate.session.policy.excuses import excuses
 from hdh_migrate.session.policy.report_files import LAST
 from hdh_migrate.session.policy.rotating import open_rotation, said_of_rotation
+from hdh_migrate.session.verbs.hold import holder
 from hdh_migrate.session.views.absent import absent_facts
 from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.course import course_of
@@ -109,6 +110,7 @@ def _status(
         "plan_digest": ledger.meta("plan_digest"),
         "plan_changed": not bears(ledger, desk.loaded),
         "behind": behind(ledger),
+        "held": holder(desk),
         "run": work,
         "course": course_of(desk, at),
         "check": {"exit": 0, "why": []},

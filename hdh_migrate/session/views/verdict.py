@@ -48,7 +48,7 @@ def verdict(status: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
         *_of_the_plan(status),
         *_of_a_pause(status["course"]),
         *_of_open_work(status),
-        *_of_a_hold(status["batches"]),
+        *_of_a_hold(status["held"]),
         *_of_findings(causes),
         *(reason for batch in status["batches"] for reason in _of_cutover(batch)),
         *_idle(status),
@@ -98,11 +98,10 @@ def _of_a_pause(course: CourseStatus) -> Reasons:
         yield Exit.FINDINGS, f"runs are paused by {paused['user']} since {paused['since']}"
 
 
-def _of_a_hold(batches: Sequence[BatchStatus]) -> Reasons:
-    """Return that somebody holds what is still to be switched, finalized or deleted."""
-    held = [one["cutover"]["held"] for one in batches if one["cutover"] is not None]
-    if held and held[0] is not None:
-        yield Exit.FINDINGS, f"every switch is held {held[0]}"
+def _of_a_hold(held: str | None) -> Reasons:
+    """Return that somebody holds what cannot be taken back, a cutover being planned or not."""
+    if held is not None:
+        yield Exit.FINDINGS, f"nothing that cannot be taken back goes on: held {held}"
 
 
 def _of_findings(causes: Sequence[Grouped]) -> Reasons:
