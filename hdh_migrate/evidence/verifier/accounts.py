@@ -163,7 +163,7 @@ class DatasetAccount:
         self.came += counts.get("joined", 0) + counts.get("changed_included", 0)
         self.went += counts.get("changed_excluded", 0)
         forms.must(self.excluded >= 0)
-        self.changed = True
+        self.changed = self.changed or any(counts.values())
 
     def pass_over(self, body: forms.Body) -> None:
         """Take a `refreshed`: what a pass over its source found."""

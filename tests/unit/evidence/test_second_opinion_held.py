@@ -19,6 +19,7 @@ from tests.unit.evidence.test_second_opinion_cutovers import (
 from tests.unit.evidence.worlds import (
     Change,
     World,
+    body,
     both,
     hour,
     insert,
@@ -172,3 +173,13 @@ def test_a_batch_is_bound_to_what_its_plan_has(desk: Desk) -> None:
 
     cases: dict[str, Change] = {"of no version": unversioned}
     assert judged(desk, amended(), cases) == [*cases]
+
+
+def test_a_change_of_nothing_leaves_an_inventory_as_it_was(desk: Desk) -> None:
+    """With an empty list in the journal an insider has not made its bytes uncertain."""
+
+    def other_bytes(made: World) -> None:
+        body(made, "inventoried", 2)["bytes"] += 1
+        insert(-1, "inventory-changed", hour(18), dataset="more", joined=[])(made)
+
+    refused(desk, world(), {"bytes of before": (other_bytes, "its bytes")})
