@@ -138,7 +138,10 @@ class Steering:
         def look(name: str) -> None:
             if host not in setting.hosts or setting.host is not host:
                 return  # it went on with another state folder
-            if host.said == said and name.removeprefix("settling: ").startswith(OBEYING):
+            verb = name.removeprefix("settling: ")
+            # What is restored, somebody decides at a moment of his own choice; a run follows.
+            obeys = verb.startswith(OBEYING) and verb != "verify --restore"
+            if host.said == said and obeys:
                 self._demand_obeyed(name, *counted, self._limits[limits:])
             self._look(name)
 
