@@ -28,7 +28,7 @@ from bench.scale import PAGE, SIZE, Measured, laid_out
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import RenewedRow
 from hdh_migrate.pipeline.dispatch import COMMIT_ROWS
-from hdh_migrate.pipeline.portions import PORTION_OBJECTS
+from hdh_migrate.pipeline.projections.portions import PORTION_OBJECTS
 from hdh_migrate.receipts import Matched, Sent
 from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes, SegmentEnvelopes
 from hdh_migrate.sealing.detached import HybridEnvelopes

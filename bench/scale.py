@@ -35,7 +35,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Entry, Listed, ObjectInfo, State, Step
 from hdh_migrate.pipeline.binding import Binder
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
-from hdh_migrate.pipeline.inventory_findings import InventorySummary
+from hdh_migrate.pipeline.inventory.inventory_findings import InventorySummary
 from hdh_migrate.receipts import Matched, Sent
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk

@@ -30,12 +30,12 @@ from bench.measure import compiled, load
 from hdh_migrate.door import Door
 from hdh_migrate.model import Place, Span, Stamp, Stored
 from hdh_migrate.orders import OrderItem, PutOrder, VerifyItem, VerifyOrder
-from hdh_migrate.pipeline.buffers import BufferPool
-from hdh_migrate.pipeline.filling import Sealing
-from hdh_migrate.pipeline.level import Level
-from hdh_migrate.pipeline.perform import Performer
+from hdh_migrate.pipeline.pace.level import Level
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
-from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.pipeline.workers.buffers import BufferPool
+from hdh_migrate.pipeline.workers.filling import Sealing
+from hdh_migrate.pipeline.workers.perform import Performer
+from hdh_migrate.pipeline.workers.work import Route, Toolbox
 from hdh_migrate.receipts import Aside, Matched, ObjectReceipt, Sent
 from hdh_migrate.sealing.crypt4gh import Crypt4ghEnvelopes
 from hdh_migrate.sealing.keys import PrivateKey

@@ -31,7 +31,7 @@ class ClusterSession:
     coordinator: str
     """Of one run; sessions of the same migration that another coordinator began end."""
     run_tag: str
-    """The ledger's mark at the target; see `pipeline.work.Toolbox`."""
+    """The ledger's mark at the target; see `pipeline.workers.work.Toolbox`."""
     version: str
     code_sha256: str
     plan_sha256: str

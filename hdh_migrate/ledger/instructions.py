@@ -2,7 +2,7 @@
 
 Whoever writes holds a lock of its own for a moment; who reads needs none, for the file is replaced
 as a whole. It stays when a run is killed. The journal tells of each instruction once a run has
-taken it in (`pipeline.course`); what it has told, and counts no more, is then taken out.
+taken it in (`pipeline.pace.course`); what it has told, and counts no more, is then taken out.
 """
 
 from __future__ import annotations

@@ -20,19 +20,19 @@ from hdh_migrate.model import (
 )
 from hdh_migrate.model.naming import is_version
 from hdh_migrate.pipeline.binding import Binder
-from hdh_migrate.pipeline.course import FreeCourse
-from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.cutting import part_plan
 from hdh_migrate.pipeline.excused import Waivers, no_waivers
-from hdh_migrate.pipeline.held_fence import HeldFence, NoFence
-from hdh_migrate.pipeline.metering import Metering, Unmetered
-from hdh_migrate.pipeline.pace_keeping import NoPaceKept, PaceKeeper
+from hdh_migrate.pipeline.fences.held_fence import HeldFence, NoFence
+from hdh_migrate.pipeline.pace.course import FreeCourse
+from hdh_migrate.pipeline.pace.crew import Crew
+from hdh_migrate.pipeline.pace.metering import Metering, Unmetered
+from hdh_migrate.pipeline.pace.pace_keeping import NoPaceKept, PaceKeeper
 from hdh_migrate.pipeline.pack_keeping import NoPacks, PackKeeping
-from hdh_migrate.pipeline.placing import Placing
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.ruling import Rules
+from hdh_migrate.pipeline.rules.placing import Placing
+from hdh_migrate.pipeline.rules.ruling import Rules
 from hdh_migrate.pipeline.tags import Tag
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.ports.run import Clock, Progress
 from hdh_migrate.ports.sealing import Envelopes

@@ -10,7 +10,7 @@ from hdh_migrate.events.course import BatchLate
 from hdh_migrate.model import State, Step, Tally
 from hdh_migrate.model.paces import HourlyPaces, total
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.fitting import CostFit, fitted
+from hdh_migrate.pipeline.pace.fitting import CostFit, fitted
 from hdh_migrate.pipeline.working_set import working_set
 
 EVERY_SECONDS: Final = 15.0

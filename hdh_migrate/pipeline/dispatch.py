@@ -32,7 +32,7 @@ from hdh_migrate.model import Entry, Role, Step, Tally, Verdict
 from hdh_migrate.orders import Order
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.deadline import DueWatch
-from hdh_migrate.pipeline.under_way import UnderWay
+from hdh_migrate.pipeline.pace.under_way import UnderWay
 from hdh_migrate.ports.work import Engine, Recorder
 from hdh_migrate.receipts import (
     Failed,

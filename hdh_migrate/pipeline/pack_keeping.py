@@ -10,7 +10,7 @@ from hdh_migrate.pipeline.packed import PackedKey
 
 if TYPE_CHECKING:
     from hdh_migrate.pipeline.retrying import Retrying
-    from hdh_migrate.pipeline.work import Route
+    from hdh_migrate.pipeline.workers.work import Route
     from hdh_migrate.ports.ledger import Ledger
     from hdh_migrate.ports.sealing import Envelopes
     from hdh_migrate.ports.stores import TargetReader

@@ -12,15 +12,15 @@ from hdh_migrate.events.run import BatchDone
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import State, Step
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standing
 from hdh_migrate.pipeline.deadline import settle
 from hdh_migrate.pipeline.excused import RetryRequest, Waived, retry_asked
-from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.inventory.inventory import Inventory
+from hdh_migrate.pipeline.inventory.refresh import Refresh
 from hdh_migrate.pipeline.needs import lack, left_after, unlisted
-from hdh_migrate.pipeline.passes import Pass
-from hdh_migrate.pipeline.refresh import Refresh
-from hdh_migrate.pipeline.transfer import Transfer
-from hdh_migrate.pipeline.verify import Verification
+from hdh_migrate.pipeline.projections.passes import Pass
+from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, standing
+from hdh_migrate.pipeline.transfer.transfer import Transfer
+from hdh_migrate.pipeline.verify.verify import Verification
 from hdh_migrate.results.moves import DatasetStates
 
 NOTE_MAX = 2_000

@@ -67,7 +67,7 @@ class Source(Protocol):
         """List everything under the prefix, page by page, starting at `marker`.
 
         Keys grow strictly, in one of the orders that stores list in
-        (`pipeline.key_order.KeyOrder`). A place in which there is nothing is one empty page.
+        (`inventory.key_order.KeyOrder`). A place in which there is nothing is one empty page.
 
         Raises:
             Missing: there is no such place.

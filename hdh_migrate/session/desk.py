@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from hdh_migrate.clocks import Judge
     from hdh_migrate.pipeline.context import Context
     from hdh_migrate.pipeline.excused import Waived
-    from hdh_migrate.pipeline.fencing import Fencing
-    from hdh_migrate.pipeline.metering import Metering
+    from hdh_migrate.pipeline.fences.fencing import Fencing
+    from hdh_migrate.pipeline.pace.metering import Metering
     from hdh_migrate.pipeline.retrying import Retrying
     from hdh_migrate.pipeline.runner import BatchOrder
     from hdh_migrate.wiring import OpenEngine, Services
@@ -187,11 +187,11 @@ class Desk:
         pauses hold up who `obeys` them; `shut` says, each hour, why the target may not be spoken to
         any more. What is `dry` writes nothing into the ledger or beside it.
         """
-        from hdh_migrate.pipeline.course import Course
-        from hdh_migrate.pipeline.crew import Crew
-        from hdh_migrate.pipeline.held_fence import NoFence
-        from hdh_migrate.pipeline.metering import Unmetered
-        from hdh_migrate.pipeline.pace_keeping import NoPaceKept
+        from hdh_migrate.pipeline.fences.held_fence import NoFence
+        from hdh_migrate.pipeline.pace.course import Course
+        from hdh_migrate.pipeline.pace.crew import Crew
+        from hdh_migrate.pipeline.pace.metering import Unmetered
+        from hdh_migrate.pipeline.pace.pace_keeping import NoPaceKept
         from hdh_migrate.session.views.crew_file import CrewFile
         from hdh_migrate.session.views.pace_file import PaceFile
         from hdh_migrate.wiring.context import context_of

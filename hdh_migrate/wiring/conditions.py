@@ -10,7 +10,7 @@ from pathlib import Path
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import key_bytes
-from hdh_migrate.pipeline.ruling import KeyList, Keys, Rule, Test, by_age, by_glob
+from hdh_migrate.pipeline.rules.ruling import KeyList, Keys, Rule, Test, by_age, by_glob
 from hdh_migrate.plan import fields
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.plan.lists import ListUnreadable, keys_in, read_list

@@ -13,14 +13,14 @@ from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.binding import Binder, moments
 from hdh_migrate.pipeline.context import Context, Engines
-from hdh_migrate.pipeline.contracts import contracts
-from hdh_migrate.pipeline.course import Course
-from hdh_migrate.pipeline.crew import Crew
 from hdh_migrate.pipeline.excused import Waivers
-from hdh_migrate.pipeline.held_fence import HeldFence
-from hdh_migrate.pipeline.metering import Metering
-from hdh_migrate.pipeline.pace_keeping import PaceKeeper
+from hdh_migrate.pipeline.fences.held_fence import HeldFence
+from hdh_migrate.pipeline.pace.course import Course
+from hdh_migrate.pipeline.pace.crew import Crew
+from hdh_migrate.pipeline.pace.metering import Metering
+from hdh_migrate.pipeline.pace.pace_keeping import PaceKeeper
 from hdh_migrate.pipeline.planning import paced
+from hdh_migrate.pipeline.projections.contracts import contracts
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.pipeline.tags import marks
 from hdh_migrate.plan.model import Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from hdh_migrate.pipeline.lanes import shared_file
+from hdh_migrate.pipeline.pace.lanes import shared_file
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.wiring.worker_config import WorkerConfig

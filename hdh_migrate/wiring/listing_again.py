@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.model import Place
-from hdh_migrate.pipeline.recounting import going_on, listing_digest
+from hdh_migrate.pipeline.inventory.recounting import going_on, listing_digest
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.ports.stores import GoesOn
 from hdh_migrate.software import code_digest

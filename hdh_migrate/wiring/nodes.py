@@ -15,7 +15,7 @@ from hdh_migrate import __version__
 from hdh_migrate.engines.cluster import ClusterSession
 from hdh_migrate.engines.node import Node, NodeIdentity, Tools
 from hdh_migrate.errors import Refused
-from hdh_migrate.pipeline.lanes import SharedLane, shared_file
+from hdh_migrate.pipeline.pace.lanes import SharedLane, shared_file
 from hdh_migrate.plan.loader import plan_digest
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.work import Engine

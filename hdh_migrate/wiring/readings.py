@@ -14,7 +14,7 @@ from hdh_migrate.plan.model import Plan
 if TYPE_CHECKING:
     from hdh_migrate.pipeline.context import DatasetRules
     from hdh_migrate.pipeline.pack_keeping import PackKeeping
-    from hdh_migrate.pipeline.work import Route
+    from hdh_migrate.pipeline.workers.work import Route
     from hdh_migrate.plan.datasets import Dataset
     from hdh_migrate.plan.selection import Conditions
 
@@ -41,7 +41,7 @@ def header_size_of(plan: Plan) -> int:
 
 def packs_of(plan: Plan, base: Path) -> PackKeeping:
     """Return what keeps the header packs of a plan, if it has any."""
-    from hdh_migrate.pipeline.folder_packs import FolderPacks
+    from hdh_migrate.pipeline.own_files.folder_packs import FolderPacks
     from hdh_migrate.pipeline.pack_keeping import NoPacks
 
     place = plan.seal.second_copy
@@ -52,7 +52,7 @@ def packs_of(plan: Plan, base: Path) -> PackKeeping:
 
 def routes_of(plan: Plan) -> dict[str, Route]:
     """Return where each dataset comes from and goes to."""
-    from hdh_migrate.pipeline.work import Route
+    from hdh_migrate.pipeline.workers.work import Route
 
     return {
         dataset.name: Route(
@@ -70,7 +70,7 @@ def moments_of(plan: Plan, known: Mapping[str, str], now: str) -> dict[str, str]
 
     What is not `known` counts from `now`.
     """
-    from hdh_migrate.pipeline.ruling import RELATIVE
+    from hdh_migrate.pipeline.rules.ruling import RELATIVE
 
     found = {}
     for batch in plan.batches:
@@ -86,7 +86,7 @@ def rules_of(plan: Plan, base: Path, moments: Mapping[str, str]) -> dict[str, Da
     `moments` are those of `moments_of`.
     """
     from hdh_migrate.pipeline.context import DatasetRules
-    from hdh_migrate.pipeline.ruling import compile_rules
+    from hdh_migrate.pipeline.rules.ruling import compile_rules
     from hdh_migrate.wiring.conditions import Compiler
 
     compiler = Compiler(plan, base)

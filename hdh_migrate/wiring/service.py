@@ -6,20 +6,20 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from hdh_migrate.pipeline.buffers import BufferPool
-from hdh_migrate.pipeline.helping import Helpers
-from hdh_migrate.pipeline.lanes import ProcessShare, lane
-from hdh_migrate.pipeline.level import Level
-from hdh_migrate.pipeline.perform import Performer
-from hdh_migrate.pipeline.retrying import Retrying, SharedPause
-from hdh_migrate.pipeline.throttling import (
+from hdh_migrate.pipeline.pace.lanes import ProcessShare, lane
+from hdh_migrate.pipeline.pace.level import Level
+from hdh_migrate.pipeline.pace.throttling import (
     Bandwidth,
     RequestPace,
     ThrottledReader,
     ThrottledSource,
     ThrottledWriter,
 )
-from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.pipeline.workers.buffers import BufferPool
+from hdh_migrate.pipeline.workers.helping import Helpers
+from hdh_migrate.pipeline.workers.perform import Performer
+from hdh_migrate.pipeline.workers.work import Toolbox
 from hdh_migrate.ports.run import Clock
 from hdh_migrate.telemetry import SystemClock
 from hdh_migrate.wiring.hands import Hands

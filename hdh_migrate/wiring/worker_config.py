@@ -13,7 +13,7 @@ from pathlib import Path
 from hdh_migrate.engines.wire import as_object, from_object
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Role, TargetLimits
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 
 
 @frozen
@@ -46,7 +46,7 @@ class WorkerConfig:
     """By reference; see `workers.worker_secrets`."""
     run_tag: str
     epoch: int
-    """In which objects are written; see `pipeline.fence`."""
+    """In which objects are written; see `pipeline.fences.fence`."""
     role: Role
     write: bool
     admitted: bool

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Role, TargetLimits
-from hdh_migrate.pipeline.lanes import limited
+from hdh_migrate.pipeline.pace.lanes import limited
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.sides import AccessKey
 from hdh_migrate.ports.work import Engine

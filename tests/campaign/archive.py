@@ -14,7 +14,7 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.events.rehydration import RehydrationAsking
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Archived, Asked, ObjectInfo, Place, Problem, Span, State, Step
-from hdh_migrate.pipeline.rehydrating import Rehydrating
+from hdh_migrate.pipeline.inventory.rehydrating import Rehydrating
 from hdh_migrate.ports.stores import Write
 from tests.campaign.life import Broken
 from tests.campaign.operators import Operators

@@ -16,8 +16,8 @@ from typing import Any
 
 from hdh_migrate.errors import EvidenceDamaged
 from hdh_migrate.evidence.check import check_bundle
-from hdh_migrate.pipeline.cutover.standing import CutoverStage
-from hdh_migrate.pipeline.erasing import GONE
+from hdh_migrate.pipeline.decommission.erasing import GONE
+from hdh_migrate.pipeline.projections.standing import CutoverStage
 from hdh_migrate.session.verbs.report import write_report
 from tests.campaign.desks import desk_of
 from tests.campaign.life import Broken

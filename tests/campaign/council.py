@@ -23,7 +23,7 @@ from hdh_migrate.evidence.signatures.dsse import SignedEnvelope
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.projections.standing import standing
 from hdh_migrate.session.policy.approval_subjects import subject_of
 from tests.campaign.desks import desk_of
 from tests.campaign.setting import Setting

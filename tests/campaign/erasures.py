@@ -13,7 +13,7 @@ from hdh_migrate.errors import Exit, MigrateError, SwitchHeld
 from hdh_migrate.evidence.signatures.approval_forms import approval
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, WRAPPED, ObjectRecord, State
-from hdh_migrate.pipeline.header_erasure import KEPT
+from hdh_migrate.pipeline.rotation.header_erasure import KEPT
 from hdh_migrate.session.policy.erased import DatasetErasure, erasures
 from hdh_migrate.session.policy.erasure import GRANTS, ONLY_COPY, planned_erasure
 from hdh_migrate.session.policy.kept_approvals import keep_approval

@@ -15,11 +15,13 @@ from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, Listed, ObjectInfo, State, Tally
-from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.context import Context, DatasetRules
-from hdh_migrate.pipeline.cutover.standing import standing, standings
-from hdh_migrate.pipeline.earlier_versions import (
+from hdh_migrate.pipeline.inventory.amending import Amending
+from hdh_migrate.pipeline.projections.portions import RotationSoFar
+from hdh_migrate.pipeline.projections.standing import standing, standings
+from hdh_migrate.pipeline.projections.undeleted import demand_undeleted
+from hdh_migrate.pipeline.rotation.earlier_versions import (
     KEPT,
     LOCKED,
     NEEDED,
@@ -27,15 +29,13 @@ from hdh_migrate.pipeline.earlier_versions import (
     UNLISTED,
     UNVERIFIED,
 )
-from hdh_migrate.pipeline.headers_apart import HeadersApart
-from hdh_migrate.pipeline.portions import RotationSoFar
-from hdh_migrate.pipeline.renewing import Renewing
-from hdh_migrate.pipeline.rotating import Rotating, RotationDone
-from hdh_migrate.pipeline.sealing_anew import SealingAnew
-from hdh_migrate.pipeline.sealing_apart import SealingApart
-from hdh_migrate.pipeline.selecting import decide
-from hdh_migrate.pipeline.undeleted import demand_undeleted
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.rotation.headers_apart import HeadersApart
+from hdh_migrate.pipeline.rotation.renewing import Renewing
+from hdh_migrate.pipeline.rotation.rotating import Rotating, RotationDone
+from hdh_migrate.pipeline.rotation.sealing_anew import SealingAnew
+from hdh_migrate.pipeline.rotation.sealing_apart import SealingApart
+from hdh_migrate.pipeline.rules.selecting import decide
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.session.policy.approval_subjects import subject_of
 from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.resealing import UNDER_WAY

@@ -13,7 +13,7 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import PointerMoved
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Erased, Erasing, ObjectRecord, Place
-from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
+from hdh_migrate.pipeline.projections.standing import CutoverStage, CutoverStanding, standing
 from hdh_migrate.session.policy.erased import DatasetErasure, erasures
 from tests.campaign.council import Council
 from tests.campaign.life import Broken

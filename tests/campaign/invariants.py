@@ -8,7 +8,7 @@ from itertools import product
 from hdh_migrate.errors import MigrateError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import ObjectRecord, State
-from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standing
+from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage, CutoverStanding, standing
 from tests.campaign.council import Council
 from tests.campaign.exchanges import waiting
 from tests.campaign.guards import GuardedPointer, Trials, finalized_root

@@ -18,27 +18,27 @@ from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, State, Step
-from hdh_migrate.pipeline.adopting import Adopt
-from hdh_migrate.pipeline.amending import Amending
+from hdh_migrate.pipeline.adoption.adopting import Adopt
 from hdh_migrate.pipeline.binding import Binder, Binding, bindings, keep_binding
 from hdh_migrate.pipeline.context import Context, DatasetRules
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, Story
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.pipeline.cutover.start import start
-from hdh_migrate.pipeline.decommission import execute, forecast, observe
-from hdh_migrate.pipeline.fence import fenced_out, judge, known
-from hdh_migrate.pipeline.fencing import Fencing, TakeOver
-from hdh_migrate.pipeline.look_again import Choice, LookAgain
-from hdh_migrate.pipeline.post import Owner
-from hdh_migrate.pipeline.restoring import Restoring
+from hdh_migrate.pipeline.decommission.decommission import execute, forecast, observe
+from hdh_migrate.pipeline.decommission.undertaking import ShownEvidence, Undertaking
+from hdh_migrate.pipeline.fences.fence import fenced_out, judge, known
+from hdh_migrate.pipeline.fences.fencing import Fencing, TakeOver
+from hdh_migrate.pipeline.fences.post import Owner
+from hdh_migrate.pipeline.inventory.amending import Amending
+from hdh_migrate.pipeline.looks.look_again import Choice, LookAgain
+from hdh_migrate.pipeline.looks.restoring import Restoring
+from hdh_migrate.pipeline.projections.standing import CutoverStanding, standing
+from hdh_migrate.pipeline.rules.selecting import decide
 from hdh_migrate.pipeline.runner import NO_WISHES, Runner, Wishes
-from hdh_migrate.pipeline.selecting import decide
 from hdh_migrate.pipeline.tags import mark_of
-from hdh_migrate.pipeline.undertaking import ShownEvidence, Undertaking
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.policy.bound_ledger import bind as bind_ledger

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hdh_migrate.errors import PackDamaged, UnsealFailed
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS
-from hdh_migrate.pipeline.folder_packs import FolderPacks
+from hdh_migrate.pipeline.own_files.folder_packs import FolderPacks
 from hdh_migrate.pipeline.packed import lines_of
 from hdh_migrate.sealing.detached import DetachedEnvelopes
 from hdh_migrate.sealing.exchanging import HeaderExchange

@@ -89,24 +89,24 @@ PLANTED = (
         "            self._ctx.ledger.claim(entry)\n",
     ),
     Planted(
-        "parts become an object before their receipts are committed", "pipeline/large.py",
+        "parts become an object before their receipts are committed", "pipeline/transfer/large.py",
         "            self._dispatch.commit()  # every part's receipt is safe before they become one"
         " object\n",
         "",
     ),
     Planted(
-        "what is sealed is not recorded before its bytes leave", "pipeline/transfer.py",
+        "what is sealed is not recorded before its bytes leave", "pipeline/transfer/transfer.py",
         "        answers = [self._large.seals(intent) for intent in asked]\n"
         "        self._dispatch.commit()\n",
         "        answers = [self._large.seals(intent) for intent in asked]\n",
     ),
     Planted(
-        "a write has no condition", "pipeline/sending.py",
+        "a write has no condition", "pipeline/workers/sending.py",
         "            raise self._box.conflict(tag)\n",
         "            return\n",
     ),
     Planted(
-        "a refused write is tried again over what is there", "pipeline/sending.py",
+        "a refused write is tried again over what is there", "pipeline/workers/sending.py",
         "            if stored is None or not (own or late):\n"
         "                raise\n",
         "            if stored is None:\n                raise\n",
@@ -116,16 +116,16 @@ PLANTED = (
         "replace(entry, attempt=entry.attempt + 1)", "replace(entry, attempt=entry.attempt)",
     ),
     Planted(
-        "an ended upload is not aborted, nor swept", "pipeline/uploads.py",
+        "an ended upload is not aborted, nor swept", "pipeline/transfer/uploads.py",
         "            if may_be_ours(ctx.ledger, dataset.batch, found, upload, began):\n",
         "            if False:\n",
     ),
     Planted(
-        "one listing is believed", "pipeline/inventory.py",
+        "one listing is believed", "pipeline/inventory/inventory.py",
         "            if summary.digest == again:\n", "            if summary.digest:\n",
     ),
     Planted(
-        "what is read back is not compared", "pipeline/checking.py",
+        "what is read back is not compared", "pipeline/workers/checking.py",
         "        if self.plain.hexdigest() != one.sha256:\n"
         '            return "the plaintext digest differs"\n'
         "        if one.sealed_sha256 is not None and"
@@ -133,43 +133,44 @@ PLANTED = (
         '        if False:\n            return "the plaintext digest differs"\n        if False:\n',
     ),
     Planted(
-        "a part is sealed again whatever its bytes are", "pipeline/once.py",
+        "a part is sealed again whatever its bytes are", "pipeline/workers/once.py",
         "        elif known != sha256:\n            raise _changed()\n", "",
     ),
     Planted(
-        "what a look finds gone is not listed again", "pipeline/look_again.py",
+        "what a look finds gone is not listed again", "pipeline/looks/look_again.py",
         "            ctx.ledger.relist([*event.gone, *event.damaged])\n", "",
     ),
     Planted(
-        "what a look finds damaged is left as it is", "pipeline/look_again.py",
+        "what a look finds damaged is left as it is", "pipeline/looks/look_again.py",
         "            ctx.ledger.relist([*event.gone, *event.damaged])\n",
         "            ctx.ledger.relist([*event.gone])\n",
     ),
     Planted(
-        "a foreign object is not kept before ours takes its place", "pipeline/restoring.py",
+        "a foreign object is not kept before ours takes its place", "pipeline/looks/restoring.py",
         "                self._keep(row, stored, intent.kept)\n", "",
     ),
     Planted(
-        "an upload that is gone is taken for a completed object", "pipeline/sending.py",
+        "an upload that is gone is taken for a completed object", "pipeline/workers/sending.py",
         "            return (Completed if done else Gone)(id=one.id, attempt=one.attempt)\n",
         "            return Completed(id=one.id, attempt=one.attempt)\n",
     ),
     Planted(
-        "a decommission does not look again before a delete", "pipeline/erasing.py",
+        "a decommission does not look again before a delete", "pipeline/decommission/erasing.py",
         "        return self._head(row) and self._head(row)\n", "        return None\n",
     ),
     Planted(
-        "a decommission believes what was verified", "pipeline/recheck.py",
+        "a decommission believes what was verified", "pipeline/decommission/recheck.py",
         "        if row.id in now.recheck.differing or not story.fresh(now, row.id, moment):\n",
         "        if row.id in now.recheck.differing:\n",
     ),
     Planted(
-        "a decommission does not ask where consumers are led", "pipeline/undertaking.py",
+        "a decommission does not ask where consumers are led",
+        "pipeline/decommission/undertaking.py",
         "    return None if text_digest(value) == now.new_sha256 else _POINTER\n",
         "    return None\n",
     ),
     Planted(
-        "a delete has no intent", "pipeline/erasing.py",
+        "a delete has no intent", "pipeline/decommission/erasing.py",
         "        story.noted(now, intent)\n",
         "        now.take(now.since or '', intent.kind, intent)\n",
     ),
@@ -205,26 +206,26 @@ PLANTED = (
         "    holder = scene.held()\n", "    holder = None\n",
     ),
     Planted(
-        "a fence that was taken over is not noticed", "pipeline/post.py",
+        "a fence that was taken over is not noticed", "pipeline/fences/post.py",
         "        if now is None or now.metadata.get(ATTEMPT) != self._tag:\n",
         "        if now is None:\n",
     ),
     Planted(
-        "a copy of a ledger may write", "pipeline/fence.py",
+        "a copy of a ledger may write", "pipeline/fences/fence.py",
         "    elif standing.shown.nonce in own.nonces:\n", "    elif standing.shown.nonce:\n",
     ),
     Planted(
-        "a writer of an earlier epoch overwrites a later one", "pipeline/sending.py",
+        "a writer of an earlier epoch overwrites a later one", "pipeline/workers/sending.py",
         "        return epoch is not None and epoch < self._box.epoch\n",
         "        return epoch is not None\n",
         Planted(
-            "a later epoch is not seen", "pipeline/work.py",
+            "a later epoch is not seen", "pipeline/workers/work.py",
             "        if epoch > self.epoch:\n"
             "            raise later_epoch(epoch, self.epoch)\n", "",
         ),
     ),
     Planted(
-        "an amendment forgets what was moved", "pipeline/amending.py",
+        "an amendment forgets what was moved", "pipeline/inventory/amending.py",
         "                if one.state not in MOVED:\n", "                if one.state:\n",
     ),
     Planted(
@@ -236,13 +237,13 @@ PLANTED = (
         "    return (*marks, tables) == (0, 0, CHECKSUM_BYTES, 0)\n", "    return False\n",
     ),
     Planted(
-        "what killed exchanges left is not swept", "pipeline/rotating.py",
+        "what killed exchanges left is not swept", "pipeline/rotation/rotating.py",
         "        self._sweep()\n        done = self._outcome()\n",
         "        done = self._outcome()\n",
         kind=LifeKind.REKEYED,
     ),
     Planted(
-        "a host's word that a version is gone is believed", "pipeline/earlier_versions.py",
+        "a host's word that a version is gone is believed", "pipeline/rotation/earlier_versions.py",
         "        return None if there is None else why\n", "        return None\n",
         kind=LifeKind.REKEYED,
     ),
@@ -252,50 +253,53 @@ PLANTED = (
         kind=LifeKind.REKEYED,
     ),
     Planted(
-        "a pack that could not be copied keeps an exchange from its end", "pipeline/rotating.py",
+        "a pack that could not be copied keeps an exchange from its end",
+        "pipeline/rotation/rotating.py",
         "                if self._thorough:\n                    raise\n",
         "                raise\n",
         kind=LifeKind.APART,
     ),
     Planted(
-        "a header pack whose object was sent again stays as it was", "pipeline/header_packs.py",
+        "a header pack whose object was sent again stays as it was",
+        "pipeline/own_files/header_packs.py",
         "        waits = self.pin_all(dataset)\n", "        waits = False\n",
         kind=LifeKind.APART,
     ),
     Planted(
-        "a second copy is not read when it is there", "pipeline/folder_packs.py",
+        "a second copy is not read when it is there", "pipeline/own_files/folder_packs.py",
         "            if self._holds(path, row):\n                continue\n",
         "            if path.exists():\n                continue\n",
         kind=LifeKind.APART,
     ),
     Planted(
-        "what an exchange left is not told with its portion", "pipeline/rotating.py",
+        "what an exchange left is not told with its portion", "pipeline/rotation/rotating.py",
         "                left=sorted(stays), lost=lost,\n", "                left=(), lost=lost,\n",
         kind=LifeKind.REKEYED,
     ),
     Planted(
-        "an erasure leaves what the list of versions does not show", "pipeline/header_erasure.py",
+        "an erasure leaves what the list of versions does not show",
+        "pipeline/rotation/header_erasure.py",
         "            if stored.key not in keys:\n", "            if False:\n",
         also=Planted(
-            "each pack that is known is asked for", "pipeline/header_erasure.py",
+            "each pack that is known is asked for", "pipeline/rotation/header_erasure.py",
             "        for known in self._known():\n", "        for known in ():\n",
         ),
         kind=LifeKind.ERASED,
     ),
     Planted(
         "an erasure leaves earlier versions of packs, and does not look",
-        "pipeline/header_erasure.py",
+        "pipeline/rotation/header_erasure.py",
         "        for one in list(self._versions()):\n",
         "        for one in [one for one in self._versions() if one.latest]:\n",
         Planted(
-            "what is there is not counted", "pipeline/header_erasure.py",
+            "what is there is not counted", "pipeline/rotation/header_erasure.py",
             "            found[KEPT if one.marker or self._is_ours(one) else STRANGE] += 1\n",
             "            found[STRANGE] += not self._is_ours(one)\n",
         ),
         kind=LifeKind.ERASED,
     ),
     Planted(
-        "an erasure leaves the second copies", "pipeline/header_erasure.py",
+        "an erasure leaves the second copies", "pipeline/rotation/header_erasure.py",
         '    return path.suffix == ".jsonl" or path.name.startswith(PARTIAL)\n',
         "    return path.name.startswith(PARTIAL)\n",
         kind=LifeKind.ERASED,
@@ -327,10 +331,10 @@ PLANTED = (
         kind=LifeKind.ERASED,
     ),
     Planted(
-        "packs are not made anew of what is sealed anew", "pipeline/packs_anew.py",
+        "packs are not made anew of what is sealed anew", "pipeline/rotation/packs_anew.py",
         "                self._files.renew_near(dataset, keys)\n", "                del keys\n",
         Planted(
-            "nor in the end", "pipeline/packs_anew.py",
+            "nor in the end", "pipeline/rotation/packs_anew.py",
             "            self._files.renew_all(dataset)\n", "            del dataset\n",
         ),
         kind=LifeKind.ERASED,
@@ -482,11 +486,13 @@ PLANTED = (
         "        reasons += gates.unfit(scene)\n", "        pass\n", kind=LifeKind.MONTHS,
     ),
     Planted(
-        "a decommission does not ask for the host's attestation", "pipeline/undertaking.py",
+        "a decommission does not ask for the host's attestation",
+        "pipeline/decommission/undertaking.py",
         "    closed = story.attested()\n", "    closed = list[str]()\n", kind=LifeKind.MONTHS,
     ),
     Planted(
-        "a decommission does not look at the buckets' rules", "pipeline/undertaking.py",
+        "a decommission does not look at the buckets' rules",
+        "pipeline/decommission/undertaking.py",
         "(*story.unfit(), *story.fenced())", "story.fenced()", kind=LifeKind.MONTHS,
     ),
     Planted(
@@ -497,7 +503,7 @@ PLANTED = (
             "nor is it approved anew", "pipeline/cutover/start.py",
             "    if settled != root:\n", "    if False:\n",
             Planted(
-                "nor are earlier approvals void", "pipeline/cutover/standing.py",
+                "nor are earlier approvals void", "pipeline/projections/standing.py",
                 '"cutover": (self.times.get("rolled-back"), self.moved_at),',
                 '"cutover": (self.times.get("rolled-back"),),',
             ),
@@ -510,18 +516,18 @@ PLANTED = (
         '    consent = scene.consent("finalize", root)\n', kind=LifeKind.MONTHS,
     ),
     Planted(
-        "a decommission asks for nobody's consent", "pipeline/undertaking.py",
+        "a decommission asks for nobody's consent", "pipeline/decommission/undertaking.py",
         '    if not consent.given:\n        story.waits("approval"',
         '    if False:\n        story.waits("approval"',
         Planted(
-            "nor before it begins", "pipeline/undertaking.py",
+            "nor before it begins", "pipeline/decommission/undertaking.py",
             "    if not consent.given:\n        raise _unapproved(",
             "    if False:\n        raise _unapproved(",
         ),
         kind=LifeKind.MONTHS,
     ),
     Planted(
-        "a decommission hears no hold", "pipeline/undertaking.py",
+        "a decommission hears no hold", "pipeline/decommission/undertaking.py",
         "    if (holder := story.held()) is not None:\n", "    if (holder := None) is not None:\n",
         kind=LifeKind.MONTHS,
     ),
@@ -557,12 +563,12 @@ PLANTED = (
         "Watched(ledger.journal(), _kept(desk))", "Watched(list(ledger.journal())[:-1], {})",
     ),
     Planted(
-        "a report leaves out what was deleted", "pipeline/cutover/facts.py",
+        "a report leaves out what was deleted", "pipeline/projections/facts.py",
         '"outcomes": dict(sorted(erasure.outcomes.items())),', '"outcomes": {},',
         kind=LifeKind.MONTHS,
     ),
     Planted(
-        "a report tells of every cutover that it stands open", "pipeline/cutover/facts.py",
+        "a report tells of every cutover that it stands open", "pipeline/projections/facts.py",
         '"stage": str(story.stage),', '"stage": str(standing.CutoverStage.OPEN),',
         kind=LifeKind.MONTHS,
     ),
@@ -581,24 +587,24 @@ PLANTED = (
         "    if by is not None:\n        raise RunPaused(",
         "    if False:\n        raise RunPaused(",
         Planted(
-            "nor by a run's course", "pipeline/course.py",
+            "nor by a run's course", "pipeline/pace/course.py",
             "        if by is None or not self._obeys:\n",
             "        if by is None or self._obeys:\n",
         ),
         kind=LifeKind.ATTENDED,
     ),
     Planted(
-        "what people told a run is not journalled", "pipeline/course.py",
+        "what people told a run is not journalled", "pipeline/pace/course.py",
         "        for one in new:\n", "        for one in new[1:]:\n",
         kind=LifeKind.ATTENDED,
     ),
     Planted(
-        "what people told a run is journalled by the next one again", "pipeline/course.py",
+        "what people told a run is journalled by the next one again", "pipeline/pace/course.py",
         "json.dumps([one.id for one in said]))\n", "json.dumps([one.id for one in said[1:]]))\n",
         kind=LifeKind.ATTENDED,
     ),
     Planted(
-        "workers are not told of somebody's limit", "pipeline/course.py",
+        "workers are not told of somebody's limit", "pipeline/pace/course.py",
         '        return limit.rate, "limit"\n', '        return planned, "limit"\n',
         kind=LifeKind.ATTENDED,
     ),
@@ -642,12 +648,12 @@ PLANTED = (
         kind=LifeKind.ATTENDED,
     ),
     Planted(
-        "archived objects are asked for without an intent", "pipeline/rehydrating.py",
+        "archived objects are asked for without an intent", "pipeline/inventory/rehydrating.py",
         "        ledger.commit()\n        replies = ", "        replies = ",
         kind=LifeKind.ATTENDED,
     ),
     Planted(
-        "what is on its way is asked for again", "pipeline/rehydrating.py",
+        "what is on its way is asked for again", "pipeline/inventory/rehydrating.py",
         "if at is Archived.ARCHIVED]", "if at in {Archived.ARCHIVED, Archived.COMING}]",
         kind=LifeKind.ATTENDED,
     ),

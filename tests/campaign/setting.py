@@ -34,9 +34,9 @@ from hdh_migrate.model import (
     Stored,
     Upload,
 )  # fmt: skip
-from hdh_migrate.pipeline.cutover.standing import CutoverStage, CutoverStanding, standing
-from hdh_migrate.pipeline.fence import fence_key
-from hdh_migrate.pipeline.fencing import Fencing
+from hdh_migrate.pipeline.fences.fence import fence_key
+from hdh_migrate.pipeline.fences.fencing import Fencing
+from hdh_migrate.pipeline.projections.standing import CutoverStage, CutoverStanding, standing
 from hdh_migrate.pipeline.tags import ATTEMPT, mark_of
 from hdh_migrate.ports.stores import Write
 from tests.campaign.conditions import Conditions

@@ -8,8 +8,8 @@ from functools import partial
 
 from hdh_migrate.codes import Code
 from hdh_migrate.model import State
-from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
-from hdh_migrate.pipeline.header_erasure import COPIES, STRANGE
+from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage
+from hdh_migrate.pipeline.rotation.header_erasure import COPIES, STRANGE
 from hdh_migrate.session.policy.changing import is_followed
 from tests.campaign.archive import LONGEST, SimulatedArchive
 from tests.campaign.chances import Chances

@@ -19,7 +19,7 @@ from pathlib import Path
 from hdh_migrate.errors import Exit, LedgerDamaged, MigrateError
 from hdh_migrate.model import Step
 from hdh_migrate.pipeline.cutover.scene import Terms
-from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage
+from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage
 from tests.campaign.archive import SimulatedArchive
 from tests.campaign.chances import Chances
 from tests.campaign.council import DAYS_30, Council

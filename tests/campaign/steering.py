@@ -14,8 +14,8 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.instructions import InstructionFile
 from hdh_migrate.model import Instruction, InstructionKind, Standing
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.course import Course
-from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.pipeline.pace.course import Course
+from hdh_migrate.pipeline.workers.work import Toolbox
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.session.verbs.instruct import instruct
 from hdh_migrate.session.verbs.run import demand_unpaused

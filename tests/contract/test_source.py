@@ -14,7 +14,7 @@ import pytest
 
 from hdh_migrate.errors import Missing, SourceChanged, StorageError, Transient
 from hdh_migrate.model import ObjectInfo, Place, Span
-from hdh_migrate.pipeline.key_order import KeyOrder
+from hdh_migrate.pipeline.inventory.key_order import KeyOrder
 from hdh_migrate.plan.sides import SOURCES as SECTIONS
 from hdh_migrate.plan.sides import kind_of
 from hdh_migrate.ports.stores import NO_RANGE_DIGEST

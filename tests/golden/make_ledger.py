@@ -19,9 +19,9 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.events.cutover import CutoverRelisting, Track
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.model import Step
-from hdh_migrate.pipeline.refresh import Refresh
-from hdh_migrate.pipeline.transfer import Transfer
-from hdh_migrate.pipeline.verify import Verification
+from hdh_migrate.pipeline.inventory.refresh import Refresh
+from hdh_migrate.pipeline.transfer.transfer import Transfer
+from hdh_migrate.pipeline.verify.verify import Verification
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import held_ledger

@@ -15,7 +15,7 @@ import pytest
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.evidence.signatures.signing import load_trusted_key, new_report_key
 from hdh_migrate.ledger import chain
-from hdh_migrate.pipeline.fence import fence_key
+from hdh_migrate.pipeline.fences.fence import fence_key
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.consents import Consents

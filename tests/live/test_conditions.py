@@ -17,7 +17,7 @@ from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.door import Addresses, Door
 from hdh_migrate.errors import Exit, PermitEnded, Refused
 from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
-from hdh_migrate.pipeline.course import GATE_SECONDS
+from hdh_migrate.pipeline.pace.course import GATE_SECONDS
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.timekeeping import judge_for

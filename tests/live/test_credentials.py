@@ -12,7 +12,7 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.looks import LookingAgain
 from hdh_migrate.model import FENCES, State
-from hdh_migrate.pipeline.look_again import Choice
+from hdh_migrate.pipeline.looks.look_again import Choice
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.look_again import look_again
 from tests.support import lies

@@ -11,8 +11,8 @@ import pytest
 from hdh_migrate.errors import Exit, MigrateError, Refused, Transient
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
+from hdh_migrate.pipeline.projections.standing import CutoverStage
 from tests.contract.test_pointers import KINDS, in_process, sshd
 from tests.support.cutover import Affair, Watched
 from tests.support.pointers import NEW, OLD, Rig, command

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519Pr
 from hdh_migrate.evidence.signatures.dsse import STATEMENT_TYPE
 from hdh_migrate.evidence.signatures.signing import Signer, load_signer
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.pipeline import erasing
+from hdh_migrate.pipeline.decommission import erasing
 from hdh_migrate.sealing.hybrid import HybridPublicKey, new_hybrid_pair
 from hdh_migrate.sealing.keys import new_pair
 from tests.live.test_decommission import (

@@ -11,7 +11,7 @@ from hdh_migrate.cli.verbs.run import _forecast_lines
 from hdh_migrate.errors import Exit, Fenced, Interrupted, PlanChanged, Refused
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import Step
-from hdh_migrate.pipeline.look_again import Choice
+from hdh_migrate.pipeline.looks.look_again import Choice
 from hdh_migrate.results.looks import Status
 from hdh_migrate.results.moves import DryRun
 from hdh_migrate.session.desk import Desk

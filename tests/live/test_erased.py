@@ -11,7 +11,7 @@ import pytest
 
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.pipeline.signposts import erased, place_of
+from hdh_migrate.pipeline.fences.signposts import erased, place_of
 from hdh_migrate.sealing.hybrid import new_hybrid_pair
 from hdh_migrate.sealing.keys import new_pair
 from hdh_migrate.session.policy.granting import wish_of

@@ -36,7 +36,7 @@ OF_NO_WORKER = SDKS | PAGES | RARE | {
 }  # fmt: skip
 
 OF_NO_JUDGE = RARE | {
-    "apsw", "pycurl", "hdh_migrate.ledger", "hdh_migrate.pipeline.inventory",
+    "apsw", "pycurl", "hdh_migrate.ledger", "hdh_migrate.pipeline.inventory.inventory",
     "hdh_migrate.evidence.bundle", "hdh_migrate.evidence.check", "hdh_migrate.evidence.page",
     "hdh_migrate.transport", "hdh_migrate.engines",
 }  # fmt: skip
@@ -78,7 +78,7 @@ def test_workers_import_neither_the_model_of_plans_nor_an_sdk(affair: Affair) ->
     for role in Role:
         (told,) = affair.folder.glob(f"{PREFIX}{role}-*")
         modules = set(told.read_text().splitlines())
-        assert "hdh_migrate.pipeline.perform" in modules
+        assert "hdh_migrate.pipeline.workers.perform" in modules
         assert not modules & OF_NO_WORKER, role
 
 

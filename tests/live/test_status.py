@@ -16,7 +16,7 @@ from hdh_migrate.clocks import Moment
 from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
 from hdh_migrate.model import Step
-from hdh_migrate.pipeline.look_again import Choice
+from hdh_migrate.pipeline.looks.look_again import Choice
 from hdh_migrate.results.looks import Status
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import waivers

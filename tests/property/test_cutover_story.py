@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from hdh_migrate.errors import ConnectionLost, MigrateError
-from hdh_migrate.pipeline.cutover.standing import CutoverStage
+from hdh_migrate.pipeline.projections.standing import CutoverStage
 from tests.campaign.council import Council
 from tests.campaign.guards import GuardedEraser, GuardedPointer
 from tests.campaign.invariants import Invariants

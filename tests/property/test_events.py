@@ -30,7 +30,7 @@ from hdh_migrate.evidence.verifier.events import EventAccount
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT, Absent, JsonForm, OtherForm
 from hdh_migrate.ledger.store import read_event
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding
+from hdh_migrate.pipeline.projections.standing import CutoverStanding
 from tests.support.events import demand_round_trip
 from tests.support.examples import many
 

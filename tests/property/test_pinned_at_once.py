@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hdh_migrate.codes import Code
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, OpenUpload, State
-from hdh_migrate.pipeline.inventory_findings import InventorySummary
+from hdh_migrate.pipeline.inventory.inventory_findings import InventorySummary
 from tests.support.examples import many
 from tests.support.quiet import FakeClock
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hdh_migrate.fidelity import EARLIER, FEATURES, OTHER, Contract, Way
 from hdh_migrate.model import ObjectInfo, TargetLimits
-from hdh_migrate.pipeline.placing import Placing, placed
+from hdh_migrate.pipeline.rules.placing import Placing, placed
 
 LIMITS = TargetLimits(max_parts=10_000, min_part=5 << 20, max_part=5 << 30, max_put=5 << 30,
                       max_object=5 << 40)  # fmt: skip

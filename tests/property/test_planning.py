@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hdh_migrate.errors import Unsupported
 from hdh_migrate.model import MIB, TargetLimits
 from hdh_migrate.pipeline.cutting import PART_FLOOR, SEALED_OVERHEAD, part_plan
+from hdh_migrate.pipeline.pace.throttling import RequestPace
 from hdh_migrate.pipeline.planning import (
     PlannedPace,
     connections_needed,
@@ -20,7 +21,6 @@ from hdh_migrate.pipeline.planning import (
     problems,
     seconds_at_least,
 )
-from hdh_migrate.pipeline.throttling import RequestPace
 from hdh_migrate.targets import profiles
 from tests.support.quiet import FakeClock, Waits
 from tests.support.undone import part_stored_size

@@ -21,7 +21,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import Erased, Erasing, Place, Problem, Refusal, Remnant, State, Trace
 from hdh_migrate.pipeline.cutover.scene import Consent, Consumer, Need, Program, Ran, Scene, Terms
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
+from hdh_migrate.pipeline.projections.standing import CutoverStanding, standing
 from hdh_migrate.ports.switching import Pointer
 from tests.support.events import demand_round_trip
 from tests.support.script import Point, Script

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 
 from hdh_migrate import wiring
-from hdh_migrate.pipeline.perform import Performer
-from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.pipeline.workers.perform import Performer
+from hdh_migrate.pipeline.workers.work import Toolbox
 from hdh_migrate.receipts import EndpointTraffic
 from hdh_migrate.wiring.worker_config import WorkerConfig
 from tests.support.serial import SerialEngine

@@ -21,14 +21,14 @@ from hdh_migrate.events.adoption import LedgerAdopted
 from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Keeping, ObjectRecord, Place, Role, State, Step, TargetLimits
-from hdh_migrate.pipeline.buffers import BufferPool
 from hdh_migrate.pipeline.context import Context, DatasetRules, Engines
-from hdh_migrate.pipeline.contracts import contracts
-from hdh_migrate.pipeline.held_fence import NoFence
+from hdh_migrate.pipeline.fences.held_fence import NoFence
+from hdh_migrate.pipeline.projections.contracts import contracts
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
-from hdh_migrate.pipeline.ruling import Rule, compile_rules
+from hdh_migrate.pipeline.rules.ruling import Rule, compile_rules
 from hdh_migrate.pipeline.runner import NO_WISHES, BatchOrder, Runner, Wishes
-from hdh_migrate.pipeline.work import Route, Toolbox
+from hdh_migrate.pipeline.workers.buffers import BufferPool
+from hdh_migrate.pipeline.workers.work import Route, Toolbox
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.work import Engine

@@ -14,7 +14,7 @@ import pytest
 from hdh_migrate.engines.cluster import SILENCE_SECONDS, ClusterSession
 from hdh_migrate.engines.coordinator import ClusterEngine
 from hdh_migrate.engines.node import Tools
-from hdh_migrate.pipeline.lanes import SharedLane, shared_file
+from hdh_migrate.pipeline.pace.lanes import SharedLane, shared_file
 from tests.support.carrier import Fleet
 from tests.support.serial import SerialEngine
 from tests.support.workshop import Workshop

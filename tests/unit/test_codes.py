@@ -17,7 +17,9 @@ from hdh_migrate.codes import LOST_OBJECTS, Code, Severity
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.verifier.judgements import LOSSES
 from hdh_migrate.model import Erasing
-from hdh_migrate.pipeline import perform, recheck, rechecking, selecting
+from hdh_migrate.pipeline.decommission import recheck
+from hdh_migrate.pipeline.rules import selecting
+from hdh_migrate.pipeline.workers import perform, rechecking
 from hdh_migrate.session.policy.waivers import may_be_waived
 from hdh_migrate.sources import azure_listing, folder
 from hdh_migrate.targets.profiles import load

@@ -95,6 +95,7 @@ def test_who_lists_again_imports_little_more_than_the_source() -> None:
         {
             "pydantic", "yaml", "apsw", "azure", "cryptography", "tenacity", "asyncio",
             "multiprocessing", "concurrent.futures", "subprocess", "hdh_migrate.ledger",
-            "hdh_migrate.plan.sides", "hdh_migrate.engines.wire", "hdh_migrate.pipeline.inventory",
+            "hdh_migrate.plan.sides", "hdh_migrate.engines.wire",
+            "hdh_migrate.pipeline.inventory.inventory",
         }
     )  # fmt: skip

@@ -14,7 +14,7 @@ from hdh_migrate.model.naming import (
     token_in,
     version_key,
 )
-from hdh_migrate.pipeline.key_order import KeyOrder
+from hdh_migrate.pipeline.inventory.key_order import KeyOrder
 
 FIRST = "2024-01-02T03:04:05.1234567Z;versionid"
 TAKEN = "2024-01-02T03:04:05.1234567Z;snapshot"

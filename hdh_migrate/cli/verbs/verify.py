@@ -21,7 +21,7 @@ from hdh_migrate.session.asked import AskedRun
 from hdh_migrate.telemetry import size_text
 
 if TYPE_CHECKING:
-    from hdh_migrate.pipeline.look_again import Choice
+    from hdh_migrate.pipeline.looks.look_again import Choice
     from hdh_migrate.session.desk import Desk
 
 _AGE = re.compile(r"([1-9][0-9]{0,4})([smhd])")
@@ -147,7 +147,7 @@ def _demand_decision(asked: tuple[object, ...], *, afresh: bool) -> None:
 
 
 def _choice(sample: str | None, level: LevelOption | None, older_than: str | None) -> Choice:
-    from hdh_migrate.pipeline.look_again import Choice
+    from hdh_migrate.pipeline.looks.look_again import Choice
 
     age = _AGE.fullmatch(older_than) if older_than is not None else None
     if older_than is not None and age is None:

@@ -2,7 +2,7 @@
 
 What is new or has another version is moved and verified by the ordinary steps. What is gone from
 the source stays at the target and becomes a finding, or a note where the plan says so
-(pipeline/refresh.py): nobody but people may decide about it.
+(pipeline/inventory/refresh.py): nobody but people may decide about it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hdh_migrate.events.cutover import (
 from hdh_migrate.model import DatasetRow, Listed, State
 from hdh_migrate.pipeline.cutover.freeze import Listing
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.refresh import Refresh
-from hdh_migrate.pipeline.transfer import Transfer
-from hdh_migrate.pipeline.verify import Verification
+from hdh_migrate.pipeline.inventory.refresh import Refresh
+from hdh_migrate.pipeline.transfer.transfer import Transfer
+from hdh_migrate.pipeline.verify.verify import Verification
 
 PENDING = (State.LISTED, State.SENDING, State.SENT)
 

@@ -6,9 +6,9 @@ from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.events.cutover import CutoverFinalized, TargetDifferences
 from hdh_migrate.pipeline.cutover import gates, holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.cutover.switch import demand_switched, let_through
 from hdh_migrate.pipeline.excused import rested_on
+from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage, CutoverStanding
 
 
 def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> CutoverStanding:

@@ -33,8 +33,8 @@ from hdh_migrate.events.event import SignedEnvelopes
 from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import FREEZE_TRIAL, DatasetRow, Refusal
 from hdh_migrate.pipeline.cutover.scene import Consent, Scene
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding
-from hdh_migrate.pipeline.recounting import listing_digest
+from hdh_migrate.pipeline.inventory.recounting import listing_digest
+from hdh_migrate.pipeline.projections.standing import CutoverStanding
 from hdh_migrate.ports.switching import FreezeProbe
 from hdh_migrate.telemetry import counted
 

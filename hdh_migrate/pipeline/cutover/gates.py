@@ -13,9 +13,14 @@ from hdh_migrate.model import DatasetRow, State
 from hdh_migrate.pipeline.cutover import holdings, smoke
 from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding, standings
 from hdh_migrate.pipeline.excused import Waived
 from hdh_migrate.pipeline.needs import lack
+from hdh_migrate.pipeline.projections.standing import (
+    FINAL,
+    CutoverStage,
+    CutoverStanding,
+    standings,
+)
 from hdh_migrate.telemetry import counted
 
 UNMOVED = (State.LISTED, State.REFUSED, State.SENDING, State.SENT)

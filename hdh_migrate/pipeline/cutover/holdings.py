@@ -10,8 +10,8 @@ from itertools import groupby
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.model import DatasetRow, State, Stored, is_reserved, key_text
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.seen import SeenIds
-from hdh_migrate.pipeline.look_findings import accepted
+from hdh_migrate.pipeline.looks.look_findings import accepted
+from hdh_migrate.pipeline.projections.seen import SeenIds
 
 Note = Callable[[str, str, str], None]
 """Takes what a difference is (new, changed, gone), the dataset and the target key."""

@@ -12,13 +12,13 @@ from hdh_migrate.errors import SmokeFailed
 from hdh_migrate.fixity import text_digest
 from hdh_migrate.model import Place
 from hdh_migrate.pipeline.cutover import gates, holdings, smoke
-from hdh_migrate.pipeline.cutover.facts import smoke_of
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, begun
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage
 from hdh_migrate.pipeline.cutover.switch import switch
-from hdh_migrate.pipeline.recounting import listing_digest
-from hdh_migrate.pipeline.refresh import Refresh
+from hdh_migrate.pipeline.inventory.recounting import listing_digest
+from hdh_migrate.pipeline.inventory.refresh import Refresh
+from hdh_migrate.pipeline.projections.facts import smoke_of
+from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, CutoverStage
 from hdh_migrate.results.switches import RehearsalScene, Rehearsed
 
 

@@ -20,8 +20,8 @@ from hdh_migrate.model import FREEZE_TRIAL
 from hdh_migrate.pipeline.cutover import holdings
 from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale
-from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.cutover.switch import resolve
+from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage, CutoverStanding
 from hdh_migrate.results.switches import ConsumerWrites, Written
 
 WRITTEN = "written-since"

@@ -25,9 +25,9 @@ from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.model import DatasetRow
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
 from hdh_migrate.pipeline.excused import Waivers
-from hdh_migrate.pipeline.fencing import Fencing
+from hdh_migrate.pipeline.fences.fencing import Fencing
+from hdh_migrate.pipeline.projections.standing import CutoverStanding, standing
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.ports.ledger import Ledger

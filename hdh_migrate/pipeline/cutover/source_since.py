@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hdh_migrate.errors import Interrupted, MigrateError
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.refresh import Refresh
+from hdh_migrate.pipeline.inventory.refresh import Refresh
 from hdh_migrate.results.switches import SourceSince
 
 

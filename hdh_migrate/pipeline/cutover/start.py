@@ -13,13 +13,13 @@ from hdh_migrate.pipeline.cutover import freeze, gates, smoke
 from hdh_migrate.pipeline.cutover.delta import Delta
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene, begun
-from hdh_migrate.pipeline.cutover.standing import (
+from hdh_migrate.pipeline.cutover.switch import demand_switched, resolve, switch
+from hdh_migrate.pipeline.projections.standing import (
     BEFORE_SWITCH,
     FINAL,
     CutoverStage,
     CutoverStanding,
 )
-from hdh_migrate.pipeline.cutover.switch import demand_switched, resolve, switch
 from hdh_migrate.telemetry import counted
 
 

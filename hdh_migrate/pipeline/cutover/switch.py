@@ -25,8 +25,8 @@ from hdh_migrate.events.cutover import (
 from hdh_migrate.fixity import text_digest
 from hdh_migrate.pipeline.cutover import gates
 from hdh_migrate.pipeline.cutover.scene import Back, Consent, Scene, Story, Tale
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, CutoverStanding
 from hdh_migrate.pipeline.excused import rested_on
+from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, CutoverStage, CutoverStanding
 
 _WAITS = {SwitchHeld: "held", ApprovalMissing: "approval", ClocksDiffer: "clock"}
 

@@ -16,7 +16,7 @@ from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.outcome import Outcome
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standing
+from hdh_migrate.pipeline.projections.standing import CutoverStanding, standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import NAMED
 from hdh_migrate.session.policy.newest import learnt_at

@@ -20,8 +20,8 @@ from hdh_migrate.evidence.verifier.members import ManifestRecord
 from hdh_migrate.folders import demand_unshared
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Verdict, key_bytes
-from hdh_migrate.pipeline.adoption_proofs import AdoptionProof
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.adoption.adoption_proofs import AdoptionProof
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import keyring
 from hdh_migrate.session.policy.terms import terms_stated

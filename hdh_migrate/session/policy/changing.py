@@ -18,7 +18,7 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import CanonicalPlan
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import Binding, bindings
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStanding, standings
+from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, CutoverStanding, standings
 from hdh_migrate.plan.classes import FieldClass, is_ordered, what_of
 from hdh_migrate.plan.diff import PlanDifference, differences
 from hdh_migrate.plan.loader import LoadedPlan

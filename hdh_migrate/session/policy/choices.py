@@ -9,9 +9,9 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.model import VANISHED, Listed, ObjectInfo
 from hdh_migrate.pipeline.binding import moments
 from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.ruling import Rules
-from hdh_migrate.pipeline.selecting import decide
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.rules.ruling import Rules
+from hdh_migrate.pipeline.rules.selecting import decide
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import header_size_of, moments_of, pace_of, routes_of, rules_of

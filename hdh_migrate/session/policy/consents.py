@@ -21,7 +21,7 @@ from hdh_migrate.evidence.signatures.approvals import Accepted, Judgement, Why
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.cutover.standing import FINAL, CutoverStanding, standing, standings
+from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStanding, standing, standings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.approval_subjects import subject_of
 from hdh_migrate.session.policy.contents import signers

@@ -12,10 +12,10 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, State, Verified
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStage, standing
-from hdh_migrate.pipeline.folder_packs import PackSums
-from hdh_migrate.pipeline.key_order import KeyOrder
-from hdh_migrate.pipeline.undeleted import deletions
+from hdh_migrate.pipeline.inventory.key_order import KeyOrder
+from hdh_migrate.pipeline.own_files.folder_packs import PackSums
+from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, CutoverStage, standing
+from hdh_migrate.pipeline.projections.undeleted import deletions
 from hdh_migrate.ports.ledger import Ledger
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.erased import erasures

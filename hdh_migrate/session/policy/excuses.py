@@ -8,8 +8,8 @@ from hdh_migrate.clocks import Judge, Moment, seconds_of
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import OpenFinding
-from hdh_migrate.pipeline.cutover.standing import standings
 from hdh_migrate.pipeline.excused import Excuses, Waived, no_waivers
+from hdh_migrate.pipeline.projections.standing import standings
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.contents import signers

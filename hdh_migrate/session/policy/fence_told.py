@@ -15,8 +15,8 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import JournalEnd
-from hdh_migrate.pipeline.fence import Known, known, read_fence
-from hdh_migrate.pipeline.post import tell_later
+from hdh_migrate.pipeline.fences.fence import Known, known, read_fence
+from hdh_migrate.pipeline.fences.post import tell_later
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.buckets import buckets_of

@@ -14,10 +14,17 @@ from typing import Final
 from hdh_migrate.errors import AccessDenied, Fenced, StorageError, Transient
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem
-from hdh_migrate.pipeline.fence import Known, fenced_out, judge, known, read_fence, why_barred
-from hdh_migrate.pipeline.fence_keeping import Keeper
-from hdh_migrate.pipeline.fencing import Fencing, TakeOver
-from hdh_migrate.pipeline.post import Owner
+from hdh_migrate.pipeline.fences.fence import (
+    Known,
+    fenced_out,
+    judge,
+    known,
+    read_fence,
+    why_barred,
+)
+from hdh_migrate.pipeline.fences.fence_keeping import Keeper
+from hdh_migrate.pipeline.fences.fencing import Fencing, TakeOver
+from hdh_migrate.pipeline.fences.post import Owner
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetReader, TargetWriter
 from hdh_migrate.session.desk import Desk

@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccount, Grant
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State, Verified
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.plan.globs import compiled
 
 WORDS: Final[Mapping[StaleWhy, str]] = {

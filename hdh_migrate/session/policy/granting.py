@@ -18,7 +18,7 @@ from hdh_migrate.grants.collecting import StoredHead
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, Stored, Verified
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.globs import compiled, objection
 from hdh_migrate.plan.model import Plan

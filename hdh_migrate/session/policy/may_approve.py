@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from hdh_migrate.errors import KeyUnavailable, Refused
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key
-from hdh_migrate.pipeline.cutover.standing import standing, standings
+from hdh_migrate.pipeline.projections.standing import standing, standings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.contents import signers
 from hdh_migrate.session.policy.reporters import report_key

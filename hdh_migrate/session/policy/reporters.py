@@ -9,7 +9,7 @@ from hdh_migrate.errors import Refused
 from hdh_migrate.evidence.signatures.signing import TrustedKey, load_trusted_key, public_half
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem
-from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.pipeline.projections.standing import standings
 from hdh_migrate.plan.loader import LoadedPlan
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import Vault, identity_path

@@ -9,7 +9,7 @@ from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.rotation import DataKeysRotating
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.standing import CutoverStage, standing
+from hdh_migrate.pipeline.projections.standing import CutoverStage, standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.rotating import demand_no_rotation, last_rotation

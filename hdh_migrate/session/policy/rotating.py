@@ -5,7 +5,7 @@ from __future__ import annotations
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotated, KeysRotating
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.earlier_versions import GIVE_UP
+from hdh_migrate.pipeline.rotation.earlier_versions import GIVE_UP
 from hdh_migrate.session.policy.binding import fingerprints
 
 RotationBegun = KeysRotating | DataKeysRotating

@@ -16,7 +16,7 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, State
 from hdh_migrate.pipeline.binding import bindings
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.undeleted import demand_undeleted
+from hdh_migrate.pipeline.projections.undeleted import demand_undeleted
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
 from hdh_migrate.ports.stores import TargetReader

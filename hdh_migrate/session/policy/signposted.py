@@ -8,8 +8,8 @@ from typing import Final
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.rotation import KeysRotating
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.fence import Shown, plain
-from hdh_migrate.pipeline.signposts import (
+from hdh_migrate.pipeline.fences.fence import Shown, plain
+from hdh_migrate.pipeline.fences.signposts import (
     ERASED,
     EXCHANGED,
     EXCHANGING,

@@ -14,7 +14,7 @@ from hdh_migrate.errors import LedgerError, MigrateError, Refused
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.copies import LEDGER
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, standings
+from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, standings
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bundles import Bundles
 from hdh_migrate.session.policy.newest import copies_at

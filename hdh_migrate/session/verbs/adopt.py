@@ -13,13 +13,13 @@ from hdh_migrate.events.grants import GrantAdopted, HostStanding
 from hdh_migrate.evidence.lines.granted import GrantAccount
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import is_reserved, key_bytes
-from hdh_migrate.pipeline.adopting import Adopt
-from hdh_migrate.pipeline.adoption_journal import AdoptionTally
-from hdh_migrate.pipeline.fence import Shown, read_fence
-from hdh_migrate.pipeline.inventory import Inventory
+from hdh_migrate.pipeline.adoption.adopting import Adopt
+from hdh_migrate.pipeline.adoption.adoption_journal import AdoptionTally
+from hdh_migrate.pipeline.fences.fence import Shown, read_fence
+from hdh_migrate.pipeline.inventory.inventory import Inventory
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.tags import mark_of, marks
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.results import ledgers
 from hdh_migrate.session.desk import Desk

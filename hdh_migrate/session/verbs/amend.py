@@ -19,14 +19,14 @@ from hdh_migrate.frozen import mutable
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Ruled
-from hdh_migrate.pipeline.amending import Amending, Meaning
 from hdh_migrate.pipeline.binding import Binding, adopt, bindings, fix_moment, keep_binding
 from hdh_migrate.pipeline.binding import moments as known_moments
 from hdh_migrate.pipeline.context import DatasetRules
-from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.inventory.amending import Amending, Meaning
 from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.selecting import decide
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.projections.standing import standing
+from hdh_migrate.pipeline.rules.selecting import decide
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.results.plans import AmendedDataset, AmendedObject, Amendment
 from hdh_migrate.session.desk import Desk

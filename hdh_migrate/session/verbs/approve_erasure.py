@@ -8,7 +8,7 @@ from pathlib import Path
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.evidence.signatures.approval_forms import Subject
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
-from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.projections.standing import standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.approval_subjects import subject_of
 from hdh_migrate.session.policy.erasure import GRANTS, ONLY_COPY, planned_erasure

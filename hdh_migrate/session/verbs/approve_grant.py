@@ -17,7 +17,7 @@ from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.outcome import Outcome
 from hdh_migrate.jsonform import OtherForm
-from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.projections.standing import standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.approval_subjects import subject_of, subject_of_bundle
 from hdh_migrate.session.policy.granting import accounts, demand_as_asked, request_of

@@ -9,7 +9,7 @@ from typing import TypeVar
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.signatures.approval_forms import Subject
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.standing import standing
+from hdh_migrate.pipeline.projections.standing import standing
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.approval_subjects import subject_of
 from hdh_migrate.session.policy.resealing import resealing_of

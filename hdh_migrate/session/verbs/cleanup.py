@@ -19,8 +19,8 @@ from hdh_migrate.events.objects import CleanupAbort
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, PartInfo, Upload
-from hdh_migrate.pipeline.uploads import PROBE, is_elsewhere, may_be_ours, tell_others
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.transfer.uploads import PROBE, is_elsewhere, may_be_ours, tell_others
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.ports.stores import TargetWriter
 from hdh_migrate.results.hosts import StaleUploads
 from hdh_migrate.session.desk import Desk

@@ -11,7 +11,6 @@ from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import CommandFailed, KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize as finish
 from hdh_migrate.pipeline.cutover.rehearse import rehearse as play
 from hdh_migrate.pipeline.cutover.rollback import after_restoring, count, restore
@@ -25,8 +24,9 @@ from hdh_migrate.pipeline.cutover.scene import (
     Terms,
 )
 from hdh_migrate.pipeline.cutover.source_since import source_since
-from hdh_migrate.pipeline.cutover.standing import FINAL, standing
 from hdh_migrate.pipeline.cutover.start import start as go
+from hdh_migrate.pipeline.projections.facts import cutover_facts
+from hdh_migrate.pipeline.projections.standing import FINAL, standing
 from hdh_migrate.plan.cutover import Cutover, SmokeCommand
 from hdh_migrate.plan.leaks import redacted
 from hdh_migrate.plan.model import Plan

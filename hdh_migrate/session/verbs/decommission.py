@@ -15,10 +15,10 @@ from hdh_migrate.evidence.check import examine
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline import decommission as story
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.cutover.standing import standing
-from hdh_migrate.pipeline.undertaking import ShownEvidence, Undertaking
+from hdh_migrate.pipeline.decommission import decommission as story
+from hdh_migrate.pipeline.decommission.undertaking import ShownEvidence, Undertaking
+from hdh_migrate.pipeline.projections.standing import standing
 from hdh_migrate.plan.cutover import Cutover, Decommission
 from hdh_migrate.ports.switching import Eraser
 from hdh_migrate.results.switches import Decommissioned, DecommissionForecast
@@ -53,7 +53,7 @@ def forecast(
 
     Raises:
         UsageError: the plan has no such batch, or does not say how it is decommissioned.
-        MigrateError: a side could not be asked; see `pipeline.decommission.forecast`.
+        MigrateError: a side could not be asked; see `pipeline.decommission.decommission.forecast`.
     """
     entry, section = _section(desk, batch)
     services = _services(desk, section, reads=not quick)
@@ -82,7 +82,7 @@ def execute(
 
     Raises:
         UsageError: they are not.
-        MigrateError: see `pipeline.decommission.execute`.
+        MigrateError: see `pipeline.decommission.decommission.execute`.
     """
     _section(desk, batch)
     names = names_of(desk, batch)
@@ -99,7 +99,7 @@ def observe(desk: Desk, batch: str) -> Decommissioned:
     """List what the source still shows of the batch, in any form, and write it down.
 
     Raises:
-        MigrateError: see `pipeline.decommission.observe`.
+        MigrateError: see `pipeline.decommission.decommission.observe`.
     """
     with copied_after(desk, tells=False), _opened(desk, batch, None, reads=False) as undertaking:
         return story.observe(undertaking)

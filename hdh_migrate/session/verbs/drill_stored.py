@@ -22,10 +22,10 @@ from hdh_migrate.frozen import mutable
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import MIB, DatasetRow, Entry, PackRow, Span, State, Stored
 from hdh_migrate.model.naming import is_version
-from hdh_migrate.pipeline.look_findings import accepted
+from hdh_migrate.pipeline.looks.look_findings import accepted
 from hdh_migrate.pipeline.packed import lines_of
 from hdh_migrate.pipeline.retrying import Retrying
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.ports.sealing import Envelopes
 from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.results.keys import NotOpened, StoredTrial

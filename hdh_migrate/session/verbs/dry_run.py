@@ -13,9 +13,9 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.holding import holder
 from hdh_migrate.model import Standing
 from hdh_migrate.pipeline.binding import adopt
-from hdh_migrate.pipeline.course import outside
-from hdh_migrate.pipeline.fence import fenced_out
-from hdh_migrate.pipeline.foresight import Foresight
+from hdh_migrate.pipeline.fences.fence import fenced_out
+from hdh_migrate.pipeline.foresight.foresight import Foresight
+from hdh_migrate.pipeline.pace.course import outside
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.moves import BatchForecast, DryRun, LeftByRule
 from hdh_migrate.session.desk import Desk

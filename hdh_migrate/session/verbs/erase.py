@@ -18,10 +18,10 @@ from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.fencing import Fencing
-from hdh_migrate.pipeline.folder_packs import FolderPacks, named_before
-from hdh_migrate.pipeline.header_erasure import NO_FOLDER, STILL_THERE, HeaderErasure
-from hdh_migrate.pipeline.signposts import erased, put_up
+from hdh_migrate.pipeline.fences.fencing import Fencing
+from hdh_migrate.pipeline.fences.signposts import erased, put_up
+from hdh_migrate.pipeline.own_files.folder_packs import FolderPacks, named_before
+from hdh_migrate.pipeline.rotation.header_erasure import NO_FOLDER, STILL_THERE, HeaderErasure
 from hdh_migrate.results.erasure import DatasetErased, ErasureForecast
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator

@@ -12,7 +12,7 @@ from hdh_migrate.errors import Missing, UsageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, Place, State, Untagged
 from hdh_migrate.model.naming import key_given, name_in
-from hdh_migrate.pipeline.selecting import NOTED, REFUSALS
+from hdh_migrate.pipeline.rules.selecting import NOTED, REFUSALS
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results.objects import Becomes, Explained, ExplainedObject, FoundObject, KeptObject
 from hdh_migrate.session.desk import Desk

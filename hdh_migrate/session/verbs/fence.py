@@ -17,7 +17,7 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.evidence.verifier.members import StatedFences
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.fence import (
+from hdh_migrate.pipeline.fences.fence import (
     FenceStanding,
     Known,
     known,
@@ -26,7 +26,7 @@ from hdh_migrate.pipeline.fence import (
     why_barred,
     words_of,
 )
-from hdh_migrate.pipeline.fencing import Fencing, TakeOver
+from hdh_migrate.pipeline.fences.fencing import Fencing, TakeOver
 from hdh_migrate.results.hosts import Fence, Fences
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator

@@ -38,7 +38,7 @@ from hdh_migrate.evidence.verifier.judgements import (
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.pipeline.projections.standing import standings
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.results.proofs import JudgementMade, LossToJudge
 from hdh_migrate.session.desk import Desk

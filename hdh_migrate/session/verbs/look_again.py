@@ -8,8 +8,8 @@ from typing import Literal
 
 from hdh_migrate.errors import AuthFailed, Exit, Refused
 from hdh_migrate.model import State, key_text
-from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
-from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
+from hdh_migrate.pipeline.looks.look_again import Choice, Found, LookAgain
+from hdh_migrate.pipeline.looks.restoring import DecisionOutcome, Restoring
 from hdh_migrate.pipeline.runner import Runner, summary
 from hdh_migrate.pipeline.working_set import working_set
 from hdh_migrate.results import moves

@@ -23,8 +23,8 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.folders import ledger_path
 from hdh_migrate.model import Place, Problem, Untagged
-from hdh_migrate.pipeline import unchanged
-from hdh_migrate.pipeline.version_order import VERSIONING_HINT
+from hdh_migrate.pipeline.verify.version_order import VERSIONING_HINT
+from hdh_migrate.pipeline.workers import unchanged
 from hdh_migrate.plan.datasets import Batch, Dataset
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.ports.stores import TargetWriter

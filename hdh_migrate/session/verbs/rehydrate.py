@@ -10,7 +10,7 @@ from hdh_migrate.codes import gravest
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Archived, ArchivedObject, ArchiveFacts, DatasetRow, Place, Step
-from hdh_migrate.pipeline.rehydrating import PORTION, Rehydrating, looked
+from hdh_migrate.pipeline.inventory.rehydrating import PORTION, Rehydrating, looked
 from hdh_migrate.plan.rehydration import Rehydration
 from hdh_migrate.results.archives import (
     ArchivedDataset,

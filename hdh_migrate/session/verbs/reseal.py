@@ -15,12 +15,12 @@ from hdh_migrate.events.rotation import DataKeysRotating
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.binding import bindings
-from hdh_migrate.pipeline.earlier_versions import demand_removable
-from hdh_migrate.pipeline.portions import RotationSoFar
-from hdh_migrate.pipeline.renewal_parts import resealing_travel
-from hdh_migrate.pipeline.rotating import Rotating, RotationDone
-from hdh_migrate.pipeline.sealing_anew import SealingAnew
-from hdh_migrate.pipeline.sealing_apart import SealingApart, is_sealed_anew
+from hdh_migrate.pipeline.projections.portions import RotationSoFar
+from hdh_migrate.pipeline.rotation.earlier_versions import demand_removable
+from hdh_migrate.pipeline.rotation.renewal_parts import resealing_travel
+from hdh_migrate.pipeline.rotation.rotating import Rotating, RotationDone
+from hdh_migrate.pipeline.rotation.sealing_anew import SealingAnew
+from hdh_migrate.pipeline.rotation.sealing_apart import SealingApart, is_sealed_anew
 from hdh_migrate.results.keys import ResealForecast, SealedAnew
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator

@@ -26,11 +26,11 @@ from hdh_migrate.model import (
     TargetLimits,
     is_reserved,
 )
-from hdh_migrate.pipeline.contracts import contracts
 from hdh_migrate.pipeline.cutting import SEALED_OVERHEAD
-from hdh_migrate.pipeline.selecting import RESERVED
-from hdh_migrate.pipeline.sidecar_lines import UNREADABLE, Line, SidecarLines
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.own_files.sidecar_lines import UNREADABLE, Line, SidecarLines
+from hdh_migrate.pipeline.projections.contracts import contracts
+from hdh_migrate.pipeline.rules.selecting import RESERVED
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.results.objects import RestoredDataset, RestoredView
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator

@@ -11,9 +11,9 @@ from hdh_migrate.fidelity import FEATURES, Contract, Fields, Way, of_object
 from hdh_migrate.frozen import mutable_row
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import SIDECAR, DatasetRow, ObjectInfo, Ruled, State, TargetLimits
-from hdh_migrate.pipeline.placing import placed
-from hdh_migrate.pipeline.ruling import DIRECTORY
-from hdh_migrate.pipeline.sidecar import named
+from hdh_migrate.pipeline.own_files.sidecar import named
+from hdh_migrate.pipeline.rules.placing import placed
+from hdh_migrate.pipeline.rules.ruling import DIRECTORY
 from hdh_migrate.results.objects import RestoredDataset, RestoredFeature
 from hdh_migrate.telemetry import counted
 

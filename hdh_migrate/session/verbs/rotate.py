@@ -22,13 +22,13 @@ from hdh_migrate.frozen import frozen
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep_binding
-from hdh_migrate.pipeline.headers_apart import HeadersApart
-from hdh_migrate.pipeline.portions import RotationSoFar
-from hdh_migrate.pipeline.renewal_parts import travel
-from hdh_migrate.pipeline.renewing import Renewing
-from hdh_migrate.pipeline.rotating import Rotating, RotationDone
-from hdh_migrate.pipeline.signposts import key_exchange, put_up
-from hdh_migrate.pipeline.staying import UNOPENED
+from hdh_migrate.pipeline.fences.signposts import key_exchange, put_up
+from hdh_migrate.pipeline.projections.portions import RotationSoFar
+from hdh_migrate.pipeline.rotation.headers_apart import HeadersApart
+from hdh_migrate.pipeline.rotation.renewal_parts import travel
+from hdh_migrate.pipeline.rotation.renewing import Renewing
+from hdh_migrate.pipeline.rotation.rotating import Rotating, RotationDone
+from hdh_migrate.pipeline.rotation.staying import UNOPENED
 from hdh_migrate.plan.classes import what_of
 from hdh_migrate.plan.diff import differences
 from hdh_migrate.ports.sealing import Envelopes, HeaderRenewal

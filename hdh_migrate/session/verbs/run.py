@@ -18,8 +18,8 @@ from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem, Standing, Step
 from hdh_migrate.pipeline.context import Context, Engines
-from hdh_migrate.pipeline.fencing import Fencing, TakeOver
-from hdh_migrate.pipeline.metering import Meter
+from hdh_migrate.pipeline.fences.fencing import Fencing, TakeOver
+from hdh_migrate.pipeline.pace.metering import Meter
 from hdh_migrate.pipeline.runner import Runner, Wishes, summary
 from hdh_migrate.results.moves import DatasetStates, RefreshPass
 from hdh_migrate.session.asked import AskedRun

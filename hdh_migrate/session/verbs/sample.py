@@ -6,7 +6,7 @@ from functools import partial
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import State, Tally
-from hdh_migrate.pipeline.tried import RuleTrial
+from hdh_migrate.pipeline.rules.tried import RuleTrial
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.results import Amount
 from hdh_migrate.results.plans import TriedDataset, TriedRule

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.inventory import CountedByReport
-from hdh_migrate.pipeline.comparing import ThirdCount, compared, record
-from hdh_migrate.pipeline.tried import RuleTrial
+from hdh_migrate.pipeline.inventory.comparing import ThirdCount, compared, record
+from hdh_migrate.pipeline.rules.tried import RuleTrial
 from hdh_migrate.results.moves import ReportCompared, ThirdCountFact
 from hdh_migrate.results.plans import TriedDataset
 from hdh_migrate.session.desk import Desk

@@ -25,7 +25,7 @@ from hdh_migrate.errors import (
 from hdh_migrate.hours.zones import clock_text
 from hdh_migrate.ledger.holding import RunLock
 from hdh_migrate.model import Standing
-from hdh_migrate.pipeline.course import outside
+from hdh_migrate.pipeline.pace.course import outside
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.course import WAITING
 

@@ -11,18 +11,18 @@ from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, State, Tally, Verified
-from hdh_migrate.pipeline.amending import Amending
 from hdh_migrate.pipeline.binding import moments
 from hdh_migrate.pipeline.context import DatasetRules
 from hdh_migrate.pipeline.cutover.scene import Consent
-from hdh_migrate.pipeline.earlier_versions import REMAINING
+from hdh_migrate.pipeline.inventory.amending import Amending
 from hdh_migrate.pipeline.planning import paced
-from hdh_migrate.pipeline.portions import RotationSoFar, exchangeable, staying
-from hdh_migrate.pipeline.renewal_parts import Travel
-from hdh_migrate.pipeline.rotating import RotationDone
-from hdh_migrate.pipeline.selecting import decide
-from hdh_migrate.pipeline.staying import REASONS
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.projections.portions import RotationSoFar, exchangeable, staying
+from hdh_migrate.pipeline.rotation.earlier_versions import REMAINING
+from hdh_migrate.pipeline.rotation.renewal_parts import Travel
+from hdh_migrate.pipeline.rotation.rotating import RotationDone
+from hdh_migrate.pipeline.rotation.staying import REASONS
+from hdh_migrate.pipeline.rules.selecting import decide
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.freshness import standing_accounts, tell_stale
 from hdh_migrate.session.policy.rotation import (

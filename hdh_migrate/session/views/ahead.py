@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from hdh_migrate.frozen import frozen, mutable_row
 from hdh_migrate.model import Step, Tally
-from hdh_migrate.pipeline.fitting import MARGIN, NO_WORK, CostFit, WorkSpan, together_in_time
-from hdh_migrate.pipeline.until import Calendar, WorkedPiece, by_day, moment_text
+from hdh_migrate.pipeline.pace.fitting import MARGIN, NO_WORK, CostFit, WorkSpan, together_in_time
+from hdh_migrate.pipeline.pace.until import Calendar, WorkedPiece, by_day, moment_text
 from hdh_migrate.plan.datasets import Batch
 from hdh_migrate.results.forecasts import (
     Basis,

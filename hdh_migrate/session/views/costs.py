@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Step, Tally
-from hdh_migrate.pipeline.accounting import KINDS, ExchangeAccount, account, purpose_of
-from hdh_migrate.pipeline.until import day_of
+from hdh_migrate.pipeline.pace.accounting import KINDS, ExchangeAccount, account, purpose_of
+from hdh_migrate.pipeline.pace.until import day_of
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.plan.pricing import NO_CHARGE_FROM, PricedUse, Use, cents, priced, summed
 from hdh_migrate.results.forecasts import CostFact, CostLine

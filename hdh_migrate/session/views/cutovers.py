@@ -5,8 +5,8 @@ from __future__ import annotations
 from hdh_migrate.errors import KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.facts import waits_of
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
+from hdh_migrate.pipeline.projections.facts import waits_of
+from hdh_migrate.pipeline.projections.standing import CutoverStanding, standings
 from hdh_migrate.results.looks import CutoverStatus
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.terms import terms_digest, terms_of

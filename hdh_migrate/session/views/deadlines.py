@@ -21,8 +21,8 @@ from hdh_migrate.evidence.signatures.approval_forms import (
 from hdh_migrate.evidence.signatures.dsse import claims_of
 from hdh_migrate.evidence.signatures.signing import load_trusted_key
 from hdh_migrate.fixity import sha256_hex
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
-from hdh_migrate.pipeline.until import DAY, moment_text
+from hdh_migrate.pipeline.pace.until import DAY, moment_text
+from hdh_migrate.pipeline.projections.standing import CutoverStanding, standings
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.forecasts import EndingFact

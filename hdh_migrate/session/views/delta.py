@@ -12,10 +12,10 @@ from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Step, Tally
-from hdh_migrate.pipeline.cutover.standing import BEFORE_SWITCH, CutoverStanding, standings
-from hdh_migrate.pipeline.fitting import WorkSpan, together_in_time
-from hdh_migrate.pipeline.passes import RecordedPass, passes
-from hdh_migrate.pipeline.until import DAY
+from hdh_migrate.pipeline.pace.fitting import WorkSpan, together_in_time
+from hdh_migrate.pipeline.pace.until import DAY
+from hdh_migrate.pipeline.projections.passes import RecordedPass, passes
+from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, CutoverStanding, standings
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.forecasts import CutoverAhead
 from hdh_migrate.session.views.ahead import Pace, seconds_fact

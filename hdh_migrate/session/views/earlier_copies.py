@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.copies import copies
-from hdh_migrate.pipeline.folder_packs import named_before
+from hdh_migrate.pipeline.own_files.folder_packs import named_before
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.telemetry import counted
 

@@ -9,7 +9,7 @@ from hdh_migrate.clocks import day_over
 from hdh_migrate.errors import KeyUnavailable, PlanInvalid
 from hdh_migrate.evidence.signatures.signing import signs_until
 from hdh_migrate.frozen import frozen
-from hdh_migrate.pipeline.until import moment_text
+from hdh_migrate.pipeline.pace.until import moment_text
 from hdh_migrate.plan.attestation import load_attestation
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.credentials import CredentialRole, credential_ends

@@ -32,10 +32,10 @@ from hdh_migrate.fidelity import EARLIER, Contract
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import DatasetRow, State, TargetLimits
-from hdh_migrate.pipeline.contracts import contracts
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
-from hdh_migrate.pipeline.looks import look_facts
-from hdh_migrate.pipeline.placing import FeatureCounts
+from hdh_migrate.pipeline.projections.contracts import contracts
+from hdh_migrate.pipeline.projections.facts import cutover_facts
+from hdh_migrate.pipeline.projections.looks import look_facts
+from hdh_migrate.pipeline.rules.placing import FeatureCounts
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.binding import (

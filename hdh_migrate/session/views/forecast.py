@@ -10,9 +10,9 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.events.course import BatchLate
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State, Step
-from hdh_migrate.pipeline.fitting import CostFit
+from hdh_migrate.pipeline.pace.fitting import CostFit
+from hdh_migrate.pipeline.pace.until import moment_text
 from hdh_migrate.pipeline.planning import stored_bytes
-from hdh_migrate.pipeline.until import moment_text
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.forecasts import (
     Basis,

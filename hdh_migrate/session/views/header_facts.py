@@ -6,7 +6,7 @@ from hdh_migrate.events.run import HeadersCopied
 from hdh_migrate.evidence.verifier.members import HeadersSection, PackCopies
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State
-from hdh_migrate.pipeline.folder_packs import PackSums
+from hdh_migrate.pipeline.own_files.folder_packs import PackSums
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.wiring import routes_of
 

@@ -41,9 +41,9 @@ from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped
-from hdh_migrate.pipeline.cutover.facts import observed_of
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding, standings
-from hdh_migrate.pipeline.looks import look_facts
+from hdh_migrate.pipeline.projections.facts import observed_of
+from hdh_migrate.pipeline.projections.looks import look_facts
+from hdh_migrate.pipeline.projections.standing import CutoverStanding, standings
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.looks import BatchStatus, GraveFact, LeftFact
 from hdh_migrate.session.desk import Desk

@@ -9,9 +9,9 @@ from hdh_migrate.events.objects import ObjectsVerified
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.excused import Waivers
-from hdh_migrate.pipeline.looks import look_facts
 from hdh_migrate.pipeline.needs import lack
-from hdh_migrate.pipeline.passes import passes
+from hdh_migrate.pipeline.projections.looks import look_facts
+from hdh_migrate.pipeline.projections.passes import passes
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.telemetry import counted
 

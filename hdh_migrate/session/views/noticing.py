@@ -17,7 +17,7 @@ from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger.holding import killed_holder
 from hdh_migrate.notices.queue import NoticeMemory
-from hdh_migrate.pipeline.until import moment_text
+from hdh_migrate.pipeline.pace.until import moment_text
 from hdh_migrate.plan.notices import NotifyChannel
 from hdh_migrate.results.looks import Amounts, Status
 from hdh_migrate.results.notices import Notice, NoticeFindings, NoticeType, Summary

@@ -8,8 +8,8 @@ from typing import Final
 
 from hdh_migrate.hours.timetable import Timetable, ceiling
 from hdh_migrate.model import Role, Step
-from hdh_migrate.pipeline.fitting import CostFit
-from hdh_migrate.pipeline.until import Calendar, always_open
+from hdh_migrate.pipeline.pace.fitting import CostFit
+from hdh_migrate.pipeline.pace.until import Calendar, always_open
 from hdh_migrate.plan.model import Plan
 
 ROLES: Final[Mapping[Step, Role]] = {Step.TRANSFER: Role.MOVE, Step.VERIFY: Role.PROVE}

@@ -8,7 +8,7 @@ from hdh_migrate.codes import Code, Severity
 from hdh_migrate.errors import UsageError
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Tally
-from hdh_migrate.pipeline.passes import Pass, PassDifference, passes
+from hdh_migrate.pipeline.projections.passes import Pass, PassDifference, passes
 from hdh_migrate.results import Amount
 from hdh_migrate.results.moves import EarlierPass, RefreshFound, RefreshPass
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import bindings
-from hdh_migrate.pipeline.cutover.standing import standings
+from hdh_migrate.pipeline.projections.standing import standings
 from hdh_migrate.plan.classes import FieldClass
 from hdh_migrate.results.plans import PlanChange, PlanDiff
 from hdh_migrate.session.desk import Desk

@@ -15,8 +15,8 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Arrived, DatasetRow, Grouped, Sample, State, Step, Tally
 from hdh_migrate.model.paces import HourlyPaces
 from hdh_migrate.pipeline.excused import Waived, excused, nothing_waived
-from hdh_migrate.pipeline.fitting import CostFit, WorkSpan, fitted, together_in_time
-from hdh_migrate.pipeline.pacing import LATELY_SECONDS, measured
+from hdh_migrate.pipeline.pace.fitting import CostFit, WorkSpan, fitted, together_in_time
+from hdh_migrate.pipeline.pace.pacing import LATELY_SECONDS, measured
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results import Amount
 from hdh_migrate.results.looks import (

@@ -13,7 +13,7 @@ from hdh_migrate.fixity import MerkleTree, leaf_digest
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import VANISHED, ObjectRecord, OpenFinding, State, Step, Verdict
 from hdh_migrate.model.naming import is_version
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 from hdh_migrate.plan.datasets import Dataset
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.wiring import routes_of

@@ -13,9 +13,9 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Grouped, OpenFinding, State
 from hdh_migrate.notices.queue import NoticeQueue
 from hdh_migrate.pipeline.binding import bindings
-from hdh_migrate.pipeline.cutover.standing import CutoverStage, standing
 from hdh_migrate.pipeline.excused import Waived, nothing_waived
-from hdh_migrate.pipeline.portions import RotationSoFar
+from hdh_migrate.pipeline.projections.portions import RotationSoFar
+from hdh_migrate.pipeline.projections.standing import CutoverStage, standing
 from hdh_migrate.pipeline.runner import BatchOrder
 from hdh_migrate.results.looks import (
     BatchStatus,

@@ -28,7 +28,7 @@ from hdh_migrate.evidence.signatures.envelopes import add_signature
 from hdh_migrate.evidence.signatures.signing import Signer
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import Place
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.projections.facts import cutover_facts
 from tests.support.events import typed
 from tests.support.undone import restored
 from tests.unit.evidence.builders import (

@@ -61,7 +61,7 @@ from hdh_migrate.fidelity import FEATURES
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Place, key_text
-from hdh_migrate.pipeline.cutover.readings import LEVELS
+from hdh_migrate.pipeline.projections.readings import LEVELS
 from tests.unit.evidence.builders import (
     LOOK,
     SECURED,

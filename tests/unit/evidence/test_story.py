@@ -25,8 +25,8 @@ from hdh_migrate.evidence.verifier.cutovers import CutoverAccount
 from hdh_migrate.evidence.verifier.planned import NOTHING_MD5
 from hdh_migrate.evidence.verifier.selection import DIRECTORY
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
-from hdh_migrate.pipeline.cutover.standing import StoryEvent
+from hdh_migrate.pipeline.projections.facts import cutover_facts
+from hdh_migrate.pipeline.projections.standing import StoryEvent
 from tests.support.events import typed, whole
 from tests.unit.evidence.builders import (
     SECURED,

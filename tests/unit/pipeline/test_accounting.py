@@ -9,7 +9,7 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.exchange import ExchangeCount, TrafficCounted
 from hdh_migrate.events.run import ExchangeTotal, RunEnded, RunStarted
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.pipeline.accounting import ExchangeAccount, account, purpose_of
+from hdh_migrate.pipeline.pace.accounting import ExchangeAccount, account, purpose_of
 
 SOURCE, TARGET = "https://hdh.blob.core.windows.net", "https://s3.fr-par.scw.cloud"
 Told = tuple[str, Event]

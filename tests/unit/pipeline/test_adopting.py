@@ -21,9 +21,9 @@ from hdh_migrate.events.event import Event
 from hdh_migrate.events.rotation import KeysRotated, KeysRotating
 from hdh_migrate.ledger import database
 from hdh_migrate.model import State, key_bytes
-from hdh_migrate.pipeline.adopting import Adopt
-from hdh_migrate.pipeline.adoption_journal import AdoptionTally
-from hdh_migrate.pipeline.adoption_proofs import AdoptionProof
+from hdh_migrate.pipeline.adoption.adopting import Adopt
+from hdh_migrate.pipeline.adoption.adoption_journal import AdoptionTally
+from hdh_migrate.pipeline.adoption.adoption_proofs import AdoptionProof
 from hdh_migrate.pipeline.runner import Wishes
 from hdh_migrate.pipeline.tags import mark_of
 from tests.support.script import Killed, Point

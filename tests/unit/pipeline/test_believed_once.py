@@ -17,7 +17,7 @@ import pytest
 from hdh_migrate.errors import Exit, ListingBroken, Refused
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import SIZE_MAX, Listed, ObjectInfo, Place, State, Step
-from hdh_migrate.pipeline import relooking
+from hdh_migrate.pipeline.inventory import relooking
 from hdh_migrate.pipeline.runner import NO_WISHES, Wishes
 from tests.support.fakes import FakeSource
 from tests.support.world import BIG, ONE, SEGMENT, World

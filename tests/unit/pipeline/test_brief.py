@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from hdh_migrate.fibers import rest
-from hdh_migrate.pipeline.brief import BriefItems
-from hdh_migrate.pipeline.buffers import BufferPool
-from hdh_migrate.pipeline.level import Level
+from hdh_migrate.pipeline.pace.level import Level
+from hdh_migrate.pipeline.workers.brief import BriefItems
+from hdh_migrate.pipeline.workers.buffers import BufferPool
 from tests.support.processes import LONG
 
 ORDERS, ITEMS, AT_ONCE = 5, 40, 4

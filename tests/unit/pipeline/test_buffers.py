@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from hdh_migrate.pipeline.buffers import GRAIN, BufferPool
+from hdh_migrate.pipeline.workers.buffers import GRAIN, BufferPool
 
 BUDGET = 1_000_000
 

@@ -23,7 +23,7 @@ from hdh_migrate.hours.weekly import hours_of_a_week
 from hdh_migrate.hours.windows import Windows
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Instruction, InstructionKind, Role
-from hdh_migrate.pipeline.course import GATE_SECONDS, LOOK_SECONDS, Course
+from hdh_migrate.pipeline.pace.course import GATE_SECONDS, LOOK_SECONDS, Course
 from tests.support.serial import SerialEngine
 from tests.support.workshop import Workshop
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from hdh_migrate.model import ClusterWorker, WorkerState
-from hdh_migrate.pipeline.crew import ANSWER_SECONDS, Crew
+from hdh_migrate.pipeline.pace.crew import ANSWER_SECONDS, Crew
 
 
 def seen(name: str, state: WorkerState = "works", why: str | None = None) -> ClusterWorker:

@@ -15,8 +15,8 @@ from hdh_migrate.hours.windows import Windows
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Step
 from hdh_migrate.pipeline.context import Context
-from hdh_migrate.pipeline.course import FreeCourse
 from hdh_migrate.pipeline.deadline import MEASURED_MIN, DueWatch, settle
+from hdh_migrate.pipeline.pace.course import FreeCourse
 from hdh_migrate.pipeline.runner import BatchOrder, Runner
 from tests.support.world import Dataset, World
 

@@ -29,11 +29,11 @@ from hdh_migrate.errors import (
 from hdh_migrate.events.fence import FenceReleased, FenceTaken, FenceTaking
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Place, Stamp, State, Step, Stored
-from hdh_migrate.pipeline.adopting import Adopt
-from hdh_migrate.pipeline.fence import EPOCH_MAX, Shown, fence_key, known
-from hdh_migrate.pipeline.fence_keeping import Keeper, gaps
-from hdh_migrate.pipeline.fencing import RENEW_SECONDS, SETTLE_SECONDS, Fencing, TakeOver
-from hdh_migrate.pipeline.post import STAYS_SECONDS, Owner
+from hdh_migrate.pipeline.adoption.adopting import Adopt
+from hdh_migrate.pipeline.fences.fence import EPOCH_MAX, Shown, fence_key, known
+from hdh_migrate.pipeline.fences.fence_keeping import Keeper, gaps
+from hdh_migrate.pipeline.fences.fencing import RENEW_SECONDS, SETTLE_SECONDS, Fencing, TakeOver
+from hdh_migrate.pipeline.fences.post import STAYS_SECONDS, Owner
 from hdh_migrate.pipeline.runner import Runner
 from tests.support.fakes import FakeTarget, _Object
 from tests.support.processes import LONG

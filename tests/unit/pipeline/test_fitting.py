@@ -16,8 +16,8 @@ from hdh_migrate.model.paces import (
     paces_of,
     total,
 )
-from hdh_migrate.pipeline.fitting import NO_WORK, fitted, together_in_time
-from hdh_migrate.pipeline.pacing import Rate
+from hdh_migrate.pipeline.pace.fitting import NO_WORK, fitted, together_in_time
+from hdh_migrate.pipeline.pace.pacing import Rate
 
 DAY, NIGHT = 14, 2
 

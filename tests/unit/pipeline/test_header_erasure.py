@@ -10,9 +10,9 @@ from hdh_migrate.errors import Exit, SwitchHeld, TargetDiffers
 from hdh_migrate.folders import PARTIAL
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, WRAPPED
-from hdh_migrate.pipeline.folder_packs import FolderPacks
-from hdh_migrate.pipeline.header_erasure import HeaderErasure
-from hdh_migrate.pipeline.packs_anew import PacksAnew
+from hdh_migrate.pipeline.own_files.folder_packs import FolderPacks
+from hdh_migrate.pipeline.rotation.header_erasure import HeaderErasure
+from hdh_migrate.pipeline.rotation.packs_anew import PacksAnew
 from hdh_migrate.pipeline.runner import Wishes
 from tests.support.world import ONE, World
 from tests.unit.pipeline.test_header_packs import filled

@@ -13,7 +13,7 @@ import pytest
 from hdh_migrate.errors import Exit, NoSpace, UnsealFailed
 from hdh_migrate.ledger import database
 from hdh_migrate.model import HEADER_PACKS, State, Step
-from hdh_migrate.pipeline.folder_packs import FolderPacks
+from hdh_migrate.pipeline.own_files.folder_packs import FolderPacks
 from hdh_migrate.pipeline.packed import FORMAT
 from hdh_migrate.pipeline.runner import Wishes
 from hdh_migrate.sealing.detached import DetachedEnvelopes

@@ -28,9 +28,9 @@ from hdh_migrate.model import (
     Untagged,
     key_bytes,
 )
-from hdh_migrate.pipeline import uploads
-from hdh_migrate.pipeline.inventory_findings import InventorySummary
-from hdh_migrate.pipeline.key_order import KeyOrder
+from hdh_migrate.pipeline.inventory.inventory_findings import InventorySummary
+from hdh_migrate.pipeline.inventory.key_order import KeyOrder
+from hdh_migrate.pipeline.transfer import uploads
 from tests.support.fakes import FakeSource
 from tests.support.script import Killed
 from tests.support.world import ONE, Dataset, World

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from hdh_migrate.model import TargetLimits
-from hdh_migrate.pipeline.lanes import OwnLane, ProcessShare, SharedLane, shared_file
-from hdh_migrate.pipeline.throttling import AHEAD_SECONDS, LOOK_SECONDS, Bandwidth, RequestPace
+from hdh_migrate.pipeline.pace.lanes import OwnLane, ProcessShare, SharedLane, shared_file
+from hdh_migrate.pipeline.pace.throttling import AHEAD_SECONDS, LOOK_SECONDS, Bandwidth, RequestPace
 from tests.support.quiet import FakeClock, Waits
 
 LIMITS = TargetLimits(

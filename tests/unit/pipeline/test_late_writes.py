@@ -16,7 +16,7 @@ import pytest
 from hdh_migrate.errors import Conflict, Exit
 from hdh_migrate.ledger import database
 from hdh_migrate.model import State
-from hdh_migrate.pipeline.look_again import Choice, LookAgain
+from hdh_migrate.pipeline.looks.look_again import Choice, LookAgain
 from tests.support.fakes import FakeTarget
 from tests.support.script import Killed, Point
 from tests.support.world import SMALL, World

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from hdh_migrate.errors import ConnectionLost, ShortRead, Throttled
-from hdh_migrate.pipeline.helping import Helpers
-from hdh_migrate.pipeline.level import SETTLE_SECONDS, WINDOW, Level
+from hdh_migrate.pipeline.pace.level import SETTLE_SECONDS, WINDOW, Level
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
+from hdh_migrate.pipeline.workers.helping import Helpers
 from tests.support.processes import LONG
 from tests.support.quiet import FakeClock
 
@@ -35,7 +35,7 @@ def throttled() -> Throttled:
 def test_it_is_halved_once_for_one_storm_and_grows_by_one(
     level: Level, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="hdh_migrate.pipeline.level"):
+    with caplog.at_level(logging.INFO, logger="hdh_migrate.pipeline.pace.level"):
         for _ in range(16):  # all that was under way is refused
             level.trouble(throttled())
         assert level.now == 8
@@ -79,7 +79,7 @@ def test_answers_that_come_ever_slower_are_one(
     for _ in range(WINDOW):
         level.done(1.5)  # slower, and nobody need mind
     assert level.now == 16
-    with caplog.at_level(logging.INFO, logger="hdh_migrate.pipeline.level"):
+    with caplog.at_level(logging.INFO, logger="hdh_migrate.pipeline.pace.level"):
         for _ in range(WINDOW):
             level.done(3.0)
     assert level.now == 8

@@ -14,8 +14,8 @@ from hdh_migrate.fixity import sha256_hex
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import database
 from hdh_migrate.model import Stamp, State, Step
-from hdh_migrate.pipeline.look_again import Choice, Found, LookAgain
-from hdh_migrate.pipeline.looks import Looks
+from hdh_migrate.pipeline.looks.look_again import Choice, Found, LookAgain
+from hdh_migrate.pipeline.projections.looks import Looks
 from hdh_migrate.pipeline.runner import Wishes
 from tests.support.script import Killed, Point
 from tests.support.world import BIG, SMALL, World

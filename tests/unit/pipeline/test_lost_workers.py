@@ -11,7 +11,7 @@ from hdh_migrate.engines.messages import NAMES
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import State
 from hdh_migrate.orders import Order
-from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.pipeline.workers.work import Toolbox
 from hdh_migrate.ports.work import Recorder
 from hdh_migrate.receipts import Lost, Receipt
 from tests.support.here import Bench

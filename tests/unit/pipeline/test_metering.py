@@ -8,7 +8,7 @@ import pytest
 
 from hdh_migrate.events.exchange import ExchangeCount, TrafficCounted
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.metering import Meter
+from hdh_migrate.pipeline.pace.metering import Meter
 from hdh_migrate.receipts import EndpointTraffic
 from tests.support.quiet import WallClock
 

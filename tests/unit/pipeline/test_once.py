@@ -14,8 +14,8 @@ from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.database import connect
 from hdh_migrate.model import MIB, PartReceipt
 from hdh_migrate.orders import PartItem
-from hdh_migrate.pipeline import parts
-from hdh_migrate.pipeline.once import Once
+from hdh_migrate.pipeline.workers import parts
+from hdh_migrate.pipeline.workers.once import Once
 from hdh_migrate.receipts import SealIntent
 from tests.support.corpus import ending
 from tests.support.quiet import FakeClock

@@ -11,13 +11,13 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import HEADER_PACKS, DatasetRow, Step
-from hdh_migrate.pipeline import own_files
 from hdh_migrate.pipeline.context import Context
 from hdh_migrate.pipeline.dispatch import Dispatcher
 from hdh_migrate.pipeline.ends import Ends
-from hdh_migrate.pipeline.own_files import OwnFiles
+from hdh_migrate.pipeline.own_files import own_files
+from hdh_migrate.pipeline.own_files.own_files import OwnFiles
 from hdh_migrate.pipeline.queue import Deaths
-from hdh_migrate.pipeline.small import ORDER_FILES, OWN_FILES, Small
+from hdh_migrate.pipeline.transfer.small import ORDER_FILES, OWN_FILES, Small
 from hdh_migrate.receipts import Sent
 from tests.support.world import World
 

@@ -16,7 +16,7 @@ from hdh_migrate.errors import (
     Transient,
 )
 from hdh_migrate.model import ObjectInfo, Place, State, Step, Stored, Upload
-from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
+from hdh_migrate.pipeline.looks.rereading import Portion, Rereading, RereadWanted
 from tests.support.fakes import FakeTarget
 from tests.support.world import BIG, Dataset, World
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hdh_migrate.model import MIB, Sample
-from hdh_migrate.pipeline.pacing import Rate, measured
+from hdh_migrate.pipeline.pace.pacing import Rate, measured
 
 
 def samples(*rows: tuple[float, int, int], batch: str = "b") -> list[Sample]:

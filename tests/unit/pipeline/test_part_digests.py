@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hdh_migrate.fixity import sha256_hex
-from hdh_migrate.pipeline.digests import ObjectDigests, PartDigests
-from hdh_migrate.pipeline.helping import Helpers
+from hdh_migrate.pipeline.workers.digests import ObjectDigests, PartDigests
+from hdh_migrate.pipeline.workers.helping import Helpers
 
 PARTS = (b"abc", b"de")
 COMES = [

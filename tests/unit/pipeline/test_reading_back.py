@@ -14,9 +14,9 @@ import pytest
 
 from hdh_migrate.errors import ConnectionLost, ShortRead, UnsealFailed
 from hdh_migrate.model import MIB, Span, Stored
-from hdh_migrate.pipeline.buffers import BufferPool
-from hdh_migrate.pipeline.helping import CROWD, Helpers, all_of
-from hdh_migrate.pipeline.reading_back import AHEAD, RESUME_AFTER, STRETCH, ReadingBack
+from hdh_migrate.pipeline.workers.buffers import BufferPool
+from hdh_migrate.pipeline.workers.helping import CROWD, Helpers, all_of
+from hdh_migrate.pipeline.workers.reading_back import AHEAD, RESUME_AFTER, STRETCH, ReadingBack
 from hdh_migrate.ports.stores import Write
 from tests.support.fakes import FakeTarget
 

@@ -10,8 +10,8 @@ import pytest
 
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import MIB, Tally
-from hdh_migrate.pipeline.checking import READ_ON
-from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.pipeline.workers.checking import READ_ON
+from hdh_migrate.pipeline.workers.work import Toolbox
 from hdh_migrate.ports.work import Engine, Recorder
 from hdh_migrate.receipts import Matched, ReadOn, Receipt
 from tests.support.here import serial

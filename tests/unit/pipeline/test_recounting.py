@@ -9,7 +9,7 @@ import pytest
 
 from hdh_migrate.errors import ConnectionLost
 from hdh_migrate.model import Brief
-from hdh_migrate.pipeline.recounting import going_on
+from hdh_migrate.pipeline.inventory.recounting import going_on
 from hdh_migrate.pipeline.retrying import Retrying, SharedPause
 from hdh_migrate.ports.stores import GoesOn
 

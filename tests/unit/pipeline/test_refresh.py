@@ -14,9 +14,9 @@ from hdh_migrate.events.inventory import InventoryChanged
 from hdh_migrate.events.refreshes import Refreshed, RefreshEnded
 from hdh_migrate.ledger import database
 from hdh_migrate.model import Place, State, Step
-from hdh_migrate.pipeline import vanishing
 from hdh_migrate.pipeline.cutover.start import start
-from hdh_migrate.pipeline.passes import PassDifference, passes
+from hdh_migrate.pipeline.inventory import vanishing
+from hdh_migrate.pipeline.projections.passes import PassDifference, passes
 from hdh_migrate.pipeline.runner import Wishes
 from tests.support.corpus import recounted
 from tests.support.cutover import Affair

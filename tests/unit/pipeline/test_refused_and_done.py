@@ -8,9 +8,9 @@ import pytest
 
 from hdh_migrate.errors import AccessDenied, Conflict, Exit, Interrupted, Missing
 from hdh_migrate.model import State
-from hdh_migrate.pipeline import signposts
-from hdh_migrate.pipeline.earlier_versions import LOCKED, EarlierVersions, VersionPlace
-from hdh_migrate.pipeline.header_erasure import HeaderErasure
+from hdh_migrate.pipeline.fences import signposts
+from hdh_migrate.pipeline.rotation.earlier_versions import LOCKED, EarlierVersions, VersionPlace
+from hdh_migrate.pipeline.rotation.header_erasure import HeaderErasure
 from tests.support.versioned import VersionedTarget
 from tests.support.world import BIG, ONE, World
 from tests.unit.pipeline.test_restoring import decided, kept, replaced, without_fsync

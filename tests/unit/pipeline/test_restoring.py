@@ -9,8 +9,8 @@ import pytest
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.looks import ObjectAccepted, ObjectRestored, ObjectRestoring
 from hdh_migrate.model import Span, State, Stored
-from hdh_migrate.pipeline.look_again import Choice
-from hdh_migrate.pipeline.restoring import DecisionOutcome, Restoring
+from hdh_migrate.pipeline.looks.look_again import Choice
+from hdh_migrate.pipeline.looks.restoring import DecisionOutcome, Restoring
 from hdh_migrate.ports.stores import Write
 from tests.support.script import Killed, Point
 from tests.support.world import ONE, World

@@ -13,10 +13,10 @@ from hdh_migrate.engines.messages import KINDS, NAMES
 from hdh_migrate.errors import Exit, MigrateError
 from hdh_migrate.model import Role, State, Step
 from hdh_migrate.orders import Order
-from hdh_migrate.pipeline import verify
 from hdh_migrate.pipeline.context import Engines
-from hdh_migrate.pipeline.perform import Performer
-from hdh_migrate.pipeline.work import Toolbox
+from hdh_migrate.pipeline.verify import verify
+from hdh_migrate.pipeline.workers.perform import Performer
+from hdh_migrate.pipeline.workers.work import Toolbox
 from hdh_migrate.ports.work import Emit, Record, Recorder, Service
 from hdh_migrate.receipts import Doubted, EndpointTraffic, Failed, Gone, Matched, Receipt, Sent
 from tests.support.here import Bench, serial

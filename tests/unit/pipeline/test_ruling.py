@@ -9,7 +9,7 @@ import pytest
 
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.model import ObjectInfo, Step, Untagged
-from hdh_migrate.pipeline.ruling import Rule, compile_rules
+from hdh_migrate.pipeline.rules.ruling import Rule, compile_rules
 from tests.support.world import ONE, World
 
 TESTS = Rule(tests=(lambda _, obj: "t" in obj.tags,), asks=frozenset({"tags"}))

@@ -8,14 +8,14 @@ import pytest
 
 from hdh_migrate.codes import Code
 from hdh_migrate.model import FREEZE_TRIAL, ObjectInfo, Place, State, TargetLimits
-from hdh_migrate.pipeline.ruling import Rules, compile_rules
-from hdh_migrate.pipeline.selecting import (
+from hdh_migrate.pipeline.rules.ruling import Rules, compile_rules
+from hdh_migrate.pipeline.rules.selecting import (
     decide,
     folded,
     portable_metadata,
     portable_tags,
 )
-from hdh_migrate.pipeline.work import Route
+from hdh_migrate.pipeline.workers.work import Route
 from tests.support.fakes import LIMITS
 
 ROUTE = Route(

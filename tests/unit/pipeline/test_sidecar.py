@@ -15,10 +15,10 @@ from hdh_migrate.evidence.verifier import rules
 from hdh_migrate.fidelity import EARLIER, FEATURES, OTHER, Contract, Way, described, of_object
 from hdh_migrate.ledger import database
 from hdh_migrate.model import ObjectInfo, Place, State, Step
-from hdh_migrate.pipeline import own_files, sidecar
-from hdh_migrate.pipeline.adopting import Adopt
-from hdh_migrate.pipeline.look_again import Choice, LookAgain
-from hdh_migrate.pipeline.placing import placed
+from hdh_migrate.pipeline.adoption.adopting import Adopt
+from hdh_migrate.pipeline.looks.look_again import Choice, LookAgain
+from hdh_migrate.pipeline.own_files import own_files, sidecar
+from hdh_migrate.pipeline.rules.placing import placed
 from hdh_migrate.pipeline.runner import Wishes
 from hdh_migrate.pipeline.tags import mark_of
 from hdh_migrate.session.verbs.restored import ELEMENTS

@@ -10,8 +10,8 @@ import pytest
 from hdh_migrate.errors import UnsealFailed
 from hdh_migrate.fixity import canonical_json
 from hdh_migrate.model import key_bytes
-from hdh_migrate.pipeline.sidecar import FORMAT, named
-from hdh_migrate.pipeline.sidecar_lines import HELD, SidecarLines
+from hdh_migrate.pipeline.own_files.sidecar import FORMAT, named
+from hdh_migrate.pipeline.own_files.sidecar_lines import HELD, SidecarLines
 
 HEAD = canonical_json({"dataset": "all", "format": FORMAT}) + b"\n"
 

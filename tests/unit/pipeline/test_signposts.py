@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.pipeline import signposts
+from hdh_migrate.pipeline.fences import signposts
 from tests.support.world import World
 
 

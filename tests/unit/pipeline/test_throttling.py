@@ -13,8 +13,8 @@ import pytest
 
 from hdh_migrate.errors import Conflict
 from hdh_migrate.model import Place, Span, Stamp, Stored
-from hdh_migrate.pipeline.lanes import Lane, OwnLane, lane, shared_file
-from hdh_migrate.pipeline.throttling import (
+from hdh_migrate.pipeline.pace.lanes import Lane, OwnLane, lane, shared_file
+from hdh_migrate.pipeline.pace.throttling import (
     LOOK_SECONDS,
     Bandwidth,
     ThrottledReader,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hdh_migrate.model import Listed, ObjectInfo, State
 from hdh_migrate.model.naming import version_key
-from hdh_migrate.pipeline.ruling import KeyList, Rule, compile_rules
-from hdh_migrate.pipeline.tried import RuleTrial
+from hdh_migrate.pipeline.rules.ruling import KeyList, Rule, compile_rules
+from hdh_migrate.pipeline.rules.tried import RuleTrial
 
 
 def listed(obj: ObjectInfo) -> Listed:

@@ -9,7 +9,7 @@ import pytest
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.objects import ObjectsSent, ObjectsUnderWay
 from hdh_migrate.evidence.lines.facts import StepPace
-from hdh_migrate.pipeline.under_way import UnderWay
+from hdh_migrate.pipeline.pace.under_way import UnderWay
 from hdh_migrate.session.views.facts import step_paces
 from tests.support.quiet import FakeClock
 from tests.support.script import Killed, Point

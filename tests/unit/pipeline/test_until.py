@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hdh_migrate.pipeline.until import DAY, HOUR, Calendar, by_day, day_of, moment_text
+from hdh_migrate.pipeline.pace.until import DAY, HOUR, Calendar, by_day, day_of, moment_text
 
 MIDNIGHT = 1_795_651_200.0
 """2026-11-26T00:00:00Z"""

@@ -9,8 +9,8 @@ import pytest
 
 from hdh_migrate.errors import Exit, Refused
 from hdh_migrate.model import Claimed, Place, State, Step
-from hdh_migrate.pipeline.ruling import compile_rules
-from hdh_migrate.pipeline.usage import Usage
+from hdh_migrate.pipeline.rules.ruling import compile_rules
+from hdh_migrate.pipeline.rules.usage import Usage
 from tests.support.world import ONE, World
 
 INVENTORY = (Step.INVENTORY,)

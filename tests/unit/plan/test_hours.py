@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hdh_migrate.model import Role
-from hdh_migrate.pipeline.until import moment_text
+from hdh_migrate.pipeline.pace.until import moment_text
 from hdh_migrate.plan.advice import advice
 from hdh_migrate.plan.classes import FieldClass
 from hdh_migrate.plan.diff import differences

@@ -11,7 +11,7 @@ import pytest
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Refused
 from hdh_migrate.model import ObjectInfo
-from hdh_migrate.pipeline.ruling import KeyList, Rules
+from hdh_migrate.pipeline.rules.ruling import KeyList, Rules
 from hdh_migrate.plan.lists import ListUnreadable, keys_in, read_list
 from hdh_migrate.wiring import moments_of, rules_of
 from tests.unit.plan.builders import GOOD, as_yaml, full, loaded, problems

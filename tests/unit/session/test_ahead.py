@@ -9,9 +9,9 @@ import pytest
 
 from hdh_migrate.model import DatasetRow, Grouped, Sample, State, Step, Tally
 from hdh_migrate.model.paces import PaceSums
-from hdh_migrate.pipeline.fitting import fitted
+from hdh_migrate.pipeline.pace.fitting import fitted
+from hdh_migrate.pipeline.pace.until import Calendar
 from hdh_migrate.pipeline.runner import BatchOrder
-from hdh_migrate.pipeline.until import Calendar
 from hdh_migrate.plan.datasets import Batch
 from hdh_migrate.session.views.ahead import BatchesAhead, Pace
 from hdh_migrate.session.views.progress import LedgerMoment, progress_of

@@ -22,7 +22,7 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, State
 from hdh_migrate.pipeline.binding import Binder, bindings
-from hdh_migrate.pipeline.inventory_findings import InventorySummary
+from hdh_migrate.pipeline.inventory.inventory_findings import InventorySummary
 from hdh_migrate.plan.loader import load
 from hdh_migrate.results.plans import Amendment
 from hdh_migrate.sealing.keys import PublicKey, new_pair

@@ -13,7 +13,7 @@ from hdh_migrate.events.run import RunStarted
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Step, Tally
-from hdh_migrate.pipeline.until import WorkedPiece
+from hdh_migrate.pipeline.pace.until import WorkedPiece
 from hdh_migrate.plan.loader import load
 from hdh_migrate.plan.model import Plan
 from hdh_migrate.results.forecasts import CostFact, CostLine

@@ -11,9 +11,9 @@ import pytest
 
 from hdh_migrate.errors import Refused
 from hdh_migrate.events.fence import FenceTaken
-from hdh_migrate.pipeline.fence import fence_key
-from hdh_migrate.pipeline.fencing import TakeOver
-from hdh_migrate.pipeline.signposts import erased, put_up
+from hdh_migrate.pipeline.fences.fence import fence_key
+from hdh_migrate.pipeline.fences.fencing import TakeOver
+from hdh_migrate.pipeline.fences.signposts import erased, put_up
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.fencing import UNKNOWN_HERE, fenced

@@ -19,8 +19,8 @@ from hdh_migrate.events.refreshes import PassAmount, Refreshed, RefreshEnded, Re
 from hdh_migrate.evidence.signatures.signing import new_report_key
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import MIB, Listed, ObjectInfo, State
-from hdh_migrate.pipeline.inventory_findings import InventorySummary
-from hdh_migrate.pipeline.until import moment_text
+from hdh_migrate.pipeline.inventory.inventory_findings import InventorySummary
+from hdh_migrate.pipeline.pace.until import moment_text
 from hdh_migrate.plan.diff import changes
 from hdh_migrate.results.forecasts import EndingFact
 from hdh_migrate.session.desk import Desk

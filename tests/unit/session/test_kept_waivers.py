@@ -18,7 +18,7 @@ from hdh_migrate.evidence.signatures.signing import load_signer, new_report_key
 from hdh_migrate.evidence.verifier.journal import Journal
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline.projections.facts import cutover_facts
 from hdh_migrate.plan.loader import load
 from hdh_migrate.session.policy import waivers
 from hdh_migrate.session.policy.excuses import kept_excuses

@@ -19,16 +19,16 @@ from hdh_migrate.errors import (
     Throttled,
 )
 from hdh_migrate.events.cutover import TargetDifferences, Track
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Scene
-from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
-from hdh_migrate.pipeline.fence import fence_key
-from hdh_migrate.pipeline.fencing import Fencing
-from hdh_migrate.pipeline.post import Owner
+from hdh_migrate.pipeline.fences.fence import fence_key
+from hdh_migrate.pipeline.fences.fencing import Fencing
+from hdh_migrate.pipeline.fences.post import Owner
+from hdh_migrate.pipeline.projections.facts import cutover_facts
+from hdh_migrate.pipeline.projections.standing import CutoverStage
 from tests.support.cutover import NEW, OLD, Affair, names, program
 from tests.support.script import Killed, Point
 from tests.support.world import RUN_TAG

@@ -33,15 +33,17 @@ from hdh_migrate.events.decommission import CutoverAgreed, CutoverErasing, Prese
 from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Problem, Remnant, State, Trace, Untagged, Verified
-from hdh_migrate.pipeline import erasing, queue, recheck, rereading
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
+from hdh_migrate.pipeline import queue
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.scene import Consent, Scene, Story
-from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
-from hdh_migrate.pipeline.decommission import execute, forecast, observe
-from hdh_migrate.pipeline.rereading import Portion, Rereading, RereadWanted
-from hdh_migrate.pipeline.undertaking import ShownEvidence, Undertaking
+from hdh_migrate.pipeline.decommission import erasing, recheck
+from hdh_migrate.pipeline.decommission.decommission import execute, forecast, observe
+from hdh_migrate.pipeline.decommission.undertaking import ShownEvidence, Undertaking
+from hdh_migrate.pipeline.looks import rereading
+from hdh_migrate.pipeline.looks.rereading import Portion, Rereading, RereadWanted
+from hdh_migrate.pipeline.projections.facts import cutover_facts
+from hdh_migrate.pipeline.projections.standing import CutoverStage
 from tests.support.cutover import NEW, OLD, Affair, FakeEraser
 from tests.support.fakes import FakeTarget
 from tests.support.script import Killed, Point

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hdh_migrate.pipeline.cutover.erasure_progress import ErasureProgress
+from hdh_migrate.pipeline.projections.erasure_progress import ErasureProgress
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from hdh_migrate.events.decommission import (
     CutoverRequested,
 )
 from hdh_migrate.jsonform import ABSENT
-from hdh_migrate.pipeline.cutover.facts import cutover_facts
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.standing import CutoverStage, StoryEvent
 from hdh_migrate.pipeline.cutover.start import start
+from hdh_migrate.pipeline.projections.facts import cutover_facts
+from hdh_migrate.pipeline.projections.standing import CutoverStage, StoryEvent
 from tests.support.cutover import BATCH, Affair
 from tests.unit.evidence.builders import record
 from tests.unit.evidence.test_html import written

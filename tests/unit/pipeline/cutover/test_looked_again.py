@@ -14,8 +14,8 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Stamp, State
 from hdh_migrate.pipeline.cutover.gates import MEND
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
+from hdh_migrate.pipeline.projections.standing import CutoverStage
 from hdh_migrate.pipeline.tags import ATTEMPT
 from tests.support.cutover import Affair
 from tests.unit.pipeline.test_look_again import looked

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdh_migrate.pipeline.cutover.readings import Reading, Readings, covers, merged
+from hdh_migrate.pipeline.projections.readings import Reading, Readings, covers, merged
 
 SPANS = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 12)), max_size=30)
 

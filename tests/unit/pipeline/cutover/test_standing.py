@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hdh_migrate.pipeline.cutover.standing import CutoverStanding
+from hdh_migrate.pipeline.projections.standing import CutoverStanding
 
 
 @pytest.mark.parametrize(

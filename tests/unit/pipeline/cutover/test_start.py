@@ -27,9 +27,9 @@ from hdh_migrate.pipeline.cutover.gates import MEND, blockers
 from hdh_migrate.pipeline.cutover.rollback import roll_back
 from hdh_migrate.pipeline.cutover.scene import Consumer, Need
 from hdh_migrate.pipeline.cutover.smoke import sample
-from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
 from hdh_migrate.pipeline.excused import Excuses
+from hdh_migrate.pipeline.projections.standing import CutoverStage
 from tests.support.corpus import recounted
 from tests.support.cutover import NEW, OLD, Affair, program
 from tests.support.fakes import FakeTarget

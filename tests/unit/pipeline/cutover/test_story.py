@@ -14,8 +14,8 @@ from hdh_migrate.ledger import database
 from hdh_migrate.model import State
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rollback import roll_back
-from hdh_migrate.pipeline.cutover.standing import CutoverStage
 from hdh_migrate.pipeline.cutover.start import start
+from hdh_migrate.pipeline.projections.standing import CutoverStage
 from tests.support.corpus import recounted
 from tests.support.cutover import NEW, OLD, Affair
 from tests.support.script import Killed, Point

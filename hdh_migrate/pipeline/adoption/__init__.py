@@ -1,0 +1,1 @@
+"""Take over what another ledger moved, on proof."""

@@ -1,0 +1,1 @@
+"""Which ledger writes to a bucket, and what no later ledger may be ignorant of."""

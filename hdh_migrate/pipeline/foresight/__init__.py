@@ -1,0 +1,1 @@
+"""What a run would come to, before anything is written."""

@@ -1,0 +1,1 @@
+"""What there is to move: listed, counted again, frozen, listed anew, amended."""

@@ -1,0 +1,1 @@
+"""Look again at what was verified, and mend what the target lost."""

@@ -1,0 +1,1 @@
+"""Files that the tool adds to a dataset: header packs and sidecars."""

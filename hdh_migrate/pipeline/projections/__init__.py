@@ -1,0 +1,1 @@
+"""What the journal tells, folded from its events: no table, no request."""

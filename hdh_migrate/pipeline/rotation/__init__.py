@@ -1,0 +1,1 @@
+"""Write verified objects anew for other keys, and erase what opened them."""

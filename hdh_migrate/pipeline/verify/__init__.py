@@ -1,0 +1,1 @@
+"""Give what was sent its verdict, from bytes that are read back."""

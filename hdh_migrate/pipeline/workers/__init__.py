@@ -1,0 +1,1 @@
+"""What a worker does with one order: read, seal, send, read back, compare."""
