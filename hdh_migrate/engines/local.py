@@ -251,15 +251,19 @@ class LocalEngine:
                 hint="nothing is lost; run the same plan again, with the tool as it is now",
             )
 
-    def _replace(self, worker: WorkerProcess) -> Iterator[Receipt]:
+    def _bury(self, worker: WorkerProcess) -> None:
+        """Wait for a worker that ends, and keep of it what it reported to have exchanged."""
         self._poll.unregister(worker.wire.connection)
         del self._speakers[worker.wire.connection.fileno()]
         worker.wire.connection.close()
         worker.process.wait()
         self._workers.remove(worker)
+        self._traffic.extend(worker.exchanged)
+
+    def _replace(self, worker: WorkerProcess) -> Iterator[Receipt]:
+        self._bury(worker)
         if worker is self._making_room:
             self._making_room = None
-        self._traffic.extend(worker.exchanged)
         if (why := worker.innocent()) is not None:
             self._stillborn += 1
             if self._stillborn > DEATHS_MAX and not self._closing:
@@ -322,7 +326,7 @@ class LocalEngine:
         except OSError:
             pass
         worker.process.kill()
-        worker.process.wait()
+        self._bury(worker)
 
 
 def _given_back(orders: Mapping[int, Order], reason: ReturnReason, why: str) -> Iterator[Receipt]:

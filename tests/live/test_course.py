@@ -188,7 +188,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_moves(
     assert "no report can be written there" in said["error"]["message"]
     assert not (job.folder / ".hdh-migrate").exists()
     code, said = job.call("run", "--until", "verify", "--out", str(job.folder / "report"))
-    assert (code, "--out is of a run that reports" in said["error"]["message"]) == (2, True)
+    assert (code, "--out is where the report goes" in said["error"]["message"]) == (2, True)
 
 
 def test_who_waits_can_be_told_to_stop(job: Errand) -> None:

@@ -34,7 +34,7 @@ def hold(arguments: Sequence[str], code: int, out: str) -> None:
     is_text = "--checkpoint" in arguments  # a .tlog-proof is a text of its own
     if "--json" in arguments or (name in ALWAYS_JSON and not is_text):
         lines = out.splitlines()
-        by_line = load(names).by_line or "--watch" in arguments
+        by_line = load(names).by_line or not {"--watch", "--list"}.isdisjoint(arguments)
         assert by_line or len(lines) <= 1, f"{name} printed {len(lines)} lines, not one document"
         for line in lines:
             wrong = best_match(validator(name).iter_errors(json.loads(line)))

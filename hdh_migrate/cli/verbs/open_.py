@@ -49,7 +49,11 @@ def open_granted(
         ),
     ] = None,
     show: Annotated[
-        bool, typer.Option("--list", help="Names, sizes, digests; names may identify patients.")
+        bool,
+        typer.Option(
+            "--list",
+            help="Names, sizes, digests; names may identify patients. Under --json one a line.",
+        ),
     ] = False,
     get: Annotated[
         list[str] | None,

@@ -530,8 +530,8 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     ("observed", {"remains": {"current": 0}}),
     ("rechecked", {"spans": [[2, 3, "head"]], "differing": [], "objects": 2, "bytes": 4,
                    "at": ENDED}),
-    ("erasing", {"again": [2, 3]}),
-    ("erased", {"again": [2, 3], "outcomes": {"deleted": 2}}),
+    ("erasing", {"first": 2, "last": 3, "objects": 2, "again": [2, 3]}),
+    ("erased", {"last": 3, "again": [2, 3], "outcomes": {"deleted": 2}}),
     ("requested", {"outcomes": {"deleted": 3}}),
 ]  # fmt: skip
 
