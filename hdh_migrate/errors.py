@@ -188,7 +188,7 @@ class Transient(StorageError):
     """May work when tried again; the only class that the retry layer retries."""
 
     exit_code = Exit.STOPPED
-    default_hint = "nothing is lost; run the same plan again to go on"
+    default_hint = "nothing is lost; give the same command again to go on"
 
     def __init__(
         self, message: str, *, retry_after: float | None = None, hint: str | None = None
@@ -218,7 +218,7 @@ class Permanent(StorageError):
 class HostRefused(Permanent):
     """The host is not the right one: its address, its certificate or its key. The run stops."""
 
-    default_hint = "nothing was sent there; run the same plan again when the host is the right one"
+    default_hint = "nothing was sent there; when the host is the right one, give the command again"
 
 
 class Missing(Permanent):
@@ -237,7 +237,7 @@ class AuthFailed(Permanent):
     """The credential itself is refused (expired, revoked, wrong): the whole run pauses."""
 
     exit_code = Exit.AUTH
-    default_hint = "renew the credential and run the same plan again; nothing is lost"
+    default_hint = "renew the credential and give the same command again; nothing is lost"
 
 
 class SignatureRefused(AuthFailed):
@@ -248,8 +248,8 @@ class TimeRefused(AuthFailed):
     """A host judges requests by their time, and this machine's clock is not its own."""
 
     default_hint = (
-        "set this machine's clock (NTP) and run the same plan again; the credential may be good,"
-        " and nothing is lost"
+        "set this machine's clock (NTP) and give the same command again; the credential may be"
+        " good, and nothing is lost"
     )
 
 
@@ -258,7 +258,8 @@ class TargetFull(Permanent):
 
     exit_code = Exit.STOPPED
     default_hint = (
-        "nothing is lost: free room there or have the quota raised, then run the same plan again"
+        "nothing is lost: free room there or have the quota raised, then give the same command"
+        " again"
     )
 
 
@@ -405,7 +406,7 @@ class NoSpace(LedgerError):
     """The disk under the state directory is full; the last batch was rolled back."""
 
     exit_code = Exit.STOPPED
-    default_hint = "make room and run the same plan again; nothing is lost"
+    default_hint = "make room and give the same command again; nothing is lost"
 
 
 class BackupFailed(MigrateError):
@@ -454,7 +455,7 @@ class Stopped(MigrateError):
     """The run stopped cleanly and goes on when the same plan is run again."""
 
     exit_code = Exit.STOPPED
-    default_hint = "run the same plan again to go on"
+    default_hint = "give the same command again to go on"
 
 
 class Interrupted(Stopped):

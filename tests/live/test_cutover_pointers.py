@@ -55,7 +55,7 @@ class Play:
             try:
                 self.affair.act(verb, *more)
             except Refused as error:
-                if last or "run the same plan again to go on" not in str(error):
+                if last or "give the same command again to go on" not in str(error):
                     raise
             else:
                 return
