@@ -378,11 +378,11 @@ STATES: tuple[tuple[Callable[[Sandbox], None], Mapping[str, Exit]], ...] = (
                 f"grant plan.yaml --policy {ANY_GRANT} --principal arn:aws:iam::123456789012:root"
                 " --execute --credential-id env:ADMIN_ID --credential-secret env:ADMIN_SECRET"
             ): REFUSED,
-            f'revoke plan.yaml {ANY_GRANT} --reason "the study ended"': OK,
+            f'revoke plan.yaml {ANY_GRANT} --reason "the study ended"': FINDINGS,
             (
                 f"revoke plan.yaml {ANY_GRANT} --reason withdrawn --credential-id env:ADMIN_ID"
                 " --credential-secret env:ADMIN_SECRET"
-            ): OK,
+            ): FINDINGS,
         },
     ),
     (resealing, {"reseal plan.yaml --execute": CONFLICT}),

@@ -267,7 +267,7 @@ def test_the_reader_opens_a_grant_without_plan_and_ledger_and_others_do_not(site
     assert found == {name: body for name, body in GRANTED.items() if name.startswith("pmsi/")}
 
     (grant,) = site.cli("grants", site.plan, "--json", expect=0).json["grants"]
-    site.cli("revoke", site.plan, grant["grant"], "--reason", "over", expect=0)
+    site.cli("revoke", site.plan, grant["grant"], "--reason", "over", expect=4)
     refused = site.cli(*opened, "--identity", str(keys / "lab.sec"), expect=3)
     assert "was revoked at" in refused.err
 

@@ -87,14 +87,14 @@ def test_revoke_leaves_a_pack_that_lies_where_its_own_once_was(site: Site) -> No
     )
     assert [one["stage"] for one in listed(site)] == ["given", "given"]
 
-    said = site.cli("revoke", site.plan, first, "--reason", "x", expect=0)
+    said = site.cli("revoke", site.plan, first, "--reason", "x", expect=4)
     assert "not where it was written" in said.out
     assert len(said.out.splitlines()) > 3
     assert statement.read(site.folder / "lab").given.grant == second
     assert (site.folder / "lab" / pack.NAME).exists()
     found = site.cli(
         "revoke", site.plan, first, "--reason", "x", "--folder", str(site.folder / "moved"),
-        "--json", expect=0,
+        "--json", expect=4,
     ).json  # fmt: skip
     assert found["pack_withdrawn"]
     assert not (site.folder / "moved" / pack.NAME).exists()
@@ -148,7 +148,7 @@ def test_what_a_killed_command_left_in_the_folder_stops_nobody(site: Site) -> No
     lab = site.folder / "lab"
     first = given(site, "first", "lab")
     assert asks(site, "--purpose", "again", "--out", str(lab), expect=2).code == 2
-    site.cli("revoke", site.plan, first, "--reason", "x", expect=0)
+    site.cli("revoke", site.plan, first, "--reason", "x", expect=4)
     shutil.rmtree(lab)
     site.change(approvals={"keys": ["keys/dpo.pub"], "threshold": 1})
     asks(site, expect=8)
@@ -195,7 +195,7 @@ def test_a_grant_that_was_begun_elsewhere_is_not_begun_twice(site: Site) -> None
 @prepared(moved_without_approvals)
 def test_a_ledger_made_anew_takes_over_the_grants_that_stand(site: Site) -> None:
     kept, ended = given(site, "kept", "lab"), given(site, "ended", "lab2")
-    site.cli("revoke", site.plan, ended, "--reason", "x", expect=0)
+    site.cli("revoke", site.plan, ended, "--reason", "x", expect=4)
     bundle = site.folder / "bundle"
     site.cli("report", site.plan, "--out", str(bundle), expect=0)
     shutil.rmtree(site.state)

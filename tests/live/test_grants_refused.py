@@ -133,7 +133,7 @@ def test_hosts_that_are_asked_for_what_they_lack(site: Site) -> None:
     assert "no grant g-1" in site.cli("revoke", site.plan, "g-1", "--reason", "x", expect=2).err
     assert "--reason" in site.cli("revoke", site.plan, grant, "--reason", " ", expect=2).err
     assert json.loads(
-        site.cli("revoke", site.plan, grant, "--reason", "x", "--json", expect=0).out
+        site.cli("revoke", site.plan, grant, "--reason", "x", "--json", expect=4).out
     )["pack_withdrawn"]
     said = site.cli(*asked, READER, expect=2)
     assert "it is revoked" in said.err

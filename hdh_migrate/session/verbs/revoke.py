@@ -116,6 +116,8 @@ def _revoke(
     account = account_of(desk, grant)
     remains = list(_remains(account))
     still = any(entry.allowed or not entry.sure for entry in account.at_host.values())
+    # No policy of ours lets the reader in, so somebody else must: who has not said that it is shut.
+    still = still or (account.given is not None and not account.at_host and account.closed is None)
     if administrator is not None and not in_plan(desk, account):
         remains.append(
             f"dataset {account.asked.dataset} is not in the plan any more, so only buckets whose"
