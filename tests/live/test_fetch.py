@@ -27,3 +27,14 @@ def test_what_the_target_does_not_hold_any_more_is_not_fetched(site: Site, now: 
     said = site.cli("fetch", site.plan, "emc2", KEY, "--out", str(out), expect=5)
     assert not out.exists()
     assert '"hdh-migrate verify PLAN --again" finds what' in said.err
+
+
+@prepared(moved)
+@pytest.mark.parametrize("verb", [("fetch", "emc2", KEY), ("restore-view",)])
+def test_what_is_opened_goes_into_no_stream_and_into_no_file_called_so(
+    site: Site, verb: tuple[str, ...]
+) -> None:
+    """Who meant a stream had a file named `-` with plaintext in it, in the folder of the plan."""
+    name, *more = verb
+    said = site.cli(name, site.plan, *more, "--out", "-", expect=2)
+    assert "never into a stream" in said.err

@@ -133,8 +133,13 @@ def demand_free(out: Path) -> None:
     """Demand that nothing has a name yet: nothing is overwritten.
 
     Raises:
-        UsageError: something has it.
+        UsageError: something has it, or it is `-`, by which other tools mean a stream.
     """
+    if str(out) == "-":
+        raise UsageError(
+            "--out - is no file: what is opened goes into a private file, never into a stream",
+            hint="nothing was opened; name a file",
+        )
     if os.path.lexists(out):
         raise _in_use(out)
 
