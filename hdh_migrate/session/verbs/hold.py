@@ -55,7 +55,7 @@ def hold(desk: Desk, reason: str) -> str:
             " Make room, let go with --release, and hold again"
         )
         return f"by the file {path}"
-    _journal(desk)
+    _journal(desk, "it holds from now on")
     return f"by {text}"
 
 
@@ -64,13 +64,14 @@ def release(desk: Desk) -> str | None:
     held = holder(desk)
     desk.ledger_path.with_name("hold").unlink(missing_ok=True)
     if held is not None:
-        _journal(desk)
+        _journal(desk, "nobody holds it from now on")
     return held
 
 
-def _journal(desk: Desk) -> None:
+def _journal(desk: Desk, done: str) -> None:
     """Let the journal, a copy of it and the target's fence tell, once the file has done its work.
 
+    Endpoints that hang take long, and who holds need not wait for them: what is `done` is said.
     A copy of the state folder from before would bring back what was not held.
     """
     if not desk.ledger_path.exists():
@@ -81,6 +82,7 @@ def _journal(desk: Desk) -> None:
         ledger.close()
         if outdated:  # to bring it up reads all of it, and who holds does not wait for that
             return
+        desk.progress.note(f"{done}; the journal and the target are told of it next")
         judge = dating_judge(desk)
         if not judge.ahead():  # a date that is ahead would hold up every run until then
             desk.progress.note(
