@@ -32,7 +32,7 @@ class Alone:
 
         Raises:
             Transient: one is; what it makes of the pointer is not known yet.
-            CommandFailed: the file cannot be opened.
+            CommandFailed: the file cannot be opened or locked.
         """
         if self._path is None or not os.path.lexists(self._path):
             return
@@ -74,14 +74,19 @@ class Alone:
                 hint=f'wait for it, or end it ("fuser {self._path}" names its processes), then give'
                 " the same command again; the pointer is read first",
             ) from None
+        except OSError as error:  # a file system without locks
+            raise _unusable(self._path, "cannot be locked", error) from error
 
     def _opened(self, path: Path, flags: int) -> int:
         try:
             return os.open(path, flags | _FLAGS, 0o600)
         except OSError as error:
-            why = os.strerror(error.errno or 0).lower()
-            raise CommandFailed(
-                f"{path}: cannot be opened: {why}",
-                hint="it tells whether a program still sets a pointer; look at what lies there, and"
-                " at its rights, then give the same command again",
-            ) from error
+            raise _unusable(path, "cannot be opened", error) from error
+
+
+def _unusable(path: Path | None, what: str, error: OSError) -> CommandFailed:
+    return CommandFailed(
+        f"{path}: {what}: {os.strerror(error.errno or 0).lower()}",
+        hint="it tells whether a program still sets a pointer; look at what lies there, at its"
+        " rights and its file system, then give the same command again",
+    )
