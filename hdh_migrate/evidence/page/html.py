@@ -51,8 +51,9 @@ _TONES = {
 }
 
 _HEADING = re.compile(r'<h2 id="([a-z-]+)">')
-_TEXT = re.compile(">[^<]+")
 """A heading with its key in the catalogue; nothing else can look so, for the rest is escaped."""
+_TEXT = re.compile(">[^<]+")
+"""What stands behind a tag, up to the next one."""
 
 
 class SignedBy(NamedTuple):

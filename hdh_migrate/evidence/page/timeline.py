@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 from markupsafe import Markup
 
@@ -50,7 +50,7 @@ def timeline(
         chain(
             _moved(predicate, chronicle, words),
             _approved(chronicle, words),
-            _switched(predicate["cutovers"], words),
+            _switched(predicate, words),
             _afterwards(predicate, chronicle, looks, words),
         ),
         key=lambda one: seconds_of(one.at),
@@ -97,8 +97,8 @@ def _approved(chronicle: Chronicle, words: PageWords) -> Iterator[DatedLine]:
             )  # fmt: skip
 
 
-def _switched(cutovers: list[dict[str, Any]], words: PageWords) -> Iterator[DatedLine]:
-    for one in cutovers:
+def _switched(predicate: Predicate, words: PageWords) -> Iterator[DatedLine]:
+    for one in predicate["cutovers"]:
         times: Mapping[str, str] = one["times"]
         if one["track"] == Track.CUTOVER:
             for name in _CUTOVER:

@@ -44,9 +44,8 @@ def write_verifier(folder: Path) -> list[str]:
     except FileExistsError:
         raise UsageError(f"{folder}: exists", hint=_NEW) from None
     except OSError as error:
-        with suppress(
-            OSError
-        ):  # half of a verifier is none, and would be in the way of a whole one
+        # Half of a verifier is none, and would be in the way of a whole one.
+        with suppress(OSError):
             for path in made:
                 path.unlink()
             folder.rmdir()

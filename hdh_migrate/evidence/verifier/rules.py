@@ -74,7 +74,7 @@ def _endpoints(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPla
         yield "statement.json: the endpoints are not the plan's"
 
 
-def _fences(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _fences(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
     """They are those of the target's buckets."""
     del plan
     told = predicate.get("fences")
@@ -245,7 +245,7 @@ def _cutovers(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan
     yield from unapproved(predicate, {batch["name"] for batch in plan["batches"]}, planned.version)
 
 
-def _erasures(predicate: Predicate, plan: Mapping[str, Any], planned: StatedPlan) -> Rule:
+def _erasures(predicate: Predicate, plan: Mapping[str, object], planned: StatedPlan) -> Rule:
     """Nobody erases alone: somebody else approved, one of those whom the batch's terms ask."""
     del plan, planned
     batches = {one["name"]: one["batch"] for one in predicate["datasets"]}
