@@ -138,7 +138,7 @@ def _recorded(writer: LastRunWriter) -> Iterator[None]:
     except LedgerLocked:
         raise
     except MigrateError as error:
-        why = "; ".join(line.strip() for line in str(error).splitlines())
+        why = "; ".join(line.strip() for line in str(error).splitlines()).replace(":; ", ": ")
         troubled = isinstance(error, (NoSpace, TargetFull, Transient, Starved))
         writer.ends(error.exit_code, why, _until(error), troubled=troubled)
         raise

@@ -66,6 +66,10 @@ def test_what_ended_it_is_told_in_one_line(desk: Desk) -> None:
     found = last_run(desk)
     assert found is not None
     assert (found.exit, found.why) == (3, "preflight refuses to go on; source x: no right")
+    ends(desk, Refused("the plan changes what is bound:\n  datasets[more]: added\n  seal: other"))
+    found = last_run(desk)
+    assert found is not None
+    assert found.why == "the plan changes what is bound: datasets[more]: added; seal: other"
 
 
 def test_what_is_too_long_to_be_told_whole_says_so(desk: Desk) -> None:
