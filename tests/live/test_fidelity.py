@@ -18,6 +18,7 @@ from crypt4gh.keys import get_private_key
 from crypt4gh.lib import decrypt
 
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.openings import opening_facts
 from tests.live.test_beside import from_blobs
 from tests.support.agreed import agreed
 from tests.support.errand import BUCKET, Errand, errand
@@ -159,6 +160,10 @@ def test_what_no_object_holds_is_in_the_sidecar_and_all_of_it_comes_back(
     code, view = job.call("restore-view", "--out", str(out))
     assert (code, view["differences"]) == (0, 0), view
     assert all(one["differs"] == one["dropped"] == 0 for one in view["datasets"][0]["features"])
+    desk = Desk.open(job.plan, None, Notes(), threading.Event())
+    ledger = desk.read_ledger()
+    assert list(opening_facts(ledger))  # told at once, and not by the next verb
+    ledger.close()
     source = {blob.name: blob for blob in container.client.list_blobs(include=["metadata", "tags"])}
     rebuilt = {one["key"]: one for one in map(json.loads, out.read_text().splitlines())}
     assert rebuilt.keys() == source.keys()

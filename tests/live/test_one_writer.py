@@ -17,8 +17,9 @@ import pytest
 
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit
+from hdh_migrate.evidence.signatures.signing import new_report_key
 from tests.support.command import command as started
-from tests.support.errand import BUCKET, Errand, errand
+from tests.support.errand import BUCKET, ODD, Errand, errand
 from tests.support.fixtures import s3_client
 from tests.support.strict_s3 import StrictS3
 
@@ -44,6 +45,13 @@ class Machines:
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, json.loads(done.stdout)
+
+    def said(self, machine: str, verb: str, *more: str) -> str:
+        """Return what a verb that ends well says to people."""
+        state = ("--state-dir", str(self.folder / machine))
+        done = started(verb, str(self.job.plan), *state, *more, env=self.job.environ)
+        assert done.returncode == Exit.OK, done.stderr
+        return done.stderr
 
     def copy(self, machine: str, to: str) -> None:
         shutil.rmtree(self.folder / to, ignore_errors=True)
@@ -176,6 +184,10 @@ def test_a_copy_from_before_a_verb_that_writes_nothing_at_the_target_is_refused_
     code, told = two.call("two", "run")
     assert (code, "an older copy" in told["error"]["message"]) == (Exit.LOCKED, True)
     assert two.call("two", "report")[0] == Exit.LOCKED
+    held = two.said("two", "hold")  # it asks no fence before, and what it did is lost
+    assert "the ledger here is not the newest" in held
+    assert "not the newest" not in two.said("one", "hold")
+    assert "not the newest" not in two.said("one", "hold", "--release")
     assert two.call("one", "run")[0] == Exit.OK
 
 
@@ -198,6 +210,51 @@ def test_a_hold_is_not_lost_with_an_older_copy_of_the_state_folder(two: Machines
     events = [json.loads(line) for line in journal.splitlines() if "hold-noticed" in line]
     assert [json.loads(one["body"])["held"] for one in events] == [True, False, True]
     assert "ward" not in journal
+
+
+def test_a_withdrawal_is_not_lost_with_an_older_copy_of_the_state_folder(two: Machines) -> None:
+    """It is a file beside the ledger: put back from before, what was taken back counted again."""
+    job, folder = two.job, two.folder
+    new_report_key(folder / "keys", "dpo", None)
+    with job.plan.open("a") as plan:
+        plan.write("approvals: {keys: [keys/dpo.pub], threshold: 1}\n")
+    dpo = ("--key", str(folder / "keys" / "dpo.key"))
+    assert two.call("one", "run")[0] == Exit.OK
+    stage = ("--batch", "all", "--stage", "cutover")
+    told = two.call("one", "approve", *stage, *dpo)[1]
+    two.copy("one", "two")
+    assert two.call("one", "approve", "--withdraw", told["approval"], *dpo)[0] == Exit.OK
+
+    code, refused = two.call("two", "run")
+
+    assert (code, "an older copy" in refused["error"]["message"]) == (Exit.LOCKED, True)
+    code, report = two.call("one", "report")
+    assert code == Exit.OK
+    journal = (Path(report["folder"]) / "journal.jsonl").read_text()
+    assert journal.count("cutover-approval-withdrawn") == 1
+    trust = ("--trust", str(folder / "keys" / "report.pub"))
+    checked = started("audit", "verify", report["folder"], *trust, env=job.environ)
+    assert checked.returncode == Exit.OK, checked.stderr
+    told = two.call("one", "approve", *stage, *dpo)[1]
+    assert two.call("one", "approve", "--withdraw", told["approval"], *dpo)[0] == Exit.OK
+    assert two.call("one", "run")[0] == Exit.OK  # it tells of each once
+
+
+def test_an_opening_is_not_lost_with_an_older_copy_of_the_state_folder(two: Machines) -> None:
+    """Who read what is a line beside the ledger: put back from before, no report told of it."""
+    assert two.call("one", "run")[0] == Exit.OK
+    two.copy("one", "two")
+    before, fetch = two.fence(), ("fetch", "all", ODD, "--out")
+    two.said("one", *fetch, str(two.folder / "opened"), "--reason", "ticket 4711")
+    assert two.fence()["events"] > before["events"]
+
+    code, told = two.call("two", "report")
+
+    assert (code, "an older copy" in told["error"]["message"]) == (Exit.LOCKED, True)
+    late = two.said("two", *fetch, str(two.folder / "late"), "--reason", "in need")
+    assert "the ledger here is not the newest" in late
+    report = two.call("one", "report")[1]["folder"]
+    assert "ticket 4711" in (Path(report) / "journal.jsonl").read_text()
 
 
 def test_a_take_over_says_why_and_shuts_the_other_out(two: Machines) -> None:

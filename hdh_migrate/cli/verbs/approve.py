@@ -114,7 +114,7 @@ def approve(
     It counts for this plan and this manifest, until then.
     """
     from hdh_migrate.evidence.signatures.signing import load_trusted_key
-    from hdh_migrate.session.policy.kept_approvals import keep_approval, load_envelope
+    from hdh_migrate.session.policy.kept_approvals import load_envelope
     from hdh_migrate.session.policy.selections import SelectionProof
     from hdh_migrate.session.verbs import approve as session
 
@@ -122,7 +122,7 @@ def approve(
     if take is not None:
         if key is not None or bundle is not None or out is not None or withdraw is not None:
             raise UsageError("--import adds a ready approval: leave the other options out")
-        path = keep_approval(desk, load_envelope(take))
+        path = session.keep(desk, load_envelope(take))
         kept: ApprovalKept = {"kept": str(path)}
         task.out.result(kept, f"kept {path}")
         return

@@ -135,7 +135,7 @@ def judge(
     does not undo them.
     """
     given = list(approvals)
-    gone = frozenset(withdrawn) | _withdrawn(given, keys)
+    gone = frozenset(withdrawn) | withdrawals(given, keys)
     accepted: dict[str, Accepted] = {}
     refused: list[NotCounted] = []
     for name, envelope in given:
@@ -162,9 +162,10 @@ def judge(
     )
 
 
-def _withdrawn(
+def withdrawals(
     envelopes: Iterable[tuple[str, SignedEnvelope]], keys: Sequence[TrustedKey]
 ) -> set[Withdrawal]:
+    """Return what is taken back among envelopes with a signature of one of the keys."""
     found: set[Withdrawal] = set()
     for _, envelope in envelopes:
         withdrawal = read_withdrawal(envelope)

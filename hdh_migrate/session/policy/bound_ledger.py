@@ -53,7 +53,7 @@ def bound_ledger(
         if newest:
             demand_newest(desk, ledger, known)
         bind(desk, ledger)
-        note_hold(ledger, desk.ledger_path)
+        _note_beside(desk, ledger)
         yield ledger
 
 
@@ -62,8 +62,17 @@ def journal_of(desk: Desk, judge: Judge) -> Iterator[SqliteLedger]:
     """Open the ledger for journalling, with the openings; that binds it to no plan."""
     with _writable(desk, judge) as ledger:
         take_in(ledger, desk.ledger_path)
-        note_hold(ledger, desk.ledger_path)
+        _note_beside(desk, ledger)
         yield ledger
+
+
+def _note_beside(desk: Desk, ledger: SqliteLedger) -> None:
+    """Let the journal tell of the hold, and of approvals that were taken back; commits."""
+    note_hold(ledger, desk.ledger_path)
+    if any(desk.ledger_path.with_name("approvals").glob("withdrawn-*.json")):
+        from hdh_migrate.session.policy.taken_back import note_withdrawals  # brings signatures
+
+        note_withdrawals(desk, ledger)
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import JournalEnd
-from hdh_migrate.pipeline.fences.fence import Known, known, read_fence
+from hdh_migrate.pipeline.fences.fence import Known, known, read_fence, why_barred
 from hdh_migrate.pipeline.fences.post import tell_later
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
+from hdh_migrate.session.policy.bound_ledger import name_of
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.fencing import place_of
 from hdh_migrate.session.policy.timekeeping import judge_over
@@ -29,14 +30,15 @@ from hdh_migrate.wiring import Vault, open_target
 def tell_fences(desk: Desk) -> None:
     """Let the fences of this ledger tell how far its journal goes; what hinders it is said.
 
-    One that a run holds is left to it, and so is one of a host that keeps no conditions.
+    One that a run holds is left to it, and so is one of a host that keeps no conditions. Where one
+    shows that the ledger here is not the newest, the verb has done its work in an older copy.
     """
     if desk.stop.is_set() or not desk.ledger_path.exists():
         return
     try:
         ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
         try:
-            own = {bucket: one for bucket, one in known(ledger).items() if one.held and one.firm}
+            own = {bucket: one for bucket, one in known(ledger).items() if one.held}
             if own:
                 _tell(desk, ledger, own)
         finally:
@@ -53,10 +55,21 @@ def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> None:
     endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
     judge = judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
     gate.admit_target(endpoint, plan, base, judge)
-    writer = S3Writer(endpoint, desk.limits)
+    writer, place, newer = S3Writer(endpoint, desk.limits), place_of(desk.ledger_path), list[str]()
     for bucket in buckets_of(plan):
         if (mine := own.get(bucket)) is None:
             continue
         standing = read_fence(writer, bucket, plan.migration)
-        end = JournalEnd(events=ledger.length(), head=ledger.head())
-        tell_later(writer, bucket, standing, mine, end, place=place_of(desk.ledger_path))
+        if standing is None and mine.released:
+            continue  # it may be removed once all is over
+        why = why_barred(bucket, standing, mine, ledger=name_of(ledger) or "", place=place)
+        if why is not None:
+            newer.append(why)
+        elif mine.firm:
+            end = JournalEnd(events=ledger.length(), head=ledger.head())
+            tell_later(writer, bucket, standing, mine, end, place=place)
+    if newer:
+        desk.progress.note(
+            f"the ledger here is not the newest: {'; '.join(newer)}. What this command did is"
+            " written down here alone: put the newest copy in its place, and give it again there"
+        )

@@ -15,10 +15,11 @@ from hdh_migrate.evidence.signatures.approval_forms import (
     MAX_COMMENT,
     Subject,
     approval,
+    read_withdrawal,
     withdrawal,
 )
 from hdh_migrate.evidence.signatures.approval_stages import ApprovalStage
-from hdh_migrate.evidence.signatures.dsse import claims_of
+from hdh_migrate.evidence.signatures.dsse import SignedEnvelope, claims_of
 from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_signer
 from hdh_migrate.fixity import canonical_json, sha256_hex
 from hdh_migrate.frozen import frozen
@@ -36,6 +37,7 @@ from hdh_migrate.session.policy.timekeeping import offline
 from hdh_migrate.session.verbs.approve_erasure import erasure_here
 from hdh_migrate.session.verbs.approve_grant import grant_here, grant_of_bundle
 from hdh_migrate.session.verbs.approve_rotation import resealing_here, rotation_here
+from hdh_migrate.session.verbs.telling import tell_at_once
 from hdh_migrate.wiring import Vault
 
 _FOR = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -187,8 +189,20 @@ def withdraw(desk: Desk, named: str, by: Signature) -> Withdrawn:
         "batch": kept["batch"],
         "stage": kept["stage"],
         "by": signer.key_id,
-        "written": str(by.out or keep_approval(desk, envelope)),
+        "written": str(by.out or keep(desk, envelope)),
     }
+
+
+def keep(desk: Desk, envelope: SignedEnvelope) -> Path:
+    """Add what was signed to what is kept here, and return its file; the same again is no harm.
+
+    Raises:
+        UsageError, Refused: as `keep_approval`.
+    """
+    path = keep_approval(desk, envelope)
+    if read_withdrawal(envelope) is not None:
+        tell_at_once(desk, "that approval counts no more")
+    return path
 
 
 def _signer(desk: Desk, by: Signature) -> Signer:

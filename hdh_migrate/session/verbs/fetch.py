@@ -24,6 +24,7 @@ from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.policy.erased import demand_not_erased
 from hdh_migrate.session.policy.object_by_key import dataset_row, object_by_key
 from hdh_migrate.session.policy.signposted import demand_no_word_of_erasure
+from hdh_migrate.session.verbs.telling import tell_at_once
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal
 
@@ -78,7 +79,10 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
         version_id=entry.version_id, exact=is_version(entry.obj.key),
     )  # fmt: skip
     wanted = _Wanted(route.target.bucket, stored, entry.obj.size, entry.sha256, header)
-    digest = desk.retrying()(lambda: _into(out, services, wanted))
+    try:
+        digest = desk.retrying()(lambda: _into(out, services, wanted))
+    finally:  # whatever came of it, somebody opened it
+        tell_at_once(desk)
     return {
         "dataset": dataset,
         "size": entry.obj.size,

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 
-from hdh_migrate.errors import LedgerLocked, MigrateError, SwitchHeld
+from hdh_migrate.errors import SwitchHeld
 from hdh_migrate.folders import make_private, sync
-from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.holding import withheld
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
-from hdh_migrate.session.policy.bound_ledger import journal_of
-from hdh_migrate.session.policy.dating import dating_judge
-from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.telling import tell_at_once
 
 MAX_BYTES = 2_000
 _SHOWN = 300
@@ -55,7 +52,7 @@ def hold(desk: Desk, reason: str) -> str:
             " Make room, let go with --release, and hold again"
         )
         return f"by the file {path}"
-    _journal(desk, "it holds from now on")
+    tell_at_once(desk, "it holds from now on")
     return f"by {text}"
 
 
@@ -64,37 +61,8 @@ def release(desk: Desk) -> str | None:
     held = holder(desk)
     desk.ledger_path.with_name("hold").unlink(missing_ok=True)
     if held is not None:
-        _journal(desk, "nobody holds it from now on")
+        tell_at_once(desk, "nobody holds it from now on")
     return held
-
-
-def _journal(desk: Desk, done: str) -> None:
-    """Let the journal, a copy of it and the target's fence tell, once the file has done its work.
-
-    Endpoints that hang take long, and who holds need not wait for them: what is `done` is said.
-    A copy of the state folder from before would bring back what was not held.
-    """
-    if not desk.ledger_path.exists():
-        return
-    try:
-        ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
-        outdated = ledger.outdated
-        ledger.close()
-        if outdated:  # to bring it up reads all of it, and who holds does not wait for that
-            return
-        desk.progress.note(f"{done}; the journal and the target are told of it next")
-        judge = dating_judge(desk)
-        if not judge.ahead():  # a date that is ahead would hold up every run until then
-            desk.progress.note(
-                "no endpoint told the time: the next run lets the journal tell of it"
-            )
-            return
-        with copied_after(desk), journal_of(desk, judge):
-            pass  # to open it is all
-    except LedgerLocked:
-        desk.progress.note("another command holds the ledger: the next one lets the journal tell")
-    except MigrateError as error:
-        desk.progress.note(f"the journal cannot tell of it now: {error}")
 
 
 def holder(desk: Desk) -> str | None:

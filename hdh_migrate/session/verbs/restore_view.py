@@ -37,6 +37,7 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate, openings
 from hdh_migrate.session.verbs.fetch import appearing, demand_free
 from hdh_migrate.session.verbs.restored import UNHELD, DatasetComparison, Restored
+from hdh_migrate.session.verbs.telling import tell_at_once
 from hdh_migrate.wiring import Services, routes_of
 from hdh_migrate.wiring.chosen import is_rehearsal, limits_of
 
@@ -61,6 +62,7 @@ def restore_view(
         demand_free(out)
     why = openings.reason_of(reason, rehearsal=is_rehearsal(loaded.plan, loaded.base))
     ledger = desk.read_ledger()
+    view: _View | None = None
     try:
         services = desk.services(write=False, looks=False)
         gate.admitted(desk, services)
@@ -74,6 +76,8 @@ def restore_view(
             found = [view.dataset(row, routes[row.name], file) for row in rows]
     finally:
         ledger.close()
+        if view is not None and view.opened:
+            tell_at_once(desk)
     differences = sum(one["differences"] for one in found)
     code = Exit.FINDINGS if differences else Exit.OK
     return {
@@ -94,6 +98,11 @@ class _View:
         self._taken = openings.remembered(ledger)
         self._noted: str | None = None
         self._retry = desk.retrying()
+
+    @property
+    def opened(self) -> bool:
+        """Whether anything was opened, and so written down."""
+        return self._noted is not None
 
     def dataset(self, row: DatasetRow, route: Route, file: IO[bytes] | None) -> RestoredDataset:
         """Rebuild one dataset and compare it."""
