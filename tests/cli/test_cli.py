@@ -184,14 +184,15 @@ def test_two_batches_move_and_come_back(desk: Desk) -> None:
     told = document(desk.run("status", str(desk.plan), "--json"))
     assert all(batch["steps"]["verify"]["done"] for batch in told["batches"])
 
+    holder = next(desk.folder.glob(".hdh-migrate/*/lock")).open()
+    fcntl.flock(holder, fcntl.LOCK_EX)  # another command of this plan is under way
     out = desk.folder / "back.csv"
     fetched = ("fetch", str(desk.plan), "tables", "one.csv", "--out", str(out))
     done = desk.run(*fetched, "--reason", "ticket 4711", "--json")
     assert done.returncode == Exit.OK, done.stderr
     assert out.read_bytes() == b"1,2,3\n" * 100
+    assert "the next one lets the journal tell" in done.stderr
 
-    holder = next(desk.folder.glob(".hdh-migrate/*/lock")).open()
-    fcntl.flock(holder, fcntl.LOCK_EX)  # another command of this plan is under way
     again = desk.folder / "again"
     refused = desk.run("report", str(desk.plan), "--out", str(again))
     assert refused.returncode == Exit.LOCKED, refused.stderr
