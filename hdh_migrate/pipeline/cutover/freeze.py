@@ -133,7 +133,7 @@ def _is_there(scene: Scene, dataset: DatasetRow, name: str) -> bool:
 def _stated(scene: Scene, root: str) -> Consent:
     consent = scene.consent("freeze", root)
     if not consent.given:
-        scene.waits("approval", consent.reasons)
+        scene.waits("approval", [f"freeze: {line}" for line in consent.reasons])
         raise ApprovalMissing(
             "nobody has signed that the source is frozen:\n"
             + "\n".join(f"  {line}" for line in consent.reasons),

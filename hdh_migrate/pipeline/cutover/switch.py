@@ -155,7 +155,8 @@ def let_through(scene: Story, stage: str, root: str) -> Consent:
         raise SwitchHeld(f"held before the {stage}: {holder}")
     consent = scene.consent(stage, root)
     if not consent.given and scene.track is Track.CUTOVER:
-        scene.waits("approval", consent.reasons)
+        named = f"{stage}: " if stage == "freeze" else ""  # who is told of it must know which
+        scene.waits("approval", [f"{named}{line}" for line in consent.reasons])
         raise ApprovalMissing(
             f"{stage} of batch {scene.batch} is not approved (manifest root {root}):\n"
             + "\n".join(f"  {line}" for line in consent.reasons),

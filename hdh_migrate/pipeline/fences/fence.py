@@ -153,7 +153,7 @@ def naming_right(bucket: str, right: str) -> Iterator[None]:
     except AccessDenied as error:
         raise AccessDenied(
             f"target bucket {bucket}: no right to the fence",
-            hint=f"the credential needs {right} on {FENCES}*; nothing was written",
+            hint=f"the credential needs {right} on {FENCES}*; then give the same command again",
         ) from error
 
 

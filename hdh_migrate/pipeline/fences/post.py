@@ -219,7 +219,8 @@ class Post:
         return False
 
     def _demand(self) -> None:
-        now = self.writer().head(self.bucket, self._stored.key)
+        with naming_right(self.bucket, "s3:GetObject"):
+            now = self.writer().head(self.bucket, self._stored.key)
         if now is None or now.metadata.get(ATTEMPT) != self._tag:
             raise self._overtaken(self._look())
         self._stored = now  # of an earlier write of ours the reply may be lost

@@ -97,7 +97,8 @@ def _of_cutover(batch: BatchStatus, at: str) -> Iterator[NextStep]:
     if waits is not None and waits["why"] in {"approval", "terms"}:
         stage = "terms"
         if waits["why"] == "approval":
-            stage = _APPROVED_NEXT.get(cutover["stage"], "STAGE")
+            lacks = bool(waits["told"]) and all(map(_of_freeze, waits["told"]))
+            stage = "freeze" if lacks else _APPROVED_NEXT.get(cutover["stage"], "STAGE")
         yield _step(f"approve PLAN --batch {name} --stage {stage} --key FILE",
                     f"batch {name} waits: {'; '.join(waits['told']) or waits['why']}")  # fmt: skip
         return
@@ -108,6 +109,11 @@ def _of_cutover(batch: BatchStatus, at: str) -> Iterator[NextStep]:
     elif cutover["stage"] in _BY_CUTOVER:
         verb, why = _BY_CUTOVER[cutover["stage"]]
         yield _step(f"{verb} PLAN --batch {name}", f"batch {name}: {why}")
+
+
+def _of_freeze(told: str) -> bool:
+    """Return whether a line of what a start waits for is about who states that writers stopped."""
+    return told.startswith("freeze")
 
 
 def _is_through(batch: BatchStatus) -> bool:

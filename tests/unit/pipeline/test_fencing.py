@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hdh_migrate.errors import (
+    AccessDenied,
     Conflict,
     ConnectionLost,
     Exit,
@@ -383,6 +384,22 @@ def test_renewing_asks_one_request_and_outlives_a_target_that_is_away(one: Machi
         fencing.renew()
         assert fencing.lost is None
     assert shown(one).state == "idle"
+
+
+def test_who_may_write_the_fence_and_not_look_at_it_is_told_which_right_is_missing(
+    one: Machine,
+) -> None:
+    """A bucket without the fence tells nobody that it may not be read; the first run met a bare
+    403, which named neither the fence nor the right.
+    """
+
+    def denied() -> None:
+        raise AccessDenied("a target object: no reason given")
+
+    one.world.script.at("head", 2, "before", denied)  # the first sees that there is no fence
+    with pytest.raises(AccessDenied, match="no right to the fence") as told, one.writing():
+        pass
+    assert "s3:GetObject" in str(told.value.hint)
 
 
 def test_where_versions_are_kept_renewing_writes_none(one: Machine) -> None:

@@ -32,6 +32,8 @@ def at(stage: str, **more: Any) -> BatchStatus:
 
 
 APPROVAL = {"at": NOW, "why": "approval", "told": ["1 more approval is needed"]}
+UNSTATED = {**APPROVAL, "told": ["freeze: 1 more approval is needed", "freeze: not counted: x"]}
+BOTH = {**APPROVAL, "told": [*APPROVAL["told"], *UNSTATED["told"]]}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,10 @@ APPROVAL = {"at": NOW, "why": "approval", "told": ["1 more approval is needed"]}
         (standing(LEFT, open=["erase of d goes on with: erase PLAN"]), []),
         (standing(at("not started")), ["cutover start PLAN --batch all"]),
         (standing(at("preparing", waits=APPROVAL)),
+         ["approve PLAN --batch all --stage cutover --key FILE"]),
+        (standing(at("preparing", waits=UNSTATED)),
+         ["approve PLAN --batch all --stage freeze --key FILE"]),
+        (standing(at("preparing", waits=BOTH)),
          ["approve PLAN --batch all --stage cutover --key FILE"]),
         (standing(at("rolled back", waits=APPROVAL)),
          ["approve PLAN --batch all --stage cutover --key FILE"]),

@@ -337,6 +337,9 @@ def test_a_signed_statement_stands_in_for_the_trial(affair: Affair) -> None:
     affair.probe = None
     with pytest.raises(ApprovalMissing, match="nobody has signed that the source is frozen"):
         affair.act(start)
+    waits = affair.standing().waits
+    assert waits is not None
+    assert [line.partition(": ")[0] for line in waits.reasons] == ["freeze"]
     affair.approve("freeze")
     affair.act(start)
     freeze = affair.standing().freeze
