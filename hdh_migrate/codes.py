@@ -455,30 +455,19 @@ class Code(StrEnum):
         fr="clés d'une liste que la source n'a pas",
         en="keys of a list that the source does not have",
     )
-    MISMATCH = _unlike(
-        "mismatch", _UNLIKE,
+    VERIFY_MISMATCH = _unlike(
+        "verify-mismatch", _UNLIKE,
         Remedy(_NOT_PROVEN, f"{_RETRY}: it asks the target first and replaces only what is ours"),
         fr="les octets relus diffèrent", en="the bytes read back differ",
     )
-    VERIFY_MISMATCH = _in_verify(
-        MISMATCH,
-        Remedy(_NOT_PROVEN, f"{_RETRY}: it asks the target first and replaces only what is ours"),
-    )
-    REPLACED = _unlike(
-        "replaced", _UNLIKE,
-        Remedy(
-            "what somebody put there was not touched; nothing was deleted at the source",
-            f"find out who replaced it and move that away; then {_RETRY}",
-        ),
-        fr="remplacé sur la cible depuis l'envoi", en="replaced at the target since sent",
-    )
-    VERIFY_REPLACED = _in_verify(
-        REPLACED,
+    VERIFY_REPLACED = _unlike(
+        "verify-replaced", _UNLIKE,
         Remedy(
             "what somebody put there was not touched; nothing was deleted at the source",
             "find out who replaced it and move that away; then "
             + _retried("verify-replaced", "sends ours anew"),
         ),
+        fr="remplacé sur la cible depuis l'envoi", en="replaced at the target since sent",
     )
     VERIFY_MISSING = _in_verify(
         MISSING,
@@ -592,23 +581,15 @@ class Code(StrEnum):
         fr="la source a donné d'autres octets sous la même version",
         en="the source gave other bytes under the same version",
     )
-    SOURCE_CHANGED = _unlike(
-        "source-changed", _CHANGED,
+    VERIFY_SOURCE_CHANGED = _unlike(
+        "verify-source-changed", _CHANGED,
         Remedy(_NOT_PROVEN, f"{_RETRY} as the source has it now"),
         fr="modifié à la source depuis l'envoi", en="changed at the source since sent",
     )
-    VERIFY_SOURCE_CHANGED = _in_verify(
-        SOURCE_CHANGED,
-        Remedy(_NOT_PROVEN, f"{_RETRY} as the source has it now"),
-    )
-    SOURCE_DIFFERS = _unlike(
-        "source-differs", _DIFFERS,
+    VERIFY_SOURCE_DIFFERS = _unlike(
+        "verify-source-differs", _DIFFERS,
         Remedy(_NOT_PROVEN, f"find out why the source gives other bytes for one version; {_RETRY}"),
         fr="la source a livré d'autres octets", en="the source gave other bytes",
-    )
-    VERIFY_SOURCE_DIFFERS = _in_verify(
-        SOURCE_DIFFERS,
-        Remedy(_NOT_PROVEN, f"find out why the source gives other bytes for one version; {_RETRY}"),
     )
     # --- what is beside an object's bytes, and is not at the target ----------------------------
     METADATA_DIFFERS = _finding(
@@ -1064,8 +1045,8 @@ class Code(StrEnum):
 
     @property
     def in_verify(self) -> Code:
-        """What a finding of verify is called whose reason this is."""
-        return Code(f"verify-{self}")
+        """What a finding of verify is called for this reason: so itself, if only verify has it."""
+        return self if self.about.found == "verify" else Code(f"verify-{self}")
 
     @classmethod
     def _missing_(cls, value: object) -> Code | None:

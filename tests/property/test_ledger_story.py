@@ -138,7 +138,7 @@ class Story(RuleBasedStateMachine):
         if well:
             assert self.ledger.verified(entry, matched(entry, AT))
         else:
-            self.ledger.failed(entry, State.SENT, Code.MISMATCH, "mismatch")
+            self.ledger.failed(entry, State.SENT, Code.VERIFY_MISMATCH, "mismatch")
             self.find(entry.dataset, entry.id, Code.VERIFY_MISMATCH)
 
     @rule(dataset=datasets)

@@ -63,7 +63,7 @@ class SecondReader:
         try:
             found = self._box.retry(ask)
             if (
-                found is not None and found.code is Code.SOURCE_DIFFERS
+                found is not None and found.code is Code.VERIFY_SOURCE_DIFFERS
             ):  # once may be a slip of the wire
                 found = self._box.retry(ask)
         except SourceChanged:
@@ -108,7 +108,7 @@ class SecondReader:
         try:
             if not self._same(route, one):
                 detail = "the source gave other bytes when it was read again"
-                return failed(one, Code.SOURCE_DIFFERS, Verdict.MISMATCH, detail)
+                return failed(one, Code.VERIFY_SOURCE_DIFFERS, Verdict.MISMATCH, detail)
             if not denied:
                 return None
             self._box.still(self._source, route.source, one.obj)
@@ -124,7 +124,7 @@ class SecondReader:
         return Failed(
             id=one.id,
             attempt=one.attempt,
-            code=Code.SOURCE_CHANGED,
+            code=Code.VERIFY_SOURCE_CHANGED,
             verdict=Verdict.DRIFTED,
             detail="the source changed before it could be read again",
             now=now,

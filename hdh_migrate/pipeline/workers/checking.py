@@ -124,7 +124,7 @@ class Checking:
             return self._source_again.changed(route, one)
         except Conflict:
             detail = "the target holds another object than the one that was sent"
-            return failed(one, Code.REPLACED, Verdict.MISMATCH, detail)
+            return failed(one, Code.VERIFY_REPLACED, Verdict.MISMATCH, detail)
         if not isinstance(found, _Same):
             return found
         return Matched(
@@ -161,10 +161,10 @@ class Checking:
             seen = self._read(route, one, write, emit)
             unsealer.close()
         except UnsealFailed as error:
-            return failed(one, Code.MISMATCH, Verdict.MISMATCH, str(error))
+            return failed(one, Code.VERIFY_MISMATCH, Verdict.MISMATCH, str(error))
         difference = digests.difference(one)
         if difference is not None:
-            return failed(one, Code.MISMATCH, Verdict.MISMATCH, difference)
+            return failed(one, Code.VERIFY_MISMATCH, Verdict.MISMATCH, difference)
         denied = digests.denied(one)
         if denied or (self._box.reread and not one.alone and one.kind != SIDECAR):
             if self._source_again is None:
@@ -188,7 +188,7 @@ class Checking:
         parts, digest = digests.parts, digests.whole
         same = not parts.differing if parts else digest.hexdigest() == one.sealed_sha256
         if not same:
-            return failed(one, Code.MISMATCH, Verdict.MISMATCH, "the stored bytes differ")
+            return failed(one, Code.VERIFY_MISMATCH, Verdict.MISMATCH, "the stored bytes differ")
         return _Same(
             level="stored",
             at=self._box.clock.now(),
@@ -205,7 +205,7 @@ class Checking:
         if stored is None:
             raise Missing("the target does not hold the object")
         if (stored.size, stored.etag) != (one.stored_size, one.etag):
-            return failed(one, Code.MISMATCH, Verdict.MISMATCH, "size or version differs")
+            return failed(one, Code.VERIFY_MISMATCH, Verdict.MISMATCH, "size or version differs")
         return _Same(level="head", at=self._box.clock.now(), sha256=one.sha256, seen=stored)
 
     def _read(
