@@ -36,7 +36,9 @@ ANNEXES: dict[str, Text] = {
     "col.class": Text("Taille d'un objet", "Size of an object"),
     # --- verdicts ----------------------------------------------------------------------------
     "verdict.match": Text("identique", "match"),
-    "verdict.mismatch": Text("différent", "mismatch"),
+    "verdict.mismatch": Text(
+        "différent, ou place prise par un autre objet", "mismatch, or another object's place"
+    ),
     "verdict.missing": Text("absent de la cible", "missing at the target"),
     "verdict.drifted": Text("modifié à la source", "drifted at the source"),
     "verdict.unverifiable": Text("non vérifiable", "unverifiable"),

@@ -511,6 +511,9 @@ CATALOGUE: dict[str, Text] = {
     "batch.whole": Text(
         "tout ce qui devait l'être est vérifié", "all that was to be verified is verified"
     ),
+    "batch.erased": Text(
+        " ; jeu « {dataset} » rendu indéchiffrable", "; dataset “{dataset}” made unreadable"
+    ),
     "batch.cutover": Text(" ; bascule : {stage}", "; cutover: {stage}"),
     "dataset": Text("Jeu de données", "Dataset"),
     "col.inventoried": Text("Inventoriés", "Inventoried"),

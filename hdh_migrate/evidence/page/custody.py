@@ -210,12 +210,11 @@ CUSTODY: dict[str, Text] = {
     ),
     "custody.ran": Text("A lancé l'outil", "Ran the tool"),
     "custody.ran.value": Text(
-        "{n} exécution de « run », commencée le {first}"
-        "|{n} exécutions de « run », la première commencée le {first}, la dernière le {last}",
-        "{n} “run”, begun on {first}"
-        "|{n} times “run”, the first begun on {first}, the last on {last}",
+        "{n} exécution, commencée le {first}"
+        "|{n} exécutions, la première commencée le {first}, la dernière le {last}",
+        "{n} run, begun on {first}|{n} runs, the first begun on {first}, the last on {last}",
     ),
-    "custody.acted": Text("Autres actes au journal :", "Other acts in the journal:"),
+    "custody.acted": Text("Actes au journal :", "Acts in the journal:"),
     "custody.acted.value": Text("du {first} au {last}", "from {first} to {last}"),
     "act.cutover": Text("bascule", "cutover"),
     "act.back": Text("retour en arrière", "rollback"),

@@ -101,6 +101,12 @@ DEPARTED: dict[str, Text] = {
         "folder knows: {arrived}. Gap: {gap}.",
     ),
     "departed.none": Text("aucun", "none"),
+    "departed.shut": Text(
+        "Parmi les arrivés, {n} ne s'ouvre plus avec les clés des destinataires."
+        "|Parmi les arrivés, {n} ne s'ouvrent plus avec les clés des destinataires.",
+        "Of those that arrived, {n} opens no more with the recipients' keys."
+        "|Of those that arrived, {n} open no more with the recipients' keys.",
+    ),
     "bridge": Text(
         "Lot {name} : {all} = {listed} listés à la passe {number}{rest}.",
         "Batch {name}: {all} = {listed} listed in pass {number}{rest}.",

@@ -94,10 +94,10 @@ LEFT: dict[str, Text] = {
         "End the exchange of keys begun on {at}: “hdh-migrate {names}”.",
     ),
     "left.rotated": Text(
-        "Reprendre ce que le remplacement de clés du {at} a laissé tel quel à la cible : "
-        "{objects} ; « hdh-migrate {names} ».",
-        "Go through what the exchange of keys of {at} left at the target as it was: {objects}; "
-        "“hdh-migrate {names}”.",
+        "Vérifier ce qui peut l'être, puis reprendre le remplacement de clés du {at}, qui a "
+        "laissé {objects} de côté : « hdh-migrate {names} ».",
+        "Verify what can be verified, then go on with the exchange of keys of {at}, which left "
+        "{objects} out: “hdh-migrate {names}”.",
     ),
     "left.erasure": Text(
         "Achever l'effacement du jeu « {names} », commencé le {at}.",

@@ -471,12 +471,15 @@ def own(number: int) -> dict[str, Any]:
     return record(f".hdh-migrate-sidecar/{number}", source_version="sidecar:" + "0" * 64)
 
 
+BEGUN = RunStarted(
+    plan_digest="11" * 32, steps=("transfer",), batches=(), tool="0.1.0", code_sha256="22" * 32,
+    user="claire@ops", pid=1,
+)  # fmt: skip
+
+
 def ran(user: str, count: int) -> list[tuple[str, str, dict[str, Any]]]:
     """Return runs as a bundle's builder tells events."""
-    began = RunStarted(
-        plan_digest="11" * 32, steps=("transfer",), batches=(), tool="0.1.0",
-        code_sha256="22" * 32, user=user, pid=1,
-    )  # fmt: skip
+    began = replace(BEGUN, user=user)
     return [("2026-03-01T22:00:00Z", began.kind, began.as_json())] * count
 
 
@@ -576,7 +579,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         *(
             {
-                "records": good,
+                "records": [own(0), record("a"), record("b")],
                 "months": [*months(many), *revoked(many)],
                 "headers": packed(many, many),
                 "erasures": [{**ERASURE, "dataset": "pmsi", "objects": many, "packs": many}],
@@ -1025,7 +1028,10 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             {
                 "records": good,
                 "findings": [finding("leased")],
-                "erasures": [{**ERASURE, "dataset": "pmsi", "objects": many, "ended": ended}],
+                "erasures": [
+                    {**ERASURE, "dataset": "pmsi", "batch": "pilot", "objects": many,
+                     "ended": ended},
+                ],
             }
             for many in (1, 2)
             for ended in (ERASURE["ended"], None)
@@ -1837,7 +1843,7 @@ def test_what_was_erased_is_intact_when_verified_only_and_who_still_reads_it_is_
     assert "Est-ce intact ? Oui, au moment de la vérification. Chaque objet" in page
     assert "Depuis l\u2019effacement, 2 objets" in page
     assert "plus rien n\u2019ouvre" not in page
-    assert page.count("2 objets rendus indéchiffrables ne s\u2019ouvrent plus avec aucune") == 4
+    assert page.count("2 objets rendus indéchiffrables ne s\u2019ouvrent plus avec aucune") == 2
     assert "d\u2019avant un effacement : 1 paquet a été effacé" in page
 
     going = {**erased, "ended": None}
@@ -1938,6 +1944,43 @@ def test_what_opens_no_more_at_the_target_is_said_to_be_in_the_clear_at_the_sour
     )["fr"]  # fmt: skip
     assert "originaux en clair" not in page.plain
     assert "originaux du jeu" not in page.plain
+
+
+def test_what_arrived_and_opens_no_more_is_not_passed_over_in_the_sum(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(
+        tmp_path / "out", [own(0), record("a"), record("b")], signer=key, headers=packed(1, 1),
+        erasures=[{**ERASURE, "dataset": "pmsi", "batch": "pilot", "objects": 2}],
+    )["fr"].plain  # fmt: skip
+
+    assert "en sait : 2. Écart : aucun. Parmi les arrivés, 2 ne s\u2019ouvrent plus avec" in page
+    assert "jeu « pmsi » rendu indéchiffrable" in page.partition("Lots et jeux de données Lot")[2]
+
+
+def test_runs_of_all_verbs_are_counted_without_the_name_of_one(tmp_path: Path, key: Signer) -> None:
+    looked = replace(BEGUN, steps=("look-again",))
+    months = [*ran("claire@ops", 1), ("2026-03-01T23:00:00Z", looked.kind, looked.as_json())]
+    page = written(tmp_path / "out", [record("a")], signer=key, months=months)["fr"].plain
+
+    assert "2 exécutions, la première commencée le" in page
+    assert "« run »" not in page.partition("Qui a fait quoi")[2]
+
+
+def test_a_key_in_escrow_is_told_right_after_the_keys_it_is_one_of(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "out", [record("a")], signer=key, declared=DECLARED)["fr"].plain
+
+    assert re.search(r"voir « Qui détient les clés »\. 1 d\u2019entre elles est une clé de", page)
+
+
+def test_what_a_conflict_left_unsent_is_not_said_to_have_been_compared(
+    tmp_path: Path, key: Signer
+) -> None:
+    page = written(tmp_path / "out", [failed("a", verdict="mismatch")], signer=key)["fr"].plain
+
+    assert re.search("différent, ou place prise par un autre objet ?1", page)
 
 
 def test_a_batch_that_nobody_listed_has_no_number(tmp_path: Path, key: Signer) -> None:
@@ -2041,9 +2084,7 @@ def test_keys_within_reach_are_said_to_prove_no_decision_also_beside_separated_d
 
     assert page.count("ni ces approbations ni ces dérogations ne prouvent") == 3
     assert "c\u2019est sous ce nom de session que l\u2019outil a été lancé" in page
-    assert re.search(
-        "dpo@ops, que le .*?Autres actes au journal : bascule, fin du retour possible", page
-    )
+    assert re.search("dpo@ops, que le .*?Actes au journal : bascule, fin du retour possible", page)
 
 
 def test_what_opened_objects_for_verification_is_said_where_it_was_so(
@@ -2339,6 +2380,9 @@ def test_how_each_batch_stands_is_one_phrase(tmp_path: Path, key: Signer) -> Non
         "a", [record("a"), failed("b"), pending("c")]
     )
     assert "pilot : source non listée jusqu\u2019au bout" in phrase("b", [], closed=False)
+    unplanned = phrase("u", [record("a")], cutovers=[cutover(stage="not started")])
+    assert "est vérifié" in unplanned
+    assert "bascule" not in unplanned, "the plan has none"
     done = phrase("c", [record("a")], cutovers=[gone_from_the_source()])
     assert "est vérifié ; bascule : suppression constatée" in done
     assert "en partie" not in done
