@@ -61,6 +61,7 @@ class LeftTask(StrEnum):
     CHANGED = "changed", "errors PLAN"
     TRACES = "traces", "decommission PLAN --batch NAME --observe"
     KEY = "key", "keys drill PLAN --key FILE"
+    KEY_STORED = "key-stored", "keys drill PLAN --key FILE --stored N"
     HOLDER = "holder"
     OLD_KEY = "old-key"
     COPIES_ERASED = "copies-erased"
@@ -150,6 +151,8 @@ class MigrationStanding:
     attested: tuple[tuple[str, str], ...] = ()
     untried: tuple[str, ...] = ()
     """Recipients of whose private key the journal has no trial (`keys drill`)."""
+    unstored: tuple[str, ...] = ()
+    """Recipients whose private key opened a test envelope, and nothing that the target holds."""
     rotations: tuple[tuple[str, str | None, int, str], ...] = ()
     """When each began, when it ended, what it left behind, and the verb that goes on with it."""
     erasures: tuple[tuple[str, str, str | None, int], ...] = ()
@@ -182,8 +185,8 @@ class MigrationStanding:
 WORK: Final = frozenset(LeftTask) - {
     LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.DONE_WITHOUT, LeftTask.CLASH,
     LeftTask.PLAIN,
-    LeftTask.KEY, LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.COPIES_ERASED,
-    LeftTask.COPIES_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN,
+    LeftTask.KEY, LeftTask.KEY_STORED, LeftTask.HOLDER, LeftTask.OLD_KEY,
+    LeftTask.COPIES_ERASED, LeftTask.COPIES_KEY, LeftTask.KEYS_BESIDE, LeftTask.LOGIN,
     LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS,
     LeftTask.GRANT_STALE, LeftTask.BASIS, LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.SIGN,
     LeftTask.WITNESS,
@@ -301,9 +304,10 @@ def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
 
 
 def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
-    for name in stands.untried:
-        yield LeftToDo(LeftTask.KEY, (name,))
+    held = any(one.verified for one in stands.batches)  # else there is nothing to try them on
     for task, names in (
+        (LeftTask.KEY, stands.untried),
+        (LeftTask.KEY_STORED, stands.unstored if held else ()),
         (LeftTask.HOLDER, stands.unheld),
         (LeftTask.OLD_KEY, stands.former),
         (LeftTask.KEYS_BESIDE, stands.beside),

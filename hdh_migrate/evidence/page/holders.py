@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from hdh_migrate.evidence.page.declared import StatedByPeople
 from hdh_migrate.evidence.page.text import Text
@@ -61,6 +62,11 @@ def held_keys(predicate: Predicate, declared: StatedByPeople) -> HeldKeys:
         several=() if alone else several,
         alone=alone,
     )
+
+
+def unstored_of(proved: Iterable[ProvedKey]) -> Iterator[str]:
+    """Yield the recipients whose private key was never tried on what the target holds."""
+    return (one["recipient"] for one in proved if "stored" not in one)
 
 
 HOLDERS: dict[str, Text] = {

@@ -20,7 +20,7 @@ from hdh_migrate.evidence.lines.listings import Listings
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.chronicle import Chronicle
 from hdh_migrate.evidence.page.declared import declared_of, former_keys, strangers
-from hdh_migrate.evidence.page.holders import held_keys
+from hdh_migrate.evidence.page.holders import held_keys, unstored_of
 from hdh_migrate.evidence.page.readers import clashing_permits
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import (
@@ -36,9 +36,9 @@ _CODED = frozenset({LeftTask.FINDING, LeftTask.WAIVER})
 """Things that are called by a code."""
 
 _KEYED = frozenset({
-    LeftTask.KEY, LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.KEYS_BESIDE, LeftTask.GRANT_OPEN,
-    LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS, LeftTask.GRANT_STALE,
-    LeftTask.PLAIN,
+    LeftTask.KEY, LeftTask.KEY_STORED, LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.KEYS_BESIDE,
+    LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS,
+    LeftTask.GRANT_STALE, LeftTask.PLAIN,
 })  # fmt: skip
 """Things whose names are for machines: keys, files, grants, addresses."""
 
@@ -179,6 +179,7 @@ def standing_of(
         ),
         attested=attested_of(p["attestation"]),
         untried=tuple(one for one in p["seal"]["recipients"] if one not in proved),
+        unstored=tuple(unstored_of(p["seal"].get("proved", ()))),
         rotations=rotated(p.get("rotations", ())),
         erasures=tuple(
             (one["dataset"], one["began"], one["ended"], sum(one["remaining"].values()))

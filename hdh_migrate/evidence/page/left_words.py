@@ -208,6 +208,15 @@ LEFT: dict[str, Text] = {
         "Try the private key of which the journal shows no trial of its own: {names}."
         "|Try the {n} private keys of which the journal shows no trial of its own: {names}.",
     ),
+    "left.key-stored": Text(
+        "Essayer sur ce qui est chez l'hébergeur la clé privée qui n'a ouvert qu'une enveloppe "
+        "d'essai : {names}."
+        "|Essayer sur ce qui est chez l'hébergeur les {n} clés privées qui n'ont ouvert qu'une "
+        "enveloppe d'essai : {names}.",
+        "Try on what the host holds the private key that opened a test envelope alone: {names}."
+        "|Try on what the host holds the {n} private keys that opened a test envelope alone: "
+        "{names}.",
+    ),
     "left.holder": Text(
         "Dire qui détient la clé privée sans détenteur déclaré, qui ouvre tout : {names}."
         "|Dire qui détient les {n} clés privées sans détenteur déclaré, dont chacune ouvre tout : "

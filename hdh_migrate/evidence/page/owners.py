@@ -42,7 +42,7 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
         "controller",
     ),
     **dict.fromkeys((LeftTask.SWITCH, LeftTask.SWITCHING, LeftTask.FINALIZE), "approved"),
-    LeftTask.KEY: "holders",
+    **dict.fromkeys((LeftTask.KEY, LeftTask.KEY_STORED), "holders"),
     **dict.fromkeys(
         (LeftTask.GRANT_OPEN, LeftTask.GRANT_UNSET, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS),
         "host",
@@ -87,11 +87,11 @@ def owned(
     unheld = any(one.task is LeftTask.HOLDER for one in found)
     for one in found:
         groups.setdefault(OWNERS.get(one.task, "operator"), []).append(one)
-    untried = {name for one in found if one.task is LeftTask.KEY for name in one.names}
+    asked = {name for one in found if OWNERS.get(one.task) == "holders" for name in one.names}
     holders = [
         one.holder
         for one in keys
-        if one.holder is not None and (one.recipient is None or one.recipient in untried)
+        if one.holder is not None and (one.recipient is None or one.recipient in asked)
     ]
     made, first = [], 1
     for kind, several in groups.items():

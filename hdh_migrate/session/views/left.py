@@ -28,6 +28,7 @@ from hdh_migrate.evidence.lines.left import (
 from hdh_migrate.evidence.lines.listings import LISTING_EVENTS, Listings
 from hdh_migrate.evidence.page.approved import RESTING, approvals_of
 from hdh_migrate.evidence.page.declared import StatedByPeople, former_keys, strangers
+from hdh_migrate.evidence.page.holders import unstored_of
 from hdh_migrate.evidence.page.left import (
     attested_of,
     in_the_clear,
@@ -55,6 +56,7 @@ from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.absent import absent_facts
 from hdh_migrate.session.views.attested import attestation_of
 from hdh_migrate.session.views.facts import endpoints_reached
+from hdh_migrate.session.views.proved import proved_keys
 from hdh_migrate.session.views.rotations import rotation_facts
 
 
@@ -125,6 +127,7 @@ def _standing(
         bases=tuple((one.reference, one.valid_until) for one in plan.legal_basis),
         attested=attested_of(attestation_of(desk)),
         untried=tuple(untried_recipients(ledger)),
+        unstored=tuple(unstored_of(proved_keys(ledger))),
         rotations=rotated(rotations),
         erasures=tuple(
             (name, one.began, one.ended, sum(one.remaining.values()))

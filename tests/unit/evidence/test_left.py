@@ -180,6 +180,7 @@ def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
     stands = replace(
         SETTLED,
         untried=("c4gh:1", "c4gh:2"),
+        unstored=("c4gh:3",),
         rotations=(
             (NOW, None, 0, "keys rotate"),
             (NOW, NOW, 2, "reseal"),
@@ -194,9 +195,16 @@ def test_exchanges_erasures_and_keys_are_left_until_they_are_through() -> None:
         (LeftTask.ERASURE, ("a",)),
         (LeftTask.ERASED, ("b",)),
         (LeftTask.KEY, ("c4gh:1", "c4gh:2")),
+        (LeftTask.KEY_STORED, ("c4gh:3",)),
         (LeftTask.COPIES_ERASED, ("b",)),
         (LeftTask.COPIES_ERASED, ("c",)),
     ]
+
+
+def test_a_key_is_tried_on_what_the_target_holds_once_it_holds_something() -> None:
+    nothing = replace(SETTLED, batches=(replace(DONE, verified=0),), unstored=("c4gh:3",))
+
+    assert tasks(nothing) == []
 
 
 def test_the_originals_of_each_erased_dataset_are_a_task_of_their_own() -> None:
