@@ -127,6 +127,27 @@ def test_a_bucket_that_keeps_everything_is_told_before_anything_is_sent(
     assert code == 0, told
 
 
+def test_who_turned_a_default_retention_on_later_may_still_look(
+    tmp_path: Path, server: StrictS3
+) -> None:
+    """Looking again was refused, and so was what the refusal said to do: the batch binds it."""
+    job = with_secret(tmp_path, server, server.secret_key)
+    assert job.call("run")[0] == 0
+    bucket = server.store.buckets[BUCKET]
+    bucket.versioning, bucket.lock = "Enabled", True
+    bucket.default_retention = {"Mode": "GOVERNANCE", "Days": "30"}
+
+    code, told = job.call("verify", "--again")
+
+    assert code == 0, told
+    code, told = job.call("run")
+    assert code == 3
+    assert "take the bucket's default retention away" in str(told)
+    bucket.default_retention = None
+    code, told = job.call("run")
+    assert code == 0, told
+
+
 def test_preflight_calls_nothing_good_of_a_target_that_does_not_answer(tmp_path: Path) -> None:
     """Who may write, and which ledger does, was "ok" though nobody had been asked."""
     with StrictS3(Manner()) as running:

@@ -63,9 +63,11 @@ def at_the_gate(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
 
 
 def blockers(
-    services: Services, plan: Plan, selected: Sequence[str], judge: Judge
+    services: Services, plan: Plan, selected: Sequence[str], judge: Judge, *, writes: bool = True
 ) -> list[Problem]:
     """Return what would stop a run of the selected batches once the gate is open; empty: go.
+
+    What keeps new objects from being deleted is asked for who `writes` some.
 
     Raises:
         Transient: a side did not answer, so it is not known; asked later it may be.
@@ -76,19 +78,18 @@ def blockers(
     ]
     lasts = lasting.problems(services.source_claims(), judge.unchecked().latest)
     base, latest = services.vault.base, judge.unchecked().latest
-    cluster = cluster_keys.problems(plan, base, latest)
-    copies = second_copies.problems(plan, base)
-    sides = _reached(services, plan, selected, demand=True)
+    beside = [*cluster_keys.problems(plan, base, latest), *second_copies.problems(plan, base)]
+    sides = _reached(services, plan, selected, demand=True, writes=writes)
     if lasts:  # what a credential says of itself is why the source refuses it, in each container
         sides = [one for one in sides if not (one.auth and one.where.startswith(SOURCE.strip()))]
-    reached, apart = [*keys, *lasts, *cluster, *copies, *sides], judge.objections()
+    reached, apart = [*keys, *lasts, *beside, *sides], judge.objections()
     if apart:  # no waiver can be judged
         return [*reached, *apart]
     return [*reached, *health.problems(services, plan, _buckets(plan, selected), judge.now())]
 
 
 def answered(
-    desk: Desk, services: Services, selected: Sequence[str], judge: Judge
+    desk: Desk, services: Services, selected: Sequence[str], judge: Judge, *, writes: bool = True
 ) -> list[Problem]:
     """Return the blockers as `blockers` does; a side that is away is asked until it answers.
 
@@ -101,7 +102,7 @@ def answered(
     def ask() -> list[Problem]:
         nonlocal waits
         try:
-            return [*own, *blockers(services, desk.loaded.plan, selected, judge)]
+            return [*own, *blockers(services, desk.loaded.plan, selected, judge, writes=writes)]
         except Transient as error:
             if not waits:
                 waits = True
@@ -116,8 +117,9 @@ def answered(
 
 
 def _reached(
-    services: Services, plan: Plan, selected: Sequence[str], *, demand: bool = False
-) -> list[Problem]:
+    services: Services, plan: Plan, selected: Sequence[str], *,
+    demand: bool = False, writes: bool = True,
+) -> list[Problem]:  # fmt: skip
     """Try both sides of every dataset; an answer may be demanded.
 
     Raises:
@@ -131,7 +133,7 @@ def _reached(
                     looked, dataset.source.place, demand=demand),
             *_tried(TARGET + dataset.target.place.bucket,
                     services.reader.check, dataset.target.place, demand=demand),
-            *_keeps(services, dataset, demand=demand),
+            *(_keeps(services, dataset, demand=demand) if writes else ()),
             *_keeps_versions(services, dataset, demand=demand),
         ):  # fmt: skip
             found[str(problem)] = problem
@@ -332,8 +334,9 @@ def _kept(services: Services, dataset: Dataset, place: Place) -> Sequence[Proble
             where=f"target bucket {place.bucket}",
             what=f"its default retention keeps whatever is written for {kept}, and the plan does"
             " not say so",
-            hint=f"say it in the plan (dataset {dataset.name}: target.retention), or name another"
-            " bucket",
+            hint=f"say it in the plan (dataset {dataset.name}: target.retention) or name another"
+            " bucket; once its batch has begun, which binds both, take the bucket's default"
+            " retention away: what has a lock keeps it",
         )
     ]
 

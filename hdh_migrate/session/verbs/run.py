@@ -188,7 +188,8 @@ def at_work(
         signed_by = signers(ledger)
         demand(addressed.problems(ledger, loaded.plan, loaded.base))
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked()))
-        demand([*answered(desk, services, selected, judge), *unmet(desk)])
+        blocked = answered(desk, services, selected, judge, writes=write)
+        demand([*blocked, *unmet(desk)])
         demand(approvers_barred(loaded, ledger, signed_by))
         fences = fenced_for(desk, opened, ledger, selected, write=write, over=over, later=later)
         with fences as fencing:
