@@ -143,8 +143,8 @@ def _waived(code: str, first: str = "") -> str:
 def _unnamed(code: str, besides: str = "") -> Remedy:
     return Remedy(
         "it was not moved",
-        f'{_SHOW}{code}", and exclude it in the plan ("hdh-migrate amend PLAN" takes that),'
-        f"{besides}"
+        f'{_SHOW}{code}", and exclude it in the plan ("hdh-migrate amend PLAN --execute" takes'
+        f" that),{besides}"
         ' or rename it at the source ("hdh-migrate run PLAN --refresh" lists it again): no run'
         " begins this batch with it",
     )
@@ -226,7 +226,7 @@ class Code(StrEnum):
             "it was not moved, and nothing of its batch was",
             'end the lease at the source, and "hdh-migrate run PLAN" looks again; or give a reason'
             " in the dataset's `allow_leased` and take it over with"
-            ' "hdh-migrate amend PLAN"',
+            ' "hdh-migrate amend PLAN --execute"',
         ),
         fr="bail sans fin à la source : quelqu'un y écrit sans doute encore",
         en="lease without end at the source: somebody is likely to write still",
@@ -239,7 +239,7 @@ class Code(StrEnum):
             "it was not moved, and nothing of its batch was",
             'remove it at the source, then "hdh-migrate run PLAN --refresh" finds it no more; if it'
             " is somebody's own, give it another name there, or exclude it in the plan"
-            ' ("hdh-migrate amend PLAN" takes that)',
+            ' ("hdh-migrate amend PLAN --execute" takes that)',
         ),
         fr="objet vide laissé à la source par un essai d'écriture interrompu",
         en="empty object that a freeze trial, cut short, left at the source",
@@ -383,7 +383,7 @@ class Code(StrEnum):
         Remedy(
             _NOT_SENT,
             "mend what keeps the version before it, or leave that one out (`exclude`, then"
-            f' "hdh-migrate amend PLAN"); then {_RETRY}',
+            f' "hdh-migrate amend PLAN --execute"); then {_RETRY}',
         ),
         fr="version en attente d'une version antérieure du même blob",
         en="version that waits for an earlier one of the same blob",
@@ -419,7 +419,7 @@ class Code(StrEnum):
             _waived(
                 "rule-unused",
                 "look whether the rule means what you think; mend it, or set `allow_unused`, in the"
-                ' plan ("hdh-migrate amend PLAN"), or ',
+                ' plan ("hdh-migrate amend PLAN --execute"), or ',
             ),
         ),
         fr="règle du plan qui n'a touché aucun objet",
@@ -449,7 +449,7 @@ class Code(StrEnum):
             _waived(
                 "keys-lacking",
                 "look the keys up at the places that are named; mend the list or set `allow_unused`"
-                ' in the plan ("hdh-migrate amend PLAN"), or ',
+                ' in the plan ("hdh-migrate amend PLAN --execute"), or ',
             ),
         ),
         fr="clés d'une liste que la source n'a pas",
@@ -928,7 +928,8 @@ class Code(StrEnum):
         " last version before it is moved ([fidelity](fidelity.md))",
         Remedy(
             "nothing was deleted at the source or at the target",
-            'leave behind what must not come back: add `exclude`, then "hdh-migrate amend PLAN"',
+            "leave behind what must not come back: add `exclude`, then"
+            ' "hdh-migrate amend PLAN --execute"',
         ),
         fr="objets supprimés à la source, avant ou après le moment voulu : repris",
         en="objects deleted at the source, before or after the moment that is wanted: moved",
@@ -947,7 +948,8 @@ class Code(StrEnum):
         " them is current ([fidelity](fidelity.md))",
         Remedy(
             "nothing was deleted at the source or at the target",
-            'leave behind what must not come back: add `exclude`, then "hdh-migrate amend PLAN"',
+            "leave behind what must not come back: add `exclude`, then"
+            ' "hdh-migrate amend PLAN --execute"',
         ),
         fr="blobs supprimés à la source, dont les versions sont reprises",
         en="blobs deleted at the source whose versions are moved",

@@ -175,6 +175,9 @@ PARTIAL: Final = ".hdh-partial-"
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """How a disk says that it takes no more, and a quota, or a limit of files' sizes."""
 
+NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+"""How a file system says of a lock that it keeps none."""
+
 ROOM: Final = "nothing was written; make room and give the same command again"
 """What is said to do of a file that a full disk did not take."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hdh_migrate.errors import Refused
-from hdh_migrate.telemetry import SystemClock, redact
+from hdh_migrate.telemetry import SystemClock, counted, redact
 
 BYTES_MAX: Final = 16 << 20
 """A file that is longer is moved aside."""
@@ -46,6 +46,8 @@ class LogFile:
         self._path, self._run, self._max = path.absolute(), run, bytes_max
         self._lock = threading.Lock()
         self._lost = 0
+        self._why = ""
+        """What the disk said of the last line that it did not take."""
         self._torn = False
         """Whether the disk took a part of the last line only."""
         self._handle = -1
@@ -58,6 +60,14 @@ class LogFile:
     def place(self) -> Mapping[str, str]:
         """What another process of the same command opens it with, as `LogFile(**place)`."""
         return {"path": str(self._path), "run": self._run}
+
+    @property
+    def lacks(self) -> str | None:
+        """Say how many of the last lines are not there, and why; None: all are."""
+        if not self._lost:
+            return None
+        lines = counted(self._lost, "line")
+        return f"log file {self._path}: {lines} could not be written: {self._why or 'no room'}"
 
     def write(self, event: str, *, at: str | None = None, **more: Value) -> None:
         """Add a line, dated now or `at` another time; never raises for what the disk does."""
@@ -83,7 +93,8 @@ class LogFile:
             self._make_ready(len(data))
             data = b"\n" + data if self._torn else data
             written = os.write(self._handle, data)
-        except OSError:
+        except OSError as error:
+            self._why = os.strerror(error.errno).lower() if error.errno else str(error)
             return False
         self._torn = written < len(data)
         return not self._torn

@@ -377,10 +377,15 @@ def _held(folder: int, name: str) -> Iterator[int]:
             raise _in_the_way()
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise Refused(
                 "another download writes the same object into this folder",
                 hint="wait for it to end, or give another --out",
+            ) from None
+        except OSError as error:
+            raise Refused(
+                f"files in this folder cannot be locked: {error.strerror}",
+                hint="nothing was opened; give another --out, on a disk that keeps locks",
             ) from None
         yield handle
     finally:

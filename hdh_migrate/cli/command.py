@@ -240,6 +240,8 @@ class Task:
             code = error_shown.exit_code
         if self._log is not None:
             self._log.write("command-ended", exit=int(code))
+            if (lacks := self._log.lacks) is not None:
+                self.out.say(f"note: {lacks}")
         self._ended.set()
         if code is Exit.OK and self.out.lost not in {None, streams.READER_GONE}:
             code = Exit.UNEXPECTED  # a result that nobody got is no success

@@ -86,7 +86,10 @@ class GrantStale(Event):
 
 @json_form
 class GrantDropped(Event):
-    """A grant that was asked for is not given: the dataset became another one meanwhile."""
+    """A grant that was asked for is not given.
+
+    The dataset became another one meanwhile, or the grant that it was to renew was revoked.
+    """
 
     kind: ClassVar[str] = "grant-dropped"
     grant: str

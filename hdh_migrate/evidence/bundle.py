@@ -23,7 +23,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -54,7 +54,7 @@ from hdh_migrate.evidence.verifier.counts import summary as summary_of
 from hdh_migrate.evidence.verifier.members import ExclusionRecord, FindingRecord, ManifestRecord
 from hdh_migrate.evidence.verifier.verify import CODE
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import FULL, demand_no_evidence, sync
+from hdh_migrate.folders import FULL, NO_LOCKS, demand_no_evidence, sync
 from hdh_migrate.frozen import frozen
 
 __all__ = ["Bundle", "check_bundle", "write_bundle"]
@@ -343,8 +343,15 @@ def _locked(partial: Path) -> int:
             f"{partial}: another report is being written there",
             hint="wait for it, or name another folder",
         ) from None
-    except BaseException:
+    except BaseException as error:
         os.close(lock)
+        if isinstance(error, OSError) and error.errno in NO_LOCKS:
+            with suppress(OSError):
+                partial.rmdir()
+            raise UsageError(
+                f"{partial}: cannot be locked: {error.strerror}",
+                hint="nothing was written; let reports go to a disk that keeps locks (--out)",
+            ) from None
         raise
     return lock
 

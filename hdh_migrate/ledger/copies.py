@@ -100,6 +100,7 @@ def write_copy(
     Raises:
         BackupFailed: it cannot be written there, and the ledger and older copies are untouched; or
             it is there, and an older one could not be removed.
+        NoSpace: there is no room for it.
         LedgerDamaged: what was copied does not check.
         Interrupted: somebody said stop.
     """
@@ -179,12 +180,12 @@ def _explaining(into: Path) -> Iterator[None]:
     safe = "the ledger and the copies that are there already are untouched"
     try:
         yield
-    except NoSpace:
-        raise BackupFailed(f"{into}: no room for a copy of the ledger", hint=safe) from None
-    except OSError as error:
-        full = error.errno in FULL
-        why = "no room" if full else error.strerror
-        raise BackupFailed(f"{into}: no copy of the ledger was made: {why}", hint=safe) from error
+    except (NoSpace, OSError) as error:
+        if isinstance(error, NoSpace) or error.errno in FULL:
+            room = f"{safe}; make room and give the same command again"
+            raise NoSpace(f"{into}: no room for a copy of the ledger", hint=room) from None
+        why = f"no copy of the ledger was made: {error.strerror}"
+        raise BackupFailed(f"{into}: {why}", hint=safe) from error
 
 
 @contextmanager

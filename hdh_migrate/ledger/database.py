@@ -27,6 +27,7 @@ from hdh_migrate.errors import (
     LedgerWithheld,
     NoSpace,
 )
+from hdh_migrate.ledger.holding import LOCAL_DISK, keeps_locks
 
 APPLICATION_ID = 0x48444D31  # "HDM1"
 CHECKSUM_BYTES = 8
@@ -135,7 +136,10 @@ def connect(path: Path | None, *, read_only: bool = False) -> apsw.Connection:
     Raises:
         LedgerDamaged: the file is not one of ours, or its pages do not check.
         LedgerTooNew: a later version wrote it.
+        LedgerWithheld: it may not be opened, or not be locked.
     """
+    if path is not None and not keeps_locks(path.parent):  # SQLite would wait, and call it busy
+        raise LedgerWithheld(f"{path}: cannot be locked", hint=LOCAL_DISK)
     with guarded():
         _load_checksums()
         if read_only:

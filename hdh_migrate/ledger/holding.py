@@ -15,11 +15,17 @@ import struct
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import LedgerError, LedgerLocked, LedgerWithheld, NoSpace
-from hdh_migrate.folders import FULL
+from hdh_migrate.folders import FULL, NO_LOCKS
 from hdh_migrate.frozen import frozen
+
+LOCAL_DISK: Final = (
+    "its file system keeps no locks, so two commands could write at once: move the state folder to"
+    " a local disk, and name that with --state-dir"
+)
 
 _FLOCK = "hhqqi4x"
 """C's `struct flock`: type, whence, start, length, pid."""
@@ -52,6 +58,7 @@ class RunLock:
 
         Raises:
             LedgerLocked: another run holds it; its process and machine are named.
+            LedgerError: it cannot be made or locked.
         """
         self._handle = opened(path)
         try:
@@ -60,6 +67,9 @@ class RunLock:
             holder = _read_holder(self._handle)
             os.close(self._handle)
             raise LedgerLocked(f"another run holds the ledger: {holder.where}") from None
+        except OSError as error:
+            os.close(self._handle)
+            raise withheld(path, "cannot be locked", error) from error
         with suppress(OSError):  # a file system may not have it: then nobody can ask
             fcntl.fcntl(self._handle, fcntl.F_OFD_SETLK, _whole(fcntl.F_WRLCK))
         os.ftruncate(self._handle, 0)
@@ -94,6 +104,10 @@ def holder(path: Path) -> Holder | None:
         raise withheld(path, "cannot be opened", error) from error
     try:
         asked = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _whole(fcntl.F_WRLCK))
+    except OSError as error:
+        os.close(handle)
+        raise withheld(path, "nobody can say who holds it", error) from error
+    try:
         held = struct.unpack(_FLOCK, asked)[0] != fcntl.F_UNLCK
         return _read_holder(handle) if held else None
     finally:
@@ -114,6 +128,21 @@ def killed_holder(path: Path) -> Holder | None:
     finally:
         os.close(handle)
     return None if found.pid is None else found
+
+
+def keeps_locks(folder: Path) -> bool:
+    """Return whether the file system of a folder knows locks at all, as far as can be told."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return True  # what is wrong there, who opens a file in it says
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in NO_LOCKS
+    finally:
+        os.close(handle)
+    return True
 
 
 def opened(path: Path) -> int:
@@ -139,6 +168,9 @@ def withheld(
     if error.errno in FULL:
         hint = f"{nothing}; make room and give the same command again"
         return NoSpace(f"{path}: {what}: no space left on the disk", hint=hint)
+    if error.errno in NO_LOCKS:
+        hint = f"{nothing}; {LOCAL_DISK}"
+        return LedgerWithheld(f"{path}: {what}: {error.strerror}", hint=hint)
     hint = f"{nothing}; look at what lies there, and at its rights"
     return LedgerWithheld(f"{path}: {what}: {error.strerror}", hint=hint)
 

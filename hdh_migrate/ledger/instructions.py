@@ -107,9 +107,15 @@ class InstructionFile:
             make_private(self._path.parent)
         except OSError as error:
             raise withheld(self._path.parent, "cannot be made", error) from error
-        handle = opened(self._path.with_name(LOCK))
+        lock = self._path.with_name(LOCK)
+        handle = opened(lock)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as error:
+                raise withheld(
+                    lock, "cannot be locked", error, nothing="nothing was said"
+                ) from error
             yield
         finally:
             os.close(handle)

@@ -222,6 +222,9 @@ def _locked(folder: int, name: str) -> Iterator[_Content]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Transient("another program holds the lock of the pointer file") from None
+        except OSError as error:  # a file system without locks
+            why = f"the pointer file cannot be locked: {error.strerror}"
+            raise Permanent(why, hint="nothing was changed") from error
         found = _content_of(handle)
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if (status.st_dev, status.st_ino) != found.identity:

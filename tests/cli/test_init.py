@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 from hdh_migrate.errors import Exit
@@ -47,3 +48,38 @@ def test_rules_of_others_stay_and_ours_are_added(tmp_path: Path) -> None:
     assert command("init", str(tmp_path)).returncode == Exit.OK
     git(tmp_path, "init", "-q")
     assert untracked(tmp_path, *NEVER, *KEPT, "theirs.py", "a.tmp") == {*KEPT, "theirs.py"}
+
+
+def on_a_full_disk(blocks: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that may write files of so many blocks at most."""
+    limit = f'ulimit -f {blocks}; exec "$@"'
+    return subprocess.run(
+        ["sh", "-c", limit, "sh", sys.executable, "-m", "hdh_migrate", *words],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_full_disk_leaves_nothing_that_the_next_try_would_refuse(tmp_path: Path) -> None:
+    """It ended with 3 or 1, and the keys that were there already refused the same command."""
+    new = tmp_path / "new"
+    said = on_a_full_disk(2, "init", str(new))  # room for keys, and not for the plan
+    assert (said.returncode, "no space left" in said.stderr) == (Exit.STOPPED, True), said.stderr
+    assert list((new / "keys").iterdir()) == []
+    assert command("init", str(new)).returncode == Exit.OK
+    for purpose in ("seal", "seal-hybrid", "report"):
+        made = ("keys", "new", "one", "--purpose", purpose, "--dir", str(tmp_path / purpose))
+        said = on_a_full_disk(0, *made)
+        assert (said.returncode, "no space left" in said.stderr) == (Exit.STOPPED, True)
+        assert list((tmp_path / purpose).iterdir()) == []
+
+
+def test_a_log_that_the_disk_does_not_take_is_said(tmp_path: Path) -> None:
+    """An empty file was all there was, and nobody said so."""
+    assert command("init", str(tmp_path / "new")).returncode == Exit.OK
+    log = tmp_path / "run.log"
+    words = ("run", str(tmp_path / "new" / "plan.yaml"), "--log-file", str(log))
+    said = on_a_full_disk(0, *words)
+    assert log.read_bytes() == b""
+    assert f"log file {log}: " in said.stderr
+    assert "lines could not be written: file too large" in said.stderr
+    assert "could not be written" not in command(*words).stderr

@@ -175,6 +175,21 @@ def test_a_renewal_is_approved_as_the_plan_says(site: Site) -> None:
     audited(site, "bundle")
 
 
+@prepared(moved)
+def test_a_renewal_that_waits_ends_with_the_grant_that_it_was_to_renew(site: Site) -> None:
+    """It stayed asked for, for ever, and approvers were still told of it."""
+    asks(site, *PART, expect=8)
+    approves(site)
+    first = asks(site, *PART, "--json", expect=0).json["grant"]
+    renewed(site, first, "lab2", expect=8)
+
+    site.cli("revoke", site.plan, first, "--reason", "over", expect=4)
+
+    assert [one["stage"] for one in listed(site)] == ["revoked", "dropped"]
+    assert "it was revoked" in renewed(site, first, "lab2", expect=2).err
+    audited(site, "bundle")
+
+
 @prepared(moved_with_policies)
 def test_a_renewal_keeps_the_place_in_the_policy_and_the_last_revocation_takes_it(
     site: Site,

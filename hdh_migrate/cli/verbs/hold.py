@@ -17,7 +17,7 @@ from hdh_migrate.results.switches import Held
         'hold plan.yaml --reason "ward 3 still writes"',
         "hold plan.yaml --release",
     ),
-    exits=(Exit.REFUSED,),
+    exits=(Exit.REFUSED, Exit.STOPPED),
     result=Held,
     options=AT_PLAN,
 )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.errors import Exit, MigrateError, UsageError
+from hdh_migrate.errors import Exit, MigrateError, NoSpace, UsageError
 from hdh_migrate.results.plans import Made
 
 IGNORED = """\
@@ -52,7 +52,7 @@ evidence*.tar*
         "init emc2",
         "init emc2 --json",
     ),
-    exits=(Exit.UNEXPECTED, Exit.REFUSED),
+    exits=(Exit.UNEXPECTED, Exit.REFUSED, Exit.STOPPED),
     result=Made,
 )
 def init(
@@ -61,7 +61,7 @@ def init(
 ) -> None:
     """Make a commented plan, keys and a .gitignore to start from."""
     from hdh_migrate.evidence.signatures.signing import new_report_key
-    from hdh_migrate.folders import demand_no_evidence, demand_unshared, write_whole
+    from hdh_migrate.folders import FULL, ROOM, demand_no_evidence, demand_unshared, write_whole
     from hdh_migrate.plan.template import render
     from hdh_migrate.sealing.keys import new_pair
 
@@ -71,12 +71,12 @@ def init(
         demand_unshared(place)
     if os.path.lexists(plan):
         raise UsageError(f"{plan} exists", hint="nothing was changed; give another folder")
+    keys = list[Path]()
     try:
         (folder / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = [plan, folder / ".gitignore"]
         for name in ("steward", "escrow"):
-            made += new_pair(folder / "keys", name, passphrase=None)
-        made += new_report_key(folder / "keys", "report", None)
+            keys += new_pair(folder / "keys", name, passphrase=None)
+        keys += new_report_key(folder / "keys", "report", None)
         ignore = folder / ".gitignore"
         before = ignore.read_bytes() if ignore.is_file() else b""
         if before and not before.endswith(b"\n"):
@@ -84,10 +84,17 @@ def init(
         rules = ALSO_IGNORED if before else IGNORED
         write_whole(ignore, before + rules.encode(), mode=0o644, replace=True)
         write_whole(plan, render().encode(), mode=0o644)
-    except OSError as error:
+    except BaseException as error:
+        for one in keys:  # nobody has sealed anything for them, and the next try makes its own
+            one.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        if error.errno in FULL:
+            raise NoSpace(f"{folder}: no space left on the disk", hint=ROOM) from error
         raise MigrateError(
             f"{folder}: {error.strerror}", hint="choose a folder of yours"
         ) from error
+    made = [plan, folder / ".gitignore", *keys]
     result: Made = {"made": [str(path) for path in made]}
     task.out.result(
         result,

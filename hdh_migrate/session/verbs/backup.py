@@ -19,7 +19,7 @@ def backup(desk: Desk, to: Path | None, keep: int | None) -> LedgerCopy:
     Raises:
         UsageError: no run has begun here, or nothing says where copies go.
         Refused: others could exchange what lies there.
-        BackupFailed: it cannot be written there.
+        BackupFailed, NoSpace: it cannot be written there.
         LedgerDamaged: what was copied does not check.
     """
     planned = desk.loaded.plan.backup

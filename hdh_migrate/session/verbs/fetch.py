@@ -219,7 +219,8 @@ def _hidden(out: Path) -> Iterator[IO[bytes]]:
     handle, name = tempfile.mkstemp(prefix=_HIDDEN, dir=out.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            with suppress(OSError):  # without locks nobody could sweep it, either
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield file
             file.flush()
             os.fsync(handle)

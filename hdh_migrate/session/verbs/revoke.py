@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from hdh_migrate.errors import Exit, LedgerBehind, LedgerLocked, MigrateError, Refused, UsageError
-from hdh_migrate.events.grants import GrantClosedByHand, GrantRevoked, PackWithdrawn
+from hdh_migrate.events.grants import (
+    GrantClosedByHand,
+    GrantDropped,
+    GrantRevoked,
+    PackWithdrawn,
+)
 from hdh_migrate.evidence.lines.granted import GrantAccount, GrantStage
 from hdh_migrate.grants.statement import Revoked
 from hdh_migrate.results.grants import GrantTakenBack
@@ -232,4 +237,9 @@ def _note(desk: Desk, event: GrantRevoked | PackWithdrawn | GrantClosedByHand) -
         if isinstance(event, GrantRevoked) and known.revoked is not None:
             return  # somebody else did meanwhile
         ledger.event(event)
+        if isinstance(event, GrantRevoked):  # nobody could go on with what was to take its place
+            for one in accounts(ledger).by_id.values():
+                waits = one.given is None and one.revoked is None and not one.dropped
+                if waits and one.asked.renews == event.grant:
+                    ledger.event(GrantDropped(grant=one.id))
         ledger.commit()

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import BackupFailed, Interrupted, LedgerDamaged
+from hdh_migrate.errors import BackupFailed, Interrupted, LedgerDamaged, NoSpace
 from hdh_migrate.ledger import SqliteLedger, database
 from hdh_migrate.ledger.copies import copies, standing_in, write_copy
 from tests.support.events import Counted
+from tests.support.narrow import files_of_at_most
 from tests.support.quiet import FakeClock
 from tests.support.strangers import call_beside
 from tests.unit.ledger.test_ledger import CHILD
@@ -217,6 +218,15 @@ def test_a_disk_that_does_not_obey_hurts_nothing(path: Path, into: Path, way: st
     assert numbers(path, clock) == [0]
 
 
+def test_a_full_disk_is_a_clean_stop(path: Path, into: Path) -> None:
+    """It ended with 1, "a disk does not obey", where 7 is what a full disk is."""
+    clock = FakeClock()
+    grown(path, clock, 1)
+    with files_of_at_most(4096), pytest.raises(NoSpace, match="no room for a copy"):
+        write_copy(path, into, clock)
+    assert list(into.iterdir()) == []
+
+
 def test_who_says_stop_is_heard_and_nothing_is_left(path: Path, into: Path) -> None:
     clock = FakeClock()
     grown(path, clock, 1)
@@ -251,6 +261,7 @@ import sys
 from pathlib import Path
 from hdh_migrate.errors import BackupFailed
 from hdh_migrate.ledger.copies import copies, write_copy
+from tests.support.narrow import files_of_at_most
 from tests.support.quiet import FakeClock
 path, into = map(Path, sys.argv[1:])
 try:

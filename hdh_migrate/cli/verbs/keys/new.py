@@ -28,7 +28,7 @@ class Purpose(StrEnum):
         "keys new steward --passphrase",
         "keys new report --purpose report --valid-until 2027-12-31",
     ),
-    exits=(Exit.REFUSED,),
+    exits=(Exit.REFUSED, Exit.STOPPED),
     result=Made,
 )
 def new(

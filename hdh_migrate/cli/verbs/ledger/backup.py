@@ -19,7 +19,7 @@ from hdh_migrate.telemetry import counted, size_text
         "ledger backup plan.yaml --to /mnt/other-disk/ledgers",
         "ledger backup plan.yaml --keep 30 --json",
     ),
-    exits=(Exit.UNEXPECTED, Exit.REFUSED, Exit.DAMAGED, Exit.INTERRUPTED),
+    exits=(Exit.UNEXPECTED, Exit.REFUSED, Exit.STOPPED, Exit.DAMAGED, Exit.INTERRUPTED),
     result=LedgerCopy,
     options=AT_PLAN,
 )  # fmt: skip
