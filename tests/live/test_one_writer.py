@@ -152,6 +152,8 @@ def test_a_killed_run_is_gone_on_with_at_its_place_and_a_copy_of_it_is_refused(
 
 def test_no_report_is_written_from_an_older_copy_of_the_ledger(two: Machines) -> None:
     """It was signed, called complete, and knew nothing of what was done since."""
+    with two.job.plan.open("a") as plan:
+        plan.write("claim: {provider: them, customer: us, contract: one}\n")
     assert two.call("one", "run")[0] == Exit.OK
     two.copy("one", "two")
     assert two.fences("two", "report") == {"ours": 1, "unknown": 0}  # as new as the other one
@@ -161,6 +163,9 @@ def test_no_report_is_written_from_an_older_copy_of_the_ledger(two: Machines) ->
 
     assert code == Exit.LOCKED
     assert "the ledger here is not the newest" in told["error"]["message"]
+    claim = ("forecast", "--dossier", str(two.folder / "claim"))  # signed, too: of what was read
+    assert two.call("two", *claim)[0] == Exit.LOCKED
+    assert two.call("one", *claim)[0] == Exit.OK
     assert two.fences("two", "report", "--offline") == {"ours": 0, "unknown": 1}
     assert two.fences("one", "report") == {"ours": 1, "unknown": 0}
     two.client.delete_object(Bucket=BUCKET, Key=FENCE)  # as when the migration is over

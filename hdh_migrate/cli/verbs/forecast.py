@@ -44,7 +44,7 @@ def forecast(
 ) -> Exit:
     """Estimate when each batch ends, as a range, and which credential or promise expires first.
 
-    From the ledger and files alone; nobody is contacted.
+    From the ledger and files alone; a dossier, which is signed, asks the target who wrote last.
     """
     if dossier is not None:
         if check:

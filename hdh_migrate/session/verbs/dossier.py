@@ -35,6 +35,7 @@ from hdh_migrate.plan.prices import EgressClaim
 from hdh_migrate.results.forecasts import DossierFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.sound import sound_ledger
+from hdh_migrate.session.verbs.fence import last_to_write
 from hdh_migrate.session.verbs.report import signer_of
 from hdh_migrate.session.views.costs import account_of
 from hdh_migrate.software import code_digest
@@ -50,6 +51,7 @@ def write_dossier(desk: Desk, out: Path) -> DossierFact:
         Refused: the plan says not who claims from whom, or names no key that signs.
         KeyUnavailable: the key cannot be opened.
         UsageError: no run of this plan has begun, or `out` is in use.
+        Fenced: the target shows a newer copy of the ledger, which knows what was read since.
         LedgerDamaged: the ledger does not check; no dossier is made from it.
     """
     claim, signer = desk.loaded.plan.claim, signer_of(desk)
@@ -63,6 +65,7 @@ def write_dossier(desk: Desk, out: Path) -> DossierFact:
             "a dossier is signed, and the plan names no key for it (report.signer)",
             hint='"hdh-migrate keys new --purpose report" makes one; nothing was written',
         )
+    last_to_write(desk)
     with sound_ledger(desk) as ledger:
         facts = _facts(desk, ledger, claim)
     by = SignedBy(signer.key_id, signer.verifier.fingerprint)

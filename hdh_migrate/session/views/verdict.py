@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hdh_migrate.clocks import seconds_of
+from hdh_migrate.clocks import TOLERANCE_SECONDS, seconds_of
 from hdh_migrate.codes import Severity, exit_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import Grouped
@@ -27,7 +27,7 @@ MEANINGS: Final = {
     " target was full, a store was away, or the machine gave no more",
     Exit.FINDINGS: "attention: other open findings, a cutover that waits, a last run that was"
     " refused, a plan that was changed, a pause, a hold, an older copy in the ledger's place, a run"
-    " without a word for two hours",
+    " without a word for two hours, a clock behind the journal's last event",
     Exit.OK: "fine: nothing is left, or a run is under way, and nothing is to be looked at",
 }
 """The exit codes of `status --check` in the table for operators."""
@@ -44,6 +44,7 @@ _STANDING: Final = (Exit.AUTH, Exit.DAMAGED)
 def verdict(status: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
     """Return the exit code of `status --check` and why, the gravest first; 0: nothing to do."""
     found = [
+        *_of_the_clock(status["run"], status["at"]),
         *_of_the_run(status["run"], status["at"]),
         *_of_the_plan(status),
         *_of_a_pause(status["course"]),
@@ -61,6 +62,13 @@ def verdict(status: Status, causes: Sequence[Grouped]) -> MonitorVerdict:
 
 
 Reasons = Iterator[tuple[Exit, str]]
+
+
+def _of_the_clock(work: Work, now: str) -> Reasons:
+    last = work["last_word"]
+    if last is not None and seconds_of(last) - seconds_of(now) > TOLERANCE_SECONDS:
+        why = f"this machine's clock is behind the ledger's last word, {last}: runs are refused"
+        yield Exit.FINDINGS, f"{why}, and what is said here of times is wrong"
 
 
 def _of_the_run(work: Work, now: str) -> Reasons:

@@ -169,3 +169,14 @@ def test_a_cluster_of_which_nobody_works_says_why_and_what_to_do() -> None:
 
 def test_one_machine_has_no_table_of_workers() -> None:
     assert not [line for line in report(standing(batch("all"), work=BUSY)) if "orders" in line]
+
+
+def test_what_was_written_to_days_ago_says_so_and_that_nobody_else_was_asked() -> None:
+    """An old copy of the ledger looked as one of today does, but for a date in a line."""
+    done = batch("all", verified=3)
+    old = {**IDLE, "last_word": "2026-11-23T09:00:00.000Z", "ended": "2026-11-23T09:00:00.000Z"}
+    told = "\n".join(report(standing(done, work=old)))
+    assert "as of 3 days ago, when the ledger here was written to last" in told
+    assert "hdh-migrate fence PLAN" in told
+    for work in (IDLE, BUSY, {**BUSY, "last_word": old["last_word"]}, {**IDLE, "last_word": None}):
+        assert "as of" not in "\n".join(report(standing(done, work=work)))

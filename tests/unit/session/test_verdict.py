@@ -16,6 +16,7 @@ from hdh_migrate.session.views.verdict import GRAVEST, MEANINGS, verdict
 from tests.support.standing import BUSY, FREE, IDLE, batch, standing
 
 DONE, LEFT = batch("all", verified=3), batch("all", "begun", verified=1, waiting=2)
+LATER: Any = {**IDLE, "last_word": "2026-11-26T10:01:01.000Z"}
 KILLED = {**IDLE, "ended": None, "exit": None}
 
 
@@ -54,6 +55,7 @@ PAUSED: Any = {**FREE, "paused": {"user": "ops@here", "since": "2026-11-26", "re
         (standing(batch("held", "held back", "needs", held_back=2)), [cause(Code.DENIED)], 4,
          "3 x denied (dataset d): what it says"),
         (standing(DONE), [cause(Code.LEASED)], 0, None),
+        (standing(DONE, work=LATER), [], 4, "clock is behind the ledger's last word"),
         (standing(DONE), [cause(Code.TOO_LARGE)], 4, "3 x too-large (dataset d): what it says"),
         (standing(DONE), [cause(Code.DENIED), cause(Code.DRIFTED)], 6, "3 x drifted"),
         (standing(DONE), [cause(Code.DRIFTED), cause(Code.TARGET_REPLACED)], 5, "target-replaced"),
