@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from hdh_migrate.engines.free import processors
 from hdh_migrate.engines.messages import (
     Answer,
     Assigned,
@@ -65,6 +66,10 @@ ALONE_UNTIL = 0.8
 """How many processors a worker uses, alone with brief orders, before others begin beside it. It is
 little but the interpreter that such orders need, and of that a process has one."""
 
+WORTHWHILE = 0.3
+"""How many processors must be free for another process that would only be quicker: where there are
+none it waits for what the first one uses, costs its start and empties caches (decisions/0086)."""
+
 DEATHS_MAX = 8
 """Workers lost, with no order finished in between, before a run is given up as broken."""
 
@@ -92,6 +97,7 @@ class LocalEngine:
         cores: int | None = None,
         patience: float = PATIENCE_SECONDS,
         alone_until: float | None = None,
+        free: Callable[[], float] = lambda: math.inf,
     ) -> None:
         """Start a worker; all see variables of the environment that begin with one of `kept`.
 
@@ -100,7 +106,8 @@ class LocalEngine:
         under the same numbers; they are the engine's from now on. `limit` tells all of them what
         they may move in a second, until this is closed. `cores` are processors, by default those
         of this process; for `patience` see `PATIENCE_SECONDS`, and `ALONE_UNTIL` for what workers
-        are given whose brief orders wait together; None: they do not.
+        are given whose brief orders wait together; None: they do not. `free` tells how many
+        processors have nothing to do, for which see `WORTHWHILE`.
         """
         self._processes = processes = max(1, min(processes, connections))
         self._factory = factory
@@ -118,6 +125,7 @@ class LocalEngine:
         """How many connections the only worker has."""
         self._making_room: WorkerProcess | None = None
         self._cores, self._patience = cores or processors(), patience
+        self._free = free
         self._began: float | None = None
         """When the first order came."""
         self._numbers = itertools.count(1)
@@ -161,7 +169,9 @@ class LocalEngine:
             return False
         is_large = min(one.size for one in order.objects) >= LARGE
         enough = is_large and threads * len(self._workers) >= self._cores
-        return not enough or now - self._began >= self._patience
+        if not enough:
+            return True
+        return now - self._began >= self._patience and self._free() >= WORTHWHILE
 
     def _make_room(self, worker: WorkerProcess) -> None:
         """Let the only worker use no more than its part; until it does no other begins."""
@@ -231,7 +241,8 @@ class LocalEngine:
         worker.exchanged = report.traffic
         if self._alone is not None and isinstance(report, Exchanged):
             assert self._alone_until is not None
-            if report.busy >= self._alone_until:
+            free = self._free()  # whatever it is busy with: each report is a new look
+            if report.busy >= self._alone_until and free >= WORTHWHILE:
                 self._make_room(worker)
 
     def _started(self) -> WorkerProcess:
@@ -334,8 +345,3 @@ def _given_back(orders: Mapping[int, Order], reason: ReturnReason, why: str) -> 
     for number, order in orders.items():
         yield from Returned.all_of(order, reason, why)
         yield OrderDone(order=number)
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0))

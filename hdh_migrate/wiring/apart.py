@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hdh_migrate.engines.errands import answered
-from hdh_migrate.engines.local import processors
+from hdh_migrate.engines.free import processors
 from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import Place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,8 @@ def _entry(plan: Plan, credential: AccessKey | None, base: Path) -> TargetAccess
 
 def local_engine(config: WorkerConfig, plan: Plan, lane: int) -> Engine:
     """Start processes on this machine; `lane` is the file through which they share limits."""
-    from hdh_migrate.engines.local import ALONE_UNTIL, LocalEngine, processors
+    from hdh_migrate.engines.free import FreeProcessors, processors
+    from hdh_migrate.engines.local import ALONE_UNTIL, LocalEngine
     from hdh_migrate.fibers import possible
 
     wanted = plan.engine.processes
@@ -165,4 +167,6 @@ def local_engine(config: WorkerConfig, plan: Plan, lane: int) -> Engine:
         shared=(lane,),
         limit=limited(lane),
         alone_until=ALONE_UNTIL if together else None,
+        # Who says how many are to work is believed, however busy the machine is.
+        free=FreeProcessors() if wanted == "auto" else lambda: math.inf,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.engines.local import DEATHS_MAX, LARGE, LocalEngine
+from hdh_migrate.engines.local import DEATHS_MAX, LARGE, WORTHWHILE, LocalEngine
 from hdh_migrate.engines.worker import FAULT
 from hdh_migrate.errors import MigrateError, Starved
 from hdh_migrate.model import Role
@@ -214,16 +214,26 @@ def test_no_process_is_started_while_a_thread_is_free() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "cores", "patience", "started"),
-    [(LARGE, 2, LONG, 1), (LARGE, 3, LONG, 2), (LARGE - 1, 2, LONG, 2), (LARGE, 2, 0.0, 2)],
-    ids=["as many threads as processors", "fewer threads", "small ones", "they wait for long"],
-)
+    ("size", "cores", "patience", "free", "started"),
+    [
+        (LARGE, 2, LONG, 2, 1),
+        (LARGE, 3, LONG, 0, 2),
+        (LARGE - 1, 2, LONG, 0, 2),
+        (LARGE, 2, 0.0, WORTHWHILE, 2),
+        (LARGE, 2, 0.0, 0, 1),
+    ],
+    ids=[
+        "as many threads as processors", "fewer threads", "small ones", "they wait for long",
+        "they wait for long, but for processors",
+    ],
+)  # fmt: skip
 def test_large_objects_share_the_threads_of_one_process_for_a_while(
-    size: int, cores: int, patience: float, started: int
+    size: int, cores: int, patience: float, free: float, started: int
 ) -> None:
     engine = LocalEngine(
-        FACTORY, {}, processes=2, connections=4, search=[ROOT], cores=cores, patience=patience
-    )
+        FACTORY, {}, processes=2, connections=4, search=[ROOT], cores=cores, patience=patience,
+        free=lambda: free,
+    )  # fmt: skip
     try:
         for number in range(3):
             engine.submit(order(replace(wish(number, hang=0.3), size=size)))
@@ -233,10 +243,17 @@ def test_large_objects_share_the_threads_of_one_process_for_a_while(
         engine.close(grace=LONG)
 
 
-def test_brief_orders_have_one_process_until_it_is_busy() -> None:
+def test_brief_orders_have_one_process_until_it_is_busy_and_another_processor_is_not() -> None:
+    asked, free = list[int](), 0.0
+
+    def told_free() -> float:
+        asked.append(len(engine._workers))
+        return free
+
     engine = LocalEngine(
-        FACTORY, {}, processes=2, connections=4, search=[ROOT], alone_until=float("inf")
-    )
+        FACTORY, {}, processes=2, connections=4, search=[ROOT], alone_until=float("inf"),
+        free=told_free,
+    )  # fmt: skip
     try:
         for number in range(5):
             engine.submit(order(wish(number, hang=0.1)))
@@ -245,10 +262,13 @@ def test_brief_orders_have_one_process_until_it_is_busy() -> None:
         assert sorted(told(found)) == [*range(5)]
 
         engine._alone_until = 0.0  # whatever it used in the last second, it is busy
+        asked.clear()
         while len(engine._workers) == 1:  # until it says how much that was
             for number in range(3):
                 engine.submit(order(wish(number, hang=0.1)))
             assert sorted(told(drained(engine, 3))) == [0, 1, 2]
+            free = WORTHWHILE if len(asked) > 1 else 0.0  # of the first report it is still alone
+        assert asked[:2] == [1, 1]
     finally:
         engine.close(grace=LONG)
 
