@@ -160,7 +160,8 @@ def _left(code: str) -> Remedy:
 
 _LOOK_LATER = Remedy(
     "nothing was changed at the target",
-    'look again later: "hdh-migrate verify PLAN --again"',
+    "grant the credential that reads its right, or bring the object out of the archive, if that is"
+    ' what is missing; then look again: "hdh-migrate verify PLAN --again"',
 )
 _NOTHING = Remedy(_MOVED, 'nothing need be done; "hdh-migrate report PLAN" tells of it')
 

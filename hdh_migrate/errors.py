@@ -34,7 +34,7 @@ class Exit(IntEnum):
     USAGE = 2, "wrong usage: an option or a value that does not fit"
     REFUSED = 3, "refused: a check of the plan, this machine or the host said no"
     FINDINGS = 4, "finished, with findings to look at"
-    VERIFICATION_FAILED = 5, "what the target holds is not what was sent"
+    VERIFICATION_FAILED = 5, "what the target holds is not what was sent, or could not be read"
     DRIFTED = 6, "the source changed meanwhile"
     STOPPED = 7, "stopped cleanly; the same command goes on"
     APPROVAL_MISSING = 8, "an approval is missing"
@@ -237,7 +237,10 @@ class AuthFailed(Permanent):
     """The credential itself is refused (expired, revoked, wrong): the whole run pauses."""
 
     exit_code = Exit.AUTH
-    default_hint = "renew the credential and give the same command again; nothing is lost"
+    default_hint = (
+        "renew the credential, or grant the right that it lacks, and give the same command again;"
+        " nothing is lost"
+    )
 
 
 class SignatureRefused(AuthFailed):

@@ -10,9 +10,11 @@ from hdh_migrate.errors import (
     AccessDenied,
     AuthFailed,
     Conflict,
+    HostRefused,
     ListingBroken,
     Missing,
     ShortRead,
+    StorageError,
 )
 from hdh_migrate.fixity import EMPTY_SHA256
 from hdh_migrate.model import (
@@ -38,6 +40,9 @@ from hdh_migrate.targets.s3_pages import (
     version_pages,
 )
 from hdh_migrate.transport import Reply, RequestDetails
+
+_NO_REASON = (400, 403)
+"""What a credential that has ended may be told: no reply to HEAD has a body, where the code is."""
 
 
 class S3Reader:
@@ -101,12 +106,27 @@ class S3Reader:
                 found = [_version_listed(entry) for entry in page.get("Versions", ())]
             yield from found
 
+    def _demand_taken(self, bucket: str) -> None:
+        """Tell a credential that is refused everywhere from one that lacks a right.
+
+        Raises:
+            AuthFailed, HostRefused: it is, and why.
+        """
+        try:
+            next(iter(object_pages(self._endpoint, Place(bucket=bucket), size=1)), None)
+        except (AuthFailed, HostRefused):
+            raise
+        except StorageError:
+            return
+
     def head(self, bucket: str, key: str, *, version_id: str | None = None) -> Stored | None:
         """Describe one object, or one version of it; None when there is none."""
         query = None if version_id is None else {"versionId": version_id}
         reply = self._send("HEAD", bucket, key, {}, EMPTY_SHA256, query=query)
         if reply.status == 404:
             return None
+        if reply.status in _NO_REASON:
+            self._demand_taken(bucket)
         if reply.status != 200:
             raise from_reply(reply, "a target object")
         if reply.length is None:

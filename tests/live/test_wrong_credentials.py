@@ -82,6 +82,20 @@ def test_another_region_is_no_matter_of_the_credential(
     assert "renew the credential" not in str(told)
 
 
+def test_a_look_at_the_fence_says_that_the_key_was_exchanged_and_asks_for_no_right(
+    tmp_path: Path, server: StrictS3
+) -> None:
+    """A refused HEAD gives no reason, so whoever had renewed the key was told to grant a right."""
+    job = with_secret(tmp_path, server, server.secret_key)
+    assert job.call("run")[0] == 0
+    job.environ = {**job.environ, "T_SECRET": "another-secret"}
+
+    code, told = job.call("fence")
+
+    assert (code, told["error"]["kind"]) == (9, "SignatureRefused")
+    assert "s3:GetObject" not in str(told)
+
+
 def let(server: StrictS3, effect: str, action: str) -> None:
     place = f"arn:aws:s3:::{BUCKET}/*"
     said = {"Effect": effect, "Principal": "*", "Action": action, "Resource": place}

@@ -60,7 +60,8 @@ _ENDS: Final[Mapping[Exit, str]] = {
     Exit.USAGE: "commande mal formée",
     Exit.REFUSED: "refusé par le plan, le contrôle préalable ou les règles du lieu",
     Exit.FINDINGS: "terminé, avec des constats à examiner",
-    Exit.VERIFICATION_FAILED: "la cible ne contient pas ce qui a été envoyé",
+    Exit.VERIFICATION_FAILED: "la cible ne contient pas ce qui a été envoyé, ou n'a pas pu être"
+    " relue",
     Exit.DRIFTED: "la source a changé entre-temps",
     Exit.STOPPED: "arrêté proprement ; la même commande reprend",
     Exit.APPROVAL_MISSING: "une approbation manque",

@@ -20,7 +20,8 @@ from hdh_migrate.session.views.at_work import was_killed
 MEANINGS: Final = {
     Exit.DAMAGED: "the ledger is damaged, or the last run ended so",
     Exit.AUTH: "the last run ended because a credential was refused, or lacks a right",
-    Exit.VERIFICATION_FAILED: "the target does not hold what was sent: an open finding says so",
+    Exit.VERIFICATION_FAILED: "the target does not hold what was sent, or did not let it be read:"
+    " an open finding says so",
     Exit.DRIFTED: "the source changed: an open finding says so",
     Exit.STOPPED: "work is left that a run would do now, and no run is under way or waits; not"
     " while every window is closed. Or the last run did not come to its end, for a disk or the"

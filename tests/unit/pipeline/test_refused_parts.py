@@ -122,8 +122,9 @@ def test_a_credential_that_loses_its_right_ends_the_run_and_the_next_goes_on_the
     made = world(tmp_path)
     target = refusing(made, AuthFailed("the target refuses the credential: ExpiredToken"))
 
-    with pytest.raises(AuthFailed):
+    with pytest.raises(AuthFailed) as ended:
         made.run()
+    assert "grant the right" in str(ended.value.hint)  # what was lost may be a right alone
 
     target.asked.clear()
     target.times = 0

@@ -189,8 +189,10 @@ _NEXT: Final = {
     " sends ours; --accept ID --reason TEXT takes it":
         '"hdh-migrate verify PLAN --again --restore ID" met de côté ce qui y est, et '
         "l'exécution suivante envoie le nôtre ; `--accept ID --reason TEXT` garde ce qui y est",
-    'look again later: "hdh-migrate verify PLAN --again"':
-        'regarder de nouveau plus tard : "hdh-migrate verify PLAN --again"',
+    "grant the credential that reads its right, or bring the object out of the archive, if that is"
+    ' what is missing; then look again: "hdh-migrate verify PLAN --again"':
+        "donner son droit à l'accès qui relit, ou sortir l'objet de l'archive, si c'est ce qui "
+        'manque ; puis regarder de nouveau : "hdh-migrate verify PLAN --again"',
     "ask who deleted it at the source; when that was meant, @0":
         "demander qui l'a supprimé à la source ; si c'était voulu, @0",
     "undelete it at the source, or put it back there from a copy; then"
