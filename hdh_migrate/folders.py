@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, TypeVar
 
-from hdh_migrate.errors import Refused, UsageError
+from hdh_migrate.errors import NoSpace, Refused, UsageError
 from hdh_migrate.jsonform import typed_dict
 
 R = TypeVar("R")
@@ -178,12 +178,25 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 """How a file system says of a lock that it keeps none."""
 
-ROOM: Final = "nothing was written; make room and give the same command again"
-"""What is said to do of a file that a full disk did not take."""
-
 _LINKS_MAX = 40
 _UNMAPPED = 65534
 """Whose the folders above are in a container that does not know their owner."""
+
+
+def unwritten(path: Path, error: OSError, *, hint: str | None = None) -> NoSpace | UsageError:
+    """Return why a file or folder was not written: no room, or what stands in its way.
+
+    `hint`: what to do where there is room.
+    """
+    if error.errno in FULL:
+        return no_room(path)
+    return UsageError(f"{path}: cannot be written: {error.strerror}", hint=hint)
+
+
+def no_room(path: Path) -> NoSpace:
+    """Return what is said of a file or folder that a full disk did not take."""
+    hint = "nothing was written; make room and give the same command again"
+    return NoSpace(f"{path}: no space left on the disk", hint=hint)
 
 
 def _way(path: Path, links: int) -> Iterator[tuple[Path, os.stat_result]]:

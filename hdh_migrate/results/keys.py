@@ -80,110 +80,86 @@ class Imported(TypedDict):
     key_id: str
 
 
-class RotationForecast(TypedDict):
+class RotationWork(TypedDict):
+    """What writing every object anew would take."""
+
+    number: int
+    """Among all rotations, those of recipients' keys and of data keys."""
+    begun: bool
+    """Whether it goes on with one that was begun."""
+    done: int
+    left: int
+    """Objects that an earlier pass left as they were, and that are tried again."""
+    objects: int
+    bytes: int
+    """As they are stored."""
+    bytes_read: int
+    """From the target, with the reading back of every object."""
+    bytes_written: int
+    requests: int
+    hours: float | None
+    """At the pace of the verification so far; None: it is not known."""
+    grants: int
+    """That stand."""
+    blockers: list[str]
+
+
+class RotationForecast(RotationWork):
     """What it would take to replace a recipient's key by another one."""
 
     old: str
     """Fingerprints."""
     new: str
-    number: int
-    begun: bool
-    """Whether it goes on with one that was stopped."""
-    done: int
-    left: int
-    """Objects that an earlier pass left as they were, and that are tried again."""
-    objects: int
-    bytes: int
-    """As they are stored."""
-    bytes_read: int
-    """From the target, with the reading back of every object."""
-    bytes_written: int
-    requests: int
-    hours: float | None
-    """At the pace of the verification so far; None: it is not known."""
     headers: int | None
     """Kept apart: wrapped anew in the ledger and in packs, the objects being their packs; None:
     they stand in front of their objects."""
     part_copy: bool
     """Whether the host is counted on to copy the bodies on its side."""
+
+
+class ResealForecast(RotationWork):
+    """What it would take to seal every object anew."""
+
+    recipients: list[str]
+    """Fingerprints of those who open, before and after."""
+    ended: bool
+    """Whether that one has ended: went through all, or was given up; `--again` begins another."""
+    packs: int | None
+    """Header packs, which are made anew at both places; None: headers stand in front of objects."""
+
+
+class WrittenAnew(TypedDict):
+    """What came of writing every object anew."""
+
+    number: int
+    objects: int
+    """Have a new header, or a new data key, and were read back whole."""
+    left: dict[str, int]
+    """Stay as they were, by why."""
+    lost: int
+    """Wait to be sent again."""
+    removed: int
+    """Earlier versions of other attempts that were found and removed."""
+    remaining: dict[str, int]
+    """What the keys of before may still open at the host, by why."""
+    opened_by: str
+    """Fingerprint of the key that opened each of them."""
     grants: int
-    """That stand."""
-    blockers: list[str]
+    remains: list[str]
+    """In words, what stays as it is."""
 
 
-class KeysExchanged(TypedDict):
+class KeysExchanged(WrittenAnew):
     """What came of replacing a recipient's key."""
 
     old: str
     new: str
-    number: int
-    objects: int
-    """Have a new header, and were read back whole."""
-    left: dict[str, int]
-    """Stay as they were, by why."""
-    lost: int
-    """Wait to be sent again."""
-    removed: int
-    """Earlier versions of other attempts that were found and removed."""
-    remaining: dict[str, int]
-    """What the old key may still open at the host, by why."""
     headers: int | None
     """Kept apart, and wrapped anew in the ledger and in packs; the objects are these packs."""
-    opened_by: str
-    """Fingerprint of the key that opened each of them."""
-    grants: int
-    remains: list[str]
-    """In words, what stays as it is."""
 
 
-class ResealForecast(TypedDict):
-    """What it would take to seal every object anew."""
-
-    number: int
-    """Among all rotations, those of recipients' keys too."""
-    recipients: list[str]
-    """Fingerprints of those who open, before and after."""
-    begun: bool
-    """Whether it goes on with one that was begun."""
-    ended: bool
-    """Whether that one has ended: went through all, or was given up; `--again` begins another."""
-    done: int
-    left: int
-    """Objects that an earlier pass left as they were, and that are tried again."""
-    objects: int
-    bytes: int
-    """As they are stored."""
-    bytes_read: int
-    """From the target, with the reading back of every object."""
-    bytes_written: int
-    requests: int
-    hours: float | None
-    """At the pace of the verification so far; None: it is not known."""
-    packs: int | None
-    """Header packs, which are made anew at both places; None: headers stand in front of objects."""
-    grants: int
-    """That stand."""
-    blockers: list[str]
-
-
-class SealedAnew(TypedDict):
+class SealedAnew(WrittenAnew):
     """What came of sealing every object anew."""
 
-    number: int
-    objects: int
-    """Have a new data key, and were read back whole."""
-    left: dict[str, int]
-    """Stay as they were, by why."""
-    lost: int
-    """Wait to be sent again."""
-    removed: int
-    """Earlier versions of other attempts that were found and removed."""
-    remaining: dict[str, int]
-    """What the data keys of before may still open at the host, by why."""
-    opened_by: str
-    """Fingerprint of the key that opened each of them."""
     packs: int | None
     """Header packs that were made anew, and opened at both places; None: there are none."""
-    grants: int
-    remains: list[str]
-    """In words, what stays as it is."""

@@ -19,8 +19,8 @@ import bcrypt
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from hdh_migrate.errors import KeyUnavailable, MigrateError, NoSpace, UsageError
-from hdh_migrate.folders import FULL, ROOM, open_to_others, write_whole
+from hdh_migrate.errors import KeyUnavailable, MigrateError, UsageError
+from hdh_migrate.folders import FULL, no_room, open_to_others, write_whole
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan.files import KeyFileUnreadable
 
@@ -368,7 +368,7 @@ def _exists(path: Path) -> KeyUnavailable:
 
 def _unwritable(path: Path, error: OSError) -> MigrateError:
     if error.errno in FULL:
-        return NoSpace(f"{path}: no space left on the disk", hint=ROOM)
+        return no_room(path)
     reason = (error.strerror or "unknown reason").lower()
     return KeyUnavailable(
         f"{path}: the key file cannot be written: {reason}",

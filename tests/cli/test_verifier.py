@@ -50,7 +50,7 @@ def test_the_verifier_reaches_an_auditor_by_another_way_than_the_bundle(tmp_path
 def test_a_full_disk_leaves_no_part_of_a_verifier(tmp_path: Path) -> None:
     """Its folder stayed, with empty files: the same command said that it exists."""
     folder = tmp_path / "verifier"
-    with files_of_at_most(3000), pytest.raises(NoSpace, match="no room for the verifier"):
+    with files_of_at_most(3000), pytest.raises(NoSpace, match="no space left"):
         write_verifier(folder)
     assert not folder.exists()
     assert write_verifier(folder) == sorted(CODE)

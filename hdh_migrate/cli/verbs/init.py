@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hdh_migrate.cli.command import Task, verb
-from hdh_migrate.errors import Exit, MigrateError, NoSpace, UsageError
+from hdh_migrate.errors import Exit, MigrateError, UsageError
 from hdh_migrate.results.plans import Made
 
 IGNORED = """\
@@ -61,7 +61,13 @@ def init(
 ) -> None:
     """Make a commented plan, keys and a .gitignore to start from."""
     from hdh_migrate.evidence.signatures.signing import new_report_key
-    from hdh_migrate.folders import FULL, ROOM, demand_no_evidence, demand_unshared, write_whole
+    from hdh_migrate.folders import (
+        FULL,
+        demand_no_evidence,
+        demand_unshared,
+        no_room,
+        write_whole,
+    )
     from hdh_migrate.plan.template import render
     from hdh_migrate.sealing.keys import new_pair
 
@@ -90,7 +96,7 @@ def init(
         if not isinstance(error, OSError):
             raise
         if error.errno in FULL:
-            raise NoSpace(f"{folder}: no space left on the disk", hint=ROOM) from error
+            raise no_room(folder) from error
         raise MigrateError(
             f"{folder}: {error.strerror}", hint="choose a folder of yours"
         ) from error

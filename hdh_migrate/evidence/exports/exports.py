@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from hdh_migrate.codes import Severity
-from hdh_migrate.errors import NoSpace, UsageError
+from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.exports.cells import safe
 from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
 from hdh_migrate.evidence.page.messages import french
 from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
-from hdh_migrate.folders import FULL, writing
+from hdh_migrate.folders import unwritten, writing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model.naming import shown
 
@@ -167,7 +167,5 @@ def save(pieces: Iterable[bytes], out: Path) -> int:
         hint = "give another --out; nothing is overwritten"
         raise UsageError(f"{out} exists", hint=hint) from None
     except OSError as error:
-        if error.errno in FULL:
-            raise NoSpace(f"{out}: no room for the file; it was not written", hint=None) from None
-        raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
+        raise unwritten(out, error) from None
     return size

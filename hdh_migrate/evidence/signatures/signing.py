@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from hdh_migrate.errors import KeyUnavailable, NoSpace
+from hdh_migrate.errors import KeyUnavailable
 from hdh_migrate.evidence.signatures.agent import agent_key, public_of
 from hdh_migrate.evidence.signatures.dsse import (
     SignedEnvelope,
@@ -35,7 +35,7 @@ from hdh_migrate.evidence.signatures.dsse import (
 )
 from hdh_migrate.evidence.signatures.lock import lock_of, locked
 from hdh_migrate.evidence.verifier.signatures import is_weak, last_day
-from hdh_migrate.folders import FULL, ROOM, open_to_others, write_whole
+from hdh_migrate.folders import FULL, no_room, open_to_others, write_whole
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.plan.files import KeyFileUnreadable, read_bounded
 
@@ -153,7 +153,7 @@ def new_report_key(
         ) from None
     except OSError as error:
         if error.errno in FULL:
-            raise NoSpace(f"{folder}: no space left on the disk", hint=ROOM) from None
+            raise no_room(folder) from None
         raise KeyUnavailable(f"{folder}: key pair cannot be written: {error.strerror}") from None
     return private, public
 

@@ -7,9 +7,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from hdh_migrate.errors import NoSpace, UsageError
+from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.verifier.verify import CODE
-from hdh_migrate.folders import FULL, ROOM
+from hdh_migrate.folders import unwritten
 
 
 def verifier_digest() -> str:
@@ -49,9 +49,7 @@ def write_verifier(folder: Path) -> list[str]:
             for path in made:
                 path.unlink()
             folder.rmdir()
-        if error.errno in FULL:
-            raise NoSpace(f"{folder}: no room for the verifier", hint=ROOM) from None
-        raise UsageError(f"{folder}: cannot be written: {error.strerror}", hint=_NEW) from None
+        raise unwritten(folder, error, hint=_NEW) from None
     return sorted(CODE)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from hdh_migrate.clocks import Judge
-from hdh_migrate.errors import EvidenceDamaged, NoSpace, Refused, UsageError
+from hdh_migrate.errors import EvidenceDamaged, Refused, UsageError
 from hdh_migrate.evidence.signatures.approval_forms import (
     APPROVAL_TYPE,
     ApprovalPayload,
@@ -28,7 +28,7 @@ from hdh_migrate.evidence.signatures.dsse import (
 )
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import FULL, ROOM, make_private, write_whole
+from hdh_migrate.folders import make_private, unwritten, write_whole
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.files import read_bounded, read_named
 from hdh_migrate.session.desk import Desk
@@ -88,9 +88,7 @@ def write_new(path: Path, data: bytes) -> None:
     except FileExistsError:
         raise UsageError(f"{path}: exists already and is not overwritten") from None
     except OSError as error:
-        if error.errno in FULL:
-            raise NoSpace(f"{path}: no space left on the disk", hint=ROOM) from error
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+        raise unwritten(path, error) from error
 
 
 def load_envelope(path: Path, what: str = "approval", verb: str = "approve") -> SignedEnvelope:

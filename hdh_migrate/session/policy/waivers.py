@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hdh_migrate.clocks import Moment, utc_seconds_of
 from hdh_migrate.codes import Code
-from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, NoSpace, UsageError
+from hdh_migrate.errors import EvidenceDamaged, KeyUnavailable, UsageError
 from hdh_migrate.evidence.signatures.dsse import (
     STATEMENT,
     STATEMENT_TYPE,
@@ -29,7 +29,7 @@ from hdh_migrate.evidence.signatures.signing import Signer, TrustedKey, load_tru
 from hdh_migrate.evidence.verifier.approvals import LONGEST
 from hdh_migrate.evidence.verifier.waivers import PREDICATE, SHOWN, ReadWaiver, read_waiver
 from hdh_migrate.fixity import canonical_json, sha256_hex
-from hdh_migrate.folders import FULL, ROOM, write_whole
+from hdh_migrate.folders import unwritten, write_whole
 from hdh_migrate.frozen import frozen
 from hdh_migrate.plan.fields import is_day
 from hdh_migrate.plan.files import read_bounded
@@ -207,9 +207,7 @@ def make(
     except FileExistsError:
         raise UsageError(f"{path} exists", hint="nothing was changed") from None
     except OSError as error:
-        if error.errno in FULL:
-            raise NoSpace(f"{path}: no space left on the disk", hint=ROOM) from None
-        raise UsageError(f"{path}: {error.strerror}", hint="nothing was waived") from None
+        raise unwritten(path, error, hint="nothing was waived") from None
     return path, signer.key_id in known
 
 

@@ -15,7 +15,6 @@ from hdh_migrate.events.rotation import DataKeysRotating
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.binding import bindings
-from hdh_migrate.pipeline.projections.portions import RotationSoFar
 from hdh_migrate.pipeline.rotation.earlier_versions import demand_removable
 from hdh_migrate.pipeline.rotation.renewal_parts import resealing_travel
 from hdh_migrate.pipeline.rotation.rotating import Rotating, RotationDone
@@ -42,13 +41,12 @@ from hdh_migrate.session.verbs.writing_anew import (
     Approvals,
     carried_out,
     code_of,
-    grants_standing,
-    hours_of,
     left_lines,
     remaining_lines,
     restart,
     verified_so_far,
-    workload,
+    work_ahead,
+    written_anew,
 )
 from hdh_migrate.session.views.earlier_copies import earlier_copies
 from hdh_migrate.telemetry import counted
@@ -89,27 +87,17 @@ def forecast(desk: Desk, *, again: bool, giving_up: bool = False) -> ResealForec
 
 
 def _forecast(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation) -> ResealForecast:
-    so_far, limits = RotationSoFar(ledger, asked.number), desk.limits
-    ahead = workload(
-        ledger, asked.number, lambda row: resealing_travel(row, limits),
+    limits = desk.limits
+    work = work_ahead(
+        ledger, asked, lambda row: resealing_travel(row, limits),
         apart=False, takes=_taken(desk, ledger),
+        blockers=list(against_resealing(desk, ledger, asked)),
     )  # fmt: skip
     return {
-        "number": asked.number,
+        **work,
         "recipients": [recipient_name(bytes.fromhex(one)) for one in asked.recipients],
-        "begun": asked.begun,
         "ended": asked.ended,
-        "done": so_far.objects,
-        "left": sum(map(len, so_far.left.values())),
-        "objects": ahead.objects,
-        "bytes": ahead.bytes,
-        "bytes_read": ahead.read,
-        "bytes_written": ahead.written,
-        "requests": ahead.requests,
-        "hours": hours_of(ledger, ahead.read),
         "packs": _packs(desk, ledger),
-        "grants": grants_standing(ledger),
-        "blockers": list(against_resealing(desk, ledger, asked)),
     }
 
 
@@ -188,9 +176,10 @@ def execute(desk: Desk, *, again: bool, giving_up: bool = False) -> tuple[Exit, 
             through=lambda turn, safe: _through(desk, turn, asked, safe, giving_up=giving_up),
         )  # fmt: skip
         packs = _packs(desk, ledger)
-        told = _result(asked, done, packs, grants, services.envelopes.identity)
-        told["remains"] += earlier_copies(desk, ledger) if packs is not None else []
-        return code_of(done), told
+        remains = _remains(done, packs, grants)
+        remains += earlier_copies(desk, ledger) if packs is not None else []
+        told = written_anew(asked.number, done, grants, services.envelopes.identity, remains)
+        return code_of(done), {**told, "packs": packs}
 
 
 def _through(
@@ -233,27 +222,6 @@ def _begin(desk: Desk, ledger: SqliteLedger, asked: DataKeyRotation, approvals: 
         for binding in bindings(ledger).values():
             restart(desk, ledger, binding.batch)
         ledger.commit()
-
-
-def _result(
-    asked: DataKeyRotation,
-    done: RotationDone,
-    packs: int | None,
-    grants: int,
-    opened_by: str | None,
-) -> SealedAnew:
-    return {
-        "number": asked.number,
-        "objects": done.objects,
-        "left": dict(done.left),
-        "lost": done.lost,
-        "removed": done.removed,
-        "remaining": dict(done.remaining),
-        "opened_by": opened_by or "",
-        "packs": packs,
-        "grants": grants,
-        "remains": _remains(done, packs, grants),
-    }
 
 
 def _remains(done: RotationDone, packs: int | None, grants: int) -> list[str]:

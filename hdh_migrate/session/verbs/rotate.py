@@ -23,7 +23,6 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.binding import Binding, adopt, bindings, keep_binding
 from hdh_migrate.pipeline.fences.signposts import key_exchange, put_up
-from hdh_migrate.pipeline.projections.portions import RotationSoFar
 from hdh_migrate.pipeline.rotation.headers_apart import HeadersApart
 from hdh_migrate.pipeline.rotation.renewal_parts import travel
 from hdh_migrate.pipeline.rotation.renewing import Renewing
@@ -56,13 +55,12 @@ from hdh_migrate.session.verbs.writing_anew import (
     Approvals,
     carried_out,
     code_of,
-    grants_standing,
-    hours_of,
     left_lines,
     remaining_lines,
     restart,
     verified_so_far,
-    workload,
+    work_ahead,
+    written_anew,
 )
 from hdh_migrate.session.views.earlier_copies import earlier_copies
 from hdh_migrate.telemetry import counted
@@ -125,26 +123,16 @@ def forecast(desk: Desk, wish: RotationWish) -> RotationForecast:
 def _forecast(
     desk: Desk, ledger: SqliteLedger, exchange: KeyExchange, blockers: list[str]
 ) -> RotationForecast:
-    so_far = RotationSoFar(ledger, exchange.number)
     apart, limits = desk.loaded.plan.seal.apart, desk.limits
-    ahead = workload(ledger, exchange.number, lambda row: travel(row, limits), apart=apart)
+    work = work_ahead(
+        ledger, exchange, lambda row: travel(row, limits), apart=apart, blockers=blockers
+    )
     return {
+        **work,
         "old": exchange.old.fingerprint,
         "new": exchange.new.fingerprint,
-        "number": exchange.number,
-        "begun": exchange.begun,
-        "done": so_far.objects,
-        "left": sum(map(len, so_far.left.values())),
-        "objects": ahead.objects,
-        "bytes": ahead.bytes,
-        "bytes_read": ahead.read,
-        "bytes_written": ahead.written,
-        "requests": ahead.requests,
-        "hours": hours_of(ledger, ahead.read),
         "part_copy": limits.part_copy,
         "headers": _kept(ledger) if apart else None,
-        "grants": grants_standing(ledger),
-        "blockers": blockers,
     }
 
 
@@ -204,9 +192,16 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
             step=Renewing.step, bodies=False, begin=begin, through=through,
         )  # fmt: skip
         kept = _kept(ledger) if apart else None
-        told = _result(exchange, done, grants, services.envelopes.identity, kept)
-        told["remains"] += earlier_copies(desk, ledger) if apart else []
-        return code_of(done), told
+        opened_by = services.envelopes.identity
+        remains = _remains(exchange, done, grants, opened_by, kept)
+        remains += earlier_copies(desk, ledger) if apart else []
+        told = written_anew(exchange.number, done, grants, opened_by, remains)
+        return code_of(done), {
+            **told,
+            "old": exchange.old.fingerprint,
+            "new": exchange.new.fingerprint,
+            "headers": kept,
+        }
 
 
 def _rewrap(anew: HeaderRenewal, now: Envelopes) -> Callable[[bytes], bytes]:
@@ -306,29 +301,6 @@ def _amend(ledger: SqliteLedger, before: Binding, after: Binding, exchange: KeyE
         )
     )  # fmt: skip
     keep_binding(ledger, after)
-
-
-def _result(
-    exchange: KeyExchange,
-    done: RotationDone,
-    grants: int,
-    opened_by: str | None,
-    headers: int | None,
-) -> KeysExchanged:
-    return {
-        "old": exchange.old.fingerprint,
-        "new": exchange.new.fingerprint,
-        "number": exchange.number,
-        "objects": done.objects,
-        "left": dict(done.left),
-        "lost": done.lost,
-        "removed": done.removed,
-        "remaining": dict(done.remaining),
-        "opened_by": opened_by or "",
-        "headers": headers,
-        "grants": grants,
-        "remains": _remains(exchange, done, grants, opened_by, headers),
-    }
 
 
 def _remains(

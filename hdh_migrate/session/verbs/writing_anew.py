@@ -8,7 +8,6 @@ from itertools import chain
 from hdh_migrate.clocks import Judge, between
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.lines.granted import GRANT_EVENTS, GrantAccounts
-from hdh_migrate.frozen import frozen
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import Listed, ObjectInfo, State, Tally, Verified
 from hdh_migrate.pipeline.binding import moments
@@ -23,6 +22,7 @@ from hdh_migrate.pipeline.rotation.rotating import RotationDone
 from hdh_migrate.pipeline.rotation.staying import REASONS
 from hdh_migrate.pipeline.rules.selecting import decide
 from hdh_migrate.pipeline.workers.work import Route
+from hdh_migrate.results.keys import RotationWork, WrittenAnew
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.freshness import standing_accounts, tell_stale
 from hdh_migrate.session.policy.rotation import (
@@ -40,29 +40,20 @@ Approvals = dict[str, Consent]
 """Who approved, by batch."""
 
 
-@frozen
-class Workload:
-    """What lies ahead, with the reading back of each object and the removal of what it was."""
-
-    objects: int
-    bytes: int
-    """As they are stored."""
-    read: int
-    """Bytes from the target."""
-    written: int
-    requests: int
-
-
-def workload(
+def work_ahead(
     ledger: SqliteLedger,
-    number: int,
+    asked: KeyExchange | DataKeyRotation,
     travel: Callable[[Verified], Travel],
     *,
     apart: bool,
     takes: Callable[[Verified], bool] = lambda _: True,
-) -> Workload:
-    """Return what a rotation has before it, of the objects that it `takes`, with what it left."""
-    so_far = RotationSoFar(ledger, number)
+    blockers: list[str],
+) -> RotationWork:
+    """Return what a rotation has before it, of the objects that it `takes`, with what it left.
+
+    With the reading back of each object and the removal of what it was.
+    """
+    so_far = RotationSoFar(ledger, asked.number)
     objects = size = read = written = requests = 0
     for batch in dict.fromkeys(row.batch for row in ledger.datasets()):
         ahead = chain.from_iterable(staying(ledger, so_far, batch, apart=apart))
@@ -75,7 +66,20 @@ def workload(
             # Besides, each is read back whole, and what it was is removed and asked for.
             read, written = read + one.read + stored, written + one.written
             requests += one.requests + 3
-    return Workload(objects=objects, bytes=size, read=read, written=written, requests=requests)
+    return {
+        "number": asked.number,
+        "begun": asked.begun,
+        "done": so_far.objects,
+        "left": sum(map(len, so_far.left.values())),
+        "objects": objects,
+        "bytes": size,
+        "bytes_read": read,
+        "bytes_written": written,
+        "requests": requests,
+        "hours": _hours_of(ledger, read),
+        "grants": _grants_standing(ledger),
+        "blockers": blockers,
+    }
 
 
 def _not_gone_through(
@@ -91,7 +95,7 @@ def verified_so_far(ledger: SqliteLedger) -> Tally:
     return sum((ledger.tally(row.id, State.VERIFIED) for row in ledger.datasets()), Tally())
 
 
-def hours_of(ledger: SqliteLedger, size: int) -> float | None:
+def _hours_of(ledger: SqliteLedger, size: int) -> float | None:
     """Return how long reading so much takes at the pace of the verification so far."""
     period, done = ledger.period("verified"), verified_so_far(ledger).size
     if period is None or not done or (seconds := between(*period)) < 1:
@@ -99,7 +103,7 @@ def hours_of(ledger: SqliteLedger, size: int) -> float | None:
     return round(size / (done / seconds) / 3600, 2)
 
 
-def grants_standing(ledger: SqliteLedger) -> int:
+def _grants_standing(ledger: SqliteLedger) -> int:
     """Return how many grants stand: their packs name the objects as they are now."""
     return len(standing_accounts(GrantAccounts.of(ledger.told(*GRANT_EVENTS))))
 
@@ -168,6 +172,23 @@ def restart(desk: Desk, ledger: SqliteLedger, batch: str) -> None:
         ledger=ledger, routes=routes_of(plan), rules=rules_of(plan, desk.loaded.base, known),
         decide=by_plan, touched=(), resealed=True,
     ).run(batch, planned, apply=True)  # fmt: skip
+
+
+def written_anew(
+    number: int, done: RotationDone, grants: int, opened_by: str | None, remains: list[str]
+) -> WrittenAnew:
+    """Return what a rotation came to, and in words what stays as it is."""
+    return {
+        "number": number,
+        "objects": done.objects,
+        "left": dict(done.left),
+        "lost": done.lost,
+        "removed": done.removed,
+        "remaining": dict(done.remaining),
+        "opened_by": opened_by or "",
+        "grants": grants,
+        "remains": remains,
+    }
 
 
 def code_of(done: RotationDone) -> Exit:
