@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from crypt4gh.keys import get_private_key, get_public_key
 
-from hdh_migrate.errors import KeyUnavailable, UsageError
+from hdh_migrate.errors import KeyUnavailable, NoSpace, UsageError
 from hdh_migrate.sealing.keys import KEY_FILE_MAX, PrivateKey, PublicKey, new_pair
 from tests.unit.sealing.helpers import (
     blob,
@@ -288,7 +288,7 @@ def test_a_full_disk_leaves_no_half_pair(tmp_path: Path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(KeyUnavailable, match="no space left"):
+    with pytest.raises(NoSpace, match="no space left"):
         new_pair(tmp_path, "steward", passphrase=None)
     assert list(tmp_path.iterdir()) == []
 
@@ -305,6 +305,6 @@ def test_a_public_key_that_cannot_be_written_takes_the_private_one_back(
         real(fd)
 
     monkeypatch.setattr(os, "fsync", full_later)
-    with pytest.raises(KeyUnavailable, match=r"steward\.pub: .*no space left"):
+    with pytest.raises(NoSpace, match=r"steward\.pub: .*no space left"):
         new_pair(tmp_path, "steward", passphrase=None)
     assert list(tmp_path.iterdir()) == []
