@@ -47,7 +47,9 @@ def test_what_needs_no_endpoint_is_dated_by_them_all_the_same(ahead: Site) -> No
     )
     ahead.environ |= shifted_clock(ahead.folder, DAY)  # the report takes the opening in
     ahead.change(limits={"retry_budget": "3s"})
-    ahead.alone("report", ahead.plan, "--out", str(ahead.folder / "bound"), expect=0)
+    said = ahead.alone("report", ahead.plan, "--out", str(ahead.folder / "bound"), expect=3)
+    assert "24 h ahead of the endpoint's Date" in said.err  # it was signed, and dated tomorrow
+    assert not (ahead.folder / "bound").exists()
 
     set_right(ahead)
 

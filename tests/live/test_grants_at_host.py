@@ -132,6 +132,23 @@ def test_a_copy_of_the_ledger_from_before_a_revocation_lets_nobody_in_again(site
 
 
 @prepared(moved_with_policies)
+def test_a_state_folder_from_before_a_revocation_lets_nobody_in_again(site: Site) -> None:
+    """Restored as a whole it had no newer report beside it, and the host served the reader."""
+    site.run()  # the fence knows this place
+    made, state = given(site, "first", "lab"), desk_of(site).ledger_path.parent
+    shutil.copytree(state, site.folder / "backup")
+    site.cli("revoke", site.plan, made, "--reason", "x", *ADMINISTRATOR, expect=4)
+    shutil.rmtree(state)
+    (site.folder / "backup").rename(state)
+    assert [one["stage"] for one in listed(site)] == ["given"]
+
+    said = policy(site, made, "--execute", *ADMINISTRATOR, expect=11).err
+
+    assert "this is an older copy of the ledger" in said
+    assert policy_of(site) is None
+
+
+@prepared(moved_with_policies)
 def test_a_reader_is_shut_out_at_the_host_though_the_ledger_is_an_old_copy(site: Site) -> None:
     """Nobody told the host anything until the newest was found: the reader went on reading."""
     made, older = given(site, "first", "lab"), kept_aside(site)

@@ -153,7 +153,8 @@ def naming_right(bucket: str, right: str) -> Iterator[None]:
     except AccessDenied as error:
         raise AccessDenied(
             f"target bucket {bucket}: no right to the fence",
-            hint=f"the credential needs {right} on {FENCES}*; then give the same command again",
+            hint=f"the credential needs {right} on {FENCES}*, or this machine's clock is not the"
+            " host's; nothing was written",
         ) from error
 
 

@@ -34,8 +34,9 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import held_ledger, name_of
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.fencing import fenced, owner_of
-from hdh_migrate.session.verbs.probe import admitted
+from hdh_migrate.session.verbs.probe import admitted, judge_of
 from hdh_migrate.session.verbs.run import Turn
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.targets.s3_reader import S3Reader
 
 TAKE_OVER: Final = '"hdh-migrate adopt PLAN", then "hdh-migrate fence PLAN --take-over"'
@@ -51,7 +52,10 @@ def show(desk: Desk) -> Fences:
     """
     ledger = desk.read_ledger()
     try:
-        fences = [_row(*seen) for seen in _judged(desk, ledger, _standing(desk, desk.retrying()))]
+        fences = [
+            _row(*seen)
+            for seen in _judged(desk, ledger, _standing(desk, admitted(desk), desk.retrying()))
+        ]
     finally:
         ledger.close()
     code = Exit.LOCKED if any(one["against"] is not None for one in fences) else Exit.OK
@@ -67,12 +71,16 @@ def last_to_write(desk: Desk) -> StatedFences:
     Raises:
         UsageError: no run of this plan has begun here.
         Fenced: one shows a newer copy of this ledger or, where this one wrote, another ledger.
+        ClocksDiffer: the target's Date shows that this machine's clock is wrong: what is signed
+            now would be dated so.
     """
     many = len(buckets_of(desk.loaded.plan))
     ours, newer = 0, list[str]()
-    ledger = desk.read_ledger()
+    ledger, judge = desk.read_ledger(), None
     try:
-        standing = _standing(desk, lambda ask: ask())
+        endpoint = admitted(desk)
+        judge = judge_of(desk, endpoint)
+        standing = _standing(desk, endpoint, lambda ask: ask())
         for bucket, found, own, why in _judged(desk, ledger, standing):
             shown = None if found is None else found.shown
             if shown is None:
@@ -83,10 +91,14 @@ def last_to_write(desk: Desk) -> StatedFences:
                 newer.append(
                     why or f"bucket {bucket}: another ledger wrote last: {words_of(shown)}"
                 )
-    except (StorageError, Refused, KeyUnavailable, ClocksDiffer) as error:
+    except ClocksDiffer:
+        raise
+    except (StorageError, Refused, KeyUnavailable) as error:
         desk.progress.note(f"who wrote last at the target cannot be learned: {error}")
     finally:
         ledger.close()
+    if judge is not None:
+        judge.glance()
     if newer:
         raise Fenced(
             "\n".join(
@@ -101,9 +113,11 @@ def last_to_write(desk: Desk) -> StatedFences:
 
 
 def _standing(
-    desk: Desk, attempt: Callable[[Callable[[], FenceStanding | None]], FenceStanding | None]
+    desk: Desk,
+    endpoint: S3Endpoint,
+    attempt: Callable[[Callable[[], FenceStanding | None]], FenceStanding | None],
 ) -> dict[str, FenceStanding | None]:
-    reader, migration = S3Reader(admitted(desk), desk.limits), desk.loaded.plan.migration
+    reader, migration = S3Reader(endpoint, desk.limits), desk.loaded.plan.migration
     return {
         bucket: attempt(partial(read_fence, reader, bucket, migration))
         for bucket in buckets_of(desk.loaded.plan)

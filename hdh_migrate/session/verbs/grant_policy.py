@@ -14,12 +14,16 @@ from hdh_migrate.results.grants import BOUNDS, GrantPolicy
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import journal_of
+from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.policy.newest import demand_newest
 from hdh_migrate.session.policy.timekeeping import judge_over, offline
+from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.probe import admitted
 from hdh_migrate.targets import policies
 from hdh_migrate.targets.policies import PRINCIPAL_MAX, PolicyDialect
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
+from hdh_migrate.targets.s3_reader import S3Reader
 from hdh_migrate.wiring import Vault, routes_of
 from hdh_migrate.wiring.chosen import profile_of
 from hdh_migrate.wiring.targets import open_target
@@ -68,6 +72,7 @@ def grant_policy(
         UsageError: there is no such grant, or it is not given.
         Refused: the host has no such thing, or setting it would shut others out; or the ledger
             here is not the newest.
+        Fenced: the target shows a newer copy of it, or another ledger.
         TargetDiffers: what was read back is not what was set.
         StorageError: the host refuses it.
     """
@@ -82,10 +87,12 @@ def grant_policy(
     applied = administrator is not None
     if administrator is not None:
         endpoint, judge = _host(desk, administrator)
-        with journal_of(desk, judge) as ledger:
+        reader = S3Reader(admitted(desk), desk.limits)
+        with copied_after(desk), journal_of(desk, judge) as ledger:
             # What was revoked meanwhile, or is over by the host's clock, lets nobody in; nor does
             # a copy of the ledger from before a revocation.
             demand_newest(desk, ledger)
+            demand_the_writer(desk, ledger, reader)
             _demand_given(accounts(ledger).by_id[grant], judge.now())
             policy = _let_in(desk, endpoint, ledger, account, bucket, who, statement, dialect)
     return {
@@ -114,7 +121,7 @@ def let_out(desk: Desk, account: GrantAccount, administrator: HostAdministrator)
     """
     sid = sid_of(account.origin)
     endpoint, judge = _host(desk, administrator)
-    with journal_of(desk, judge) as ledger:
+    with copied_after(desk), journal_of(desk, judge) as ledger:
         for bucket in _buckets(desk, account):
             entry = account.at_host.get(bucket)
             policy = policies.read_policy(endpoint, bucket)
