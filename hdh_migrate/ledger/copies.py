@@ -108,14 +108,14 @@ def write_copy(
     with _explaining(into):
         make_private(into)
         with _partial(into, migration) as folder:
-            standing = _copy_ledger(path, folder / LEDGER, clock, stopped)
+            standing, at = _copy_ledger(path, folder / LEDGER, clock, stopped)
             _copy_beside(path.parent, folder)
             size = sum(one.stat().st_size for one in _files(folder))
             for one in _files(folder):
                 _sync_file(one)
             for one in _folders(folder):
                 sync(one)
-            made = _named(folder, into, migration, _stamp(clock))
+            made = _named(folder, into, migration, _stamp(at))
     removed = _pruned(made, into, migration, keep, clock)
     return Copy(folder=made, standing=standing, size=size, removed=removed)
 
@@ -123,16 +123,19 @@ def write_copy(
 # --- the ledger ----------------------------------------------------------------------------------
 
 
-def _copy_ledger(path: Path, to: Path, clock: Clock, stopped: Callable[[], bool]) -> JournalExtent:
+def _copy_ledger(
+    path: Path, to: Path, clock: Clock, stopped: Callable[[], bool]
+) -> tuple[JournalExtent, str]:
+    """Copy and check it; return how far its journal goes, and of when its last event is."""
     source = SqliteLedger.read_only(path, clock)
     try:
         with source.snapshot():
-            standing = standing_of(source)
+            standing, at = standing_of(source), source.last_at() or clock.now()
             source.pages_into(to, PAGES, stopped)
     finally:
         source.close()
     _check(to, standing, clock)
-    return standing
+    return standing, at
 
 
 def _check(path: Path, standing: JournalExtent, clock: Clock) -> None:
@@ -239,8 +242,12 @@ def _order(copy: Path) -> tuple[str, int]:
     return at.rpartition("-")[2] + "Z", int(number.removeprefix("-") or 1)
 
 
-def _stamp(clock: Clock) -> str:
-    return clock.now().translate(str.maketrans("", "", "-:."))
+def _stamp(at: str) -> str:
+    """Return the moment of a copy as its name has it: that of the journal's last event.
+
+    A clock that is ahead would make one that stays the newest by its name for as long.
+    """
+    return at.translate(str.maketrans("", "", "-:."))
 
 
 def _sync_file(path: Path) -> None:

@@ -120,6 +120,20 @@ def test_the_newest_copies_stay(path: Path, into: Path) -> None:
     assert made[-1].removed == (made[-3].folder,)
 
 
+def test_a_clock_that_was_ahead_once_makes_no_copy_that_stays_the_newest(
+    path: Path, into: Path
+) -> None:
+    """It was put back for the newest, and pushed out those that knew more."""
+    clock = FakeClock()
+    grown(path, clock, 1)
+    clock.ahead = 365 * 86_400
+    first = write_copy(path, into, clock)
+    clock.ahead = 0
+    grown(path, clock, 2)
+    second = write_copy(path, into, clock)
+    assert copies(into, "essai") == [first.folder, second.folder]
+
+
 def test_an_older_copy_goes_as_a_whole_or_it_is_said_that_it_does_not(
     path: Path, into: Path
 ) -> None:
