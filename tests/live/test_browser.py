@@ -79,6 +79,12 @@ const row = document.querySelector("table.sums tbody tr:nth-child(2)");
 const top = e => e.getBoundingClientRect().top;
 return [top(row.querySelector("td.first")), top(row.querySelector("td:not(.first)"))];
 """
+IN_PRINT = """
+return [...document.querySelectorAll("dl.answers dt")]
+  .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+  .map(e => e.textContent.replaceAll("\u00a0", " ").replaceAll("\u202f", " "));
+"""
+"""The questions as they stand on the page from its top down."""
 FIRST_SCREEN = """
 return [...document.querySelectorAll(".banner, dl.answers dt")]
   .filter(e => e.getBoundingClientRect().top < innerHeight).length;
@@ -208,6 +214,22 @@ def test_a_page_prints_on_numbered_a4(window: Browser, report: Path, language: s
     assert "counter(pages)" in footers
     when = re.search(r"@bottom-left *{ *content: \"[^\"]+ · [^\"]+ · [^\"]*UTC\"", footers)
     assert when is not None  # sheets of two reports are not mixed up
+
+
+def test_on_paper_what_is_to_be_done_comes_before_what_can_wait(
+    window: Browser, report: Path
+) -> None:
+    window.open(report / "report.en.html")
+    window.medium("print")
+    try:
+        asked = window.run(IN_PRINT)
+    finally:
+        window.medium("screen")
+
+    assert asked[:3] == ["What moved?", "When?", "From where to where?"]
+    assert asked[3:6] == ["Is it complete?", "Is it intact?", "What is left to do?"]
+    assert "still" in asked[6]
+    assert asked[7:9] == ["What is not proven?", "Encrypted for whom?"]
 
 
 def test_nothing_that_a_name_says_becomes_part_of_the_page(window: Browser, report: Path) -> None:

@@ -45,6 +45,10 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": name}]
         self._devtools("Emulation.setEmulatedMedia", {"features": features})
 
+    def medium(self, name: str) -> None:
+        """Lay the page out for "screen" or "print"."""
+        self._devtools("Emulation.setEmulatedMedia", {"media": name})
+
     def run(self, script: str) -> Any:
         """Return what a script gives; the driver's scripts are not bound by the page's policy."""
         told = _ask("POST", f"{self._url}/execute/sync", {"script": script, "args": []})

@@ -41,7 +41,7 @@ from hdh_migrate.evidence.page.sides import by_side, noted
 from hdh_migrate.evidence.page.signing_keys import owner_of
 from hdh_migrate.evidence.page.stated import proven_objects, shown_of
 from hdh_migrate.evidence.page.timeline import timeline
-from hdh_migrate.evidence.page.waived import waiver_lines
+from hdh_migrate.evidence.page.waived import at_once, waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
 
@@ -108,6 +108,7 @@ def render_report(
         bar=states_bar(told_apart(predicate["outcome"]["states"], gone_of(predicate)), words.share),
         approvals=approvals,
         waivers=waivers,
+        at_once=at_once,
         waived_by={one.by: one.by in chronicle.logins for one in waivers},
         duties=duties_of(
             signer.key_id if signer else None, approvals, (one.key_id for one in waivers)

@@ -14,8 +14,9 @@ from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.evidence.lines.absences import LooksInTurn
 from hdh_migrate.evidence.page.approved import ApprovalLine
 from hdh_migrate.evidence.page.chronicle import Chronicle
+from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.page.page_words import PageWords
-from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.evidence.verifier.members import Predicate, StatedErasure, StatedRotation
 from hdh_migrate.frozen import frozen_row
 
 FIRST, LAST = 10, 30
@@ -103,7 +104,10 @@ def _switched(predicate: Predicate, words: PageWords) -> Iterator[DatedLine]:
         if one["track"] == Track.CUTOVER:
             for name in _CUTOVER:
                 if name in times:
-                    yield DatedLine(times[name], words.say(f"time.{name}", name=one["batch"]))
+                    seen = after_deletion(one)
+                    partly = name == "observed" and seen.observed and not seen.over
+                    said = f"time.{name}.partly" if partly else f"time.{name}"
+                    yield DatedLine(times[name], words.say(said, name=one["batch"]))
 
 
 def _afterwards(
@@ -114,7 +118,21 @@ def _afterwards(
         yield DatedLine(look.at, words.say(said, look.objects, name=look.batch))
     for judgement in chronicle.harm.judgements:
         yield DatedLine(judgement.at, words.say("time.judged"))
+    for grant in chronicle.grants.by_id.values():
+        for at, said in ((grant.given_at, "time.given"), (grant.revoked_at, "time.revoked")):
+            if at is not None:
+                yield DatedLine(at, words.say(said, name=grant.id))
     for rotation in predicate.get("rotations", ()):
-        yield DatedLine(rotation["began"], words.say("time.rotating"))
+        yield from _through(rotation, words.say("time.rotating"), words.say("time.rotated"))
     for erasure in predicate.get("erasures", ()):
-        yield DatedLine(erasure["began"], words.say("time.erasing", dataset=erasure["dataset"]))
+        began = words.say("time.erasing", dataset=erasure["dataset"])
+        yield from _through(erasure, began, words.say("time.erased", dataset=erasure["dataset"]))
+
+
+def _through(
+    stated: StatedRotation | StatedErasure, began: Markup, ended: Markup
+) -> Iterator[DatedLine]:
+    """Yield when something long began, and when it ended, if it did."""
+    yield DatedLine(stated["began"], began)
+    if stated["ended"] is not None:
+        yield DatedLine(stated["ended"], ended)

@@ -38,6 +38,16 @@ TIMELINE: Final[dict[str, Text]] = {
     "time.observed": Text(
         "suppression constatée à la source, lot {name}", "deletion observed, batch {name}"
     ),
+    "time.observed.partly": Text(
+        "suppression constatée en partie à la source, lot {name}",
+        "deletion observed in part, batch {name}",
+    ),
+    "time.given": Text(
+        "accès d'un lecteur accordé : autorisation {name}", "reader let in: grant {name}"
+    ),
+    "time.revoked": Text(
+        "accès d'un lecteur révoqué : autorisation {name}", "reader's access revoked: grant {name}"
+    ),
     "time.look": Text(
         "contrôle de la cible, lot {name} : {n} objet, rien d'absent ni d'altéré"
         "|contrôle de la cible, lot {name} : {n} objets, rien d'absent ni d'altéré",
@@ -55,7 +65,11 @@ TIMELINE: Final[dict[str, Text]] = {
         "judged: is the loss a personal data breach?",
     ),
     "time.rotating": Text("remplacement de clés commencé", "exchange of keys begun"),
+    "time.rotated": Text("remplacement de clés terminé", "exchange of keys ended"),
     "time.erasing": Text(
         "effacement du jeu « {dataset} » commencé", "erasure of dataset “{dataset}” begun"
+    ),
+    "time.erased": Text(
+        "effacement du jeu « {dataset} » terminé", "erasure of dataset “{dataset}” ended"
     ),
 }

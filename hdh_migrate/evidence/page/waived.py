@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import field
 from typing import Literal
@@ -123,6 +123,14 @@ class WaiverAccounts:
                 line.ended, line.why = None, "since"
             elif line.ended is None:
                 line.ended, line.why = at, "day" if line.until < at[:10] else "taken"
+
+
+def at_once(acts: Iterable[ActUnderWaiver]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Return what acts were about (kind and name), by what was done and when."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for act in acts:
+        found.setdefault((act.stage, act.at), []).append((act.kind, act.name))
+    return found
 
 
 def waiver_lines(accounts: WaiverAccounts, predicate: Predicate) -> list[WaiverLine]:

@@ -1659,9 +1659,9 @@ def test_who_is_controller_and_whom_to_call_stands_on_the_first_screen(
     page = written(tmp_path / "out", [record("a")], signer=key, declared=NAMED)["fr"]
     first = page.plain.partition("Dans ce rapport")[0]
 
-    assert "Responsable de traitement : Plateformeà joindre : dpo@plateforme.example" in first
+    assert "Responsable de traitement : Plateforme ; à joindre : dpo@plateforme.example" in first
     assert "Sous-traitant : Atelier, conduite de la migration" in first
-    assert "Claire Martin, responsable, Plateformeà joindre : +33 1 99 00 47 11" in first
+    assert "Claire Martin, responsable, Plateforme ; à joindre : +33 1 99 00 47 11" in first
     assert "Lieu : États-Unis, hors de l\u2019Union européenne (déclaré dans le plan)." in first
     assert "Lieu : Paris, France, dans l\u2019Union européenne (déclaré dans le plan)." in first
     assert "Lieu : coffre 12 (déclaré)" in page.plain
@@ -1889,6 +1889,7 @@ def test_waivers_that_counted_are_said_first_with_who_signed_and_what_was_done(
     assert "dpo@ops, que le plan n\u2019attribue à personne" in banner
     assert "fin du retour possible" not in banner, "the section tells it, with the days"
     assert "Fait pendant qu\u2019elle comptait" in page
+    assert re.search(r"comptait :. fin du retour possible \(lot pilot\), \d", page)
     assert "signée le 1er mars 2026 à 07:00:00 UTC" in page
     assert "5 dérogations ont pourtant été signées" in page  # and nobody approved
 
@@ -2181,6 +2182,12 @@ def test_a_key_for_signatures_is_told_with_its_file_and_whose_it_is(
     }  # fmt: skip
     page = written(tmp_path / "a", **about, signing_keys=keys, declared=KEYS_HELD)["fr"]
     assert f"{'ab' * 32} (keys/dpo.pub, de Claire Martin (déclaré))" in page.plain
+    erased = {**ERASURE, "approvals": ["ab" * 32]}
+    agreed_to = cutover() | {"approvals": {"decommission": ["ab" * 32]}}
+    told = written(
+        tmp_path / "d", **about, signing_keys=keys, erasures=[erased], cutovers=[agreed_to]
+    )["fr"].plain
+    assert told.count("ed25519:abababababababab (keys/dpo.pub)") == 2, "wherever it approved"
     held = "Clés que le plan admet : keys/dpo.pub (ed25519:abababababababab), keys/rssi.pub ; il"
     assert held in page.plain
     assert "À comparer avec celle que donne Claire Martin, à qui le plan attribue" in page.plain
@@ -2202,11 +2209,36 @@ def test_what_happened_is_one_list_by_date(tmp_path: Path, key: Signer) -> None:
         "2 mars 2026 à 08:00:00 UTCbascule, lot pilot",
         "3 mars 2026 à 08:00:00 UTCretour en arrière, lot pilot",
         "4 mars 2026 à 08:00:00 UTCbascule définitive, lot pilot",
-        "6 mars 2026 à 08:00:00 UTCsuppression constatée à la source, lot pilot",
+        "6 mars 2026 à 08:00:00 UTCsuppression constatée en partie à la source, lot pilot",
     )
     places = [said.find(one) for one in lines]
     assert -1 not in places, said
     assert places == sorted(places)
+
+
+def test_the_list_by_date_has_what_ended_who_was_let_read_and_what_was_seen_in_part(
+    tmp_path: Path, key: Signer
+) -> None:
+    partly = kept_at_the_source(1) | {"times": {"observed": "2026-03-06T08:00:00Z"}}
+    page = written(
+        tmp_path / "a", [record("a")], signer=key, cutovers=[partly], months=revoked(1),
+        rotations=[ROTATION], erasures=[ERASURE],
+    )["fr"]  # fmt: skip
+    said = page.plain.split("Chronologie")[-1].split("Lots et jeux de données")[0]
+
+    assert "11:00:00 UTCremplacement de clés terminé" in said
+    assert "11:00:00 UTCeffacement du jeu « emc2 » terminé" in said
+    assert "accès d\u2019un lecteur accordé : autorisation g-91-gone" in said
+    assert "accès d\u2019un lecteur révoqué : autorisation g-91-gone" in said
+    assert "suppression constatée en partie à la source, lot pilot" in said
+    assert "suppression constatée à la source" not in said
+    whole = gone_from_the_source() | {"times": {"observed": "2026-03-06T08:00:00Z"}}
+    going = [{**ROTATION, "ended": None}]
+    page = written(
+        tmp_path / "b", [record("a")], signer=key, cutovers=[whole], rotations=going
+    )["fr"]  # fmt: skip
+    assert "suppression constatée à la source, lot pilot" in page.plain
+    assert "remplacement de clés terminé" not in page.plain
 
 
 def test_whose_the_private_key_is_that_runs_use_is_told_by_the_journal(
