@@ -247,21 +247,18 @@ AT_SOURCE: dict[str, Text] = {
         "|The source still shows {n} objects, versions or copies of it.",
     ),
     "source.alone": Text(
-        "{n} objet n'est que là{parts} : le supprimer, ou résilier ce contrat, le perd."
-        "|{n} objets ne sont que là{parts} : les supprimer, ou résilier ce contrat, les perd.",
-        "{n} object is there alone{parts}: to delete it, or to end that contract, loses it."
-        "|{n} objects are there alone{parts}: to delete them, or to end that contract, loses "
-        "them.",
+        "{n} objet n'est que là{parts} : le supprimer{ending} le perd."
+        "|{n} objets ne sont que là{parts} : les supprimer{ending} les perd.",
+        "{n} object is there alone{parts}: to delete it{ending} loses it."
+        "|{n} objects are there alone{parts}: to delete them{ending} loses them.",
     ),
     "source.alone.least": Text(
-        "Au moins {n} objet n'est que là{parts} : le supprimer, ou résilier ce contrat, le perd."
-        "|Au moins {n} objets ne sont que là{parts} : les supprimer, ou résilier ce contrat, les "
-        "perd.",
-        "At least {n} object is there alone{parts}: to delete it, or to end that contract, loses "
-        "it."
-        "|At least {n} objects are there alone{parts}: to delete them, or to end that contract, "
-        "loses them.",
+        "Au moins {n} objet n'est que là{parts} : le supprimer{ending} le perd."
+        "|Au moins {n} objets ne sont que là{parts} : les supprimer{ending} les perd.",
+        "At least {n} object is there alone{parts}: to delete it{ending} loses it."
+        "|At least {n} objects are there alone{parts}: to delete them{ending} loses them.",
     ),
+    "source.ending": Text(", ou résilier ce contrat,", ", or to end that contract,"),
     "n.changed": Text(
         "{n} modifié depuis son déplacement|{n} modifiés depuis leur déplacement",
         "{n} changed since it was moved|{n} changed since they were moved",

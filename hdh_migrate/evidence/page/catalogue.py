@@ -146,7 +146,7 @@ CATALOGUE: dict[str, Text] = {
         "Complete when verified, then replaced and accepted",
     ),
     "accepted.why": Text(
-        "À la place de {n} objet vérifié, la cible en contient un autre, accepté : par qui et "
+        "À la place d'un objet vérifié, la cible en contient un autre, accepté : par qui et "
         "pourquoi, les constats le disent."
         "|À la place de {n} objets vérifiés, la cible en contient d'autres, acceptés : par qui et "
         "pourquoi, les constats le disent.",
@@ -613,13 +613,13 @@ CATALOGUE: dict[str, Text] = {
         "vérifié, puis perdu (des deux côtés)", "verified, then lost (on both sides)"
     ),
     "digest.transfer": Text(
-        "L'empreinte SHA-256 de {n} objet a été calculée par l'outil en lisant la source."
+        "L'empreinte SHA-256 d'un objet a été calculée par l'outil en lisant la source."
         "|L'empreinte SHA-256 de {n} objets a été calculée par l'outil en lisant la source.",
         "The SHA-256 digest of {n} object was computed by the tool while reading the source."
         "|The SHA-256 digests of {n} objects were computed by the tool while reading the source.",
     ),
     "digest.transfer.own": Text(
-        "L'empreinte SHA-256 de {n} objet a été calculée par l'outil pendant l'envoi : en lisant "
+        "L'empreinte SHA-256 d'un objet a été calculée par l'outil pendant l'envoi : en lisant "
         "la source, ou, pour un fichier de l'outil, en l'écrivant."
         "|L'empreinte SHA-256 de {n} objets a été calculée par l'outil pendant l'envoi : en lisant "
         "la source, ou, pour les fichiers de l'outil, en les écrivant.",

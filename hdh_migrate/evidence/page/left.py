@@ -91,7 +91,7 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         values |= _called(one, words, marked=marked)
     else:
         values["names"] = _listed(one.names, words, marked=marked and one.task in _KEYED)
-    if one.task in {LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.CHANGED}:
+    if one.task in {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.CHANGED}:
         n = one.count
     if one.acts:
         values["acts"] = Markup(", ").join(

@@ -18,10 +18,16 @@ LEFT: dict[str, Text] = {
         "done without this tool.",
     ),
     "left.breach": Text(
-        "Faire juger si la perte ou le remplacement de {objects} est une violation de données à "
+        "Faire juger si la perte ou le remplacement d'un objet est une violation de données à "
+        "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les "
+        "72\u00a0heures après en avoir pris connaissance ; constaté le {at}, ou avant."
+        "|Faire juger si la perte ou le remplacement de {objects} est une violation de données à "
         "caractère personnel : le RGPD (art. 33) peut obliger à la notifier dans les "
         "72\u00a0heures après en avoir pris connaissance ; constaté le {at}, ou avant.",
-        "Have it judged whether the loss or replacement of {objects} is a personal data breach: "
+        "Have it judged whether the loss or replacement of an object is a personal data breach: "
+        "the GDPR (art. 33) may oblige to notify it within 72 hours of becoming aware of it; found "
+        "on {at} at the latest."
+        "|Have it judged whether the loss or replacement of {objects} is a personal data breach: "
         "the GDPR (art. 33) may oblige to notify it within 72 hours of becoming aware of it; found "
         "on {at} at the latest.",
     ),
@@ -38,10 +44,16 @@ LEFT: dict[str, Text] = {
         "verified there again) is a personal data breach (GDPR, art. 33): batch {names}.",
     ),
     "left.absent": Text(
-        "Faire juger si l'absence ou l'altération de {objects} de la cible, constatée au contrôle "
+        "Faire juger si l'absence ou l'altération d'un objet de la cible, constatée au contrôle "
+        "du {at} et dont rien ne montre qu'elle soit réparée, est une violation de données à "
+        "caractère personnel (RGPD, art. 33) : lot {names}."
+        "|Faire juger si l'absence ou l'altération de {objects} de la cible, constatée au contrôle "
         "du {at} et dont rien ne montre qu'elle soit réparée, est une violation de données à "
         "caractère personnel (RGPD, art. 33) : lot {names}.",
-        "Have it judged whether the absence or damage of {objects} of the target, found by the "
+        "Have it judged whether the absence or damage of an object of the target, found by the "
+        "look of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): batch "
+        "{names}."
+        "|Have it judged whether the absence or damage of {objects} of the target, found by the "
         "look of {at} and not shown to be mended, is a personal data breach (GDPR, art. 33): batch "
         "{names}.",
     ),
@@ -347,14 +359,14 @@ LEFT: dict[str, Text] = {
         "still.",
     ),
     "left.finding.lost": Text(
-        "Chercher, dans les versions et sauvegardes de l'ancien hébergeur et avant de résilier, "
+        "Chercher, dans les versions et sauvegardes de la source et avant de les perdre, "
         "{n} objet{about} : {code}."
-        "|Chercher, dans les versions et sauvegardes de l'ancien hébergeur et avant de résilier, "
+        "|Chercher, dans les versions et sauvegardes de la source et avant de les perdre, "
         "{n} objets{about} : {code}.",
-        "Look for {n} object{about} in the former host's versions and backups, before that "
-        "contract ends: {code}."
-        "|Look for {n} objects{about} in the former host's versions and backups, before that "
-        "contract ends: {code}.",
+        "Look for {n} object{about} in the source's versions and backups, before those are "
+        "lost: {code}."
+        "|Look for {n} objects{about} in the source's versions and backups, before those are "
+        "lost: {code}.",
     ),
     "left.sign": Text("Signer le rapport.", "Sign the report."),
     "left.witness": Text(

@@ -2061,6 +2061,8 @@ def test_a_source_without_an_address_is_named_by_what_it_is(tmp_path: Path, key:
     assert "ancien hébergeur" not in pages["fr"].plain.partition("Où trouver quoi")[0]
     assert "former host" not in pages["en"].plain.partition("Where to find what")[0]
     assert "From: folder of this machine. This tool" in pages["en"].text
+    waits = written(tmp_path / "b", [pending("a")], signer=key, endpoints=(source, TARGET))["fr"]
+    assert "1 objet n\u2019est que là (1 en attente) : le supprimer le perd." in waits.plain
 
 
 def test_a_rehearsal_is_enough_said_of_what_did_not_leave_this_machine(
@@ -2105,7 +2107,7 @@ def test_a_loss_is_to_be_judged_first_with_when_it_was_known(tmp_path: Path, key
         looks=[{**LOOK, "number": 2, "replaced": 1}],
     )["fr"].plain  # fmt: skip
     tasks = page.partition("Que reste-t-il à faire ?")[2].partition(" : ")[2]
-    assert tasks.startswith("Faire juger si la perte ou le remplacement de 1 objet")
+    assert tasks.startswith("Faire juger si la perte ou le remplacement d\u2019un objet")
     assert "constaté le 20 novembre 2026 à 10:00:00 UTC" in tasks, "not by look 2"
 
 
@@ -2332,7 +2334,7 @@ def test_what_a_look_missed_and_nothing_mended_is_never_called_mended(
         tmp_path / "a", [pending("a"), pending("b")], signer=key, months=missed(),
         looks=[{**LOOK, "gone": 1, "replaced": 0, "unread": 0}],
     )["fr"].plain  # fmt: skip
-    assert "Faire juger si l\u2019absence ou l\u2019altération de 1 objet" in page
+    assert "Faire juger si l\u2019absence ou l\u2019altération d\u2019un objet" in page
     assert "Avant le 5 mars 2026" in page
     assert "absence ou altération constatée à un contrôle, non réparée" in page
     assert "réparée depuis" not in page

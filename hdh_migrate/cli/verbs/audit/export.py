@@ -88,9 +88,9 @@ def export(
 
     CSV cells are safe in spreadsheets: a cell that begins with = + - @ (full-width forms too) or
     with an apostrophe, or would be read as a number or a date, gets an apostrophe in front;
-    control, direction and invisible characters and semicolons are written \u{..}, bytes that are
-    no text \x{..}. To undo it, take one leading apostrophe away and turn the escapes back
-    (hdh-migrate docs exports).
+    control, direction and invisible characters, and outside excel-fr semicolons, are written
+    \u{..}, bytes that are no text \x{..}. To undo it, take one leading apostrophe away and turn
+    the escapes back (hdh-migrate docs exports).
     """
     from hdh_migrate.evidence.archives import unpacked
     from hdh_migrate.evidence.exports.exports import FORMATS, ExportRequest, save
