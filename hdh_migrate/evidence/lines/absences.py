@@ -35,8 +35,8 @@ class LookLine:
     ended: bool = False
     drawn: bool = False
     """Whether what was read was drawn by chance."""
-    missed: tuple[int, ...] = ()
-    """Numbers of the first that were gone or damaged."""
+    missed: tuple[tuple[int, str], ...] = ()
+    """Numbers of the first that were gone or damaged, each with which of both."""
 
     @property
     def absent(self) -> int:
@@ -44,7 +44,7 @@ class LookLine:
         return self.gone + self.damaged
 
     @property
-    def ids(self) -> tuple[int, ...]:
+    def ids(self) -> tuple[tuple[int, str], ...]:
         """The numbers of all of them, where the journal has these and they are not too many."""
         return self.missed if len(self.missed) == self.absent <= NUMBERED else ()
 
@@ -77,7 +77,9 @@ class LooksInTurn:
                 one.objects += event.objects
                 one.gone += len(event.gone)
                 one.damaged += len(event.damaged)
-                one.missed = (*one.missed, *event.gone, *event.damaged)[: NUMBERED + 1]
+                gone = ((number, "gone") for number in event.gone)
+                damaged = ((number, "damaged") for number in event.damaged)
+                one.missed = (*one.missed, *gone, *damaged)[: NUMBERED + 1]
                 one.replaced += len(event.replaced)
                 one.unread += len(event.unread)
                 one.lost += 0 if event.lost is ABSENT else len(event.lost)

@@ -707,6 +707,8 @@ CATALOGUE: dict[str, Text] = {
         "nothing shows yet that all of it is verified there again.",
     ),
     "findings.missed.ids": Text("Numéro :|Numéros :", "Number:|Numbers:"),
+    "missed.gone": Text("absent", "gone"),
+    "missed.damaged": Text("altéré", "damaged"),
     "findings.missed.names": Text(
         "Ce dossier ne connaît ni la cause, ni, par leur numéro, les noms de ces objets ; "
         "l'opérateur les obtient par {ls}.",

@@ -924,7 +924,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {
             "records": good,
             "looks": [{**LOOK, "gone": 1, "damaged": 0, "replaced": 0, "unread": 0}],
-            "months": [*missed(), *missed(2)],
+            "months": [*missed(), *missed(2, 12)],
         },
         {
             "records": good,
@@ -1045,13 +1045,13 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
     return pages
 
 
-def missed(number: int = 1) -> list[tuple[str, str, dict[str, Any]]]:
+def missed(number: int = 1, *damaged: int) -> list[tuple[str, str, dict[str, Any]]]:
     """Return a look of two portions that misses one object."""
     look = LookedAgain(
         number=number, batch="pilot", level="full", at="2026-03-02T10:00:00Z", spans=(), objects=9,
         bytes=9, gone=(4711,), damaged=(), replaced=(), unread=(), lost=ABSENT, beside=ABSENT,
     )  # fmt: skip
-    told = (look, replace(look, gone=()))
+    told = (look, replace(look, gone=(), damaged=damaged))
     return [("2026-03-02T10:00:00Z", one.kind, one.as_json()) for one in told]
 
 
@@ -2006,6 +2006,11 @@ def test_what_a_look_missed_and_is_verified_again_is_named_by_its_number(
         tmp_path / "a", [record("a")], signer=key, looks=[look], months=missed()
     )["fr"].plain  # fmt: skip
     assert "Numéro : 4 711." in page
+    page = written(
+        tmp_path / "c", [record("a")], signer=key, looks=[{**look, "damaged": 1}],
+        months=missed(1, 12),
+    )["fr"].plain  # fmt: skip
+    assert "Numéros : 4 711 (absent), 12 (altéré)." in page
     assert "l\u2019opérateur les obtient par hdh-migrate ls PLAN --batch pilot --show-names" in page
     page = written(
         tmp_path / "b", [record("a")], signer=key, looks=[{**look, "gone": 2}]
