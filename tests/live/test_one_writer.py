@@ -170,6 +170,10 @@ def test_no_report_is_written_from_an_older_copy_of_the_ledger(two: Machines) ->
     assert two.fences("one", "report") == {"ours": 1, "unknown": 0}
     two.client.delete_object(Bucket=BUCKET, Key=FENCE)  # as when the migration is over
     assert two.fences("one", "report") == {"ours": 0, "unknown": 1}
+    said = two.said("one", "report")  # nothing was said of a bucket that was deleted with it all
+    assert "who wrote last at the target is not known" in said
+    assert "the fence that this ledger left there is gone" in said
+    assert '"hdh-migrate verify PLAN --again" says what the target still holds' in said
 
 
 def test_a_copy_from_before_a_verb_that_writes_nothing_at_the_target_is_refused_too(

@@ -194,7 +194,7 @@ def why_barred(
 
 GONE = (
     "the fence that this ledger left there is gone: another copy of this ledger, or somebody,"
-    " removed it"
+    " removed it, or made the bucket anew"
 )
 
 

@@ -39,6 +39,10 @@ from hdh_migrate.session.verbs.run import Turn
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.targets.s3_reader import S3Reader
 
+LOOK: Final = (
+    'Once this ledger is the writer again ("hdh-migrate fence PLAN --take-over --reason TEXT"),'
+    ' "hdh-migrate verify PLAN --again" says what the target still holds'
+)
 TAKE_OVER: Final = '"hdh-migrate adopt PLAN", then "hdh-migrate fence PLAN --take-over"'
 
 
@@ -66,7 +70,7 @@ def last_to_write(desk: Desk) -> StatedFences:
     """Return in how many of the plan's buckets this ledger was seen to be the last that wrote.
 
     Each is asked once. What cannot be learned is said, and counted: evidence is written without a
-    network, too. A fence that is gone tells nothing: it may be, once all is over.
+    network, too. A fence that is gone refuses nothing: it may be, once all is over.
 
     Raises:
         UsageError: no run of this plan has begun here.
@@ -84,6 +88,8 @@ def last_to_write(desk: Desk) -> StatedFences:
         for bucket, found, own, why in _judged(desk, ledger, standing):
             shown = None if found is None else found.shown
             if shown is None:
+                if why is not None:  # nor is it known what else was removed there
+                    desk.progress.note(f"who wrote last at the target is not known: {why}. {LOOK}")
                 continue
             if shown.nonce in own.nonces and why is None:
                 ours += 1
