@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from hdh_migrate.bounded import as_count, token
 from hdh_migrate.clocks import text_of
 from hdh_migrate.errors import (
+    AccessDenied,
     Conflict,
     ListingBroken,
     Missing,
@@ -45,6 +46,7 @@ from hdh_migrate.targets.s3_pages import (
 from hdh_migrate.targets.s3_reader import S3Reader
 from hdh_migrate.transport import Reply, RequestDetails
 
+T = TypeVar("T")
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 UPLOAD_ID_MAX = 4_096
@@ -174,7 +176,7 @@ class S3Writer(S3Reader):
         """List the parts that the target holds."""
         found: dict[int, PartInfo] = {}
         stale = 0
-        for page in part_pages(self._endpoint, upload):
+        for page in _named("s3:ListMultipartUploadParts", part_pages(self._endpoint, upload)):
             with translated("the target's list of parts"):
                 parts = [_part_of(entry) for entry in page.get("Parts", ())]
             known = len(found)
@@ -287,7 +289,8 @@ class S3Writer(S3Reader):
         """List begun uploads under the prefix, each once."""
         seen: set[tuple[str, str]] = set()
         held = 0
-        for page in upload_pages(self._endpoint, place):
+        pages = upload_pages(self._endpoint, place)
+        for page in _named("s3:ListBucketMultipartUploads", pages):
             with translated("the target's list of uploads"):
                 found = [
                     (entry["Key"], entry["UploadId"], text_of(entry["Initiated"]))
@@ -302,6 +305,15 @@ class S3Writer(S3Reader):
                     raise ListingBroken("the target lists more open uploads than can be looked at")
                 upload = Upload(bucket=place.bucket, key=key, upload_id=upload_id)
                 yield upload, began
+
+
+def _named(right: str, pages: Iterator[T]) -> Iterator[T]:
+    """Pass pages on, and say which right a credential lacks that is denied one."""
+    try:
+        yield from pages
+    except AccessDenied as error:
+        error.hint = f"the credential needs {right}"
+        raise
 
 
 def _kept(reply: Reply, key: str, size: int) -> Stored:

@@ -97,13 +97,21 @@ def test_a_look_at_the_fence_says_that_the_key_was_exchanged_and_asks_for_no_rig
 
 
 def let(server: StrictS3, effect: str, action: str) -> None:
-    place = f"arn:aws:s3:::{BUCKET}/*"
-    said = {"Effect": effect, "Principal": "*", "Action": action, "Resource": place}
+    places = [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
+    said = {"Effect": effect, "Principal": "*", "Action": action, "Resource": places}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [said]})
     server.store.buckets[BUCKET].documents["policy"] = policy.encode()
 
 
-@pytest.mark.parametrize("action", ["s3:PutObject", "s3:AbortMultipartUpload"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListBucketMultipartUploads",
+        "s3:ListMultipartUploadParts",
+    ],
+)
 def test_preflight_misses_a_right_that_a_run_needs_to_write(
     tmp_path: Path, server: StrictS3, action: str
 ) -> None:

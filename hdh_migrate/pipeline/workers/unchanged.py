@@ -21,11 +21,25 @@ def try_to_write(writer: TargetWriter, place: Place) -> None:
         AccessDenied, AuthFailed: the credential may not, or is refused.
         HostRefused, TargetFull, Transient: nobody answered, or not that.
     """
-    key = f"{place.prefix}.hdh-migrate-preflight"
-    upload = Upload(bucket=place.bucket, key=key, upload_id=_NOBODYS)
+    upload = _upload(place)
     part = partial(writer.put_part, upload, 1, memoryview(b""), sha256=EMPTY_SHA256)
     for act in (partial(writer.abort, upload), part):
         _denied_or_unknown(act)
+
+
+def try_to_list(writer: TargetWriter, place: Place) -> None:
+    """List open uploads, and the parts of one that does not exist, as who goes on with some does.
+
+    Raises:
+        AccessDenied, AuthFailed, HostRefused, TargetFull, Transient: as `try_to_write`.
+    """
+    _denied_or_unknown(lambda: next(iter(writer.open_uploads(place)), None))
+    _denied_or_unknown(partial(writer.parts, _upload(place)))
+
+
+def _upload(place: Place) -> Upload:
+    key = f"{place.prefix}.hdh-migrate-preflight"
+    return Upload(bucket=place.bucket, key=key, upload_id=_NOBODYS)
 
 
 def _denied_or_unknown(act: Callable[[], object]) -> None:

@@ -385,16 +385,16 @@ def _write_right(services: Services, plan: Plan, selected: Sequence[str]) -> Che
 def _may_write(writer: TargetWriter, place: Place, unknown: list[str]) -> Iterator[Problem]:
     """Try what changes nothing, and is denied to who may not write.
 
-    That is to abort an upload that does not exist, and to send it a part. Some hosts answer that
-    as if they failed, so no answer is no problem, and is not known: it joins the `unknown`.
+    Some hosts answer that as if they failed, so no answer is no problem: it joins the `unknown`.
     """
     where = f"target bucket {place.bucket}"
     try:
         unchanged.try_to_write(writer, place)
+        unchanged.try_to_list(writer, place)
     except AuthFailed as error:
         yield Problem(where=where, what=str(error), hint=error.hint, auth=True)
     except AccessDenied as error:
-        hint = "the credential needs s3:PutObject and s3:AbortMultipartUpload"
+        hint = error.hint or "the credential needs s3:PutObject and s3:AbortMultipartUpload"
         yield Problem(where=where, what=f"no right to write: {error}", hint=hint, auth=True)
     except Transient as error:
         unknown.append(f"{where}: not known: {error}")
