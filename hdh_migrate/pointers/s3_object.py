@@ -2,7 +2,8 @@
 
 Where the host honours conditional writes, the swap is one conditional PUT. That is tried first on
 a key that does not exist, with a condition that cannot hold: a host that stores it all the same
-ignores conditions, and the swap is a read, a comparison and a write instead, which `guard` says.
+ignores conditions, and the swap is a read, a comparison and a write instead, which `guard` says. So
+it is on a host that refuses a condition twice which holds.
 In a bucket with versions somebody else's write in between is then noticed and put back.
 """
 
@@ -75,6 +76,8 @@ class PointerInObject:
         self._where = f"pointer object in bucket {name}"
         self._tried = not conditional
         self.guard = "conditional" if conditional else "checked"
+        self._refused: str | None = None
+        """The ETag that a condition named when it last failed, where it was shown right after."""
 
     def check(self) -> Sequence[Problem]:
         """Read it; whether it may be written is not tried."""
@@ -97,9 +100,13 @@ class PointerInObject:
             version = self._put((new + found.end).encode(), found.headers, condition)
         except (Conflict, Missing):
             # Our own lost reply, or somebody else: what is there now tells.
-            if to_do(self.read(), expected=expected, new=new):
-                raise Transient("somebody wrote the pointer's old value anew just now") from None
-            return
+            now = self._get()
+            if not to_do(now.value, expected=expected, new=new):
+                return
+            if now.etag == found.etag == self._refused:
+                self.guard = "checked"  # a host was seen that refuses the very ETag that it shows
+            self._refused = now.etag
+            raise Transient("somebody wrote the pointer's old value anew just now") from None
         if self.guard == "checked":
             self._look_back(found, version, new)
 

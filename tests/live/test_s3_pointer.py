@@ -19,9 +19,10 @@ from hdh_migrate.errors import (
 )
 from hdh_migrate.pointers.s3_object import TRIAL_SUFFIX
 from tests.support import lies
-from tests.support.fixtures import Bucket, ProxyTo
+from tests.support.fixtures import Bucket, ProxyTo, s3_client
 from tests.support.pointers import NEW, OLD, OTHER, Rig, s3_object
 from tests.support.proxy import Proxy, Upstream
+from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.wire import Reply, Request
 
 pytestmark = pytest.mark.live
@@ -92,6 +93,26 @@ def test_an_old_value_that_was_written_anew_is_switched_by_coming_again(
     rig.open().swap(expected=OLD, new=NEW)
 
     assert rig.raw() == NEW.encode()
+
+
+def test_a_host_that_refuses_the_condition_that_holds_gets_a_checked_swap(tmp_path: Path) -> None:
+    """Ceph 16 does, and was never switched: each start ended with somebody else's writing."""
+    with StrictS3(Manner(mishears_if_match=True)) as server:
+        bucket = Bucket(server=server, name="catalogue", client=s3_client(server))
+        bucket.client.create_bucket(Bucket=bucket.name)
+        rig = s3_object(tmp_path, bucket)
+        rig.lay(OLD)
+        pointer = rig.open()
+
+        for guard in ("conditional", "checked"):  # once it may have been somebody
+            with pytest.raises(Transient, match="anew"):
+                pointer.swap(expected=OLD, new=NEW)
+            assert pointer.guard == guard
+        pointer.swap(expected=OLD, new=NEW)
+
+        assert rig.raw() == f"{NEW}\n".encode()
+        assert keys(bucket) == [KEY]
+        bucket.client.close()
 
 
 def test_without_conditions_versions_tell_and_the_other_value_is_put_back(
