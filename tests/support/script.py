@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 When = Literal["before", "after"]
@@ -44,6 +45,9 @@ class Script:
         self._acts: dict[Point, Callable[[], None]] = {}
         self._always: dict[str, Callable[[], None]] = {}
         self._lock = threading.Lock()
+        self._left: Callable[[], Hashable] | None = None
+        self._moments: list[tuple[Point, Hashable]] = []
+        self._effects = 0
 
     def __deepcopy__(self, copied: dict[int, Any]) -> Script:
         """Count on from here; what a test asked for would act on what it was asked of."""
@@ -82,25 +86,52 @@ class Script:
                 raise Killed("nothing happens after a kill")
             self.calls[method] += 1
             number = self.calls[method]
+        if self._left is not None:
+            self._noted(Point(method, number, "before"))
         if method in self._always:
             self._always[method]()
         self._happen(method, number, "before")
         return number
 
+    def ended(self, method: str, number: int) -> None:
+        """Do what is to happen after the effect of a call."""
+        if self._left is not None:
+            self._noted(Point(method, number, "after"))
+        self._happen(method, number, "after")
+
     def _happen(self, method: str, number: int, when: When) -> None:
         if self._acts and (act := self._acts.get(Point(method, number, when))) is not None:
             act()
 
-    def points(self) -> list[Point]:
+    def watch(self, left: Callable[[], Hashable]) -> None:
+        """Look from here on at what is left behind, besides the effects of calls that are no looks.
+
+        For one thread: an effect that comes from another one meanwhile is not told apart.
+        """
+        self._left = left
+
+    def _noted(self, point: Point) -> None:
+        assert self._left is not None
+        effect = point.method not in LOOKS
+        self._effects += effect and point.when == "after"
+        self._moments.append((point, (self._effects, self._left())))
+        self._effects += effect and point.when == "before"  # which lasts until it is over
+
+    def points(self, asked: Callable[[Point], bool] = lambda _: True) -> list[Point]:
         """Return every moment there was so far, one of those that leave the same behind.
 
-        Whoever dies after a look leaves what it would have left right before it.
+        Whoever dies after a look leaves what it would have left right before it. Who is watched
+        leaves the same wherever it dies between two effects and two commits.
         """
+        if self._left is not None:
+            alike = groupby((one for one in self._moments if asked(one[0])), lambda one: one[1])
+            return [next(moments)[0] for _, moments in alike]
         return [
             Point(method, number, when)
             for method, count in sorted(self.calls.items())
             for number in range(1, count + 1)
             for when in (BEFORE if method in LOOKS else BOTH)
+            if asked(Point(method, number, when))
         ]
 
 
@@ -117,7 +148,7 @@ class _Call(AbstractContextManager[None]):
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._script._happen(self._method, self._number, "after")
+            self._script.ended(self._method, self._number)
 
 
 def _raising(error: BaseException) -> Callable[[], None]:

@@ -124,6 +124,7 @@ def test_an_object_that_is_sent_again_has_a_new_header_in_a_new_pack(tmp_path: P
 @pytest.mark.slow
 def test_a_run_killed_at_any_call_ends_with_everything_open(tmp_path: Path) -> None:
     clean = filled(tmp_path / "clean")
+    clean.watch()
     assert clean.run() is Exit.OK
     for number, point in enumerate(clean.script.points()):
         world = filled(tmp_path / str(number))

@@ -220,13 +220,11 @@ def test_a_restore_killed_anywhere_twice_loses_nothing_and_converges(tmp_path: P
     first = replaced(tmp_path / "first")
     first.script.calls.clear()
     whole = first.twin(tmp_path / "whole")
+    whole.watch()
     decided(whole, "restore")
     whole.run()
-    points = [
-        point
-        for point in whole.script.points()
-        if point.method in {"put", "put_part", "begin", "complete"} or point.method == "now"
-    ]
+    asked = {"put", "put_part", "begin", "complete", "now"}
+    points = whole.script.points(lambda one: one.method in asked)
     assert len(points) > 30
     for number, point in enumerate(points):
         world = first.twin(tmp_path / str(number))

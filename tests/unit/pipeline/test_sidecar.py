@@ -111,6 +111,7 @@ def test_without_anything_to_keep_there_is_no_sidecar(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_killed_at_any_call_ends_with_the_same_sidecar(tmp_path: Path) -> None:
     clean = filled(tmp_path / "clean")
+    clean.watch()
     assert clean.run() is Exit.OK
     points, expected = clean.script.points(), lines(clean)
     for number, point in enumerate(points):

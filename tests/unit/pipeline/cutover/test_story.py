@@ -129,11 +129,12 @@ def without_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_a_cutover_killed_at_any_event_or_effect_ends_like_one_that_was_not(tmp_path: Path) -> None:
     whole = Story(tmp_path / "whole")
+    whole.affair.world.watch(lambda: len(whole.stages))
     begun = []
     for number, chapter in enumerate(CHAPTERS):
         begun.append(whole.twin(tmp_path / f"chapter {number}"))
         chapter(whole)
-    calls = whole.affair.script.points()
+    points = whole.affair.script.points(lambda one: one.method in EFFECTS or one.when == "before")
     expected = whole.end()
     assert expected["stages"] == [
         CutoverStage.OPEN, CutoverStage.ROLLED_BACK, CutoverStage.PREPARING,
@@ -143,7 +144,6 @@ def test_a_cutover_killed_at_any_event_or_effect_ends_like_one_that_was_not(tmp_
     assert set(expected["plain"].values()) == {b"another one", b"two" * 1000, b"three"}
     assert {record[0] for record in expected["records"].values()} == {State.VERIFIED}
 
-    points = [point for point in calls if point.method in EFFECTS or point.when == "before"]
     assert len(points) > 100
     wrong = {}
     for number, point in enumerate(points):
