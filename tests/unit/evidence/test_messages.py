@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ PLACED: dict[str, Any] = {
 }  # fmt: skip
 
 
+APART = frozenset({"code", "pre", "style"})
+"""Elements whose texts a reader does not take for words of the page."""
+
+
 class Seen(HTMLParser):
     """The text of a page that a reader takes for its words: without code, styles and examples."""
 
@@ -47,10 +52,10 @@ class Seen(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del attrs
-        self._apart += tag in {"code", "pre", "style"}
+        self._apart += tag in APART
 
     def handle_endtag(self, tag: str) -> None:
-        self._apart -= tag in {"code", "pre", "style"}
+        self._apart -= tag in APART
 
     def handle_data(self, data: str) -> None:
         if not self._apart and data.strip():
@@ -58,7 +63,12 @@ class Seen(HTMLParser):
 
 
 def english_in(page: str) -> list[str]:
-    return [words for words in Seen(page).words if ENGLISH.search(words)]
+    return english_among(Seen(page).words)
+
+
+def english_among(texts: Iterable[str]) -> list[str]:
+    """Return the texts of a page that have an English word."""
+    return [words for words in texts if ENGLISH.search(words)]
 
 
 def example(form: MessageForm) -> str:
