@@ -162,9 +162,11 @@ class Transport:
         endpoint = _endpoint(origin_of(url))
         self._ready(line, sign=sign)
         handle = line.handle
-        self._prepare(handle, method, url, headers, exchange, sign=sign)
-        # Where fibers wait, `Together` looks at the clock of all: libcurl would ask eight times.
-        handle.setopt(pycurl.NOPROGRESS, fiber is not None)
+        self._prepare(handle, url, headers, exchange, sign=sign)
+        kind = method, pull is not None, fiber is not None
+        if line.kind != kind:
+            _set_kind(handle, *kind)
+            line.kind = kind
         if fiber is None:
             handle.setopt(pycurl.XFERINFOFUNCTION, exchange.progress)
         handle.setopt(pycurl.WRITEFUNCTION, take)
@@ -176,7 +178,6 @@ class Transport:
             handshake.watch(handle)
         if pull is not None:
             exchange.clock.allow(pull[0])
-            handle.setopt(pycurl.UPLOAD, 1)
             handle.setopt(pycurl.INFILESIZE_LARGE, pull[0])
             handle.setopt(pycurl.READFUNCTION, exchange.give(pull[1]))
         asked = time.monotonic()
@@ -205,7 +206,7 @@ class Transport:
         if not line.ready or line.signs is not sign:
             line.handle.reset()  # its connections stay
             self._set_up(line.handle, sign=sign)
-            line.ready, line.signs, line.stall = True, sign, 0
+            line.ready, line.signs, line.stall, line.kind = True, sign, 0, None
 
     def _set_up(self, c: pycurl.Curl, *, sign: bool) -> None:
         set_option = c.setopt
@@ -228,7 +229,6 @@ class Transport:
     def _prepare(
         self,
         c: pycurl.Curl,
-        method: str,
         url: str,
         headers: Mapping[str, str],
         exchange: Exchange,
@@ -237,11 +237,7 @@ class Transport:
     ) -> None:
         """Set what is this request's alone; every one of these is set anew by each."""
         set_option = c.setopt
-        set_option(pycurl.HTTPGET, 1)  # no body goes, and one comes, whatever was before
         set_option(pycurl.URL, url)
-        set_option(pycurl.CUSTOMREQUEST, method)
-        if method == "HEAD":
-            set_option(pycurl.NOBODY, 1)
         lines = [
             (f"{name}: {value}" if value else f"{name};").encode()
             for name, value in headers.items()
@@ -289,10 +285,22 @@ class Transport:
             )  # fmt: skip
 
 
+def _set_kind(c: pycurl.Curl, method: str, sends: bool, waits_together: bool) -> None:
+    """Set what most requests have as the one before them on the same handle."""
+    c.setopt(pycurl.HTTPGET, 1)  # no body goes, and one comes, whatever was before
+    c.setopt(pycurl.CUSTOMREQUEST, method)
+    if method == "HEAD":
+        c.setopt(pycurl.NOBODY, 1)
+    if sends:
+        c.setopt(pycurl.UPLOAD, 1)
+    # Where fibers wait, `Together` looks at the clock of all: libcurl would ask eight times.
+    c.setopt(pycurl.NOPROGRESS, waits_together)
+
+
 class _Line:
     """A handle, with the connections that it keeps, and what is set on it."""
 
-    __slots__ = ("handle", "ready", "room", "signs", "stall")
+    __slots__ = ("handle", "kind", "ready", "room", "signs", "stall")
 
     def __init__(self) -> None:
         self.handle = pycurl.Curl()
@@ -300,6 +308,8 @@ class _Line:
         """Whether it is set up, and nothing of an earlier request would show in the next."""
         self.signs = False
         self.stall = 0
+        self.kind: tuple[str, bool, bool] | None = None
+        """See `_set_kind`."""
         self.room = memoryview(bytearray(ROOM))
         """Memory for a reply that is gathered."""
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,8 +34,14 @@ READ_ABORT: int = pycurl.READFUNC_ABORT
 SOCKET_BAD: int = pycurl.SOCKET_BAD
 
 _STATUS = re.compile(r"HTTP/[0-9](?:\.[0-9])? ([1-5][0-9]{2})(?: .*)?", re.ASCII)
-_FINAL = re.compile(r"HTTP/[0-9](?:\.[0-9])? ([2-5][0-9]{2})(?: [^\r\n]*)?\r\n", re.ASCII)
-_FIELD = re.compile(r"^([!-9;-~]+):[ \t]*((?:[!-~](?:[ -~]*[!-~])?)?)[ \t]*\r\n", re.MULTILINE)
+_FINAL = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([2-5][0-9]{2})(?: [^\r\n]*)?\r\n")
+_FIELD = re.compile(rb"([!-9;-~]+):[ \t]*((?:[!-~](?:[ -~]*[!-~])?)?)[ \t]*\r\n")
+
+KNOWN_FIELDS = 256
+"""Lines of heads that are not read anew when they come again: most of a reply's do."""
+
+KNOWN_BYTES = 256
+"""Bytes of the longest of them."""
 
 
 @mutable_row
@@ -285,13 +292,24 @@ def _plain_reply(lines: Sequence[bytes]) -> Reply | None:
 
     Nearly all are, and are read in one go; of any other this says None.
     """
-    if not lines or lines[-1] != b"\r\n":
+    if len(lines) < 2 or lines[-1] != b"\r\n":
         return None
-    head = b"".join(lines).decode("latin-1")
-    status, fields = _FINAL.match(head), _FIELD.findall(head)
-    if status is None or len(fields) != len(lines) - 2:
+    status = _FINAL.fullmatch(lines[0])
+    fields = [
+        _known_field(line) if len(line) <= KNOWN_BYTES else _field(line) for line in lines[1:-1]
+    ]
+    if status is None or None in fields:
         return None
-    return Reply(int(status[1]), {name.lower(): value for name, value in fields})
+    return Reply(int(status[1]), dict(filter(None, fields)))
+
+
+def _field(line: bytes) -> tuple[str, str] | None:
+    """Return the name of a field, in lower case, and its value; None: it is not of ASCII alone."""
+    found = _FIELD.fullmatch(line)
+    return None if found is None else (found[1].decode().lower(), found[2].decode())
+
+
+_known_field = lru_cache(maxsize=KNOWN_FIELDS)(_field)
 
 
 class Deadline:

@@ -1,0 +1,64 @@
+"""A connection's next request is its own, whatever kind the one before it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
+from threading import Thread
+from typing import Any
+
+from hdh_migrate.door import Door
+from hdh_migrate.transport import Transport
+
+Heard = list[tuple[str, str | None, bytes]]
+
+KINDS: tuple[tuple[str, bytes | None], ...] = (
+    ("GET", None), ("HEAD", None), ("PUT", b"some bytes"), ("PUT", b"other"), ("PUT", b""),
+    ("PUT", None), ("POST", b"<xml/>"), ("DELETE", None),
+)  # fmt: skip
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, Heard]]:
+    """Answer every request with five bytes, and keep what was heard of it."""
+    heard: Heard = []
+
+    class Listener(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            length = self.headers.get("Content-Length")
+            heard.append((self.command, length, self.rfile.read(int(length or 0))))
+            self.send_response(200)
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(b"reply")
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - as it calls them
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", heard
+        finally:
+            server.shutdown()
+
+
+def test_a_request_has_nothing_of_the_one_before_it() -> None:
+    with listening() as (url, heard):
+        transport = Transport(door=Door.named(url, local=True))
+        for method, body in [kind for pair in product(KINDS, KINDS) for kind in pair]:
+            sent = None if body is None else memoryview(body)
+
+            reply = transport.request(method, f"{url}/a", {}, body=sent)
+
+            assert reply.body == (b"" if method == "HEAD" else b"reply")
+            length = None if body is None else str(len(body))
+            assert heard.pop() == (method, length, body or b"")
+        assert len(transport._local.free) == 1, "all of them were of one handle"
