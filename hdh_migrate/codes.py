@@ -128,6 +128,8 @@ _NOT_PROVEN = "nothing was deleted at the source; it does not count as verified"
 _MOVED = "its bytes are moved or will be, and are verified like all others"
 _STILL_THERE = "the source keeps it; nothing of it was deleted"
 _WAIVE = '"hdh-migrate waive PLAN --what finding.'
+_AMEND = '"hdh-migrate amend PLAN --batch NAME --reason TEXT --execute"'
+_SIGNED = "--until DAY --key FILE --reason TEXT"
 _SHOW = 'see "hdh-migrate ls PLAN --show-names --code '
 _RETRY = '"hdh-migrate run PLAN" tries it again'
 
@@ -137,14 +139,14 @@ def _retried(code: str, what: str) -> str:
 
 
 def _waived(code: str, first: str = "") -> str:
-    return f'{first}{_WAIVE}{code}" accepts it, signed and until a day'
+    return f'{first}{_WAIVE}{code} {_SIGNED}" accepts it, signed and until a day'
 
 
 def _unnamed(code: str, besides: str = "") -> Remedy:
     return Remedy(
         "it was not moved",
-        f'{_SHOW}{code}", and exclude it in the plan ("hdh-migrate amend PLAN --execute" takes'
-        f" that),{besides}"
+        f'{_SHOW}{code}", and exclude it in the plan ({_AMEND} takes that),'
+        f"{besides}"
         ' or rename it at the source ("hdh-migrate run PLAN --refresh" lists it again): no run'
         " begins this batch with it",
     )
@@ -227,7 +229,7 @@ class Code(StrEnum):
             "it was not moved, and nothing of its batch was",
             'end the lease at the source, and "hdh-migrate run PLAN" looks again; or give a reason'
             " in the dataset's `allow_leased` and take it over with"
-            ' "hdh-migrate amend PLAN --execute"',
+            f" {_AMEND}",
         ),
         fr="bail sans fin à la source : quelqu'un y écrit sans doute encore",
         en="lease without end at the source: somebody is likely to write still",
@@ -240,7 +242,7 @@ class Code(StrEnum):
             "it was not moved, and nothing of its batch was",
             'remove it at the source, then "hdh-migrate run PLAN --refresh" finds it no more; if it'
             " is somebody's own, give it another name there, or exclude it in the plan"
-            ' ("hdh-migrate amend PLAN --execute" takes that)',
+            f" ({_AMEND} takes that)",
         ),
         fr="objet vide laissé à la source par un essai d'écriture interrompu",
         en="empty object that a freeze trial, cut short, left at the source",
@@ -384,7 +386,7 @@ class Code(StrEnum):
         Remedy(
             _NOT_SENT,
             "mend what keeps the version before it, or leave that one out (`exclude`, then"
-            f' "hdh-migrate amend PLAN --execute"); then {_RETRY}',
+            f" {_AMEND}); then {_RETRY}",
         ),
         fr="version en attente d'une version antérieure du même blob",
         en="version that waits for an earlier one of the same blob",
@@ -420,7 +422,7 @@ class Code(StrEnum):
             _waived(
                 "rule-unused",
                 "look whether the rule means what you think; mend it, or set `allow_unused`, in the"
-                ' plan ("hdh-migrate amend PLAN --execute"), or ',
+                f" plan ({_AMEND}), or ",
             ),
         ),
         fr="règle du plan qui n'a touché aucun objet",
@@ -450,7 +452,7 @@ class Code(StrEnum):
             _waived(
                 "keys-lacking",
                 "look the keys up at the places that are named; mend the list or set `allow_unused`"
-                ' in the plan ("hdh-migrate amend PLAN --execute"), or ',
+                f" in the plan ({_AMEND}), or ",
             ),
         ),
         fr="clés d'une liste que la source n'a pas",
@@ -789,8 +791,8 @@ class Code(StrEnum):
         "decommission-target-unproven", "decommission", _UNHELD,
         Remedy(
             _STILL_THERE,
-            'read it back with "hdh-migrate fetch PLAN DATASET KEY" and compare; this tool keeps'
-            " it at the source",
+            'read it back with "hdh-migrate fetch PLAN DATASET KEY --out FILE" and compare; this'
+            " tool keeps it at the source",
         ),
         fr="non supprimé à la source : le registre n'a pas l'empreinte de ses octets stockés",
         en="not deleted at the source: the ledger has no digest of its stored bytes",
@@ -897,7 +899,7 @@ class Code(StrEnum):
         " are counted and not moved ([fidelity](fidelity.md))",
         Remedy(
             "only what is current is moved; the source keeps the rest until it is deleted there",
-            'decide whether they are needed before "hdh-migrate decommission PLAN"',
+            'decide whether they are needed before "hdh-migrate decommission PLAN --batch NAME"',
         ),
         fr="instantanés, versions antérieures, blobs supprimés ou non validés à la source :"
         " comptés, non déplacés",
@@ -910,7 +912,8 @@ class Code(StrEnum):
         " ([fidelity](fidelity.md))",
         Remedy(
             "objects are moved with all that is theirs; the source keeps what is the container's",
-            'set at the bucket what is needed there before "hdh-migrate decommission PLAN"',
+            "set at the bucket what is needed there before"
+            ' "hdh-migrate decommission PLAN --batch NAME"',
         ),
         fr="propriétés du conteneur lui-même : non déplacées",
         en="properties of the container itself: not moved",
@@ -929,8 +932,7 @@ class Code(StrEnum):
         " last version before it is moved ([fidelity](fidelity.md))",
         Remedy(
             "nothing was deleted at the source or at the target",
-            "leave behind what must not come back: add `exclude`, then"
-            ' "hdh-migrate amend PLAN --execute"',
+            f"leave behind what must not come back: add `exclude`, then {_AMEND}",
         ),
         fr="objets supprimés à la source, avant ou après le moment voulu : repris",
         en="objects deleted at the source, before or after the moment that is wanted: moved",
@@ -949,8 +951,7 @@ class Code(StrEnum):
         " them is current ([fidelity](fidelity.md))",
         Remedy(
             "nothing was deleted at the source or at the target",
-            "leave behind what must not come back: add `exclude`, then"
-            ' "hdh-migrate amend PLAN --execute"',
+            f"leave behind what must not come back: add `exclude`, then {_AMEND}",
         ),
         fr="blobs supprimés à la source, dont les versions sont reprises",
         en="blobs deleted at the source whose versions are moved",

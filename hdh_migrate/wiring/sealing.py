@@ -53,7 +53,7 @@ def open_envelopes(
         if identity is None:
             error.hint = (
                 f"{error.hint}; where it is lost, name another recipient's as seal.identity, and"
-                ' let "hdh-migrate keys rotate PLAN" replace it'
+                ' let "hdh-migrate keys rotate PLAN --from OLD.pub --to NEW.pub" replace it'
             )
         raise
 

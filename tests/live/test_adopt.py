@@ -147,7 +147,7 @@ def test_what_the_next_run_refuses_is_said_and_holds_up_no_adoption(stage: Stage
     assert json.loads(done.stdout)["batches"][0]["adopted"] == 6
     assert "note: the next run refuses batch " in done.stderr
     assert ": 1 object cannot be moved as planned" in done.stderr
-    assert '"hdh-migrate amend PLAN --execute" takes that' in done.stderr
+    assert ' --reason TEXT --execute" takes that' in done.stderr
     stage.take_over()
     assert job.call("run")[0] == Exit.REFUSED
     shutil.rmtree(job.folder / "data" / ("n" * 200))

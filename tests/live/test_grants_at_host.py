@@ -176,7 +176,7 @@ def test_who_closed_a_readers_access_by_hand_says_so_and_it_is_left_to_do_no_mor
     assert "grant-unset" in left
     listed = site.cli("grants", site.plan, expect=0).out
     assert "no policy was set from here" in listed
-    assert f"revoke PLAN {made} --closed-at-host TEXT" in listed
+    assert f"revoke PLAN {made} --reason TEXT --closed-at-host TEXT" in listed
 
     said = site.cli(*taken, "--closed-at-host", "access key removed, ticket 4711", expect=0).out
     assert "access key removed, ticket 4711" in said

@@ -59,7 +59,8 @@ def _lines(one: GrantListed) -> Iterator[str]:
         if one["stage"] == "revoked":
             yield (
                 "  once somebody has closed it there:"
-                f' "hdh-migrate revoke PLAN {one["grant"]} --closed-at-host TEXT" writes that down'
+                f' "hdh-migrate revoke PLAN {one["grant"]} --reason TEXT --closed-at-host TEXT"'
+                " writes that down"
             )
 
 

@@ -278,7 +278,8 @@ def _provenance(reading: CheckedBundle) -> Iterator[str]:
     version = predicate["tool"]["version"]
     yield f"- written {code(predicate['times']['written'])} by hdh-migrate {code(version)}"
     yield ""
-    yield "This summary is not evidence; the bundle is: `hdh-migrate audit verify BUNDLE`"
+    verify = "hdh-migrate audit verify BUNDLE --trust KEY"
+    yield f"This summary is not evidence; the bundle is: `{verify}`"
 
 
 def _number(value: int) -> str:

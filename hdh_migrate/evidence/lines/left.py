@@ -37,7 +37,10 @@ class LeftTask(StrEnum):
     BREACH = "breach", "judge PLAN"
     ABSENCE = "absence", "judge PLAN"
     ABSENT = "absent", "judge PLAN"
-    DONE_WITHOUT = "done-without", "waive PLAN --what legal-basis"
+    DONE_WITHOUT = (
+        "done-without",
+        "waive PLAN --what legal-basis --until DAY --key FILE --reason TEXT",
+    )
     CLASH = "clash", "grants PLAN"
     PLAIN = "plain", "preflight PLAN"
     FINDING = "finding", "errors PLAN"
@@ -69,8 +72,8 @@ class LeftTask(StrEnum):
     KEYS_BESIDE = "keys-beside", "approve PLAN"
     LOGIN = "login"
     COPY = "copy", "run PLAN"
-    GRANT_OPEN = "grant-open", "revoke PLAN ID"
-    GRANT_UNSET = "grant-unset", "revoke PLAN ID --closed-at-host TEXT"
+    GRANT_OPEN = "grant-open", "revoke PLAN ID --reason TEXT"
+    GRANT_UNSET = "grant-unset", "revoke PLAN ID --reason TEXT --closed-at-host TEXT"
     GRANT_SEEN = "grant-seen"
     GRANT_LASTS = "grant-lasts"
     GRANT_STALE = "grant-stale", "grant PLAN --renew ID"
@@ -78,7 +81,7 @@ class LeftTask(StrEnum):
     ATTESTATION = "attestation"
     WAIVER = "waiver", "errors PLAN"
     SIGN = "sign", "report PLAN"
-    WITNESS = "witness", "report sign BUNDLE"
+    WITNESS = "witness", "report sign BUNDLE --key FILE --trust KEY"
 
 
 @frozen_row

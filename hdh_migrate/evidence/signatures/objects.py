@@ -149,7 +149,8 @@ def _of_manifest(data: bytes, made: Checkpoint) -> SignedNote:
     if note is None or note.text != made.text.encode():
         raise EvidenceDamaged(
             "the checkpoint is not of this bundle's manifest",
-            hint='"hdh-migrate report sign BUNDLE --checkpoint FILE" makes one',
+            hint='"hdh-migrate report sign BUNDLE --key FILE --trust KEY --checkpoint FILE" makes'
+            " one",
         )
     return note
 

@@ -377,7 +377,8 @@ class Inventory:
             blockers=shown,
             hint="no byte of them was moved; see the names with"
             ' "hdh-migrate ls PLAN --state refused --show-names", then exclude them in the plan'
-            ' ("hdh-migrate amend PLAN --execute" takes that), or rename them at the source'
+            f' ("hdh-migrate amend PLAN --batch {batch} --reason TEXT --execute" takes that), or'
+            " rename them at the source"
             ' ("hdh-migrate run PLAN --refresh" lists it again)',
         )
 

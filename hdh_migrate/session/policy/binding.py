@@ -52,7 +52,7 @@ def bind_recipients(ledger: SqliteLedger, plan: Plan, recipients: Sequence[str])
         blockers=lines,
         hint="nothing was sent; put the key files back: what is sealed stays sealed for those keys."
         ' To seal for one more, add its file to the plan: "hdh-migrate plan diff PLAN" shows how;'
-        ' to replace a key for good: "hdh-migrate keys rotate PLAN"',
+        ' to replace a key for good: "hdh-migrate keys rotate PLAN --from OLD.pub --to NEW.pub"',
     )
 
 

@@ -182,7 +182,7 @@ def _free(one: PlanDifference, pointers: Mapping[str, str]) -> Change:
     if place is not None:
         back = "put it back; its cutover must find the pointer that it switched"
         return Change(difference=one, kind=FieldClass.WHO, batches=(pointers[place],), verb=back)
-    asks = f"{TOOL} cutover start PLAN" if one.kind is FieldClass.WHO else None
+    asks = f"{TOOL} cutover start PLAN --batch NAME" if one.kind is FieldClass.WHO else None
     return Change(difference=one, kind=one.kind, verb=asks)
 
 

@@ -311,7 +311,7 @@ def _about_the_bases(plan: Plan, now: Moment) -> Iterator[Problem]:
                 where=f"legal_basis[{number}]",
                 what=f"{basis.reference} counts until {basis.valid_until}, not {missed}",
                 hint="name the one that follows it, or have it waived (waive PLAN --what"
-                " legal-basis)",
+                " legal-basis --until DAY --key FILE --reason TEXT)",
             )
 
 

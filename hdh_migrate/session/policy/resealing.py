@@ -15,13 +15,16 @@ from hdh_migrate.session.policy.binding import bound_recipients
 from hdh_migrate.session.policy.rotating import demand_no_rotation, last_rotation
 from hdh_migrate.session.policy.rotation import DataKeyRotation, lacks_packs, unready
 
+_STARTED = 'let it come to its end ("hdh-migrate cutover start PLAN --batch NAME")'
+_BACK = '("hdh-migrate cutover rollback PLAN --batch NAME")'
 UNDER_WAY: Final[Mapping[CutoverStage, str]] = {
-    CutoverStage.SWITCHING: 'let it come to its end ("hdh-migrate cutover start PLAN")',
-    CutoverStage.SWITCHED: 'let it come to its end ("hdh-migrate cutover start PLAN")',
-    CutoverStage.OPEN: 'make it final ("hdh-migrate cutover finalize PLAN"), or go back'
-    ' ("hdh-migrate cutover rollback PLAN")',
-    CutoverStage.ROLLING_BACK: 'let it come to its end ("hdh-migrate cutover rollback PLAN")',
-    CutoverStage.ERASING: 'let the decommission come to its end ("hdh-migrate decommission PLAN")',
+    CutoverStage.SWITCHING: _STARTED,
+    CutoverStage.SWITCHED: _STARTED,
+    CutoverStage.OPEN: 'make it final ("hdh-migrate cutover finalize PLAN --batch NAME"), or go'
+    f" back {_BACK}",
+    CutoverStage.ROLLING_BACK: f"let it come to its end {_BACK}",
+    CutoverStage.ERASING: "let the decommission come to its end"
+    ' ("hdh-migrate decommission PLAN --batch NAME")',
 }
 """Where a batch stands on approvals of its objects as they are, and what to do first."""
 

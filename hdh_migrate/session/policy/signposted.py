@@ -122,7 +122,8 @@ def demand_sealed_for(
             f"objects are sealed for keys that the plan does not name, as {what}",
             blockers=[f"seal.recipients: {name} is not there" for name in gone],
             hint="nothing was done. Name the recipients of then in the plan and adopt; to replace a"
-            ' key, give the new one its place afterwards: "hdh-migrate keys rotate PLAN"',
+            ' key, give the new one its place afterwards: "hdh-migrate keys rotate PLAN --from'
+            ' OLD.pub --to NEW.pub"',
         )
 
 

@@ -1,7 +1,13 @@
-"""Every command that the pages show is one that the command line takes."""
+"""Every command that the pages and the messages show is one that the command line takes, whole.
+
+Whole is: with all that its verb demands, so that who puts in his own names can give it. Who names
+PLAN or BUNDLE gives a command; `keys rotate` alone is a verb's name, in a text, and `...` stands
+for what was given before.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,19 +19,26 @@ import pytest
 import typer
 import typer.main
 
+import hdh_migrate
 from hdh_migrate.cli import app as cli
 from hdh_migrate.cli.menu import Menu
 from hdh_migrate.cli.verbs import GROUPS, SECTIONS
+from hdh_migrate.codes import Code
+from hdh_migrate.evidence.lines.left import LeftTask
 
 ROOT = Path(__file__).parents[3]
+PACKAGE = Path(hdh_migrate.__file__).parent
 PAGES = (ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
 
 NOT_ONE = {" keyed names v1"}
 """What begins like a command and is none: the label of a key's derivation."""
 
 
+VERBS = {name for lines in SECTIONS.values() for name in lines}
+
+
 def commands() -> Iterator[tuple[str, str]]:
-    """Give what follows `hdh-migrate` in blocks and in the text, with its page."""
+    """Give the commands in blocks and in the text, with their page; a name of a verb is none."""
     for page in PAGES:
         text = page.read_text().replace("\\\n", " ")
         blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
@@ -36,9 +49,37 @@ def commands() -> Iterator[tuple[str, str]]:
             found = re.match(r"(?:\$ )?hdh-migrate( .+)?$", line.strip())
             if found is not None and found[1] not in {None, *NOT_ONE}:
                 yield page.name, re.sub(r"\s#.*", "", found[1]).strip()
+            elif line in spans and " " in line and line.split()[0] in VERBS:
+                yield page.name, line
 
 
-SHOWN = list(commands())
+def literals() -> Iterator[tuple[str, str]]:
+    """Give every text in the code with its file; what is put into it later is an X."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        joined = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+        parts = {id(value) for node in joined for value in node.values}
+        for node in joined:
+            texts = (getattr(value, "value", "X") for value in node.values)
+            yield path.name, "".join(text if isinstance(text, str) else "X" for text in texts)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in parts:
+                yield path.name, str(node.value)
+
+
+def said() -> Iterator[tuple[str, str]]:
+    """Give the commands that messages name, with where they stand."""
+    texts = [*literals(), *((code, code.about.remedy.next) for code in Code)]
+    for place, text in texts:
+        for found in re.findall(r'["“`]hdh-migrate ([a-z][^"”`]*)["”`]', text):
+            yield place, " ".join(found.split())
+    for task in LeftTask:
+        if task.verb:
+            yield f"left to do: {task}", task.verb
+
+
+SHOWN = list(dict.fromkeys(commands()))
+SAID = list(dict.fromkeys(said()))
 
 
 @cache
@@ -47,34 +88,82 @@ def root() -> Any:
 
 
 def test_they_are_found() -> None:
-    assert len(SHOWN) > 40
+    assert len(SHOWN) > 200
     assert any(text.startswith("fetch ") and "--reason" in text for _, text in SHOWN)
+    assert len(SAID) > 150
+    assert any(text.startswith("waive ") and "--until" in text for _, text in SAID)
 
 
 def test_each_verb_stands_on_a_page() -> None:
     pages = "\n".join(page.read_text() for page in PAGES)
     groups = {name: GROUPS[name].verbs for name in GROUPS}
-    verbs = [name for lines in SECTIONS.values() for name in lines if name not in groups]
+    verbs = [name for name in sorted(VERBS) if name not in groups]
     verbs += [f"{group} {name}" for group, lines in groups.items() for name in lines]
-    named = r"(?:[`#\n] ?|hdh-migrate ){}\b"
+    named = r"(?:`|hdh-migrate ){}[` ]"
     unnamed = [one for one in verbs if not re.search(named.format(re.escape(one)), pages)]
     assert unnamed == [], "name each on a page of docs/, in backquotes or as a command"
 
 
-def test_an_option_that_is_not_there_is_seen() -> None:
-    with pytest.raises(Exception, match="No such option"):
-        test_the_command_line_takes_it("here", "fetch PLAN pmsi KEY --oust mco.csv")
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("fetch PLAN pmsi KEY --oust mco.csv", "No such option"),
+        ("fetch PLAN pmsi KEY", "--out|out"),
+        ("decommission PLAN", "batch"),
+        ("status PLAN now", "extra argument"),
+        ("approve PLAN --stage cutting", "cutting"),
+        ("frob PLAN", "no verb"),
+    ],
+)
+def test_a_command_that_is_not_whole_is_seen(text: str, wrong: str) -> None:
+    assert re.search(wrong, amiss(text) or "")
 
 
 @pytest.mark.parametrize(("page", "text"), SHOWN, ids=[f"{page}: {text}" for page, text in SHOWN])
-def test_the_command_line_takes_it(page: str, text: str) -> None:
-    words, command = shlex.split(text.replace("...", "")), root()
+def test_the_command_line_takes_what_a_page_shows(page: str, text: str) -> None:
+    assert amiss(text) is None, page
+
+
+@pytest.mark.parametrize(("place", "text"), SAID, ids=[f"{where}: {text}" for where, text in SAID])
+def test_the_command_line_takes_what_a_message_names(place: str, text: str) -> None:
+    assert amiss(text) is None, place
+
+
+def amiss(text: str) -> str | None:
+    """Say what the command line has against a command, None when it takes it."""
+    begun = "..." in text
+    text = re.sub(r"\s(?:>>?|\|)\s.*", "", re.sub(r"\.\.\.|[\[\]]", "", text))
+    words, command = shlex.split(text), root()
     context = command.context_class(command)
-    while isinstance(command, Menu) and words and not words[0].startswith("-"):
-        if command.default and words[0] not in command.list_commands(context):
+    while isinstance(command, Menu) and (words or command.default):
+        if command.default and not (words and words[0] in command.list_commands(context)):
             words.insert(0, command.default)  # `report PLAN` means it
+        if words[0].startswith("-"):  # of the program itself
+            command.make_parser(context).parse_args(words)
+            return None
         name = words.pop(0)
         command = command.get_command(context, name)
-        assert command is not None, f"{page}: there is no verb {name}"
+        if command is None:
+            return f"there is no verb {name}"
         context = command.context_class(command, parent=context, info_name=name)
-    command.make_parser(context).parse_args(words)  # an option that is not there raises
+    if isinstance(command, Menu):
+        return None  # a group is named
+    try:
+        command.make_context(context.info_name, list(words), parent=context.parent)
+    except Exception as error:  # noqa: BLE001 - whatever it says is told
+        return None if _only_named(error, command, words, begun=begun) else _told(error)
+    return None
+
+
+def _only_named(error: Exception, command: Any, words: list[str], *, begun: bool) -> bool:
+    """Say whether that stands for a name of the reader's, or no command was shown at all."""
+    kind = type(error).__name__
+    if kind == "MissingParameter":
+        return begun or getattr(error, "param", None) is command.params[0]
+    if kind == "BadOptionUsage":  # an option is named, with the verb that has it
+        return words[-1] == getattr(error, "option_name", "")
+    return kind == "BadParameter" and bool(re.search(r"'[A-Z]+'|string as an int", str(error)))
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

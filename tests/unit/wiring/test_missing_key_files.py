@@ -47,7 +47,8 @@ def test_only_a_plans_own_identity_may_be_replaced_by_another_recipients(tmp_pat
 
     with pytest.raises(KeyUnavailable) as refused:
         open_envelopes(plan, Vault.open(tmp_path))
-    assert 'let "hdh-migrate keys rotate PLAN" replace it' in str(refused.value.hint)
+    verb = '"hdh-migrate keys rotate PLAN --from OLD.pub --to NEW.pub"'
+    assert f"let {verb} replace it" in str(refused.value.hint)
 
     with pytest.raises(KeyUnavailable) as refused:
         drilled(plan, load_recipients(plan, tmp_path), tmp_path / "gone", None)

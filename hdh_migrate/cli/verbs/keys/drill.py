@@ -91,5 +91,5 @@ def _lines(trial: StoredTrial) -> Iterator[str]:
         yield (
             'next: "hdh-migrate verify PLAN --again" tells whether the target holds what was'
             ' verified; if it does, the key is not that of these objects: "hdh-migrate keys rotate'
-            ' PLAN" gives them headers for the recipients of now'
+            ' PLAN --from OLD.pub --to NEW.pub" gives them headers for the recipients of now'
         )

@@ -18,7 +18,9 @@ class SaidRemedy:
     next: Text
 
 
-_WAIVE: Final = '"hdh-migrate waive PLAN --what finding.{code}"'
+_WAIVE: Final = (
+    '"hdh-migrate waive PLAN --what finding.{code} --until DAY --key FILE --reason TEXT"'
+)
 _OFTEN: Final = (
     (
         f"{_WAIVE} accepts it, signed and until a day",
@@ -120,25 +122,27 @@ _NEXT: Final = {
         "pour les avoir toutes dans leur ordre, déplacer le jeu à nouveau sous un autre préfixe, "
         "avec un plan à lui ; ou bien @0",
     "mend what keeps the version before it, or leave that one out (`exclude`, then"
-    ' "hdh-migrate amend PLAN --execute"); then @1':
+    ' "hdh-migrate amend PLAN --batch NAME --reason TEXT --execute"); then @1':
         "remédier à ce qui retient la version précédente, ou exclure celle-ci (`exclude`, puis "
-        '"hdh-migrate amend PLAN --execute") ; puis @1',
+        '"hdh-migrate amend PLAN --batch NAME --reason TEXT --execute") ; puis @1',
     "give the machine more memory or lower `limits.memory`; then @1":
         "donner plus de mémoire à la machine, ou baisser `limits.memory` ; puis @1",
     "@1, from its first byte": "@1, depuis le premier octet",
     "@1; when it stays so, tell the host": "@1 ; si cela persiste, le dire à l'hébergeur",
     "look whether the rule means what you think; mend it, or set `allow_unused`, in the plan"
-    ' ("hdh-migrate amend PLAN --execute"), or @0':
+    ' ("hdh-migrate amend PLAN --batch NAME --reason TEXT --execute"), or @0':
         "voir si la règle dit bien ce qui est voulu ; la corriger dans le plan, ou y mettre "
-        '`allow_unused` ("hdh-migrate amend PLAN --execute"), ou bien @0',
+        '`allow_unused` ("hdh-migrate amend PLAN --batch NAME --reason TEXT --execute"), ou bien '
+        "@0",
     'list the source again ("hdh-migrate inventory PLAN --refresh"), compare again with a newer'
     " report, or @0":
         'lister de nouveau la source ("hdh-migrate inventory PLAN --refresh"), comparer avec un '
         "état plus récent, ou bien @0",
     "look the keys up at the places that are named; mend the list or set `allow_unused` in the plan"
-    ' ("hdh-migrate amend PLAN --execute"), or @0':
+    ' ("hdh-migrate amend PLAN --batch NAME --reason TEXT --execute"), or @0':
         "chercher les noms aux endroits dits ; corriger la liste dans le plan, ou y mettre "
-        '`allow_unused` ("hdh-migrate amend PLAN --execute"), ou bien @0',
+        '`allow_unused` ("hdh-migrate amend PLAN --batch NAME --reason TEXT --execute"), ou bien '
+        "@0",
     "@1: it asks the target first and replaces only what is ours":
         "@1 : il interroge d'abord la cible, et ne remplace que ce qui est à cette migration",
     'find out who replaced it and move that away; then "hdh-migrate run PLAN --retry-failed'
@@ -231,10 +235,10 @@ _NEXT: Final = {
     ' "hdh-migrate decommission PLAN --batch NAME" again':
         "faire que la cible réponde et que l'accès puisse lire ; puis redonner "
         '"hdh-migrate decommission PLAN --batch NAME"',
-    'read it back with "hdh-migrate fetch PLAN DATASET KEY" and compare; this tool keeps it at the'
-    " source":
-        'le relire avec "hdh-migrate fetch PLAN DATASET KEY" et comparer ; cet outil le garde à '
-        "la source",
+    'read it back with "hdh-migrate fetch PLAN DATASET KEY --out FILE" and compare; this tool keeps'
+    " it at the source":
+        'le relire avec "hdh-migrate fetch PLAN DATASET KEY --out FILE" et comparer ; cet outil le '
+        "garde à la source",
     "make that version the current one again (remove what lies over it), or put it back from a"
     ' copy; then "hdh-migrate verify PLAN --again" says if it is right':
         "faire de nouveau de cette version la version courante (retirer ce qui la couvre), ou la "
@@ -260,7 +264,7 @@ def said_remedy(text: str) -> SaidRemedy | None:
     remedy = code.about.remedy
     short = remedy.next
     for before in ("--code ", "finding."):  # elsewhere a code may be a word like any other
-        short = short.replace(f'{before}{code.value}"', f'{before}{{code}}"')
+        short = re.sub(rf'{before}{code.value}(?=[" ])', f"{before}{{code}}", short)
     for number, (english, _) in enumerate(_OFTEN):
         short = short.replace(english, f"@{number}")
     french = _NEXT[short]
