@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from markupsafe import Markup, escape
 
@@ -50,6 +50,13 @@ _DAYS = frozenset({LeftTask.BASIS, LeftTask.DONE_WITHOUT, LeftTask.ATTESTATION, 
 
 RECHECK_WITHIN = "7d"
 """What a plan means that does not say how old a look may be before the source is deleted."""
+
+
+_EXCHANGING: Final[Mapping[str, str]] = {
+    "keys rotate": "keys rotate PLAN --from FILE --to FILE --execute",
+    "reseal": "reseal PLAN --execute",
+}
+"""How help writes what goes on with an exchange of keys."""
 
 
 class Words(Protocol):
@@ -108,9 +115,11 @@ def _with_verb(one: LeftToDo, said: Markup, words: Words, *, marked: bool) -> Ma
     """Return the sentence with the verb that does it, or with why none would."""
     if one.unplanned:
         return words.say("left.unplanned", said=said)
-    if one.task.verb is None:
+    goes_on = one.task in {LeftTask.ROTATION, LeftTask.ROTATED}
+    verb = _EXCHANGING.get(one.names[0], one.names[0]) if goes_on else one.task.verb
+    if verb is None:
         return said
-    verb = f"hdh-migrate {one.task.verb}"
+    verb = f"hdh-migrate {verb}"
     shown = Markup('<code class="whole">{}</code>').format(verb) if marked else verb
     return words.say("left.verb", said=said, verb=shown)
 

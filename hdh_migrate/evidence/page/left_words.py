@@ -102,14 +102,14 @@ LEFT: dict[str, Text] = {
         "|End the look at the target, which was stopped: batches {names}.",
     ),
     "left.rotation": Text(
-        "Achever le remplacement de clés commencé le {at} : « hdh-migrate {names} ».",
-        "End the exchange of keys begun on {at}: “hdh-migrate {names}”.",
+        "Achever le remplacement de clés commencé le {at}.",
+        "End the exchange of keys begun on {at}.",
     ),
     "left.rotated": Text(
         "Vérifier ce qui peut l'être, puis reprendre le remplacement de clés du {at}, qui a "
-        "laissé {objects} de côté : « hdh-migrate {names} ».",
+        "laissé {objects} de côté.",
         "Verify what can be verified, then go on with the exchange of keys of {at}, which left "
-        "{objects} out: “hdh-migrate {names}”.",
+        "out {objects}.",
     ),
     "left.erasure": Text(
         "Achever l'effacement du jeu « {names} », commencé le {at}.",

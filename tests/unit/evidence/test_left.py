@@ -461,6 +461,14 @@ def test_each_thing_names_the_verb_that_does_it(task: LeftTask) -> None:
     assert ("hdh-migrate " in said) is (task not in VERBLESS)
 
 
+@pytest.mark.parametrize("verb", ["keys rotate", "reseal"])
+def test_what_goes_on_with_an_exchange_of_keys_is_a_whole_command(verb: str) -> None:
+    said = told(LeftToDo(LeftTask.ROTATED, (verb,), 1, at=NOW), PageWords("fr"), marked=False)
+
+    assert f" Commande : hdh-migrate {verb} PLAN " in said.replace("\u00a0", " ")
+    assert said.endswith(" --execute")
+
+
 def test_findings_are_one_thing_and_what_is_lost_another() -> None:
     stands = replace(SETTLED, findings={"vanished": 1, "conflict": 2, "vanished-lost": 1})
 
