@@ -381,6 +381,7 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
     last_day, approving = changes.pop("last_day", None), changes.pop("approving", None)
     prices, retained = changes.pop("prices", None), changes.pop("retained", None)
     leased, named = changes.pop("leased", None), changes.pop("named", None)
+    switches = changes.pop("switches", False)
     objects = len(records) + len(streams["exclusions"])
     size = sum(each["size"] for each in [*records, *streams["exclusions"]])
     about = facts(
@@ -420,6 +421,8 @@ def written(out: Path, records: list[dict[str, Any]], **changes: Any) -> dict[st
             for one in about.plan["datasets"]
         ]
         about = replanned(about, datasets=whole)
+    if switches:
+        about = replanned(about, cutovers=[{"batch": "pilot"}])
     if bases is not None:
         about = replanned(about, legal_basis=bases)
     if declared is not None:
@@ -612,6 +615,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             for many in (1, 2)
         ),
         {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
+        {"records": good, "cutovers": [cutover(stage="not started")], "switches": True},
         {
             "records": good,
             "cutovers": [
@@ -2446,6 +2450,11 @@ def test_how_each_batch_stands_is_one_phrase(tmp_path: Path, key: Signer) -> Non
     unplanned = phrase("u", [record("a")], cutovers=[cutover(stage="not started")])
     assert "est vérifié" in unplanned
     assert "bascule" not in unplanned, "the plan has none"
+    page = (tmp_path / "u" / "report.fr.html").read_text()
+    assert "Le plan ne prévoit pas de bascule pour ce lot." in page
+    assert "non commencée" not in page
+    planned = phrase("p", [record("a")], cutovers=[cutover(stage="not started")], switches=True)
+    assert "est vérifié ; bascule : non commencée" in planned
     done = phrase("c", [record("a")], cutovers=[gone_from_the_source()])
     assert "est vérifié ; bascule : suppression constatée" in done
     assert "en partie" not in done
