@@ -437,6 +437,16 @@ ANNEXES: dict[str, Text] = {
         "L'ancienne clé peut encore ouvrir, chez l'hébergeur :",
         "The old key may still open, at the host:",
     ),
+    "rotations.unsent": Text(
+        "{n} objet non vérifié n'avait rien à échanger : ce qu'un envoi a pu en laisser sur la "
+        "cible ne s'ouvre pas sans en-tête."
+        "|{n} objets non vérifiés n'avaient rien à échanger : ce qu'un envoi a pu en laisser sur "
+        "la cible ne s'ouvre pas sans en-tête.",
+        "{n} object that is not verified had nothing to exchange: what sending may have left of it "
+        "at the target opens with no key without its header."
+        "|{n} objects that are not verified had nothing to exchange: what sending may have left of "
+        "them at the target opens with no key without their headers.",
+    ),
     "rotations.remaining.anew": Text(
         "Les anciennes clés de données peuvent encore ouvrir, chez l'hébergeur :",
         "The data keys of before may still open, at the host:",

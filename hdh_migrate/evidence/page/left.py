@@ -249,7 +249,12 @@ def rotated(stated: Iterable[StatedRotation]) -> tuple[tuple[str, str | None, in
         (
             one["began"],
             one["ended"],
-            one["left"] + sum(one["remaining"].values()),
+            one["left"]
+            + sum(
+                many
+                for why, many in one["remaining"].items()
+                if why != "unverified" or "headers" not in one  # nothing opens without its header
+            ),
             "reseal" if one["old"] is None else "keys rotate",
         )
         for one in stated

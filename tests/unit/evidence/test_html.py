@@ -749,7 +749,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
                     ),
                 },
                 {**ROTATION, "number": 3, "headers": 1, "objects": 1},
-                {**ROTATION, "number": 4, "headers": 2},
+                {**ROTATION, "number": 4, "headers": 2, "remaining": {"unverified": 1}},
+                {**ROTATION, "number": 5, "headers": 2, "remaining": {"unverified": 2, "kept": 1}},
             ],
         },
         *(
@@ -1985,6 +1986,20 @@ def test_what_arrived_and_opens_no_more_is_not_passed_over_in_the_sum(
 
     assert "en sait : 2. Écart : aucun. Parmi les arrivés, 2 ne s\u2019ouvrent plus avec" in page
     assert "jeu « pmsi » rendu indéchiffrable" in page.partition("Lots et jeux de données Lot")[2]
+
+
+def test_what_opens_for_nobody_without_its_header_is_not_said_to_open_with_an_old_key(
+    tmp_path: Path, key: Signer
+) -> None:
+    apart = {**ROTATION, "headers": 2, "remaining": {"unverified": 2}}
+    page = written(tmp_path / "a", [record("a")], signer=key, rotations=[apart])["fr"].plain
+    assert "2 objets non vérifiés n\u2019avaient rien à échanger" in page
+    assert "peut encore ouvrir, chez l\u2019hébergeur" not in page
+    assert "reprendre le remplacement de clés" not in page
+    inside = {**ROTATION, "remaining": {"unverified": 2}}
+    page = written(tmp_path / "b", [record("a")], signer=key, rotations=[inside])["fr"].plain
+    assert "peut encore ouvrir, chez l\u2019hébergeur : 2 objets non vérifiés, si la" in page
+    assert "puis reprendre le remplacement de clés" in page
 
 
 def test_runs_of_all_verbs_are_counted_without_the_name_of_one(tmp_path: Path, key: Signer) -> None:
