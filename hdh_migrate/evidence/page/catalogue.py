@@ -219,9 +219,9 @@ CATALOGUE: dict[str, Text] = {
     ),
     "open": Text("L'inventaire n'est pas clos", "The inventory is not closed"),
     "open.why": Text(
-        "La source n'a pas été listée jusqu'au bout : "
-        "on ne sait pas encore tout ce qu'elle contient.",
-        "The source was not listed to its end: what it holds is not fully known yet.",
+        "La source n'a pas été listée tout entière : on ne sait pas encore tout ce qu'elle "
+        "contient.",
+        "Not all of the source was listed: what it holds is not fully known yet.",
     ),
     "empty": Text("Rien n'a été inventorié", "Nothing was inventoried"),
     "empty.why": Text(

@@ -104,8 +104,8 @@ DEPARTED: dict[str, Text] = {
     "departed.shut": Text(
         "Parmi les arrivés, {n} ne s'ouvre plus avec les clés des destinataires."
         "|Parmi les arrivés, {n} ne s'ouvrent plus avec les clés des destinataires.",
-        "Of those that arrived, {n} opens no more with the recipients' keys."
-        "|Of those that arrived, {n} open no more with the recipients' keys.",
+        "Of those that arrived, {n} opens no more by the recipients' keys."
+        "|Of those that arrived, {n} open no more by the recipients' keys.",
     ),
     "bridge": Text(
         "Lot {name} : {all} = {listed} listés à la passe {number}{rest}.",
