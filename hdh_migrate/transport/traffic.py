@@ -83,7 +83,9 @@ class TrafficByEndpoint:
     ) -> None:
         """Count requests to this endpoint; `received` and `sent` are in bytes."""
         with self._lock:
-            traffic = self.by_endpoint.setdefault(endpoint, Traffic())
+            traffic = self.by_endpoint.get(endpoint)
+            if traffic is None:
+                traffic = self.by_endpoint[endpoint] = Traffic()
             traffic.requests += requests
             traffic.received += received
             traffic.sent += sent

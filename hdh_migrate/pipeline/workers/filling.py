@@ -40,8 +40,8 @@ class Sealing:
         self._next = first
         self._left = left
         self._ends = ends
-        # What is short has one of its own: of a thread's fibers several may wait for their bytes.
-        self._window = memoryview(bytearray(left) if left < WINDOW else _window())
+        self._window = memoryview(b"")
+        """Made when plaintext comes in pieces shorter than one."""
         self._held = 0
 
     def header(self, header: bytes) -> None:
@@ -53,12 +53,16 @@ class Sealing:
     def write(self, data: bytes | memoryview) -> None:
         """Take the next plaintext; never more than was announced."""
         view, at = memoryview(data), 0
-        while at < len(view):
-            if not self._held and len(view) - at >= WINDOW:
+        while (came := len(view) - at) > 0:
+            if not self._held and (came >= WINDOW or came == self._left):
                 self._seal(view[at : at + WINDOW])
                 at += WINDOW
                 continue
-            room = min(WINDOW - self._held, len(view) - at)
+            if not self._window:
+                # What is short has one of its own: of a thread's fibers several may wait.
+                own = self._left < WINDOW
+                self._window = memoryview(bytearray(self._left) if own else _window())
+            room = min(WINDOW - self._held, came)
             self._window[self._held : self._held + room] = view[at : at + room]
             self._held += room
             at += room
@@ -71,10 +75,10 @@ class Sealing:
         Raises:
             ShortRead: less plaintext came than was announced.
         """
+        if self._held < self._left:
+            raise ShortRead("the source sent less than was asked for")
         if self._held:
             self._seal_held()
-        if self._left:
-            raise ShortRead("the source sent less than was asked for")
 
     def _seal_held(self) -> None:
         held, self._held = self._held, 0
