@@ -106,8 +106,10 @@ CUSTODY: dict[str, Text] = {
     "kind.command": Text("commande", "command"),
     "kind.s3-object": Text("objet S3", "S3 object"),
     "guard.conditional": Text(
-        "remplacé seulement s'il n'a pas changé, l'hébergeur y veille",
-        "replaced only if it did not change, which the host sees to",
+        "remplacé seulement s'il n'a pas changé : l'hébergeur y veille ou, s'il ne respecte pas"
+        " cette condition, il est relu juste avant et juste après",
+        "replaced only if it did not change: the host sees to that or, where it keeps no such"
+        " condition, it is read right before and right after",
     ),
     "guard.checked": Text(
         "relu juste avant et juste après le remplacement",

@@ -18,6 +18,7 @@ from hdh_migrate.fixity import text_digest
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import FREEZE_TRIAL
 from hdh_migrate.pipeline.cutover import holdings
+from hdh_migrate.pipeline.cutover.gates import MEND
 from hdh_migrate.pipeline.cutover.holdings import Holdings
 from hdh_migrate.pipeline.cutover.scene import Back, Scene, Tale
 from hdh_migrate.pipeline.cutover.switch import resolve
@@ -159,7 +160,8 @@ def _found(now: CutoverStanding, file: str) -> str:
     counts = now.written or {}
     found = ", ".join(f"{counts[what]} {what}" for what in ("new", "changed", "gone"))
     before = f"; {now.strangers} were there before the switch" if now.strangers else ""
-    return f"the target is not as it was verified: {found}{before}; the names stand in {file}"
+    look = MEND if counts["changed"] or counts["gone"] else ""
+    return f"the target is not as it was verified: {found}{before}; the names stand in {file}{look}"
 
 
 def _listed(scene: Scene) -> Holdings:

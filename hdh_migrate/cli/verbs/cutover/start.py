@@ -36,6 +36,6 @@ def start(
     task.out.result(
         done,
         f"batch {batch}: {done['stage']}, {until}\n"
-        f"pointer ({done['pointer']['kind']}, guard {done['pointer']['guard']}) is switched; "
+        f"pointer ({done['pointer']['kind']}) is switched; "
         f"way back: {'none' if final else back}",
     )

@@ -95,6 +95,7 @@ def test_a_rollback_lists_what_consumers_wrote_and_touches_none_of_it(switched: 
     found = {(line["what"], line["target_key"]) for line in names(switched, FILE)}
     assert found == {("new", "t/new result.csv"), ("changed", "t/a.c4gh"), ("gone", "t/b.c4gh")}
     assert "result" not in told["hint"]
+    assert '"hdh-migrate verify PLAN --again" tells which' in told["hint"]
     assert target.data("dst", "t/new result.csv") == b"theirs"
     with pytest.raises(Refused, match="is not the one that was verified"):
         switched.act(start)  # what was verified there is not there any more
