@@ -6,9 +6,13 @@ from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.events.cutover import CutoverFinalized, TargetDifferences
 from hdh_migrate.pipeline.cutover import gates, holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
+from hdh_migrate.pipeline.cutover.source_since import source_since
 from hdh_migrate.pipeline.cutover.switch import demand_switched, let_through
 from hdh_migrate.pipeline.excused import rested_on
 from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage, CutoverStanding
+from hdh_migrate.telemetry import counted
+
+_MEANT = "if it is meant to be so, --as-it-is, with a --reason"
 
 
 def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> CutoverStanding:
@@ -16,9 +20,10 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
 
     Before the window has passed a reason must be given; it stands in the journal. The target is
     listed once more: what it lacks of what was verified, or holds otherwise, stands against it
-    unless somebody says, with a reason, that it is to be final `as_it_is`. What was sent anew since
-    the switch is another manifest, which those who approve must have approved. A listing may take
-    hours: fence, pointer, hold and approvals are looked at after it.
+    unless somebody says, with a reason, that it is to be final `as_it_is`. So does what the source
+    has new or changed: a writer was not stopped, and nothing of it is moved any more. What was sent
+    anew since the switch is another manifest, which those who approve must have approved. Listings
+    may take hours: fence, pointer, hold and approvals are looked at after them.
 
     Raises:
         Refused: with every blocker.
@@ -51,6 +56,7 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     target, against = _target(scene)
     if not as_it_is or target is None:
         reasons += against
+    reasons += _written_since(scene, wanted=as_it_is)
     if target is not None:
         reasons += gates.unfit(scene)
     if reasons:
@@ -70,6 +76,21 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
         )
     )  # fmt: skip
     return scene.standing()
+
+
+def _written_since(scene: Scene, *, wanted: bool) -> list[str]:
+    """List the source; say what nobody would move any more, or that it is not known."""
+    if wanted:
+        return []
+    found = source_since(scene)
+    if found["unread"] is not None:
+        return [f"the source cannot be listed: {found['unread']}; {_MEANT}"]
+    late = found["new"] + found["changed"]
+    if not late:
+        return []
+    many = counted(late, "object is", "objects are")
+    told = "new or changed at the source since the last listing before the switch: somebody writes"
+    return [f"{many} {told} there still, and nobody moves it. Roll back and start again; {_MEANT}"]
 
 
 def _demand_still(scene: Scene) -> None:

@@ -1,7 +1,9 @@
-"""After a rollback: is the source still there that consumers are led to again?
+"""What the source holds since the switch, next to what was moved.
 
-It is asked last, for a rollback waits for nothing: the pointer has its old value by then. Months
-may lie between, in which a credential ends, or somebody clears up what nobody seemed to read.
+After a rollback consumers are led to it again. It is asked last, for a rollback waits for nothing:
+the pointer has its old value by then. Months may lie between, in which a credential ends, or
+somebody clears up what nobody seemed to read. Before a switch is made final it is asked whether
+somebody wrote there, for nobody follows the source any more after that.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ def source_since(scene: Scene) -> SourceSince:
     """List the batch's source once and compare it with what was moved; changes nothing.
 
     Raises:
-        Interrupted: it was stopped; the same rollback lists it again.
+        Interrupted: it was stopped; the same command lists it again.
     """
     try:
         found = Refresh(scene.ctx, scene.batch, user=scene.user).compare(scene.datasets())

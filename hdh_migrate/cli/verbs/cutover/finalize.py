@@ -40,7 +40,8 @@ def finalize(
         bool,
         typer.Option(
             "--as-it-is",
-            help="Though objects at the target were changed or are gone; needs --reason.",
+            help="Though objects at the target were changed or are gone, or the source was"
+            " written to; needs --reason.",
         ),
     ] = False,
 ) -> None:

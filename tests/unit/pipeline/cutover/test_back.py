@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hdh_migrate.errors import (
+    AccessDenied,
     ApprovalMissing,
     CommandFailed,
     Exit,
@@ -284,6 +285,36 @@ def test_finalize_looks_at_the_target_once_more(switched: Affair) -> None:
     assert "verify PLAN --again" in text
     assert "--as-it-is" in text
     assert switched.standing().stage is CutoverStage.OPEN
+
+
+def test_finalize_looks_at_the_source_once_more(switched: Affair) -> None:
+    """What a writer who was not stopped wrote after the last listing was told by the decommission,
+    when no way back was left, and what he added by nobody.
+    """
+    source = switched.world.source
+    source.put("src", "a", b"written late")
+    source.put("src", "new", b"new")
+    switched.approve("finalize")
+
+    with pytest.raises(Refused) as refused:
+        switched.act(finalize, "now")
+
+    (told,) = refused.value.blockers
+    assert told.startswith("2 objects are new or changed at the source since the last listing")
+    assert switched.standing().stage is CutoverStage.OPEN
+    done = switched.act(lambda scene: finalize(scene, "the ward knows", as_it_is=True))
+    assert done.stage is CutoverStage.FINALIZED
+
+
+def test_a_source_that_cannot_be_listed_is_made_final_for_a_reason_only(switched: Affair) -> None:
+    switched.approve("finalize")
+    switched.script.always("page", AccessDenied("the source's container: no reason given"))
+    with pytest.raises(Refused) as refused:
+        switched.act(finalize, "now")
+    assert "the source cannot be listed" in "".join(refused.value.blockers)
+
+    done = switched.act(lambda scene: finalize(scene, "it is closed", as_it_is=True))
+    assert done.stage is CutoverStage.FINALIZED
 
 
 def test_a_target_that_is_wanted_as_it_is_takes_a_reason_and_is_told(switched: Affair) -> None:
