@@ -157,6 +157,7 @@ def test_what_is_small_does_not_become_large(name: str) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_the_room_of_an_archive_grows_with_it(tmp_path: Path) -> None:
     """Records compress some ten times; a bomb a thousand."""
     lines = b"".join(

@@ -81,6 +81,7 @@ def test_lives_end_well(seed: int) -> None:
     assert life.processes > 8
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_life() -> None:
     first, second = lived(5)[0], live(5)[0]
 

@@ -8,6 +8,7 @@ import grimp
 import pytest
 
 
+@pytest.mark.slow
 def test_imports_go_in_no_circle() -> None:
     graph = grimp.build_graph("hdh_migrate", cache_dir=None)
     needs = {one: graph.find_modules_directly_imported_by(one) for one in graph.modules}

@@ -182,6 +182,7 @@ def test_what_a_node_says_after_the_word_that_gave_it_up_is_not_heard(
     engine.close(grace=0)
 
 
+@pytest.mark.slow
 def test_a_poison_object_is_told_apart_on_each_node_that_it_kills(fleet: Fleet) -> None:
     """So the one who drives an engine counts three deaths, wherever they were."""
 

@@ -38,11 +38,13 @@ def install(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_same_wheels_give_the_same_kit(tmp_path: Path) -> None:
     (tmp_path / "a-1.0-py3-none-any.whl").write_bytes(b"a")
     assert kit.packed(kit.contents(tmp_path)) == kit.packed(kit.contents(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_kit_names_the_digest_of_all_that_it_holds(unpacked: Path) -> None:
     sha256sum = shutil.which("sha256sum")
     assert sha256sum is not None
@@ -58,6 +60,7 @@ def test_a_kit_names_the_digest_of_all_that_it_holds(unpacked: Path) -> None:
     assert bills <= held
 
 
+@pytest.mark.slow
 def test_a_kit_that_was_changed_installs_nothing(unpacked: Path, tmp_path: Path) -> None:
     (unpacked / "wheels" / "some-1.0-py3-none-any.whl").write_bytes(b"another")
     done = install(unpacked, str(tmp_path / "tool"))
@@ -66,6 +69,7 @@ def test_a_kit_that_was_changed_installs_nothing(unpacked: Path, tmp_path: Path)
     assert not (tmp_path / "tool").exists()
 
 
+@pytest.mark.slow
 def test_a_kit_with_one_wheel_more_installs_nothing(unpacked: Path, tmp_path: Path) -> None:
     (unpacked / "wheels" / "other-2.0-py3-none-any.whl").write_bytes(b"planted")
     done = install(unpacked, str(tmp_path / "tool"))

@@ -151,6 +151,7 @@ _MAY_IMPORT = re.compile(r"^\s*(?:import|from)\b.*xml|ElementTree|\\\n", re.MULT
 """Each name that is looked for has one of the two; a line that goes on may hide it."""
 
 
+@pytest.mark.slow
 def test_only_one_module_makes_parsers_of_xml() -> None:
     makes = {"fromstring", "XML", "XMLID", "parse", "iterparse", "XMLParser", "XMLPullParser"}
     found = set()

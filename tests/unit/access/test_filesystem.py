@@ -149,6 +149,7 @@ def test_nothing_is_written(filled: GrantedSite, tmp_path: Path) -> None:
     assert filled.asked() == []
 
 
+@pytest.mark.slow
 def test_a_file_reads_like_a_file(site: GrantedSite) -> None:
     lines = [b"%d;%s\n" % (number, b"x" * (number % 90)) for number in range(4_000)]
     data = b"".join(lines)

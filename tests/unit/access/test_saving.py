@@ -153,6 +153,7 @@ def test_the_same_command_again_fetches_nothing(filled: GrantedSite, sealed: boo
 
 
 @BOTH
+@pytest.mark.slow
 def test_what_an_earlier_time_left_is_not_believed(site: GrantedSite, sealed: bool) -> None:
     site.put("a.bin", LARGE)
     grant, out = site.write(), site.folder / "out"
@@ -227,6 +228,7 @@ def test_a_disk_that_knows_no_links_is_written_to_all_the_same(
     assert (out / "full").read_bytes() == b"another file"
 
 
+@pytest.mark.slow
 def test_many_objects_are_written_side_by_side_and_end_together(site: GrantedSite) -> None:
     for number in range(60):
         site.put(f"{number:02d}", bytes([number]) * 1000)

@@ -178,6 +178,7 @@ def test_a_listing_imports_no_verb_and_nothing_large() -> None:
     assert "hdh_migrate.cli.verbs.run" not in help_of_a_verb
 
 
+@pytest.mark.slow
 def test_no_verb_needs_anything_large_before_it_is_called() -> None:
     script = (
         "import sys\n"

@@ -232,6 +232,7 @@ def writer(path: str, run: str, many: int) -> None:
     log.close()
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_file_and_its_moving_aside(tmp_path: Path) -> None:
     """No line is torn, none is lost, and no file is moved aside before it is full."""
     path, many = tmp_path / "run.log", 150

@@ -49,6 +49,7 @@ def test_every_object_has_the_size_it_announces_and_the_same_bytes_each_time(
     assert again == [(key, digest(body)) for key, body in corpus.bodies.items()]
 
 
+@pytest.mark.slow
 def test_no_two_large_objects_share_bytes(corpus: Corpus) -> None:
     large = [body[132 : 132 + 64] for body in corpus.bodies.values() if len(body) > 4000]
     assert len(set(large)) == len(large)

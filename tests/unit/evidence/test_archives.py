@@ -131,6 +131,7 @@ def test_an_entry_that_would_land_elsewhere_is_a_finding_and_lands_nowhere(
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_every_truncation_of_an_archive_is_a_finding(
     made: tuple[Path, Signer], tmp_path: Path
 ) -> None:
@@ -369,6 +370,7 @@ def test_an_archive_that_others_unpack_otherwise_is_refused(
     assert any(why in problem for why in ("neither a folder nor a whole", "twice", "not belong"))
 
 
+@pytest.mark.slow
 def test_archives_of_other_makers_are_taken(made: tuple[Path, Signer], tmp_path: Path) -> None:
     folder, key = made
     path = tmp_path / "bundle"

@@ -407,6 +407,7 @@ def test_nothing_is_drawn_of_a_manifest_that_changed_since_it_was_checked(
 @pytest.mark.parametrize(
     "option", ["--trust", "--checkpoint", "--tsa-trust", "--target-credentials"]
 )
+@pytest.mark.slow
 def test_a_pipe_that_nobody_writes_into_is_wrong_usage(
     copied: tuple[Path, Signer], tmp_path: Path, option: str
 ) -> None:

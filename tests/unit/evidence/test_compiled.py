@@ -72,6 +72,7 @@ def test_what_was_compiled_of_another_source_is_not_taken(page: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["cut", "empty", "a byte", "of another"])
+@pytest.mark.slow
 def test_what_is_not_whole_or_of_another_is_not_taken(page: Path, harm: str) -> None:
     shown(page)
     good = kept(page).read_bytes()

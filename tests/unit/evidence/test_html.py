@@ -2219,6 +2219,7 @@ def test_the_first_screen_says_what_became_of_the_source(
     assert said in page.plain
 
 
+@pytest.mark.slow
 def test_a_key_for_signatures_is_told_with_its_file_and_whose_it_is(
     tmp_path: Path, key: Signer
 ) -> None:
@@ -2453,6 +2454,7 @@ def test_when_an_approval_was_signed_and_what_was_said_with_it_is_told(
     assert "Clés que le plan admet : keys/dpo.pub, keys/rssi.pub ; il en demande 2" in page
 
 
+@pytest.mark.slow
 def test_how_each_batch_stands_is_one_phrase(tmp_path: Path, key: Signer) -> None:
     def phrase(name: str, records: list[dict[str, Any]], **changes: Any) -> str:
         page = written(tmp_path / name, records, signer=key, **changes)["fr"].plain

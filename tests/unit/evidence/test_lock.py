@@ -52,6 +52,7 @@ def test_two_keys_share_neither_salt_nor_start(tmp_path: Path) -> None:
     assert b"".join(sorted(bodies)).count(b"BEGIN") == 3
 
 
+@pytest.mark.slow
 def test_a_key_of_2048_rounds_is_named_and_relock_mends_it(tmp_path: Path) -> None:
     """What the library writes, and what earlier versions of ours wrote."""
     key = Ed25519PrivateKey.generate()
@@ -74,6 +75,7 @@ def test_a_key_of_2048_rounds_is_named_and_relock_mends_it(tmp_path: Path) -> No
     assert [found.name for found in tmp_path.iterdir()] == ["old.key"]
 
 
+@pytest.mark.slow
 def test_a_relock_with_a_wrong_passphrase_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     private, _ = new_report_key(tmp_path, "k", PHRASE)
     before = private.read_bytes()
@@ -125,6 +127,7 @@ def test_a_lock_that_is_not_understood_is_weak_and_is_not_opened(pem: bytes) -> 
     assert (found.strong, found.bearable) == (False, False)
 
 
+@pytest.mark.slow
 def test_what_stands_before_a_key_hides_no_lock(tmp_path: Path) -> None:
     private, _ = new_report_key(tmp_path, "k", PHRASE)
     whole = private.read_bytes()
@@ -145,6 +148,7 @@ def test_an_old_scheme_may_not_ask_for_years_of_work_either() -> None:
     assert not scheme("2a864886f70d01090f", 2_048).bearable
 
 
+@pytest.mark.slow
 def test_a_file_that_asks_for_years_of_work_is_not_opened(tmp_path: Path) -> None:
     private, _ = new_report_key(tmp_path, "k", PHRASE)
     lines = private.read_text().splitlines()

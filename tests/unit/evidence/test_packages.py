@@ -225,6 +225,7 @@ def test_what_a_crash_left_is_cleared_and_what_stands_is_never_overwritten(
         package(open_bundle(signed), "bagit", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_verifier_in_the_bag_runs_alone(
     signed: Path, key: Signer, keys: Path, tmp_path: Path
 ) -> None:

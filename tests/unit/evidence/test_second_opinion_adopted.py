@@ -80,6 +80,7 @@ def adopted() -> World:
     return made
 
 
+@pytest.mark.slow
 def test_what_proved_good_was_taken_over_before(desk: Desk) -> None:
     good = {
         "as it was": lambda _: None,
@@ -112,6 +113,7 @@ def test_what_proved_good_was_taken_over_before(desk: Desk) -> None:
 NOTHING: dict[str, Any] = {"ids": [], "ledger": "a", "statement": None}
 
 
+@pytest.mark.slow
 def test_what_another_ledger_moved_is_told_as_the_journal_knows_it(desk: Desk) -> None:
     good: dict[str, Change] = {
         "sent with others": both(tell("sent", 2, ids=[1, 2, 6]), later(6)),
@@ -173,6 +175,7 @@ def fenced() -> World:
     return made
 
 
+@pytest.mark.slow
 def test_a_fence_that_was_taken_is_the_one_that_was_to_be(desk: Desk) -> None:
     taking, taken = "fence-taking", "fence-taken"
     good: dict[str, Change] = {

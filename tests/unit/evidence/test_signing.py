@@ -214,6 +214,7 @@ def test_an_open_key_without_passphrase_is_refused(tmp_path: Path, mode: int) ->
         load_signer(private, None)
 
 
+@pytest.mark.slow
 def test_a_key_with_a_passphrase_needs_it_and_the_right_one(tmp_path: Path) -> None:
     private, _ = new_report_key(tmp_path, "report", b"right")
 

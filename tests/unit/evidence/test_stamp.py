@@ -83,6 +83,7 @@ def test_a_stamp_of_openssl_is_accepted(world: World, kind: str, ess: str, diges
     assert check_token(made.token_in(answer), DATA, world.roots) == (moment, name)
 
 
+@pytest.mark.slow
 def test_rsa_with_pss_is_accepted(world: World) -> None:
     token = world.signed_by(world.tsa(kind="rsa"), options=("-keyopt", "rsa_padding_mode:pss"))
 

@@ -100,6 +100,7 @@ def imported(name: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_good_bundle_checks_alone(made: tuple[Path, Signer]) -> None:
     folder, _ = made
     done = run(folder, "bundle", "--trust", "report.pub")
@@ -162,6 +163,7 @@ def test_a_bad_bundle_ends_with_10_and_usage_with_2(
     assert run(copy, "n" * 5000, "--trust", "report.pub").returncode == 2
 
 
+@pytest.mark.slow
 def test_what_has_no_end_is_no_key(made: tuple[Path, Signer], tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(1 << 40)  # there is nothing in it

@@ -78,6 +78,7 @@ def test_a_copy_has_what_is_committed_and_is_its_owners_only(path: Path, into: P
     assert [one.name for one in into.iterdir()] == [made.folder.name]
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_busy_ledger_is_one_moment_of_it(path: Path, into: Path) -> None:
     clock = FakeClock()
     grown(path, clock, 2_000)

@@ -72,6 +72,7 @@ def pages_read(path: Path) -> int:
         ledger.close()
 
 
+@pytest.mark.slow
 def test_opening_reads_as_many_pages_of_a_large_ledger_as_of_a_small_one(tmp_path: Path) -> None:
     found = []
     for count in (10, 20_000):
@@ -88,6 +89,7 @@ def test_opening_reads_as_many_pages_of_a_large_ledger_as_of_a_small_one(tmp_pat
     assert of_large <= of_small + 2
 
 
+@pytest.mark.slow
 def test_opening_walks_the_journal_from_where_it_was_walked(long: Path) -> None:
     ledger = opened(long)
     number = int((ledger.meta(WALKED) or "").partition(" ")[0])

@@ -100,6 +100,7 @@ def test_hours_in_which_nothing_may_move_count_as_well(world: World) -> None:
     ledger.close()
 
 
+@pytest.mark.slow
 def test_it_is_taken_back_when_all_is_verified_in_time(world: World) -> None:
     ledger = world.open()
     ctx = due_in(world.context(ledger), world, OBJECTS)

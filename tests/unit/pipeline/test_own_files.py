@@ -139,6 +139,7 @@ def test_where_files_would_begin_elsewhere_all_of_them_are_pinned(
             near_and_all(files, dataset, ledger, [KEYS[8_000]])
 
 
+@pytest.mark.slow
 def test_few_files_are_under_way_at_once_however_many_wait(tmp_path: Path) -> None:
     keys = [f"{number:06}".encode() for number in range(120_000)]
     with filed(tmp_path, keys) as (files, dataset, ledger):

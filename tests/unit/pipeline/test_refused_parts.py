@@ -89,6 +89,7 @@ def test_one_refusal_costs_a_few_tries_of_that_part(
     assert made.opened(DATASET, "scan.dcm") == made.source.data("src", "scan.dcm")
 
 
+@pytest.mark.slow
 def test_a_lasting_refusal_keeps_what_has_arrived_and_the_next_run_goes_on_there(
     tmp_path: Path,
 ) -> None:
@@ -166,6 +167,7 @@ def stopped(folder: Path) -> tuple[World, Refusing]:
     return made, target
 
 
+@pytest.mark.slow
 def test_what_is_waived_leaves_no_parts_at_the_target(tmp_path: Path) -> None:
     made, target = stopped(tmp_path)
     made.waived.add("denied")
@@ -178,6 +180,7 @@ def test_what_is_waived_leaves_no_parts_at_the_target(tmp_path: Path) -> None:
     assert sorted(target.asked) == [*range(1, PARTS + 1)]
 
 
+@pytest.mark.slow
 def test_what_nobody_asked_for_keeps_its_parts(tmp_path: Path) -> None:
     made, target = stopped(tmp_path)
     assert made.run(wishes=Wishes(again=("unreadable",))) is Exit.FINDINGS
@@ -186,6 +189,7 @@ def test_what_nobody_asked_for_keeps_its_parts(tmp_path: Path) -> None:
     assert sorted(target.asked) == [*range(40, PARTS + 1)]
 
 
+@pytest.mark.slow
 def test_a_source_that_changed_meanwhile_is_sent_from_its_first_byte(tmp_path: Path) -> None:
     made, target = stopped(tmp_path)
     made.source.put("src", "scan.dcm", bytes(LARGE))

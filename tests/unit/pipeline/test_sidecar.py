@@ -212,6 +212,7 @@ class NoProofs:
         return iter(())
 
 
+@pytest.mark.slow
 def test_an_adopted_dataset_gets_a_sidecar_with_all_that_cannot_be_put_beside(
     tmp_path: Path,
 ) -> None:

@@ -163,6 +163,7 @@ def _takes(descriptor: int, count: int) -> None:
         bandwidth.take(1_000_000)
 
 
+@pytest.mark.slow
 def test_no_step_of_a_shared_lane_is_lost_between_processes(shared: int) -> None:
     lane(shared).limit(1e9, time.monotonic())
     began, context = time.monotonic(), multiprocessing.get_context("fork")

@@ -86,6 +86,7 @@ def test_what_goes_on_after_a_kill_counts_where_it_passed(world: World, part: in
         assert early > LONG / 4
 
 
+@pytest.mark.slow
 def test_what_passed_of_an_attempt_that_came_to_nothing_does_not_count(world: World) -> None:
     world.kill_at(Point("put_part", 20, "before"))
     with pytest.raises(Killed):
@@ -102,6 +103,7 @@ def test_what_passed_of_an_attempt_that_came_to_nothing_does_not_count(world: Wo
     assert sum(one.bytes for one in pace.bins[:30]) == 0
 
 
+@pytest.mark.slow
 def test_it_is_told_so_seldom_that_a_month_needs_no_more_than_an_afternoon(tmp_path: Path) -> None:
     world = World(tmp_path)
     ledger, clock = world.open(), FakeClock(tick=0.0)

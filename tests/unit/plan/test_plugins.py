@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.processes import LONG
 
 SCRIPT = """
@@ -21,6 +23,7 @@ sys.exit("meddler" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_a_plug_in_that_is_installed_is_not_let_in(tmp_path: Path) -> None:
     (tmp_path / "meddler.py").write_text("raise SystemExit(7)\n")
     told = tmp_path / "meddler-1.dist-info"

@@ -76,6 +76,7 @@ def test_the_template_takes_no_other_name(name: str) -> None:
 # --- generated files -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_generated_files_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
@@ -125,6 +126,7 @@ def test_a_stale_table_of_findings_is_named_and_written_anew(
         reference.main(["--check"])
 
 
+@pytest.mark.slow
 def test_every_field_is_described_in_both() -> None:
     schema, text = reference.schema(), reference.reference()
 

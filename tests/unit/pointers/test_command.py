@@ -109,6 +109,7 @@ def test_what_escaped_its_end_is_waited_for_and_what_a_program_left_is_not(tmp_p
     assert awaited(lambda: not again.check())
 
 
+@pytest.mark.slow
 def test_an_endless_output_is_heard_to_a_bound_only(tmp_path: Path) -> None:
     with pytest.raises(Permanent):
         pointer(tmp_path, check="head -c 50000000 /dev/zero").read()

@@ -66,6 +66,7 @@ def test_a_pair_is_written_and_read(tmp_path: Path, phrase: str | None) -> None:
         new_hybrid_pair(tmp_path, "steward", passphrase=phrase)
 
 
+@pytest.mark.slow
 def test_a_passphrase_is_changed_and_the_old_one_opens_no_more(tmp_path: Path) -> None:
     public, private = new_hybrid_pair(tmp_path, "steward", passphrase="old")
     relock_hybrid(private, "old", "new")

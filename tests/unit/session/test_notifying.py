@@ -132,6 +132,7 @@ def test_the_end_of_a_run_is_told_once_and_journalled_by_the_next(plan: Path, ho
     assert event.notice == told["id"]
 
 
+@pytest.mark.slow
 def test_findings_are_told_together_once_and_again_when_they_come_again(
     plan: Path, hook: Hook
 ) -> None:

@@ -141,6 +141,7 @@ def test_it_may_be_paused_again_before_it_is_at_work_again(play: Play) -> None:
     assert play.acts == 3
 
 
+@pytest.mark.slow
 def test_outside_windows_it_sleeps_until_the_plan_has_others(play: Play) -> None:
     text = play.path.read_text()
     day = "{date: 2199-01-01, open: ['01:00-02:00']}"

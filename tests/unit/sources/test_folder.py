@@ -132,6 +132,7 @@ def test_a_key_that_leads_out_of_the_folder_is_of_no_file(source: FolderSource, 
         read(source, ObjectInfo(key=key, size=1, version="x"))
 
 
+@pytest.mark.slow
 def test_a_listing_holds_no_handle_between_two_entries(base: Path, source: FolderSource) -> None:
     deep = base / "data"
     for _ in range(60):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.cutover import Track
 from hdh_migrate.events.decommission import (
@@ -76,6 +78,7 @@ def story(folder: Path) -> list[Event]:
     return [*events, *((at, event.kind, event) for event in ending)]
 
 
+@pytest.mark.slow
 def test_a_report_can_be_written_at_every_moment_of_a_cutover(tmp_path: Path) -> None:
     events = story(tmp_path / "world")
     moments = [
