@@ -24,7 +24,6 @@ from hdh_migrate.cli import app as cli
 from hdh_migrate.cli.menu import Menu
 from hdh_migrate.cli.verbs import GROUPS, SECTIONS
 from hdh_migrate.codes import Code
-from hdh_migrate.evidence.lines.left import LeftTask
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = Path(hdh_migrate.__file__).parent
@@ -73,9 +72,8 @@ def said() -> Iterator[tuple[str, str]]:
     for place, text in texts:
         for found in re.findall(r'["“`]hdh-migrate ([a-z][^"”`]*)["”`]', text):
             yield place, " ".join(found.split())
-    for task in LeftTask:
-        if task.verb:
-            yield f"left to do: {task}", task.verb
+        if text.split(" ")[0] in VERBS and re.fullmatch(r"[a-z -]+ (PLAN|BUNDLE)[^,;:.]*", text):
+            yield place, text
 
 
 SHOWN = list(dict.fromkeys(commands()))
