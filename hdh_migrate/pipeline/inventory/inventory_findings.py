@@ -56,8 +56,10 @@ def record_kept_back(
     for portion in ledger.kept_back(dataset.id):
         known = ledger.told_of(one.id for one in portion)
         for one in portion:
-            code = Code(one.reason or "")
-            if (one.id, str(code)) in known:
+            code = Code.known(
+                one.reason or ""
+            )  # or a word of an earlier version, that of a failure
+            if code is None or (one.id, str(code)) in known:
                 continue
             if one.state is State.REFUSED:
                 ledger.finding(code, REFUSALS[code], dataset=dataset.id, entry=one.id)

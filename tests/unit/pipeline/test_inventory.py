@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     ConnectionLost,
     Exit,
@@ -28,10 +29,11 @@ from hdh_migrate.model import (
     Untagged,
     key_bytes,
 )
-from hdh_migrate.pipeline.inventory.inventory_findings import InventorySummary
+from hdh_migrate.pipeline.inventory.inventory_findings import InventorySummary, record_kept_back
 from hdh_migrate.pipeline.inventory.key_order import KeyOrder
 from hdh_migrate.pipeline.transfer import uploads
 from tests.support.fakes import FakeSource
+from tests.support.filled import PLAN, with_ledger
 from tests.support.script import Killed
 from tests.support.world import ONE, Dataset, World
 
@@ -383,3 +385,19 @@ def _raise(error: Exception):
 
 def _putting(source: FakeSource, key: str):
     return lambda: source.put("src", key, b"")
+
+
+def test_a_reason_of_an_earlier_version_keeps_no_inventory_from_being_recorded(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    ledger = with_ledger(tmp_path / "plan.yaml")
+    try:
+        found = ledger.find(2, "scan")
+        assert found is not None
+        ledger.failed(found[0], State.LISTED, "mismatch", "mismatch")  # it had this word, too
+        (scans,) = [row for row in ledger.datasets() if row.name == "scans"]
+        record_kept_back(ledger, scans)
+        assert [one["code"] for one in ledger.findings()] == [Code.KIND_SYMLINK]
+    finally:
+        ledger.close()
