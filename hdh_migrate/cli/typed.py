@@ -1,4 +1,4 @@
-"""What people type themselves before something goes that nothing brings back."""
+"""The confirmation that somebody types before a deletion that cannot be undone."""
 
 from __future__ import annotations
 

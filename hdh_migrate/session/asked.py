@@ -1,4 +1,4 @@
-"""What somebody asks a run for."""
+"""What a run is asked to do: which steps, for which batches, and with which options."""
 
 from __future__ import annotations
 

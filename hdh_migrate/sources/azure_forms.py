@@ -1,4 +1,4 @@
-"""In which forms a container's blobs are there besides the current ones, in listings alone.
+"""Finds a container's snapshots, earlier versions, soft-deleted and uncommitted blobs in listings.
 
 Source: the service's "List Blobs" REST reference: `include` may have `snapshots`, `versions`,
 `deleted` and `uncommittedblobs`; an entry then has `Snapshot`, `VersionId` with `IsCurrentVersion`,

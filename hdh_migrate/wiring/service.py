@@ -1,4 +1,4 @@
-"""What a worker process runs. It imports no model of plans; see `told`."""
+"""What a worker process runs. It imports no model of plans; see `worker_config`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ledger tells of one target address: which it is, a profile may say, and so may change unbidden.
+"""A changed profile leads no migration elsewhere: the target keeps the address of the journal.
 
 A plan that names `target.endpoint` is bound by it. Where a profile gives the address, a new version
 of the tool, or a changed file of the plan's own, would lead a migration elsewhere in silence, and

@@ -1,4 +1,4 @@
-"""What somebody types and says before something goes that nothing brings back."""
+"""What a deletion that cannot be undone needs: the dataset's name, typed, and a reason."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from hdh_migrate.errors import Refused, UsageError
 from hdh_migrate.evidence.signatures.checkpoint import sidecar, taken
 from hdh_migrate.evidence.signatures.dsse import statement_in
-from hdh_migrate.folders import sync
+from hdh_migrate.folders import PARTIAL, sync
 
 
 def earlier_bundle(out: Path, migration: str) -> str | None:
@@ -52,7 +52,7 @@ def try_place(out: Path) -> None:
     place = out.absolute()
     nearest = next(one for one in place.parents if os.path.lexists(one))
     try:
-        Path(tempfile.mkdtemp(prefix=".hdh-partial-", dir=nearest)).rmdir()
+        Path(tempfile.mkdtemp(prefix=PARTIAL, dir=nearest)).rmdir()
     except OSError as error:
         raise Refused(
             f"{out}: no report can be written there: {nearest}: {error.strerror}",
