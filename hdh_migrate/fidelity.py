@@ -40,7 +40,6 @@ class Feature:
     """The fields that an object may have of it; a native one has any names."""
     default: Way = Way.KEPT
     en: str
-    fr: str
     ways: tuple[Way, ...] = tuple(Way)
     begins: str = ""
     """How the names of its fields begin where they are the source's own words, whatever it says."""
@@ -57,8 +56,8 @@ OTHER: Final = "other-"
 FEATURES: Final[Mapping[str, Feature]] = {
     one.name: one
     for one in (
-        Feature(name="metadata", en="metadata", fr="métadonnées"),
-        Feature(name="tags", en="index tags", fr="étiquettes d'index"),
+        Feature(name="metadata", en="metadata"),
+        Feature(name="tags", en="index tags"),
         Feature(
             name="headers",
             names=(
@@ -66,49 +65,43 @@ FEATURES: Final[Mapping[str, Feature]] = {
                 "cache-control",
             ),
             en="content headers (type, encoding, language, disposition, cache control)",
-            fr="en-têtes de contenu (type, encodage, langue, disposition, cache)",
         ),
         Feature(
             name="dates", names=("modified", "created", "expires", "accessed"),
             en="dates (modified, created, expiry, last access)",
-            fr="dates (modification, création, expiration, dernier accès)",
         ),
         Feature(
             name="tier", names=("tier", "tier-inferred", "tier-changed"),
-            en="access tier", fr="niveau de stockage",
+            en="access tier",
         ),
         Feature(
             name="type", names=("blob-type", "sealed", "sequence"),
-            en="type of an append or page blob", fr="type d'un blob d'ajout ou de pages",
+            en="type of an append or page blob",
         ),
         Feature(
             name="pages", names=("page-ranges", "page-count", "page-bytes"), default=Way.SIDECAR,
             en="which pages of a page blob hold data",
-            fr="pages d'un blob de pages qui portent des données",
         ),
         Feature(
             name="owner", names=("owner", "group", "permissions", "acl"), default=Way.SIDECAR,
             en="owner, group, permissions and access control list",
-            fr="propriétaire, groupe, droits et liste d'accès",
         ),
         Feature(
             name="encryption", names=("encryption-scope",), default=Way.SIDECAR,
-            en="encryption scope", fr="étendue de chiffrement",
+            en="encryption scope",
         ),
         Feature(
             name="immutability", names=("immutable-until", "immutable-mode", "legal-hold"),
             default=Way.SIDECAR,
             en="immutability policy and legal hold",
-            fr="politique d'immuabilité et conservation légale",
         ),
         Feature(
             name="lease", names=("lease",), default=Way.DROPPED,
-            ways=(Way.SIDECAR, Way.DROPPED), en="lease", fr="bail",
+            ways=(Way.SIDECAR, Way.DROPPED), en="lease",
         ),
         Feature(
             name="other", begins=OTHER, default=Way.SIDECAR, ways=(Way.SIDECAR, Way.DROPPED),
             en="all else that the source says of an object",
-            fr="tout ce que la source dit d'autre d'un objet",
         ),
     )
 }  # fmt: skip

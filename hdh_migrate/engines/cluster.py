@@ -64,7 +64,6 @@ class Unfit:
     """A node takes none, or no more; why, in words that may be shown."""
 
     why: str
-    starved: bool = False
 
 
 @frozen

@@ -63,7 +63,6 @@ class Answer:
 class Ready:
     """A worker can take orders, and runs this code."""
 
-    pid: int
     code_sha256: str
 
 

@@ -26,7 +26,7 @@ from hdh_migrate.engines.cluster import (
     Unfit,
 )
 from hdh_migrate.engines.messages import Assigned, Question
-from hdh_migrate.errors import MalformedMessage, MigrateError, Refused, Starved
+from hdh_migrate.errors import MalformedMessage, MigrateError, Refused
 from hdh_migrate.frozen import frozen
 from hdh_migrate.ports.work import Engine
 from hdh_migrate.receipts import EndpointTraffic, Lost, OrderDone, Receipt, SealIntent
@@ -103,8 +103,7 @@ class Node:
                 case _:
                     raise MalformedMessage("no session")
         except MigrateError as error:
-            starved = isinstance(error, Starved)
-            return FROM_NODE.encode(Unfit(why=str(error), starved=starved))
+            return FROM_NODE.encode(Unfit(why=str(error)))
 
     def _begin(self, session: ClusterSession, say: Say) -> Joined | Unfit:
         if (why := self._identity.misfit(session)) is not None:
@@ -246,7 +245,7 @@ class _Work:
         try:
             self._go_on()
         except MigrateError as error:
-            why = Unfit(why=str(error), starved=isinstance(error, Starved))
+            why = Unfit(why=str(error))
         except BaseException as error:  # noqa: BLE001 - foreign words may hold names: its kind alone
             why = Unfit(why=f"a fault of ours: {type(error).__name__}")
         finally:

@@ -169,7 +169,7 @@ def main(descriptor: int, factory: str) -> None:
         ]
         for thread in threads:
             thread.start()
-        wire.send(Ready(pid=os.getpid(), code_sha256=code_digest()))
+        wire.send(Ready(code_sha256=code_digest()))
         _listen(wire, orders, questions, service)
         questions.close()
         for _ in threads:

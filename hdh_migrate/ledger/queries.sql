@@ -335,7 +335,7 @@ UNION ALL SELECT id, key, size, state, attempt, extra ->> '$.tags' IS NOT NULL, 
 FROM object INDEXED BY object_failed WHERE dataset = ?1 AND state = 6;
 
 -- causes: how many open findings there are of each code and dataset, with what the oldest says.
-SELECT g.oldest, g.code, g.severity, d.name, d.batch, f.detail, g.many
+SELECT g.code, g.severity, d.name, d.batch, f.detail, g.many
 FROM (SELECT min(id) AS oldest, code, severity, dataset, count(*) AS many FROM finding
       WHERE closed = 0 GROUP BY code, severity, dataset) g
 JOIN finding f ON f.id = g.oldest LEFT JOIN dataset d ON d.id = g.dataset ORDER BY g.oldest;

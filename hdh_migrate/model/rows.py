@@ -282,7 +282,6 @@ class Waiting(NamedTuple):
 class Grouped(NamedTuple):
     """All open findings of one code in one dataset; `detail` is the oldest one's."""
 
-    oldest: int
     code: str
     severity: str
     dataset: str | None

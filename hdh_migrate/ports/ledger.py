@@ -72,9 +72,6 @@ class JournalPort(Protocol):
     def length(self) -> int:
         """Return how many events the journal has."""
 
-    def head(self) -> str:
-        """Return the digest of the last event."""
-
     def goes_on_from(self, events: int, head: str) -> bool:
         """Return whether a journal of so many events that ends so is the beginning of this one."""
 

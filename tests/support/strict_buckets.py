@@ -37,9 +37,3 @@ def versioned() -> Iterator[Bucket]:
 def unversioned() -> Iterator[Bucket]:
     with StrictS3() as server:
         yield strict_bucket(server, versions=False)
-
-
-@pytest.fixture
-def lockable() -> Iterator[Bucket]:
-    with StrictS3() as server:
-        yield strict_bucket(server, versions=True, lock=True)

@@ -161,17 +161,15 @@ def test_what_is_no_session_is_refused(node: Node) -> None:
         assert isinstance(word, Unfit)
 
 
-@pytest.mark.parametrize(
-    ("error", "starved"), [(KeyUnavailable("env:X: not there"), False), (Starved("no"), True)]
-)
-def test_a_node_that_lacks_something_says_what(error: Exception, starved: bool) -> None:
+@pytest.mark.parametrize("error", [KeyUnavailable("env:X: not there"), Starved("no")])
+def test_a_node_that_lacks_something_says_what(error: Exception) -> None:
     def tools(asked: ClusterSession) -> Tools:
         del asked
         raise error
 
     answered = began(Node("n", IDENTITY, tools), session(), Carried())
 
-    assert answered == Unfit(why=str(error), starved=starved)
+    assert answered == Unfit(why=str(error))
 
 
 def test_another_coordinator_of_the_migration_ends_what_the_first_one_began(node: Node) -> None:

@@ -88,7 +88,7 @@ RECEIPTS: list[FromWorker] = [
     Paced(worker="h:7", now=8, most=16, why="the store asks for less (SlowDown)"),
     OrderDone(order=1),
     Question(number=1, intent=SealIntent(**OF, number=3, size=4, sha256="aa")),
-    Ready(pid=1, code_sha256="aa"),
+    Ready(code_sha256="aa"),
     Exchanged(
         traffic=(
             EndpointTraffic(
