@@ -105,7 +105,7 @@ def check(folder: Path, count: int) -> None:
 
 
 def prove(folder: Path, count: int) -> None:
-    from hdh_migrate.cli.verbs.audit.prove import proof_in
+    from hdh_migrate.evidence.exports.proving import proof_in
 
     proof_in(folder / "bundle", f"pmsi/2024/{count // 2:09}.parquet", None)
 

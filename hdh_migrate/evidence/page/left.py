@@ -26,6 +26,7 @@ from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.verifier.members import (
     Predicate,
     StatedAbsent,
+    StatedLook,
     StatedRotation,
     StatedTally,
 )
@@ -275,13 +276,13 @@ def after_deletion(story: Mapping[str, Any] | None) -> AfterDeletion:
     return AfterDeletion.of(told_of.get("outcomes"), told_of.get("observed"))
 
 
-def missed_in(look: Mapping[str, Any] | None) -> bool:
+def missed_in(look: Mapping[str, object] | None) -> bool:
     """Say whether a look found something gone, damaged, replaced or lost."""
     kinds = ("gone", "damaged", "replaced", "lost")
     return look is not None and any(look.get(kind) for kind in kinds)
 
 
-def mended_since(p: Predicate, look: Mapping[str, Any]) -> bool:
+def mended_since(p: Predicate, look: StatedLook) -> bool:
     """Say whether what a look missed or found damaged is verified again, and it found no more."""
     return bool(
         look["ended"]

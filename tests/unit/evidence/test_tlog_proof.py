@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from hdh_migrate.cli.verbs.audit.prove import proof_in
 from hdh_migrate.errors import EvidenceDamaged, UsageError
+from hdh_migrate.evidence.exports.proving import proof_in
 from hdh_migrate.evidence.lines.proofs import inclusion_of
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.signatures.objects import (
