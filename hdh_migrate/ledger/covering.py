@@ -1,4 +1,4 @@
-"""Which event of the journal covers which rows, found without a walk of the journal.
+"""An index of rows to the events of the journal that cover them, made anew in each process.
 
 It is computed from the journal in each process that asks, and nowhere kept: nothing in it can be
 older than the journal, or changed behind its back. It only says where to look. Whoever asks reads

@@ -1,4 +1,4 @@
-"""What this one bundle has, as the table of legal references asks: it claims nothing else."""
+"""Which conditions of references.yaml this bundle meets: only what it meets is said of it."""
 
 from __future__ import annotations
 
