@@ -214,9 +214,14 @@ def test_what_lands_is_kept_as_the_plan_wants_it(start: Start) -> None:
     agreed(job.folder / "report", trusted)
 
 
-def test_a_lock_that_an_upload_did_not_take_is_set_on_the_object(start: Start) -> None:
+@pytest.mark.parametrize("default", [None, {"Mode": "GOVERNANCE", "Days": "1"}])
+def test_a_lock_that_an_upload_did_not_take_is_set_on_the_object(
+    start: Start, default: dict[str, str] | None
+) -> None:
+    """Where a bucket's default gave it a shorter one, that was left so and called a finding."""
     wanted = ", retention: {mode: governance, days: 30}, legal_hold: true"
     server, job = start(Manner(loses_upload_locks=True), lock=True, target=wanted)
+    server.store.buckets[BUCKET].default_retention = default
     assert job.run_here() == (0, "")
     for kept in landed(server):
         assert kept.retention is not None

@@ -15,7 +15,7 @@ from hdh_migrate.model import Lock, Stored
 from hdh_migrate.orders import OrderItem
 from hdh_migrate.pipeline.retrying import Retrying
 from hdh_migrate.pipeline.tags import ATTEMPT, hyphenated
-from hdh_migrate.pipeline.workers.sending import RETAIN
+from hdh_migrate.pipeline.workers.sending import RETAIN, less_kept
 from hdh_migrate.pipeline.workers.work import Route, Toolbox
 from hdh_migrate.ports.stores import TargetReader
 from hdh_migrate.telemetry import counted
@@ -108,14 +108,5 @@ def _lock(box: Toolbox, reader: TargetReader, route: Route, seen: Stored) -> Fou
         lock = box.retry(lambda: reader.lock(route.target.bucket, seen))
     except Permanent as error:
         return Code.RETENTION_DIFFERS, f"the target does not show how it is kept: {error}"
-    detail = _less(lock, wanted)
+    detail = less_kept(lock, wanted)
     return None if detail is None else (Code.RETENTION_DIFFERS, detail)
-
-
-def _less(lock: Lock, wanted: Lock) -> str | None:
-    """Return in what a lock is less than what was wanted; None: in nothing."""
-    if wanted.mode is not None and lock.mode != wanted.mode:
-        return f"the retention mode is {lock.mode or 'none'}, not {wanted.mode}"
-    if wanted.mode is not None and (wanted.until is None or (lock.until or "") < wanted.until):
-        return f"it is kept until {lock.until or 'never'}, not {wanted.until or 'as planned'}"
-    return "there is no legal hold" if wanted.hold and not lock.hold else None

@@ -277,12 +277,15 @@ class Sending:
     def _keep(self, route: Route, stored: Stored) -> None:
         """Lock a completed object where the host did not take the lock with the upload.
 
-        What then still is not as planned, verify finds.
+        Its bucket's default may have given it another one. What then still is not as planned,
+        verify finds.
         """
         kept = route.keeping
-        if kept is None or stored.lock.mode is not None or stored.lock.hold:
+        if kept is None:
             return
         lock = Lock(mode=kept.mode, until=stored.metadata.get(RETAIN), hold=kept.hold)
+        if less_kept(stored.lock, lock) is None:
+            return
         with suppress(Permanent):
             self._box.retry(lambda: self._writer.retain(route.target.bucket, stored, lock))
 
@@ -311,6 +314,15 @@ class Sending:
         known = {part.number: (part.etag, part.stored_size) for part in one.parts}
         same = (n for n, p in held.items() if known.get(n) == (p.etag, p.size))
         return Resumed(id=one.id, attempt=one.attempt, held=tuple(same))
+
+
+def less_kept(lock: Lock, wanted: Lock) -> str | None:
+    """Return in what a lock is less than what was wanted; None: in nothing."""
+    if wanted.mode is not None and lock.mode != wanted.mode:
+        return f"the retention mode is {lock.mode or 'none'}, not {wanted.mode}"
+    if wanted.mode is not None and (wanted.until is None or (lock.until or "") < wanted.until):
+        return f"it is kept until {lock.until or 'never'}, not {wanted.until or 'as planned'}"
+    return "there is no legal hold" if wanted.hold and not lock.hold else None
 
 
 def _denied(sealing: Sealing, obj: ObjectInfo) -> bool:

@@ -100,7 +100,7 @@ class Manner:
     redirects_to: str | None = None
     ignores_max_parts: bool = False
     loses_upload_locks: bool = False
-    """CreateMultipartUpload does not take the object lock headers (Ceph 16)."""
+    """CreateMultipartUpload takes no object lock headers, only the bucket's default (Ceph 16)."""
     loses_upload_tags: bool = False
     """CreateMultipartUpload does not take x-amz-tagging (Ceph 16)."""
     loses_put_tags: bool = False

@@ -29,7 +29,7 @@ def create_upload(store: Store, request: Request) -> Reply:
     if store.manner.loses_upload_tags:
         upload.template.tags = {}
     if store.manner.loses_upload_locks:
-        upload.template.retention, upload.template.hold = None, False
+        upload.template.retention, upload.template.hold = store.retention_of(bucket), False
     told = {"Bucket": bucket.name, "Key": upload.template.key, "UploadId": upload.id}
     return xml("InitiateMultipartUploadResult", told)
 
