@@ -349,7 +349,10 @@ def test_a_backup_from_the_middle_of_a_run_is_refused_once_the_run_has_ended(
 
 def test_a_state_folder_that_was_moved_goes_on(two: Machines) -> None:
     assert two.call("one", "transfer")[0] == Exit.OK
-    (two.folder / "one").rename(two.folder / "two")
+    two.copy("one", "two")  # on another disk, and the first is gone
+    shutil.rmtree(two.folder / "one")
+    assert "the ledger lay elsewhere then" in two.said("two", "hold")
+    assert two.call("two", "hold", "--release")[0] == Exit.OK
     assert two.call("two", "run")[0] == Exit.OK
     assert two.fence()["epoch"] == 0
 
@@ -385,6 +388,8 @@ def test_a_host_that_keeps_no_conditions_gets_a_fence_that_is_watched(two: Machi
     done = started(*run, env=two.job.environ)
     assert done.returncode == Exit.OK, done.stderr
     assert "watched and not enforced" in done.stderr
+    assert "not told of this: the host keeps no conditions" in two.said("one", "hold")
+    assert two.said("one", "hold", "--release")
     verified = two.held()
     assert two.call("two", "run")[0] == Exit.LOCKED
     assert two.call("two", "fence", "--take-over", "--reason", "one burned")[0] == Exit.OK

@@ -292,23 +292,26 @@ def tell_later(
     end: JournalEnd,
     *,
     place: str,
-) -> None:
-    """Let a fence of ours that nobody holds tell how far the journal goes by now.
+) -> bool:
+    """Let a fence of ours that nobody holds tell how far the journal goes; return whether it does.
 
     What is not ours, is held, tells it already or changes meanwhile is left as it is; so is one of
-    a ledger that lies at another place: a copy that only looked would shut the other one out.
+    a host that keeps no conditions, or of a ledger that lies at another place: a copy that only
+    looked would shut the other one out.
 
     Raises:
         StorageError: it cannot be written.
     """
     shown = None if standing is None else standing.shown
     if standing is None or shown is None or shown.nonce not in own.nonces:
-        return
-    if shown.state == "running" or shown.place != place or shown.events == end.events:
-        return
+        return False
+    if (shown.events, shown.head) == (end.events, end.head):
+        return True
+    if shown.state == "running" or shown.place != place or not own.firm:
+        return False
     events, head = shown.events, shown.head
     if events is not ABSENT and head is not ABSENT and not own.goes_on_from(events, head):
-        return
+        return False
     now = {**shown.as_json(), "events": end.events, "head": end.head}
     body = canonical_json(now)
     with suppress(Conflict), naming_right(bucket, "s3:PutObject"):
@@ -316,6 +319,8 @@ def tell_later(
             bucket, standing.stored.key, memoryview(body), sha256=sha256_hex(body),
             stamp=Stamp(attempt=_tag_of(shown.ledger, shown.nonce)), replaces=standing.stored.etag,
         )  # fmt: skip
+        return True
+    return False
 
 
 def _tag_of(ledger: str, nonce: str) -> str:

@@ -30,7 +30,8 @@ from hdh_migrate.wiring import Vault, open_target
 def tell_fences(desk: Desk) -> None:
     """Let the fences of this ledger tell how far its journal goes; what hinders it is said.
 
-    One that a run holds is left to it, and so is one of a host that keeps no conditions. Where one
+    One that a run has not let go of is left to the next one, and so is one of a host that keeps no
+    conditions, or of a ledger that was moved since. Where one
     shows that the ledger here is not the newest, the verb has done its work in an older copy.
     """
     if desk.stop.is_set() or not desk.ledger_path.exists():
@@ -44,10 +45,14 @@ def tell_fences(desk: Desk) -> None:
         finally:
             ledger.close()
     except (StorageError, Refused, KeyUnavailable, ClocksDiffer, LedgerError) as error:
-        desk.progress.note(
-            f"the fence at the target was not told of this: {error}. Until the next run an older"
-            " copy of the ledger that is put back is not noticed there"
-        )
+        desk.progress.note(_untold(str(error)))
+
+
+def _untold(why: str) -> str:
+    return (
+        f"the fence at the target was not told of this: {why}. Until the next run an older copy of"
+        " the ledger that is put back is not noticed there"
+    )
 
 
 def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> None:
@@ -55,7 +60,8 @@ def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> None:
     endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
     judge = judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
     gate.admit_target(endpoint, plan, base, judge)
-    writer, place, newer = S3Writer(endpoint, desk.limits), place_of(desk.ledger_path), list[str]()
+    writer, place = S3Writer(endpoint, desk.limits), place_of(desk.ledger_path)
+    newer, left = list[str](), set[str]()
     for bucket in buckets_of(plan):
         if (mine := own.get(bucket)) is None:
             continue
@@ -65,9 +71,13 @@ def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> None:
         why = why_barred(bucket, standing, mine, ledger=name_of(ledger) or "", place=place)
         if why is not None:
             newer.append(why)
-        elif mine.firm:
-            end = JournalEnd(events=ledger.length(), head=ledger.head())
-            tell_later(writer, bucket, standing, mine, end, place=place)
+            continue
+        end = JournalEnd(events=ledger.length(), head=ledger.head())
+        if not tell_later(writer, bucket, standing, mine, end, place=place):
+            other = "the last run was killed, or the ledger lay elsewhere then"
+            left.add(other if mine.firm else "the host keeps no conditions")
+    if left and not newer:
+        desk.progress.note(_untold("; ".join(sorted(left))))
     if newer:
         desk.progress.note(
             f"the ledger here is not the newest: {'; '.join(newer)}. What this command did is"
