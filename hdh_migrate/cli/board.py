@@ -7,7 +7,7 @@ from typing import Final
 
 from hdh_migrate.cli.hours import course_lines
 from hdh_migrate.cli.output import amount_text, table, visible
-from hdh_migrate.clocks import length, seconds_of
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.results import Amount
 from hdh_migrate.results.looks import (
@@ -24,12 +24,10 @@ from hdh_migrate.results.looks import (
     StepProgress,
     Work,
 )
+from hdh_migrate.session.views.at_work import as_of
 from hdh_migrate.telemetry import counted, duration_text, size_text
 
 CUT: Final = "~"
-
-OLD_SECONDS: Final = 86_400.0
-"""What a ledger tells that nobody wrote to for so long is told with its age."""
 
 
 def report(status: Status) -> list[str]:
@@ -82,7 +80,7 @@ def headlines(status: Status) -> list[str]:
     )
     return [
         f"{status['migration']}: {working(status['run'], status['at'])}",
-        *_as_of(status["run"], status["at"]),
+        *([] if (age := as_of(status["run"], status["at"])) is None else [age]),
         *(visible(" ".join(one["en"].split())) for one in status.get("grave", ())),
         f"{reached}{share}{eta}",
         *course_lines(status["course"]),
@@ -107,17 +105,6 @@ def working(work: Work, now: str) -> str:
         f"no run is under way, the last run ended {_second(work['ended'])} with {int(ended)}"
         f" ({meaning}){over}{_since(work['last_word'], work['ended'])}"
     )
-
-
-def _as_of(work: Work, now: str) -> Iterator[str]:
-    """Yield how old all of it is, where that is days: nothing outside this machine was asked."""
-    last = work["last_word"]
-    ago = 0.0 if last is None or work["alive"] else seconds_of(now) - seconds_of(last)
-    if ago >= OLD_SECONDS:
-        yield (
-            f"as of {length(ago)} ago, when the ledger here was written to last; whether a"
-            ' newer copy of it works elsewhere says "hdh-migrate fence PLAN"'
-        )
 
 
 def _since(last: str | None, ended: str) -> str:

@@ -23,7 +23,7 @@ from hdh_migrate.results.forecasts import (
 from hdh_migrate.results.looks import MonitorVerdict
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.ahead import LIKELY, BatchesAhead, Pace, moments
-from hdh_migrate.session.views.at_work import work_of
+from hdh_migrate.session.views.at_work import as_of, clock_behind, work_of
 from hdh_migrate.session.views.costs import costs
 from hdh_migrate.session.views.deadlines import endings, held_against
 from hdh_migrate.session.views.delta import cutovers_ahead
@@ -86,9 +86,8 @@ def _opened(desk: Desk) -> SqliteLedger:
 def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
     plan, at = desk.loaded.plan, desk.clock.now()
     now = seconds_of(at)
-    alive = work_of(desk, ledger)["alive"]
-    waived = waived_now(desk, ledger)
-    seen = LedgerMoment.of(ledger, desk.clock.monotonic() if alive else None, waived)
+    work, waived = work_of(desk, ledger), waived_now(desk, ledger)
+    seen = LedgerMoment.of(ledger, desk.clock.monotonic() if work["alive"] else None, waived)
     ahead = _ahead(desk, seen, now)
     latest = now if ahead.done else max(ahead.ends, default=None)
     of_batch = {one.batch.name: max(one.ends, default=None) for one in ahead.batches}
@@ -113,7 +112,12 @@ def _forecast(desk: Desk, ledger: SqliteLedger) -> PlanForecast:
         "costs": costs(ledger, plan, ahead.later),
         "notes": [*_notes(plan, seen)],
     }
+    if (age := as_of(work, at)) is not None:
+        forecast["notes"].append(age)
     forecast["check"] = _verdict(forecast)
+    if (wrong := clock_behind(work, at)) is not None:
+        why = [wrong, *forecast["check"]["why"]]
+        forecast["check"] = {"exit": int(Exit.FINDINGS), "why": why}
     return forecast
 
 

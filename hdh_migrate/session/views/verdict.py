@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hdh_migrate.clocks import TOLERANCE_SECONDS, seconds_of
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import Severity, exit_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.model import Grouped
 from hdh_migrate.results.courses import CourseStatus
 from hdh_migrate.results.looks import BatchStatus, MonitorVerdict, Status, Work
-from hdh_migrate.session.views.at_work import was_killed
+from hdh_migrate.session.views.at_work import clock_behind, was_killed
 
 MEANINGS: Final = {
     Exit.DAMAGED: "the ledger is damaged, or the last run ended so",
@@ -66,10 +66,8 @@ Reasons = Iterator[tuple[Exit, str]]
 
 
 def _of_the_clock(work: Work, now: str) -> Reasons:
-    last = work["last_word"]
-    if last is not None and seconds_of(last) - seconds_of(now) > TOLERANCE_SECONDS:
-        why = f"this machine's clock is behind the ledger's last word, {last}: runs are refused"
-        yield Exit.FINDINGS, f"{why}, and what is said here of times is wrong"
+    if (why := clock_behind(work, now)) is not None:
+        yield Exit.FINDINGS, why
 
 
 def _of_the_run(work: Work, now: str) -> Reasons:

@@ -146,6 +146,15 @@ def test_what_was_measured_counts_for_more_than_what_the_plan_states(desk: Desk)
     assert any("always the same mix" in note for note in told["notes"])
 
 
+def test_an_old_ledger_tells_its_age_and_a_clock_behind_it_fails_a_check(desk: Desk) -> None:
+    listed(desk, 600)
+    assert not any("as of" in note for note in forecast(desk)["notes"])
+    late, early = replace(desk, clock=WallClock(later(NOW, 3 * 86_400))), later(NOW, -86_400)
+    assert any(note.startswith("as of 3 days ago") for note in forecast(late)["notes"])
+    told = forecast(replace(desk, clock=WallClock(early)))["check"]
+    assert (told["exit"], "clock is behind" in told["why"][0]) == (Exit.FINDINGS, True)
+
+
 def test_what_ends_before_the_latest_end_is_told_with_its_margin_and_fails_a_check(
     desk: Desk,
 ) -> None:
