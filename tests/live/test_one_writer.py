@@ -18,6 +18,7 @@ import pytest
 from hdh_migrate.demo.servers import S3Server
 from hdh_migrate.errors import Exit
 from hdh_migrate.evidence.signatures.signing import new_report_key
+from tests.support.agreed import agreed
 from tests.support.command import command as started
 from tests.support.errand import BUCKET, ODD, Errand, errand
 from tests.support.fixtures import s3_client
@@ -241,8 +242,9 @@ def test_a_withdrawal_is_not_lost_with_an_older_copy_of_the_state_folder(two: Ma
     assert code == Exit.OK
     journal = (Path(report["folder"]) / "journal.jsonl").read_text()
     assert journal.count("cutover-approval-withdrawn") == 1
-    trust = ("--trust", str(folder / "keys" / "report.pub"))
-    checked = started("audit", "verify", report["folder"], *trust, env=job.environ)
+    signed_by = folder / "keys" / "report.pub"
+    agreed(Path(report["folder"]), signed_by)
+    checked = started("audit", "verify", report["folder"], "--trust", str(signed_by))
     assert checked.returncode == Exit.OK, checked.stderr
     told = two.call("one", "approve", *stage, *dpo)[1]
     assert two.call("one", "approve", "--withdraw", told["approval"], *dpo)[0] == Exit.OK
