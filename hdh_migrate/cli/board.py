@@ -24,7 +24,7 @@ from hdh_migrate.results.looks import (
     StepProgress,
     Work,
 )
-from hdh_migrate.session.views.at_work import as_of
+from hdh_migrate.session.views.ages import as_of
 from hdh_migrate.telemetry import counted, duration_text, size_text
 
 CUT: Final = "~"

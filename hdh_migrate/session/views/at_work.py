@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from hdh_migrate.clocks import TOLERANCE_SECONDS, length, seconds_of
+from hdh_migrate.clocks import seconds_of
 from hdh_migrate.errors import Exit
 from hdh_migrate.events.fence import FenceTaken
 from hdh_migrate.ledger import SqliteLedger
@@ -12,9 +10,6 @@ from hdh_migrate.ledger.holding import holder
 from hdh_migrate.results.looks import Work
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.views.last_run import LastRun, last_run
-
-OLD_SECONDS: Final = 86_400.0
-"""What a ledger tells that nobody wrote to for so long is told with its age."""
 
 
 def work_of(desk: Desk, ledger: SqliteLedger) -> Work:
@@ -62,32 +57,6 @@ def _is_over(desk: Desk, ledger: SqliteLedger, last: LastRun) -> bool:
 def _last_word(ledger: SqliteLedger) -> str | None:
     words = [ledger.last_at(), *(one.at for one in ledger.samples()[-1:])]
     return max((word for word in words if word is not None), default=None)
-
-
-def as_of(work: Work, now: str) -> str | None:
-    """Say how old all that a ledger tells is, where that is days; None: it is not.
-
-    Who only looks asks nothing outside this machine, and an older copy looks as any other.
-    """
-    last = work["last_word"]
-    ago = 0.0 if last is None or work["alive"] else seconds_of(now) - seconds_of(last)
-    if ago < OLD_SECONDS:
-        return None
-    return (
-        f"as of {length(ago)} ago, when the ledger here was written to last; whether a newer copy"
-        ' of it works elsewhere says "hdh-migrate fence PLAN"'
-    )
-
-
-def clock_behind(work: Work, now: str) -> str | None:
-    """Say that this machine's clock is behind what the ledger tells already; None: it is not."""
-    last = work["last_word"]
-    if last is None or seconds_of(last) - seconds_of(now) <= TOLERANCE_SECONDS:
-        return None
-    return (
-        f"this machine's clock is behind the ledger's last word, {last}: runs are refused, and"
-        " what is said here of times is wrong"
-    )
 
 
 def was_killed(work: Work) -> bool:

@@ -22,8 +22,9 @@ from hdh_migrate.results.forecasts import (
 )
 from hdh_migrate.results.looks import MonitorVerdict
 from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.views.ages import as_of, clock_behind
 from hdh_migrate.session.views.ahead import LIKELY, BatchesAhead, Pace, moments
-from hdh_migrate.session.views.at_work import as_of, clock_behind, work_of
+from hdh_migrate.session.views.at_work import work_of
 from hdh_migrate.session.views.costs import costs
 from hdh_migrate.session.views.deadlines import endings, held_against
 from hdh_migrate.session.views.delta import cutovers_ahead

@@ -15,7 +15,8 @@ from hdh_migrate.errors import Exit
 from hdh_migrate.model import Grouped
 from hdh_migrate.results.courses import CourseStatus
 from hdh_migrate.results.looks import BatchStatus, MonitorVerdict, Status, Work
-from hdh_migrate.session.views.at_work import clock_behind, was_killed
+from hdh_migrate.session.views.ages import clock_behind
+from hdh_migrate.session.views.at_work import was_killed
 
 MEANINGS: Final = {
     Exit.DAMAGED: "the ledger is damaged, or the last run ended so",
