@@ -105,9 +105,8 @@ def test_what_failed_is_left_out_and_holds_back_who_needs_it() -> None:
 
 def test_a_blocked_batch_is_held_back() -> None:
     blocker = Grouped(
-        oldest=1, code="name-too-long", severity="blocker", dataset="d1", batch="a", detail="",
-        many=2,
-    )  # fmt: skip
+        code="name-too-long", severity="blocker", dataset="d1", batch="a", detail="", many=2
+    )
     seen = moment([row(1, "a")], {(1, State.LISTED): 10}, [blocker])
     found = ahead(seen, batch("a"))
     assert found.batches[0].state == "held back"

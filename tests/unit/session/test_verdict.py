@@ -21,7 +21,7 @@ KILLED = {**IDLE, "ended": None, "exit": None}
 
 
 def cause(code: Code, dataset: str | None = "d") -> Grouped:
-    return Grouped(1, code, code.severity, dataset, "all", "what it says", 3)
+    return Grouped(code, code.severity, dataset, "all", "what it says", 3)
 
 
 def ended(code: Exit, why: str | None = None) -> Any:
