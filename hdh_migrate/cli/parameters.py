@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,6 +18,16 @@ Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The folder of a 
 AnyBundle = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="The folder of a report, or its .zip or .tar.")
 ]
+
+
+class Language(StrEnum):
+    """Languages of the report."""
+
+    FR = "fr"
+    EN = "en"
+
+
+InLanguage = Annotated[Language, typer.Option("--language", help="Of what is shown.")]
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of the plan.")]
 Key = Annotated[
     str,

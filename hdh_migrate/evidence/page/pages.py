@@ -23,7 +23,7 @@ from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.evidence.verifier.outcome import PAGES, Outcome
 
-COMPARED = "13 each page is the one that this statement, these findings and this journal give"
+COMPARED = "15 each page is the one that this statement, these findings and this journal give"
 NOT_COMPARED = (
     "that a page shows what the statement says: another version of the tool wrote it ({}), and only"
     " the digest of the statement that it names was compared"

@@ -59,11 +59,12 @@ JUDGED = (
     " that never signed reports before"
 )
 BY_WORD = (
-    "that those who are named as approving did, {}: the journal names their keys, and what they"
-    " signed is not in the bundle"
+    "that those who are named as approving did, {} times: the journal names their keys, and what"
+    " they signed is not in the bundle"
 )
 WAIVED_BY_WORD = (
-    "that what is waived was waived by who may, {}: the journal does not have what they signed"
+    "that what is waived was waived by who may, {} times: the journal does not have what they"
+    " signed"
 )
 WHOSE = "whose the keys are that approved, waived or judged: ask each of them for his fingerprint"
 KEYED = (
@@ -73,6 +74,9 @@ KEYED = (
 PAGES = 'that a page shows what the statement says: "hdh-migrate audit verify" makes each one again'
 UNSAMPLED = "that the target still holds these bytes: --sample reads some of them"
 UNSTAMPED = "when the bundle was made: its times are the operator's own"
+UNJUDGED_STAMP = "the time-stamp: --tsa-trust names who is trusted to give one"
+STAMPED = "10 the signed statement existed on {}, says {}"
+GOES_ON = "12 the journal goes on from the checkpoint of {} events, which {} trusted keys signed"
 
 
 class Outcome:
@@ -119,10 +123,7 @@ def say_what_is_open(
     if walk.notes:
         outcome.open[outcome.open.index(ALONE)] = SINCE.format(max(n.size for n in walk.notes))
     for note in walk.notes:
-        outcome.checked.append(
-            f"12 the journal goes on from the checkpoint of {note.size} events, which"
-            f" {note.signed} trusted keys signed"
-        )
+        outcome.checked.append(GOES_ON.format(note.size, note.signed))
 
 
 def _say_of_what(outcome: Outcome, manifests: ApprovedManifests) -> None:
@@ -152,7 +153,7 @@ def _say_who_signed(outcome: Outcome, version: int, walk: Walk) -> None:
         outcome.open.append(KEYED)
         return
     if approvals.by_word:
-        outcome.open.append(BY_WORD.format(f"{approvals.by_word} times"))
+        outcome.open.append(BY_WORD.format(approvals.by_word))
     stated = 0 if waivers.began or version == 1 else len(outcome.predicate["waivers"])
     if waivers.by_word + stated:
-        outcome.open.append(WAIVED_BY_WORD.format(f"{waivers.by_word + stated} times"))
+        outcome.open.append(WAIVED_BY_WORD.format(waivers.by_word + stated))

@@ -27,6 +27,12 @@ TIMEOUT = 60
 ENOUGH = 0.05
 """One minus the confidence with which the bound on bad objects is told."""
 
+SAMPLED = (
+    "11 {} of {} stored objects, drawn with nonce {}, are what was stored: with 95 % confidence"
+    " fewer than {:.2%} are bad"
+)
+SAMPLED_ALL = "11 all {} stored objects were read at the target and are what was stored"
+
 
 class SampleCheck:
     """Draws `count` objects by lot and reads them.
@@ -73,19 +79,16 @@ class SampleCheck:
                     continue
                 problem = "the target holds other bytes than were stored"
             outcome.problems.append(f"manifest.jsonl line {number}: {problem}")
-        outcome.checked.append(f"11 {self._confidence(len(drawn), whole)}")
+        outcome.checked.append(self._confidence(len(drawn), whole))
         outcome.open = [what for what in outcome.open if "--sample" not in what]
 
     def _confidence(self, drawn: int, whole: int) -> str:
         """Say what so many good objects mean for the others."""
         if drawn == whole:
-            return f"all {whole} stored objects were read at the target and are what was stored"
+            return SAMPLED_ALL.format(whole)
         # If a share p were bad, n draws would all be good with probability (1 - p)^n.
         bound = 1 - ENOUGH ** (1 / drawn)
-        return (
-            f"{drawn} of {whole} stored objects, drawn with nonce {self.nonce}, are what was"
-            f" stored: with 95 % confidence fewer than {bound:.2%} are bad"
-        )
+        return SAMPLED.format(drawn, whole, self.nonce, bound)
 
     def read(self, place: Mapping[str, Any], line: Mapping[str, Any]) -> tuple[int, str]:
         """Return size and SHA-256 of what the target gives for one object (S3, path style)."""

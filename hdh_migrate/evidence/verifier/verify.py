@@ -54,7 +54,13 @@ from hdh_migrate.evidence.verifier.counts import SUMMARIES, summary, unlike_page
 from hdh_migrate.evidence.verifier.lines import Lines
 from hdh_migrate.evidence.verifier.members import EvidenceStatement
 from hdh_migrate.evidence.verifier.notes import SignedNote, Walk, load_note, signed_note
-from hdh_migrate.evidence.verifier.outcome import UNSTAMPED, Outcome, say_what_is_open
+from hdh_migrate.evidence.verifier.outcome import (
+    STAMPED,
+    UNJUDGED_STAMP,
+    UNSTAMPED,
+    Outcome,
+    say_what_is_open,
+)
 from hdh_migrate.evidence.verifier.planned import StatedPlan
 from hdh_migrate.evidence.verifier.signatures import (
     Claims,
@@ -201,13 +207,13 @@ def _time(
     if not path.exists() or not claims or message is None:
         outcome.open.append(UNSTAMPED)
     elif stamped is None:
-        outcome.open.append("the time-stamp: --tsa-trust names who is trusted to give one")
+        outcome.open.append(UNJUDGED_STAMP)
     else:
         try:
             moment, authority = stamped(forms.document(path), message + claims[0][1])
         except ValueError as error:
             raise forms.Wrong(f"timestamp.tsr: {error}") from None
-        outcome.checked.append(f"10 the signed statement existed on {moment}, says {authority}")
+        outcome.checked.append(STAMPED.format(moment, authority))
         return moment
     return None
 

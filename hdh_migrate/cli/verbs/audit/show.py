@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +10,9 @@ import typer
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
-from hdh_migrate.cli.parameters import AnyBundle, Threshold
+from hdh_migrate.cli.parameters import AnyBundle, InLanguage, Language, Threshold
 from hdh_migrate.errors import Exit
 from hdh_migrate.results.proofs import FirstScreenShown
-
-
-class Language(StrEnum):
-    """Languages of the report."""
-
-    FR = "fr"
-    EN = "en"
 
 
 @verb(
@@ -35,7 +27,7 @@ def show(
     task: Task,
     bundle: AnyBundle,
     *,
-    language: Annotated[Language, typer.Option(help="Of what is shown.")] = Language.EN,
+    language: InLanguage = Language.EN,
     trust: Annotated[
         list[Path] | None,
         typer.Option("--trust", metavar="KEY", help="Check signatures too; repeatable."),

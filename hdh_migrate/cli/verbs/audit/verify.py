@@ -11,7 +11,14 @@ import typer
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import load_each, trusted_keys
-from hdh_migrate.cli.parameters import AnyBundle, Threshold, Trust, TsaTrust
+from hdh_migrate.cli.parameters import (
+    AnyBundle,
+    InLanguage,
+    Language,
+    Threshold,
+    Trust,
+    TsaTrust,
+)
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.plan.files import CHECK_PATH
 from hdh_migrate.results.proofs import BundleChecked
@@ -28,6 +35,7 @@ _KEPT = "give the .checkpoint file that was written beside an earlier report"
     examples=(
         "audit verify evidence-2026-11 --trust operator.pub",
         "audit verify evidence.zip --trust operator.pub --trust witness.pub --threshold 2",
+        "audit verify evidence.zip --trust operator.pub --language fr",
     ),
     exits=(Exit.DAMAGED,),
     result=BundleChecked,
@@ -58,9 +66,11 @@ def verify(
     nonce: Annotated[
         str | None, typer.Option(metavar="HEX", help="Repeat the draw of an earlier sample.")
     ] = None,
+    language: InLanguage = Language.EN,
 ) -> Exit:
     """Compute all of a bundle's sums again, check its signatures; exit 0, or 10 when one fails."""
     from hdh_migrate.evidence.check import examine
+    from hdh_migrate.evidence.page.checked import said, text_of
     from hdh_migrate.evidence.page.pages import compare_pages
     from hdh_migrate.evidence.signatures.stamps import load_roots
     from hdh_migrate.evidence.verifier.stamp import judged_by
@@ -81,11 +91,11 @@ def verify(
     result: BundleChecked = {
         "ok": not outcome.problems,
         "problems": outcome.problems,
-        "checked": [] if outcome.problems else outcome.checked,
-        "not_checked": outcome.open,
+        "checked": [] if outcome.problems else said(outcome.checked, language),
+        "not_checked": said(outcome.open, language),
         "exit": int(code),
     }
-    task.out.result(result, "\n".join(outcome.text_lines()))
+    task.out.result(result, text_of(outcome, language))
     return code
 
 
