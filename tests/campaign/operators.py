@@ -262,11 +262,11 @@ class Operators:
         """Go back."""
         return str(self._cut(roll_back)["stage"])
 
-    def finalize(self, reason: str | None) -> str:
+    def finalize(self, reason: str | None, *, as_it_is: bool = False) -> str:
         """End the fallback window for good; in lives of months the fence is released with it."""
 
         def end(scene: Scene) -> CutoverStanding:
-            now = finalize(scene, reason)
+            now = finalize(scene, reason, as_it_is=as_it_is)
             if scene.fencing is not None and self._setting.kind.lasts:
                 scene.fencing.release([BUCKET])
             return now

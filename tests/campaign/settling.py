@@ -445,13 +445,35 @@ class Settling:
                 finalize = partial(act.finalize, "the end")
                 self._led_elsewhere("settling: cutover finalize, led elsewhere", finalize)
             self._spoilt("finalize", "cutover finalize", partial(act.finalize, "the end"))
-            self._council.approve("finalize")
-            self._process("settling: cutover finalize", lambda: act.finalize("the end"))
-            if (stage := setting.standing().stage) is not CutoverStage.FINALIZED:
-                raise Broken(f"a finalization without trouble stops at {stage}")
+            self._finalize()
         if self._pointer.value != NEW:
             raise Broken("it is finalized and the pointer leads elsewhere")
         self._decommission()
+
+    def _finalize(self) -> None:
+        """Make the switch final: as it is, where somebody wrote to the source after it."""
+        setting, act = self._setting, self._operators
+        late = self._written_late()
+        self._council.approve("finalize")
+        self._process("settling: cutover finalize", lambda: act.finalize("the end"))
+        if late:
+            if setting.standing().stage is not CutoverStage.OPEN:
+                raise Broken(f"it is final, and nobody moves what was written late: {late}")
+            self._council.approve("finalize")
+            as_it_is = partial(act.finalize, "the end", as_it_is=True)
+            self._process("settling: cutover finalize, as it is", as_it_is)
+        if (stage := setting.standing().stage) is not CutoverStage.FINALIZED:
+            raise Broken(f"a finalization without trouble stops at {stage}")
+
+    def _written_late(self) -> list[str]:
+        """Return the keys that the source has, or has otherwise, since it was listed last."""
+        setting = self._setting
+        versions = {row["key"]: row["version"] for row in setting.records()}
+        return [
+            key
+            for key in setting.source_keys()
+            if versions.get(key) != setting.source.version(setting.container(key), key)
+        ]
 
     def _spoilt(self, stage: str, verb: str, act: Callable[[], object]) -> None:
         """Try a step that lacks one thing, a few times: nobody may take it."""

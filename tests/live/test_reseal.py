@@ -253,7 +253,7 @@ def test_one_that_cannot_come_to_its_end_is_given_up(site: Site) -> None:
     left = site.cli("status", site.plan, "--json", expect=0).json["left"]
     (task,) = [one for one in left if one["task"] == "rotated"]
     assert task["names"] == ["reseal"]
-    assert task["en"].endswith("“hdh-migrate reseal”.")
+    assert "hdh-migrate reseal PLAN --execute" in task["en"]
     assert said["ended"] is not None
     assert "none to give up" in sealed_anew(site, "--give-up", expect=2).err
 
