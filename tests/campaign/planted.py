@@ -486,6 +486,10 @@ PLANTED = (
         "        reasons += gates.unfit(scene)\n", "        pass\n", kind=LifeKind.MONTHS,
     ),
     Planted(
+        "a finalization does not list the source", "pipeline/cutover/finalize.py",
+        "    reasons += _written_since(scene, wanted=as_it_is)\n", "", kind=LifeKind.MONTHS,
+    ),
+    Planted(
         "a decommission does not ask for the host's attestation",
         "pipeline/decommission/undertaking.py",
         "    closed = story.attested()\n", "    closed = list[str]()\n", kind=LifeKind.MONTHS,
