@@ -35,7 +35,6 @@ _KEPT = "give the .checkpoint file that was written beside an earlier report"
     examples=(
         "audit verify evidence-2026-11 --trust operator.pub",
         "audit verify evidence.zip --trust operator.pub --trust witness.pub --threshold 2",
-        "audit verify evidence.zip --trust operator.pub --language fr",
     ),
     exits=(Exit.DAMAGED,),
     result=BundleChecked,
