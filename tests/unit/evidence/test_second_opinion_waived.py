@@ -319,7 +319,7 @@ def test_a_journal_of_before_says_what_is_its_word_alone(desk: Desk, dpo: Signer
     )  # fmt: skip
     assert accepted(desk, {"early": early}) == ["early"]
     outcome = examined(desk, early)
-    assert WAIVED_BY_WORD.format("2 times") in outcome.open  # the switch, and the statement's own
+    assert WAIVED_BY_WORD.format(2) in outcome.open  # the switch, and the statement's own
 
 
 def test_the_form_of_what_is_kept(desk: Desk, dpo: Signer) -> None:
