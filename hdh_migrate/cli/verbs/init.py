@@ -91,8 +91,9 @@ def init(
         write_whole(ignore, before + rules.encode(), mode=0o644, replace=True)
         write_whole(plan, render().encode(), mode=0o644)
     except BaseException as error:
-        for one in keys:  # nobody has sealed anything for them, and the next try makes its own
-            one.unlink(missing_ok=True)
+        if not os.path.lexists(plan):  # the next try makes its own, and nothing is sealed for these
+            for one in keys:
+                one.unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
         if error.errno in FULL:
