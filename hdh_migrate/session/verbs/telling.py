@@ -21,8 +21,8 @@ def tell_at_once(desk: Desk, done: str | None = None) -> None:
     Endpoints that hang take long, and nobody need wait for them: what is `done` is said before.
     It is decided then for months, so a copy of the ledger is made, too.
     """
-    if not desk.ledger_path.exists():
-        return
+    if desk.stop.is_set() or not desk.ledger_path.exists():
+        return  # who said stop waits for no endpoint, and the next run tells
     try:
         ledger = SqliteLedger.read_only(desk.ledger_path, desk.clock)
         outdated = ledger.outdated
