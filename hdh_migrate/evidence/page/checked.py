@@ -59,10 +59,8 @@ FRENCH: Final[Mapping[str, str]] = {
     outcome.CHECKED[3]: "4 chaque fichier est celui dont parle l'énoncé",
     outcome.CHECKED[4]: "5 chaque ligne est canonique, à sa place, unique et bien formée",
     outcome.CHECKED[5]: "6 les racines de Merkle et tous les comptes découlent des lignes",
-    outcome.CHECKED[
-        6
-    ]: "7 « complet », « prouvé » et « répétition » ne sont dits que si ces comptes"
-    " et ces adresses le permettent",
+    outcome.CHECKED[6]: "7 « complet », « prouvé » et « répétition » ne sont dits que si ces"
+    " comptes et ces adresses le permettent",
     outcome.CHECKED[7]: "8 la chaîne du journal est sans rupture, et il raconte ce que disent les"
     " lignes et l'énoncé",
     outcome.CHECKED[8]: "9 le plan a l'empreinte qui désigne l'exécution, et les lignes et l'énoncé"

@@ -56,9 +56,7 @@ def record_kept_back(
     for portion in ledger.kept_back(dataset.id):
         known = ledger.told_of(one.id for one in portion)
         for one in portion:
-            code = Code.known(
-                one.reason or ""
-            )  # or a word of an earlier version, that of a failure
+            code = Code.known(one.reason or "")  # None: an earlier version's word for a failure
             if code is None or (one.id, str(code)) in known:
                 continue
             if one.state is State.REFUSED:

@@ -62,9 +62,8 @@ class SecondReader:
 
         try:
             found = self._box.retry(ask)
-            if (
-                found is not None and found.code is Code.VERIFY_SOURCE_DIFFERS
-            ):  # once may be a slip of the wire
+            # Once may be a slip of the wire.
+            if found is not None and found.code is Code.VERIFY_SOURCE_DIFFERS:
                 found = self._box.retry(ask)
         except SourceChanged:
             found = self.changed(route, one)

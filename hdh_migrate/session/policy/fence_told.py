@@ -31,8 +31,8 @@ def tell_fences(desk: Desk) -> None:
     """Let the fences of this ledger tell how far its journal goes; what hinders it is said.
 
     One that a run has not let go of is left to the next one, and so is one of a host that keeps no
-    conditions, or of a ledger that was moved since. Where one
-    shows that the ledger here is not the newest, the verb has done its work in an older copy.
+    conditions, or of a ledger that was moved since. Where one shows that the ledger here is not the
+    newest, the verb has done its work in an older copy.
     """
     if desk.stop.is_set() or not desk.ledger_path.exists():
         return
