@@ -487,7 +487,7 @@ PLANTED = (
     ),
     Planted(
         "a finalization does not list the source", "pipeline/cutover/finalize.py",
-        "    reasons += _written_since(scene, wanted=as_it_is)\n", "", kind=LifeKind.MONTHS,
+        "    late = _written_since(scene)\n", "    late = None\n", kind=LifeKind.MONTHS,
     ),
     Planted(
         "a decommission does not ask for the host's attestation",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hdh_migrate.errors import Refused, StorageError
 from hdh_migrate.events.cutover import CutoverFinalized, TargetDifferences
 from hdh_migrate.pipeline.cutover import gates, holdings
@@ -21,9 +23,10 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     Before the window has passed a reason must be given; it stands in the journal. The target is
     listed once more: what it lacks of what was verified, or holds otherwise, stands against it
     unless somebody says, with a reason, that it is to be final `as_it_is`. So does what the source
-    has new or changed: a writer was not stopped, and nothing of it is moved any more. What was sent
-    anew since the switch is another manifest, which those who approve must have approved. Listings
-    may take hours: fence, pointer, hold and approvals are looked at after them.
+    has new or changed: a writer was not stopped, and nothing of it is moved any more. What then is
+    final all the same is said, and stands in the journal. What was sent anew since the switch is
+    another manifest, which those who approve must have approved. Listings may take hours: fence,
+    pointer, hold and approvals are looked at after them.
 
     Raises:
         Refused: with every blocker.
@@ -43,11 +46,9 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
             hint="finish what was begun first; nothing was changed",
         )
     early = not scene.judged("finalize").passed(now.window_until)
-    reasons = []
-    if early and not (reason or "").strip():
-        reasons.append(f"the fallback window is open until {now.window_until}; or give --reason")
-    if as_it_is and not (reason or "").strip():
-        reasons.append("to make it final as it is needs a reason: give --reason")
+    reasons = list[str]()
+    if not (reason or "").strip():
+        reasons += _without_reason(now.window_until if early else None, as_it_is=as_it_is)
     if scene.ctx.retry(scene.pointer.read) != scene.value:
         reasons.append("the pointer does not have the new value: somebody else changed it")
     root = scene.root()
@@ -56,7 +57,9 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     target, against = _target(scene)
     if not as_it_is or target is None:
         reasons += against
-    reasons += _written_since(scene, wanted=as_it_is)
+    late = _written_since(scene)
+    if late is not None and not as_it_is:
+        reasons.append(f"{late}; roll back and start again, or, {_MEANT}")
     if target is not None:
         reasons += gates.unfit(scene)
     if reasons:
@@ -68,6 +71,7 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     assert target is not None, "what is not known stands against it"
     _demand_still(scene)
     consent = let_through(scene, "finalize", root)
+    _pass_over(scene, late)
     scene.note(
         CutoverFinalized(
             **scene.about, early=early, reason=reason, root=root, user=scene.user,
@@ -78,19 +82,35 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     return scene.standing()
 
 
-def _written_since(scene: Scene, *, wanted: bool) -> list[str]:
+def _without_reason(window_until: str | None, *, as_it_is: bool) -> Iterator[str]:
+    """Yield what cannot be without a reason; `window_until`: of a window that is still open."""
+    if window_until is not None:
+        yield f"the fallback window is open until {window_until}; or give --reason"
+    if as_it_is:
+        yield "to make it final as it is needs a reason: give --reason"
+
+
+def _written_since(scene: Scene) -> str | None:
     """List the source; say what nobody would move any more, or that it is not known."""
-    if wanted:
-        return []
     found = source_since(scene)
     if found["unread"] is not None:
-        return [f"the source cannot be listed: {found['unread']}; {_MEANT}"]
+        return f"the source cannot be listed: {found['unread']}"
     late = found["new"] + found["changed"]
     if not late:
-        return []
+        return None
     many = counted(late, "object is", "objects are")
-    told = "new or changed at the source since the last listing before the switch: somebody writes"
-    return [f"{many} {told} there still, and nobody moves it. Roll back and start again; {_MEANT}"]
+    return (
+        f"{many} new or changed at the source since the last listing before the switch: somebody"
+        " writes there still, and nobody moves it"
+    )
+
+
+def _pass_over(scene: Scene, late: str | None) -> None:
+    """Say what it is made final in spite of; its event has no place for it, so another has it."""
+    if late is not None:
+        told = f"{late}; it is made final all the same (--as-it-is)"
+        scene.ctx.progress.note(told)
+        scene.waits("blocked", [told])
 
 
 def _demand_still(scene: Scene) -> None:

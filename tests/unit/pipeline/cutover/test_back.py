@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -304,6 +306,19 @@ def test_finalize_looks_at_the_source_once_more(switched: Affair) -> None:
     assert switched.standing().stage is CutoverStage.OPEN
     done = switched.act(lambda scene: finalize(scene, "the ward knows", as_it_is=True))
     assert done.stage is CutoverStage.FINALIZED
+    assert written_before_the_end(switched).startswith("2 objects are new or changed at the source")
+
+
+def written_before_the_end(affair: Affair) -> str:
+    """Return what the journal says right before it is final, which passes as it is."""
+    with closing(affair.world.open()) as ledger:
+        events = [(kind, json.loads(body)) for _, _, kind, body, _ in ledger.journal()]
+    end = [kind for kind, _ in events].index("cutover-finalized")
+    kind, waits = events[end - 1]
+    assert (kind, waits["why"]) == ("cutover-waits", "blocked")
+    (told,) = waits["told"]
+    assert told.endswith("it is made final all the same (--as-it-is)")
+    return str(told)
 
 
 def test_a_source_that_cannot_be_listed_is_made_final_for_a_reason_only(switched: Affair) -> None:
@@ -315,6 +330,7 @@ def test_a_source_that_cannot_be_listed_is_made_final_for_a_reason_only(switched
 
     done = switched.act(lambda scene: finalize(scene, "it is closed", as_it_is=True))
     assert done.stage is CutoverStage.FINALIZED
+    assert written_before_the_end(switched).startswith("the source cannot be listed")
 
 
 def test_a_target_that_is_wanted_as_it_is_takes_a_reason_and_is_told(switched: Affair) -> None:
