@@ -8,21 +8,23 @@ evidence; the bundle is.
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from hdh_migrate.codes import Severity
 from hdh_migrate.errors import UsageError
 from hdh_migrate.evidence.exports.cells import safe
+from hdh_migrate.evidence.exports.in_french import FRENCH, in_french, with_words
 from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
-from hdh_migrate.evidence.page.messages import french
+from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.reading import CheckedBundle, demand_showable
 from hdh_migrate.folders import unwritten, writing
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model.naming import shown
+
+SUMMED: Final = ("verified", "failed", "pending", "excluded", "vanished", "lost")
+"""Where a dataset's objects ended: each inventoried one stands in one of these columns."""
 
 COLUMNS: dict[str, Sequence[str]] = {
     "manifest": (
@@ -32,24 +34,12 @@ COLUMNS: dict[str, Sequence[str]] = {
     ),
     "findings": ("dataset", "key", "code", "severity", "message", "step", "at"),
     "exclusions": ("dataset", "key", "size", "rule", "reason"),
+    "datasets": (
+        *("batch", "dataset", "objects", "bytes"),
+        *(column for state in SUMMED for column in (state, f"{state}_bytes")),
+    ),
 }
 """The columns of each CSV file; its first row has these names, or the French ones."""
-
-FRENCH: Mapping[str, str] = {
-    "dataset": "jeu de données", "key": "nom", "size": "octets",
-    "source_version": "version à la source", "source_modified": "modifié à la source le",
-    "source_md5": "MD5 à la source", "sha256": "SHA-256", "bucket": "bucket",
-    "target_key": "nom sur la cible", "stored_size": "octets sur la cible",
-    "stored_sha256": "SHA-256 sur la cible", "target_etag": "ETag sur la cible",
-    "level": "niveau de vérification", "verdict": "verdict", "verified_at": "vérifié le",
-    "code": "code", "severity": "gravité", "message": "constat", "step": "étape",
-    "at": "constaté le", "rule": "règle", "reason": "motif",
-}  # fmt: skip
-"""What the columns are called in French."""
-
-_SEVERITIES: Mapping[object, str] = {
-    Severity.FINDING: "constat", Severity.NOTE: "note", Severity.BLOCKER: "refus",
-}  # fmt: skip
 
 
 @frozen
@@ -59,16 +49,28 @@ class Dialect:
     begins: bytes
     separator: str
     french: bool
-    """Headers, severities and messages are in French, and every cell stands in quotes.
+    """It is in French (`in_french`), and every cell stands in quotes.
 
     So neither a semicolon nor a comma can begin a cell, whichever the spreadsheet splits at.
     """
+
+
+def _sums(reading: CheckedBundle) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Yield what came of each dataset, as the statement adds it up."""
+    for number, one in enumerate(reading.predicate["datasets"], start=1):
+        sums = told_apart(one["tally"], gone_of(reading.predicate, one["name"]))
+        line: dict[str, object] = {"batch": one["batch"], "dataset": one["name"]}
+        for column, state in (("objects", "inventoried"), *((state, state) for state in SUMMED)):
+            size = "bytes" if column == "objects" else f"{column}_bytes"
+            line |= {column: sums[state]["objects"], size: sums[state]["bytes"]}
+        yield number, line
 
 
 LINES: dict[str, Callable[[CheckedBundle], Iterator[tuple[int, Mapping[str, object]]]]] = {
     "manifest": CheckedBundle.manifest,
     "findings": CheckedBundle.findings,
     "exclusions": CheckedBundle.exclusions,
+    "datasets": _sums,
 }
 """What a CSV file may hold."""
 
@@ -81,10 +83,14 @@ DIALECTS: dict[str, Dialect] = {
 
 @frozen
 class ExportRequest:
-    """What an export is to hold. `what` and `dialect` (of `DIALECTS`) are of a CSV file."""
+    """What an export is to hold.
+
+    `what` and `dialect` (of `DIALECTS`) are of a CSV file, `language` is of Markdown.
+    """
 
     what: str = "manifest"
     dialect: str = "rfc4180"
+    language: str = "en"
     show_names: bool = False
 
 
@@ -98,23 +104,12 @@ def _csv(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
         lineterminator="\r\n",
     )
     row = writer.writerow
+    if dialect.french:
+        columns = with_words(columns)
     yield dialect.begins + row([FRENCH[one] for one in columns] if dialect.french else columns)
     for _, line in LINES[wanted.what](reading):
-        values = _in_french(line) if dialect.french else line
+        values = in_french(line) if dialect.french else line
         yield row([_cell(values[column], quoted=dialect.french) for column in columns])
-
-
-def _in_french(line: Mapping[str, object]) -> Mapping[str, object]:
-    """Return a line as a French reader has it; a message that has no French stays as it is."""
-    if "message" not in line:
-        return line
-    said = french(str(line["message"]))
-    message = line["message"] if said is None else _SPACES.sub(" ", said.striptags())
-    severity = line["severity"]
-    return {**line, "message": message, "severity": _SEVERITIES.get(severity, severity)}
-
-
-_SPACES = re.compile("[\u00a0\u202f]")
 
 
 def _cell(value: object, *, quoted: bool) -> str:
@@ -138,9 +133,8 @@ def _junit(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
 
 
 def _markdown(reading: CheckedBundle, wanted: ExportRequest) -> Iterator[bytes]:
-    del wanted
     with demand_showable():
-        made = markdown(reading)
+        made = markdown(reading, wanted.language)
     yield made
 
 

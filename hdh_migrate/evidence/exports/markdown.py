@@ -1,8 +1,8 @@
-"""A bundle as a short Markdown summary, for the job page of a CI system.
+"""A bundle as a short Markdown summary, for the job page of a CI system or for a letter.
 
-It is in English only. Its first line says draft or rehearsal if it is one. It holds no object name.
-Everything from outside (migration, datasets, codes, addresses) stands in code spans, where nothing
-is markup.
+In French or in English (`markdown_words`). Its first line says draft or rehearsal if it is one. It
+holds no object name. Everything from outside (migration, datasets, codes, addresses) stands in code
+spans, where nothing is markup.
 """
 
 from __future__ import annotations
@@ -11,284 +11,279 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from hdh_migrate.evidence.exports.cells import code
-from hdh_migrate.evidence.lines.gravest import OutcomeCounts, OutcomeState, gravest_first
+from hdh_migrate.evidence.exports.markdown_words import MARKDOWN
+from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
 from hdh_migrate.evidence.page.erased import ErasedObjects, erased_objects
-from hdh_migrate.evidence.page.formats import LOCALES
-from hdh_migrate.evidence.page.gone import expected, gone_of, told_apart
+from hdh_migrate.evidence.page.formats import LOCALES, NBSP
+from hdh_migrate.evidence.page.gone import GONE, expected, gone_of, told_apart
+from hdh_migrate.evidence.page.page_words import meaning
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.evidence.verifier.addresses import UNCONTACTED
-from hdh_migrate.evidence.verifier.members import Predicate
 
-SHOWN = 50
+SHOWN: Final = 50
 """Rows of a table; a summary is no place for hundreds of datasets."""
 
-_READER = LOCALES["en"]
+_STATE_COLUMNS: Final = ("inventoried", "verified", "failed", "pending", "excluded")
+_FOUND: Final = ("gone", "damaged", "replaced", "unread", "lost", "beside")
+"""What a look may find; statements of earlier versions lack some."""
 
 
-def markdown(reading: CheckedBundle) -> bytes:
-    """Return the summary in UTF-8; equal bundles give equal bytes."""
+def markdown(reading: CheckedBundle, language: str) -> bytes:
+    """Return the summary in UTF-8, in `fr` or `en`; equal bundles give equal bytes."""
     months = chronicle_of(reading.folder / "journal.jsonl")
+    summary = _Summary(reading, language)
     parts = (
-        _headline(reading, erased_objects(reading.predicate, months.grants)),
-        _answers(reading),
-        _datasets(reading.predicate),
-        _findings(reading.predicate),
-        *_months(months),
-        *_terms(reading.predicate),
-        *_deletions(reading.predicate),
-        _provenance(reading),
+        summary.headline(erased_objects(reading.predicate, months.grants)),
+        summary.answers(),
+        summary.datasets(),
+        summary.findings(),
+        *summary.months(months),
+        *summary.terms(),
+        *summary.deletions(),
+        summary.provenance(),
     )
     return ("\n\n".join("\n".join(part) for part in parts) + "\n").encode()
 
 
-_STATES: Final[Mapping[OutcomeState, str]] = {
-    OutcomeState.UNBALANCED: "the counts do not close",
-    OutcomeState.LOST: "loss: {objects} held by nothing any more",
-    OutcomeState.REPLACED: "{objects} replaced at the target since verified",
-    OutcomeState.GONE: "{objects} missing or damaged at the target since verified",
-    OutcomeState.FAILED: "{objects} failed",
-    OutcomeState.OPEN: "the inventory is not closed",
-    OutcomeState.EMPTY: "nothing was inventoried",
-    OutcomeState.PENDING: "unfinished, {objects} to go",
-    OutcomeState.NOTHING: "nothing was moved",
-    OutcomeState.UNPROVEN: "complete, but not proven",
-    OutcomeState.ACCEPTED: "complete when verified, {objects} replaced and accepted since",
-    OutcomeState.NOTED: "complete and proven, with {findings}",
-    OutcomeState.GOOD: "complete and proven",
-}
-"""What it came to where this is the gravest thing."""
+class _Summary:
+    """The parts of one bundle's summary in one language, each as lines."""
 
-_BESIDE: Final[Mapping[OutcomeState, str]] = {
-    OutcomeState.PENDING: "{objects} to go",
-    OutcomeState.UNPROVEN: "{objects} verified without being read back whole and unsealed",
-    OutcomeState.ACCEPTED: "{objects} replaced and accepted since verified",
-    OutcomeState.NOTED: "{findings} in all",
-}
-"""What is said of it beside something graver, where that is not the same."""
+    def __init__(self, reading: CheckedBundle, language: str) -> None:
+        self._reading, self._predicate = reading, reading.predicate
+        self._language, self._reader = language, LOCALES[language]
 
+    def headline(self, erased: ErasedObjects) -> Iterator[str]:
+        """Yield what it came to, the gravest first, and what else is so."""
+        predicate = self._predicate
+        first, *others = gravest_first(OutcomeCounts.of(predicate))
+        then = f"state.{first[0]}.then"  # what was so when it was verified, and was erased since
+        key = then if erased.some and then in MARKDOWN else f"state.{first[0]}"
+        came_to = self._say(key, first[1])
+        if erased.shut:
+            came_to += self._say("erased.shut", erased.shut)
+        if erased.going:
+            came_to += self._say("erased.going")
+        marks = [self._say("draft")] * self._reading.draft
+        marks += [self._say("rehearsal")] * predicate["rehearsal"]
+        said = self._say("colon").join([*marks, came_to])
+        yield f"## {said} ({code(predicate['migration'])})"
+        if others:
+            yield ""
+            beside = (
+                self._say(key if (key := f"beside.{state}") in MARKDOWN else f"state.{state}", n)
+                for state, n in others
+            )
+            yield self._say("also", what=self._say("semicolon").join(beside))
+        for basis in ended_bases(predicate).values():
+            yield ""
+            key = "basis.before" if basis.when == "before" else "basis.during"
+            yield self._say(key, what=code(basis.reference), day=self._day(basis.until))
+        if predicate["rehearsal"]:
+            yield ""
+            yield self._say("rehearsal.why")
 
-def _headline(reading: CheckedBundle, erased: ErasedObjects) -> Iterator[str]:
-    predicate = reading.predicate
-    marks = ["DRAFT, not evidence"] * reading.draft + ["REHEARSAL"] * predicate["rehearsal"]
-    first, *others = gravest_first(OutcomeCounts.of(predicate))
-    came_to = _said(_STATES[first[0]], first[1])
-    if erased.some:
-        came_to = came_to.replace("complete and proven", "complete and proven when verified")
-    if erased.shut:
-        came_to += f"; erased since, as was decided: what opens {_some(erased.shut, 'object')}"
-    if erased.going:
-        came_to += "; an erasure is under way"
-    said = ": ".join([*marks, came_to])
-    yield f"## {said} ({code(predicate['migration'])})"
-    if others:
-        yield ""
-        beside = (_said(_BESIDE.get(state, _STATES[state]), count) for state, count in others)
-        yield f"Also: {'; '.join(beside)}."
-    for basis in ended_bases(predicate).values():
-        yield ""
-        when = "before the work began" if basis.when == "before" else "during the work"
-        yield f"Legal basis {code(basis.reference)} ended on {basis.until}, {when}."
-    if predicate["rehearsal"]:
-        yield ""
-        yield "Everything happened on one machine: this proves nothing about a host."
-
-
-def _said(words: str, count: int) -> str:
-    return words.format(objects=_some(count, "object"), findings=_some(count, "finding"))
-
-
-_STATE_COLUMNS: Final = ("inventoried", "verified", "failed", "pending", "excluded")
-_GONE: Final[Mapping[str, str]] = {"lost": "lost", "vanished": "gone from the source"}
-"""What no rule left behind is counted apart."""
-
-
-def _answers(reading: CheckedBundle) -> Iterator[str]:
-    predicate, outcome = reading.predicate, reading.predicate["outcome"]
-    states, levels = outcome["states"], outcome["levels"]
-    apart = told_apart(states, gone_of(predicate))
-    verified, excluded = states["verified"], apart["excluded"]
-    whole = levels.get("full", {"objects": 0})["objects"]
-    yield (
-        f"- **Moved:** {_number(verified['objects'])} of"
-        f" {_number(expected(predicate))} objects,"
-        f" {_READER.size(verified['bytes'])};"
-        f" {_number(excluded['objects'])} left behind"
-        + "".join(
-            f", {_number(apart[state]['objects'])} {word}"
-            for state, word in _GONE.items()
-            if apart[state]["objects"]
-        )
-    )
-    for place in predicate["endpoints"]:
-        region = f", {code(place['region'])}" if place["region"] else ""
-        word = "From" if place["side"] == "source" else "To"
-        url = "" if place["kind"] in UNCONTACTED else f", {code(place['url'])}"
-        yield f"- **{word}:** {code(place['kind'])}{url}{region}"
-    yield f"- **Complete:** {_yes(outcome['complete'])}"
-    yield (
-        f"- **Proven:** {_yes(outcome['proven'])}; {_some(whole, 'object')} read back whole,"
-        " unsealed and compared"
-    )
-    for look in predicate.get("looks", ()):
-        kinds = ("gone", "damaged", "replaced", "unread", "lost", "beside")
-        members: Mapping[str, object] = look
-        found = (f"{members[what]} {what}" for what in kinds if what in members)
+    def answers(self) -> Iterator[str]:
+        """Yield the answers to the questions of the page's first screen."""
+        predicate, outcome = self._predicate, self._predicate["outcome"]
+        apart = told_apart(outcome["states"], gone_of(predicate))
+        verified, excluded = outcome["states"]["verified"], apart["excluded"]
         yield (
-            f"- **Last looked at the target:** batch {code(look['batch'])}, {look['at']},"
-            f" {_some(look['objects'], 'object')}, level {look['level']}"
-            f" ({', '.join(found)}{'' if look['ended'] else '; not finished'})"
-        )
-    for one in predicate.get("rotations", ()):
-        end = "" if one["ended"] else "; not finished"
-        what = (
-            f"**Key replaced:** {code(one['old'])} by {code(one['new'])}"
-            if one["old"] and one["new"]
-            else "**Sealed anew** under new data keys"
-        )
-        yield (
-            f"- {what}, {one['began']},"
-            f" {_some(one['objects'], 'object')} ({sum(one['remaining'].values())} still as they"
-            f" were, {one['lost']} to be sent again{end})"
-        )
-    for erased in predicate.get("erasures", ()):
-        end = "" if erased["ended"] else "; not finished"
-        yield (
-            f"- **Erased:** what opens {_some(erased['objects'], 'object')} of dataset"
-            f" {code(erased['dataset'])}, {erased['began']}"
-            f" ({sum(erased['remaining'].values())} remain{end})"
-        )
-    yield f"- **Signed:** {_signed(reading)}"
-    if reading.names == "keyed":
-        yield "- **Names:** replaced by keyed digests"
+            self._say(
+                "moved", expected(predicate), verified=self._number(verified["objects"]),
+                size=self._reader.size(verified["bytes"]),
+            )
+            + self._say("moved.left", excluded["objects"])
+            + "".join(
+                self._say(f"moved.{state}", apart[state]["objects"])
+                for state in GONE
+                if apart[state]["objects"]
+            )
+        )  # fmt: skip
+        for place in predicate["endpoints"]:
+            region = f", {code(place['region'])}" if place["region"] else ""
+            url = "" if place["kind"] in UNCONTACTED else f", {code(place['url'])}"
+            yield self._say(place["side"], where=f"{code(place['kind'])}{url}{region}")
+        yield self._say("complete", yes=self._yes(outcome["complete"]))
+        whole = outcome["levels"].get("full", {"objects": 0})["objects"]
+        yield self._say("proven", whole, yes=self._yes(outcome["proven"]))
+        yield from self._looks()
+        yield from self._exchanges()
+        yield self._say("signed", who=self._signed())
+        if self._reading.names == "keyed":
+            yield self._say("names")
 
+    def _looks(self) -> Iterator[str]:
+        for look in self._predicate.get("looks", ()):
+            members: Mapping[str, int] = look  # type: ignore[assignment]
+            found = [self._say(f"look.{what}", members[what]) for what in _FOUND if what in members]
+            found += [] if look["ended"] else [self._say("unfinished")]
+            yield self._say(
+                "look", look["objects"], batch=code(look["batch"]), at=self._moment(look["at"]),
+                level=code(look["level"]), found=", ".join(found),
+            )  # fmt: skip
 
-def _signed(reading: CheckedBundle) -> str:
-    if reading.draft:
-        return "by nobody: anyone could have written this"
-    if not reading.trusted:
-        keys = ", ".join(code(key) for key in reading.claimed_by)
-        return f"by {keys}, as it says; signatures not checked for this summary"
-    keys = ", ".join(code(key) for key in reading.signed_by)
-    more = f" ({reading.unchecked} more not checked)" if reading.unchecked else ""
-    return f"by {keys}; signatures checked with trusted keys{more}"
+    def _exchanges(self) -> Iterator[str]:
+        for one in self._predicate.get("rotations", ()):
+            old, new = code(one["old"] or ""), code(one["new"] or "")
+            named = self._say("rotated.key", old=old, new=new)
+            yield self._say(
+                "rotated", one["objects"], what=named if old and new else self._say("rotated.data"),
+                at=self._moment(one["began"]), left=self._number(sum(one["remaining"].values())),
+                lost=self._number(one["lost"]), end=self._end(one["ended"]),
+            )  # fmt: skip
+        for erased in self._predicate.get("erasures", ()):
+            yield self._say(
+                "erased", erased["objects"], dataset=code(erased["dataset"]),
+                at=self._moment(erased["began"]), end=self._end(erased["ended"]),
+                left=self._number(sum(erased["remaining"].values())),
+            )  # fmt: skip
 
+    def _signed(self) -> str:
+        reading = self._reading
+        if reading.draft:
+            return self._say("signed.nobody")
+        if not reading.trusted:
+            keys = ", ".join(code(key) for key in reading.claimed_by)
+            return self._say("signed.claimed", keys=keys)
+        keys = ", ".join(code(key) for key in reading.signed_by)
+        more = self._say("signed.more", reading.unchecked) if reading.unchecked else ""
+        return self._say("signed.checked", keys=keys) + more
 
-def _datasets(predicate: Predicate) -> Iterator[str]:
-    gone = {state: word for state, word in _GONE.items() if gone_of(predicate)[state]["objects"]}
-    more = "".join(f" {word.capitalize()} |" for word in gone.values())
-    yield f"| Batch | Dataset | Inventoried | Verified | Failed | Pending | Excluded |{more}"
-    yield "|---|---|--:|--:|--:|--:|--:|" + "--:|" * len(gone)
-    for dataset in predicate["datasets"][:SHOWN]:
-        sums = told_apart(dataset["tally"], gone_of(predicate, dataset["name"]))
-        counts = [_number(sums[state]["objects"]) for state in (*_STATE_COLUMNS, *gone)]
-        yield f"| {' | '.join([code(dataset['batch']), code(dataset['name']), *counts])} |"
-    yield from _more(len(predicate["datasets"]), "datasets")
+    def datasets(self) -> Iterator[str]:
+        """Yield a table of what came of each dataset."""
+        predicate = self._predicate
+        gone = [state for state in GONE if gone_of(predicate)[state]["objects"]]
+        columns = ("batch", "dataset", *_STATE_COLUMNS, *gone)
+        yield f"| {' | '.join(self._say(f'col.{column}') for column in columns)} |"
+        yield "|---|---|" + "--:|" * (len(columns) - 2)
+        for dataset in predicate["datasets"][:SHOWN]:
+            sums = told_apart(dataset["tally"], gone_of(predicate, dataset["name"]))
+            counts = [self._number(sums[state]["objects"]) for state in (*_STATE_COLUMNS, *gone)]
+            yield f"| {' | '.join([code(dataset['batch']), code(dataset['name']), *counts])} |"
+        yield from self._more(len(predicate["datasets"]), "more.datasets")
 
+    def findings(self) -> Iterator[str]:
+        """Yield a table of the findings by code, each with what the code means."""
+        codes = sorted(self._predicate["findings"]["codes"].items())
+        if not codes:
+            yield self._say("findings.none")
+            return
+        columns = ("finding", "meaning", "count")
+        yield f"| {' | '.join(self._say(f'col.{column}') for column in columns)} |"
+        yield "|---|---|--:|"
+        for name, count in codes[:SHOWN]:
+            meant = meaning(name)
+            words = "" if meant is None else self._plain(meant.said(self._language))
+            yield f"| {code(name)} | {words} | {self._number(count)} |"
+        yield from self._more(len(codes), "more.codes")
 
-def _findings(predicate: Predicate) -> Iterator[str]:
-    codes = sorted(predicate["findings"]["codes"].items())
-    if not codes:
-        yield "No findings."
-        return
-    yield "| Finding | Count |"
-    yield "|---|--:|"
-    for name, count in codes[:SHOWN]:
-        yield f"| {code(name)} | {_number(count)} |"
-    yield from _more(len(codes), "codes")
+    def months(self, months: Chronicle) -> Iterator[list[str]]:
+        """Say what the time after the first inventory brought, each kind in a line."""
+        counts = months.counts
+        rows = {
+            "month.passes": counts.get("passes", 0),
+            "month.plans": counts.get("plans", 0),
+            "month.revisions": counts.get("revisions", 0),
+            "month.adoptions": counts.get("adoptions", 0),
+            "month.take-overs": counts.get("take_overs", 0),
+            "month.cut-off": months.cut_off,
+            "month.resent": months.resent,
+            "month.drifted": months.drifted,
+            "month.taken-back": months.taken_back.total,
+            "month.retried": months.retried.total(),
+        }
+        lines = [self._say(key, count) for key, count in rows.items() if count]
+        if lines:
+            yield lines
 
+    def terms(self) -> Iterator[list[str]]:
+        """Return which terms of a cutover were changed after they had been fixed."""
+        lines = []
+        for cutover in self._predicate["cutovers"]:
+            match cutover:
+                case {"batch": str(batch), "terms_changes": [*told]}:
+                    lines += [
+                        self._say(
+                            "terms", batch=code(batch), at=code(one["at"]),
+                            what=", ".join(code(line) for line in one["difference"]),
+                        )
+                        for one in told
+                    ]  # fmt: skip
+                case _:
+                    pass  # no terms were fixed, or the statement is of before
+        if lines:
+            yield lines
 
-def _months(months: Chronicle) -> Iterator[list[str]]:
-    """Say what the time after the first inventory brought, each kind in a line."""
-    counts = months.counts
-    rows: tuple[tuple[str, int, str], ...] = (
-        ("The source was listed again", counts.get("passes", 0), "time"),
-        ("The plan was changed", counts.get("plans", 0), "time"),
-        ("Batches were amended", counts.get("revisions", 0), "time"),
-        ("Objects were adopted from another ledger", counts.get("adoptions", 0), "time"),
-        ("Writing at the target was taken over", counts.get("take_overs", 0), "time"),
-        ("Ended without a last word", months.cut_off, "run"),
-        ("Sent again, for nobody knew how it had ended", months.resent, "object"),
-        ("Read anew, for the source had changed", months.drifted, "object"),
-        ("Verdicts taken back", months.taken_back.total, "object"),
-        ("Tried again because somebody asked", months.retried.total(), "failed object"),
-    )
-    lines = [f"- **{what}:** {_some(count, unit)}" for what, count, unit in rows if count]
-    if lines:
-        yield lines
+    def deletions(self) -> Iterator[list[str]]:
+        """Return how the target was read again before a source was deleted, where one was."""
+        lines = []
+        for cutover in self._predicate["cutovers"]:
+            match cutover:
+                case {
+                    "batch": str(batch),
+                    "decommission": {
+                        "recheck": {
+                            "level": str(level),
+                            "reason": str() | None as reason,
+                            "objects": int(objects),
+                            "differing": int(differing),
+                        }
+                    },
+                }:
+                    because = self._say("recheck.why", why=code(reason)) if reason else ""
+                    lines.append(
+                        self._say(
+                            "recheck", objects, batch=code(batch), level=code(level),
+                            because=because, differing=self._say("recheck.differing", differing),
+                        )
+                    )  # fmt: skip
+                case _:
+                    pass  # nothing was read again, or the statement is of before
+        if lines:
+            yield lines
 
-
-def _terms(predicate: Predicate) -> Iterator[list[str]]:
-    """Return which terms of a cutover were changed after they had been fixed."""
-    lines = []
-    for cutover in predicate["cutovers"]:
-        match cutover:
-            case {"batch": str(batch), "terms_changes": [*told]}:
-                lines += [
-                    f"- **Terms of the cutover changed**, batch {code(batch)}, {code(one['at'])}:"
-                    f" {', '.join(code(line) for line in one['difference'])}"
-                    for one in told
-                ]
-            case _:
-                pass  # no terms were fixed, or the statement is of before
-    if lines:
-        yield lines
-
-
-def _deletions(predicate: Predicate) -> Iterator[list[str]]:
-    """Return how the target was read again before a source was deleted, where one was."""
-    lines = []
-    for cutover in predicate["cutovers"]:
-        match cutover:
-            case {
-                "batch": str(batch),
-                "decommission": {
-                    "recheck": {
-                        "level": str(level),
-                        "reason": str() | None as reason,
-                        "objects": int(objects),
-                        "differing": int(differing),
-                    }
-                },
-            }:
-                because = f", because {code(reason)}" if reason else ""
-                lines.append(
-                    f"- **Read again before deleting**, batch {code(batch)}: level"
-                    f" {code(level)}{because}, {_some(objects, 'reading')},"
-                    f" {_number(differing)} differing"
-                )
-            case _:
-                pass  # nothing was read again, or the statement is of before
-    if lines:
-        yield lines
-
-
-def _more(count: int, what: str) -> Iterator[str]:
-    if count > SHOWN:
+    def provenance(self) -> Iterator[str]:
+        """Yield by which digests the bundle is known, and how it is checked."""
+        predicate = self._predicate
+        yield self._say("by.plan", what=code(predicate["plan"]["digest"]["sha256"]))
+        yield self._say("by.root", what=code(predicate["manifest"]["merkle_root"]))
+        yield self._say("by.statement", what=code(self._reading.statement_sha256))
+        yield self._say(
+            "by.tool", at=code(predicate["times"]["written"]),
+            version=code(predicate["tool"]["version"]),
+        )  # fmt: skip
         yield ""
-        yield f"... and {_number(count - SHOWN)} more {what}"
+        yield self._say("no-evidence", verify="`hdh-migrate audit verify BUNDLE --trust KEY`")
 
+    # --- words -----------------------------------------------------------------------------------
 
-def _provenance(reading: CheckedBundle) -> Iterator[str]:
-    predicate = reading.predicate
-    yield f"- plan {code(predicate['plan']['digest']['sha256'])}"
-    yield f"- manifest root {code(predicate['manifest']['merkle_root'])}"
-    yield f"- statement {code(reading.statement_sha256)}"
-    version = predicate["tool"]["version"]
-    yield f"- written {code(predicate['times']['written'])} by hdh-migrate {code(version)}"
-    yield ""
-    verify = "hdh-migrate audit verify BUNDLE --trust KEY"
-    yield f"This summary is not evidence; the bundle is: `{verify}`"
+    def _say(self, key: str, n: int | None = None, /, **values: str) -> str:
+        """Return a sentence; `n` is what it counts, and chooses its grammatical number."""
+        said = MARKDOWN[key].said(self._language, singular=n in self._reader.singular)
+        return self._plain(said).format(n="" if n is None else self._number(n), **values)
 
+    def _plain(self, said: str) -> str:
+        """Keep no-break spaces out of English, which programs search."""
+        return said if self._language == "fr" else said.replace(NBSP, " ")
 
-def _number(value: int) -> str:
-    return _READER.number(value)
+    def _more(self, count: int, key: str) -> Iterator[str]:
+        if count > SHOWN:
+            yield ""
+            yield self._say(key, count - SHOWN)
 
+    def _number(self, value: int) -> str:
+        return self._reader.number(value)
 
-def _some(count: int, what: str) -> str:
-    return f"{_number(count)} {what if count == 1 else f'{what}s'}"
+    def _moment(self, at: str) -> str:
+        return self._reader.moment(at) if self._language == "fr" else at
 
+    def _day(self, day: str) -> str:
+        return self._reader.day(day) if self._language == "fr" else day
 
-def _yes(value: bool) -> str:
-    return "yes" if value else "**no**"
+    def _end(self, ended: str | None) -> str:
+        return "" if ended else self._say("semicolon") + self._say("unfinished")
+
+    def _yes(self, value: bool) -> str:
+        return self._say("yes" if value else "no")

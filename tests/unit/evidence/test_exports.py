@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import re
 import shutil
 import stat
 import tracemalloc
@@ -13,21 +14,27 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from string import Formatter
 from types import SimpleNamespace
 
 import pytest
 
 from hdh_migrate.cli.verbs.audit.export import Format, What
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import EvidenceDamaged, UsageError
-from hdh_migrate.evidence.exports.exports import COLUMNS, FORMATS, FRENCH, ExportRequest, save
+from hdh_migrate.evidence.exports.exports import COLUMNS, FORMATS, SUMMED, ExportRequest, save
+from hdh_migrate.evidence.exports.in_french import FRENCH, in_french, with_words
+from hdh_migrate.evidence.exports.markdown_words import MARKDOWN
 from hdh_migrate.evidence.exports.packages import PACKAGES
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.lines.records import order_of
+from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.evidence.reading import CheckedBundle, open_bundle
 from hdh_migrate.evidence.signatures.envelopes import add_signature
 from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.evidence.verifier.selection import VANISHED
 from hdh_migrate.fixity import canonical_json
-from hdh_migrate.model import Place
+from hdh_migrate.model import Place, Verdict
 from hdh_migrate.pipeline.projections.facts import cutover_facts
 from tests.support.events import typed
 from tests.support.undone import restored
@@ -50,6 +57,7 @@ from tests.unit.evidence.builders import (
     signer,
 )
 from tests.unit.evidence.hostile import HOSTILE
+from tests.unit.evidence.test_messages import english_among
 
 GLOB = "_t/**"
 EVIL = '`|"<b>&amp;\u202e=1;\n@x'
@@ -97,7 +105,8 @@ def good(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Path:
     )
     about = at_level(about, "stored")
     made = bundle(tmp_path_factory.mktemp("good") / "out", records, about=about, signer=key,
-                  findings=[finding(), finding("batch-held-back", dataset=None, key=None)],
+                  findings=[finding(), finding("batch-held-back", dataset=None, key=None),
+                            finding("leased", severity="note")],
                   exclusions=[exclusion("c.tmp")])  # fmt: skip
     return made.folder
 
@@ -123,7 +132,11 @@ def test_equal_bundles_give_equal_bytes(good: Path, form: str) -> None:
 # --- csv -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", COLUMNS)
+OF_OBJECTS = [what for what in COLUMNS if what != "datasets"]
+"""What has a row for each object; `datasets` has sums."""
+
+
+@pytest.mark.parametrize("what", OF_OBJECTS)
 def test_csv_has_a_header_and_a_row_for_every_line(hostile: Path, what: str) -> None:
     data = made(hostile, "csv", what=what)
 
@@ -170,7 +183,7 @@ def test_no_cell_begins_in_a_text_whatever_a_spreadsheet_splits_at(
 def test_a_french_reader_has_french_headers_and_findings(tmp_path: Path, key: Signer) -> None:
     message = "the object is larger than the target can hold"
     found = [
-        finding(message=message),
+        finding("source-md5-differs", message=message),
         finding("leased", message="of another version; so", severity="note"),
     ]
     about = facts(dataset(1, 1000))
@@ -179,12 +192,64 @@ def test_a_french_reader_has_french_headers_and_findings(tmp_path: Path, key: Si
     data = made(made_of.folder, "csv", what="findings", dialect="excel-fr")
 
     header, *lines = csv.reader(io.StringIO(data.decode("utf-8-sig")), delimiter=";")
-    assert header[:5] == ["jeu de données", "nom", "code", "gravité", "constat"]
-    assert [line[3:5] for line in lines] == [
-        ["constat", "l\u2019objet est plus grand que ce que la cible peut contenir"],
-        ["note", "of another version; so"],
+    assert header[:6] == ["jeu de données", "nom", "code", "sens du code", "gravité", "constat"]
+    assert [line[3:7] for line in lines] == [
+        [
+            "le MD5 annoncé par la source n\u2019est pas celui de ses octets",
+            "constat",
+            "l\u2019objet est plus grand que ce que la cible peut contenir",
+            "transfert",
+        ],
+        ["bail en cours à la source", "note", "of another version; so", "transfert"],
     ]
-    assert set(FRENCH) == {column for columns in COLUMNS.values() for column in columns}
+
+
+def test_every_column_has_a_french_name_and_every_code_its_words() -> None:
+    columns = {one for columns in COLUMNS.values() for one in with_words(columns)}
+    assert set(FRENCH) == columns
+    for code in Code:
+        step, severity = code.about.found, code.severity
+        said = in_french({"code": code, "message": "", "severity": severity, "step": step})
+        assert said["code.words"], code
+        assert said["step"] != step
+        assert said["severity"] in {"constat", "note", "refus"}
+    for verdict in [*Verdict, None]:
+        for level in ("head", "stored", "full"):
+            said = in_french({"verdict": verdict, "level": level})
+            assert {said["verdict.words"], said["level.words"]}.isdisjoint({verdict, level, None})
+
+
+def test_a_french_reader_has_what_no_rule_left_behind_in_words() -> None:
+    said = in_french({"rule": VANISHED[0], "reason": VANISHED[1]})
+    assert said["rule"] == "disparu"
+    assert english_among([str(said["reason"])]) == []
+    mine = {"rule": "exclude **/_t/**", "reason": "not included"}
+    assert in_french(mine) == mine
+
+
+def test_the_sums_of_datasets_close(tmp_path: Path, key: Signer) -> None:
+    records = [
+        record("a"), failed("b", size=7), pending("c"),
+        record("s", dataset="scans", bucket="b"),
+    ]  # fmt: skip
+    about = facts(
+        dataset(4, 2017), dataset(1, name="scans", target=Place(bucket="b", prefix="scans/"))
+    )
+    made_of = bundle(
+        tmp_path / "out", records, about=about, signer=key, exclusions=[exclusion("d", size=10)]
+    )
+
+    header, *lines = rows(made(made_of.folder, "csv", what="datasets"))
+
+    told = [dict(zip(header, line, strict=True)) for line in lines]
+    assert [(one["batch"], one["dataset"], one["verified"]) for one in told] == [
+        ("pilot", "pmsi", "1"),
+        ("pilot", "scans", "1"),
+    ]
+    for one in told:
+        assert int(one["objects"]) == sum(int(one[state]) for state in SUMMED)
+        assert int(one["bytes"]) == sum(int(one[f"{state}_bytes"]) for state in SUMMED)
+    assert (told[0]["failed_bytes"], told[0]["excluded_bytes"]) == ("7", "10")
 
 
 def test_csv_gives_every_field_of_the_manifest(good: Path) -> None:
@@ -325,7 +390,8 @@ def test_markdown_says_what_it_came_to_on_its_first_line(good: Path) -> None:
 
     assert text.splitlines()[0] == "## complete, but not proven (`emc2-exit`)"
     assert "| `pilot` | `pmsi` | 3 | 2 | 0 | 0 | 1 |" in text
-    assert "| `md5-claim-differs` | 1 |" in text
+    assert f"| `leased` | {Code.LEASED.about.en} | 1 |" in text
+    assert "| `md5-claim-differs` |  | 1 |" in text, "a code that this version does not know"
     assert "not checked for this summary" in text
     assert len(text.splitlines()) < 40
 
@@ -375,6 +441,34 @@ def test_markdown_says_in_its_heading_that_a_dataset_was_erased(
     first = b"".join(FORMATS["markdown"](told, ExportRequest())).decode().splitlines()[0]
 
     assert said in first
+
+
+def said_in_french(code: Code) -> str:
+    return Text(code.about.fr, code.about.en).said("fr")
+
+
+SPAN = re.compile(r"`[^`]*`")
+
+
+def test_a_french_summary_has_no_english_and_the_same_numbers(good: Path, hostile: Path) -> None:
+    for folder in (good, hostile):
+        said, other = (made(folder, "markdown", language=one).decode() for one in ("fr", "en"))
+        assert english_among(SPAN.sub("", said).splitlines()) == []
+        assert len(said.splitlines()) == len(other.splitlines())
+    text = made(good, "markdown", language="fr").decode()
+    assert text.splitlines()[0] == "## complet, mais pas prouvé (`emc2-exit`)"
+    assert f"| `leased` | {said_in_french(Code.LEASED)} | 1 |" in text
+
+
+def test_every_sentence_of_a_summary_is_french_in_french() -> None:
+    assert english_among(re.sub(r"\{\w+\}", "", text.fr) for text in MARKDOWN.values()) == []
+    for key, text in MARKDOWN.items():
+        for one in (text.fr, text.en):
+            first, _, several = one.partition("|")
+            fields = {name for _, name, _, _ in Formatter().parse(several or first) if name}
+            assert fields == {
+                name for _, name, _, _ in Formatter().parse(text.fr.split("|")[-1]) if name
+            }, key
 
 
 def test_markdown_of_a_rehearsed_draft_says_so_first(tmp_path: Path) -> None:
@@ -429,7 +523,7 @@ def test_hostile_text_stays_in_its_code_span(hostile: Path) -> None:
         assert not set("<@&;") & set("".join(outside).replace("; ", ""))
     assert not any(visible(name) in text for name in HOSTILE if len(name) > 10)
     table = [line for line in text.splitlines() if line.startswith("| `\\u{60}")]
-    assert {line.count("|") for line in table} == {8, 3}
+    assert {line.count("|") for line in table} == {8, 4}
 
 
 # --- where it comes from and where it goes -----------------------------------------------------

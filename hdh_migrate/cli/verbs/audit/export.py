@@ -10,7 +10,7 @@ import typer
 
 from hdh_migrate.cli.command import Task, verb
 from hdh_migrate.cli.keyfiles import trusted_keys
-from hdh_migrate.cli.parameters import AnyBundle, ShowNames, Threshold
+from hdh_migrate.cli.parameters import AnyBundle, Language, ShowNames, Threshold
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.results.proofs import Exported
 
@@ -30,11 +30,12 @@ FOLDERS = frozenset({Format.BAGIT, Format.RO_CRATE})
 
 
 class What(StrEnum):
-    """Which lines a CSV file holds."""
+    """Which lines a CSV file holds; `datasets`: the sums of each."""
 
     MANIFEST = "manifest"
     FINDINGS = "findings"
     EXCLUSIONS = "exclusions"
+    DATASETS = "datasets"
 
 
 class CsvDialect(StrEnum):
@@ -71,8 +72,11 @@ def export(
     dialect: Annotated[
         CsvDialect | None,
         typer.Option(
-            "--dialect", help="How a CSV file is written; excel-fr: semicolons and a BOM."
+            "--dialect", help="How a CSV file is written; excel-fr: in French, with semicolons."
         ),
+    ] = None,
+    language: Annotated[
+        Language | None, typer.Option("--language", help="Of markdown; default en.")
     ] = None,
     trust: Annotated[
         list[Path] | None,
@@ -101,6 +105,9 @@ def export(
         raise UsageError("--what chooses the lines of a CSV file", hint="leave it out")
     if dialect is not None and form is not Format.CSV:
         raise UsageError("--dialect is how a CSV file is written", hint="leave it out")
+    if language is not None and form is not Format.MARKDOWN:
+        hint = "--dialect excel-fr gives a French CSV file"
+        raise UsageError("--language is of markdown", hint=hint)
     if task.out.as_json and out == "-":
         raise UsageError("stdout holds the export itself", hint="give --out FILE with --json")
     if form in FOLDERS and out == "-":
@@ -110,6 +117,7 @@ def export(
         wanted = ExportRequest(
             what=what or What.MANIFEST,
             dialect=dialect or CsvDialect.RFC4180,
+            language=language or Language.EN,
             show_names=show_names,
         )
         if form in FOLDERS:
