@@ -1,6 +1,5 @@
 # Everything a person or CI does here. `make` alone prints this help.
-# Built with a profile, as distributions do, it runs the tests in a fifth less than without (pyenv).
-PYTHON ?= python3
+PYTHON ?= $(shell requirements/python)
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-done
@@ -94,7 +93,7 @@ tree: setup ## what holds for the whole tree: names of classes, circles of impor
 # Versions of Kubernetes whose published schemas the files are held against.
 KUBERNETES := 1.31 1.34 1.37
 deploy: setup ## scripts (shellcheck), the image's recipe (hadolint), Kubernetes files against its schemas
-	$(BIN)/shellcheck deploy/slurm/*.sbatch deploy/oci/base deploy/oci/build requirements/offline/*.sh tests/support/programs tests/support/quick-temp .ci/run
+	$(BIN)/shellcheck deploy/slurm/*.sbatch deploy/oci/base deploy/oci/build requirements/python requirements/offline/*.sh tests/support/programs tests/support/quick-temp .ci/run
 	$(BIN)/hadolint --failure-threshold info deploy/oci/Containerfile
 	@for version in $(KUBERNETES); do \
 	    $(BIN)/kubernetes-validate --quiet --strict -k $$version deploy/kubernetes/*.yaml || exit 1; done
