@@ -212,6 +212,9 @@ class CutoverSwitched(OfCutover):
     found: bool
     late: bool
     guard: str
+    guard_found: str | Absent | None = ABSENT
+    """The guard that counted when the value was changed; None: nobody saw that, it was found
+    changed. Early events lack it."""
 
 
 @json_form
@@ -282,8 +285,8 @@ class CutoverCounted(OfCutover):
 
 
 @json_form
-class TargetDifferences(JsonForm):
-    """How many objects the target held besides, or otherwise than, what was verified."""
+class ListingDifferences(JsonForm):
+    """How many objects a listing showed besides, or otherwise than, what was moved and verified."""
 
     new: int
     changed: int
@@ -299,8 +302,10 @@ class CutoverFinalized(RestsOnApprovals):
     reason: str | None
     root: str
     user: str
-    target: TargetDifferences | Absent
+    target: ListingDifferences | Absent
     """What a listing right before it showed; earlier versions looked at no target."""
+    source: ListingDifferences | Absent | None = ABSENT
+    """Likewise of the source; None: it could not be listed. Early events lack it."""
 
 
 SwitchEvent = (

@@ -22,6 +22,9 @@ class PointerMeans(TypedDict, total=False):
 
     kind: str
     guard: str
+    """What was expected of it."""
+    guard_found: str | None
+    """What kept others off when it was switched; None: nobody saw it, the value was found there."""
 
 
 class PointerState(PointerMeans):
@@ -152,11 +155,25 @@ class Written(TypedDict, total=False):
     gone: int
 
 
+class Differences(TypedDict):
+    """How many objects a listing showed besides, or otherwise than, what was moved and verified."""
+
+    new: int
+    changed: int
+    gone: int
+
+
 class Finalization(TypedDict):
-    """Whether rollback was given up before its window ended, and why."""
+    """Whether rollback was given up before its window ended, why, and in spite of what.
+
+    What listings right before it showed is not known where an earlier version made it final.
+    """
 
     early: bool
     reason: str | None
+    target: NotRequired[Differences]
+    source: NotRequired[Differences | None]
+    """None: it could not be listed."""
 
 
 class RecheckFact(TypedDict):

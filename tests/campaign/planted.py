@@ -487,7 +487,8 @@ PLANTED = (
     ),
     Planted(
         "a finalization does not list the source", "pipeline/cutover/finalize.py",
-        "    late = _written_since(scene)\n", "    late = None\n", kind=LifeKind.MONTHS,
+        "source_since(scene), None\n",
+        '{"new": 0, "changed": 0, "gone": 0, "unread": None}, None\n', kind=LifeKind.MONTHS,
     ),
     Planted(
         "a decommission does not ask for the host's attestation",

@@ -44,6 +44,8 @@ class Agreed:
     pending: dict[int, str] = field(default_factory=dict)
     turn: Json = None
     """Which portion is to be deleted: its `first`, `last`, `objects` and `again`, or null."""
+    newer: bool = False
+    """Whether this beginning was told by a version that says in spite of what it is final."""
     interval: Json = None
     """The seconds between the listings of the last freeze of this beginning."""
 
@@ -85,11 +87,18 @@ class Agreed:
         late = {"agreed", "rechecking", "rechecked", "erasing", "erased", "requested", "observed"}
         need(name not in {*STAGES} - late or self.final == "", f"cutover-{name}: it is final")
         if name == "begun":
-            self.smoke = self.window = None
+            self.smoke, self.window, self.newer = None, None, False
         elif name == "switching":
             self.root = member(body, "root")
         elif name == "switched":
             self.switched = True
+            if "guard_found" in body:
+                self.newer = True
+                later, guard = member(body, "found"), member(body, "guard")
+                need(isinstance(later, bool), "cutover-switched: found")
+                need(isinstance(guard, str), "cutover-switched: guard")
+                seen = None if later else guard
+                need(body["guard_found"] == seen, "cutover-switched: another guard was found")
         elif name == "rolled-back":
             there = member(body, "switched") is True
             need(there == self.switched, "cutover-rolled-back: switched or not")
@@ -135,7 +144,22 @@ class Agreed:
             need(isinstance(reason, str) and reason, "cutover-finalized: early, and no reason")
         else:
             demand_time(0, self.window, at, "cutover-finalized: early, and it says not")
+        need("source" in body or not self.newer, "cutover-finalized: without source")
+        if "source" in body:
+            self.in_spite_of(member(body, "target"), body["source"], reason)
         self.final = at
+
+    def in_spite_of(self, target: Json, source: Json, reason: Json) -> None:
+        """Hold that who makes it final in spite of what two listings showed says why."""
+        lists = [target] if source is None else [target, source]
+        for one in lists:
+            need(isinstance(one, dict), "cutover-finalized: a listing")
+            need(set(one) == {"new", "changed", "gone"}, "cutover-finalized: a listing")
+            need(all(map(is_count, one.values())), "cutover-finalized: a listing's counts")
+        passed = target["changed"] > 0 or target["gone"] > 0
+        passed = passed or source is None or source["new"] > 0 or source["changed"] > 0
+        said = isinstance(reason, str) and reason != ""
+        need(said or not passed, "cutover-finalized: in spite of something, for no reason")
 
     def erased(self, name: str, at: str, body: dict[str, Json]) -> None:
         if name == "rechecking":

@@ -191,8 +191,14 @@ class Fold:
     def counted(self, body: dict[str, Json]) -> None:
         self.entry["written_by_consumers"] = members(body, "new", "changed", "gone")
 
+    def switched(self, body: dict[str, Json]) -> None:
+        if "guard_found" in body:
+            self.entry["pointer"]["guard_found"] = body["guard_found"]
+
     def finalized(self, body: dict[str, Json]) -> None:
         self.entry["finalized"] = members(body, "early", "reason")
+        if "source" in body:
+            self.entry["finalized"] |= members(body, "target", "source")
 
     def rechecking(self, body: dict[str, Json]) -> None:
         before = self.entry["decommission"]["recheck"] or {"objects": 0, "bytes": 0}
@@ -246,8 +252,17 @@ class Fold:
 
 
 SET = {  # the events that set more than the stage
-    *("begun", "frozen", "delta", "switching", "smoked", "open", "rolled-back", "counted"),
-    *("finalized", "rechecking", "rechecked", "erasing", "erased", "requested", "observed"),
+    *("begun", "frozen", "delta", "switching", "switched", "smoked", "open", "rolled-back"),
+    *(
+        "counted",
+        "finalized",
+        "rechecking",
+        "rechecked",
+        "erasing",
+        "erased",
+        "requested",
+        "observed",
+    ),
 }
 
 

@@ -173,8 +173,12 @@ class CutoverAccount:
         self.story["not_ours_before_the_switch"] = body["strangers"]
 
     def _switched(self, body: forms.Body) -> None:
-        del body
+        """Take that it has the new value, and how that was guarded, where somebody saw it."""
         self.stands = True
+        if "guard_found" in body:
+            forms.must(type(body["found"]) is bool)
+            self.pointer["guard_found"] = None if body["found"] else forms.string(body["guard"])
+            forms.must(body["guard_found"] == self.pointer["guard_found"])
 
     def _smoking(self, body: forms.Body) -> None:
         self.smoking = forms.count(body["objects"]), forms.count(body["programs"])
@@ -221,7 +225,14 @@ class CutoverAccount:
             forms.NAMED.text(body["reason"])
         else:
             self._demand_passed(0, forms.string(self.story["window_until"]), until=self.at)
-        self.story["finalized"] = forms.picked(body, "early", "reason")
+        told = ("target", "source") if "source" in body else ()
+        forms.must(bool(told) or "guard_found" not in self.pointer)  # versions that say one say all
+        self.story["finalized"] = forms.picked(body, "early", "reason", *told)
+        if told:
+            _, changed, gone = _differences(body["target"])
+            late = None if body["source"] is None else _differences(body["source"])
+            if changed or gone or late is None or late[0] or late[1]:  # so somebody wanted it
+                forms.NAMED.text(body["reason"])
 
     @staticmethod
     def _demand_passed(least: int, since: str, until: object) -> None:
@@ -353,6 +364,13 @@ def _portion(body: forms.Body) -> list[int] | None:
     ids = [forms.whole(one) for one in forms.array(body["again"])]
     forms.must(len({*ids}) == len(ids))
     return ids
+
+
+def _differences(value: object) -> tuple[int, int, int]:
+    """Return how many objects a listing showed that were new, changed, gone."""
+    told = forms.mapping(value)
+    forms.must(told.keys() == {"new", "changed", "gone"})
+    return forms.count(told["new"]), forms.count(told["changed"]), forms.count(told["gone"])
 
 
 def _pairs(value: object) -> list[tuple[int, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hdh_migrate.errors import Refused, StorageError
-from hdh_migrate.events.cutover import CutoverFinalized, TargetDifferences
+from hdh_migrate.events.cutover import CutoverFinalized, ListingDifferences
 from hdh_migrate.pipeline.cutover import gates, holdings
 from hdh_migrate.pipeline.cutover.scene import Scene
 from hdh_migrate.pipeline.cutover.source_since import source_since
@@ -23,10 +23,10 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     Before the window has passed a reason must be given; it stands in the journal. The target is
     listed once more: what it lacks of what was verified, or holds otherwise, stands against it
     unless somebody says, with a reason, that it is to be final `as_it_is`. So does what the source
-    has new or changed: a writer was not stopped, and nothing of it is moved any more. What then is
-    final all the same is said, and stands in the journal. What was sent anew since the switch is
-    another manifest, which those who approve must have approved. Listings may take hours: fence,
-    pointer, hold and approvals are looked at after them.
+    has new or changed: a writer was not stopped, and nothing of it is moved any more. What it is
+    final in spite of stands in its event. What was sent anew since the switch is another manifest,
+    which those who approve must have approved. Listings may take hours: fence, pointer, hold and
+    approvals are looked at after them.
 
     Raises:
         Refused: with every blocker.
@@ -57,9 +57,8 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     target, against = _target(scene)
     if not as_it_is or target is None:
         reasons += against
-    late = _written_since(scene)
-    if late is not None and not as_it_is:
-        reasons.append(f"{late}; roll back and start again, or, {_MEANT}")
+    source, against = _source(scene, wanted=as_it_is)
+    reasons += against
     if target is not None:
         reasons += gates.unfit(scene)
     if reasons:
@@ -71,12 +70,11 @@ def finalize(scene: Scene, reason: str | None, *, as_it_is: bool = False) -> Cut
     assert target is not None, "what is not known stands against it"
     _demand_still(scene)
     consent = let_through(scene, "finalize", root)
-    _pass_over(scene, late)
     scene.note(
         CutoverFinalized(
             **scene.about, early=early, reason=reason, root=root, user=scene.user,
             approvals=consent.keys, approved_stage="finalize", terms=consent.terms, target=target,
-            signed=consent.signed, waivers=rested_on(scene.waivers()),
+            source=source, signed=consent.signed, waivers=rested_on(scene.waivers()),
         )
     )  # fmt: skip
     return scene.standing()
@@ -90,27 +88,27 @@ def _without_reason(window_until: str | None, *, as_it_is: bool) -> Iterator[str
         yield "to make it final as it is needs a reason: give --reason"
 
 
-def _written_since(scene: Scene) -> str | None:
-    """List the source; say what nobody would move any more, or that it is not known."""
-    found = source_since(scene)
-    if found["unread"] is not None:
-        return f"the source cannot be listed: {found['unread']}"
-    late = found["new"] + found["changed"]
-    if not late:
-        return None
-    many = counted(late, "object is", "objects are")
-    return (
-        f"{many} new or changed at the source since the last listing before the switch: somebody"
-        " writes there still, and nobody moves it"
-    )
+def _source(scene: Scene, *, wanted: bool) -> tuple[ListingDifferences | None, list[str]]:
+    """List the source; return how it differs from what was moved, and what is against that.
 
-
-def _pass_over(scene: Scene, late: str | None) -> None:
-    """Say what it is made final in spite of; its event has no place for it, so another has it."""
-    if late is not None:
-        told = f"{late}; it is made final all the same (--as-it-is)"
-        scene.ctx.progress.note(told)
-        scene.waits("blocked", [told])
+    None: it is not known. What is `wanted` so is not against it, and is said.
+    """
+    since, found = source_since(scene), None
+    if since["unread"] is not None:
+        told = f"the source cannot be listed: {since['unread']}"
+    else:
+        found = ListingDifferences(new=since["new"], changed=since["changed"], gone=since["gone"])
+        if not found.new + found.changed:
+            return found, []
+        many = counted(found.new + found.changed, "object is", "objects are")
+        told = (
+            f"{many} new or changed at the source since the last listing before the switch:"
+            " somebody writes there still, and nobody moves it"
+        )
+    if wanted:
+        scene.ctx.progress.note(f"{told}; it is made final all the same (--as-it-is)")
+        return found, []
+    return found, [f"{told}; roll back and start again, or, {_MEANT}"]
 
 
 def _demand_still(scene: Scene) -> None:
@@ -124,7 +122,7 @@ def _demand_still(scene: Scene) -> None:
     demand_switched(scene)
 
 
-def _target(scene: Scene) -> tuple[TargetDifferences | None, list[str]]:
+def _target(scene: Scene) -> tuple[ListingDifferences | None, list[str]]:
     """List the target; return how it differs from what was verified, and what is against that.
 
     None: it is not known, and nobody can want that.
@@ -141,4 +139,4 @@ def _target(scene: Scene) -> tuple[TargetDifferences | None, list[str]]:
         against.append(
             "what consumers did on purpose since the switch may stay: --as-it-is, with a --reason"
         )
-    return TargetDifferences(new=found.new, changed=found.changed, gone=found.gone), against
+    return ListingDifferences(new=found.new, changed=found.changed, gone=found.gone), against

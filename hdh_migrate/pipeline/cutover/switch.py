@@ -83,7 +83,12 @@ def switch(scene: Scene, now: CutoverStanding, root: str) -> None:
     except StorageError as error:
         scene.stopped_by("switch-unknown", error)
         raise
-    scene.note(CutoverSwitched(**scene.about, found=False, late=False, guard=scene.pointer.guard))
+    guard = scene.pointer.guard  # a host that keeps no conditions was found out by now
+    scene.note(
+        CutoverSwitched(
+            **scene.about, found=False, late=False, guard=guard, guard_found=guard
+        )
+    )  # fmt: skip
 
 
 def _withdraw(tale: Tale, why: str) -> None:
@@ -117,7 +122,11 @@ def resolve(back: Back, now: CutoverStanding) -> CutoverStanding:
     value = back.retry(back.pointer.read)
     if value == back.value:
         late = now.stage is not CutoverStage.SWITCHING
-        back.note(CutoverSwitched(**back.about, found=True, late=late, guard=back.pointer.guard))
+        back.note(
+            CutoverSwitched(
+                **back.about, found=True, late=late, guard=back.pointer.guard, guard_found=None
+            )
+        )
     elif now.stage is CutoverStage.SWITCHING and text_digest(value) == now.old_sha256:
         _withdraw(back, "the pointer has its old value")
     elif now.stage is CutoverStage.SWITCHING:

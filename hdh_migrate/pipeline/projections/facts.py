@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import Protocol, cast
 
 from hdh_migrate.events.consent import ConsentTerms
-from hdh_migrate.events.cutover import CutoverDelta
+from hdh_migrate.events.cutover import CutoverDelta, ListingDifferences
+from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.pipeline.projections import standing
 from hdh_migrate.pipeline.projections.standing import CutoverStanding, Events, standings
 from hdh_migrate.results.switches import (
     CutoverFact,
     DeniedWriteFact,
+    Differences,
     Finalization,
     FreezeProof,
     PointerMeans,
@@ -83,7 +85,12 @@ def _facts(story: CutoverStanding) -> CutoverFact:
 
 def _means(story: CutoverStanding) -> PointerMeans:
     found = story.pointer
-    return {} if found is None else {"kind": found.kind, "guard": found.guard}
+    if found is None:
+        return {}
+    means: PointerMeans = {"kind": found.kind, "guard": found.guard}
+    if story.guard_found is not ABSENT:
+        means["guard_found"] = story.guard_found
+    return means
 
 
 def _plain(counts: Mapping[str, int] | None) -> dict[str, int] | None:
@@ -155,7 +162,17 @@ def _round(found: CutoverDelta) -> Round:
 
 def _finalized(story: CutoverStanding) -> Finalization | None:
     found = story.finalized
-    return None if found is None else {"early": found.early, "reason": found.reason}
+    if found is None:
+        return None
+    said: Finalization = {"early": found.early, "reason": found.reason}
+    if found.source is not ABSENT and found.target is not ABSENT:
+        said["target"] = _differences(found.target)
+        said["source"] = None if found.source is None else _differences(found.source)
+    return said
+
+
+def _differences(found: ListingDifferences) -> Differences:
+    return {"new": found.new, "changed": found.changed, "gone": found.gone}
 
 
 def _terms(found: ConsentTerms | None) -> TermsInForce | None:

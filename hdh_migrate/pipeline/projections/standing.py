@@ -24,6 +24,7 @@ from hdh_migrate.events.cutover import PREFIX, RestsOnApprovals, SwitchEvent, Tr
 from hdh_migrate.events.decommission import DecommissionEvent
 from hdh_migrate.events.registry import CutoverEvent, UnknownOfCutover
 from hdh_migrate.frozen import frozen_row, mutable_row
+from hdh_migrate.jsonform import ABSENT, Absent
 from hdh_migrate.pipeline.projections.erasure_progress import ErasureProgress, RecheckState
 
 StoryEvent: TypeAlias = CutoverEvent | UnknownOfCutover
@@ -85,6 +86,8 @@ class CutoverStanding:
     waits: WaitReason | None = None
     """None while nothing holds it."""
     pointer: cutover.PointerDescription | None = None
+    guard_found: str | Absent | None = ABSENT
+    """See `CutoverSwitched`."""
     rehearsing: bool | None = None
     """Whether both endpoints lay on this machine."""
     old_sha256: str | None = None
@@ -228,6 +231,7 @@ def _moved_on(now: CutoverStanding, at: str, event: SwitchEvent) -> None:  # noq
                 now.disproved_at = at
         case cutover.CutoverBegun():
             now.pointer, now.rehearsing = event.pointer, event.rehearsing
+            now.guard_found = ABSENT
             now.old_sha256, now.new_sha256 = event.old_sha256, event.new_sha256
             now.freeze = now.smoke = now.window_until = now.written = None
             now.rounds = []
@@ -250,7 +254,7 @@ def _moved_on(now: CutoverStanding, at: str, event: SwitchEvent) -> None:  # noq
             now.root = event.root
             now.old_sha256, now.new_sha256 = event.old_sha256, event.new_sha256
         case cutover.CutoverSwitched():
-            now.late = event.late
+            now.late, now.guard_found = event.late, event.guard_found
         case cutover.CutoverSmoked():
             now.smoke = event
         case cutover.CutoverOpen():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import fields
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -25,6 +26,7 @@ MOMENTS = {"at", "since", "until", "moment", "taken_at", "due", "expected", "giv
 SAID: dict[str, dict[str, Any]] = {
     "fidelity-chosen": {"ways": {"directories": "kept", "overflow": "dropped"}},
     "under-way": {"step": "verify", "bytes": [0]},
+    "cutover-switched": {"found": False},
 }
 """What members of some kinds must say."""
 NOT_ALONE = {"cutover-smoking", "headers-copied", "headers-erased", "headers-rewrapped"}
@@ -51,7 +53,7 @@ def with_specimens(but: Collection[str]) -> World:
     return made
 
 
-MORE: dict[str, Any] = {"spans": [[1, 10]], "beside": []}
+MORE: dict[str, Any] = {"spans": [[1, 10]], "beside": [], "found": False}
 """What members say that a verifier looks at."""
 OF_A_REPORT = {"evidence", "waivers"}
 """What rests on what was signed before: simulated migrations have it."""
@@ -62,15 +64,16 @@ def told_whole(made: World, told: Mapping[str, Collection[str]]) -> World:
 
     `told` has, for each kind, the members that some world has.
     """
+    made = deepcopy(made)  # bodies of some worlds are shared by several events
     for kind, _, body in made[JOURNAL]:
         if (of := KINDS.get(kind)) is not None:
             for name, value in body_of(of).items():
                 if name not in told[kind] and name not in OF_A_REPORT:
                     body[name] = MORE.get(name, value)
+    events = [(kind, at, body) for kind, at, body in made[JOURNAL]]
+    made["predicate"]["cutovers"] = folded(events)
     if "looks" in made["predicate"]:
-        made["predicate"]["looks"] = retold.looks(
-            [(kind, at, body) for kind, at, body in made[JOURNAL]]
-        )
+        made["predicate"]["looks"] = retold.looks(events)
     return made
 
 

@@ -84,12 +84,14 @@ STORY: list[tuple[str, dict[str, Any]]] = [  # the n-th at `at(n)`; where no bat
     ("begun", {"pointer": {"kind": "l"}, "old_sha256": "o", "new_sha256": "n",
                "rehearsing": False}),
     ("switching", {"old_sha256": "o", "new_sha256": "n", "root": "s", "strangers": 0, **AGREED}),
-    ("switched", {}),
+    ("switched", {"found": False, "guard": "g", "guard_found": "g"}),
     ("smoked", {"ok": True, "objects": 0, "bytes": 0, "commands": [], "failures": []}),
     ("open", {"until": "v"}),
     ("frozen", {"how": "i", "relists": 0, "interval_seconds": 0.5}),
     ("delta", {"round": 1, "new": 0, "changed": 0, "vanished": 0}),
-    ("finalized", {"early": True, "reason": "s", **AGREED, "approved_stage": "finalize"}),
+    ("finalized", {"early": True, "reason": "s", "target": {"new": 7, "changed": 1, "gone": 0},
+                   "source": {"new": 2, "changed": 0, "gone": 3}, **AGREED,
+                   "approved_stage": "finalize"}),
     ("rechecking", {"level": "full", "reason": None}),
     ("rechecked", {"objects": 10, "bytes": 100, "spans": [[1, 10, "full"], [30, 30, "full"]],
                    "differing": [[2, "target-x"], [3, "y"], [30, "y"]]}),
@@ -115,10 +117,11 @@ COMES_TO = [
     entry(
         stage="decommission observed", since=at(41), on_this_machine=False, root="s",
         not_ours_before_the_switch=0, attempt=2, window_until="v",
-        pointer={"kind": "l", "old_sha256": "o", "new_sha256": "n"},
+        pointer={"kind": "l", "old_sha256": "o", "new_sha256": "n", "guard_found": "g"},
         freeze={"how": "i", "relists": 0, "interval_seconds": 0.5},
         delta=[{"round": 1, "new": 0, "changed": 0, "vanished": 0}],
-        finalized={"early": True, "reason": "s"},
+        finalized={"early": True, "reason": "s", "target": {"new": 7, "changed": 1, "gone": 0},
+                   "source": {"new": 2, "changed": 0, "gone": 3}},
         terms=TERMS[2],
         terms_changes=[
             {"at": at(6), "was": FIRST, "now": SECOND, "difference": ["d"],
@@ -211,6 +214,93 @@ def test_each_part_of_a_cutover_is_told_by_its_events(desk: Desk) -> None:
         ),
     }  # fmt: skip
     refused(desk, in_story(), cases)
+
+
+NONE_OF_IT = {"new": 0, "changed": 0, "gone": 0}
+
+
+def ended(**values: Any) -> Change:
+    """Change what the end of a window tells, and what the statement says of it."""
+    said = {name: value for name, value in values.items() if name != "early"}
+    return both(tell("cutover-finalized", **values), pilot("finalized", **said))
+
+
+def test_a_statement_says_what_a_switch_was_made_final_in_spite_of(desk: Desk) -> None:
+    """Both verifiers hold it against the event; a reason is asked for where there is something."""
+    told = "cutovers: not what their events come to"
+    finalized, pointer = ("cutovers", 0, "finalized"), ("cutovers", 0, "pointer")
+    otherwise = "cutover-finalized: a listing"
+    refused(desk, in_story(), {
+        "it hides the source": (drop("predicate", *finalized, "source"), told),
+        "it hides the target": (drop("predicate", *finalized, "target"), told),
+        "it hides both": (put("cutovers", 0, finalized={"early": True, "reason": "s"}), told),
+        "fewer arrived": (put(*finalized, source={**NONE_OF_IT, "gone": 3}), told),
+        "it was not listed": (put(*finalized, source=None), told),
+        "the journal tells of more": (
+            tell("cutover-finalized", source={"new": 3, "changed": 0, "gone": 3}), told
+        ),
+        "neither tells of it": (
+            both(
+                lacking("cutover-finalized", "source"),
+                put("cutovers", 0, finalized={"early": True, "reason": "s"}),
+            ), "without source",
+        ),
+        "the journal tells of none": (lacking("cutover-finalized", "source"), "without source"),
+        "the source and no target": (lacking("cutover-finalized", "target"), "without target"),
+        "a listing that says more": (ended(source={**NONE_OF_IT, "same": 1}), otherwise),
+        "a listing that says less": (ended(target={"new": 0, "changed": 0}), otherwise),
+        "a count below nothing": (ended(source={**NONE_OF_IT, "new": -1}), otherwise),
+        "text that is no listing": (ended(source="none"), otherwise),
+        "another guard": (put(*pointer, guard_found="conditional"), told),
+        "no guard": (drop("predicate", *pointer, "guard_found"), told),
+        "a guard that nobody saw": (
+            both(
+                tell("cutover-switched", 1, found=True), put(*pointer, guard_found="g")
+            ), "another guard was found",
+        ),
+        "a guard that was not told": (
+            both(
+                tell("cutover-switched", 1, guard_found="h"), put(*pointer, guard_found="h")
+            ), "another guard was found",
+        ),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("why", "values"),
+    [
+        ("the source has more", {"source": {**NONE_OF_IT, "new": 1}}),
+        ("the source has others", {"source": {**NONE_OF_IT, "changed": 1}}),
+        ("the source was not listed", {"source": None}),
+        ("the target has others", {"target": {**NONE_OF_IT, "changed": 1}}),
+        ("the target lacks some", {"target": {**NONE_OF_IT, "gone": 1}}),
+        (None, {"target": {**NONE_OF_IT, "new": 9}}),
+        (None, {"source": {**NONE_OF_IT, "gone": 9}}),
+    ],
+)
+def test_a_switch_is_final_in_spite_of_something_for_a_reason_only(
+    desk: Desk, why: str | None, values: dict[str, Any]
+) -> None:
+    """What consumers wrote besides, and what is gone from the source, holds nothing up."""
+    made = in_story()
+    clean: dict[str, Any] = {"source": NONE_OF_IT, "target": NONE_OF_IT, **values}
+    tell("cutover-open", 1, until=at(24))(made)
+    put("cutovers", 0, window_until=at(24))(made)
+    ended(early=False, reason=None, **clean)(made)
+    put("cutovers", 0, "finalized", early=False)(made)
+    found = desk.judge(laid(desk, made))
+    assert all(bool(one) is (why is not None) for one in found), found
+    if why is not None:
+        assert "for no reason" in str(found[1])
+        ended(reason="the ward knows")(made)
+        assert desk.judge(laid(desk, made)) == ([], [])
+
+
+def test_who_found_the_pointer_switched_saw_no_guard(desk: Desk) -> None:
+    made = in_story()
+    tell("cutover-switched", 1, found=True, guard_found=None)(made)
+    put("cutovers", 0, "pointer", guard_found=None)(made)
+    assert desk.judge(laid(desk, made)) == ([], [])
 
 
 def drop_event(made: World, kind: str) -> None:

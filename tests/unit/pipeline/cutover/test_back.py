@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from hdh_migrate.errors import (
     SwitchHeld,
     Throttled,
 )
-from hdh_migrate.events.cutover import TargetDifferences, Track
+from hdh_migrate.events.cutover import ListingDifferences, Track
 from hdh_migrate.pipeline.cutover.finalize import finalize
 from hdh_migrate.pipeline.cutover.rehearse import rehearse
 from hdh_migrate.pipeline.cutover.rollback import roll_back
@@ -32,6 +31,7 @@ from hdh_migrate.pipeline.fences.fencing import Fencing
 from hdh_migrate.pipeline.fences.post import Owner
 from hdh_migrate.pipeline.projections.facts import cutover_facts
 from hdh_migrate.pipeline.projections.standing import CutoverStage
+from hdh_migrate.results.switches import CutoverFact
 from tests.support.cutover import NEW, OLD, Affair, names, program
 from tests.support.script import Killed, Point
 from tests.support.world import RUN_TAG
@@ -306,19 +306,20 @@ def test_finalize_looks_at_the_source_once_more(switched: Affair) -> None:
     assert switched.standing().stage is CutoverStage.OPEN
     done = switched.act(lambda scene: finalize(scene, "the ward knows", as_it_is=True))
     assert done.stage is CutoverStage.FINALIZED
-    assert written_before_the_end(switched).startswith("2 objects are new or changed at the source")
+    assert done.finalized is not None
+    assert done.finalized.source == ListingDifferences(new=1, changed=1, gone=0)
+    assert said_of(switched)["finalized"] == {
+        "early": True, "reason": "the ward knows",
+        "target": {"new": 0, "changed": 0, "gone": 0},
+        "source": {"new": 1, "changed": 1, "gone": 0},
+    }  # fmt: skip
 
 
-def written_before_the_end(affair: Affair) -> str:
-    """Return what the journal says right before it is final, which passes as it is."""
+def said_of(affair: Affair) -> CutoverFact:
+    """Return what a statement says of the one cutover."""
     with closing(affair.world.open()) as ledger:
-        events = [(kind, json.loads(body)) for _, _, kind, body, _ in ledger.journal()]
-    end = [kind for kind, _ in events].index("cutover-finalized")
-    kind, waits = events[end - 1]
-    assert (kind, waits["why"]) == ("cutover-waits", "blocked")
-    (told,) = waits["told"]
-    assert told.endswith("it is made final all the same (--as-it-is)")
-    return str(told)
+        (said,) = cutover_facts(ledger)
+    return said
 
 
 def test_a_source_that_cannot_be_listed_is_made_final_for_a_reason_only(switched: Affair) -> None:
@@ -330,7 +331,10 @@ def test_a_source_that_cannot_be_listed_is_made_final_for_a_reason_only(switched
 
     done = switched.act(lambda scene: finalize(scene, "it is closed", as_it_is=True))
     assert done.stage is CutoverStage.FINALIZED
-    assert written_before_the_end(switched).startswith("the source cannot be listed")
+    said = said_of(switched)["finalized"]
+    assert said is not None
+    assert "source" in said
+    assert said["source"] is None
 
 
 def test_a_target_that_is_wanted_as_it_is_takes_a_reason_and_is_told(switched: Affair) -> None:
@@ -343,7 +347,8 @@ def test_a_target_that_is_wanted_as_it_is_takes_a_reason_and_is_told(switched: A
 
     assert done.stage is CutoverStage.FINALIZED
     assert done.finalized is not None
-    assert done.finalized.target == TargetDifferences(new=0, changed=0, gone=1)
+    assert done.finalized.target == ListingDifferences(new=0, changed=0, gone=1)
+    assert done.finalized.source == ListingDifferences(new=0, changed=0, gone=0)
 
 
 def test_a_target_that_does_not_answer_is_never_final(switched: Affair) -> None:
