@@ -65,6 +65,12 @@ def test_a_changed_bundle_is_damaged(bundle: Path) -> None:
     told = json.loads(done.stdout)
     assert not told["ok"]
     assert told["problems"]
+    french = audit(bundle, "verify", "bundle", "--trust", "operator.pub", "--language", "fr")
+    assert (
+        "FAUX     manifest.jsonl : n\u2019est pas le fichier dont parle l\u2019énoncé"
+        in french.stdout
+    )
+    assert len(french.stdout.splitlines()) == len(told["problems"]) + 1
 
 
 def test_a_witness_adds_a_signature_and_two_are_demanded(bundle: Path) -> None:

@@ -238,6 +238,7 @@ def test_a_draft_says_so_in_the_summary_and_is_refused_where_signatures_count(au
         (("new", "--format", "markdown", "--what", "findings"), Exit.USAGE),
         (("new", "--format", "csv", "--json"), Exit.USAGE),
         (("new", "--format", "markdown", "--dialect", "excel-fr"), Exit.USAGE),
+        (("new", "--format", "csv", "--language", "fr"), Exit.USAGE),
         (("new", "--format", "csv", "--trust", "stranger.pub"), Exit.DAMAGED),
         (("new", "--format", "csv", "--trust", "nothing.pub"), Exit.USAGE),
     ],

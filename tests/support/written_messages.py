@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import product
@@ -206,6 +207,60 @@ def _assigned(function: ast.FunctionDef) -> dict[str, list[ast.expr]]:
     for one in (*function.args.args, *function.args.kwonlyargs):
         found.setdefault(one.arg, [])
     return found
+
+
+CHECKING: Final = ("evidence/verifier", "evidence/archives.py", "evidence/page/pages.py")
+"""Where a check of a bundle says what is wrong with it."""
+
+WRONG: Final = {"Wrong": 0, "NoStamp": 0, "EvidenceDamaged": 0, "append": 0, "_need": 1}
+"""Which argument of a call says what is wrong; `append`: to a list of problems."""
+
+FOUND_IN: Final = (
+    "it is not DER", "manifest.jsonl line 3", "statement.predicate.times", "2", "no trusted key",
+    "pilot", "cutover", "exchanges of keys", "s",
+)  # fmt: skip
+"""What may stand in the places of a problem."""
+
+NO_SENTENCE: Final = re.compile(r"[\W_]*|timestamp\.tsr\W*|exclude\W*")
+"""A problem that is all place: what stands there was found where it is written."""
+
+
+class Problem(Written):
+    """One sentence that says what is wrong with a bundle."""
+
+    def examples(self) -> Iterator[str]:
+        """Yield it with things in its places, one of which makes sense."""
+        for values in product(FOUND_IN, repeat=len(self.pieces) - 1):
+            yield self.pieces[0] + "".join(
+                value + piece for value, piece in zip(values, self.pieces[1:], strict=True)
+            )
+
+
+class _Checking(_File):
+    """One module of a check."""
+
+    def _expressions(self, node: ast.AST, function: str) -> Iterator[ast.expr]:
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name == "append" and "problems" not in ast.unparse(node.func):
+                return
+            at = WRONG.get(name)
+            if at is not None and len(node.args) > at:
+                yield node.args[at]
+        elif isinstance(node, ast.Yield) and node.value and function != "unjudged":
+            yield node.value  # what stays open is said in `page.checked`
+
+
+@cache
+def written_problems() -> tuple[Problem, ...]:
+    """Return every sentence by which a check says what is wrong, each once."""
+    found: dict[Pieces, Problem] = {}
+    for one in CHECKING:
+        for path in sorted((ROOT / one).glob("*.py")) or [ROOT / one]:
+            for written in _Checking(path, path.relative_to(ROOT).as_posix()).messages():
+                if not NO_SENTENCE.fullmatch("".join(written.pieces)):
+                    found.setdefault(written.pieces, Problem(*written))
+    return tuple(found.values())
 
 
 Read = Callable[[str], object]

@@ -1,8 +1,7 @@
 """What a check of a bundle came to, in the reader's language.
 
 The verifier travels alone, and says it in English; here is the French of what holds and of what no
-bundle can show. What is wrong with a bundle stays in English in either language: those are the
-words to search for, and to ask the maker of the tool about.
+bundle can show. The French of what is wrong stands in `messages.problems`.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from hdh_migrate.evidence.page.messages.problems import problem_in_french
 from hdh_migrate.evidence.page.pages import COMPARED, NOT_COMPARED
 from hdh_migrate.evidence.page.text import Text
-from hdh_migrate.evidence.verifier import outcome, sample
+from hdh_migrate.evidence.verifier import outcome, sample, signatures
 
 _PLACE = re.compile(r"\{[^}]*\}")
 _SHARE = re.compile(r"(\d+)\.(\d+)%")
@@ -24,11 +24,16 @@ def text_of(came_to: outcome.Outcome, language: str) -> str:
     if language != "fr":
         return "\n".join(came_to.text_lines())
     if came_to.problems:
-        wrong = [f"FAUX     {problem}" for problem in came_to.problems]
+        wrong = [f"FAUX     {problem}" for problem in wrong_in(came_to.problems, language)]
         return "\n".join([*wrong, "ce dossier ne prouve rien"])
     holds = [f"vérifié  {one}" for one in said(came_to.checked, language)]
     left = [f"ouvert   {one}" for one in said(came_to.open, language)]
     return "\n".join([*holds, *left, "le dossier est conforme"])
+
+
+def wrong_in(problems: Sequence[str], language: str) -> list[str]:
+    """Return what is wrong, in `fr` or `en`; what has no form, of another version say, as it is."""
+    return [one if language != "fr" else problem_in_french(one) or one for one in problems]
 
 
 def said(sentences: Sequence[str], language: str) -> list[str]:
@@ -105,6 +110,8 @@ FRENCH: Final[Mapping[str, str]] = {
     outcome.KEYED: "ce que sont devenues les bascules, ce qui a été ouvert, et que ceux qui sont"
     " nommés ont approuvé ou dérogé : quand les noms sont remplacés, le journal du dossier ne le"
     " raconte pas ; celui du dossier en clair le fait",
+    signatures.UNKNOWN: "si ceux dont les clés ne vous ont pas été données ont signé ({} fois) :"
+    " --trust prend aussi leurs clés. Une page nomme le premier signataire, quel qu'il soit",
     outcome.PAGES: "que les pages montrent ce que dit l'énoncé : « hdh-migrate audit verify » les"
     " refait",
     NOT_COMPARED: "que les pages montrent ce que dit l'énoncé : une autre version de l'outil les a"

@@ -69,7 +69,7 @@ def verify(
 ) -> Exit:
     """Compute all of a bundle's sums again, check its signatures; exit 0, or 10 when one fails."""
     from hdh_migrate.evidence.check import examine
-    from hdh_migrate.evidence.page.checked import said, text_of
+    from hdh_migrate.evidence.page.checked import said, text_of, wrong_in
     from hdh_migrate.evidence.page.pages import compare_pages
     from hdh_migrate.evidence.signatures.stamps import load_roots
     from hdh_migrate.evidence.verifier.stamp import judged_by
@@ -89,7 +89,7 @@ def verify(
     code = Exit.DAMAGED if outcome.problems else Exit.OK
     result: BundleChecked = {
         "ok": not outcome.problems,
-        "problems": outcome.problems,
+        "problems": wrong_in(outcome.problems, language),
         "checked": [] if outcome.problems else said(outcome.checked, language),
         "not_checked": said(outcome.open, language),
         "exit": int(code),

@@ -7,7 +7,7 @@ of `findings.jsonl` that has it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Final
 
@@ -47,11 +47,11 @@ _DEEPEST: Final = 4
 """How many messages may stand in one another; a page is for people."""
 
 
-def french(message: str, depth: int = 0) -> Markup | None:
-    """Return what a finding's message says in French, None where no form of it is known."""
+def french(message: str, depth: int = 0, *, forms: Iterable[MessageForm] = FORMS) -> Markup | None:
+    """Return what a message says in French, None where none of the forms is its."""
     if depth > _DEEPEST:
         return None
-    for form in FORMS:
+    for form in forms:
         read = form.read(message)
         if read is not None and (said := _said(form, read, depth)) is not None:
             return said
