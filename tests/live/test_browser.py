@@ -74,6 +74,22 @@ for (let node; (node = walk.nextNode());) {
 return found;
 """
 """Words and quantities of our own that stand on more than one line."""
+TORN = r"""
+const found = [];
+const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+for (let node; (node = walk.nextNode());) {
+  if (!node.parentElement.closest("code, pre")) continue;
+  for (const word of node.data.matchAll(/(?<![\w-])(?:hdh-migrate|--[a-z][a-z-]*)/g)) {
+    const range = document.createRange();
+    range.setStart(node, word.index);
+    range.setEnd(node, word.index + word[0].length);
+    const lines = new Set([...range.getClientRects()].map(r => Math.round(r.top)));
+    if (lines.size > 1) found.push(word[0]);
+  }
+}
+return found;
+"""
+"""Options of commands that stand on more than one line, as `-` and `-refresh`."""
 PLACES = """
 const row = document.querySelector("table.sums tbody tr:nth-child(2)");
 const top = e => e.getBoundingClientRect().top;
@@ -188,6 +204,7 @@ def test_a_page_that_has_everything_shows_all_of_it_and_breaks_no_word(
     assert window.run(CONTRAST) == []
     assert window.run(OUT_OF_SIGHT) == []
     assert window.run(BROKEN) == []
+    assert window.run(TORN) == []
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

@@ -236,8 +236,11 @@ ANNEXES: dict[str, Text] = {
     "cutover.freeze.seen": Text(
         "(sans objet ici : le gel a été constaté)", "(not needed here: the freeze was seen)"
     ),
+    "cutover.ahead": Text(
+        "Bascule prévue, non commencée : {names}.", "Cutover planned, not begun: {names}."
+    ),
     "cutover.unplanned": Text(
-        "Le plan ne prévoit pas de bascule pour ce lot.", "The plan has no cutover for this batch."
+        "Pas de bascule au plan : {names}.", "No cutover in the plan: {names}."
     ),
     "cutovers.none": Text(
         "Aucune bascule n'a été commencée : cet outil n'a mené aucun utilisateur vers la cible.",

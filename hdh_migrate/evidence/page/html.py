@@ -54,6 +54,10 @@ _HEADING = re.compile(r'<h2 id="([a-z-]+)">')
 """A heading with its key in the catalogue; nothing else can look so, for the rest is escaped."""
 _TEXT = re.compile(">[^<]+")
 """What stands behind a tag, up to the next one."""
+_TYPED = re.compile("(<(?:code|pre)(?: [^>]*)?>)([^<]+)")
+"""What somebody may type, behind its tag."""
+_OPTION = re.compile(r"(?<![\w-])(?:hdh-migrate|--[a-z][a-z-]{0,23})(?![\w-])")
+"""Words that browsers would break at a hyphen: a line that ends with one is typed wrong."""
 
 
 class SignedBy(NamedTuple):
@@ -158,7 +162,14 @@ def render_report(
         ),
         signer=signer,
     )
-    return _linked(page, words).encode()
+    return _typed(_linked(page, words)).encode()
+
+
+def _typed(page: str) -> str:
+    """Keep each option of a command on one line."""
+    return _TYPED.sub(
+        lambda one: one[1] + _OPTION.sub(r'<span class="whole">\g<0></span>', one[2]), page
+    )
 
 
 def _linked(page: str, words: PageWords) -> str:

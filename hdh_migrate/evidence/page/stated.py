@@ -56,9 +56,6 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "source_here": all(
             one["kind"] in UNCONTACTED for one in predicate["endpoints"] if one["side"] == "source"
         ),
-        "cutovers": sorted(
-            predicate["cutovers"], key=lambda one: (one["batch"], one["track"] == "cutover")
-        ),
         "SHOWN_DATASETS": SHOWN_DATASETS,
         "SHOWN_REASONS": SHOWN_REASONS,
         "predicate_sha256": sha256_hex(canonical_json(predicate)),
@@ -102,7 +99,7 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
             (one.get("source") or {}).get("versions") == "all"
             for one in predicate["plan"]["canonical"].get("datasets", ())
         ),
-        "switching": {one["batch"] for one in predicate["plan"]["canonical"].get("cutovers") or ()},
+        **_cutovers(predicate),
         "missed": missed_in,
         "after_deletion": after_deletion,
         "still_there": _still_there,
@@ -113,6 +110,27 @@ def shown_of(predicate: Predicate) -> dict[str, object]:
         "undated": _undated(predicate),
         "claims": _claims(predicate),
         "batches": _batches(predicate),
+    }
+
+
+def _cutovers(predicate: Predicate) -> dict[str, object]:
+    """Return the cutovers there is something to tell of, and the batches that have none.
+
+    `cutover_ahead` are those that the plan has one for, `cutover_unplanned` the others.
+    """
+    planned = {one["batch"] for one in predicate["plan"]["canonical"].get("cutovers") or ()}
+    told = [
+        one
+        for one in predicate["cutovers"]
+        if one["track"] != "cutover" or one["stage"] != "not started" or one["batch"] in planned
+    ]
+    begun = {one["batch"] for one in told if one["track"] == "cutover"}
+    left = [one["name"] for one in predicate["batches"] if one["name"] not in begun]
+    return {
+        "cutovers": sorted(told, key=lambda one: (one["batch"], one["track"] == "cutover")),
+        "cutover_ahead": [name for name in left if name in planned],
+        "cutover_unplanned": [name for name in left if name not in planned],
+        "switching": planned,
     }
 
 

@@ -616,6 +616,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         ),
         {"records": good, "cutovers": [cutover(level=level) for level in LEVELS]},
         {"records": good, "cutovers": [cutover(stage="not started")], "switches": True},
+        {"records": good, "switches": True},
         {
             "records": good,
             "cutovers": [
@@ -1443,7 +1444,7 @@ def test_hostile_places_and_dataset_names_are_shown_harmlessly_too(
     page = Page((tmp_path / "out" / "report.en.html").read_text("utf-8"))
 
     assert "b" not in page.tags
-    assert page.text.count("<b>\\u{202e}") == 11, "a section that shows such names adds to these"
+    assert page.text.count("<b>\\u{202e}") == 12, "a section that shows such names adds to these"
 
 
 def test_an_unsigned_page_is_marked_as_no_evidence_and_a_signed_one_is_not(
@@ -2468,13 +2469,22 @@ def test_how_each_batch_stands_is_one_phrase(tmp_path: Path, key: Signer) -> Non
     assert "est vérifié" in unplanned
     assert "bascule" not in unplanned, "the plan has none"
     page = (tmp_path / "u" / "report.fr.html").read_text()
-    assert "Le plan ne prévoit pas de bascule pour ce lot." in page
+    assert page.count("Pas de bascule au plan\u00a0: pilot.") == 1
     assert "non commencée" not in page
     planned = phrase("p", [record("a")], cutovers=[cutover(stage="not started")], switches=True)
     assert "est vérifié ; bascule : non commencée" in planned
+    quiet = phrase("q", [record("a")], cutovers=[], switches=True)
+    assert "est vérifié ; bascule : non commencée" in quiet, "nothing of it is in the journal yet"
+    page = (tmp_path / "q" / "report.fr.html").read_text()
+    assert "Bascule prévue, non commencée\u00a0: pilot." in page
     done = phrase("c", [record("a")], cutovers=[gone_from_the_source()])
     assert "est vérifié ; bascule : suppression constatée" in done
     assert "en partie" not in done
+    tried = written(
+        tmp_path / "t", [record("a")], signer=key, cutovers=[cutover(track="rehearsal")]
+    )
+    assert " (essai à blanc)" in tried["fr"].plain
+    assert "Pas de bascule au plan : pilot." in tried["fr"].plain
     part = phrase("d", [record("a")], cutovers=[kept_at_the_source(1, 1, 1)])
     assert "est vérifié ; bascule : suppression constatée en partie" in part
 
