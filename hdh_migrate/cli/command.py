@@ -168,6 +168,9 @@ class Task:
         self.stop = threading.Event()
         self.leaves_at_once = False
         """Whether it has nothing under way that a signal would have to wait for."""
+        self.asks_nobody = False
+        """Whether it contacts nothing, as its help promises."""
+        self._desk: Desk | None = None
         self._ended = threading.Event()
         """Set when nothing is left to be stopped."""
 
@@ -188,7 +191,9 @@ class Task:
 
         shown = LineProgress(self.out, quiet=True) if progress is None else progress
         engines = _engines.get()
-        return Desk.open(plan, self.state_dir, shown, self.stop, engines=engines, dry=dry)
+        opened = Desk.open(plan, self.state_dir, shown, self.stop, engines=engines, dry=dry)
+        self._desk = opened
+        return opened
 
     def at_desk(self, plan: Path, act: Callable[[Desk], T], *, dry: bool = False) -> T:
         """Open a plan and act on it, showing progress to the end."""
@@ -238,6 +243,7 @@ class Task:
             error_shown = unforeseen(error)
             self._fail(error_shown)
             code = error_shown.exit_code
+        self._say_older_copy(code)
         if self._log is not None:
             self._log.write("command-ended", exit=int(code))
             if (lacks := self._log.lacks) is not None:
@@ -246,6 +252,16 @@ class Task:
         if code is Exit.OK and self.out.lost not in {None, streams.READER_GONE}:
             code = Exit.UNEXPECTED  # a result that nobody got is no success
         sys.exit(int(code))
+
+    def _say_older_copy(self, code: Exit) -> None:
+        """Say whether the ledger that was used is an older copy; a fence that refused said so."""
+        if self._desk is None or self.asks_nobody or code is Exit.LOCKED or self.stop.is_set():
+            return
+        from hdh_migrate.session.verbs.older_copy import older_copy
+
+        with suppress(KeyboardInterrupt):  # it is done, whatever is said of it
+            if (line := older_copy(self._desk)) is not None:
+                self.out.say(f"note: {line}")
 
     def _cut_short(self) -> Exit:
         error = Interrupted("stopped at once; what was acknowledged is in the ledger")

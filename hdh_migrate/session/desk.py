@@ -65,6 +65,8 @@ class Desk:
     network: Network = field(default_factory=Network)
     marked: threading.Event = field(default_factory=threading.Event)
     """Whether it was said that this is a rehearsal."""
+    fences_asked: threading.Event = field(default_factory=threading.Event)
+    """Whether the command asked the target which ledger wrote last, and so says what it found."""
 
     engines: Mapping[str, OpenEngine] = field(default_factory=_ShippedEngines)
     """Who does the work, by kind."""

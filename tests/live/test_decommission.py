@@ -103,6 +103,48 @@ def test_an_older_copy_of_the_ledger_deletes_nothing(site: Site) -> None:
 
 
 @prepared(finalized)
+def test_a_deletion_is_told_and_no_older_copy_believes_the_source_there(site: Site) -> None:
+    """Nothing told of it but copies and reports: the one before it reported a source in place."""
+    site.run()  # from here the ledger lies where its fence says
+    before = site.folder / "before"
+    shutil.copytree(site.folder / ".hdh-migrate", before)
+    told = execute(site, expect=0).err
+    assert "was not told" not in told
+    shutil.rmtree(site.folder / ".hdh-migrate")
+    before.rename(site.folder / ".hdh-migrate")
+
+    assert "an older copy of the ledger" in execute(site, expect=3).err
+    for verb in ("report", "run"):
+        assert "an older copy of the ledger" in site.cli(verb, site.plan, expect=11).err
+    for verb in ("status", "approve"):
+        said = site.approve("decommission") if verb == "approve" else site.cli(verb, site.plan)
+        assert "the ledger here is not the newest" in said.err
+    listed = site.cli("inventory", site.plan, "--refresh")  # whose objects all look lost
+    assert "the ledger here is not the newest" in listed.err
+
+
+@prepared(finalized)
+def test_who_may_delete_and_not_write_is_told_that_the_fence_was_not(site: Site) -> None:
+    """Strict separation: the deleting machine has no secret to write at the target with."""
+    reading = {"kind": "access-key", "id": "env:R_ID", "secret": "env:R_SECRET"}
+    site.environ |= {"R_ID": site.environ["T_ID"], "R_SECRET": site.environ["T_SECRET"]}
+    site.change(verify={"credential": reading})
+    site.run()
+    site.cli("report", site.plan, "--out", str(site.folder / "newer"), expect=0)
+    site.approve("decommission")
+    secret = site.environ.pop("T_SECRET")
+
+    done = site.cli(
+        "decommission", site.plan, "--batch", "all", "--evidence", str(site.folder / "newer"),
+        "--execute", "--confirm", "emc2", expect=0,
+    )  # fmt: skip
+
+    assert "the fence at the target was not told of this" in done.err
+    assert names(site) == SCRATCH
+    site.environ["T_SECRET"] = secret
+
+
+@prepared(finalized)
 def test_what_lies_behind_is_approved_by_nobody_any_more(site: Site) -> None:
     for stage in ("cutover", "finalize"):
         refused = site.approve(stage, expect=3).err

@@ -62,6 +62,7 @@ def _tell(desk: Desk, ledger: SqliteLedger, own: dict[str, Known]) -> None:
     gate.admit_target(endpoint, plan, base, judge)
     writer, place = S3Writer(endpoint, desk.limits), place_of(desk.ledger_path)
     newer, left = list[str](), set[str]()
+    desk.fences_asked.set()
     for bucket in buckets_of(plan):
         if (mine := own.get(bucket)) is None:
             continue

@@ -112,6 +112,7 @@ def fencing_of(
         return found
 
     owner = owner_of(desk, ledger, user, opened[-1].recipients)
+    desk.fences_asked.set()
     return Fencing(
         ledger, writer, owner, clock=desk.clock, retry=desk.retrying(),
         progress=desk.progress, wait=desk.stop.wait,
@@ -130,6 +131,7 @@ def not_the_writer(
     retry = desk.retrying()
 
     def asked() -> list[str]:
+        desk.fences_asked.set()
         return judge(
             reader, own, buckets, migration=owner.migration, ledger=owner.ledger,
             place=owner.place,

@@ -60,11 +60,10 @@ BEFORE_ANYTHING = frozenset(
 
 
 @contextmanager
-def copied_after(desk: Desk, *, tells: bool = True) -> Iterator[None]:
+def copied_after(desk: Desk) -> Iterator[None]:
     """Copy the ledger, where the plan says so, when what is done inside has changed it.
 
-    The fences are told, too, unless it is a deletion at the source: who has the right to that may
-    not write at the target.
+    The fences are told, too: a deletion at the source by who holds its credential no more by then.
 
     Pointer values, consents and what was decided stand in the ledger alone, and a verb other than
     `run` may be the last for months. A copy that cannot be made is reported and changes nothing.
@@ -73,17 +72,16 @@ def copied_after(desk: Desk, *, tells: bool = True) -> Iterator[None]:
         yield
     except MigrateError as error:
         if error.exit_code not in BEFORE_ANYTHING:
-            _after(desk, tells=tells)
+            _after(desk)
         raise
-    _after(desk, tells=tells)
+    _after(desk)
 
 
-def _after(desk: Desk, *, tells: bool) -> None:
+def _after(desk: Desk) -> None:
+    from hdh_migrate.session.policy.fence_told import tell_fences  # brings what asks a target
+
     Backups(desk).take()
-    if tells:
-        from hdh_migrate.session.policy.fence_told import tell_fences  # brings what asks a target
-
-        tell_fences(desk)
+    tell_fences(desk)
 
 
 class Backups:

@@ -28,7 +28,7 @@ from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.policy.meant import demand_meant
-from hdh_migrate.session.verbs.probe import admitted, judge_of
+from hdh_migrate.session.policy.target_alone import admitted, judge_of
 from hdh_migrate.targets.s3 import S3Writer
 from hdh_migrate.telemetry import counted, size_text
 from hdh_migrate.wiring import routes_of

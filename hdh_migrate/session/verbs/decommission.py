@@ -91,7 +91,7 @@ def execute(
             "the names that were typed are not those of the batch's datasets",
             hint=f"there are {len(names)} to type, one at a time; nothing was deleted",
         )
-    with copied_after(desk, tells=False), _opened(desk, batch, bundle, reads=True) as undertaking:
+    with copied_after(desk), _opened(desk, batch, bundle, reads=True) as undertaking:
         return story.execute(undertaking, keep_going=keep_going)
 
 
@@ -101,7 +101,7 @@ def observe(desk: Desk, batch: str) -> Decommissioned:
     Raises:
         MigrateError: see `pipeline.decommission.decommission.observe`.
     """
-    with copied_after(desk, tells=False), _opened(desk, batch, None, reads=False) as undertaking:
+    with copied_after(desk), _opened(desk, batch, None, reads=False) as undertaking:
         return story.observe(undertaking)
 
 

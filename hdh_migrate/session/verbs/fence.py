@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Final
 
 from hdh_migrate.errors import (
@@ -16,28 +15,22 @@ from hdh_migrate.errors import (
     StorageError,
 )
 from hdh_migrate.evidence.verifier.members import StatedFences
-from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.fences.fence import (
     FenceStanding,
     Known,
-    known,
     plain,
-    read_fence,
-    why_barred,
-    words_of,
 )
 from hdh_migrate.pipeline.fences.fencing import Fencing, TakeOver
 from hdh_migrate.results.hosts import Fence, Fences
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
 from hdh_migrate.session.policy import gate
-from hdh_migrate.session.policy.bound_ledger import held_ledger, name_of
+from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.buckets import buckets_of
-from hdh_migrate.session.policy.fencing import fenced, owner_of
-from hdh_migrate.session.verbs.probe import admitted, judge_of
+from hdh_migrate.session.policy.fencing import fenced
+from hdh_migrate.session.policy.last_writer import judged, newer, standing_at
+from hdh_migrate.session.policy.target_alone import admitted, judge_of
 from hdh_migrate.session.verbs.run import Turn
-from hdh_migrate.targets.s3_endpoint import S3Endpoint
-from hdh_migrate.targets.s3_reader import S3Reader
 
 LOOK: Final = (
     'Once this ledger is the writer again ("hdh-migrate fence PLAN --take-over --reason TEXT"),'
@@ -58,7 +51,7 @@ def show(desk: Desk) -> Fences:
     try:
         fences = [
             _row(*seen)
-            for seen in _judged(desk, ledger, _standing(desk, admitted(desk), desk.retrying()))
+            for seen in judged(desk, ledger, standing_at(desk, admitted(desk), desk.retrying()))
         ]
     finally:
         ledger.close()
@@ -79,13 +72,13 @@ def last_to_write(desk: Desk) -> StatedFences:
             now would be dated so.
     """
     many = len(buckets_of(desk.loaded.plan))
-    ours, newer = 0, list[str]()
+    ours, known_better = 0, list[str]()
     ledger, judge = desk.read_ledger(), None
     try:
         endpoint = admitted(desk)
         judge = judge_of(desk, endpoint)
-        standing = _standing(desk, endpoint, lambda ask: ask())
-        for bucket, found, own, why in _judged(desk, ledger, standing):
+        standing = standing_at(desk, endpoint, lambda ask: ask())
+        for bucket, found, own, why in judged(desk, ledger, standing):
             shown = None if found is None else found.shown
             if shown is None:
                 if why is not None:  # nor is it known what else was removed there
@@ -93,10 +86,8 @@ def last_to_write(desk: Desk) -> StatedFences:
                 continue
             if shown.nonce in own.nonces and why is None:
                 ours += 1
-            elif own.held or shown.ledger == name_of(ledger):
-                newer.append(
-                    why or f"bucket {bucket}: another ledger wrote last: {words_of(shown)}"
-                )
+            elif (line := newer(ledger, bucket, found, own, why)) is not None:
+                known_better.append(line)
     except ClocksDiffer:
         raise
     except (StorageError, Refused, KeyUnavailable) as error:
@@ -105,43 +96,17 @@ def last_to_write(desk: Desk) -> StatedFences:
         ledger.close()
     if judge is not None:
         judge.glance()
-    if newer:
+    if known_better:
         raise Fenced(
             "\n".join(
                 ["the ledger here is not the newest: it does not know what was done since",
-                 *(f"  {line}" for line in newer)]
+                 *(f"  {line}" for line in known_better)]
             ),
             hint="nothing was written. Put the newest copy of the ledger in its place; where there"
             f" is none, adopt and take the fence over ({TAKE_OVER}). With --offline a report is"
             " written all the same, and says that nobody looked",
         )  # fmt: skip
     return {"ours": ours, "unknown": many - ours}
-
-
-def _standing(
-    desk: Desk,
-    endpoint: S3Endpoint,
-    attempt: Callable[[Callable[[], FenceStanding | None]], FenceStanding | None],
-) -> dict[str, FenceStanding | None]:
-    reader, migration = S3Reader(endpoint, desk.limits), desk.loaded.plan.migration
-    return {
-        bucket: attempt(partial(read_fence, reader, bucket, migration))
-        for bucket in buckets_of(desk.loaded.plan)
-    }
-
-
-def _judged(
-    desk: Desk, ledger: SqliteLedger, standing: Mapping[str, FenceStanding | None]
-) -> Iterator[tuple[str, FenceStanding | None, Known, str | None]]:
-    """Yield each bucket with its fence, what the journal knows of it, and why that bars it.
-
-    The journal is read after the fences were: what a run writes into one stands there before.
-    """
-    own, owner = known(ledger), owner_of(desk, ledger, operator())
-    for bucket, found in standing.items():
-        mine = own.get(bucket, Known())
-        why = why_barred(bucket, found, mine, ledger=owner.ledger, place=owner.place)
-        yield bucket, found, mine, why
 
 
 def take_over(desk: Desk, reason: str) -> Fences:

@@ -17,9 +17,9 @@ from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.policy.granting import accounts
 from hdh_migrate.session.policy.newest import demand_newest
+from hdh_migrate.session.policy.target_alone import admitted
 from hdh_migrate.session.policy.timekeeping import judge_over, offline
 from hdh_migrate.session.verbs.backup import copied_after
-from hdh_migrate.session.verbs.probe import admitted
 from hdh_migrate.targets import policies
 from hdh_migrate.targets.policies import PRINCIPAL_MAX, PolicyDialect
 from hdh_migrate.targets.s3_endpoint import S3Endpoint

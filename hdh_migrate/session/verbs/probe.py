@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 
 from hdh_migrate import __version__
-from hdh_migrate.clocks import Judge
 from hdh_migrate.errors import Exit, Interrupted, UsageError
 from hdh_migrate.events.run import ProbeEnded, ProbeStarted, TargetProbed
 from hdh_migrate.evidence.signatures.dsse import STATEMENT, STATEMENT_TYPE
@@ -18,9 +17,9 @@ from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.results.hosts import Probed, ProbeIntention, ProbeRecord
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy import gate, keyring
+from hdh_migrate.session.policy import keyring
 from hdh_migrate.session.policy.bound_ledger import journal_of
-from hdh_migrate.session.policy.timekeeping import judge_over
+from hdh_migrate.session.policy.target_alone import admitted, judge_of
 from hdh_migrate.session.views.probed import keep_probe, missing, notes, probed_by
 from hdh_migrate.targets.probing.bench import ROOT, Bench
 from hdh_migrate.targets.probing.keeping import LOCK_SECONDS, ahead, lock_claims
@@ -28,7 +27,7 @@ from hdh_migrate.targets.probing.prober import CHECKS, NOT_TRIED, look, observe
 from hdh_migrate.targets.probing.record import FORMAT, differences
 from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.telemetry import counted
-from hdh_migrate.wiring import Vault, open_target
+from hdh_migrate.wiring import Vault
 from hdh_migrate.wiring.chosen import endpoint_of, profile_of
 
 COMPLIANCE = (
@@ -111,26 +110,6 @@ def _intention(desk: Desk, bucket: str, *, compliance: bool) -> ProbeIntention:
         "would_note": [COMPLIANCE] if compliance else [],
         "exit": int(Exit.OK),
     }
-
-
-def admitted(desk: Desk) -> S3Endpoint:
-    """Return the plan's target with its writing credential, for verbs about the target itself.
-
-    Raises:
-        Refused: the gate stays shut; with every reason.
-        ClocksDiffer: it cannot be learned which time it is.
-        KeyUnavailable: a reference cannot be read.
-    """
-    plan, base = desk.loaded.plan, desk.loaded.base
-    desk.demand_agreed()
-    endpoint = open_target(plan, plan.target.credential, Vault.open(base), network=desk.network)
-    gate.admit_target(endpoint, plan, base, judge_of(desk, endpoint))
-    return endpoint
-
-
-def judge_of(desk: Desk, endpoint: S3Endpoint) -> Judge:
-    """Return who judges the time for verbs about the target itself."""
-    return judge_over(desk.clock, [endpoint.transport], desk.ledger_path)
 
 
 def _bench(

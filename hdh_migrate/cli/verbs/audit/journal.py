@@ -53,6 +53,7 @@ def journal(
         return
     if trust:
         raise UsageError("--trust is for a bundle", hint="leave it out for a plan")
+    task.asks_nobody = True
     desk = task.desk(of)
     ledger = desk.read_ledger()
     try:

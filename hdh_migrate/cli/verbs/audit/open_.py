@@ -40,6 +40,7 @@ def open_name(
     """
     from hdh_migrate.session.policy.names import open_one
 
+    task.asks_nobody = True
     desk = task.desk(plan)
     result = open_one(desk, dataset, key_given(key), bundle, out)
     task.out.result(result, f"{out}: one object of {dataset}, under the root {result['root']}")

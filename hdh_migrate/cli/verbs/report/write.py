@@ -58,6 +58,7 @@ def write(
     """
     from hdh_migrate.session.verbs.timestamp import write_stamped_report
 
+    task.asks_nobody = offline
     desk = task.desk(plan)
     result = write_stamped_report(desk, out, names=names, asks=not offline)
     signed = "signed" if result["signed"] else "draft, not evidence: no report.signer in the plan"

@@ -1,0 +1,67 @@
+"""Whether the ledger here is an older copy, for a command that asked no fence itself.
+
+Of a ledger that was put back nothing on this machine shows that it went on: its copies and reports
+may be elsewhere. What only looks showed the state of then, and what only this machine heard was
+written down where nobody would find it. So each command that used a ledger asks at its end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from hdh_migrate.errors import MigrateError
+from hdh_migrate.pipeline.fences.fence import known
+from hdh_migrate.session.desk import Desk
+from hdh_migrate.session.policy.last_writer import judged, newer, standing_at
+from hdh_migrate.session.policy.target_alone import admitted
+
+PATIENCE_SECONDS = 2.0
+"""How long a command waits for the target in the end; it is done by then."""
+
+OLDER = (
+    "what this command showed is of then, and what it did is written down here alone: put the"
+    " newest copy in its place, and give it again there"
+)
+
+log = logging.getLogger(__name__)
+
+
+def older_copy(desk: Desk) -> str | None:
+    """Return what the target shows of a newer ledger than the one here; None: nothing.
+
+    It never raises, and waits for a moment only: who cannot ask, be it for want of a network or of
+    a secret, is told nothing, and `--verbose` says why.
+    """
+    if desk.fences_asked.is_set() or desk.stop.is_set() or not desk.ledger_path.exists():
+        return None
+    found = list[str]()
+
+    def ask() -> None:
+        try:
+            found.extend(_newer(desk))
+        except MigrateError as error:
+            log.info("whether the ledger here is the newest was not learned: %s", error)
+
+    asking = threading.Thread(target=ask, name="older copy", daemon=True)
+    asking.start()
+    until = time.monotonic() + PATIENCE_SECONDS
+    while asking.is_alive() and time.monotonic() < until and not desk.stop.is_set():
+        asking.join(0.05)
+    return f"the ledger here is not the newest: {'; '.join(found)}; {OLDER}" if found else None
+
+
+def _newer(desk: Desk) -> list[str]:
+    ledger = desk.read_ledger()
+    try:
+        if not any(one.held for one in known(ledger).values()):
+            return []  # it never wrote there
+        standing = standing_at(desk, admitted(desk), lambda ask: ask())
+        return [
+            line
+            for bucket, found, own, why in judged(desk, ledger, standing, anywhere=True)
+            if (line := newer(ledger, bucket, found, own, why)) is not None
+        ]
+    finally:
+        ledger.close()
