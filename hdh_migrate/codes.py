@@ -649,7 +649,7 @@ class Code(StrEnum):
         "somebody else's object is where a verified one was; nothing was overwritten: `verify"
         " --again --restore` or `--accept`",
         Remedy(
-            "nothing was overwritten",
+            "the tool overwrote nothing",
             '"hdh-migrate verify PLAN --again --restore ID" keeps theirs aside, and the next run'
             " sends ours; --accept ID --reason TEXT takes theirs",
         ),

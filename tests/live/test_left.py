@@ -34,7 +34,7 @@ def test_status_and_the_report_give_the_same_list(site: Site) -> None:
         found = site.cli("status", site.plan, "--json", expect=0).json["left"]
 
         assert sorted(one[language] for one in found) == sorted(of_page)
-        assert [one["task"] for one in found] == ["switch", "relist", "source", "key", "witness"]
+        assert [one["task"] for one in found] == ["switch", "source", "key", "witness"]
     said = site.cli("status", site.plan, expect=0).out.partition("left to do:\n")[2].splitlines()
     things = takewhile(lambda line: line.startswith("- "), said)  # other lists follow
     shown = [line.removeprefix("- ") for line in things]

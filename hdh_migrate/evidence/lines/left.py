@@ -101,6 +101,8 @@ class LeftToDo:
     """How many there are of each name, where that is told."""
     unplanned: bool = False
     """The plan says nothing of how it is deleted, so the verb would be refused."""
+    awaits: bool = False
+    """Its cutover comes first: until that is final, consumers may read the source."""
 
 
 @frozen
@@ -281,17 +283,20 @@ def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
     """Yield what a batch that has something at the target still needs, until its source is gone."""
     named, until = (one.name,), one.window_until
     source = LeftToDo(LeftTask.SOURCE, named, unplanned=not one.deletes)
+    later = LeftToDo(LeftTask.SOURCE, named, awaits=True)
     if not one.verified:
         return
     if one.stage in {None, "not started", "rolled back"}:
-        if one.switches:
+        if one.switches:  # its start lists the source itself
             yield LeftToDo(LeftTask.SWITCH, named)
-        yield source
-        yield LeftToDo(LeftTask.RELIST, named, at=one.listed)
+            yield later
+        else:
+            yield source
+            yield LeftToDo(LeftTask.RELIST, named, at=one.listed)
     elif one.stage == "fallback window":
         over = until is not None and seconds_of(until) <= seconds_of(now)
         yield LeftToDo(LeftTask.FINALIZE, named, at=until, over=over)
-        yield source
+        yield later
     elif one.stage == "finalized":
         yield source
     elif one.stage == "decommission observed" and one.traces:
@@ -392,7 +397,8 @@ def _together(found: Iterable[LeftToDo]) -> list[LeftToDo]:
     made: dict[object, list[LeftToDo]] = {}
     for number, one in enumerate(found):
         alone = one.task in _APART
-        made.setdefault(number if alone else (one.task, one.over, one.unplanned), []).append(one)
+        same = (one.task, one.over, one.unplanned, one.awaits)
+        made.setdefault(number if alone else same, []).append(one)
     return [_joined(several) for several in made.values()]
 
 
@@ -410,4 +416,5 @@ def _joined(several: list[LeftToDo]) -> LeftToDo:
         at=known,
         over=first.over,
         unplanned=first.unplanned,
+        awaits=first.awaits,
     )

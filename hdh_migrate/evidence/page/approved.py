@@ -101,6 +101,12 @@ def signings_of(keys: Sequence[str], signed: SignedEnvelopes | Absent) -> dict[s
     return found
 
 
+def agreed(story: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whose keys agreed to each step of a cutover; a freeze may rest on their word alone."""
+    how = (story.get("freeze") or {}).get("how", {})
+    return {**story["approvals"], **({"freeze": how["keys"]} if how.get("keys") else {})}
+
+
 def in_order(approvals: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return a batch's approvals by stage, as the stages come."""
     return sorted(
@@ -155,7 +161,7 @@ def by_key(
         ApprovalLine("batch", one["batch"], stage, None, tuple(keys))
         for one in cutovers
         if one["track"] == Track.CUTOVER
-        for stage, keys in in_order(one["approvals"])
+        for stage, keys in in_order(agreed(one))
         if keys and (one["batch"], stage) not in known
     ]
     found: dict[str, list[ApprovalLine]] = {}

@@ -19,7 +19,7 @@ from hdh_migrate.codes import Code, Severity, how_many
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.names import visible
-from hdh_migrate.evidence.page.approved import by_key, duties_of, in_order
+from hdh_migrate.evidence.page.approved import agreed, by_key, duties_of, in_order
 from hdh_migrate.evidence.page.at_source import at_source, nowhere_else, still_there
 from hdh_migrate.evidence.page.charts import states_bar
 from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
@@ -215,6 +215,7 @@ def _spoken(words: PageWords) -> dict[str, object]:
         "remedy": words.remedy,
         "rule": words.rule,
         "reason": words.reason,
+        "agreed": agreed,
         "in_order": in_order,
         "owner_of": owner_of,
     }

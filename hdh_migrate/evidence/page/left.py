@@ -91,6 +91,8 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         key += ".over"
     elif one.at is None and one.task in {LeftTask.RELIST, LeftTask.READ_BACK}:
         key += ".never"
+    elif one.awaits:
+        key += ".awaits"
     if one.each:
         values["what"], n = _listed_each(one, words), one.count
     elif one.task in _CODED:
@@ -114,6 +116,8 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
 
 def _with_verb(one: LeftToDo, said: Markup, words: Words, *, marked: bool) -> Markup:
     """Return the sentence with the verb that does it, or with why none would."""
+    if one.awaits:
+        return said
     if one.unplanned:
         return words.say("left.unplanned", said=said)
     goes_on = one.task in {LeftTask.ROTATION, LeftTask.ROTATED}

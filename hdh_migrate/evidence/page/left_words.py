@@ -180,6 +180,16 @@ LEFT: dict[str, Text] = {
         "Decide about the copy that is still at the source: batch {names}."
         "|Decide about the copies that are still at the source: batches {names}.",
     ),
+    "left.source.awaits": Text(
+        "Décider, une fois la bascule définitive, de la copie qui est encore à la source : "
+        "lot {names}."
+        "|Décider, une fois la bascule définitive, de la copie qui est encore à la source : "
+        "lots {names}.",
+        "Decide, once the cutover is final, about the copy that is still at the source: "
+        "batch {names}."
+        "|Decide, once the cutover is final, about the copies that are still at the source: "
+        "batches {names}.",
+    ),
     "left.originals": Text(
         "Faire supprimer à la source les originaux du jeu effacé « {names} », ou dire pourquoi ils "
         "y restent : {objects} y sont encore lisibles en clair, à ce que ce dossier en sait.",

@@ -2646,6 +2646,20 @@ def test_a_trial_run_stands_before_the_cutover_of_its_batch(tmp_path: Path, key:
     assert "(essai à blanc)" in section
 
 
+def test_who_signed_that_nobody_writes_any_more_is_named_and_has_approved(
+    tmp_path: Path, key: Signer
+) -> None:
+    story = cutover()
+    story["freeze"]["how"]["keys"] = ["de" * 32]
+
+    page = written(tmp_path / "out", [record("a")], signer=key, cutovers=[story])["fr"]
+
+    row = page.plain.partition("Approuvé par")[2].partition("Essais après")[0]
+    assert row.index("gel de la source") < row.index("ed25519:dededededededede")
+    assert page.plain.count("Approuvé par") == 1
+    assert "de" * 32 in page.plain.partition("Qui a fait quoi")[2], "among those who approved"
+
+
 def test_only_who_holds_an_untried_key_is_asked_to_try_it() -> None:
     def held(recipient: str, holder: str) -> HeldKey:
         return HeldKey(recipient=recipient, file="k.pub", holder=holder, escrow=False, proved=None)

@@ -62,8 +62,8 @@ def test_nothing_is_left_where_all_is_done() -> None:
     ("stage", "switches", "found"),
     [
         (None, False, [LeftTask.RELIST, LeftTask.SOURCE]),
-        (None, True, [LeftTask.SWITCH, LeftTask.RELIST, LeftTask.SOURCE]),
-        ("rolled back", True, [LeftTask.SWITCH, LeftTask.RELIST, LeftTask.SOURCE]),
+        (None, True, [LeftTask.SWITCH, LeftTask.SOURCE]),
+        ("rolled back", True, [LeftTask.SWITCH, LeftTask.SOURCE]),
         ("preparing", True, [LeftTask.SWITCHING]),
         ("rolling back", True, [LeftTask.SWITCHING]),
         ("fallback window", True, [LeftTask.FINALIZE, LeftTask.SOURCE]),
@@ -83,13 +83,12 @@ def test_a_batch_needs_its_next_step_until_its_source_is_gone(
 
 
 def test_the_same_step_of_several_batches_is_one_thing_and_the_oldest_day_counts() -> None:
-    one = replace(DONE, stage=None, switches=True)
+    one = replace(DONE, stage=None, switches=False)
     other = replace(one, name="scans", listed="2026-10-01T08:00:00Z")
 
     found = left_to_do(batches(one, other))
 
     assert found == [
-        LeftToDo(LeftTask.SWITCH, ("pilot", "scans")),
         LeftToDo(LeftTask.RELIST, ("pilot", "scans"), at="2026-10-01T08:00:00Z"),
         LeftToDo(LeftTask.SOURCE, ("pilot", "scans")),
     ]
@@ -220,11 +219,23 @@ def test_the_originals_of_each_erased_dataset_are_a_task_of_their_own() -> None:
     ]
 
 
-@pytest.mark.parametrize("stage", [None, "rolled back", "fallback window", "finalized"])
-def test_where_the_plan_deletes_nothing_no_verb_is_named_that_would_be_refused(
+@pytest.mark.parametrize("stage", [None, "rolled back", "fallback window"])
+def test_while_consumers_may_read_the_source_nobody_is_told_to_have_it_deleted(
     stage: str | None,
 ) -> None:
-    planned = replace(DONE, stage=stage)
+    one = replace(DONE, stage=stage)
+    switch, source = left_to_do(batches(one, replace(one, name="scans", deletes=False)))
+
+    assert switch.task in {LeftTask.SWITCH, LeftTask.FINALIZE}
+    assert source == LeftToDo(LeftTask.SOURCE, ("pilot", "scans"), awaits=True)
+    said = told(source, PageWords("fr"), marked=False).unescape()
+    assert said.startswith("Décider, une fois la bascule définitive, de la copie")
+    assert "hdh-migrate" not in said
+    assert "sans cet outil" not in said
+
+
+def test_where_the_plan_deletes_nothing_no_verb_is_named_that_would_be_refused() -> None:
+    planned = replace(DONE, stage="finalized")
     other = replace(planned, name="scans", deletes=False)
 
     first, second = (
@@ -391,6 +402,7 @@ def everything() -> Iterable[LeftToDo]:
                 yield LeftToDo(task, names, 1)
             if task is LeftTask.SOURCE:
                 yield LeftToDo(task, names, 1, unplanned=True)
+                yield LeftToDo(task, names, 1, awaits=True)
     yield LeftToDo(LeftTask.FINDING, ("of-another-version",), 1, each=(1,))
     yield LeftToDo(LeftTask.FINDING, ("conflict", "vanished"), 3, each=(1, 2))
     yield from (LeftToDo(LeftTask.FINDING, ("vanished-lost",), count) for count in (1, 2))

@@ -42,7 +42,7 @@ _SAFE: Final = {
         "ce que la cible a sous ce nom vient d'ailleurs et n'a pas été touché ; la source garde "
         "le nôtre",
     "nothing was deleted or overwritten; the versions that are at the target stay verified":
-        "rien n'a été supprimé ni remplacé ; les versions déjà sur la cible restent vérifiées",
+        "rien n'a été supprimé ni écrasé ; les versions déjà sur la cible restent vérifiées",
     "nothing was deleted at the source; it does not count as verified":
         "rien n'a été supprimé à la source ; l'objet n'est pas compté comme vérifié",
     "everything else is moved as the plan says": "tout le reste est déplacé comme le plan le dit",
@@ -56,14 +56,14 @@ _SAFE: Final = {
     "nothing was deleted; each version's bytes are compared by themselves":
         "rien n'a été supprimé ; les octets de chaque version sont comparés à part",
     "nothing was overwritten; every version of the manifest is there and is verified":
-        "rien n'a été remplacé ; chaque version du manifeste est là et vérifiée",
+        "rien n'a été écrasé ; chaque version du manifeste est là et vérifiée",
     "the object was begun anew under another data key":
         "l'objet a été recommencé avec une autre clé de données",
     "its bytes are moved or will be, and are verified like all others":
         "ses octets sont déplacés, ou le seront, et vérifiés comme tous les autres",
-    "nothing was overwritten": "rien n'a été remplacé",
+    "the tool overwrote nothing": "l'outil n'a rien écrasé",
     "its bytes are those that were verified; nothing was overwritten":
-        "ses octets sont ceux qui ont été vérifiés ; rien n'a été remplacé",
+        "ses octets sont ceux qui ont été vérifiés ; rien n'a été écrasé",
     "nothing was changed at the target": "rien n'a été changé sur la cible",
     "the target keeps what it has of it; what was not moved yet counts as left behind":
         "la cible garde ce qu'elle en a ; ce qui n'avait pas encore été déplacé est compté comme "
