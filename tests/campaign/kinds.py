@@ -36,6 +36,9 @@ class LifeKind(IntEnum):
     ATTENDED = 7
     """As with months; besides, people attend to runs: they tell them something meanwhile."""
 
+    CLUSTERED = 8
+    """As the first; machines work for its runs, some of which die, or go on though given up."""
+
     @property
     def lasts(self) -> bool:
         """Whether months go by."""
@@ -49,12 +52,12 @@ class LifeKind(IntEnum):
     @property
     def reseals(self) -> bool:
         """Whether objects are sealed anew, under other data keys."""
-        return self not in (LifeKind.MOVED, LifeKind.APART) and not self.lasts
+        return self.rekeys and self is not LifeKind.APART
 
     @property
     def rekeys(self) -> bool:
         """Whether recipients' keys are exchanged."""
-        return self is not LifeKind.MOVED and not self.lasts
+        return self not in (LifeKind.MOVED, LifeKind.CLUSTERED) and not self.lasts
 
     @classmethod
     def of(cls, seed: int) -> LifeKind:

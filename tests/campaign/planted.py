@@ -662,6 +662,16 @@ PLANTED = (
         "if at is Archived.ARCHIVED]", "if at in {Archived.ARCHIVED, Archived.COMING}]",
         kind=LifeKind.ATTENDED,
     ),
+    Planted(
+        "what three machines were lost with is given to a fourth", "pipeline/queue.py",
+        "        return len(workers) >= (MACHINES_MAX if lost.machine else LOSSES_MAX)\n",
+        "        return False\n", kind=LifeKind.CLUSTERED,
+    ),
+    Planted(
+        "what one machine was lost with is left out", "pipeline/queue.py",
+        "        return len(workers) >= (MACHINES_MAX if lost.machine else LOSSES_MAX)\n",
+        "        return True\n", kind=LifeKind.CLUSTERED,
+    ),
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from hdh_migrate.pipeline.cutover.scene import Terms
 from hdh_migrate.pipeline.projections.standing import FINAL, CutoverStage
 from tests.campaign.archive import SimulatedArchive
 from tests.campaign.chances import Chances
+from tests.campaign.clusters import SimulatedCluster
 from tests.campaign.council import DAYS_30, Council
 from tests.campaign.disk import under_ledgers
 from tests.campaign.erasures import Erasures
@@ -99,6 +100,8 @@ class Simulation:
         self._openers = self._operators.openers = Openers(setting) if attended else None
         self._heralds = self._operators.heralds = Heralds(setting) if attended else None
         self._archive = SimulatedArchive(setting, self._operators) if attended else None
+        clustered = setting.kind is LifeKind.CLUSTERED
+        self._cluster = SimulatedCluster(setting) if clustered else None
         self._stage = CutoverStage.NONE
 
     # --- a life --------------------------------------------------------------------------------
@@ -122,6 +125,8 @@ class Simulation:
             self._troubles.plant(name)
             self._process(name, act)
         self._troubles.heal()
+        if self._cluster is not None:
+            self._cluster.rest()
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
             self._process, self._exchanges, self._erasures, self._grants, self._months,
@@ -310,11 +315,15 @@ class Simulation:
         life.verbs[name] += 1
         setting.began, setting.seen = setting.script.step, None
         look = None if self._steering is None else self._steering.begins()
+        if self._cluster is not None:
+            self._cluster.begins()
         ended = self._ended(name, act)
         if setting.revive():  # whatever the dying process said in the end, it was killed
             life.kills += 1
         life.tell(f"{name}: {ended}")
         self._troubles.heal()
+        if self._cluster is not None:
+            self._cluster.ended(name)
         if self._steering is not None:
             self._steering.set_clock()
         setting.world.stop.clear()

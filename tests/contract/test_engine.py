@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -19,6 +20,7 @@ from hdh_migrate.receipts import (
     SealIntent,
     Sent,
 )
+from tests.campaign.clusters import MachinesEngine
 from tests.support.carrier import Fleet
 from tests.support.cluster import Cluster
 from tests.support.orders import EVERY_KIND
@@ -52,6 +54,7 @@ ENGINES: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
     "local": processes,
     "local, one process": one_process,
     "serial": lambda _: SerialEngine(Workshop({})),
+    "machines in one thread": lambda _: MachinesEngine(lambda: Workshop({}), Random(1)),
     "a cluster in this process": nodes_here,
     "dask": nodes,
 }

@@ -50,14 +50,14 @@ class SerialEngine:
         done: list[Receipt] = []
 
         def emit(receipt: ObjectReceipt | Aside) -> None:
-            done.append(_carried(receipt, FROM_WORKER))
+            done.append(carried(receipt, FROM_WORKER))
 
         def recorded(intent: SealIntent) -> bool:
-            asked = _carried(Question(number=1, intent=intent), FROM_WORKER)
+            asked = carried(Question(number=1, intent=intent), FROM_WORKER)
             return record is not None and record([asked.intent])[0]
 
         for assigned in orders:
-            given = _carried(assigned, TO_WORKER)
+            given = carried(assigned, TO_WORKER)
             self._service.perform(given.order, emit, recorded)
             done.append(OrderDone(order=given.number))
         return done
@@ -82,7 +82,7 @@ class SerialEngine:
         del grace
 
 
-def _carried(message: M, words: Vocabulary[Any]) -> M:
+def carried(message: M, words: Vocabulary[Any]) -> M:
     """Return a message as it arrives at the other end."""
     (arrived,) = words.decode(words.encode(message))
     assert isinstance(arrived, type(message))
