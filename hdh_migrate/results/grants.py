@@ -111,6 +111,8 @@ class GrantListed(TypedDict):
     """None: it was not to be; False: it was not where it had been written."""
     at_host: list[GrantAtHost]
     closed: GrantClosedBy | None
+    seen: GrantClosedBy | None
+    """A second person, who says to have seen it closed."""
     renews: str | None
     """The grant whose place it took, or is to take."""
     renewed_by: str | None

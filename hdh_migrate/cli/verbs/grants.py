@@ -54,6 +54,8 @@ def _lines(one: GrantListed) -> Iterator[str]:
     if one["closed"] is not None:
         closed = one["closed"]
         yield visible(f"  closed at the host, in the word of {closed['by']}: {closed['how']}")
+        if (seen := one["seen"]) is not None:
+            yield visible(f"  and in that of a second, {seen['by']}: {seen['how']}")
     elif one["given_at"] is not None and one["renewed_by"] is None and not one["at_host"]:
         yield "  no policy was set from here: what the host serves to the reader is not known here"
         if one["stage"] == "revoked":

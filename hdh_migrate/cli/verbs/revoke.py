@@ -44,7 +44,7 @@ def revoke(
         typer.Option(
             "--closed-at-host",
             metavar="TEXT",
-            help="How the access was closed there by hand; as your word it stands in the report.",
+            help="How it was closed there by hand, or that you saw it closed; your word.",
         ),
     ] = None,
     credential_id: CredentialId = None,

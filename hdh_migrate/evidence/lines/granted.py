@@ -66,6 +66,9 @@ class GrantAccount:
     closed: GrantClosedByHand | None = None
     """Who says that the reader's access was closed at the host by other means."""
     closed_at: str | None = None
+    seen: GrantClosedByHand | None = None
+    """Who else says so: a second person, who looked there."""
+    seen_at: str | None = None
     stale: tuple[StaleWhy, ...] = ()
     """Why its pack does not point to what there is, as the journal was last told."""
     renewed_by: str | None = None
@@ -104,6 +107,8 @@ class GrantAccount:
                 self.revoked, self.revoked_at = event, at
             case GrantStale():
                 self.stale = event.why
+            case GrantClosedByHand() if self.closed and _login(event) != _login(self.closed):
+                self.seen, self.seen_at = event, at
             case GrantClosedByHand():
                 self.closed, self.closed_at = event, at
             case PackWithdrawn():
@@ -114,6 +119,11 @@ class GrantAccount:
                 self.at_host[event.bucket] = HostEntry(event.principal, event.allowed, sure=True)
             case _:
                 pass
+
+
+def _login(event: GrantClosedByHand) -> str:
+    """Return who says it, on whichever machine."""
+    return event.user.partition("@")[0]
 
 
 class GrantAccounts:

@@ -74,7 +74,7 @@ class LeftTask(StrEnum):
     COPY = "copy", "run PLAN"
     GRANT_OPEN = "grant-open", "revoke PLAN ID --reason TEXT"
     GRANT_UNSET = "grant-unset", "revoke PLAN ID --reason TEXT --closed-at-host TEXT"
-    GRANT_SEEN = "grant-seen"
+    GRANT_SEEN = "grant-seen", "revoke PLAN ID --reason TEXT --closed-at-host TEXT"
     GRANT_LASTS = "grant-lasts"
     GRANT_STALE = "grant-stale", "grant PLAN --renew ID --out DIR"
     BASIS = "basis"
@@ -356,7 +356,7 @@ def _of_grants(stands: MigrationStanding) -> Iterator[LeftToDo]:
             yield LeftToDo(LeftTask.GRANT_OPEN, (one.id,))
         elif stage in over and not one.at_host and one.closed is None:
             yield LeftToDo(LeftTask.GRANT_UNSET, (one.id,))
-        elif stage in over and not one.at_host:
+        elif stage in over and not one.at_host and one.seen is None:
             yield LeftToDo(LeftTask.GRANT_SEEN, (one.id,))
         elif stage is GrantStage.GIVEN and not one.at_host:
             yield LeftToDo(LeftTask.GRANT_LASTS, (one.id,))

@@ -135,7 +135,7 @@ def render_report(
         least=bool(chronicle.cut_off or chronicle.going_on),
         at_source_kept=any(one.after.changed for one in sources if one.after.observed),
         only_at_source=nowhere_else(predicate, sources, findings),
-        shut_out=sum(one.account.closed is not None for one in over),
+        shut_out=sum(bool(one.account.closed and not one.account.seen) for one in over),
         left_open=sum(one.account.closed is None for one in over),
         clashing=clashing(chronicle.erasing, readers),
         former={one["key"]: one["became"] for one in declared.get("former_keys", ())},

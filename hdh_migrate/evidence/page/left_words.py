@@ -314,13 +314,14 @@ LEFT: dict[str, Text] = {
         "this tool set nothing: {names}.",
     ),
     "left.grant-seen": Text(
-        "Constater chez l'hébergeur que l'accès d'un lecteur est fermé, ce qui n'est que déclaré : "
-        "{names}."
-        "|Constater chez l'hébergeur que les accès de {n} lecteurs sont fermés, ce qui n'est que "
-        "déclaré : {names}.",
-        "See at the host that a reader's access is closed, which is but somebody's word: {names}."
-        "|See at the host that {n} readers' accesses are closed, which is but somebody's word: "
-        "{names}.",
+        "Constater chez l'hébergeur, à une seconde personne, que l'accès d'un lecteur est fermé, "
+        "ce qu'une seule déclare : {names}."
+        "|Constater chez l'hébergeur, à une seconde personne, que les accès de {n} lecteurs sont "
+        "fermés, ce qu'une seule déclare : {names}.",
+        "Have a second person see at the host that a reader's access is closed, which is one "
+        "person's word: {names}."
+        "|Have a second person see at the host that {n} readers' accesses are closed, which is "
+        "one person's word: {names}.",
     ),
     "left.grant-lasts": Text(
         "Chez l'hébergeur, régler la fin de l'accès {names} : cet outil ne l'a pas fait, et cet "

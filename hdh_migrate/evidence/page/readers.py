@@ -98,8 +98,9 @@ READERS: dict[str, Text] = {
         "Of these {n} was revoked.|Of these {n} were revoked.",
     ),
     "q.for.closed": Text(
-        "La fermeture d'un accès chez l'hébergeur est déclarée par une personne, non constatée.",
-        "That an access was closed at the host is somebody's word, and was not seen.",
+        "La fermeture d'un accès chez l'hébergeur est déclarée par une seule personne, non "
+        "constatée.",
+        "That an access was closed at the host is one person's word, and was not seen.",
     ),
     "readers.last": Text(
         "Ci-dessous, les {n} dernières autorisations sur {all}.",
@@ -135,6 +136,10 @@ READERS: dict[str, Text] = {
     "host.by-hand": Text(
         "fermé hors de cet outil, selon la personne nommée ici (déclaré, non constaté)",
         "closed by other means, says the person named here (as declared, not seen)",
+    ),
+    "host.seen": Text(
+        "une seconde personne déclare l'y avoir vu fermé",
+        "a second person says to have seen it closed there",
     ),
     "host.unset": Text(
         "l'outil n'y a rien réglé : aucun accès ne se fermera de lui-même à la date dite",

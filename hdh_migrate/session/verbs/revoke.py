@@ -220,9 +220,16 @@ def _remains(account: GrantAccount) -> list[str]:
             " credential back there, then give the same command with --closed-at-host and how"
         )
     if account.closed is not None:
+        second = account.seen
+        more = "" if second is None else f", and of a second, {second.user} ({second.how})"
         remains.append(
             f"that the host serves the reader no more is the word of {account.closed.user}"
-            f" ({account.closed.how}): nothing here saw it"
+            f" ({account.closed.how}){more}: nothing here saw it"
+        )
+    if account.closed is not None and account.seen is None:
+        remains.append(
+            "somebody else is to see it there, and to say so under a login of their own by the same"
+            " command with --closed-at-host"
         )
     remains.append(
         "an object's data key stays what it is until the object is sealed anew: the header opens"

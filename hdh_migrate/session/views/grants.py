@@ -55,6 +55,9 @@ def fact_of(account: GrantAccount, now: str, pack: PackState | None) -> GrantLis
         "closed": None
         if account.closed is None
         else {"by": account.closed.user, "how": account.closed.how},
+        "seen": None
+        if account.seen is None
+        else {"by": account.seen.user, "how": account.seen.how},
         "renews": asked.renews or None,
         "renewed_by": account.renewed_by,
         "renewed_at": account.renewed_at,

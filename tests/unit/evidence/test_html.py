@@ -627,7 +627,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         },
         {"records": good, "months": months()},
         *({"records": good, "findings": [finding("vanished")] * many} for many in (1, 2)),
-        {"records": good, "months": closed_by_hand()},
+        *({"records": good, "months": closed_by_hand(*also)} for also in ((), ("y",))),
         {"records": good, "previous_statement": "66" * 32, "prices": PRICES},
         *(
             {
@@ -1202,10 +1202,12 @@ def judged_losses() -> list[tuple[str, str, dict[str, Any]]]:
     return [("2026-03-02T10:00:00Z", "breach-judged", one) for one in (*events, *unsaid)]
 
 
-def closed_by_hand() -> list[tuple[str, str, dict[str, Any]]]:
-    """Return a grant that was revoked, and whose access somebody says was closed at the host."""
+def closed_by_hand(*also: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return a grant that was revoked, and whose access some say was closed at the host."""
     told = GrantClosedByHand(grant="g-91-gone", how="key removed", user="x")
-    return [*revoked(1), ("2026-03-02T10:00:00Z", told.kind, told.as_json())]
+    others = (replace(told, how="vu dans la console", user=one) for one in also)
+    said = ((f"2026-03-02T10:0{n}:00Z", one) for n, one in enumerate((told, *others)))
+    return [*revoked(1), *((at, one.kind, one.as_json()) for at, one in said)]
 
 
 def shut_out(count: int) -> list[tuple[str, str, dict[str, Any]]]:
@@ -2158,6 +2160,25 @@ def test_a_loss_is_to_be_judged_first_with_when_it_was_known(tmp_path: Path, key
     tasks = page.partition("Que reste-t-il à faire ?")[2].partition(" : ")[2]
     assert tasks.startswith("Faire juger si la perte ou le remplacement d\u2019un objet")
     assert "constaté le 20 novembre 2026 à 10:00:00 UTC" in tasks, "not by look 2"
+
+
+def test_an_access_that_a_second_person_saw_closed_is_left_to_do_no_more(
+    tmp_path: Path, key: Signer
+) -> None:
+    task, one = (
+        "à une seconde personne, que l\u2019accès d\u2019un lecteur",
+        "par une seule personne",
+    )
+    page = written(tmp_path / "a", [record("a")], signer=key, months=closed_by_hand("x@b"))["fr"]
+    assert task in page.plain
+    assert one in page.plain
+    page = written(tmp_path / "b", [record("a")], signer=key, months=closed_by_hand("y"))["fr"]
+    assert task not in page.plain
+    assert one not in page.plain
+    assert "est déclarée, non constatée" not in page.plain
+    said = "une seconde personne déclare l\u2019y avoir vu fermé"
+    told = r"\s*2\smars\s2026 à 10:01:00\sUTC, y\s*vu dans la console"
+    assert re.search(said + told, page.plain)
 
 
 def test_a_revoked_grant_of_which_no_host_was_told_is_left_to_be_closed(

@@ -324,6 +324,10 @@ def test_a_grant_that_ended_is_closed_at_the_host_and_a_stale_one_renewed() -> N
     assert found(granted(gone, until=stands)) == [(LeftTask.GRANT_UNSET, ("g-1",))]
     told = GrantClosedByHand(grant="g-1", how="key removed in the console", user="x")
     assert found(granted(gone, told, until=stands)) == [(LeftTask.GRANT_SEEN, ("g-1",))]
+    again = replace(told, how="key removed, ticket 4711", user="x@elsewhere")
+    assert found(granted(gone, told, again, until=stands)) == [(LeftTask.GRANT_SEEN, ("g-1",))]
+    seen = granted(gone, told, replace(told, how="seen in the console", user="y"), until=stands)
+    assert found(seen) == []
     assert found(granted(entry, gone, told, until=stands)) == [(LeftTask.GRANT_OPEN, ("g-1",))]
     closed = replace(entry, allowed=False)
     assert found(granted(gone, closed, until=stands)) == []
@@ -460,7 +464,7 @@ def test_copies_that_open_as_before_an_erasure_or_exchange_are_destroyed() -> No
 
 VERBLESS = {
     LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.LOGIN, LeftTask.BASIS, LeftTask.ATTESTATION,
-    LeftTask.COPIES_ERASED, LeftTask.GRANT_SEEN, LeftTask.GRANT_LASTS,
+    LeftTask.COPIES_ERASED, LeftTask.GRANT_LASTS,
 }  # fmt: skip
 """What is done in the plan, at the host, or by hand."""
 
