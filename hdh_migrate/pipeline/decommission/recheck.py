@@ -15,6 +15,7 @@ from hdh_migrate.events.decommission import CutoverRechecked, CutoverRechecking
 from hdh_migrate.model import Verified
 from hdh_migrate.pipeline.decommission.own_files_again import demand_sidecars
 from hdh_migrate.pipeline.decommission.undertaking import Undertaking
+from hdh_migrate.pipeline.inventory.vanishing import CODES as VANISHED
 from hdh_migrate.pipeline.looks.rereading import STEP, Portion, Rereading, RereadWanted
 from hdh_migrate.pipeline.projections.standing import CutoverStanding
 from hdh_migrate.pipeline.workers.rechecking import LOST, WORDS
@@ -33,14 +34,26 @@ class DecommissionFindings:
     def __init__(self, ledger: Ledger, batch: str) -> None:
         self._ledger = ledger
         self._open: dict[int, dict[str, int]] = {}
+        self._vanished: set[int] = set()
+        """Of which a listing had found already that the source lacks them."""
         for found in ledger.findings():
-            mine = found["batch"] == batch and found["code"].startswith(CODE)
-            if mine and found["object"] is not None:
-                self._open.setdefault(found["object"], {})[found["code"]] = found["id"]
+            number = found["object"]
+            if found["batch"] != batch or number is None:
+                continue
+            if found["code"] in VANISHED:
+                self._vanished.add(number)
+            elif found["code"].startswith(CODE):
+                self._open.setdefault(number, {})[found["code"]] = found["id"]
 
     def record(self, row: Verified, what: str, detail: str) -> None:
-        """Keep exactly one open finding about an object: this one."""
+        """Keep exactly one open finding about an object: this one.
+
+        Of one that vanished, that it is missing is no second thing to be told.
+        """
         code = Code(CODE + what)
+        if code is Code.DECOMMISSION_MISSING and row.id in self._vanished:
+            self.close(row.id)
+            return
         if code in self._open.get(row.id, {}):
             return
         self.close(row.id)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.codes import Code
 from hdh_migrate.errors import (
     AccessDenied,
     ApprovalMissing,
@@ -239,6 +240,21 @@ def test_what_changed_is_gone_or_is_held_is_kept_and_becomes_a_finding(end: End)
     assert end.affair.world.findings() == [
         ("decommission-drifted", "o1"), ("decommission-missing", "o2"), ("decommission-kept", "o3"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [Code.VANISHED, Code.VANISHED_KEPT])
+def test_what_a_listing_found_vanished_is_no_second_finding(end: End, code: Code) -> None:
+    end.finalized()
+    end.affair.world.source.drop("src", "o2")
+    end.affair.world.source.drop("src", "o4")
+    ledger = end.affair.world.open()
+    ledger.finding(code, "the source no longer has the object", dataset=1, entry=3)
+    ledger.commit()
+    ledger.close()
+
+    assert end.execute()["requested"] == {"deleted": 3, "missing": 2}
+
+    assert end.affair.world.findings() == [(code, "o2"), ("decommission-missing", "o4")]
 
 
 def test_index_tags_that_changed_since_keep_the_object_until_they_are_set_back(
