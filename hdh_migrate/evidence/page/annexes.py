@@ -111,7 +111,13 @@ ANNEXES: dict[str, Text] = {
         "aucun en-tête Date de {endpoint} : rien n'y montre que l'horloge de l'outil est juste",
         "no Date header of {endpoint}: nothing there shows that the tool's clock is right",
     ),
-    "ref.code": Text("Empreinte du code exécuté", "Digest of the code that ran"),
+    "ref.code": Text("Empreinte du code de l'outil", "Digest of the tool's code"),
+    "ref.code.writer": Text("pour ce rapport", "for this report"),
+    "ref.code.runs": Text(
+        "pour {n} exécution, version {version}|pour {n} exécutions, version {version}",
+        "for {n} run, version {version}|for {n} runs, version {version}",
+    ),
+    "ref.code.unsaid": Text("non consignée", "not recorded"),
     # --- what was known of the target ----------------------------------------------------------
     "target": Text("Ce que l'on savait de la cible", "What was known of the target"),
     "profile": Text("Profil de l'hébergeur", "Profile of the host"),

@@ -431,8 +431,10 @@ CATALOGUE: dict[str, Text] = {
         "That the source was whole and right: only what it listed and delivered counts here.",
     ),
     "not.since": Text(
-        "Ce qui est arrivé aux objets après leur vérification.",
-        "What happened to the objects after they were verified.",
+        "Ce qui est arrivé aux objets après leur vérification, et ce qui est écrit depuis ce "
+        "rapport : un plus récent citerait l'empreinte de cette déclaration (« Références »).",
+        "What happened to the objects after they were verified, and what was written since this "
+        "report: a newer one would name this statement's digest (“References”).",
     ),
     "not.physical": Text(
         "Que ce qui a été supprimé ou effacé ne subsiste nulle part : d'ici, on ne voit ni les "

@@ -54,7 +54,7 @@ from hdh_migrate.evidence.page.chronicle_lines import (
 from hdh_migrate.evidence.page.taken_back import TELLING, TakenBackVerdicts
 from hdh_migrate.evidence.page.waived import WaiverAccounts
 from hdh_migrate.frozen import mutable_row
-from hdh_migrate.jsonform import OtherForm
+from hdh_migrate.jsonform import ABSENT, OtherForm
 
 SHOWN: Final = 50
 """Of each kind the last so many are shown."""
@@ -121,6 +121,8 @@ class Chronicle:
     """By dataset: by whom and why it was erased."""
     counts: dict[str, int] = field(default_factory=dict)
     """How many there are of each, shown or not."""
+    codes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Runs by the tool's version and the digest of its code; an early journal has no digest."""
     runs: int = 0
     cut_off: int = 0
     """Runs that began and never said that they ended."""
@@ -231,6 +233,7 @@ class Chronicle:
 
     def _began(self, at: str, event: RunStarted) -> None:
         self.runs += 1
+        self.codes[event.tool, "" if event.code_sha256 is ABSENT else event.code_sha256] += 1
         self.cut_off += self._open
         self._open, self._began_at = True, at
         if self.plans and not self.plans[-1].user:

@@ -35,4 +35,11 @@ GLOSSARY: Final[dict[str, Text]] = {
         "le fichier où l'outil, chez l'opérateur, tient ce journal et l'état de chaque objet",
         "the file in which the tool, at the operator's, keeps this journal and how each object is",
     ),
+    "words.units": Text("Kio, Mio, Gio", "KiB, MiB, GiB"),
+    "words.units.means": Text(
+        "1\u202f024 octets, puis 1\u202f024 fois plus à chaque pas ; coupés, non arrondis : leur "
+        "somme peut différer à la dernière décimale. summary.json a les octets",
+        "1,024 bytes, then 1,024 times more at each step; cut, not rounded, so their sum may "
+        "differ in the last decimal. summary.json has the bytes",
+    ),
 }

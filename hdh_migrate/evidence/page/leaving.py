@@ -98,8 +98,4 @@ LEAVING: dict[str, Text] = {
         "code 10):",
     ),
     "since.folder": Text("rapport-precedent", "report-before"),
-    "since.previous": Text(
-        "Le rapport précédent est celui dont la déclaration a l'empreinte",
-        "The report before is the one whose statement has the digest",
-    ),
 }

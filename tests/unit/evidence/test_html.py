@@ -2681,6 +2681,20 @@ def test_who_signed_that_nobody_writes_any_more_is_named_and_has_approved(
     assert "de" * 32 in page.plain.partition("Qui a fait quoi")[2], "among those who approved"
 
 
+def test_the_code_that_wrote_a_report_is_not_taken_for_that_of_its_runs(
+    tmp_path: Path, key: Signer
+) -> None:
+    first = replace(BEGUN, tool="0.0.9", code_sha256=ABSENT)
+    months = [*ran("a@b", 2), ("2026-03-01T22:00:00Z", first.kind, first.as_json())]
+
+    page = written(tmp_path / "out", [record("a")], signer=key, months=months)["fr"].plain
+
+    told = page.partition("Empreinte du code de l\u2019outil")[2].partition(" Exécution ")[0]
+    assert f"{'22' * 32} pour 2 exécutions, version 0.1.0" in told
+    assert "non consignée pour 1 exécution, version 0.0.9" in told
+    assert told.partition(" pour ce rapport")[0].strip() not in {"", "22" * 32}
+
+
 def test_only_who_holds_an_untried_key_is_asked_to_try_it() -> None:
     def held(recipient: str, holder: str) -> HeldKey:
         return HeldKey(recipient=recipient, file="k.pub", holder=holder, escrow=False, proved=None)
