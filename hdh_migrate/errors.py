@@ -130,6 +130,10 @@ class Refused(MigrateError):
         super().__init__("\n".join((message, *(f"  {b}" for b in self.blockers))), hint=hint)
 
 
+class NotAsPlanned(Refused):
+    """Objects of one batch cannot be moved as planned; the other batches may be."""
+
+
 class TooEarly(Refused):
     """No batch that is asked for may be moved yet; `until` is in seconds since 1970."""
 

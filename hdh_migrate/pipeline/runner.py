@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from hdh_migrate.clocks import seconds_of, text_of_seconds
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
-from hdh_migrate.errors import AuthFailed, Exit, Refused, TooEarly
+from hdh_migrate.errors import AuthFailed, Exit, NotAsPlanned, Refused, TooEarly
 from hdh_migrate.events.run import BatchDone
 from hdh_migrate.frozen import frozen
 from hdh_migrate.model import State, Step
@@ -79,14 +80,19 @@ class Runner:
         self._named = False
         self._dated: dict[str, float] = {}
         """Batches that are not to be moved yet, and until when."""
+        self._refused: dict[str, NotAsPlanned] = {}
+        """Batches whose own objects keep them from being moved, and why."""
 
     def run(self, steps: Sequence[Step], selected: Sequence[str]) -> Exit:
         """Perform `steps` for the selected batches (all when none is named), in plan order.
 
         Where the target has a quota, all of their inventories come before the first transfer. A
-        batch that waits for another is not begun, be it by listing it.
+        batch that waits for another is not begun, be it by listing it. What is wrong with the
+        objects of one batch holds up that one, those that need it, and no other.
 
         Raises:
+            NotAsPlanned: some of them could not be moved as planned; all that do not need these
+                were gone through.
             Refused: a batch needs one that is not verified and that this run leaves out, or has no
                 inventory that a step could work on; nothing was listed.
             TooEarly: none of them is to be moved yet.
@@ -102,20 +108,52 @@ class Runner:
         # Only all inventories together show whether the target may hold everything.
         ahead = Step.INVENTORY in steps and self._ctx.limits.quota_bytes is not None
         for batch in chosen if ahead else ():
-            self._perform(self._inventory, batch.name)
+            with self._alone(batch.name):
+                self._perform(self._inventory, batch.name)
         for batch in chosen:
-            if not self._passed_over(batch, steps):
+            if batch.name in self._refused or self._passed_over(batch, steps):
+                continue
+            with self._alone(batch.name):
                 self._batch(batch, [step for step in steps if not ahead or step != Step.INVENTORY])
                 settle(self._ctx, batch.name)
                 done = BatchDone(batch=batch.name, steps=tuple(str(step) for step in steps))
                 self._ctx.ledger.event(done)
                 self._ctx.ledger.commit()
                 self._ended(batch.name)
+        self._demand_all(len(chosen))
         behind = self._behind([one for one in chosen if one.name not in waiting], steps)
         code = self.exit_code(selected)
         if code is not Exit.OK:
             return code
         return Exit.FINDINGS if behind else Exit.STOPPED if waiting else Exit.OK
+
+    @contextmanager
+    def _alone(self, batch: str) -> Iterator[None]:
+        """Let nothing but its own batch wait for what is wrong with its objects."""
+        try:
+            yield
+        except NotAsPlanned as error:
+            self._refused[batch] = error
+
+    def _demand_all(self, chosen: int) -> None:
+        """Tell at the end what could not be moved as planned, and that the others were looked at.
+
+        Raises:
+            NotAsPlanned: some could not; all that is wrong with them is told at once.
+        """
+        errors = list(self._refused.values())
+        if len(errors) < chosen and errors:
+            names = ", ".join(self._refused)
+            self._ctx.progress.note(f"batch {names}: refused; the run went on with the others")
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            hints = dict.fromkeys(error.hint for error in errors if error.hint)
+            raise NotAsPlanned(
+                f"{len(errors)} batches cannot be moved as planned",
+                blockers=[line for error in errors for line in str(error).splitlines()],
+                hint="; ".join(hints),
+            )
 
     def _too_early(self, chosen: Sequence[BatchOrder]) -> set[str]:
         """Return which batches are not to be moved yet, by any clock.

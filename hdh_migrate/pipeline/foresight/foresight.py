@@ -14,7 +14,7 @@ from dataclasses import field
 from typing import Final, Literal
 
 from hdh_migrate.codes import Code, Severity, exit_of, gravest
-from hdh_migrate.errors import Exit, LedgerBehind, ListingBroken, Refused
+from hdh_migrate.errors import Exit, LedgerBehind, ListingBroken, NotAsPlanned, Refused
 from hdh_migrate.frozen import mutable
 from hdh_migrate.model import DatasetRow, State, Step
 from hdh_migrate.pipeline.context import Context
@@ -48,6 +48,8 @@ class Ahead:
     left: list[Leftover] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     """Why its inventory would be refused."""
+    alone: bool = False
+    """Whether that holds up no batch that does not need it."""
     would: Would = "moved"
     why: list[str] = field(default_factory=list)
 
@@ -102,6 +104,7 @@ class Foresight:
                 Inventory(self._fresh).run(batch.name)
             except (Refused, ListingBroken) as error:
                 ahead.refused += [*str(error).splitlines(), *([error.hint] if error.hint else [])]
+                ahead.alone = isinstance(error, NotAsPlanned)
         if self._kept is not None:
             for row in self._sealed(batch.name):
                 decide = Inventory(self._kept).decide
@@ -111,6 +114,7 @@ class Foresight:
             ahead.left.append(leftover(self._fresh, row, decide, sealed=False))
         blocked = sum(one.refused for one in ahead.left if one.sealed)
         if blocked:
+            ahead.alone = ahead.alone or not ahead.refused
             ahead.refused.append(
                 f"batch {batch.name}: {counted(blocked, 'object')} cannot be moved as planned"
             )
@@ -169,14 +173,16 @@ class Foresight:
         # What needs a batch that is left out is refused before anything is listed; and with a
         # quota all inventories come before the first transfer.
         left_out = [one for one in found if self._lacks(one, set(one.batch.needs) - set(by_name))]
-        early = self._fresh.limits.quota_bytes is not None and any(one.refused for one in found)
+        early = self._fresh.limits.quota_bytes is not None and any(
+            one.refused and not one.alone for one in found
+        )
         ended = False
         for one in found:
             refused = self._lacks(one, set(one.batch.needs) - set(by_name))
             if not left_out and (early or not self._unmet(one, by_name)):
                 refused = one.refused
             if refused and not ended:
-                one.would, one.why, ended = "refused", refused, True
+                one.would, one.why, ended = "refused", refused, not one.alone or bool(left_out)
             elif ended or early or left_out:
                 one.would, one.why = "not reached", refused
             elif unmet := self._unmet(one, by_name):
@@ -191,8 +197,9 @@ class Foresight:
 
     def _unmet(self, one: Ahead, found: Mapping[str, Ahead]) -> list[str]:
         """Return what a batch would lack of the needs that come before it."""
-        needs = [(need, found[need].stays) for need in one.batch.needs if need in found]
-        return [_line(one, need, left) for need, left in needs if left]
+        needs = [(need, found[need]) for need in one.batch.needs if need in found]
+        lefts = [(need, ahead.stays or (None if ahead.refused else 0)) for need, ahead in needs]
+        return [_line(one, need, left) for need, left in lefts if left != 0]
 
     def _unverified(self, need: str) -> int | None:
         """Return how many objects of a batch that is not asked for are not verified now."""

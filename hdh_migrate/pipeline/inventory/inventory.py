@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from hdh_migrate.codes import Code, Severity
-from hdh_migrate.errors import Interrupted, ListingBroken, Refused, Stopped, Transient
+from hdh_migrate.errors import Interrupted, ListingBroken, NotAsPlanned, Refused, Stopped, Transient
 from hdh_migrate.model import (
     TOTAL_MAX,
     Brief,
@@ -97,7 +97,8 @@ class Inventory:
         """Demand of an inventory that is made that everything in it can be moved as planned.
 
         Raises:
-            Refused: some objects cannot; all of them are in the findings.
+            NotAsPlanned: some objects cannot; all of them are in the findings.
+            Refused: the target has not the room for what is listed.
         """
         self._gate(batch)
         self._demand_room(batch)
@@ -298,7 +299,7 @@ class Inventory:
             nothing = f"its rules leave none of its {counted(usage.objects, 'object')}"
             if not usage.objects:
                 nothing = "the source lists no object"
-            raise Refused(
+            raise NotAsPlanned(
                 f"dataset {dataset.name}: {nothing}",
                 hint="if that is right, set `allow_empty: true` on the dataset",
             )
@@ -372,7 +373,7 @@ class Inventory:
             return
         if blockers > len(shown):
             shown.append(f"and {blockers - len(shown)} more")
-        raise Refused(
+        raise NotAsPlanned(
             f"batch {batch}: {counted(blockers, 'object')} cannot be moved as planned",
             blockers=shown,
             hint="no byte of them was moved; see the names with"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hdh_migrate.errors import Exit, Refused
+from hdh_migrate.errors import Exit, NotAsPlanned, Refused
 from hdh_migrate.model import Place, State, Step
 from tests.support.world import Dataset, World
 from tests.unit.pipeline.test_own_trouble import Grudge
@@ -88,6 +88,40 @@ def test_a_batch_that_nobody_began_is_told_where_the_others_are_verified(world: 
     assert world.notes.lines[-1] == "batch after: 1 dataset is not inventoried"
     assert world.run((Step.VERIFY,), "pilot") is Exit.OK
     assert set(world.states().values()) == {State.VERIFIED}
+
+
+def test_what_is_wrong_with_one_batch_holds_up_those_that_need_it_and_no_other(
+    tmp_path: Path,
+) -> None:
+    """Two names in the second of twelve batches, and ten batches stayed where they were."""
+    three = [
+        Dataset(
+            name=name,
+            batch=name,
+            source=Place(bucket="three", prefix=name),
+            target=Place(bucket="dst", prefix=name),
+        )
+        for name in ("long", "empty", "other")
+    ]
+    world = World(tmp_path, (PILOT, *three, AFTER), needs={"after": ("empty",)})
+    for bucket, key in (("one", "k"), ("two", "k"), ("three", "long/k"), ("three", "other/k")):
+        world.source.put(bucket, key, b"good")
+    world.source.put("three", "long/" + "k" * 1025, b"too long a name")
+    with pytest.raises(NotAsPlanned) as refused:
+        world.run()
+    words = str(refused.value)
+    assert "batch long: 1 object cannot be moved as planned" in words
+    assert "dataset empty: the source lists no object" in words
+    assert held(world) == ["batch after needs batch empty, of which 1 dataset is not inventoried"]
+    ledger = world.open()
+    try:
+        verified = {
+            row.name: ledger.tally(row.id, State.VERIFIED).objects for row in ledger.datasets()
+        }
+    finally:
+        ledger.close()
+    assert verified == {"p": 1, "long": 0, "empty": 0, "other": 1, "a": 0}
+    assert world.notes.lines[-1] == "batch long, empty: refused; the run went on with the others"
 
 
 def test_a_transfer_keeps_to_what_the_inventory_refused(world: World) -> None:
