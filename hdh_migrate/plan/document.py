@@ -48,6 +48,10 @@ _NO_SPACE: Final = re.compile("[:,-][\u00a0\u2007\u202f\u3000]")
 """What word processors and web pages make of the space that ends a key or begins an item."""
 
 _NO_ALIASES = "aliases (`*`) are not allowed; a text that begins with `*` needs quotes"
+_INDENTED = "the indentation does not fit the lines above, or a quote above is not closed"
+_OUT_OF_LINE = (
+    "no `key: value` is expected here: indent it as its neighbours, with a space after each `:`"
+)
 # The parser's words, and ours. The parser's are not passed on: some quote the plan.
 _TRANSLATIONS = (
     ("document indicator", "a quote is not closed"),
@@ -58,9 +62,9 @@ _TRANSLATIONS = (
     ("expected ','", "a bracket is not closed, or a comma is missing"),
     ("end of stream", "a quote or bracket is not closed"),
     ("escape", "an unknown escape in double quotes: use single quotes"),
-    ("indicat", "the indentation does not fit the lines above"),
-    ("expected key", "the indentation does not fit the lines above"),
-    ("block", "the indentation does not fit the lines above"),
+    ("indicat", _INDENTED),
+    ("expected key", _INDENTED),
+    ("block", _INDENTED),
     ("tag", _NO_TAGS),
     ("document start", "nothing is expected here: the plan ended above"),
 )
@@ -313,6 +317,8 @@ def _syntax_fault(text: str, error: yaml.MarkedYAMLError) -> Fault:
                 Spot(number, found.end()), "a space of another kind (no-break): type it anew"
             )
     problem = error.problem or ""
+    if "mapping values" in problem and ": " not in before[:-1]:
+        return Fault(spot, _OUT_OF_LINE)  # the line is well, but not where it stands
     return Fault(spot, next(_translated(problem), "not valid YAML"))
 
 
