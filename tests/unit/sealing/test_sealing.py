@@ -1,5 +1,6 @@
 """The container: the reference opens ours, ours opens what it should."""
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from hdh_migrate.model import SEGMENT
 from hdh_migrate.sealing.crypt4gh import (
     HEADER_MAX,
     SEALED_SEGMENT,
+    WINDOW,
     Crypt4ghEnvelopes,
     header_size,
     sealed_size,
@@ -160,8 +162,9 @@ def test_nothing_to_seal_writes_nothing():
 @settings(max_examples=many(40), deadline=None)
 @given(
     size=st.integers(0, 40 * SEGMENT)
-    | st.sampled_from([SEGMENT, 16 * SEGMENT - 1, 16 * SEGMENT, 16 * SEGMENT + 1, 32 * SEGMENT]),
-    cuts=st.lists(st.integers(0, 3_000_000), max_size=12),
+    | st.sampled_from([SEGMENT, WINDOW * SEGMENT - 1, WINDOW * SEGMENT, WINDOW * SEGMENT + 1])
+    | st.just(2 * WINDOW * SEGMENT),
+    cuts=st.lists(st.integers(0, 9_000_000), max_size=12),
 )
 @pytest.mark.slow
 def test_any_size_makes_the_round_trip_under_any_cut(size, cuts):
@@ -193,18 +196,30 @@ def test_sealing_in_parts_equals_sealing_at_once(size, step):
     assert body(envelope, plain, segments_per_part=step) == body(envelope, plain)
 
 
-def test_an_unsealer_holds_no_more_than_some_segments():
-    made, size = envelopes(), 40 * SEGMENT
-    whole = stored(made.new(), bytes(size))
+@pytest.mark.parametrize(
+    ("cut", "handed_on", "held"),
+    [
+        (10_000, SEGMENT, 3 * SEGMENT),
+        (512 * 1024, 8 * SEGMENT, 10 * SEGMENT),
+        (200 * SEGMENT, WINDOW * SEGMENT, (WINDOW + 2) * SEGMENT),
+    ],
+)
+def test_an_unsealer_holds_no_more_than_what_comes_at_a_time_or_a_window(cut, handed_on, held):
+    made, size = envelopes(), 2 * WINDOW * SEGMENT
+    whole = memoryview(stored(made.new(), bytes(size)))
     seen: list[int] = []
 
+    tracemalloc.start()
     unsealer = made.unsealer(size=size, write=lambda view: seen.append(len(view)))
-    for start in range(0, len(whole), 10_000):
-        unsealer.write(memoryview(whole)[start : start + 10_000])
+    for start in range(0, len(whole), cut):
+        unsealer.write(whole[start : start + cut])
     unsealer.close()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
     assert sum(seen) == size
-    assert max(seen) <= 1 << 20
+    assert max(seen) <= handed_on
+    assert most <= held
 
 
 def test_without_an_identity_one_may_seal_but_not_open():
