@@ -61,6 +61,9 @@ stores are asked whether they are there at all."""
 SICK_MAX = 12
 """So many in a row are not these objects' own trouble, whatever the stores answer."""
 
+DENIED_MAX = 8
+"""Objects whose reading back is denied while none is read, after which it is the credential."""
+
 PACED = frozenset({Step.TRANSFER, Step.VERIFY})
 """Steps of which a report shows the pace."""
 
@@ -92,6 +95,8 @@ class Dispatcher:
         self._out = 0
         self._unreachable = dict[int, str]()
         """Datasets by object."""
+        self._denied: int | None = 0
+        """Objects that the target let nobody read back; None: it let one be read."""
         self._troubles = Counter[tuple[int, int | None]]()
         """By object, and part if it is one."""
         self._ending: MigrateError | None = None
@@ -207,11 +212,15 @@ class Dispatcher:
                 case Returned():
                     self._take_back(receipt)
                     self._apply(receipt)
+                case Failed(code=Code.DENIED) if self._step != Step.TRANSFER:
+                    self._read_denied(receipt)
+                    self._apply(receipt)
                 case ReadOn():
                     self._read_on(receipt)
                 case Paced():
                     self._ctx.paces.take(receipt)
                 case _:
+                    self._denied = None
                     self._apply(receipt)
         now = self._ctx.clock.monotonic()
         if now - self._sampled >= SAMPLE_SECONDS:
@@ -268,6 +277,27 @@ class Dispatcher:
                 self.end(Starved(receipt.detail))
             case _:
                 assert_never(receipt.reason)
+
+    def _read_denied(self, receipt: Failed) -> None:
+        """End when nothing may be read back at all: else each object would become a finding.
+
+        What the credential may do to a bucket does not show it. At a source many files may well be
+        somebody else's, so what is sent fails one by one.
+        """
+        if self._denied is None:
+            return
+        self._denied += 1
+        if self._denied >= DENIED_MAX:
+            error = AuthFailed(
+                f"the target lets no object be read back, {self._denied} were tried:"
+                f" {receipt.detail}"
+            )
+            error.hint = (
+                "grant the credential that reads back (verify.credential, or the target's)"
+                " s3:GetObject on the datasets' places, and give the same command again; nothing"
+                " is lost"
+            )
+            self.end(error)
 
     def _not_reached(self, receipt: Returned) -> None:
         """End when so many objects cannot be reached that it is their stores which are away."""

@@ -30,6 +30,9 @@ from hdh_migrate.pointers.values import MAX_BYTES, one_line, problems_of, to_do
 from hdh_migrate.transport import Reply
 
 IMPOSSIBLE: Final = '"00000000000000000000000000000000-0"'
+NOBODYS: Final = "0" * 32
+"""An upload that no host has begun."""
+
 TRIAL_SUFFIX: Final = ".hdh-migrate-trial"
 
 _KEPT: Final = ("content-type", "cache-control", "content-disposition", "content-language")
@@ -80,8 +83,23 @@ class PointerInObject:
         """The ETag that a condition named when it last failed, where it was shown right after."""
 
     def check(self) -> Sequence[Problem]:
-        """Read it; whether it may be written is not tried."""
-        return problems_of(self.read, self._where)
+        """Read it, and try to write it in a way that changes nothing.
+
+        A part for an upload that does not exist needs the right to write the very key, and a host
+        that has it to give says that it knows no such upload.
+        """
+        return problems_of(self.read, self._where) or problems_of(self._may_be_written, self._where)
+
+    def _may_be_written(self) -> str:
+        query = {"partNumber": "1", "uploadId": NOBODYS}
+        reply = self._bucket.send("PUT", self._key, {}, query=query, body=b"")
+        failure = None if reply.status == 200 else self._bucket.failure(reply, _WHAT)
+        if isinstance(failure, AccessDenied):
+            raise AccessDenied(
+                f"{_WHAT}: no right to write it",
+                hint="the credential needs s3:PutObject on it; nothing was changed",
+            ) from failure
+        return ""  # whatever else is said of that upload shows nothing
 
     def read(self) -> str:
         """Return the value as it is now."""

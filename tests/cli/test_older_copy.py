@@ -62,12 +62,15 @@ REFUSED = frozenset(
         "transfer plan.yaml",
         "transfer plan.yaml --batch pilot --no-progress",
         "verify plan.yaml --again --older-than 30d",
+        "rehydrate plan.yaml --batch imaging --execute",
         "forecast plan.yaml --dossier claim-2027-01",
         ASKED,
         "cutover start plan.yaml --batch pilot",
         "cutover start plan.yaml --batch pilot --json --no-progress",
         "cutover finalize plan.yaml --batch pilot",
         'cutover finalize plan.yaml --batch pilot --reason "window shortened by the DPO"',
+        "cutover rollback plan.yaml --batch pilot",
+        "cutover rollback plan.yaml --batch pilot --show-names",
         ERASE,
         "report plan.yaml --out evidence-2026-11",
         "report plan.yaml --names keyed --out for-outsiders",
@@ -136,6 +139,21 @@ def test_each_verb_refuses_or_says_so(sandbox: Sandbox, come_to: Callable[[Sandb
             refused.add(example)
     assert silent == [], "\n".join(map(str, silent))
     assert refused == REFUSED & examples
+
+
+def test_no_older_copy_leads_consumers_back_until_it_is_taken_over(sandbox: Sandbox) -> None:
+    """From before the switch was final it led them to a source that was deleted since."""
+    for state in _way_to(switched):
+        state(sandbox)
+        sandbox.keep(state.__name__)
+    put_back(sandbox, "switched", (sandbox.folder / "plan.yaml").read_text())
+
+    refused = sandbox.give("cutover rollback plan.yaml --batch pilot", expect=Exit.LOCKED)
+
+    assert "it does not know what was done since" in refused.err
+    sandbox.give('fence plan.yaml --take-over --reason "the newest copy burned"', expect=Exit.OK)
+    back = sandbox.give("cutover rollback plan.yaml --batch pilot", expect=Exit.OK)
+    assert "the pointer has its old value" in back.out
 
 
 def _way_to(come_to: Callable[[Sandbox], None]) -> list[Callable[[Sandbox], None]]:

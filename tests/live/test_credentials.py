@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +19,14 @@ from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.verbs.look_again import look_again
 from tests.support import lies
 from tests.support.affair import SMALL, Affair, states
-from tests.support.fixtures import Bucket
+from tests.support.command import command
+from tests.support.errand import BUCKET, errand
+from tests.support.fixtures import Bucket, s3_client
 from tests.support.here import HERE
 from tests.support.proxy import Action, Upstream
 from tests.support.quiet import Notes
 from tests.support.site import Site
+from tests.support.strict_s3 import StrictS3
 from tests.support.wire import Reply, Request
 
 pytestmark = pytest.mark.live
@@ -219,6 +224,40 @@ def test_one_forbidden_object_fails_alone(affair: Affair) -> None:
     assert affair.run() is Exit.FINDINGS
 
     assert affair.verified() == set(affair.corpus) - {SMALL}
+
+
+def test_where_nothing_may_be_read_back_the_run_ends_and_not_each_object_fails(
+    tmp_path: Path,
+) -> None:
+    """A hundred thousand of them became findings, one by one, for one right that was missing."""
+    with StrictS3() as server:
+        client = s3_client(server)
+        client.create_bucket(Bucket=BUCKET)
+        job = errand(
+            tmp_path, endpoint=server.endpoint, access_key=server.access_key,
+            secret_key=server.secret_key, region=server.region, fetch=lambda _: b"",
+        )  # fmt: skip
+        for number in range(300):
+            (tmp_path / "data" / f"{number:03}").write_bytes(b"x")
+        assert job.call("run", "--until", "transfer")[0] == Exit.OK
+        denied = {
+            "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{BUCKET}/in/*",
+        }  # fmt: skip
+        client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Statement": [denied]}))
+
+        code, told = job.call("verify")
+
+        assert code == Exit.AUTH, told
+        assert "no object be read back" in told["error"]["message"]
+        assert "s3:GetObject" in told["error"]["hint"]
+        assert 0 < len(job.findings()) < 200
+        said = command("errors", str(job.plan), env=job.environ)
+        assert "the last run ended early with 9" in said.stderr
+        client.delete_bucket_policy(Bucket=BUCKET)
+        assert job.call("run", "--until", "verify")[0] == Exit.OK
+        assert job.findings() == []
+        client.close()
 
 
 def test_a_server_that_asks_for_rest_gets_it(affair: Affair) -> None:

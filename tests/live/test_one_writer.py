@@ -125,6 +125,24 @@ def test_a_copy_of_the_state_folder_does_not_overwrite_what_the_other_verified(
     assert codes == [Exit.LOCKED, Exit.LOCKED]
 
 
+def test_where_the_fence_is_gone_a_look_reads_and_says_so_and_a_run_waits_for_people(
+    two: Machines,
+) -> None:
+    """It only reads, and what was removed beside the fence is what somebody wants to know then."""
+    assert two.call("one", "run")[0] == Exit.OK
+    two.client.delete_object(Bucket=BUCKET, Key=FENCE)
+
+    said = two.said("one", "verify", "--again")
+
+    assert "the fence that this ledger left there is gone" in said
+    assert "a run sends nothing anew before the fence is taken over" in said
+    assert FENCE not in two.keys()  # noqa: SIM118 - no mapping
+    assert (
+        two.call("one", "verify", "--again", "--accept", "all", "--reason", "x")[0] == Exit.LOCKED
+    )
+    assert two.call("one", "run")[0] == Exit.LOCKED
+
+
 def test_a_killed_run_is_gone_on_with_at_its_place_and_a_copy_of_it_is_refused(
     two: Machines,
 ) -> None:

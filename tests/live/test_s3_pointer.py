@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,34 @@ def test_a_conditional_write_loses_to_somebody_who_was_faster(
 
     assert rig.raw() == f"{OTHER}\n".encode()
     assert keys(bucket) == [KEY]
+
+
+def test_a_right_that_lacks_to_write_shows_before_a_switch_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    """It showed at the switch, after the freeze and the last delta."""
+    with StrictS3() as server:
+        bucket = Bucket(server=server, name="catalogue", client=s3_client(server))
+        bucket.client.create_bucket(Bucket=bucket.name)
+        rig = s3_object(tmp_path, bucket)
+        rig.lay(OLD)
+        denied = {
+            "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{bucket.name}/{KEY}",
+        }  # fmt: skip
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+        bucket.client.put_bucket_policy(Bucket=bucket.name, Policy=policy)
+
+        (problem,) = rig.open().check()
+
+        assert problem.auth
+        assert "no right to write it" in problem.what
+        bucket.client.delete_bucket_policy(Bucket=bucket.name)
+        assert rig.open().check() == []
+        assert rig.raw() == f"{OLD}\n".encode()
+        assert keys(bucket) == [KEY]
+        assert "Uploads" not in bucket.client.list_multipart_uploads(Bucket=bucket.name)
+        bucket.client.close()
 
 
 def test_an_old_value_that_was_written_anew_is_switched_by_coming_again(

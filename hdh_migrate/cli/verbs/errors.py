@@ -26,14 +26,22 @@ def errors(
 ) -> Exit:
     """Group the open findings by cause: how many, the first, what is safe, and what to do.
 
-    It ends as a run would with these findings; notes do not count.
+    It ends as a run would with these findings; notes do not count. What ended the last run early is
+    said besides: that is no finding.
     """
+    from hdh_migrate.session.views.last_run import last_run
     from hdh_migrate.session.views.objects import causes
 
     desk = task.desk(plan, dry=True)
     result = causes(desk, show_names=show_names)
     text = "\n".join(map(_text, result["causes"])) or "no finding is open"
     task.out.result(result, text)
+    if (last := last_run(desk)) is not None and last.exit is not None and last.why is not None:
+        early = Exit(last.exit)
+        task.out.say(
+            f"note: the last run ended early with {last.exit} ({early.meaning}): {last.why};"
+            ' "hdh-migrate status PLAN" says what is next'
+        )
     return Exit(result["exit"])
 
 

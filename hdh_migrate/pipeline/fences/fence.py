@@ -240,10 +240,12 @@ def judge(
     migration: str,
     ledger: str,
     place: str,
+    gone: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Return why a ledger is not the one that wrote last in these buckets; empty: it is.
 
-    One that never took a fence, where there is none, is of an earlier version.
+    One that never took a fence, where there is none, is of an earlier version. A fence that is
+    `gone` is told to who asks for that, and is no reason then.
 
     Raises:
         StorageError: it cannot be learned.
@@ -256,7 +258,9 @@ def judge(
             if standing.shown.nonce in mine.nonces:
                 continue
             why = f"bucket {bucket}: another ledger was the last: {words_of(standing.shown)}"
-        if why is not None:
+        if why is not None and standing is None and gone is not None:
+            gone(why)
+        elif why is not None:
             problems.append(why)
     return problems
 

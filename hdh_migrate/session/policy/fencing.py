@@ -120,11 +120,17 @@ def fencing_of(
 
 
 def not_the_writer(
-    desk: Desk, ledger: SqliteLedger, reader: TargetReader, selected: Sequence[str] = ()
+    desk: Desk,
+    ledger: SqliteLedger,
+    reader: TargetReader,
+    selected: Sequence[str] = (),
+    *,
+    gone: Callable[[str], None] | None = None,
 ) -> Callable[[], list[str]]:
     """Return what asks why this ledger is not the one that wrote last; empty: it is.
 
-    It writes nothing, and reads the journal once however often it is asked.
+    It writes nothing, and reads the journal once however often it is asked. A fence that is `gone`
+    is told to who asks for that, and is no reason then.
     """
     owner = owner_of(desk, ledger, "")
     own, buckets = known(ledger), buckets_of(desk.loaded.plan, selected)
@@ -134,22 +140,29 @@ def not_the_writer(
         desk.fences_asked.set()
         return judge(
             reader, own, buckets, migration=owner.migration, ledger=owner.ledger,
-            place=owner.place,
+            place=owner.place, gone=gone,
         )  # fmt: skip
 
     return lambda: retry(asked)
 
 
 def demand_the_writer(
-    desk: Desk, ledger: SqliteLedger, reader: TargetReader, selected: Sequence[str] = ()
+    desk: Desk,
+    ledger: SqliteLedger,
+    reader: TargetReader,
+    selected: Sequence[str] = (),
+    *,
+    gone: Callable[[str], None] | None = None,
 ) -> None:
     """Demand that this ledger is the one that wrote last at the target; writes nothing.
+
+    A fence that is `gone` is told to who asks for that, and refuses nothing then.
 
     Raises:
         Fenced: another one, or another copy of it, did.
         StorageError: it cannot be learned.
     """
-    problems = not_the_writer(desk, ledger, reader, selected)()
+    problems = not_the_writer(desk, ledger, reader, selected, gone=gone)()
     if problems:
         raise fenced_out(problems)
 

@@ -80,9 +80,9 @@ def cleanup(
     writer = S3Writer(endpoint, desk.limits)
     found: list[StaleUploads] = []
     with journal_of(desk, judge) as ledger:
-        if execute:
-            demand_the_writer(desk, ledger, writer)
         for dataset in ledger.datasets():
+            if execute:  # uploads of another copy look like ours
+                demand_the_writer(desk, ledger, writer)
             if dataset.name not in routes or not dataset.surveyed:
                 found.append(_row(dataset, "no run has looked at its target yet"))
                 continue

@@ -48,6 +48,7 @@ from hdh_migrate.session.policy.rotating import demand_no_rotation
 from hdh_migrate.session.policy.timekeeping import judge_for, judge_over
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
+from hdh_migrate.session.verbs.older_copy import demand_not_older
 from hdh_migrate.session.verbs.run import Turn, fenced_for, self_test
 from hdh_migrate.session.views.drawer import FolderDrawer
 from hdh_migrate.session.views.records import batch_root
@@ -80,6 +81,7 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     """Give the pointer its old value back and tell what consumers wrote meanwhile.
 
     Raises:
+        Fenced: the target shows a newer ledger, which may know that the switch is final.
         MigrateError: see `pipeline.cutover.rollback`.
     """
     plan, entry = desk.loaded.plan, entry_of(desk, batch)
@@ -90,6 +92,8 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     transport = source_transport(plan, desk.loaded.base)
     dating = judge_over(desk.clock, [transport], desk.ledger_path)
     dating.look()
+    # From before a switch was final, or its source deleted, it would lead consumers to nothing.
+    demand_not_older(desk)
     with copied_after(desk), bound_ledger(desk, dating) as ledger:
         vault, state = Vault.open(desk.loaded.base), desk.ledger_path.parent
         pointer = open_pointer(plan, section, vault, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from hdh_migrate.errors import AuthFailed, Exit, Refused
@@ -46,7 +47,8 @@ def look_again(
         _demand_begun(turn)
         turn.ctx.course.demand()
         # What another copy of the ledger wrote since would look like damage.
-        demand_the_writer(desk, turn.ledger, turn.ctx.reader, selected)
+        reader, gone = turn.ctx.reader, partial(_note_gone, desk)
+        demand_the_writer(desk, turn.ledger, reader, selected, gone=gone)
         looks, lost = [], False
         for batch in batches:
             if selected and batch.name not in selected:
@@ -73,6 +75,13 @@ def look_again(
                 *([AGAIN] if "unread" in kinds else []),
             ],
         }
+
+
+def _note_gone(desk: Desk, why: str) -> None:
+    desk.progress.note(
+        f"{why}. This look reads all the same; what another ledger wrote since would look like"
+        " damage, and a run sends nothing anew before the fence is taken over"
+    )
 
 
 def restore(desk: Desk, selected: Sequence[str], ids: Sequence[int] | None) -> moves.DecidedObjects:

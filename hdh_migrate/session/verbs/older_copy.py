@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 
-from hdh_migrate.errors import MigrateError
+from hdh_migrate.errors import Fenced, MigrateError
 from hdh_migrate.pipeline.fences.fence import known
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.last_writer import judged, newer, standing_at
@@ -25,6 +25,8 @@ OLDER = (
     " newest copy in its place, and give it again there"
 )
 
+TAKE_OVER = '"hdh-migrate fence PLAN --take-over --reason TEXT"'
+
 log = logging.getLogger(__name__)
 
 
@@ -34,9 +36,33 @@ def older_copy(desk: Desk) -> str | None:
     It never raises, and waits for a moment only: who cannot ask, be it for want of a network or of
     a secret, is told nothing, and `--verbose` says why.
     """
-    if desk.fences_asked.is_set() or desk.stop.is_set() or not desk.ledger_path.exists():
-        return None
+    found = [] if desk.fences_asked.is_set() else _seen(desk)
+    return f"the ledger here is not the newest: {'; '.join(found)}; {OLDER}" if found else None
+
+
+def demand_not_older(desk: Desk) -> None:
+    """Demand that the target shows no newer ledger; what it does not say in a moment is let go.
+
+    For what must be possible while the target is away, and would do harm from an older copy.
+
+    Raises:
+        Fenced: it shows one; nothing was done.
+    """
+    if found := _seen(desk):
+        raise Fenced(
+            "\n".join(
+                ["the ledger here is not the newest: it does not know what was done since",
+                 *(f"  {line}" for line in found)]
+            ),
+            hint="nothing was done. Give the same command where the newest copy of the ledger is;"
+            f" where there is none any more, take the fence over first ({TAKE_OVER})",
+        )  # fmt: skip
+
+
+def _seen(desk: Desk) -> list[str]:
     found = list[str]()
+    if desk.stop.is_set() or not desk.ledger_path.exists():
+        return found
 
     def ask() -> None:
         try:
@@ -49,7 +75,7 @@ def older_copy(desk: Desk) -> str | None:
     until = time.monotonic() + PATIENCE_SECONDS
     while asking.is_alive() and time.monotonic() < until and not desk.stop.is_set():
         asking.join(0.05)
-    return f"the ledger here is not the newest: {'; '.join(found)}; {OLDER}" if found else None
+    return list(found)
 
 
 def _newer(desk: Desk) -> list[str]:

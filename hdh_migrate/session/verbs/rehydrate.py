@@ -20,6 +20,7 @@ from hdh_migrate.results.archives import (
 )
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.operator import operator
+from hdh_migrate.session.policy.fencing import demand_the_writer
 from hdh_migrate.session.verbs.run import at_work, perform
 from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import Vault, archive_facts, open_rehydrator
@@ -92,6 +93,8 @@ def execute(desk: Desk, selected: Sequence[str], *, wait: bool) -> Rehydrated:
     waits: list[tuple[Place, ArchivedObject]] = []
     with at_work(desk, ("rehydrate",), selected, write=False) as turn:
         services = turn.opened[-1]
+        # What a newer copy asked for is paid already, and on its way.
+        demand_the_writer(desk, turn.ledger, turn.ctx.reader, selected)
         opened = open_rehydrator(desk.loaded.plan, section, services.vault, services.sources)
         rehydrator = services.take(opened)
         asks = Rehydrating(
