@@ -27,12 +27,14 @@ def preflight(
     from hdh_migrate.session.policy import preparations
     from hdh_migrate.session.policy.timekeeping import judge_for
     from hdh_migrate.session.verbs.preflight import report
+    from hdh_migrate.session.views.looked import unread_here
 
     desk = task.desk(plan, task.progress())
     desk.batches(batch or ())
     services = desk.services(write=True)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
-    checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge)
+    gone = unread_here(desk, batch or ())
+    checks = report(services, desk.loaded.plan, desk.state_dir, batch or (), judge, unread=gone)
     checks += preparations.checks(desk, services.recipients)
     bad = [check for check in checks if not check["ok"]]
     code = Exit.OK if not bad else Exit.REFUSED

@@ -33,6 +33,7 @@ from hdh_migrate.session.policy.reporters import approvers_barred
 from hdh_migrate.session.policy.timekeeping import judge_for
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
 from hdh_migrate.session.verbs.run import demand, self_test, unmet
+from hdh_migrate.session.views.looked import unread_of
 from hdh_migrate.wiring import Services, pace_of
 from hdh_migrate.wiring.context import RUN_TAG
 
@@ -55,7 +56,8 @@ def forecast(desk: Desk, selected: Sequence[str]) -> DryRun:
             desk.note_others()
         else:
             _demand_bound(desk, kept, services, judge)
-        demand([*answered(desk, services, selected, judge), *unmet(desk)])
+        gone = () if kept is None else unread_of(kept, batches, selected)
+        demand([*answered(desk, services, selected, judge, unread=gone), *unmet(desk)])
         if kept is not None:
             demand(approvers_barred(loaded, kept, signers(kept)))
         if held := held_by_another(services, loaded.plan, desk.ledger_path, selected):

@@ -39,10 +39,11 @@ def look_again(
         MigrateError: whatever ended it early, with its exit code; the same command goes on.
     """
     batches = desk.batches(selected)
+    names = [one.name for one in batches]
     choice = replace(choice, level=choice.level or desk.loaded.plan.verify.level)
     with (
         copied_after(desk),
-        at_work(desk, ("look-again",), selected, write=False, obeys=True) as turn,
+        at_work(desk, ("look-again",), selected, write=False, obeys=True, unread=names) as turn,
     ):
         _demand_begun(turn)
         turn.ctx.course.demand()
@@ -124,9 +125,10 @@ def _decide(
     became: Literal["restored", "accepted"],
 ) -> moves.DecidedObjects:
     batches, asked = desk.batches(selected), None if ids is None else frozenset(ids)
+    names = [one.name for one in batches]
     with (
         copied_after(desk),
-        at_work(desk, (f"look-again-{became}",), selected, write=write) as turn,
+        at_work(desk, (f"look-again-{became}",), selected, write=write, unread=names) as turn,
     ):
         _demand_begun(turn)
         if not write:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -41,15 +40,15 @@ from hdh_migrate.session.policy import (
     second_copies,
     waivers,
 )
+from hdh_migrate.session.policy.alike import SOURCE, TARGET, together
 from hdh_migrate.session.policy.fencing import held_by_another
 from hdh_migrate.session.views.outlook import outlook
 from hdh_migrate.session.views.probed import missing, notes, probe_facts, unproved
 from hdh_migrate.telemetry import duration_text
 from hdh_migrate.wiring import Services, open_pointer, open_rehydrator
+from hdh_migrate.wiring.sources.kind import CredentialClaims
 
 SPACE_MIN = 64 << 20
-SOURCE, TARGET = "source container ", "target bucket "
-"""How the place of a problem begins that is a container's, or a bucket's."""
 
 
 def at_the_gate(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
@@ -63,11 +62,13 @@ def at_the_gate(services: Services, plan: Plan, judge: Judge) -> list[Problem]:
 
 
 def blockers(
-    services: Services, plan: Plan, selected: Sequence[str], judge: Judge, *, writes: bool = True
-) -> list[Problem]:
+    services: Services, plan: Plan, selected: Sequence[str], judge: Judge, *,
+    writes: bool = True, unread: Collection[str] = (),
+) -> list[Problem]:  # fmt: skip
     """Return what would stop a run of the selected batches once the gate is open; empty: go.
 
-    What keeps new objects from being deleted is asked for who `writes` some.
+    What keeps new objects from being deleted is asked for who `writes` some. Nothing is asked of
+    the source of batches in which it is `unread`: it may be gone for good.
 
     Raises:
         Transient: a side did not answer, so it is not known; asked later it may be.
@@ -76,10 +77,10 @@ def blockers(
         *keyring.problems(plan, services.vault, later=False),
         *keyring.ended(plan, services.vault, judge.unchecked()),
     ]
-    lasts = lasting.problems(services.source_claims(), judge.unchecked().latest)
+    lasts = lasting.problems(_claims(services, plan, selected, unread), judge.unchecked().latest)
     base, latest = services.vault.base, judge.unchecked().latest
     beside = [*cluster_keys.problems(plan, base, latest), *second_copies.problems(plan, base)]
-    sides = _reached(services, plan, selected, demand=True, writes=writes)
+    sides = _reached(services, plan, selected, demand=True, writes=writes, unread=unread)
     if lasts:  # what a credential says of itself is why the source refuses it, in each container
         sides = [one for one in sides if not (one.auth and one.where.startswith(SOURCE.strip()))]
     reached, apart = [*keys, *lasts, *beside, *sides], judge.objections()
@@ -89,8 +90,9 @@ def blockers(
 
 
 def answered(
-    desk: Desk, services: Services, selected: Sequence[str], judge: Judge, *, writes: bool = True
-) -> list[Problem]:
+    desk: Desk, services: Services, selected: Sequence[str], judge: Judge, *,
+    writes: bool = True, unread: Collection[str] = (),
+) -> list[Problem]:  # fmt: skip
     """Return the blockers as `blockers` does; a side that is away is asked until it answers.
 
     Raises:
@@ -98,11 +100,14 @@ def answered(
         Interrupted: told to stop while waiting.
     """
     waits, own = False, own_places.problems(desk.loaded, desk.state_dir, selected)
+    look = partial(
+        blockers, services, desk.loaded.plan, selected, judge, writes=writes, unread=unread
+    )
 
     def ask() -> list[Problem]:
         nonlocal waits
         try:
-            return [*own, *blockers(services, desk.loaded.plan, selected, judge, writes=writes)]
+            return [*own, *look()]
         except Transient as error:
             if not waits:
                 waits = True
@@ -118,38 +123,28 @@ def answered(
 
 def _reached(
     services: Services, plan: Plan, selected: Sequence[str], *,
-    demand: bool = False, writes: bool = True,
+    demand: bool = False, writes: bool = True, unread: Collection[str] = (),
 ) -> list[Problem]:  # fmt: skip
-    """Try both sides of every dataset; an answer may be demanded.
+    """Try both sides of every dataset but sources that are `unread`; an answer may be demanded.
 
     Raises:
         Transient: none came, and it was demanded.
     """
     found: dict[str, Problem] = {}
     looked = partial(services.source.check, checked=plan.verify.source == "range-md5")
+    alone = {name for one in plan.ordered_batches() if one.name in unread for name in one.datasets}
     for dataset in _datasets(plan, selected):
         for problem in (
-            *_tried(SOURCE + dataset.source.place.bucket,
-                    looked, dataset.source.place, demand=demand),
+            *(() if dataset.name in alone else
+              _tried(SOURCE + dataset.source.place.bucket,
+                     looked, dataset.source.place, demand=demand)),
             *_tried(TARGET + dataset.target.place.bucket,
                     services.reader.check, dataset.target.place, demand=demand),
             *(_keeps(services, dataset, demand=demand) if writes else ()),
             *_keeps_versions(services, dataset, demand=demand),
         ):  # fmt: skip
             found[str(problem)] = problem
-    return _together(found.values())
-
-
-def _together(problems: Iterable[Problem]) -> list[Problem]:
-    """Return problems so that what is wrong alike with several places is said once, with them."""
-    alike = dict[tuple[str, Problem], list[str]]()
-    for one in problems:
-        side = next((side for side in (SOURCE, TARGET) if one.where.startswith(side)), one.where)
-        alike.setdefault((side, replace(one, where="")), []).append(one.where.removeprefix(side))
-    return [
-        replace(one, where=f"{side.strip()}s {', '.join(names)}" if names[1:] else side + names[0])
-        for (side, one), names in alike.items()
-    ]
+    return together(found.values())
 
 
 def _source_notes(services: Services, plan: Plan, selected: Sequence[str]) -> list[str]:
@@ -167,16 +162,26 @@ def _source_notes(services: Services, plan: Plan, selected: Sequence[str]) -> li
     return [*untagged, *dict.fromkeys(details)]
 
 
+def _claims(
+    services: Services, plan: Plan, selected: Sequence[str], unread: Collection[str]
+) -> CredentialClaims | None:
+    """Return what the source's credential says of itself, if a chosen batch's source is read."""
+    reads = any(one.name not in unread for one in _batches(plan, selected))
+    return services.source_claims() if reads else None
+
+
 def _buckets(plan: Plan, selected: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(d.target.bucket for d in _datasets(plan, selected)))
 
 
 def report(
-    services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], judge: Judge
-) -> list[Check]:
+    services: Services, plan: Plan, state_dir: Path, selected: Sequence[str], judge: Judge, *,
+    unread: Collection[str] = (),
+) -> list[Check]:  # fmt: skip
     """Return every check with its outcome, for people and for CI to compare."""
     base, vault = services.vault.base, services.vault
     closed, apart = gate.opened(services, plan, judge), judge.objections()
+    claims = _claims(services, plan, selected, unread)
     clocks = {problem.where for problem in apart}
     ahead = outlook(plan, base)
     checks: list[Check] = [
@@ -203,9 +208,9 @@ def report(
                        "notes": [waivers.waiver_line(waiver) for waiver in waived]})  # fmt: skip
     if not closed:
         checks += [
-            *([] if now is None else lasting.checks(services.source_claims(), now.latest)),
+            *([] if now is None else lasting.checks(claims, now.latest)),
             {
-                **_outcome("rights and places", _reached(services, plan, selected)),
+                **_outcome("rights and places", _reached(services, plan, selected, unread=unread)),
                 "notes": _source_notes(services, plan, selected),
             },
             _write_right(services, plan, selected),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import field
 from functools import partial
@@ -40,7 +40,7 @@ from hdh_migrate.session.verbs.backup import Backups
 from hdh_migrate.session.verbs.journalling_notices import journal_notices
 from hdh_migrate.session.verbs.preflight import answered, at_the_gate
 from hdh_migrate.session.views.last_run import recording
-from hdh_migrate.session.views.looked import finished, since_when
+from hdh_migrate.session.views.looked import finished, since_when, unread_of
 from hdh_migrate.session.views.passes import demand_failures, pass_rows
 from hdh_migrate.session.views.probed import missing, probe_facts
 from hdh_migrate.session.views.traffic import added_up
@@ -118,6 +118,7 @@ def perform_with(
                 known=known,
                 obeys=True,
                 later=True,
+                unread=lambda ledger: unread_of(ledger, batches, selected, refresh=asked.refresh),
             ) as turn,
         ):
             kept.begins()
@@ -160,12 +161,14 @@ def at_work(
     known: Sequence[Path] = (),
     obeys: bool = False,
     later: bool = False,
+    unread: Collection[str] | Callable[[SqliteLedger], Collection[str]] = (),
 ) -> Iterator[Turn]:
     """Open everything that steps need once nothing stands against them, and tell that they begin.
 
     Who writes holds the fences of the batches' buckets meanwhile; who writes in a transfer alone,
     which settles them, can have them `later`. Only who adopts works with a ledger that may not be
-    the `newest`. Windows and pauses hold up who `obeys` them.
+    the `newest`. Windows and pauses hold up who `obeys` them. The source of batches in which it
+    is `unread`, as the ledger may tell, is asked for nothing: it may be gone.
 
     Raises:
         MigrateError: something does, or whatever ended the steps early.
@@ -188,7 +191,8 @@ def at_work(
         signed_by = signers(ledger)
         demand(addressed.problems(ledger, loaded.plan, loaded.base))
         demand(unagreed(ledger, loaded.plan, loaded.base, judge.unchecked()))
-        blocked = answered(desk, services, selected, judge, writes=write)
+        gone = unread(ledger) if callable(unread) else unread
+        blocked = answered(desk, services, selected, judge, writes=write, unread=gone)
         demand([*blocked, *unmet(desk)])
         demand(approvers_barred(loaded, ledger, signed_by))
         fences = fenced_for(desk, opened, ledger, selected, write=write, over=over, later=later)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hdh_migrate.errors import UsageError
 from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.objects import ObjectsVerified
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.model import State
-from hdh_migrate.pipeline.excused import Waivers
+from hdh_migrate.pipeline.excused import Waivers, no_waivers
 from hdh_migrate.pipeline.needs import lack
 from hdh_migrate.pipeline.projections.looks import look_facts
 from hdh_migrate.pipeline.projections.passes import passes
+from hdh_migrate.pipeline.projections.standing import FINAL, standing
 from hdh_migrate.pipeline.runner import BatchOrder
+from hdh_migrate.session.desk import Desk
 from hdh_migrate.telemetry import counted
 
 
@@ -25,6 +28,37 @@ def finished(
         for batch in batches
         if (not selected or batch.name in selected) and _is_finished(ledger, batch.name, waivers)
     ]
+
+
+def unread_of(
+    ledger: SqliteLedger, batches: Sequence[BatchOrder], selected: Sequence[str], *,
+    refresh: bool = False,
+) -> list[str]:  # fmt: skip
+    """Return the names of the chosen batches of whose source a run asks nothing.
+
+    Nothing is left to do of them, and a `refresh` lists none that is final: their source may have
+    been emptied, or closed with its account, long ago.
+    """
+    cutovers = ledger.cutovers()
+    done = set(() if refresh else finished(ledger, batches, selected, no_waivers))
+    return [
+        batch.name
+        for batch in batches
+        if (not selected or batch.name in selected)
+        and (batch.name in done or standing(cutovers, batch.name).stage in FINAL)
+    ]
+
+
+def unread_here(desk: Desk, selected: Sequence[str]) -> list[str]:
+    """Return them by the ledger that is here; none where no run has begun."""
+    try:
+        ledger = desk.read_ledger()
+    except UsageError:
+        return []
+    try:
+        return unread_of(ledger, desk.batches(selected), selected)
+    finally:
+        ledger.close()
 
 
 def _is_finished(ledger: SqliteLedger, batch: str, waivers: Waivers) -> bool:
