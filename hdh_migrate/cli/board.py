@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from hdh_migrate.cli.cutover_lines import cutover_lines
 from hdh_migrate.cli.hours import course_lines
 from hdh_migrate.cli.output import amount_text, table, visible
 from hdh_migrate.clocks import seconds_of
@@ -13,7 +14,6 @@ from hdh_migrate.results import Amount
 from hdh_migrate.results.looks import (
     Amounts,
     BatchStatus,
-    CutoverStatus,
     FindingGroup,
     InventoryProgress,
     KeyTrial,
@@ -280,7 +280,7 @@ def attention(status: Status) -> list[str]:
             if batch["waived"]["objects"]
         ),
         *(line for batch in status["batches"]
-          for line in _cutover_lines(batch["batch"], batch["cutover"])),
+          for line in cutover_lines(batch["batch"], batch["cutover"])),
         *map(_finding_line, sorted(status["findings"], key=_gravity)),
     ]  # fmt: skip
 
@@ -319,19 +319,6 @@ def _finding_line(found: FindingGroup | NamedFinding) -> str:
         key = f" {visible(found['key'])}"
     where = found["dataset"] or "run"
     return f"{found['severity']}: {count}{found['code']} ({where}){key}: {found['detail']}"
-
-
-def _cutover_lines(batch: str, cutover: CutoverStatus | None) -> list[str]:
-    """Return where a batch's cutover stands and why it does not go on."""
-    if cutover is None:
-        return []
-    until = f" until {cutover['window_until']}" if cutover["stage"] == "fallback window" else ""
-    lines = [f"cutover of {batch}: {cutover['stage']}{until}"]
-    waits = cutover["waits"]
-    if waits is not None:
-        lines.append(f"  stopped at {waits['at']}: {waits['why']}")
-        lines += [f"    {line}" for line in waits["told"]]
-    return lines
 
 
 def _left(status: Status) -> list[str]:

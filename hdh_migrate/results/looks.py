@@ -141,6 +141,17 @@ class StepsStatus(TypedDict):
     verify: ReadBack
 
 
+class InSpiteOf(TypedDict):
+    """What a switch was made final in spite of, because somebody said so."""
+
+    late: int
+    """Objects that were new or changed at the source then: nobody moved them."""
+    unlisted: bool
+    """The source could not be listed."""
+    let_go: int
+    """Verified objects that the target did not hold so any more."""
+
+
 class CutoverStatus(TypedDict):
     """Where a batch's cutover stands, why it waits, and who holds the door."""
 
@@ -149,6 +160,8 @@ class CutoverStatus(TypedDict):
     waits: Waits | None
     held: str | None
     window_until: str | None
+    in_spite_of: NotRequired[InSpiteOf]
+    """Only where there was something."""
 
 
 class BatchStatus(TypedDict):

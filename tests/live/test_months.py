@@ -102,6 +102,30 @@ def test_a_target_is_final_as_it_is_where_somebody_says_so(switched: Site) -> No
     assert second_verifier.verify(bundle, trusted, 1) == []
 
 
+def test_what_arrived_at_the_source_in_the_window_is_on_every_page(switched: Site) -> None:
+    """The journal told of it, and the report called the batch complete and intact."""
+    switched.approve("finalize", "dpo")
+    switched.container.client.upload_blob("emc2/pmsi/late.csv", b"written after the switch")
+    why = ("--reason", "the ward sends it by post")
+    assert "1 object is new or changed" in switched.cutover("finalize", *why, expect=3).err
+
+    switched.cutover("finalize", "--as-it-is", *why, expect=0)
+
+    told = switched.status()["in_spite_of"]
+    assert told == {"late": 1, "unlisted": False, "let_go": 0}
+    said = switched.cli("status", switched.plan, expect=None).out
+    assert "made final in spite of 1 object new or changed at the source" in said
+    assert "Decide about 1 object that arrived or changed at the source" in said
+    bundle, key = switched.folder / "evidence", switched.folder / "keys" / "report.pub"
+    switched.cli("report", switched.plan, "--out", str(bundle), expect=0)
+    shown = switched.cli("audit", "show", str(bundle), "--trust", str(key), expect=0).out
+    assert "Complete at the switch, not since" in shown
+    switched.cli("audit", "verify", str(bundle), "--trust", str(key), expect=0)
+    signer = load_trusted_key(key)
+    trusted = {signer.fingerprint: (signer.public, signer.until)}
+    assert second_verifier.verify(bundle, trusted, 1) == []
+
+
 def test_the_nightly_refresh_goes_on_when_a_batch_was_cut_over(switched: Site) -> None:
     """It was refused as a whole, so the batches that are not cut over were not followed either."""
     said = switched.cli("run", switched.plan, "--refresh", expect=0)

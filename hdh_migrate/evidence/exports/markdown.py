@@ -12,6 +12,7 @@ from typing import Final
 
 from hdh_migrate.evidence.exports.cells import code
 from hdh_migrate.evidence.exports.markdown_words import MARKDOWN
+from hdh_migrate.evidence.lines.finals import finals
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.page.bases import ended_bases
 from hdh_migrate.evidence.page.chronicle import Chronicle, chronicle_of
@@ -35,7 +36,7 @@ def markdown(reading: CheckedBundle, language: str) -> bytes:
     months = chronicle_of(reading.folder / "journal.jsonl")
     summary = _Summary(reading, language)
     parts = (
-        summary.headline(erased_objects(reading.predicate, months.grants)),
+        summary.headline(erased_objects(reading.predicate, months.grants), months),
         summary.answers(),
         summary.datasets(),
         summary.findings(),
@@ -54,10 +55,11 @@ class _Summary:
         self._reading, self._predicate = reading, reading.predicate
         self._language, self._reader = language, LOCALES[language]
 
-    def headline(self, erased: ErasedObjects) -> Iterator[str]:
+    def headline(self, erased: ErasedObjects, months: Chronicle) -> Iterator[str]:
         """Yield what it came to, the gravest first, and what else is so."""
         predicate = self._predicate
-        first, *others = gravest_first(OutcomeCounts.of(predicate))
+        ended = list(finals(predicate, months.finalized))
+        first, *others = gravest_first(OutcomeCounts.of(predicate, ended))
         then = f"state.{first[0]}.then"  # what was so when it was verified, and was erased since
         key = then if erased.some and then in MARKDOWN else f"state.{first[0]}"
         came_to = self._say(key, first[1])

@@ -41,6 +41,42 @@ MARKDOWN: Final[dict[str, Text]] = {
         "unfinished, {n} object to go|unfinished, {n} objects to go",
     ),
     "state.nothing": Text("rien n'a été déplacé", "nothing was moved"),
+    "state.late": Text(
+        "complet à la bascule, {n} objet arrivé ou modifié à la source depuis"
+        "|complet à la bascule, {n} objets arrivés ou modifiés à la source depuis",
+        "complete at the switch, {n} object arrived or changed at the source since"
+        "|complete at the switch, {n} objects arrived or changed at the source since",
+    ),
+    "state.unlisted": Text(
+        "complet à la bascule, la source n'a pas été listée depuis",
+        "complete at the switch, the source was not listed since",
+    ),
+    "state.let-go": Text(
+        "complet lors de la vérification, bascule définitive malgré {n} objet que la cible n'avait"
+        " plus tel quel"
+        "|complet lors de la vérification, bascule définitive malgré {n} objets que la cible"
+        " n'avait plus tels quels",
+        "complete when verified, made final in spite of {n} object not at the target as it was"
+        "|complete when verified, made final in spite of {n} objects not at the target as they"
+        " were",
+    ),
+    "beside.late": Text(
+        "{n} objet arrivé ou modifié à la source depuis la bascule, définitive malgré cela"
+        "|{n} objets arrivés ou modifiés à la source depuis la bascule, définitive malgré cela",
+        "{n} object arrived or changed at the source since the switch, made final in spite of it"
+        "|{n} objects arrived or changed at the source since the switch, made final in spite of"
+        " them",
+    ),
+    "beside.unlisted": Text(
+        "source non listée depuis la bascule, définitive malgré cela",
+        "the source was not listed since the switch, made final in spite of it",
+    ),
+    "beside.let-go": Text(
+        "bascule définitive malgré {n} objet que la cible n'avait plus tel quel"
+        "|bascule définitive malgré {n} objets que la cible n'avait plus tels quels",
+        "made final in spite of {n} object not at the target as it was"
+        "|made final in spite of {n} objects not at the target as they were",
+    ),
     "state.unproven": Text("complet, mais pas prouvé", "complete, but not proven"),
     "state.accepted": Text(
         "complet lors de la vérification, {n} objet remplacé et accepté depuis"

@@ -7,10 +7,11 @@ learn first, and nothing that stands behind it is left unsaid.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
+from hdh_migrate.evidence.lines.finals import FinalSwitch
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen
 
@@ -27,6 +28,9 @@ class OutcomeState(StrEnum):
     EMPTY = "empty"
     PENDING = "pending"
     NOTHING = "nothing"
+    LATE = "late"
+    UNLISTED = "unlisted"
+    LET_GO = "let-go"
     UNPROVEN = "unproven"
     ACCEPTED = "accepted"
     NOTED = "noted"
@@ -61,10 +65,16 @@ class OutcomeCounts:
     """Were verified, then gone or damaged at the target, and are not verified again."""
     accepted: int = 0
     findings: int = 0
+    late: int = 0
+    """Were new or changed at the source when switches were made final; nobody moved them."""
+    unlisted: int = 0
+    """Switches that were made final and whose source could not be listed."""
+    let_go: int = 0
+    """Verified objects that the target did not hold so when switches were made final."""
 
     @classmethod
-    def of(cls, predicate: Predicate) -> OutcomeCounts:
-        """Return what a statement says."""
+    def of(cls, predicate: Predicate, ended: Collection[FinalSwitch]) -> OutcomeCounts:
+        """Return what a statement says; `ended` are the switches that are final (finals.py)."""
         outcome, codes = predicate["outcome"], predicate["findings"]["codes"]
         states = outcome["states"]
         unfinished = Counter[str]()
@@ -97,6 +107,9 @@ class OutcomeCounts:
             ),
             accepted=how_many(codes, Code.TARGET_ACCEPTED),
             findings=predicate["findings"]["total"],
+            late=sum(one.late for one in ended),
+            unlisted=sum(one.unlisted for one in ended),
+            let_go=sum(one.let_go for one in ended),
         )
 
 
@@ -124,6 +137,9 @@ def gravest_first(counts: OutcomeCounts) -> list[tuple[OutcomeState, int]]:
         (OutcomeState.PENDING, counts.pending > 0, counts.pending),
         (OutcomeState.NOTHING, counts.closes and counts.excluded > 0 and not moved,
          counts.excluded),
+        (OutcomeState.LATE, counts.late > 0, counts.late),
+        (OutcomeState.UNLISTED, counts.unlisted > 0, counts.unlisted),
+        (OutcomeState.LET_GO, counts.let_go > 0, counts.let_go),
         (OutcomeState.UNPROVEN, counts.lower > 0, counts.lower),
         (OutcomeState.ACCEPTED, counts.accepted > 0, counts.accepted),
         (OutcomeState.NOTED, counts.findings > 0, counts.findings),

@@ -57,6 +57,8 @@ class LeftTask(StrEnum):
     FINALIZE = "finalize", "cutover finalize PLAN --batch NAME"
     RELIST = "relist", "run PLAN --refresh"
     READ_BACK = "read-back", "verify PLAN --again"
+    LATE = "late", "run PLAN --batch NAME"
+    UNLISTED = "unlisted", "run PLAN --batch NAME"
     SOURCE = "source", "decommission PLAN --batch NAME"
     ORIGINALS = "originals", "decommission PLAN --batch NAME"
     DELETING = "deleting", "decommission PLAN --batch NAME"
@@ -126,6 +128,10 @@ class BatchStanding:
     """What the source still showed after the deletion, without the next."""
     changed: int = 0
     """So many objects were kept at the source because they had changed since they were moved."""
+    late: int = 0
+    """So many were new or changed there when its switch was made final: nobody moved them."""
+    unlisted: bool = False
+    """Its source could not be listed then."""
     relisting: bool = False
     """A listing anew was begun and not ended."""
     looking: bool = False
@@ -210,6 +216,7 @@ def left_to_do(stands: MigrationStanding) -> list[LeftToDo]:
         *_of_keys(stands),
         *_of_erasures(stands),
         *(one for batch in stands.batches for one in _of_cutover(batch, stands.at)),
+        *(one for batch in stands.batches for one in _of_source(batch)),
         *_of_grants(stands),
         *_of_ends(stands),
     ]
@@ -303,12 +310,20 @@ def _of_cutover(one: BatchStanding, now: str) -> Iterator[LeftToDo]:
         yield LeftToDo(LeftTask.TRACES, named, one.traces)
     elif one.stage in _NEXT:
         yield LeftToDo(_NEXT[one.stage], named)
-    if one.changed:
-        yield LeftToDo(LeftTask.CHANGED, named, one.changed)
     may, last = one.recheck_seconds, one.read_back
     too_old = last is None or seconds_of(now) - seconds_of(last) > (may or 0)
     if may is not None and one.stage == "finalized" and too_old:  # the next step is to delete
         yield LeftToDo(LeftTask.READ_BACK, named, at=last)
+
+
+def _of_source(one: BatchStanding) -> Iterator[LeftToDo]:
+    """Yield what is at the source alone, as far as is known, and is to be decided about."""
+    if one.changed:
+        yield LeftToDo(LeftTask.CHANGED, (one.name,), one.changed)
+    if one.late:
+        yield LeftToDo(LeftTask.LATE, (one.name,), one.late)
+    if one.unlisted:
+        yield LeftToDo(LeftTask.UNLISTED, (one.name,))
 
 
 def _of_keys(stands: MigrationStanding) -> Iterator[LeftToDo]:
@@ -385,7 +400,7 @@ def _of_ends(stands: MigrationStanding) -> Iterator[LeftToDo]:
 
 _APART: Final = frozenset({
     LeftTask.FINDING, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.BASIS, LeftTask.DONE_WITHOUT,
-    LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES, LeftTask.CHANGED,
+    LeftTask.ATTESTATION, LeftTask.WAIVER, LeftTask.TRACES, LeftTask.CHANGED, LeftTask.LATE,
     LeftTask.ERASURE, LeftTask.ERASED, LeftTask.COPIES_ERASED, LeftTask.ORIGINALS,
     LeftTask.ROTATION, LeftTask.ROTATED,
 })  # fmt: skip

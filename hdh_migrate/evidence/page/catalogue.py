@@ -11,6 +11,7 @@ from hdh_migrate.evidence.page.at_source import AT_SOURCE
 from hdh_migrate.evidence.page.bases import BASES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.departed import DEPARTED
+from hdh_migrate.evidence.page.ended import ENDED
 from hdh_migrate.evidence.page.erased import ERASED
 from hdh_migrate.evidence.page.glossary import GLOSSARY
 from hdh_migrate.evidence.page.gone import GONE_WORDS
@@ -862,6 +863,7 @@ CATALOGUE: dict[str, Text] = {
     **BASES,
     **CUSTODY,
     **DEPARTED,
+    **ENDED,
     **ERASED,
     **GONE_WORDS,
     **OWN_FILES,

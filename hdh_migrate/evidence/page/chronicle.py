@@ -140,6 +140,8 @@ class Chronicle:
     """Who was let read."""
     listed: list[tuple[str, Event]] = field(default_factory=list)
     """The listings of the source, with their times."""
+    finalized: dict[str, CutoverFinalized] = field(default_factory=dict)
+    """By batch: how its switch was made final."""
     others: Counter[str] = field(default_factory=Counter)
     """Endpoints beside source and target, at most `SHOWN`, each with its requests."""
     logins: dict[str, OperatorLine] = field(default_factory=dict)
@@ -348,10 +350,12 @@ class Chronicle:
 
     def _switched(self, at: str, event: Event) -> None:
         match event:
-            case CutoverOpen() | CutoverRollingBack() | CutoverRolledBack() if (
-                event.track is not Track.CUTOVER
-            ):
+            case (
+                CutoverOpen() | CutoverRollingBack() | CutoverRolledBack() | CutoverFinalized()
+            ) if event.track is not Track.CUTOVER:
                 pass
+            case CutoverFinalized():
+                self.finalized[event.batch] = event
             case CutoverOpen():
                 self._led[event.batch] = at
             case CutoverRollingBack():

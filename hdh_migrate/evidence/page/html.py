@@ -16,6 +16,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from hdh_migrate.codes import Code, Severity, how_many
+from hdh_migrate.evidence.lines.finals import finals, undecided
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
 from hdh_migrate.evidence.lines.names import visible
@@ -92,7 +93,8 @@ def render_report(
     sources = at_source(predicate, chronicle.passes)
     looks = chronicle.looks.beside(predicate.get("looks", []))
     absences = Absences.of(predicate, looks)
-    (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate))
+    ended = list(finals(predicate, chronicle.finalized))
+    (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate, ended))
     erased = erased_objects(predicate, chronicle.grants)
     approvals = by_key(chronicle.approvals, predicate["cutovers"])
     waivers = waiver_lines(chronicle.waivers, predicate)
@@ -104,6 +106,9 @@ def render_report(
         verdict=verdict,
         verdict_count=count,
         others=others,
+        ended={one.batch: one for one in ended},
+        since_switch=[one for one in ended if one.late or one.unlisted],
+        undecided=undecided(predicate, ended),
         excused=_excused(predicate, unresolved),
         tone=_tone(verdict, erased) if signer else "draft",
         since_erased=erased,

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from hdh_migrate.codes import Code
 from hdh_migrate.evidence.lines.absences import LookLine, LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
+from hdh_migrate.evidence.lines.finals import NONE_PASSED, finals, undecided
 from hdh_migrate.evidence.lines.left import (
     BatchStanding,
     LeftTask,
@@ -35,6 +36,11 @@ from hdh_migrate.plan.fields import period_seconds
 
 _CODED = frozenset({LeftTask.FINDING, LeftTask.WAIVER})
 """Things that are called by a code."""
+
+_COUNTED = frozenset({
+    LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.CHANGED, LeftTask.LATE,
+})  # fmt: skip
+"""Things of which the number of objects is said, not that of names."""
 
 _KEYED = frozenset({
     LeftTask.KEY, LeftTask.KEY_STORED, LeftTask.HOLDER, LeftTask.OLD_KEY, LeftTask.KEYS_BESIDE,
@@ -101,7 +107,7 @@ def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
         values |= _called(one, words, marked=marked)
     else:
         values["names"] = _listed(one.names, words, marked=marked and one.task in _KEYED)
-    if one.task in {LeftTask.BREACH, LeftTask.ABSENCE, LeftTask.ABSENT, LeftTask.CHANGED}:
+    if one.task in _COUNTED:
         n = one.count
     if one.acts:
         values["acts"] = Markup(", ").join(
@@ -358,6 +364,7 @@ class Absences:
 
 def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[BatchStanding]:
     cutovers = {one["batch"]: one for one in p["cutovers"] if one["track"] == "cutover"}
+    ended = {one.batch: one for one in undecided(p, finals(p, months.finalized))}
     looks = {one["batch"]: one for one in p.get("looks", ())}
     planned = {one["batch"] for one in plan.get("cutovers") or ()}
     seen = months.looks.beside(p.get("looks", ()))
@@ -378,7 +385,7 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
         tallies = tallies_of(p, name)
         verified = sum(one["verified"]["objects"] for one in tallies)
         cutover, look = cutovers.get(name), looks.get(name)
-        after = after_deletion(cutover)
+        after, end = after_deletion(cutover), ended.get(name, NONE_PASSED)
         found.append(
             BatchStanding(
                 name=name,
@@ -391,6 +398,8 @@ def _batches(p: Predicate, plan: Mapping[str, Any], months: Chronicle) -> list[B
                 window_until=cutover["window_until"] if cutover else None,
                 traces=after.traces,
                 changed=after.changed,
+                late=end.late,
+                unlisted=end.unlisted,
                 relisting=listings.going_on(name),
                 looking=look is not None and not look["ended"],
                 read_back=look["at"] if look else None,

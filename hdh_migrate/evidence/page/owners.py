@@ -38,6 +38,8 @@ OWNERS: Final[Mapping[LeftTask, str]] = {
             LeftTask.SOURCE,
             LeftTask.ORIGINALS,
             LeftTask.CHANGED,
+            LeftTask.LATE,
+            LeftTask.UNLISTED,
         ),
         "controller",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hdh_migrate.errors import KeyUnavailable, UsageError
 from hdh_migrate.events.cutover import Track
+from hdh_migrate.evidence.lines.finals import FinalSwitch
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.projections.facts import waits_of
 from hdh_migrate.pipeline.projections.standing import CutoverStanding, standings
@@ -26,13 +27,26 @@ def _look(desk: Desk, story: CutoverStanding | None, held: str | None) -> Cutove
     if story is None:
         return {"stage": "not started", "since": None, "waits": None, "held": held,
                 "window_until": None}  # fmt: skip
-    return {
+    found: CutoverStatus = {
         "stage": str(story.stage),
         "since": story.since,
         "waits": None if _settled(desk, story) else waits_of(story),
         "held": held,
         "window_until": story.window_until,
     }
+    end = ended(story)
+    if end is not None and (end.late or end.unlisted or end.let_go):
+        found["in_spite_of"] = {
+            "late": end.late, "unlisted": end.unlisted, "let_go": end.let_go
+        }  # fmt: skip
+    return found
+
+
+def ended(story: CutoverStanding | None) -> FinalSwitch | None:
+    """Return in spite of what a switch was made final, None while it is not."""
+    if story is None or story.finalized is None:
+        return None
+    return FinalSwitch.of(story.batch, story.times["finalized"], story.finalized.as_json())
 
 
 def _settled(desk: Desk, story: CutoverStanding) -> bool:

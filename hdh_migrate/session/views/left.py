@@ -17,6 +17,7 @@ from hdh_migrate.events.looks import LookedAgain
 from hdh_migrate.events.run import HeadersCopied, RunStarted
 from hdh_migrate.evidence.lines.absences import LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
+from hdh_migrate.evidence.lines.finals import NONE_PASSED
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.harm import HARM_EVENTS, HarmInTurn
 from hdh_migrate.evidence.lines.left import (
@@ -55,6 +56,7 @@ from hdh_migrate.session.policy.report_files import CHECKPOINTS, LAST
 from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.absent import absent_facts
 from hdh_migrate.session.views.attested import attestation_of
+from hdh_migrate.session.views.cutovers import ended
 from hdh_migrate.session.views.facts import endpoints_reached
 from hdh_migrate.session.views.proved import proved_keys
 from hdh_migrate.session.views.rotations import rotation_facts
@@ -225,6 +227,9 @@ def _batches(
         name, amounts = row["batch"], row["amounts"]
         story = stories.get((name, Track.CUTOVER))
         look, after = looks.get(name), _after_deletion(story)
+        end = ended(story)
+        if story is None or end is None or not end.undecided(observed_of(story)):
+            end = NONE_PASSED
         own = [one for one in known if one.batch == name]
         verified = amounts["verified"]["objects"]
         yield BatchStanding(
@@ -238,6 +243,8 @@ def _batches(
             window_until=None if story is None else story.window_until,
             traces=after.traces,
             changed=after.changed,
+            late=end.late,
+            unlisted=end.unlisted,
             relisting=listings.going_on(name),
             looking=look is not None and not look["ended"],
             read_back=None if look is None else look["at"],

@@ -11,6 +11,7 @@ import pytest
 
 from hdh_migrate.evidence.exports.first_screen import FirstScreen, first_screen
 from hdh_migrate.evidence.lines.facts import ObjectCounts
+from hdh_migrate.evidence.lines.finals import finals
 from hdh_migrate.evidence.lines.gravest import (
     GRAVE,
     OutcomeCounts,
@@ -34,6 +35,7 @@ from tests.unit.evidence.builders import (
     record,
     signer,
 )
+from tests.unit.evidence.worlds import entry
 
 SINGLE: dict[OutcomeState, dict[str, Any]] = {
     OutcomeState.UNBALANCED: {"inventoried": 1},
@@ -46,6 +48,9 @@ SINGLE: dict[OutcomeState, dict[str, Any]] = {
     OutcomeState.FAILED: {"records": [failed("b-failed")]},
     OutcomeState.OPEN: {"closed": False},
     OutcomeState.PENDING: {"records": [pending("c-pending"), pending("d-pending")]},
+    OutcomeState.LATE: {"ended": {"source": {"new": 1, "changed": 2, "gone": 4}}},
+    OutcomeState.UNLISTED: {"ended": {"source": None}},
+    OutcomeState.LET_GO: {"ended": {"target": {"new": 4, "changed": 1, "gone": 1}}},
     OutcomeState.UNPROVEN: {"records": [record("e-head", level="head")]},
     OutcomeState.ACCEPTED: {"findings": ["target-accepted"]},
     OutcomeState.NOTED: {"findings": ["leased"]},
@@ -73,6 +78,14 @@ def expected(states: tuple[OutcomeState, ...]) -> list[OutcomeState]:
     return sorted(found, key=ORDER.index)
 
 
+def made_final(batch: str, showed: dict[str, Any]) -> dict[str, Any]:
+    """Return a switch that is final, and what listings right before it had shown."""
+    none = {"new": 0, "changed": 0, "gone": 0}
+    said = {"early": True, "reason": "the ward knows", "target": none, "source": none, **showed}
+    times = {"finalized": "2026-03-04T08:00:00Z"}
+    return entry(batch, stage="finalized", finalized=said, times=times)
+
+
 def screens(
     folder: Path, key: Signer, states: tuple[OutcomeState, ...]
 ) -> tuple[dict[str, FirstScreen], list[tuple[OutcomeState, int]]]:
@@ -88,6 +101,11 @@ def screens(
             closed=all(one.get("closed", True) for one in made),
         ),
         looks=tuple(look for one in made for look in one.get("looks", ())),
+        cutovers=tuple(
+            made_final(f"b{number}", one["ended"])
+            for number, one in enumerate(made)
+            if "ended" in one
+        ),
     )
     bundle(
         folder, sorted(records, key=lambda line: line["key"]), about=about, signer=key,
@@ -101,7 +119,9 @@ def screens(
         assert screen.verdict in banner
         tone = "bad" if set(states) & GRAVE else "unsure"
         assert expected(states) == [OutcomeState.NOTED] or banner.startswith(f" {tone}")
-    return shown, gravest_first(OutcomeCounts.of(reading.predicate))
+    return shown, gravest_first(
+        OutcomeCounts.of(reading.predicate, list(finals(reading.predicate, {})))
+    )
 
 
 @pytest.mark.slow
@@ -154,6 +174,9 @@ def test_every_subset_is_told_whole_and_in_order() -> None:
         OutcomeState.FAILED: {"failed": 3},
         OutcomeState.OPEN: {"closed": False},
         OutcomeState.PENDING: {"pending": 4},
+        OutcomeState.LATE: {"late": 8},
+        OutcomeState.UNLISTED: {"unlisted": 1},
+        OutcomeState.LET_GO: {"let_go": 9},
         OutcomeState.UNPROVEN: {"lower": 5},
         OutcomeState.ACCEPTED: {"accepted": 6},
         OutcomeState.NOTED: {"findings": 7},
@@ -201,7 +224,7 @@ def test_what_was_listed_later_is_not_what_a_look_missed(tmp_path: Path, key: Si
         ({"absent": {"objects": 2, "back": 1, "missing": 1}}, 1),
     ):
         counts = OutcomeCounts.of(
-            statement_of(tmp_path / str(words), key, waits, {**look, **absent})
+            statement_of(tmp_path / str(words), key, waits, {**look, **absent}), ()
         )
         assert (counts.gone, counts.pending) == (words, 2)
 

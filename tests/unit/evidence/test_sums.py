@@ -183,7 +183,7 @@ def test_what_looks_missed_is_what_is_back_and_what_is_not(
     )
     assert (absent, gone) == (1, 1)
     assert (back, again) == (2, 2)
-    assert OutcomeCounts.of(read_bundle(folder).predicate).gone == gone
+    assert OutcomeCounts.of(read_bundle(folder).predicate, ()).gone == gone
     assert number(pages, language, "failed") == 1, "told apart from what was there once"
 
 

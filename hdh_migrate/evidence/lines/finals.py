@@ -1,0 +1,76 @@
+"""In spite of what switches were made final: what target and source showed right before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from hdh_migrate.events.cutover import CutoverFinalized
+from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.frozen import frozen_row
+
+
+@frozen_row
+class FinalSwitch:
+    """One switch that is final, and what two listings right before it had shown."""
+
+    batch: str
+    at: str
+    late: int
+    """So many objects were new or changed at the source since the last listing before the switch:
+    nobody moved them."""
+    unlisted: bool
+    """The source could not be listed."""
+    let_go: int
+    """So many verified objects were gone from the target, or others stood in their places."""
+    besides: int
+    """So many objects stood there besides."""
+    listed: bool
+    """It is told what was listed of the source; earlier versions did not look there."""
+    told: bool
+    """Likewise of the target."""
+
+    @classmethod
+    def of(cls, batch: str, at: str, said: Mapping[str, Any]) -> FinalSwitch:
+        """Return what its event, or the statement, says of it."""
+        target, source = said.get("target") or {}, said.get("source") or {}
+        return cls(
+            batch=batch, at=at, late=source.get("new", 0) + source.get("changed", 0),
+            unlisted="source" in said and said["source"] is None,
+            let_go=target.get("changed", 0) + target.get("gone", 0), besides=target.get("new", 0),
+            listed="source" in said, told="target" in said,
+        )  # fmt: skip
+
+    def undecided(self, observed: Mapping[str, Any] | None) -> bool:
+        """Say whether the source may hold still what was passed over there, as it was last seen."""
+        there = observed is None or any(observed.get(form) for form in ("current", "not_ours"))
+        return there and (self.late > 0 or self.unlisted)
+
+
+NONE_PASSED: Final = FinalSwitch(
+    batch="", at="", late=0, unlisted=False, let_go=0, besides=0, listed=True, told=True
+)
+"""What stands for a switch of which nothing is to be decided."""
+
+
+def finals(predicate: Predicate, told: Mapping[str, CutoverFinalized]) -> Iterator[FinalSwitch]:
+    """Yield the switches of a statement that are final, in its order.
+
+    `told` has, by batch, what the journal tells: of earlier versions it says more.
+    """
+    for one in predicate["cutovers"]:
+        batch, said, at = str(one["batch"]), one["finalized"], one["times"].get("finalized")
+        if one["track"] == "cutover" and said is not None and at is not None:
+            event = told.get(batch)
+            known = said if event is None or "target" in said else event.as_json()
+            yield FinalSwitch.of(batch, at, known)
+
+
+def undecided(predicate: Predicate, ended: Iterable[FinalSwitch]) -> list[FinalSwitch]:
+    """Return those of which the source may hold still what was passed over there."""
+    observed = {
+        one["batch"]: one["decommission"].get("observed")
+        for one in predicate["cutovers"]
+        if one["track"] == "cutover"
+    }
+    return [one for one in ended if one.undecided(observed[one.batch])]

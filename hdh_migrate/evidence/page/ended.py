@@ -1,0 +1,167 @@
+"""The sentences of the report about what switches were made final in spite of."""
+
+from __future__ import annotations
+
+from hdh_migrate.evidence.page.text import Text
+
+ENDED: dict[str, Text] = {
+    # --- the first screen ------------------------------------------------------------------------
+    "late": Text("Complet à la bascule, pas depuis", "Complete at the switch, not since"),
+    "late.why": Text(
+        "La bascule a été rendue définitive malgré {n} objet arrivé ou modifié à la source "
+        "depuis ; rien ici ne montre qu'il ait été déplacé. Voir « Bascule »."
+        "|La bascule a été rendue définitive malgré {n} objets arrivés ou modifiés à la source "
+        "depuis ; rien ici ne montre qu'ils aient été déplacés. Voir « Bascule ».",
+        "The cutover was made final in spite of {n} object that arrived or changed at the source "
+        "since; nothing here shows that it was moved. See “Cutover”."
+        "|The cutover was made final in spite of {n} objects that arrived or changed at the source "
+        "since; nothing here shows that they were moved. See “Cutover”.",
+    ),
+    "unlisted": Text(
+        "Complet à la bascule, la source n'a pas été listée depuis",
+        "Complete at the switch; the source was not listed since",
+    ),
+    "unlisted.why": Text(
+        "La bascule d'un lot a été rendue définitive alors que sa source ne pouvait pas être "
+        "listée : ce qui y est arrivé depuis la bascule n'est pas connu. Voir « Bascule »."
+        "|La bascule de {n} lots a été rendue définitive alors que leur source ne pouvait pas être "
+        "listée : ce qui y est arrivé depuis la bascule n'est pas connu. Voir « Bascule ».",
+        "The cutover of {n} batch was made final while its source could not be listed: what "
+        "arrived there since the switch is not known. See “Cutover”."
+        "|The cutover of {n} batches was made final while their sources could not be listed: what "
+        "arrived there since the switch is not known. See “Cutover”.",
+    ),
+    "let-go": Text(
+        "Complet lors de la vérification, pas quand la bascule est devenue définitive",
+        "Complete when verified, not when the cutover was made final",
+    ),
+    "let-go.why": Text(
+        "La bascule a été rendue définitive malgré {n} objet vérifié que la cible n'avait plus, ou "
+        "plus tel quel. Voir « Bascule »."
+        "|La bascule a été rendue définitive malgré {n} objets vérifiés que la cible n'avait plus, "
+        "ou plus tels quels. Voir « Bascule ».",
+        "The cutover was made final in spite of {n} verified object that the target did not hold "
+        "any more, or not as it was. See “Cutover”."
+        "|The cutover was made final in spite of {n} verified objects that the target did not hold "
+        "any more, or not as they were. See “Cutover”.",
+    ),
+    "q.complete.then": Text(
+        "Oui, pour ce que la source contenait à la bascule.",
+        "Yes, of what the source held at the switch.",
+    ),
+    "q.complete.late": Text(
+        "Lot {name} : {n} objet y est arrivé ou a été modifié depuis, et n'est compté ni ici ni "
+        "plus bas."
+        "|Lot {name} : {n} objets y sont arrivés ou ont été modifiés depuis, et ne sont comptés ni "
+        "ici ni plus bas.",
+        "Batch {name}: {n} object arrived there or changed since, and is counted neither here nor "
+        "below."
+        "|Batch {name}: {n} objects arrived there or changed since, and are counted neither here "
+        "nor below.",
+    ),
+    "q.complete.unlisted": Text(
+        "Lot {name} : ce qui y est arrivé depuis n'est pas connu.",
+        "Batch {name}: what arrived there since is not known.",
+    ),
+    # --- the section on cutovers -----------------------------------------------------------------
+    "final.source": Text(
+        "malgré {n} objet nouveau ou modifié à la source depuis la dernière liste d'avant la "
+        "bascule : personne ne le déplace plus"
+        "|malgré {n} objets nouveaux ou modifiés à la source depuis la dernière liste d'avant la "
+        "bascule : personne ne les déplace plus",
+        "in spite of {n} object new or changed at the source since the last listing before the "
+        "switch: nobody moves it any more"
+        "|in spite of {n} objects new or changed at the source since the last listing before the "
+        "switch: nobody moves them any more",
+    ),
+    "final.unlisted": Text(
+        "alors que la source ne pouvait pas être listée", "while the source could not be listed"
+    ),
+    "final.target": Text(
+        "malgré {n} objet vérifié que la cible n'avait plus, ou plus tel quel"
+        "|malgré {n} objets vérifiés que la cible n'avait plus, ou plus tels quels",
+        "in spite of {n} verified object that the target did not hold any more, or not as it was"
+        "|in spite of {n} verified objects that the target did not hold any more, or not as they "
+        "were",
+    ),
+    "final.besides": Text(
+        "la cible contenait en outre {n} objet qui n'est pas de ce lot"
+        "|la cible contenait en outre {n} objets qui ne sont pas de ce lot",
+        "the target held {n} object besides that is not of this batch"
+        "|the target held {n} objects besides that are not of this batch",
+    ),
+    "final.clean": Text(
+        "juste avant, ni la source ni la cible ne différaient de ce qui a été déplacé et vérifié",
+        "right before, neither source nor target differed from what was moved and verified",
+    ),
+    "final.source.unsaid": Text(
+        "si quelqu'un avait écrit à la source depuis la bascule, ce journal ne le dit pas (version "
+        "antérieure de l'outil)",
+        "whether somebody had written to the source since the switch, this journal does not say "
+        "(an earlier version of the tool)",
+    ),
+    "final.unsaid": Text(
+        "ce que la source et la cible contenaient alors, ce journal ne le dit pas (version "
+        "antérieure de l'outil)",
+        "what source and target held then, this journal does not say (an earlier version of the "
+        "tool)",
+    ),
+    # --- what is at the source -------------------------------------------------------------------
+    "source.late": Text(
+        "En plus, lot {name} : le {when}, {n} objet était nouveau ou modifié depuis la bascule, et "
+        "rien ne l'a déplacé : ce qu'il est n'est que là."
+        "|En plus, lot {name} : le {when}, {n} objets étaient nouveaux ou modifiés depuis la "
+        "bascule, et rien ne les a déplacés : ce qu'ils sont n'est que là.",
+        "Besides, batch {name}: on {when} {n} object was new or changed since the switch, and "
+        "nothing moved it: what it is is there alone."
+        "|Besides, batch {name}: on {when} {n} objects were new or changed since the switch, and "
+        "nothing moved them: what they are is there alone.",
+    ),
+    "source.late.unknown": Text(
+        "En plus, lot {name} : ce qui est arrivé là depuis la bascule n'est pas connu ; la source "
+        "n'a pas pu être listée le {when}.",
+        "Besides, batch {name}: what arrived there since the switch is not known; the source could "
+        "not be listed on {when}.",
+    ),
+    # --- what is left to do ----------------------------------------------------------------------
+    "left.late": Text(
+        "Décider d'un objet arrivé ou modifié à la source depuis la bascule (lot {names}) : "
+        "l'ajouter au plan dans un autre lot et le déplacer, ou accepter de le perdre."
+        "|Décider de {n} objets arrivés ou modifiés à la source depuis la bascule (lot {names}) : "
+        "les ajouter au plan dans un autre lot et les déplacer, ou accepter de les perdre.",
+        "Decide about {n} object that arrived or changed at the source since the switch (batch "
+        "{names}): add it to the plan in another batch and move it, or accept its loss."
+        "|Decide about {n} objects that arrived or changed at the source since the switch (batch "
+        "{names}): add them to the plan in another batch and move them, or accept their loss.",
+    ),
+    "left.unlisted": Text(
+        "Chercher ce qui est arrivé à la source depuis la bascule, car elle n'a pas pu être listée "
+        "(lot {names}) : l'ajouter au plan dans un autre lot et le déplacer, ou accepter de le "
+        "perdre.",
+        "Find out what arrived at the source since the switch, for it could not be listed (batch "
+        "{names}): add it to the plan in another batch and move it, or accept its loss.",
+    ),
+    # --- the pointer -----------------------------------------------------------------------------
+    "guard.seen": Text(
+        "à la bascule, l'hébergeur a respecté cette condition",
+        "at the switch the host kept this condition",
+    ),
+    "guard.other": Text(
+        "à la bascule, l'hébergeur n'a pas montré qu'il respecte cette condition : relu juste "
+        "avant et juste après seulement",
+        "at the switch the host did not show that it keeps this condition: read right before and "
+        "right after alone",
+    ),
+    "guard.unseen": Text(
+        "comment il a été remplacé à la bascule, personne ne l'a vu : l'outil s'est arrêté, et l'a "
+        "retrouvé changé",
+        "how it was replaced at the switch nobody saw: the tool was stopped, and found it changed",
+    ),
+    "guard.unsaid": Text(
+        "ce que l'hébergeur a montré à la bascule, ce journal ne le dit pas (version antérieure de "
+        "l'outil)",
+        "what the host showed at the switch, this journal does not say (an earlier version of the "
+        "tool)",
+    ),
+}
+"""In spite of what a switch is final, and how the pointer was guarded, in words."""

@@ -1,0 +1,159 @@
+"""A report says in spite of what a switch was made final, wherever it says that all is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdh_migrate.events.cutover import CutoverFinalized, ListingDifferences, Track
+from hdh_migrate.evidence.exports.markdown import markdown
+from hdh_migrate.evidence.lines.finals import FinalSwitch
+from hdh_migrate.evidence.reading import read_bundle
+from hdh_migrate.evidence.signatures.signing import Signer
+from hdh_migrate.jsonform import ABSENT
+from tests.unit.evidence.builders import record, signer
+from tests.unit.evidence.test_html import Page, written
+from tests.unit.evidence.worlds import entry
+
+NONE = {"new": 0, "changed": 0, "gone": 0}
+ENDED_AT = "2026-03-02T09:00:00Z"
+UNSAID: dict[str, Any] = {"early": True, "reason": "the ward knows"}
+LATE = {**UNSAID, "target": NONE, "source": {"new": 1, "changed": 2, "gone": 9}}
+UNLISTED = {**UNSAID, "target": NONE, "source": None}
+LET_GO = {**UNSAID, "target": {"new": 4, "changed": 1, "gone": 1}, "source": NONE}
+CLEAN = {**UNSAID, "target": NONE, "source": NONE}
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return signer(tmp_path_factory.mktemp("key") / "keys")
+
+
+def story(said: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
+    times = {"switched": "2026-03-01T09:00:00Z", "finalized": ENDED_AT}
+    return entry(stage="finalized", finalized=said, times=times, **changes)
+
+
+def pages(out: Path, key: Signer, one: dict[str, Any], **more: Any) -> dict[str, Page]:
+    return written(out, [record("a")], signer=key, cutovers=[one], **more)
+
+
+def summary(out: Path, language: str = "en") -> str:
+    return markdown(read_bundle(out), language).decode().splitlines()[0]
+
+
+def told(target: ListingDifferences) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the event of an earlier version, which looked at no source."""
+    event = CutoverFinalized(
+        batch="pilot", track=Track.CUTOVER, early=False, reason="the ward knows", root="cc" * 32,
+        user="ops", approvals=(), approved_stage="finalize", terms=None, target=target,
+    )  # fmt: skip
+    assert event.source is ABSENT
+    return [("2026-03-02T10:00:00Z", event.kind, event.as_json())]
+
+
+def test_a_late_object_is_on_the_first_screen_and_to_be_decided_about(
+    tmp_path: Path, key: Signer
+) -> None:
+    """The counts close and all is proven, of what the source held at the switch."""
+    found = pages(tmp_path / "late", key, story(LATE))
+    english, french = found["en"].plain, found["fr"].plain
+    assert "Complete and intact" not in english
+    assert "Complet et intact" not in french
+    assert "Complete at the switch, not since" in english
+    assert "in spite of 3 objects that arrived or changed at the source since" in english
+    assert "Is it complete? Yes, of what the source held at the switch." in english
+    assert "Batch pilot: 3 objects arrived there or changed since, and are counted" in english
+    assert "in spite of 3 objects new or changed at the source since the last listing" in english
+    assert "Decide about 3 objects that arrived or changed at the source" in english
+    assert "Command: hdh-migrate run PLAN --batch NAME" in english
+    assert "3 objects were new or changed since the switch, and nothing moved them" in english
+    assert "La bascule a été rendue définitive malgré 3 objets arrivés ou modifiés" in french
+    assert "malgré 3 objets nouveaux ou modifiés à la source depuis" in french
+    assert summary(tmp_path / "late").startswith(
+        "## complete at the switch, 3 objects arrived or changed at the source since"
+    )
+
+
+def test_a_source_that_was_not_listed_is_told_as_unknown(tmp_path: Path, key: Signer) -> None:
+    found = pages(tmp_path / "out", key, story(UNLISTED))
+    english = found["en"].plain
+    assert "Complete at the switch; the source was not listed since" in english
+    assert "Batch pilot: what arrived there since is not known." in english
+    assert "while the source could not be listed" in english
+    assert "Find out what arrived at the source since the switch" in english
+    assert "alors que la source ne pouvait pas être listée" in found["fr"].plain
+
+
+def test_a_target_that_was_wanted_as_it_was_is_told(tmp_path: Path, key: Signer) -> None:
+    english = pages(tmp_path / "out", key, story(LET_GO))["en"].plain
+    assert "Complete when verified, not when the cutover was made final" in english
+    assert "in spite of 2 verified objects that the target did not hold any more" in english
+    assert "the target held 4 objects besides that are not of this batch" in english
+    assert "Is it complete? Yes. " in english, "of the source nothing is wrong"
+
+
+def test_a_clean_end_is_told_as_one(tmp_path: Path, key: Signer) -> None:
+    english = pages(tmp_path / "out", key, story(CLEAN))["en"].plain
+    assert "Complete and intact" in english
+    assert "right before, neither source nor target differed" in english
+    assert "arrived or changed" not in english
+
+
+def test_of_an_earlier_version_it_says_what_is_not_told(tmp_path: Path, key: Signer) -> None:
+    """Its journal has the target's figures, and its statement had no place for them."""
+    unsaid = pages(tmp_path / "a", key, story(UNSAID))["en"].plain
+    assert "what source and target held then, this journal does not say" in unsaid
+    known = pages(
+        tmp_path / "b",
+        key,
+        story(UNSAID),
+        months=told(ListingDifferences(new=0, changed=0, gone=1)),
+    )["en"].plain
+    assert "this journal does not say (an earlier version of the tool)" in known
+    assert "in spite of 1 verified object that the target did not hold any more" in known
+    assert "Complete and intact" not in known
+    assert "made final in spite of" not in summary(tmp_path / "a")
+    assert "complete when verified" in summary(tmp_path / "b")
+
+
+def test_what_the_source_showed_later_ends_the_task(tmp_path: Path, key: Signer) -> None:
+    gone = {"current": 0, "version": 0, "not_ours": 0, "until": None, "not_shown": []}
+    for seen, there in ((gone, False), ({**gone, "not_ours": 3}, True)):
+        one = story(LATE, decommission={**entry()["decommission"], "observed": seen})
+        english = pages(tmp_path / str(there), key, one)["en"].plain
+        assert ("Decide about 3 objects" in english) is there
+        assert "Complete at the switch, not since" in english, "that was so, whatever came after"
+
+
+@pytest.mark.parametrize(
+    ("guard", "found", "said"),
+    [
+        ("conditional", {"guard_found": "conditional"}, "at the switch the host kept this"),
+        ("conditional", {"guard_found": "checked"}, "did not show that it keeps this condition"),
+        ("conditional", {"guard_found": None}, "nobody saw: the tool was stopped"),
+        ("conditional", {}, "what the host showed at the switch, this journal does not say"),
+        ("checked", {"guard_found": "checked"}, None),
+    ],
+)
+def test_a_page_tells_which_guard_the_pointer_had(
+    tmp_path: Path, key: Signer, guard: str, found: dict[str, Any], said: str | None
+) -> None:
+    pointer = {"kind": "s3-object", "guard": guard, "old_sha256": "aa" * 32, **found}
+    one = story(CLEAN, pointer={**pointer, "new_sha256": "bb" * 32})
+    english = pages(tmp_path / "out", key, one)["en"].plain
+    words = [
+        "at the switch the host kept this", "did not show that it keeps this condition",
+        "nobody saw: the tool was stopped", "what the host showed at the switch",
+    ]  # fmt: skip
+    assert [word for word in words if word in english] == (
+        [] if said is None else [word for word in words if said.startswith(word[:20])]
+    )
+
+
+def test_a_switch_of_which_all_is_told_says_it() -> None:
+    found = FinalSwitch.of("pilot", ENDED_AT, LATE)
+    assert (found.late, found.unlisted, found.let_go, found.listed) == (3, False, 0, True)
+    assert not FinalSwitch.of("pilot", ENDED_AT, CLEAN).undecided(None)
