@@ -24,6 +24,7 @@ from hdh_migrate.evidence.page.over_time import OVER_TIME
 from hdh_migrate.evidence.page.own_files import OWN_FILES
 from hdh_migrate.evidence.page.owners import OWNING
 from hdh_migrate.evidence.page.parties import PARTIES
+from hdh_migrate.evidence.page.passed import PASSED
 from hdh_migrate.evidence.page.readers import READERS
 from hdh_migrate.evidence.page.rights import RIGHTS
 from hdh_migrate.evidence.page.sides import SIDES
@@ -872,6 +873,7 @@ CATALOGUE: dict[str, Text] = {
     **RIGHTS,
     **HEADERS,
     **PARTIES,
+    **PASSED,
     **SIGNING_KEYS,
     **GLOSSARY,
     **TIMELINE,

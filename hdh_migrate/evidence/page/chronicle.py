@@ -51,6 +51,7 @@ from hdh_migrate.evidence.page.chronicle_lines import (
     RollbackLine,
     TakeOverLine,
 )
+from hdh_migrate.evidence.page.passed import PASSING, PassedOver
 from hdh_migrate.evidence.page.taken_back import TELLING, TakenBackVerdicts
 from hdh_migrate.evidence.page.waived import WaiverAccounts
 from hdh_migrate.frozen import mutable_row
@@ -88,6 +89,7 @@ LOOKED_AT: Final[tuple[type[Event], ...]] = (
     FenceTaking, HeadersErasing, KeysRotating, ObjectDrifted, PlanRebound,
     Refreshed, RefreshEnded, Refreshing, RetryingFailed, RunEnded, RunStarted, SendingAgain,
     WaiversCounted, *TELLING, *GRANT_EVENTS, *LISTING_EVENTS, *LOOK_EVENTS, *HARM_EVENTS, *ACTS,
+    *PASSING,
 )  # fmt: skip
 
 _MARKS: Final = tuple(f'"kind":"{one.kind}"'.encode() for one in dict.fromkeys(LOOKED_AT))
@@ -140,8 +142,8 @@ class Chronicle:
     """Who was let read."""
     listed: list[tuple[str, Event]] = field(default_factory=list)
     """The listings of the source, with their times."""
-    finalized: dict[str, CutoverFinalized] = field(default_factory=dict)
-    """By batch: how its switch was made final."""
+    passed: PassedOver = field(default_factory=PassedOver)
+    """What was passed over."""
     others: Counter[str] = field(default_factory=Counter)
     """Endpoints beside source and target, at most `SHOWN`, each with its requests."""
     logins: dict[str, OperatorLine] = field(default_factory=dict)
@@ -171,6 +173,7 @@ class Chronicle:
             self.taken_back.total,
             self.looks.lines,
             self.retried,
+            self.passed.some,
         )
         return not any(everything)
 
@@ -186,6 +189,7 @@ class Chronicle:
         self.taken_back.take(event)
         self.looks.take(event)
         self.harm.take(at, event)
+        self.passed.take(at, event)
         self._acted(at, event)
         if isinstance(event, CutoverAgreed):
             self._agreed(event)
@@ -350,12 +354,10 @@ class Chronicle:
 
     def _switched(self, at: str, event: Event) -> None:
         match event:
-            case (
-                CutoverOpen() | CutoverRollingBack() | CutoverRolledBack() | CutoverFinalized()
-            ) if event.track is not Track.CUTOVER:
+            case CutoverOpen() | CutoverRollingBack() | CutoverRolledBack() if (
+                event.track is not Track.CUTOVER
+            ):
                 pass
-            case CutoverFinalized():
-                self.finalized[event.batch] = event
             case CutoverOpen():
                 self._led[event.batch] = at
             case CutoverRollingBack():

@@ -123,24 +123,6 @@ ENDED: dict[str, Text] = {
         "Besides, batch {name}: what arrived there since the switch is not known; the source could "
         "not be listed on {when}.",
     ),
-    # --- what is left to do ----------------------------------------------------------------------
-    "left.late": Text(
-        "Décider d'un objet arrivé ou modifié à la source depuis la bascule (lot {names}) : "
-        "l'ajouter au plan dans un autre lot et le déplacer, ou accepter de le perdre."
-        "|Décider de {n} objets arrivés ou modifiés à la source depuis la bascule (lot {names}) : "
-        "les ajouter au plan dans un autre lot et les déplacer, ou accepter de les perdre.",
-        "Decide about {n} object that arrived or changed at the source since the switch (batch "
-        "{names}): add it to the plan in another batch and move it, or accept its loss."
-        "|Decide about {n} objects that arrived or changed at the source since the switch (batch "
-        "{names}): add them to the plan in another batch and move them, or accept their loss.",
-    ),
-    "left.unlisted": Text(
-        "Chercher ce qui est arrivé à la source depuis la bascule, car elle n'a pas pu être listée "
-        "(lot {names}) : l'ajouter au plan dans un autre lot et le déplacer, ou accepter de le "
-        "perdre.",
-        "Find out what arrived at the source since the switch, for it could not be listed (batch "
-        "{names}): add it to the plan in another batch and move it, or accept its loss.",
-    ),
     # --- the pointer -----------------------------------------------------------------------------
     "guard.seen": Text(
         "à la bascule, l'hébergeur a respecté cette condition",

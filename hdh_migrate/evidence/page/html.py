@@ -93,7 +93,7 @@ def render_report(
     sources = at_source(predicate, chronicle.passes)
     looks = chronicle.looks.beside(predicate.get("looks", []))
     absences = Absences.of(predicate, looks)
-    ended = list(finals(predicate, chronicle.finalized))
+    ended = list(finals(predicate, chronicle.passed.finalized))
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate, ended))
     erased = erased_objects(predicate, chronicle.grants)
     approvals = by_key(chronicle.approvals, predicate["cutovers"])
@@ -124,6 +124,7 @@ def render_report(
         ),
         findings=findings,
         months=chronicle,
+        passed=list(chronicle.passed.lines(words)),
         timeline=timeline(predicate, chronicle, looks, words),
         tasks=tasks,
         judged=judged(chronicle.harm, words),

@@ -7,33 +7,29 @@ from typing import Any
 
 import pytest
 
-from hdh_migrate.events.cutover import CutoverFinalized, ListingDifferences, Track
 from hdh_migrate.evidence.exports.markdown import markdown
 from hdh_migrate.evidence.lines.finals import FinalSwitch
 from hdh_migrate.evidence.reading import read_bundle
 from hdh_migrate.evidence.signatures.signing import Signer
-from hdh_migrate.jsonform import ABSENT
 from tests.unit.evidence.builders import record, signer
+from tests.unit.evidence.passing import (
+    CLEAN,
+    ENDED_AT,
+    LATE,
+    LET_GO,
+    UNLISTED,
+    UNSAID,
+    finalized,
+    guarded,
+    story,
+)
 from tests.unit.evidence.test_html import Page, written
 from tests.unit.evidence.worlds import entry
-
-NONE = {"new": 0, "changed": 0, "gone": 0}
-ENDED_AT = "2026-03-02T09:00:00Z"
-UNSAID: dict[str, Any] = {"early": True, "reason": "the ward knows"}
-LATE = {**UNSAID, "target": NONE, "source": {"new": 1, "changed": 2, "gone": 9}}
-UNLISTED = {**UNSAID, "target": NONE, "source": None}
-LET_GO = {**UNSAID, "target": {"new": 4, "changed": 1, "gone": 1}, "source": NONE}
-CLEAN = {**UNSAID, "target": NONE, "source": NONE}
 
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Signer:
     return signer(tmp_path_factory.mktemp("key") / "keys")
-
-
-def story(said: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
-    times = {"switched": "2026-03-01T09:00:00Z", "finalized": ENDED_AT}
-    return entry(stage="finalized", finalized=said, times=times, **changes)
 
 
 def pages(out: Path, key: Signer, one: dict[str, Any], **more: Any) -> dict[str, Page]:
@@ -42,16 +38,6 @@ def pages(out: Path, key: Signer, one: dict[str, Any], **more: Any) -> dict[str,
 
 def summary(out: Path, language: str = "en") -> str:
     return markdown(read_bundle(out), language).decode().splitlines()[0]
-
-
-def told(target: ListingDifferences) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return the event of an earlier version, which looked at no source."""
-    event = CutoverFinalized(
-        batch="pilot", track=Track.CUTOVER, early=False, reason="the ward knows", root="cc" * 32,
-        user="ops", approvals=(), approved_stage="finalize", terms=None, target=target,
-    )  # fmt: skip
-    assert event.source is ABSENT
-    return [("2026-03-02T10:00:00Z", event.kind, event.as_json())]
 
 
 def test_a_late_object_is_on_the_first_screen_and_to_be_decided_about(
@@ -110,7 +96,7 @@ def test_of_an_earlier_version_it_says_what_is_not_told(tmp_path: Path, key: Sig
         tmp_path / "b",
         key,
         story(UNSAID),
-        months=told(ListingDifferences(new=0, changed=0, gone=1)),
+        months=[finalized(gone=1)],
     )["en"].plain
     assert "this journal does not say (an earlier version of the tool)" in known
     assert "in spite of 1 verified object that the target did not hold any more" in known
@@ -141,9 +127,7 @@ def test_what_the_source_showed_later_ends_the_task(tmp_path: Path, key: Signer)
 def test_a_page_tells_which_guard_the_pointer_had(
     tmp_path: Path, key: Signer, guard: str, found: dict[str, Any], said: str | None
 ) -> None:
-    pointer = {"kind": "s3-object", "guard": guard, "old_sha256": "aa" * 32, **found}
-    one = story(CLEAN, pointer={**pointer, "new_sha256": "bb" * 32})
-    english = pages(tmp_path / "out", key, one)["en"].plain
+    english = pages(tmp_path / "out", key, guarded(found, guard))["en"].plain
     words = [
         "at the switch the host kept this", "did not show that it keeps this condition",
         "nobody saw: the tool was stopped", "what the host showed at the switch",

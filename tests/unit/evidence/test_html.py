@@ -62,6 +62,7 @@ from hdh_migrate.fixity import canonical_json
 from hdh_migrate.jsonform import ABSENT
 from hdh_migrate.model import Place, key_text
 from hdh_migrate.pipeline.projections.readings import LEVELS
+from tests.unit.evidence import passing
 from tests.unit.evidence.builders import (
     LOOK,
     SECURED,
@@ -585,6 +586,7 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
             for many in (1, 2)
         ),
         *({"records": good, "cutovers": [answered(many)]} for many in (1, 2)),
+        *({"records": good, **one} for one in passing.situations()),
         {"records": [record("a")], "closed": False},
         {"records": good, "closed": False},
         {"records": good, "months": signed_deletion(), "approving": ["keys/dpo.pub"],

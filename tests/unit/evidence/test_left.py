@@ -121,6 +121,18 @@ def test_what_changed_since_it_was_moved_is_decided_about_and_never_a_trace() ->
     assert left_to_do(stands) == [LeftToDo(LeftTask.CHANGED, ("pilot",), 1)]
 
 
+def test_what_arrived_at_a_source_since_its_switch_is_to_be_decided_about() -> None:
+    """Whatever comes first: it is told beside the decision about the whole source."""
+    final = replace(DONE, stage="finalized", late=2, recheck_seconds=None)
+    assert tasks(batches(final)) == [(LeftTask.LATE, ("pilot",)), (LeftTask.SOURCE, ("pilot",))]
+    unseen = replace(final, late=0, unlisted=True)
+    assert tasks(batches(unseen))[0] == (LeftTask.UNLISTED, ("pilot",))
+    (late,) = [one for one in left_to_do(batches(final)) if one.task is LeftTask.LATE]
+    said = {language: told(late, PageWords(language)).unescape() for language in LANGUAGES}
+    assert "Decide about 2 objects that arrived or changed at the source" in said["en"]
+    assert "Décider de 2\u00a0objets arrivés ou modifiés à la source" in said["fr"]
+
+
 @pytest.mark.parametrize(
     ("outcomes", "shown", "changed", "unheld", "traces"),
     [
