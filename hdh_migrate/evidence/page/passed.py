@@ -14,12 +14,14 @@ from hdh_migrate.events.decommission import CutoverRequested
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.hold import HoldNoticed
 from hdh_migrate.events.notices import NoticeGivenUp
-from hdh_migrate.events.run import ClocksCompared, ProbeEnded
+from hdh_migrate.events.objects import CleanupAbort
+from hdh_migrate.events.run import BucketProvisioned, ClocksCompared, ProbeEnded
 from hdh_migrate.evidence.page.text import Text
 from hdh_migrate.frozen import mutable_row
 
 PASSING: Final[tuple[type[Event], ...]] = (
-    ClocksCompared, CutoverFinalized, CutoverRequested, HoldNoticed, NoticeGivenUp, ProbeEnded,
+    BucketProvisioned, CleanupAbort, ClocksCompared, CutoverFinalized, CutoverRequested,
+    HoldNoticed, NoticeGivenUp, ProbeEnded,
 )  # fmt: skip
 """The events that tell of it."""
 
@@ -56,20 +58,19 @@ class PassedOver:
     holds: list[tuple[str, HoldNoticed]] = field(default_factory=list)
     given_up: Counter[str] = field(default_factory=Counter)
     """By channel: documents that nobody took."""
+    provisioned: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """By bucket and step: whether it was as the plan wants it, as it was last seen."""
+    aborted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By login and reason: uploads of others that were ended."""
     probes: dict[tuple[str, str], int | None] = field(default_factory=dict)
     """By bucket and prefix: what a probe left there; None: it is not known."""
 
     def take(self, at: str, event: Event) -> None:
         """Take one event; those of a journal come in its order."""
-        if isinstance(event, OfCutover) and event.track is not Track.CUTOVER:
-            return
         match event:
-            case CutoverFinalized():
-                self.finalized[event.batch] = event
-            case CutoverRequested():
-                self.kept_on.pop(event.batch, None)
-                if event.keep_going:
-                    self.kept_on[event.batch] = at
+            case OfCutover():
+                if event.track is Track.CUTOVER:
+                    self._switched(at, event)
             case ClocksCompared():
                 self.alone.pop((event.batch, event.stage), None)
                 if event.alone:
@@ -78,6 +79,26 @@ class PassedOver:
                 self.holds.append((at, event))
             case NoticeGivenUp():
                 self.given_up[event.channel] += 1
+            case _:
+                self._left(event)
+
+    def _switched(self, at: str, event: OfCutover) -> None:
+        match event:
+            case CutoverFinalized():
+                self.finalized[event.batch] = event
+            case CutoverRequested():
+                self.kept_on.pop(event.batch, None)
+                if event.keep_going:
+                    self.kept_on[event.batch] = at
+            case _:
+                pass
+
+    def _left(self, event: Event) -> None:
+        match event:
+            case BucketProvisioned():
+                self.provisioned[event.bucket, event.step] = event.ok
+            case CleanupAbort() if event.reason:
+                self.aborted[event.user or "", event.reason] += 1
             case ProbeEnded():
                 self.probes[event.bucket, event.prefix] = event.left
             case _:
@@ -86,8 +107,9 @@ class PassedOver:
     @property
     def some(self) -> bool:
         """Whether there is something to say."""
+        told = (self.alone, self.kept_on, self.holds, self.given_up, self.aborted)
         left = any(many != 0 for many in self.probes.values())
-        return bool(self.alone or self.kept_on or self.holds or self.given_up or left)
+        return any(told) or left or not all(self.provisioned.values())
 
     def lines(self, words: PassingWords) -> Iterator[Markup]:
         """Yield a sentence for each."""
@@ -101,6 +123,14 @@ class PassedOver:
             yield words.say(key, when=words.moment(at), user=one.user)
         for channel, many in self.given_up.items():
             yield words.say("passed.notice", many, channel=channel)
+        yield from self._at_target(words)
+
+    def _at_target(self, words: PassingWords) -> Iterator[Markup]:
+        for (user, reason), many in self.aborted.items():
+            yield words.say("passed.aborted", many, user=user, reason=reason)
+        for (bucket, step), as_wanted in self.provisioned.items():
+            if not as_wanted:
+                yield words.say("passed.provisioned", bucket=bucket, step=step)
         for (bucket, prefix), left in self.probes.items():
             if left is None:
                 yield words.say("passed.probe.unknown", bucket=bucket, prefix=prefix)
@@ -141,6 +171,22 @@ PASSED: dict[str, Text] = {
         "envoyés.",
         "{n} notice reached nobody through channel “{channel}”, and is not sent any more."
         "|{n} notices reached nobody through channel “{channel}”, and are not sent any more.",
+    ),
+    "passed.aborted": Text(
+        "Sous le nom de session {user}, {n} envoi que ce registre n'avait pas commencé a été "
+        "abandonné sur la cible. Motif : {reason}"
+        "|Sous le nom de session {user}, {n} envois que ce registre n'avait pas commencés ont été "
+        "abandonnés sur la cible. Motif : {reason}",
+        "Under the login {user}, {n} upload that this ledger had not begun was ended at the "
+        "target. Reason: {reason}"
+        "|Under the login {user}, {n} uploads that this ledger had not begun were ended at the "
+        "target. Reason: {reason}",
+    ),
+    "passed.provisioned": Text(
+        "Compartiment {bucket}, réglage « {step} » : la dernière fois que l'outil l'a posé, il "
+        "n'était pas comme le plan le veut.",
+        "Bucket {bucket}, setting “{step}”: when the tool last set it, it was not as the plan "
+        "wants it.",
     ),
     "passed.probe": Text(
         "Un essai de l'hébergeur a laissé {n} objet dans {bucket}, sous {prefix}."

@@ -10,7 +10,8 @@ from hdh_migrate.events.decommission import CutoverRequested
 from hdh_migrate.events.event import Event
 from hdh_migrate.events.hold import HoldNoticed
 from hdh_migrate.events.notices import NoticeGivenUp
-from hdh_migrate.events.run import ClocksCompared, ProbeEnded
+from hdh_migrate.events.objects import CleanupAbort
+from hdh_migrate.events.run import BucketProvisioned, ClocksCompared, ProbeEnded
 from hdh_migrate.jsonform import ABSENT
 from tests.unit.evidence.worlds import entry
 
@@ -50,8 +51,8 @@ def line(event: Event, at: str = "2026-03-02T10:00:00Z") -> Told:
 def finalized(**target: int) -> Told:
     """Return the event of an earlier version, which looked at no source."""
     event = CutoverFinalized(
-        batch="pilot", track=Track.CUTOVER, early=False, reason="le service le sait", root="cc" * 32,
-        user="ops", approvals=(), approved_stage="finalize", terms=None,
+        batch="pilot", track=Track.CUTOVER, early=False, reason="le service le sait",
+        user="ops", approvals=(), approved_stage="finalize", terms=None, root="cc" * 32,
         target=ListingDifferences(**{**NONE, **target}),
     )  # fmt: skip
     assert event.source is ABSENT
@@ -78,6 +79,16 @@ def noticed(*, held: bool) -> Told:
     return line(HoldNoticed(held=held, user="ops"))
 
 
+def aborted() -> Told:
+    return line(CleanupAbort(id=None, upload_id="u", reason="elle est partie", user="ops"))
+
+
+def provisioned(*, ok: bool) -> Told:
+    return line(
+        BucketProvisioned(bucket="b", step="versioning", seen="x", wanted="y", done="z", ok=ok)
+    )
+
+
 def given_up() -> Told:
     return line(NoticeGivenUp(channel="pager", notice="n", type="t", tries=9, why="404"))
 
@@ -89,7 +100,7 @@ def situations() -> Iterator[dict[str, Any]]:
         lacking = {"new": many, "changed": many, "gone": 0}
         for said in ({**LATE, "source": some}, UNLISTED, {**LET_GO, "target": lacking}):
             yield {"cutovers": [story(said, not_ours_before_the_switch=many)] * many}
-        yield {"months": [*[given_up()] * many, probed(many)]}
+        yield {"months": [*[given_up(), aborted()] * many, probed(many)]}
     for said in (CLEAN, UNSAID):
         yield {"cutovers": [story(said)]}
     yield {"cutovers": [story(UNSAID)], "months": [finalized()]}
@@ -100,5 +111,5 @@ def situations() -> Iterator[dict[str, Any]]:
     ]}  # fmt: skip
     yield {"months": [
         alone(so=True), requested(keep_going=True), noticed(held=True), noticed(held=False),
-        probed(None),
+        probed(None), provisioned(ok=False),
     ]}  # fmt: skip
