@@ -79,7 +79,7 @@ const found = [];
 const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 for (let node; (node = walk.nextNode());) {
   if (!node.parentElement.closest("code, pre")) continue;
-  for (const word of node.data.matchAll(/(?<![\w-])(?:hdh-migrate|--[a-z][a-z-]*)/g)) {
+  for (const word of node.data.matchAll(/(?<![\w-])(?:hdh-migrate|--?[a-z][a-z-]*)/g)) {
     const range = document.createRange();
     range.setStart(node, word.index);
     range.setEnd(node, word.index + word[0].length);
@@ -236,6 +236,7 @@ def test_a_page_prints_on_numbered_a4(window: Browser, report: Path, language: s
 def test_on_paper_what_is_to_be_done_comes_before_what_can_wait(
     window: Browser, report: Path
 ) -> None:
+    window.size(1280)  # whatever the test before left
     window.open(report / "report.en.html")
     window.medium("print")
     try:

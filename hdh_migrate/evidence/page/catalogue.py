@@ -723,6 +723,7 @@ CATALOGUE: dict[str, Text] = {
         "au contrôle du {when}|à {n} contrôles, le premier le {when}",
         "at the look of {when}|at {n} looks, the first on {when}",
     ),
+    "banner.looks.untold": Text("à un contrôle", "at a look"),
     "banner.mended": Text(
         "{n} objet vérifié manquait sur la cible, ou n'y était plus intact, {looks} ; il y est de "
         "nouveau vérifié."

@@ -57,7 +57,7 @@ _TEXT = re.compile(">[^<]+")
 """What stands behind a tag, up to the next one."""
 _TYPED = re.compile("(<(?:code|pre)(?: [^>]*)?>)([^<]+)")
 """What somebody may type, behind its tag."""
-_OPTION = re.compile(r"(?<![\w-])(?:hdh-migrate|--[a-z][a-z-]{0,23})(?![\w-])")
+_OPTION = re.compile(r"(?<![\w-])(?:hdh-migrate|--?[a-z][a-z-]{0,23})(?![\w-])")
 """Words that browsers would break at a hyphen: a line that ends with one is typed wrong."""
 
 

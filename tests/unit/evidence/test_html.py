@@ -1923,7 +1923,7 @@ def test_waivers_that_counted_are_said_first_with_who_signed_and_what_was_done(
     assert "dpo@ops, que le plan n\u2019attribue à personne" in banner
     assert "fin du retour possible" not in banner, "the section tells it, with the days"
     assert "Fait pendant qu\u2019elle comptait" in page
-    assert re.search(r"comptait :. fin du retour possible \(lot pilot\), \d", page)
+    assert re.search(r"comptait :\W*fin du retour possible \(lot pilot\), \d", page)
     assert "signée le 1er mars 2026 à 07:00:00 UTC" in page
     assert "5 dérogations ont pourtant été signées" in page  # and nobody approved
 
@@ -2430,6 +2430,17 @@ def test_a_later_look_does_not_undo_what_an_earlier_one_missed(tmp_path: Path, k
     )
     assert "1 objet absent ou altéré, de nouveau vérifié" in page
     assert re.search(r"lot pilot : 1 absent ; tout y est .* Numéro : 4\s?711", page)
+
+
+def test_without_names_it_is_still_told_that_looks_missed_objects(
+    tmp_path: Path, key: Signer
+) -> None:
+    """The journal of such a bundle does not have the looks; the statement has the last alone."""
+    found_all = {**LOOK, **dict.fromkeys(("gone", "damaged", "replaced", "unread"), 0)}
+    look = {**found_all, "absent": {"objects": 2, "back": 2, "missing": 0}}
+    page = written(tmp_path / "a", [record("a")], signer=key, looks=[look], names="keyed")["fr"]
+    assert "2 objets vérifiés manquaient sur la cible" in page.plain
+    assert "plus intacts, à un contrôle ; ils y sont de nouveau vérifiés." in page.plain
 
 
 def test_a_batch_that_was_never_listed_is_not_said_to_hold_nothing(
