@@ -29,7 +29,7 @@ from tests.support.fixtures import s3_client
 from tests.support.quiet import Notes
 from tests.support.resealed import sealed_anew
 from tests.support.rotated import behaving
-from tests.support.site import CORPUS, Said, Site
+from tests.support.site import CORPUS, NEW, OLD, Said, Site
 
 pytestmark = pytest.mark.live
 
@@ -104,6 +104,25 @@ def test_nobody_erases_alone(site: Site) -> None:
     said = executed(site, expect=3)
     assert "the plan asks nobody to approve" in said.err
     demand_untouched(site)
+
+
+def test_what_consumers_were_led_to_by_hand_is_erased_only_if_that_is_agreed_to(
+    site: Site,
+) -> None:
+    """The journal knows what this ledger switched, and nothing of a pointer that people set."""
+    approve(site)
+    site.pointer = NEW
+
+    said = executed(site, expect=3)
+
+    assert "its pointer leads consumers there" in said.err
+    demand_untouched(site)
+    (site.folder / "pointer.json").unlink()
+    assert "its pointer cannot be read" in executed(site, expect=3).err
+    demand_untouched(site)
+    site.pointer = OLD
+    executed(site, expect=0)
+    demand_gone(site)
 
 
 def test_packs_copies_and_headers_are_gone_and_every_verb_says_so(site: Site, kept: bool) -> None:

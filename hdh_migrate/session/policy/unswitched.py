@@ -15,6 +15,7 @@ from hdh_migrate.events.cutover import Track
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.ledger.copies import LEDGER
 from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, standings
+from hdh_migrate.plan.pointers import Pointer
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.bundles import Bundles
 from hdh_migrate.session.policy.newest import copies_at
@@ -88,6 +89,31 @@ def _in_copies(desk: Desk) -> Iterator[_SeenStage]:
                 yield _SeenStage(name, events, batch, str(story.stage), str(folder))
 
 
+def led_to_target(desk: Desk, services: Services, batch: str) -> str | None:
+    """Say why consumers may follow a batch to the target, as its pointer shows; None: they do not.
+
+    The journal tells what this ledger switched; people can set a pointer by its own means.
+    """
+    section = desk.loaded.plan.pointer(batch)
+    if section is None:
+        return None
+    try:
+        now = _value(desk, services, section)
+    except MigrateError as error:
+        return f"its pointer cannot be read: {error}"
+    return "its pointer leads consumers there" if now == section.value else None
+
+
+def _value(desk: Desk, services: Services, section: Pointer) -> str:
+    """Return what a pointer is now.
+
+    Raises:
+        MigrateError: it cannot be read.
+    """
+    opened = open_pointer(desk.loaded.plan, section, services.vault, desk.ledger_path.parent)
+    return desk.retrying()(services.take(opened).read)
+
+
 def demand_pointers_unmoved(
     desk: Desk, services: Services, ledger: SqliteLedger, batches: Sequence[str]
 ) -> None:
@@ -96,15 +122,14 @@ def demand_pointers_unmoved(
     Raises:
         Refused: one has, or it cannot be told.
     """
-    plan, retry, stories = desk.loaded.plan, desk.retrying(), standings(ledger.cutovers())
+    plan, stories = desk.loaded.plan, standings(ledger.cutovers())
     for batch in batches:
         section, story = plan.pointer(batch), stories.get((batch, Track.CUTOVER))
         known = story is not None and (story.stage not in BEFORE_SWITCH or story.intended)
         if section is None or known:
             continue
         try:
-            pointer = open_pointer(plan, section, services.vault, desk.ledger_path.parent)
-            now = retry(services.take(pointer).read)
+            now = _value(desk, services, section)
         except MigrateError as error:
             raise Refused(
                 f"batch {batch}: its pointer cannot be read, so nobody can tell whether consumers"

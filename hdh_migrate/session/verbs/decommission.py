@@ -39,6 +39,7 @@ from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.cutover import entry_of
 from hdh_migrate.session.verbs.run import Turn, self_test
+from hdh_migrate.session.views.proved import key_trials
 from hdh_migrate.session.views.records import batch_root
 from hdh_migrate.telemetry import counted
 from hdh_migrate.wiring import Services, open_eraser, open_pointer
@@ -119,8 +120,19 @@ def _alone(desk: Desk, ledger: SqliteLedger, batch: str) -> list[str]:
 
 
 def _note_untried(desk: Desk, ledger: SqliteLedger, services: Services) -> None:
-    """Say how many keys would stand alone if this machine's were lost, and the source is gone."""
-    untried = [one for one in untried_recipients(ledger) if one != services.envelopes.identity]
+    """Say how many keys would stand alone if this machine's were lost, and the source is gone.
+
+    One that opened something once may be lost since: so when that was is said, too.
+    """
+    own = services.envelopes.identity
+    tried = [f"{one['recipient']} on {one['proved'][:10]}" for one in key_trials(ledger)
+             if one["proved"] is not None and one["recipient"] != own]  # fmt: skip
+    if tried:
+        desk.progress.note(
+            f"recipients' private keys were last seen to open anything: {', '.join(tried)}; where"
+            ' that is long ago, try them again: "hdh-migrate keys drill PLAN --key FILE"'
+        )
+    untried = [one for one in untried_recipients(ledger) if one != own]
     if untried:
         keys = counted(len(untried), "recipient's private key was", "recipients' private keys were")
         desk.progress.note(

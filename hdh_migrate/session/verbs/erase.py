@@ -39,10 +39,12 @@ from hdh_migrate.session.policy.erasure import (
     standing_grants,
 )
 from hdh_migrate.session.policy.meant import demand_meant
+from hdh_migrate.session.policy.unswitched import led_to_target
 from hdh_migrate.session.verbs import hold as holding
 from hdh_migrate.session.verbs.backup import copied_after
 from hdh_migrate.session.verbs.run import Turn, fenced_for, self_test
 from hdh_migrate.session.views.earlier_copies import earlier_copies
+from hdh_migrate.wiring import Services
 
 STEP = "erase"
 NOTHING = "nothing was erased"
@@ -116,11 +118,27 @@ def execute(
                 work=STEP, batch=batch,
             ) as turn,
         ):  # fmt: skip
+            _demand_unled(desk, services, erasure)
             free = partial(_demand_free, desk, fencing)
             remaining = carry_out(desk, turn.ctx, ledger, judge, erasure, why, demand_free=free)
         told = _result(ledger, dataset, remaining)
         told["remains"] += earlier_copies(desk, ledger)
         return (Exit.FINDINGS if remaining else Exit.OK), told
+
+
+def _demand_unled(desk: Desk, services: Services, erasure: PlannedErasure) -> None:
+    """Demand that consumers are not led to what is erased, unless that was agreed to by name.
+
+    Raises:
+        Refused: they are, or nobody can tell; nothing was erased.
+    """
+    if erasure.begun or ONLY_COPY in erasure.although:
+        return
+    if (led := led_to_target(desk, services, erasure.dataset.batch)) is not None:
+        name = erasure.dataset.name
+        raise Refused(
+            f"dataset {name} cannot be erased now", blockers=[only_copy(led)], hint=NOTHING
+        )
 
 
 def carry_out(

@@ -14,7 +14,7 @@ OLD_SECONDS: Final = 86_400.0
 def as_of(work: Work, now: str) -> str | None:
     """Say how old all that a ledger tells is, where that is days; None: it is not.
 
-    Who only looks asks nothing outside this machine, and an older copy looks as any other.
+    Where the target could not be asked at its end, an older copy looks as any other.
     """
     last = work["last_word"]
     ago = 0.0 if last is None or work["alive"] else seconds_of(now) - seconds_of(last)
