@@ -14,6 +14,7 @@ from hdh_migrate.errors import (
     Missing,
     Permanent,
     StorageError,
+    Transient,
 )
 from hdh_migrate.frozen import frozen
 from hdh_migrate.results.hosts import BucketStep
@@ -198,7 +199,7 @@ def _lock(
     refused: StorageError | None = None
     try:
         with translated("the bucket's object lock"):
-            _version(endpoint.client, wish)  # without it no bucket gets a lock
+            _version(endpoint.client, wish, {})  # without it no bucket gets a lock
             endpoint.client.put_object_lock_configuration(
                 Bucket=wish.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
             )
@@ -261,14 +262,41 @@ def _mended(
     refused: StorageError | None = None
     try:
         with translated(rule.name):
-            if (there := _REMOVED.get(rule.see)) is not None:
-                kept = keep(wish.bucket, rule.name, there(endpoint.client, wish))
-            mend(endpoint.client, wish)
+            there: Mapping[str, object] = {}
+            if (look := _REMOVED.get(rule.see)) is not None:
+                there, kept = _all_kept(
+                    lambda: look(endpoint.client, wish), partial(keep, wish.bucket, rule.name)
+                )
+            mend(endpoint.client, wish, there)
     except StorageError as error:
         refused = error
     again = _seen(endpoint, wish, rule)
     done = _came_of(refused, again.seen, f"failed: {refused}", ok=again.holds)
     return step(done, ok=again.holds)
+
+
+def _all_kept(
+    look: Callable[[], Mapping[str, object]], keep: Callable[[Mapping[str, object]], str]
+) -> tuple[Mapping[str, object], str]:
+    """Keep what is there until a look right after that shows nothing else; return it, and where.
+
+    Hosts take no condition on it: what somebody sets after that last look is gone with the rest.
+
+    Raises:
+        Transient: somebody changes it each time.
+    """
+    there, places = look(), list[str]()
+    for _ in range(LOOKS_MAX):
+        places.append(keep(there))
+        now = look()
+        if now == there:
+            return there, ", ".join(places)
+        there = now
+    raise Transient("somebody else changes it at this moment; nothing was removed")
+
+
+LOOKS_MAX = 5
+"""How often what is about to be removed may be found another one."""
 
 
 def _seen(endpoint: S3Endpoint, wish: Wish, rule: HealthRule) -> Condition:
@@ -312,28 +340,30 @@ class BucketSettings(Protocol):
         """Say in JSON who may do what."""
 
 
-def _encrypt(client: BucketSettings, wish: Wish) -> None:
+def _encrypt(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
     default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     client.put_bucket_encryption(
         Bucket=wish.bucket, ServerSideEncryptionConfiguration={"Rules": [default]}
     )
 
 
-def _version(client: BucketSettings, wish: Wish) -> None:
+def _version(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
     client.put_bucket_versioning(Bucket=wish.bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
-def _close(client: BucketSettings, wish: Wish) -> None:
+def _close(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
     client.put_bucket_acl(Bucket=wish.bucket, ACL="private")
 
 
-def _no_lifecycle(client: BucketSettings, wish: Wish) -> None:
+def _no_lifecycle(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
     client.delete_bucket_lifecycle(Bucket=wish.bucket)
 
 
-def _without(judges: Judges, client: BucketSettings, wish: Wish) -> None:
+def _without(
+    judges: Judges, client: BucketSettings, wish: Wish, there: Mapping[str, object]
+) -> None:
     """Take away the rules that do so to what the plan puts there, and no other."""
-    rules = client.get_bucket_lifecycle_configuration(Bucket=wish.bucket)["Rules"]
+    rules = there["Rules"]
     assert isinstance(rules, list)
     left = [rule for rule in rules if not judges(rule, wish.places)]
     if left:
@@ -341,14 +371,17 @@ def _without(judges: Judges, client: BucketSettings, wish: Wish) -> None:
             Bucket=wish.bucket, LifecycleConfiguration={"Rules": left}
         )
     else:
-        _no_lifecycle(client, wish)
+        _no_lifecycle(client, wish, there)
 
 
-def _restrict(client: BucketSettings, wish: Wish) -> None:
+def _restrict(client: BucketSettings, wish: Wish, _: Mapping[str, object]) -> None:
     client.put_bucket_policy(Bucket=wish.bucket, Policy=wish.policy)
 
 
-_MENDS: Mapping[str, Callable[[BucketSettings, Wish], None]] = {
+Mend = Callable[[BucketSettings, Wish, Mapping[str, object]], None]
+"""Mends a bucket of which this is what is to be removed, or less of it."""
+
+_MENDS: Mapping[str, Mend] = {
     "default-encryption": _encrypt,
     "versioning": _version,
     "public-access": _close,

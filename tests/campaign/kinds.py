@@ -39,6 +39,9 @@ class LifeKind(IntEnum):
     CLUSTERED = 8
     """As the first; machines work for its runs, some of which die, or go on though given up."""
 
+    PREPARED = 9
+    """As the first; besides, a bucket is made what it is to be, and others change it."""
+
     @property
     def lasts(self) -> bool:
         """Whether months go by."""
@@ -57,7 +60,8 @@ class LifeKind(IntEnum):
     @property
     def rekeys(self) -> bool:
         """Whether recipients' keys are exchanged."""
-        return self not in (LifeKind.MOVED, LifeKind.CLUSTERED) and not self.lasts
+        moves = self in (LifeKind.MOVED, LifeKind.CLUSTERED, LifeKind.PREPARED)
+        return not moves and not self.lasts
 
     @classmethod
     def of(cls, seed: int) -> LifeKind:

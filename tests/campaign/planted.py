@@ -672,6 +672,32 @@ PLANTED = (
         "        return len(workers) >= (MACHINES_MAX if lost.machine else LOSSES_MAX)\n",
         "        return True\n", kind=LifeKind.CLUSTERED,
     ),
+    Planted(
+        "a bucket is changed without an intent", "session/verbs/provision.py",
+        "        ledger.event(BucketProvisioning(bucket=bucket, step=step))\n"
+        "        ledger.commit()\n",
+        "        ledger.event(BucketProvisioning(bucket=bucket, step=step))\n",
+        kind=LifeKind.PREPARED,
+    ),
+    Planted(
+        "what is removed from a bucket is not looked at again", "targets/provisioning.py",
+        "        now = look()\n        if now == there:\n",
+        "        now = there\n        if now == there:\n",
+        kind=LifeKind.PREPARED,
+    ),
+    Planted(
+        "settings that are kept replace those of the same second", "session/verbs/provision.py",
+        "            write_whole(path, text)\n",
+        "            write_whole(path, text, replace=True)\n",
+        kind=LifeKind.PREPARED,
+    ),
+    Planted(
+        "a host's word that a setting is made is believed", "targets/provisioning.py",
+        "    again = _seen(endpoint, wish, rule)\n    done = _came_of(refused, again.seen,"
+        ' f"failed: {refused}", ok=again.holds)\n    return step(done, ok=again.holds)\n',
+        "    return step(DONE, ok=True)\n",
+        kind=LifeKind.PREPARED,
+    ),
 )  # fmt: skip
 
 

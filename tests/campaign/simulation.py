@@ -33,6 +33,7 @@ from tests.campaign.heralds import Heralds
 from tests.campaign.invariants import Invariants
 from tests.campaign.judging import Judging
 from tests.campaign.kinds import LifeKind
+from tests.campaign.landlords import Landlord
 from tests.campaign.life import Broken, Life
 from tests.campaign.months import DAY, Months
 from tests.campaign.onlookers import Onlookers
@@ -102,6 +103,9 @@ class Simulation:
         self._archive = SimulatedArchive(setting, self._operators) if attended else None
         clustered = setting.kind is LifeKind.CLUSTERED
         self._cluster = SimulatedCluster(setting) if clustered else None
+        prepared = setting.kind is LifeKind.PREPARED
+        self._landlord = Landlord(setting, self._operators) if prepared else None
+        self._troubles.landlord = self._landlord
         self._stage = CutoverStage.NONE
 
     # --- a life --------------------------------------------------------------------------------
@@ -127,6 +131,8 @@ class Simulation:
         self._troubles.heal()
         if self._cluster is not None:
             self._cluster.rest()
+        if self._landlord is not None:
+            self._process("settling: provision", self._landlord.settle)
         Settling(
             setting, self._council, self._pointer, self._chances, self._troubles, self._operators,
             self._process, self._exchanges, self._erasures, self._grants, self._months,
@@ -158,6 +164,8 @@ class Simulation:
             self._chances.let_time_go_by()
         if self._archive is not None:
             self._archive.happen()
+        if self._landlord is not None and setting.aside.random() < 0.4:
+            self._landlord.happen()
         if self._steering is not None and setting.aside.random() < 0.2:
             self._steering.step_clock()
         if setting.switches:
@@ -225,6 +233,9 @@ class Simulation:
         if self._openers is not None:
             done.append((("fetch", self._openers.fetch), 12))
             done.append((("restore-view", self._openers.view), 5))
+        if self._landlord is not None:
+            done.append((("provision", self._landlord.provision), 30))
+            done.append((("provision, asked", self._landlord.ask), 3))
         acts, weights = zip(*done, strict=True)
         found: Act = dice.choices(acts, weights)[0]
         return found

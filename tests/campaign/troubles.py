@@ -24,6 +24,7 @@ from tests.campaign.chances import Chances
 from tests.campaign.council import Council
 from tests.campaign.disk import Failure
 from tests.campaign.guards import GuardedPointer
+from tests.campaign.landlords import CHANGE, LOOK, Landlord
 from tests.campaign.life import Broken
 from tests.campaign.months import Months
 from tests.campaign.openers import OPENING
@@ -94,6 +95,8 @@ class Troubles:
         self._pointer, self._chances, self._meanwhile = pointer, chances, meanwhile
         self._months, self._operators = months, operators
         self._late: dict[str, list[str]] = {name: [] for name in LATE}
+        self.landlord: Landlord | None = None
+        """Whose bucket others change; None: nobody provisions one."""
         self._flips = 0
         self._due: list[Callable[[], None]] = []
         self._dress()
@@ -113,6 +116,9 @@ class Troubles:
             return
         if verb in OPENING:
             self._plant_in_opening()
+            return
+        if verb.startswith("provision"):
+            self._plant_in_provision()
             return
         if verb in ("tell a run", "notify"):
             if self._setting.dice.random() < 0.4:
@@ -207,6 +213,16 @@ class Troubles:
             self._fail(dice.choice(("page", "put", "read source")))
         if dice.random() < 0.6:
             self._kill("now")
+
+    def _plant_in_provision(self) -> None:
+        """Draw what making a bucket what it is to be has to live through."""
+        dice = self._setting.dice
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            self._fail(dice.choice((LOOK, CHANGE)))
+        if dice.random() < 0.3 and self.landlord is not None:
+            self._at(LOOK, 20, self.landlord.happen)
+        if dice.random() < 0.6:
+            self._kill(dice.choice(("now", "now", LOOK, CHANGE, CHANGE)))
 
     def _plant_in_opening(self) -> None:
         """Draw what reading back has to live through."""

@@ -50,6 +50,7 @@ KEPT: tuple[int, ...] = (
     4316674140,
     21474837180,
     21475646489,
+    *(LifeKind.PREPARED.seed(number) for number in (13, 19)),
 )
 """Seeds of lives that were broken by a fault that is mended."""
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from hdh_migrate.errors import Exit, UsageError
 from hdh_migrate.events.run import BucketProvisioned, BucketProvisioning
 from hdh_migrate.folders import make_private, write_whole
+from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.plan.files import read_named
 from hdh_migrate.results.hosts import BucketStep
 from hdh_migrate.session.desk import Desk
@@ -18,6 +21,7 @@ from hdh_migrate.session.policy.bound_ledger import journal_of
 from hdh_migrate.session.policy.buckets import places_in
 from hdh_migrate.session.policy.target_alone import admitted, judge_of
 from hdh_migrate.targets.provisioning import ProvisionStep, Wish, provision
+from hdh_migrate.targets.s3_endpoint import S3Endpoint
 from hdh_migrate.wiring.chosen import profile_of
 
 POLICY_MAX = 20_480
@@ -56,19 +60,28 @@ def provision_buckets(
             steps += provision(endpoint, wish, execute=False, before=_never, keep=_never_kept)
             continue
         with journal_of(desk, judge_of(desk, endpoint)) as ledger:
-
-            def before(bucket: str, step: str) -> None:
-                ledger.event(BucketProvisioning(bucket=bucket, step=step))
-                ledger.commit()
-
-            for step in provision(
-                endpoint, wish, execute=True, before=before, keep=partial(_keep, desk)
-            ):
-                steps.append(step)
-                ledger.event(_provisioned(step))
-                ledger.commit()
+            steps += provisioned(desk, ledger, endpoint, wish)
     code = Exit.OK if not execute or all(step.ok for step in steps) else Exit.FINDINGS
     return code, [step.as_json() for step in steps]
+
+
+def provisioned(
+    desk: Desk, ledger: SqliteLedger, endpoint: S3Endpoint, wish: Wish
+) -> Iterator[ProvisionStep]:
+    """Make one bucket what it is to be; the journal tells each change before it and after it.
+
+    Raises:
+        StorageError: the target refuses what must come first.
+    """
+
+    def before(bucket: str, step: str) -> None:
+        ledger.event(BucketProvisioning(bucket=bucket, step=step))
+        ledger.commit()
+
+    for step in provision(endpoint, wish, execute=True, before=before, keep=partial(_keep, desk)):
+        ledger.event(_provisioned(step))
+        ledger.commit()
+        yield step
 
 
 def _provisioned(step: ProvisionStep) -> BucketProvisioned:
@@ -83,11 +96,13 @@ def _keep(desk: Desk, bucket: str, step: str, there: Mapping[str, object]) -> st
     folder = desk.ledger_path.with_name(KEPT)
     make_private(folder)
     moment = re.sub("[-:]", "", desk.clock.now()[:19])
-    path = folder / f"{bucket}-{step}-{moment}.json"
-    write_whole(
-        path, json.dumps(there, indent=2, sort_keys=True, default=str).encode(), replace=True
-    )
-    return str(path)
+    text = json.dumps(there, indent=2, sort_keys=True, default=str).encode()
+    for number in count():
+        path = folder / f"{bucket}-{step}-{moment}{f'-{number}' if number else ''}.json"
+        with suppress(FileExistsError):  # of the same second, and perhaps of other settings
+            write_whole(path, text)
+            return str(path)
+    raise AssertionError("there is always one more number")
 
 
 def _never_kept(bucket: str, step: str, there: Mapping[str, object]) -> str:

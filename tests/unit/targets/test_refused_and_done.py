@@ -136,3 +136,36 @@ def test_a_refused_policy_that_may_not_be_read_is_told_by_its_refusal() -> None:
     place, _ = endpoint(answer)
     with pytest.raises(Permanent, match="MalformedPolicy"):
         write_policy(place, "hds", {"Statement": []})
+
+
+def test_what_somebody_sets_until_right_before_a_removal_is_kept_too() -> None:
+    """It was removed with the rest, and stood in no file."""
+    rule = (
+        "<Rule><ID>{}</ID><Status>Enabled</Status><Filter><Prefix/></Filter>"
+        "<Expiration><Days>1</Days></Expiration></Rule>"
+    )
+    shown, kept = ["a", "a", "ab", "ab", ""], list[set[str]]()
+
+    def answer(method: str, path: str, query: Mapping[str, str]) -> Reply:
+        if "lifecycle" not in query:
+            return xml("")
+        if method == "DELETE":
+            del shown[:-1]
+            return Reply(status=204)
+        ids = shown.pop(0) if len(shown) > 1 else shown[0]
+        none = refusal("NoSuchLifecycleConfiguration", 404)
+        inside = "".join(map(rule.format, ids))
+        return xml(f"<LifecycleConfiguration>{inside}</LifecycleConfiguration>") if ids else none
+
+    def keep(bucket: str, step: str, there: Mapping[str, object]) -> str:
+        rules = there["Rules"]
+        assert isinstance(rules, list)
+        kept.append({one["ID"] for one in rules})
+        return f"file {len(kept)}"
+
+    rules = [one for one in profiles.load("generic").health if one.name == "no-expiry"]
+    wish = Wish(bucket="hds", region="r", lock=False, lock_later=False, rules=rules, policy=None)
+    place, _ = endpoint(answer)
+    step = list(provision(place, wish, execute=True, before=lambda *_: None, keep=keep))[-1]
+
+    assert (step.ok, kept, step.kept) == (True, [{"a"}, {"a", "b"}], "file 1, file 2")
