@@ -192,8 +192,10 @@ def default_retention_of(endpoint: S3Endpoint, bucket: str) -> str | None:
     rule = None if told is None else told.find("{*}Rule/{*}DefaultRetention")
     if rule is None:
         return None
-    units = {unit: word(rule.findtext(f"{{*}}{unit}") or "") for unit in ("Days", "Years")}
-    lasting = [f"{number} {unit.lower()}" for unit, number in units.items() if number]
+    units = {unit: word(rule.findtext(f"{{*}}{unit.title()}s") or "") for unit in ("day", "year")}
+    lasting = [
+        f"{number} {unit}{'' if number == '1' else 's'}" for unit, number in units.items() if number
+    ]
     mode = _mode(rule.findtext("{*}Mode") or "")
     return f"{', '.join(lasting)} ({mode})" if lasting else None
 

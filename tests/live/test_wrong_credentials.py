@@ -128,18 +128,19 @@ def test_preflight_misses_a_right_that_a_run_needs_to_write(
     assert not bucket.uploads
 
 
+@pytest.mark.parametrize(("days", "said"), [("30", "30 days"), ("1", "1 day")])
 def test_a_bucket_that_keeps_everything_is_told_before_anything_is_sent(
-    tmp_path: Path, server: StrictS3
+    tmp_path: Path, server: StrictS3, days: str, said: str
 ) -> None:
     """Each object was sent and refused, in words that say nothing of it."""
     bucket = server.store.buckets[BUCKET]
     bucket.versioning, bucket.lock = "Enabled", True
-    bucket.default_retention = {"Mode": "COMPLIANCE", "Days": "30"}
+    bucket.default_retention = {"Mode": "COMPLIANCE", "Days": days}
     job = with_secret(tmp_path, server, server.secret_key)
     for verb in ("preflight", "run"):
         code, told = job.call(verb)
         assert code == 3
-        assert "default retention keeps whatever is written for 30 days (compliance)" in str(told)
+        assert f"default retention keeps whatever is written for {said} (compliance)" in str(told)
     assert not bucket.objects
 
     text = job.plan.read_text()

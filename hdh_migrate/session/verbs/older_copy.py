@@ -67,7 +67,7 @@ def _seen(desk: Desk) -> list[str]:
     def ask() -> None:
         try:
             found.extend(_newer(desk))
-        except MigrateError as error:
+        except (MigrateError, OSError) as error:
             log.info("whether the ledger here is the newest was not learned: %s", error)
 
     asking = threading.Thread(target=ask, name="older copy", daemon=True)
