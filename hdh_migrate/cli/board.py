@@ -322,12 +322,16 @@ def _finding_line(found: FindingGroup | NamedFinding) -> str:
 
 
 def _left(status: Status) -> list[str]:
-    """Return what is left to do, as the report says it."""
-    found = status.get("left", ())
-    if not found:
-        return []
-    lines = (" ".join(one["en"].split()) for one in found)  # no-break spaces are for pages
-    return ["", "left to do:", *(f"- {visible(line)}" for line in lines)]
+    """Return what is left to do and what ends when, as the report says it."""
+    ends = [f"{one['at']}: {one['en']}{' (past)' * one['over']}" for one in status.get("ends", ())]
+    return _titled("left to do", [one["en"] for one in status.get("left", ())]) + _titled(
+        "what ends", ends
+    )
+
+
+def _titled(title: str, found: Iterable[str]) -> list[str]:
+    lines = [f"- {visible(' '.join(one.split()))}" for one in found]  # no hard spaces
+    return ["", f"{title}:", *lines] if lines else []
 
 
 def _keys(status: Status) -> list[str]:

@@ -261,6 +261,22 @@ class LeftFact(TypedDict):
 
 
 @final
+class EndFact(TypedDict):
+    """Something that ends: through a day, or at a moment; `over`: it has ended.
+
+    `what` is `basis`, `attestation`, `waiver`, `window`, `grant`, `relied` (a credential or a key)
+    or `kept`; `name` is how it is called, by `what`.
+    """
+
+    what: str
+    name: str
+    at: str
+    over: bool
+    en: str
+    fr: str
+
+
+@final
 class NextStep(TypedDict):
     """A command that somebody may give next, PLAN for the plan's path; and why."""
 
@@ -318,6 +334,8 @@ class Status(TypedDict):
     findings: list[FindingGroup] | list[NamedFinding]
     left: NotRequired[list[LeftFact]]
     """What is left to do, the list of the report; absent: while it is watched."""
+    ends: NotRequired[list[EndFact]]
+    """What ends when, the list of the report, the first end first; absent: while it is watched."""
     keys: list[KeyTrial]
     """Of the recipients that are bound: what the journal has of `keys drill`."""
     notices: NoticeStanding

@@ -45,3 +45,22 @@ def test_status_and_the_report_give_the_same_list(site: Site) -> None:
     after = [one["task"] for one in site.cli("status", site.plan, "--json", expect=0).json["left"]]
     assert after == ["finalize", "source", "key", "keys-beside", "witness"]
     assert len(listed(site, "en")) == len(after)
+
+
+@prepared(moved)
+def test_status_and_the_report_give_the_same_ends(site: Site) -> None:
+    site.approve("cutover")
+    site.cutover("start", expect=0)
+    out = site.folder / "with-ends"
+    site.cli("report", site.plan, "--out", str(out), expect=0)
+    page = (out / "report.fr.html").read_text().partition('id="ends"')[2].partition("</table>")[0]
+    said = site.cli("status", site.plan, expect=0).out.partition("what ends:\n")[2]
+
+    found = site.cli("status", site.plan, "--json", expect=0).json["ends"]
+
+    known = [one for one in found if one["what"] != "relied"]  # a page does not know of those
+    assert "window" in [one["what"] for one in known]
+    rows = [html.unescape(one) for one in re.findall("<td>(.*?)</td>", page)]
+    assert rows == [one["fr"] for one in known]
+    for one in found:
+        assert f"- {one['at']}: {' '.join(one['en'].split())}" in said

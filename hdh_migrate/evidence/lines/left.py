@@ -7,16 +7,15 @@ ledger. What is to be done follows from it here, and nowhere else; its words are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.codes import LOST_OBJECTS, Code
-from hdh_migrate.evidence.lines.granted import GrantAccounts, GrantStage
-from hdh_migrate.evidence.lines.harm import HarmInTurn
-from hdh_migrate.frozen import frozen, frozen_row
+from hdh_migrate.evidence.lines.granted import GrantStage
+from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
+from hdh_migrate.frozen import frozen_row
 
 SOON_DAYS: Final = 180
 """So many days before its end a legal basis or an attested period is told of."""
@@ -105,92 +104,6 @@ class LeftToDo:
     """The plan says nothing of how it is deleted, so the verb would be refused."""
     awaits: bool = False
     """Its cutover comes first: until that is final, consumers may read the source."""
-
-
-@frozen
-class BatchStanding:
-    """Where one batch stands."""
-
-    name: str
-    listed: str | None
-    """When its source was last listed whole; None: it is not known."""
-    closed: bool
-    pending: int
-    verified: int
-    stage: str | None
-    """Of its cutover, None without one."""
-    switches: bool
-    """Whether the plan has a cutover for it."""
-    deletes: bool = True
-    """Whether the plan says how its source is deleted."""
-    window_until: str | None = None
-    traces: int = 0
-    """What the source still showed after the deletion, without the next."""
-    changed: int = 0
-    """So many objects were kept at the source because they had changed since they were moved."""
-    late: int = 0
-    """So many were new or changed there when its switch was made final: nobody moved them."""
-    unlisted: bool = False
-    """Its source could not be listed then."""
-    relisting: bool = False
-    """A listing anew was begun and not ended."""
-    looking: bool = False
-    read_back: str | None = None
-    """When the target was last looked at; None: not since it was verified."""
-    missed: bool = False
-    """Then something was gone, damaged, replaced or lost."""
-    absences: tuple[tuple[str, int], ...] = ()
-    """When looks found objects gone or damaged, and of how many nobody judged what that is."""
-    whole: bool = True
-    """Nothing of it waits or failed, so what was gone or damaged is verified again."""
-    recheck_seconds: int | None = None
-    """How old that may be, where the plan says it."""
-    lacks_copy: bool = False
-
-
-@frozen
-class MigrationStanding:
-    """Where a migration stands."""
-
-    at: str
-    batches: tuple[BatchStanding, ...]
-    findings: Mapping[str, int]
-    """Those that are no notes and that no waiver lets go, by code."""
-    waivers: tuple[tuple[str, str], ...] = ()
-    """Each with its last day."""
-    bases: tuple[tuple[str, str], ...] = ()
-    attested: tuple[tuple[str, str], ...] = ()
-    untried: tuple[str, ...] = ()
-    """Recipients of whose private key the journal has no trial (`keys drill`)."""
-    unstored: tuple[str, ...] = ()
-    """Recipients whose private key opened a test envelope, and nothing that the target holds."""
-    rotations: tuple[tuple[str, str | None, int, str], ...] = ()
-    """When each began, when it ended, what it left behind, and the verb that goes on with it."""
-    erasures: tuple[tuple[str, str, str | None, int], ...] = ()
-    """The dataset, when its erasure began, when it ended, what it left behind."""
-    copied: bool = False
-    """Headers are kept apart, so copies of the ledger hold what opens objects."""
-    originals: tuple[tuple[str, int, str], ...] = ()
-    """Erased datasets of whose originals no deletion was seen at the source, how many, batch."""
-    grants: GrantAccounts | None = None
-    unheld: tuple[str, ...] = ()
-    """Recipients' keys, by file, of which nobody is declared to hold the private one."""
-    former: tuple[str, ...] = ()
-    """Keys that were exchanged, and of which nobody declared what became of the private one."""
-    beside: tuple[str, ...] = ()
-    """Approvers' keys, by id, of which the private one lay beside the plan."""
-    strangers: tuple[str, ...] = ()
-    """Logins under which the tool was run and that the plan gives to none of its people."""
-    done: tuple[tuple[str, str], ...] = ()
-    """What was done, by the stages that approvals are for, or `run`, and when."""
-    clashes: tuple[str, ...] = ()
-    """Permits that an erasure's reason names and by which somebody reads still."""
-    plain: tuple[str, ...] = ()
-    """Addresses on other machines that were reached without TLS."""
-    harm: HarmInTurn = field(default_factory=HarmInTurn)
-    """What was lost or replaced, and what of it was judged."""
-    signed: bool = True
-    witnessed: bool = False
 
 
 WORK: Final = frozenset(LeftTask) - {

@@ -12,6 +12,7 @@ from hdh_migrate.evidence.page.bases import BASES
 from hdh_migrate.evidence.page.custody import CUSTODY
 from hdh_migrate.evidence.page.departed import DEPARTED
 from hdh_migrate.evidence.page.ended import ENDED
+from hdh_migrate.evidence.page.endings import ENDINGS
 from hdh_migrate.evidence.page.erased import ERASED
 from hdh_migrate.evidence.page.glossary import GLOSSARY
 from hdh_migrate.evidence.page.gone import GONE_WORDS
@@ -866,6 +867,7 @@ CATALOGUE: dict[str, Text] = {
     **CUSTODY,
     **DEPARTED,
     **ENDED,
+    **ENDINGS,
     **ERASED,
     **GONE_WORDS,
     **OWN_FILES,

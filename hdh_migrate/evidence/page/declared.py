@@ -52,6 +52,14 @@ class StatedFormer(TypedDict):
     became: str
 
 
+class StatedKeeping(TypedDict):
+    """Who keeps the evidence, and until which day, as it is stated."""
+
+    by: str
+    until: str
+    place: NotRequired[str]
+
+
 class StatedByPeople(TypedDict, total=False):
     """The plan's `report.declared`, in its canonical form: what nobody stated is not there."""
 
@@ -61,6 +69,7 @@ class StatedByPeople(TypedDict, total=False):
     places: list[StatedSide]
     keys: list[StatedHolder]
     former_keys: list[StatedFormer]
+    kept: StatedKeeping
 
 
 @frozen
@@ -114,6 +123,12 @@ def former_keys(rotations: Iterable[StatedRotation], declared: StatedByPeople) -
     through = (one for one in rotations if one["ended"] and not one["left"])  # it opens nothing
     old = dict.fromkeys(one["old"] for one in through if one["old"])
     return tuple(one for one in old if one not in stated)
+
+
+def kept_until(declared: StatedByPeople) -> str | None:
+    """Return until which day evidence is to be kept, None where nobody states it."""
+    kept = declared.get("kept")
+    return None if kept is None else kept["until"]
 
 
 def reachable(declared: StatedByPeople) -> bool:

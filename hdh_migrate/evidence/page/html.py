@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 from hdh_migrate.codes import Code, Severity, how_many
+from hdh_migrate.evidence.lines.endings import endings
 from hdh_migrate.evidence.lines.finals import finals, undecided
 from hdh_migrate.evidence.lines.gravest import GRAVE, OutcomeCounts, OutcomeState, gravest_first
 from hdh_migrate.evidence.lines.left import left_to_do
@@ -27,6 +29,7 @@ from hdh_migrate.evidence.page.chronicle import NOTHING, Chronicle
 from hdh_migrate.evidence.page.compiled import environment
 from hdh_migrate.evidence.page.declared import countries, declared_of, stamp_trust
 from hdh_migrate.evidence.page.departed import bridges, departed, lines_lost
+from hdh_migrate.evidence.page.endings import ending_said, ending_when
 from hdh_migrate.evidence.page.erased import ERASED, ErasedObjects, erased_objects, packs_gone
 from hdh_migrate.evidence.page.gone import gone_of, told_apart
 from hdh_migrate.evidence.page.held import held_of
@@ -86,7 +89,8 @@ def render_report(
     template = environment().get_template("report.html")
     readers = grant_lines(chronicle.grants, predicate["times"]["written"])
     over = [one for one in readers if one.stage in OVER and not one.at_host]
-    left = left_to_do(standing_of(predicate, unresolved, chronicle, signed=signer is not None))
+    stands = standing_of(predicate, unresolved, chronicle, signed=signer is not None)
+    left = left_to_do(stands)
     declared = declared_of(predicate)
     keys = held_keys(predicate, declared).keys
     tasks = owned(left, declared, list(chronicle.logins), words, keys)
@@ -126,6 +130,9 @@ def render_report(
         months=chronicle,
         passed=list(chronicle.passed.lines(words)),
         timeline=timeline(predicate, chronicle, looks, words),
+        endings=endings(stands),
+        ending_said=partial(ending_said, words=words),
+        ending_when=partial(ending_when, words=words),
         tasks=tasks,
         judged=judged(chronicle.harm, words),
         going=working(tasks, words),

@@ -9,8 +9,7 @@ from markupsafe import Markup
 
 from hdh_migrate.evidence.lines.harm import HarmInTurn, JudgementLine
 from hdh_migrate.evidence.lines.names import visible
-from hdh_migrate.evidence.page.left import Words
-from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.page.text import Text, Words
 
 SHOWN: Final = 20
 """So many judgements are shown, the last ones; the journal has all."""

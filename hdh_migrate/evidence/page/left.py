@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from markupsafe import Markup, escape
 
@@ -11,19 +11,15 @@ from hdh_migrate.codes import Code
 from hdh_migrate.evidence.lines.absences import LookLine, LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.finals import NONE_PASSED, finals, undecided
-from hdh_migrate.evidence.lines.left import (
-    BatchStanding,
-    LeftTask,
-    LeftToDo,
-    MigrationStanding,
-)
+from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.listings import Listings
 from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
 from hdh_migrate.evidence.page.chronicle import Chronicle
-from hdh_migrate.evidence.page.declared import declared_of, former_keys, strangers
+from hdh_migrate.evidence.page.declared import declared_of, former_keys, kept_until, strangers
 from hdh_migrate.evidence.page.holders import held_keys, unstored_of
 from hdh_migrate.evidence.page.readers import clashing_permits
-from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.page.text import Text, Words
 from hdh_migrate.evidence.verifier.members import (
     Predicate,
     StatedAbsent,
@@ -64,30 +60,6 @@ _EXCHANGING: Final[Mapping[str, str]] = {
     "reseal": "reseal PLAN --execute",
 }
 """How help writes what goes on with an exchange of keys."""
-
-
-class Words(Protocol):
-    """What says a sentence of the catalogue, and quantities, in one language."""
-
-    def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
-        """Return a sentence with its values."""
-        ...
-
-    def said(self, text: Text) -> Markup:
-        """Return a sentence that stands beside data."""
-        ...
-
-    def condition(self, what: str) -> Markup | None:
-        """Return what a waiver lets go, in words."""
-        ...
-
-    def moment(self, value: str) -> Markup:
-        """Return a time."""
-        ...
-
-    def day(self, value: str) -> Markup:
-        """Return a day."""
-        ...
 
 
 def told(one: LeftToDo, words: Words, *, marked: bool = True) -> Markup:
@@ -234,6 +206,7 @@ def standing_of(
             for one in p["endpoints"]
             if one["requests"] and in_the_clear(one["url"], local=one["local"])
         ),
+        kept_until=kept_until(declared),
         harm=months.harm,
         signed=signed,
     )

@@ -12,8 +12,8 @@ from hdh_migrate.evidence.lines.left import WORK, LeftTask, LeftToDo
 from hdh_migrate.evidence.lines.names import visible
 from hdh_migrate.evidence.page.declared import StatedByPeople, person_of
 from hdh_migrate.evidence.page.holders import HeldKey
-from hdh_migrate.evidence.page.left import Words, told
-from hdh_migrate.evidence.page.text import Text
+from hdh_migrate.evidence.page.left import told
+from hdh_migrate.evidence.page.text import Text, Words
 from hdh_migrate.frozen import frozen_row
 
 BREACH_HOURS: Final = 72

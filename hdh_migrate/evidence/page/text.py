@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from markupsafe import Markup
 
 from hdh_migrate.evidence.page.formats import NBSP, NNBSP
 
@@ -35,6 +37,30 @@ class Text(NamedTuple):
                 said = said.replace(" ", NBSP)
             said = _WHOLE.sub("\u2011", said)
         return said
+
+
+class Words(Protocol):
+    """What says a sentence of the catalogue, and quantities, in one language."""
+
+    def say(self, key: str, n: int | None = None, /, **values: object) -> Markup:
+        """Return a sentence with its values."""
+        ...
+
+    def said(self, text: Text) -> Markup:
+        """Return a sentence that stands beside data."""
+        ...
+
+    def condition(self, what: str) -> Markup | None:
+        """Return what a waiver lets go, in words."""
+        ...
+
+    def moment(self, value: str) -> Markup:
+        """Return a time."""
+        ...
+
+    def day(self, value: str) -> Markup:
+        """Return a day."""
+        ...
 
 
 _COUNT = re.compile(r"^\{n\} (?=[^.{]{1,32}$)")

@@ -17,18 +17,21 @@ from hdh_migrate.events.looks import LookedAgain
 from hdh_migrate.events.run import HeadersCopied, RunStarted
 from hdh_migrate.evidence.lines.absences import LooksInTurn
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
+from hdh_migrate.evidence.lines.endings import DatedEnding, endings
 from hdh_migrate.evidence.lines.finals import NONE_PASSED
 from hdh_migrate.evidence.lines.gravest import OutcomeCounts, gravest_first
 from hdh_migrate.evidence.lines.harm import HARM_EVENTS, HarmInTurn
-from hdh_migrate.evidence.lines.left import (
-    BatchStanding,
-    LeftToDo,
-    MigrationStanding,
-    left_to_do,
-)
+from hdh_migrate.evidence.lines.left import LeftToDo, left_to_do
 from hdh_migrate.evidence.lines.listings import LISTING_EVENTS, Listings
+from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
 from hdh_migrate.evidence.page.approved import RESTING, approvals_of
-from hdh_migrate.evidence.page.declared import StatedByPeople, former_keys, strangers
+from hdh_migrate.evidence.page.declared import (
+    StatedByPeople,
+    former_keys,
+    kept_until,
+    strangers,
+)
+from hdh_migrate.evidence.page.endings import ending_said
 from hdh_migrate.evidence.page.holders import unstored_of
 from hdh_migrate.evidence.page.left import (
     attested_of,
@@ -47,7 +50,7 @@ from hdh_migrate.pipeline.projections.facts import observed_of
 from hdh_migrate.pipeline.projections.looks import look_facts
 from hdh_migrate.pipeline.projections.standing import CutoverStanding, standings
 from hdh_migrate.plan.model import Plan
-from hdh_migrate.results.looks import BatchStatus, GraveFact, LeftFact
+from hdh_migrate.results.looks import BatchStatus, EndFact, GraveFact, LeftFact
 from hdh_migrate.session.desk import Desk
 from hdh_migrate.session.policy.binding import untried_recipients
 from hdh_migrate.session.policy.erased import erasures
@@ -57,6 +60,7 @@ from hdh_migrate.session.policy.waivers import waiver_facts
 from hdh_migrate.session.views.absent import absent_facts
 from hdh_migrate.session.views.attested import attestation_of
 from hdh_migrate.session.views.cutovers import ended
+from hdh_migrate.session.views.expiry import expiries
 from hdh_migrate.session.views.facts import endpoints_reached
 from hdh_migrate.session.views.proved import proved_keys
 from hdh_migrate.session.views.rotations import rotation_facts
@@ -64,13 +68,16 @@ from hdh_migrate.session.views.rotations import rotation_facts
 
 def left_now(
     desk: Desk, ledger: SqliteLedger, rows: Sequence[BatchStatus], causes: Sequence[Grouped]
-) -> list[LeftFact]:
-    """Return what is left to do, in both languages; `causes` are the findings that count.
+) -> tuple[list[LeftFact], list[EndFact]]:
+    """Return what is left to do and what ends, in both languages; `causes` are what counts.
 
     Reads the journal's events of some kinds, so who looks again and again does without.
     """
-    found, speakers = left_to_do(_standing(desk, ledger, rows, causes)), _speakers()
-    return [_fact(one, speakers) for one in found]
+    stands, speakers = _standing(desk, ledger, rows, causes), _speakers()
+    return (
+        [_fact(one, speakers) for one in left_to_do(stands)],
+        [_end(one, speakers) for one in endings(stands)],
+    )
 
 
 def grave_facts(counts: OutcomeCounts) -> list[GraveFact]:
@@ -107,6 +114,14 @@ def _fact(one: LeftToDo, speakers: Mapping[str, PageWords]) -> LeftFact:
         "en": said["en"],
         "fr": said["fr"],
     }
+
+
+def _end(one: DatedEnding, speakers: Mapping[str, PageWords]) -> EndFact:
+    said = {name: ending_said(one, words).unescape() for name, words in speakers.items()}
+    return {
+        "what": str(one.kind), "name": one.name, "at": one.at, "over": one.over,
+        "en": said["en"], "fr": said["fr"],
+    }  # fmt: skip
 
 
 def _standing(
@@ -149,6 +164,10 @@ def _standing(
             if one.requests and in_the_clear(one.url, local=one.is_local)
         ),
         grants=grants,
+        relied=tuple(
+            (one.what, one.ends) for one in expiries(desk) if one.what not in {"secnumcloud", "hds"}
+        ),
+        kept_until=kept_until(declared),
         clashes=clashing_permits(_erasing(ledger), grants, now),
         unheld=tuple(_unheld(plan)),
         former=former_keys(rotations, declared),

@@ -141,7 +141,7 @@ def _status(
     if left:
         from hdh_migrate.session.views.left import left_now  # it speaks as the pages of a report do
 
-        found["left"] = left_now(desk, ledger, rows, counting)
+        found["left"], found["ends"] = left_now(desk, ledger, rows, counting)
     return found
 
 

@@ -22,14 +22,9 @@ from hdh_migrate.events.inventory import InventorySealed
 from hdh_migrate.events.refreshes import PassAmount, RefreshEnded, Refreshing
 from hdh_migrate.evidence.lines.deletion import AfterDeletion
 from hdh_migrate.evidence.lines.granted import GrantAccounts
-from hdh_migrate.evidence.lines.left import (
-    BatchStanding,
-    LeftTask,
-    LeftToDo,
-    MigrationStanding,
-    left_to_do,
-)
+from hdh_migrate.evidence.lines.left import LeftTask, LeftToDo, left_to_do
 from hdh_migrate.evidence.lines.listings import Listings
+from hdh_migrate.evidence.lines.standing import BatchStanding, MigrationStanding
 from hdh_migrate.evidence.lines.unresolved import Unresolved
 from hdh_migrate.evidence.page.catalogue import LANGUAGES, text
 from hdh_migrate.evidence.page.left import told
