@@ -94,10 +94,14 @@ ANNEXES: dict[str, Text] = {
     "kept.ledger": Text("registre de l'opérateur", "the operator's ledger"),
     # --- names -------------------------------------------------------------------------------
     "keyed": Text(
-        "Les noms des objets sont remplacés par des empreintes à clé ; l'opérateur peut en "
-        "révéler un seul, avec preuve (hdh-migrate docs exports).",
-        "The objects' names are replaced by keyed digests; the operator can reveal a single "
-        "one, with proof (hdh-migrate docs exports).",
+        "Rapport sans noms d'objets : des empreintes à clé les remplacent, et l'opérateur peut en "
+        "révéler un seul, avec preuve (hdh-migrate docs exports). Son journal est réduit : ce que "
+        "des lecteurs ont reçu, les dérogations passées et les contrôles antérieurs de la cible "
+        "ne sont que dans le rapport avec noms. Les personnes que le plan déclare restent nommées.",
+        "A report without the objects' names: keyed digests stand for them, and the operator can "
+        "reveal a single one, with proof (hdh-migrate docs exports). Its journal is reduced: what "
+        "readers were given, earlier waivers and earlier looks at the target are in the report "
+        "with names alone. The people whom the plan declares are still named.",
     ),
     # --- clock and tool ----------------------------------------------------------------------
     "ref.clock": Text("Horloge de l'outil", "The tool's clock"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from hdh_migrate.codes import LOST_OBJECTS, Code, how_many
-from hdh_migrate.evidence.lines.absences import LookLine
 from hdh_migrate.evidence.lines.harm import HarmInTurn
 from hdh_migrate.evidence.page.left import after_deletion
 from hdh_migrate.evidence.verifier.members import Predicate
@@ -22,16 +21,16 @@ HELD = frozenset({
 def held_of(
     predicate: Predicate,
     approvals: Collection[object],
-    mended: Sequence[LookLine],
-    unmended: Sequence[LookLine],
     harm: HarmInTurn,
     *,
+    mended: bool,
+    unmended: bool,
     grants: bool,
     signed: bool,
 ) -> frozenset[str]:
     """Return which of `HELD` a bundle has; its journal tells of the other arguments.
 
-    `mended` and `unmended` are the looks that found objects gone or damaged.
+    `mended` and `unmended`: whether looks found objects gone or damaged.
     """
     endpoints, outcome, plan = predicate["endpoints"], predicate["outcome"], predicate["plan"]
     contacted = [one["url"] for one in endpoints if one["requests"]]
@@ -44,8 +43,8 @@ def held_of(
     found = {
         "approvals": bool(approvals),
         "here": all(one["local"] for one in endpoints),
-        "mended": bool(mended),
-        "unmended": bool(unmended),
+        "mended": mended,
+        "unmended": unmended,
         "attestation": predicate["attestation"] is not None,
         "basis": bool(plan["canonical"].get("legal_basis")),
         "breach": how_many(predicate["findings"]["codes"], *LOST_OBJECTS, Code.TARGET_REPLACED) > 0,

@@ -167,9 +167,10 @@ def render_report(
         held=held_of(
             predicate,
             approvals,
-            absences.mended,
-            absences.unmended,
             chronicle.harm,
+            # A keyed bundle has the sums, and not the looks.
+            mended=bool(absences.mended or (absences.back and not absences.unmended)),
+            unmended=bool(absences.unmended or absences.missing),
             grants=chronicle.grants.readers > 0,
             signed=signer is not None,
         ),

@@ -10,11 +10,6 @@ OVER_TIME: dict[str, Text] = {
         "Ce que le journal dit de ce qui a changé pendant que la migration durait.",
         "What the journal tells of what changed while the migration lasted.",
     ),
-    "months.keyed": Text(
-        "Le journal de ce dossier, dont les noms sont remplacés par des empreintes, n'en contient "
-        "qu'une partie.",
-        "The journal of this folder, whose names are keyed, holds a part of it only.",
-    ),
     "months.last": Text(
         "Ci-dessous, les {n} dernières lignes sur {all}.", "Below the last {n} lines of {all}."
     ),

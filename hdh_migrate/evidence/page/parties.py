@@ -150,10 +150,10 @@ PARTIES: dict[str, Text] = {
         "says is in the ledger.",
     ),
     "custody.keyed": Text(
-        "Pour qui ne doit pas les voir, l'opérateur peut établir le même rapport sans noms "
-        "({command}).",
-        "For whom must not see them, the operator can make the same report without names "
-        "({command}).",
+        "Pour qui ne doit pas les voir, l'opérateur peut établir un rapport sans noms d'objets "
+        "({command}) ; les personnes que le plan déclare y restent nommées.",
+        "For whom must not see them, the operator can make a report without the objects' names "
+        "({command}); the people whom the plan declares are still named in it.",
     ),
     # --- endpoints -----------------------------------------------------------------------------
     "n.requests": Text("{n} requête|{n} requêtes", "{n} request|{n} requests"),

@@ -86,13 +86,13 @@ RIGHTS: dict[str, Text] = {
         "De quelle personne parle un objet, et quelles demandes (accès, rectification, effacement, "
         "opposition) ont été reçues, ce dossier ne le dit pas : à demander au responsable de "
         "traitement. Un objet supprimé à la source pendant l'opération n'est pas supprimé de la "
-        "cible s'il y est déjà : c'est à faire aussi à la cible. S'il n'y est pas encore, il n'est "
-        "pas déplacé.",
+        "cible s'il y est déjà : c'est à faire aussi à la cible, chez son hébergeur, car cet outil "
+        "n'y efface pas un objet seul. S'il n'y est pas encore, il n'est pas déplacé.",
         "Whom an object is about, and which requests (access, rectification, erasure, objection) "
         "were received, this folder does not say: ask the controller. An object deleted at the "
         "source during the work is not deleted at the target if it is "
-        "there already: that is to be done at the target, too. One that is not there yet is not "
-        "moved.",
+        "there already: that is to be done at the target, too, with its host, for this tool erases "
+        "no single object there. One that is not there yet is not moved.",
     ),
     "rights.request.here": Text(
         "Ici, {n} objet a disparu de la source, et la cible en garde ce qu'elle en avait reçu :"

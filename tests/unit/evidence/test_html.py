@@ -2441,6 +2441,10 @@ def test_without_names_it_is_still_told_that_looks_missed_objects(
     page = written(tmp_path / "a", [record("a")], signer=key, looks=[look], names="keyed")["fr"]
     assert "2 objets vérifiés manquaient sur la cible" in page.plain
     assert "plus intacts, à un contrôle ; ils y sont de nouveau vérifiés." in page.plain
+    assert "absence ou altération constatée à un contrôle, réparée depuis" in page.plain
+    first = page.plain.partition("Qu\u2019est-ce qui a été déplacé ?")[0]
+    assert "Rapport sans noms d\u2019objets" in first
+    assert "ne sont que dans le rapport avec noms" in first
 
 
 def test_a_batch_that_was_never_listed_is_not_said_to_hold_nothing(

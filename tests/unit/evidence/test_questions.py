@@ -122,7 +122,7 @@ ANSWERS = {
     "qui est sous-traitant": "Responsable de traitement : Plateforme des données de santé",
     "classer ce dossier": "Décider de la copie qui est encore à la source : lots pilote",
     "lie le sous-traitant": "lié par : marché 2026-118",
-    "sans les noms": "le même rapport sans noms",
+    "sans les noms": "un rapport sans noms d'objets",
     "pendant dix ans": "La clé publique du rapport, d'empreinte",
     "pas été retouché": "À comparer avec une empreinte reçue par une autre voie",
     "sans leur logiciel": "sha256sum -c SHA256SUMS",
