@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from hdh_migrate.evidence.lines.finals import finals
+from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.reading import CheckedBundle
 
 Entity = Mapping[str, object]
@@ -46,6 +48,9 @@ def _crate(reading: CheckedBundle) -> Iterator[Entity]:
     draft = " (draft, not evidence)" if reading.draft else ""
     outcome = "complete" if said["outcome"]["complete"] else "not complete"
     proven = "proven by reading all of it back" if said["outcome"]["proven"] else "not proven"
+    told = chronicle_of(reading.folder / "journal.jsonl").passed.finalized
+    passed = [line for one in finals(said, told) for line in one.passed]
+    since = f"; made final in spite of {' and '.join(passed)}" if passed else ""
     yield {
         "@id": "ro-crate-metadata.json",
         "@type": "CreativeWork",
@@ -57,7 +62,7 @@ def _crate(reading: CheckedBundle) -> Iterator[Entity]:
         "@type": "Dataset",
         "name": f"Evidence of the migration {said['migration']}{draft}",
         "description": f"What was moved, what was not, and how that was checked: {outcome},"
-        f" {proven}. The folder evidence/ is a whole bundle and verifies by itself.",
+        f" {proven}{since}. The folder evidence/ is a whole bundle and verifies by itself.",
         "datePublished": said["times"]["written"][:10],
         "identifier": f"urn:sha256:{reading.statement_sha256}",
         "license": {"@id": "#rights"},

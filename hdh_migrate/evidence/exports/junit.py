@@ -15,7 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 
 from hdh_migrate.codes import Code
+from hdh_migrate.evidence.lines.finals import FinalSwitch, finals
 from hdh_migrate.evidence.lines.names import visible
+from hdh_migrate.evidence.page.chronicle import chronicle_of
 from hdh_migrate.evidence.page.gone import GONE, gone_of, told_apart
 from hdh_migrate.evidence.reading import CheckedBundle
 from hdh_migrate.evidence.verifier.members import BatchSection, DatasetSection
@@ -42,10 +44,13 @@ def junit(reading: CheckedBundle, *, show_names: bool) -> bytes:
     """Return the document; it has no clock of its own, so equal bundles give equal bytes."""
     predicate = reading.predicate
     seen = _seen(reading, show_names=show_names)
+    told = chronicle_of(reading.folder / "journal.jsonl").passed.finalized
+    ended = list(finals(predicate, told))
     root = ET.Element("testsuites", name=visible(f"hdh-migrate {predicate['migration']}"))
     for batch in predicate["batches"]:
         suite = ET.SubElement(root, "testsuite", name=visible(batch["name"]))
-        suite.append(_properties(reading, batch))
+        own = [one for one in ended if one.batch == batch["name"]]
+        suite.append(_properties(reading, batch, own))
         for dataset in predicate["datasets"]:
             if dataset["batch"] == batch["name"]:
                 suite.append(_case(reading, dataset, seen[dataset["name"]]))
@@ -74,7 +79,9 @@ def _seen(reading: CheckedBundle, *, show_names: bool) -> dict[str, _Seen]:
     return seen
 
 
-def _properties(reading: CheckedBundle, batch: BatchSection) -> ET.Element:
+def _properties(
+    reading: CheckedBundle, batch: BatchSection, ended: Iterable[FinalSwitch]
+) -> ET.Element:
     predicate, outcome = reading.predicate, reading.predicate["outcome"]
     values = {
         "draft": reading.draft,
@@ -96,6 +103,8 @@ def _properties(reading: CheckedBundle, batch: BatchSection) -> ET.Element:
         "written": predicate["times"]["written"],
         "tool_version": predicate["tool"]["version"],
     }
+    if passed := [line for one in ended for line in one.passed]:
+        values["batch_final_in_spite_of"] = "; ".join(passed)
     properties = ET.Element("properties")
     for name, value in values.items():
         text = str(value).lower() if isinstance(value, bool) else visible(str(value))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from hdh_migrate.events.cutover import CutoverFinalized
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen_row
+from hdh_migrate.telemetry import counted
 
 
 @frozen_row
@@ -41,10 +42,27 @@ class FinalSwitch:
             listed="source" in said, told="target" in said,
         )  # fmt: skip
 
+    @property
+    def passed(self) -> list[str]:
+        """What it was made final in spite of, in English."""
+        return [*in_spite_of(late=self.late, unlisted=self.unlisted, let_go=self.let_go)]
+
     def undecided(self, observed: Mapping[str, Any] | None) -> bool:
         """Say whether the source may hold still what was passed over there, as it was last seen."""
         there = observed is None or any(observed.get(form) for form in ("current", "not_ours"))
         return there and (self.late > 0 or self.unlisted)
+
+
+def in_spite_of(*, late: int, unlisted: bool, let_go: int) -> Iterator[str]:
+    """Yield, in English, what a switch was made final in spite of."""
+    if late:
+        many = counted(late, "object", "objects")
+        yield f"{many} new or changed at the source, which nobody moved"
+    if unlisted:
+        yield "a source that could not be listed"
+    if let_go:
+        many = counted(let_go, "verified object", "verified objects")
+        yield f"{many} that the target did not hold any more, or not as verified"
 
 
 NONE_PASSED: Final = FinalSwitch(

@@ -63,6 +63,16 @@ ENDED: dict[str, Text] = {
         "Lot {name} : ce qui y est arrivé depuis n'est pas connu.",
         "Batch {name}: what arrived there since is not known.",
     ),
+    "q.intact.let-go": Text(
+        "Lot {name}, le {when} (bascule définitive) : la cible n'avait plus {n} objet vérifié, ou "
+        "plus tel quel. Un contrôle postérieur, s'il y en a un, dit ce qu'il en est."
+        "|Lot {name}, le {when} (bascule définitive) : la cible n'avait plus {n} objets vérifiés, "
+        "ou plus tels quels. Un contrôle postérieur, s'il y en a un, dit ce qu'il en est.",
+        "Batch {name}, {when} (cutover made final): the target did not hold {n} verified object "
+        "any more, or not as it was. A later look, where there is one, says what of it is so."
+        "|Batch {name}, {when} (cutover made final): the target did not hold {n} verified objects "
+        "any more, or not as they were. A later look, where there is one, says what of it is so.",
+    ),
     # --- the section on cutovers -----------------------------------------------------------------
     "final.source": Text(
         "malgré {n} objet nouveau ou modifié à la source depuis la dernière liste d'avant la "

@@ -113,6 +113,7 @@ def render_report(
         ended={one.batch: one for one in ended},
         since_switch=[one for one in ended if one.late or one.unlisted],
         undecided=undecided(predicate, ended),
+        let_go=[one for one in ended if one.let_go],
         excused=_excused(predicate, unresolved),
         tone=_tone(verdict, erased) if signer else "draft",
         since_erased=erased,

@@ -35,7 +35,7 @@ def _look(desk: Desk, story: CutoverStanding | None, held: str | None) -> Cutove
         "window_until": story.window_until,
     }
     end = ended(story)
-    if end is not None and (end.late or end.unlisted or end.let_go):
+    if end is not None and end.passed:
         found["in_spite_of"] = {
             "late": end.late, "unlisted": end.unlisted, "let_go": end.let_go
         }  # fmt: skip

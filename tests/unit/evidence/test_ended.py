@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from hdh_migrate.evidence.exports.crate import crate_metadata
+from hdh_migrate.evidence.exports.junit import junit
 from hdh_migrate.evidence.exports.markdown import markdown
 from hdh_migrate.evidence.lines.finals import FinalSwitch
 from hdh_migrate.evidence.reading import read_bundle
@@ -79,6 +81,21 @@ def test_a_target_that_was_wanted_as_it_was_is_told(tmp_path: Path, key: Signer)
     assert "in spite of 2 verified objects that the target did not hold any more" in english
     assert "the target held 4 objects besides that are not of this batch" in english
     assert "Is it complete? Yes. " in english, "of the source nothing is wrong"
+    assert "09:00:00 UTC (cutover made final): the target did not hold 2 verified" in english
+    assert "Yes, when it was verified." in english
+
+
+def test_other_forms_of_a_report_say_it_beside_complete_and_proven(
+    tmp_path: Path, key: Signer
+) -> None:
+    """Programs and catalogues read these two words, and no page."""
+    said = "3 objects new or changed at the source, which nobody moved"
+    for number, (one, there) in enumerate(((LATE, True), (CLEAN, False))):
+        pages(tmp_path / str(number), key, story(one))
+        reading = read_bundle(tmp_path / str(number))
+        report = junit(reading, show_names=False).decode()
+        assert (f'name="batch_final_in_spite_of" value="{said}"' in report) is there
+        assert (f"; made final in spite of {said}" in crate_metadata(reading, [])) is there
 
 
 def test_a_clean_end_is_told_as_one(tmp_path: Path, key: Signer) -> None:
