@@ -23,6 +23,7 @@ from hdh_migrate.events.erasure import HeadersErasing
 from hdh_migrate.events.event import Event, SignedEnvelopes
 from hdh_migrate.events.grants import GrantGiven
 from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
+from hdh_migrate.evidence.lines.facts import DIGEST
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT, Absent
 
@@ -37,12 +38,24 @@ STAGES: Final = ("freeze", "cutover", "finalize", "decommission", "terms")
 
 
 @frozen_row
+class BoundTo:
+    """What an approval is of, and of nothing else: as whoever signed it saw things."""
+
+    root: str | None
+    """Of the batch's manifest, or of what was asked for; a freeze has none."""
+    plan: str
+    events: int
+    """The length of the journal then."""
+
+
+@frozen_row
 class Signing:
     """What somebody signed: when, by his own clock, his comment, and until when it counts."""
 
     made_at: str
     comment: str
     expires: str | None = None
+    bound: BoundTo | None = None
 
 
 @frozen_row
@@ -91,7 +104,10 @@ def signings_of(keys: Sequence[str], signed: SignedEnvelopes | Absent) -> dict[s
     for key, envelope in zip(keys, signed, strict=False):
         try:
             said = json.loads(base64.b64decode(envelope["payload"]))
-            made = Signing(said["made_at"], str(said.get("comment") or ""), said.get("expires"))
+            made = Signing(
+                said["made_at"], str(said.get("comment") or ""), said.get("expires"),
+                _bound(said),
+            )  # fmt: skip
             seconds_of(made.made_at)
             if made.expires is not None:
                 seconds_of(made.expires)
@@ -99,6 +115,16 @@ def signings_of(keys: Sequence[str], signed: SignedEnvelopes | Absent) -> dict[s
             continue
         found[key] = made
     return found
+
+
+def _bound(said: Mapping[str, Any]) -> BoundTo | None:
+    """Return what an approval says that it is of; None where it is of another form."""
+    root, plan, journal = said.get("root"), said.get("plan_digest"), said.get("journal")
+    events = journal.get("events") if isinstance(journal, dict) else None
+    known = DIGEST.fullmatch(str(plan)) and (root is None or DIGEST.fullmatch(str(root)))
+    if not known or type(events) is not int:
+        return None
+    return BoundTo(root, str(plan), events)
 
 
 def agreed(story: Mapping[str, Any]) -> dict[str, Any]:

@@ -247,6 +247,15 @@ CUSTODY: dict[str, Text] = {
         "signée le {signed}, comptée le {counted}", "signed on {signed}, counted on {counted}"
     ),
     "custody.expires": Text(", valable jusqu'au {until}", ", valid until {until}"),
+    "custody.bound": Text(
+        " ; elle ne vaut que pour {what}, sous le plan {plan}, après {n} événement du journal"
+        "| ; elle ne vaut que pour {what}, sous le plan {plan}, après {n} événements du journal",
+        "; it counts for {what} alone, under plan {plan}, after {n} event of the journal"
+        "|; it counts for {what} alone, under plan {plan}, after {n} events of the journal",
+    ),
+    "bound.manifest": Text("le manifeste de racine {root}", "the manifest with root {root}"),
+    "bound.request": Text("la demande d'empreinte {root}", "the request with digest {root}"),
+    "bound.state": Text("l'état d'alors", "how things stood"),
     "custody.files": Text(
         "Clé que le plan admet : {files}."
         "|Clés que le plan admet : {files} ; il en demande {many} au moins.",

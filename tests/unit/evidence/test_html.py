@@ -592,6 +592,8 @@ def every_page(tmp_path_factory: pytest.TempPathFactory, key: Signer) -> Pages:
         {"records": good, "months": signed_deletion(), "approving": ["keys/dpo.pub"],
          "cutovers": [cutover()]},
         {"records": good, "months": signed_deletion(), "approving": ["a.pub", "b.pub"]},
+        {"records": good, "months": signed_deletion("terms", journal={"events": 1})},
+        {"records": good, "months": signed_deletion("freeze", root=None)},
         {"records": good, "months": signed_deletion(), "declared": KEYS_HELD,
          "signing_keys": (SigningFile(file="keys/dpo.pub", fingerprint="ab" * 32),
                           SigningFile(file="r.pub", fingerprint=key.verifier.fingerprint))},
@@ -1150,13 +1152,16 @@ def dated() -> dict[str, Any]:
     return cutover() | {"times": {**times, "open": "2026-03-02T09:00:00Z"}}
 
 
-def signed_deletion() -> list[tuple[str, str, dict[str, Any]]]:
-    """A deletion that was approved the day before, with a comment."""
+def signed_deletion(
+    stage: str = "decommission", **more: Any
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """A deletion that was approved the day before, with a comment; or another stage."""
     said = {"made_at": "2026-03-01T08:00:00Z", "comment": "vu en comité",
-            "expires": "2026-04-01T08:00:00Z"}  # fmt: skip
+            "expires": "2026-04-01T08:00:00Z", "root": "cc" * 32, "plan_digest": "dd" * 32,
+            "journal": {"events": 1204, "head": "ee" * 32}, **more}  # fmt: skip
     payload = base64.b64encode(json.dumps(said).encode()).decode()
     agreed_on = CutoverAgreed(
-        batch="pilot", track=Track.CUTOVER, approvals=("ab" * 32,), approved_stage="decommission",
+        batch="pilot", track=Track.CUTOVER, approvals=("ab" * 32,), approved_stage=stage,
         terms=None, signed=({"payload": payload},), root="cc" * 32,
         evidence=PresentedEvidence(
             statement="a5" * 32, written="2026-03-01T07:00:00Z", events=9, head="cc" * 32
@@ -2490,7 +2495,13 @@ def test_when_an_approval_was_signed_and_what_was_said_with_it_is_told(
     assert "signée le 1" in page
     assert "vu en comité" in page
     assert "valable jusqu\u2019au 1er avril 2026" in page
+    assert f"ne vaut que pour le manifeste de racine {'c' * 16}, sous le plan {'d' * 16}" in page
+    assert "après 1 204 événements du journal" in page
     assert "Clés que le plan admet : keys/dpo.pub, keys/rssi.pub ; il en demande 2" in page
+    other = signed_deletion(root="<b>", journal={"events": "7"})
+    page = written(tmp_path / "b", [record("a")], signer=key, months=other)["fr"].plain
+    assert "vu en comité" in page
+    assert "ne vaut que pour" not in page
 
 
 @pytest.mark.slow
