@@ -124,7 +124,7 @@ class Transport:
         self.door.demand(url)
         lines = self._local.free
         line = lines.pop() if lines else _Line()
-        gathering = None if gathered is None else Gathering(gathered, line.room)
+        gathering = None if gathered is None else Gathering(gathered, line.gathers())
         if gathering is not None:
             sink = gathering.write
         exchange = Exchange(accept, sink, limit, self._deadline + stall)
@@ -300,7 +300,7 @@ def _set_kind(c: pycurl.Curl, method: str, sends: bool, waits_together: bool) ->
 class _Line:
     """A handle, with the connections that it keeps, and what is set on it."""
 
-    __slots__ = ("handle", "kind", "ready", "room", "signs", "stall")
+    __slots__ = ("_room", "handle", "kind", "ready", "signs", "stall")
 
     def __init__(self) -> None:
         self.handle = pycurl.Curl()
@@ -310,8 +310,13 @@ class _Line:
         self.stall = 0
         self.kind: tuple[str, bool, bool] | None = None
         """See `_set_kind`."""
-        self.room = memoryview(bytearray(ROOM))
-        """Memory for a reply that is gathered."""
+        self._room = memoryview(b"")
+
+    def gathers(self) -> memoryview:
+        """Return memory for a reply that is gathered; what only sends never asks for it."""
+        if not self._room:
+            self._room = memoryview(bytearray(ROOM))
+        return self._room
 
 
 class _OfThread(threading.local):

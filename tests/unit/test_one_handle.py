@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from typing import Any
 
 from hdh_migrate.door import Door
 from hdh_migrate.transport import Transport
+from hdh_migrate.transport.gathering import ROOM
 
 Heard = list[tuple[str, str | None, bytes]]
 
@@ -62,3 +64,18 @@ def test_a_request_has_nothing_of_the_one_before_it() -> None:
             length = None if body is None else str(len(body))
             assert heard.pop() == (method, length, body or b"")
         assert len(transport._local.free) == 1, "all of them were of one handle"
+
+
+def test_memory_for_long_replies_is_taken_by_who_gathers_one_and_once() -> None:
+    with listening() as (url, _):
+        transport = Transport(door=Door.named(url, local=True))
+        tracemalloc.start()
+        held = list[int]()
+        for gathers in (False, True, True):
+            body = None if gathers else memoryview(b"some bytes")
+            take = bytearray().extend if gathers else None
+            transport.request("GET" if gathers else "PUT", url, {}, body=body, gathered=take)
+            held.append(tracemalloc.get_traced_memory()[0] // ROOM)
+        tracemalloc.stop()
+
+    assert held == [0, 1, 1]
