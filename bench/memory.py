@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=25, help="longest time of a large object")
     parser.add_argument("--big", type=int, default=200, help="GiB of the large object")
-    parser.add_argument("--small", type=int, default=20_000, help="objects of 16 KiB")
+    parser.add_argument("--small", type=int, default=100_000, help="objects of 16 KiB")
     parser.add_argument("--listed", type=int, default=1_000_000, help="blobs of the listing")
     parser.add_argument("--page", type=Path, help="the page whose section is written anew")
     wanted = parser.parse_args()
