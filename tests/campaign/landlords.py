@@ -29,8 +29,8 @@ from tests.support.strict_s3 import Manner, StrictS3
 from tests.support.strict_s3.words import Request
 
 PLACE, REGION = "landing", "fr-par"
-LOOK, CHANGE = "settings look", "settings change"
-"""What a life calls a request that changes nothing, and one that does."""
+LOOK, RULES, CHANGE = "settings look", "settings rules", "settings change"
+"""What a life calls a request that changes nothing (of lifecycle rules), and one that does."""
 
 RULE = (
     "<Rule><ID>{id}</ID><Status>{status}</Status><Filter><Prefix>{prefix}</Prefix></Filter>"
@@ -148,7 +148,8 @@ class Landlord:
         lower = {name.lower(): value for name, value in headers.items()}
         asked = Request(method, parts.path, parts.query, lower, bytes(body or b""))
         changes = method not in {"GET", "HEAD"}
-        with self._setting.script.call(CHANGE if changes else LOOK):
+        looks = RULES if "lifecycle" in asked.query else LOOK
+        with self._setting.script.call(CHANGE if changes else looks):
             self._server._place(asked)
             there = set(self._there())
             if changes:

@@ -24,7 +24,7 @@ from tests.campaign.chances import Chances
 from tests.campaign.council import Council
 from tests.campaign.disk import Failure
 from tests.campaign.guards import GuardedPointer
-from tests.campaign.landlords import CHANGE, LOOK, Landlord
+from tests.campaign.landlords import CHANGE, LOOK, RULES, Landlord
 from tests.campaign.life import Broken
 from tests.campaign.months import Months
 from tests.campaign.openers import OPENING
@@ -218,9 +218,9 @@ class Troubles:
         """Draw what making a bucket what it is to be has to live through."""
         dice = self._setting.dice
         for _ in range(dice.choice((0, 0, 1, 2))):
-            self._fail(dice.choice((LOOK, CHANGE)))
+            self._fail(dice.choice((LOOK, RULES, CHANGE)))
         if dice.random() < 0.3 and self.landlord is not None:
-            self._at(LOOK, 20, self.landlord.happen)
+            self._at(RULES, 3, self.landlord.happen)
         if dice.random() < 0.6:
             self._kill(dice.choice(("now", "now", LOOK, CHANGE, CHANGE)))
 
