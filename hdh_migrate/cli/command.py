@@ -169,7 +169,7 @@ class Task:
         self.leaves_at_once = False
         """Whether it has nothing under way that a signal would have to wait for."""
         self.asks_nobody = False
-        """Whether it contacts nothing, as its help promises."""
+        """Whether it contacts nothing more, as its help promises or what ended it demands."""
         self._desk: Desk | None = None
         self._ended = threading.Event()
         """Set when nothing is left to be stopped."""
@@ -233,6 +233,8 @@ class Task:
         except MigrateError as error:
             self._fail(error)
             code = error.exit_code
+            if code is Exit.STOPPED:  # by a pause, a window, or a store that stays away
+                self.asks_nobody = True
         except (KeyboardInterrupt, typer.Abort):
             code = self._cut_short()
         except Exception as error:

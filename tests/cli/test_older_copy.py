@@ -141,6 +141,18 @@ def test_each_verb_refuses_or_says_so(sandbox: Sandbox, come_to: Callable[[Sandb
     assert refused == REFUSED & examples
 
 
+def test_a_pause_that_stops_a_run_lets_it_contact_nobody(sandbox: Sandbox) -> None:
+    for state in _way_to(moved):
+        state(sandbox)
+        sandbox.keep(state.__name__)
+    put_back(sandbox, "moved", (sandbox.folder / "plan.yaml").read_text())
+    assert WORDS[0] in sandbox.give("pause plan.yaml", expect=Exit.OK).err
+
+    stopped = sandbox.give("run plan.yaml", expect=Exit.STOPPED)
+
+    assert not any(words in stopped.err for words in WORDS)
+
+
 def test_no_older_copy_leads_consumers_back_until_it_is_taken_over(sandbox: Sandbox) -> None:
     """From before the switch was final it led them to a source that was deleted since."""
     for state in _way_to(switched):
