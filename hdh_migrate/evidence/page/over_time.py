@@ -38,7 +38,9 @@ OVER_TIME: dict[str, Text] = {
         "What each look read, and did not find as it was verified; a later look does not undo an "
         "earlier one. “Absent” counts what neither side has any more, too.",
     ),
-    "looks.drawn.these": Text("Tirés au sort.", "Drawn by chance."),
+    "looks.drawn.these": Text(
+        "Tirés au sort parmi ceux d'alors.", "Drawn by chance among those of then."
+    ),
     "looks.drawn": Text("tirés au sort", "drawn by chance"),
     "col.looked": Text("Lus", "Read"),
     "col.absent": Text("Absents", "Absent"),

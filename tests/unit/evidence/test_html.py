@@ -2347,7 +2347,7 @@ def test_what_a_look_read_is_said_to_be_drawn_where_it_was(tmp_path: Path, key: 
     for folder, records, events, first, below in cases:
         out = tmp_path / folder
         page = written(out, records, signer=key, looks=looks, months=events)["fr"]
-        assert page.plain.count("Tirés au sort.") == first
+        assert page.plain.count("Tirés au sort parmi ceux d\u2019alors.") == first
         assert page.plain.count(", tirés au sort") == below
 
 
