@@ -62,6 +62,8 @@ _TYPED = re.compile("(<(?:code|pre)(?: [^>]*)?>)([^<]+)")
 """What somebody may type, behind its tag."""
 _OPTION = re.compile(r"(?<![\w-])(?:hdh-migrate|--?[a-z][a-z-]{0,23})(?![\w-])")
 """Words that browsers would break at a hyphen: a line that ends with one is typed wrong."""
+_QUOTED = re.compile("«\u00a0[^«»]+\u00a0»|“[^“”]+”")
+"""What stands in quotes, as a title does: none has quotes in it."""
 
 
 class SignedBy(NamedTuple):
@@ -196,8 +198,9 @@ def _linked(page: str, words: PageWords) -> str:
         for key in _HEADING.findall(page)
         for opening, closing in (("«\u00a0", "\u00a0»"), ("“", "”"))
     }
-    quoted = re.compile("|".join(map(re.escape, titles)) or "(?!)")
-    return _TEXT.sub(lambda text: quoted.sub(lambda one: titles[one[0]], text[0]), page)
+    return _TEXT.sub(
+        lambda text: _QUOTED.sub(lambda one: titles.get(one[0], one[0]), text[0]), page
+    )
 
 
 def _spoken(words: PageWords) -> dict[str, object]:
