@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
+import mmap
 import pkgutil
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,13 +21,15 @@ import rich.progress
 import rich.table
 
 import hdh_migrate
-from hdh_migrate import jsonform
+from hdh_migrate import jsonform, telemetry
 from hdh_migrate.cli import app, menu
+from hdh_migrate.engines import wire
 from hdh_migrate.evidence.page import page_words
 from hdh_migrate.evidence.page.catalogue import CATALOGUE
 from hdh_migrate.evidence.page.compiled import environment
 from hdh_migrate.evidence.page.references import references
 from hdh_migrate.evidence.page.text import LANGUAGES
+from hdh_migrate.evidence.verifier import forms
 from hdh_migrate.jsonform import JsonForm
 from hdh_migrate.plan import loader, template
 from hdh_migrate.plan.origins import Section
@@ -60,11 +65,11 @@ for _noun in _derived(object):
     if str(_noun.__module__).startswith("hdh_migrate.") and "__dataclass_fields__" in vars(_noun):
         with suppress(TypeError):  # what makes its `__init__` is its first call, right or wrong
             _noun(no_such_field=None)
-_forms = [JsonForm]
-for _form in _forms:
+_all = [JsonForm]
+for _form in _all:
     jsonform._members(_form)
     jsonform._defaults(_form)
-    _forms += _form.__subclasses__()
+    _all += _form.__subclasses__()
 
 # What a process reads or builds once: the page's templates cost more than a run of few objects.
 for _name in environment().list_templates(extensions=["html"]):
@@ -82,6 +87,17 @@ s3_endpoint._session().create_client(
     "s3", region_name="r", aws_access_key_id="k", aws_secret_access_key="s"
 )
 
+# Patterns that belong to no module, and what a first message is written and read by.
+for _fields in (forms.RECORD, forms.EVENT):
+    forms.plain_line(_fields)
+forms.seconds("2026-01-01T00:00:00Z")
+for _vocabulary in (wire.TO_WORKER, wire.FROM_WORKER):
+    for _, _row in _vocabulary._rows.values():
+        assert (_row._raw, _row._write, _row._read, _row._put) is not None
+
+# Who sets a level has every logger forget what it worked out; there are a thousand here.
+telemetry.set_up_logging(0)
+
 _verbs: list[Any] = [app._command()]
 for _verb in _verbs:
     if isinstance(_verb, menu.Menu):
@@ -91,3 +107,17 @@ for _verb in _verbs:
         _param.get_runtime_param()
 
 gc.freeze()
+
+# A fork copies an entry for every page, and its end takes them down: in large pages, half of that.
+# A kernel that does not (before Linux 6.1, or not asked to) leaves them as they are.
+_LARGE, _COLLAPSE = 2 << 20, 25
+_advise = ctypes.CDLL(None).madvise
+for _begin, _end in re.findall(
+    r"^(\w+)-(\w+) rw-p 0+ 00:00 0 *(?:\[heap\])?$",
+    Path("/proc/self/maps").read_text(),
+    re.MULTILINE,
+):
+    _first, _behind = -(-int(_begin, 16) // _LARGE) * _LARGE, int(_end, 16) // _LARGE * _LARGE
+    if _first < _behind:
+        for _advice in (mmap.MADV_HUGEPAGE, _COLLAPSE):
+            _advise(ctypes.c_void_p(_first), ctypes.c_size_t(_behind - _first), _advice)
