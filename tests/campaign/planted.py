@@ -680,9 +680,8 @@ PLANTED = (
         kind=LifeKind.PREPARED,
     ),
     Planted(
-        "what is removed from a bucket is not looked at again", "targets/provisioning.py",
-        "        now = look()\n        if now == there:\n",
-        "        now = there\n        if now == there:\n",
+        "what a last look at a bucket's rules shows is not kept", "targets/provisioning.py",
+        "        if now == there:\n", "        if now is not None:\n",
         kind=LifeKind.PREPARED,
     ),
     Planted(
