@@ -133,8 +133,9 @@ class Desk:
         return limits_of(self.state_dir, self.loaded.plan, self.loaded.base)
 
     def services(
-        self, *, write: bool, looks: bool = True, recipients: Sequence[str] | None = None
-    ) -> Services:
+        self, *, write: bool, looks: bool = True, reads: bool = True,
+        recipients: Sequence[str] | None = None,
+    ) -> Services:  # fmt: skip
         """Open the plan's adapters; see `Services.open`: nothing is contacted yet.
 
         The first time, a rehearsal is said to be one, before anything else is.
@@ -154,6 +155,7 @@ class Desk:
             loaded.base,
             write=write,
             looks=looks,
+            reads=reads,
             network=self.network,
             limits=self.limits,
             recipients=recipients,

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from hdh_migrate.clocks import Sighting, Witness
 from hdh_migrate.door import Door
-from hdh_migrate.errors import ShortRead
+from hdh_migrate.errors import KeyUnavailable, ShortRead
 from hdh_migrate.frozen import frozen, mutable
 from hdh_migrate.model import TargetLimits
 from hdh_migrate.plan.model import Plan
@@ -28,6 +28,7 @@ from hdh_migrate.wiring.sealing import load_recipients, open_envelopes
 from hdh_migrate.wiring.sources import SOURCES, Sources, open_source, source_claims
 from hdh_migrate.wiring.sources.kind import CredentialClaims
 from hdh_migrate.wiring.targets import Network, open_target
+from hdh_migrate.wiring.unopened import UnopenedSource
 from hdh_migrate.wiring.vault import Vault
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Services:
     """The target, to look at its buckets: with the credential that writes, where that is read."""
     looks: bool
     """Whether the credential that writes was read."""
+    reads: bool
+    """Whether they are for somebody who reads at the source."""
     sources: Sources
     """What there is of each kind of source."""
 
@@ -69,6 +72,7 @@ class Services:
         *,
         write: bool,
         looks: bool = True,
+        reads: bool = True,
         network: Network | None = None,
         limits: TargetLimits | None = None,
         recipients: Sequence[str] | None = None,
@@ -76,7 +80,8 @@ class Services:
     ) -> Services:
         """Open a plan's adapters; without `write` nothing that could write is built.
 
-        Without `looks` either, the credential that writes is not even read.
+        Without `looks` either, the credential that writes is not even read. Who `reads` nothing at
+        the source needs no secret of it: it may be gone with its account.
 
         Nothing is contacted, and a target off this machine cannot be before `admit`. `limits`
         stands in for the profile's, where more is known of the target. `recipients` are keys that
@@ -90,7 +95,12 @@ class Services:
         limits = limits or limits_of(plan, base)
         if recipients is None:
             recipients = load_recipients(plan, base)
-        source = open_source(plan, vault, sources)
+        try:
+            source = open_source(plan, vault, sources)
+        except KeyUnavailable as error:
+            if reads:
+                raise
+            source = OpenedAdapter(thing=cast("Source", UnopenedSource(error)))
         from hdh_migrate.targets.s3 import S3Writer
         from hdh_migrate.targets.s3_reader import S3Reader
 
@@ -114,6 +124,7 @@ class Services:
             network=network,
             place=place,
             looks=looks,
+            reads=reads,
             sources=sources,
         )
 

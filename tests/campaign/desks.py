@@ -56,8 +56,9 @@ class SimulatedDesk(Desk):
     setting: Setting
 
     def services(
-        self, *, write: bool, looks: bool = True, recipients: Sequence[str] | None = None
-    ) -> Services:
+        self, *, write: bool, looks: bool = True, reads: bool = True,
+        recipients: Sequence[str] | None = None,
+    ) -> Services:  # fmt: skip
         """Return what a verb is handed in this life."""
         plan, vault, setting = self.loaded.plan, Vault.open(self.loaded.base), self.setting
         return Services(
@@ -65,7 +66,7 @@ class SimulatedDesk(Desk):
             writer=setting.target if write else None, envelopes=setting.world.envelopes,
             recipients=tuple(recipients or ()), limits=setting.target.limits, transports=(),
             doors=(), network=self.network, place=open_target(plan, plan.target.credential, vault),
-            looks=looks, sources=self.sources,
+            looks=looks, reads=reads, sources=self.sources,
         )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def drill(
     chosen = [one for one in batches if not selected or one in selected]
     desk.read_ledger().close()  # a ledger is never made by a drill
     phrase = Vault.open(Path()).reveal(phrase_from) if phrase_from else None
-    services = None if stored is None else desk.services(write=False, looks=False)
+    services = None if stored is None else desk.services(write=False, looks=False, reads=False)
     judge = dating_judge(desk) if services is None else gate.admitted(desk, services)
     with held_ledger(desk, judge) as ledger:
         opened = _opener(desk, ledger, key, phrase)

@@ -105,7 +105,7 @@ def execute(
         dataset, typed, reason, nothing=NOTHING, kept="why it was erased, for good"
     )  # fmt: skip
     desk.read_ledger().close()  # a ledger is never made here
-    services = desk.services(write=True)
+    services = desk.services(write=True, reads=False)
     judge = gate.admitted(desk, services)
     with copied_after(desk), held_ledger(desk, judge) as ledger:
         erasure = planned_erasure(desk, ledger, dataset, although)

@@ -137,7 +137,7 @@ def release(desk: Desk) -> Fences:
 @contextmanager
 def _held(desk: Desk, over: TakeOver | None) -> Iterator[Fencing]:
     desk.read_ledger().close()  # a ledger is never made here
-    services = desk.services(write=True)
+    services = desk.services(write=True, reads=False)
     judge = gate.admitted(desk, services)
     if over is not None:
         judge.now()  # approvals that were given before count for nothing: before what?

@@ -65,7 +65,7 @@ def fetch(desk: Desk, dataset: str, key: str, out: Path, *, reason: str | None =
             hint='"hdh-migrate explain PLAN KEY" says what becomes of it, "hdh-migrate run PLAN"'
             " moves what is to be moved",
         )
-    services = desk.services(write=False, looks=False)
+    services = desk.services(write=False, looks=False, reads=False)
     gate.admitted(desk, services)
     if header is not None:
         demand_no_word_of_erasure(desk, services.reader, route.target.bucket, dataset)

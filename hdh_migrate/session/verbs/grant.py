@@ -77,7 +77,7 @@ def grant(desk: Desk, wish: GrantWish, out: Path) -> GrantMade:
     """
     desk.demand_datasets([wish.dataset])
     desk.read_ledger().close()  # a ledger is never made here
-    services = desk.services(write=False, looks=False)
+    services = desk.services(write=False, looks=False, reads=False)
     judge = gate.admitted(desk, services)
     with (
         copied_after(desk),

@@ -131,7 +131,10 @@ def _reached(
         Transient: none came, and it was demanded.
     """
     found: dict[str, Problem] = {}
-    looked = partial(services.source.check, checked=plan.verify.source == "range-md5")
+
+    def looked(place: Place) -> Sequence[Problem]:
+        return services.source.check(place, checked=plan.verify.source == "range-md5")
+
     alone = {name for one in plan.ordered_batches() if one.name in unread for name in one.datasets}
     for dataset in _datasets(plan, selected):
         for problem in (

@@ -152,7 +152,7 @@ def execute(desk: Desk, *, again: bool, giving_up: bool = False) -> tuple[Exit, 
     demand_unpaused(desk)
     demand_resealable(desk)
     desk.read_ledger().close()  # a ledger is never made here
-    services = desk.services(write=True)
+    services = desk.services(write=True, reads=False)
     self_test(services)
     judge = gate.admitted(desk, services)
     with copied_after(desk), held_ledger(desk, judge) as ledger:

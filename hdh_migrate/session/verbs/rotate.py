@@ -152,7 +152,7 @@ def execute(desk: Desk, wish: RotationWish) -> tuple[Exit, KeysExchanged]:
     """
     demand_unpaused(desk)
     desk.read_ledger().close()  # a ledger is never made here
-    services = desk.services(write=True)
+    services = desk.services(write=True, reads=False)
     judge = judge_for(desk.clock, [services], desk.ledger_path)
     with copied_after(desk), _admitted(desk, services, judge) as ledger:
         exchange = exchange_of(desk, ledger, wish.old, wish.new)

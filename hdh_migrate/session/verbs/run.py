@@ -176,7 +176,9 @@ def at_work(
     loaded = desk.loaded
     if obeys:
         demand_unpaused(desk)
-    services = desk.services(write=write)
+    whole = {one.name for one in desk.batches(selected) if not selected or one.name in selected}
+    reads = callable(unread) or not whole <= set(unread)
+    services = desk.services(write=write, reads=reads)
     self_test(services)
     for key in services.unprotected_keys():
         desk.progress.note(f"private key {key} has no passphrase: whoever copies it can use it")
@@ -300,6 +302,7 @@ class Turn:
         again = self.desk.services(
             write=services.writer is not None,
             looks=services.looks,
+            reads=services.reads,
             recipients=services.recipients,
         )
         self.opened.append(again)

@@ -214,3 +214,17 @@ def test_the_gate_moves_the_doors_of_the_run_and_no_other(tmp_path: Path) -> Non
     assert beside.contacts[0][1] not in [
         transport for one in services.witnesses() for transport in getattr(one, "transports", ())
     ]
+
+
+def test_who_reads_nothing_at_the_source_needs_no_secret_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a decommission its SAS was destroyed, and with it every way to read the target."""
+    plan = planned(tmp_path, AZURE)
+    monkeypatch.delenv("T_SOURCE")
+    with pytest.raises(KeyUnavailable, match="T_SOURCE"):
+        opened(plan)
+    services = Services.open(plan.plan, plan.base, write=False, reads=False)
+    assert [side for side, _ in services.transports] == ["target"] * len(services.transports)
+    with pytest.raises(KeyUnavailable, match="T_SOURCE"):
+        services.source.check(plan.plan.datasets[0].source.place)
