@@ -23,6 +23,7 @@ from hdh_migrate.pipeline.projections.standing import BEFORE_SWITCH, standing
 from hdh_migrate.pipeline.transfer.transfer import Transfer
 from hdh_migrate.pipeline.verify.verify import Verification
 from hdh_migrate.results.moves import DatasetStates
+from hdh_migrate.telemetry import counted
 
 NOTE_MAX = 2_000
 """Characters of a note on a batch that waits."""
@@ -150,7 +151,7 @@ class Runner:
         if errors:
             hints = dict.fromkeys(error.hint for error in errors if error.hint)
             raise NotAsPlanned(
-                f"{len(errors)} batches cannot be moved as planned",
+                f"{counted(len(errors), 'batch', 'batches')} cannot be moved as planned",
                 blockers=[line for error in errors for line in str(error).splitlines()],
                 hint="; ".join(hints),
             )

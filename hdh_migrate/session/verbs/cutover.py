@@ -92,9 +92,9 @@ def rollback(desk: Desk, batch: str, *, show_names: bool = False) -> RolledBack:
     transport = source_transport(plan, desk.loaded.base)
     dating = judge_over(desk.clock, [transport], desk.ledger_path)
     dating.look()
-    # From before a switch was final, or its source deleted, it would lead consumers to nothing.
-    demand_not_older(desk)
     with copied_after(desk), bound_ledger(desk, dating) as ledger:
+        # From before a switch was final, or its source deleted, it would lead consumers to nothing.
+        demand_not_older(desk)
         vault, state = Vault.open(desk.loaded.base), desk.ledger_path.parent
         pointer = open_pointer(plan, section, vault, state)
         restore(_back(desk, ledger, pointer.thing, section.value, batch))
