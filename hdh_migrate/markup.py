@@ -60,6 +60,8 @@ class EntryParser:
         """The document becomes the one element in it."""
         self._parser: ET.XMLParser[ET.Element] = ET.XMLParser(target=builder)  # noqa: S314 - within bounds, without document types
         self._prolog = _Prolog()
+        self._held = b""
+        """What came before the first element: nobody else sees it before it was judged."""
         self._given = self._size = self._since = 0
 
     def feed(self, data: bytes) -> Iterator[ET.Element]:
@@ -79,7 +81,11 @@ class EntryParser:
                 raise Unwanted("too many elements")
             try:
                 self._prolog.feed(piece)
-                self._parser.feed(piece)
+                if not self._prolog.is_over:
+                    self._held += piece
+                    continue
+                self._parser.feed(self._held + piece if self._held else piece)
+                self._held = b""
             except ET.ParseError as error:
                 raise NotWhole("no XML") from error
             for entry in self._complete():
@@ -109,6 +115,8 @@ class EntryParser:
         Raises:
             NotWhole: it is not the end.
         """
+        if not self._prolog.is_over:
+            raise NotWhole("no element")
         try:
             self._parser.close()
         except ET.ParseError as error:
@@ -166,6 +174,9 @@ def demand_beginning(body: bytes) -> None:
 def plain_parser() -> expat.XMLParserType:
     """Return a parser of UTF-8 that refuses every document type."""
     parser = expat.ParserCreate("UTF-8")
+    at_once = getattr(parser, "SetReparseDeferralEnabled", None)  # since expat 2.6
+    if at_once is not None:
+        at_once(False)  # it would say late what it has, and a tag's length is bounded here
     parser.XmlDeclHandler = _declared
     parser.StartDoctypeDeclHandler = _doctype
     return parser

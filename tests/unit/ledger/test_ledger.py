@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,7 @@ def test_tallies_are_those_of_the_rows(ledger: SqliteLedger, path: Path) -> None
         act()
         ledger.commit()
 
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as con:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as con:
         counted = con.execute("SELECT state, count(*), sum(size) FROM object GROUP BY state")
         for state, objects, size in counted:
             tally = ledger.tally(1, State(state))
