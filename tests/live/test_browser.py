@@ -58,12 +58,12 @@ return [...document.querySelectorAll("table, pre, td, th, dd, li, p")]
   .filter(t => t.scrollWidth > t.parentElement.clientWidth + 1)
   .map(t => t.tagName + " " + t.className + " " + t.scrollWidth);
 """
-BROKEN = r"""
+SPLIT = r"""
 const found = [];
 const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 for (let node; (node = walk.nextNode());) {
-  if (node.parentElement.closest("code, pre, style, small, .name, .watermark")) continue;
-  for (const word of node.data.matchAll(/[\p{L}\p{N}\u00a0\u202f.,:%]+/gu)) {
+  if (PASSES_OVER(node.parentElement)) continue;
+  for (const word of node.data.matchAll(WORD)) {
     const range = document.createRange();
     range.setStart(node, word.index);
     range.setEnd(node, word.index + word[0].length);
@@ -73,22 +73,22 @@ for (let node; (node = walk.nextNode());) {
 }
 return found;
 """
+"""Words that stand on more than one line."""
+BROKEN = (
+    r"""
+const PASSES_OVER = e => e.closest("code, pre, style, small, .name, .watermark");
+const WORD = /[\p{L}\p{N}\u00a0\u202f.,:%]+/gu;
+"""
+    + SPLIT
+)
 """Words and quantities of our own that stand on more than one line."""
-TORN = r"""
-const found = [];
-const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-for (let node; (node = walk.nextNode());) {
-  if (!node.parentElement.closest("code, pre")) continue;
-  for (const word of node.data.matchAll(/(?<![\w-])(?:hdh-migrate|--?[a-z][a-z-]*)/g)) {
-    const range = document.createRange();
-    range.setStart(node, word.index);
-    range.setEnd(node, word.index + word[0].length);
-    const lines = new Set([...range.getClientRects()].map(r => Math.round(r.top)));
-    if (lines.size > 1) found.push(word[0]);
-  }
-}
-return found;
+TORN = (
+    r"""
+const PASSES_OVER = e => !e.closest("code, pre");
+const WORD = /(?<![\w-])(?:hdh-migrate|--?[a-z][a-z-]*)/g;
 """
+    + SPLIT
+)
 """Options of commands that stand on more than one line, as `-` and `-refresh`."""
 PLACES = """
 const row = document.querySelector("table.sums tbody tr:nth-child(2)");

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final, cast
 
 from hdh_migrate.events.cutover import CutoverFinalized
 from hdh_migrate.evidence.verifier.members import Predicate
 from hdh_migrate.frozen import frozen_row
+from hdh_migrate.results.switches import Finalization
 from hdh_migrate.telemetry import counted
 
 
@@ -32,14 +33,15 @@ class FinalSwitch:
     """Likewise of the target."""
 
     @classmethod
-    def of(cls, batch: str, at: str, said: Mapping[str, Any]) -> FinalSwitch:
-        """Return what its event, or the statement, says of it."""
-        target, source = said.get("target") or {}, said.get("source") or {}
+    def of(cls, batch: str, at: str, said: Finalization) -> FinalSwitch:
+        """Return what the statement says of it."""
+        target, source = said.get("target"), said.get("source")
+        late = 0 if source is None else source["new"] + source["changed"]
+        let_go = 0 if target is None else target["changed"] + target["gone"]
         return cls(
-            batch=batch, at=at, late=source.get("new", 0) + source.get("changed", 0),
-            unlisted="source" in said and said["source"] is None,
-            let_go=target.get("changed", 0) + target.get("gone", 0), besides=target.get("new", 0),
-            listed="source" in said, told="target" in said,
+            batch=batch, at=at, late=late, unlisted="source" in said and source is None,
+            let_go=let_go, besides=0 if target is None else target["new"],
+            listed="source" in said, told=target is not None,
         )  # fmt: skip
 
     @property
@@ -47,7 +49,12 @@ class FinalSwitch:
         """What it was made final in spite of, in English."""
         return [*in_spite_of(late=self.late, unlisted=self.unlisted, let_go=self.let_go)]
 
-    def undecided(self, observed: Mapping[str, Any] | None) -> bool:
+    @classmethod
+    def told_by(cls, batch: str, at: str, event: CutoverFinalized) -> FinalSwitch:
+        """Return what its event says of it."""
+        return cls.of(batch, at, cast("Finalization", event.as_json()))
+
+    def undecided(self, observed: Mapping[str, object] | None) -> bool:
         """Say whether the source may hold still what was passed over there, as it was last seen."""
         there = observed is None or any(observed.get(form) for form in ("current", "not_ours"))
         return there and (self.late > 0 or self.unlisted)
@@ -80,8 +87,10 @@ def finals(predicate: Predicate, told: Mapping[str, CutoverFinalized]) -> Iterat
         batch, said, at = str(one["batch"]), one["finalized"], one["times"].get("finalized")
         if one["track"] == "cutover" and said is not None and at is not None:
             event = told.get(batch)
-            known = said if event is None or "target" in said else event.as_json()
-            yield FinalSwitch.of(batch, at, known)
+            if event is None or "target" in said:
+                yield FinalSwitch.of(batch, at, said)
+            else:
+                yield FinalSwitch.told_by(batch, at, event)
 
 
 def undecided(predicate: Predicate, ended: Iterable[FinalSwitch]) -> list[FinalSwitch]:

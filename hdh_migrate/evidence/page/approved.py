@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from hdh_migrate.clocks import seconds_of
 from hdh_migrate.events.cutover import (
@@ -26,6 +26,7 @@ from hdh_migrate.events.rotation import DataKeysRotating, KeysRotating
 from hdh_migrate.evidence.lines.facts import DIGEST
 from hdh_migrate.frozen import frozen_row
 from hdh_migrate.jsonform import ABSENT, Absent
+from hdh_migrate.results.switches import CutoverFact
 
 RESTING: Final[tuple[type[Event], ...]] = (
     CutoverSwitching, CutoverFinalized, CutoverAgreed, KeysRotating, DataKeysRotating,
@@ -117,23 +118,26 @@ def signings_of(keys: Sequence[str], signed: SignedEnvelopes | Absent) -> dict[s
     return found
 
 
-def _bound(said: Mapping[str, Any]) -> BoundTo | None:
+def _bound(said: Mapping[str, object]) -> BoundTo | None:
     """Return what an approval says that it is of; None where it is of another form."""
     root, plan, journal = said.get("root"), said.get("plan_digest"), said.get("journal")
     events = journal.get("events") if isinstance(journal, dict) else None
     known = DIGEST.fullmatch(str(plan)) and (root is None or DIGEST.fullmatch(str(root)))
     if not known or type(events) is not int:
         return None
-    return BoundTo(root, str(plan), events)
+    return BoundTo(None if root is None else str(root), str(plan), events)
 
 
-def agreed(story: Mapping[str, Any]) -> dict[str, Any]:
+def agreed(story: CutoverFact) -> Mapping[str, list[str]]:
     """Return whose keys agreed to each step of a cutover; a freeze may rest on their word alone."""
-    how = (story.get("freeze") or {}).get("how", {})
-    return {**story["approvals"], **({"freeze": how["keys"]} if how.get("keys") else {})}
+    freeze = story.get("freeze")
+    if not freeze or freeze["how"]["kind"] != "statement":
+        return story["approvals"]
+    signed = freeze["how"].get("keys")  # which early ones do not say
+    return {**story["approvals"], "freeze": signed} if signed else story["approvals"]
 
 
-def in_order(approvals: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def in_order(approvals: Mapping[str, list[str]]) -> list[tuple[str, list[str]]]:
     """Return a batch's approvals by stage, as the stages come."""
     return sorted(
         approvals.items(),
@@ -174,7 +178,7 @@ def duties_of(
 
 
 def by_key(
-    told: Iterable[ApprovalLine], cutovers: Iterable[Mapping[str, Any]]
+    told: Iterable[ApprovalLine], cutovers: Iterable[CutoverFact]
 ) -> dict[str, list[ApprovalLine]]:
     """Return what each key approved, the first of it first.
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from markupsafe import Markup
 
@@ -48,6 +48,7 @@ from hdh_migrate.evidence.page.timeline import timeline
 from hdh_migrate.evidence.page.waived import at_once, waiver_lines
 from hdh_migrate.evidence.signatures.signing import TrustedKey
 from hdh_migrate.evidence.verifier.members import Predicate
+from hdh_migrate.results.switches import CutoverFact
 
 _TONES = {
     **dict.fromkeys((OutcomeState.GOOD, OutcomeState.NOTED), "good"),
@@ -102,7 +103,8 @@ def render_report(
     ended = list(finals(predicate, chronicle.passed.finalized))
     (verdict, count), *others = gravest_first(OutcomeCounts.of(predicate, ended))
     erased = erased_objects(predicate, chronicle.grants)
-    approvals = by_key(chronicle.approvals, predicate["cutovers"])
+    stories = cast("list[CutoverFact]", predicate["cutovers"])
+    approvals = by_key(chronicle.approvals, stories)
     waivers = waiver_lines(chronicle.waivers, predicate)
     named = (*chronicle.logins, *(one.by for one in waivers), predicate["operator"])
     page = template.render(

@@ -46,7 +46,7 @@ def ended(story: CutoverStanding | None) -> FinalSwitch | None:
     """Return in spite of what a switch was made final, None while it is not."""
     if story is None or story.finalized is None:
         return None
-    return FinalSwitch.of(story.batch, story.times["finalized"], story.finalized.as_json())
+    return FinalSwitch.told_by(story.batch, story.times["finalized"], story.finalized)
 
 
 def _settled(desk: Desk, story: CutoverStanding) -> bool:
