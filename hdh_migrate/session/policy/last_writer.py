@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from hdh_migrate.errors import Fenced
 from hdh_migrate.ledger import SqliteLedger
 from hdh_migrate.pipeline.fences.fence import (
     FenceStanding,
@@ -75,3 +76,9 @@ def newer(
     if not own.held and shown.ledger != name_of(ledger):
         return None
     return why or f"bucket {bucket}: another ledger wrote last: {words_of(shown)}"
+
+
+def not_newest(lines: Sequence[str], hint: str) -> Fenced:
+    """Return what refuses because of `newer` lines; `hint` says what is safe, and what to do."""
+    told = ["the ledger here is not the newest: it does not know what was done since"]
+    return Fenced("\n".join([*told, *(f"  {line}" for line in lines)]), hint=hint)

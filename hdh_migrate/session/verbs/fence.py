@@ -9,7 +9,6 @@ from typing import Final
 from hdh_migrate.errors import (
     ClocksDiffer,
     Exit,
-    Fenced,
     KeyUnavailable,
     Refused,
     StorageError,
@@ -28,7 +27,7 @@ from hdh_migrate.session.policy import gate
 from hdh_migrate.session.policy.bound_ledger import held_ledger
 from hdh_migrate.session.policy.buckets import buckets_of
 from hdh_migrate.session.policy.fencing import fenced
-from hdh_migrate.session.policy.last_writer import judged, newer, standing_at
+from hdh_migrate.session.policy.last_writer import judged, newer, not_newest, standing_at
 from hdh_migrate.session.policy.target_alone import admitted, judge_of
 from hdh_migrate.session.verbs.run import Turn
 
@@ -97,15 +96,12 @@ def last_to_write(desk: Desk) -> StatedFences:
     if judge is not None:
         judge.glance()
     if known_better:
-        raise Fenced(
-            "\n".join(
-                ["the ledger here is not the newest: it does not know what was done since",
-                 *(f"  {line}" for line in known_better)]
-            ),
-            hint="nothing was written. Put the newest copy of the ledger in its place; where there"
+        raise not_newest(
+            known_better,
+            "nothing was written. Put the newest copy of the ledger in its place; where there"
             f" is none, adopt and take the fence over ({TAKE_OVER}). With --offline a report is"
             " written all the same, and says that nobody looked",
-        )  # fmt: skip
+        )
     return {"ours": ours, "unknown": many - ours}
 
 

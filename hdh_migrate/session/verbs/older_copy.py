@@ -11,10 +11,10 @@ import logging
 import threading
 import time
 
-from hdh_migrate.errors import Fenced, MigrateError
+from hdh_migrate.errors import MigrateError
 from hdh_migrate.pipeline.fences.fence import known
 from hdh_migrate.session.desk import Desk
-from hdh_migrate.session.policy.last_writer import judged, newer, standing_at
+from hdh_migrate.session.policy.last_writer import judged, newer, not_newest, standing_at
 from hdh_migrate.session.policy.target_alone import admitted
 
 PATIENCE_SECONDS = 2.0
@@ -24,8 +24,6 @@ OLDER = (
     "what this command showed is of then, and what it did is written down here alone: put the"
     " newest copy in its place, and give it again there"
 )
-
-TAKE_OVER = '"hdh-migrate fence PLAN --take-over --reason TEXT"'
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +47,12 @@ def demand_not_older(desk: Desk) -> None:
         Fenced: it shows one; nothing was done.
     """
     if found := _seen(desk):
-        raise Fenced(
-            "\n".join(
-                ["the ledger here is not the newest: it does not know what was done since",
-                 *(f"  {line}" for line in found)]
-            ),
-            hint="nothing was done. Give the same command where the newest copy of the ledger is;"
-            f" where there is none any more, take the fence over first ({TAKE_OVER})",
-        )  # fmt: skip
+        raise not_newest(
+            found,
+            "nothing was done. Give the same command where the newest copy of the ledger is; where"
+            " there is none any more, take the fence over first"
+            ' ("hdh-migrate fence PLAN --take-over --reason TEXT")',
+        )
 
 
 def _seen(desk: Desk) -> list[str]:
