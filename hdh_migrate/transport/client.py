@@ -189,9 +189,10 @@ class Transport:
                 self._local.together.perform(handle, fiber, exchange.progress)
             line.ready = handshake is None
         except pycurl.error as error:
+            exchange.read_what_came()
             if exchange.failure is not None:
                 raise exchange.failure from error
-            raise translated(error, url) from error
+            raise translated(error, url, exchange.reply.status) from error
         finally:
             exchange.release()
             exchange.read_what_came()

@@ -55,8 +55,8 @@ def default_ca_file() -> str | None:
     return certifi.where()
 
 
-def translated(error: pycurl.error, url: str) -> StorageError:
-    """Return the error that an end of libcurl's means."""
+def translated(error: pycurl.error, url: str, status: int) -> StorageError:
+    """Return the error that an end of libcurl's means, `status` (0: none) being heard by then."""
     code, text = error.args[0], error.args[1]
     host = urlsplit(url).netloc
     if code in _TLS_ERRORS:
@@ -69,6 +69,8 @@ def translated(error: pycurl.error, url: str) -> StorageError:
             f"{host}: the server's key is none of the pinned ones",
             hint="nothing was sent; ask the host whether it renewed its key before you pin another",
         )
+    if code == pycurl.E_PARTIAL_FILE and status >= 500:  # a server in trouble is no liar
+        return ConnectionLost(f"{host}: HTTP {status}, and the reply ended early")
     if code == pycurl.E_PARTIAL_FILE:
         return ShortRead(f"{host}: the reply ended early")
     return ConnectionLost(f"{host}: {text or 'connection failed'} (libcurl {code})")

@@ -132,6 +132,23 @@ def test_what_follows_a_body_is_no_header_of_it(server: Blurting) -> None:
     assert (reply.status, reply.etag, reply.body) == (200, "a", b"hi")
 
 
+@pytest.mark.parametrize(
+    ("status", "error", "why"),
+    [
+        (200, ShortRead, "the reply ended early"),
+        (403, ShortRead, "the reply ended early"),
+        (500, ConnectionLost, "HTTP 500, and the reply ended early"),
+    ],
+)
+def test_a_cut_reply_of_a_server_in_trouble_is_no_lie(
+    server: Blurting, status: int, error: type[StorageError], why: str
+) -> None:
+    """`rclone serve s3` has an object's length in a 500: five of these were a finding."""
+    server.says = f"HTTP/1.1 {status} Said\r\nContent-Length: 16644\r\n\r\n".encode() + b"x" * 120
+    with pytest.raises(error, match=why):
+        ask(server)
+
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n"
 
 
